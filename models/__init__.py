@@ -1,0 +1,1 @@
+"""The embedded checkpoints: what trains them and what they are."""

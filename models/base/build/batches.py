@@ -1,0 +1,90 @@
+"""Token batches: pairs encoded, sorted by length and cut so that each batch has about the same work.
+
+Batches come in groups, each drawn with its own random generator, so that a resumed run can draw what the
+uninterrupted run would have drawn.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from models.base.build.pairs import Pair
+from models.base.build.tokenizer import PAD_ID
+
+LONGEST = 120
+IGNORED_LABEL = -100
+
+Encoded = tuple[list[int], list[int]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded tensors for one step, and how many tokens of both sides they hold."""
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    labels: Tensor
+    size: int
+
+
+def encode_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair]) -> list[Encoded]:
+    """Token ids of both sides, EOS included; pairs with a side too long for training are left out."""
+    sources = tokenizer.encode_batch_fast([source for source, _ in pairs])
+    targets = tokenizer.encode_batch_fast([target for _, target in pairs])
+    encoded = [(source.ids, target.ids) for source, target in zip(sources, targets, strict=True)]
+    return [(source, target) for source, target in encoded if max(len(source), len(target)) <= LONGEST]
+
+
+def pad(rows: Sequence[list[int]], value: int) -> Tensor:
+    """Rows of ids as one tensor, filled up on the right."""
+    width = max(map(len, rows))
+    return torch.tensor([row + [value] * (width - len(row)) for row in rows])
+
+
+def to_batch(pairs: Sequence[Encoded]) -> Batch:
+    """Encoded pairs as the tensors a step takes."""
+    input_ids = pad([source for source, _ in pairs], PAD_ID)
+    return Batch(
+        input_ids=input_ids,
+        attention_mask=(input_ids != PAD_ID).long(),
+        labels=pad([target for _, target in pairs], IGNORED_LABEL),
+        size=sum(len(source) + len(target) for source, target in pairs),
+    )
+
+
+def cut(pairs: Sequence[Encoded], tokens_each: int) -> list[Batch]:
+    """Pairs sorted by length and cut into batches of about this many tokens."""
+    batches: list[Batch] = []
+    current: list[Encoded] = []
+    size = 0
+    for pair in sorted(pairs, key=lambda pair: (len(pair[0]), len(pair[1]))):
+        current.append(pair)
+        size += len(pair[0]) + len(pair[1])
+        if size >= tokens_each:
+            batches.append(to_batch(current))
+            current, size = [], 0
+    return [*batches, to_batch(current)] if current else batches
+
+
+def batch_group(
+    draw: Callable[[random.Random], Pair],
+    tokenizer: Tokenizer,
+    rng: random.Random,
+    *,
+    tokens_each: int,
+    count: int,
+) -> list[Batch]:
+    """About this many batches of freshly drawn pairs, in random order."""
+    encoded: list[Encoded] = []
+    size = 0
+    while size < tokens_each * count:
+        drawn = encode_pairs(tokenizer, [draw(rng) for _ in range(64)])
+        encoded.extend(drawn)
+        size += sum(len(source) + len(target) for source, target in drawn)
+    batches = cut(encoded, tokens_each)
+    rng.shuffle(batches)
+    return batches

@@ -1,0 +1,99 @@
+"""The checkpoint on disk: the model's shape, atomic saving, and the state a build resumes from."""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch.nn import Dropout
+from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
+from transformers.models.t5.modeling_t5 import T5Attention
+
+from models.base.build.curriculum import Curriculum
+from models.base.build.tokenizer import EOS_ID, PAD_ID, save_tokenizer
+
+_PROGRESS = "progress.json"
+_WEIGHTS = "resume.safetensors"
+
+
+@dataclass
+class Progress:
+    """Where a build stands; with the weights, all that resuming needs."""
+
+    seconds: float = 0.0
+    steps: int = 0
+    groups: int = 0
+    tokens: int = 0
+    best_dev_loss: float = float("inf")
+    curriculum: Curriculum = field(default_factory=Curriculum)
+
+
+def new_model(vocab_size: int, *, width: int, layers: int) -> T5ForConditionalGeneration:
+    """An untrained T5 v1.0: relu feed forward, embeddings tied and so decoder outputs scaled."""
+    config = T5Config(  # type: ignore[call-arg]
+        vocab_size=vocab_size,
+        d_model=width,
+        d_kv=64,
+        d_ff=4 * width,
+        num_heads=max(1, width // 64),
+        num_layers=layers,
+        num_decoder_layers=layers,
+        feed_forward_proj="relu",
+        dropout_rate=0.0,
+        tie_word_embeddings=True,
+        scale_decoder_outputs=True,
+        pad_token_id=PAD_ID,
+        eos_token_id=EOS_ID,
+        decoder_start_token_id=PAD_ID,
+    )
+    return T5ForConditionalGeneration(config)
+
+
+def set_dropout(model: T5ForConditionalGeneration, rate: float) -> None:
+    """Change the dropout of every layer of a model, and what its config says."""
+    model.config.dropout_rate = rate
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.p = rate
+        elif isinstance(module, T5Attention):
+            module.dropout = rate
+
+
+def replace_file(written: Path, target: Path) -> None:
+    """Put a finished file in place in one step, so that no reader meets half of it."""
+    os.replace(written, target)
+
+
+def save_checkpoint(model: T5ForConditionalGeneration, tokenizer: Tokenizer, out: Path) -> None:
+    """Write weights, configs and tokenizer into a folder, each file replaced whole."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".writing-") as name:
+        folder = Path(name)
+        model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+            decoder_start_token_id=PAD_ID, eos_token_id=EOS_ID, pad_token_id=PAD_ID, max_new_tokens=128
+        )
+        model.save_pretrained(folder)
+        save_tokenizer(tokenizer, folder)
+        for path in sorted(folder.iterdir()):
+            replace_file(path, out / path.name)
+
+
+def save_progress(model: T5ForConditionalGeneration, progress: Progress, work: Path) -> None:
+    """Write the resumable state; the optimizer's running averages rebuild themselves within a few steps."""
+    weights = {name: value.contiguous() for name, value in model.named_parameters()}
+    save_file(weights, work / "new.safetensors")
+    (work / "new.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
+    replace_file(work / "new.safetensors", work / _WEIGHTS)
+    replace_file(work / "new.json", work / _PROGRESS)
+
+
+def resume(model: T5ForConditionalGeneration, work: Path) -> Progress:
+    """Load the saved state into the model; the start of a build where there is none."""
+    if not (work / _PROGRESS).exists():
+        return Progress()
+    model.load_state_dict(load_file(work / _WEIGHTS), strict=False)
+    stored = json.loads((work / _PROGRESS).read_text(encoding="utf-8"))
+    return Progress(**{**stored, "curriculum": Curriculum(**stored["curriculum"])})

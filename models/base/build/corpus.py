@@ -1,0 +1,97 @@
+"""The texts the base checkpoint learns from, and the split that keeps dev texts out of all of them.
+
+A ParaDetox row is dev when the SHA-1 of its toxic sentence is divisible by twenty, so that the split needs no
+list and stays the same on every machine. Dev sentences are then removed from every other corpus as well:
+ParaDetox was drawn from the same comments as some of them.
+"""
+
+import csv
+import gzip
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+# A word, a disguised word (f*ck, @ss, sh1t) or one punctuation mark.
+_TOKEN = re.compile(r"[\w@$#*][\w'@$#*-]*|[^\w\s]")
+_MENTION = re.compile(r"@\w+:?")
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ParaDetox source with the rewrites people gave it."""
+
+    toxic: str
+    rewrites: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything read from the data folder, split and cleaned."""
+
+    train: list[Row]
+    dev: list[Row]
+    neutral: list[str]
+    tokenizer_only: list[str]
+
+
+def is_dev(toxic: str) -> bool:
+    """Whether a ParaDetox row with this source belongs to the dev split."""
+    return int(hashlib.sha1(toxic.strip().encode(), usedforsecurity=False).hexdigest(), 16) % 20 == 0
+
+
+def tokens(text: str) -> list[str]:
+    """Words and punctuation marks of a text, in order."""
+    return _TOKEN.findall(text)
+
+
+def one_line(text: str) -> str:
+    """A text with every run of white space made one space."""
+    return _SPACE.sub(" ", text).strip()
+
+
+def read_paradetox(path: Path) -> list[Row]:
+    """All rows of the ParaDetox table that have at least one rewrite."""
+    rows = []
+    with path.open(encoding="utf-8", newline="") as handle:
+        for record in csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE):
+            rewrites = [one_line(record[name] or "") for name in ("neutral1", "neutral2", "neutral3")]
+            kept = tuple(dict.fromkeys(text for text in rewrites if text))
+            if kept:
+                rows.append(Row(record["toxic"].strip(), kept))
+    return rows
+
+
+def read_lines(path: Path) -> list[str]:
+    """The non-empty lines of a gzipped text file."""
+    with gzip.open(path, "rt", encoding="utf-8") as handle:
+        return [text for text in (one_line(line) for line in handle) if text]
+
+
+def read_corpus(data: Path) -> Corpus:
+    """Read every source under a data folder and drop the dev sentences from all but the dev rows."""
+    rows = read_paradetox(data / "paradetox.tsv")
+    dev = [row for row in rows if is_dev(row.toxic)]
+    held_out = {one_line(text).casefold() for row in dev for text in (row.toxic, *row.rewrites)}
+
+    def allowed(lines: Iterable[str]) -> list[str]:
+        return [line for line in lines if line.casefold() not in held_out]
+
+    train = []
+    for row in rows:
+        rewrites = tuple(allowed(row.rewrites))
+        if not is_dev(row.toxic) and one_line(row.toxic).casefold() not in held_out and rewrites:
+            train.append(Row(one_line(row.toxic), rewrites))
+    folder = data / "corpus"
+    dialogue = read_lines(folder / "topical_chat.txt.gz") + read_lines(folder / "taskmaster.txt.gz")
+    comments = read_lines(folder / "jigsaw_comments.txt.gz")
+    hostile = read_lines(folder / "paradetox_cannot_rewrite.txt.gz")
+    tweets = [one_line(_MENTION.sub("", line)) for line in read_lines(folder / "davidson_tweets.txt.gz")]
+    return Corpus(
+        train=train,
+        dev=dev,
+        neutral=list(dict.fromkeys(allowed(dialogue + comments))),
+        tokenizer_only=list(dict.fromkeys(allowed(hostile + tweets))),
+    )

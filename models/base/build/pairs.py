@@ -1,0 +1,130 @@
+"""Training pairs: what the model reads and what it should answer, for both phases.
+
+The first phase is restoring toxified fragments. The second is ParaDetox, mixed with whole toxified sentences,
+short insults and plain copies so that polite text keeps coming back as it was.
+"""
+
+import random
+import re
+from collections.abc import Callable, Sequence
+
+from models.base.build.corpus import Corpus, Row
+from models.base.build.curriculum import SHORTEST, WHOLE_SENTENCE
+from models.base.build.lexicon import Lexicon
+from models.base.build.phrases import short_insult
+from models.base.build.toxify import Toxifier
+
+Pair = tuple[str, str]
+
+_SHARE_COPIED = 0.1
+_SHARE_DECORATED = 0.07
+_LONGEST_SENTENCE = 50
+_FACES = range(0x1F600, 0x1F650)
+# Accented Latin, Greek, Cyrillic, kana and Chinese characters.
+_LETTERS = [range(0xC0, 0x180), range(0x391, 0x3CA), range(0x410, 0x450), range(0x3041, 0x3097), range(0x4E00, 0x9FA6)]
+_HEARTS = ["❤️", "💔", "🎉", "🔥", "💩", "👏🏽", "🙄", "👍"]
+_SPACED_MARK = re.compile(r"\s+([,.!?;:)])")
+_SPLIT_CONTRACTION = re.compile(r"\b(\w+) (n't|'(?:s|re|m|ll|ve|d))\b", re.IGNORECASE)
+_LONE_I = re.compile(r"\bi\b(?=[ '])")
+
+
+def typed(text: str) -> str:
+    """Corpus text written as people type it: no space before a mark, sentence case."""
+    text = _SPLIT_CONTRACTION.sub(r"\1\2", _SPACED_MARK.sub(r"\1", text))
+    text = _LONE_I.sub("I", text)
+    return text[:1].upper() + text[1:]
+
+
+def with_rare_characters(pair: Pair, rng: random.Random) -> Pair:
+    """The same emoji or foreign letters after both sides: they are spelt in bytes, which take practice to copy."""
+    kind = rng.random()
+    if kind < 0.4:
+        rare = chr(rng.choice(_FACES)) * rng.choice([1, 1, 2, 3])
+    elif kind < 0.6:
+        rare = rng.choice(_HEARTS)
+    else:
+        letters = rng.choice(_LETTERS)
+        rare = "".join(chr(rng.choice(letters)) for _ in range(rng.randint(1, 6)))
+    tail = rng.choice([" ", " ", "", "\n"]) + rare
+    return pair[0] + tail, pair[1] + tail
+
+
+def detox_pairs(rows: Sequence[Row], lexicon: Lexicon) -> list[Pair]:
+    """Every source with each of its rewrites that is no copy and is free of toxic words, if any is."""
+    pairs: list[Pair] = []
+    for row in rows:
+        changed = [text for text in row.rewrites if text.casefold() != row.toxic.casefold()]
+        clean = [text for text in changed if not lexicon.is_toxic(text)]
+        pairs.extend((row.toxic, text) for text in clean or changed)
+    return pairs
+
+
+class PairSource:
+    """Draws training pairs from the corpus; the random generator it is handed decides everything."""
+
+    def __init__(self, corpus: Corpus, lexicon: Lexicon) -> None:
+        self._toxifier = Toxifier(lexicon)
+        self._detox = detox_pairs(corpus.train, lexicon)
+        rewrites = [polite for _, polite in self._detox]
+        self._neutral = [
+            text
+            for text in dict.fromkeys([*corpus.neutral, *rewrites])
+            if SHORTEST <= len(text.split()) <= _LONGEST_SENTENCE and not lexicon.is_toxic(text)
+        ]
+        self._mixture: list[tuple[float, Callable[[random.Random], Pair]]] = [
+            (0.54, self._rewrite),
+            (0.22, self._restore_sentence),
+            (0.10, self._copy),
+            (0.06, self._rewrite_in_context),
+            (0.08, short_insult),
+        ]
+
+    def fragment(self, length: int, rng: random.Random) -> Pair:
+        """A fragment of at most this many words: mostly to restore, sometimes to copy."""
+        text = typed(rng.choice(self._neutral)) if rng.random() < 0.3 else rng.choice(self._neutral)
+        words = text.split(" ")
+        if length < WHOLE_SENTENCE:
+            size = min(rng.randint(SHORTEST, length), len(words))
+            start = rng.randint(0, len(words) - size)
+            text = " ".join(words[start : start + size])
+        toxic = text if rng.random() < _SHARE_COPIED else self._toxifier.toxify_sentence(text, rng)
+        return self._decorated((toxic, text), rng)
+
+    def mixed(self, rng: random.Random) -> Pair:
+        """A pair for the second phase."""
+        weights = [weight for weight, _ in self._mixture]
+        draw = rng.choices([draw for _, draw in self._mixture], weights)[0]
+        return self._decorated(draw(rng), rng)
+
+    def _decorated(self, pair: Pair, rng: random.Random) -> Pair:
+        return with_rare_characters(pair, rng) if rng.random() < _SHARE_DECORATED else pair
+
+    def _rewrite(self, rng: random.Random) -> Pair:
+        toxic, polite = rng.choice(self._detox)
+        if rng.random() < 0.4:
+            toxic, polite = typed(toxic), typed(polite)
+        if rng.random() < 0.03:
+            return toxic.upper(), polite
+        return self._toxifier.disguise_toxic(toxic, 0.04, rng), polite
+
+    def _restore_sentence(self, rng: random.Random) -> Pair:
+        text = self._polite(rng)
+        return self._toxifier.toxify_sentence(text, rng), text
+
+    def _copy(self, rng: random.Random) -> Pair:
+        text = self._polite(rng)
+        if rng.random() < 0.15:
+            text = " ".join(text.split(" ")[: rng.randint(0, 3)])
+        return text, text
+
+    def _rewrite_in_context(self, rng: random.Random) -> Pair:
+        """A toxic sentence beside a polite one, which must come through unchanged."""
+        toxic, polite = short_insult(rng) if rng.random() < 0.3 else self._rewrite(rng)
+        beside, joint = typed(self._polite(rng)), rng.choice([" ", " ", "\n", "\n\n"])
+        if rng.random() < 0.5:
+            return f"{beside}{joint}{toxic}", f"{beside}{joint}{polite}"
+        return f"{toxic}{joint}{beside}", f"{polite}{joint}{beside}"
+
+    def _polite(self, rng: random.Random) -> str:
+        text = rng.choice(self._neutral)
+        return typed(text) if rng.random() < 0.4 else text

@@ -1,0 +1,86 @@
+"""Synthetic toxification: neutral text in, a toxic version of it out.
+
+Restoring the neutral text from the toxic one is the objective that teaches the model to copy everything
+except what makes a sentence toxic. Every choice is drawn from the given random generator, so a seed fixes
+the data.
+"""
+
+import random
+from collections.abc import Sequence
+
+from models.base.build.lexicon import Lexicon, Span
+from models.base.build.phrases import insulting_remark
+
+_LEET = str.maketrans({"a": "@", "i": "1", "o": "0", "e": "3", "s": "$"})
+_SHARE_SUBSTITUTED = 0.3
+_SHARE_AFTER_NEIGHBOUR = 0.6
+
+
+def disguise(word: str, rng: random.Random) -> str:
+    """A word written the way people get past a filter: shouted, stretched, starred out or in digits."""
+    trick = rng.randrange(4)
+    if trick == 0 or len(word) < 3:
+        return word.upper()
+    inner = rng.randrange(1, len(word) - 1)
+    if trick == 1:
+        return word[:inner] + word[inner] * rng.randint(2, 4) + word[inner + 1 :]
+    if trick == 2:
+        stars = rng.randint(1, len(word) - 2)
+        return word[0] + "*" * stars + word[1 + stars :]
+    return word[0] + word[1:].translate(_LEET)
+
+
+class Toxifier:
+    """Adds toxic words to neutral text, as people's rewrites were seen to remove them."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+
+    def disguise_toxic(self, text: str, share: float, rng: random.Random) -> str:
+        """The same text with this share of its toxic words disguised."""
+        words = text.split(" ")
+        return " ".join(
+            disguise(word, rng) if word.lower() in self._lexicon.words and rng.random() < share else word
+            for word in words
+        )
+
+    def toxify(self, text: str, edits: int, rng: random.Random) -> str:
+        """A toxic version of a neutral text: this many spans substituted or inserted."""
+        words = text.split(" ")
+        for _ in range(edits):
+            if rng.random() >= _SHARE_SUBSTITUTED or not self._substitute(words, rng):
+                self._insert(words, rng)
+        return self.disguise_toxic(" ".join(words), 0.08, rng)
+
+    def toxify_sentence(self, text: str, rng: random.Random) -> str:
+        """A toxic version of a whole sentence, sometimes by way of an insult before or after it."""
+        if rng.random() < 0.12:
+            remark = insulting_remark(rng)
+            if rng.random() < 0.4:
+                return f"{remark}{rng.choice([', ', '! ', ' , ', '. '])}{text}"
+            joint, end = rng.choice([", ", " , ", ". ", " "]), rng.choice(["", ".", " !"])
+            return f"{text.rstrip(' .')}{joint}{remark}{end}"
+        return self.toxify(text, rng.randint(1, 1 + min(3, len(text.split()) // 6)), rng)
+
+    def _substitute(self, words: list[str], rng: random.Random) -> bool:
+        """Replace one plain span that toxic spans are known for; false where the words have none."""
+        lowered = [word.lower() for word in words]
+        places = [
+            (start, span)
+            for start in range(len(words))
+            for span in (tuple(lowered[start : start + 1]), tuple(lowered[start : start + 2]))
+            if span in self._lexicon.substitutions
+        ]
+        if not places:
+            return False
+        start, span = rng.choice(places)
+        words[start : start + len(span)] = rng.choice(self._lexicon.substitutions[span])
+        return True
+
+    def _insert(self, words: list[str], rng: random.Random) -> None:
+        """Insert one toxic span, preferring a place after a word it was seen to follow."""
+        place = rng.randint(0, len(words))
+        known: Sequence[Span] = ()
+        if rng.random() < _SHARE_AFTER_NEIGHBOUR:
+            known = self._lexicon.insertions_after.get(words[place - 1].lower() if place else "", ())
+        words[place:place] = rng.choice(known or self._lexicon.insertions)

@@ -1,0 +1,44 @@
+"""What can go wrong with checkpoints and generation.
+
+ModelError
+├── StoreError            the checkpoint store cannot do what was asked
+│   ├── VersionMissing    no version of that number
+│   ├── VersionExists     that number is published already; versions never change
+│   └── VersionDamaged    files are missing or differ from the manifest's hashes
+├── LoadError             a version cannot be loaded for serving
+└── InputTooLong          the text has more tokens than the model is given
+"""
+
+from __future__ import annotations
+
+
+class ModelError(Exception):
+    """Base of all errors of this package; the text is one sentence for whoever can act on it."""
+
+
+class StoreError(ModelError):
+    """The checkpoint store cannot do what was asked."""
+
+
+class VersionMissing(StoreError):
+    """No version of that number is in the store."""
+
+
+class VersionExists(StoreError):
+    """A version of that number is published already."""
+
+
+class VersionDamaged(StoreError):
+    """A version's files are missing or differ from its manifest."""
+
+
+class LoadError(ModelError):
+    """A version cannot be loaded for serving."""
+
+
+class InputTooLong(ModelError):
+    """A text has more tokens than the model is given at once."""
+
+
+class RecipeError(ModelError):
+    """A setting of a recipe is unknown, of the wrong type or out of bounds; the message names it."""

@@ -1,0 +1,196 @@
+"""One loaded version: text → candidates with their log-probabilities.
+
+Serving needs CTranslate2 and a tokenizer only; torch is never imported here.
+
+Randomness: CTranslate2 starts the random generator of a translator's thread once, at that thread's first draw, and
+cannot start it again. A Generator therefore has one seed, set while it warms up, and numbers its draws: the same seed
+and the same draws give the same candidates. Not covered: making one draw again without those before it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+from tokenizers import Tokenizer
+
+from models.errors import InputTooLong, LoadError
+
+CANDIDATES = 3
+MAX_SOURCE_TOKENS = 512
+_WARM_UP_TEXT = "Good morning, how are you?"
+
+# More than are shown, since some will be alike; then again, and a little wider, if the model keeps saying the same.
+_ROUNDS = ((8, 1.0), (16, 1.0), (16, 1.25))
+
+_END = "</s>"
+_SPECIAL_TOKENS = frozenset({_END, "<pad>"})
+
+# ctranslate2.set_random_seed is one value for the whole process; hold it until the translator has taken it.
+_seeding = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to draw: softmax temperature, nucleus mass (1 = all), and the k likeliest tokens (0 = all)."""
+
+    temperature: float = 0.9
+    top_p: float = 0.95
+    top_k: int = 0
+
+
+@dataclass(frozen=True)
+class ScoredText:
+    """A rewrite and the log-probability, in nats, that the model itself (temperature 1) gives to all its tokens."""
+
+    text: str
+    log_probability: float
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The outcome of one draw: distinct candidates in the order drawn, and what it takes to draw them again.
+
+    `exhausted` says that the model could not write as many different rewrites as were wanted.
+    """
+
+    candidates: tuple[ScoredText, ...]
+    exhausted: bool
+    sampling: dict[str, Any]
+    seed: int
+    milliseconds: float
+
+
+def wording(text: str) -> str:
+    """What is left of a text when case, punctuation and spacing do not count: equal wordings are one rewrite."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = "".join(character if character.isalnum() else " " for character in folded).split()
+    return " ".join(words) or folded.strip()
+
+
+class Generator:
+    """A version in memory. All methods may be called from several threads."""
+
+    def __init__(
+        self, folder: Path, version: int, *, compute_type: str = "float32", threads: int = 0, seed: int | None = None
+    ) -> None:
+        """Load the CTranslate2 model and tokenizer.json in `folder` and draw once; raises LoadError.
+
+        `threads` is the number of cores one draw uses (0 lets CTranslate2 choose).
+        """
+        self.version = version
+        self.seed = secrets.randbits(31) | 1 if seed is None else seed
+        self._drawing = threading.Lock()
+        self._draws = 0
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._translator = ctranslate2.Translator(
+                str(folder), device="auto", compute_type=compute_type, inter_threads=1, intra_threads=threads
+            )
+            with _seeding:
+                ctranslate2.set_random_seed(self.seed)
+                self.generate(_WARM_UP_TEXT, Sampling())
+        except Exception as error:  # the libraries raise bare exceptions for damaged files
+            raise LoadError(f"Version {version} cannot be loaded: {error}") from error
+
+    def generate(self, text: str, sampling: Sampling, wanted: int = CANDIDATES) -> Screen:
+        """Draw up to `wanted` rewrites of `text` that differ in wording from each other and from the text.
+
+        Only if there are fewer than `wanted` is a copy of the text itself let through. Raises InputTooLong.
+        """
+        source = self.tokens(text)
+        started = time.perf_counter()
+        distinct: dict[str, str] = {}
+        copies: dict[str, str] = {}
+        rounds: list[dict[str, float]] = []
+        with self._drawing:
+            self._draws += 1
+            draw = self._draws
+            for count, widening in _ROUNDS:
+                temperature = sampling.temperature * widening
+                rounds.append({"samples": count, "temperature": temperature})
+                for rewrite in self._sample(source, count, temperature, sampling):
+                    kind = copies if wording(rewrite) == wording(text) else distinct
+                    kind.setdefault(wording(rewrite), rewrite)
+                if len(distinct) >= wanted:
+                    break
+        texts = [*distinct.values(), *copies.values()][:wanted]
+        scores = self.log_probabilities([text] * len(texts), texts)
+        return Screen(
+            candidates=tuple(ScoredText(rewrite, score) for rewrite, score in zip(texts, scores, strict=True)),
+            exhausted=len(distinct) < wanted,
+            sampling={**asdict(sampling), "rounds": rounds, "draw": draw},
+            seed=self.seed,
+            milliseconds=(time.perf_counter() - started) * 1000,
+        )
+
+    def log_probabilities(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+        """log p(completion | prompt) in nats, end of sequence included, one number a pair."""
+        if not prompts:
+            return []
+        # score_batch adds the end of sequence itself.
+        targets = [self._encode(completion) for completion in completions]
+        results = self._translator.score_batch([self.tokens(prompt) for prompt in prompts], targets, max_input_length=0)
+        return [float(sum(result.log_probs)) for result in results]
+
+    def best(self, text: str, beam_size: int = 4) -> str:
+        """The likeliest rewrite of `text` by beam search."""
+        source = self.tokens(text)
+        result = self._translator.translate_batch(
+            [source], beam_size=beam_size, max_input_length=0, max_decoding_length=_longest_rewrite(source)
+        )
+        return self._text(result[0].hypotheses[0])
+
+    def tokens(self, text: str) -> list[str]:
+        """The text as tokens with the end of sequence last; raises InputTooLong."""
+        tokens = [*self._encode(text), _END]
+        if len(tokens) > MAX_SOURCE_TOKENS:
+            raise InputTooLong(
+                f"The text has {len(tokens)} tokens and the model reads {MAX_SOURCE_TOKENS}: shorten it a little."
+            )
+        return tokens
+
+    def _encode(self, text: str) -> list[str]:
+        """The text as tokens, without an end; a text that spells a special token must not end itself."""
+        encoded = self._tokenizer.encode(text, add_special_tokens=False).tokens
+        return [token for token in encoded if token not in _SPECIAL_TOKENS]
+
+    def _sample(self, source: list[str], count: int, temperature: float, sampling: Sampling) -> list[str]:
+        result = self._translator.translate_batch(
+            [source],
+            beam_size=1,
+            num_hypotheses=1 if sampling.top_k == 1 else count,  # the likeliest token is one and the same each time
+            sampling_temperature=temperature,
+            sampling_topp=sampling.top_p,
+            sampling_topk=sampling.top_k,
+            max_input_length=0,
+            max_decoding_length=_longest_rewrite(source),
+        )
+        texts = [self._text(hypothesis) for hypothesis in result[0].hypotheses]
+        return [text for text in texts if text and self._can_be_read(text)]
+
+    def _text(self, tokens: Sequence[str]) -> str:
+        ids = [self._tokenizer.token_to_id(token) for token in tokens]
+        text: str = self._tokenizer.decode([number for number in ids if number is not None])
+        # The byte tokens can spell a NUL, which PostgreSQL does not store.
+        return text.replace("\x00", "").strip()
+
+    def _can_be_read(self, text: str) -> bool:
+        """Whether the model could read its own rewrite: bytes that are no UTF-8 take more tokens than were drawn."""
+        try:
+            self.tokens(text)
+        except InputTooLong:
+            return False
+        return True
+
+
+def _longest_rewrite(source: Sequence[str]) -> int:
+    """In tokens: a rewrite may be longer than its source, but not without end."""
+    return min(MAX_SOURCE_TOKENS - 1, 2 * len(source) + 16)

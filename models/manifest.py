@@ -1,0 +1,71 @@
+"""What a version is: the JSON file that lies beside every published checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.errors import VersionDamaged
+
+MANIFEST_NAME = "manifest.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Where a version comes from and what its files must be.
+
+    `files` maps each path, relative to the version's folder, to its SHA-256; `data_sha256` is that of the training
+    examples (empty for a version that was not trained here); `metrics` are the figures measured at publication.
+    """
+
+    number: int
+    parent: int | None
+    run_id: int | None
+    method: str
+    config: Mapping[str, Any]
+    data_sha256: str
+    metrics: Mapping[str, Any]
+    created_at: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    format: int = _FORMAT
+
+    def to_json(self) -> str:
+        """The manifest as stored, keys sorted, so that equal manifests are equal bytes."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @property
+    def sha256(self) -> str:
+        """The version's own hash: that of its manifest, which holds the hash of every file."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest of the version in `folder`; raises VersionDamaged if it cannot be understood."""
+        path = folder / MANIFEST_NAME
+        try:
+            manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise VersionDamaged(f"{path} cannot be read as a manifest: {error}.") from None
+        if manifest.format != _FORMAT:
+            raise VersionDamaged(f"{path} has format {manifest.format}; this release reads format {_FORMAT}.")
+        return manifest
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_folder(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file below `folder` but the manifest, by relative POSIX path."""
+    return {
+        path.relative_to(folder).as_posix(): hash_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST_NAME
+    }

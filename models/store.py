@@ -1,0 +1,128 @@
+"""The checkpoint store: a folder of immutable versions.
+
+    000002/manifest.json     what it is
+    000002/model/            the merged checkpoint: safetensors and tokenizer, what training starts from
+    000002/adapter/          the LoRA adapter alone, where one was trained
+    000002/serving/          the same weights as CTranslate2 reads them, with tokenizer.json
+
+A version is staged in a hidden folder of the same file system, flushed to disk, and renamed into place: a reader sees
+all of it or nothing, also after a power cut. Nothing in a published version is ever changed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from models.errors import StoreError, VersionDamaged, VersionExists, VersionMissing
+from models.manifest import MANIFEST_NAME, Manifest, hash_folder
+
+MODEL_FOLDER = "model"
+ADAPTER_FOLDER = "adapter"
+SERVING_FOLDER = "serving"
+_STAGING = ".staging"
+
+
+class CheckpointStore:
+    """Versions as folders below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def numbers(self) -> list[int]:
+        """The numbers of all published versions, ascending."""
+        if not self.root.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.root.iterdir() if path.name.isdigit() and path.is_dir())
+
+    def folder(self, number: int) -> Path:
+        """The folder of a published version; raises VersionMissing."""
+        folder = self.place(number)
+        if not folder.is_dir():
+            raise VersionMissing(f"Version {number} is not in the checkpoint store {self.root}.")
+        return folder
+
+    def manifest(self, number: int) -> Manifest:
+        """The manifest of a published version; raises VersionMissing or VersionDamaged."""
+        manifest = Manifest.read(self.folder(number))
+        if manifest.number != number:
+            raise VersionDamaged(f"The folder of version {number} holds version {manifest.number}.")
+        return manifest
+
+    def verify(self, number: int) -> Manifest:
+        """Read every file of a version and compare it with the manifest; raises VersionDamaged at a difference."""
+        manifest = self.manifest(number)
+        found = hash_folder(self.folder(number))
+        for name in sorted(set(manifest.files) | set(found)):
+            if found.get(name) != manifest.files.get(name):
+                problem = "is missing" if name not in found else "differs from its manifest"
+                raise VersionDamaged(f"Version {number} is damaged: {name} {problem}.")
+        return manifest
+
+    @contextmanager
+    def stage(self) -> Iterator[Path]:
+        """A fresh hidden folder to build a version in; whatever is left in it at the end is removed."""
+        staging = self.root / _STAGING
+        try:
+            staging.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=staging))
+        except OSError as error:
+            raise StoreError(f"The checkpoint store {self.root} cannot be written to: {error.strerror}.") from None
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def seal(self, staged: Path, manifest: Manifest) -> Manifest:
+        """Write the manifest, with every file's hash, into the staged folder and force all of it to the disk."""
+        complete = replace(manifest, files=hash_folder(staged))
+        (staged / MANIFEST_NAME).write_text(complete.to_json(), encoding="utf-8")
+        for path in staged.rglob("*"):
+            _flush(path)
+        _flush(staged)
+        return complete
+
+    def publish(self, staged: Path, number: int) -> None:
+        """Make the sealed folder the version `number`, atomically; raises VersionExists if the number is taken."""
+        staged.chmod(0o755)
+        try:
+            # Renaming onto a folder that is not empty fails, so two publishers can never share a number.
+            staged.rename(self.place(number))
+        except OSError:
+            if self.place(number).exists():
+                raise VersionExists(f"Version {number} is published already.") from None
+            raise
+        _flush(self.root)
+
+    def next_number(self, at_least: int = 1) -> int:
+        """The lowest number above every published one, and not below `at_least`."""
+        return max([at_least - 1, *self.numbers()]) + 1
+
+    def find_run(self, run_id: int) -> Manifest | None:
+        """The version that a training run published, if it did: how a repeated job learns that it is done."""
+        for number in reversed(self.numbers()):
+            try:
+                manifest = self.manifest(number)
+            except VersionDamaged:
+                continue  # a damaged version harms whoever wants it, and nobody else
+            if manifest.run_id == run_id:
+                return manifest
+        return None
+
+    def place(self, number: int) -> Path:
+        """Where a version of that number lies or would lie."""
+        return self.root / f"{number:06d}"
+
+
+def _flush(path: Path) -> None:
+    """Force a file's or a folder's content to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
