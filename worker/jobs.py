@@ -1,0 +1,159 @@
+"""The RQ jobs. `train` is the lower half of the loop:
+
+    run id → rows → examples → DPO → convert, check → evaluate → publish → gate → move the alias
+
+The database is the truth. The job owns the run by its attempt number, is harmless to deliver twice, and either
+publishes a whole version or nothing. A version that the gate refuses is published, so that it can be looked at, but it
+does not serve.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from redis.exceptions import RedisError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.config import Settings
+from app.db import make_sessions, write_transaction
+from app.queue import JobQueue
+from app.services import runs, versions
+from models.errors import ModelError
+from models.manifest import Manifest
+from models.recipe import DPORecipe
+from models.store import MODEL_FOLDER, CheckpointStore
+from worker import dataset
+from worker.recorder import RunRecorder
+
+log = logging.getLogger(__name__)
+
+
+def train(run_id: int) -> None:
+    """Carry out a training run that waits; does nothing if it does not wait (any more)."""
+    settings = Settings.from_env()
+    sessions = make_sessions(settings.database_url)
+    with sessions() as session:
+        attempt = runs.claim(session, run_id)
+    if attempt is None:
+        log.info("Run %d does not wait for a worker.", run_id)
+        return
+    with RunRecorder(sessions, run_id, attempt) as recorder:
+        # Importing the training libraries takes seconds; the heartbeat runs already and the page says why.
+        recorder.stage("importing the training libraries")
+        from worker.training.errors import Cancelled, TrainingError
+
+        try:
+            _carry_out(settings, sessions, run_id, attempt, recorder)
+        except Cancelled:
+            with sessions() as session:
+                runs.finish_cancel(session, run_id, attempt)
+        except (TrainingError, ModelError) as error:
+            _fail(sessions, run_id, attempt, str(error))
+        except OSError as error:
+            _fail(sessions, run_id, attempt, f"The worker could not read or write its files: {error}.")
+        except MemoryError:
+            _fail(sessions, run_id, attempt, "The worker ran out of memory: lower per_device_train_batch_size.")
+        except Exception as error:
+            log.exception("Run %d failed", run_id)
+            _fail(sessions, run_id, attempt, f"The worker failed unexpectedly ({type(error).__name__}): {error}")
+
+
+def _carry_out(
+    settings: Settings, sessions: sessionmaker[Session], run_id: int, attempt: int, recorder: RunRecorder
+) -> None:
+    from worker import publish
+    from worker.training.dpo import train_dpo
+    from worker.training.scoring import evaluate_version
+
+    store = CheckpointStore(settings.store)
+    published = store.find_run(run_id)
+    if published is not None:
+        # An earlier attempt got as far as the store and died before the database knew.
+        _conclude(settings, sessions, attempt, published, store.folder(published.number), lambda: None)
+        return
+    with sessions() as session:
+        run = runs.get(session, run_id)
+        parent, config = run.parent_version, run.config
+        examples = dataset.preference_examples(session, run.last_judgment_id)
+    recipe = DPORecipe.from_mapping(config)
+    parent_folder = store.folder(parent) / MODEL_FOLDER
+    recorder.log(f"{len(examples)} pairs; version {parent} is the starting point and the reference model.")
+    with store.stage() as staged:
+        result = train_dpo(parent_folder, examples, recipe, staged / MODEL_FOLDER, recorder)
+        recorder.stage("converting")
+        parity = publish.prepare(staged)
+        recorder.log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
+        _stop_if_cancelled(recorder)
+        recorder.stage("evaluating")
+        evaluation = evaluate_version(parent_folder, staged / MODEL_FOLDER, examples)
+        _stop_if_cancelled(recorder)
+        recorder.stage("publishing")
+        with sessions() as session:
+            number = store.next_number(versions.highest_number(session) + 1)
+        manifest = publish.seal(
+            store,
+            staged,
+            number=number,
+            parent=parent,
+            run_id=run_id,
+            method="dpo",
+            config=recipe.as_dict(),
+            data_sha256=dataset.data_sha256(examples),
+            metrics={**result.as_dict(), **evaluation, "parity": parity},
+        )
+        _conclude(settings, sessions, attempt, manifest, store.place(number), lambda: store.publish(staged, number))
+
+
+def _conclude(
+    settings: Settings,
+    sessions: sessionmaker[Session],
+    attempt: int,
+    manifest: Manifest,
+    folder: Path,
+    publish_files: Callable[[], None],
+) -> None:
+    """Publish, record, gate, move the alias and end the run: all of it, or, if the run is not ours any more, nothing.
+
+    The files are renamed into place inside the transaction, which keeps a cancellation from coming in between.
+    """
+    from worker.training.errors import Cancelled
+    from worker.training.scoring import gate
+
+    run_id = int(manifest.run_id or 0)
+    reasons = gate(dict(manifest.metrics))
+    note = " ".join(["The version was published but does not serve.", *reasons]) if reasons else None
+    with sessions() as session, write_transaction(session):
+        run = runs.owned(session, run_id, attempt)
+        if run is None or run.cancel_requested_at is not None:
+            raise Cancelled("The run was cancelled before its version was published.")
+        publish_files()
+        versions.record_version(session, manifest, str(folder))
+        if note is None:
+            versions.point_serving_at(session, manifest.number, None)
+        runs.succeed(run, manifest.number, note)
+        run.data_hash = manifest.data_sha256
+    log.info("Run %d published version %d.", run_id, manifest.number)
+    if note is None:
+        _tell(settings, manifest.number)
+
+
+def _stop_if_cancelled(recorder: RunRecorder) -> None:
+    from worker.training.errors import Cancelled
+
+    if recorder.cancelled():
+        raise Cancelled("The run was cancelled.")
+
+
+def _fail(sessions: sessionmaker[Session], run_id: int, attempt: int, reason: str) -> None:
+    log.error("Run %d failed: %s", run_id, reason)
+    with sessions() as session:
+        runs.fail(session, run_id, attempt, reason)
+
+
+def _tell(settings: Settings, number: int) -> None:
+    try:
+        JobQueue(settings.redis_url).tell_alias_moved(number)
+    except RedisError:
+        log.warning("The queue is away: the web processes will see version %d by polling.", number)

@@ -1,0 +1,60 @@
+"""A trained checkpoint → a verified, immutable version in the store.
+
+The web process serves what CTranslate2 computes, training works on what transformers computes: a version whose two
+forms disagree is refused.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from models.manifest import Manifest
+from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from worker.training.convert import check_parity, convert_to_ctranslate2
+from worker.training.scoring import heldout_pairs
+
+PARITY_PAIRS = 8
+
+
+def prepare(staged: Path) -> float:
+    """Complete a staged version that has its `model/`: split off the adapter, convert, and check parity.
+
+    Returns the largest difference of a token's log-probability, in nats; raises ParityError if it is too large.
+    """
+    adapter = staged / MODEL_FOLDER / ADAPTER_FOLDER
+    if adapter.is_dir():
+        adapter.rename(staged / ADAPTER_FOLDER)
+    serving = staged / SERVING_FOLDER
+    convert_to_ctranslate2(staged / MODEL_FOLDER, serving)
+    shutil.copyfile(staged / MODEL_FOLDER / "tokenizer.json", serving / "tokenizer.json")
+    return check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
+
+
+def seal(
+    store: CheckpointStore,
+    staged: Path,
+    *,
+    number: int,
+    parent: int | None,
+    run_id: int | None,
+    method: str,
+    config: Mapping[str, Any],
+    data_sha256: str,
+    metrics: Mapping[str, float],
+) -> Manifest:
+    """Write the staged version's manifest and flush it all to disk, so that publishing it is one rename."""
+    manifest = Manifest(
+        number=number,
+        parent=parent,
+        run_id=run_id,
+        method=method,
+        config=dict(config),
+        data_sha256=data_sha256,
+        metrics=dict(metrics),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return store.seal(staged, manifest)
