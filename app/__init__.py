@@ -1,0 +1,93 @@
+"""The web side of Mellow. `create_app` is the only place where its parts are put together."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import cast
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import access, cli, security
+from app.background import Background
+from app.config import PROJECT_ROOT, Settings
+from app.context import Mellow
+from app.db import ENGINE_OPTIONS, make_sessions
+from app.errors import register_error_handlers
+from app.extensions import bootstrap, csrf, db, login, migrate
+from app.queue import JobQueue
+from app.routes import register_blueprints
+from app.services import versions
+from app.throttle import SignInThrottle
+from models.generator import Generator
+from models.serving import Serving, ServingState
+from models.store import SERVING_FOLDER, CheckpointStore
+
+LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application; without `settings` they come from the environment.
+
+    Nothing is loaded and no thread is started here: `ensure_serving_started` does that in each serving process.
+    """
+    settings = settings or Settings.from_env()
+    app = Flask(__name__, template_folder=PROJECT_ROOT / "templates", static_folder=PROJECT_ROOT / "static")
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=ENGINE_OPTIONS,
+        BOOTSTRAP_SERVE_LOCAL=True,
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
+        WTF_CSRF_CHECK_DEFAULT=False,  # app.access checks it, so that bearer tokens need none
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: annotators keep a page open all day
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
+    csrf.init_app(app)
+    bootstrap.init_app(app)
+    login.init_app(app)
+    app.extensions["mellow"] = _assemble(settings)
+    security.init_app(app)
+    access.init_app(app)
+    register_error_handlers(app)
+    register_blueprints(app)
+    cli.register(app)
+    return app
+
+
+def ensure_serving_started(app: Callable[..., ResponseReturnValue] | Flask) -> None:
+    """Load the serving version into this process and keep it the one the alias names; harmless to call again."""
+    cast(Mellow, cast(Flask, app).extensions["mellow"]).background.ensure_started()
+
+
+def _assemble(settings: Settings) -> Mellow:
+    sessions = make_sessions(settings.database_url)
+    queue = JobQueue(settings.redis_url)
+    store = CheckpointStore(settings.store)
+
+    def wanted_version() -> int | None:
+        with sessions() as session:
+            return versions.serving_number(session)
+
+    def load(number: int) -> Generator:
+        store.verify(number)
+        return Generator(
+            store.folder(number) / SERVING_FOLDER,
+            number,
+            compute_type=settings.serving_compute_type,
+            threads=settings.serving_threads,
+        )
+
+    def report(state: ServingState) -> None:
+        background.report(f"{socket.gethostname()}:{os.getpid()}", state)
+
+    serving = Serving(wanted_version, load, report)
+    background = Background(serving, queue, sessions)
+    return Mellow(settings, sessions, queue, SignInThrottle(settings.redis_url), store, serving, background)

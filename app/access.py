@@ -1,0 +1,113 @@
+"""Who may call what. Every endpoint that is not named here is for admins only: forgetting one locks it, never opens it.
+
+A request is authenticated by a bearer token or by the session cookie. With a token no CSRF check is needed, since no
+browser sends one by itself; with the cookie every state-changing request must carry the CSRF token.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import UserMixin, current_user, login_user
+
+from app.db import User
+from app.errors import Forbidden, NotSignedIn
+from app.extensions import csrf, db, login
+from app.services import accounts
+
+PUBLIC = frozenset(
+    {
+        "static",
+        "bootstrap.static",
+        "auth.sign_in",
+        "auth.setup",
+        "health.healthz",
+        "health.readyz",
+        "health.metrics",
+        "openapi.document",
+    }
+)
+ANNOTATOR = frozenset(
+    {
+        "annotate.home",
+        "annotate.page",
+        "auth.sign_out",
+        "auth.account",
+        "auth.new_token",
+        "api_annotate.create_generation",
+        "api_annotate.create_judgment",
+        "api_annotate.undo_judgment",
+    }
+)
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
+    """What flask-login keeps of a person for one request: plain values, so that no row is read behind one's back."""
+
+    def __init__(self, user: User) -> None:
+        self.user_id = user.id
+        self.email = user.email
+        self.name = user.name
+        self.is_admin = user.is_admin
+        self._session_key = user.session_key
+
+    def get_id(self) -> str:
+        """The value the session cookie holds."""
+        return self._session_key
+
+
+def init_app(app: Flask) -> None:
+    """Check every request before its view runs."""
+    login.session_protection = None  # a phone that changes networks stays signed in
+
+    @login.user_loader  # type: ignore[untyped-decorator]
+    def _load(session_key: str) -> SignedIn | None:
+        user = accounts.by_session_key(db.session(), session_key)
+        return SignedIn(user) if user else None
+
+    app.before_request(_check)
+
+
+def sign_in(user: User) -> None:
+    """Begin a session for that person."""
+    login_user(SignedIn(user))
+
+
+def user_id() -> int:
+    """The id of the person who is signed in."""
+    return int(current_user.user_id)
+
+
+def _check() -> ResponseReturnValue | None:
+    if request.endpoint is None:
+        return None  # no such page, whoever asks
+    by_token = _authenticate_by_token()
+    if request.endpoint not in PUBLIC:
+        if not current_user.is_authenticated:
+            return _ask_to_sign_in()
+        if request.endpoint not in ANNOTATOR and not current_user.is_admin:
+            raise Forbidden("This is for admins.")
+    if not by_token and request.method not in _SAFE_METHODS:
+        csrf.protect()
+    return None
+
+
+def _authenticate_by_token() -> bool:
+    """Whether the request carries a bearer token that is good; a bad one is refused whatever the cookie says."""
+    header = request.headers.get("Authorization")
+    if header is None or not request.path.startswith("/api/"):
+        return False
+    scheme, _, token = header.partition(" ")
+    user = accounts.by_token(db.session(), token.strip()) if scheme.casefold() == "bearer" else None
+    if user is None:
+        raise NotSignedIn("That API token is not known.")
+    g._login_user = SignedIn(user)  # for this request only: no cookie is set
+    return True
+
+
+def _ask_to_sign_in() -> ResponseReturnValue:
+    if request.path.startswith("/api/"):
+        raise NotSignedIn("Send an API token: Authorization: Bearer …")
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("auth.sign_in", next=wanted if wanted not in (None, "/") else None))

@@ -1,0 +1,90 @@
+"""`flask …`: what an operator does from a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+from flask import Flask
+
+from app.context import mellow
+from app.db import Role
+from app.errors import DomainError
+from app.extensions import db
+from app.services import accounts, exports, prompts
+
+P = ParamSpec("P")
+_CONTENT_TYPES = {
+    ".json": "application/json",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+}
+
+
+def register(app: Flask) -> None:
+    """Add the commands."""
+    for command in (ensure_admin, create_user, import_prompts, export):
+        app.cli.add_command(command)
+
+
+def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """A refusal is one sentence on the terminal, not a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except DomainError as error:
+            raise click.ClickException(str(error)) from None
+
+    return wrapped
+
+
+@click.command("ensure-admin")
+@_plain_errors
+def ensure_admin() -> None:
+    """Create the admin that ADMIN_EMAIL and ADMIN_PASSWORD name, or the token of the setup page if there is no one."""
+    settings = mellow().settings
+    if settings.admin_email:
+        accounts.ensure_admin(db.session(), settings.admin_email, settings.admin_password, settings.api_token)
+    accounts.ensure_setup_token(db.session(), settings.setup_token_path)
+
+
+@click.command("create-user")
+@click.argument("email")
+@click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.ANNOTATOR), show_default=True)
+@click.option("--name", default="", help="How the person is called on the pages.")
+@click.password_option()
+@_plain_errors
+def create_user(email: str, role: str, name: str, password: str) -> None:
+    """Add a person who may sign in."""
+    user = accounts.add_user(db.session(), None, email, password, role, name)
+    click.echo(f"{user.email} may sign in as {user.role}.")
+
+
+@click.command("import-prompts")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_plain_errors
+def import_prompts(path: Path) -> None:
+    """Queue the texts of a .json, .jsonl, .csv or .tsv file for the annotators."""
+    content_type = _CONTENT_TYPES.get(path.suffix.casefold(), "")
+    longest = mellow().settings.max_text_length
+    report = prompts.import_prompts(db.session(), None, path.read_bytes(), content_type, path.name, longest)
+    click.echo(f"{report.added} queued, {report.duplicates} known already, {len(report.rejected)} not usable.")
+    for row in report.rejected:
+        click.echo(f"  line {row['line']}: {row['reason']}", err=True)
+
+
+@click.command("export")
+@click.option("--format", "format_name", type=click.Choice(list(exports.FORMATS)), default="trl", show_default=True)
+@_plain_errors
+def export(format_name: str) -> None:
+    """Write every standing preference to standard output as JSON Lines."""
+    for line in exports.stream(db.session(), format_name):
+        sys.stdout.write(line)

@@ -1,0 +1,222 @@
+"""Settings: every choice a deployment can make, read once from the environment and then frozen.
+
+This is the only module that reads ``os.environ``. Each variable appears in ``.env.example`` and in the README, and
+a test holds the three together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+EMBEDDED_BASE_MODEL = PROJECT_ROOT / "models" / "base"
+
+# A Unix socket address is at most 108 bytes on Linux and 104 on macOS.
+_LONGEST_SOCKET_PATH = 100
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; its text is one sentence for whoever set it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. Paths are absolute; an empty string means "not given"."""
+
+    home: Path
+    host: str
+    port: int
+    database_url: str
+    redis_url: str
+    embedded_queue: bool
+    secret_key: str
+    admin_email: str
+    admin_password: str
+    api_token: str
+    store: Path
+    base_model: str
+    temperature: float
+    top_p: float
+    top_k: int
+    max_text_length: int
+    serving_compute_type: str
+    serving_threads: int
+    trusted_proxies: int
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings from `environ` (default: the process environment).
+
+        Creates `MELLOW_HOME` and, if none is given, a secret key that is kept there with mode 600.
+        Raises ConfigError with one sentence about the first variable that cannot be used.
+        """
+        env = _Reader(os.environ if environ is None else environ)
+        home = Path(env.text("MELLOW_HOME", "instance")).expanduser().resolve()
+        _make_private_directory(home)
+        redis_url = env.text("REDIS_URL", "")
+        _check_redis_url(redis_url)
+        admin_email = env.text("ADMIN_EMAIL", "")
+        admin_password = env.text("ADMIN_PASSWORD", "")
+        if bool(admin_email) != bool(admin_password):
+            raise ConfigError("ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.")
+        api_token = env.text("MELLOW_API_TOKEN", "")
+        if api_token and not admin_email:
+            raise ConfigError("MELLOW_API_TOKEN names no one: set ADMIN_EMAIL and ADMIN_PASSWORD with it.")
+        if api_token and len(api_token) < 16:
+            raise ConfigError("MELLOW_API_TOKEN is too short: use at least 16 characters.")
+        return cls(
+            home=home,
+            host=env.text("HOST", "127.0.0.1"),
+            port=env.integer("PORT", 8000, 1, 65535),
+            database_url=_database_url(env.text("DATABASE_URL", ""), home),
+            redis_url=redis_url or f"unix://{quote(str(embedded_socket(home)))}",
+            embedded_queue=not redis_url,
+            secret_key=env.text("SECRET_KEY", "") or _kept_secret(home / "secret-key"),
+            admin_email=admin_email,
+            admin_password=admin_password,
+            api_token=api_token,
+            store=Path(env.text("MELLOW_STORE", str(home / "versions"))).expanduser().resolve(),
+            base_model=env.text("BASE_MODEL", str(EMBEDDED_BASE_MODEL)),
+            temperature=env.decimal("SAMPLING_TEMPERATURE", 0.9, 0.01, 5.0),
+            top_p=env.decimal("SAMPLING_TOP_P", 0.95, 0.01, 1.0),
+            top_k=env.integer("SAMPLING_TOP_K", 0, 0, 1_000_000),
+            max_text_length=env.integer("MAX_TEXT_LENGTH", 1000, 1, 20_000),
+            serving_compute_type=env.choice(
+                "SERVING_COMPUTE_TYPE", "float32", ("float32", "int8", "int8_float32", "bfloat16", "float16", "auto")
+            ),
+            serving_threads=env.integer("SERVING_THREADS", 0, 0, 256),
+            trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),
+        )
+
+    @property
+    def setup_token_path(self) -> Path:
+        """Where the one-time token of the setup page lies until the first admin exists."""
+        return self.home / "setup-token"
+
+
+SETTING_NAMES = (
+    "MELLOW_HOME",
+    "HOST",
+    "PORT",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "ADMIN_EMAIL",
+    "ADMIN_PASSWORD",
+    "MELLOW_API_TOKEN",
+    "MELLOW_STORE",
+    "BASE_MODEL",
+    "SAMPLING_TEMPERATURE",
+    "SAMPLING_TOP_P",
+    "SAMPLING_TOP_K",
+    "MAX_TEXT_LENGTH",
+    "SERVING_COMPUTE_TYPE",
+    "SERVING_THREADS",
+    "TRUSTED_PROXIES",
+)
+
+
+def embedded_socket(home: Path) -> Path:
+    """The Unix socket of the embedded queue: under `home`, or in a short private folder if that path is too long."""
+    socket = home / "queue" / "valkey.sock"
+    if len(str(socket)) <= _LONGEST_SOCKET_PATH:
+        return socket
+    digest = hashlib.sha256(str(home).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"mellow-{os.getuid()}-{digest}" / "valkey.sock"
+
+
+class _Reader:
+    """Reads typed values and turns a bad one into a sentence that names its variable."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str, default: str) -> str:
+        if name not in SETTING_NAMES:
+            raise KeyError(name)
+        return self._environ.get(name, "").strip() or default
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        raw = self.text(name, str(default))
+        try:
+            value = int(raw)
+        except ValueError:
+            raise ConfigError(f"{name} must be a whole number, not {raw!r}.") from None
+        if not low <= value <= high:
+            raise ConfigError(f"{name} must be between {low} and {high}, not {value}.")
+        return value
+
+    def decimal(self, name: str, default: float, low: float, high: float) -> float:
+        raw = self.text(name, str(default))
+        try:
+            value = float(raw)
+        except ValueError:
+            raise ConfigError(f"{name} must be a number, not {raw!r}.") from None
+        if not low <= value <= high:
+            raise ConfigError(f"{name} must be between {low} and {high}, not {value}.")
+        return value
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        raw = self.text(name, default)
+        if raw not in allowed:
+            raise ConfigError(f"{name} must be one of {', '.join(allowed)}, not {raw!r}.")
+        return raw
+
+
+def _database_url(url: str, home: Path) -> str:
+    if not url:
+        return f"sqlite:///{home / 'mellow.db'}"
+    scheme, _, rest = url.partition("://")
+    if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        return f"postgresql+psycopg://{rest}"
+    if scheme == "sqlite":
+        path = rest.removeprefix("/").partition("?")[0]
+        if path in ("", ":memory:"):
+            raise ConfigError("DATABASE_URL must name a file: a database in memory would lose every click.")
+        # Web, worker and migrations must mean the same file, wherever each is started.
+        return f"sqlite:///{Path(path).resolve()}"
+    raise ConfigError(f"DATABASE_URL must begin with sqlite:// or postgresql://, not {scheme!r}.")
+
+
+def _check_redis_url(url: str) -> None:
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://.")
+
+
+def _make_private_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"MELLOW_HOME {path} cannot be created: {error.strerror}.") from None
+    if not os.access(path, os.W_OK):
+        raise ConfigError(f"MELLOW_HOME {path} cannot be written to.")
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in `path`; made there once, atomically and with mode 600, so that parallel starts agree on one."""
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+        except OSError as error:
+            raise ConfigError(f"The secret key cannot be kept in {path}: {error.strerror}.") from None
+        finally:
+            draft.unlink(missing_ok=True)
+    secret = path.read_text().strip()
+    if len(secret) < 32:
+        raise ConfigError(f"{path} is damaged: delete it to have a new secret key made (everyone signs in anew).")
+    return secret

@@ -1,0 +1,50 @@
+"""What the routes find on the running application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.background import Background
+from app.config import Settings
+from app.errors import NotReady
+from app.queue import JobQueue
+from app.throttle import SignInThrottle
+from models.generator import Generator, Sampling
+from models.serving import Serving
+from models.store import CheckpointStore
+
+
+@dataclass(frozen=True)
+class Mellow:
+    """The parts of one web process that belong to no extension of Flask."""
+
+    settings: Settings
+    sessions: sessionmaker[Session]
+    queue: JobQueue
+    throttle: SignInThrottle
+    store: CheckpointStore
+    serving: Serving
+    background: Background
+
+    def generator(self) -> Generator:
+        """The Generator that serves now; raises NotReady while none is loaded."""
+        self.background.ensure_started()
+        generator = self.serving.current()
+        if generator is None:
+            reason = self.serving.state.error or "No version is published yet."
+            raise NotReady(f"The model is not ready: {reason}")
+        return generator
+
+    @property
+    def sampling(self) -> Sampling:
+        """How candidates are drawn."""
+        return Sampling(self.settings.temperature, self.settings.top_p, self.settings.top_k)
+
+
+def mellow() -> Mellow:
+    """The parts of the application that answers the present request."""
+    return cast(Mellow, current_app.extensions["mellow"])

@@ -1,0 +1,24 @@
+"""Who did what to what, when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, PrimaryKey, now
+
+
+class AuditEvent(Base):
+    """One entry of the audit log; `user_id` is empty where the product acted by itself."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[PrimaryKey]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    action: Mapped[str] = mapped_column(String(64), index=True)
+    subject: Mapped[str] = mapped_column(String(200))
+    details: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)

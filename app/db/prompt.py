@@ -1,0 +1,26 @@
+"""Texts to rewrite: typed by an annotator or waiting in the queue."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, PrimaryKey, now
+
+
+class Prompt(Base):
+    """One distinct text. `queued` ones are served to annotators, the highest priority and then the oldest first."""
+
+    __tablename__ = "prompts"
+    __table_args__ = (Index("ix__prompts__queue", "queued", "priority", "id"),)
+
+    id: Mapped[PrimaryKey]
+    text: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    source: Mapped[str] = mapped_column(String(200))
+    queued: Mapped[bool] = mapped_column(default=False)
+    priority: Mapped[int] = mapped_column(default=0)
+    gold_answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)

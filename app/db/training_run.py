@@ -1,0 +1,68 @@
+"""One press of Retrain, from the wish to the version."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, PrimaryKey, now
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. Queued and running ones are active; the other three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE_STATUSES = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+class TrainingRun(Base):
+    """A training run. The row is the truth; the queue holds only its id and may be lost at any moment."""
+
+    __tablename__ = "training_runs"
+    __table_args__ = (
+        CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
+        CheckConstraint("(active_slot IS NOT NULL) = (status IN ('queued', 'running'))", name="active_slot"),
+    )
+
+    id: Mapped[PrimaryKey]
+    method: Mapped[str] = mapped_column(String(32))
+    config: Mapped[dict[str, Any]]
+    status: Mapped[str] = mapped_column(String(16), default=RunStatus.QUEUED)
+    # 1 while the run is active, empty afterwards. Two presses of Retrain meet here: the second row is refused.
+    active_slot: Mapped[int | None] = mapped_column(default=1, unique=True)
+    stage: Mapped[str] = mapped_column(String(64), default="queued")
+    step: Mapped[int] = mapped_column(default=0)
+    total_steps: Mapped[int] = mapped_column(default=0)
+    pairs: Mapped[int] = mapped_column(default=0)
+    # Runs train on the judgments up to this one; what came later is "new since the last run".
+    last_judgment_id: Mapped[int] = mapped_column(default=0)
+    data_hash: Mapped[str | None] = mapped_column(String(64))
+    job_id: Mapped[str | None] = mapped_column(String(64))
+    attempts: Mapped[int] = mapped_column(default=0)
+    parent_version: Mapped[int] = mapped_column(ForeignKey("versions.number"))
+    # Not a foreign key: a version names its run, and two tables that name each other cannot both come first.
+    produced_version: Mapped[int | None]
+    requested_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    error: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    log: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+
+    @property
+    def active(self) -> bool:
+        """Whether the run is still to end."""
+        return self.status in ACTIVE_STATUSES

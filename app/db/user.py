@@ -1,0 +1,41 @@
+"""People who may sign in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, PrimaryKey, now
+
+
+class Role(StrEnum):
+    """What a person may do: annotators judge; admins also train, publish and manage people."""
+
+    ANNOTATOR = "annotator"
+    ADMIN = "admin"
+
+
+class User(Base):
+    """A person. The password and the API token are kept only as hashes."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint("role IN ('annotator', 'admin')", name="role"),)
+
+    id: Mapped[PrimaryKey]
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(100), default="")
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16), default=Role.ANNOTATOR)
+    api_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    active: Mapped[bool] = mapped_column(default=True)
+    # Part of the session cookie: a new value signs the person out everywhere.
+    session_key: Mapped[str] = mapped_column(String(32), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this person may use the admin's room."""
+        return self.role == Role.ADMIN

@@ -1,0 +1,130 @@
+"""Domain exceptions, and how each becomes HTTP.
+
+    DomainError
+    ├── Invalid        422   what was sent cannot be used
+    ├── Malformed      400   what was sent cannot be read at all
+    ├── NotSignedIn    401   nobody is signed in, or the token is unknown
+    ├── Forbidden      403   this person may not do that
+    ├── NotFound       404   there is no such thing (or it is not this person's)
+    ├── Conflict       409   it does not fit the present state
+    ├── TooLarge       413   more than is accepted at once
+    └── NotReady       503   a part that is needed is not there yet
+
+Under ``/api/`` an error is RFC 9457 problem+json; elsewhere it is a page with the same sentence.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, json, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from models.errors import InputTooLong
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class DomainError(Exception):
+    """A refusal; its text is one sentence for the person who asked. `extra` joins the problem document."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, sentence: str, **extra: Any) -> None:
+        super().__init__(sentence)
+        self.extra = extra
+
+
+class Invalid(DomainError):
+    """What was sent cannot be used."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Malformed(DomainError):
+    """What was sent cannot be read at all."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class NotSignedIn(DomainError):
+    """Nobody is signed in, or the token is unknown."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class Forbidden(DomainError):
+    """This person may not do that."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFound(DomainError):
+    """There is no such thing, or it is not this person's."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Conflict(DomainError):
+    """It does not fit the present state."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class TooLarge(DomainError):
+    """More than is accepted at once."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class NotReady(DomainError):
+    """A part that is needed is not there yet."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer every exception with one sentence, in the form the asker reads."""
+
+    @app.errorhandler(DomainError)
+    def _domain(error: DomainError) -> Response:
+        return _answer(error.status, str(error), error.extra)
+
+    @app.errorhandler(InputTooLong)
+    def _too_long(error: InputTooLong) -> Response:
+        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {})
+
+    @app.errorhandler(CSRFError)
+    def _csrf(error: CSRFError) -> Response:
+        return _answer(
+            HTTPStatus.BAD_REQUEST,
+            "This form is out of date or came from elsewhere: reload the page and try again.",
+            {},
+        )
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response | HTTPException:
+        if error.code is None or error.code < 400:
+            return error
+        response = _answer(HTTPStatus(error.code), error.description or HTTPStatus(error.code).phrase, {})
+        for name, value in error.get_headers():
+            if name.lower() in ("allow", "retry-after"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def _unexpected(error: Exception) -> Response:
+        app.logger.exception("%s %s failed", request.method, request.path)
+        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the log says what.", {})
+
+
+def _answer(status: HTTPStatus, sentence: str, extra: dict[str, Any]) -> Response:
+    if request.path.startswith("/api/"):
+        problem = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": sentence, **extra}
+        response = Response(json.dumps(problem), status, content_type=PROBLEM_JSON)
+        if status == HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    return Response(render_template("error.html", status=int(status), title=status.phrase, sentence=sentence), status)

@@ -1,0 +1,104 @@
+"""The end of processes: whole sessions, also when the launcher itself was killed.
+
+Every program is started as the leader of its own session. A session holds what the program started too: gunicorn's
+workers, and RQ's work-horses, which leave their parent's process group and would survive a signal to it.
+
+The launcher runs this file as a small process beside itself. It reads from a pipe which sessions exist; when the pipe
+closes without the word that all is done, the launcher is dead, and it ends those sessions. Unlike Linux's "parent death
+signal" this reaches grandchildren and works on macOS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+# Longer than gunicorn.conf.py's graceful_timeout, short enough for someone who waits at a terminal.
+GRACE_SECONDS = 5.0
+
+_POLL_SECONDS = 0.05
+_DONE = "done"
+
+
+def end_sessions(leaders: Collection[int], grace: float = GRACE_SECONDS) -> None:
+    """Asks the sessions of the process ids `leaders` to end, and kills what is left of them after `grace` seconds."""
+    for leader in leaders:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    # A process in an uninterruptible wait outlives SIGKILL; it must not hold up the others' end for ever.
+    while (members := _members(leaders)) and time.monotonic() < deadline + grace:
+        if time.monotonic() >= deadline:
+            for member in members:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)
+
+
+def _members(leaders: Collection[int]) -> list[int]:
+    """The living processes in the sessions of `leaders`."""
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if os.getsid(pid) in leaders and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
+
+
+class Reaper:
+    """The launcher's end of the pipe; a context manager."""
+
+    def __enter__(self) -> Self:
+        # -P: this file's folder stays off the import path. A session of its own: Ctrl-C must not end the reaper first.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        return self
+
+    def watch(self, leaders: Collection[int]) -> None:
+        """End these sessions if the launcher dies; those named later end first."""
+        self._say(" ".join(map(str, leaders)))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._say(_DONE)
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        # Should someone have killed the reaper, the launcher still ends its programs itself.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+
+
+def _reap() -> None:
+    batches = []
+    for line in sys.stdin:
+        if line.strip() == _DONE:
+            return
+        batches.append([int(pid) for pid in line.split()])
+    for leaders in reversed(batches):
+        end_sessions(leaders)
+
+
+if __name__ == "__main__":
+    _reap()

@@ -1,0 +1,91 @@
+"""The only seam between web and worker: jobs by their string name, with ids for arguments, as JSON.
+
+The queue also carries two kinds of news that may be lost without harm: "the serving alias has moved", which saves a
+poll, and what each web process serves right now, which the admin page shows.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from models.serving import ServingState
+
+TRAIN_JOB = "worker.jobs.train"
+_CHANNEL = "mellow:alias"
+_PROCESS_KEY = "mellow:web:"
+_PROCESS_TTL_SECONDS = 10
+
+
+class JobQueue:
+    """The queue at `url`. Connections are made when first needed; every method may raise RedisError."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = Redis.from_url(
+            url, socket_connect_timeout=3, socket_timeout=10, health_check_interval=30, retry_on_timeout=True
+        )
+        self._queue = Queue(connection=self._redis, serializer=JSONSerializer)
+
+    def ping(self) -> None:
+        """Raise RedisError unless the queue answers."""
+        self._redis.ping()
+
+    def enqueue_training(self, run_id: int, attempt: int) -> str:
+        """Ask for a run to be trained; returns the job's id, which is the same for the same attempt."""
+        job_id = f"train-{run_id}-{attempt}"
+        self._queue.enqueue(TRAIN_JOB, run_id, job_id=job_id, job_timeout=-1, result_ttl=3600, failure_ttl=86400)
+        return job_id
+
+    def has_job(self, job_id: str) -> bool:
+        """Whether that job still waits or runs, as far as the queue knows."""
+        try:
+            job = Job.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
+        except NoSuchJobError:
+            return False
+        return not (job.is_finished or job.is_failed or job.is_canceled or job.is_stopped)
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The workers that are alive: name, host and state."""
+        workers = Worker.all(connection=self._redis, serializer=JSONSerializer)
+        return [{"name": w.name, "host": w.hostname, "state": str(w.get_state())} for w in workers]
+
+    def tell_alias_moved(self, version: int) -> None:
+        """Let every web process look at the alias now."""
+        self._redis.publish(_CHANNEL, version)
+
+    def report(self, process: str, state: ServingState) -> None:
+        """Say what one web process serves; forgotten unless repeated."""
+        self._redis.set(_PROCESS_KEY + process, json.dumps(asdict(state)), ex=_PROCESS_TTL_SECONDS)
+
+    def reports(self) -> dict[str, ServingState]:
+        """What each live web process serves, by process name."""
+        keys = sorted(self._redis.scan_iter(match=_PROCESS_KEY + "*"))
+        values = self._redis.mget(keys) if keys else []
+        return {
+            key.decode().removeprefix(_PROCESS_KEY): ServingState(**json.loads(value))
+            for key, value in zip(keys, values, strict=True)
+            if value is not None
+        }
+
+    def listen(self, on_move: Callable[[], None], stop: threading.Event) -> None:
+        """Call `on_move` at every move of the alias until `stop` is set; waits for a queue that is away."""
+        redis: Any = self._redis  # redis-py leaves its subscriptions untyped
+        while not stop.is_set():
+            try:
+                with redis.pubsub(ignore_subscribe_messages=True) as channel:
+                    channel.subscribe(_CHANNEL)
+                    while not stop.is_set():
+                        if channel.get_message(timeout=1.0):
+                            on_move()
+            except RedisError:
+                stop.wait(2.0)

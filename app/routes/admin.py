@@ -1,0 +1,127 @@
+"""The admin's room: figures, runs, versions, people."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+
+from app.access import user_id
+from app.context import mellow
+from app.db import Role
+from app.errors import Conflict, DomainError, Invalid
+from app.extensions import db
+from app.routes.actions import promote, request_run
+from app.routes.payload import run_json
+from app.services import accounts, exports, overview, runs, versions
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+
+
+@blueprint.get("")
+def home() -> ResponseReturnValue:
+    """Counts, Retrain, the latest runs, the versions, and what each web process serves."""
+    try:
+        processes, workers, queue_problem = mellow().queue.reports(), mellow().queue.workers(), None
+    except RedisError:
+        processes, workers, queue_problem = {}, [], "The queue does not answer: runs wait until it does."
+    return render_template(
+        "admin/home.html",
+        counts=overview.counts(db.session()),
+        active_run=runs.active(db.session()),
+        runs=runs.all_runs(db.session(), limit=20),
+        versions=versions.all_versions(db.session()),
+        serving=versions.serving_number(db.session()),
+        presets=runs.PRESETS,
+        formats=exports.FORMATS,
+        processes=processes,
+        workers=workers,
+        queue_problem=queue_problem,
+    )
+
+
+@blueprint.post("/runs")
+def retrain() -> ResponseReturnValue:
+    """The Retrain button; pressed twice it leads to the one run."""
+    preset = request.form.get("preset", "default")
+    try:
+        run = request_run("dpo", {} if preset == "default" else {"preset": preset})
+    except Conflict as refusal:
+        flash(str(refusal), "warning")
+        active = runs.active(db.session())
+        return redirect(url_for("admin.run", run_id=active.id) if active else url_for("admin.home"))
+    except Invalid as refusal:
+        flash(str(refusal), "warning")
+        return redirect(url_for("admin.home"))
+    return redirect(url_for("admin.run", run_id=run.id))
+
+
+@blueprint.get("/runs/<int:run_id>")
+def run(run_id: int) -> ResponseReturnValue:
+    """One run, live."""
+    row = runs.get(db.session(), run_id)
+    serving = versions.serving_number(db.session())
+    return render_template("admin/run.html", run=row, state=run_json(row), serving=serving)
+
+
+@blueprint.post("/runs/<int:run_id>/cancel")
+def cancel(run_id: int) -> ResponseReturnValue:
+    """Stop a run."""
+    try:
+        runs.cancel(db.session(), run_id, user_id())
+    except Conflict as refusal:
+        flash(str(refusal), "warning")
+    return redirect(url_for("admin.run", run_id=run_id))
+
+
+@blueprint.post("/versions/<int:number>/promote")
+def promote_version(number: int) -> ResponseReturnValue:
+    """Let a version serve: promote or roll back."""
+    promote(number)
+    flash(f"Version {number} serves from now on.", "success")
+    return redirect(url_for("admin.home"))
+
+
+@blueprint.get("/people")
+def people() -> ResponseReturnValue:
+    """Everyone with an account, and the form to add one."""
+    return render_template("admin/people.html", people=accounts.people(db.session()), roles=list(Role), form={})
+
+
+@blueprint.post("/people")
+def add_person() -> ResponseReturnValue:
+    """Add a person."""
+    form = request.form
+    try:
+        user = accounts.add_user(
+            db.session(),
+            user_id(),
+            form.get("email", ""),
+            form.get("password", ""),
+            form.get("role", ""),
+            form.get("name", ""),
+        )
+    except DomainError as refusal:
+        page = render_template(
+            "admin/people.html",
+            people=accounts.people(db.session()),
+            roles=list(Role),
+            form=form,
+            problem=str(refusal),
+        )
+        return page, refusal.status
+    flash(f"{user.email} may sign in now.", "success")
+    return redirect(url_for("admin.people"))
+
+
+@blueprint.post("/people/<int:person_id>/active")
+def set_active(person_id: int) -> ResponseReturnValue:
+    """Let a person in, or keep them out."""
+    active = request.form.get("active") == "yes"
+    try:
+        person = accounts.set_active(db.session(), user_id(), person_id, active)
+    except Conflict as refusal:
+        flash(str(refusal), "warning")
+    else:
+        flash(f"{person.email} may {'sign in again' if active else 'no longer sign in'}.", "success")
+    return redirect(url_for("admin.people"))

@@ -1,0 +1,72 @@
+"""The admin's API for data and versions: import, export, look, promote, roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from app.access import user_id
+from app.context import mellow
+from app.errors import Invalid, NotFound
+from app.extensions import db
+from app.routes.actions import promote
+from app.routes.payload import LARGEST_ID, json_object, version_json
+from app.services import exports, prompts, versions
+
+blueprint = Blueprint("api_admin", __name__)
+
+
+@blueprint.post("/prompts")
+def create_prompts() -> ResponseReturnValue:
+    """Queue texts: a JSON list, JSON Lines, CSV or TSV."""
+    report = prompts.import_prompts(
+        db.session(), user_id(), request.get_data(), request.mimetype, "api", mellow().settings.max_text_length
+    )
+    return {"added": report.added, "duplicates": report.duplicates, "rejected": report.rejected}, 201
+
+
+@blueprint.get("/preferences")
+def export_preferences() -> ResponseReturnValue:
+    """Every standing preference as JSON Lines in one of the field's schemas."""
+    format_name = request.args.get("format", "trl")
+    if format_name not in exports.FORMATS:
+        raise Invalid(f"format must be one of {', '.join(exports.FORMATS)}.")
+    sessions = mellow().sessions
+
+    def lines() -> Iterator[str]:
+        with sessions() as session:
+            yield from exports.stream(session, format_name)
+
+    name = f"mellow-preferences-{format_name}.jsonl"
+    return Response(
+        lines(),
+        content_type="application/x-ndjson; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@blueprint.get("/versions")
+def list_versions() -> ResponseReturnValue:
+    """All versions, the newest first."""
+    serving = versions.serving_number(db.session())
+    return [version_json(version, serving) for version in versions.all_versions(db.session())]
+
+
+@blueprint.get("/versions/<int:number>")
+def get_version(number: int) -> ResponseReturnValue:
+    """One version."""
+    return version_json(versions.get(db.session(), number), versions.serving_number(db.session()))
+
+
+@blueprint.put("/aliases/serving")
+def move_serving() -> ResponseReturnValue:
+    """Let a version serve: promote a newer one or roll back to an older one."""
+    number = json_object().get("version")
+    if type(number) is not int:
+        raise Invalid("version must be a whole number.")
+    if abs(number) > LARGEST_ID:
+        raise NotFound(f"There is no version {number}.")
+    promote(number)
+    return {"version": number}

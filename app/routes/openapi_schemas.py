@@ -1,0 +1,128 @@
+"""The shapes that the API takes and gives, as JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.db import RunStatus, Verdict
+from app.services import runs
+
+
+def ref(name: str) -> dict[str, str]:
+    """A reference to one of SCHEMAS."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+_INTEGER = {"type": "integer"}
+_STRING = {"type": "string"}
+_NUMBER = {"type": "number"}
+_BOOLEAN = {"type": "boolean"}
+_FREE = {"type": "object"}
+_TIME = {"type": "string", "format": "date-time"}
+
+
+def _maybe(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+SCHEMAS: dict[str, Any] = {
+    "Problem": _object(
+        ("type", "title", "status", "detail"),
+        type=_STRING,
+        title=_STRING,
+        status=_INTEGER,
+        detail={"type": "string", "description": "One sentence for the person who asked."},
+    ),
+    "Id": _object(("id",), id=_INTEGER),
+    "GenerationRequest": {
+        "oneOf": [
+            _object(("text",), text={"type": "string", "minLength": 1}),
+            _object(
+                ("from",),
+                **{
+                    "from": {"const": "queue"},
+                    "shown": {
+                        "type": "array",
+                        "items": _INTEGER,
+                        "maxItems": 100,
+                        "description": "Screens on the desk already, which must not come again.",
+                    },
+                },
+            ),
+        ]
+    },
+    "Generation": _object(
+        ("id", "text", "version", "candidates", "exhausted"),
+        id=_INTEGER,
+        text=_STRING,
+        version=_maybe(_INTEGER),
+        candidates={"type": "array", "maxItems": 3, "items": _object(("id", "text"), id=_INTEGER, text=_STRING)},
+        exhausted={"type": "boolean", "description": "The model could not write three different rewrites."},
+    ),
+    "JudgmentRequest": _object(
+        ("generation_id", "verdict"),
+        generation_id=_INTEGER,
+        verdict={"enum": [str(verdict) for verdict in Verdict]},
+        candidate_id={"type": "integer", "description": "The chosen one, with a verdict of chosen."},
+        edited_text={"type": "string", "description": "The better text, with a verdict of edited."},
+        seconds={"type": "number", "minimum": 0, "description": "How long the person looked."},
+    ),
+    "PromptList": {
+        "type": "array",
+        "items": {
+            "oneOf": [_STRING, _object(("text",), text=_STRING, priority=_INTEGER, gold=_STRING)],
+        },
+    },
+    "ImportReport": _object(
+        ("added", "duplicates", "rejected"),
+        added=_INTEGER,
+        duplicates=_INTEGER,
+        rejected={"type": "array", "items": _object(("line", "reason"), line=_INTEGER, reason=_STRING)},
+    ),
+    "RunRequest": _object(
+        ("method",),
+        method={"enum": list(runs.METHODS)},
+        config={
+            "type": "object",
+            "description": f"Settings by TRL's names, over a preset: {', '.join(runs.PRESETS)}.",
+        },
+    ),
+    "RunReceipt": _object(("id", "status"), id=_INTEGER, status={"enum": [str(status) for status in RunStatus]}),
+    "Run": _object(
+        ("id", "status", "stage", "method", "step", "total_steps"),
+        id=_INTEGER,
+        status={"enum": [str(status) for status in RunStatus]},
+        stage=_STRING,
+        method=_STRING,
+        config=_FREE,
+        pairs=_INTEGER,
+        step=_INTEGER,
+        total_steps=_INTEGER,
+        eta_seconds=_maybe(_NUMBER),
+        attempts=_INTEGER,
+        parent_version=_INTEGER,
+        produced_version=_maybe(_INTEGER),
+        cancelling=_BOOLEAN,
+        error=_maybe(_STRING),
+        note=_maybe(_STRING),
+        created_at=_TIME,
+        started_at=_maybe(_TIME),
+        finished_at=_maybe(_TIME),
+    ),
+    "Version": _object(
+        ("number", "parent", "method", "metrics", "serving"),
+        number=_INTEGER,
+        parent=_maybe(_INTEGER),
+        run_id=_maybe(_INTEGER),
+        method=_STRING,
+        metrics=_FREE,
+        sha256=_STRING,
+        serving=_BOOLEAN,
+        created_at=_TIME,
+    ),
+    "ServingAlias": _object(("version",), version=_INTEGER),
+}

@@ -1,0 +1,86 @@
+"""Reading requests and writing rows as JSON, for every API blueprint."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import request
+
+from app.db import Generation, TrainingRun, Version
+from app.db import now as present
+from app.errors import Malformed
+
+LARGEST_ID = 2**31 - 1  # what an integer column of PostgreSQL holds
+
+
+def json_object() -> dict[str, Any]:
+    """The request's body as a JSON object; raises Malformed."""
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # brackets in brackets in brackets
+        body = None
+    if not isinstance(body, dict):
+        raise Malformed("Send a JSON object with Content-Type: application/json.")
+    return body
+
+
+def generation_json(generation: Generation, exhausted: bool) -> dict[str, Any]:
+    """One screen, in the order shown; `exhausted` says that the model ran out of different rewrites."""
+    candidates = sorted(generation.candidates, key=lambda candidate: candidate.position)
+    return {
+        "id": generation.id,
+        "text": generation.prompt.text,
+        "version": candidates[0].version_number if candidates else None,
+        "candidates": [{"id": candidate.id, "text": candidate.text} for candidate in candidates],
+        "exhausted": exhausted,
+    }
+
+
+def run_json(run: TrainingRun) -> dict[str, Any]:
+    """One training run as the API and the live page show it; times are ISO 8601, durations seconds."""
+    return {
+        "id": run.id,
+        "status": run.status,
+        "stage": run.stage,
+        "method": run.method,
+        "config": run.config,
+        "pairs": run.pairs,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "eta_seconds": _eta_seconds(run),
+        "attempts": run.attempts,
+        "parent_version": run.parent_version,
+        "produced_version": run.produced_version,
+        "cancelling": run.active and run.cancel_requested_at is not None,
+        "error": run.error,
+        "note": run.note,
+        "created_at": _iso(run.created_at),
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+    }
+
+
+def version_json(version: Version, serving: int | None) -> dict[str, Any]:
+    """One version as the API shows it."""
+    return {
+        "number": version.number,
+        "parent": version.parent_number,
+        "run_id": version.run_id,
+        "method": version.method,
+        "metrics": version.metrics,
+        "sha256": version.sha256,
+        "serving": version.number == serving,
+        "created_at": _iso(version.created_at),
+    }
+
+
+def _eta_seconds(run: TrainingRun) -> float | None:
+    if not run.active or run.started_at is None or not 0 < run.step < run.total_steps:
+        return None
+    spent = (present() - run.started_at).total_seconds()
+    return round(spent / run.step * (run.total_steps - run.step), 1)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

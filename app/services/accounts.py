@@ -1,0 +1,182 @@
+"""People: who they are, how they prove it, and how the first admin comes to be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from app.db import Role, User, write_transaction
+from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services import audit
+
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 200
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+_hasher = PasswordHasher()  # Argon2id with the library's defaults, which follow RFC 9106
+_UNKNOWN_USER_HASH = _hasher.hash(secrets.token_hex())
+
+
+def anyone(session: Session) -> bool:
+    """Whether there is any account yet."""
+    return bool(session.scalar(select(exists(select(User.id)))))
+
+
+def people(session: Session) -> list[User]:
+    """All accounts, oldest first."""
+    return list(session.scalars(select(User).order_by(User.id)))
+
+
+def by_session_key(session: Session, key: str) -> User | None:
+    """The active person a session cookie names."""
+    return session.scalar(select(User).where(User.session_key == key, User.active))
+
+
+def by_token(session: Session, token: str) -> User | None:
+    """The active person an API token belongs to."""
+    return session.scalar(select(User).where(User.api_token_hash == _token_hash(token), User.active))
+
+
+def authenticate(session: Session, email: str, password: str) -> User | None:
+    """The active person with that email and password, or None; takes as long for an unknown email as for a known."""
+    email = _normal(email)
+    # PostgreSQL cannot even be asked for some texts, such as one with a NUL.
+    user = session.scalar(select(User).where(User.email == email)) if _EMAIL.fullmatch(email) else None
+    try:
+        _hasher.verify(user.password_hash if user else _UNKNOWN_USER_HASH, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    return user if user and user.active else None
+
+
+def add_user(session: Session, by: int | None, email: str, password: str, role: str, name: str = "") -> User:
+    """Create an account; raises Invalid or Conflict with the sentence to show."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise Invalid(f"The password needs at least {SHORTEST_PASSWORD} characters.")
+    with write_transaction(session):
+        user = _new_user(session, email, password, role, name)
+        session.flush()
+        audit.record(session, by, "user.created", f"user {user.id}", email=user.email, role=user.role)
+    return user
+
+
+def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
+    """Let a person in or keep them out; nobody can shut themselves out."""
+    with write_transaction(session):
+        user = session.get(User, user_id)
+        if user is None:
+            raise NotFound(f"There is no user {user_id}.")
+        if user_id == by and not active:
+            raise Conflict("You cannot deactivate your own account.")
+        user.active = active
+        user.session_key = secrets.token_hex(16)
+        audit.record(session, by, "user.activated" if active else "user.deactivated", f"user {user_id}")
+    return user
+
+
+def issue_token(session: Session, user_id: int) -> str:
+    """A new API token for a person, in place of any older one. It is shown once: only its hash is kept."""
+    token = f"mellow_{secrets.token_urlsafe(32)}"
+    with write_transaction(session):
+        user = session.get_one(User, user_id)
+        user.api_token_hash = _token_hash(token)
+        audit.record(session, user_id, "token.issued", f"user {user_id}")
+    return token
+
+
+def ensure_admin(session: Session, email: str, password: str, token: str) -> None:
+    """Make the account that the environment names an active admin with that password and API token.
+
+    The environment wins over what is stored, so that a forgotten password is mended by a restart.
+    """
+    with write_transaction(session):
+        user = session.scalar(select(User).where(User.email == _normal(email)))
+        if user is None:
+            user = _new_user(session, email, password, Role.ADMIN, "")
+            session.flush()
+            audit.record(session, None, "user.created", f"user {user.id}", email=user.email, role=user.role)
+        elif not _matches(user, password):
+            user.password_hash = _hasher.hash(password)
+            user.session_key = secrets.token_hex(16)
+            audit.record(session, None, "password.set", f"user {user.id}")
+        user.role, user.active = Role.ADMIN, True
+        if token:
+            user.api_token_hash = _token_hash(token)
+
+
+def ensure_setup_token(session: Session, path: Path) -> str | None:
+    """The one-time token of the setup page, kept in `path` with mode 600 while there is no account, else None."""
+    if anyone(session):
+        path.unlink(missing_ok=True)
+        return None
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text().strip()
+
+
+def set_up(session: Session, token_path: Path, token: str, email: str, password: str) -> User:
+    """Create the first admin with the one-time token; afterwards the token is gone and this is refused."""
+    if anyone(session) or not token_path.exists():
+        raise NotFound("Mellow is set up already: sign in.")
+    if not secrets.compare_digest(token.encode(), token_path.read_text().strip().encode()):
+        raise Forbidden("That setup link is not the one printed at start.")
+    if len(password) < SHORTEST_PASSWORD:
+        raise Invalid(f"The password needs at least {SHORTEST_PASSWORD} characters.")
+    with write_transaction(session):
+        if anyone(session):
+            raise NotFound("Mellow is set up already: sign in.")
+        user = _new_user(session, email, password, Role.ADMIN, "")
+        session.flush()
+        audit.record(session, user.id, "user.created", f"user {user.id}", email=user.email, role=user.role)
+    token_path.unlink(missing_ok=True)
+    return user
+
+
+def _new_user(session: Session, email: str, password: str, role: str, name: str) -> User:
+    email = _normal(email)
+    if not _EMAIL.fullmatch(email) or len(email) > 254:
+        raise Invalid("That is not an email address.")
+    if not 0 < len(password) <= LONGEST_PASSWORD:
+        raise Invalid(f"The password may have at most {LONGEST_PASSWORD} characters, and at least one.")
+    if role not in list(Role):
+        raise Invalid("The role must be annotator or admin.")
+    if len(name) > 100:
+        raise Invalid("The name may have at most 100 characters.")
+    if "\x00" in name:
+        raise Invalid("The name holds characters that cannot be stored.")
+    if session.scalar(select(exists(select(User.id).where(User.email == email)))):
+        raise Conflict("There is an account with that email already.")
+    user = User(
+        email=email,
+        name=name.strip(),
+        password_hash=_hasher.hash(password),
+        role=Role(role),
+        session_key=secrets.token_hex(16),
+    )
+    session.add(user)
+    return user
+
+
+def _matches(user: User, password: str) -> bool:
+    try:
+        return _hasher.verify(user.password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _normal(email: str) -> str:
+    return email.strip().lower()
+
+
+def _token_hash(token: str) -> str:
+    # Tokens are long and random, so a plain hash cannot be guessed back; it must be fast, every API call needs it.
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""How gunicorn serves the web side; it reads this file from the folder it is started in."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# Idle threads of the serving model sleep. By default they spin, and as every web process and a training on the same
+# machine has such threads on all cores, they then keep each other from working: seconds for a screen of milliseconds.
+# The library reads this once, when `app` loads it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from app.config import ConfigError, Settings
+
+try:
+    _settings = Settings.from_env()
+except ConfigError as error:
+    raise SystemExit(str(error)) from None
+
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+
+# Each process loads the serving checkpoint once, and threads share it. A live chart holds a thread for as long as it
+# is looked at, so there are more threads than a computer has cores.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = 16
+
+# A process shows no sign of life while it loads the model, which may have to come from afar the first time.
+timeout = 300
+
+# How long a stopping process waits for its requests: generations are done by then, live charts reconnect.
+graceful_timeout = 3
+
+# No access log: addresses there can hold secrets (/setup?token=…). Requests are counted at /metrics.
+accesslog = None
+# The launcher says once where Mellow answers.
+loglevel = "warning"
+# Nothing manages gunicorn through its control socket, and it would be written outside MELLOW_HOME.
+control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begins to load the serving checkpoint before the first request asks for it."""
+    from app import ensure_serving_started
+
+    ensure_serving_started(worker.wsgi)

@@ -1,0 +1,41 @@
+"""Runs the migrations on the application's database: SQLite or PostgreSQL, in one transaction each time.
+
+Either all outstanding migrations happen or none; a second process that starts at the same moment waits its turn.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import DateTime
+
+from app.db import Base
+from app.db.base import UTCDateTime
+from app.db.engine import WRITES
+
+
+def _render_item(kind: str, item: object, _autogen: Any) -> str | Literal[False]:
+    """Write our own column types as what they are to the database."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return f"sa.{DateTime(timezone=True)!r}"
+    return False
+
+
+def _run() -> None:
+    engine = current_app.extensions["migrate"].db.engine
+    with engine.connect().execution_options(**{WRITES: True}) as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            render_as_batch=True,
+            render_item=_render_item,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+if context.is_offline_mode():
+    raise SystemExit("Migrations run on a database only: set DATABASE_URL.")
+_run()

@@ -1,0 +1,64 @@
+// A training run, live. Everything shown comes from the server's events, so a reload or another browser sees the same.
+
+import { LineChart } from "./chart.js";
+
+const element = (id) => document.getElementById(id);
+const charts = new Map([...document.querySelectorAll(".chart")].map((svg) => [svg.dataset.metric, new LineChart(svg)]));
+const outputs = new Map([["loss", element("loss-now")], ["rewards/margins", element("margin-now")]]);
+const { events, serving, watched } = element("run").dataset;
+const source = new EventSource(events);
+let attempts = 0;
+
+function duration(seconds) {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+function say(id, sentence) {
+  element(id).textContent = sentence ?? "";
+  element(id).hidden = !sentence;
+}
+
+source.addEventListener("run", (event) => {
+  const run = JSON.parse(event.data);
+  if (run.attempts > 1 && attempts && run.attempts !== attempts) charts.forEach((chart) => chart.clear());
+  attempts = run.attempts;
+  element("status").textContent = run.cancelling ? "cancelling" : run.status;
+  element("status").className = `status status-${run.status}`;
+  element("progress").max = run.total_steps || 1;
+  element("progress").value = run.step;
+  element("steps").textContent = run.total_steps ? `step ${run.step} of ${run.total_steps}` : "";
+  element("eta").textContent = run.eta_seconds ? `about ${duration(run.eta_seconds)} left` : "";
+  charts.forEach((chart) => chart.setLastStep(run.total_steps));
+  const active = run.status === "queued" || run.status === "running";
+  element("stage").textContent = active ? run.stage : ""; // the status says how it ended
+  element("cancel-form").hidden = !active;
+  element("cancel").disabled = run.cancelling;
+  say("error", run.error);
+  say("note", run.note);
+  const version = run.produced_version;
+  // A run that ended before this page was opened may have been rolled back since, or overtaken.
+  const serves = watched === "yes" || Number(serving) === version;
+  const outcome = serves ? `Version ${version} is published and serves.` : `Version ${version} is published. Version ${serving} serves now.`;
+  say("result", version && !run.note ? outcome : "");
+});
+
+source.addEventListener("metric", (event) => {
+  const { name, step, value } = JSON.parse(event.data);
+  charts.get(name)?.add(step, value);
+  const output = outputs.get(name);
+  if (output) output.textContent = value.toFixed(4);
+});
+
+source.addEventListener("log", (event) => {
+  const log = element("log");
+  log.textContent = JSON.parse(event.data);
+  log.scrollTop = log.scrollHeight;
+});
+
+source.addEventListener("end", () => source.close());
+
+// A lost connection is taken up again by the browser; a refused one (signed out, say) is not.
+source.addEventListener("error", () => {
+  if (source.readyState === EventSource.CLOSED) say("stale", "Live updates have stopped. Reload the page to go on.");
+});
