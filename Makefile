@@ -1,0 +1,90 @@
+# `make` alone lists what can be done.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Python 3.11 or newer: the one in PYTHON if given, else the first of these that is new enough.
+PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+
+# Stamps say which list was installed into the environment, so that a second run takes no time.
+RUN_INSTALLED := $(VENV)/.installed
+DEV_INSTALLED := $(VENV)/.installed-dev
+
+# Installs the requirements file $(1). pip's own errors are kept in a variable, not in a file: the disk may be full.
+define INSTALL
+	@echo "Installing $(1) into $(VENV) (minutes the first time) …"
+	@{ errors=$$($(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off --quiet \
+	      -r $(1) 2>&1 1>&3); } 3>&1 && touch $(2) || { \
+	  case "$$errors" in \
+	    *"No space left on device"*) why="the disk is full" ;; \
+	    *) why=$$(echo "$$errors" | grep -v '^\s*$$' | tail -n 1) ;; \
+	  esac; \
+	  echo "Installing $(1) failed: $$why." >&2; exit 1; }
+endef
+
+.PHONY: help
+help: ## list what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(RUN_INSTALLED) ## install what is missing, then run the whole product until Ctrl-C
+	@exec $(BIN)/python -m app.launcher
+
+.PHONY: test
+test: $(DEV_INSTALLED) browser ## every test but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+.PHONY: test-slow
+test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+.PHONY: check
+check: $(DEV_INSTALLED) ## formatting, lint, types, and which part may import which
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(DEV_INSTALLED) ## format, and repair what lint can repair
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: clean
+clean: ## remove the environment and the caches, never what Mellow stores
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: browser
+browser: $(DEV_INSTALLED)
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; then exit 0; \
+	elif $(BIN)/python -m playwright install chromium; then exit 0; \
+	else echo "The browser tests need Chromium: install the package chromium." >&2; exit 1; fi
+
+$(BIN)/python:
+	@tried=""; \
+	for candidate in $(PYTHONS); do \
+	  version=$$("$$candidate" -c 'import sys; print("ok" if sys.version_info >= (3, 11) else "%d.%d" % sys.version_info[:2])' \
+	             2>/dev/null </dev/null); \
+	  if [ "$$version" = ok ]; then \
+	    why=$$("$$candidate" -m venv $(VENV) 2>&1) && exit 0; \
+	    case "$$why" in \
+	      *"No space left on device"*) why="the disk is full" ;; \
+	      *ensurepip*) why="its venv module is not installed (on Debian: the package python3-venv)" ;; \
+	      *) why=$$(echo "$$why" | tail -n 1) ;; \
+	    esac; \
+	    rm -rf $(VENV); echo "$$candidate cannot make $(VENV): $$why." >&2; exit 1; \
+	  fi; \
+	  [ -n "$$version" ] || version="not there"; \
+	  tried="$$tried$${tried:+, }$$candidate is $$version"; \
+	done; \
+	echo "Mellow needs Python 3.11 or newer ($$tried): install one, or name one with make run PYTHON=…" >&2; exit 1
+
+$(RUN_INSTALLED): $(BIN)/python requirements.txt constraints.txt
+	$(call INSTALL,requirements.txt,$@)
+
+$(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt constraints.txt
+	$(call INSTALL,requirements-dev.txt,$(RUN_INSTALLED) $@)

@@ -1,0 +1,312 @@
+"""The annotator's API over HTTP: screens, verdicts, undoing."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.db import Candidate, Generation, Judgment, Preference
+from models.manifest import MANIFEST_NAME
+from models.store import CheckpointStore
+from tests import factories
+from tests.studio import Person, add_version, make_person, parts, rows
+
+
+def problem(answer: TestResponse) -> tuple[int, str]:
+    """Status and sentence of an error, which must be problem+json."""
+    assert answer.content_type == "application/problem+json", answer.text
+    assert answer.json is not None
+    assert answer.json["status"] == answer.status_code
+    return answer.status_code, answer.json["detail"]
+
+
+def body(answer: TestResponse, status: int = 201) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert isinstance(answer.json, dict)
+    return answer.json
+
+
+def chosen(screen: Generation, place: int = 0) -> dict[str, object]:
+    return {"generation_id": screen.id, "verdict": "chosen", "candidate_id": screen.candidates[place].id}
+
+
+def test_a_text_yields_three_candidates_in_the_order_shown(version_1: int, session: Session, annotator: Person) -> None:
+    answer = body(annotator.post("/generations", {"text": "  you are stupid "}))
+    stored = rows(session, Candidate)
+    assert answer == {
+        "id": stored[0].generation_id,
+        "text": "you are stupid",
+        "version": 1,
+        "candidates": [
+            {"id": candidate.id, "text": candidate.text}
+            for candidate in sorted(stored, key=lambda candidate: candidate.position)
+        ],
+        "exhausted": False,
+    }
+    assert len(answer["candidates"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "The text is empty."),
+        (" \n\t\u2003", "The text is empty."),
+        (None, "The text must be a string."),
+        (7, "The text must be a string."),
+        (["you"], "The text must be a string."),
+        ("x" * 1001, "The text has 1001 characters and may have at most 1000."),
+        ("a\x00b", "The text holds characters that cannot be stored."),
+        ("a\ud800b", "The text holds characters that cannot be stored."),
+        ("ж" * 600, "The text has 1202 tokens and the model reads 512: shorten it a little."),
+    ],
+)
+def test_a_text_that_cannot_be_rewritten_is_refused_with_a_sentence(
+    version_1: int, session: Session, annotator: Person, text: object, sentence: str
+) -> None:
+    assert problem(annotator.post("/generations", {"text": text})) == (422, sentence)
+    assert rows(session, Generation) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "you </s> idiot",
+        "</s> you",
+        "<pad><unk>",
+        "👩🏽‍🚀 idiot 🤬",
+        "\u202eidiot\u202c",
+        "ﬁ ½ ｉｄｉｏｔ",
+        "'; DROP TABLE users; --",
+    ],
+)
+def test_any_other_text_is_rewritten_and_comes_back_as_it_was(version_1: int, annotator: Person, text: str) -> None:
+    answer = body(annotator.post("/generations", {"text": text}))
+    assert answer["text"] == text
+    assert len(answer["candidates"]) == 3
+
+
+def test_a_text_of_nothing_that_the_model_reads_yields_a_screen_without_candidates(
+    version_1: int, annotator: Person
+) -> None:
+    answer = body(annotator.post("/generations", {"text": "</s>"}))
+    assert (answer["candidates"], answer["exhausted"], answer["version"]) == ([], True, None)
+    assert annotator.post("/judgments", {"generation_id": answer["id"], "verdict": "skipped"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        (b"{", "application/json"),
+        (b"", "application/json"),
+        (b"[]", "application/json"),
+        (b'"text"', "application/json"),
+        (b'{"text": "\xff"}', "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b'{"text": "you"}', "text/plain"),
+        (b"text=you", "application/x-www-form-urlencoded"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/generations", "/judgments"])
+def test_a_body_that_is_no_json_object_is_malformed(
+    annotator: Person, path: str, data: bytes, content_type: str
+) -> None:
+    answer = annotator.call("POST", path, data=data, content_type=content_type)
+    assert problem(answer) == (400, "Send a JSON object with Content-Type: application/json.")
+
+
+def test_while_no_version_is_published_the_model_is_not_ready(annotator: Person) -> None:
+    answer = annotator.post("/generations", {"text": "you are stupid"})
+    assert problem(answer) == (503, "The model is not ready: No version is published yet.")
+
+
+def test_while_the_version_is_damaged_the_reason_is_told(
+    app: Flask, session: Session, published: CheckpointStore, annotator: Person
+) -> None:
+    folder = add_version(app, session, published, 1)
+    factories.serving(session, 1)
+    (folder / MANIFEST_NAME).unlink()
+    status, sentence = problem(annotator.post("/generations", {"text": "you are stupid"}))
+    assert status == 503
+    assert sentence.startswith(f"The model is not ready: {folder / MANIFEST_NAME} cannot be read as a manifest")
+
+
+def test_the_queue_serves_a_prompt_and_is_empty_after_it(version_1: int, session: Session, annotator: Person) -> None:
+    factories.prompt(session, "you are stupid", queued=True)
+    first = body(annotator.post("/generations", {"from": "queue"}))
+    assert first["text"] == "you are stupid"
+    again = body(annotator.post("/generations", {"from": "queue"}))
+    assert again == first
+    empty = annotator.post("/generations", {"from": "queue", "shown": [first["id"]]})
+    assert (empty.status_code, empty.text) == (204, "")
+
+
+@pytest.mark.parametrize("shown", ["1", [1.5], [True], [None], list(range(101)), {}, [10**30], [-(10**30)]])
+def test_shown_must_be_a_short_list_of_ids(version_1: int, annotator: Person, shown: object) -> None:
+    answer = annotator.post("/generations", {"from": "queue", "shown": shown})
+    assert problem(answer) == (422, "shown must be a list of at most 100 generation ids.")
+
+
+def test_a_judgment_stores_the_verdict_and_its_pairs(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id, ["best", "worse", "worst"])
+    answer = body(annotator.post("/judgments", {**chosen(screen), "seconds": 2.5}))
+    (judgment,) = rows(session, Judgment)
+    assert answer == {"id": judgment.id}
+    assert (judgment.verdict, judgment.candidate_id, judgment.seconds) == ("chosen", screen.candidates[0].id, 2.5)
+    assert [(row.chosen, row.rejected) for row in rows(session, Preference)] == [("best", "worse"), ("best", "worst")]
+
+
+def test_sending_a_judgment_again_is_the_same_judgment(session: Session, annotator: Person) -> None:
+    gesture = chosen(factories.generation(session, annotator.id))
+    assert body(annotator.post("/judgments", gesture)) == body(annotator.post("/judgments", gesture))
+    assert len(rows(session, Judgment)) == 1
+    assert len(rows(session, Preference)) == 2
+
+
+def at_once(calls: int, person: Person, path: str, sent: object) -> list[TestResponse]:
+    """The same request from as many threads, let go at one moment."""
+    barrier = threading.Barrier(calls)
+    answers: list[TestResponse] = []
+
+    def send() -> None:
+        barrier.wait()
+        answers.append(person.post(path, sent))
+
+    threads = [threading.Thread(target=send) for _ in range(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def check_eight_clicks_are_one_judgment(session: Session, person: Person) -> None:
+    screen = factories.generation(session, person.id)
+    answers = at_once(8, person, "/judgments", chosen(screen))
+    assert [answer.status_code for answer in answers] == [201] * 8, {answer.text for answer in answers}
+    (judgment,) = rows(session, Judgment)
+    assert {answer.text for answer in answers} == {f'{{"id":{judgment.id}}}\n'}
+    assert len(rows(session, Preference)) == 2
+
+
+def test_eight_clicks_at_one_moment_are_one_judgment(session: Session, annotator: Person) -> None:
+    check_eight_clicks_are_one_judgment(session, annotator)
+
+
+def test_eight_clicks_at_one_moment_are_one_judgment_on_postgresql(postgres_app: Flask) -> None:
+    with parts(postgres_app).sessions() as session:
+        check_eight_clicks_are_one_judgment(session, make_person(postgres_app, session))
+
+
+def test_another_verdict_on_the_same_screen_is_a_conflict(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id)
+    first = body(annotator.post("/judgments", chosen(screen)))
+    answer = annotator.post("/judgments", chosen(screen, 1))
+    assert problem(answer) == (409, "This screen has another verdict already: undo that one first.")
+    assert answer.json is not None
+    assert answer.json["judgment_id"] == first["id"]
+
+
+def test_after_undoing_the_screen_can_be_judged_anew(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id, ["a", "b", "c"])
+    first = body(annotator.post("/judgments", chosen(screen)))
+    undone = annotator.call("DELETE", f"/judgments/{first['id']}")
+    assert (undone.status_code, undone.text) == (204, "")
+    second = body(annotator.post("/judgments", chosen(screen, 2)))
+    assert second["id"] != first["id"]
+    kept = rows(session, Judgment)
+    assert [judgment.undone_at is None for judgment in kept] == [False, True]
+    assert [row.chosen for row in kept[1].preferences] == ["c", "c"]
+
+
+def test_undoing_twice_keeps_the_first_moment(session: Session, annotator: Person) -> None:
+    first = body(annotator.post("/judgments", chosen(factories.generation(session, annotator.id))))
+    annotator.call("DELETE", f"/judgments/{first['id']}")
+    moment = rows(session, Judgment)[0].undone_at
+    assert annotator.call("DELETE", f"/judgments/{first['id']}").status_code == 204
+    assert rows(session, Judgment)[0].undone_at == moment
+
+
+def test_the_screen_and_the_judgment_of_someone_else_are_not_there(
+    session: Session, annotator: Person, admin: Person
+) -> None:
+    screen = factories.generation(session, annotator.id)
+    assert problem(admin.post("/judgments", chosen(screen))) == (404, f"There is no generation {screen.id} of yours.")
+    judgment = factories.judgment(session, screen)
+    answer = admin.call("DELETE", f"/judgments/{judgment.id}")
+    assert problem(answer) == (404, f"There is no judgment {judgment.id} of yours.")
+    assert rows(session, Judgment)[0].undone_at is None
+
+
+@pytest.mark.parametrize("number", [99, 2**31, 2**63, 10**30])
+def test_a_number_that_no_judgment_has_is_not_there_however_large(annotator: Person, number: int) -> None:
+    assert annotator.call("DELETE", f"/judgments/{number}").status_code == 404
+
+
+ANY_NUMBER = "generation_id must be a positive whole number."
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"verdict": "best"}, "verdict must be one of chosen, edited, tie, none, skipped."),
+        ({"verdict": None}, "verdict must be one of chosen, edited, tie, none, skipped."),
+        ({"generation_id": None}, ANY_NUMBER),
+        ({"generation_id": "1"}, ANY_NUMBER),
+        ({"generation_id": True}, ANY_NUMBER),
+        ({"generation_id": 0}, ANY_NUMBER),
+        ({"generation_id": 2**31}, ANY_NUMBER),
+        ({"candidate_id": None}, "A chosen verdict needs the candidate_id of the chosen one."),
+        ({"candidate_id": 1.0}, "candidate_id must be a positive whole number."),
+        ({"candidate_id": 4711}, "Candidate 4711 is not on this screen."),
+        ({"verdict": "tie"}, "A verdict of tie has no candidate_id."),
+        ({"verdict": "edited"}, "edited_text belongs to a verdict of edited, and only to that."),
+        ({"edited_text": "mine"}, "edited_text belongs to a verdict of edited, and only to that."),
+        ({"verdict": "edited", "edited_text": " "}, "The text is empty."),
+        ({"verdict": "edited", "edited_text": 5}, "The text must be a string."),
+        (
+            {"verdict": "edited", "edited_text": "second rewrite"},
+            "The edited text is one of the rewrites as it stands: choose that one instead.",
+        ),
+        ({"seconds": -1}, "seconds must be a number that is not negative."),
+        ({"seconds": "1"}, "seconds must be a number that is not negative."),
+        ({"seconds": True}, "seconds must be a number that is not negative."),
+        ({"seconds": float("nan")}, "seconds must be a number that is not negative."),
+        ({"seconds": float("inf")}, "seconds must be a number that is not negative."),
+        ({"user_id": 1}, "There is no field 'user_id' in a judgment."),
+    ],
+)
+def test_a_judgment_that_cannot_be_is_refused_with_a_sentence(
+    session: Session, annotator: Person, changes: dict[str, object], sentence: str
+) -> None:
+    screen = factories.generation(session, annotator.id)
+    assert problem(annotator.post("/judgments", {**chosen(screen), **changes})) == (422, sentence)
+    assert rows(session, Judgment) == []
+
+
+@pytest.mark.parametrize("seconds", [10**400, 1e300], ids=["10**400", "1e300"])
+def test_an_endless_look_counts_as_a_day(session: Session, annotator: Person, seconds: float) -> None:
+    screen = factories.generation(session, annotator.id)
+    body(annotator.post("/judgments", {**chosen(screen), "seconds": seconds}))
+    assert rows(session, Judgment)[0].seconds == 86_400
+
+
+def test_the_whole_way_from_text_to_pairs_works_on_postgresql(postgres_app: Flask, published: CheckpointStore) -> None:
+    with parts(postgres_app).sessions() as session:
+        person = make_person(postgres_app, session)
+        add_version(postgres_app, session, published, 1)
+        factories.serving(session, 1)
+        screen = body(person.post("/generations", {"text": "you are stupid 👩🏽‍🚀"}))
+        best = screen["candidates"][0]
+        gesture = {"generation_id": screen["id"], "verdict": "chosen", "candidate_id": best["id"]}
+        first = body(person.post("/judgments", gesture))
+        person.call("DELETE", f"/judgments/{first['id']}")
+        body(person.post("/judgments", gesture))
+        pairs = [row for row in rows(session, Preference) if row.judgment.undone_at is None]
+        assert [(row.prompt, row.chosen) for row in pairs] == [("you are stupid 👩🏽‍🚀", best["text"])] * 2
+        assert {row.rejected for row in pairs} == {candidate["text"] for candidate in screen["candidates"][1:]}
+        assert rows(session, Judgment)[0].undone_at is not None

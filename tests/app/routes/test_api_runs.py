@@ -1,0 +1,196 @@
+"""Training runs over HTTP: asked for, looked at, followed, cancelled."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.db import Role, RunStatus, TrainingRun, now
+from app.services import runs
+from tests import factories
+from tests.app.routes.test_api_annotate import at_once, body, problem
+from tests.studio import Person, close, make_person, new_settings, parts, rows
+
+
+@pytest.fixture
+def pairs(session: Session, admin: Person) -> None:
+    """Something to learn from."""
+    factories.judgment(session, factories.generation(session, admin.id))
+    factories.serving(session)
+
+
+def jobs(url: str) -> list[tuple[str, str | None, list[int]]]:
+    """(id, function, arguments) of every job that waits in the queue."""
+    with Redis.from_url(url) as connection:
+        waiting = Queue(connection=connection, serializer=JSONSerializer).jobs
+        return [(job.id, job.func_name, list(job.args)) for job in waiting]
+
+
+def test_a_wish_is_stored_and_handed_to_the_queue(session: Session, pairs: None, admin: Person, queue_url: str) -> None:
+    answer = body(admin.post("/training-runs", {"method": "dpo", "config": {"beta": 0.2}}), 202)
+    (run,) = rows(session, TrainingRun)
+    assert answer == {"id": run.id, "status": "queued"}
+    assert (run.config, run.requested_by, run.job_id) == ({"beta": 0.2}, admin.id, f"train-{run.id}-1")
+    assert jobs(queue_url) == [(f"train-{run.id}-1", "worker.jobs.train", [run.id])]
+
+
+def test_pressing_twice_is_one_run(session: Session, pairs: None, admin: Person, queue_url: str) -> None:
+    wish = {"method": "dpo"}
+    assert body(admin.post("/training-runs", wish), 202) == body(admin.post("/training-runs", wish), 202)
+    assert len(rows(session, TrainingRun)) == len(jobs(queue_url)) == 1
+
+
+def check_eight_presses_are_one_run(session: Session, admin: Person, queue_url: str) -> None:
+    factories.judgment(session, factories.generation(session, admin.id))
+    factories.serving(session)
+    answers = at_once(8, admin, "/training-runs", {"method": "dpo", "config": {}})
+    assert [answer.status_code for answer in answers] == [202] * 8, {answer.text for answer in answers}
+    assert len({answer.text for answer in answers}) == 1
+    assert len(rows(session, TrainingRun)) == len(jobs(queue_url)) == 1
+
+
+def test_eight_presses_at_one_moment_are_one_run(session: Session, admin: Person, queue_url: str) -> None:
+    check_eight_presses_are_one_run(session, admin, queue_url)
+
+
+def test_eight_presses_at_one_moment_are_one_run_on_postgresql(postgres_app: Flask, queue_url: str) -> None:
+    with parts(postgres_app).sessions() as session:
+        check_eight_presses_are_one_run(session, make_person(postgres_app, session, role=Role.ADMIN), queue_url)
+
+
+def test_another_wish_while_a_run_is_under_way_is_a_conflict(session: Session, pairs: None, admin: Person) -> None:
+    first = body(admin.post("/training-runs", {"method": "dpo"}), 202)
+    answer = admin.post("/training-runs", {"method": "dpo", "config": {"beta": 0.3}})
+    assert problem(answer) == (409, f"Run {first['id']} is under way: wait for it or cancel it first.")
+    assert answer.json is not None
+    assert answer.json["run_id"] == first["id"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({}, "method must be one of dpo."),
+        ({"method": "ppo"}, "method must be one of dpo."),
+        ({"method": "dpo", "config": []}, "config must be an object."),
+        ({"method": "dpo", "config": None}, "config must be an object."),
+        ({"method": "dpo", "presets": {}}, "There is no field 'presets' in a training run."),
+        ({"method": "dpo", "config": {"betta": 1}}, "betta is not a setting of the DPO recipe."),
+        ({"method": "dpo", "config": {"preset": "wild"}}, "preset must be one of default, seed, not 'wild'."),
+        ({"method": "dpo", "config": {"beta": "much"}}, "beta must be a number, not 'much'."),
+        ({"method": "dpo", "config": {"beta": True}}, "beta must be a number, not True."),
+        ({"method": "dpo", "config": {"beta": 11}}, "beta must be between 0.0001 and 10, not 11."),
+        ({"method": "dpo", "config": {"beta": float("nan")}}, "beta must be between 0.0001 and 10, not nan."),
+        ({"method": "dpo", "config": {"num_train_epochs": 1.5}}, "num_train_epochs must be a whole number, not 1.5."),
+    ],
+)
+def test_a_wish_that_cannot_be_understood_is_refused_with_one_sentence(
+    session: Session, pairs: None, admin: Person, wish: dict[str, object], sentence: str
+) -> None:
+    assert problem(admin.post("/training-runs", wish)) == (422, sentence)
+    assert rows(session, TrainingRun) == []
+
+
+@pytest.mark.parametrize("name", ["beta", "seed"])
+def test_a_setting_of_hundreds_of_digits_is_just_out_of_bounds(
+    session: Session, pairs: None, admin: Person, name: str
+) -> None:
+    status, sentence = problem(admin.post("/training-runs", {"method": "dpo", "config": {name: 10**400}}))
+    assert status == 422
+    assert sentence.startswith(f"{name} must be between ")
+
+
+def test_without_pairs_there_is_no_run(session: Session, admin: Person) -> None:
+    factories.version(session)
+    factories.serving(session)
+    sentence = "There is nothing to learn from yet: choose the best of three at least once."
+    assert problem(admin.post("/training-runs", {"method": "dpo"})) == (422, sentence)
+
+
+def test_a_wish_while_the_queue_is_away_is_kept_and_handed_out_later(
+    app: Flask, session: Session, pairs: None, admin: Person, queue_url: str
+) -> None:
+    settings = new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock")
+    cut_off = create_app(settings)
+    try:
+        person = Person(cut_off, admin.id, admin.email, admin.token)
+        answer = body(person.post("/training-runs", {"method": "dpo"}), 202)
+    finally:
+        close(cut_off)
+    (run,) = rows(session, TrainingRun)
+    assert (run.id, run.status, run.job_id) == (answer["id"], "queued", None)
+    run.created_at -= timedelta(seconds=6)
+    session.commit()
+    queue = parts(app).queue
+    runs.rescue(session, queue.has_job, queue.enqueue_training)
+    assert jobs(queue_url) == [(f"train-{run.id}-1", "worker.jobs.train", [run.id])]
+
+
+def test_a_run_is_shown_with_all_there_is_to_know(session: Session, admin: Person) -> None:
+    run = factories.run(
+        session,
+        RunStatus.SUCCEEDED,
+        config={"beta": 0.2},
+        stage="succeeded",
+        step=8,
+        total_steps=8,
+        attempts=1,
+        produced_version=2,
+        note="The version was published but does not serve.",
+    )
+    shown = body(admin.call("GET", f"/training-runs/{run.id}"), 200)
+    assert admin.call("GET", "/training-runs").json == [shown]
+    assert shown.pop("created_at").endswith("+00:00")
+    assert shown == {
+        "id": run.id,
+        "status": "succeeded",
+        "stage": "succeeded",
+        "method": "dpo",
+        "config": {"beta": 0.2},
+        "pairs": 2,
+        "step": 8,
+        "total_steps": 8,
+        "eta_seconds": None,
+        "attempts": 1,
+        "parent_version": 1,
+        "produced_version": 2,
+        "cancelling": False,
+        "error": None,
+        "note": "The version was published but does not serve.",
+        "started_at": None,
+        "finished_at": None,
+    }
+
+
+def test_a_running_run_says_how_long_it_will_take(session: Session, admin: Person) -> None:
+    started = now() - timedelta(seconds=20)
+    run = factories.run(session, RunStatus.RUNNING, step=2, total_steps=6, started_at=started)
+    shown = body(admin.call("GET", f"/training-runs/{run.id}"), 200)
+    # 20 s for 2 steps, 4 are left.
+    assert shown["eta_seconds"] == pytest.approx(40, abs=3)
+
+
+def test_cancelling_a_waiting_run_ends_it_and_a_second_time_is_a_conflict(session: Session, admin: Person) -> None:
+    run = factories.run(session)
+    shown = body(admin.call("POST", f"/training-runs/{run.id}/cancel"), 202)
+    assert (shown["status"], shown["cancelling"]) == ("cancelled", False)
+    answer = admin.call("POST", f"/training-runs/{run.id}/cancel")
+    assert problem(answer) == (409, f"Run {run.id} has ended already: it was cancelled.")
+
+
+def test_a_running_run_says_that_it_is_being_cancelled(session: Session, admin: Person) -> None:
+    run = factories.run(session, RunStatus.RUNNING)
+    shown = body(admin.call("POST", f"/training-runs/{run.id}/cancel"), 202)
+    assert (shown["status"], shown["cancelling"]) == ("running", True)
+
+
+@pytest.mark.parametrize("path", ["", "/events"])
+@pytest.mark.parametrize("number", [99, 10**30])
+def test_a_run_that_is_not_there_is_not_found(admin: Person, path: str, number: int) -> None:
+    assert admin.call("GET", f"/training-runs/{number}{path}").status_code == 404

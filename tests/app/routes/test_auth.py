@@ -1,0 +1,125 @@
+"""Signing in and out, the first admin, and one's own account, as a browser meets them."""
+
+from __future__ import annotations
+
+import re
+from http.cookies import SimpleCookie
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.db import User
+from app.services import accounts
+from tests import factories
+from tests.studio import Browser, Person, parts, rows
+
+ADA = {"email": "ada@example.org", "password": "a calm password"}
+
+
+@pytest.fixture
+def setup_token(app: Flask, session: Session) -> str:
+    """The one-time token, as it is printed at start."""
+    token = accounts.ensure_setup_token(session, parts(app).settings.setup_token_path)
+    assert token is not None
+    return token
+
+
+def session_cookie(answer: TestResponse) -> SimpleCookie:
+    (header,) = (value for name, value in answer.headers if name == "Set-Cookie")
+    return SimpleCookie(header)
+
+
+def test_the_printed_link_creates_the_first_admin_and_signs_them_in(
+    app: Flask, session: Session, setup_token: str
+) -> None:
+    browser = Browser(app.test_client())
+    page = browser.get(f"/setup?token={setup_token}")
+    assert page.status_code == 200
+    assert f'name="token" value="{setup_token}"' in page.text
+    answer = browser.submit("/setup", {**ADA, "token": setup_token}, page="/setup")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+    (user,) = rows(session, User)
+    assert (user.email, user.role) == ("ada@example.org", "admin")
+    assert browser.get("/admin").status_code == 200
+
+
+def test_the_setup_page_works_once(app: Flask, setup_token: str) -> None:
+    Browser(app.test_client()).submit("/setup", {**ADA, "token": setup_token}, page="/setup")
+    late = Browser(app.test_client())
+    assert late.get(f"/setup?token={setup_token}").status_code == 404
+    assert late.submit("/setup", {**ADA, "token": setup_token}).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["", "guess", "ünïcode"])
+def test_without_the_printed_token_nobody_is_created(
+    app: Flask, session: Session, setup_token: str, token: str
+) -> None:
+    answer = Browser(app.test_client()).submit("/setup", {**ADA, "token": token}, page="/setup")
+    assert answer.status_code == 422
+    assert "That setup link is not the one printed at start." in answer.text
+    assert rows(session, User) == []
+
+
+def test_a_mistake_on_the_setup_page_is_told_and_what_was_typed_is_kept(app: Flask, setup_token: str) -> None:
+    form = {"email": "ada@example.org", "password": "short", "token": setup_token}
+    answer = Browser(app.test_client()).submit("/setup", form, page="/setup")
+    assert answer.status_code == 422
+    assert "The password needs at least 8 characters." in answer.text
+    assert 'value="ada@example.org"' in answer.text
+    assert "short" not in answer.text
+
+
+def test_there_is_no_setup_page_when_no_token_was_printed(app: Flask) -> None:
+    assert app.test_client().get("/setup").status_code == 404
+
+
+def test_a_wrong_password_and_an_unknown_email_are_told_alike(app: Flask, annotator: Person) -> None:
+    pages = []
+    for email in (annotator.email, "nobody@example.org"):
+        answer = Browser(app.test_client()).submit("/sign-in", {"email": email, "password": "wrong"})
+        assert answer.status_code == 403
+        pages.append(re.sub(r'csrf[^>]*>|value="[^"]*"', "", answer.text))
+    assert pages[0] == pages[1]
+    assert "The email or the password is wrong." in pages[0]
+
+
+@pytest.mark.parametrize("email", ["\x00", "ada\x00@example.org", "' OR 1=1 --", "ü" * 5000])
+def test_a_strange_email_is_just_unknown(app: Flask, email: str) -> None:
+    assert Browser(app.test_client()).submit("/sign-in", {"email": email, "password": "x"}).status_code == 403
+
+
+def test_the_session_cookie_is_for_this_site_and_not_for_scripts(app: Flask, annotator: Person) -> None:
+    form = {"email": annotator.email, "password": factories.PASSWORD}
+    cookie = session_cookie(Browser(app.test_client()).submit("/sign-in", form))["mellow_session"]
+    assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", "")
+
+
+def test_over_https_the_session_cookie_stays_on_https(app: Flask, annotator: Person) -> None:
+    form = {"email": annotator.email, "password": factories.PASSWORD}
+    cookie = session_cookie(Browser(app.test_client(), "https://localhost").submit("/sign-in", form))["mellow_session"]
+    assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", True)
+
+
+def test_signing_out_ends_the_session(annotator: Person) -> None:
+    browser = annotator.browser()
+    answer = browser.submit("/sign-out", {})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/sign-in")
+    assert browser.get("/annotate").status_code == 302
+
+
+def test_whoever_is_signed_in_meets_the_desk_instead_of_the_sign_in_page(annotator: Person) -> None:
+    assert annotator.browser().get("/sign-in").headers["Location"] == "/"
+
+
+def test_a_new_api_token_is_shown_once_and_takes_the_place_of_the_old_one(app: Flask, annotator: Person) -> None:
+    browser = annotator.browser()
+    page = browser.submit("/account/token", {})
+    found = re.search(r"data-token>([^<]+)<", page.text)
+    assert found is not None
+    fresh = Person(app, annotator.id, annotator.email, found[1])
+    assert fresh.post("/judgments", {}).status_code == 422
+    assert annotator.post("/judgments", {}).status_code == 401
+    assert found[1] not in browser.get("/account").text
+    assert page.headers["Cache-Control"] == "no-store"

@@ -1,0 +1,149 @@
+"""Exports, line by line in each schema of the field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from app.db import Generation, Judgment, Preference
+from app.services import exports, judgments
+from app.services.exports import INSTRUCTION
+from tests import factories
+from tests.studio import Person, rows
+
+P1, P2 = "you are stupid", 'zwei\u2028Zeilen "und" 👩🏽‍🚀'
+
+
+@pytest.fixture
+def judged(session: Session, annotator: Person) -> list[Judgment]:
+    """Two judgments that stand, of two rows and of one, and between them one that was undone."""
+    texts = (P1, ["a", "b", "c"]), ("undone", ["x", "y", "z"]), (P2, ["ä", "ö"])
+    made = []
+    for text, candidates in texts:
+        prompt = factories.prompt(session, text)
+        made.append(factories.judgment(session, factories.generation(session, annotator.id, candidates, prompt=prompt)))
+    judgments.undo(session, annotator.id, made[1].id)
+    return made
+
+
+def ranked(names: list[str]) -> list[dict[str, Any]]:
+    return [{"value": name, "rank": 1 if name == names[0] else 2} for name in names]
+
+
+def expected(format_name: str, first: int, last: int) -> list[dict[str, Any]]:
+    match format_name:
+        case "trl":
+            return [
+                {"prompt": P1, "chosen": "a", "rejected": "b"},
+                {"prompt": P1, "chosen": "a", "rejected": "c"},
+                {"prompt": P2, "chosen": "ä", "rejected": "ö"},
+            ]
+        case "seed":
+            return [
+                {"toxic": P1, "chosen": "a", "rejected": ["b", "c"]},
+                {"toxic": P2, "chosen": "ä", "rejected": ["ö"]},
+            ]
+        case "llamafactory":
+            return [
+                {"instruction": INSTRUCTION, "input": P1, "chosen": "a", "rejected": "b"},
+                {"instruction": INSTRUCTION, "input": P1, "chosen": "a", "rejected": "c"},
+                {"instruction": INSTRUCTION, "input": P2, "chosen": "ä", "rejected": "ö"},
+            ]
+        case "labelstudio":
+            return [
+                {
+                    "data": {
+                        "prompt": prompt,
+                        "candidates": [{"id": f"c{n}", "body": t} for n, t in enumerate(texts, 1)],
+                    },
+                    "annotations": [
+                        {
+                            "ground_truth": False,
+                            "result": [
+                                {
+                                    "type": "ranker",
+                                    "from_name": "rank",
+                                    "to_name": "candidates",
+                                    "value": {
+                                        "ranker": {
+                                            "chosen": ["c1"],
+                                            "rejected": [f"c{n}" for n in range(2, len(texts) + 1)],
+                                        }
+                                    },
+                                }
+                            ],
+                        }
+                    ],
+                    "meta": {"judgment_id": number},
+                }
+                for prompt, texts, number in ((P1, "abc", first), (P2, "äö", last))
+            ]
+        case _:
+            return [
+                {
+                    "fields": {"prompt": P1, "response-1": "a", "response-2": "b", "response-3": "c"},
+                    "responses": [
+                        {
+                            "values": {"ranking": {"value": ranked(["response-1", "response-2", "response-3"])}},
+                            "status": "submitted",
+                        }
+                    ],
+                    "external_id": str(first),
+                },
+                {
+                    "fields": {"prompt": P2, "response-1": "ä", "response-2": "ö"},
+                    "responses": [
+                        {"values": {"ranking": {"value": ranked(["response-1", "response-2"])}}, "status": "submitted"}
+                    ],
+                    "external_id": str(last),
+                },
+            ]
+
+
+def test_the_formats_are_these() -> None:
+    assert list(exports.FORMATS) == ["trl", "seed", "llamafactory", "labelstudio", "argilla"]
+
+
+@pytest.mark.parametrize("format_name", list(exports.FORMATS))
+def test_an_export_holds_every_standing_judgment_line_by_line(
+    session: Session, judged: list[Judgment], format_name: str
+) -> None:
+    lines = list(exports.stream(session, format_name))
+    assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
+    assert [json.loads(line) for line in lines] == expected(format_name, judged[0].id, judged[2].id)
+
+
+def test_letters_of_every_script_are_written_as_they_are(session: Session, judged: list[Judgment]) -> None:
+    assert "👩🏽‍🚀" in "".join(exports.stream(session, "trl"))
+
+
+def test_an_export_reads_as_it_is_written_out(session: Session, annotator: Person) -> None:
+    """The first line is there before the last row was read, and no row stays in memory."""
+    prompt = factories.prompt(session)
+    for number in range(1_200):
+        screen = Generation(prompt=prompt, user_id=annotator.id, sampling={}, seed=1, milliseconds=1.0)
+        row = factories.preference(rejected=str(number))
+        session.add(Judgment(generation=screen, user_id=annotator.id, verdict="tie", preferences=[row]))
+    session.commit()
+    session.expunge_all()
+    loaded = []
+
+    def count(row: Preference, _context: object) -> None:
+        loaded.append(row.id)
+
+    event.listen(Preference, "load", count)
+    try:
+        lines: Iterator[str] = exports.stream(session, "trl")
+        next(lines)
+        assert 0 < len(loaded) <= 1_000
+        assert sum(1 for _ in lines) == 1_199
+        assert len(loaded) == 1_200
+        assert list(session.identity_map.values()) == []
+    finally:
+        event.remove(Preference, "load", count)
+    assert len(rows(session, Preference)) == 1_200

@@ -1,0 +1,149 @@
+"""Screens as they are stored, and the order in which the queue serves them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, Generation, Prompt, Verdict
+from app.errors import NotFound
+from app.services import generations, judgments
+from models.errors import InputTooLong
+from models.generator import Generator, Sampling, wording
+from tests import factories
+from tests.studio import Person, parts, rows
+
+SAMPLING = Sampling()
+
+
+@pytest.fixture
+def generator(app: Flask, version_1: int) -> Generator:
+    return parts(app).generator()
+
+
+def queue(session: Session, text: str, priority: int = 0) -> Prompt:
+    return factories.prompt(session, text, queued=True, priority=priority)
+
+
+def test_a_screen_is_stored_with_all_it_takes_to_draw_it_again(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    sampling = Sampling(temperature=0.7, top_p=0.8, top_k=40)
+    screen, exhausted = generations.generate(session, generator, annotator.id, "you are stupid", sampling)
+    assert not exhausted
+    (stored,) = rows(session, Generation)
+    assert stored.id == screen.id
+    assert (stored.prompt.text, stored.prompt.source, stored.user_id) == ("you are stupid", "typed", annotator.id)
+    assert {name: stored.sampling[name] for name in ("temperature", "top_p", "top_k")} == {
+        "temperature": 0.7,
+        "top_p": 0.8,
+        "top_k": 40,
+    }
+    assert stored.sampling["rounds"][0] == {"samples": 8, "temperature": 0.7}
+    assert stored.sampling["draw"] == 2, "the first draw of a generator is its warm-up"
+    assert stored.seed == generator.seed
+    assert stored.milliseconds > 0
+
+
+def test_its_three_candidates_are_distinct_and_carry_version_position_and_log_probability(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    generations.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+    candidates = rows(session, Candidate)
+    assert len({wording(candidate.text) for candidate in candidates} - {wording("you are stupid")}) == 3
+    assert [candidate.position for candidate in candidates] == [0, 1, 2]
+    assert [candidate.version_number for candidate in candidates] == [1, 1, 1]
+    texts = [candidate.text for candidate in candidates]
+    expected = generator.log_probabilities(["you are stupid"] * 3, texts)
+    assert [candidate.log_probability for candidate in candidates] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_order_shown_does_not_tell_the_order_drawn(
+    session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = generator.generate("you are stupid", SAMPLING)
+    monkeypatch.setattr(generator, "generate", lambda *_: screen)
+    for _ in range(40):
+        generations.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+    first = screen.candidates[0].text
+    places = Counter(candidate.position for candidate in rows(session, Candidate) if candidate.text == first)
+    # Each place has 1/3: that one is missing after 40 screens happens once in four million times.
+    assert set(places) == {0, 1, 2}
+
+
+def test_the_same_text_is_one_prompt_however_often_it_is_asked(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    for _ in range(2):
+        generations.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+    assert len(rows(session, Generation)) == 2
+    assert len(rows(session, Prompt)) == 1
+
+
+def test_a_text_with_too_many_tokens_stores_nothing(session: Session, generator: Generator, annotator: Person) -> None:
+    with pytest.raises(InputTooLong, match=r"^The text has 601 tokens and the model reads 512: shorten it a little\.$"):
+        generations.generate(session, generator, annotator.id, "you " * 599 + "you", SAMPLING)
+    assert rows(session, Generation) == []
+    assert rows(session, Prompt) == []
+
+
+def test_the_queue_serves_the_highest_priority_and_then_the_oldest(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    for text, priority in (("low", -1), ("old", 0), ("new", 0), ("urgent", 5)):
+        queue(session, text, priority)
+    factories.prompt(session, "typed by someone")
+    served = []
+    shown: list[int] = []
+    while (screen := generations.next_screen(session, generator, annotator.id, SAMPLING, shown)) is not None:
+        served.append(screen[0].prompt.text)
+        shown.append(screen[0].id)
+    assert served == ["urgent", "old", "new", "low"]
+
+
+def test_a_screen_that_was_never_judged_comes_again_unless_it_is_shown(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    queue(session, "first")
+    queue(session, "second")
+    first = generations.next_screen(session, generator, annotator.id, SAMPLING, [])
+    again = generations.next_screen(session, generator, annotator.id, SAMPLING, [])
+    assert first is not None
+    assert again is not None
+    assert again[0].id == first[0].id
+    second = generations.next_screen(session, generator, annotator.id, SAMPLING, [first[0].id])
+    assert second is not None
+    assert second[0].prompt.text == "second"
+
+
+def test_a_judged_screen_does_not_come_again_neither_to_its_judge_nor_to_others(
+    session: Session, generator: Generator, annotator: Person, admin: Person
+) -> None:
+    queue(session, "first")
+    screen = generations.next_screen(session, generator, annotator.id, SAMPLING, [])
+    assert screen is not None
+    judgments.judge(session, annotator.id, judgments.Gesture(screen[0].id, Verdict.TIE))
+    assert generations.next_screen(session, generator, annotator.id, SAMPLING, []) is None
+    assert generations.next_screen(session, generator, admin.id, SAMPLING, []) is None
+
+
+def test_two_people_may_have_the_same_prompt_on_the_desk_but_each_a_screen_of_their_own(
+    session: Session, generator: Generator, annotator: Person, admin: Person
+) -> None:
+    queue(session, "first")
+    screens = [
+        generations.next_screen(session, generator, user_id, SAMPLING, []) for user_id in (annotator.id, admin.id)
+    ]
+    assert [screen[0].user_id for screen in screens if screen] == [annotator.id, admin.id]
+    assert len(rows(session, Generation)) == 2
+
+
+def test_a_screen_belongs_to_the_person_it_was_made_for(session: Session, annotator: Person, admin: Person) -> None:
+    screen = factories.generation(session, annotator.id)
+    assert generations.own(session, annotator.id, screen.id) is screen
+    for user_id, number in ((admin.id, screen.id), (annotator.id, 99)):
+        with pytest.raises(NotFound, match=rf"^There is no generation {number} of yours\.$"):
+            generations.own(session, user_id, number)

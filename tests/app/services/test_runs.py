@@ -1,0 +1,301 @@
+"""Training runs as the database keeps them: asked for once, owned by one attempt, rescued when nobody works on them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, now
+from app.errors import Conflict, Invalid, NotFound
+from app.services import judgments, runs
+from tests import factories
+from tests.studio import Person, rows
+
+
+class Queue:
+    """A queue on paper: what was handed out, and which jobs it still has."""
+
+    def __init__(self, *jobs: str) -> None:
+        self.jobs = set(jobs)
+        self.handed_out: list[tuple[int, int]] = []
+
+    def has_job(self, job_id: str) -> bool:
+        return job_id in self.jobs
+
+    def enqueue(self, run_id: int, attempt: int) -> str:
+        self.handed_out.append((run_id, attempt))
+        self.jobs.add(f"train-{run_id}-{attempt}")
+        return f"train-{run_id}-{attempt}"
+
+
+@pytest.fixture
+def serving(session: Session) -> None:
+    factories.version(session)
+    factories.serving(session)
+
+
+@pytest.fixture
+def pairs(session: Session, serving: None, annotator: Person) -> None:
+    """Two judgments with rows, the newer of them undone, and a newer one without rows."""
+    first = factories.generation(session, annotator.id, ["a", "b", "c"])
+    factories.judgment(session, first)
+    undone = factories.judgment(session, factories.generation(session, annotator.id, ["d", "e"]))
+    judgments.undo(session, annotator.id, undone.id)
+    factories.judgment(
+        session, factories.generation(session, annotator.id), pairs=False, verdict="tie", candidate_id=None
+    )
+
+
+def ago(seconds: float) -> datetime:
+    return now() - timedelta(seconds=seconds)
+
+
+def running(session: Session, *, attempts: int = 1, heartbeat: float | None = 1.0, job: str | None = None) -> int:
+    """A run that a worker works on, who last said so `heartbeat` seconds ago; returns its id."""
+    run = factories.run(
+        session,
+        RunStatus.RUNNING,
+        attempts=attempts,
+        stage="training",
+        heartbeat_at=None if heartbeat is None else ago(heartbeat),
+        started_at=ago(100),
+    )
+    run.job_id = job or f"train-{run.id}-{attempts}"
+    session.commit()
+    return run.id
+
+
+def only(session: Session) -> TrainingRun:
+    (run,) = rows(session, TrainingRun)
+    return run
+
+
+def test_a_wish_is_stored_with_what_it_trains_on(session: Session, pairs: None, admin: Person) -> None:
+    run, is_new = runs.request(session, admin.id, "dpo", {"beta": 0.2})
+    assert is_new
+    assert (run.method, run.config, run.status, run.stage) == ("dpo", {"beta": 0.2}, "queued", "queued")
+    assert (run.parent_version, run.pairs, run.last_judgment_id) == (1, 2, 1)
+    assert (run.requested_by, run.attempts, run.job_id) == (admin.id, 0, None)
+    (event,) = (event for event in rows(session, AuditEvent) if event.action == "run.requested")
+    assert (event.user_id, event.subject, event.details) == (admin.id, "run 1", {"method": "dpo", "pairs": 2})
+
+
+def test_without_a_pair_there_is_nothing_to_learn_from(session: Session, serving: None) -> None:
+    with pytest.raises(Invalid) as refusal:
+        runs.request(session, None, "dpo", {})
+    assert str(refusal.value) == "There is nothing to learn from yet: choose the best of three at least once."
+    assert rows(session, TrainingRun) == []
+
+
+def test_without_a_serving_version_there_is_nothing_to_train_from(session: Session, annotator: Person) -> None:
+    factories.judgment(session, factories.generation(session, annotator.id))
+    with pytest.raises(Conflict, match=r"^No version serves yet, so there is nothing to train from\.$"):
+        runs.request(session, None, "dpo", {})
+
+
+def test_an_unknown_method_is_refused(session: Session, pairs: None) -> None:
+    with pytest.raises(Invalid, match=r"^method must be one of dpo\.$"):
+        runs.request(session, None, "magic", {})
+
+
+def test_the_same_wish_twice_is_one_run_and_another_wish_waits(session: Session, pairs: None) -> None:
+    run, _ = runs.request(session, None, "dpo", {"beta": 0.2})
+    again, is_new = runs.request(session, None, "dpo", {"beta": 0.2})
+    assert (again.id, is_new) == (run.id, False)
+    with pytest.raises(Conflict, match=rf"^Run {run.id} is under way: wait for it or cancel it first\.$") as refusal:
+        runs.request(session, None, "dpo", {})
+    assert refusal.value.extra == {"run_id": run.id}
+    assert len(rows(session, TrainingRun)) == 1
+
+
+def test_after_a_run_has_ended_there_may_be_another(session: Session, pairs: None) -> None:
+    first, _ = runs.request(session, None, "dpo", {})
+    runs.cancel(session, first.id, None)
+    second, is_new = runs.request(session, None, "dpo", {})
+    assert (second.id != first.id, is_new) == (True, True)
+
+
+def test_new_judgments_are_the_standing_ones_with_rows_since_the_last_successful_run(
+    session: Session, pairs: None, annotator: Person
+) -> None:
+    assert runs.new_judgments(session) == 1
+    factories.run(session, RunStatus.FAILED, last_judgment_id=1)
+    assert runs.new_judgments(session) == 1
+    factories.run(session, RunStatus.SUCCEEDED, last_judgment_id=1)
+    assert runs.new_judgments(session) == 0
+    judgment = factories.judgment(session, factories.generation(session, annotator.id))
+    assert runs.new_judgments(session) == 1
+    judgments.undo(session, annotator.id, judgment.id)
+    assert runs.new_judgments(session) == 0
+
+
+def test_a_run_trains_on_what_stood_when_it_was_asked_for(session: Session, pairs: None, annotator: Person) -> None:
+    run, _ = runs.request(session, None, "dpo", {})
+    factories.judgment(session, factories.generation(session, annotator.id, ["late", "later"]))
+    pairs_of_run = runs.preference_rows(session, run.last_judgment_id)
+    assert [(chosen, rejected) for _, chosen, rejected in pairs_of_run] == [("a", "b"), ("a", "c")]
+
+
+def test_cancelling_a_waiting_run_ends_it_at_once(session: Session, admin: Person) -> None:
+    run = factories.run(session)
+    runs.cancel(session, run.id, admin.id)
+    assert (run.status, run.stage, run.active_slot, run.active) == ("cancelled", "cancelled", None, False)
+    assert run.finished_at is not None
+    assert [(event.action, event.user_id) for event in rows(session, AuditEvent)] == [("run.cancelled", admin.id)]
+
+
+def test_cancelling_a_running_run_asks_its_worker_to_stop(session: Session, admin: Person) -> None:
+    run_id = running(session)
+    runs.cancel(session, run_id, admin.id)
+    moment = only(session).cancel_requested_at
+    assert moment is not None
+    assert only(session).status == "running"
+    runs.cancel(session, run_id, admin.id)
+    assert only(session).cancel_requested_at == moment
+    assert len(rows(session, AuditEvent)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(RunStatus.SUCCEEDED, "succeeded"), (RunStatus.FAILED, "failed"), (RunStatus.CANCELLED, "was cancelled")],
+)
+def test_a_run_that_has_ended_cannot_be_cancelled(session: Session, status: RunStatus, said: str) -> None:
+    run = factories.run(session, status)
+    with pytest.raises(Conflict, match=rf"^Run {run.id} has ended already: it {said}\.$"):
+        runs.cancel(session, run.id, None)
+
+
+def test_there_is_no_cancelling_of_a_run_that_never_was(session: Session) -> None:
+    with pytest.raises(NotFound, match=r"^There is no training run 99\.$"):
+        runs.cancel(session, 99, None)
+
+
+def test_only_a_waiting_run_can_be_claimed_and_only_once(session: Session) -> None:
+    run = factories.run(session)
+    assert runs.claim(session, run.id) == 1
+    assert (run.status, run.stage, run.attempts) == ("running", "starting", 1)
+    assert run.started_at is not None
+    assert run.heartbeat_at is not None
+    assert runs.claim(session, run.id) is None
+    assert runs.claim(session, 99) is None
+
+
+def test_a_new_attempt_begins_with_an_empty_chart(session: Session) -> None:
+    run = factories.run(session, attempts=1, step=7, total_steps=9)
+    factories.metric(session, run.id)
+    runs.claim(session, run.id)
+    assert (run.attempts, run.step, run.total_steps) == (2, 0, 0)
+    assert rows(session, RunMetric) == []
+
+
+def test_a_metric_of_a_new_attempt_never_takes_the_number_of_an_old_one(session: Session) -> None:
+    """Whoever follows a run asks for what came after a number; a number used twice would hide what is new."""
+    run = factories.run(session, attempts=1)
+    old = [factories.metric(session, run.id, step).id for step in range(3)]
+    runs.claim(session, run.id)
+    assert factories.metric(session, run.id).id > max(old)
+
+
+def test_a_worker_that_was_given_up_for_dead_owns_nothing_any_more(session: Session) -> None:
+    run_id = running(session, attempts=2)
+    assert runs.owned(session, run_id, 1) is None
+    runs.fail(session, run_id, 1, "too late")
+    runs.finish_cancel(session, run_id, 1)
+    assert only(session).status == "running"
+    assert runs.owned(session, run_id, 2) is not None
+    runs.fail(session, run_id, 2, "The disk is full.")
+    assert (only(session).status, only(session).error, only(session).active_slot) == (
+        "failed",
+        "The disk is full.",
+        None,
+    )
+
+
+def test_a_cancelled_run_is_not_owned_and_not_failed_afterwards(session: Session) -> None:
+    run_id = running(session)
+    runs.finish_cancel(session, run_id, 1)
+    runs.fail(session, run_id, 1, "too late")
+    assert (only(session).status, only(session).error) == ("cancelled", None)
+
+
+def test_rescue_hands_out_a_waiting_run_whose_job_was_lost(session: Session) -> None:
+    run = factories.run(session, created_at=ago(6), job_id="train-1-1")
+    queue = Queue()
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == [(run.id, 1)]
+    assert only(session).job_id == f"train-{run.id}-1"
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == [(run.id, 1)], "it is in the queue now"
+
+
+def test_rescue_gives_a_run_that_was_just_stored_time_to_be_handed_out(session: Session) -> None:
+    factories.run(session)
+    queue = Queue()
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == []
+
+
+@pytest.mark.parametrize("heartbeat", [1.0, 30.0, 59.0])
+def test_rescue_leaves_a_healthy_run_alone(session: Session, heartbeat: float) -> None:
+    run_id = running(session, heartbeat=heartbeat)
+    queue = Queue(f"train-{run_id}-1")
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == []
+    assert (only(session).status, only(session).attempts) == ("running", 1)
+
+
+def test_rescue_leaves_a_run_alone_whose_job_the_queue_forgot_while_its_worker_is_well(session: Session) -> None:
+    running(session, heartbeat=5)
+    queue = Queue()
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == []
+    assert only(session).status == "running"
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "queue_has_job"),
+    [(61.0, True), (11.0, False), (None, False), (None, True)],
+    ids=["silent", "job lost", "never heard", "never heard though in the queue"],
+)
+def test_rescue_tries_a_run_whose_worker_died_once_more(
+    session: Session, heartbeat: float | None, queue_has_job: bool
+) -> None:
+    run_id = running(session, heartbeat=heartbeat)
+    queue = Queue(*([f"train-{run_id}-1"] if queue_has_job else []))
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == [(run_id, 2)]
+    run = only(session)
+    assert (run.status, run.stage, run.attempts, run.job_id) == (
+        "queued",
+        "queued again, its worker died",
+        1,
+        f"train-{run_id}-2",
+    )
+    assert runs.claim(session, run_id) == 2
+
+
+def test_rescue_fails_a_run_whose_worker_died_twice_with_the_reason(session: Session) -> None:
+    running(session, attempts=2, heartbeat=61)
+    queue = Queue()
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == []
+    run = only(session)
+    assert (run.status, run.error) == ("failed", "The worker died 2 times while it was training.")
+
+
+def test_rescue_ends_a_run_whose_worker_died_before_it_could_be_cancelled(session: Session) -> None:
+    run_id = running(session, heartbeat=61)
+    runs.cancel(session, run_id, None)
+    queue = Queue()
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == []
+    assert only(session).status == "cancelled"
+
+
+def test_rescue_has_nothing_to_do_when_no_run_is_active(session: Session) -> None:
+    factories.run(session, RunStatus.SUCCEEDED)
+    queue = Queue()
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == []

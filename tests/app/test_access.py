@@ -1,0 +1,230 @@
+"""Who may call what, asked of every route there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.access import ANNOTATOR, PUBLIC
+from app.db import User
+from app.services import accounts
+from tests import factories
+from tests.studio import Browser, Person
+
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class Call(NamedTuple):
+    """One route with one of its methods."""
+
+    method: str
+    path: str
+    endpoint: str
+
+    @property
+    def is_api(self) -> bool:
+        return self.path.startswith("/api/")
+
+
+def calls(app: Flask) -> Iterator[Call]:
+    """Every route and method, with 1 for every number in the path."""
+    with app.test_request_context():
+        for rule in app.url_map.iter_rules():
+            values = {name: "x" if name == "filename" else 1 for name in rule.arguments}
+            built = app.url_map.bind("localhost").build(rule.endpoint, values, force_external=False)
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield Call(method, built, rule.endpoint)
+
+
+def for_admins(app: Flask) -> list[Call]:
+    return [call for call in calls(app) if call.endpoint not in PUBLIC | ANNOTATOR]
+
+
+def test_the_lists_of_open_endpoints_name_only_endpoints_that_exist(app: Flask) -> None:
+    assert (PUBLIC | ANNOTATOR) - set(app.view_functions) == set()
+
+
+def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
+    """Opening one more endpoint shall take two edits, one of them here."""
+    assert {name for name in PUBLIC if "static" not in name} == {
+        "auth.sign_in",
+        "auth.setup",
+        "health.healthz",
+        "health.readyz",
+        "health.metrics",
+        "openapi.document",
+    }
+    assert {
+        "annotate.home",
+        "annotate.page",
+        "auth.sign_out",
+        "auth.account",
+        "auth.new_token",
+        "api_annotate.create_generation",
+        "api_annotate.create_judgment",
+        "api_annotate.undo_judgment",
+    } == ANNOTATOR
+
+
+def test_there_are_admin_routes_to_walk(app: Flask) -> None:
+    walked = for_admins(app)
+    assert len(walked) > 15
+    assert {call.method for call in walked} >= {"GET", "POST", "PUT"}
+
+
+def test_an_annotator_with_a_cookie_is_forbidden_every_admin_route(app: Flask, annotator: Person) -> None:
+    browser = annotator.browser()
+    statuses = {call: browser.client.open(call.path, method=call.method).status_code for call in for_admins(app)}
+    assert statuses == dict.fromkeys(statuses, 403)
+
+
+def test_an_annotator_with_a_token_is_forbidden_every_admin_api(app: Flask, annotator: Person) -> None:
+    api = [call for call in for_admins(app) if call.is_api]
+    statuses = {call: annotator.call(call.method, call.path.removeprefix("/api/v1")).status_code for call in api}
+    assert statuses == dict.fromkeys(statuses, 403)
+    assert len(statuses) > 8
+
+
+def test_a_token_opens_no_page(app: Flask, admin: Person) -> None:
+    answer = app.test_client().get("/admin", headers={"Authorization": f"Bearer {admin.token}"})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/sign-in?next=/admin")
+
+
+def test_without_signing_in_the_api_answers_401_and_a_page_leads_to_signing_in(app: Flask) -> None:
+    client = app.test_client()
+    for call in calls(app):
+        if call.endpoint in PUBLIC:
+            continue
+        answer = client.open(call.path, method=call.method)
+        if call.is_api:
+            assert answer.status_code == 401, call
+            assert answer.headers["WWW-Authenticate"] == "Bearer", call
+            assert answer.content_type == "application/problem+json", call
+        else:
+            assert answer.status_code == 302, call
+            assert answer.headers["Location"].startswith("/sign-in"), call
+
+
+def test_every_unsafe_call_with_a_cookie_needs_the_csrf_token(app: Flask, admin: Person) -> None:
+    client = admin.browser().client
+    unsafe = [call for call in calls(app) if call.method in UNSAFE]
+    answers = {call: client.open(call.path, method=call.method) for call in unsafe}
+    assert len(answers) > 12
+    for call, answer in answers.items():
+        assert answer.status_code == 400, call
+        assert "This form is out of date or came from elsewhere" in answer.text, call
+
+
+def test_also_signing_in_and_setting_up_need_the_csrf_token(app: Flask) -> None:
+    for path in ("/sign-in", "/setup"):
+        assert app.test_client().post(path, data={"email": "a@b", "password": "x"}).status_code == 400
+
+
+def test_no_unsafe_call_with_a_token_needs_a_csrf_token(app: Flask, admin: Person) -> None:
+    unsafe = [call for call in calls(app) if call.method in UNSAFE and call.is_api]
+    assert len(unsafe) > 6
+    for call in unsafe:
+        answer = admin.call(call.method, call.path.removeprefix("/api/v1"))
+        assert "This form is out of date" not in answer.text, call
+        assert answer.status_code not in (401, 403), call
+
+
+def test_with_the_csrf_token_in_its_header_a_cookie_may_call_the_api(admin: Person) -> None:
+    browser = admin.browser()
+    headers = {"X-CSRFToken": browser.csrf_token("/annotate")}
+    answer = browser.client.post("/api/v1/prompts", json=["you are stupid"], headers=headers)
+    assert (answer.status_code, answer.json) == (201, {"added": 1, "duplicates": 0, "rejected": []})
+
+
+def test_the_csrf_token_of_another_session_is_refused(annotator: Person, admin: Person) -> None:
+    foreign = annotator.browser().csrf_token("/annotate")
+    answer = admin.browser().client.post("/account/token", data={"csrf_token": foreign})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("header", ["Bearer wrong", "Bearer ", "Bearer", "Basic YTpi", "", "bearer\tx"])
+def test_a_bad_token_is_refused_whatever_the_cookie_says(annotator: Person, header: str) -> None:
+    browser = annotator.browser()
+    token = browser.csrf_token("/annotate")
+    answer = browser.client.post("/api/v1/judgments", json={}, headers={"Authorization": header, "X-CSRFToken": token})
+    assert answer.status_code == 401
+    assert answer.json is not None
+    assert answer.json["detail"] == "That API token is not known."
+
+
+def test_the_scheme_of_a_token_may_be_written_in_any_case(app: Flask, admin: Person) -> None:
+    answer = app.test_client().get("/api/v1/versions", headers={"Authorization": f"bearer {admin.token}"})
+    assert (answer.status_code, answer.json) == (200, [])
+
+
+def test_a_call_with_a_token_sets_no_cookie(admin: Person) -> None:
+    assert "Set-Cookie" not in admin.call("GET", "/versions").headers
+
+
+def test_the_person_of_one_call_is_not_the_person_of_the_next(app: Flask, admin: Person) -> None:
+    client = app.test_client()
+    assert client.get("/api/v1/versions", headers={"Authorization": f"Bearer {admin.token}"}).status_code == 200
+    assert client.get("/api/v1/versions").status_code == 401
+
+
+def test_a_deactivated_person_is_out_at_once(app: Flask, session: Session, annotator: Person, admin: Person) -> None:
+    browser = annotator.browser()
+    assert browser.get("/annotate").status_code == 200
+    assert annotator.post("/judgments", {}).status_code == 422
+    accounts.set_active(session, admin.id, annotator.id, False)
+    assert browser.get("/annotate").headers["Location"] == "/sign-in?next=/annotate"
+    assert annotator.post("/judgments", {}).status_code == 401
+    form = {"email": annotator.email, "password": factories.PASSWORD}
+    assert Browser(app.test_client()).submit("/sign-in", form).status_code == 403
+
+
+def test_someone_let_in_again_has_to_sign_in_again(app: Flask, session: Session, annotator: Person) -> None:
+    browser = annotator.browser()
+    other = factories.user(session)
+    accounts.set_active(session, other.id, annotator.id, False)
+    accounts.set_active(session, other.id, annotator.id, True)
+    assert browser.get("/annotate").status_code == 302
+    assert annotator.browser().get("/annotate").status_code == 200
+
+
+def test_an_admin_who_becomes_an_annotator_is_one_at_the_next_call(session: Session, admin: Person) -> None:
+    assert admin.call("GET", "/versions").status_code == 200
+    user = session.get_one(User, admin.id)
+    user.role = "annotator"
+    session.commit()
+    assert admin.call("GET", "/versions").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "evil.example",
+        "",
+    ],
+)
+def test_signing_in_never_leads_to_another_site(app: Flask, annotator: Person, target: str) -> None:
+    browser = Browser(app.test_client())
+    form = {"email": annotator.email, "password": factories.PASSWORD}
+    answer = browser.submit("/sign-in", form, query_string={"next": target})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+
+
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(app: Flask, admin: Person) -> None:
+    browser = Browser(app.test_client())
+    asked = browser.get("/admin/people?sort=name")
+    assert asked.headers["Location"] == "/sign-in?next=/admin/people?sort%3Dname"
+    form = {"email": admin.email, "password": factories.PASSWORD}
+    answer = browser.submit("/sign-in", form, query_string={"next": "/admin/people?sort=name"})
+    assert answer.headers["Location"] == "/admin/people?sort=name"

@@ -1,0 +1,88 @@
+"""The threads beside the requests of a web process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app import background, create_app, ensure_serving_started
+from app.db import RunStatus, TrainingRun, now
+from app.services import runs, versions
+from models.store import CheckpointStore
+from tests import factories
+from tests.studio import add_version, close, new_settings, parts, rows
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    tick = threading.Event()
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        tick.wait(0.02)
+
+
+def thread_names() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def test_nothing_is_loaded_and_no_thread_runs_until_the_process_serves(app: Flask, version_1: int) -> None:
+    assert parts(app).serving.current() is None
+    assert not thread_names() & {"alias-news", "run-rescue", "hot-swap"}
+    for _ in range(2):
+        ensure_serving_started(app)
+    assert parts(app).serving.state.version == 1
+    started = [thread.name for thread in threading.enumerate()]
+    assert [started.count(name) for name in ("alias-news", "run-rescue", "hot-swap")] == [1, 1, 1]
+
+
+def test_stopping_ends_every_thread(app: Flask) -> None:
+    ensure_serving_started(app)
+    close(app)
+    assert not thread_names() & {"alias-news", "run-rescue", "hot-swap"}
+    ensure_serving_started(app)
+    assert not thread_names() & {"alias-news", "run-rescue", "hot-swap"}
+
+
+def test_a_move_of_the_alias_swaps_the_version_in_memory(
+    app: Flask, session: Session, published: CheckpointStore, version_1: int
+) -> None:
+    ensure_serving_started(app)
+    add_version(app, session, published, 2)
+    versions.promote(session, 2, factories.user(session).id)
+    parts(app).queue.tell_alias_moved(2)
+    wait_until(lambda: parts(app).serving.state.version == 2)
+
+
+def test_the_admin_can_see_what_each_process_serves(app: Flask, version_1: int) -> None:
+    ensure_serving_started(app)
+    (state,) = parts(app).queue.reports().values()
+    assert (state.version, state.wanted, state.error) == (1, 1, None)
+
+
+def test_a_process_serves_also_while_the_queue_is_away(app: Flask, version_1: int) -> None:
+    cut_off = create_app(new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock"))
+    try:
+        ensure_serving_started(cut_off)
+        assert parts(cut_off).generator().version == 1
+    finally:
+        close(cut_off)
+
+
+def test_orphaned_runs_are_looked_for_again_and_again(
+    app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "RESCUE_SECONDS", 0.01)
+    run = factories.run(session, created_at=now() - timedelta(seconds=6))
+    ensure_serving_started(app)
+    wait_until(lambda: rows(session, TrainingRun)[0].job_id == "train-1-1")
+    runs.claim(session, run.id)
+    run.heartbeat_at = now() - runs.SILENCE
+    session.commit()
+    wait_until(lambda: rows(session, TrainingRun)[0].job_id == "train-1-2")
+    assert run.status == RunStatus.QUEUED

@@ -1,0 +1,116 @@
+"""What an operator does from a terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.db import Prompt, User
+from app.services import accounts, judgments
+from tests import factories
+from tests.studio import Person, dispose, new_settings, parts, rows
+
+
+def run(app: Flask, *arguments: str, said: str = "") -> Result:
+    with app.app_context():  # as the program `flask` has it
+        return app.test_cli_runner().invoke(args=list(arguments), input=said)
+
+
+def test_create_user_adds_a_person_who_may_sign_in(app: Flask, session: Session) -> None:
+    password = "a calm password"
+    result = run(app, "create-user", "Ada@example.org", "--role", "admin", "--name", "Ada", said=f"{password}\n" * 2)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "ada@example.org may sign in as admin.")
+    assert password not in result.output
+    (user,) = rows(session, User)
+    assert (user.email, user.role, user.name) == ("ada@example.org", "admin", "Ada")
+    assert accounts.authenticate(session, "ada@example.org", password) is user
+
+
+def test_someone_created_without_a_role_is_an_annotator(app: Flask, session: Session) -> None:
+    run(app, "create-user", "ada@example.org", "--password", "a calm password")
+    assert [user.role for user in rows(session, User)] == ["annotator"]
+
+
+def test_a_refusal_is_one_sentence_and_an_exit_code(app: Flask, session: Session) -> None:
+    result = run(app, "create-user", "ada@example.org", "--password", "short")
+    assert (result.exit_code, result.stderr) == (1, "Error: The password needs at least 8 characters.\n")
+    assert rows(session, User) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("prompts.json", '["one", "two", 3]'),
+        ("PROMPTS.JSONL", '"one"\n"two"\n3\n'),
+        ("prompts.ndjson", '"one"\n"two"\n3\n'),
+        ("prompts.csv", 'text\none\n"two"\n""\n'),
+        ("prompts.tsv", "text\none\ntwo\n \n"),
+    ],
+)
+def test_import_prompts_reads_a_file_by_its_ending_and_tells_what_was_not_usable(
+    app: Flask, session: Session, tmp_path: Path, name: str, text: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    result = run(app, "import-prompts", str(path))
+    assert (result.exit_code, result.stdout) == (0, "2 queued, 0 known already, 1 not usable.\n")
+    assert result.stderr.startswith("  line ")
+    assert [(row.text, row.queued, row.source) for row in rows(session, Prompt)] == [
+        ("one", True, name),
+        ("two", True, name),
+    ]
+
+
+def test_import_prompts_refuses_a_file_of_another_kind(app: Flask, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.xlsx"
+    path.write_bytes(b"PK")
+    result = run(app, "import-prompts", str(path))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: Send application/json, ")
+
+
+def test_export_writes_what_stands_as_json_lines(app: Flask, session: Session, annotator: Person) -> None:
+    prompt = factories.prompt(session, "you are ein Idiot ü")
+    factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"], prompt=prompt))
+    undone = factories.judgment(session, factories.generation(session, annotator.id))
+    judgments.undo(session, annotator.id, undone.id)
+    result = run(app, "export", "--format", "seed")
+    assert result.exit_code == 0
+    expected = {"toxic": "you are ein Idiot ü", "chosen": "a", "rejected": ["b"]}
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [expected]
+    assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected"}
+    assert run(app, "export", "--format", "parquet").exit_code == 2
+
+
+def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, session: Session) -> None:
+    named = new_settings(
+        parts(app).settings.home,
+        admin_email="ada@example.org",
+        admin_password="a calm password",
+        api_token="a token of sixteen or more",
+    )
+    other = create_app(named)
+    try:
+        for _ in range(2):
+            assert run(other, "ensure-admin").exit_code == 0
+    finally:
+        dispose(other)
+    (user,) = rows(session, User)
+    assert (user.email, user.role) == ("ada@example.org", "admin")
+    assert Person(app, user.id, user.email, "a token of sixteen or more").call("GET", "/versions").status_code == 200
+    assert not named.setup_token_path.exists()
+
+
+def test_without_such_an_account_ensure_admin_leaves_the_token_of_the_setup_page(app: Flask) -> None:
+    path = parts(app).settings.setup_token_path
+    assert run(app, "ensure-admin").exit_code == 0
+    token = path.read_text()
+    assert len(token) == 32
+    run(app, "ensure-admin")
+    assert path.read_text() == token

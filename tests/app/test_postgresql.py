@@ -1,0 +1,82 @@
+"""What SQLite forgives and PostgreSQL does not, and what is done there in another way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import Judgment, Role, RunMetric
+from app.services import exports, runs
+from tests import factories
+from tests.studio import Browser, Person, make_person, parts, rows
+
+
+@pytest.fixture
+def session(postgres_app: Flask) -> Iterator[Session]:
+    with parts(postgres_app).sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def admin(postgres_app: Flask, session: Session) -> Person:
+    return make_person(postgres_app, session, Role.ADMIN)
+
+
+def test_what_no_database_can_store_or_look_for_is_refused_like_anything_else(
+    postgres_app: Flask, session: Session, admin: Person
+) -> None:
+    visitor = Browser(postgres_app.test_client())
+    assert visitor.submit("/sign-in", {"email": "ada\x00@example.org", "password": "x"}).status_code == 403
+    form = {"email": "nina\x00@example.org", "name": "Nina", "password": factories.PASSWORD, "role": "annotator"}
+    browser = admin.browser()
+    assert browser.submit("/admin/people", form).status_code == 422
+    assert browser.submit("/admin/people", form | {"email": "n@example.org", "name": "N\x00"}).status_code == 422
+    assert admin.post("/generations", {"text": "a\x00b"}).status_code == 422
+    for number in (2**31, 2**63, 10**30):
+        assert admin.call("GET", f"/versions/{number}").status_code == 404
+        assert admin.call("PUT", "/aliases/serving", json={"version": number}).status_code == 404
+        sent = {"generation_id": number, "verdict": "tie"}
+        assert admin.post("/judgments", sent).status_code == 422
+    report = admin.post("/prompts", ["a\x00b", "one", "one"]).json
+    sentence = "The text holds characters that cannot be stored."
+    assert report == {"added": 1, "duplicates": 1, "rejected": [{"line": 1, "reason": sentence}]}
+
+
+def test_an_export_is_streamed_from_the_server_and_holds_what_stands(session: Session, admin: Person) -> None:
+    screen = factories.generation(session, admin.id, ["a", "b"])
+    session.add_all(
+        Judgment(
+            generation_id=screen.id,
+            user_id=admin.id,
+            verdict="tie",
+            undone_at=None if number == 0 else screen.created_at,
+            preferences=[factories.preference(rejected=str(number))],
+        )
+        for number in range(1_500)
+    )
+    session.commit()
+    lines = admin.call("GET", "/preferences").text.splitlines()
+    assert [json.loads(line)["rejected"] for line in lines] == ["0"]
+    assert list(exports.stream(session, "trl")) == [f"{line}\n" for line in lines]
+
+
+def test_a_run_lives_and_ends(session: Session, admin: Person) -> None:
+    factories.judgment(session, factories.generation(session, admin.id, ["a", "b", "c"]))
+    factories.serving(session)
+    answer = admin.post("/training-runs", {"method": "dpo"})
+    assert answer.status_code == 202, answer.text
+    assert answer.json is not None
+    run = runs.get(session, answer.json["id"])
+    assert runs.claim(session, run.id) == 1
+    factories.metric(session, run.id, value=0.5)
+    runs.fail(session, run.id, 1, "The disk is full.")
+    events = admin.call("GET", f"/training-runs/{run.id}/events").text
+    assert "event: metric" in events
+    assert "The disk is full." in events
+    assert events.endswith("event: end\ndata: {}\n\n")
+    assert [metric.value for metric in rows(session, RunMetric)] == [0.5]
+    assert admin.call("GET", f"/training-runs/{run.id}").json["status"] == "failed"  # type: ignore[index]

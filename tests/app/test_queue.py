@@ -1,0 +1,95 @@
+"""The seam between web and worker, on a real Valkey."""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from app.queue import JobQueue
+from models.serving import ServingState
+
+
+@pytest.fixture
+def queue(queue_url: str) -> JobQueue:
+    return JobQueue(queue_url)
+
+
+@pytest.fixture
+def redis(queue_url: str) -> Iterator[Redis]:
+    with Redis.from_url(queue_url) as connection:
+        yield connection
+
+
+def test_what_crosses_the_queue_is_json_with_an_id_for_an_argument(queue: JobQueue, redis: Redis) -> None:
+    job_id = queue.enqueue_training(7, 2)
+    assert job_id == "train-7-2"
+    data = redis.hget(f"rq:job:{job_id}", "data")
+    assert isinstance(data, bytes)
+    assert json.loads(zlib.decompress(data)) == ["worker.jobs.train", None, [7], {}]
+
+
+def test_a_job_is_there_until_it_has_ended(queue: JobQueue, redis: Redis) -> None:
+    assert not queue.has_job("train-7-1")
+    queue.enqueue_training(7, 1)
+    assert queue.has_job("train-7-1")
+    Job.fetch("train-7-1", connection=redis, serializer=JSONSerializer).cancel()
+    assert not queue.has_job("train-7-1")
+    queue.enqueue_training(8, 1)
+    redis.flushall()
+    assert not queue.has_job("train-8-1")
+
+
+def test_the_workers_that_are_alive_are_named(queue: JobQueue, redis: Redis) -> None:
+    assert queue.workers() == []
+    worker = Worker(["default"], connection=redis, name="w1", serializer=JSONSerializer)
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    worker.set_state("idle")
+    assert queue.workers() == [{"name": "w1", "host": worker.hostname, "state": "idle"}]
+    worker.register_death()  # type: ignore[no-untyped-call]
+    assert queue.workers() == []
+
+
+def test_what_a_web_process_serves_is_known_as_long_as_it_says_so(queue: JobQueue, redis: Redis) -> None:
+    state = ServingState(1, 2, "Version 2 is damaged.")
+    queue.report("box:1", state)
+    queue.report("box:0", ServingState(2, 2, None))
+    assert queue.reports() == {"box:0": ServingState(2, 2, None), "box:1": state}
+    assert 0 < int(redis.ttl("mellow:web:box:1")) <= 10
+    redis.delete("mellow:web:box:1")
+    assert list(queue.reports()) == ["box:0"]
+
+
+def test_every_process_hears_that_the_alias_moved(queue: JobQueue, redis: Redis) -> None:
+    heard, stop = threading.Event(), threading.Event()
+    listener = threading.Thread(target=queue.listen, args=(heard.set, stop))
+    listener.start()
+    try:
+        while not heard.wait(0.02):
+            queue.tell_alias_moved(2)  # until the listener has subscribed, nobody hears it
+    finally:
+        stop.set()
+        queue.tell_alias_moved(2)
+        listener.join(5)
+    assert not listener.is_alive()
+
+
+def test_a_queue_that_is_away_is_an_error_for_whoever_asks_and_none_for_who_listens() -> None:
+    away = JobQueue("unix:///nowhere/valkey.sock")
+    for call in (away.ping, away.workers, away.reports, lambda: away.enqueue_training(1, 1)):
+        with pytest.raises(RedisError):
+            call()
+    stop = threading.Event()
+    listener = threading.Thread(target=away.listen, args=(lambda: None, stop))
+    listener.start()
+    stop.set()
+    listener.join(5)
+    assert not listener.is_alive()

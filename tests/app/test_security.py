@@ -1,0 +1,153 @@
+"""What every answer carries, and what hostile text becomes."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import RunStatus
+from app.services import accounts
+from tests import factories
+from tests.studio import Browser, Person, make_person, parts
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "{{ 7 * 7 }}",
+    "\u202emoron\u202c",
+    "👩🏽‍🚀 ünïcode",
+]
+
+
+class Page(HTMLParser):
+    """What a page would load, run or send, gathered while parsing."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.inline: list[str] = []
+        self.urls: list[str] = []
+        self._within: str | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._within = tag if tag in ("script", "style") else None
+        for name, value in attrs:
+            if name.startswith("on") or name == "style":
+                self.inline.append(f"<{tag} {name}={value}>")
+            if name in ("src", "href", "action", "data", "srcset", "poster", "formaction", "data-events"):
+                self.urls.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = None
+
+    def handle_data(self, data: str) -> None:
+        if self._within and data.strip():
+            self.inline.append(f"<{self._within}>{data}")
+
+
+@pytest.fixture
+def pages(app: Flask, session: Session, admin: Person) -> dict[str, str]:
+    """Every page there is, by name, in a studio that holds hostile text wherever people can put it."""
+    for text in HOSTILE:
+        make_person(app, session, name=text[:100], email=f"{text.replace(' ', '')}@x".lower())
+    factories.generation(session, admin.id, HOSTILE[:3])
+    failed = factories.run(
+        session, RunStatus.FAILED, error=HOSTILE[0], note=HOSTILE[1], log="\n".join(HOSTILE), stage=HOSTILE[2]
+    )
+    factories.version(session, 2, method=HOSTILE[0][:32], run_id=failed.id)
+    browser = admin.browser()
+    bad_person = {"email": HOSTILE[1], "name": HOSTILE[0], "password": "x", "role": HOSTILE[2]}
+    found = {path: browser.get(path) for path in ("/annotate", "/account", "/admin", "/admin/people", "/admin/runs/1")}
+    found["a new token"] = browser.submit("/account/token", {})
+    found["a bad person"] = browser.submit("/admin/people", bad_person)
+    found["not found"] = browser.get("/<script>alert(1)</script>")
+    found["not allowed"] = browser.client.put("/annotate")
+    found["bad form"] = browser.client.post("/sign-out")
+    visitor = Browser(app.test_client())
+    found["sign in"] = visitor.get("/sign-in?next=%22%3E%3Cscript%3E")
+    found["failed sign in"] = visitor.submit("/sign-in", {"email": HOSTILE[1], "password": "x"})
+    return {name: answer.text for name, answer in found.items()}
+
+
+@pytest.fixture
+def setup_page(app: Flask, session: Session) -> str:
+    accounts.ensure_setup_token(session, parts(app).settings.setup_token_path)
+    return app.test_client().get("/setup", query_string={"token": HOSTILE[1]}).text
+
+
+def test_no_page_has_inline_script_style_or_event_handlers(pages: dict[str, str]) -> None:
+    assert len(pages) == 12
+    for name, html in pages.items():
+        assert "<!doctype html>" in html, name
+        assert Page(html).inline == [], name
+
+
+def test_every_url_of_every_page_is_of_this_site(pages: dict[str, str]) -> None:
+    for name, html in pages.items():
+        urls = Page(html).urls
+        assert len(urls) > 4, name
+        for url in urls:
+            split = urlsplit(url)
+            assert (split.scheme, split.netloc) == ("", ""), (name, url)
+
+
+def test_hostile_text_is_shown_as_the_text_it_is(pages: dict[str, str]) -> None:
+    people, run = pages["/admin/people"], pages["/admin/runs/1"]
+    for html in (people, run):
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+        assert "&lt;img src=x" in html
+        assert "{{ 7 * 7 }}" in html
+        assert "👩🏽‍🚀 ünïcode" in html
+    for name, html in pages.items():
+        assert "<script>alert" not in html, name
+        assert "<img src=x" not in html, name
+        assert "onmouseover='" not in html, name
+
+
+def test_a_hostile_setup_link_stays_inside_its_field(setup_page: str) -> None:
+    assert 'value="&#34;&gt;&lt;img src=x onerror=alert(1)&gt;"' in setup_page
+    assert Page(setup_page).inline == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/sign-in", "/annotate", "/nowhere", "/api/v1/versions", "/api/v1/nowhere", "/healthz", "/static/icon.svg"]
+)
+def test_every_answer_carries_the_security_headers(app: Flask, path: str) -> None:
+    headers = app.test_client().get(path, buffered=True).headers
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_only_over_https_is_https_demanded_from_then_on(app: Flask) -> None:
+    client = app.test_client()
+    assert "Strict-Transport-Security" not in client.get("/sign-in").headers
+    secure = client.get("/sign-in", base_url="https://localhost")
+    assert secure.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_static_files_are_kept_only_as_long_as_they_are_the_servers_and_nothing_else_is_kept(app: Flask) -> None:
+    client = app.test_client()
+    icon = client.get("/static/icon.svg", buffered=True)
+    assert icon.headers["Cache-Control"] == "no-cache"
+    again = client.get("/static/icon.svg", headers={"If-None-Match": icon.headers["ETag"]}, buffered=True)
+    assert again.status_code == 304
+    for path in ("/sign-in", "/healthz", "/api/v1/versions"):
+        assert client.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_what_the_pages_load_is_there(app: Flask, pages: dict[str, str]) -> None:
+    client = app.test_client()
+    loaded = {url for html in pages.values() for url in Page(html).urls if "static" in url}
+    assert len(loaded) > 4
+    assert {url: client.get(url, buffered=True).status_code for url in loaded} == dict.fromkeys(loaded, 200)

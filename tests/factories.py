@@ -1,0 +1,155 @@
+"""One factory a table: a row that is valid as it stands, of which a test names only what it is about.
+
+Each commits, so that the application, which has connections of its own, sees the row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import secrets
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from argon2 import PasswordHasher
+from sqlalchemy import null
+from sqlalchemy.orm import Session
+
+from app.db import (
+    SERVING,
+    Alias,
+    AuditEvent,
+    Base,
+    Candidate,
+    Generation,
+    Judgment,
+    Preference,
+    Prompt,
+    Role,
+    RunMetric,
+    RunStatus,
+    TrainingRun,
+    User,
+    Version,
+    write_transaction,
+)
+
+PASSWORD = "correct horse battery"
+# Argon2id like the real ones, but with parameters that take no time.
+_PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+_counter = itertools.count(1)
+
+Row = TypeVar("Row", bound=Base)
+
+
+def _add(session: Session, row: Row) -> Row:
+    with write_transaction(session):
+        session.add(row)
+    return row
+
+
+def user(session: Session, *, role: Role = Role.ANNOTATOR, token: str | None = None, **values: Any) -> User:
+    """A person who may sign in with PASSWORD."""
+    number = next(_counter)
+    given: dict[str, Any] = {
+        "email": f"person{number}@example.org",
+        "password_hash": _PASSWORD_HASH,
+        "role": role,
+        "api_token_hash": hashlib.sha256(token.encode()).hexdigest() if token else None,
+        "session_key": secrets.token_hex(16),
+    }
+    return _add(session, User(**given | values))
+
+
+def prompt(session: Session, text: str | None = None, **values: Any) -> Prompt:
+    """A distinct text, not in the queue."""
+    text = text or f"you are stupid, number {next(_counter)}"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return _add(session, Prompt(**{"text": text, "sha256": digest, "source": "test"} | values))
+
+
+def version(session: Session, number: int = 1, **values: Any) -> Version:
+    """A version as the database knows it."""
+    given: dict[str, Any] = {
+        "number": number,
+        "method": "base" if number == 1 else "dpo",
+        "parent_number": number - 1 or None,
+        "location": f"/nowhere/{number:06d}",
+        "sha256": f"{number:064x}",
+        "metrics": {},
+    }
+    return _add(session, Version(**given | values))
+
+
+def serving(session: Session, number: int = 1) -> Alias:
+    """The alias that says which version serves, pointing at an existing version."""
+    with write_transaction(session):
+        alias = session.get(Alias, SERVING)
+        if alias is None:
+            alias = Alias(name=SERVING, version_number=number)
+            session.add(alias)
+        alias.version_number = number
+    return alias
+
+
+def generation(
+    session: Session,
+    user_id: int,
+    texts: Sequence[str] = ("first rewrite", "second rewrite", "third rewrite"),
+    **values: Any,
+) -> Generation:
+    """A screen of that person's with one candidate a text, drawn by version 1, which comes to be if need be."""
+    if session.get(Version, 1) is None:
+        version(session)
+    of = values.pop("prompt", None) or prompt(session)
+    candidates = [
+        Candidate(position=position, text=text, log_probability=-3.0, version_number=1)
+        for position, text in enumerate(texts)
+    ]
+    given: dict[str, Any] = {"sampling": {}, "seed": 1, "milliseconds": 1.0, "prompt": of, "user_id": user_id}
+    return _add(session, Generation(**given | values, candidates=candidates))
+
+
+def judgment(session: Session, of: Generation, *, pairs: bool = True, **values: Any) -> Judgment:
+    """The first candidate of a screen chosen, with a row for each of the others unless `pairs` is false."""
+    chosen, *rejected = of.candidates
+    given: dict[str, Any] = {
+        "generation_id": of.id,
+        "user_id": of.user_id,
+        "verdict": "chosen",
+        "candidate_id": chosen.id,
+        "preferences": [preference(of.prompt.text, chosen.text, other.text) for other in rejected] if pairs else [],
+    }
+    return _add(session, Judgment(**given | values))
+
+
+def preference(prompt: str = "you are stupid", chosen: str = "you are wrong", rejected: str = "moron") -> Preference:
+    """A row for a judgment to take in; it cannot stand alone."""
+    return Preference(prompt=prompt, chosen=chosen, rejected=rejected)
+
+
+def run(session: Session, status: RunStatus = RunStatus.QUEUED, **values: Any) -> TrainingRun:
+    """A training run from version 1, which comes to be if need be."""
+    if session.get(Version, 1) is None:
+        version(session)
+    active = status in (RunStatus.QUEUED, RunStatus.RUNNING)
+    given: dict[str, Any] = {
+        "method": "dpo",
+        "config": {},
+        "status": status,
+        "active_slot": 1 if active else null(),  # a plain None would become the default
+        "parent_version": 1,
+        "pairs": 2,
+        "attempts": 1 if status == RunStatus.RUNNING else 0,
+    }
+    return _add(session, TrainingRun(**given | values))
+
+
+def metric(session: Session, run_id: int, step: int = 1, name: str = "loss", value: float = 0.5) -> RunMetric:
+    """One measured value of a run."""
+    return _add(session, RunMetric(run_id=run_id, step=step, name=name, value=value))
+
+
+def audit_event(session: Session, **values: Any) -> AuditEvent:
+    """One entry of the audit log."""
+    return _add(session, AuditEvent(**{"action": "test", "subject": "test", "details": {}} | values))

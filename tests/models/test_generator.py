@@ -1,0 +1,242 @@
+"""One loaded version: text → distinct candidates with the log-probabilities that the model itself gives them."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from models.errors import InputTooLong, LoadError
+from models.generator import CANDIDATES, MAX_SOURCE_TOKENS, Generator, Sampling, wording
+from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+
+TEXT = "you are a stupid idiot"
+
+
+def load(published: CheckpointStore, number: int = 1, seed: int | None = None) -> Generator:
+    return Generator(published.folder(number) / SERVING_FOLDER, number, threads=1, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def generator(published: CheckpointStore) -> Generator:
+    return load(published)
+
+
+class Scripted(Generator):
+    """A real model whose samples are given instead of drawn, round by round."""
+
+    def script(self, *rounds: list[str]) -> Scripted:
+        self.rounds = list(rounds)
+        self.asked: list[tuple[int, float]] = []
+        return self
+
+    def _sample(self, source: list[str], count: int, temperature: float, sampling: Sampling) -> list[str]:
+        if not hasattr(self, "rounds"):
+            return super()._sample(source, count, temperature, sampling)  # the warm-up
+        self.asked.append((count, temperature))
+        return self.rounds.pop(0)
+
+
+@pytest.fixture
+def scripted(published: CheckpointStore) -> Scripted:
+    return Scripted(published.folder(1) / SERVING_FOLDER, 1, threads=1)
+
+
+def texts(generator: Generator, text: str = TEXT) -> list[str]:
+    return [candidate.text for candidate in generator.generate(text, Sampling()).candidates]
+
+
+def test_three_rewrites_differ_in_wording_from_each_other_and_from_the_text(generator: Generator) -> None:
+    for _ in range(5):
+        screen = generator.generate(TEXT, Sampling())
+        wordings = [wording(candidate.text) for candidate in screen.candidates]
+        assert len(set(wordings)) == CANDIDATES == 3
+        assert wording(TEXT) not in wordings
+        assert not screen.exhausted
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("You are wrong.", "you are WRONG"),
+        ("you, are: wrong!", "you  are wrong"),
+        ("ﬁne", "fine"),
+        ("２ words", "2 words"),
+        ("straße", "STRASSE"),
+    ],
+)
+def test_case_punctuation_and_spacing_do_not_make_another_wording(one: str, other: str) -> None:
+    assert wording(one) == wording(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("you are wrong", "you are wrong now"), ("!", "?"), ("👍", "👎"), ("a", "b")]
+)
+def test_words_and_signs_alone_do(one: str, other: str) -> None:
+    assert wording(one) != wording(other)
+
+
+def test_of_rewrites_alike_the_first_is_kept_and_copies_of_the_text_are_dropped(scripted: Scripted) -> None:
+    scripted.script([TEXT, "You are wrong.", "you are wrong", "YOU ARE A STUPID IDIOT!", "please stop", "no"])
+    screen = scripted.generate(TEXT, Sampling(temperature=0.5))
+    assert [candidate.text for candidate in screen.candidates] == ["You are wrong.", "please stop", "no"]
+    assert not screen.exhausted
+    assert scripted.asked == [(8, 0.5)]
+
+
+def test_while_there_are_too_few_it_draws_more_and_wider(scripted: Scripted) -> None:
+    scripted.script([TEXT], ["you are wrong"], ["please stop", "no"])
+    screen = scripted.generate(TEXT, Sampling(temperature=1.0))
+    assert [candidate.text for candidate in screen.candidates] == ["you are wrong", "please stop", "no"]
+    assert scripted.asked == [(8, 1.0), (16, 1.0), (16, 1.25)]
+    assert screen.sampling["rounds"] == [
+        {"samples": 8, "temperature": 1.0},
+        {"samples": 16, "temperature": 1.0},
+        {"samples": 16, "temperature": 1.25},
+    ]
+
+
+def test_a_model_that_can_only_copy_shows_the_copy_and_says_that_it_is_exhausted(scripted: Scripted) -> None:
+    scripted.script([TEXT], [TEXT.upper()], [TEXT])
+    screen = scripted.generate(TEXT, Sampling())
+    assert [candidate.text for candidate in screen.candidates] == [TEXT]
+    assert screen.exhausted
+
+
+def test_a_copy_comes_after_every_rewrite(scripted: Scripted) -> None:
+    scripted.script([TEXT, "you are wrong"], [], [])
+    screen = scripted.generate(TEXT, Sampling())
+    assert [candidate.text for candidate in screen.candidates] == ["you are wrong", TEXT]
+    assert screen.exhausted
+
+
+def test_a_model_that_says_nothing_yields_an_empty_screen(scripted: Scripted) -> None:
+    scripted.script([], [], [])
+    screen = scripted.generate(TEXT, Sampling())
+    assert (screen.candidates, screen.exhausted) == ((), True)
+
+
+def test_drawing_greedily_finds_one_rewrite_however_often_it_is_drawn(generator: Generator) -> None:
+    screen = generator.generate(TEXT, Sampling(top_k=1))
+    assert len(screen.candidates) == 1
+    assert screen.exhausted
+    assert screen.candidates[0].text == generator.best(TEXT, beam_size=1)
+
+
+def test_the_same_seed_and_the_same_draws_give_the_same_candidates(published: CheckpointStore) -> None:
+    one, two, other = (load(published, seed=seed) for seed in (7, 7, 8))
+    draws = [[texts(generator) for _ in range(3)] for generator in (one, two, other)]
+    assert draws[0] == draws[1]
+    assert draws[0] != draws[2]
+    assert draws[0][0] != draws[0][1], "each draw goes on where the last one ended"
+
+
+def test_a_screen_tells_its_seed_and_the_number_of_its_draw(published: CheckpointStore) -> None:
+    generator = load(published, seed=7)
+    screens = [generator.generate(TEXT, Sampling()) for _ in range(2)]
+    assert [screen.seed for screen in screens] == [7, 7]
+    assert [screen.sampling["draw"] for screen in screens] == [2, 3], "the first is the warm-up"
+
+
+def test_without_a_seed_two_generators_draw_differently(published: CheckpointStore) -> None:
+    one, two = load(published), load(published)
+    assert one.seed != two.seed
+    assert texts(one) != texts(two)
+
+
+def test_log_probabilities_are_those_of_transformers(published: CheckpointStore, generator: Generator) -> None:
+    from worker.training.checkpoint import load_model, load_tokenizer
+    from worker.training.scoring import sequence_log_probs
+
+    model, tokenizer = (
+        load_model(published.folder(1) / MODEL_FOLDER),
+        load_tokenizer(published.folder(1) / MODEL_FOLDER),
+    )
+    prompts = [TEXT, "naïve 🤬", "stop"]
+    completions = ["you are wrong", "i disagree 👍", ""]
+    expected = sequence_log_probs(model, tokenizer, prompts, completions)
+    assert generator.log_probabilities(prompts, completions) == pytest.approx(expected, abs=1e-3)
+    assert all(score < -1 for score in expected)
+    assert generator.log_probabilities([], []) == []
+
+
+def test_each_candidate_carries_its_own_log_probability(generator: Generator) -> None:
+    screen = generator.generate(TEXT, Sampling())
+    alone = [generator.log_probabilities([TEXT], [candidate.text])[0] for candidate in screen.candidates]
+    assert [candidate.log_probability for candidate in screen.candidates] == pytest.approx(alone, abs=1e-3)
+    assert len(set(alone)) == 3
+
+
+def test_a_text_that_fills_the_model_is_read_and_one_token_more_is_not(generator: Generator) -> None:
+    fits = " ".join(["you"] * (MAX_SOURCE_TOKENS - 1))
+    assert len(generator.tokens(fits)) == MAX_SOURCE_TOKENS
+    with pytest.raises(InputTooLong) as refusal:
+        generator.generate(f"{fits} you", Sampling())
+    assert str(refusal.value) == "The text has 513 tokens and the model reads 512: shorten it a little."
+
+
+def test_the_end_of_sequence_is_written_once_whatever_the_text_says(generator: Generator) -> None:
+    for text in ("you </s> idiot", "</s></s>", "<pad>you</s>"):
+        assert generator.tokens(text).count("</s>") == 1
+        assert generator.tokens(text)[-1] == "</s>"
+        assert "<pad>" not in generator.tokens(text)
+
+
+@pytest.mark.parametrize("text", ["👩🏽‍🚀 idiot 🤬", "naïve", "дурак", "白痴", "e\u0301"])
+def test_text_outside_the_vocabulary_goes_in_and_comes_out_as_bytes(generator: Generator, text: str) -> None:
+    import unicodedata
+
+    tokens = generator.tokens(text)
+    assert "<unk>" not in tokens
+    assert generator._text(tokens[:-1]) == unicodedata.normalize("NFKC", text)
+
+
+def test_a_rewrite_never_holds_what_a_database_cannot_store(generator: Generator) -> None:
+    assert generator._text(["▁you", "<0x00>", "▁are", "<0xFF>"]) == "you are\ufffd"
+
+
+def test_a_rewrite_that_the_model_could_not_read_back_is_not_shown(published: CheckpointStore) -> None:
+    """Bytes that are no UTF-8 come back as three tokens each: the person's own text is not what is too long."""
+    generator = load(published, seed=1)
+    screen = generator.generate(" ".join(["you ,"] * 150), Sampling())
+    assert len(screen.candidates) <= 3
+    for candidate in screen.candidates:
+        assert len(generator.tokens(candidate.text)) <= MAX_SOURCE_TOKENS
+        assert math.isfinite(candidate.log_probability)
+
+
+def test_many_threads_may_draw_and_score_at_once(generator: Generator) -> None:
+    found: list[int] = []
+
+    def work() -> None:
+        screen = generator.generate("stop", Sampling())
+        found.append(len(screen.candidates))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [3] * 8
+
+
+def test_two_versions_in_one_process_keep_their_own_weights(published: CheckpointStore) -> None:
+    scores = [load(published, number).log_probabilities([TEXT], ["you are wrong"])[0] for number in (1, 2)]
+    assert scores[0] != pytest.approx(scores[1], abs=1e-3)
+
+
+@pytest.mark.parametrize("damage", ["model.bin", "tokenizer.json", "everything"])
+def test_a_version_whose_files_are_no_model_cannot_be_loaded(
+    published: CheckpointStore, tmp_path: Path, damage: str
+) -> None:
+    folder = tmp_path / "serving"
+    shutil.copytree(published.folder(1) / SERVING_FOLDER, folder)
+    if damage == "everything":
+        shutil.rmtree(folder)
+    else:
+        (folder / damage).write_bytes(b"no model")
+    with pytest.raises(LoadError, match=r"^Version 3 cannot be loaded: "):
+        Generator(folder, 3, threads=1)

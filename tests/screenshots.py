@@ -1,0 +1,113 @@
+"""Makes docs/screenshots/*.png from the product as it is shipped: `python -m tests.screenshots`.
+
+A fresh home, the embedded checkpoint, a real browser; a few clicks are made and a real training run is watched. What
+the model writes differs from time to time, so the pictures do too.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from app.config import PROJECT_ROOT
+from tests.browsing import Cookies, Theme, Visitor, chromium, run_chart_points
+from tests.processes import ADMIN, Product, wait_for
+
+FOLDER = PROJECT_ROOT / "docs" / "screenshots"
+LARGEST_BYTES = 200_000
+SHOWN_TEXT = "You are a stupid idiot"
+TEXTS = (
+    "Your idea is garbage, you moron",
+    "Shut up, you stupid fool",
+    "This is a damn stupid question",
+    "What a dumb plan",
+    "Only a moron would say that",
+    "This movie was total crap",
+    "Nobody likes you, loser",
+    "Your code is a pile of garbage",
+    "That was a dumb thing to say",
+)
+
+
+def main() -> int:
+    """Write every picture; returns the exit code."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with chromium() as chrome:
+        while not photograph_everything(chrome):
+            print("The gate refused what these few clicks have done. Once more, with other candidates.")
+    return 0
+
+
+def photograph_everything(chrome: Browser) -> bool:
+    """Write every picture of one installation; False if its version 2 does not serve."""
+    with tempfile.TemporaryDirectory() as folder, Product(Path(folder) / "home", **ADMIN) as product:
+        with Visitor(chrome, product.url) as visitor:
+            visitor.sign_in()
+            cookies = visitor.context.storage_state()
+            for text in TEXTS:
+                judge(visitor.page, text)
+        photograph_desk(chrome, product, cookies, "annotate", "light", 1280, 620)
+        photograph_desk(chrome, product, cookies, "annotate-320-dark", "dark", 320, 760)
+        with Visitor(chrome, product.url, width=1280, height=860, signed_in_as=cookies) as visitor:
+            return photograph_training(visitor.page)
+
+
+def draw(page: Page, text: str) -> None:
+    """Type a text and wait for its three rewrites."""
+    page.fill("#text", text)
+    page.press("#text", "Enter")
+    expect(page.locator("#source")).to_have_text(text)
+
+
+def judge(page: Page, text: str) -> None:
+    """Draw a text and choose the second rewrite by its key."""
+    draw(page, text)
+    page.keyboard.press("2")
+    expect(page.locator(".choice.chosen")).to_have_count(1)
+    expect(page.locator("#text")).to_be_focused()  # once the choice is saved
+
+
+def photograph_desk(
+    chrome: Browser, product: Product, cookies: Cookies, name: str, theme: Theme, width: int, height: int
+) -> None:
+    """The annotate page with three rewrites, one of which has just been chosen."""
+    with Visitor(chrome, product.url, theme, width, height, signed_in_as=cookies) as visitor:
+        visitor.page.goto("/annotate")
+        judge(visitor.page, SHOWN_TEXT)
+        photograph(visitor.page, name)
+
+
+def photograph_training(page: Page) -> bool:
+    """A run in its middle, then the training page with the version that came of it; False if it does not serve."""
+    page.goto("/admin")
+    page.get_by_role("button", name="Retrain").click()
+    wait_for(lambda: run_chart_points(page) >= 10, what="a chart that shows something")
+    photograph(page, "run")
+    expect(page.locator("#status")).to_have_text("succeeded", timeout=300_000)
+    if page.locator("#note").is_visible():
+        return False
+    wait_for(lambda: every_process_serves(page, 2), what="version 2 in every process")
+    photograph(page, "training")
+    return True
+
+
+def every_process_serves(page: Page, version: int) -> bool:
+    """What the training page says of the web processes."""
+    page.goto("/admin")
+    return all(f"serves version {version}" in text for text in page.locator("[data-process]").all_text_contents())
+
+
+def photograph(page: Page, name: str) -> None:
+    """Write one picture of the window as it is."""
+    path = FOLDER / f"{name}.png"
+    page.screenshot(path=path)
+    size = path.stat().st_size
+    assert size <= LARGEST_BYTES, f"{path} has {size} bytes"
+    print(f"{path.relative_to(PROJECT_ROOT)}: {size // 1000} kB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

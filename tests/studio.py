@@ -1,0 +1,254 @@
+"""A whole studio inside a test: migrated database, real queue, tiny T5, application, and people who use it.
+
+What is slow to make is made once a session and copied: the migrated database and the published tiny versions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.config import Settings
+from app.context import Mellow
+from app.db import Base, Role
+from app.embedded_queue import EmbeddedQueue
+from app.extensions import db
+from app.services import versions
+from models.store import MODEL_FOLDER, CheckpointStore
+from tests import factories
+
+Row = TypeVar("Row", bound=Base)
+
+
+@pytest.fixture(scope="session")
+def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedQueue]:
+    """One real Valkey for all tests."""
+    with EmbeddedQueue(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def queue_url(queue_server: EmbeddedQueue) -> str:
+    """The REDIS_URL of an empty queue."""
+    with Redis.from_url(queue_server.url) as connection:
+        connection.flushall()
+    return queue_server.url
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with every migration applied, to be copied."""
+    home = tmp_path_factory.mktemp("migrated")
+    app = create_app(Settings.from_env({"MELLOW_HOME": str(home)}))
+    with app.app_context():
+        upgrade()
+    dispose(app)
+    return home / "mellow.db"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
+    """A checkpoint store with two tiny T5s of different weights, versions 1 and 2, to be copied from."""
+    from tests.tiny_t5 import build_tiny_t5
+    from worker import publish
+    from worker.training.quiet import quiet
+
+    store = CheckpointStore(tmp_path_factory.mktemp("published"))
+    for number, parent in ((1, None), (2, 1)):
+        with store.stage() as staged:
+            with quiet():
+                build_tiny_t5(staged / MODEL_FOLDER, seed=number)
+            parity = publish.prepare(staged)
+            publish.seal(
+                store,
+                staged,
+                number=number,
+                parent=parent,
+                run_id=None,
+                method="base",
+                config={},
+                data_sha256="",
+                metrics={"parity": parity},
+            )
+            store.publish(staged, number)
+    return store
+
+
+def new_settings(home: Path, **values: Any) -> Settings:
+    """Settings with `home` for a home, and what else is given."""
+    return dataclasses.replace(Settings.from_env({"MELLOW_HOME": str(home)}), **values)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated_database: Path, queue_url: str) -> Settings:
+    """The settings of a fresh home with a migrated, empty database."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    shutil.copyfile(migrated_database, home / "mellow.db")
+    return new_settings(home, redis_url=queue_url, serving_threads=1)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application, with nothing published yet."""
+    app = create_app(settings)
+    yield app
+    close(app)
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session of the test's own, to arrange with and to look with (`rows` shows the newest state)."""
+    with parts(app).sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def version_1(app: Flask, session: Session, published: CheckpointStore) -> int:
+    """A tiny version 1, published and serving."""
+    add_version(app, session, published, 1)
+    factories.serving(session, 1)
+    return 1
+
+
+def add_version(app: Flask, session: Session, published: CheckpointStore, number: int) -> Path:
+    """Copy a tiny version into the studio's store and let the database know it; returns its folder."""
+    folder = parts(app).store.place(number)
+    shutil.copytree(published.folder(number), folder)
+    versions.record_version(session, published.manifest(number), str(folder))
+    session.commit()
+    return folder
+
+
+def parts(app: Flask) -> Mellow:
+    """What create_app put together."""
+    return cast(Mellow, app.extensions["mellow"])
+
+
+def rows(session: Session, table: type[Row]) -> list[Row]:
+    """Every row of a table as it is now, in order of its primary key."""
+    session.rollback()  # let go of an older snapshot
+    key = table.__mapper__.primary_key[0]
+    return list(session.scalars(select(table).order_by(key)))
+
+
+def close(app: Flask) -> None:
+    """End the application's threads and connections."""
+    mellow = parts(app)
+    stopping = threading.Thread(target=mellow.background.stop)
+    stopping.start()
+    while stopping.is_alive():
+        with contextlib.suppress(RedisError):
+            mellow.queue.tell_alias_moved(0)  # news wake the listener, who would else sleep out its second
+        stopping.join(0.02)
+    dispose(app)
+
+
+def dispose(app: Flask) -> None:
+    """Close every database connection of the application."""
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    cast(Engine, parts(app).sessions.kw["bind"]).dispose()
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone with an account, and their two ways in."""
+
+    app: Flask
+    id: int
+    email: str
+    token: str
+
+    def call(self, method: str, path: str, **options: Any) -> TestResponse:
+        """A request to the API with the bearer token."""
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return self.app.test_client().open(f"/api/v1{path}", method=method, headers=headers, **options)
+
+    def post(self, path: str, body: object) -> TestResponse:
+        """A JSON request to the API with the bearer token."""
+        return self.call("POST", path, json=body)
+
+    def browser(self, base_url: str = "http://localhost") -> Browser:
+        """A browser in which the person is signed in."""
+        browser = Browser(self.app.test_client(), base_url)
+        answer = browser.submit("/sign-in", {"email": self.email, "password": factories.PASSWORD})
+        assert answer.status_code == 302, answer.text
+        return browser
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A client that keeps cookies and sends the CSRF token of the page a form lies on."""
+
+    client: FlaskClient
+    base_url: str = "http://localhost"
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        """A page."""
+        return self.client.get(path, base_url=self.base_url, **options)
+
+    def csrf_token(self, page: str) -> str:
+        """The CSRF token of a page."""
+        found = re.search(r'name="csrf-token" content="([^"]+)"', self.get(page).text)
+        assert found is not None
+        return found[1]
+
+    def submit(self, path: str, form: dict[str, str], page: str = "/sign-in", **options: Any) -> TestResponse:
+        """A form sent from `page`, its token along."""
+        if page == "/sign-in" and self.get(page).status_code != 200:
+            page = "/annotate"
+        fields = {**form, "csrf_token": self.csrf_token(page)}
+        headers = {"Referer": f"{self.base_url}{page}"}
+        return self.client.post(path, data=fields, headers=headers, base_url=self.base_url, **options)
+
+
+def make_person(app: Flask, session: Session, role: Role = Role.ANNOTATOR, **values: Any) -> Person:
+    """A new person."""
+    token = f"mellow_{secrets.token_urlsafe(32)}"
+    user = factories.user(session, role=role, token=token, **values)
+    return Person(app, user.id, user.email, token)
+
+
+@pytest.fixture
+def annotator(app: Flask, session: Session) -> Person:
+    """Someone who judges."""
+    return make_person(app, session)
+
+
+@pytest.fixture
+def admin(app: Flask, session: Session) -> Person:
+    """Someone who trains, publishes and manages people."""
+    return make_person(app, session, Role.ADMIN)
+
+
+@pytest.fixture
+def postgres_app(tmp_path: Path, postgres_url: str, queue_url: str) -> Iterator[Flask]:
+    """The application on a PostgreSQL database with every migration applied."""
+    home = tmp_path / "postgres-home"
+    url = Settings.from_env({"MELLOW_HOME": str(home), "DATABASE_URL": postgres_url}).database_url
+    app = create_app(new_settings(home, database_url=url, redis_url=queue_url, serving_threads=1))
+    with app.app_context():
+        upgrade()
+    yield app
+    close(app)

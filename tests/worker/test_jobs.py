@@ -1,0 +1,318 @@
+"""The lower half of the loop on a tiny T5: a run's id goes in, a version that serves comes out, or a sentence."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from redis import Redis
+from rq.utils import import_attribute
+from sqlalchemy.orm import Session
+
+from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version
+from app.queue import TRAIN_JOB
+from app.services import judgments, runs, versions
+from models.recipe import DPORecipe
+from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from tests import factories
+from tests.studio import Person, parts, rows
+from worker import dataset, jobs, publish
+from worker.training.examples import PreferenceExample
+from worker.training.scoring import heldout_pairs
+
+QUICK = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
+PAIRS = [
+    ("you are stupid", ["you are wrong", "you are a moron", "you are dumb"]),
+    ("stop", ["please stop it now", "stop stop"]),
+]
+
+
+@pytest.fixture
+def environment(app: Flask, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker's settings come from its environment; they are the studio's."""
+    monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
+    monkeypatch.setenv("REDIS_URL", queue_url)
+    for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def clicks(environment: None, session: Session, version_1: int, annotator: Person) -> None:
+    """Two screens judged, three pairs in all, and one judgment that was undone."""
+    for text, candidates in PAIRS:
+        prompt = factories.prompt(session, text)
+        factories.judgment(session, factories.generation(session, annotator.id, candidates, prompt=prompt))
+    undone = factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"]))
+    judgments.undo(session, annotator.id, undone.id)
+
+
+@pytest.fixture
+def store(app: Flask) -> CheckpointStore:
+    return parts(app).store
+
+
+def ask(session: Session, **config: object) -> int:
+    run, _ = runs.request(session, None, "dpo", QUICK | config)
+    return run.id
+
+
+def only(session: Session) -> TrainingRun:
+    (run,) = rows(session, TrainingRun)
+    return run
+
+
+def serving(session: Session) -> int | None:
+    session.rollback()
+    return versions.serving_number(session)
+
+
+def nothing_was_left(store: CheckpointStore) -> bool:
+    """Whether there is neither a new version nor anything in the staging folder."""
+    staging = store.root / ".staging"
+    return store.numbers() == [1] and (not staging.exists() or list(staging.iterdir()) == [])
+
+
+def test_the_name_in_the_queue_is_that_of_the_job() -> None:
+    assert import_attribute(TRAIN_JOB) is jobs.train
+
+
+def test_clicks_become_a_version_that_serves(
+    clicks: None, session: Session, store: CheckpointStore, queue_url: str
+) -> None:
+    run_id = ask(session)
+    with Redis.from_url(queue_url) as connection, connection.pubsub(ignore_subscribe_messages=True) as news:
+        news.subscribe("mellow:alias")
+        while news.get_message(timeout=5) is not None:
+            pass  # the subscription is confirmed
+        jobs.train(run_id)
+        message = news.get_message(timeout=5)
+    assert message is not None
+    assert message["data"] == b"2", "the web processes are told at once"
+
+    run = only(session)
+    assert (run.status, run.error, run.note, run.produced_version) == ("succeeded", None, None, 2)
+    assert (run.attempts, run.step, run.total_steps, run.pairs) == (1, 2, 2, 3)
+    assert run.started_at is not None
+    assert run.finished_at is not None
+    assert run.finished_at > run.started_at
+    assert serving(session) == 2
+    assert [event.details for event in rows(session, AuditEvent) if event.action == "alias.moved"] == [
+        {"before": 1, "after": 2}
+    ]
+
+    manifest = store.verify(2)
+    assert (manifest.number, manifest.parent, manifest.run_id, manifest.method) == (2, 1, run_id, "dpo")
+    assert manifest.config == DPORecipe.from_mapping(QUICK).as_dict()
+    pairs = [
+        ("you are stupid", "you are wrong", "you are a moron"),
+        ("you are stupid", "you are wrong", "you are dumb"),
+    ]
+    examples = [PreferenceExample(*pair) for pair in [*pairs, ("stop", "please stop it now", "stop stop")]]
+    assert manifest.data_sha256 == run.data_hash == dataset.data_sha256(examples)
+    assert manifest.metrics["examples"] == 3
+    assert manifest.metrics["parity"] < 1e-3
+    assert manifest.metrics["heldout_relative_change"] > -0.02
+    assert manifest.metrics["preference_accuracy"] >= manifest.metrics["parent_preference_accuracy"]
+    for folder in (MODEL_FOLDER, ADAPTER_FOLDER, SERVING_FOLDER):
+        assert any(name.startswith(f"{folder}/") for name in manifest.files)
+    version = rows(session, Version)[1]
+    assert (version.number, version.run_id, version.sha256) == (2, run_id, manifest.sha256)
+    assert version.metrics == manifest.metrics
+    assert Path(version.location) == store.folder(2)
+
+    metrics = rows(session, RunMetric)
+    assert {metric.step for metric in metrics} == {1, 2}
+    assert {"loss", "rewards/margins", "rewards/accuracies"} <= {metric.name for metric in metrics}
+    lines = [line.split("  ", 1)[1] for line in run.log.splitlines()]
+    assert "3 pairs; version 1 is the starting point and the reference model." in lines
+    said = [line for line in lines if line in ("Loading.", "Training.", "Converting.", "Evaluating.", "Publishing.")]
+    assert list(dict.fromkeys(said)) == ["Loading.", "Training.", "Converting.", "Evaluating.", "Publishing."]
+
+
+def test_the_new_version_answers_in_the_web_process(clicks: None, app: Flask, session: Session) -> None:
+    assert parts(app).generator().version == 1
+    jobs.train(ask(session))
+    parts(app).serving.refresh()
+    assert parts(app).serving.state.error is None
+    assert parts(app).generator().version == 2
+
+
+def test_the_same_job_delivered_twice_is_carried_out_once(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    run_id = ask(session)
+    jobs.train(run_id)
+    before = {name: value for name, value in vars(only(session)).items() if not name.startswith("_")}
+    count = len(rows(session, RunMetric))
+    jobs.train(run_id)
+    after = {name: value for name, value in vars(only(session)).items() if not name.startswith("_")}
+    assert after == before
+    assert len(rows(session, RunMetric)) == count
+    assert store.numbers() == [1, 2]
+
+
+def test_a_run_that_does_not_wait_or_does_not_exist_is_left_alone(
+    environment: None, session: Session, version_1: int
+) -> None:
+    run = factories.run(session, RunStatus.CANCELLED)
+    jobs.train(run.id)
+    jobs.train(99)
+    assert only(session).status == "cancelled"
+    assert only(session).attempts == 0
+
+
+def test_a_version_that_an_earlier_attempt_published_is_taken_as_it_is(
+    clicks: None, session: Session, store: CheckpointStore, published: CheckpointStore
+) -> None:
+    run_id = ask(session)
+    with store.stage() as staged:
+        shutil.copytree(published.folder(2), staged, dirs_exist_ok=True)
+        metrics = {"heldout_relative_change": 0.01, "preference_accuracy": 1.0, "parent_preference_accuracy": 0.5}
+        manifest = publish.seal(
+            store,
+            staged,
+            number=2,
+            parent=1,
+            run_id=run_id,
+            method="dpo",
+            config={},
+            data_sha256="d" * 64,
+            metrics=metrics,
+        )
+        store.publish(staged, 2)
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.produced_version, run.data_hash) == ("succeeded", 2, "d" * 64)
+    assert store.numbers() == [1, 2]
+    assert rows(session, Version)[1].sha256 == manifest.sha256
+    assert serving(session) == 2
+    assert rows(session, RunMetric) == [], "nothing was trained"
+
+
+def test_a_version_that_the_gate_refuses_is_published_but_does_not_serve(
+    environment: None, session: Session, version_1: int, annotator: Person, store: CheckpointStore
+) -> None:
+    # The very rewrites that the held-out gauge looks for, all rejected.
+    for source, rewrite in heldout_pairs()[:4]:
+        screen = factories.generation(
+            session, annotator.id, ["stop stop stop", rewrite], prompt=factories.prompt(session, source)
+        )
+        factories.judgment(session, screen)
+    jobs.train(ask(session, learning_rate=5e-3, num_train_epochs=10))
+    run = only(session)
+    assert (run.status, run.produced_version) == ("succeeded", 2)
+    assert run.note is not None
+    assert run.note.startswith("The version was published but does not serve. Held-out quality fell by ")
+    assert store.verify(2).metrics["heldout_relative_change"] < -0.02
+    assert [version.number for version in rows(session, Version)] == [1, 2]
+    assert serving(session) == 1
+
+
+def test_a_run_that_is_cancelled_half_way_leaves_no_trace_but_its_chart(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    run_id = ask(session, num_train_epochs=1000, logging_steps=1)
+    worker = threading.Thread(target=jobs.train, args=(run_id,))
+    worker.start()
+    deadline = time.monotonic() + 60
+    while only(session).step == 0:
+        assert time.monotonic() < deadline
+        assert worker.is_alive(), only(session).error
+        worker.join(0.05)
+    runs.cancel(session, run_id, None)
+    worker.join(60)
+    assert not worker.is_alive()
+    run = only(session)
+    assert (run.status, run.stage, run.error, run.produced_version) == ("cancelled", "cancelled", None, None)
+    assert 0 < run.step < 1000
+    assert rows(session, RunMetric) != []
+    assert nothing_was_left(store)
+    assert serving(session) == 1
+
+
+def test_a_run_that_was_cancelled_before_its_worker_came_is_not_begun(clicks: None, session: Session) -> None:
+    run_id = ask(session)
+    runs.cancel(session, run_id, None)
+    jobs.train(run_id)
+    assert (only(session).status, only(session).attempts) == ("cancelled", 0)
+
+
+def test_a_run_whose_parent_is_missing_fails_with_that_sentence(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    run_id = ask(session)
+    folder = store.folder(1)
+    folder.rename(folder.with_name("away"))
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.error) == ("failed", f"Version 1 is not in the checkpoint store {store.root}.")
+    assert serving(session) == 1
+
+
+def test_a_run_whose_pairs_teach_nothing_fails_with_the_reason_and_the_old_version_serves_on(
+    environment: None, app: Flask, session: Session, version_1: int, annotator: Person, store: CheckpointStore
+) -> None:
+    factories.judgment(session, factories.generation(session, annotator.id, ["the same", "the same"]))
+    assert parts(app).generator().version == 1
+    jobs.train(ask(session))
+    run = only(session)
+    assert run.status == "failed"
+    assert run.error == "Of 1 preference examples 1 have chosen and rejected texts that are the same to the model."
+    assert nothing_was_left(store)
+    assert serving(session) == 1
+    parts(app).serving.refresh()
+    assert parts(app).generator().version == 1
+    assert runs.active(session) is None, "the next run may be asked for"
+
+
+def test_a_run_that_meets_an_unwritable_store_fails_with_the_reason(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    run_id = ask(session)
+    (store.root / ".staging").write_text("in the way")
+    jobs.train(run_id)
+    run = only(session)
+    assert run.status == "failed"
+    assert run.error == f"The checkpoint store {store.root} cannot be written to: File exists."
+
+
+def test_a_failure_that_nobody_foresaw_is_told_with_its_kind(
+    clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_staged: Path) -> float:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(publish, "prepare", fail)
+    jobs.train(ask(session, num_train_epochs=1))
+    assert only(session).error == "The worker failed unexpectedly (ZeroDivisionError): by zero"
+    assert nothing_was_left(store)
+
+
+def test_a_worker_that_lost_its_run_to_another_publishes_nothing(
+    clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = ask(session, num_train_epochs=1)
+    prepare = publish.prepare
+
+    def meanwhile(staged: Path) -> float:
+        run = only(session)
+        run.attempts = 2  # given up for dead, and taken up by another worker
+        session.commit()
+        return prepare(staged)
+
+    monkeypatch.setattr(publish, "prepare", meanwhile)
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.attempts, run.error) == ("running", 2, None)
+    assert nothing_was_left(store)
+
+
+def test_the_hash_of_the_data_tells_any_difference() -> None:
+    one = PreferenceExample("p", "c", "r")
+    assert dataset.data_sha256([one]) == dataset.data_sha256([PreferenceExample("p", "c", "r")])
+    others = [[], [one, one], [PreferenceExample("p", "r", "c")], [PreferenceExample("pc", "", "r")]]
+    assert len({dataset.data_sha256(examples) for examples in [[one], *others]}) == 5

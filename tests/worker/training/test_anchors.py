@@ -1,0 +1,87 @@
+"""The penalty that keeps other sentences as they were."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.recipe import DPORecipe
+from tests.worker.training.conftest import RecordingProgress
+from worker.training.anchors import ANCHORS_FILE, ANCHORS_PER_STEP
+from worker.training.checkpoint import encode, load_model, load_tokenizer
+from worker.training.dpo import train_dpo
+from worker.training.examples import PreferenceExample
+from worker.training.pairs import read_pairs
+from worker.training.scoring import heldout_pairs
+
+
+def train(folder: Path, examples: list[PreferenceExample], output: Path, weight: float) -> RecordingProgress:
+    """One run with the penalty at `weight`, and what it reported."""
+    progress = RecordingProgress()
+    recipe = DPORecipe(learning_rate=5e-3, num_train_epochs=8, per_device_train_batch_size=4, anchor_weight=weight)
+    train_dpo(folder, examples, recipe, output, progress)
+    return progress
+
+
+def divergence(parent: Any, child: Any, tokenizer: Any, pair: tuple[str, str]) -> float:
+    """KL(p_parent || p_child), the mean over the tokens of one pair, by the models' own forward."""
+    source, target = (torch.tensor([encode(tokenizer, text)]) for text in pair)
+    with torch.no_grad():
+        p, q = (model(input_ids=source, labels=target).logits[0].log_softmax(-1) for model in (parent, child))
+    return float((p.exp() * (p - q)).sum(-1).mean())
+
+
+def test_anchors_are_many_and_none_is_in_the_heldout_gauge() -> None:
+    anchors = read_pairs(ANCHORS_FILE)
+
+    assert len(anchors) == len({source for source, _ in anchors}) == 128
+    assert not {source for source, _ in anchors} & {text for pair in heldout_pairs() for text in pair}
+
+
+def test_the_penalty_is_zero_before_the_first_step_and_counts_after_it(
+    tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path
+) -> None:
+    reports = train(tiny_t5, examples, tmp_path / "child", weight=20.0).reports
+
+    first, second = reports[0][1], reports[1][1]
+    assert first["anchor_kl"] == pytest.approx(0, abs=1e-6)
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-5)
+    assert second["anchor_kl"] > 0
+    # loss = -log sigmoid(margin) averaged over the batch, which is above its value at the mean margin, plus 20 * KL
+    assert second["loss"] >= math.log(1 + math.exp(-second["rewards/margins"])) + 20 * second["anchor_kl"] - 1e-4
+
+
+def test_without_weight_there_is_no_penalty(tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path) -> None:
+    reports = train(tiny_t5, examples, tmp_path / "child", weight=0.0).reports
+
+    assert all("anchor_kl" not in values for _, values in reports)
+
+
+def test_the_penalty_holds_sentences_that_are_neither_clicks_nor_anchors(
+    each_t5: Path, examples: list[PreferenceExample], tmp_path: Path
+) -> None:
+    held, free = (train(each_t5, examples, tmp_path / str(weight), weight) for weight in (100.0, 0.0))
+
+    parent, tokenizer = load_model(each_t5), load_tokenizer(each_t5)
+    drift = {}
+    for weight in (100.0, 0.0):
+        child = load_model(tmp_path / str(weight))
+        drift[weight] = sum(divergence(parent, child, tokenizer, pair) for pair in heldout_pairs())
+    assert drift[100.0] < drift[0.0] / 2
+    assert held.reports[-1][1]["rewards/margins"] > 0.1  # and the clicks still count
+    assert free.reports[-1][1]["rewards/margins"] > 0.1
+
+
+def test_the_reported_divergence_is_that_of_the_anchors(
+    tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path
+) -> None:
+    """After the last step the mean over all anchors is near what the last steps reported of eight each."""
+    reports = train(tiny_t5, examples, tmp_path / "child", weight=1.0).reports
+
+    parent, child, tokenizer = load_model(tiny_t5), load_model(tmp_path / "child"), load_tokenizer(tiny_t5)
+    anchors = read_pairs(ANCHORS_FILE)
+    assert len(anchors) % ANCHORS_PER_STEP == 0  # every step has fresh ones until all had their turn
+    mean = sum(divergence(parent, child, tokenizer, pair) for pair in anchors) / len(anchors)
+    assert reports[-1][1]["anchor_kl"] == pytest.approx(mean, rel=0.5)

@@ -1,0 +1,69 @@
+"""What serves computes what was trained, and a conversion that does not is refused."""
+
+from pathlib import Path
+
+import ctranslate2
+import pytest
+from ctranslate2.converters import TransformersConverter
+
+from worker.training.checkpoint import load_model, load_tokenizer
+from worker.training.convert import check_parity, convert_to_ctranslate2
+from worker.training.errors import ParityError
+from worker.training.quiet import quiet
+
+PAIRS = [
+    ("you are stupid", "you are wrong"),
+    ("damn — this is 你好 trash", "naïve , not good"),
+    ("stop", "please stop it </s> <0xE2> now"),
+    ("no " * 80, "the idea " * 30),
+]
+"""Short, long, beyond the vocabulary, and with text that looks like tokens."""
+
+
+def test_both_kinds_of_t5_are_served_as_trained(each_t5: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in each_t5.iterdir()}
+
+    convert_to_ctranslate2(each_t5, tmp_path / "ct2")
+
+    assert check_parity(each_t5, tmp_path / "ct2", PAIRS) < 1e-5
+    assert (tmp_path / "ct2" / "tokenizer.json").read_bytes() == before["tokenizer.json"]
+    assert {path.name: path.read_bytes() for path in each_t5.iterdir()} == before
+
+
+def test_the_stock_conversion_of_t5_v1_1_is_refused(tiny_t5_v1_1: Path, tmp_path: Path) -> None:
+    """It scales the decoder's output, because transformers 5 calls the embeddings of every T5 tied."""
+    with quiet():
+        TransformersConverter(str(tiny_t5_v1_1)).convert(str(tmp_path / "ct2"))
+
+    with pytest.raises(ParityError, match=r"gives a token of 'you are wrong' after 'you are stupid' .* instead of"):
+        check_parity(tiny_t5_v1_1, tmp_path / "ct2", PAIRS)
+
+
+def test_another_version_in_the_place_of_this_one_is_refused(tiny_t5: Path, tiny_t5_v1_1: Path, tmp_path: Path) -> None:
+    convert_to_ctranslate2(tiny_t5_v1_1, tmp_path / "ct2")
+
+    with pytest.raises(ParityError):
+        check_parity(tiny_t5, tmp_path / "ct2", PAIRS)
+
+
+def test_a_checkpoint_without_a_tokenizer_configuration_is_served_as_trained(tiny_t5: Path, tmp_path: Path) -> None:
+    """The stock converter reads another vocabulary from such a folder."""
+    folder = tmp_path / "bare"
+    load_model(tiny_t5).save_pretrained(folder)
+    (folder / "tokenizer.json").write_bytes((tiny_t5 / "tokenizer.json").read_bytes())
+
+    convert_to_ctranslate2(folder, tmp_path / "ct2")
+
+    assert check_parity(folder, tmp_path / "ct2", PAIRS) < 1e-5
+
+
+def test_a_source_carries_its_end_token_once(tiny_t5: Path, tmp_path: Path) -> None:
+    """CTranslate2 adds none, so a source without would give other probabilities."""
+    convert_to_ctranslate2(tiny_t5, tmp_path / "ct2")
+    translator = ctranslate2.Translator(str(tmp_path / "ct2"), compute_type="float32", intra_threads=1)
+    tokenizer = load_tokenizer(tiny_t5)
+    once = [*tokenizer.tokenize("you are stupid"), "</s>"]
+
+    with_end, without_end = translator.score_batch([once, once[:-1]], [["▁you"], ["▁you"]])
+
+    assert with_end.log_probs != pytest.approx(without_end.log_probs, abs=1e-3)
