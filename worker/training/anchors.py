@@ -95,8 +95,10 @@ class AnchoredDPOTrainer(Seq2SeqDPOTrainer):
         return result + self.anchor_weight * divergence
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log TRL's metrics and the mean divergence since the last log."""
+        """Log TRL's metrics and the mean divergence since the last log; `loss` stays DPO's own, without the penalty."""
         if self._anchor_kl:
             logs["anchor_kl"] = sum(self._anchor_kl) / len(self._anchor_kl)
+            if "loss" in logs:
+                logs["loss"] -= self.anchor_weight * logs["anchor_kl"]
             self._anchor_kl.clear()
         super().log(logs, start_time)
