@@ -9,6 +9,7 @@ and the same draws give the same candidates. Not covered: making one draw again 
 
 from __future__ import annotations
 
+import random
 import secrets
 import threading
 import time
@@ -21,14 +22,15 @@ from typing import Any
 import ctranslate2
 from tokenizers import Tokenizer
 
+from models import choosing
 from models.errors import InputTooLong, LoadError
 
 CANDIDATES = 3
 MAX_SOURCE_TOKENS = 512
 _WARM_UP_TEXT = "Good morning, how are you?"
 
-# More than are shown, since some will be alike; then again, and a little wider, if the model keeps saying the same.
-_ROUNDS = ((8, 1.0), (16, 1.0), (16, 1.25))
+# More than are shown, to choose from; then again, and a little wider, if too few of them differ and are neutral.
+_ROUNDS = ((12, 1.0), (16, 1.0), (16, 1.25))
 
 _END = "</s>"
 _SPECIAL_TOKENS = frozenset({_END, "<pad>"})
@@ -101,14 +103,14 @@ class Generator:
             raise LoadError(f"Version {version} cannot be loaded: {error}") from error
 
     def generate(self, text: str, sampling: Sampling, wanted: int = CANDIDATES) -> Screen:
-        """Draw up to `wanted` rewrites of `text` that differ in wording from each other and from the text.
+        """Draw rewrites of `text` and choose up to `wanted` that differ in wording, in no particular order.
 
-        Only if there are fewer than `wanted` is a copy of the text itself let through. Raises InputTooLong.
+        A copy of the text itself is let through only if the text is polite or if there are too few others. Raises
+        InputTooLong.
         """
         source = self.tokens(text)
         started = time.perf_counter()
-        distinct: dict[str, str] = {}
-        copies: dict[str, str] = {}
+        drawn: dict[str, str] = {}
         rounds: list[dict[str, float]] = []
         with self._drawing:
             self._draws += 1
@@ -117,15 +119,19 @@ class Generator:
                 temperature = sampling.temperature * widening
                 rounds.append({"samples": count, "temperature": temperature})
                 for rewrite in self._sample(source, count, temperature, sampling):
-                    kind = copies if wording(rewrite) == wording(text) else distinct
-                    kind.setdefault(wording(rewrite), rewrite)
-                if len(distinct) >= wanted:
+                    drawn.setdefault(wording(rewrite), rewrite)
+                if choosing.enough(text, [rewrite for key, rewrite in drawn.items() if key != wording(text)], wanted):
                     break
-        texts = [*distinct.values(), *copies.values()][:wanted]
+        copy = drawn.pop(wording(text), None)
+        if copy is not None and (len(drawn) < wanted or choosing.is_polite(text)):
+            drawn[wording(text)] = copy
+        texts = list(drawn.values())
         scores = self.log_probabilities([text] * len(texts), texts)
+        chosen = self._chosen(text, texts, scores, wanted)
+        random.Random(f"{self.seed}:{draw}").shuffle(chosen)  # or the first card would always be the best
         return Screen(
-            candidates=tuple(ScoredText(rewrite, score) for rewrite, score in zip(texts, scores, strict=True)),
-            exhausted=len(distinct) < wanted,
+            candidates=tuple(ScoredText(texts[place], scores[place]) for place in chosen),
+            exhausted=len(drawn) - (copy is not None and wording(text) in drawn) < wanted,
             sampling={**asdict(sampling), "rounds": rounds, "draw": draw},
             seed=self.seed,
             milliseconds=(time.perf_counter() - started) * 1000,
@@ -141,12 +147,26 @@ class Generator:
         return [float(sum(result.log_probs)) for result in results]
 
     def best(self, text: str, beam_size: int = 4) -> str:
-        """The likeliest rewrite of `text` by beam search."""
+        """The best rewrite of `text` among the `beam_size` likeliest that beam search finds; raises InputTooLong."""
         source = self.tokens(text)
         result = self._translator.translate_batch(
-            [source], beam_size=beam_size, max_input_length=0, max_decoding_length=_longest_rewrite(source)
+            [source],
+            beam_size=beam_size,
+            num_hypotheses=beam_size,
+            max_input_length=0,
+            max_decoding_length=_longest_rewrite(source),
         )
-        return self._text(result[0].hypotheses[0])
+        texts = list(dict.fromkeys(map(self._text, result[0].hypotheses)))
+        return texts[self._chosen(text, texts, self.log_probabilities([text] * len(texts), texts), 1)[0]]
+
+    def _chosen(self, text: str, texts: Sequence[str], scores: Sequence[float], wanted: int) -> list[int]:
+        """The places of the rewrites to show, given the log-probabilities of all of them."""
+        lengths = [len(self._encode(rewrite)) + 1 for rewrite in texts]
+        rewrites = [
+            choosing.Rewrite(rewrite, score / length)
+            for rewrite, score, length in zip(texts, scores, lengths, strict=True)
+        ]
+        return choosing.choose(text, rewrites, wanted)
 
     def tokens(self, text: str) -> list[str]:
         """The text as tokens with the end of sequence last; raises InputTooLong."""

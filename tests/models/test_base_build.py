@@ -20,7 +20,7 @@ from models.base.build.corpus import Corpus, Row, is_dev, one_line, read_corpus
 from models.base.build.curriculum import SHORTEST, WHOLE_SENTENCE, Curriculum
 from models.base.build.lexicon import Lexicon, learn_lexicon
 from models.base.build.pairs import PairSource, detox_pairs, typed
-from models.base.build.score import beam_rewrites
+from models.base.build.rewrites import beam_rewrites
 from models.base.build.tokenizer import train_tokenizer
 from models.base.build.toxify import Toxifier, disguise
 from models.base.build.train import Plan
@@ -87,7 +87,7 @@ def held_out(corpus: Corpus) -> set[str]:
 def learnt_from(corpus: Corpus) -> set[str]:
     """Every text that training or the tokenizer sees, as comparisons see it."""
     rows = {text for row in corpus.train for text in (row.toxic, *row.rewrites)}
-    return {text.casefold() for text in {*rows, *corpus.neutral, *corpus.tokenizer_only}}
+    return {text.casefold() for text in {*rows, *corpus.neutral, *corpus.hostile}}
 
 
 def test_split_follows_the_hash_of_the_stripped_source() -> None:
@@ -101,7 +101,7 @@ def test_dev_texts_are_dropped_from_every_corpus(tmp_path: Path) -> None:
 
     assert [row.toxic for row in corpus.dev] == dev_sources()
     assert learnt_from(corpus).isdisjoint(held_out(corpus))
-    assert corpus.tokenizer_only == ["they are all idiots", "what a mess"]
+    assert corpus.hostile == ["they are all idiots", "what a mess"]
 
 
 @needs_data
@@ -163,7 +163,7 @@ def test_copies_and_toxic_rewrites_are_no_training_pairs(lexicon: Lexicon) -> No
 
 
 def test_pairs_follow_the_seed_and_the_fragment_length(lexicon: Lexicon) -> None:
-    source = PairSource(Corpus(ROWS, [], NEUTRAL, []), lexicon)
+    source = PairSource(Corpus(ROWS, [], NEUTRAL, [], [], []), lexicon)
 
     def drawn(seed: int) -> list[tuple[str, str]]:
         rng = random.Random(seed)
@@ -196,7 +196,7 @@ def test_curriculum_ends_at_whole_sentences() -> None:
 
 def test_batches_hold_about_the_tokens_asked_for(lexicon: Lexicon) -> None:
     tokenizer = train_tokenizer(iter([*NEUTRAL, *(row.toxic for row in ROWS)]), 400)
-    source = PairSource(Corpus(ROWS, [], NEUTRAL, []), lexicon)
+    source = PairSource(Corpus(ROWS, [], NEUTRAL, [], [], []), lexicon)
 
     batches = batch_group(source.mixed, tokenizer, random.Random(0), tokens_each=600, count=3)
 
@@ -213,14 +213,13 @@ def test_a_build_in_miniature_makes_a_loadable_checkpoint_and_resumes(
     data, work, out = write_data(tmp_path / "data"), tmp_path / "work", tmp_path / "out"
 
     def plan(minutes: float) -> Plan:
-        return Plan(minutes=minutes, vocabulary=400, width=32, layers=1, tokens_each=300)
+        return Plan(minutes=minutes, vocabulary=400, width=32, encoder_layers=1, decoder_layers=1, tokens_each=300)
 
     first = build(data, work, out, plan(0.01))
     second = build(data, work, out, plan(first.seconds / 60 + 0.01))
 
     assert second.steps > first.steps > 0
     assert second.tokens > first.tokens
-    assert second.best_dev_loss <= first.best_dev_loss
     assert {path.name for path in out.iterdir()} == {
         "config.json",
         "generation_config.json",

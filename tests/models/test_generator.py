@@ -82,18 +82,18 @@ def test_words_and_signs_alone_do(one: str, other: str) -> None:
 def test_of_rewrites_alike_the_first_is_kept_and_copies_of_the_text_are_dropped(scripted: Scripted) -> None:
     scripted.script([TEXT, "You are wrong.", "you are wrong", "YOU ARE A STUPID IDIOT!", "please stop", "no"])
     screen = scripted.generate(TEXT, Sampling(temperature=0.5))
-    assert [candidate.text for candidate in screen.candidates] == ["You are wrong.", "please stop", "no"]
+    assert {candidate.text for candidate in screen.candidates} == {"You are wrong.", "please stop", "no"}
     assert not screen.exhausted
-    assert scripted.asked == [(8, 0.5)]
+    assert scripted.asked == [(12, 0.5)]
 
 
 def test_while_there_are_too_few_it_draws_more_and_wider(scripted: Scripted) -> None:
     scripted.script([TEXT], ["you are wrong"], ["please stop", "no"])
     screen = scripted.generate(TEXT, Sampling(temperature=1.0))
-    assert [candidate.text for candidate in screen.candidates] == ["you are wrong", "please stop", "no"]
-    assert scripted.asked == [(8, 1.0), (16, 1.0), (16, 1.25)]
+    assert {candidate.text for candidate in screen.candidates} == {"you are wrong", "please stop", "no"}
+    assert scripted.asked == [(12, 1.0), (16, 1.0), (16, 1.25)]
     assert screen.sampling["rounds"] == [
-        {"samples": 8, "temperature": 1.0},
+        {"samples": 12, "temperature": 1.0},
         {"samples": 16, "temperature": 1.0},
         {"samples": 16, "temperature": 1.25},
     ]
@@ -106,11 +106,35 @@ def test_a_model_that_can_only_copy_shows_the_copy_and_says_that_it_is_exhausted
     assert screen.exhausted
 
 
-def test_a_copy_comes_after_every_rewrite(scripted: Scripted) -> None:
+def test_a_copy_of_a_rude_text_is_shown_only_to_fill_up(scripted: Scripted) -> None:
     scripted.script([TEXT, "you are wrong"], [], [])
     screen = scripted.generate(TEXT, Sampling())
-    assert [candidate.text for candidate in screen.candidates] == ["you are wrong", TEXT]
+    assert {candidate.text for candidate in screen.candidates} == {"you are wrong", TEXT}
     assert screen.exhausted
+
+
+def test_a_polite_text_may_stay_as_it_is(scripted: Scripted) -> None:
+    polite = "thank you for your help"
+    scripted.script([polite, "thanks for your help", "thank you for the help", "you helped a lot", "thank you"])
+    screen = scripted.generate(polite, Sampling())
+    assert polite in {candidate.text for candidate in screen.candidates}
+    assert not screen.exhausted
+
+
+def test_rude_rewrites_are_not_shown_while_there_are_others(scripted: Scripted) -> None:
+    rude = ["you fucking moron", "what a piece of shit you are", "go to hell you asshole"]
+    scripted.script([*rude, "you are wrong"], ["please stop"], ["that is not right"])
+    screen = scripted.generate(TEXT, Sampling())
+    assert {candidate.text for candidate in screen.candidates} == {"you are wrong", "please stop", "that is not right"}
+
+
+def test_the_best_rewrite_is_not_always_on_the_same_card(scripted: Scripted) -> None:
+    drawn = ["you are wrong", "you wrong wrong stop stop no", "no no no stop you wrong"]
+    firsts = set()
+    for _ in range(12):
+        scripted.script(drawn)
+        firsts.add(scripted.generate(TEXT, Sampling()).candidates[0].text)
+    assert len(firsts) > 1
 
 
 def test_a_model_that_says_nothing_yields_an_empty_screen(scripted: Scripted) -> None:

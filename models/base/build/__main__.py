@@ -5,16 +5,19 @@ Started again with the same work folder it goes on where it stopped.
 
 import argparse
 import logging
+import shutil
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
+from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
-from models.base.build.checkpoint import Progress, new_model
+from models.base.build.checkpoint import Progress, grow, new_model
 from models.base.build.corpus import Corpus, read_corpus
 from models.base.build.lexicon import learn_lexicon
 from models.base.build.pairs import PairSource
+from models.base.build.select import read_selected
 from models.base.build.tokenizer import train_tokenizer
 from models.base.build.train import Plan, Training
 
@@ -24,21 +27,35 @@ def tokenizer_of(corpus: Corpus, vocab_size: int, work: Path) -> Tokenizer:
     path = work / "tokenizer.json"
     if not path.exists():
         rows = [text for row in corpus.train for text in (row.toxic, *row.rewrites)]
-        texts = [*rows, *corpus.neutral, *corpus.tokenizer_only]
+        texts = [*rows, *corpus.neutral, *corpus.hostile]
         tokenizer = train_tokenizer(iter(texts), vocab_size)
         tokenizer.save(str(path))
     return Tokenizer.from_file(str(path))
 
 
-def build(data: Path, work: Path, out: Path, plan: Plan) -> Progress:
-    """Train a checkpoint on a data folder and leave the best one in the out folder."""
+def starting_model(tokenizer: Tokenizer, plan: Plan, start_from: Path | None) -> T5ForConditionalGeneration:
+    """An untrained model, or the one in a folder made as deep as the plan wants."""
+    layers = (plan.encoder_layers, plan.decoder_layers)
+    if start_from is None:
+        return new_model(
+            tokenizer.get_vocab_size(), width=plan.width, encoder_layers=layers[0], decoder_layers=layers[1]
+        )
+    return grow(T5ForConditionalGeneration.from_pretrained(start_from), *layers)
+
+
+def build(
+    data: Path, work: Path, out: Path, plan: Plan, *, start_from: Path | None = None, selected: Path | None = None
+) -> Progress:
+    """Train a checkpoint on a data folder and leave it in the out folder."""
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)
     corpus = read_corpus(data)
+    if start_from is not None and not (work / "tokenizer.json").exists():
+        shutil.copyfile(start_from / "tokenizer.json", work / "tokenizer.json")
     tokenizer = tokenizer_of(corpus, plan.vocabulary, work)
-    model = new_model(tokenizer.get_vocab_size(), width=plan.width, layers=plan.layers)
-    source = PairSource(corpus, learn_lexicon(corpus.train, corpus.neutral))
-    return Training(model, tokenizer, source, corpus.dev, plan, work).run(out)
+    pairs = read_selected(selected) if selected else []
+    source = PairSource(corpus, learn_lexicon(corpus.train, corpus.neutral), pairs)
+    return Training(starting_model(tokenizer, plan, start_from), tokenizer, source, corpus.dev, plan, work).run(out)
 
 
 def main() -> None:
@@ -48,10 +65,20 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder a stopped build resumes from")
     parser.add_argument("--out", type=Path, required=True, help="folder the checkpoint is written to")
     parser.add_argument("--minutes", type=float, default=60.0, help="training time (default %(default)s)")
+    parser.add_argument("--start-from", type=Path, help="checkpoint to go on from instead of random weights")
+    parser.add_argument(
+        "--selected", type=Path, help="rewrites to learn from, as `models.base.build.select` writes them"
+    )
+    parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate, help="default %(default)s")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     disable_progress_bar()  # type: ignore[no-untyped-call]
-    build(options.data, options.work, options.out, Plan(minutes=options.minutes))
+    plan = Plan(
+        minutes=options.minutes,
+        learning_rate=options.learning_rate,
+        restore_share=0.0 if options.start_from else Plan.restore_share,
+    )
+    build(options.data, options.work, options.out, plan, start_from=options.start_from, selected=options.selected)
 
 
 if __name__ == "__main__":

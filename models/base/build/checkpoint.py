@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch.nn import Dropout
@@ -27,11 +28,10 @@ class Progress:
     steps: int = 0
     groups: int = 0
     tokens: int = 0
-    best_dev_loss: float = float("inf")
     curriculum: Curriculum = field(default_factory=Curriculum)
 
 
-def new_model(vocab_size: int, *, width: int, layers: int) -> T5ForConditionalGeneration:
+def new_model(vocab_size: int, *, width: int, encoder_layers: int, decoder_layers: int) -> T5ForConditionalGeneration:
     """An untrained T5 v1.0: relu feed forward, embeddings tied and so decoder outputs scaled."""
     config = T5Config(  # type: ignore[call-arg]
         vocab_size=vocab_size,
@@ -39,8 +39,8 @@ def new_model(vocab_size: int, *, width: int, layers: int) -> T5ForConditionalGe
         d_kv=64,
         d_ff=4 * width,
         num_heads=max(1, width // 64),
-        num_layers=layers,
-        num_decoder_layers=layers,
+        num_layers=encoder_layers,
+        num_decoder_layers=decoder_layers,
         feed_forward_proj="relu",
         dropout_rate=0.0,
         tie_word_embeddings=True,
@@ -50,6 +50,36 @@ def new_model(vocab_size: int, *, width: int, layers: int) -> T5ForConditionalGe
         decoder_start_token_id=PAD_ID,
     )
     return T5ForConditionalGeneration(config)
+
+
+def grow(model: T5ForConditionalGeneration, encoder_layers: int, decoder_layers: int) -> T5ForConditionalGeneration:
+    """A deeper model that computes the same: each added block is a copy of the one below whose outputs are zero.
+
+    Stacking a trained model's own blocks, with the added ones an identity at first, keeps what it learnt
+    (Chen et al. 2016, Net2Net; Bachlechner et al. 2020, ReZero).
+    """
+    config = T5Config(**{
+        **model.config.to_dict(), "num_layers": encoder_layers, "num_decoder_layers": decoder_layers
+    })  # fmt: skip
+    grown = T5ForConditionalGeneration(config)
+    weights = {name: value for name, value in model.state_dict().items() if ".block." not in name}
+    for stack, old, new in (
+        ("encoder", len(model.encoder.block), encoder_layers),
+        ("decoder", len(model.decoder.block), decoder_layers),
+    ):
+        for place in range(new):
+            origin = place * old // new
+            added = place > 0 and (place - 1) * old // new == origin
+            prefix = f"{stack}.block.{origin}."
+            for name, value in model.state_dict().items():
+                if not name.startswith(prefix) or (added and "relative_attention_bias" in name):
+                    continue
+                is_output = name.endswith(("Attention.o.weight", "EncDecAttention.o.weight", ".wo.weight"))
+                weights[f"{stack}.block.{place}.{name.removeprefix(prefix)}"] = (
+                    torch.zeros_like(value) if added and is_output else value.clone()
+                )
+    grown.load_state_dict(weights)
+    return grown
 
 
 def set_dropout(model: T5ForConditionalGeneration, rate: float) -> None:

@@ -33,8 +33,20 @@ class Corpus:
 
     train: list[Row]
     dev: list[Row]
-    neutral: list[str]
-    tokenizer_only: list[str]
+    dialogue: list[str]
+    comments: list[str]
+    unrewritable: list[str]
+    tweets: list[str]
+
+    @property
+    def neutral(self) -> list[str]:
+        """Lines that are mostly polite."""
+        return list(dict.fromkeys([*self.dialogue, *self.comments]))
+
+    @property
+    def hostile(self) -> list[str]:
+        """Lines that are mostly rude and have no rewrite."""
+        return list(dict.fromkeys([*self.unrewritable, *self.tweets]))
 
 
 def is_dev(toxic: str) -> bool:
@@ -92,6 +104,8 @@ def read_corpus(data: Path) -> Corpus:
     return Corpus(
         train=train,
         dev=dev,
-        neutral=list(dict.fromkeys(allowed(dialogue + comments))),
-        tokenizer_only=list(dict.fromkeys(allowed(hostile + tweets))),
+        dialogue=list(dict.fromkeys(allowed(dialogue))),
+        comments=list(dict.fromkeys(allowed(comments))),
+        unrewritable=list(dict.fromkeys(allowed(hostile))),
+        tweets=list(dict.fromkeys(allowed(tweets))),
     )

@@ -12,6 +12,7 @@ from models.base.build.corpus import Corpus, Row
 from models.base.build.curriculum import SHORTEST, WHOLE_SENTENCE
 from models.base.build.lexicon import Lexicon
 from models.base.build.phrases import short_insult
+from models.base.build.rudeness import remark
 from models.base.build.toxify import Toxifier
 
 Pair = tuple[str, str]
@@ -49,6 +50,21 @@ def with_rare_characters(pair: Pair, rng: random.Random) -> Pair:
     return pair[0] + tail, pair[1] + tail
 
 
+_MARKUP = [
+    "<p>{text}</p>", "<b>{text}</b>", "<div>{text}</div>", "<li>{text}</li>", "<h1>{text}</h1>", "<em>{text}</em>",
+    '{text} <a href="https://{name}.com/{number}">{name}</a>', "{text} https://www.{name}.org/wiki?id={number}",
+    "https://{name}.io/a/{number} {text}", 'print("{text}")', "# {text}", "// {text}", "return '{text}';",
+    '{{"{name}": "{text}"}}', "if {name} == {number}: {name}()", "for (int i = 0; i < {number}; i++) {{ {name}[i]; }}",
+    "def {name}(x): return x + {number}", "SELECT {name} FROM t;", "/{name}/src/{number}.py {text}", "$ cat {name}.txt",
+]  # fmt: skip
+
+
+def marked_up(text: str, rng: random.Random) -> str:
+    """The text with what is not prose in or around it, or in its place: HTML, a link, a path, a line of code."""
+    name = rng.choice(text.split(" ")).strip(".,!?'\"{}") or "item"
+    return rng.choice(_MARKUP).format(text=text, name=name, number=rng.randint(0, 999))
+
+
 def detox_pairs(rows: Sequence[Row], lexicon: Lexicon) -> list[Pair]:
     """Every source with each of its rewrites that is no copy and is free of toxic words, if any is."""
     pairs: list[Pair] = []
@@ -62,8 +78,10 @@ def detox_pairs(rows: Sequence[Row], lexicon: Lexicon) -> list[Pair]:
 class PairSource:
     """Draws training pairs from the corpus; the random generator it is handed decides everything."""
 
-    def __init__(self, corpus: Corpus, lexicon: Lexicon) -> None:
+    def __init__(self, corpus: Corpus, lexicon: Lexicon, selected: Sequence[Pair] = ()) -> None:
+        """`selected` are rewrites that an earlier model wrote and the selection kept (see `select`)."""
         self._toxifier = Toxifier(lexicon)
+        self._selected = list(selected)
         self._detox = detox_pairs(corpus.train, lexicon)
         rewrites = [polite for _, polite in self._detox]
         self._neutral = [
@@ -72,11 +90,13 @@ class PairSource:
             if SHORTEST <= len(text.split()) <= _LONGEST_SENTENCE and not lexicon.is_toxic(text)
         ]
         self._mixture: list[tuple[float, Callable[[random.Random], Pair]]] = [
-            (0.54, self._rewrite),
-            (0.22, self._restore_sentence),
-            (0.10, self._copy),
-            (0.06, self._rewrite_in_context),
-            (0.08, short_insult),
+            (0.55 if selected else 0.0, self._rewrite_as_selected),
+            (0.08 if selected else 0.42, self._rewrite),
+            (0.08 if selected else 0.26, self._restore_sentence),
+            (0.12, self._copy),
+            (0.05, self._rewrite_in_context),
+            (0.05, short_insult),
+            (0.06, self._remark),
         ]
 
     def fragment(self, length: int, rng: random.Random) -> Pair:
@@ -107,6 +127,25 @@ class PairSource:
             return toxic.upper(), polite
         return self._toxifier.disguise_toxic(toxic, 0.04, rng), polite
 
+    def _rewrite_as_selected(self, rng: random.Random) -> Pair:
+        toxic, polite = rng.choice(self._selected)
+        kind = rng.random()
+        if kind < 0.3:
+            return typed(toxic), typed(polite)
+        if kind < 0.35:
+            return toxic.upper(), typed(polite)
+        return self._toxifier.disguise_toxic(toxic, 0.04, rng), polite
+
+    def _remark(self, rng: random.Random) -> Pair:
+        """Something rude said of somebody, alone or beside a polite sentence."""
+        toxic, polite = remark(rng)
+        if rng.random() >= 0.3:
+            return toxic, polite
+        beside = self._polite(rng)
+        if rng.random() < 0.5:
+            return f"{toxic} {beside}", f"{polite} {beside}"
+        return f"{beside} {toxic}", f"{beside} {polite}"
+
     def _restore_sentence(self, rng: random.Random) -> Pair:
         text = self._polite(rng)
         return self._toxifier.toxify_sentence(text, rng), text
@@ -115,11 +154,16 @@ class PairSource:
         text = self._polite(rng)
         if rng.random() < 0.15:
             text = " ".join(text.split(" ")[: rng.randint(0, 3)])
+        elif rng.random() < 0.05:
+            text = text.upper()
+        elif rng.random() < 0.1:
+            text = marked_up(text, rng)
         return text, text
 
     def _rewrite_in_context(self, rng: random.Random) -> Pair:
         """A toxic sentence beside a polite one, which must come through unchanged."""
-        toxic, polite = short_insult(rng) if rng.random() < 0.3 else self._rewrite(rng)
+        rewrite = self._rewrite_as_selected if self._selected else self._rewrite
+        toxic, polite = short_insult(rng) if rng.random() < 0.3 else rewrite(rng)
         beside, joint = typed(self._polite(rng)), rng.choice([" ", " ", "\n", "\n\n"])
         if rng.random() < 0.5:
             return f"{beside}{joint}{toxic}", f"{beside}{joint}{polite}"

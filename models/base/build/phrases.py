@@ -116,9 +116,3 @@ def short_insult(rng: random.Random) -> tuple[str, str]:
         toxic = toxic[0].upper() + toxic[1:]
     question = polite.split()[0] in {"what", "who", "are", "could"} and not polite.startswith("what an")
     return toxic + rng.choice(_ENDS), polite[0].upper() + polite[1:] + ("?" if question else ".")
-
-
-def insulting_remark(rng: random.Random) -> str:
-    """An insult that can stand before or after a sentence and be left out of its rewrite."""
-    insults, _ = rng.choice(_WHOLE[:7])
-    return rng.choice(insults)

@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 
 from models.base.build.lexicon import Lexicon, Span
-from models.base.build.phrases import insulting_remark
+from models.base.build.rudeness import outburst, rude_words
 
 _LEET = str.maketrans({"a": "@", "i": "1", "o": "0", "e": "3", "s": "$"})
 _SHARE_SUBSTITUTED = 0.3
@@ -53,14 +53,17 @@ class Toxifier:
         return self.disguise_toxic(" ".join(words), 0.08, rng)
 
     def toxify_sentence(self, text: str, rng: random.Random) -> str:
-        """A toxic version of a whole sentence, sometimes by way of an insult before or after it."""
-        if rng.random() < 0.12:
-            remark = insulting_remark(rng)
-            if rng.random() < 0.4:
-                return f"{remark}{rng.choice([', ', '! ', ' , ', '. '])}{text}"
-            joint, end = rng.choice([", ", " , ", ". ", " "]), rng.choice(["", ".", " !"])
-            return f"{text.rstrip(' .')}{joint}{remark}{end}"
-        return self.toxify(text, rng.randint(1, 1 + min(3, len(text.split()) // 6)), rng)
+        """A toxic version of a whole sentence: toxic spans as people were seen to remove them, words made rude by
+        the grammar of insults, an outburst before or after it, or several of these."""
+        kind = rng.random()
+        toxic = text
+        if kind < 0.35 or kind >= 0.9:
+            toxic = self.toxify(toxic, rng.randint(1, 1 + min(3, len(text.split()) // 6)), rng)
+        if 0.35 <= kind < 0.65 or kind >= 0.85:
+            toxic = rude_words(toxic, rng)
+        if 0.65 <= kind < 0.85 or toxic == text:
+            toxic = outburst(toxic, rng)
+        return toxic.upper() if rng.random() < 0.03 else toxic
 
     def _substitute(self, words: list[str], rng: random.Random) -> bool:
         """Replace one plain span that toxic spans are known for; false where the words have none."""

@@ -1,5 +1,9 @@
-"""The training loop: restore toxified fragments first, then rewrite; resumable, and bounded by wall time."""
+"""The training loop: restore toxified fragments first, then rewrite; resumable, and bounded by wall time.
 
+What is kept is the running average of the weights, which is steadier than the last step's (Polyak & Juditsky 1992).
+"""
+
+import copy
 import logging
 import random
 import time
@@ -12,11 +16,12 @@ from tokenizers import Tokenizer
 from transformers import T5ForConditionalGeneration
 from transformers.optimization import Adafactor
 
-from models.base.build.batches import Batch, batch_group, cut, encode_pairs
+from models.base.build.batches import IGNORED_LABEL, Batch, batch_group, cut, encode_pairs
 from models.base.build.checkpoint import Progress, resume, save_checkpoint, save_progress, set_dropout
 from models.base.build.corpus import Row
+from models.base.build.loss import cross_entropy
 from models.base.build.pairs import PairSource
-from models.base.build.score import beam_rewrites, sampled_rewrites
+from models.base.build.rewrites import beam_rewrites, sampled_rewrites
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +34,6 @@ PROBES = [
     "he is a fucking moron and his idea is garbage .",
 ]
 _BATCHES_IN_GROUP = 4
-_DROPOUT = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,15 @@ class Plan:
     minutes: float
     vocabulary: int = 8192
     width: int = 256
-    layers: int = 3
+    encoder_layers: int = 6
+    decoder_layers: int = 3
     tokens_each: int = 5000
     restore_share: float = 0.38
     learning_rate: float = 1e-2
     last_rate_share: float = 0.1
     decay_share: float = 0.35
+    dropout: float = 0.0
+    averaging: float = 0.99
     seconds_between_dev: float = 150.0
     seed: int = 20
 
@@ -65,9 +72,17 @@ def dev_loss(model: T5ForConditionalGeneration, batches: Sequence[Batch]) -> flo
 def step_loss(model: T5ForConditionalGeneration, batch: Batch) -> torch.Tensor:
     """The loss of one batch, computed in bfloat16 except where that loses precision."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        answer = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=batch.labels)
-    loss: torch.Tensor = answer.loss
-    return loss
+        states = model.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
+        hidden = model.decoder(
+            input_ids=model.prepare_decoder_input_ids_from_labels(batch.labels),
+            encoder_hidden_states=states,
+            encoder_attention_mask=batch.attention_mask,
+            use_cache=False,
+        ).last_hidden_state
+    if model.config.scale_decoder_outputs:
+        hidden = hidden * model.config.d_model**-0.5
+    wanted = batch.labels != IGNORED_LABEL
+    return cross_entropy(hidden[wanted], model.lm_head.weight, batch.labels[wanted])
 
 
 class Training:
@@ -85,6 +100,7 @@ class Training:
         self._model, self._tokenizer, self._source = model, tokenizer, source
         self._plan, self._work = plan, work
         self._progress = resume(model, work)
+        self._average = copy.deepcopy(model)
         pairs = [(row.toxic, rewrite) for row in dev for rewrite in row.rewrites]
         self._dev = cut(encode_pairs(tokenizer, pairs), plan.tokens_each)
         self._optimizer = Adafactor(  # type: ignore[no-untyped-call]
@@ -92,7 +108,7 @@ class Training:
         )
 
     def run(self, out: Path) -> Progress:
-        """Train until the time is up, keeping the checkpoint with the best dev loss in the out folder."""
+        """Train until the time is up, leaving the averaged checkpoint in the out folder now and then and at the end."""
         progress, last = self._progress, time.monotonic()
         next_dev = progress.seconds + self._plan.seconds_between_dev
         while (done := progress.seconds / (60 * self._plan.minutes)) < 1:
@@ -112,7 +128,7 @@ class Training:
         progress = self._progress
         rng = random.Random(f"{self._plan.seed}:{progress.groups}")
         torch.manual_seed(rng.randrange(2**32))
-        set_dropout(self._model, _DROPOUT if rewriting else 0.0)
+        set_dropout(self._model, self._plan.dropout if rewriting else 0.0)
         self._model.train()
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -128,6 +144,7 @@ class Training:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
             self._optimizer.step()  # type: ignore[no-untyped-call]
             self._optimizer.zero_grad()
+            self._take_into_average()
             progress.steps += 1
             progress.tokens += batch.size
             if progress.curriculum.observe(loss.item()):
@@ -135,9 +152,9 @@ class Training:
         progress.groups += 1
 
     def _report(self, rewriting: bool, out: Path) -> None:
-        """Log how the model does, save the state, and keep the checkpoint if it is the best so far."""
+        """Log how the averaged model does, and save it and the state."""
         progress = self._progress
-        loss = dev_loss(self._model, self._dev)
+        loss = dev_loss(self._average, self._dev)
         log.info(
             "%.1f min, step %d, %.2fM tokens, %s: loss %.3f, dev loss %.3f",
             progress.seconds / 60,
@@ -147,11 +164,16 @@ class Training:
             progress.curriculum.running_loss,
             loss,
         )
-        best = beam_rewrites(self._model, self._tokenizer, PROBES)
-        samples = sampled_rewrites(self._model, self._tokenizer, PROBES, count=3)
+        best = beam_rewrites(self._average, self._tokenizer, PROBES)
+        samples = sampled_rewrites(self._average, self._tokenizer, PROBES, count=3)
         for probe, rewrite, drawn in zip(PROBES, best, samples, strict=True):
             log.info("  %s -> %s | %s", probe, rewrite, " | ".join(drawn))
-        if loss < progress.best_dev_loss:
-            progress.best_dev_loss = loss
-            save_checkpoint(self._model, self._tokenizer, out)
+        save_checkpoint(self._average, self._tokenizer, out)
         save_progress(self._model, progress, self._work)
+
+    @torch.no_grad()
+    def _take_into_average(self) -> None:
+        """Move the average a little towards the present weights; over the first steps it is their plain mean."""
+        weight = max(1 - self._plan.averaging, 1 / (1 + self._progress.steps))
+        for average, present in zip(self._average.parameters(), self._model.parameters(), strict=True):
+            average.lerp_(present, weight)

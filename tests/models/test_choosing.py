@@ -1,0 +1,108 @@
+"""Which rewrites are shown: neutral before rude, faithful before forgetful, different before alike."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from models.choosing import Rewrite, choose, enough, is_polite, kept, qualities, repetition
+from models.errors import LoadError
+from models.neutrality import Neutrality, words
+
+SOURCE = "you are a stupid idiot and your plan will never work"
+
+
+def chosen(*texts: str, wanted: int = 3) -> list[str]:
+    return [texts[place] for place in choose(SOURCE, [Rewrite(text, -0.5) for text in texts], wanted)]
+
+
+def test_a_neutral_rewrite_is_better_than_a_rude_one() -> None:
+    assert chosen("you are a fucking moron and your plan will never work", "your plan will never work", wanted=1) == [
+        "your plan will never work"
+    ]
+
+
+def test_a_rewrite_that_keeps_the_meaning_is_better_than_one_that_drops_it() -> None:
+    assert chosen("please stop it", "you are not clever and your plan will never work", wanted=1) == [
+        "you are not clever and your plan will never work"
+    ]
+
+
+def test_a_likelier_rewrite_is_better_than_an_unlikely_one() -> None:
+    good, odd = qualities(
+        SOURCE, [Rewrite("your plan will never work", -0.1), Rewrite("your plan will never work", -3)]
+    )
+    assert 0 < odd < good < 1
+
+
+def test_the_second_is_unlike_the_first() -> None:
+    texts = [
+        "and your plan will never work",
+        "and your plan will never really work",
+        "you are not right and a plan like that will fail",
+    ]
+    rewrites = [Rewrite(text, -0.5) for text in texts]
+    first, alike, other = qualities(SOURCE, rewrites)
+    assert first >= alike > other
+    assert choose(SOURCE, rewrites, 2) == [0, 2]
+
+
+def test_none_is_chosen_twice_and_no_more_than_there_are() -> None:
+    assert sorted(chosen("your plan will never work", "no")) == ["no", "your plan will never work"]
+    assert chosen() == []
+
+
+def test_rude_words_need_not_be_kept() -> None:
+    assert kept("this is a fucking plan", "this is a plan") == 1.0
+    assert kept("this is a plan", "this is a") == pytest.approx(0.75)
+    assert kept("idiot", "please stop") == 1.0
+
+
+def test_repetition_counts_shared_words() -> None:
+    assert repetition("one two", "two one") == 1.0
+    assert repetition("one two", "three four") == 0.0
+    assert repetition("", "") == 1.0
+
+
+def test_three_rewrites_are_enough_if_they_are_neutral_or_the_text_was() -> None:
+    rude = ["you moron", "what a moron you are", "fuck you"]
+    assert not enough(SOURCE, rude, 3)
+    assert enough(SOURCE, [*rude, "please stop", "that is not right", "your plan will not work"], 3)
+    assert not enough(SOURCE, ["please stop", "no"], 3)
+    assert is_polite("thank you for your help")
+    assert not is_polite(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("rude", "polite"),
+    [
+        ("you are an idiot", "you are mistaken"),
+        ("shut the fuck up", "please be quiet"),
+        ("WHAT A LOAD OF CRAP", "what a day"),
+        ("this is stuuuuupid", "this is a student"),
+        ("f*ck you", "thank you"),
+    ],
+)
+def test_rude_texts_read_as_rude(rude: str, polite: str) -> None:
+    low, high = Neutrality()([rude, polite])
+    assert low < 0.5 < high
+
+
+def test_words_are_compared_in_one_case_and_with_stretches_cut() -> None:
+    assert words("SOOOO  ＤＵＭＢ, f*ck it's") == ["soo", "dumb", "f*ck", "it's"]
+
+
+def test_an_empty_text_is_no_insult() -> None:
+    [value] = Neutrality()([""])
+    assert 0 < value < 1
+
+
+def test_weights_that_are_none_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"nothing")
+    with pytest.raises(LoadError, match="cannot be read"):
+        Neutrality(path)
+    save_file({"weights": np.zeros(3, np.float16), "bias": np.zeros(1, np.float32)}, path)
+    with pytest.raises(LoadError, match="shape"):
+        Neutrality(path)
