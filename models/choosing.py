@@ -64,6 +64,13 @@ def is_polite(text: str) -> bool:
     return neutrality()([text])[0] > _POLITE
 
 
+def rude_places(texts: Sequence[str]) -> set[int]:
+    """The places of the texts that may not be shown as they are, or of the least neutral one if all may."""
+    neutral = {place: value for place, value in enumerate(neutrality()(texts)) if words(texts[place])}
+    rude = {place for place, value in neutral.items() if value <= _POLITE}
+    return rude or ({min(neutral, key=neutral.__getitem__)} if neutral else set())
+
+
 def enough(source: str, rewrites: Sequence[str], wanted: int) -> bool:
     """Whether there are as many rewrites as wanted, and as many neutral ones if the source is rude."""
     if len(rewrites) < wanted or is_polite(source):

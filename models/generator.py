@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tokenizers import Tokenizer
 
 from models import choosing
 from models.errors import InputTooLong, LoadError
+from models.pieces import margins, pieces
 
 CANDIDATES = 3
 MAX_SOURCE_TOKENS = 512
@@ -31,6 +32,9 @@ _WARM_UP_TEXT = "Good morning, how are you?"
 
 # More than are shown, to choose from; then again, and a little wider, if too few of them differ and are neutral.
 _ROUNDS = ((12, 1.0), (16, 1.0), (16, 1.25))
+
+# In tokens. The embedded model was trained on texts of a sentence or two; it loses its way in longer ones.
+_LONGEST_PIECE = 64
 
 _END = "</s>"
 _SPECIAL_TOKENS = frozenset({_END, "<pad>"})
@@ -105,33 +109,23 @@ class Generator:
     def generate(self, text: str, sampling: Sampling, wanted: int = CANDIDATES) -> Screen:
         """Draw rewrites of `text` and choose up to `wanted` that differ in wording, in no particular order.
 
-        A copy of the text itself is let through only if the text is polite or if there are too few others. Raises
-        InputTooLong.
+        A copy of the text itself is let through only if the text is polite or if there are too few others. Of a text
+        of many sentences the rude ones are rewritten, each by itself. Raises InputTooLong.
         """
-        source = self.tokens(text)
+        self.tokens(text)
         started = time.perf_counter()
-        drawn: dict[str, str] = {}
         rounds: list[dict[str, float]] = []
         with self._drawing:
             self._draws += 1
             draw = self._draws
-            for count, widening in _ROUNDS:
-                temperature = sampling.temperature * widening
-                rounds.append({"samples": count, "temperature": temperature})
-                for rewrite in self._sample(source, count, temperature, sampling):
-                    drawn.setdefault(wording(rewrite), rewrite)
-                if choosing.enough(text, [rewrite for key, rewrite in drawn.items() if key != wording(text)], wanted):
-                    break
-        copy = drawn.pop(wording(text), None)
-        if copy is not None and (len(drawn) < wanted or choosing.is_polite(text)):
-            drawn[wording(text)] = copy
-        texts = list(drawn.values())
-        scores = self.log_probabilities([text] * len(texts), texts)
-        chosen = self._chosen(text, texts, scores, wanted)
-        random.Random(f"{self.seed}:{draw}").shuffle(chosen)  # or the first card would always be the best
+            chosen = self._by_pieces(text, lambda piece: self._draw(piece, sampling, wanted, rounds), wanted)
+        scores = self.log_probabilities([text] * len(chosen), chosen)
+        candidates = [ScoredText(rewrite, score) for rewrite, score in zip(chosen, scores, strict=True)]
+        copied = wording(text) in map(wording, chosen)
+        random.Random(f"{self.seed}:{draw}").shuffle(candidates)  # or the first card would always be the best
         return Screen(
-            candidates=tuple(ScoredText(texts[place], scores[place]) for place in chosen),
-            exhausted=len(drawn) - (copy is not None and wording(text) in drawn) < wanted,
+            candidates=tuple(candidates),
+            exhausted=len(chosen) < wanted or (copied and not choosing.is_polite(text)),
             sampling={**asdict(sampling), "rounds": rounds, "draw": draw},
             seed=self.seed,
             milliseconds=(time.perf_counter() - started) * 1000,
@@ -148,6 +142,45 @@ class Generator:
 
     def best(self, text: str, beam_size: int = 4) -> str:
         """The best rewrite of `text` among the `beam_size` likeliest that beam search finds; raises InputTooLong."""
+        self.tokens(text)
+        return self._by_pieces(text, lambda piece: self._search(piece, beam_size), 1)[0]
+
+    def _by_pieces(self, text: str, rewrites_of: Callable[[str], list[str]], wanted: int) -> list[str]:
+        """Up to `wanted` rewrites of different wording, put together from those of the pieces of a long text.
+
+        Pieces that are polite stay; if all are, the least polite one is rewritten.
+        """
+        parts = [margins(piece) for piece in pieces(text, _LONGEST_PIECE, lambda piece: len(self._encode(piece)))]
+        if len(parts) == 1:
+            return rewrites_of(text)
+        rude = choosing.rude_places([body for _, body, _ in parts])
+        options = [(rewrites_of(body) if place in rude else []) or [body] for place, (_, body, _) in enumerate(parts)]
+        together: dict[str, str] = {}
+        for turn in range(wanted):
+            bodies = [some[turn % len(some)] for some in options]
+            whole = "".join(f"{before}{body}{after}" for body, (before, _, after) in zip(bodies, parts, strict=True))
+            if self._can_be_read(whole):
+                together.setdefault(wording(whole), whole)
+        return list(together.values()) or [text]
+
+    def _draw(self, text: str, sampling: Sampling, wanted: int, rounds: list[dict[str, float]]) -> list[str]:
+        """Up to `wanted` sampled rewrites of `text`, the best one first; adds to `rounds` what it took."""
+        source = self.tokens(text)
+        drawn: dict[str, str] = {}
+        for count, widening in _ROUNDS:
+            temperature = sampling.temperature * widening
+            rounds.append({"samples": count, "temperature": temperature})
+            for rewrite in self._sample(source, count, temperature, sampling):
+                drawn.setdefault(wording(rewrite), rewrite)
+            if choosing.enough(text, [rewrite for key, rewrite in drawn.items() if key != wording(text)], wanted):
+                break
+        copy = drawn.pop(wording(text), None)
+        if copy is not None and (len(drawn) < wanted or choosing.is_polite(text)):
+            drawn[wording(text)] = copy
+        return self._chosen(text, list(drawn.values()), wanted)
+
+    def _search(self, text: str, beam_size: int) -> list[str]:
+        """The best of the likeliest rewrites of `text`."""
         source = self.tokens(text)
         result = self._translator.translate_batch(
             [source],
@@ -156,17 +189,17 @@ class Generator:
             max_input_length=0,
             max_decoding_length=_longest_rewrite(source),
         )
-        texts = list(dict.fromkeys(map(self._text, result[0].hypotheses)))
-        return texts[self._chosen(text, texts, self.log_probabilities([text] * len(texts), texts), 1)[0]]
+        return self._chosen(text, list(dict.fromkeys(map(self._text, result[0].hypotheses))), 1)
 
-    def _chosen(self, text: str, texts: Sequence[str], scores: Sequence[float], wanted: int) -> list[int]:
-        """The places of the rewrites to show, given the log-probabilities of all of them."""
+    def _chosen(self, text: str, texts: Sequence[str], wanted: int) -> list[str]:
+        """The rewrites to show, the best one first."""
+        scores = self.log_probabilities([text] * len(texts), texts)
         lengths = [len(self._encode(rewrite)) + 1 for rewrite in texts]
         rewrites = [
             choosing.Rewrite(rewrite, score / length)
             for rewrite, score, length in zip(texts, scores, lengths, strict=True)
         ]
-        return choosing.choose(text, rewrites, wanted)
+        return [texts[place] for place in choosing.choose(text, rewrites, wanted)]
 
     def tokens(self, text: str) -> list[str]:
         """The text as tokens with the end of sequence last; raises InputTooLong."""

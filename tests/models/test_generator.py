@@ -137,6 +137,39 @@ def test_the_best_rewrite_is_not_always_on_the_same_card(scripted: Scripted) -> 
     assert len(firsts) > 1
 
 
+LONG = " ".join(["I have lived in this quiet town for thirty years and I like it."] * 3)
+
+
+def test_of_a_long_text_the_rude_sentences_are_rewritten_and_the_others_stay(scripted: Scripted) -> None:
+    scripted.script(["please stop", "no", "you are wrong"], ["that is not right", "wait", "I think not"])
+    screen = scripted.generate(f"{LONG}\n\n{TEXT}! {LONG} Shut up, you moron!\n{LONG}", Sampling())
+    assert len(scripted.asked) == 2
+    assert not screen.exhausted
+    assert len({candidate.text for candidate in screen.candidates}) == 3
+    for candidate in screen.candidates:
+        first, second = candidate.text.removeprefix(f"{LONG}\n\n").removesuffix(f"\n{LONG}").split(f" {LONG} ")
+        assert first in {"please stop", "no", "you are wrong"}
+        assert second in {"that is not right", "wait", "I think not"}
+
+
+def test_of_a_long_polite_text_one_sentence_is_offered_in_other_words(scripted: Scripted) -> None:
+    scripted.script(["please stop", "no", "you are wrong"])
+    screen = scripted.generate(f"{LONG} It was a little late. {LONG}", Sampling())
+    assert len(scripted.asked) == 1
+    assert len(screen.candidates) == 3
+    assert all(candidate.text.count("quiet town") in {5, 6} for candidate in screen.candidates)
+
+
+def test_where_a_long_text_has_no_word_nothing_is_drawn(scripted: Scripted) -> None:
+    text = "😀 . ! \n" * 20
+    screen = scripted.script().generate(text, Sampling())
+    assert [candidate.text.split() for candidate in screen.candidates] == [text.split()]
+
+
+def test_the_best_of_a_long_text_is_found_piece_by_piece(generator: Generator) -> None:
+    assert generator.best(f"{LONG} {TEXT}! {LONG}") == f"{LONG} {generator.best(TEXT + '!')} {LONG}"
+
+
 def test_a_model_that_says_nothing_yields_an_empty_screen(scripted: Scripted) -> None:
     scripted.script([], [], [])
     screen = scripted.generate(TEXT, Sampling())
