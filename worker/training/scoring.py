@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -109,9 +110,12 @@ def evaluate_version(
     return metrics
 
 
-def gate(metrics: Mapping[str, float]) -> list[str]:
-    """Why a version with these `metrics` of `evaluate_version` must not serve: a sentence a reason, or none."""
-    if not all(math.isfinite(value) for value in metrics.values()):
+def gate(metrics: Mapping[str, Any]) -> list[str]:
+    """Why a version with these `metrics` of `evaluate_version` must not serve: a sentence a reason, or none.
+
+    Metrics that are no numbers, such as the report of the evaluation, have no say.
+    """
+    if not all(math.isfinite(value) for value in metrics.values() if isinstance(value, int | float)):
         return ["A metric of the new version is not a finite number."]
     reasons = []
     change = metrics["heldout_relative_change"]

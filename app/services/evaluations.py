@@ -1,0 +1,145 @@
+"""What a version's evaluation says, made ready to be shown: numbers with intervals, and differences in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import Version
+from models.figures import CLICK_FIGURES, FIGURES, PARENT, VERSION, Figure, verdict
+
+
+@dataclass(frozen=True)
+class Number:
+    """A figure of one system as it is shown; `interval` is empty where there is none."""
+
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A figure of a version beside its parent's; `shows` is one of better, worse, more, fewer, or a sentence."""
+
+    figure: Figure
+    ours: Number
+    theirs: Number
+    difference: Number
+    shows: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that the page of a version shows of its evaluation; where the report is empty, `problem` says why."""
+
+    report: Mapping[str, Any]
+    problem: str = ""
+
+    @property
+    def measured_with(self) -> int | None:
+        """The version in whose training this one was measured, where that was not its own."""
+        return self.report.get("measured_with")
+
+    @property
+    def figures(self) -> list[tuple[Figure, Number | None, list[Number | None]]]:
+        """A row a figure: of the version, and of each baseline."""
+        systems = self.report.get("systems", {})
+        ours = systems.get(VERSION, {})
+        return [
+            (
+                figure,
+                _number(ours.get(name), figure),
+                [_number(systems[who].get(name), figure) for who in self.baselines],
+            )
+            for name, figure in FIGURES.items()
+            if name in ours
+        ]
+
+    @property
+    def baselines(self) -> list[str]:
+        """What the version is shown beside."""
+        return [name for name in self.report.get("systems", {}) if name not in (VERSION, PARENT)]
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """The version against its parent, a row a figure; empty where they cannot be compared."""
+        systems = self.report.get("systems", {})
+        compared = (self.report.get("comparisons") or [{}])[0].get("figures", {})
+        return list(_comparisons(FIGURES, systems.get(VERSION, {}), systems.get(PARENT, {}), compared))
+
+    @property
+    def clicks(self) -> list[Comparison]:
+        """The same on clicks that were held out of training."""
+        clicks = self.report.get("clicks", {})
+        return list(
+            _comparisons(CLICK_FIGURES, clicks.get(VERSION, {}), clicks.get(PARENT, {}), clicks.get("comparison", {}))
+        )
+
+    @property
+    def margin(self) -> Number | None:
+        """The reward margin on held-out clicks, in nats."""
+        name = "reward_margin"
+        return _number(self.report.get("clicks", {}).get(VERSION, {}).get(name), CLICK_FIGURES[name])
+
+
+def of(session: Session, version: Version) -> Evaluation:
+    """What is known of a version: by its own training, or else by that of a version that was trained from it."""
+    report = version.metrics.get("evaluation")
+    if report and "problem" in report:
+        return Evaluation({}, report["problem"])
+    if report:
+        return Evaluation(report)
+    children = session.scalars(
+        select(Version).where(Version.parent_number == version.number).order_by(Version.number.desc())
+    )
+    for child in children:
+        found = child.metrics.get("evaluation") or {}
+        if PARENT in found.get("systems", {}):
+            return Evaluation(_as_its_own(found, child.number))
+    return Evaluation(
+        {}, "This version is not measured yet. The first training that starts from it measures it along the way."
+    )
+
+
+def as_json(session: Session, version: Version) -> dict[str, Any] | None:
+    """The report as the API shows it, or why there is none; None if nothing has measured the version yet."""
+    found: dict[str, Any] | None = version.metrics.get("evaluation")
+    return found or dict(of(session, version).report) or None
+
+
+def _as_its_own(report: Mapping[str, Any], child: int) -> dict[str, Any]:
+    """A child's report as that of its parent: the parent's figures and the baselines, and nothing of the child."""
+    systems = {name: figures for name, figures in report["systems"].items() if name != VERSION}
+    systems = {VERSION: systems.pop(PARENT), **systems}
+    kept = {name: value for name, value in report.items() if name not in ("comparisons", "clicks")}
+    return {**kept, "systems": systems, "measured_with": child}
+
+
+def _comparisons(
+    figures: Mapping[str, Figure],
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    compared: Mapping[str, Any],
+) -> Iterator[Comparison]:
+    for name, figure in figures.items():
+        left, right = _number(ours.get(name), figure), _number(theirs.get(name), figure)
+        difference = _number(compared.get(name), figure, signed=True)
+        if left and right and difference:
+            yield Comparison(figure, left, right, difference, verdict(name, compared[name]))
+
+
+def _number(found: Mapping[str, float] | None, figure: Figure, signed: bool = False) -> Number | None:
+    if found is None:
+        return None
+    sign = "+" if signed else ""
+    value, low, high = (_written(found[part], figure.digits, sign) for part in ("value", "low", "high"))
+    return Number(value, f"{low} to {high}")
+
+
+def _written(value: float, digits: int, sign: str) -> str:
+    rounded = round(value, digits)
+    return f"{rounded:{sign}.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"

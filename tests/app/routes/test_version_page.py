@@ -1,0 +1,153 @@
+"""The page of one version: where it comes from, how good it is, and what its figures mean."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import RunStatus
+from tests import factories
+from tests.reports import report
+from tests.studio import Person
+
+
+def words(page: str) -> str:
+    """What a reader sees: no tags, single spaces."""
+    body = page[page.index("<main") :]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def seen(admin: Person, number: int) -> str:
+    answer = admin.browser().get(f"/admin/versions/{number}")
+    assert answer.status_code == 200
+    return words(answer.text)
+
+
+@pytest.fixture
+def measured(session: Session) -> None:
+    factories.version(session, 1)
+    factories.serving(session)
+    metrics = {
+        "preference_accuracy": 0.9,
+        "parent_preference_accuracy": 0.4,
+        "heldout_relative_change": -0.0123,
+        "evaluation": report(),
+    }
+    factories.version(session, 2, metrics=metrics)
+
+
+def test_a_version_says_where_it_comes_from(session: Session, measured: None, admin: Person) -> None:
+    page = seen(admin, 2)
+    assert "Trained from version 1" in page
+    assert "Method dpo" in page
+    assert f"Hash of the version {2:064x}"[:36] in page
+    assert "It agrees with 90.0 % of the pairs it was trained on, its parent with 40.0 %." in page
+    assert "changed by −1.23 %" in page
+
+
+def test_each_difference_from_the_parent_is_told_in_words(measured: None, admin: Person) -> None:
+    page = seen(admin, 2)
+    assert "Is it better than version 1? By J it is better." in page
+    assert "J 0.750 0.700 to 0.800 0.700 0.650 to 0.750 +0.050 +0.030 to +0.070 better" in page
+    assert re.search(r"Neutral \(STA\) .* −0\.040 −0\.050 to −0\.030 worse", page)
+    assert re.search(r"Copies .* −0\.100 −0\.150 to −0\.050 fewer", page)
+    assert re.search(r"BLEU 61\.2 55\.0 to 66\.0 .* −0\.4 −1\.4 to \+0\.6 no difference shown", page)
+
+
+def test_the_baselines_stand_beside_it(measured: None, admin: Person) -> None:
+    page = seen(admin, 2)
+    assert "Version 2 Copy of the text Profane words deleted People J 0.750 0.700 to 0.800 0.100" in page
+
+
+def test_held_out_clicks_are_reported_with_the_margin(measured: None, admin: Person) -> None:
+    page = seen(admin, 2)
+    assert "24 pairs of 8 prompts." in page
+    assert re.search(r"Agrees with held-out clicks 0\.800 .* 0\.600 .* \+0\.200 .* better", page)
+    assert "Reward margin: 0.400 nats 0.350 to 0.450" in page
+
+
+def test_without_held_out_clicks_the_page_says_when_they_begin(session: Session, admin: Person) -> None:
+    factories.version(session, 1)
+    note = "No clicks are held out yet: that begins at 50 prompts."
+    factories.version(session, 2, metrics={"evaluation": report(clicks={"note": note})})
+    assert note in seen(admin, 2)
+
+
+def test_every_figure_is_explained_and_every_scorer_named(measured: None, admin: Person) -> None:
+    page = seen(admin, 2)
+    assert "Alike (SIM) how near the rewrite's meaning is to the text's, by sentence embeddings" in page
+    assert "Fluency acceptability by SmolLM2-135M-Instruct, calibration 1" in page
+    assert "bootstrap over texts, 2000 resamples" in page
+    assert "Three shown drawn for 20 of them" in page
+
+
+def test_the_first_version_is_told_by_the_training_that_measured_it(measured: None, admin: Person) -> None:
+    page = seen(admin, 1)
+    assert "Measured when version 2 was trained." in page
+    assert "J 0.700 0.650 to 0.750 0.100" in page
+    assert "Is it better" not in page
+
+
+def test_a_version_that_nobody_measured_says_how_it_can_be(session: Session, admin: Person) -> None:
+    factories.version(session, 1)
+    page = seen(admin, 1)
+    assert "This version is not measured yet." in page
+    assert "python -m worker evaluate --version 1 --baselines" in page
+
+
+def test_an_evaluation_that_failed_says_why(session: Session, admin: Person) -> None:
+    factories.version(session, 1, metrics={"evaluation": {"problem": "The version could not be evaluated: no scorer."}})
+    assert "The version could not be evaluated: no scorer." in seen(admin, 1)
+
+
+def test_without_a_comparable_parent_there_is_no_comparison(session: Session, admin: Person) -> None:
+    factories.version(session, 1)
+    factories.version(session, 2, metrics={"evaluation": report(comparisons=[])})
+    assert "There is no comparison: version 1 was not measured with the same scorers on the same texts." in seen(
+        admin, 2
+    )
+
+
+def test_the_reason_that_it_does_not_serve_is_shown(session: Session, admin: Person) -> None:
+    factories.version(session, 1)
+    run = factories.run(session, RunStatus.SUCCEEDED, note="It does not serve: other inputs suffer.")
+    factories.version(session, 2, run_id=run.id)
+    assert "It does not serve: other inputs suffer." in seen(admin, 2)
+
+
+def test_versions_and_runs_lead_to_the_page(app: Flask, session: Session, measured: None, admin: Person) -> None:
+    run = factories.run(session, RunStatus.SUCCEEDED, produced_version=2)
+    browser = admin.browser()
+    assert 'href="/admin/versions/2"' in browser.get("/admin").text
+    assert 'href="/admin/versions/2"' in browser.get(f"/admin/runs/{run.id}").text
+
+
+def test_a_version_that_does_not_exist_is_not_found(admin: Person) -> None:
+    assert admin.browser().get("/admin/versions/9").status_code == 404
+
+
+def test_an_annotator_may_not_look(session: Session, measured: None, annotator: Person) -> None:
+    assert annotator.browser().get("/admin/versions/2").status_code == 403
+
+
+def test_the_api_tells_the_evaluation_apart_from_the_metrics(session: Session, measured: None, admin: Person) -> None:
+    one = admin.call("GET", "/versions/2").json
+    assert one is not None
+    assert one["evaluation"] == report()
+    assert set(one["metrics"]) == {"preference_accuracy", "parent_preference_accuracy", "heldout_relative_change"}
+    listed = admin.call("GET", "/versions").json
+    assert listed is not None
+    assert [version["evaluation"]["systems"]["version"]["j"]["value"] for version in listed] == [0.75, 0.70]
+
+
+def test_the_api_tells_of_the_first_version_what_the_training_from_it_measured(
+    session: Session, measured: None, admin: Person
+) -> None:
+    first = admin.call("GET", "/versions/1").json
+    assert first is not None
+    assert first["evaluation"]["measured_with"] == 2
+    assert {"parent", "comparisons", "clicks"}.isdisjoint({*first["evaluation"], *first["evaluation"]["systems"]})

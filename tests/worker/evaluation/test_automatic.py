@@ -1,0 +1,124 @@
+"""The evaluation that every training makes: whole, paired with the parent, and no reason to lose a version."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.generator import Sampling
+from worker.evaluation import automatic, systems, testset
+from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, evaluate_staged
+from worker.evaluation.errors import ScorerUnavailable
+from worker.evaluation.scorers import Scorers
+from worker.evaluation.testset import TestSet
+from worker.training.examples import PreferenceExample
+
+SAMPLING = Sampling()
+CLICKS = Clicks([PreferenceExample("you", "stop", "idiot"), PreferenceExample("not", "good", "bad")], beta=0.2)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, tests: TestSet, scorers: Scorers) -> None:
+    """Three texts and scorers by hand in place of sixty and the embedded ones."""
+    monkeypatch.setattr(testset, "heldout", lambda: tests)
+    monkeypatch.setattr(automatic, "load_scorers", lambda cache: scorers)
+
+
+def version(folder: Path, tiny_serving: Path) -> Path:
+    """A version's serving folder within a folder of its own."""
+    shutil.copytree(tiny_serving, folder / "serving")
+    return folder / "serving"
+
+
+@pytest.fixture
+def parent(tiny_serving: Path, tmp_path: Path) -> Path:
+    return version(tmp_path / "1", tiny_serving)
+
+
+@pytest.fixture
+def child(tiny_serving: Path, tmp_path: Path) -> Path:
+    return version(tmp_path / "2", tiny_serving)
+
+
+def test_a_version_is_measured_beside_its_parent_and_the_baselines(parent: Path, child: Path, tmp_path: Path) -> None:
+    report = evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", CLICKS)
+
+    assert list(report["systems"]) == ["version", "parent", "copy of the text", "profane words deleted"]
+    assert report["scorers"]["similarity"] == {"name": "shared words", "version": "1"}
+    assert report["systems"]["version"] == report["systems"]["parent"]
+    (comparison,) = report["comparisons"]
+    assert not any(found["differs"] for found in comparison["figures"].values())
+    assert report["clicks"]["pairs"] == 2
+    assert report["clicks"]["version"]["reward_margin"]["value"] == 0
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_the_parent_is_not_measured_again(
+    parent: Path, child: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = evaluate_staged(parent, None, SAMPLING, tmp_path / "cache", Clicks())
+    monkeypatch.setattr(systems, "baselines", lambda tests: pytest.fail("measured again"))
+    written: list[str] = []
+    write = systems.System.write
+
+    def listen(self: Any, name: str, *rest: Any, **options: Any) -> Any:
+        written.append(name)
+        return write(self, name, *rest, **options)
+
+    monkeypatch.setattr(systems.System, "write", listen)
+    second = evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", Clicks())
+
+    assert written == ["version"]
+    assert second["systems"]["parent"] == first["systems"]["version"]
+    assert second["clicks"] == {"note": NO_CLICKS}
+
+
+@pytest.mark.parametrize("change", ["scorers", "damage"])
+def test_a_parent_of_other_scorers_is_measured_anew(parent: Path, child: Path, tmp_path: Path, change: str) -> None:
+    evaluate_staged(parent, None, SAMPLING, tmp_path / "cache", Clicks())
+    path = parent.parent / EVALUATION_FILE
+    kept = json.loads(path.read_text())
+    kept["scorers"]["fluency"]["version"] = "2"
+    kept["measurement"]["statistics"]["j"]["rows"] = [[99, 1]] * 3
+    path.write_text(json.dumps(kept) if change == "scorers" else "{")
+
+    report = evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", Clicks())
+
+    assert report["systems"]["parent"] == report["systems"]["version"]
+
+
+def test_damaged_baselines_are_measured_anew(parent: Path, child: Path, tmp_path: Path) -> None:
+    first = evaluate_staged(parent, None, SAMPLING, tmp_path / "cache", Clicks())
+    (path,) = (tmp_path / "cache" / "evaluation").iterdir()
+    path.write_text("{")
+
+    assert evaluate_staged(child, None, SAMPLING, tmp_path / "cache", Clicks())["systems"] == first["systems"]
+    assert json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("error", [ScorerUnavailable("no such package."), RuntimeError("no such package.")])
+def test_a_scorer_that_fails_costs_the_evaluation_and_not_the_version(
+    child: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(cache: Path) -> Scorers:
+        raise error
+
+    monkeypatch.setattr(automatic, "load_scorers", fail)
+
+    assert evaluate_staged(child, None, SAMPLING, tmp_path / "cache", Clicks()) == {
+        "problem": "The version could not be evaluated: no such package."
+    }
+    assert not (child.parent / EVALUATION_FILE).exists()
+
+
+def test_it_can_be_stopped_half_way(child: Path, tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop() -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        evaluate_staged(child, None, SAMPLING, tmp_path / "cache", Clicks(), stop)

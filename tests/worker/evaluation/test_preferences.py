@@ -1,0 +1,36 @@
+"""Held-out clicks: agreement and DPO's reward margin, by hand."""
+
+import numpy as np
+import pytest
+
+from worker.evaluation.preferences import Odds, click_figures
+from worker.training.examples import PreferenceExample
+
+EXAMPLES = [
+    PreferenceExample("a", "good", "bad"),
+    PreferenceExample("a", "good", "worse"),
+    PreferenceExample("b", "fine", "poor"),
+]
+
+
+def test_accuracy_and_margin_of_three_pairs() -> None:
+    parent = Odds(np.array([-5.0, -5.0, -5.0]), np.array([-4.0, -4.0, -6.0]))  # right once
+    version = Odds(np.array([-3.0, -3.0, -5.0]), np.array([-4.0, -4.0, -6.0]))  # right always
+
+    found = click_figures(EXAMPLES, version, parent, beta=0.5)
+
+    assert (found["pairs"], found["prompts"]) == (3, 2)
+    assert found["version"]["preference_accuracy"]["value"] == 1
+    assert found["parent"]["preference_accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+    assert found["comparison"]["preference_accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+    # The log-ratios rose by 2, 2 and 0: half of 4/3.
+    assert found["version"]["reward_margin"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+
+
+def test_a_version_equal_to_its_parent_has_no_margin() -> None:
+    same = Odds(np.array([-1.0, -2.0, -3.0]), np.array([-2.0, -1.0, -4.0]))
+
+    found = click_figures(EXAMPLES, same, same, beta=0.1)
+
+    assert found["version"]["reward_margin"]["value"] == 0
+    assert found["comparison"]["preference_accuracy"] == {"value": 0, "low": 0, "high": 0, "differs": False}

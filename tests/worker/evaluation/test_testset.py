@@ -1,0 +1,66 @@
+"""Test files: ParaDetox's own form, the dev split by hash, and rows that cannot be used."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from worker.evaluation.errors import TestFileError
+from worker.evaluation.testset import heldout, read
+
+PARADETOX = (
+    "toxic\tneutral1\tneutral2\tneutral3\n"
+    "you dumb person\tyou person\tyou silly person\t\n"
+    "what an idiot\twhat a person\t\t\n"
+    "\tno source\t\t\n"
+    "you dumb person\tyou\tyou person\t\n"
+)
+
+
+@pytest.fixture
+def paradetox(tmp_path: Path) -> Path:
+    path = tmp_path / "paradetox.tsv"
+    path.write_text(PARADETOX)
+    return path
+
+
+def test_a_source_has_all_its_references_once(paradetox: Path) -> None:
+    found = read(paradetox)
+
+    assert [item.source for item in found.items] == ["you dumb person", "what an idiot"]
+    assert found.references == (("you person", "you silly person", "you"), ("what a person",))
+
+
+def test_a_row_that_cannot_be_used_is_named_by_its_line(paradetox: Path) -> None:
+    assert read(paradetox).problems == "1 of 4 rows was left out: line 4 (the source is empty)."
+
+
+def test_dev_is_the_twentieth_of_the_sources_by_hash(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(200)]
+    path = tmp_path / "many.tsv"
+    path.write_text("toxic\tneutral1\n" + "".join(f"{text}\tfine\n" for text in texts))
+
+    found = read(path, dev_split=True)
+
+    assert [item.source for item in found.items] == [
+        text for text in texts if int(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), 16) % 20 == 0
+    ]
+    assert found.name == "many.tsv, dev split"
+
+
+def test_a_file_without_dev_rows_is_refused(paradetox: Path) -> None:
+    with pytest.raises(TestFileError, match=r"None of the 3 usable rows of paradetox\.tsv is in the dev split"):
+        read(paradetox, dev_split=True)
+
+
+def test_the_first_so_many_can_be_taken(paradetox: Path) -> None:
+    assert len(read(paradetox, max_samples=1).items) == 1
+
+
+def test_other_texts_have_another_hash(paradetox: Path) -> None:
+    assert read(paradetox).sha256 == read(paradetox).sha256 != read(paradetox, max_samples=1).sha256
+
+
+def test_the_held_out_sentences_come_with_their_rewrites() -> None:
+    assert len(heldout().items) == 60
+    assert all(heldout().references)

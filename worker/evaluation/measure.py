@@ -1,0 +1,158 @@
+"""From what systems wrote to figures: each text is scored once, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.generator import CANDIDATES, wording
+from worker.evaluation.bootstrap import Estimate, Statistic, estimate, mean_of
+from worker.evaluation.references import bleu_rows, chrf_rows, rouge_l, sentence_chrf
+from worker.evaluation.scorers import Scorers
+from worker.evaluation.systems import Outputs
+from worker.evaluation.testset import TestSet
+
+TOXIC = 0.5
+"""The probability from which a text counts as toxic."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one system scored on the texts: a statistic a figure, by the names of `models.figures.FIGURES`."""
+
+    system: str
+    statistics: Mapping[str, Statistic]
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """Every figure with its interval."""
+        return {name: estimate(statistic) for name, statistic in self.statistics.items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `from_dict` reads: enough to compare it with a measurement made another day."""
+        rows = {
+            name: {"kind": statistic.kind, "rows": statistic.rows.tolist()}
+            for name, statistic in self.statistics.items()
+        }
+        return {"system": self.system, "statistics": rows}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Measurement:
+        """A measurement as `as_dict` wrote it; raises KeyError, TypeError or ValueError if it is none."""
+        return cls(
+            str(kept["system"]),
+            {
+                name: Statistic(str(row["kind"]), np.asarray(row["rows"], dtype=np.float64))
+                for name, row in kept["statistics"].items()
+            },
+        )
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """The scorers' marks of every text and pair that occurs."""
+
+    neutral: Mapping[str, float]
+    similar: Mapping[tuple[str, str], float]
+    fluent: Mapping[str, float]
+
+    def j(self, source: str, rewrite: str) -> float:
+        """Neutral (0 or 1) times similar; a similarity below 0 counts as 0."""
+        return self.neutral[rewrite] * max(0.0, self.similar[source, rewrite])
+
+
+def measure(
+    outputs: Sequence[Outputs], tests: TestSet, scorers: Scorers, say: Say = lambda line: None
+) -> list[Measurement]:
+    """Score what each system wrote for the texts of `tests`, in their order; `say` hears what is being done."""
+    sources = [item.source for item in tests.items]
+    marks = _mark(outputs, sources, scorers, say)
+    return [Measurement(system.name, _statistics(system, sources, marks)) for system in outputs]
+
+
+def _mark(outputs: Sequence[Outputs], sources: Sequence[str], scorers: Scorers, say: Say) -> _Marks:
+    pairs = list(dict.fromkeys(pair for system in outputs for pair in _pairs(system, sources)))
+    texts = list(dict.fromkeys(rewrite for _, rewrite in pairs))
+    best = list(dict.fromkeys(text for system in outputs for text in system.best))
+    say(f"toxicity of {len(texts)} texts")
+    neutral = [float(value < TOXIC) for value in scorers.toxicity(texts)]
+    say(f"similarity of {len(pairs)} pairs")
+    similar = scorers.similarity([source for source, _ in pairs], [rewrite for _, rewrite in pairs])
+    say(f"fluency of {len(best)} texts")
+    fluent = scorers.fluency(best)
+    return _Marks(
+        dict(zip(texts, neutral, strict=True)),
+        dict(zip(pairs, similar, strict=True)),
+        dict(zip(best, fluent, strict=True)),
+    )
+
+
+def _pairs(system: Outputs, sources: Sequence[str]) -> Iterable[tuple[str, str]]:
+    for row, source in enumerate(sources):
+        shown = system.shown[row] if system.shown else None
+        for rewrite in (system.best[row], *(shown or ())):
+            yield source, rewrite
+
+
+def _statistics(system: Outputs, sources: Sequence[str], marks: _Marks) -> dict[str, Statistic]:
+    pairs = list(zip(sources, system.best, strict=True))
+    j = np.array([marks.j(source, rewrite) for source, rewrite in pairs])
+    fluent = np.array([marks.fluent[rewrite] for rewrite in system.best])
+    found = {
+        "j": mean_of(j),
+        "j_fl": mean_of(j * fluent),
+        "sta": mean_of([marks.neutral[rewrite] for rewrite in system.best]),
+        "sim": mean_of([marks.similar[pair] for pair in pairs]),
+        "fl": mean_of(fluent),
+        "copies": mean_of([float(wording(source) == wording(rewrite)) for source, rewrite in pairs]),
+    }
+    if any(system.references):
+        found |= _against_references(system)
+    if system.shown is not None:
+        found |= _of_shown(system.shown, sources, marks)
+    return found
+
+
+def _against_references(system: Outputs) -> dict[str, Statistic]:
+    present = [float(bool(references)) for references in system.references]
+    nearest = [rouge_l(text, wanted) for text, wanted in zip(system.best, system.references, strict=True)]
+    return {
+        "bleu": Statistic("bleu", bleu_rows(system.best, system.references)),
+        "chrf": Statistic("chrf", chrf_rows(system.best, system.references)),
+        "rouge_l": mean_of(nearest, present),
+    }
+
+
+def _of_shown(shown: Sequence[Sequence[str] | None], sources: Sequence[str], marks: _Marks) -> dict[str, Statistic]:
+    """The figures of the three candidates, over the texts for which they were drawn.
+
+    A place that stayed empty has J 0, for nobody can choose it. Places are shuffled, so none has a J of its own.
+    """
+    drawn = [row or () for row in shown]
+    present = [float(row is not None) for row in shown]
+    j = np.zeros((len(drawn), CANDIDATES))
+    for row, (source, candidates) in enumerate(zip(sources, drawn, strict=True)):
+        j[row, : len(candidates)] = [marks.j(source, candidate) for candidate in candidates]
+    values: dict[str, npt.ArrayLike] = {
+        "distinct": [float(len(set(map(wording, row))) == CANDIDATES) for row in drawn],
+        "diversity": [_diversity(row) for row in drawn],
+        "j_oracle": j.max(axis=1),
+        "j_single": j.mean(axis=1),
+        "j_worst": j.min(axis=1),
+    }
+    return {name: mean_of(marks_, present) for name, marks_ in values.items()}
+
+
+def _diversity(candidates: Sequence[str]) -> float:
+    """One minus the mean chrF (0 to 1) of each candidate with each other; 0 if there is but one."""
+    both = [
+        (sentence_chrf(left, right) + sentence_chrf(right, left)) / 200 for left, right in combinations(candidates, 2)
+    ]
+    return 1 - sum(both) / len(both) if both else 0.0

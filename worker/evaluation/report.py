@@ -1,0 +1,103 @@
+"""What was measured, as one dictionary for JSON and manifests, and as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from models.figures import FIGURES, verdict
+from models.generator import Sampling
+from worker.evaluation import bootstrap
+from worker.evaluation.comparison import compare
+from worker.evaluation.measure import Measurement
+from worker.evaluation.references import signatures
+from worker.evaluation.scorers import Scorers
+from worker.evaluation.systems import SEED, drawing_code
+from worker.evaluation.testset import TestSet
+
+FORMAT = 1
+_NOTHING = "–"
+
+
+def build(measurements: Sequence[Measurement], tests: TestSet, scorers: Scorers, sampling: Sampling) -> dict[str, Any]:
+    """The report: what was measured on what, by which scorers, with every figure and its interval."""
+    return {
+        **origin(tests, scorers, sampling),
+        "signatures": signatures(),
+        "bootstrap": {"resamples": bootstrap.RESAMPLES, "seed": bootstrap.SEED, "level": bootstrap.LEVEL},
+        "systems": {measurement.system: figures(measurement) for measurement in measurements},
+    }
+
+
+def origin(tests: TestSet, scorers: Scorers, sampling: Sampling) -> dict[str, Any]:
+    """What must be equal for two reports to be comparable."""
+    return {
+        "format": FORMAT,
+        "test_set": tests.identity,
+        "scorers": scorers.identity,
+        "sampling": {**asdict(sampling), "seed": SEED, "code": drawing_code()},
+    }
+
+
+def figures(measurement: Measurement) -> dict[str, dict[str, float]]:
+    """Figure → value, low, high and texts."""
+    return {name: found.as_dict() for name, found in measurement.estimates.items()}
+
+
+def compared(ours: Measurement, theirs: Measurement) -> dict[str, Any]:
+    """The paired differences of two measurements of one report."""
+    return {
+        "of": ours.system,
+        "with": theirs.system,
+        "figures": {name: found.as_dict() for name, found in compare(ours, theirs).items()},
+    }
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """The report for a terminal: a row a figure, a column a system, each value with its 95 % interval."""
+    systems = report["systems"]
+    names = [name for name in FIGURES if any(name in found for found in systems.values())]
+    rows = [["", *systems]]
+    for name in names:
+        cells = [_cell(name, found.get(name)) for found in systems.values()]
+        rows.append([FIGURES[name].label, *cells])
+    lines = _aligned(rows)
+    for comparison in report.get("comparisons", []):
+        lines += ["", *difference_lines(comparison)]
+    lines += ["", *_foot(report)]
+    return "\n".join(lines)
+
+
+def difference_lines(comparison: Mapping[str, Any]) -> list[str]:
+    """The paired differences of two systems, one a line, each with what it shows."""
+    rows = [[f"{comparison['of']} minus {comparison['with']}", "difference", "what it shows"]]
+    for name in FIGURES:
+        if found := comparison["figures"].get(name):
+            rows.append([FIGURES[name].label, _cell(name, found, sign="+"), verdict(name, found)])
+    return _aligned(rows)
+
+
+def _cell(name: str, found: Mapping[str, float] | None, sign: str = "") -> str:
+    if found is None:
+        return _NOTHING
+    digits = FIGURES[name].digits
+    value, low, high = (f"{found[part]:{sign}.{digits}f}" for part in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _foot(report: Mapping[str, Any]) -> list[str]:
+    scorers, tests = report["scorers"], report["test_set"]
+    percent = f"{report['bootstrap']['level']:.0%}"
+    lines = [
+        f"{tests['texts']} texts: {tests['name']}. In brackets the {percent} bootstrap interval over texts.",
+        *(f"{role.capitalize()}: {found['name']}, {found['version']}." for role, found in scorers.items()),
+    ]
+    if "j" in next(iter(report["systems"].values()), {}):
+        lines.append(f"J is {FIGURES['j'].meaning}; J with fluency is {FIGURES['j_fl'].meaning}.")
+    return lines

@@ -1,0 +1,78 @@
+"""A sequence classifier of transformers, by folder or hub name: texts → the probability of one label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from models.manifest import hash_file
+from worker.evaluation.errors import ScorerUnavailable
+from worker.training.quiet import quiet
+
+MOST_TOKENS = 256
+BATCH_SIZE = 32
+
+
+class LabelProbability:
+    """The probability that a classifier gives to the label `wanted`, a name or a number."""
+
+    def __init__(self, source: str, wanted: Sequence[str]) -> None:
+        """Load it; `wanted` are the names, any of which is the label. Raises ScorerUnavailable."""
+        self.name = source
+        try:
+            with quiet():
+                self._tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+                model = AutoModelForSequenceClassification.from_pretrained(
+                    source, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+                )
+        except (OSError, ValueError) as error:
+            raise unavailable(source, error) from error
+        self._model = model.train(False).to("cuda" if torch.cuda.is_available() else "cpu")
+        self.version = weights_version(source, model.config)
+        self._label = _label_number(source, dict(model.config.id2label), wanted)
+
+    @torch.no_grad()
+    def __call__(self, texts: Sequence[str]) -> list[float]:
+        """One probability a text; a text is read up to `MOST_TOKENS` tokens."""
+        found = torch.zeros(len(texts))
+        for rows in batches_by_length(texts):
+            batch = self._tokenizer(
+                [texts[row] for row in rows], padding=True, truncation=True, max_length=MOST_TOKENS, return_tensors="pt"
+            ).to(self._model.device)
+            found[rows] = self._model(**batch).logits.float().softmax(-1)[:, self._label].cpu()
+        return [float(value) for value in found]
+
+
+def batches_by_length(texts: Sequence[str], size: int = BATCH_SIZE) -> list[list[int]]:
+    """The indices of `texts` in batches of like length, which need the least padding."""
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    return [order[first : first + size] for first in range(0, len(order), size)]
+
+
+def unavailable(source: str, error: Exception) -> ScorerUnavailable:
+    """The sentence for a scorer's model that does not load."""
+    reason = str(error).strip().splitlines()[0].rstrip(".")
+    return ScorerUnavailable(f"The scorer {source} could not be loaded: {reason}.")
+
+
+def weights_version(source: str, config: object) -> str:
+    """What identifies a model: the commit it was fetched at, or the hash of the weights in its folder."""
+    commit = getattr(config, "_commit_hash", None)
+    if commit:
+        return str(commit)
+    weights = sorted(Path(source).glob("*.safetensors"))
+    return "-".join(hash_file(path)[:16] for path in weights) or "unknown"
+
+
+def _label_number(source: str, labels: dict[int, str], wanted: Sequence[str]) -> int:
+    names = {number: label.casefold() for number, label in labels.items()}
+    numbers = [number for number, name in names.items() if name in wanted or str(number) in wanted]
+    if len(numbers) != 1:
+        raise ScorerUnavailable(
+            f"Which label of {source} is meant is not clear: it has {', '.join(map(str, labels.values()))}. "
+            f"Say it by its number, counting from 0."
+        )
+    return numbers[0]

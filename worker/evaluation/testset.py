@@ -1,0 +1,72 @@
+"""The texts that systems are measured on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from models.pair_files import PairRow, in_dev, read_pair_file
+from worker.evaluation.errors import TestFileError
+from worker.training.scoring import HELDOUT_FILE
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Sources with their references, which may be none; `problems` is a sentence on rows that were left out."""
+
+    __test__ = False  # pytest takes classes named Test… for tests
+
+    name: str
+    items: tuple[PairRow, ...]
+    problems: str = ""
+
+    @property
+    def references(self) -> tuple[tuple[str, ...], ...]:
+        """The references of each source."""
+        return tuple(item.references for item in self.items)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the sources and references in order: the same texts, the same hash."""
+        digest = hashlib.sha256()
+        for item in self.items:
+            digest.update(json.dumps([item.source, *item.references]).encode() + b"\n")
+        return digest.hexdigest()
+
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """What was measured on, for a report."""
+        return {"name": self.name, "sha256": self.sha256, "texts": len(self.items)}
+
+
+def heldout(max_samples: int | None = None) -> TestSet:
+    """The sentences of worker/training/heldout.tsv, which no training sees."""
+    return read(HELDOUT_FILE, name="Mellow's own held-out sentences", max_samples=max_samples)
+
+
+def read(path: Path, *, dev_split: bool = False, max_samples: int | None = None, name: str = "") -> TestSet:
+    """The test set in a TSV, CSV or JSON Lines file: ParaDetox's columns or any that models/pair_files.py knows.
+
+    A source that occurs twice becomes one text with all its references. `dev_split` keeps the twentieth of the sources
+    that is dev by hash; `max_samples` the first so many. Raises PairFileError or TestFileError.
+    """
+    file = read_pair_file(path)
+    file.check_usable()
+    merged = _merged([row for row in file.rows if not dev_split or in_dev(row.source)])
+    if not merged:
+        raise TestFileError(f"None of the {len(file.rows)} usable rows of {path.name} is in the dev split.")
+    name = name or path.name + (", dev split" if dev_split else "")
+    return TestSet(name, merged[:max_samples], file.problem_report())
+
+
+def _merged(rows: Sequence[PairRow]) -> tuple[PairRow, ...]:
+    found: dict[str, PairRow] = {}
+    for row in rows:
+        known = found.get(row.source)
+        references = (*(known.references if known else ()), *row.references)
+        found[row.source] = PairRow(known.line if known else row.line, row.source, tuple(dict.fromkeys(references)))
+    return tuple(found.values())

@@ -1,0 +1,30 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Put `text` in the place of the file at `path` in one step; OSError if it cannot be written."""
+    number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with open(number, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(draft).chmod(0o644)
+        os.replace(draft, path)
+    except BaseException:
+        Path(draft).unlink()
+        raise
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError now if `write_aside` could not put a file at `path` later."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} to.")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"Nothing can be written to the folder {path.parent}.")
