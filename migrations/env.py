@@ -5,11 +5,13 @@ Either all outstanding migrations happen or none; a second process that starts a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import DateTime
+from sqlalchemy import Connection, DateTime
 
 from app.db import Base
 from app.db.base import UTCDateTime
@@ -25,7 +27,7 @@ def _render_item(kind: str, item: object, _autogen: Any) -> str | Literal[False]
 
 def _run() -> None:
     engine = current_app.extensions["migrate"].db.engine
-    with engine.connect().execution_options(**{WRITES: True}) as connection:
+    with engine.connect().execution_options(**{WRITES: True}) as connection, _tables_may_be_copied(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
@@ -34,6 +36,27 @@ def _run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+            _check_references(connection)
+
+
+@contextmanager
+def _tables_may_be_copied(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by a copy of it, and would refuse to drop the old one while rows refer to it."""
+    raw: Any = connection.connection.dbapi_connection
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw.execute("PRAGMA foreign_keys=OFF").close()  # possible outside a transaction only
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON").close()
+
+
+def _check_references(connection: Connection) -> None:
+    """What SQLite would have checked meanwhile, before anything is committed."""
+    if connection.dialect.name == "sqlite" and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
+        raise RuntimeError(f"A migration left rows that refer to nothing: {broken[:5]}.")
 
 
 if context.is_offline_mode():

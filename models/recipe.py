@@ -1,7 +1,10 @@
-"""The numbers of a DPO run: their names (TRL's own), bounds, presets, and what is said when one is wrong."""
+"""The numbers of a DPO run: their names (TRL's own), bounds, presets, and what is said when one is wrong.
+
+Those of initial training are in sft_recipe.py, which checks its values with the functions at the end of this file.
+"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any
@@ -86,14 +89,8 @@ class DPORecipe:
 
     def __post_init__(self) -> None:
         """Check every field; `RecipeError` names the first that is wrong."""
-        for name, (least, greatest) in BOUNDS.items():
-            value = getattr(self, name)
-            if not least <= value <= greatest:  # also refuses NaN
-                raise RecipeError(f"{name} must be between {least:g} and {greatest:g}, not {_as_float(value):g}.")
-        if self.lr_scheduler_type not in SCHEDULERS:
-            raise RecipeError(
-                f"lr_scheduler_type must be one of {', '.join(SCHEDULERS)}, not {self.lr_scheduler_type!r}."
-            )
+        check_bounds(self, BOUNDS)
+        check_choice("lr_scheduler_type", self.lr_scheduler_type, SCHEDULERS)
         if not self.loss_type:
             raise RecipeError("loss_type must name at least one loss.")
         for loss in self.loss_type:
@@ -125,7 +122,9 @@ class DPORecipe:
         for key in settings:
             if key not in kinds:
                 raise RecipeError(f"{key} is not a setting of the DPO recipe.")
-        converted = {key: _convert(key, value, kinds[key]) for key, value in {**PRESETS[name], **settings}.items()}
+        converted = {
+            key: convert_setting(key, value, kinds[key]) for key, value in {**PRESETS[name], **settings}.items()
+        }
         if "loss_type" in settings and "loss_weights" not in settings:
             converted["loss_weights"] = (1.0,) * len(converted["loss_type"])
         return cls(**converted)
@@ -154,7 +153,21 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 """Named settings, each laid over the defaults of `DPORecipe`."""
 
 
-def _convert(key: str, value: object, kind: type) -> Any:
+def check_bounds(recipe: object, bounds: Mapping[str, tuple[float, float]]) -> None:
+    """Raise `RecipeError` for the first field of `recipe` that is not within its bounds, both included."""
+    for name, (least, greatest) in bounds.items():
+        value = getattr(recipe, name)
+        if not least <= value <= greatest:  # also refuses NaN
+            raise RecipeError(f"{name} must be between {least:g} and {greatest:g}, not {_as_float(value):g}.")
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raise `RecipeError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise RecipeError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+
+
+def convert_setting(key: str, value: object, kind: type) -> Any:
     """`value` as the type of field `key`; `RecipeError` when JSON gave another type."""
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return _as_float(value)
@@ -167,7 +180,7 @@ def _convert(key: str, value: object, kind: type) -> Any:
         if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
             return tuple(names)
     if key == "loss_weights" and isinstance(value, list | tuple):
-        return tuple(_convert("loss_weights", weight, float) for weight in value)
+        return tuple(convert_setting("loss_weights", weight, float) for weight in value)
     wanted = {
         bool: "true or false",
         int: "a whole number",

@@ -26,6 +26,7 @@ MODEL_FOLDER = "model"
 ADAPTER_FOLDER = "adapter"
 SERVING_FOLDER = "serving"
 _STAGING = ".staging"
+_RUN_PREFIX = "run-"
 
 
 class CheckpointStore:
@@ -77,6 +78,16 @@ class CheckpointStore:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def run_folder(self, name: str) -> Path:
+        """Where the run called `name` keeps what it needs to go on after its worker died; made by whoever uses it."""
+        return self.root / _STAGING / f"{_RUN_PREFIX}{name}"
+
+    def remove_run_folders(self, keep: str | None = None) -> None:
+        """Remove every run folder of a run with a number, but that of the run called `keep`."""
+        for folder in (self.root / _STAGING).glob(f"{_RUN_PREFIX}[0-9]*"):
+            if folder != self.run_folder(keep or ""):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def seal(self, staged: Path, manifest: Manifest) -> Manifest:
         """Write the manifest, with every file's hash, into the staged folder and force all of it to the disk."""

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import psutil
 
 from app.config import PROJECT_ROOT, SETTING_NAMES
+from tests.scorer_cache import share_cache
 
 BIN = Path(sys.executable).parent
 # Generous: a machine that trains something else beside the tests is several times slower than a quiet one.
@@ -256,6 +257,7 @@ class Product(Program):
 
     def __init__(self, home: Path, **variables: str) -> None:
         self.home = home
+        share_cache(home)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = Api(self.port)

@@ -1,4 +1,4 @@
-"""`python -m worker …`: what is done beside the queue."""
+"""`python -m worker …`: what is done beside the queue. The commands themselves are the modules of worker/commands."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from app.config import ConfigError, Settings
+from app.config import ConfigError
+from app.errors import DomainError
 from models.errors import ModelError
-from worker.base_version import publish_base
+from worker.commands import Run, add_parsers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, after one sentence on standard error if it is not 0."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="Mellow's training side, without the queue.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser(
-        "publish-base",
-        help="publish the base model as version 1 and let it serve, if no version serves yet",
-        description="Publish BASE_MODEL (the embedded checkpoint unless set: a folder or a hub id of any T5) as "
-        "version 1 and let it serve. Does nothing if a version serves already.",
-    )
-    parser.parse_args(arguments)
+    add_parsers(parser.add_subparsers(dest="command", required=True, metavar="command"))
+    options = parser.parse_args(arguments)
+    run: Run = options.run
     try:
-        print(publish_base(Settings.from_env()))
-    except (ConfigError, ModelError, OSError) as error:
+        return run(options)
+    except (ConfigError, DomainError, ModelError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except Exception as error:
@@ -35,4 +31,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(error, file=sys.stderr)
         return 1
-    return 0

@@ -2,6 +2,8 @@
 
     run id → rows → examples → DPO → convert, check → evaluate → publish → gate → move the alias
 
+or, for initial training, with uploaded pairs and SFT in place of examples and DPO (sft_job.py).
+
 The database is the truth. The job owns the run by its attempt number, is harmless to deliver twice, and either
 publishes a whole version or nothing. A version that the gate refuses is published, so that it can be looked at, but it
 does not serve.
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -20,11 +23,12 @@ from app.config import Settings
 from app.db import make_sessions, write_transaction
 from app.queue import JobQueue
 from app.services import runs, versions
-from models.errors import ModelError
+from models.errors import ModelError, VersionMissing
+from models.generator import Sampling
 from models.manifest import Manifest
 from models.recipe import DPORecipe
-from models.store import MODEL_FOLDER, CheckpointStore
-from worker import dataset
+from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from worker import dataset, initial_training, sft_job
 from worker.recorder import RunRecorder
 
 log = logging.getLogger(__name__)
@@ -64,6 +68,7 @@ def _carry_out(
     settings: Settings, sessions: sessionmaker[Session], run_id: int, attempt: int, recorder: RunRecorder
 ) -> None:
     from worker import publish
+    from worker.evaluation.automatic import Clicks, evaluate_staged
     from worker.training.dpo import train_dpo
     from worker.training.scoring import evaluate_version
 
@@ -75,11 +80,22 @@ def _carry_out(
         return
     with sessions() as session:
         run = runs.get(session, run_id)
-        parent, config = run.parent_version, run.config
-        examples = dataset.preference_examples(session, run.last_judgment_id)
+        method, parent, config = run.method, run.parent_version, run.config
+    if method == initial_training.METHOD:
+        conclude = partial(_conclude, settings, sessions, attempt)
+        sft_job.carry_out(settings, store, sessions, run_id, attempt, config, recorder, conclude)
+        return
+    if parent is None:
+        raise VersionMissing(f"Run {run_id} names no version to train from.")
+    with sessions() as session:
+        run = runs.get(session, run_id)
+        clicks = dataset.split(dataset.preference_examples(session, run.last_judgment_id))
     recipe = DPORecipe.from_mapping(config)
     parent_folder = store.folder(parent) / MODEL_FOLDER
+    examples = clicks.train
     recorder.log(f"{len(examples)} pairs; version {parent} is the starting point and the reference model.")
+    if clicks.held_out:
+        recorder.log(f"Pairs held out of training, to test the version with: {len(clicks.held_out)}.")
     with store.stage() as staged:
         result = train_dpo(parent_folder, examples, recipe, staged / MODEL_FOLDER, recorder)
         recorder.stage("converting")
@@ -88,6 +104,16 @@ def _carry_out(
         _stop_if_cancelled(recorder)
         recorder.stage("evaluating")
         evaluation = evaluate_version(parent_folder, staged / MODEL_FOLDER, examples)
+        report = evaluate_staged(
+            staged / SERVING_FOLDER,
+            store.folder(parent) / SERVING_FOLDER,
+            Sampling(settings.temperature, settings.top_p, settings.top_k),
+            settings.home / "cache",
+            Clicks(clicks.held_out, recipe.beta),
+            check=lambda: _stop_if_cancelled(recorder),
+        )
+        if "problem" in report:
+            recorder.log(report["problem"])
         _stop_if_cancelled(recorder)
         recorder.stage("publishing")
         with sessions() as session:
@@ -101,7 +127,7 @@ def _carry_out(
             method="dpo",
             config=recipe.as_dict(),
             data_sha256=dataset.data_sha256(examples),
-            metrics={**result.as_dict(), **evaluation, "parity": parity},
+            metrics={**result.as_dict(), **evaluation, "parity": parity, "evaluation": report},
         )
         _conclude(settings, sessions, attempt, manifest, store.place(number), lambda: store.publish(staged, number))
 
@@ -122,8 +148,11 @@ def _conclude(
     from worker.training.scoring import gate
 
     run_id = int(manifest.run_id or 0)
-    reasons = gate(dict(manifest.metrics))
-    note = " ".join(["The version was published but does not serve.", *reasons]) if reasons else None
+    if manifest.method == initial_training.METHOD:
+        note = initial_training.note(manifest)
+    else:
+        reasons = gate(dict(manifest.metrics))
+        note = " ".join(["The version was published but does not serve.", *reasons]) if reasons else None
     with sessions() as session, write_transaction(session):
         run = runs.owned(session, run_id, attempt)
         if run is None or run.cancel_requested_at is not None:

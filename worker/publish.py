@@ -44,7 +44,7 @@ def seal(
     method: str,
     config: Mapping[str, Any],
     data_sha256: str,
-    metrics: Mapping[str, float],
+    metrics: Mapping[str, Any],
 ) -> Manifest:
     """Write the staged version's manifest and flush it all to disk, so that publishing it is one rename."""
     manifest = Manifest(

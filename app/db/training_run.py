@@ -49,7 +49,8 @@ class TrainingRun(Base):
     data_hash: Mapped[str | None] = mapped_column(String(64))
     job_id: Mapped[str | None] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(default=0)
-    parent_version: Mapped[int] = mapped_column(ForeignKey("versions.number"))
+    # Empty where initial training starts from a model that is no version of the studio's.
+    parent_version: Mapped[int | None] = mapped_column(ForeignKey("versions.number"))
     # Not a foreign key: a version names its run, and two tables that name each other cannot both come first.
     produced_version: Mapped[int | None]
     requested_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

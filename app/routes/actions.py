@@ -10,18 +10,22 @@ from app.context import mellow
 from app.db import TrainingRun
 from app.errors import Invalid
 from app.extensions import db
-from app.services import runs, versions
+from app.services import initial_training, runs, versions
 from models.errors import RecipeError
 from models.recipe import DPORecipe
+from models.uploads import UploadStore
 
 
 def request_run(method: str, config: dict[str, object]) -> TrainingRun:
     """Store the wish for a run, then hand it to the queue; without a queue it waits for one."""
-    try:
-        DPORecipe.from_mapping(config)
-    except RecipeError as error:
-        raise Invalid(str(error)) from None
-    run, is_new = runs.request(db.session(), user_id(), method, config)
+    if method == initial_training.METHOD:
+        run, is_new = initial_training.request(db.session(), UploadStore(mellow().store.root), user_id(), config)
+    else:
+        try:
+            DPORecipe.from_mapping(config)
+        except RecipeError as error:
+            raise Invalid(str(error)) from None
+        run, is_new = runs.request(db.session(), user_id(), method, config)
     if is_new:
         try:
             runs.hand_out(db.session(), run.id, mellow().queue.enqueue_training)

@@ -8,12 +8,15 @@ from redis.exceptions import RedisError
 
 from app.access import user_id
 from app.context import mellow
-from app.db import Role
+from app.db import Role, TrainingRun
 from app.errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.routes.actions import promote, request_run
 from app.routes.payload import run_json
-from app.services import accounts, exports, overview, runs, versions
+from app.services import accounts, evaluations, exports, initial_training, overview, runs, versions
+from models.errors import StoreError
+from models.recipe import SCHEDULERS
+from models.sft_recipe import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -56,6 +59,22 @@ def retrain() -> ResponseReturnValue:
     return redirect(url_for("admin.run", run_id=run.id))
 
 
+@blueprint.get("/start")
+def start() -> ResponseReturnValue:
+    """Initial training: choose a model and data, see what the data holds, start."""
+    return render_template(
+        "admin/start.html",
+        active_run=runs.active(db.session()),
+        versions=versions.all_versions(db.session()),
+        defaults=SFTRecipe(),
+        bounds=SFT_BOUNDS,
+        optimizers=OPTIMIZERS,
+        schedulers=SCHEDULERS,
+        dev_metrics=DEV_METRICS,
+        limit=initial_training.LARGEST_UPLOAD,
+    )
+
+
 @blueprint.get("/runs/<int:run_id>")
 def run(run_id: int) -> ResponseReturnValue:
     """One run, live."""
@@ -72,6 +91,27 @@ def cancel(run_id: int) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
     return redirect(url_for("admin.run", run_id=run_id))
+
+
+@blueprint.get("/versions/<int:number>")
+def version(number: int) -> ResponseReturnValue:
+    """One version: where it comes from, and how good it is."""
+    session = db.session()
+    row = versions.get(session, number)
+    manifest, problem = None, None
+    try:
+        manifest = mellow().store.manifest(number)
+    except StoreError as error:
+        problem = str(error)
+    return render_template(
+        "admin/version.html",
+        version=row,
+        serving=versions.serving_number(session),
+        run=session.get(TrainingRun, row.run_id) if row.run_id else None,
+        manifest=manifest,
+        manifest_problem=problem,
+        evaluation=evaluations.of(session, row),
+    )
 
 
 @blueprint.post("/versions/<int:number>/promote")

@@ -13,7 +13,7 @@ from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.routes.actions import promote
 from app.routes.payload import LARGEST_ID, json_object, version_json
-from app.services import exports, prompts, versions
+from app.services import evaluations, exports, prompts, versions
 
 blueprint = Blueprint("api_admin", __name__)
 
@@ -50,14 +50,20 @@ def export_preferences() -> ResponseReturnValue:
 @blueprint.get("/versions")
 def list_versions() -> ResponseReturnValue:
     """All versions, the newest first."""
-    serving = versions.serving_number(db.session())
-    return [version_json(version, serving) for version in versions.all_versions(db.session())]
+    session = db.session()
+    serving = versions.serving_number(session)
+    return [
+        version_json(version, serving, evaluations.as_json(session, version))
+        for version in versions.all_versions(session)
+    ]
 
 
 @blueprint.get("/versions/<int:number>")
 def get_version(number: int) -> ResponseReturnValue:
     """One version."""
-    return version_json(versions.get(db.session(), number), versions.serving_number(db.session()))
+    session = db.session()
+    version = versions.get(session, number)
+    return version_json(version, versions.serving_number(session), evaluations.as_json(session, version))
 
 
 @blueprint.put("/aliases/serving")

@@ -1,4 +1,4 @@
-"""The admin's API for training runs: ask, look, follow live, cancel."""
+"""The admin's API for training runs: bring data, ask, look, follow live, cancel."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.context import mellow
-from app.errors import Invalid
+from app.errors import Invalid, TooLarge
 from app.extensions import db
 from app.routes import events
 from app.routes.actions import request_run
 from app.routes.payload import json_object, run_json
-from app.services import runs
+from app.services import initial_training, runs
+from models.pair_files import Columns
+from models.uploads import UploadStore
 
 blueprint = Blueprint("api_runs", __name__)
+
+
+@blueprint.post("/datasets")
+def create_dataset() -> ResponseReturnValue:
+    """Keep pairs for initial training, and say what is in them."""
+    if request.content_length is not None and request.content_length > initial_training.LARGEST_UPLOAD:
+        raise TooLarge(f"The file has more than the {initial_training.LARGEST_UPLOAD // 1024**2} MB accepted at once.")
+    columns = Columns(request.args.get("source_column", ""), request.args.get("target_column", ""))
+    uploads = UploadStore(mellow().store.root)
+    return initial_training.add_dataset(db.session(), uploads, request.get_data(), request.mimetype, columns), 201
 
 
 @blueprint.post("/training-runs")

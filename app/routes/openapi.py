@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from app.db import Verdict
 from app.routes import openapi_schemas as schemas
-from app.services import exports, runs
+from app.services import exports, initial_training, runs
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -73,6 +73,7 @@ _PROBLEM = {
         403: "This person may not do that.",
         404: "There is no such thing, or it is not this person's.",
         409: "It does not fit the present state.",
+        413: "More than is accepted at once.",
         422: "What was sent cannot be used.",
         503: "No version is loaded yet.",
     }.items()
@@ -141,15 +142,31 @@ _PATHS: dict[str, Any] = {
             },
         )
     },
+    "/datasets": {
+        "post": _operation(
+            f"Keep pairs for initial training, at most {initial_training.LARGEST_UPLOAD // 1024**2} MB, and say what "
+            f"is in them. Rows that cannot be used are listed and left out. {_ADMIN}",
+            {"201": _reply("What was found; sha256 names the data from now on.", schemas.ref("Dataset"))},
+            400,
+            413,
+            422,
+            body={media: {"schema": {"type": "string"}} for media in initial_training.CONTENT_TYPES},
+            parameters=tuple(
+                {"name": name, "in": "query", "schema": {"type": "string"}, "description": "Its name in the header."}
+                for name in ("source_column", "target_column")
+            ),
+        )
+    },
     "/training-runs": {
         "get": _operation(
             f"The latest runs, the newest first. {_ADMIN}",
             {"200": _reply("Runs.", {"type": "array", "items": schemas.ref("Run")})},
         ),
         "post": _operation(
-            f"Retrain: {', '.join(runs.METHODS)}. The same wish while its run is active yields that run. {_ADMIN}",
+            f"Train: {', '.join(runs.METHODS)}. The same wish while its run is active yields that run. {_ADMIN}",
             {"202": _reply("The run that will do it.", schemas.ref("RunReceipt"))},
             400,
+            404,
             409,
             422,
             body={_JSON: {"schema": schemas.ref("RunRequest")}},

@@ -83,12 +83,40 @@ SCHEMAS: dict[str, Any] = {
         duplicates=_INTEGER,
         rejected={"type": "array", "items": _object(("line", "reason"), line=_INTEGER, reason=_STRING)},
     ),
+    "Dataset": _object(
+        ("sha256", "rows", "pairs", "sources", "duplicates", "problem_count", "problems", "notes", "sample"),
+        sha256=_STRING,
+        rows=_INTEGER,
+        pairs={"type": "integer", "description": "A row with three references is three pairs."},
+        sources=_INTEGER,
+        dev_sources={"type": "integer", "description": "Held out at the default dev_split."},
+        duplicates={"type": "integer", "description": "Pairs that repeat an earlier one; each is used once."},
+        problem_count={"type": "integer", "description": "Rows that are left out."},
+        problems={
+            "type": "array",
+            "maxItems": 20,
+            "items": _object(("line", "reason"), line=_INTEGER, reason=_STRING),
+        },
+        notes={"type": "array", "items": _STRING, "description": "How the file was understood, where that is open."},
+        sample={
+            "type": "array",
+            "items": _object(
+                ("line", "source", "references"),
+                line=_INTEGER,
+                source=_STRING,
+                references={"type": "array", "items": _STRING},
+            ),
+        },
+    ),
     "RunRequest": _object(
         ("method",),
         method={"enum": list(runs.METHODS)},
         config={
             "type": "object",
-            "description": f"Settings by TRL's names, over a preset: {', '.join(runs.PRESETS)}.",
+            "description": f"For dpo, settings by TRL's names, over a preset: {', '.join(runs.PRESETS)}. For sft, "
+            "`dataset` (the sha256 that POST /datasets gave), `version` or `model_name_or_path` to start from "
+            "(neither: the checkpoint that comes with Mellow), `source_column`, `target_column`, `serve` (true unless "
+            "given), and settings by the names of transformers' Seq2SeqTrainingArguments.",
         },
     ),
     "RunReceipt": _object(("id", "status"), id=_INTEGER, status={"enum": [str(status) for status in RunStatus]}),
@@ -104,7 +132,7 @@ SCHEMAS: dict[str, Any] = {
         total_steps=_INTEGER,
         eta_seconds=_maybe(_NUMBER),
         attempts=_INTEGER,
-        parent_version=_INTEGER,
+        parent_version=_maybe(_INTEGER),
         produced_version=_maybe(_INTEGER),
         cancelling=_BOOLEAN,
         error=_maybe(_STRING),
@@ -119,10 +147,57 @@ SCHEMAS: dict[str, Any] = {
         parent=_maybe(_INTEGER),
         run_id=_maybe(_INTEGER),
         method=_STRING,
-        metrics=_FREE,
+        metrics={
+            "type": "object",
+            "description": "The figures that decided whether it may serve, and of its training.",
+        },
+        evaluation=_maybe(ref("Evaluation")),
         sha256=_STRING,
         serving=_BOOLEAN,
         created_at=_TIME,
+    ),
+    "Evaluation": _object(
+        (),
+        problem={"type": "string", "description": "Why there is no evaluation; then there is nothing else."},
+        measured_with={
+            "type": "integer",
+            "description": "The version in whose training this one was measured, where that was not its own.",
+        },
+        test_set=_object(("name", "sha256", "texts"), name=_STRING, sha256=_STRING, texts=_INTEGER),
+        scorers={
+            "type": "object",
+            "description": "Role to scorer; figures of different scorers cannot be compared.",
+            "additionalProperties": _object(("name", "version"), name=_STRING, version=_STRING),
+        },
+        systems={
+            "type": "object",
+            "description": "version, parent and the baselines; each has figures by name.",
+            "additionalProperties": {"type": "object", "additionalProperties": ref("Estimate")},
+        },
+        comparisons={
+            "type": "array",
+            "items": _object(
+                ("of", "with", "figures"),
+                **{
+                    "of": _STRING,
+                    "with": _STRING,
+                    "figures": {"type": "object", "additionalProperties": ref("Difference")},
+                },
+            ),
+        },
+        clicks={"type": "object", "description": "The same on clicks that were held out of training, or a note."},
+        sampling=_FREE,
+        bootstrap=_FREE,
+        signatures=_FREE,
+        format=_INTEGER,
+    ),
+    "Estimate": _object(("value", "low", "high", "texts"), value=_NUMBER, low=_NUMBER, high=_NUMBER, texts=_INTEGER),
+    "Difference": _object(
+        ("value", "low", "high", "differs"),
+        value=_NUMBER,
+        low=_NUMBER,
+        high=_NUMBER,
+        differs={"type": "boolean", "description": "Whether the interval leaves out zero."},
     ),
     "ServingAlias": _object(("version",), version=_INTEGER),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -61,14 +62,15 @@ def run_json(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def version_json(version: Version, serving: int | None) -> dict[str, Any]:
-    """One version as the API shows it."""
+def version_json(version: Version, serving: int | None, evaluation: Mapping[str, Any] | None) -> dict[str, Any]:
+    """One version, with the report of its evaluation, as the API shows it."""
     return {
         "number": version.number,
         "parent": version.parent_number,
         "run_id": version.run_id,
         "method": version.method,
-        "metrics": version.metrics,
+        "metrics": {name: value for name, value in version.metrics.items() if name != "evaluation"},
+        "evaluation": evaluation,
         "sha256": version.sha256,
         "serving": version.number == serving,
         "created_at": _iso(version.created_at),

@@ -28,7 +28,7 @@ from app.db import (
 from app.errors import Conflict, Invalid, NotFound
 from app.services import audit, versions
 
-METHODS = ("dpo",)
+METHODS = ("dpo", "sft")
 PRESETS = ("default", "seed")
 MOST_ATTEMPTS = 2
 # A worker says that it is alive every few seconds; this long a silence means that it is not.
@@ -78,39 +78,47 @@ def preference_rows(session: Session, last_judgment_id: int) -> list[tuple[str, 
 
 
 def request(session: Session, user_id: int | None, method: str, config: Mapping[str, Any]) -> tuple[TrainingRun, bool]:
-    """The run that was asked for, and whether it is new.
+    """The run that was asked for, and whether it is new: one that trains on the clicks, from the version that serves.
 
     The same wish while that run is active yields that run, so pressing twice starts one; another wish raises
     Conflict. Raises Invalid if there is nothing to train on or the wish cannot be understood.
     """
     if method not in METHODS:
         raise Invalid(f"method must be one of {', '.join(METHODS)}.")
+
+    def make() -> TrainingRun:
+        last, pairs = session.execute(
+            select(func.max(Judgment.id), func.count(Preference.id))
+            .join(Preference, Preference.judgment_id == Judgment.id)
+            .where(Judgment.undone_at.is_(None))
+        ).one()
+        if not pairs:
+            raise Invalid("There is nothing to learn from yet: choose the best of three at least once.")
+        parent = versions.serving_number(session)
+        if parent is None:
+            raise Conflict("No version serves yet, so there is nothing to train from.")
+        return TrainingRun(parent_version=parent, pairs=pairs, last_judgment_id=last)
+
+    return add(session, user_id, method, config, make)
+
+
+def add(
+    session: Session, user_id: int | None, method: str, config: Mapping[str, Any], make: Callable[[], TrainingRun]
+) -> tuple[TrainingRun, bool]:
+    """The run of that method and config, and whether it is new, as `request` describes it.
+
+    `make`, called in the transaction that adds the run, gives the row with what is special to the method.
+    """
     try:
         with write_transaction(session):
             running = active(session)
             if running is not None:
                 return _same(running, method, config), False
-            last, pairs = session.execute(
-                select(func.max(Judgment.id), func.count(Preference.id))
-                .join(Preference, Preference.judgment_id == Judgment.id)
-                .where(Judgment.undone_at.is_(None))
-            ).one()
-            if not pairs:
-                raise Invalid("There is nothing to learn from yet: choose the best of three at least once.")
-            parent = versions.serving_number(session)
-            if parent is None:
-                raise Conflict("No version serves yet, so there is nothing to train from.")
-            run = TrainingRun(
-                method=method,
-                config=dict(config),
-                parent_version=parent,
-                requested_by=user_id,
-                pairs=pairs,
-                last_judgment_id=last,
-            )
+            run = make()
+            run.method, run.config, run.requested_by = method, dict(config), user_id
             session.add(run)
             session.flush()
-            audit.record(session, user_id, "run.requested", f"run {run.id}", method=method, pairs=pairs)
+            audit.record(session, user_id, "run.requested", f"run {run.id}", method=method, pairs=run.pairs)
         return run, True
     except IntegrityError:
         # Two presses at the same moment: the database let one in, and this is the other.

@@ -10,7 +10,17 @@ function make(name, attributes, text) {
   return node;
 }
 
-function short(value) {
+// Where the axis ends: at zero, or, for scores that move little and far from it, right around the values.
+function ends(values, fitted) {
+  if (!values.length) return [0, 1];
+  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  if (!fitted) return [Math.min(0, least), Math.max(Math.min(0, least) + 1e-6, greatest)];
+  const room = (greatest - least || Math.abs(greatest) || 1) / 10;
+  return [least - room, greatest + room];
+}
+
+function short(value, fitted, distance) {
+  if (fitted) return value.toFixed(Math.max(0, Math.ceil(-Math.log10(distance))));
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
   return String(Number(value.toPrecision(3)));
 }
@@ -56,8 +66,8 @@ export class LineChart {
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`); // a unit is a pixel, so that labels keep their size
     const points = [...this.points].sort(([one], [other]) => one - other);
     const values = points.map(([, value]) => value);
-    const low = Math.min(0, ...values);
-    const high = values.length ? Math.max(low + 1e-6, ...values) : 1;
+    const fitted = "fitted" in this.svg.dataset;
+    const [low, high] = ends(values, fitted);
     const right = Math.max(this.lastStep, points.at(-1)?.[0] ?? 1);
     const x = (step) => MARGIN.left + (step / right) * (width - MARGIN.left - MARGIN.right);
     const y = (value) => height - MARGIN.bottom - ((value - low) / (high - low)) * (height - MARGIN.top - MARGIN.bottom);
@@ -65,7 +75,7 @@ export class LineChart {
     for (const share of [0, 0.5, 1]) {
       const value = low + share * (high - low);
       parts.push(make("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }));
-      const label = values.length ? short(value) : "";
+      const label = values.length ? short(value, fitted, (high - low) / 2) : "";
       parts.push(make("text", { class: "tick", x: MARGIN.left - 8, y: y(value) + 4, "text-anchor": "end" }, label));
     }
     parts.push(make("text", { class: "tick", x: MARGIN.left, y: height - 6 }, "step 0"));

@@ -4,7 +4,7 @@ import { LineChart } from "./chart.js";
 
 const element = (id) => document.getElementById(id);
 const charts = new Map([...document.querySelectorAll(".chart")].map((svg) => [svg.dataset.metric, new LineChart(svg)]));
-const outputs = new Map([["loss", element("loss-now")], ["rewards/margins", element("margin-now")]]);
+const outputs = new Map([...document.querySelectorAll("output[data-metric]")].map((output) => [output.dataset.metric, output]));
 const { events, serving, watched } = element("run").dataset;
 const source = new EventSource(events);
 let attempts = 0;
@@ -41,6 +41,12 @@ source.addEventListener("run", (event) => {
   const serves = watched === "yes" || Number(serving) === version;
   const outcome = serves ? `Version ${version} is published and serves.` : `Version ${version} is published. Version ${serving} serves now.`;
   say("result", version && !run.note ? outcome : "");
+  element("evaluated").hidden = !version;
+  if (version) {
+    const link = element("evaluated").querySelector("a");
+    link.href = link.href.replace(/\d+$/, version);
+    link.querySelector("span").textContent = version;
+  }
 });
 
 source.addEventListener("metric", (event) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import empty_queue
 from tests.browsing import PATIENCE_MS, SIDEWAYS, Cookies, Theme, Visitor, run_chart_points
 from tests.processes import Product
+from tests.reports import report
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
@@ -43,16 +45,41 @@ def ended_run(product: Product) -> int:
     return run_id
 
 
+@pytest.fixture(scope="module")
+def measured_version(product: Product) -> int:
+    """The number of a version that has an evaluation."""
+    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
+        metrics = json.dumps({"evaluation": report()})
+        database.execute("UPDATE versions SET metrics = ? WHERE number = 1", (metrics,))
+        database.commit()
+    return 1
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 768, 1440])
 def test_no_page_complains_or_scrolls_sideways(
-    product: Product, chrome: Browser, ada: Cookies, ended_run: int, theme: Theme, width: int
+    product: Product,
+    chrome: Browser,
+    ada: Cookies,
+    ended_run: int,
+    measured_version: int,
+    theme: Theme,
+    width: int,
 ) -> None:
     empty_queue(product)
     with Visitor(chrome, product.url, theme, width, signed_in_as=ada) as visitor:
         visitor.expect_complaint("404")
         page = visitor.page
-        for place in ("/annotate", "/admin", f"/admin/runs/{ended_run}", "/admin/people", "/account", "/no-such-page"):
+        for place in (
+            "/annotate",
+            "/admin",
+            "/admin/start",
+            f"/admin/runs/{ended_run}",
+            f"/admin/versions/{measured_version}",
+            "/admin/people",
+            "/account",
+            "/no-such-page",
+        ):
             page.goto(place)
             page.wait_for_load_state("load")
             assert_fits(page)
@@ -94,7 +121,7 @@ def test_the_run_page_shows_every_point_and_the_log(visitor: Visitor, ended_run:
     expect(page.locator("#result")).to_have_text("Version 1 is published and serves.")
     expect(page.locator("#status")).to_have_text("succeeded")
     expect(page.locator("#steps")).to_have_text(f"step {STEPS} of {STEPS}")
-    expect(page.locator("#margin-now")).to_have_text("3.7000")
+    expect(page.locator("output[data-metric='rewards/margins']")).to_have_text("3.7000")
     page.wait_for_function("document.querySelector('svg[data-metric=\"rewards/margins\"] polyline') !== null")
     assert run_chart_points(page) == run_chart_points(page, "rewards/margins") == STEPS
     assert (page.text_content("#log") or "").startswith("03:04:05  Training.")

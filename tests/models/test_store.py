@@ -171,3 +171,14 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_the_manifest_lies_beside_the_files(store: CheckpointStore) -> None:
     complete = publish(store, 1)
     assert (store.folder(1) / MANIFEST_NAME).read_text() == complete.to_json()
+
+
+def test_run_folders_of_other_runs_are_removed_and_stages_are_not(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    for name in ("3", "12", "sft-0a"):
+        (store.run_folder(name) / "checkpoint-5").mkdir(parents=True)
+    with store.stage() as staged:
+        store.remove_run_folders(keep="12")
+        assert staged.is_dir()
+    assert {path.name for path in store.run_folder("12").parent.iterdir()} == {"run-12", "run-sft-0a"}
+    assert store.numbers() == []

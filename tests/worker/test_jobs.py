@@ -19,6 +19,7 @@ from app.services import judgments, runs, versions
 from models.recipe import DPORecipe
 from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
+from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker import dataset, jobs, publish
 from worker.training.examples import PreferenceExample
@@ -32,8 +33,9 @@ PAIRS = [
 
 
 @pytest.fixture
-def environment(app: Flask, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(app: Flask, queue_url: str, few_texts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's settings come from its environment; they are the studio's."""
+    share_cache(parts(app).settings.home)
     monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
     monkeypatch.setenv("REDIS_URL", queue_url)
     for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
@@ -81,7 +83,7 @@ def test_the_name_in_the_queue_is_that_of_the_job() -> None:
 
 
 def test_clicks_become_a_version_that_serves(
-    clicks: None, session: Session, store: CheckpointStore, queue_url: str
+    clicks: None, few_texts: int, session: Session, store: CheckpointStore, queue_url: str
 ) -> None:
     run_id = ask(session)
     with Redis.from_url(queue_url) as connection, connection.pubsub(ignore_subscribe_messages=True) as news:
@@ -117,6 +119,12 @@ def test_clicks_become_a_version_that_serves(
     assert manifest.metrics["parity"] < 1e-3
     assert manifest.metrics["heldout_relative_change"] > -0.02
     assert manifest.metrics["preference_accuracy"] >= manifest.metrics["parent_preference_accuracy"]
+    evaluation = manifest.metrics["evaluation"]
+    assert evaluation["test_set"]["texts"] == few_texts
+    assert {"version", "parent", "people"} <= set(evaluation["systems"])
+    assert set(evaluation["comparisons"][0]["figures"]) == set(evaluation["systems"]["version"])
+    assert evaluation["clicks"] == {"note": "No clicks are held out yet: that begins at 50 prompts."}
+    assert "evaluation.json" in manifest.files, "so that the next version is compared text by text"
     for folder in (MODEL_FOLDER, ADAPTER_FOLDER, SERVING_FOLDER):
         assert any(name.startswith(f"{folder}/") for name in manifest.files)
     version = rows(session, Version)[1]
@@ -131,6 +139,22 @@ def test_clicks_become_a_version_that_serves(
     assert "3 pairs; version 1 is the starting point and the reference model." in lines
     said = [line for line in lines if line in ("Loading.", "Training.", "Converting.", "Evaluating.", "Publishing.")]
     assert list(dict.fromkeys(said)) == ["Loading.", "Training.", "Converting.", "Evaluating.", "Publishing."]
+
+
+def test_clicks_on_held_out_prompts_are_tested_with_and_not_trained_on(
+    clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "HELD_OUT_FROM", 2)
+    monkeypatch.setattr(dataset, "in_dev", lambda prompt, one_in: prompt == "stop")
+
+    jobs.train(ask(session))
+
+    metrics = store.manifest(2).metrics
+    assert metrics["examples"] == 2
+    held_out = metrics["evaluation"]["clicks"]
+    assert (held_out["pairs"], held_out["prompts"]) == (1, 1)
+    assert {"preference_accuracy", "reward_margin"} == set(held_out["version"])
+    assert "Pairs held out of training, to test the version with: 1." in only(session).log
 
 
 def test_the_new_version_answers_in_the_web_process(clicks: None, app: Flask, session: Session) -> None:

@@ -21,8 +21,6 @@ from statistics import fmean
 
 import torch
 from datasets import Dataset, load_from_disk
-from peft import LoraConfig
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallback
 from trl.trainer.dpo_config import DPOConfig
 
@@ -31,6 +29,7 @@ from worker.training.anchors import AnchoredDPOTrainer
 from worker.training.checkpoint import encode, load_model, load_tokenizer, save_checkpoint
 from worker.training.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning
 from worker.training.examples import PreferenceExample
+from worker.training.lora import lora_config
 from worker.training.progress import Progress, ProgressCallback
 from worker.training.quiet import quiet
 
@@ -213,6 +212,7 @@ def _build_trainer(
     )
     # On disk, because the reference log-probabilities are cached beside the dataset: in the workspace.
     Dataset.from_list([asdict(example) for example in examples]).save_to_disk(work / "examples")
+    lora = lora_config(model, recipe.lora_r, recipe.lora_alpha, recipe.lora_dropout) if recipe.use_lora else None
     in_memory_reference = not recipe.use_lora and not recipe.precompute_ref_log_probs
     trainer = AnchoredDPOTrainer(
         model,
@@ -223,29 +223,11 @@ def _build_trainer(
         max_completion_length=recipe.max_completion_length,
         anchor_weight=recipe.anchor_weight,
         train_dataset=load_from_disk(work / "examples"),
-        peft_config=_lora(model, recipe) if recipe.use_lora else None,
+        peft_config=lora,
         callbacks=[callback],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _lora(model: PreTrainedModel, recipe: DPORecipe) -> LoraConfig:
-    """A LoRA adapter on every linear layer but the head, which TRL refuses: for a T5 q, k, v, o and wi, wo (v1.1: wi_0,
-    wi_1, wo)."""
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    linear = {
-        name.rpartition(".")[2]
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and module is not head
-    }
-    return LoraConfig(
-        task_type="SEQ_2_SEQ_LM",
-        r=recipe.lora_r,
-        lora_alpha=recipe.lora_alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules=sorted(linear),
-    )
 
 
 def _largest_change(policy: PreTrainedModel, parent_dir: Path | str) -> float:

@@ -1,11 +1,12 @@
-"""The (source, rewrite) pairs that come with the recipes, as tab-separated files."""
+"""The (source, rewrite) pairs that come with the recipes."""
 
-import csv
 from pathlib import Path
+
+from models.pair_files import read_pair_file
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """The rows of a file with the columns `source` and `rewrite`."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [(row["source"], row["rewrite"]) for row in rows]
+    """The pairs of a file that comes with Mellow, every row of which must be good; raises `PairFileError`."""
+    file = read_pair_file(path)
+    file.check_usable()
+    return file.pairs

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
 from app import create_app
@@ -105,7 +106,10 @@ def schema(engine: Engine) -> dict[str, list[str]]:
         )
     with engine.connect() as connection:
         found = connection.execute(text(wanted)).all()
-    lines = {name: sorted(line.strip().rstrip(",") for line in sql.splitlines()) for name, sql in found}
+    # A table that was copied has its name in quotes.
+    lines = {
+        name: sorted(line.strip().rstrip(",") for line in sql.replace('"', "").splitlines()) for name, sql in found
+    }
     return {name: definition for name, definition in lines.items() if "alembic_version" not in name}
 
 
@@ -131,3 +135,38 @@ def test_migrating_twice_changes_nothing(empty_app: Flask, engine: Engine) -> No
         upgrade()
     with engine.connect() as connection:
         assert connection.execute(text("SELECT text FROM prompts")).scalars().all() == ["kept"]
+
+
+def test_a_table_that_others_refer_to_is_changed_without_losing_a_row(empty_app: Flask, engine: Engine) -> None:
+    """SQLite changes training_runs by a copy; its measurements refer to it all the while."""
+    with empty_app.app_context():
+        upgrade(revision="47bb11f2e379")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO versions (number, method, location, sha256, metrics, created_at) "
+                "VALUES (1, 'base', '/x', 'x', '{}', '2026-01-01')"
+            )
+        )
+        connection.execute(text(RUN.format(id=1, parent=1, status="succeeded")))
+        connection.execute(text("INSERT INTO run_metrics (run_id, step, name, value) VALUES (1, 3, 'loss', 0.5)"))
+    with empty_app.app_context():
+        upgrade()
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT id, parent_version, log FROM training_runs")).all() == [(1, 1, "kept")]
+        assert connection.execute(text("SELECT run_id, value FROM run_metrics")).all() == [(1, 0.5)]
+        connection.execute(text(RUN.format(id=2, parent="NULL", status="failed")))
+        with pytest.raises(IntegrityError):
+            connection.execute(text("INSERT INTO run_metrics (run_id, step, name, value) VALUES (9, 3, 'loss', 0.5)"))
+    with empty_app.app_context():
+        downgrade(revision="47bb11f2e379")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id, log FROM training_runs")).all() == [(1, "kept")]
+        assert connection.execute(text("SELECT run_id FROM run_metrics")).scalars().all() == [1]
+
+
+RUN = (
+    "INSERT INTO training_runs (id, method, config, status, stage, step, total_steps, pairs, last_judgment_id, "
+    "attempts, parent_version, log, created_at) "
+    "VALUES ({id}, 'dpo', '{{}}', '{status}', 'x', 0, 0, 0, 0, 1, {parent}, 'kept', '2026-01-01')"
+)

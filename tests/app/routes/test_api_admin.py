@@ -77,6 +77,7 @@ def test_versions_are_listed_with_the_newest_first_and_the_serving_one_marked(se
         "run_id": 3,
         "method": "dpo",
         "metrics": {"preference_accuracy": 0.9},
+        "evaluation": None,
         "sha256": f"{2:064x}",
         "serving": False,
     }

@@ -76,8 +76,8 @@ def test_another_wish_while_a_run_is_under_way_is_a_conflict(session: Session, p
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({}, "method must be one of dpo."),
-        ({"method": "ppo"}, "method must be one of dpo."),
+        ({}, "method must be one of dpo, sft."),
+        ({"method": "ppo"}, "method must be one of dpo, sft."),
         ({"method": "dpo", "config": []}, "config must be an object."),
         ({"method": "dpo", "config": None}, "config must be an object."),
         ({"method": "dpo", "presets": {}}, "There is no field 'presets' in a training run."),

@@ -96,7 +96,7 @@ def test_without_a_serving_version_there_is_nothing_to_train_from(session: Sessi
 
 
 def test_an_unknown_method_is_refused(session: Session, pairs: None) -> None:
-    with pytest.raises(Invalid, match=r"^method must be one of dpo\.$"):
+    with pytest.raises(Invalid, match=r"^method must be one of dpo, sft\.$"):
         runs.request(session, None, "magic", {})
 
 

@@ -1,0 +1,73 @@
+"""Uploaded training data, in a folder that web and worker share: each file under the SHA-256 of its content.
+
+    uploads/3f…a1.tsv
+
+A file is written aside and renamed into place, and never changed: a run that names a hash trains on just those bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from models.errors import UploadMissing
+from models.pair_files import EXTENSIONS
+
+_FOLDER = "uploads"
+
+
+class UploadStore:
+    """Uploads below `root`, the folder of the checkpoint store."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / _FOLDER
+
+    def add(self, body: bytes, extension: str) -> str:
+        """Store `body`, whose format is one of the `EXTENSIONS`; returns its SHA-256. OSError if it cannot be written.
+
+        The same content twice is one file; read in another format now, it has the newer extension.
+        """
+        kind = EXTENSIONS[extension]
+        digest = hashlib.sha256(body).hexdigest()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        place = self.folder / f"{digest}.{kind}"
+        aside = self.folder / f".{digest}.{os.getpid()}.{time.monotonic_ns()}"
+        try:
+            with aside.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, place)
+        finally:
+            aside.unlink(missing_ok=True)
+        for other in self.folder.glob(f"{digest}.*"):
+            if other != place:
+                other.unlink(missing_ok=True)
+        return digest
+
+    def path(self, digest: str) -> Path:
+        """The file with that SHA-256; raises UploadMissing."""
+        if re.fullmatch("[0-9a-f]{64}", digest):
+            for place in self.folder.glob(f"{digest}.*"):
+                return place
+        raise UploadMissing(f"There is no uploaded data {digest[:64]!r}: upload it first.")
+
+    def read(self, digest: str) -> tuple[bytes, str]:
+        """The content with that SHA-256 and the name of its file; raises UploadMissing, also if it was damaged."""
+        path = self.path(digest)
+        body = path.read_bytes()
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise UploadMissing(f"The uploaded data {path.name} is damaged: upload it again.")
+        return body, path.name
+
+    def remove_older(self, seconds: float, keep: Collection[str]) -> None:
+        """Remove what was uploaded that long ago, but for the hashes in `keep`."""
+        if not self.folder.is_dir():
+            return
+        for path in self.folder.iterdir():
+            if path.stem not in keep and path.stat().st_mtime < time.time() - seconds:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,216 @@
+"""Initial training as the queue's job: pairs go in, a version comes out, and a dead worker loses little."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import RunMetric, RunStatus, TrainingRun, now
+from app.services import initial_training as service
+from app.services import runs, versions
+from models.pair_files import Columns
+from models.store import MODEL_FOLDER, CheckpointStore
+from models.uploads import UploadStore
+from tests.scorer_cache import share_cache
+from tests.studio import parts, rows
+from worker import jobs, publish
+
+PAIRS = "source\ttarget\n" + "".join(f"you fool {n}\tyou {n}\n" for n in range(12)) + "nothing\t\n"
+QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "dev_split": 4}
+
+
+@pytest.fixture
+def environment(app: Flask, queue_url: str, few_texts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker's settings come from its environment; they are the studio's."""
+    monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
+    share_cache(parts(app).settings.home)
+    monkeypatch.setenv("REDIS_URL", queue_url)
+    for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def store(app: Flask) -> CheckpointStore:
+    return parts(app).store
+
+
+@pytest.fixture
+def tiny(store: CheckpointStore, version_1: int, tmp_path: Path) -> str:
+    """A model that is no version: a folder."""
+    return str(shutil.copytree(store.folder(1) / MODEL_FOLDER, tmp_path / "tiny"))
+
+
+def ask(session: Session, store: CheckpointStore, text: str = PAIRS, **config: Any) -> int:
+    uploads = UploadStore(store.root)
+    found = service.add_dataset(session, uploads, text.encode(), "text/tab-separated-values", Columns())
+    run, is_new = service.request(session, uploads, None, {"dataset": found["sha256"], **QUICK, **config})
+    assert is_new
+    return run.id
+
+
+def only(session: Session) -> TrainingRun:
+    (run,) = rows(session, TrainingRun)
+    return run
+
+
+def left_in_staging(store: CheckpointStore) -> list[str]:
+    staging = store.root / ".staging"
+    return [path.name for path in staging.iterdir()] if staging.exists() else []
+
+
+def serving(session: Session) -> int | None:
+    session.rollback()
+    return versions.serving_number(session)
+
+
+def test_uploaded_pairs_become_a_version_that_serves(
+    environment: None, few_texts: int, session: Session, store: CheckpointStore, tiny: str
+) -> None:
+    run_id = ask(session, store, model_name_or_path=tiny)
+    jobs.train(run_id)
+
+    run = only(session)
+    assert (run.status, run.error, run.note, run.produced_version) == ("succeeded", None, None, 2)
+    assert (run.method, run.parent_version, run.pairs) == ("sft", None, 12)
+    assert "1 of 13 rows was left out: line 14 (the target is empty)." in run.log
+    manifest = store.verify(2)
+    assert (manifest.method, manifest.parent, manifest.run_id) == ("sft", None, run_id)
+    assert manifest.config["dataset"] == run.config["dataset"]
+    assert run.data_hash == manifest.data_sha256
+    assert "heldout_relative_change" not in manifest.metrics, "a model from outside has no parent to be worse than"
+    assert [manifest.metrics[name] for name in ("rows", "rows_left_out", "repeated_pairs")] == [13, 1, 0]
+    assert {"heldout_quality", "dev_loss", "parent_dev_loss"} <= set(manifest.metrics)
+    evaluation = manifest.metrics["evaluation"]
+    assert evaluation["test_set"]["texts"] == few_texts
+    assert "version" in evaluation["systems"]
+    assert not {"parent", "comparisons"} & {*evaluation["systems"], *evaluation}, "there is no parent to compare with"
+    assert "evaluation.json" in manifest.files
+    assert serving(session) == 2
+    assert left_in_staging(store) == []
+    names = {metric.name for metric in rows(session, RunMetric)}
+    assert {"loss", "dev_loss", "dev_chrf"} <= names
+
+
+def test_a_run_that_is_not_to_serve_leaves_the_alias_and_says_so(
+    environment: None, session: Session, store: CheckpointStore, tiny: str
+) -> None:
+    jobs.train(ask(session, store, model_name_or_path=tiny, serve=False))
+    run = only(session)
+    assert (run.status, run.produced_version) == ("succeeded", 2)
+    assert run.note == "The version was published and does not serve, as was asked."
+    assert serving(session) == 1
+
+
+def test_a_published_version_is_trained_further_and_held_against(
+    environment: None, session: Session, store: CheckpointStore, version_1: int
+) -> None:
+    jobs.train(ask(session, store, version=1))
+    manifest = store.manifest(2)
+    assert manifest.parent == 1
+    assert manifest.metrics["heldout_relative_change"] > -0.02
+    (compared,) = manifest.metrics["evaluation"]["comparisons"]
+    assert (compared["of"], compared["with"]) == ("version", "parent")
+    assert serving(session) == 2
+
+
+def test_a_version_that_forgot_what_its_parent_could_is_published_and_does_not_serve(
+    environment: None, session: Session, store: CheckpointStore, version_1: int
+) -> None:
+    text = "source\ttarget\n" + "".join(f"you {n}\tzzzz\n" for n in range(12))
+    jobs.train(ask(session, store, text, version=1, learning_rate=0.1, num_train_epochs=10))
+    run = only(session)
+    assert (run.status, run.produced_version) == ("succeeded", 2)
+    assert run.note is not None
+    assert run.note.startswith("The version was published but does not serve. Held-out quality fell by ")
+    assert serving(session) == 1
+
+
+def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(
+    environment: None, session: Session, store: CheckpointStore, tiny: str
+) -> None:
+    run_id = ask(session, store, model_name_or_path=tiny)
+    (store.run_folder("999")).mkdir(parents=True)  # of a run that ended without a worker
+
+    def die(_: Path) -> float:
+        raise SystemExit("killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish, "prepare", die)
+        with pytest.raises(SystemExit):
+            jobs.train(run_id)
+    assert left_in_staging(store) == [f"run-{run_id}"]
+    measured = len(rows(session, RunMetric))
+
+    run = only(session)
+    run.heartbeat_at = now() - timedelta(minutes=5)
+    session.commit()
+    handed_out: list[int] = []
+    runs.rescue(session, lambda _: False, lambda run_id, _: handed_out.append(run_id) or "job")  # type: ignore[func-returns-value]
+    assert handed_out == [run_id]
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.attempts, run.produced_version) == ("succeeded", 2, 2)
+    assert "Training goes on from step " in run.log
+    assert len(rows(session, RunMetric)) == measured, "the charts begin where they began"
+    assert left_in_staging(store) == []
+
+
+def test_a_worker_that_lost_its_run_leaves_the_checkpoints_to_the_other(
+    environment: None, session: Session, store: CheckpointStore, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = ask(session, store, model_name_or_path=tiny)
+    prepare = publish.prepare
+
+    def meanwhile(staged: Path) -> float:
+        run = only(session)
+        run.attempts = 2
+        session.commit()
+        return prepare(staged)
+
+    monkeypatch.setattr(publish, "prepare", meanwhile)
+    jobs.train(run_id)
+    assert (only(session).status, store.numbers()) == ("running", [1])
+    assert left_in_staging(store) == [f"run-{run_id}"]
+
+
+def test_a_cancelled_run_leaves_nothing(
+    environment: None, session: Session, store: CheckpointStore, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = ask(session, store, model_name_or_path=tiny)
+    prepare = publish.prepare
+
+    def meanwhile(staged: Path) -> float:
+        runs.cancel(session, run_id, None)
+        return prepare(staged)
+
+    monkeypatch.setattr(publish, "prepare", meanwhile)
+    jobs.train(run_id)
+    assert only(session).status == RunStatus.CANCELLED
+    assert (left_in_staging(store), store.numbers()) == ([], [1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [("data", "is damaged: upload it again."), ("gone", "There is no uploaded data"), ("model", "No tokenizer could")],
+)
+def test_what_cannot_be_read_ends_the_run_with_the_reason(
+    environment: None, session: Session, store: CheckpointStore, tiny: str, damage: str, sentence: str
+) -> None:
+    run_id = ask(session, store, model_name_or_path=tiny if damage != "model" else "/nowhere")
+    upload = UploadStore(store.root).path(only(session).config["dataset"])
+    if damage == "data":
+        upload.write_text("source\ttarget\n")
+    if damage == "gone":
+        upload.unlink()
+    jobs.train(run_id)
+    run = only(session)
+    assert run.status == "failed"
+    assert run.error is not None
+    assert sentence in run.error
+    assert (left_in_staging(store), store.numbers(), serving(session)) == ([], [1], 1)

@@ -1,0 +1,30 @@
+"""An mT5 goes the whole way: it is a class of its own in transformers and in the engine that serves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from models.pair_files import read_pairs_from
+from models.sft_recipe import SFTRecipe
+from models.store import MODEL_FOLDER, SERVING_FOLDER
+from worker import publish
+from worker.training.progress import SilentProgress
+from worker.training.sft import train_sft
+
+
+def test_an_mt5_is_trained_converted_and_agrees_with_its_served_form(tiny_t5_v1_1: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tiny_t5_v1_1, tmp_path / "mt5"))
+    config = json.loads((base / "config.json").read_text())
+    config |= {"model_type": "mt5", "architectures": ["MT5ForConditionalGeneration"]}
+    (base / "config.json").write_text(json.dumps(config))
+    file = read_pairs_from(b"source\ttarget\nyou idiot\tyou\na damn moron\ta person\nshut up\tplease stop\n", "a.tsv")
+    recipe = SFTRecipe(num_train_epochs=3, learning_rate=0.03, dev_split=3)
+
+    staged = tmp_path / "staged"
+    result = train_sft(base, file, None, recipe, tmp_path / "run", staged / MODEL_FOLDER, SilentProgress())
+    assert result.dev_loss < result.parent_dev_loss
+    assert json.loads((staged / MODEL_FOLDER / "config.json").read_text())["model_type"] == "mt5"
+    assert publish.prepare(staged) < 1e-3
+    assert (staged / SERVING_FOLDER / "model.bin").exists()

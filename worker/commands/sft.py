@@ -1,0 +1,208 @@
+"""`python -m worker sft`: initial training of any T5 on any file of pairs, to a version that serves."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from app.config import Settings
+from models.errors import RecipeError
+from models.pair_files import Columns, PairFile, read_pair_file, read_pairs_of
+from models.sft_recipe import DEV_METRICS, OPTIMIZERS, SFTRecipe
+from models.store import CheckpointStore
+from worker.commands import Commands
+
+_DESCRIPTION = """\
+Teach a T5 its task from pairs of a text and its rewrite, before people's clicks refine it.
+
+The model may be the one that comes with Mellow (the default), a folder, or a hub id: T5, T5 v1.1, Flan-T5, mT5. The
+pairs come from a file or from a dataset of the Hugging Face hub. One source in twenty is held out; the checkpoint with
+the best score on those is converted, checked against the trained model, published as the next version, and serves.
+
+A training that was interrupted, by Ctrl-C or by kill -9, goes on from its last whole checkpoint when the same command
+is given again.
+"""
+_EPILOG = """\
+files:
+  .tsv, .csv or .jsonl in UTF-8. The header, or the keys of a line, may be source/target, toxic/neutral1, neutral2 ...
+  (each a rewrite of its own), prompt/completion, instruction/input/output, input/output or text/rewrite;
+  --source_column and --target_column name others. Without any of these the first two columns are taken. Rows that
+  cannot be used are reported with their lines; if they are more than half, nothing is trained.
+
+examples:
+  python -m worker sft --train_file pairs.tsv
+  python -m worker sft --model_name_or_path t5-small --dataset_name s-nlp/paradetox --num_train_epochs 20
+  python -m worker sft --train_file pairs.csv --source_column before --target_column after --optim adamw_torch
+      --learning_rate 3e-4 --no_serve
+"""
+_DEFAULTS = SFTRecipe()
+_NUMBERS = {
+    "num_train_epochs": "passes over the pairs",
+    "learning_rate": "step size; 1e-3 suits Adafactor, 1e-4 to 3e-4 suit AdamW",
+    "warmup_steps": "steps in which the learning rate rises, or their share of the run when below 1",
+    "max_grad_norm": "longer gradients are scaled down to this norm",
+    "per_device_train_batch_size": "pairs computed at once: lower it if memory runs out",
+    "gradient_accumulation_steps": "batches that make one optimizer step: raise it as you lower the batch size",
+    "max_source_length": "tokens; a longer source is cut",
+    "max_target_length": "tokens; a pair with a longer target is left out",
+    "max_samples": "use that many pairs, drawn by the seed; 0 uses all",
+    "dev_split": "one source in so many is held out, chosen by its hash; 0 holds out none",
+    "save_steps": "score and save every so many steps; 0: once an epoch",
+    "early_stopping_patience": "stop after so many scores without a better one; 0: never",
+    "lora_r": "rank of the LoRA adapter",
+    "lora_alpha": "scale of the LoRA adapter, over its rank",
+    "logging_steps": "report the training loss every so many steps",
+    "seed": "of the order of the pairs, dropout and --max_samples",
+}
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command `sft`."""
+    parser = commands.add_parser(
+        "sft",
+        help="initial training: fine-tune any T5 on a file of pairs, publish it and let it serve",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_data(parser.add_argument_group("model and data"))
+    _add_recipe(parser.add_argument_group("recipe"))
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--output_dir",
+        type=Path,
+        help="keep the checkpoints here and, at the end, the model itself, in the folder `model` "
+        "(default: a folder in the checkpoint store, removed at the end)",
+    )
+    output.add_argument(
+        "--resume_from_checkpoint",
+        default="latest",
+        metavar="latest|no|DIR",
+        help="the checkpoint of this training to go on from (default: the latest; no starts over)",
+    )
+    output.add_argument("--no_publish", action="store_true", help="only write --output_dir; publish nothing")
+    output.add_argument("--no_serve", action="store_true", help="publish, but leave the version that serves")
+    output.add_argument(
+        "--report_to",
+        nargs="+",
+        default=[],
+        metavar="TRACKER",
+        help="also report to trackers that are installed, such as tensorboard or wandb",
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--model_name_or_path", default="", help="a folder or a hub id (default: Mellow's own T5)")
+    data = group.add_mutually_exclusive_group(required=True)
+    data.add_argument("--train_file", type=Path, help="pairs as .tsv, .csv or .jsonl")
+    data.add_argument("--dataset_name", help="a dataset of the hub, or a folder that holds one")
+    group.add_argument("--dataset_split", default="train", help="the split of --dataset_name (default: train)")
+    group.add_argument("--validation_file", type=Path, help="hold out these pairs instead of a share")
+    group.add_argument("--source_column", default="", help="the column that the model reads")
+    group.add_argument("--target_column", default="", help="the column that it learns to write")
+
+
+def _add_recipe(group: argparse._ArgumentGroup) -> None:
+    for name, text in _NUMBERS.items():
+        default = getattr(_DEFAULTS, name)
+        shown = f"{text} (default: {default:g})"
+        group.add_argument(f"--{name}", type=type(default), default=default, metavar="N", help=shown)
+    group.add_argument(
+        "--optim",
+        choices=OPTIMIZERS,
+        default=_DEFAULTS.optim,
+        help=f"optimizer (default: {_DEFAULTS.optim}, as T5's makers used)",
+    )
+    group.add_argument(
+        "--lr_scheduler_type",
+        default=_DEFAULTS.lr_scheduler_type,
+        metavar="NAME",
+        help="constant, linear, cosine or constant_with_warmup (default: constant)",
+    )
+    group.add_argument(
+        "--metric_for_best_model",
+        choices=DEV_METRICS,
+        default=_DEFAULTS.metric_for_best_model,
+        help="what the kept checkpoint is best at: the loss on the held-out pairs (default), or chrF of what it writes",
+    )
+    group.add_argument(
+        "--source_prefix",
+        default="",
+        help="put before every source; only with --no_publish, since the studio puts none",
+    )
+    group.add_argument("--bf16", action="store_true", help="compute in bfloat16 on the CPU too")
+    group.add_argument("--use_peft", action="store_true", help="train a LoRA adapter instead of all weights")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, publish, and print what serves; 130 after Ctrl-C."""
+    recipe = SFTRecipe(**{field.name: getattr(options, field.name) for field in fields(SFTRecipe)})
+    _check(options, recipe)
+    settings = Settings.from_env()
+    from worker import initial_training, terminal_training
+    from worker.console import ConsoleProgress
+
+    progress = ConsoleProgress()
+    columns = Columns(options.source_column, options.target_column)
+    file = read_pair_file(options.train_file, columns) if options.train_file else _from_hub(options, columns)
+    validation = read_pair_file(options.validation_file, columns) if options.validation_file else None
+    training = initial_training.InitialTraining(
+        base=_base(options.model_name_or_path, settings),
+        parent=None,
+        file=file,
+        validation=validation,
+        recipe=recipe,
+        serve=not options.no_serve,
+        origin={"data": str(options.train_file or f"{options.dataset_name}[{options.dataset_split}]")},
+        report_to=tuple(options.report_to),
+        resume_from=options.resume_from_checkpoint,
+    )
+    store = CheckpointStore(settings.store)
+    run_dir = options.output_dir or store.run_folder(f"sft-{_command_hash(options)}")
+    try:
+        if options.no_publish:
+            print(terminal_training.train_only(training, run_dir, progress))
+        else:
+            print(terminal_training.train_and_publish(training, settings, run_dir, options.output_dir, progress))
+    except KeyboardInterrupt:
+        progress.end()
+        print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+    except MemoryError:
+        progress.end()
+        print("Memory ran out: lower per_device_train_batch_size.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check(options: argparse.Namespace, recipe: SFTRecipe) -> None:
+    """Refuse what cannot go together; raises RecipeError."""
+    if options.no_publish and options.output_dir is None:
+        raise RecipeError("--no_publish needs --output_dir, or the model would be lost.")
+    if recipe.source_prefix and not options.no_publish:
+        raise RecipeError("--source_prefix needs --no_publish: the studio gives the model texts as they are typed.")
+
+
+def _base(name: str, settings: Settings) -> Path | str:
+    """The model to start from: a folder by its absolute path, or a hub id as it is."""
+    chosen = name or settings.base_model
+    return str(Path(chosen).resolve()) if os.path.isdir(chosen) else chosen
+
+
+def _from_hub(options: argparse.Namespace, columns: Columns) -> PairFile:
+    """The pairs of a dataset that the `datasets` library can load; raises DatasetError."""
+    from worker.training.hub_data import load_rows
+
+    return read_pairs_of(load_rows(options.dataset_name, options.dataset_split), columns)
+
+
+def _command_hash(options: argparse.Namespace) -> str:
+    """What tells one command from another, so that the same one finds its checkpoints again."""
+    ours = {name: str(value) for name, value in vars(options).items() if name not in ("run", "resume_from_checkpoint")}
+    return hashlib.sha256(json.dumps(ours, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,29 @@
+"""The LoRA adapter (Hu et al. 2021) that every recipe trains."""
+
+from peft import LoraConfig
+from torch import nn
+from transformers import PreTrainedModel
+
+
+def linear_layers(model: PreTrainedModel) -> list[str]:
+    """The last part of the names of the linear layers, without the head, which TRL refuses: for a T5 q, k, v, o and
+    wi, wo (v1.1: wi_0, wi_1, wo)."""
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return sorted(
+        {
+            name.rpartition(".")[2]
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Linear) and module is not head
+        }
+    )
+
+
+def lora_config(model: PreTrainedModel, r: int, alpha: int, dropout: float) -> LoraConfig:
+    """An adapter of rank `r`, scaled by `alpha` / `r`, on every linear layer but the head."""
+    return LoraConfig(
+        task_type="SEQ_2_SEQ_LM",
+        r=r,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=linear_layers(model),
+    )

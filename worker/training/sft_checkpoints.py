@@ -1,0 +1,121 @@
+"""The run folder: checkpoints that a killed training goes on from.
+
+    lock                      held by the process that trains
+    training.json             what is trained: recipe, data, base; another training may not go on in this folder
+    checkpoint-120/           as transformers writes it: weights, optimizer, scheduler, random state, position
+    checkpoint-120/whole      written last, once all the rest is on the disk
+
+transformers keeps the optimizer's and the random generators' state in torch's own format, and reads it back with
+`weights_only=True`, which runs no code. The folder lives as long as its run and is never published.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from worker.training.errors import CheckpointError
+
+_IDENTITY = "training.json"
+_LOCK = "lock"
+_WHOLE = "whole"
+
+
+@contextmanager
+def run_folder(folder: Path, identity: Mapping[str, object], start_over: bool = False) -> Iterator[None]:
+    """Hold `folder` as the run folder of the training that `identity` (plain JSON) describes, for the block.
+
+    `start_over` removes whatever checkpoints lie there. Raises `CheckpointError` if another process is at work there,
+    if another training's checkpoints lie there (naming what differs), or other files do.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    strangers = {path.name for path in folder.iterdir()} - {_LOCK}
+    if strangers and _IDENTITY not in strangers:
+        raise CheckpointError(f"The output folder {folder} is not empty.")
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CheckpointError(f"Another process is training in {folder}.") from None
+        if start_over:
+            for path in folder.glob("checkpoint-*"):
+                shutil.rmtree(path)
+            (folder / _IDENTITY).unlink(missing_ok=True)
+        _check_identity(folder / _IDENTITY, identity)
+        yield
+
+
+def _check_identity(path: Path, identity: Mapping[str, object]) -> None:
+    """Write down what is trained, or compare it with what is written there."""
+    if not path.exists():
+        _write(path, json.dumps(identity, indent=2))
+        return
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise CheckpointError(f"{path} is damaged: remove the folder to start over.") from None
+    differing = sorted(_differences(known, identity))
+    if differing:
+        raise CheckpointError(
+            f"The folder {path.parent} holds the checkpoints of another training, which differs in "
+            f"{', '.join(differing)}: choose another output folder, or start over with --resume_from_checkpoint no."
+        )
+
+
+def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """The names under which two identities differ, those of a recipe's settings among them."""
+    for name in {*known, *wanted}:
+        one, other = known.get(name), wanted.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(one, other)
+        elif one != other:
+            yield name
+
+
+def checkpoint_to_resume(folder: Path, wanted: str) -> Path | None:
+    """The checkpoint to go on from: for `latest` or `no` the last whole one if there is any, or else the one named.
+
+    Raises `CheckpointError` if `wanted` names none of this run's.
+    """
+    if wanted in ("latest", "no"):
+        return last_whole_checkpoint(folder)
+    path = Path(wanted)
+    if path.resolve().parent != folder.resolve() or not (path / _WHOLE).exists():
+        raise CheckpointError(f"{wanted} is not a whole checkpoint of this training, whose folder is {folder}.")
+    return path
+
+
+def mark_whole(checkpoint: Path) -> None:
+    """Say that `checkpoint` is complete, after all of it has reached the disk."""
+    for path in checkpoint.iterdir():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    _write(checkpoint / _WHOLE, "")
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint with the most steps that was written completely, or None."""
+    found = {
+        int(match[1]): path
+        for path in folder.glob("checkpoint-*")
+        if (match := re.fullmatch(r"checkpoint-(\d+)", path.name)) and (path / _WHOLE).exists()
+    }
+    return found[max(found)] if found else None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a small file aside, then move it into place."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
