@@ -11,11 +11,12 @@ all of it or nothing, also after a power cut. Nothing in a published version is 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,8 @@ MODEL_FOLDER = "model"
 ADAPTER_FOLDER = "adapter"
 SERVING_FOLDER = "serving"
 _STAGING = ".staging"
+_STAGE_PREFIX = "tmp"
+_LOCK_SUFFIX = ".lock"
 _RUN_PREFIX = "run-"
 
 
@@ -67,17 +70,26 @@ class CheckpointStore:
 
     @contextmanager
     def stage(self) -> Iterator[Path]:
-        """A fresh hidden folder to build a version in; whatever is left in it at the end is removed."""
+        """A fresh hidden folder to build a version in; whatever is left in it at the end is removed.
+
+        So is what a process that died has left. A lock file beside the folder tells whether its process lives.
+        """
         staging = self.root / _STAGING
         try:
             staging.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=staging))
+            _remove_abandoned(staging)
+            descriptor, name = tempfile.mkstemp(dir=staging, prefix=_STAGE_PREFIX, suffix=_LOCK_SUFFIX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            folder = Path(name.removesuffix(_LOCK_SUFFIX))
+            folder.mkdir(mode=0o700)
         except OSError as error:
             raise StoreError(f"The checkpoint store {self.root} cannot be written to: {error.strerror}.") from None
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            Path(name).unlink(missing_ok=True)
+            os.close(descriptor)
 
     def run_folder(self, name: str) -> Path:
         """Where the run called `name` keeps what it needs to go on after its worker died; made by whoever uses it."""
@@ -137,3 +149,15 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove_abandoned(staging: Path) -> None:
+    """Remove the staged folders whose lock nobody holds."""
+    for folder in staging.glob(f"{_STAGE_PREFIX}*"):
+        if folder.suffix == _LOCK_SUFFIX:
+            continue
+        lock = folder.with_suffix(_LOCK_SUFFIX)
+        with lock.open("w") as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)

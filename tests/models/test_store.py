@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -171,6 +174,24 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_the_manifest_lies_beside_the_files(store: CheckpointStore) -> None:
     complete = publish(store, 1)
     assert (store.folder(1) / MANIFEST_NAME).read_text() == complete.to_json()
+
+
+def test_what_a_killed_process_staged_is_removed_and_what_a_living_one_stages_is_not(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from models.store import CheckpointStore\n"
+        "with CheckpointStore(Path(sys.argv[1])).stage() as staged:\n"
+        "    (staged / 'weights').write_bytes(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / ".staging").iterdir())) == 2
+    with store.stage() as staged, store.stage() as other:
+        assert {path for path in staged.parent.iterdir() if path.is_dir()} == {staged, other}
+    assert list((tmp_path / ".staging").iterdir()) == []
 
 
 def test_run_folders_of_other_runs_are_removed_and_stages_are_not(tmp_path: Path) -> None:
