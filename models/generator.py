@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 
 from models import choosing
 from models.errors import InputTooLong, LoadError
-from models.pieces import margins, pieces
+from models.pieces import margins, pieces, plain
 
 CANDIDATES = 3
 MAX_SOURCE_TOKENS = 512
@@ -151,10 +151,13 @@ class Generator:
         Pieces that are polite stay; if all are, the least polite one is rewritten.
         """
         parts = [margins(piece) for piece in pieces(text, _LONGEST_PIECE, lambda piece: len(self._encode(piece)))]
-        if len(parts) == 1:
+        if parts == [("", text, "")] and plain(text) == text:
             return rewrites_of(text)
-        rude = choosing.rude_places([body for _, body, _ in parts])
-        options = [(rewrites_of(body) if place in rude else []) or [body] for place, (_, body, _) in enumerate(parts)]
+        rude = choosing.rude_places([plain(body) for _, body, _ in parts])
+        options = [
+            _as_typed(rewrites_of(plain(body)) if place in rude else [], body)
+            for place, (_, body, _) in enumerate(parts)
+        ]
         together: dict[str, str] = {}
         for turn in range(wanted):
             bodies = [some[turn % len(some)] for some in options]
@@ -247,3 +250,8 @@ class Generator:
 def _longest_rewrite(source: Sequence[str]) -> int:
     """In tokens: a rewrite may be longer than its source, but not without end."""
     return min(MAX_SOURCE_TOKENS - 1, 2 * len(source) + 16)
+
+
+def _as_typed(rewrites: Sequence[str], body: str) -> list[str]:
+    """The rewrites of a piece, of which one in the same words is the piece itself; with none, the piece."""
+    return [body if wording(rewrite) == wording(body) else rewrite for rewrite in rewrites] or [body]
