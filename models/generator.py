@@ -36,6 +36,9 @@ _ROUNDS = ((12, 1.0), (16, 1.0), (16, 1.25))
 # In tokens. The embedded model was trained on texts of a sentence or two; it loses its way in longer ones.
 _LONGEST_PIECE = 64
 
+# A batch is as wide as its longest pair, and every position of it holds a probability for each word.
+_SCORED_AT_ONCE = 32
+
 _END = "</s>"
 _SPECIAL_TOKENS = frozenset({_END, "<pad>"})
 
@@ -137,7 +140,8 @@ class Generator:
             return []
         # score_batch adds the end of sequence itself.
         targets = [self._encode(completion) for completion in completions]
-        results = self._translator.score_batch([self.tokens(prompt) for prompt in prompts], targets, max_input_length=0)
+        sources = [self.tokens(prompt) for prompt in prompts]
+        results = self._translator.score_batch(sources, targets, max_batch_size=_SCORED_AT_ONCE, max_input_length=0)
         return [float(sum(result.log_probs)) for result in results]
 
     def best(self, text: str, beam_size: int = 4) -> str:

@@ -95,9 +95,12 @@ def run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, Any], str]:
     from models.generator import Sampling
     from worker.evaluation import report, systems, testset
+    from worker.evaluation.errors import EvaluationError
     from worker.evaluation.measure import measure
     from worker.evaluation.scorers.loading import Choice, load_scorers
 
+    if options.dev_split and not options.test_file:
+        raise EvaluationError("--dev_split takes a share of a test file: name one with --test_file.")
     tests = (
         testset.read(options.test_file, dev_split=options.dev_split, max_samples=options.max_samples)
         if options.test_file
@@ -132,17 +135,21 @@ def _sources(options: argparse.Namespace, settings: Settings) -> dict[str, tuple
     """What to measure: its name in the report → its folder or hub name, and its number (0 for no version)."""
     from worker.evaluation.errors import EvaluationError
 
-    wanted = [*options.compare, *options.version, *options.model_name_or_path]
-    if options.compare and len(set(options.compare)) == 1:
+    wanted = [*options.compare, *options.version, *options.model_name_or_path] or [_serving(settings)]
+    names = [_name(item) for item in wanted]
+    if options.compare and names[0] == names[1]:
         raise EvaluationError(f"{options.compare[0]} cannot be compared with itself: name two.")
-    if not wanted:
-        wanted = [_serving(settings)]
     found = {}
-    for item in dict.fromkeys(wanted):
-        is_version = isinstance(item, int) or (str(item).isdigit() and not Path(item).exists())
-        name = f"version {int(item)}" if is_version else str(item)
-        found[name] = (_version_folder(settings, int(item)), int(item)) if is_version else (str(item), 0)
+    for name, number in dict.fromkeys(names):
+        found[name] = (_version_folder(settings, number) if number else name, number)
     return found
+
+
+def _name(item: int | str) -> tuple[str, int]:
+    """What a system is called in the report, and its number if it is a version, else 0."""
+    if isinstance(item, int) or (item.isdigit() and not Path(item).exists()):
+        return f"version {int(item)}", int(item)
+    return item, 0
 
 
 def _version_folder(settings: Settings, number: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,7 +27,10 @@ from worker.evaluation.preferences import click_figures, odds
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.evaluation.writing import write_aside
+from worker.training.errors import Cancelled
 from worker.training.examples import PreferenceExample
+
+log = logging.getLogger(__name__)
 
 EVALUATION_FILE = "evaluation.json"
 SHOWN_EVERY = 3
@@ -48,19 +52,24 @@ def evaluate_staged(
     parent_serving: Path | None,
     sampling: Sampling,
     cache: Path,
-    clicks: Clicks,
+    clicks: Clicks | None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Measure a version before it is sealed, write `evaluation.json` beside its serving folder, return the report.
 
-    `serving` and `parent_serving` are serving folders within their versions' folders. `check` is called after every
-    text and may raise to stop. Nothing here is worth losing a trained version for: what cannot be measured is
-    returned as a report whose only key, `problem`, is one sentence.
+    `serving` and `parent_serving` are serving folders within their versions' folders. `clicks` is None where a version
+    was not trained on clicks. `check` is called after every text and may raise Cancelled. Nothing here is worth losing
+    a trained version for: what cannot be measured is returned as a report whose only key, `problem`, is one sentence.
     """
     try:
         return _evaluate(serving, parent_serving, sampling, cache, clicks, check)
-    except (EvaluationError, ModelError, OSError, RuntimeError) as error:  # torch and CTranslate2 raise RuntimeError
+    except Cancelled:  # raised by `check`
+        raise
+    except (EvaluationError, ModelError) as error:
         return {"problem": f"The version could not be evaluated: {error}"}
+    except Exception as error:
+        log.exception("The evaluation failed.")
+        return {"problem": f"The version could not be evaluated: {type(error).__name__}: {error}"}
 
 
 def _evaluate(
@@ -68,14 +77,15 @@ def _evaluate(
     parent_serving: Path | None,
     sampling: Sampling,
     cache: Path,
-    clicks: Clicks,
+    clicks: Clicks | None,
     check: Callable[[], None],
 ) -> dict[str, Any]:
     tests, scorers = testset.heldout(), load_scorers(cache)
+    examples = clicks.examples if clicks else ()
     origin = report.origin(tests, scorers, sampling)
     known = _parents_own(parent_serving, origin)
     ours = systems.System(serving)
-    parent = systems.System(parent_serving) if parent_serving and (clicks.examples or not known) else None
+    parent = systems.System(parent_serving) if parent_serving and (examples or not known) else None
     outputs = []
     for name, system in ((VERSION, ours), (PARENT, None if known else parent)):
         if system is not None:
@@ -88,11 +98,9 @@ def _evaluate(
     found["systems"] |= _baselines(tests, scorers, cache / "evaluation")
     if PARENT in measured:
         found["comparisons"] = [report.compared(measured[VERSION], measured[PARENT])]
-    if parent is not None and clicks.examples:
-        found["clicks"] = click_figures(
-            clicks.examples, odds(ours, clicks.examples), odds(parent, clicks.examples), clicks.beta
-        )
-    elif parent_serving is not None:
+    if clicks and parent is not None and examples:
+        found["clicks"] = click_figures(examples, odds(ours, examples), odds(parent, examples), clicks.beta)
+    elif clicks and parent_serving is not None:
         found["clicks"] = {"note": NO_CLICKS}
     _keep(serving.parent / EVALUATION_FILE, origin, measured[VERSION])
     return found

@@ -49,6 +49,16 @@ def test_a_version_says_where_it_comes_from(session: Session, measured: None, ad
     assert "changed by −1.23 %" in page
 
 
+def test_of_initial_training_nothing_is_said_about_agreement(session: Session, measured: None, admin: Person) -> None:
+    evaluation = {name: value for name, value in report().items() if name != "clicks"}
+    factories.version(session, 3, metrics={"heldout_relative_change": -0.01, "evaluation": evaluation})
+    page = seen(admin, 3)
+    assert "What decided whether it may serve Its held-out quality changed by −1.00 % ." in page
+    assert "A version serves if its held-out quality fell by at most 2 %." in page
+    assert "It agrees" not in page
+    assert "held out of training" not in page
+
+
 def test_each_difference_from_the_parent_is_told_in_words(measured: None, admin: Person) -> None:
     page = seen(admin, 2)
     assert "Is it better than version 1? By J it is better." in page

@@ -13,6 +13,7 @@ from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, eval
 from worker.evaluation.errors import ScorerUnavailable
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.testset import TestSet
+from worker.training.errors import Cancelled
 from worker.training.examples import PreferenceExample
 
 SAMPLING = Sampling()
@@ -98,9 +99,16 @@ def test_damaged_baselines_are_measured_anew(parent: Path, child: Path, tmp_path
     assert json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("error", [ScorerUnavailable("no such package."), RuntimeError("no such package.")])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ScorerUnavailable("no such package."), "no such package."),
+        (MemoryError("bad_alloc"), "MemoryError: bad_alloc"),
+        (AttributeError("tree_"), "AttributeError: tree_"),
+    ],
+)
 def test_a_scorer_that_fails_costs_the_evaluation_and_not_the_version(
-    child: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    child: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     def fail(cache: Path) -> Scorers:
         raise error
@@ -108,17 +116,18 @@ def test_a_scorer_that_fails_costs_the_evaluation_and_not_the_version(
     monkeypatch.setattr(automatic, "load_scorers", fail)
 
     assert evaluate_staged(child, None, SAMPLING, tmp_path / "cache", Clicks()) == {
-        "problem": "The version could not be evaluated: no such package."
+        "problem": f"The version could not be evaluated: {said}"
     }
     assert not (child.parent / EVALUATION_FILE).exists()
 
 
+def test_of_a_version_that_no_clicks_made_nothing_is_said_of_clicks(parent: Path, child: Path, tmp_path: Path) -> None:
+    assert "clicks" not in evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", None)
+
+
 def test_it_can_be_stopped_half_way(child: Path, tmp_path: Path) -> None:
-    class Stop(Exception):
-        pass
-
     def stop() -> None:
-        raise Stop
+        raise Cancelled("Enough.")
 
-    with pytest.raises(Stop):
+    with pytest.raises(Cancelled):
         evaluate_staged(child, None, SAMPLING, tmp_path / "cache", Clicks(), stop)

@@ -62,6 +62,8 @@ def test_two_models_are_compared_text_by_text(
     ("arguments", "sentence"),
     [
         (["--compare", "1", "1"], "1 cannot be compared with itself: name two.\n"),
+        (["--compare", "3", "03", "--baselines"], "3 cannot be compared with itself: name two.\n"),
+        (["--dev_split"], "--dev_split takes a share of a test file: name one with --test_file.\n"),
         (["--version", "7"], "Version 7 is not in the checkpoint store {home}/versions.\n"),
         ([], "No version serves yet: name one with --version, or a model with --model_name_or_path.\n"),
     ],
