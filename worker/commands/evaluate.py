@@ -54,7 +54,11 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     what.add_argument("--compare", nargs=2, default=[], metavar=("A", "B"), help="two versions or folders, A against B")
     what.add_argument("--baselines", action="store_true", help="also copying, deleting profane words, and people")
     data = parser.add_argument_group("on which texts (default: the 60 that come with Mellow)")
-    data.add_argument("--test_file", type=Path, help="a .tsv, .csv or .jsonl of sources and references")
+    data.add_argument(
+        "--test_file",
+        type=Path,
+        help="a .tsv, .csv or .jsonl of sources and references, or a .txt of texts alone, one a line",
+    )
     data.add_argument("--dev_split", action="store_true", help="only the twentieth of the sources that is dev by hash")
     data.add_argument("--max_samples", type=_positive, metavar="N", help="only the first N sources")
     scorers = parser.add_argument_group("by which scorers (default: the embedded ones, which need no network)")

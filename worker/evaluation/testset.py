@@ -51,16 +51,33 @@ def heldout(max_samples: int | None = None) -> TestSet:
 def read(path: Path, *, dev_split: bool = False, max_samples: int | None = None, name: str = "") -> TestSet:
     """The test set in a TSV, CSV or JSON Lines file: ParaDetox's columns or any that models/pair_files.py knows.
 
+    A file that ends in .txt has a text a line and no references.
     A source that occurs twice becomes one text with all its references. `dev_split` keeps the twentieth of the sources
     that is dev by hash; `max_samples` the first so many. Raises PairFileError or TestFileError.
     """
+    rows, problems = _lines(path) if path.suffix == ".txt" else _pairs(path)
+    merged = _merged([row for row in rows if not dev_split or in_dev(row.source)])
+    if not merged:
+        raise TestFileError(f"None of the {len(rows)} usable rows of {path.name} is in the dev split.")
+    name = name or path.name + (", dev split" if dev_split else "")
+    return TestSet(name, merged[:max_samples], problems)
+
+
+def _pairs(path: Path) -> tuple[Sequence[PairRow], str]:
     file = read_pair_file(path)
     file.check_usable()
-    merged = _merged([row for row in file.rows if not dev_split or in_dev(row.source)])
-    if not merged:
-        raise TestFileError(f"None of the {len(file.rows)} usable rows of {path.name} is in the dev split.")
-    name = name or path.name + (", dev split" if dev_split else "")
-    return TestSet(name, merged[:max_samples], file.problem_report())
+    return file.rows, file.problem_report()
+
+
+def _lines(path: Path) -> tuple[Sequence[PairRow], str]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TestFileError(f"{path} cannot be read: {error}.") from None
+    rows = [PairRow(number, line.strip(), ()) for number, line in enumerate(lines, 1) if line.strip()]
+    if not rows:
+        raise TestFileError(f"{path.name} holds no text.")
+    return rows, ""
 
 
 def _merged(rows: Sequence[PairRow]) -> tuple[PairRow, ...]:

@@ -48,6 +48,25 @@ def test_dev_is_the_twentieth_of_the_sources_by_hash(tmp_path: Path) -> None:
     assert found.name == "many.tsv, dev split"
 
 
+def test_texts_alone_are_a_test_set_without_references(tmp_path: Path) -> None:
+    path = tmp_path / "posts.txt"
+    path.write_text("\ufeffyou dumb person\n\n  what an idiot \r\n")
+
+    found = read(path)
+
+    assert [(item.line, item.source) for item in found.items] == [(1, "you dumb person"), (3, "what an idiot")]
+    assert found.references == ((), ())
+
+
+@pytest.mark.parametrize(("body", "said"), [(b" \n", "holds no text"), (b"\xff\xfe", "cannot be read")])
+def test_a_file_of_texts_that_holds_none_is_refused(tmp_path: Path, body: bytes, said: str) -> None:
+    path = tmp_path / "posts.txt"
+    path.write_bytes(body)
+
+    with pytest.raises(TestFileError, match=said):
+        read(path)
+
+
 def test_a_file_without_dev_rows_is_refused(paradetox: Path) -> None:
     with pytest.raises(TestFileError, match=r"None of the 3 usable rows of paradetox\.tsv is in the dev split"):
         read(paradetox, dev_split=True)
