@@ -14,6 +14,13 @@ from dataclasses import dataclass
 from models.neutrality import Neutrality, words
 
 _RUDE_WORD = 0.35
+_SURELY_RUDE = 0.02
+# What only says who people are is never taken for rude by itself, however often it stands beside what is.
+_NAMES_OF_GROUPS = frozenset({
+    "arab", "arabs", "asian", "asians", "black", "blacks", "christian", "christians", "gay", "gays", "girl",
+    "girls", "immigrant", "immigrants", "indian", "indians", "jew", "jewish", "jews", "lesbian", "lesbians", "man",
+    "men", "mexican", "mexicans", "muslim", "muslims", "trans", "white", "whites", "woman", "women",
+})  # fmt: skip
 _POLITE = 0.8
 _NEUTRAL = 0.5
 _FORGIVEN = 0.2
@@ -62,6 +69,14 @@ def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
 def is_polite(text: str) -> bool:
     """Whether a text may be shown as it is."""
     return neutrality()([text])[0] > _POLITE
+
+
+def rude_words(text: str) -> list[str]:
+    """The words of a text that no rewrite may repeat: the classifier finds each of them rude beyond doubt."""
+    if is_polite(text):
+        return []
+    found = [word for word in dict.fromkeys(words(text)) if word not in _NAMES_OF_GROUPS]
+    return [word for word, neutral in zip(found, neutrality()(found), strict=True) if neutral < _SURELY_RUDE]
 
 
 def rude_places(texts: Sequence[str]) -> set[int]:

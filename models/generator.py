@@ -30,8 +30,8 @@ CANDIDATES = 3
 MAX_SOURCE_TOKENS = 512
 _WARM_UP_TEXT = "Good morning, how are you?"
 
-# More than are shown, to choose from; then again, and a little wider, if too few of them differ and are neutral.
-_ROUNDS = ((12, 1.0), (16, 1.0), (16, 1.25))
+# More than are shown, to choose from; then again, and wider, if too few of them differ and are neutral.
+_ROUNDS = ((12, 1.0), (16, 1.25), (24, 1.6))
 
 # In tokens. The embedded model was trained on texts of a sentence or two; it loses its way in longer ones.
 _LONGEST_PIECE = 64
@@ -144,7 +144,7 @@ class Generator:
         results = self._translator.score_batch(sources, targets, max_batch_size=_SCORED_AT_ONCE, max_input_length=0)
         return [float(sum(result.log_probs)) for result in results]
 
-    def best(self, text: str, beam_size: int = 4) -> str:
+    def best(self, text: str, beam_size: int = 8) -> str:
         """The best rewrite of `text` among the `beam_size` likeliest that beam search finds; raises InputTooLong."""
         self.tokens(text)
         return self._by_pieces(text, lambda piece: self._search(piece, beam_size), 1)[0]
@@ -172,12 +172,12 @@ class Generator:
 
     def _draw(self, text: str, sampling: Sampling, wanted: int, rounds: list[dict[str, float]]) -> list[str]:
         """Up to `wanted` sampled rewrites of `text`, the best one first; adds to `rounds` what it took."""
-        source = self.tokens(text)
+        source, forbidden = self.tokens(text), self._forbidden(text)
         drawn: dict[str, str] = {}
         for count, widening in _ROUNDS:
             temperature = sampling.temperature * widening
             rounds.append({"samples": count, "temperature": temperature})
-            for rewrite in self._sample(source, count, temperature, sampling):
+            for rewrite in self._sample(source, count, temperature, sampling, forbidden):
                 drawn.setdefault(wording(rewrite), rewrite)
             if choosing.enough(text, [rewrite for key, rewrite in drawn.items() if key != wording(text)], wanted):
                 break
@@ -193,6 +193,7 @@ class Generator:
             [source],
             beam_size=beam_size,
             num_hypotheses=beam_size,
+            suppress_sequences=self._forbidden(text),
             max_input_length=0,
             max_decoding_length=_longest_rewrite(source),
         )
@@ -222,7 +223,19 @@ class Generator:
         encoded = self._tokenizer.encode(text, add_special_tokens=False).tokens
         return [token for token in encoded if token not in _SPECIAL_TOKENS]
 
-    def _sample(self, source: list[str], count: int, temperature: float, sampling: Sampling) -> list[str]:
+    def _forbidden(self, text: str) -> list[list[str]] | None:
+        """The rude words of a text as tokens, at the start of a word and within one; None if there are none."""
+        found = []
+        for word in choosing.rude_words(text):
+            for form in (word, word.capitalize(), word.upper()):
+                first, *rest = self._encode(form)
+                found += [[first, *rest], [first.removeprefix("▁"), *rest]]
+        known = [row for row in found if all(self._tokenizer.token_to_id(token) is not None for token in row)]
+        return known or None
+
+    def _sample(
+        self, source: list[str], count: int, temperature: float, sampling: Sampling, forbidden: list[list[str]] | None
+    ) -> list[str]:
         result = self._translator.translate_batch(
             [source],
             beam_size=1,
@@ -230,6 +243,7 @@ class Generator:
             sampling_temperature=temperature,
             sampling_topp=sampling.top_p,
             sampling_topk=sampling.top_k,
+            suppress_sequences=forbidden,
             max_input_length=0,
             max_decoding_length=_longest_rewrite(source),
         )

@@ -32,6 +32,7 @@ from models.base.build.select import (
     without_toxic_words,
     write_selected,
 )
+from models.base.build.tidy import tidy
 from models.base.build.train import step_loss
 from models.neutrality import Neutrality
 
@@ -209,3 +210,17 @@ def test_what_is_no_prose_is_put_around_or_in_place_of_the_text() -> None:
     assert any(text.startswith("<") for text in made)
     assert any("https://" in text for text in made)
     assert any("def " in text or "SELECT" in text for text in made)
+
+
+@pytest.mark.parametrize(
+    ("chat", "neat"),
+    [
+        ("i dont think he 's right , lol", "I don't think he's right"),
+        ("Cuz u can 't , ok ? ?", "Because you can't, ok?"),
+        ("- - what a day .", "What a day."),
+        ("He is mentally ill.", "He is mentally ill."),
+        ("lol", ""),
+    ],
+)
+def test_rewrites_are_written_neatly(chat: str, neat: str) -> None:
+    assert tidy(chat) == neat

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.choosing import Rewrite, choose, enough, is_polite, kept, qualities, repetition
+from models.choosing import Rewrite, choose, enough, is_polite, kept, qualities, repetition, rude_words
 from models.errors import LoadError
 from models.neutrality import Neutrality, words
 
@@ -106,3 +106,16 @@ def test_weights_that_are_none_are_refused(tmp_path: Path) -> None:
     save_file({"weights": np.zeros(3, np.float16), "bias": np.zeros(1, np.float32)}, path)
     with pytest.raises(LoadError, match="shape"):
         Neutrality(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("what a stupid IDIOT you are", ["stupid", "idiot"]),
+        ("gay people are stupid", ["stupid"]),
+        ("thank you for your help", []),
+        ("", []),
+    ],
+)
+def test_rude_words_are_those_beyond_doubt_and_never_names_of_groups(text: str, found: list[str]) -> None:
+    assert rude_words(text) == found

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import shutil
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from models import choosing
 from models.errors import InputTooLong, LoadError
 from models.generator import CANDIDATES, MAX_SOURCE_TOKENS, Generator, Sampling, wording
 from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
@@ -33,9 +35,11 @@ class Scripted(Generator):
         self.asked: list[tuple[int, float]] = []
         return self
 
-    def _sample(self, source: list[str], count: int, temperature: float, sampling: Sampling) -> list[str]:
+    def _sample(
+        self, source: list[str], count: int, temperature: float, sampling: Sampling, forbidden: list[list[str]] | None
+    ) -> list[str]:
         if not hasattr(self, "rounds"):
-            return super()._sample(source, count, temperature, sampling)  # the warm-up
+            return super()._sample(source, count, temperature, sampling, forbidden)  # the warm-up
         self.asked.append((count, temperature))
         return self.rounds.pop(0)
 
@@ -91,11 +95,11 @@ def test_while_there_are_too_few_it_draws_more_and_wider(scripted: Scripted) -> 
     scripted.script([TEXT], ["you are wrong"], ["please stop", "no"])
     screen = scripted.generate(TEXT, Sampling(temperature=1.0))
     assert {candidate.text for candidate in screen.candidates} == {"you are wrong", "please stop", "no"}
-    assert scripted.asked == [(12, 1.0), (16, 1.0), (16, 1.25)]
+    assert scripted.asked == [(12, 1.0), (16, 1.25), (24, 1.6)]
     assert screen.sampling["rounds"] == [
         {"samples": 12, "temperature": 1.0},
-        {"samples": 16, "temperature": 1.0},
         {"samples": 16, "temperature": 1.25},
+        {"samples": 24, "temperature": 1.6},
     ]
 
 
@@ -174,6 +178,22 @@ def test_a_model_that_says_nothing_yields_an_empty_screen(scripted: Scripted) ->
     scripted.script([], [], [])
     screen = scripted.generate(TEXT, Sampling())
     assert (screen.candidates, screen.exhausted) == ((), True)
+
+
+def test_no_rewrite_repeats_a_rude_word(published: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = load(published, seed=3)
+
+    def written() -> Counter[str]:
+        drawn = [texts(generator) for _ in range(8)]
+        return Counter(word for rewrites in drawn for rewrite in rewrites for word in rewrite.lower().split())
+
+    before = written()
+    word = max((word for word in before if word.isascii() and word.isalpha()), key=before.__getitem__)
+    assert before[word] > 1
+    monkeypatch.setattr(choosing, "rude_words", lambda text: [word])
+
+    assert written()[word] == 0
+    assert word not in generator.best(TEXT).lower().split()
 
 
 def test_drawing_greedily_finds_one_rewrite_however_often_it_is_drawn(generator: Generator) -> None:

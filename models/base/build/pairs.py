@@ -13,6 +13,7 @@ from models.base.build.curriculum import SHORTEST, WHOLE_SENTENCE
 from models.base.build.lexicon import Lexicon
 from models.base.build.phrases import short_insult
 from models.base.build.rudeness import remark
+from models.base.build.tidy import tidy
 from models.base.build.toxify import Toxifier
 
 Pair = tuple[str, str]
@@ -121,19 +122,21 @@ class PairSource:
 
     def _rewrite(self, rng: random.Random) -> Pair:
         toxic, polite = rng.choice(self._detox)
+        polite = tidy(polite) or polite
         if rng.random() < 0.4:
-            toxic, polite = typed(toxic), typed(polite)
+            toxic = typed(toxic)
         if rng.random() < 0.03:
             return toxic.upper(), polite
         return self._toxifier.disguise_toxic(toxic, 0.04, rng), polite
 
     def _rewrite_as_selected(self, rng: random.Random) -> Pair:
         toxic, polite = rng.choice(self._selected)
+        polite = tidy(polite) or polite
         kind = rng.random()
         if kind < 0.3:
-            return typed(toxic), typed(polite)
-        if kind < 0.35:
-            return toxic.upper(), typed(polite)
+            return typed(toxic), polite
+        if kind < 0.33:
+            return toxic.upper(), polite
         return self._toxifier.disguise_toxic(toxic, 0.04, rng), polite
 
     def _remark(self, rng: random.Random) -> Pair:
