@@ -7,9 +7,9 @@ with its line; nothing is skipped but blank lines.
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from models.errors import PairFileError
@@ -18,9 +18,10 @@ Cells = list[str] | dict[str, object]
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NEVER_CLOSED = "a quote is opened and never closed"
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RawRow:
     """The cells of a row, or the object of a JSON line; `problem` says why there are none."""
 
@@ -43,46 +44,47 @@ def decode(body: bytes) -> str:
     return text if "\n" in text else text.replace("\r", "\n")  # as Macs once ended their lines
 
 
-def table_rows(text: str, extension: str) -> tuple[list[RawRow], str]:
+def table_rows(text: str, extension: str) -> tuple[Iterator[RawRow], str]:
     """The rows of a `tsv` or `csv` text, and a note on how its quotes were read, empty if there is nothing to say.
 
-    In CSV a cell in quotes may hold anything. So it is in TSV where every quoted cell is closed as it should be;
-    where one is not, the quotes are part of the texts. A CSV whose last quote is never closed is a `PairFileError`.
+    In CSV a cell in quotes may hold anything; reading on to a quote that is never closed is a `PairFileError`. In TSV
+    every quote is part of the texts as soon as one is stray: two of them far apart would swallow the rows between.
     """
-    rows = list(_quoted_rows(text, _delimiter(text) if extension == "csv" else "\t"))
-    broken = [row for row in rows if row.problem]
     if extension == "csv":
-        if broken and broken[-1].problem == _NEVER_CLOSED:
-            raise PairFileError(f"A quote that is opened in line {broken[-1].line} is never closed.")
-        return rows, ""
-    if not broken:
-        return rows, ""
-    note = (
-        f"Quotes are read as part of the texts, since one in line {broken[0].line} is opened and not closed properly."
-    )
-    return [RawRow(number, line.rstrip("\r").split("\t")) for number, line in _lines(text)], note
+        return _csv_rows(text), ""
+    stray = _stray_quote(_quoted_rows(text, "\t"))
+    if stray is None:
+        return _quoted_rows(text, "\t"), ""
+    note = f"Quotes are read as part of the texts, since one in line {stray.line} is opened and not closed properly."
+    return (RawRow(number, line.rstrip("\r").split("\t")) for number, line in _lines(text)), note
 
 
-def json_rows(text: str) -> list[RawRow]:
+def json_rows(text: str) -> Iterator[RawRow]:
     """The rows of a JSON Lines text: an object or a list of texts a line."""
-    rows = []
     for number, line in _lines(text):
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
-            rows.append(RawRow(number, [], "the line is not JSON"))
+            yield RawRow(number, [], "the line is not JSON")
             continue
         if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(cell, str) for cell in value)):
-            rows.append(RawRow(number, value))
+            yield RawRow(number, value)
         else:
-            rows.append(RawRow(number, [], "the line is not a JSON object"))
-    return rows
+            yield RawRow(number, [], "the line is not a JSON object")
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """Every line that is not blank, with its number."""
     # Not splitlines: a text may hold other characters that end a line in print, such as U+2028.
-    return ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+    number = begins = 0
+    while begins < len(text):
+        ends = text.find("\n", begins)
+        ends = len(text) if ends < 0 else ends
+        number += 1
+        line = text[begins:ends]
+        if line.strip():
+            yield number, line
+        begins = ends + 1
 
 
 def _delimiter(text: str) -> str:
@@ -91,9 +93,32 @@ def _delimiter(text: str) -> str:
     return next((mark for mark in ",;\t" if mark in first), ",")
 
 
+def _csv_rows(text: str) -> Iterator[RawRow]:
+    """The rows of a CSV text; raises `PairFileError` at a quote that is never closed."""
+    for row in _quoted_rows(text, _delimiter(text)):
+        if row.problem == _NEVER_CLOSED:
+            raise PairFileError(f"A quote that is opened in line {row.line} is never closed.")
+        yield row
+
+
+def _stray_quote(rows: Iterable[RawRow]) -> RawRow | None:
+    """The first row of a TSV with a quote that does not close its own cell, or None.
+
+    Such a quote makes the row broken, or a cell that holds a tab, or else one of several lines in a row that has not
+    as many cells as the first: where whole rows were joined, cells are too many.
+    """
+    width = 0
+    for row in rows:
+        lines = any(mark in cell for cell in row.cells for mark in "\r\n")
+        if row.problem or any("\t" in cell for cell in row.cells) or (lines and len(row.cells) != width):
+            return row
+        width = width or len(row.cells)
+    return None
+
+
 def _quoted_rows(text: str, delimiter: str) -> Iterator[RawRow]:
     """The rows of a table with quoted cells; a row with a broken quote comes out with its problem."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader((match[0] for match in _LINE.finditer(text)), delimiter=delimiter, strict=True)
     while True:
         begins = reader.line_num + 1
         try:

@@ -15,12 +15,14 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from models.errors import StoreError, VersionDamaged, VersionExists, VersionMissing
+from models.locks import remove_unless_locked
 from models.manifest import MANIFEST_NAME, Manifest, hash_folder
 
 MODEL_FOLDER = "model"
@@ -95,11 +97,15 @@ class CheckpointStore:
         """Where the run called `name` keeps what it needs to go on after its worker died; made by whoever uses it."""
         return self.root / _STAGING / f"{_RUN_PREFIX}{name}"
 
-    def remove_run_folders(self, keep: str | None = None) -> None:
-        """Remove every run folder of a run with a number, but that of the run called `keep`."""
-        for folder in (self.root / _STAGING).glob(f"{_RUN_PREFIX}[0-9]*"):
-            if folder != self.run_folder(keep or ""):
-                shutil.rmtree(folder, ignore_errors=True)
+    def remove_run_folders(self, pattern: str, keep: str | None = None, older_than: float = 0.0) -> None:
+        """Remove the folders of the runs whose names match the glob `pattern`, but that of the run called `keep`.
+
+        So are only those that nothing was added to for `older_than` seconds, and in which no process is at work.
+        """
+        for folder in (self.root / _STAGING).glob(f"{_RUN_PREFIX}{pattern}"):
+            with suppress(FileNotFoundError):
+                if folder != self.run_folder(keep or "") and folder.stat().st_mtime <= time.time() - older_than:
+                    remove_unless_locked(folder)
 
     def seal(self, staged: Path, manifest: Manifest) -> Manifest:
         """Write the manifest, with every file's hash, into the staged folder and force all of it to the disk."""

@@ -1,8 +1,9 @@
-"""Uploaded training data, in a folder that web and worker share: each file under the SHA-256 of its content.
+"""Uploaded training data, in a folder that web and worker share: each file under the hash of its format and content.
 
     uploads/3f…a1.tsv
 
-A file is written aside and renamed into place, and never changed: a run that names a hash trains on just those bytes.
+A file is written aside and renamed into place, and never changed: a run that names a hash trains on just those bytes,
+read in just that format.
 """
 
 from __future__ import annotations
@@ -12,12 +13,18 @@ import os
 import re
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from models.errors import UploadMissing
 from models.pair_files import EXTENSIONS
 
 _FOLDER = "uploads"
+
+
+def dataset_hash(body: bytes, kind: str) -> str:
+    """The SHA-256 of the format's extension (`tsv`, `csv`, `jsonl`), a line break and the content, in hexadecimal."""
+    return hashlib.sha256(f"{kind}\n".encode() + body).hexdigest()
 
 
 class UploadStore:
@@ -27,12 +34,12 @@ class UploadStore:
         self.folder = root / _FOLDER
 
     def add(self, body: bytes, extension: str) -> str:
-        """Store `body`, whose format is one of the `EXTENSIONS`; returns its SHA-256. OSError if it cannot be written.
+        """Store `body`, whose format is one of the `EXTENSIONS`; returns its hash. OSError if it cannot be written.
 
-        The same content twice is one file; read in another format now, it has the newer extension.
+        The same content twice is one file, and two where it is to be read in two formats.
         """
         kind = EXTENSIONS[extension]
-        digest = hashlib.sha256(body).hexdigest()
+        digest = dataset_hash(body, kind)
         self.folder.mkdir(parents=True, exist_ok=True)
         place = self.folder / f"{digest}.{kind}"
         aside = self.folder / f".{digest}.{os.getpid()}.{time.monotonic_ns()}"
@@ -44,23 +51,20 @@ class UploadStore:
             os.replace(aside, place)
         finally:
             aside.unlink(missing_ok=True)
-        for other in self.folder.glob(f"{digest}.*"):
-            if other != place:
-                other.unlink(missing_ok=True)
         return digest
 
     def path(self, digest: str) -> Path:
-        """The file with that SHA-256; raises UploadMissing."""
+        """The file with that hash; raises UploadMissing."""
         if re.fullmatch("[0-9a-f]{64}", digest):
             for place in self.folder.glob(f"{digest}.*"):
                 return place
         raise UploadMissing(f"There is no uploaded data {digest[:64]!r}: upload it first.")
 
     def read(self, digest: str) -> tuple[bytes, str]:
-        """The content with that SHA-256 and the name of its file; raises UploadMissing, also if it was damaged."""
+        """The content with that hash and the name of its file; raises UploadMissing, also if it was damaged."""
         path = self.path(digest)
         body = path.read_bytes()
-        if hashlib.sha256(body).hexdigest() != digest:
+        if dataset_hash(body, path.suffix[1:]) != digest:
             raise UploadMissing(f"The uploaded data {path.name} is damaged: upload it again.")
         return body, path.name
 
@@ -69,5 +73,6 @@ class UploadStore:
         if not self.folder.is_dir():
             return
         for path in self.folder.iterdir():
-            if path.stem not in keep and path.stat().st_mtime < time.time() - seconds:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process may remove it at the same time
+                if path.stem not in keep and path.stat().st_mtime < time.time() - seconds:
+                    path.unlink()

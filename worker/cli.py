@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.config import ConfigError
 from app.errors import DomainError
 from models.errors import ModelError
@@ -22,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options)
     except (ConfigError, DomainError, ModelError, OSError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
+        print(f"The database cannot be used: {reason}. Give the same command again once it can.", file=sys.stderr)
         return 1
     except Exception as error:
         # Known only once the training libraries are imported, which a start that finds a version never does.

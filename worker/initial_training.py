@@ -9,7 +9,6 @@ was. There is no gate for a model that starts from outside the studio: it has no
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from app.config import EMBEDDED_BASE_MODEL, Settings
 from models.generator import Sampling
 from models.manifest import Manifest
-from models.pair_files import Columns, PairFile, read_pairs_from
+from models.pair_columns import Columns
+from models.pair_files import PairFile, read_pairs_from
 from models.sft_recipe import SFTPlan, SFTRecipe
 from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from models.uploads import UploadStore
@@ -91,7 +91,7 @@ def train(
     _stop_if_cancelled(progress)
     progress.stage("evaluating")
     file = training.file
-    data = {"rows": file.row_count, "rows_left_out": len(file.problems), "repeated_pairs": file.duplicates}
+    data = {"rows": file.row_count, "rows_left_out": file.problem_count, "repeated_pairs": file.duplicates}
     metrics: dict[str, Any] = {**data, **result.as_dict(), **_heldout(training, staged), "parity": parity}
     metrics["evaluation"] = _evaluate(training, settings, staged, progress)
     _stop_if_cancelled(progress)
@@ -114,11 +114,6 @@ def note(manifest: Manifest) -> str | None:
     return None
 
 
-def remove_run_folder(folder: Path) -> None:
-    """Remove what a run kept to go on from, once it has ended for good."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _stop_if_cancelled(progress: Progress) -> None:
     from worker.training.errors import Cancelled
 
@@ -128,14 +123,14 @@ def _stop_if_cancelled(progress: Progress) -> None:
 
 def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progress: Progress) -> dict[str, Any]:
     """The evaluation that every version gets, beside its parent's where it has one."""
-    from worker.evaluation.automatic import Clicks, evaluate_staged
+    from worker.evaluation.automatic import evaluate_staged
 
     report = evaluate_staged(
         staged / SERVING_FOLDER,
         Path(training.base).parent / SERVING_FOLDER if training.parent is not None else None,
         Sampling(settings.temperature, settings.top_p, settings.top_k),
         settings.home / "cache",
-        Clicks(),
+        None,
         check=lambda: _stop_if_cancelled(progress),
     )
     if "problem" in report:

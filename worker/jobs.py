@@ -73,16 +73,17 @@ def _carry_out(
     from worker.training.scoring import evaluate_version
 
     store = CheckpointStore(settings.store)
+    conclude = partial(_conclude, settings, sessions, attempt)
     published = store.find_run(run_id)
+    store.remove_run_folders("[0-9]*", keep=None if published else str(run_id))
     if published is not None:
         # An earlier attempt got as far as the store and died before the database knew.
-        _conclude(settings, sessions, attempt, published, store.folder(published.number), lambda: None)
+        conclude(published, store.folder(published.number), lambda: None)
         return
     with sessions() as session:
         run = runs.get(session, run_id)
         method, parent, config = run.method, run.parent_version, run.config
     if method == initial_training.METHOD:
-        conclude = partial(_conclude, settings, sessions, attempt)
         sft_job.carry_out(settings, store, sessions, run_id, attempt, config, recorder, conclude)
         return
     if parent is None:
@@ -116,20 +117,21 @@ def _carry_out(
             recorder.log(report["problem"])
         _stop_if_cancelled(recorder)
         recorder.stage("publishing")
-        with sessions() as session:
-            number = store.next_number(versions.highest_number(session) + 1)
-        manifest = publish.seal(
-            store,
-            staged,
-            number=number,
-            parent=parent,
-            run_id=run_id,
-            method="dpo",
-            config=recipe.as_dict(),
-            data_sha256=dataset.data_sha256(examples),
-            metrics={**result.as_dict(), **evaluation, "parity": parity, "evaluation": report},
-        )
-        _conclude(settings, sessions, attempt, manifest, store.place(number), lambda: store.publish(staged, number))
+
+        def seal_as(number: int) -> Manifest:
+            return publish.seal(
+                store,
+                staged,
+                number=number,
+                parent=parent,
+                run_id=run_id,
+                method="dpo",
+                config=recipe.as_dict(),
+                data_sha256=dataset.data_sha256(examples),
+                metrics={**result.as_dict(), **evaluation, "parity": parity, "evaluation": report},
+            )
+
+        publish.publish_next(store, staged, partial(versions.next_number, sessions), seal_as, conclude)
 
 
 def _conclude(

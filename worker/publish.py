@@ -7,17 +7,22 @@ forms disagree is refused.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from models.errors import VersionExists
 from models.manifest import Manifest
 from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.training.convert import check_parity, convert_to_ctranslate2
 from worker.training.scoring import heldout_pairs
 
 PARITY_PAIRS = 8
+
+Conclude = Callable[[Manifest, Path, Callable[[], None]], None]
+"""What is done with a sealed version: its manifest, where it will lie, and the call that renames it into place."""
 
 
 def prepare(staged: Path) -> float:
@@ -58,3 +63,27 @@ def seal(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return store.seal(staged, manifest)
+
+
+def publish_next(
+    store: CheckpointStore,
+    staged: Path,
+    at_least: Callable[[], int],
+    seal_as: Callable[[int], Manifest],
+    conclude: Conclude,
+) -> Manifest:
+    """Seal the staged version under the next number, which is not below `at_least()`, and `conclude` with it.
+
+    Sealing takes a while, in which another process may publish that number; then the next one is taken. Returns the
+    manifest of what was published.
+    """
+    taken = 0
+    while True:
+        number = store.next_number(max(at_least(), taken + 1))
+        manifest = seal_as(number)
+        try:
+            conclude(manifest, store.place(number), partial(store.publish, staged, number))
+        except VersionExists:
+            taken = number
+        else:
+            return manifest

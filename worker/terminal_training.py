@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from app.config import ConfigError, Settings
 from app.db import make_sessions, write_transaction
 from app.queue import JobQueue
 from app.services import versions
+from models.locks import remove_unless_locked, try_lock
 from models.manifest import Manifest
 from models.store import MODEL_FOLDER, CheckpointStore
 from worker import initial_training
@@ -42,28 +45,33 @@ def train_and_publish(
     with store.stage() as staged:
         metrics, digest = initial_training.train(training, settings, run_dir, staged, progress)
         progress.stage("publishing")
-        if output_dir is not None:
-            _keep(staged / MODEL_FOLDER, output_dir)
-        manifest = publish.seal(
-            store,
-            staged,
-            number=_next_number(sessions, store, training.serve),
-            parent=training.parent,
-            run_id=None,
-            method=METHOD,
-            config=training.config,
-            data_sha256=digest,
-            metrics=metrics,
-        )
-        note = initial_training.note(manifest)
-        with sessions() as session, write_transaction(session):
-            store.publish(staged, manifest.number)
-            versions.record_version(session, manifest, str(store.place(manifest.number)))
-            if note is None:
-                versions.point_serving_at(session, manifest.number, None)
-    _clear(run_dir, output_dir)
+
+        def seal_as(number: int) -> Manifest:
+            return publish.seal(
+                store,
+                staged,
+                number=number,
+                parent=training.parent,
+                run_id=None,
+                method=METHOD,
+                config=training.config,
+                data_sha256=digest,
+                metrics=metrics,
+            )
+
+        at_least = partial(_at_least, sessions, training.serve)
+        manifest = publish.publish_next(store, staged, at_least, seal_as, partial(_record, sessions))
+    note = initial_training.note(manifest)
     if note is None:
         _tell(settings, manifest.number)
+    if output_dir is not None:
+        try:
+            _keep(store.place(manifest.number) / MODEL_FOLDER, output_dir)
+        except OSError as error:
+            raise OSError(
+                f"{_outcome(manifest, note)} Its model could not be copied to {output_dir}: {error}."
+            ) from None
+    _clear(run_dir, output_dir)
     return _outcome(manifest, note)
 
 
@@ -72,7 +80,8 @@ def train_only(training: InitialTraining, output_dir: Path, progress: Progress) 
     from worker.training.sft import train_sft
 
     _check_free(output_dir)
-    aside = output_dir.with_name(f".{output_dir.name}.{os.getpid()}")
+    whole = output_dir.resolve()  # `.` has no name
+    aside = whole.parent / f".{whole.name}.{os.getpid()}"
     try:
         result = train_sft(
             training.base,
@@ -106,27 +115,43 @@ def _check_free(output_dir: Path) -> None:
         raise ConfigError(f"{output_dir / MODEL_FOLDER} is there already: choose another output folder.")
 
 
-def _next_number(sessions: sessionmaker[Session], store: CheckpointStore, serve: bool) -> int:
-    """The number of the new version. A first one that is not to serve leaves 1 to the base model, which will."""
-    with sessions() as session:
-        at_least = versions.highest_number(session) + 1
-    return store.next_number(at_least if serve else max(at_least, BASE_NUMBER + 1))
+def _at_least(sessions: sessionmaker[Session], serve: bool) -> int:
+    """The lowest number for the version. A first one that is not to serve leaves 1 to the base model, which will."""
+    return max(versions.next_number(sessions), BASE_NUMBER if serve else BASE_NUMBER + 1)
+
+
+def _record(
+    sessions: sessionmaker[Session], manifest: Manifest, folder: Path, publish_files: Callable[[], None]
+) -> None:
+    """Publish the version, record it and let it serve unless something speaks against it: all of it, or nothing."""
+    with sessions() as session, write_transaction(session):
+        publish_files()
+        versions.record_version(session, manifest, str(folder))
+        if initial_training.note(manifest) is None:
+            versions.point_serving_at(session, manifest.number, None)
 
 
 def _keep(model: Path, output_dir: Path) -> None:
     """Copy a finished model to `output_dir/model`, all of it or nothing."""
     output_dir.mkdir(parents=True, exist_ok=True)
     aside = output_dir / f".{MODEL_FOLDER}.{os.getpid()}"
-    shutil.copytree(model, aside)
-    aside.rename(output_dir / MODEL_FOLDER)
+    try:
+        shutil.copytree(model, aside)
+        aside.rename(output_dir / MODEL_FOLDER)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _clear(run_dir: Path, output_dir: Path | None) -> None:
-    """Remove the checkpoints, and the whole run folder if nobody asked for it."""
+    """Remove the checkpoints, and the whole run folder if nobody asked for it, unless another process trains there."""
     if output_dir is None:
-        shutil.rmtree(run_dir, ignore_errors=True)
-    for checkpoint in run_dir.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        remove_unless_locked(run_dir)
+        return
+    lock = try_lock(run_dir)
+    if lock is not None:
+        with lock:
+            for checkpoint in run_dir.glob("checkpoint-*"):
+                shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def _outcome(manifest: Manifest, note: str | None) -> str:

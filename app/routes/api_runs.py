@@ -15,7 +15,7 @@ from app.routes import events
 from app.routes.actions import request_run
 from app.routes.payload import json_object, run_json
 from app.services import initial_training, runs
-from models.pair_files import Columns
+from models.pair_columns import Columns
 from models.uploads import UploadStore
 
 blueprint = Blueprint("api_runs", __name__)

@@ -85,7 +85,7 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Dataset": _object(
         ("sha256", "rows", "pairs", "sources", "duplicates", "problem_count", "problems", "notes", "sample"),
-        sha256=_STRING,
+        sha256={"type": "string", "description": "Of the format's extension, a line break and the content."},
         rows=_INTEGER,
         pairs={"type": "integer", "description": "A row with three references is three pairs."},
         sources=_INTEGER,

@@ -12,7 +12,8 @@ from app.db import TrainingRun
 from app.errors import Invalid, Malformed, NotFound, TooLarge
 from app.services import runs, versions
 from models.errors import PairFileError, RecipeError, UploadMissing
-from models.pair_files import Columns, PairFile, in_dev, read_pairs_from
+from models.pair_columns import Columns
+from models.pair_files import PairFile, in_dev, read_pairs_from
 from models.sft_recipe import SFTPlan
 from models.uploads import UploadStore
 
@@ -25,6 +26,8 @@ CONTENT_TYPES: Mapping[str, str] = {
     "application/jsonl": "jsonl",
 }
 _SAMPLE_ROWS = 5
+_SAMPLE_REFERENCES = 20
+_SAMPLE_CHARACTERS = 2000
 _SHOWN_PROBLEMS = 20
 _UNUSED_FOR_SECONDS = 24 * 3600
 
@@ -49,13 +52,13 @@ def add_dataset(
     try:
         file.check_usable()
     except PairFileError as error:
-        raise Invalid(str(error), problems=_problems(file), problem_count=len(file.problems)) from None
+        raise Invalid(str(error), problems=_problems(file), problem_count=file.problem_count) from None
     uploads.remove_older(_UNUSED_FOR_SECONDS, _used(session))
     return {"sha256": uploads.add(body, kind), **describe(file)}
 
 
 def describe(file: PairFile) -> dict[str, Any]:
-    """What a file holds: counts, the first rows, the first problems, and how it was understood."""
+    """What a file holds: counts, the first rows (long texts cut), the first problems, and how it was understood."""
     sources = file.by_source()
     return {
         "rows": file.row_count,
@@ -63,11 +66,15 @@ def describe(file: PairFile) -> dict[str, Any]:
         "sources": len(sources),
         "dev_sources": sum(in_dev(source) for source in sources),
         "duplicates": file.duplicates,
-        "problem_count": len(file.problems),
+        "problem_count": file.problem_count,
         "problems": _problems(file),
         "notes": list(file.notes),
         "sample": [
-            {"line": row.line, "source": row.source, "references": list(row.references)}
+            {
+                "line": row.line,
+                "source": _cut(row.source),
+                "references": [_cut(text) for text in row.references[:_SAMPLE_REFERENCES]],
+            }
             for row in file.rows[:_SAMPLE_ROWS]
         ],
     }
@@ -87,7 +94,7 @@ def request(
         file.check_usable()
     except (RecipeError, UploadMissing, PairFileError) as error:
         raise Invalid(str(error)) from None
-    if plan.version < 0:
+    if not 0 <= plan.version < 2**31:  # what the database can look for
         raise NotFound(f"There is no version {plan.version}.")
     if plan.version:
         versions.get(session, plan.version)
@@ -103,6 +110,11 @@ def _read(body: bytes, name: str, columns: Columns) -> PairFile:
         return read_pairs_from(body, name, columns)
     except PairFileError as error:
         raise Malformed(str(error)) from None
+
+
+def _cut(text: str) -> str:
+    """The beginning of a text, to be shown."""
+    return text if len(text) <= _SAMPLE_CHARACTERS else f"{text[:_SAMPLE_CHARACTERS]}…"
 
 
 def _problems(file: PairFile) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import SERVING, Alias, Version, now, write_transaction
 from app.errors import NotFound
@@ -32,6 +32,12 @@ def get(session: Session, number: int) -> Version:
 def highest_number(session: Session) -> int:
     """The highest number the database knows, 0 if none."""
     return session.scalar(select(func.max(Version.number))) or 0
+
+
+def next_number(sessions: sessionmaker[Session]) -> int:
+    """The lowest number above every one the database knows, read in a session of its own."""
+    with sessions() as session:
+        return highest_number(session) + 1
 
 
 def record_version(session: Session, manifest: Manifest, location: str) -> Version:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.errors import PairFileError
-from models.pair_files import Columns, PairFile, in_dev, read_pair_file, read_pairs_from, read_pairs_of
+from models.pair_columns import Columns
+from models.pair_files import PairFile, in_dev, read_pair_file, read_pairs_from, read_pairs_of
 
 PARADETOX = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data")) / "paradetox.tsv"
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1).map(str.strip)
@@ -138,6 +140,27 @@ def test_the_report_groups_lines_by_reason_and_counts_what_it_does_not_name() ->
     assert read("source\ttarget\na\tb\n").problem_report() == ""
 
 
+def test_bad_rows_without_end_are_counted_and_the_first_thousand_are_kept() -> None:
+    file = read("{}\n" * 5000 + '["a", "b"]\n', "a.jsonl")
+    assert (len(file.problems), file.problem_count, file.row_count) == (1000, 5000, 5001)
+    assert file.problem_report(2) == (
+        "5,000 of 5,001 rows were left out: lines 1, 2 (There is no known pair of columns, such as source and target: "
+        "the columns are none); and 4,998 more."
+    )
+    with pytest.raises(PairFileError, match=r"5,000 of 5,001 rows were left out"):
+        file.check_usable()
+
+
+def test_a_megabyte_of_bad_lines_takes_little_memory() -> None:
+    body = b"{}\n" * 350_000
+    tracemalloc.start()
+    try:
+        assert read(body, "a.jsonl").problem_count == 350_000
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(body)
+    finally:
+        tracemalloc.stop()
+
+
 def test_half_bad_is_still_read_and_no_rows_at_all_are_refused() -> None:
     read("source\ttarget\na\tb\n\tc\n").check_usable()
     for empty in ("", "\n\n", "source\ttarget\n"):
@@ -175,11 +198,41 @@ def test_a_table_with_one_column_is_refused() -> None:
         read("just texts\nand more\n")
 
 
-def test_quoted_cells_may_hold_tabs_quotes_and_lines() -> None:
-    text = 'source\ttarget\n"a ""b""\nc"\t"d\te"\nf\tg\n'
-    file = read(text)
-    assert file.pairs == [('a "b"\nc', "d\te"), ("f", "g")]
+def test_quoted_cells_of_a_csv_may_hold_commas_quotes_and_lines() -> None:
+    text = 'source,target\n"a ""b""\nc","d,e"\nf,g\n'
+    file = read(text, "a.csv")
+    assert file.pairs == [('a "b"\nc', "d,e"), ("f", "g")]
     assert [row.line for row in file.rows] == [2, 4], "a row is known by the line on which it begins"
+
+
+@pytest.mark.parametrize("cell", ['"a ""b"" c"', '"a"', '"a\nb"', '"a\r\n\r\nb"'])
+def test_quotes_around_the_cells_of_a_tsv_are_none_of_the_text(cell: str) -> None:
+    file = read(f"source\ttarget\n{cell}\tx\n")
+    assert file.pairs == [(cell[1:-1].replace('""', '"'), "x")]
+    assert file.notes == ()
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_two_stray_quotes_in_a_tsv_swallow_no_rows(ends: str) -> None:
+    text = 'source\ttarget\nyou fool\t"stop it\nc\td\ne\tf\ng\th please"\nz\ty\n'.replace("\n", ends)
+    file = read(text)
+    assert file.pairs == [("you fool", '"stop it'), ("c", "d"), ("e", "f"), ("g", 'h please"'), ("z", "y")]
+    assert file.notes == (
+        "Quotes are read as part of the texts, since one in line 2 is opened and not closed properly.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ('source\ttarget\n"a\tb"\nc\td\n', [('"a', 'b"'), ("c", "d")]),
+        ('source\ttarget\na\t"b\nc"\td\n', [("a", '"b'), ('c"', "d")]),
+        ('a\t"b\nc"\td\n', [("a", '"b'), ('c"', "d")]),
+        ('toxic\tneutral1\tneutral2\tneutral3\na\t"b\nc"\td\n', [("a", '"b'), ('c"', "d")]),
+    ],
+)
+def test_no_two_rows_of_a_tsv_are_joined_by_stray_quotes(text: str, pairs: list[tuple[str, str]]) -> None:
+    assert read(text).pairs == pairs
 
 
 @pytest.mark.parametrize("cell", ['"no" he said', '"unclosed', 'say "hi" "', '"a"b'])
@@ -206,12 +259,13 @@ def test_a_quote_that_is_never_closed_in_a_csv_is_named_with_its_line() -> None:
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1))
 def test_what_the_csv_module_writes_is_read_back(pairs: list[tuple[str, str]]) -> None:
-    for name, delimiter in (("a.csv", ","), ("a.tsv", "\t")):
+    without_tabs = [(one, other) for one, other in pairs if "\t" not in one + other]
+    for name, delimiter, expected in (("a.csv", ",", pairs), ("a.tsv", "\t", without_tabs)):
         out = io.StringIO(newline="")
         writer = csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL)
-        writer.writerows([("source", "target"), *pairs])
+        writer.writerows([("source", "target"), *expected])
         file = read(out.getvalue(), name)
-        assert file.pairs == pairs
+        assert file.pairs == expected
         assert file.problems == ()
 
 

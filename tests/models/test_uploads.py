@@ -12,7 +12,7 @@ from models.errors import UploadMissing
 from models.uploads import UploadStore
 
 BODY = b"source\ttarget\na\tb\n"
-DIGEST = hashlib.sha256(BODY).hexdigest()
+DIGEST = hashlib.sha256(b"tsv\n" + BODY).hexdigest()
 
 
 @pytest.fixture
@@ -26,11 +26,12 @@ def test_what_was_added_is_read_back_by_its_hash(uploads: UploadStore) -> None:
     assert [path.name for path in uploads.folder.iterdir()] == [f"{DIGEST}.tsv"]
 
 
-def test_the_same_content_twice_is_one_file_in_the_newer_format(uploads: UploadStore) -> None:
-    uploads.add(BODY, "tsv")
-    uploads.add(BODY, "csv")
-    assert uploads.read(DIGEST)[1] == f"{DIGEST}.csv"
+def test_the_same_content_twice_is_one_file_and_in_two_formats_two(uploads: UploadStore) -> None:
+    assert uploads.add(BODY, "tsv") == uploads.add(BODY, "txt") == DIGEST
     assert len(list(uploads.folder.iterdir())) == 1
+    other = uploads.add(BODY, "csv")
+    assert uploads.read(DIGEST) == (BODY, f"{DIGEST}.tsv"), "a run that waits reads it as it was meant"
+    assert uploads.read(other) == (BODY, f"{other}.csv")
 
 
 @pytest.mark.parametrize("digest", ["0" * 64, "", "../../etc/passwd", "*" * 64, DIGEST.upper()])
@@ -64,6 +65,20 @@ def test_old_data_that_nobody_uses_is_removed(uploads: UploadStore) -> None:
     new = uploads.add(BODY * 3, "tsv")
     uploads.remove_older(60, keep={used})
     assert {path.stem for path in uploads.folder.iterdir()} == {used, new}
+
+
+def test_what_another_process_removes_meanwhile_is_no_error(
+    uploads: UploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = uploads.add(BODY, "tsv")
+    path = uploads.path(digest)
+
+    def listed(_: Path) -> list[Path]:
+        path.unlink(missing_ok=True)
+        return [path]
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    uploads.remove_older(0, keep=())
 
 
 def test_a_store_without_uploads_has_nothing_to_remove(uploads: UploadStore) -> None:

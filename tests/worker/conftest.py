@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from models.manifest import Manifest
+from models.store import CheckpointStore
+from worker import publish
 from worker.evaluation import testset
 
 
@@ -15,3 +21,17 @@ def few_texts(monkeypatch: pytest.MonkeyPatch) -> int:
     texts = 4
     monkeypatch.setattr(testset, "heldout", partial(testset.heldout, max_samples=texts))
     return texts
+
+
+@pytest.fixture
+def rival(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a version is being sealed as number 2, another process publishes one under that number."""
+    seal = publish.seal
+
+    def meanwhile(store: CheckpointStore, staged: Path, *, number: int, **facts: Any) -> Manifest:
+        manifest = seal(store, staged, number=number, **facts)
+        if number == 2:
+            shutil.copytree(store.folder(1), store.place(2))
+        return manifest
+
+    monkeypatch.setattr(publish, "seal", meanwhile)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version
 from app.queue import TRAIN_JOB
 from app.services import judgments, runs, versions
+from models.locks import try_lock
 from models.recipe import DPORecipe
 from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
@@ -340,3 +341,25 @@ def test_the_hash_of_the_data_tells_any_difference() -> None:
     assert dataset.data_sha256([one]) == dataset.data_sha256([PreferenceExample("p", "c", "r")])
     others = [[], [one, one], [PreferenceExample("p", "r", "c")], [PreferenceExample("pc", "", "r")]]
     assert len({dataset.data_sha256(examples) for examples in [[one], *others]}) == 5
+
+
+def test_a_number_that_another_process_takes_meanwhile_costs_no_training(
+    clicks: None, session: Session, store: CheckpointStore, rival: None
+) -> None:
+    jobs.train(ask(session))
+    run = only(session)
+    assert (run.status, run.error, run.produced_version) == ("succeeded", None, 3)
+    assert store.verify(3).number == 3
+
+
+def test_every_run_removes_what_other_runs_left_to_go_on_from(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    for name in ("998", "999"):
+        (store.run_folder(name) / "checkpoint-5").mkdir(parents=True)
+    lock = try_lock(store.run_folder("999"))
+    assert lock is not None
+    with lock:  # its process is still at work
+        jobs.train(ask(session, learning_rate=0.0))
+    assert not store.run_folder("998").exists()
+    assert (store.run_folder("999") / "checkpoint-5").is_dir()

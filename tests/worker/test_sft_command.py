@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import Version
 from app.services import versions
+from models.locks import try_lock
 from models.store import MODEL_FOLDER, CheckpointStore
 from tests.scorer_cache import share_cache
 from tests.studio import parts, rows
@@ -172,6 +176,7 @@ def test_a_dataset_of_the_hub_is_read_by_its_name(
         (["--source_prefix", "x"], "--source_prefix needs --no_publish: the studio gives the model texts as they are "),
         (["--source_column", "x"], "There is no source column x with a target column of a known name: the columns are"),
         (["--model_name_or_path", "/nowhere"], "No tokenizer could be loaded from /nowhere: "),
+        (["--report_to", "tensorbord"], "Training cannot report to tensorbord: "),
         (["--validation_file", "/nowhere.tsv"], "[Errno 2] No such file or directory: '/nowhere.tsv'"),
     ],
 )
@@ -228,3 +233,55 @@ def test_help_explains_files_and_gives_examples(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     for word in ("--num_train_epochs", "(default: 20)", "kill -9", "toxic/neutral1", "s-nlp/paradetox", "Adafactor"):
         assert word in said
+
+
+def test_a_number_that_another_process_takes_meanwhile_costs_no_training(
+    environment: pytest.MonkeyPatch, app: Flask, version_1: int, pairs: str, tmp_path: Path, rival: None
+) -> None:
+    out = tmp_path / "out"
+    assert main(["sft", "--train_file", pairs, "--output_dir", str(out), *QUICK]) == 0
+    assert parts(app).store.verify(3).number == 3
+    assert (out / "model" / "model.safetensors").is_file()
+
+
+def test_a_model_is_kept_only_once_it_is_published(
+    environment: pytest.MonkeyPatch, pairs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise OperationalError("INSERT", None, sqlite3.OperationalError("database is locked"))
+
+    out = tmp_path / "out"
+    command = ["sft", "--train_file", pairs, "--output_dir", str(out), *QUICK]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(versions, "record_version", broken)
+        assert main(command) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "The database cannot be used: database is locked. Give the same command again once it can."
+    )
+    assert not (out / "model").exists()
+    assert main(command) == 0, "nothing is in the way of the same command"
+    assert "Training goes on from step " in capsys.readouterr().err
+
+
+def test_what_other_commands_left_is_removed_after_a_week_unless_they_are_at_work(
+    environment: pytest.MonkeyPatch, app: Flask, pairs: str
+) -> None:
+    store = parts(app).store
+    for name in ("sft-old", "sft-new", "sft-busy", "7"):
+        (store.run_folder(name) / "checkpoint-5").mkdir(parents=True)
+    lock = try_lock(store.run_folder("sft-busy"))
+    assert lock is not None
+    for name in ("sft-old", "sft-busy", "7"):
+        os.utime(store.run_folder(name), (0, 0))
+    with lock:
+        assert main(["sft", "--train_file", pairs, "--model_name_or_path", "/nowhere"]) == 1
+    assert sorted(staging_of(app)) == ["run-7", "run-sft-busy", "run-sft-new"]
+
+
+def test_a_model_of_ones_own_is_written_into_the_folder_one_is_in(
+    environment: pytest.MonkeyPatch, pairs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(["sft", "--train_file", pairs, "--no_publish", "--output_dir", ".", *QUICK]) == 0
+    assert (tmp_path / "here" / "model" / "model.safetensors").is_file()

@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 from app.db import RunMetric, RunStatus, TrainingRun, now
 from app.services import initial_training as service
 from app.services import runs, versions
-from models.pair_files import Columns
+from models.locks import try_lock
+from models.pair_columns import Columns
 from models.store import MODEL_FOLDER, CheckpointStore
 from models.uploads import UploadStore
 from tests.scorer_cache import share_cache
 from tests.studio import parts, rows
 from worker import jobs, publish
+from worker.training import sft_checkpoints
 
 PAIRS = "source\ttarget\n" + "".join(f"you fool {n}\tyou {n}\n" for n in range(12)) + "nothing\t\n"
 QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "dev_split": 4}
@@ -214,3 +216,30 @@ def test_what_cannot_be_read_ends_the_run_with_the_reason(
     assert run.error is not None
     assert sentence in run.error
     assert (left_in_staging(store), store.numbers(), serving(session)) == ([], [1], 1)
+
+
+def test_a_number_that_another_process_takes_meanwhile_costs_no_training(
+    environment: None, session: Session, store: CheckpointStore, tiny: str, rival: None
+) -> None:
+    jobs.train(ask(session, store, model_name_or_path=tiny))
+    run = only(session)
+    assert (run.status, run.error, run.produced_version) == ("succeeded", None, 3)
+    assert store.verify(3).number == 3
+    assert serving(session) == 3
+
+
+def test_a_folder_in_which_another_attempt_trains_is_waited_for_and_never_removed(
+    environment: None, session: Session, store: CheckpointStore, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sft_checkpoints, "LOCK_WAIT_SECONDS", 0.0)
+    run_id = ask(session, store, model_name_or_path=tiny)
+    folder = store.run_folder(str(run_id))
+    (folder / "checkpoint-5").mkdir(parents=True)
+    (folder / "training.json").write_text("{}")
+    lock = try_lock(folder)
+    assert lock is not None
+    with lock:
+        jobs.train(run_id)
+        run = only(session)
+        assert (run.status, run.error) == ("failed", f"Another process is training in {folder}.")
+        assert (folder / "checkpoint-5").is_dir()

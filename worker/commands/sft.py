@@ -12,7 +12,8 @@ from pathlib import Path
 
 from app.config import Settings
 from models.errors import RecipeError
-from models.pair_files import Columns, PairFile, read_pair_file, read_pairs_of
+from models.pair_columns import Columns
+from models.pair_files import PairFile, read_pair_file, read_pairs_of
 from models.sft_recipe import DEV_METRICS, OPTIMIZERS, SFTRecipe
 from models.store import CheckpointStore
 from worker.commands import Commands
@@ -41,6 +42,8 @@ examples:
       --learning_rate 3e-4 --no_serve
 """
 _DEFAULTS = SFTRecipe()
+_KEPT_SECONDS = 7 * 24 * 3600
+"""What an interrupted training left in the store is kept that long, for the same command to go on from."""
 _NUMBERS = {
     "num_train_epochs": "passes over the pairs",
     "learning_rate": "step size; 1e-3 suits Adafactor, 1e-4 to 3e-4 suit AdamW",
@@ -164,7 +167,9 @@ def run(options: argparse.Namespace) -> int:
         resume_from=options.resume_from_checkpoint,
     )
     store = CheckpointStore(settings.store)
-    run_dir = options.output_dir or store.run_folder(f"sft-{_command_hash(options)}")
+    name = f"sft-{_command_hash(options)}"
+    store.remove_run_folders("sft-*", keep=name, older_than=_KEPT_SECONDS)
+    run_dir = options.output_dir or store.run_folder(name)
     try:
         if options.no_publish:
             print(terminal_training.train_only(training, run_dir, progress))

@@ -92,7 +92,7 @@ def train_sft(
         data = prepare_data(file, validation, recipe, tokenizer, progress)
         digest = data_sha256(file, validation)
         identity = {"base": str(base), "data_sha256": digest, "recipe": recipe.as_dict()}
-        with run_folder(run_dir, identity, start_over=resume_from == "no"):
+        with run_folder(run_dir, identity, progress, start_over=resume_from == "no"):
             progress.stage("loading")
             model = load_model(base)
             parent_config = copy.deepcopy(model.config)
@@ -146,7 +146,7 @@ def _build_trainer(
     try:
         args = _arguments(recipe, run_dir, bool(data.dev), report_to, checkpoint is not None)
         trainer = SFTTrainer(policy, args, data, tokenizer, recipe.max_source_length, callbacks)
-    except (ImportError, RuntimeError) as error:
+    except (ImportError, RuntimeError, ValueError) as error:
         if not report_to:
             raise
         raise CheckpointError(f"Training cannot report to {', '.join(report_to)}: {error}") from None

@@ -9,45 +9,65 @@ transformers keeps the optimizer's and the random generators' state in torch's o
 `weights_only=True`, which runs no code. The folder lives as long as its run and is never published.
 """
 
-import fcntl
 import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from worker.training.errors import CheckpointError
+from models.locks import LOCK_NAME, try_lock
+from worker.training.errors import Cancelled, CheckpointError
+from worker.training.progress import Progress
 
 _IDENTITY = "training.json"
-_LOCK = "lock"
 _WHOLE = "whole"
+LOCK_WAIT_SECONDS = 120.0
+"""How long to wait for another process to leave the folder: a worker that lost its run stops at its next step."""
+_POLL_SECONDS = 0.2
 
 
 @contextmanager
-def run_folder(folder: Path, identity: Mapping[str, object], start_over: bool = False) -> Iterator[None]:
+def run_folder(
+    folder: Path, identity: Mapping[str, object], progress: Progress, start_over: bool = False
+) -> Iterator[None]:
     """Hold `folder` as the run folder of the training that `identity` (plain JSON) describes, for the block.
 
-    `start_over` removes whatever checkpoints lie there. Raises `CheckpointError` if another process is at work there,
-    if another training's checkpoints lie there (naming what differs), or other files do.
+    `start_over` removes whatever checkpoints lie there. Raises `CheckpointError` if another process is at work there
+    and does not leave, if another training's checkpoints lie there (naming what differs), or other files do, and
+    `Cancelled` if `progress` says so while it waits.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    strangers = {path.name for path in folder.iterdir()} - {_LOCK}
+    strangers = {path.name for path in folder.iterdir() if not path.name.startswith(f".{_IDENTITY}.")} - {LOCK_NAME}
     if strangers and _IDENTITY not in strangers:
         raise CheckpointError(f"The output folder {folder} is not empty.")
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CheckpointError(f"Another process is training in {folder}.") from None
+    with _wait_for_lock(folder, progress):
         if start_over:
             for path in folder.glob("checkpoint-*"):
                 shutil.rmtree(path)
             (folder / _IDENTITY).unlink(missing_ok=True)
         _check_identity(folder / _IDENTITY, identity)
         yield
+
+
+def _wait_for_lock(folder: Path, progress: Progress) -> TextIO:
+    """The lock of `folder`, held until it is closed."""
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    told = False
+    while (lock := try_lock(folder)) is None:
+        if progress.cancelled():
+            raise Cancelled("The run was cancelled before its first step.")
+        if time.monotonic() >= deadline:
+            raise CheckpointError(f"Another process is training in {folder}.")
+        if not told:
+            progress.log("Another process is training in the same folder: waiting for it to leave.")
+            told = True
+        time.sleep(_POLL_SECONDS)
+        folder.mkdir(parents=True, exist_ok=True)  # the other one may have removed it
+    return lock
 
 
 def _check_identity(path: Path, identity: Mapping[str, object]) -> None:

@@ -18,6 +18,7 @@ from models.sft_recipe import SFTRecipe
 from worker.training.checkpoint import encode, truncate
 from worker.training.errors import DatasetError
 from worker.training.progress import Progress
+from worker.training.scoring import heldout_pairs
 
 LOGGED_PROBLEMS = 200
 """How many bad rows the log of a run names with their lines; the others are counted."""
@@ -81,7 +82,7 @@ def report(name: str, file: PairFile, progress: Progress) -> None:
     progress.log(f"The {name} data has {counted(file.row_count, 'row')} and {counted(len(file.pairs), 'pair')}.")
     for note in file.notes:
         progress.log(note)
-    if file.problems:
+    if file.problem_count:
         progress.log(file.problem_report(LOGGED_PROBLEMS))
     if file.duplicates:
         progress.log(f"Pairs that repeat an earlier one and are used once: {file.duplicates:,}.")
@@ -100,14 +101,14 @@ def _split(
     file: PairFile, validation: PairFile | None, recipe: SFTRecipe, progress: Progress
 ) -> tuple[Mapping[Pair, int], Mapping[Pair, int]]:
     """The pairs to train on and those held out, with their lines."""
-    pairs = _sample(file.unique_pairs, recipe)
+    pairs = _sample(_without_heldout(file.unique_pairs, progress), recipe)
     if validation is not None:
         held_out = {source for source, _ in validation.unique_pairs}
         train = {pair: line for pair, line in pairs.items() if pair[0] not in held_out}
         if len(train) < len(pairs):
             progress.log(f"Pairs left out because the validation data has their source: {len(pairs) - len(train):,}.")
         return train, validation.unique_pairs
-    if recipe.dev_split == 0:
+    if recipe.dev_split == 0 or not pairs:
         return pairs, {}
     sources = dict.fromkeys(source for source, _ in pairs)
     if len(sources) < 2:
@@ -119,6 +120,20 @@ def _split(
         progress.log(f"Only {len(sources)} source texts: one of them is held out.")
     dev = {pair: line for pair, line in pairs.items() if pair[0] in held_out}
     return {pair: line for pair, line in pairs.items() if pair[0] not in held_out}, dev
+
+
+def _without_heldout(pairs: Mapping[Pair, int], progress: Progress) -> Mapping[Pair, int]:
+    """The pairs but those whose source is one of the texts that every version is gauged by: see `heldout_pairs`."""
+    gauge = {_alike(source) for source, _ in heldout_pairs()}
+    kept = {pair: line for pair, line in pairs.items() if _alike(pair[0]) not in gauge}
+    if len(kept) < len(pairs):
+        progress.log(f"Pairs left out because every version is tested on their source: {len(pairs) - len(kept):,}.")
+    return kept
+
+
+def _alike(text: str) -> str:
+    """What is the same for texts that differ in case and white space only."""
+    return " ".join(text.casefold().split())
 
 
 def _sample(pairs: Mapping[Pair, int], recipe: SFTRecipe) -> Mapping[Pair, int]:

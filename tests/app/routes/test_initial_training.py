@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from typing import Any
 
@@ -34,7 +35,7 @@ def uploads(app: Flask) -> UploadStore:
 
 def test_pairs_are_kept_under_their_hash_and_described(admin: Person, uploads: UploadStore) -> None:
     found = body(upload(admin), 201)
-    digest = hashlib.sha256(PAIRS.encode()).hexdigest()
+    digest = hashlib.sha256(b"tsv\n" + PAIRS.encode()).hexdigest()
     assert found == {
         "sha256": digest,
         "rows": 4,
@@ -63,6 +64,32 @@ def test_columns_are_named_in_the_query(admin: Person) -> None:
 def test_the_first_twenty_problems_are_listed_and_all_are_counted(admin: Person) -> None:
     found = body(upload(admin, "source\ttarget\n" + "a\tb\n" * 30 + "\tb\n" * 30), 201)
     assert (found["problem_count"], len(found["problems"])) == (30, 20)
+
+
+def test_long_texts_and_many_references_are_shown_in_part(admin: Person) -> None:
+    line = json.dumps({"source": "a" * 3000, "target": ["b" * 3000] + ["c"] * 30})
+    found = body(upload(admin, line, "application/x-ndjson"), 201)
+    (sample,) = found["sample"]
+    assert found["pairs"] == 31
+    assert sample["source"] == "a" * 2000 + "…"
+    assert (sample["references"][0], len(sample["references"])) == ("b" * 2000 + "…", 20)
+
+
+def test_all_problems_are_counted_however_many(admin: Person) -> None:
+    answer = upload(admin, "{}\n" * 1500, "application/x-ndjson")
+    assert (answer.status_code, answer.get_json()["problem_count"], len(answer.get_json()["problems"])) == (
+        422,
+        1500,
+        20,
+    )
+
+
+def test_the_same_text_in_another_format_is_other_data(admin: Person, uploads: UploadStore) -> None:
+    text = "source,target\ta\na,b\tc\n"
+    one = body(upload(admin, text, "text/csv"), 201)
+    other = body(upload(admin, text), 201)
+    assert one["sample"] != other["sample"]
+    assert uploads.read(one["sha256"])[1].endswith(".csv"), "a run that names it reads what was shown"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +147,7 @@ def test_a_run_from_outside_the_studio_needs_no_version_and_no_clicks(session: S
         ({"beta": 1}, 422, "beta is not a setting of the SFT recipe."),
         ({"version": 9}, 404, "There is no version 9."),
         ({"version": -1}, 404, "There is no version -1."),
+        ({"version": 10**30}, 404, "There is no version 1000000000000000000000000000000."),
         ({"source_column": "x"}, 422, "There is no source column x with a target column of a known name: the columns "),
     ],
 )

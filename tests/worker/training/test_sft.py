@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from models.locks import try_lock
 from models.pair_files import PairFile, read_pairs_from
 from models.sft_recipe import SFTRecipe
 from tests.worker.training.conftest import RecordingProgress
+from worker.training import sft_checkpoints
 from worker.training.checkpoint import load_model, load_tokenizer
 from worker.training.errors import Cancelled, CheckpointError, Diverged, NotLearning
 from worker.training.progress import SilentProgress
@@ -211,9 +215,51 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tiny_t5: Path, file: P
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["note.txt"]
 
 
-def test_two_processes_never_train_in_one_folder(tiny_t5: Path, file: PairFile, tmp_path: Path) -> None:
-    with run_folder(tmp_path / "run", {}), pytest.raises(CheckpointError, match="Another process is training in"):
+def test_two_processes_never_train_in_one_folder(
+    tiny_t5: Path, file: PairFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sft_checkpoints, "LOCK_WAIT_SECONDS", 0.0)
+    other = run_folder(tmp_path / "run", {}, SilentProgress())
+    with other, pytest.raises(CheckpointError, match="Another process is training in"):
         train(tiny_t5, file, tmp_path)
+
+
+class Waiting(RecordingProgress):
+    """Calls `meanwhile` whenever it is asked whether to stop, and stops if that says so."""
+
+    def __init__(self, meanwhile: Callable[[], bool]) -> None:
+        super().__init__()
+        self.meanwhile = meanwhile
+
+    def cancelled(self) -> bool:
+        return self.meanwhile()
+
+
+def test_a_training_waits_for_another_process_to_leave_its_folder(tmp_path: Path) -> None:
+    other = ExitStack()
+    other.enter_context(run_folder(tmp_path, {}, SilentProgress()))
+
+    def leave() -> bool:
+        other.close()
+        return False
+
+    progress = Waiting(leave)
+    with run_folder(tmp_path, {}, progress):
+        assert try_lock(tmp_path) is None
+    assert progress.lines == ["Another process is training in the same folder: waiting for it to leave."]
+
+
+def test_a_run_that_is_cancelled_while_it_waits_for_its_folder_stops(tmp_path: Path) -> None:
+    other, mine = run_folder(tmp_path, {}, SilentProgress()), run_folder(tmp_path, {}, Waiting(lambda: True))
+    with other, pytest.raises(Cancelled, match="before its first step"):
+        mine.__enter__()
+
+
+def test_what_was_half_written_when_a_process_died_is_no_stranger(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    (tmp_path / ".training.json.123").write_text("{")
+    with run_folder(tmp_path, {}, SilentProgress()):
+        assert (tmp_path / "training.json").is_file()
 
 
 def test_no_checkpoint_holds_a_pickle_of_our_own(tiny_t5: Path, file: PairFile, tmp_path: Path) -> None:

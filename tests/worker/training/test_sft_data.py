@@ -13,6 +13,7 @@ from models.sft_recipe import SFTRecipe
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.checkpoint import load_tokenizer
 from worker.training.errors import DatasetError
+from worker.training.scoring import heldout_pairs
 from worker.training.sft_data import SFTData, data_sha256, prepare_data
 
 RECIPE = SFTRecipe(dev_split=4)
@@ -115,3 +116,14 @@ def test_the_prefix_goes_before_every_source(tiny_t5: Path) -> None:
 def test_the_hash_of_the_data_tells_any_difference() -> None:
     files = [pairs(("a", "b")), pairs(("a", "c")), pairs(("a", "b"), ("a", "b")), pairs(("b", "a"))]
     assert len({data_sha256(file, None) for file in files} | {data_sha256(files[0], files[1])}) == 5
+
+
+def test_what_every_version_is_tested_on_is_never_trained_on(tiny_t5: Path) -> None:
+    tested = heldout_pairs()[0][0]
+    file = pairs((tested, "you"), (f" {tested.upper().replace(' ', '  ')}", "we"), ("you", "we"), ("they", "we"))
+    data, lines = prepare(tiny_t5, file, SFTRecipe(dev_split=0))
+    assert len(data.train) == 2
+    assert "Pairs left out because every version is tested on their source: 2." in lines
+    for split in (0, 4):
+        with pytest.raises(DatasetError, match="No pair is left to train on"):
+            prepare(tiny_t5, pairs((tested, "you")), SFTRecipe(dev_split=split))
