@@ -26,6 +26,7 @@ _NEUTRAL = 0.5
 _FORGIVEN = 0.2
 _LIKELIHOOD = 0.3
 _REPETITION = 0.35
+_MUCH_LESS_LIKELY = 0.7
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,15 @@ def enough(source: str, rewrites: Sequence[str], wanted: int) -> bool:
 
 
 def choose(source: str, rewrites: Sequence[Rewrite], wanted: int) -> list[int]:
-    """The places of up to `wanted` rewrites to show, the best one first."""
+    """The places of up to `wanted` rewrites to show, the best one first.
+
+    Beside the copy of a polite text, what is much less likely than it is not shown: most often it is damaged.
+    """
     quality = qualities(source, rewrites)
     chosen: list[int] = []
-    left = set(range(len(rewrites)))
+    copies = [rewrite.mean_log_probability for rewrite in rewrites if words(rewrite.text) == words(source)]
+    least = max(copies) - _MUCH_LESS_LIKELY if copies and is_polite(source) else -math.inf
+    left = {place for place, rewrite in enumerate(rewrites) if rewrite.mean_log_probability >= least}
     while left and len(chosen) < wanted:
 
         def value(place: int) -> tuple[float, int]:

@@ -156,7 +156,7 @@ class Generator:
         """
         parts = [margins(piece) for piece in pieces(text, _LONGEST_PIECE, lambda piece: len(self._encode(piece)))]
         if parts == [("", text, "")] and plain(text) == text:
-            return rewrites_of(text)
+            return [text if wording(rewrite) == wording(text) else rewrite for rewrite in rewrites_of(text)]
         rude = choosing.rude_places([plain(body) for _, body, _ in parts])
         options = [
             _as_typed(rewrites_of(plain(body)) if place in rude else [], body)
@@ -171,18 +171,22 @@ class Generator:
         return list(together.values()) or [text]
 
     def _draw(self, text: str, sampling: Sampling, wanted: int, rounds: list[dict[str, float]]) -> list[str]:
-        """Up to `wanted` sampled rewrites of `text`, the best one first; adds to `rounds` what it took."""
-        source, forbidden = self.tokens(text), self._forbidden(text)
+        """Up to `wanted` sampled rewrites of `text`, the best one first; adds to `rounds` what it took.
+
+        A polite text that the model would leave as it is is not pressed for others.
+        """
+        source, forbidden, polite = self.tokens(text), self._forbidden(text), choosing.is_polite(text)
         drawn: dict[str, str] = {}
         for count, widening in _ROUNDS:
             temperature = sampling.temperature * widening
             rounds.append({"samples": count, "temperature": temperature})
             for rewrite in self._sample(source, count, temperature, sampling, forbidden):
                 drawn.setdefault(wording(rewrite), rewrite)
-            if choosing.enough(text, [rewrite for key, rewrite in drawn.items() if key != wording(text)], wanted):
+            others = [rewrite for key, rewrite in drawn.items() if key != wording(text)]
+            if choosing.enough(text, others, wanted) or (polite and len(others) < len(drawn)):
                 break
         copy = drawn.pop(wording(text), None)
-        if copy is not None and (len(drawn) < wanted or choosing.is_polite(text)):
+        if copy is not None and (len(drawn) < wanted or polite):
             drawn[wording(text)] = copy
         return self._chosen(text, list(drawn.values()), wanted)
 

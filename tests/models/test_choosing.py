@@ -119,3 +119,16 @@ def test_weights_that_are_none_are_refused(tmp_path: Path) -> None:
 )
 def test_rude_words_are_those_beyond_doubt_and_never_names_of_groups(text: str, found: list[str]) -> None:
     assert rude_words(text) == found
+
+
+def test_beside_the_copy_of_a_polite_text_nothing_much_less_likely_is_shown() -> None:
+    polite, rude = "thank you for the lovely dinner", "thank you for the fucking dinner"
+    rewrites = [
+        Rewrite(polite, -0.1),
+        Rewrite("thank you for the dinner", -0.3),
+        Rewrite("thank tank for the blue dinner", -2.5),
+    ]
+
+    assert sorted(choose(polite, rewrites, 3)) == [0, 1]
+    assert sorted(choose(polite, rewrites[1:], 3)) == [0, 1]
+    assert sorted(choose(rude, rewrites, 3)) == [0, 1, 2]
