@@ -98,6 +98,31 @@ def train(
     return metrics, data_sha256(training.file, training.validation)
 
 
+def seal(
+    training: InitialTraining,
+    store: CheckpointStore,
+    staged: Path,
+    run_id: int | None,
+    metrics: Mapping[str, Any],
+    digest: str,
+    number: int,
+) -> Manifest:
+    """Write the manifest of what was trained, as the version of that number."""
+    from worker import publish
+
+    return publish.seal(
+        store,
+        staged,
+        number=number,
+        parent=training.parent,
+        run_id=run_id,
+        method=METHOD,
+        config=training.config,
+        data_sha256=digest,
+        metrics=metrics,
+    )
+
+
 def note(manifest: Manifest) -> str | None:
     """Why a version of initial training does not serve, as a sentence for its run; None if it does."""
     from worker.training.scoring import MAX_HELDOUT_DROP

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.services import runs, versions
 from models.locks import remove_unless_locked
-from models.manifest import Manifest
 from models.sft_recipe import SFTPlan
 from models.store import CheckpointStore
 from worker import initial_training
@@ -44,20 +43,7 @@ def carry_out(
         with store.stage() as staged:
             metrics, digest = initial_training.train(training, settings, folder, staged, recorder)
             recorder.stage("publishing")
-
-            def seal_as(number: int) -> Manifest:
-                return publish.seal(
-                    store,
-                    staged,
-                    number=number,
-                    parent=training.parent,
-                    run_id=run_id,
-                    method=initial_training.METHOD,
-                    config=training.config,
-                    data_sha256=digest,
-                    metrics=metrics,
-                )
-
+            seal_as = partial(initial_training.seal, training, store, staged, run_id, metrics, digest)
             publish.publish_next(store, staged, partial(versions.next_number, sessions), seal_as, conclude)
     except Exception:
         with sessions() as session:

@@ -22,7 +22,7 @@ from models.manifest import Manifest
 from models.store import MODEL_FOLDER, CheckpointStore
 from worker import initial_training
 from worker.base_version import BASE_NUMBER
-from worker.initial_training import METHOD, InitialTraining
+from worker.initial_training import InitialTraining
 
 if TYPE_CHECKING:
     from worker.training.progress import Progress
@@ -45,20 +45,7 @@ def train_and_publish(
     with store.stage() as staged:
         metrics, digest = initial_training.train(training, settings, run_dir, staged, progress)
         progress.stage("publishing")
-
-        def seal_as(number: int) -> Manifest:
-            return publish.seal(
-                store,
-                staged,
-                number=number,
-                parent=training.parent,
-                run_id=None,
-                method=METHOD,
-                config=training.config,
-                data_sha256=digest,
-                metrics=metrics,
-            )
-
+        seal_as = partial(initial_training.seal, training, store, staged, None, metrics, digest)
         at_least = partial(_at_least, sessions, training.serve)
         manifest = publish.publish_next(store, staged, at_least, seal_as, partial(_record, sessions))
     note = initial_training.note(manifest)

@@ -13,7 +13,7 @@ from redis import Redis
 from rq.utils import import_attribute
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version
+from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version, write_transaction
 from app.queue import TRAIN_JOB
 from app.services import judgments, runs, versions
 from models.locks import try_lock
@@ -324,9 +324,8 @@ def test_a_worker_that_lost_its_run_to_another_publishes_nothing(
     prepare = publish.prepare
 
     def meanwhile(staged: Path) -> float:
-        run = only(session)
-        run.attempts = 2  # given up for dead, and taken up by another worker
-        session.commit()
+        with write_transaction(session):
+            only(session).attempts = 2  # given up for dead, and taken up by another worker
         return prepare(staged)
 
     monkeypatch.setattr(publish, "prepare", meanwhile)

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import RunMetric, RunStatus, TrainingRun, now
+from app.db import RunMetric, RunStatus, TrainingRun, now, write_transaction
 from app.services import initial_training as service
 from app.services import runs, versions
 from models.locks import try_lock
@@ -170,9 +170,8 @@ def test_a_worker_that_lost_its_run_leaves_the_checkpoints_to_the_other(
     prepare = publish.prepare
 
     def meanwhile(staged: Path) -> float:
-        run = only(session)
-        run.attempts = 2
-        session.commit()
+        with write_transaction(session):
+            only(session).attempts = 2
         return prepare(staged)
 
     monkeypatch.setattr(publish, "prepare", meanwhile)
