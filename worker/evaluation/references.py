@@ -7,6 +7,7 @@ each text's counts, which add up.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,8 @@ def signatures() -> dict[str, str]:
     """How BLEU and chrF were computed, as sacrebleu writes it."""
     # The number of references differs by text, of which the signature knows nothing.
     return {
-        "bleu": f"sacrebleu, case:mixed|tok:13a|smooth:exp|version:{_version()}",
-        "chrf": f"sacrebleu, case:mixed|nc:6|nw:0|space:no|version:{_version()}",
+        "bleu": f"sacrebleu, case:mixed|tok:13a|smooth:exp|version:{version('sacrebleu')}",
+        "chrf": f"sacrebleu, case:mixed|nc:6|nw:0|space:no|version:{version('sacrebleu')}",
     }
 
 
@@ -96,7 +97,3 @@ def _scores(metric: BLEU | CHRF, sums: Array) -> Array:
         for row in sums
     ]
     return np.array(scores)
-
-
-def _version() -> str:
-    return str(_BLEU.get_signature().info["version"])

@@ -1,6 +1,8 @@
 """`python -m worker evaluate`, from the command line to the table."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,21 @@ def test_a_checkpoint_is_measured_beside_the_baselines(
     report = json.loads(out.read_text())
     assert report["systems"]["copy of the text"]["copies"]["value"] == 1
     assert report["test_set"]["texts"] == 2
+
+
+def test_texts_without_references_are_measured_without_figures_that_need_them(
+    tiny_serving: Path, tmp_path: Path
+) -> None:
+    texts = tmp_path / "posts.txt"
+    texts.write_text("you dumb person\nwhat an idiot\n")
+    command = [sys.executable, "-m", "worker", "evaluate", "--baselines", "--model_name_or_path", str(tiny_serving)]
+
+    told = subprocess.run([*command, "--test_file", str(texts)], capture_output=True, text=True, check=False)
+
+    assert (told.returncode, "Traceback" in told.stderr) == (0, False)
+    assert "J of the best shown" in told.stdout
+    assert "BLEU" not in told.stdout
+    assert "people" not in told.stdout.splitlines()[0]
 
 
 def test_two_models_are_compared_text_by_text(
