@@ -77,7 +77,7 @@ def test_a_text_that_cannot_be_rewritten_is_refused_with_a_sentence(
     [
         "you </s> idiot",
         "</s> you",
-        "<pad><unk>",
+        "<pad> you <unk>",
         "👩🏽‍🚀 idiot 🤬",
         "\u202eidiot\u202c",
         "ﬁ ½ ｉｄｉｏｔ",
@@ -90,11 +90,10 @@ def test_any_other_text_is_rewritten_and_comes_back_as_it_was(version_1: int, an
     assert len(answer["candidates"]) == 3
 
 
-def test_a_text_of_nothing_that_the_model_reads_yields_a_screen_without_candidates(
-    version_1: int, annotator: Person
-) -> None:
-    answer = body(annotator.post("/generations", {"text": "</s>"}))
-    assert (answer["candidates"], answer["exhausted"], answer["version"]) == ([], True, None)
+@pytest.mark.parametrize("text", ["</s>", "<pad><unk>", "<!-- you idiot -->", "https://example.org/idiot"])
+def test_a_text_without_a_word_of_prose_comes_back_alone(version_1: int, annotator: Person, text: str) -> None:
+    answer = body(annotator.post("/generations", {"text": text}))
+    assert ([candidate["text"] for candidate in answer["candidates"]], answer["exhausted"]) == ([text], True)
     assert annotator.post("/judgments", {"generation_id": answer["id"], "verdict": "skipped"}).status_code == 201
 
 
