@@ -174,3 +174,4 @@ form.addEventListener("invalid", (event) => event.target.closest("details")?.set
 form.addEventListener("submit", start);
 chooseBase();
 allowStart();
+take(element("file").files); // chosen before this script was there, or kept by a reload
