@@ -45,10 +45,14 @@ def neutrality() -> Neutrality:
 
 def kept(source: str, rewrite: str) -> float:
     """The share, in 0 … 1, of the source's words that are in the rewrite; rude words do not count."""
-    before = set(words(source))
-    plain = [word for word, neutral in zip(before, neutrality()(list(before)), strict=True) if neutral > _RUDE_WORD]
-    after = set(words(rewrite))
-    return sum(word in after for word in plain) / len(plain) if plain else 1.0
+    plain = _plain_words(source)
+    return len(plain & set(words(rewrite))) / len(plain) if plain else 1.0
+
+
+@functools.lru_cache(maxsize=64)  # of one source many rewrites are judged
+def _plain_words(source: str) -> frozenset[str]:
+    found = list(set(words(source)))
+    return frozenset(word for word, neutral in zip(found, neutrality()(found), strict=True) if neutral > _RUDE_WORD)
 
 
 def repetition(first: str, second: str) -> float:

@@ -156,10 +156,10 @@ class Generator:
         """
         parts = [margins(piece) for piece in pieces(text, _LONGEST_PIECE, lambda piece: len(self._encode(piece)))]
         if parts == [("", text, "")] and plain(text) == text:
-            return [text if wording(rewrite) == wording(text) else rewrite for rewrite in rewrites_of(text)]
+            return _as_typed(rewrites_of(text), text)
         rude = choosing.rude_places([plain(body) for _, body, _ in parts])
         options = [
-            _as_typed(rewrites_of(plain(body)) if place in rude else [], body)
+            (_as_typed(rewrites_of(plain(body)), body) if place in rude else []) or [body]
             for place, (_, body, _) in enumerate(parts)
         ]
         together: dict[str, str] = {}
@@ -275,5 +275,5 @@ def _longest_rewrite(source: Sequence[str]) -> int:
 
 
 def _as_typed(rewrites: Sequence[str], body: str) -> list[str]:
-    """The rewrites of a piece, of which one in the same words is the piece itself; with none, the piece."""
-    return [body if wording(rewrite) == wording(body) else rewrite for rewrite in rewrites] or [body]
+    """The rewrites of a piece, of which one in the same words is the piece itself."""
+    return [body if wording(rewrite) == wording(body) else rewrite for rewrite in rewrites]
