@@ -8,7 +8,8 @@ ModelError
 ├── LoadError             a version cannot be loaded for serving
 ├── InputTooLong          the text has more tokens than the model is given
 ├── RecipeError           a setting of a recipe cannot be used
-├── PairFileError         a file of sentence pairs cannot be read
+├── DataFileError         a file of training data cannot be read or written
+│   └── PairFileError     a file of sentence pairs cannot be read
 └── UploadMissing         uploaded training data is not there (any more), or damaged
 """
 
@@ -47,7 +48,11 @@ class RecipeError(ModelError):
     """A setting of a recipe is unknown, of the wrong type or out of bounds; the message names it."""
 
 
-class PairFileError(ModelError):
+class DataFileError(ModelError):
+    """A file of training data cannot be read or written, or too much of it is bad; the message says why and where."""
+
+
+class PairFileError(DataFileError):
     """A file of sentence pairs cannot be read, or too much of it is bad; the message names the line if there is one."""
 
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,14 +20,10 @@ from pathlib import Path
 from models.errors import PairFileError
 from models.pair_columns import Columns, Layout, layout_of, table_layout
 from models.pair_rows import RawRow, decode, json_rows, table_rows
+from models.problems import IS_UNSTORABLE, KEPT_PROBLEMS, UNSTORABLE, Problem, complaint, report
 
 EXTENSIONS: Mapping[str, str] = {"tsv": "tsv", "txt": "tsv", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
-KEPT_PROBLEMS = 1000
-"""The first so many unusable rows are kept with their lines and reasons; the others are only counted."""
-MOST_BAD = 0.5
-"""A file of which more than this share of the rows cannot be used is refused: it is not what was meant."""
 DEV_SPLIT = 20
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +33,6 @@ class PairRow:
     line: int
     source: str
     references: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why the row that begins on that line is left out."""
-
-    line: int
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -96,27 +83,13 @@ class PairFile:
 
         Names the first `most` lines and counts the others.
         """
-        if not self.problem_count:
-            return ""
-        shown = self.problems[:most]
-        lines: defaultdict[str, list[int]] = defaultdict(list)
-        for problem in shown:
-            lines[problem.reason].append(problem.line)
-        listed = "; ".join(
-            f"line{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))} ({reason})"
-            for reason, numbers in lines.items()
-        )
-        rest = self.problem_count - len(shown)
-        more = f"; and {rest:,} more" if rest else ""
-        verb = "was" if self.problem_count == 1 else "were"
-        return f"{self.problem_count:,} of {self.row_count:,} rows {verb} left out: {listed}{more}."
+        return report(self.problems, self.problem_count, self.row_count, most)
 
     def check_usable(self) -> None:
         """Raise `PairFileError` if there is no usable row, or more than half of all rows are bad."""
-        if not self.row_count:
-            raise PairFileError("The file holds no pairs.")
-        if self.problem_count > MOST_BAD * self.row_count:
-            raise PairFileError(f"More than half of the rows cannot be used. {self.problem_report()}")
+        why = complaint(self.problem_report(), self.problem_count, self.row_count, "pairs")
+        if why:
+            raise PairFileError(why)
 
 
 def read_pair_file(path: Path, columns: Columns | None = None) -> PairFile:
@@ -137,24 +110,35 @@ def read_pairs_from(body: bytes, name: str, columns: Columns | None = None) -> P
     kind = EXTENSIONS.get(name.rpartition(".")[2].casefold() if "." in name else "")
     if kind is None:
         raise PairFileError(f"{name} must end in .tsv, .csv or .jsonl, which tells how to read it.")
-    text = decode(body)
-    if kind == "jsonl":
-        return _collect(((row, layout_of(row.cells, columns)) for row in json_rows(text)), ())
-    rows, note = table_rows(text, kind)
-    notes = [note] if note else []
-    first = next(rows, None)
-    if first is None:
-        return PairFile((), (), tuple(notes))
-    header = first.cells if isinstance(first.cells, list) else []
-    layout, has_header = table_layout(header, columns, notes)
-    return _collect(((row, layout) for row in (rows if has_header else itertools.chain([first], rows))), notes)
+    notes: list[str] = []
+    return _collect(parse_pairs(decode(body), kind, columns, notes), notes)
 
 
 def read_pairs_of(examples: Iterable[Mapping[str, object]], columns: Columns | None = None) -> PairFile:
     """The pairs of a dataset's rows, each a mapping by column name; a problem's line is the row's number from 1."""
-    wanted = columns or Columns()
     rows = (RawRow(number, dict(example)) for number, example in enumerate(examples, start=1))
-    return _collect(((row, layout_of(row.cells, wanted)) for row in rows), ())
+    return _collect(pairs_of_rows(rows, columns or Columns()), ())
+
+
+def parse_pairs(text: str, kind: str, columns: Columns, notes: list[str]) -> Iterator[PairRow | Problem]:
+    """Every row of a `tsv`, `csv` or `jsonl` text, usable or not; `notes` gets how the text was understood."""
+    if kind == "jsonl":
+        yield from pairs_of_rows(json_rows(text), columns)
+        return
+    rows, note = table_rows(text, kind)
+    notes.extend([note] if note else [])
+    first = next(rows, None)
+    if first is None:
+        return
+    header = first.cells if isinstance(first.cells, list) else []
+    layout, has_header = table_layout(header, columns, notes)
+    for row in rows if has_header else itertools.chain([first], rows):
+        yield _pair_row(row, layout)
+
+
+def pairs_of_rows(rows: Iterable[RawRow], columns: Columns) -> Iterator[PairRow | Problem]:
+    """Every row, usable or not, by the keys that it has itself."""
+    return (_pair_row(row, layout_of(row.cells, columns)) for row in rows)
 
 
 def in_dev(source: str, split: int = DEV_SPLIT) -> bool:
@@ -166,23 +150,28 @@ def in_dev(source: str, split: int = DEV_SPLIT) -> bool:
     return split > 0 and int(digest, 16) % split == 0
 
 
-def _collect(rows: Iterable[tuple[RawRow, Layout]], notes: Sequence[str]) -> PairFile:
+def _collect(rows: Iterable[PairRow | Problem], notes: Sequence[str]) -> PairFile:
     good: list[PairRow] = []
     bad: list[Problem] = []
     bad_count = 0
-    for raw, layout in rows:
-        made = _pair_row(raw, layout)
-        if isinstance(made, PairRow):
-            good.append(made)
+    for row in rows:
+        if isinstance(row, PairRow):
+            good.append(row)
             continue
         bad_count += 1
         if bad_count <= KEPT_PROBLEMS:
-            bad.append(Problem(raw.line, made))
+            bad.append(row)
     return PairFile(tuple(good), tuple(bad), tuple(notes), bad_count)
 
 
-def _pair_row(raw: RawRow, layout: Layout) -> PairRow | str:
+def _pair_row(raw: RawRow, layout: Layout) -> PairRow | Problem:
     """The row as a pair, or why it is none."""
+    texts = _sides(raw, layout)
+    return Problem(raw.line, texts) if isinstance(texts, str) else PairRow(raw.line, *texts)
+
+
+def _sides(raw: RawRow, layout: Layout) -> tuple[str, tuple[str, ...]] | str:
+    """The source and the references of a row, or why it has none."""
     if raw.problem or layout.problem:
         return raw.problem or layout.problem
     values: dict[int | str, object]
@@ -203,7 +192,7 @@ def _pair_row(raw: RawRow, layout: Layout) -> PairRow | str:
         return "the source is empty"
     if not targets:
         return "the target is empty"
-    return PairRow(raw.line, "\n\n".join(sources), tuple(targets))
+    return "\n\n".join(sources), tuple(targets)
 
 
 def _texts(values: Mapping[int | str, object], places: Sequence[int | str]) -> tuple[list[str], str]:
@@ -216,7 +205,7 @@ def _texts(values: Mapping[int | str, object], places: Sequence[int | str]) -> t
                 continue
             if not isinstance(text, str):
                 return [], f"{place} is not a text"
-            if _UNSTORABLE.search(text):
-                return [], "it holds characters that cannot be stored"
+            if UNSTORABLE.search(text):
+                return [], IS_UNSTORABLE
             texts.append(text.strip())
     return [text for text in texts if text], ""

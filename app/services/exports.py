@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Preference
+from models.formats.instructions import STUDIO_INSTRUCTION
 
-INSTRUCTION = "Rewrite the text so that it keeps its meaning and loses its insult."
+INSTRUCTION = STUDIO_INSTRUCTION
 _ROWS_AT_ONCE = 1_000
 
 _Judged = list[Preference]  # the rows of one judgment

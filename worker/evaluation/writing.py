@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Put `text` in the place of the file at `path` in one step; OSError if it cannot be written."""
+def write_aside(path: Path, content: str | bytes) -> None:
+    """Put `content` in the place of the file at `path` in one step; OSError if it cannot be written."""
     number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
-        with open(number, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(number, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         Path(draft).chmod(0o644)
         os.replace(draft, path)
     except BaseException:
