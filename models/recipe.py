@@ -30,6 +30,9 @@ LOSS_TYPES = (
 )
 """TRL 1.16's loss types. `sigmoid` is DPO itself; `sft` is the negative log-likelihood a token of the chosen text."""
 
+SMOOTHED = ("robust", "exo_pair", "aot", "aot_unpaired")
+"""The losses that TRL 1.16 reads `label_smoothing` in."""
+
 SCHEDULERS = ("linear", "cosine", "constant", "constant_with_warmup")
 
 BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -103,8 +106,7 @@ class DPORecipe:
             )
         if not all(math.isfinite(weight) and weight > 0 for weight in self.loss_weights):
             raise RecipeError("loss_weights must be positive numbers.")
-        if "exo_pair" in self.loss_type and self.label_smoothing == 0:
-            raise RecipeError("label_smoothing must be above 0 with loss_type exo_pair; its paper suggests 0.001.")
+        check_label_smoothing(self.loss_type, self.label_smoothing)
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, object]) -> "DPORecipe":
@@ -153,6 +155,14 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 """Named settings, each laid over the defaults of `DPORecipe`."""
 
 
+def check_label_smoothing(loss_type: Sequence[str], label_smoothing: float) -> None:
+    """Raise `RecipeError` where `label_smoothing` would be ignored, or is missing."""
+    if "exo_pair" in loss_type and label_smoothing == 0:
+        raise RecipeError("label_smoothing must be above 0 with loss_type exo_pair; its paper suggests 0.001.")
+    if label_smoothing and not set(loss_type) & set(SMOOTHED):
+        raise RecipeError(f"label_smoothing has a meaning for the losses {', '.join(SMOOTHED)} only.")
+
+
 def check_bounds(recipe: object, bounds: Mapping[str, tuple[float, float]]) -> None:
     """Raise `RecipeError` for the first field of `recipe` that is not within its bounds, both included."""
     for name, (least, greatest) in bounds.items():
@@ -175,7 +185,7 @@ def convert_setting(key: str, value: object, kind: type) -> Any:
         return value
     if kind in (bool, str) and isinstance(value, kind):
         return value
-    if key == "loss_type":
+    if key != "loss_weights" and kind is tuple:
         names = [value] if isinstance(value, str) else value
         if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
             return tuple(names)

@@ -11,16 +11,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import ConfigError
 from app.errors import DomainError
 from models.errors import ModelError
-from worker.commands import Run, add_parsers
+from worker.commands import Commands, Run, add_parsers
+from worker.flags import expand_config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, after one sentence on standard error if it is not 0."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="Mellow's training side, without the queue.")
-    add_parsers(parser.add_subparsers(dest="command", required=True, metavar="command"))
-    options = parser.parse_args(arguments)
-    run: Run = options.run
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    add_parsers(commands)
     try:
+        options = parser.parse_args(_whole(list(sys.argv[1:] if arguments is None else arguments), commands))
+        run: Run = options.run
         return run(options)
     except (ConfigError, DomainError, ModelError, OSError) as error:
         print(error, file=sys.stderr)
@@ -37,3 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(error, file=sys.stderr)
         return 1
+
+
+def _whole(given: list[str], commands: Commands[argparse.ArgumentParser]) -> list[str]:
+    """The arguments with what `--config` names in them, and with the command that suits the model they name."""
+    if not given or given[0] not in commands.choices:
+        return given
+    instead = commands.choices[given[0]].get_default("instead")
+    name = instead(given[1:]) if instead else given[0]
+    parser = commands.choices[name]
+    if parser.get_default("own_config"):  # a pipeline reads its plan itself: its stages have settings of their own
+        return [name, *given[1:]]
+    return [name, *expand_config(given[1:], parser, _say)]
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)

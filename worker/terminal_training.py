@@ -111,10 +111,21 @@ def _record(
     sessions: sessionmaker[Session], manifest: Manifest, folder: Path, publish_files: Callable[[], None]
 ) -> None:
     """Publish the version, record it and let it serve unless something speaks against it: all of it, or nothing."""
+    record_version(sessions, manifest, folder, publish_files, serve=initial_training.note(manifest) is None)
+
+
+def record_version(
+    sessions: sessionmaker[Session],
+    manifest: Manifest,
+    folder: Path,
+    publish_files: Callable[[], None],
+    serve: bool = False,
+) -> None:
+    """Publish the version and record it, serving or not: all of it, or nothing."""
     with sessions() as session, write_transaction(session):
         publish_files()
         versions.record_version(session, manifest, str(folder))
-        if initial_training.note(manifest) is None:
+        if serve:
             versions.point_serving_at(session, manifest.number, None)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from models.pair_files import PairFile, read_pair_file, read_pairs_of
 from models.sft_recipe import DEV_METRICS, OPTIMIZERS, SFTRecipe
 from models.store import CheckpointStore
 from worker.commands import Commands
+from worker.flags import add_config_flag
 
 _DESCRIPTION = """\
-Teach a T5 its task from pairs of a text and its rewrite, before people's clicks refine it.
+Teach a T5 its task from pairs of a text and its rewrite, before people's clicks refine it. (With a decoder-only model
+this is the command sft-chat, whose --help has its settings.)
 
 The model may be the one that comes with Mellow (the default), a folder, or a hub id: T5, T5 v1.1, Flan-T5, mT5. The
 pairs come from a file or from a dataset of the Hugging Face hub. One source in twenty is held out; the checkpoint with
@@ -54,6 +57,7 @@ _NUMBERS = {
     "max_source_length": "tokens; a longer source is cut",
     "max_target_length": "tokens; a pair with a longer target is left out",
     "max_samples": "use that many pairs, drawn by the seed; 0 uses all",
+    "dataset_fraction": "use that share of the pairs, drawn by the seed",
     "dev_split": "one source in so many is held out, chosen by its hash; 0 holds out none",
     "save_steps": "score and save every so many steps; 0: once an epoch",
     "early_stopping_patience": "stop after so many scores without a better one; 0: never",
@@ -73,6 +77,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_config_flag(parser)
     _add_data(parser.add_argument_group("model and data"))
     _add_recipe(parser.add_argument_group("recipe"))
     output = parser.add_argument_group("output")
@@ -97,7 +102,19 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="TRACKER",
         help="also report to trackers that are installed, such as tensorboard or wandb",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, instead=_command_for)
+
+
+def _command_for(arguments: Sequence[str]) -> str:
+    """The command that trains the model named in `arguments`: a decoder-only one has settings of its own."""
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--model_name_or_path", default="")
+    name = finder.parse_known_args(arguments)[0].model_name_or_path
+    if not name or name.startswith("version:"):
+        return "sft"
+    from worker.training.run.loading import architecture_of
+
+    return "sft" if architecture_of(name) == "seq2seq" else "sft-chat"
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:

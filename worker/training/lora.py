@@ -1,8 +1,13 @@
 """The LoRA adapter (Hu et al. 2021) that every recipe trains."""
 
+from collections.abc import Sequence
+
 from peft import LoraConfig
 from torch import nn
 from transformers import PreTrainedModel
+
+_HEADS = {"classifier", "score", "pre_classifier"}
+"""What classifiers call the layers of their heads, which are new and so trained whole, not adapted."""
 
 
 def linear_layers(model: PreTrainedModel) -> list[str]:
@@ -15,15 +20,24 @@ def linear_layers(model: PreTrainedModel) -> list[str]:
             for name, module in model.named_modules()
             if isinstance(module, nn.Linear) and module is not head
         }
+        - _HEADS
     )
 
 
-def lora_config(model: PreTrainedModel, r: int, alpha: int, dropout: float) -> LoraConfig:
-    """An adapter of rank `r`, scaled by `alpha` / `r`, on every linear layer but the head."""
+def lora_config(
+    model: PreTrainedModel,
+    r: int,
+    alpha: int,
+    dropout: float,
+    *,
+    task_type: str = "SEQ_2_SEQ_LM",
+    target_modules: Sequence[str] = (),
+) -> LoraConfig:
+    """An adapter of rank `r`, scaled by `alpha` / `r`, on `target_modules`, or on every linear layer but the head."""
     return LoraConfig(
-        task_type="SEQ_2_SEQ_LM",
+        task_type=task_type,
         r=r,
         lora_alpha=alpha,
         lora_dropout=dropout,
-        target_modules=linear_layers(model),
+        target_modules=list(target_modules) or linear_layers(model),
     )

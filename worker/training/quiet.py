@@ -34,8 +34,10 @@ def quiet() -> Iterator[None]:
             os.environ["TQDM_DISABLE"] = "1"  # the only switch of TRL's bar over the reference log-probabilities
             undo.callback(os.environ.pop, "TQDM_DISABLE", None)
         undo.enter_context(warnings.catch_warnings())
-        # TRL 1.16 and PEFT 0.21 ask the model by the old name, once a step; transformers 5 answers with a warning.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        # TRL 1.16 and PEFT 0.21 speak to the model by old names, at every step; transformers 5 answers with a warning.
+        warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing\\w*` is deprecated", FutureWarning)
+        # Saving an adapter, PEFT looks for a config.json beside a GGUF.
+        warnings.filterwarnings("ignore", "Could not find a config file in", UserWarning)
         # Merging LoRA into a T5 v1.1, PEFT notices the untied head too and says so in the new config, rightly.
         warnings.filterwarnings("ignore", "Input and output embeddings are no longer tied", UserWarning)
         yield

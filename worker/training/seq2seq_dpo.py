@@ -69,7 +69,7 @@ class Seq2SeqDPOTrainer(DPOTrainer):
         self.collator = PreferenceCollator(
             pad_token_id=processing_class.pad_token_id, decoder_start_token_id=decoder_start_token_id(model)
         )
-        with _head_for_encoder_decoders():
+        with head_for_encoder_decoders(dpo_trainer):
             super().__init__(
                 model,
                 ref_model,
@@ -160,18 +160,21 @@ def disable_dropout(model: nn.Module) -> None:
     """Set every dropout of `model` to zero.
 
     T5's attention keeps its rate as a plain number rather than a `nn.Dropout`, which TRL's `disable_dropout` looks
-    for: it would leave policy and reference model apart, and the loss of the first step above ln 2.
+    for: it would leave policy and reference model apart, and the loss of the first step above ln 2. Other models name
+    such numbers `attention_dropout` or `activation_dropout`, and skip whole layers by a `layerdrop`.
     """
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-        elif isinstance(getattr(module, "dropout", None), float):
-            module.dropout = 0.0  # type: ignore[assignment]  # a plain number there
+        for name, value in vars(module).items():
+            if name.endswith(("dropout", "layerdrop")) and isinstance(value, float):
+                setattr(module, name, 0.0)
 
 
 def add_seq2seq_head(model: PreTrainedModel, outputs: tuple[str, ...] = ("log_probs",)) -> None:
     """Make `model(..., fused_lm_head=True)` return log-probabilities, as TRL's `add_fused_lm_head` does.
 
+    The decoder's rows are one completion of every prompt, or two: all first ones, then all second ones.
     `outputs` names the per-token fields of `FusedCausalLMOutput` to fill besides `log_probs`: `entropy`, `mean_logits`,
     `is_top1` and `log_sum_sq_probs`, all without gradient. Without `fused_lm_head` the model's own forward runs.
     """
@@ -184,14 +187,15 @@ def add_seq2seq_head(model: PreTrainedModel, outputs: tuple[str, ...] = ("log_pr
         prompt_mask = kwargs["prompt_attention_mask"]
         encoded = self.get_encoder()(input_ids=kwargs["prompt_input_ids"], attention_mask=prompt_mask)
         hidden = encoded.last_hidden_state  # (N, P, d)
+        copies = len(kwargs["input_ids"]) // len(prompt_mask)  # completions of each prompt
         # The model's own forward decodes, so that what a T5 does before its head (the first T5 scales by d_model
         # ** -0.5, v1.1 does not) stays the model's affair. Column t of the rows predicts column t + 1.
         logits = original_forward(
-            encoder_outputs=BaseModelOutput(last_hidden_state=hidden.repeat(2, 1, 1)),
-            attention_mask=prompt_mask.repeat(2, 1),
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden.repeat(copies, 1, 1)),
+            attention_mask=prompt_mask.repeat(copies, 1),
             decoder_input_ids=kwargs["input_ids"][:, :-1],
             use_cache=False,
-        ).logits  # (2N, C, V)
+        ).logits  # (copies * N, C, V)
         labels = kwargs["labels"][:, 1:]
         return token_statistics(logits, labels, outputs)
 
@@ -226,11 +230,11 @@ def token_statistics(logits: Tensor, labels: Tensor, outputs: tuple[str, ...]) -
 
 
 @contextmanager
-def _head_for_encoder_decoders() -> Iterator[None]:
-    """While `DPOTrainer.__init__` runs, it finds our head where it looks for its own."""
-    original = getattr(dpo_trainer, TRL_HEAD)
-    setattr(dpo_trainer, TRL_HEAD, add_seq2seq_head)
+def head_for_encoder_decoders(module: types.ModuleType) -> Iterator[None]:
+    """While a trainer of TRL's `module` is made, it finds our head where it looks for its own."""
+    original = getattr(module, TRL_HEAD)
+    setattr(module, TRL_HEAD, add_seq2seq_head)
     try:
         yield
     finally:
-        setattr(dpo_trainer, TRL_HEAD, original)
+        setattr(module, TRL_HEAD, original)

@@ -73,7 +73,7 @@ def _wait_for_lock(folder: Path, progress: Progress) -> TextIO:
 def _check_identity(path: Path, identity: Mapping[str, object]) -> None:
     """Write down what is trained, or compare it with what is written there."""
     if not path.exists():
-        _write(path, json.dumps(identity, indent=2))
+        write_small(path, json.dumps(identity, indent=2))
         return
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
@@ -118,7 +118,7 @@ def mark_whole(checkpoint: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    _write(checkpoint / _WHOLE, "")
+    write_small(checkpoint / _WHOLE, "")
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
@@ -131,7 +131,7 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
-def _write(path: Path, text: str) -> None:
+def write_small(path: Path, text: str) -> None:
     """Write a small file aside, then move it into place."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     with aside.open("w", encoding="utf-8") as file:

@@ -137,11 +137,12 @@ def _alike(text: str) -> str:
 
 
 def _sample(pairs: Mapping[Pair, int], recipe: SFTRecipe) -> Mapping[Pair, int]:
-    """At most `max_samples` of the pairs, drawn by the seed, in their own order."""
-    if not 0 < recipe.max_samples < len(pairs):
+    """`dataset_fraction` of the pairs and at most `max_samples`, drawn by the seed, in their own order."""
+    most = min(round(len(pairs) * recipe.dataset_fraction), recipe.max_samples or len(pairs))
+    if most >= len(pairs):
         return pairs
     listed = list(pairs)
-    drawn = sorted(random.Random(recipe.seed).sample(range(len(listed)), recipe.max_samples))
+    drawn = sorted(random.Random(recipe.seed).sample(range(len(listed)), max(1, most)))
     return {listed[place]: pairs[listed[place]] for place in drawn}
 
 

@@ -1,0 +1,102 @@
+"""Several trainings in a row, resumable, on tiny models."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.errors import RecipeError
+from tests.tiny_classifiers import build_tiny_encoder
+from tests.tiny_t5 import build_tiny_t5
+from worker.cli import main
+from worker.pipeline import Plan
+
+PAIRS = [
+    ("you are stupid", "you are wrong"),
+    ("what a dumb idea", "i disagree with the idea"),
+    ("this movie is trash", "this movie is not good"),
+    ("your plan is garbage", "your plan is mistaken"),
+    ("stop it moron", "please stop it"),
+    ("damn no idiot", "no"),
+]
+
+
+def plan(**settings: Any) -> Plan:
+    return Plan.from_mapping({"train_file": "a.tsv", "reward_model_name_or_path": "r", **settings}, "base")
+
+
+def test_by_default_a_pipeline_is_sft_reward_dpo_and_an_evaluation() -> None:
+    found = plan()
+
+    assert [stage.method for stage in found.stages] == ["sft", "reward", "dpo"]
+    assert (found.model, found.evaluate) == ("base", True)
+    assert all(stage.data["train_file"] == ["a.tsv"] for stage in found.stages)
+
+
+def test_settings_at_the_top_are_for_the_stages_that_know_them_and_a_stage_has_the_last_word() -> None:
+    found = plan(stages=["sft", "dpo"], beta=0.3, seed=4, dpo={"seed": 5, "train_file": ["b.tsv"]})
+
+    sft, dpo = found.stages
+    assert not found.evaluate
+    assert (sft.options.seed, dpo.options.seed, dpo.options.as_dict()["beta"]) == (4, 5, 0.3)
+    assert (sft.data["train_file"], dpo.data["train_file"]) == (["a.tsv"], ["b.tsv"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"stages": ["sft", "dop"]}, "stages must be a list of"),
+        ({"stages": ["evaluate", "sft"]}, "evaluate must be the last stage."),
+        ({"stages": ["dpo", "dpo"]}, "A stage can stand in a pipeline once."),
+        ({"betta": 1}, "betta is not a setting of this pipeline."),
+        ({"dpo": {"betta": 1}}, "In the stage dpo: betta is not a setting"),
+        ({"dpo": 3}, "dpo must hold settings"),
+        ({"reward_model_name_or_path": ""}, "The stage reward needs reward_model_name_or_path"),
+        ({"train_file": []}, "The stage sft needs its data"),
+        ({"dataset_name": "hub/x"}, "The stage sft needs its data"),
+    ],
+)
+def test_a_wrong_plan_is_told_in_one_sentence(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        plan(**settings)
+
+    assert str(raised.value).startswith(sentence)
+
+
+def test_a_pipeline_runs_compares_and_does_nothing_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "pairs.tsv"
+    data.write_text("toxic\tneutral1\n" + "".join(f"{a}\t{b}\n" for a, b in PAIRS), encoding="utf-8")
+    file = tmp_path / "plan.yaml"
+    settings = {
+        "model_name_or_path": str(build_tiny_t5(tmp_path / "t5")),
+        "reward_model_name_or_path": str(build_tiny_encoder(tmp_path / "bert")),
+        "stages": ["sft", "reward", "dpo", "evaluate"],
+        "train_file": str(data),
+        "max_steps": 3,
+        "learning_rate": 0.01,
+        "dev_split": 2,
+    }
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    command = ["pipeline", "--config", str(file), "--set", "dpo.beta=0.2", "--output_dir", str(tmp_path / "out")]
+
+    assert main(command) == 0
+
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()[-3:]] == ["start", "sft", "dpo"]
+    result = json.loads((tmp_path / "out" / "dpo" / "result.json").read_text(encoding="utf-8"))
+    assert result["options"]["beta"] == 0.2
+    assert result["model"] == str(tmp_path / "out" / "sft" / "model")
+    assert (result["parent"], result["round"]) == (str(tmp_path / "out" / "sft"), 2)
+    figures = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert figures["start"]["kl"]["value"] == 0
+    assert {"preference_accuracy", "reward", "kl", "perplexity"} <= set(figures["dpo"])
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("model.safetensors")}
+
+    assert main(command) == 0
+
+    assert "The stage dpo is complete already." in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("model.safetensors")} == before
+
+    assert main([*command, "--set", "dpo.beta=0.4"]) == 1
+    assert "another training, which differs in options" in capsys.readouterr().err

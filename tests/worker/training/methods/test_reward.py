@@ -1,0 +1,140 @@
+"""A reward model learns an easy preference, is saved whole, and rates in use as it did in training."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.errors import RecipeError
+from models.train_options import RewardOptions
+from tests.tiny_classifiers import build_tiny_encoder
+from tests.worker.training.conftest import RecordingProgress
+from worker.training.errors import Cancelled
+from worker.training.methods import method_of
+from worker.training.methods.reward import PairCollator, encoded_pairs
+from worker.training.methods.reward_functions import RewardModel
+from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.run.runner import Result, train
+
+KIND = ["good", "great", "please", "thank", "silly"][:4]
+RUDE = ["stupid", "idiot", "dumb", "trash"]
+OTHERS = ["you", "are", "a", "the", "movie", "plan", "comment", "person", "people", "job", "question", "answer"]
+
+
+def preferences(count: int, seed: int) -> list[dict[str, Any]]:
+    """Pairs that differ in a kind word against a rude one, among other words."""
+    noise = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        words = noise.choices(OTHERS, k=noise.randint(2, 5))
+        rows.append(
+            {
+                "prompt": " ".join(noise.choices(OTHERS, k=3)),
+                "chosen": " ".join([*words, noise.choice(KIND)]),
+                "rejected": " ".join([*words, noise.choice(RUDE)]),
+            }
+        )
+    return rows
+
+
+def run(model: Path, output: Path, progress: RecordingProgress | None = None, **settings: Any) -> Result:
+    """A whole training on 96 pairs, scored on 40 others."""
+    rows, held_out = preferences(96, 1), preferences(40, 2)
+    options = RewardOptions(**{"learning_rate": 3e-3, "num_train_epochs": 4, "use_cpu": True, **settings})
+    data = TrainingData(rows, held_out, held_out, rows_sha256(rows, held_out), {})
+    return train(method_of("reward"), str(model), data, options, output, progress or RecordingProgress())
+
+
+@pytest.fixture(params=["bert", "distilbert", "roberta", "llama", "chat"])
+def each_model(request: pytest.FixtureRequest, tmp_path: Path, tiny_llama: Path, tiny_chat: Path) -> Path:
+    """Three encoders and two decoder-only models."""
+    decoders = {"llama": tiny_llama, "chat": tiny_chat}
+    return decoders.get(request.param) or build_tiny_encoder(tmp_path / "encoder", request.param)
+
+
+@pytest.mark.parametrize("use_peft", [False, True])
+def test_an_easy_preference_is_learned(each_model: Path, use_peft: bool, tmp_path: Path) -> None:
+    """Above 0.9 of the held-out pairs; and the saved model says what was measured."""
+    result = run(each_model, tmp_path / "out", use_peft=use_peft, learning_rate=1e-2 if use_peft else 3e-3)
+    assert result.before["accuracy"]["value"] < 0.9
+    assert result.after["accuracy"]["value"] > 0.9
+    assert result.after["margin"]["low"] > 0.5
+    assert (tmp_path / "out/adapter").is_dir() == use_peft
+
+    rows = preferences(40, 2)
+    served = RewardModel(tmp_path / "out", device="cpu")
+    chosen = served([row["prompt"] for row in rows], [row["chosen"] for row in rows])
+    rejected = served([row["prompt"] for row in rows], [row["rejected"] for row in rows])
+    margin = sum(chosen) / 40 - sum(rejected) / 40
+    assert margin == pytest.approx(result.after["margin"]["value"], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_an_adapter_alone_rates_as_the_whole_model(kind: str, tmp_path: Path) -> None:
+    """The adapter brings every layer that is new, so that no random one is left."""
+    run(build_tiny_encoder(tmp_path / "encoder", kind), tmp_path / "out", use_peft=True, max_steps=3, seed=3)
+    texts = (["you are a person"] * 2, ["thank you", "you idiot"])
+    whole = RewardModel(tmp_path / "out/model", device="cpu")(*texts)
+    assert RewardModel(tmp_path / "out/adapter", device="cpu")(*texts) == pytest.approx(whole, abs=1e-5)
+
+
+def test_the_loss_is_bradley_terry_on_what_is_rated_in_use(tmp_path: Path) -> None:
+    """TRL's loss of a batch is -log sigmoid of the differences of our rewards; its collator sees nothing else."""
+    folder = build_tiny_encoder(tmp_path, "bert")
+    loaded = load_model_and_tokenizer(folder, classifier=True)
+    rows = preferences(5, 3)
+    batch = PairCollator(0)(list(encoded_pairs(loaded, rows)))
+    assert batch["input_ids"].shape == batch["token_type_ids"].shape == batch["attention_mask"].shape
+    logits = loaded.model(**batch).logits[:, 0]
+    loaded.model.save_pretrained(tmp_path / "rater")
+    loaded.tokenizer.save_pretrained(tmp_path / "rater")
+    served = RewardModel(tmp_path / "rater", device="cpu")
+    prompts = [row["prompt"] for row in rows]
+    assert logits[:5].tolist() == pytest.approx(served(prompts, [row["chosen"] for row in rows]), abs=1e-5)
+    assert logits[5:].tolist() == pytest.approx(served(prompts, [row["rejected"] for row in rows]), abs=1e-5)
+
+
+def test_the_bias_of_the_head_stays_where_only_differences_count(tmp_path: Path) -> None:
+    """It cancels out of the loss; a pull of the rewards to zero gives it something to learn."""
+    encoder = build_tiny_encoder(tmp_path / "encoder")
+    run(encoder, tmp_path / "free", max_steps=2)
+    run(encoder, tmp_path / "centred", max_steps=2, center_rewards_coefficient=0.1)
+    free, centred = (load_file(tmp_path / name / "model/model.safetensors") for name in ("free", "centred"))
+    assert free["classifier.bias"].item() == 0
+    assert centred["classifier.bias"].item() != 0
+
+
+def test_a_run_that_was_broken_off_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """It goes on from its checkpoint, in the order of the data and with the optimizer it had."""
+    encoder = build_tiny_encoder(tmp_path / "encoder")
+    settings: dict[str, Any] = {"max_steps": 12, "save_steps": 5}
+    run(encoder, tmp_path / "whole", **settings)
+    with pytest.raises(Cancelled):
+        run(encoder, tmp_path / "halves", RecordingProgress(cancel_after=7), **settings)
+    progress = RecordingProgress()
+    run(encoder, tmp_path / "halves", progress, **settings)
+    assert progress.steps[0] == (6, 12)
+    whole, halves = (load_file(tmp_path / name / "model/model.safetensors") for name in ("whole", "halves"))
+    assert all(torch.equal(whole[name], halves[name]) for name in whole)
+
+
+def test_the_best_of_several_scores_is_kept(tmp_path: Path) -> None:
+    """Early stopping waits for the held-out accuracy, which TRL gives that name."""
+    progress = RecordingProgress()
+    settings: dict[str, Any] = {"save_steps": 4, "early_stopping_patience": 1, "num_train_epochs": 20}
+    result = run(build_tiny_encoder(tmp_path / "encoder"), tmp_path / "out", progress, **settings)
+    scores = [values["eval_accuracy"] for _, values in progress.reports if "eval_accuracy" in values]
+    assert result.steps < 20 * 12
+    assert result.after["accuracy"]["value"] == pytest.approx(max(scores), abs=0.03)
+
+
+def test_an_encoder_decoder_is_refused(tiny_t5: Path, tmp_path: Path) -> None:
+    """In one sentence."""
+    with pytest.raises(RecipeError, match="from an encoder or a decoder-only model"):
+        run(tiny_t5, tmp_path / "out")

@@ -1,0 +1,123 @@
+"""From files to the rows of a run: sampled, mixed, split by prompt, and no longer than the model is given."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.errors import DataFileError
+from models.train_options import DPOOptions, PPOOptions, SFTOptions
+from tests.tiny_t5 import build_tiny_t5
+from tests.worker.training.conftest import RecordingProgress
+from worker.training.errors import DatasetError
+from worker.training.run.data import TrainingData, fit, load_training_data
+from worker.training.run.loading import load_model_and_tokenizer
+
+
+def preferences(path: Path, count: int, word: str = "idea") -> str:
+    rows = [{"prompt": f"a bad {word} {n}", "chosen": "good", "rejected": "bad"} for n in range(count)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def load(kind: str, options: DPOOptions | PPOOptions, *files: str, **more: str) -> tuple[TrainingData, list[str]]:
+    progress = RecordingProgress()
+    data = load_training_data(kind, options, progress, train_files=files, **more)
+    return data, progress.lines
+
+
+def test_a_prompt_is_trained_on_or_held_out_and_held_out_preferences_go_with_every_kind(tmp_path: Path) -> None:
+    file = preferences(tmp_path / "a.jsonl", 40)
+
+    for kind, per_prompt in (("preference", 1), ("unpaired", 2), ("prompt", 1)):
+        data, _ = load(kind, DPOOptions(dev_split=4), file)
+
+        train, held_out = ({row["prompt"] for row in part} for part in (data.train, data.held_out))
+        assert not train & held_out
+        assert len(data.train) + len(data.held_out) == 40 * per_prompt
+        assert [row["prompt"] for row in data.pairs] == sorted(held_out, key=[r["prompt"] for r in data.pairs].index)
+        assert {row["prompt"] for row in data.pairs} == held_out
+
+
+def test_samples_are_drawn_by_the_seed(tmp_path: Path) -> None:
+    file = preferences(tmp_path / "a.jsonl", 200)
+
+    def drawn(**settings: float) -> list[str]:
+        data, _ = load("preference", DPOOptions(**settings), file)  # type: ignore[arg-type]
+        return [row["prompt"] for row in (*data.train, *data.held_out)]
+
+    assert len(drawn(max_samples=30)) == 30
+    assert len(drawn(dataset_fraction=0.1)) == 20
+    assert drawn(max_samples=30) == drawn(max_samples=30)
+    assert set(drawn(max_samples=30)) != set(drawn(max_samples=30, seed=1))
+
+
+def test_a_mix_has_its_proportions_and_is_recorded(tmp_path: Path) -> None:
+    helpful = preferences(tmp_path / "h.jsonl", 60, "plan")
+    harmless = preferences(tmp_path / "s.jsonl", 60, "movie")
+
+    data, said = load(
+        "preference",
+        DPOOptions(dev_split=5),
+        f"helpful={helpful}",
+        f"harmless={harmless}",
+        weights="helpful=0.75,harmless=0.25",
+    )
+
+    rows = [*data.train, *data.held_out]
+    assert [sum(row["objective"] == name for row in rows) for name in ("helpful", "harmless")] == [60, 20]
+    assert set(data.summary["objectives"]) == {"helpful", "harmless"}
+    assert {row["objective"] for row in data.pairs} == {"helpful", "harmless"}
+    assert any("60 of 60 helpful" in line for line in said)
+
+
+def test_a_validation_file_is_held_out_and_never_trained_on(tmp_path: Path) -> None:
+    file, check = preferences(tmp_path / "a.jsonl", 10), preferences(tmp_path / "b.jsonl", 3)
+
+    data, _ = load("preference", DPOOptions(), file, validation_file=check)
+
+    assert (len(data.train), len(data.held_out), len(data.pairs)) == (7, 3, 3)
+
+
+def test_bad_rows_are_named_with_their_lines_and_a_bad_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    preferences(file, 5)
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write('{"prompt": "a", "chosen": "b", "rejected": "b"}\n')
+
+    _, said = load("preference", DPOOptions(), str(file))
+    assert "1 of 6 rows was left out: line 6 (chosen and rejected are the same)." in said
+
+    file.write_text('{"prompt": "a", "chosen": "b"}\n{"prompt": "a"}\n', encoding="utf-8")
+    with pytest.raises(DataFileError):
+        load("preference", DPOOptions(), str(file))
+
+
+def test_rows_longer_than_allowed_are_left_out_and_counted(tmp_path: Path) -> None:
+    loaded = load_model_and_tokenizer(build_tiny_t5(tmp_path / "t5"))
+    rows = [
+        {"prompt": "a bad idea", "chosen": "good", "rejected": "bad"},
+        {"prompt": "a " * 20 + "idea", "chosen": "good", "rejected": "bad"},
+        {"prompt": "an idea", "chosen": "good", "rejected": "bad " * 20},
+    ]
+    progress = RecordingProgress()
+    options = DPOOptions(max_prompt_length=12, max_completion_length=12)
+
+    data = fit(TrainingData(rows, rows[:1], rows, "", {}), loaded, options, progress)
+
+    assert (data.train, data.held_out, data.pairs) == (rows[:1], rows[:1], rows[:1])
+    assert progress.lines == [
+        "Left out because they are longer than max_prompt_length 12 and max_completion_length 12 allow: 2 of 3 rows; "
+        "the first begins with 'a a a a a a a a a a a a a a a a a a a a idea'."
+    ]
+    with pytest.raises(DatasetError, match="Every row is longer than max_prompt_length 12"):
+        fit(TrainingData(rows[1:], [], [], "", {}), loaded, options, progress)
+
+
+def test_a_prompt_with_its_completion_may_have_one_limit(tmp_path: Path) -> None:
+    loaded = load_model_and_tokenizer(build_tiny_t5(tmp_path / "t5"))
+    rows = [{"prompt": "an idea", "completion": "good"}, {"prompt": "an idea", "completion": "good " * 9}]
+
+    data = fit(TrainingData(rows, [], [], "", {}), loaded, SFTOptions(max_length=10), RecordingProgress())
+
+    assert data.train == rows[:1]

@@ -1,0 +1,91 @@
+"""Any model, from a folder, an adapter or a GGUF; and one sentence about what cannot be loaded."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import get_peft_model
+
+from models.train_options import TrainOptions
+from tests.tiny_classifiers import build_tiny_encoder
+from tests.tiny_llama import build_tiny_llama
+from tests.tiny_t5 import build_tiny_t5
+from worker.training.errors import CheckpointError
+from worker.training.lora import lora_config
+from worker.training.quiet import quiet
+from worker.training.run.loading import architecture_of, load_model_and_tokenizer
+
+
+def test_each_architecture_is_recognised(tmp_path: Path) -> None:
+    t5, llama = build_tiny_t5(tmp_path / "t5"), build_tiny_llama(tmp_path / "llama")
+
+    assert (architecture_of(t5), architecture_of(llama)) == ("seq2seq", "causal")
+    assert load_model_and_tokenizer(t5).architecture == "seq2seq"
+    assert load_model_and_tokenizer(llama).architecture == "causal"
+
+
+def test_a_classifier_gets_one_output_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    folder = build_tiny_encoder(tmp_path / "bert")
+
+    first, second, other = (
+        load_model_and_tokenizer(folder, TrainOptions(seed=seed), classifier=True).model.state_dict()
+        for seed in (0, 0, 1)
+    )
+
+    head = "classifier.weight"
+    assert first[head].shape[0] == 1
+    assert torch.equal(first[head], second[head])
+    assert not torch.equal(first[head], other[head])
+
+
+def test_an_adapter_is_its_base_with_the_adapter_merged_in(tmp_path: Path) -> None:
+    base = build_tiny_llama(tmp_path / "llama")
+    loaded = load_model_and_tokenizer(base)
+    with quiet():
+        peft = get_peft_model(loaded.model, lora_config(loaded.model, 4, 8, 0.0, task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for name, weight in peft.named_parameters():
+            if "lora_B" in name:
+                weight.fill_(0.1)
+    peft.peft_config["default"].base_model_name_or_path = str(base)
+    peft.save_pretrained(str(tmp_path / "adapter"))
+    ids = torch.tensor([[5, 6, 7]])
+    expected = peft(input_ids=ids).logits
+
+    merged = load_model_and_tokenizer(tmp_path / "adapter")
+
+    assert merged.source == str(tmp_path / "adapter")
+    torch.testing.assert_close(merged.model(input_ids=ids).logits, expected, atol=1e-5, rtol=1e-5)
+    assert architecture_of(tmp_path / "adapter") == "causal"
+
+
+def test_what_cannot_be_loaded_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"^There is no model at /nowhere/at/all\.$"):
+        load_model_and_tokenizer("/nowhere/at/all")
+
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CheckpointError, match=r"^No model could be loaded from") as raised:
+        load_model_and_tokenizer(tmp_path / "empty")
+    assert "\n" not in str(raised.value)
+
+    (tmp_path / "two").mkdir()
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / "two" / name).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"holds 2 GGUF files: name one of them"):
+        load_model_and_tokenizer(tmp_path / "two")
+
+    (tmp_path / "nameless").mkdir()
+    (tmp_path / "nameless" / "adapter_config.json").write_text(json.dumps({}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="does not name its base model"):
+        load_model_and_tokenizer(tmp_path / "nameless")
+
+
+def test_weights_in_pickles_are_not_read(tmp_path: Path) -> None:
+    folder = build_tiny_llama(tmp_path / "llama")
+    loaded = load_model_and_tokenizer(folder)
+    torch.save(loaded.model.state_dict(), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+    with pytest.raises(CheckpointError, match="No model could be loaded"):
+        load_model_and_tokenizer(folder)

@@ -1,0 +1,108 @@
+"""Direct Preference Optimization (Rafailov et al. 2023, eq. 7), and every other loss of TRL's `DPOTrainer`.
+
+A decoder-only model is trained by TRL's trainer itself, an encoder-decoder by worker/training/seq2seq_dpo.py, which
+gives that trainer a head for it. The reference model is the model without its adapter, a frozen copy where all weights
+are trained, or another model that `ref_model` names; its log-probabilities can be computed once, beforehand.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedModel, Trainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+
+from models.train_options import DPOOptions
+from worker.training.errors import CheckpointError
+from worker.training.methods import Job, Method, unwrapped
+from worker.training.methods.common import Prepared, adapter_in_float32, frozen_copy, on_disk, tokenized
+from worker.training.run.held_out import Figures
+from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
+
+COMPLETIONS = ("chosen", "rejected")
+
+
+class CausalTrainer(Prepared, DPOTrainer):
+    """TRL's trainer on token ids."""
+
+
+class Seq2SeqTrainer(Prepared, Seq2SeqDPOTrainer):
+    """Ours for encoder-decoders, on token ids."""
+
+
+class DPO:
+    """Learns from pairs of a chosen and a rejected text."""
+
+    name = "dpo"
+    kind = "preference"
+    classifier = False
+    best_metric = "eval_rewards/margins"
+
+    def build(self, job: Job) -> Trainer:
+        """TRL's trainer, or ours for an encoder-decoder. Raises `CheckpointError` about another reference model."""
+        options: DPOOptions = job.options
+        arguments = job.arguments(
+            DPOConfig,
+            beta=options.beta,
+            loss_type=list(options.loss_type),
+            loss_weights=list(options.loss_weights) or None,
+            label_smoothing=options.label_smoothing,
+            precompute_ref_log_probs=options.precompute_ref_log_probs,
+            disable_dropout=False,  # done below for the model itself; this switch would silence LoRA's too
+            max_length=None,  # longer rows are left out already
+        )
+        loaded = job.loaded
+        disable_dropout(loaded.model)
+        extra: dict[str, Any] = {}
+        kind: type[DPOTrainer] = CausalTrainer
+        if loaded.architecture == "seq2seq":
+            kind = Seq2SeqTrainer
+            extra["max_prompt_length"] = options.max_prompt_length
+            extra["max_completion_length"] = options.max_completion_length
+        trainer = kind(
+            loaded.model,
+            _reference(job),
+            args=arguments,
+            processing_class=loaded.tokenizer,
+            train_dataset=_dataset(job, job.train, "train"),
+            eval_dataset=_dataset(job, job.held_out, "held_out") if job.held_out else None,
+            peft_config=job.peft_config,
+            **extra,
+        )
+        adapter_in_float32(trainer.model)
+        return trainer
+
+    def policy(self, trainer: Trainer) -> PreTrainedModel:
+        """The model that was trained."""
+        return unwrapped(trainer)
+
+    def score(self, job: Job, model: PreTrainedModel) -> Figures:
+        """Nothing but what the runner says of held-out preferences."""
+        return {}
+
+
+def _reference(job: Job) -> PreTrainedModel | None:
+    """The reference model, or None where TRL finds it in the policy: without its adapter, or before the first step."""
+    options: DPOOptions = job.options
+    if options.ref_model:
+        other = load_model_and_tokenizer(options.ref_model, options)
+        ours = job.loaded
+        if other.architecture != ours.architecture or other.tokenizer.get_vocab() != ours.tokenizer.get_vocab():
+            raise CheckpointError(
+                f"{options.ref_model} cannot be the reference model of {ours.source}: it is of another kind, or has "
+                "other tokens."
+            )
+        return frozen_copy(other.model)
+    if job.peft_config is not None or options.precompute_ref_log_probs:
+        return None
+    return frozen_copy(job.loaded.model)
+
+
+def _dataset(job: Job, rows: Sequence[Mapping[str, Any]], name: str) -> Dataset:
+    ids = tokenized(rows, job.loaded, COMPLETIONS)
+    return on_disk(ids, job.work, name) if job.options.precompute_ref_log_probs else Dataset.from_list(ids)
+
+
+METHOD: Method = DPO()

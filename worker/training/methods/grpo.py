@@ -1,0 +1,34 @@
+"""Group Relative Policy Optimization (Shao et al. 2024, DeepSeekMath, section 4.1).
+
+Of each prompt a group of texts is sampled. A text's advantage is its reward less the group's mean, over the group's
+standard deviation; the clipped ratio of new to old policy times the advantage is raised, less beta times the KL
+divergence from the reference model.
+"""
+
+from typing import Any
+
+from trl.trainer import grpo_trainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from worker.training.methods.online import OnlineMethod, Seq2SeqRows, WithoutCard
+from worker.training.methods.reward_functions import Reward
+
+
+class CausalGRPOTrainer(WithoutCard, GRPOTrainer):
+    """TRL's trainer as it is."""
+
+
+class Seq2SeqGRPOTrainer(Seq2SeqRows, CausalGRPOTrainer):
+    """TRL's trainer for an encoder-decoder."""
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
+        return self._sample(prompt_ids), None
+
+
+def method(reward: Reward | None = None) -> OnlineMethod:
+    """GRPO from `reward`, or from the reward model that the options name."""
+    return OnlineMethod("grpo", grpo_trainer, CausalGRPOTrainer, Seq2SeqGRPOTrainer, GRPOConfig, reward)
+
+
+METHOD = method()

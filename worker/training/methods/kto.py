@@ -1,0 +1,105 @@
+"""Kahneman-Tversky Optimization (Ethayarajh et al. 2024): from single texts that were marked good or bad.
+
+    r(x, y) = log p(y|x) - log p_ref(y|x)
+    loss = desirable_weight   * (1 - sigmoid(beta * (r(x, y) - z)))    for a good y
+           undesirable_weight * (1 - sigmoid(beta * (z - r(x, y))))    for a bad y                               (eq. 8)
+    z = max(0, mean of r(x, y') over prompts of the batch with the completions y' of their neighbours)
+
+It is TRL's `KTOTrainer`; seq2seq_kto.py lends it to encoder-decoders. z, which has no gradient, stands for the KL
+divergence from the reference model. TRL pairs prompts and completions once, in batches whose order never changes; so
+the rows are shuffled before, or the two sides of a former pair would stand side by side and lend their texts.
+"""
+
+import random
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedModel, Trainer
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import KTOTrainer
+
+from models.train_options import KTOOptions
+from worker.training.errors import DatasetError
+from worker.training.methods import Job, Method, Rows, unwrapped
+from worker.training.methods.common import Prepared, adapter_in_float32, frozen_copy, tokenized
+from worker.training.methods.seq2seq_kto import Seq2SeqKTOTrainer
+from worker.training.run.held_out import Figures
+from worker.training.run.loading import Loaded
+from worker.training.seq2seq_dpo import disable_dropout
+
+
+class CausalTrainer(Prepared, KTOTrainer):
+    """TRL's trainer on token ids."""
+
+
+class Seq2SeqTrainer(Prepared, Seq2SeqKTOTrainer):
+    """Ours for encoder-decoders, on token ids."""
+
+
+class KTO:
+    """Learns from texts with a label: good or bad.
+
+    Early stopping waits for the held-out loss: a margin needs texts of both labels, which not every file holds.
+    """
+
+    name = "kto"
+    kind = "unpaired"
+    classifier = False
+    best_metric = "-eval_loss"
+
+    def build(self, job: Job) -> Trainer:
+        """TRL's trainer, or ours for an encoder-decoder. Raises `DatasetError` if there is but one row."""
+        options: KTOOptions = job.options
+        loaded = job.loaded
+        if len(job.train) < 2:
+            raise DatasetError("KTO compares each row with others: there must be two at least.")
+        arguments = job.arguments(
+            KTOConfig,
+            beta=options.beta,
+            loss_type=options.loss_type,
+            desirable_weight=options.desirable_weight,
+            undesirable_weight=options.undesirable_weight,
+            disable_dropout=False,  # done below for the model itself; this switch would silence LoRA's too
+            max_length=None,  # longer rows are left out already
+        )
+        disable_dropout(loaded.model)
+        shuffled = list(job.train)
+        random.Random(options.seed).shuffle(shuffled)
+        held_out = kto_rows(job.held_out, loaded, options.per_device_eval_batch_size)
+        kind = Seq2SeqTrainer if loaded.architecture == "seq2seq" else CausalTrainer
+        trainer = kind(
+            loaded.model,
+            None if job.peft_config is not None else frozen_copy(loaded.model),
+            args=arguments,
+            processing_class=loaded.tokenizer,
+            train_dataset=Dataset.from_list(kto_rows(shuffled, loaded, options.per_device_train_batch_size)),
+            eval_dataset=Dataset.from_list(held_out) if held_out else None,
+            peft_config=job.peft_config,
+        )
+        adapter_in_float32(trainer.model)
+        return trainer
+
+    def policy(self, trainer: Trainer) -> PreTrainedModel:
+        """The model that was trained."""
+        return unwrapped(trainer)
+
+    def score(self, job: Job, model: PreTrainedModel) -> Figures:
+        """Nothing but what the runner says of held-out preferences."""
+        return {}
+
+
+def kto_rows(rows: Rows, loaded: Loaded, batch_size: int) -> list[dict[str, Any]]:
+    """Rendered unpaired rows as token ids, each with the completion of the row before it in its batch, in a circle.
+
+    A row that is alone in the last batch gets that of the row before it: with its own, z would be its own reward.
+    """
+    ids: list[dict[str, Any]] = [dict(row) for row in tokenized(rows, loaded, ("completion",))]
+    for place, row in enumerate(ids):
+        first = place - place % batch_size
+        last = min(first + batch_size, len(ids)) - 1
+        other = last if place == first and last > first else place - 1
+        row |= {"KL_completion_ids": ids[other]["completion_ids"], "label": bool(rows[place]["label"])}
+    return ids
+
+
+METHOD: Method = KTO()

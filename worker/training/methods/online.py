@@ -1,0 +1,231 @@
+"""What GRPO and RLOO share: sampling while training, with TRL's own trainers, on decoder-only models and on T5s.
+
+TRL's online trainers keep a prompt and its completion in one row of tokens. For an encoder-decoder three of their steps
+are replaced, and nothing else: prompts are encoded for the encoder, completions are what the decoder writes, and a row
+is cut where its completion begins before its log-probabilities are computed. Sampling groups, rewards, advantages,
+clipping, the KL term and every metric stay TRL's.
+
+Two names of TRL 1.16 that it does not document are relied on: the methods overridden in `Seq2SeqRows`, and
+`create_model_from_path`, with which a trainer loads its reference model from the folder that the model came from. That
+would be another model where an adapter was merged or a GGUF was read, so the reference is a copy here.
+tests/worker/training/methods/test_grpo_rloo.py fails when either changes.
+"""
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from torch import Tensor
+from transformers import PreTrainedModel, Trainer
+from trl.models.utils import unwrap_model_for_generation
+
+from models.errors import RecipeError
+from worker.training.methods import Job, unwrapped
+from worker.training.methods.common import frozen_copy
+from worker.training.methods.reward_functions import Reward, load_reward, rewards_of
+from worker.training.methods.sampled import adapter_off, generate, log_probs, score_samples
+from worker.training.rendering import Text, as_text, prompt_ids
+from worker.training.run import processes
+from worker.training.run.held_out import Figures
+from worker.training.run.loading import Loaded, load_model_and_tokenizer
+from worker.training.seq2seq_dpo import IGNORED, decoder_start_token_id, disable_dropout, token_statistics
+
+TRL_LOADER = "create_model_from_path"
+"""What TRL's modules call the function that loads the reference model."""
+
+_REFERENCES: weakref.WeakKeyDictionary[PreTrainedModel, Callable[[], PreTrainedModel]] = weakref.WeakKeyDictionary()
+"""What gives the model that a model trained whole began as, as long as that one is in memory."""
+
+
+@dataclass(frozen=True)
+class OnlineMethod:
+    """See `Method`. `reward` rates the samples; by default it is the model at `options.reward_model_path`.
+
+    `module` is TRL's module of the method, whose `trainer` and `seq2seq_trainer` take arguments of class `config`.
+    """
+
+    name: str
+    module: ModuleType
+    trainer: Callable[..., Any]
+    seq2seq_trainer: Callable[..., Any]
+    config: type
+    reward: Reward | None = None
+
+    kind = "prompt"
+    classifier = False
+    best_metric = "eval_reward"
+
+    def build(self, job: Job) -> Trainer:
+        """TRL's trainer on the prompts. Raises `RecipeError` when a batch cannot be divided into groups of samples."""
+        loaded, options = job.loaded, job.options
+        _check_groups(options)
+        disable_dropout(loaded.model)
+        seq2seq = loaded.architecture == "seq2seq"
+        extra: dict[str, Any] = {"loaded": loaded} if seq2seq else {}
+        with _reference_is_a_copy(self.module, loaded.model):
+            trainer: Trainer = (self.seq2seq_trainer if seq2seq else self.trainer)(
+                model=loaded.model,
+                reward_funcs=_for_trl(self.reward or load_reward(options)),
+                args=job.arguments(
+                    self.config,
+                    beta=options.beta,
+                    epsilon=options.epsilon,
+                    num_generations=options.num_generations,
+                    num_generations_eval=1,
+                    num_iterations=options.num_iterations,
+                    max_completion_length=options.max_completion_length,
+                    temperature=options.temperature,
+                    top_p=options.top_p,
+                    top_k=options.top_k,
+                    disable_dropout=True,  # an adapter's too: with it no ratio of new to old policy would be exact
+                    generation_kwargs={"decoder_start_token_id": decoder_start_token_id(loaded.model)}
+                    if seq2seq
+                    else None,
+                ),
+                train_dataset=_prompts(job.train),
+                eval_dataset=_prompts(job.held_out) if job.held_out else None,
+                processing_class=loaded.tokenizer,
+                peft_config=job.peft_config,
+                **extra,
+            )
+        if job.peft_config is None:
+            _REFERENCES[loaded.model] = _loaded_again(loaded, options)
+        return trainer
+
+    def policy(self, trainer: Trainer) -> PreTrainedModel:
+        """The trained model."""
+        model = unwrapped(trainer)
+        reference = getattr(trainer, "ref_model", None)
+        if reference is not None:
+            kept: PreTrainedModel = trainer.accelerator.unwrap_model(reference)
+            _REFERENCES[model] = lambda: kept
+        return model
+
+    def score(self, job: Job, model: PreTrainedModel) -> Figures:
+        """`reward` and `kl` of texts sampled for the held-out prompts; see `score_samples`."""
+        loaded, options = job.loaded, job.options
+        reference = None
+        if isinstance(model, PeftModel):
+            reference = adapter_off(loaded, model, options.temperature)
+        elif model in _REFERENCES:
+            reference = log_probs(loaded, _REFERENCES[model](), options.temperature)
+        prompts = [row["prompt"] for row in job.held_out]
+        return score_samples(loaded, model, reference, prompts, self.reward or load_reward(options), options)
+
+
+class WithoutCard:
+    """A trainer that writes no model card: TRL's is an unfilled form, and result.json says what was trained."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """None."""
+
+
+class Seq2SeqRows:
+    """The three steps of TRL's online trainers that an encoder-decoder needs done otherwise."""
+
+    def __init__(self, *args: Any, loaded: Loaded, **kwargs: Any) -> None:
+        self.loaded = loaded
+        super().__init__(*args, **kwargs)
+
+    def _tokenize_prompts(self, prompts: list[Text]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        return [prompt_ids(self.loaded, prompt) for prompt in prompts], None, {}
+
+    def _sample(self: Any, prompts: Sequence[list[int]]) -> list[list[int]]:
+        """A completion of each prompt, up to its first EOS."""
+        with unwrap_model_for_generation(
+            self.model_wrapped,
+            self.accelerator,
+            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+            generation_kwargs=self.generation_kwargs,
+            gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+        ) as model:
+            return generate(self.loaded, model, prompts, self.generation_config)
+
+    def _get_per_token_logps_and_entropies(
+        self: Any,
+        model: Any,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        **_: Any,
+    ) -> tuple[Tensor, Tensor | None, None]:
+        """Of rows (N, P + C), a prompt padded on the left and a completion of C = `logits_to_keep` columns padded on
+        the right: the log-probabilities and, if wanted, the entropies of the completion's tokens, (N, C) each."""
+        start = decoder_start_token_id(self.loaded.model)
+        size = batch_size or len(input_ids)
+        log_p: list[Any] = []
+        entropies: list[Any] = []
+        for rows, masks in zip(torch.split(input_ids, size), torch.split(attention_mask, size), strict=True):
+            prompts, prompt_mask = to_the_left(rows[:, :-logits_to_keep], masks[:, :-logits_to_keep])
+            completions, mask = rows[:, -logits_to_keep:], masks[:, -logits_to_keep:]
+            read = torch.cat([torch.full_like(completions[:, :1], start), completions[:, :-1]], dim=1)
+            with self.accelerator.autocast():
+                logits = model(
+                    input_ids=prompts, attention_mask=prompt_mask, decoder_input_ids=read, use_cache=False
+                ).logits
+            found = token_statistics(
+                logits / self.temperature,
+                completions.masked_fill(mask == 0, IGNORED),
+                ("entropy",) if compute_entropy else (),
+            )
+            log_p.append(found.log_probs)
+            entropies.append(found.entropy)
+        return torch.cat(log_p), torch.cat(entropies) if compute_entropy else None, None
+
+
+def to_the_left(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows that are padded on the left, padded on the right instead: some encoders count positions from the left."""
+    order = mask.logical_not().int().argsort(dim=1, stable=True)
+    return ids.gather(1, order), mask.gather(1, order)
+
+
+def _prompts(rows: Sequence[Any]) -> Dataset:
+    return Dataset.from_list([{"prompt": row["prompt"]} for row in rows])
+
+
+def _for_trl(reward: Reward) -> Callable[..., list[float]]:
+    """`reward` as TRL calls it, with completions of a chat model as messages."""
+
+    def reward_model(prompts: list[Text], completions: list[Text], **_: Any) -> list[float]:
+        return rewards_of(reward, prompts, [as_text(completion) for completion in completions])
+
+    return reward_model
+
+
+def _check_groups(options: Any) -> None:
+    batch = options.per_device_train_batch_size * options.gradient_accumulation_steps * processes.count()
+    if batch % options.num_generations:
+        raise RecipeError(
+            f"num_generations must divide the rows of one step, which are {batch} (per_device_train_batch_size × "
+            f"gradient_accumulation_steps{' × processes' if processes.count() > 1 else ''}), and "
+            f"{options.num_generations} does not."
+        )
+
+
+@contextmanager
+def _reference_is_a_copy(module: ModuleType, model: PreTrainedModel) -> Iterator[None]:
+    """While a trainer of `module` is set up, the reference model it wants to load is a frozen copy of `model`."""
+
+    def frozen(*_: Any, **__: Any) -> PreTrainedModel:
+        return frozen_copy(model)
+
+    original = getattr(module, TRL_LOADER)
+    setattr(module, TRL_LOADER, frozen)
+    try:
+        yield
+    finally:
+        setattr(module, TRL_LOADER, original)
+
+
+def _loaded_again(loaded: Loaded, options: Any) -> Callable[[], PreTrainedModel]:
+    """What loads the model as it was before training; it does not keep the trained one alive."""
+    source = loaded.source
+    return lambda: load_model_and_tokenizer(source, options).model

@@ -1,0 +1,103 @@
+"""Odds Ratio Preference Optimization (Hong et al. 2024), with TRL's `ORPOTrainer`: one stage, no reference model.
+
+    loss = NLL(chosen) - beta * log sigmoid( log odds(chosen) - log odds(rejected) )                      (eq. 6 and 7)
+    odds(y) = p(y) / (1 - p(y)),  log p(y) = the mean log-probability of a token of y                     (eq. 3 and 4)
+
+TRL takes decoder-only models and encoder-decoders. In a decoder-only model the first term counts the prompt's tokens
+too, as in the authors' code.
+"""
+
+import warnings
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedModel, Trainer
+from trl.import_utils import TRLExperimentalWarning
+
+with warnings.catch_warnings():
+    # TRL says of all of its `experimental` that it may change. Our TRL is pinned, and the tests say when it does.
+    warnings.simplefilter("ignore", TRLExperimentalWarning)
+    from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+
+from models.train_options import ORPOOptions
+from worker.training.methods import Job, Method, Rows, unwrapped
+from worker.training.methods.common import Prepared, adapter_in_float32, tokenized
+from worker.training.run.held_out import Figures
+from worker.training.run.loading import Loaded
+from worker.training.seq2seq_dpo import IGNORED, decoder_start_token_id, disable_dropout
+
+
+class TokenIdsORPOTrainer(Prepared, ORPOTrainer):
+    """TRL's trainer on token ids."""
+
+    def tokenize_row(self, feature: dict[str, Any], model: Any = None) -> dict[str, Any]:
+        """Add nothing: the row is made of token ids already."""
+        return {}
+
+
+class ORPO:
+    """Learns from pairs of a chosen and a rejected text."""
+
+    name = "orpo"
+    kind = "preference"
+    classifier = False
+    best_metric = "eval_rewards/margins"
+
+    def build(self, job: Job) -> Trainer:
+        """TRL's trainer."""
+        options: ORPOOptions = job.options
+        loaded = job.loaded
+        arguments = job.arguments(
+            ORPOConfig,
+            beta=options.beta,
+            max_length=options.max_prompt_length + options.max_completion_length,
+            max_completion_length=options.max_completion_length,
+            disable_dropout=False,  # done below for the model itself; this switch would silence LoRA's too
+            remove_unused_columns=False,
+        )
+        disable_dropout(loaded.model)
+        if loaded.architecture == "seq2seq":
+            loaded.model.config.decoder_start_token_id = decoder_start_token_id(loaded.model)
+        trainer = TokenIdsORPOTrainer(
+            loaded.model,
+            args=arguments,
+            processing_class=loaded.tokenizer,
+            train_dataset=Dataset.from_list(orpo_rows(job.train, loaded)),
+            eval_dataset=Dataset.from_list(orpo_rows(job.held_out, loaded)) if job.held_out else None,
+            peft_config=job.peft_config,
+        )
+        adapter_in_float32(trainer.model)
+        return trainer
+
+    def policy(self, trainer: Trainer) -> PreTrainedModel:
+        """The model that was trained."""
+        return unwrapped(trainer)
+
+    def score(self, job: Job, model: PreTrainedModel) -> Figures:
+        """Nothing but what the runner says of held-out preferences."""
+        return {}
+
+
+def orpo_rows(rows: Rows, loaded: Loaded) -> list[dict[str, list[int]]]:
+    """Rendered preference rows as the columns that TRL's collator pads.
+
+    An encoder-decoder has the prompt and two rows of labels; a decoder-only model has two sequences of prompt and
+    completion, with labels that leave the prompt out.
+    """
+    made = []
+    for ids in tokenized(rows, loaded, ("chosen", "rejected")):
+        prompt = ids["prompt_ids"]
+        row = {"prompt_input_ids": prompt, "prompt_attention_mask": [1] * len(prompt)}
+        for name in ("chosen", "rejected"):
+            completion = ids[f"{name}_ids"]
+            if loaded.architecture == "seq2seq":
+                row[f"{name}_labels"] = completion
+                continue
+            row[f"{name}_input_ids"] = [*prompt, *completion]
+            row[f"{name}_attention_mask"] = [1] * (len(prompt) + len(completion))
+            row[f"{name}_labels"] = [IGNORED] * len(prompt) + completion
+        made.append(row)
+    return made
+
+
+METHOD: Method = ORPO()

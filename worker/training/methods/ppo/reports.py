@@ -1,0 +1,46 @@
+"""What PPO reports, under the names of TRL's former `PPOTrainer`, so that old dashboards go on working.
+
+Sums over a text are averaged over texts; everything else is averaged over tokens.
+"""
+
+from torch import Tensor
+
+from worker.training.methods.ppo.advantages import kl_k1, kl_k3, masked
+from worker.training.methods.ppo.losses import UpdateStatistics
+from worker.training.methods.ppo.rollout import Rollout
+
+
+def rollout_report(rollout: Rollout, scores: Tensor, kl_coef: float) -> dict[str, float]:
+    """The figures of a fresh rollout; `scores` (R,) are the rewards less the penalties for missing ends.
+
+    `objective/kl` is the mean over texts of the sum over tokens of log p - log p_ref, in nats a text, and
+    `objective/kl_k3` the same by the estimator of less variance. `objective/rlhf_reward` is what is maximized.
+    """
+    mask = rollout.mask
+    kl = float(masked(kl_k1(rollout.logps, rollout.ref_logps), mask).sum(1).mean())
+    score = float(scores.float().mean())
+    return {
+        "objective/kl": kl,
+        "objective/kl_k3": float(masked(kl_k3(rollout.logps, rollout.ref_logps), mask).sum(1).mean()),
+        "objective/entropy": float(masked(-rollout.logps, mask).sum(1).mean()),
+        "objective/non_score_reward": -kl_coef * kl,
+        "objective/rlhf_reward": score - kl_coef * kl,
+        "objective/scores": score,
+        "objective/kl_coef": kl_coef,
+        "objective/completion_length": float(mask.sum(1).float().mean()),
+        "val/num_eos_tokens": float(rollout.ended.sum()),
+    }
+
+
+def update_report(statistics: UpdateStatistics, policy: float, value: float) -> dict[str, float]:
+    """The figures of one batch that was trained on."""
+    return {
+        "policy/approxkl_avg": statistics.approxkl,
+        "policy/clipfrac_avg": statistics.policy_clipfrac,
+        "policy/entropy_avg": statistics.entropy,
+        "loss/policy_avg": policy,
+        "loss/value_avg": value,
+        "val/clipfrac_avg": statistics.value_clipfrac,
+        "val/ratio": statistics.ratio,
+        "val/ratio_var": statistics.ratio_var,
+    }

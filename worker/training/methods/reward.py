@@ -1,0 +1,126 @@
+"""A reward model (Bradley & Terry 1952; Christiano et al. 2017), with TRL's `RewardTrainer`.
+
+    loss = -log sigmoid(r(x, y_chosen) - r(x, y_rejected))
+
+TRL takes what it is given of a text as one string and closes it by an EOS of its own, which an encoder does not have,
+or has already. Here the rows come to it as token ids, which `reward_functions` makes for training and for use alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset
+from torch import Tensor, nn
+from transformers import PreTrainedModel, Trainer
+from trl.trainer.reward_config import RewardConfig
+from trl.trainer.reward_trainer import RewardTrainer
+
+from models.errors import RecipeError
+from worker.training.methods import Job, Rows, unwrapped
+from worker.training.methods.common import Prepared
+from worker.training.methods.reward_functions import encode_rating, pad_ratings, pad_token_id, rate
+from worker.training.run.held_out import Figures, mean, won
+from worker.training.run.loading import Loaded
+
+_NEW_BELOW_THE_HEAD = "pre_classifier"
+"""The layer under DistilBERT's head, which is as new as the head and which PEFT does not train by itself."""
+
+
+class RewardMethod:
+    """See `Method`."""
+
+    name = "reward"
+    kind = "preference"
+    classifier = True
+    best_metric = "eval_accuracy"
+
+    def build(self, job: Job) -> Trainer:
+        """TRL's trainer on encoded pairs. Raises `RecipeError` for an encoder-decoder."""
+        loaded, options = job.loaded, job.options
+        if loaded.model.config.is_encoder_decoder:
+            raise RecipeError("A reward model is made from an encoder or a decoder-only model, not from both in one.")
+        if job.peft_config is not None and any(
+            name.endswith(_NEW_BELOW_THE_HEAD) for name, _ in loaded.model.named_modules()
+        ):
+            job.peft_config.modules_to_save = [_NEW_BELOW_THE_HEAD, *(job.peft_config.modules_to_save or ())]
+        trainer = _Trainer(
+            loaded.model,
+            args=job.arguments(
+                RewardConfig,
+                max_length=None,  # what is too long has been left out, and the log says so
+                center_rewards_coefficient=options.center_rewards_coefficient or None,
+                remove_unused_columns=False,
+            ),
+            data_collator=PairCollator(pad_token_id(loaded)),
+            train_dataset=encoded_pairs(loaded, job.train),
+            eval_dataset=encoded_pairs(loaded, job.held_out) if job.held_out else None,
+            processing_class=loaded.tokenizer,
+            peft_config=job.peft_config,
+        )
+        if not options.center_rewards_coefficient:
+            _freeze_bias(unwrapped(trainer))
+        return trainer
+
+    def policy(self, trainer: Trainer) -> PreTrainedModel:
+        """The trained classifier."""
+        return unwrapped(trainer)
+
+    def score(self, job: Job, model: PreTrainedModel) -> Figures:
+        """`accuracy`, the share of held-out pairs whose chosen text has the higher reward (ties count one half), and
+        `margin`, the mean difference of the two rewards."""
+        if not job.held_out:
+            return {}
+        chosen, rejected = (
+            rate(job.loaded, model, job.held_out, column, job.options.per_device_eval_batch_size)
+            for column in ("chosen", "rejected")
+        )
+        margins = [better - worse for better, worse in zip(chosen, rejected, strict=True)]
+        return {"accuracy": won(margins), "margin": mean(margins)}
+
+
+METHOD = RewardMethod()
+
+
+class _Trainer(Prepared, RewardTrainer):
+    pass
+
+
+@dataclass(frozen=True)
+class PairCollator:
+    """Batches N encoded pairs as TRL's loss takes them: N chosen texts, and then the N rejected ones."""
+
+    pad_token_id: int
+
+    def __call__(self, pairs: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        """Matrices of 2N rows, padded on the right."""
+        names = {"input_ids": "ids", "token_type_ids": "types"}
+        ratings = [
+            {name: pair[f"{part}_{short}"] for name, short in names.items() if f"{part}_{short}" in pair}
+            for part in ("chosen", "rejected")
+            for pair in pairs
+        ]
+        return pad_ratings(ratings, self.pad_token_id)
+
+
+def encoded_pairs(loaded: Loaded, rows: Rows) -> Dataset:
+    """Rendered preferences as `chosen_ids` and `rejected_ids`, TRL's names, and `…_types` where the model has them."""
+    return Dataset.from_list(
+        [
+            {
+                f"{part}_{name}": ids
+                for part in ("chosen", "rejected")
+                for name, ids in zip(
+                    ("ids", "types"), encode_rating(loaded, row["prompt"], row[part]).values(), strict=False
+                )
+            }
+            for row in rows
+        ]
+    )
+
+
+def _freeze_bias(model: nn.Module) -> None:
+    """Leave the bias of the head as it is: it cancels out of every difference, and rounding alone would move it."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and module.out_features == 1 and module.bias is not None:
+            module.bias.requires_grad_(False)

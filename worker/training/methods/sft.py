@@ -1,0 +1,120 @@
+"""Supervised fine-tuning on prompts and completions.
+
+A decoder-only model is trained by TRL's `SFTTrainer`, an encoder-decoder by transformers' `Seq2SeqTrainer`. Only the
+completion is learned, unless `completion_only_loss` is off. With `packing` several examples share a row, and none of
+them sees another.
+"""
+
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from peft import get_peft_model
+from transformers import (
+    DataCollatorForSeq2Seq,
+    PreTrainedModel,
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+    Trainer,
+)
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from models.errors import RecipeError
+from models.train_options import SFTOptions
+from worker.training.methods import Job, Method, Rows, unwrapped
+from worker.training.methods.common import adapter_in_float32, tokenized
+from worker.training.run.held_out import Figures, completion_log_probs, mean
+from worker.training.run.loading import Loaded
+
+
+class CausalTrainer(SFTTrainer):
+    """TRL's trainer, without its model card."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write none: TRL's is an unfilled form."""
+
+
+class SFT:
+    """Learns to write the completion of each prompt."""
+
+    name = "sft"
+    kind = "completion"
+    classifier = False
+    best_metric = "-eval_loss"
+
+    def build(self, job: Job) -> Trainer:
+        """The trainer of the model's kind. Raises `RecipeError` for packing in an encoder-decoder."""
+        trainer = _seq2seq_trainer(job) if job.loaded.architecture == "seq2seq" else _causal_trainer(job)
+        adapter_in_float32(trainer.model)
+        return trainer
+
+    def policy(self, trainer: Trainer) -> PreTrainedModel:
+        """The model that was trained."""
+        return unwrapped(trainer)
+
+    def score(self, job: Job, model: PreTrainedModel) -> Figures:
+        """`nll`, in nats a token, of the held-out completions, and `perplexity`, its exponential."""
+        if not job.held_out:
+            return {}
+        log_probs = completion_log_probs(job.loaded, model, job.held_out, "completion")
+        nll = mean(-log_probs.per_token)
+        bounds = {name: float(np.exp(nll[name])) for name in ("value", "low", "high")}
+        return {"nll": nll, "perplexity": {**nll, **bounds}}
+
+
+def _causal_trainer(job: Job) -> Trainer:
+    options: SFTOptions = job.options
+    arguments = job.arguments(
+        SFTConfig,
+        max_length=options.max_length,
+        packing=options.packing,
+        completion_only_loss=options.completion_only_loss,
+    )
+    return CausalTrainer(
+        job.loaded.model,
+        args=arguments,
+        processing_class=job.loaded.tokenizer,
+        train_dataset=Dataset.from_list(sft_rows(job.train, job.loaded)),
+        eval_dataset=Dataset.from_list(sft_rows(job.held_out, job.loaded)) if job.held_out else None,
+        peft_config=job.peft_config,
+    )
+
+
+def _seq2seq_trainer(job: Job) -> Trainer:
+    options: SFTOptions = job.options
+    if options.packing:
+        raise RecipeError("packing is for decoder-only models: an encoder-decoder reads one prompt at a time.")
+    model: Any = job.loaded.model
+    if job.peft_config is not None:
+        if options.gradient_checkpointing:
+            model.enable_input_require_grads()
+        model = get_peft_model(model, job.peft_config)
+    return Seq2SeqTrainer(
+        model,
+        job.arguments(Seq2SeqTrainingArguments, label_names=["labels"]),  # which PEFT's signature hides
+        data_collator=DataCollatorForSeq2Seq(job.loaded.tokenizer, model=job.loaded.model),
+        train_dataset=Dataset.from_list(sft_rows(job.train, job.loaded)),
+        eval_dataset=Dataset.from_list(sft_rows(job.held_out, job.loaded)) if job.held_out else None,
+        processing_class=job.loaded.tokenizer,
+    )
+
+
+def sft_rows(rows: Rows, loaded: Loaded) -> list[dict[str, list[int]]]:
+    """Rendered rows as token ids.
+
+    For a decoder-only model `input_ids` are prompt and completion, and `completion_mask` is 1 where the completion is;
+    an encoder-decoder has the prompt as `input_ids` and the completion as `labels`.
+    """
+    made = []
+    for ids in tokenized(rows, loaded, ("completion",)):
+        prompt, completion = ids["prompt_ids"], ids["completion_ids"]
+        if loaded.architecture == "seq2seq":
+            made.append({"input_ids": prompt, "attention_mask": [1] * len(prompt), "labels": completion})
+        else:
+            mask = [0] * len(prompt) + [1] * len(completion)
+            made.append({"input_ids": [*prompt, *completion], "completion_mask": mask})
+    return made
+
+
+METHOD: Method = SFT()

@@ -1,0 +1,96 @@
+"""What a trainer tells while it runs, and what happens at each of its checkpoints."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from worker.training.errors import Diverged
+from worker.training.progress import Progress
+from worker.training.sft_checkpoints import mark_whole
+
+_SHOWN = {
+    "eval_loss": "loss",
+    "eval_rewards/accuracies": "accuracy",
+    "eval_rewards/margins": "margin",
+    "eval_accuracy": "accuracy",
+    "eval_margin": "margin",
+    "eval_reward": "reward",
+    "eval_kl": "KL",
+}
+_BOOKKEEPING = ("epoch", "train_", "total_flos", "num_")
+
+
+class RunCallback(TrainerCallback):
+    """Forwards every figure to a `Progress`, stops on a cancellation, and marks each checkpoint whole.
+
+    In a training of several processes only the first one, whose `main` is true, speaks and writes. Scoring leaves the
+    random generators as they were: a run that goes on from a checkpoint may have been scored before it or not.
+    """
+
+    def __init__(self, progress: Progress, main: bool = True) -> None:
+        self.progress, self.main, self.stopped = progress, main, False
+        self._random: list[torch.Tensor] = []
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Report the step, and ask whether to go on; a run that is cancelled is neither scored nor saved any more."""
+        self.progress.step(state.global_step, state.max_steps)
+        if self.progress.cancelled():
+            self.stopped = True
+            control.should_training_stop = True
+        self._before_scoring(control)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """An epoch that a cancellation broke off is not scored."""
+        self._before_scoring(control)
+
+    def _before_scoring(self, control: TrainerControl) -> None:
+        if self.stopped:
+            control.should_evaluate = control.should_save = False
+        if control.should_evaluate:
+            cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+            self._random = [torch.get_rng_state(), *cuda]
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Put the random generators back to where scoring found them."""
+        if self._random:
+            torch.set_rng_state(self._random[0])
+            if self._random[1:]:
+                torch.cuda.set_rng_state_all(self._random[1:])
+            self._random = []
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Forward what was measured; raise `Diverged` when a loss is not a finite number."""
+        values = {
+            name: float(value)
+            for name, value in (logs or {}).items()
+            if isinstance(value, int | float) and not name.startswith(_BOOKKEEPING)
+        }
+        if not values or "train_runtime" in (logs or {}):
+            return
+        for name in ("loss", "eval_loss"):
+            if name in values and not math.isfinite(values[name]):
+                raise Diverged(f"The {name} is {values[name]} at step {state.global_step}: lower learning_rate.")
+        self.progress.metrics(state.global_step, values)
+        held_out = [f"{said} {values[name]:.4f}" for name, said in _SHOWN.items() if name in values]
+        if held_out:
+            self.progress.log(f"Step {state.global_step}, held out: {', '.join(held_out)}.")
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Mark the checkpoint that was just written."""
+        if self.main:
+            checkpoint = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+            (checkpoint / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody needs
+            mark_whole(checkpoint)

@@ -1,0 +1,194 @@
+"""From files or a dataset to the rows that a method trains on and the rows that it is scored on.
+
+Rows are held out by prompt, so that no answer to a held-out prompt is trained on. What cannot be used is reported with
+its lines, never dropped in silence.
+"""
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from models.errors import DataFileError
+from models.formats import Kind, RowFile, prompt_text
+from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
+from models.formats.splitting import split_by_prompt, without_prompts_of
+from models.train_options import TrainOptions
+from worker.training.errors import DatasetError
+from worker.training.progress import Progress
+from worker.training.rendering import Row, prompt_ids, render, token_ids
+from worker.training.row_sources import load_row_file
+from worker.training.run.loading import Loaded
+
+LOGGED_PROBLEMS = 200
+"""How many bad rows the log of a run names with their lines; the others are counted."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The rows of a run: `train` and `held_out` are of the method's kind, `pairs` are held-out preferences, if any.
+
+    `sha256` is the hash of all of them; `summary` says for the record where they came from and how many there are.
+    """
+
+    train: Sequence[Row]
+    held_out: Sequence[Row]
+    pairs: Sequence[Row]
+    sha256: str
+    summary: Mapping[str, Any]
+
+
+def load_training_data(
+    kind: str,
+    options: TrainOptions,
+    progress: Progress,
+    *,
+    train_files: Sequence[str] = (),
+    dataset_name: str = "",
+    dataset_split: str = "train",
+    validation_file: str = "",
+    data_format: str = "auto",
+    ranking: str = "best-vs-rest",
+    weights: str = "",
+) -> TrainingData:
+    """Read, sample and split. Raises `DataFileError` or `DatasetError`, of one sentence."""
+    progress.stage("reading the data")
+    named = [named_file(one) for one in train_files] or [("", "")]
+
+    def read(of: Kind) -> list[tuple[str, RowFile]]:
+        """Each file, or the dataset, as rows of one kind, with its objective."""
+        return [
+            (name, load_row_file(Path(path) if path else None, dataset_name, dataset_split, of, ranking, data_format))
+            for name, path in named
+        ]
+
+    files = read(Kind(kind))
+    for _, file in files:
+        _report(file, progress)
+    files = [(name, file.without_duplicates()) for name, file in files]
+    rows = _joined(files)
+    if weights:
+        rows, said = mix_rows(by_objective(rows), parse_mix(weights), options.seed)
+        progress.log(said)
+    rows = sample(rows, options)
+    if validation_file:
+        check = load_row_file(Path(validation_file), "", "", Kind(kind), ranking, data_format)
+        _report(check, progress)
+        train, held_out = without_prompts_of(rows, check.rows), list(check.rows)
+        pairs = _preferences(
+            lambda: [("", load_row_file(Path(validation_file), "", "", Kind.PREFERENCE, ranking, data_format))]
+        )
+    else:
+        train, held_out = split_by_prompt(rows, options.dev_split)
+        prompts = {_key(row) for row in held_out}
+        pairs = [row for row in _preferences(lambda: read(Kind.PREFERENCE)) if _key(row) in prompts]
+    if not train:
+        raise DatasetError("No row is left to train on.")
+    most = options.max_eval_samples or None
+    held_out, pairs = held_out[:most], pairs[:most]
+    progress.log(f"To train on: {len(train):,} rows. Held out: {len(held_out):,}.")
+    summary = {
+        "files": list(train_files) or [f"{dataset_name}[{dataset_split}]"],
+        "formats": sorted({file.format for _, file in files}),
+        "rows": sum(file.row_count for _, file in files),
+        "left_out": sum(file.problem_count for _, file in files),
+        "train": len(train),
+        "held_out": len(held_out),
+    }
+    objectives = Counter(row["objective"] for row in train if "objective" in row)
+    if objectives:
+        summary["objectives"] = dict(objectives)
+    return TrainingData(train, held_out, pairs, rows_sha256(train, held_out), summary)
+
+
+def fit(data: TrainingData, loaded: Loaded, options: Any, progress: Progress) -> TrainingData:
+    """`data` without the rows that are longer, in the tokens of the model, than `options` allow; says how many."""
+
+    def fits(row: Row) -> bool:
+        shown = render([row], loaded)[0]
+        whole = getattr(options, "max_length", 0)
+        longest_prompt = getattr(options, "max_prompt_length", 0)
+        completions = [shown[name] for name in ("chosen", "rejected", "completion") if name in shown]
+        if not completions:
+            return not longest_prompt or len(prompt_ids(loaded, shown["prompt"])) <= longest_prompt
+        for completion in completions:
+            before, after = token_ids(loaded, shown["prompt"], completion)
+            if whole and len(before) + len(after) > whole:
+                return False
+            if longest_prompt and (len(before) > longest_prompt or len(after) > options.max_completion_length):
+                return False
+        return True
+
+    parts: dict[str, Any] = {}
+    for name in ("train", "held_out", "pairs"):
+        rows = getattr(data, name)
+        parts[name] = [row for row in rows if fits(row)]
+        if name != "pairs" and len(parts[name]) < len(rows):
+            kept = {id(row) for row in parts[name]}
+            long = [row for row in rows if id(row) not in kept]
+            first = prompt_text(long[0]["prompt"]).strip()[:60]
+            progress.log(
+                f"Left out because they are longer than {_limits(options)} allow: {len(long):,} of {len(rows):,} "
+                f"{'rows' if name == 'train' else 'held-out rows'}; the first begins with {first!r}."
+            )
+    if not parts["train"]:
+        raise DatasetError(f"Every row is longer than {_limits(options)} allow.")
+    counts = {"train": len(parts["train"]), "held_out": len(parts["held_out"])}
+    return replace(data, **parts, summary={**data.summary, **counts})
+
+
+def _limits(options: Any) -> str:
+    """The limits of length in `options`, in words."""
+    names = [name for name in ("max_length", "max_prompt_length", "max_completion_length") if hasattr(options, name)]
+    return " and ".join(f"{name} {getattr(options, name)}" for name in names)
+
+
+def sample(rows: Sequence[Row], options: TrainOptions) -> list[Row]:
+    """`dataset_fraction` of the rows, at least one, and at most `max_samples`, drawn by the seed, in their order."""
+    most = max(1, round(len(rows) * options.dataset_fraction)) if rows else 0
+    if options.max_samples:
+        most = min(most, options.max_samples)
+    drawn = sorted(random.Random(options.seed).sample(range(len(rows)), most))
+    return [rows[place] for place in drawn]
+
+
+def rows_sha256(*parts: Sequence[Row]) -> str:
+    """The hash of rows, in order, as JSON Lines."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for row in part:
+            digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _joined(files: Sequence[tuple[str, RowFile]]) -> list[Row]:
+    """The rows of all files, each under the objective of its file."""
+    return [row for name, file in files for row in (under(name, file.rows) if name else file.rows)]
+
+
+def _preferences(read: Callable[[], list[tuple[str, RowFile]]]) -> list[Row]:
+    """Preference rows, if the data hold any."""
+    try:
+        return _joined(read())
+    except DataFileError:
+        return []
+
+
+def _report(file: RowFile, progress: Progress) -> None:
+    """Log how a file was understood, and each of its rows that is left out; raises if too many are."""
+    progress.log(f"The data are {file.format}: {file.row_count:,} rows.")
+    for note in file.notes:
+        progress.log(note)
+    if file.problem_count:
+        progress.log(file.problem_report(LOGGED_PROBLEMS))
+    if file.duplicates:
+        progress.log(f"Rows that repeat an earlier one and are used once: {file.duplicates:,}.")
+    file.check_usable()
+
+
+def _key(row: Row) -> str:
+    return json.dumps(row["prompt"], sort_keys=True)

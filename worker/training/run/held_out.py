@@ -1,0 +1,146 @@
+"""What a model thinks of held-out pairs: one yardstick for every method, before training and after it.
+
+log p(y | x)                     of the chosen and of the rejected text, summed over its tokens, in nats
+preference accuracy              share of pairs with log p(chosen) / |chosen| > log p(rejected) / |rejected|, so that
+                                 length alone does not decide (Hong et al. 2024, section 4.1)
+implicit reward                  log p_after(y | x) - log p_before(y | x): DPO's reward over beta (Rafailov et al.
+                                 2023, eq. 5); its accuracy is the share of pairs in which the chosen text gained more
+perplexity                       exp of the mean, over pairs, of -log p(chosen) / |chosen|
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
+
+from worker.evaluation.bootstrap import Estimate, estimate, mean_of
+from worker.training.rendering import Row, render, token_ids
+from worker.training.run.loading import Loaded
+from worker.training.scoring import token_log_probs
+
+Array = npt.NDArray[np.float64]
+Figures = dict[str, dict[str, float]]
+"""A figure's name → `value`, `low`, `high` (95 % bootstrap interval over rows) and `texts`, their number."""
+
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class LogProbs:
+    """Of N texts: the sum of the log-probabilities of each one's tokens, in nats, and their number; (N,) each."""
+
+    sums: Array
+    lengths: Array
+
+    @property
+    def per_token(self) -> Array:
+        """The mean log-probability of each text's tokens, (N,)."""
+        return self.sums / self.lengths
+
+    def at(self, places: Sequence[int]) -> "LogProbs":
+        """Those of some of the texts."""
+        return LogProbs(self.sums[list(places)], self.lengths[list(places)])
+
+
+def completion_log_probs(loaded: Loaded, model: PreTrainedModel, rows: Sequence[Row], completion: str) -> LogProbs:
+    """What `model` (of the same kind as `loaded`) gives to the column `completion` of `rows`, after their prompts."""
+    pairs = [token_ids(loaded, row["prompt"], row[completion]) for row in render(rows, loaded)]
+    order = sorted(range(len(pairs)), key=lambda place: len(pairs[place][0]) + len(pairs[place][1]))
+    score = token_log_probs if loaded.architecture == "seq2seq" else continuation_log_probs
+    rowwise = score(model, [pairs[place][0] for place in order], [pairs[place][1] for place in order], BATCH)
+    sums = np.zeros(len(pairs))
+    for place, values in zip(order, rowwise, strict=True):
+        sums[place] = np.sum(values)
+    return LogProbs(sums, np.array([len(after) for _, after in pairs], dtype=np.float64))
+
+
+@torch.no_grad()
+def continuation_log_probs(
+    model: PreTrainedModel, prompts: Sequence[list[int]], completions: Sequence[list[int]], batch_size: int
+) -> list[list[float]]:
+    """log p(token | all tokens before it) of each completion's tokens under a decoder-only model, in nats.
+
+    Rows are padded on the left, so that all completions end together and only their positions get logits.
+    """
+    device, training = model.device, model.training
+    model.train(False)
+    pad = int(model.config.pad_token_id or 0)
+    scores: list[list[float]] = []
+    for first in range(0, len(prompts), batch_size):
+        after = completions[first : first + batch_size]
+        rows = [torch.tensor([*a, *b]) for a, b in zip(prompts[first : first + batch_size], after, strict=True)]
+        ids = pad_sequence(rows, batch_first=True, padding_value=pad, padding_side="left").to(device)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True, padding_side="left").to(device)
+        width = max(len(ids_after) for ids_after in after)
+        logits = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+            logits_to_keep=width + 1,
+            use_cache=False,
+        ).logits[:, :-1]
+        log_p = logits.float().log_softmax(-1).gather(-1, ids[:, -width:, None])[..., 0].cpu()
+        scores += [row[-len(tokens) :].tolist() for row, tokens in zip(log_p, after, strict=True)]
+    model.train(training)
+    return scores
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """What a model gives to the chosen and the rejected texts of the same held-out pairs."""
+
+    chosen: LogProbs
+    rejected: LogProbs
+
+    def at(self, places: Sequence[int]) -> "PairScores":
+        """Those of some of the pairs."""
+        return PairScores(self.chosen.at(places), self.rejected.at(places))
+
+
+def score_pairs(loaded: Loaded, model: PreTrainedModel, rows: Sequence[Row]) -> PairScores:
+    """The scores of preference rows."""
+    return PairScores(
+        completion_log_probs(loaded, model, rows, "chosen"), completion_log_probs(loaded, model, rows, "rejected")
+    )
+
+
+def pair_figures(scores: PairScores, start: PairScores | None = None) -> Figures:
+    """The figures of a model; with those of the model it started from, also the implicit reward's."""
+    better = scores.chosen.per_token - scores.rejected.per_token
+    figures = {
+        "preference_accuracy": won(better),
+        "chosen_nll": mean(-scores.chosen.per_token),
+        "logps/chosen": mean(scores.chosen.sums),
+        "logps/rejected": mean(scores.rejected.sums),
+    }
+    if start is not None:
+        gained = (scores.chosen.sums - start.chosen.sums) - (scores.rejected.sums - start.rejected.sums)
+        figures["implicit_reward_accuracy"] = won(gained)
+        figures["implicit_reward_margin"] = mean(gained)
+    return figures
+
+
+def objective_figures(rows: Sequence[Row], scores: PairScores, start: PairScores | None = None) -> Figures:
+    """`pair_figures` of all pairs and, where rows name several objectives, of each one's, as `objective/figure`."""
+    figures = pair_figures(scores, start)
+    objectives = sorted({row["objective"] for row in rows if row.get("objective")})
+    for objective in objectives if len(objectives) > 1 else ():
+        places = [place for place, row in enumerate(rows) if row.get("objective") == objective]
+        own = pair_figures(scores.at(places), start.at(places) if start else None)
+        figures |= {f"{objective}/{name}": figure for name, figure in own.items()}
+    return figures
+
+
+def mean(values: npt.ArrayLike) -> dict[str, float]:
+    """The mean with its 95 % bootstrap interval."""
+    found: Estimate = estimate(mean_of(values))
+    return found.as_dict()
+
+
+def won(margins: npt.ArrayLike) -> dict[str, float]:
+    """The share of positive margins, a margin of zero counting one half, with its interval."""
+    return mean((np.sign(np.asarray(margins, dtype=np.float64)) + 1) / 2)

@@ -1,0 +1,181 @@
+"""Load any model that can be trained: a T5, a chat model, a classifier, from a folder, the hub, a GGUF or an adapter.
+
+Weights are read from safetensors (or GGUF) alone and no code of a checkpoint is run.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from peft import PeftModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from models.train_options import TrainOptions
+from worker.training.checkpoint import load_tokenizer
+from worker.training.errors import CheckpointError
+from worker.training.quiet import quiet
+from worker.training.run.four_bit import keep_trainable
+
+Architecture = Literal["seq2seq", "causal", "classifier"]
+
+_ADAPTER_CONFIG = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with its tokenizer, which has a padding and an EOS token. `source` is where it was loaded from."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    architecture: Architecture
+    source: str
+
+
+def load_model_and_tokenizer(
+    source: Path | str, options: TrainOptions | None = None, *, classifier: bool = False
+) -> Loaded:
+    """The model in `source`, in evaluation mode: a folder, a hub id, a `.gguf` file or a folder that holds just one.
+
+    A folder with a PEFT adapter is its base model with the adapter merged in. With `classifier` the model gets, or
+    has, a head with one output. `options` give the number format, the attention and the quantization (default:
+    float32). Raises `CheckpointError`.
+    """
+    options = options or TrainOptions()
+    name = str(source)
+    with quiet(), _one_sentence(name):
+        if (Path(name) / _ADAPTER_CONFIG).is_file():
+            return _with_adapter(Path(name), options, classifier)
+        place, gguf = _gguf(name)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf)
+        architecture: Architecture = (
+            "classifier" if classifier else "seq2seq" if config.is_encoder_decoder else "causal"
+        )
+        tokenizer = _tokenizer(place, architecture, gguf)
+        model = _model(place, architecture, config, gguf, options)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.eos_token_id is None and not classifier:
+        raise CheckpointError(f"The tokenizer of {name} has no EOS token, so a model could not learn where to stop.")
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id
+    model.train(False)
+    return Loaded(model, tokenizer, architecture, name)
+
+
+def architecture_of(source: Path | str) -> Architecture:
+    """Whether the model in `source` is an encoder-decoder or decoder-only, by its configuration alone."""
+    name = str(source)
+    with quiet(), _one_sentence(name):
+        adapter = Path(name) / _ADAPTER_CONFIG
+        if adapter.is_file():
+            name = str(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+        place, gguf = _gguf(name)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf)
+    return "seq2seq" if config.is_encoder_decoder else "causal"
+
+
+def _gguf(name: str) -> tuple[str, dict[str, str]]:
+    """The folder to load from, and the GGUF file in it if that is what the model is."""
+    path = Path(name)
+    if not path.exists() and (path.is_absolute() or name.startswith(".") or name.count("/") > 1):
+        raise CheckpointError(f"There is no model at {name}.")
+    if path.is_file() and path.suffix == ".gguf":
+        return str(path.parent), {"gguf_file": path.name}
+    if path.is_dir() and not (path / "config.json").exists():
+        files = sorted(path.glob("*.gguf"))
+        if len(files) > 1:
+            raise CheckpointError(f"{name} holds {len(files)} GGUF files: name one of them.")
+        if files:
+            return name, {"gguf_file": files[0].name}
+    return name, {}
+
+
+def _tokenizer(place: str, architecture: Architecture, gguf: dict[str, str]) -> PreTrainedTokenizerBase:
+    if architecture == "seq2seq":
+        return load_tokenizer(place)
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **gguf)
+    return tokenizer
+
+
+def _model(
+    place: str, architecture: Architecture, config: PreTrainedConfig, gguf: dict[str, str], options: TrainOptions
+) -> PreTrainedModel:
+    extra: dict[str, Any] = {"dtype": options.dtype if options.dtype == "auto" else getattr(torch, options.dtype)}
+    if options.attn_implementation != "default":
+        extra["attn_implementation"] = options.attn_implementation
+    if options.load_in_4bit:
+        extra["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+            load_in_4bit=True,
+            bnb_4bit_quant_type=options.bnb_4bit_quant_type,
+            bnb_4bit_use_double_quant=options.use_bnb_nested_quant,
+            bnb_4bit_compute_dtype=torch.bfloat16 if options.bf16 or _on_gpu(options) else torch.float32,
+        )
+    if gguf:
+        extra |= gguf
+    else:
+        extra["use_safetensors"] = True
+    kind: Any = {
+        "seq2seq": AutoModelForSeq2SeqLM,
+        "causal": AutoModelForCausalLM,
+        "classifier": AutoModelForSequenceClassification,
+    }[architecture]
+    if architecture == "classifier":
+        config.num_labels = 1
+        extra["config"] = config
+    torch.manual_seed(options.seed)  # of a new head
+    model: PreTrainedModel = kind.from_pretrained(place, trust_remote_code=False, **extra)
+    if options.load_in_4bit:
+        keep_trainable(model)
+    if gguf:
+        _forget_gguf(model)
+    return model
+
+
+def _on_gpu(options: TrainOptions) -> bool:
+    """Whether a GPU trains that computes in bfloat16, as it then does: see arguments.py."""
+    return torch.cuda.is_available() and not options.use_cpu and not options.fp16 and torch.cuda.is_bf16_supported()
+
+
+def _forget_gguf(model: Any) -> None:
+    """A model read from GGUF has plain weights again, but says that it is quantized, and so may not be trained."""
+    model.hf_quantizer = None
+    model.is_quantized = False
+    for config in (model.config, getattr(model, "generation_config", None)):
+        if config is not None and hasattr(config, "quantization_config"):
+            del config.quantization_config
+
+
+def _with_adapter(folder: Path, options: TrainOptions, classifier: bool) -> Loaded:
+    """The base model that an adapter names, with the adapter merged into it."""
+    base = json.loads((folder / _ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not base:
+        raise CheckpointError(f"The adapter {folder} does not name its base model.")
+    loaded = load_model_and_tokenizer(base, options, classifier=classifier)
+    peft: Any = PeftModel.from_pretrained(loaded.model, str(folder), use_safetensors=True)
+    model: PreTrainedModel = peft.merge_and_unload()
+    model.train(False)
+    return Loaded(model, loaded.tokenizer, loaded.architecture, str(folder))
+
+
+@contextmanager
+def _one_sentence(name: str) -> Iterator[None]:
+    """What the libraries say of a model that cannot be loaded, as one `CheckpointError`."""
+    try:
+        yield
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
+        raise CheckpointError(f"No model could be loaded from {name}: {reason.strip()}") from error

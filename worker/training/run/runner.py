@@ -1,0 +1,281 @@
+"""One training, whatever its method: from rows and a model to a checkpoint and its figures.
+
+    output_dir/checkpoint-120/   what a killed run goes on from; removed at the end
+    output_dir/adapter/          the LoRA adapter, where one was trained
+    output_dir/model/            the trained model, any adapter merged in, with its tokenizer
+    output_dir/result.json       what was trained on what, and the held-out figures before and after
+
+A run that was killed goes on from its last whole checkpoint when the same call is made again.
+"""
+
+import copy
+import json
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from peft import LoraConfig
+from torch import nn
+from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, Trainer
+
+from models.train_options import TrainOptions, default_learning_rate
+from worker.training.errors import Cancelled, CheckpointError
+from worker.training.lora import lora_config
+from worker.training.methods import Job, Method
+from worker.training.progress import Progress
+from worker.training.quiet import quiet
+from worker.training.rendering import render
+from worker.training.run import processes
+from worker.training.run.arguments import make_arguments
+from worker.training.run.callbacks import RunCallback
+from worker.training.run.data import TrainingData, fit
+from worker.training.run.held_out import Figures, PairScores, objective_figures, score_pairs
+from worker.training.run.loading import Loaded, load_model_and_tokenizer
+from worker.training.run.moved import check_moved, fingerprint
+from worker.training.run.saving import MODEL, save
+from worker.training.sft_checkpoints import checkpoint_to_resume, run_folder, write_small
+
+RESULT = "result.json"
+_START = "start.json"
+_TASKS = {"seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM", "classifier": "SEQ_CLS"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run did; `before` and `after` are the held-out figures, each with its interval."""
+
+    method: str
+    steps: int
+    seconds: float
+    peak_memory_bytes: int
+    train_loss: float
+    before: Figures
+    after: Figures
+    model_dir: Path
+
+
+def train(
+    method: Method,
+    model: Path | str,
+    data: TrainingData,
+    options: TrainOptions,
+    output_dir: Path,
+    progress: Progress,
+    *,
+    report_to: Sequence[str] = (),
+    resume_from: str = "latest",
+) -> Result:
+    """Train `model` (a folder, a hub id, a GGUF or an adapter) on `data` with `method`, into `output_dir`.
+
+    `resume_from` may name a checkpoint in `output_dir`, or be `no` to start over. A model that an earlier run trained
+    has that run for its parent, and is the reference model of this one: so rounds follow each other. Raises
+    `TrainingError` of any kind, or `MemoryError`.
+    """
+    started = time.monotonic()
+    if (output_dir / MODEL).exists():
+        raise CheckpointError(f"{output_dir / MODEL} is there already: choose another output folder.")
+    identity = {
+        "method": method.name,
+        "model": str(model),
+        "data_sha256": data.sha256,
+        "options": options.as_dict(),
+        "processes": processes.count(),
+    }
+    with quiet(), _held(output_dir, identity, progress, resume_from == "no"), _scratch(output_dir) as work:
+        progress.stage("loading")
+        loaded = load_model_and_tokenizer(model, options, classifier=method.classifier)
+        _place(loaded, options)
+        config = copy.deepcopy(loaded.model.config)
+        rate = options.learning_rate or default_learning_rate(method.name, _size_of(loaded), options.use_peft)
+        data = fit(data, loaded, options, progress)
+        job = Job(
+            loaded=loaded,
+            train=render(data.train, loaded),
+            held_out=render(data.held_out, loaded),
+            options=options,
+            learning_rate=rate,
+            work=work,
+            progress=progress,
+            arguments=partial(
+                make_arguments,
+                options=options,
+                learning_rate=rate,
+                run_dir=output_dir,
+                held_out=bool(data.held_out),
+                best_metric=method.best_metric,
+                report_to=report_to,
+            ),
+            peft_config=_adapter(loaded, options) if options.use_peft else None,
+        )
+        checkpoint = checkpoint_to_resume(output_dir, resume_from)
+        start, start_pairs = _start(method, job, data, output_dir, resumed=checkpoint is not None)
+        trainer, callback = _trainer(method, job)
+        before = fingerprint(cast(nn.Module, trainer.model))
+        loss = _run(trainer, callback, checkpoint, progress)
+        check_moved(cast(nn.Module, trainer.model), before, trainer.state.global_step, rate)
+
+        progress.stage("scoring")
+        policy = method.policy(trainer)
+        after = {**method.score(job, policy), **_pairs(loaded, policy, data, start_pairs)}
+        progress.stage("saving")
+        result = Result(
+            method=method.name,
+            steps=trainer.state.global_step,
+            seconds=time.monotonic() - started,
+            peak_memory_bytes=_peak_memory(),
+            train_loss=loss,
+            before=start,
+            after=after,
+            model_dir=output_dir / MODEL,
+        )
+        if processes.is_main():
+            write_small(output_dir / RESULT, json.dumps(_report(result, identity, data, report_to), indent=2))
+            save(policy, loaded, config, options, output_dir)
+            for folder in output_dir.glob("checkpoint-*"):
+                shutil.rmtree(folder)
+            (output_dir / _START).unlink(missing_ok=True)
+        processes.wait_for_all()
+    return result
+
+
+def _trainer(method: Method, job: Job) -> tuple[Trainer, RunCallback]:
+    """The method's trainer with our callbacks."""
+    torch.manual_seed(job.options.seed)  # of a new adapter
+    job.progress.stage("preparing")
+    trainer = method.build(job)
+    callback = RunCallback(job.progress, processes.is_main())
+    trainer.add_callback(callback)
+    trainer.remove_callback(PrinterCallback)
+    if job.options.early_stopping_patience and job.held_out:
+        trainer.add_callback(EarlyStoppingCallback(job.options.early_stopping_patience))
+    return trainer, callback
+
+
+def _run(trainer: Trainer, callback: RunCallback, checkpoint: Path | None, progress: Progress) -> float:
+    """Train from the start or from `checkpoint`; returns the mean training loss of the steps taken."""
+    if progress.cancelled():
+        raise Cancelled("The run was cancelled before its first step.")
+    progress.stage("training")
+    if checkpoint is not None:
+        progress.log(f"Training goes on from step {checkpoint.name.removeprefix('checkpoint-')}.")
+    try:
+        outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except torch.OutOfMemoryError:
+        raise MemoryError(
+            "The GPU ran out of memory: lower per_device_train_batch_size, or try --config low-memory."
+        ) from None
+    if callback.stopped:
+        raise Cancelled(f"The run was cancelled after step {trainer.state.global_step}.")
+    return float(outcome.training_loss)
+
+
+def _place(loaded: Loaded, options: TrainOptions) -> None:
+    """Put the model where it will train, so that it is also scored there; quantized weights lie there already."""
+    if torch.cuda.is_available() and not options.use_cpu and not options.load_in_4bit:
+        loaded.model.to(torch.device("cuda", processes.local_rank()))  # type: ignore[arg-type]  # stub of a decorator
+
+
+def _size_of(loaded: Loaded) -> str:
+    """What kind of model decides the size of a step: a classifier may be a decoder-only model with a head."""
+    if loaded.architecture == "classifier" and loaded.tokenizer.cls_token is None:
+        return "causal"
+    return loaded.architecture
+
+
+def _adapter(loaded: Loaded, options: TrainOptions) -> LoraConfig:
+    return lora_config(
+        loaded.model,
+        options.lora_r,
+        options.lora_alpha,
+        options.lora_dropout,
+        task_type=_TASKS[loaded.architecture],
+        target_modules=options.lora_target_modules,
+    )
+
+
+def _start(
+    method: Method, job: Job, data: TrainingData, output_dir: Path, resumed: bool
+) -> tuple[Figures, PairScores | None]:
+    """The held-out figures before the first step, remembered for a run that goes on, and the scores behind them."""
+    job.progress.stage("scoring")
+    pairs = score_pairs(job.loaded, job.loaded.model, data.pairs) if _scores_pairs(job.loaded, data) else None
+    file = output_dir / _START
+    if resumed and file.exists():
+        known: Figures = json.loads(file.read_text(encoding="utf-8"))
+        return known, pairs
+    figures = {**method.score(job, job.loaded.model), **(objective_figures(data.pairs, pairs) if pairs else {})}
+    if processes.is_main():
+        write_small(file, json.dumps(figures))
+    return figures, pairs
+
+
+def _pairs(loaded: Loaded, policy: PreTrainedModel, data: TrainingData, start: PairScores | None) -> Figures:
+    """The figures of held-out preferences after training."""
+    if start is None:
+        return {}
+    return objective_figures(data.pairs, score_pairs(loaded, policy, data.pairs), start)
+
+
+def _scores_pairs(loaded: Loaded, data: TrainingData) -> bool:
+    return loaded.architecture != "classifier" and bool(data.pairs)
+
+
+def _report(result: Result, identity: dict[str, Any], data: TrainingData, report_to: Sequence[str]) -> dict[str, Any]:
+    """What result.json holds."""
+    return {
+        **identity,
+        **lineage(identity["model"]),
+        "data": data.summary,
+        "steps": result.steps,
+        "seconds": round(result.seconds, 1),
+        "peak_memory_bytes": result.peak_memory_bytes,
+        "train_loss": result.train_loss,
+        "before": result.before,
+        "after": result.after,
+        "report_to": list(report_to),
+    }
+
+
+def lineage(model: str) -> dict[str, object]:
+    """The run that `model` came out of, and the how manieth round this makes: 1 for a model from elsewhere."""
+    folder = Path(model).parent
+    try:
+        known = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        return {"parent": str(folder), "round": int(known["round"]) + 1}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"parent": model, "round": 1}
+
+
+@contextmanager
+def _held(output_dir: Path, identity: dict[str, Any], progress: Progress, start_over: bool) -> Iterator[None]:
+    """Hold the run folder; of several processes the first one does it for all."""
+    if processes.is_main():
+        with run_folder(output_dir, identity, progress, start_over=start_over):
+            processes.wait_for_all()
+            yield
+    else:
+        processes.wait_for_all()
+        with nullcontext():
+            yield
+
+
+@contextmanager
+def _scratch(output_dir: Path) -> Iterator[Path]:
+    """A folder for what nobody needs afterwards."""
+    with tempfile.TemporaryDirectory(prefix="mellow-train-") as work:
+        yield Path(work)
+
+
+def _peak_memory() -> int:
+    """The most memory that was in use, in bytes: the GPU's where one trains, else this process's."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
