@@ -26,10 +26,10 @@ from typing import Any
 from models.train_options import METHOD_OPTIONS, PPOOptions
 
 METHODS = ("sft", "dpo", "orpo", "kto", "rloo", "grpo", "ppo")
-ROWS = 1200
-STEPS = 60
+ROWS = 2400
+STEPS = 100
 BATCH = 8
-HELD_OUT = 60
+HELD_OUT = 120
 BASE = Path("models/base")
 DATA = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data")) / "paradetox.tsv"
 OWN: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from models.errors import RecipeError
-from models.recipe import LOSS_TYPES, SCHEDULERS, check_choice, check_label_smoothing, convert_setting
+from models.recipe import LOSS_TYPES, SCHEDULERS, as_float, check_choice, check_label_smoothing, convert_setting
 
 DTYPES = ("float32", "bfloat16", "float16", "auto")
 ATTENTION = ("default", "eager", "sdpa", "flash_attention_2")
@@ -71,7 +71,12 @@ class TrainOptions:
     max_eval_samples: int = setting(200, "score at most that many held-out rows; 0: all", 0, 100_000_000)
 
     logging_steps: int = setting(10, "report the training loss every so many steps", 1, 10_000)
-    eval_steps: int = setting(0, "score on the held-out rows every so many steps; 0: once an epoch, or at each checkpoint with early stopping", 0, 1_000_000)
+    eval_steps: int = setting(
+        0,
+        "score on the held-out rows every so many steps; 0: once an epoch, or at each checkpoint with early stopping",
+        0,
+        1_000_000,
+    )
     save_steps: int = setting(0, "write a checkpoint every so many steps; 0: five times a run", 0, 1_000_000)
     early_stopping_patience: int = setting(
         0, "stop after so many scores without a better one, and keep the best; 0: never", 0, 1000
@@ -84,7 +89,7 @@ class TrainOptions:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if number and not meta["least"] <= value <= meta["greatest"]:  # also refuses NaN
                 bounds = f"between {meta['least']:g} and {meta['greatest']:g}"
-                raise RecipeError(f"{one.name} must be {bounds}, not {value:g}.")
+                raise RecipeError(f"{one.name} must be {bounds}, not {as_float(value):g}.")
             for name in (value if isinstance(value, tuple) else (value,)) if meta["choices"] else ():
                 check_choice(one.name, name, meta["choices"])
         if self.dev_split == 1:
@@ -245,7 +250,7 @@ LEARNING_RATES: Mapping[str, tuple[float, float, float, float]] = MappingProxyTy
         # all weights and LoRA of an encoder-decoder, all weights and LoRA of a decoder-only model
         "sft": (1e-4, 1e-3, 2e-5, 2e-4),
         "reward": (5e-5, 5e-4, 1e-5, 1e-4),
-        "dpo": (3e-5, 5e-4, 1e-6, 5e-5),
+        "dpo": (1e-5, 1e-4, 1e-6, 5e-5),
         "orpo": (1e-4, 1e-3, 8e-6, 5e-5),
         "kto": (3e-5, 5e-4, 1e-6, 5e-5),
         "grpo": (1e-5, 3e-4, 1e-6, 1e-5),

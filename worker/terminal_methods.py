@@ -18,7 +18,7 @@ from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, Checkpoin
 from models.train_options import TrainOptions
 from worker.base_version import BASE_NUMBER
 from worker.console import ConsoleProgress
-from worker.terminal_training import record_version
+from worker.terminal_training import check_database, record_version
 
 if TYPE_CHECKING:
     from worker.training.progress import Progress
@@ -48,6 +48,8 @@ def train(method: str, model: str, recipe: TrainOptions, options: argparse.Names
     publish = bool(getattr(options, "publish", False))
     if publish and architecture_of(model) != "seq2seq":
         raise RecipeError("--publish is for T5-like models: the studio serves no others.")
+    if publish:
+        check_database(make_sessions(settings.database_url))
     progress: Progress = ConsoleProgress() if is_main() else SilentProgress()
     data = load_training_data(
         chosen.kind,

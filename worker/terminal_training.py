@@ -38,7 +38,7 @@ def train_and_publish(
     from worker import publish
 
     sessions = make_sessions(settings.database_url)
-    _check_database(sessions)
+    check_database(sessions)
     if output_dir is not None:
         _check_free(output_dir)
     store = CheckpointStore(settings.store)
@@ -88,7 +88,7 @@ def train_only(training: InitialTraining, output_dir: Path, progress: Progress) 
     return f"The model of step {result.best_step} is in {output_dir / MODEL_FOLDER}."
 
 
-def _check_database(sessions: sessionmaker[Session]) -> None:
+def check_database(sessions: sessionmaker[Session]) -> None:
     """Find out before the training, not after it, that the version could not be recorded; raises ConfigError."""
     try:
         with sessions() as session:
