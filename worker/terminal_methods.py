@@ -30,6 +30,13 @@ _TITLES = {
     "implicit_reward_accuracy": "implicit reward accuracy",
     "implicit_reward_margin": "implicit reward margin, nats",
     "chosen_nll": "-log p of chosen, nats a token",
+    "accuracy": "rates chosen above rejected",
+    "margin": "reward margin",
+    "reward": "mean reward of samples",
+    "kl": "KL from the start, nats a text",
+    "completion_tokens": "tokens of a sample",
+    "ended": "samples that end by themselves",
+    "nll": "-log p of completions, nats a token",
     "logps/chosen": "log p of chosen, nats",
     "logps/rejected": "log p of rejected, nats",
 }
