@@ -168,7 +168,7 @@ def check_bounds(recipe: object, bounds: Mapping[str, tuple[float, float]]) -> N
     for name, (least, greatest) in bounds.items():
         value = getattr(recipe, name)
         if not least <= value <= greatest:  # also refuses NaN
-            raise RecipeError(f"{name} must be between {least:g} and {greatest:g}, not {_as_float(value):g}.")
+            raise RecipeError(f"{name} must be between {least:g} and {greatest:g}, not {as_float(value):g}.")
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -180,7 +180,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 def convert_setting(key: str, value: object, kind: type) -> Any:
     """`value` as the type of field `key`; `RecipeError` when JSON gave another type."""
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return _as_float(value)
+        return as_float(value)
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         return value
     if kind in (bool, str) and isinstance(value, kind):
@@ -201,7 +201,7 @@ def convert_setting(key: str, value: object, kind: type) -> Any:
     raise RecipeError(f"{key} must be {wanted[kind]}, not {value!r}.")
 
 
-def _as_float(value: float) -> float:
+def as_float(value: float) -> float:
     """`value` as a float; infinite for a whole number of more digits than a float can tell."""
     try:
         return float(value)

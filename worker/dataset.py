@@ -1,4 +1,4 @@
-"""Judgments → preference examples, most to train on and some to test with."""
+"""Judgments → what a method learns from, most of it to train on and some to test with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.services import runs
+from app.services import clicks, runs
 from models.pair_files import in_dev
 from worker.training.examples import PreferenceExample
 
@@ -17,6 +18,8 @@ HELD_OUT_FROM = 50
 """Different prompts from which on some are held out; with fewer, every click is needed for training."""
 
 HELD_OUT_ONE_IN = 10
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,32 @@ def split(examples: Sequence[PreferenceExample]) -> Split:
     if few or not train:
         return Split(list(examples), [])
     return Split(train, [example for example in examples if in_dev(example.prompt, HELD_OUT_ONE_IN)])
+
+
+def pair_rows(examples: Sequence[PreferenceExample]) -> list[Row]:
+    """The examples as preference rows (models/formats)."""
+    return [{"prompt": one.prompt, "chosen": one.chosen, "rejected": one.rejected} for one in examples]
+
+
+def unpaired_rows(session: Session, last_judgment_id: int, of: Split) -> list[Row]:
+    """The texts that standing judgments up to that one mark good or bad, as unpaired rows (models/formats).
+
+    Where `of` holds clicks out, the texts of every prompt that is to be held out are left out.
+    """
+    rows = clicks.unpaired_rows(session, last_judgment_id)
+    return [
+        {"prompt": prompt, "completion": text, "label": good}
+        for prompt, text, good in rows
+        if not (of.held_out and in_dev(prompt, HELD_OUT_ONE_IN))
+    ]
+
+
+def rows_sha256(rows: Sequence[Row]) -> str:
+    """The hash that a manifest keeps of unpaired rows: of (prompt, text, label) as JSON Lines, in order."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps([row["prompt"], row["completion"], row["label"]]).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def data_sha256(examples: Sequence[PreferenceExample]) -> str:

@@ -1,8 +1,8 @@
 """The RQ jobs. `train` is the lower half of the loop:
 
-    run id → rows → examples → DPO → convert, check → evaluate → publish → gate → move the alias
+    run id → rows → DPO, ORPO or KTO → convert, check → evaluate → publish → gate → move the alias
 
-or, for initial training, with uploaded pairs and SFT in place of examples and DPO (sft_job.py).
+or, for initial training, with uploaded pairs and SFT in place of clicks and those (sft_job.py).
 
 The database is the truth. The job owns the run by its attempt number, is harmless to deliver twice, and either
 publishes a whole version or nothing. A version that the gate refuses is published, so that it can be looked at, but it
@@ -26,10 +26,11 @@ from app.services import runs, versions
 from models.errors import ModelError, VersionMissing
 from models.generator import Sampling
 from models.manifest import Manifest
-from models.recipe import DPORecipe
 from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
-from worker import dataset, initial_training, sft_job
+from worker import initial_training, sft_job
 from worker.recorder import RunRecorder
+from worker.retraining import prepare
+from worker.run_folders import kept_while_owned
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,6 @@ def _carry_out(
 ) -> None:
     from worker import publish
     from worker.evaluation.automatic import Clicks, evaluate_staged
-    from worker.training.dpo import train_dpo
     from worker.training.scoring import evaluate_version
 
     store = CheckpointStore(settings.store)
@@ -90,27 +90,27 @@ def _carry_out(
         raise VersionMissing(f"Run {run_id} names no version to train from.")
     with sessions() as session:
         run = runs.get(session, run_id)
-        clicks = dataset.split(dataset.preference_examples(session, run.last_judgment_id))
-    recipe = DPORecipe.from_mapping(config)
+        retraining = prepare(session, method, config, run.last_judgment_id)
+    clicks = retraining.clicks
     parent_folder = store.folder(parent) / MODEL_FOLDER
-    examples = clicks.train
-    recorder.log(f"{len(examples)} pairs; version {parent} is the starting point and the reference model.")
+    role = "the starting point" if method == "orpo" else "the starting point and the reference model"
+    recorder.log(f"{retraining.learns_from}; version {parent} is {role}.")
     if clicks.held_out:
         recorder.log(f"Pairs held out of training, to test the version with: {len(clicks.held_out)}.")
-    with store.stage() as staged:
-        result = train_dpo(parent_folder, examples, recipe, staged / MODEL_FOLDER, recorder)
+    with kept_while_owned(store, sessions, run_id, attempt) as run_dir, store.stage() as staged:
+        trained = retraining.train(parent_folder, staged, run_dir, recorder)
         recorder.stage("converting")
         parity = publish.prepare(staged)
         recorder.log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
         _stop_if_cancelled(recorder)
         recorder.stage("evaluating")
-        evaluation = evaluate_version(parent_folder, staged / MODEL_FOLDER, examples)
+        evaluation = evaluate_version(parent_folder, staged / MODEL_FOLDER, clicks.train)
         report = evaluate_staged(
             staged / SERVING_FOLDER,
             store.folder(parent) / SERVING_FOLDER,
             Sampling(settings.temperature, settings.top_p, settings.top_k),
             settings.home / "cache",
-            Clicks(clicks.held_out, recipe.beta),
+            Clicks(clicks.held_out, retraining.beta),
             check=lambda: _stop_if_cancelled(recorder),
         )
         if "problem" in report:
@@ -125,10 +125,10 @@ def _carry_out(
                 number=number,
                 parent=parent,
                 run_id=run_id,
-                method="dpo",
-                config=recipe.as_dict(),
-                data_sha256=dataset.data_sha256(examples),
-                metrics={**result.as_dict(), **evaluation, "parity": parity, "evaluation": report},
+                method=method,
+                config=retraining.config,
+                data_sha256=retraining.data_sha256,
+                metrics={**trained, **evaluation, "parity": parity, "evaluation": report},
             )
 
         publish.publish_next(store, staged, partial(versions.next_number, sessions), seal_as, conclude)

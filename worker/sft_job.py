@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
-from app.services import runs, versions
-from models.locks import remove_unless_locked
+from app.services import versions
 from models.sft_recipe import SFTPlan
 from models.store import CheckpointStore
 from worker import initial_training
 from worker.recorder import RunRecorder
+from worker.run_folders import kept_while_owned
 
 if TYPE_CHECKING:
     from worker.publish import Conclude
@@ -30,25 +30,13 @@ def carry_out(
     recorder: RunRecorder,
     conclude: Conclude,
 ) -> None:
-    """Train as `config` says, from where an earlier attempt was, and hand the version to `conclude`.
-
-    The run folder is removed when the run ends, well or not; it stays where the worker dies, or has lost its run to
-    another attempt, which goes on from it, or waited in vain for one that is still at work in it.
-    """
+    """Train as `config` says, from where an earlier attempt was, and hand the version to `conclude`."""
     from worker import publish
 
-    folder = store.run_folder(str(run_id))
-    try:
+    with kept_while_owned(store, sessions, run_id, attempt) as folder:
         training = initial_training.from_plan(SFTPlan.from_mapping(config), store)
         with store.stage() as staged:
             metrics, digest = initial_training.train(training, settings, folder, staged, recorder)
             recorder.stage("publishing")
             seal_as = partial(initial_training.seal, training, store, staged, run_id, metrics, digest)
             publish.publish_next(store, staged, partial(versions.next_number, sessions), seal_as, conclude)
-    except Exception:
-        with sessions() as session:
-            still_ours = runs.owned(session, run_id, attempt) is not None
-        if still_ours:
-            remove_unless_locked(folder)
-        raise
-    remove_unless_locked(folder)

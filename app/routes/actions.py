@@ -11,6 +11,7 @@ from app.db import TrainingRun
 from app.errors import Invalid
 from app.extensions import db
 from app.services import initial_training, runs, versions
+from models.click_options import CLICK_OPTIONS, click_options
 from models.errors import RecipeError
 from models.recipe import DPORecipe
 from models.uploads import UploadStore
@@ -22,7 +23,7 @@ def request_run(method: str, config: dict[str, object]) -> TrainingRun:
         run, is_new = initial_training.request(db.session(), UploadStore(mellow().store.root), user_id(), config)
     else:
         try:
-            DPORecipe.from_mapping(config)
+            _check(method, config)
         except RecipeError as error:
             raise Invalid(str(error)) from None
         run, is_new = runs.request(db.session(), user_id(), method, config)
@@ -32,6 +33,14 @@ def request_run(method: str, config: dict[str, object]) -> TrainingRun:
         except RedisError:
             current_app.logger.warning("The queue is away: run %d waits for it.", run.id)
     return run
+
+
+def _check(method: str, config: dict[str, object]) -> None:
+    """Raise `RecipeError` for settings that `method` cannot be run with."""
+    if method in CLICK_OPTIONS:
+        click_options(method, config)
+    elif method in runs.METHODS:
+        DPORecipe.from_mapping(config)
 
 
 def promote(number: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
@@ -17,6 +19,26 @@ from app.services import accounts, evaluations, exports, initial_training, overv
 from models.errors import StoreError
 from models.recipe import SCHEDULERS
 from models.sft_recipe import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
+
+_CHARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "dpo": (("loss", "Loss"), ("rewards/margins", "Reward margin")),
+    "orpo": (
+        ("loss", "Loss"),
+        ("rewards/margins", "Reward margin"),
+        ("log_odds_chosen", "Log-odds of the chosen"),
+    ),
+    "kto": (
+        ("loss", "Loss"),
+        ("rewards/chosen", "Reward of good texts"),
+        ("rewards/rejected", "Reward of bad texts"),
+    ),
+    "sft": (
+        ("loss", "Training loss"),
+        ("dev_loss", "Loss on held-out pairs"),
+        ("dev_chrf", "chrF on held-out sources"),
+    ),
+}
+"""What a run's page draws, by the run's method: the name of a metric, and what it is called there."""
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -46,9 +68,9 @@ def home() -> ResponseReturnValue:
 @blueprint.post("/runs")
 def retrain() -> ResponseReturnValue:
     """The Retrain button; pressed twice it leads to the one run."""
-    preset = request.form.get("preset", "default")
+    method, preset = request.form.get("method", "dpo"), request.form.get("preset", "default")
     try:
-        run = request_run("dpo", {} if preset == "default" else {"preset": preset})
+        run = request_run(method, {"preset": preset} if method == "dpo" and preset != "default" else {})
     except Conflict as refusal:
         flash(str(refusal), "warning")
         active = runs.active(db.session())
@@ -80,7 +102,8 @@ def run(run_id: int) -> ResponseReturnValue:
     """One run, live."""
     row = runs.get(db.session(), run_id)
     serving = versions.serving_number(db.session())
-    return render_template("admin/run.html", run=row, state=run_json(row), serving=serving)
+    charts = _CHARTS.get(row.method, _CHARTS["dpo"])
+    return render_template("admin/run.html", run=row, state=run_json(row), serving=serving, charts=charts)
 
 
 @blueprint.post("/runs/<int:run_id>/cancel")

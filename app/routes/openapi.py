@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from app.db import Verdict
 from app.routes import openapi_schemas as schemas
-from app.services import exports, initial_training, runs
+from app.services import exports, initial_training
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -163,7 +163,8 @@ _PATHS: dict[str, Any] = {
             {"200": _reply("Runs.", {"type": "array", "items": schemas.ref("Run")})},
         ),
         "post": _operation(
-            f"Train: {', '.join(runs.METHODS)}. The same wish while its run is active yields that run. {_ADMIN}",
+            "Train: dpo, orpo and kto learn from the clicks, sft from uploaded pairs. The same wish while its run is "
+            f"active yields that run. {_ADMIN}",
             {"202": _reply("The run that will do it.", schemas.ref("RunReceipt"))},
             400,
             404,

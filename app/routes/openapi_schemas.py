@@ -6,6 +6,7 @@ from typing import Any
 
 from app.db import RunStatus, Verdict
 from app.services import runs
+from models.click_options import SETTINGS
 
 
 def ref(name: str) -> dict[str, str]:
@@ -113,7 +114,9 @@ SCHEMAS: dict[str, Any] = {
         method={"enum": list(runs.METHODS)},
         config={
             "type": "object",
-            "description": f"For dpo, settings by TRL's names, over a preset: {', '.join(runs.PRESETS)}. For sft, "
+            "description": f"For dpo, settings by TRL's names, over a preset: {', '.join(runs.PRESETS)}. For orpo and "
+            "kto, settings by TRL's names, without presets: "
+            f"{', '.join(SETTINGS)}. `loss_type`, `desirable_weight` and `undesirable_weight` are kto's. For sft, "
             "`dataset` (the sha256 that POST /datasets gave), `version` or `model_name_or_path` to start from "
             "(neither: the checkpoint that comes with Mellow), `source_column`, `target_column`, `serve` (true unless "
             "given), and settings by the names of transformers' Seq2SeqTrainingArguments.",

@@ -26,9 +26,9 @@ from app.db import (
     write_transaction,
 )
 from app.errors import Conflict, Invalid, NotFound
-from app.services import audit, versions
+from app.services import audit, clicks, versions
 
-METHODS = ("dpo", "sft")
+METHODS = ("dpo", "orpo", "kto", "sft")
 PRESETS = ("default", "seed")
 MOST_ATTEMPTS = 2
 # A worker says that it is alive every few seconds; this long a silence means that it is not.
@@ -94,6 +94,8 @@ def request(session: Session, user_id: int | None, method: str, config: Mapping[
         ).one()
         if not pairs:
             raise Invalid("There is nothing to learn from yet: choose the best of three at least once.")
+        if method == clicks.UNPAIRED_METHOD:
+            last = clicks.last_marked(session) or last
         parent = versions.serving_number(session)
         if parent is None:
             raise Conflict("No version serves yet, so there is nothing to train from.")

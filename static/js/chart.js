@@ -14,7 +14,8 @@ function make(name, attributes, text) {
 function ends(values, fitted) {
   if (!values.length) return [0, 1];
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
-  if (!fitted) return [Math.min(0, least), Math.max(Math.min(0, least) + 1e-6, greatest)];
+  const [low, high] = [Math.min(0, least), Math.max(0, greatest)];
+  if (!fitted) return [low, high > low ? high : low + 1e-6];
   const room = (greatest - least || Math.abs(greatest) || 1) / 10;
   return [least - room, greatest + room];
 }
@@ -22,7 +23,7 @@ function ends(values, fitted) {
 function short(value, fitted, distance) {
   if (fitted) return value.toFixed(Math.max(0, Math.ceil(-Math.log10(distance))));
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
-  return String(Number(value.toPrecision(3)));
+  return String(Number(value.toPrecision(Math.abs(value) < 0.01 ? 2 : 3))); // as wide as the margin at most
 }
 
 export class LineChart {

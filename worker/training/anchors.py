@@ -26,7 +26,7 @@ from transformers import PreTrainedTokenizerFast
 
 from worker.training.checkpoint import encode
 from worker.training.pairs import read_pairs
-from worker.training.seq2seq_dpo import Seq2SeqDPOTrainer, pad_rows
+from worker.training.seq2seq_dpo import Seq2SeqDPOTrainer, decoder_start_token_id, pad_rows
 
 ANCHORS_FILE = Path(__file__).with_name("anchors.tsv")
 
@@ -34,6 +34,39 @@ ANCHORS_PER_STEP = 8
 
 Anchor = tuple[list[int], list[int], Tensor]
 """Source ids, target ids (T), and the parent's log-probabilities at each target position (T, V), in nats."""
+
+
+def read_anchors(model: Any, tokenizer: PreTrainedTokenizerFast) -> list[Anchor]:
+    """Every anchor with the log-probabilities that `model`, an encoder-decoder, gives now; they lie on the CPU."""
+    pairs = [(encode(tokenizer, source), encode(tokenizer, rewrite)) for source, rewrite in read_pairs(ANCHORS_FILE)]
+    anchors: list[Anchor] = []
+    for first in range(0, len(pairs), ANCHORS_PER_STEP):
+        batch = pairs[first : first + ANCHORS_PER_STEP]
+        with torch.no_grad():
+            log_p = _log_probs(model, batch).cpu()
+        by_pair = torch.split(log_p, [len(target) for _, target in batch])
+        anchors += [(source, target, rows) for (source, target), rows in zip(batch, by_pair, strict=True)]
+    return anchors
+
+
+def divergence_from_parent(model: Any, anchors: Sequence[Anchor]) -> Tensor:
+    """KL( p_parent || p_policy ) in nats, the mean over the tokens of `anchors`, with its gradient."""
+    policy = _log_probs(model, [(source, target) for source, target, _ in anchors])
+    parent = torch.cat([log_p for _, _, log_p in anchors]).to(policy.device)
+    return (parent.exp() * (parent - policy)).sum(-1).mean()
+
+
+def _log_probs(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> Tensor:
+    """log p(token | source, tokens before it) of every vocabulary entry at each target position: (all T, V)."""
+    network = getattr(model, "module", model)  # what several processes train is wrapped
+    pad, start = int(network.config.pad_token_id), decoder_start_token_id(network)
+    sources, source_mask = pad_rows([source for source, _ in pairs], pad)
+    inputs, target_mask = pad_rows([[start, *target[:-1]] for _, target in pairs], pad)
+    device = network.device
+    logits: Tensor = model(
+        input_ids=sources.to(device), attention_mask=source_mask.to(device), decoder_input_ids=inputs.to(device)
+    ).logits
+    return logits[target_mask.bool().to(device)].float().log_softmax(-1)
 
 
 class AnchoredDPOTrainer(Seq2SeqDPOTrainer):
@@ -49,36 +82,15 @@ class AnchoredDPOTrainer(Seq2SeqDPOTrainer):
             self._turns = self._take_turns(self._read_anchors(processing_class))
 
     def _read_anchors(self, tokenizer: PreTrainedTokenizerFast) -> list[Anchor]:
-        """Every anchor, as the parent sees it."""
-        pairs = [
-            (encode(tokenizer, source), encode(tokenizer, rewrite)) for source, rewrite in read_pairs(ANCHORS_FILE)
-        ]
-        anchors: list[Anchor] = []
-        for first in range(0, len(pairs), ANCHORS_PER_STEP):
-            batch = pairs[first : first + ANCHORS_PER_STEP]
-            # Before the first step the policy is the parent.
-            with torch.no_grad(), self.accelerator.autocast():
-                log_p = self._log_probs(self.model, batch).cpu()
-            by_pair = torch.split(log_p, [len(target) for _, target in batch])
-            anchors += [(source, target, rows) for (source, target), rows in zip(batch, by_pair, strict=True)]
-        return anchors
+        """Every anchor, as the parent sees it: before the first step the policy is the parent."""
+        with self.accelerator.autocast():
+            return read_anchors(self.model, tokenizer)
 
     def _take_turns(self, anchors: Sequence[Anchor]) -> Iterator[Anchor]:
         """The anchors in a shuffled order, over and over; the order depends on the seed alone."""
         order = list(anchors)
         random.Random(self.args.seed).shuffle(order)
         return itertools.cycle(order)
-
-    def _log_probs(self, model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> Tensor:
-        """log p(token | source, tokens before it) of every vocabulary entry at each target position: (all T, V)."""
-        pad, start = self.collator.pad_token_id, self.collator.decoder_start_token_id
-        sources, source_mask = pad_rows([source for source, _ in pairs], pad)
-        inputs, target_mask = pad_rows([[start, *target[:-1]] for _, target in pairs], pad)
-        device = self.accelerator.device
-        logits: Tensor = model(
-            input_ids=sources.to(device), attention_mask=source_mask.to(device), decoder_input_ids=inputs.to(device)
-        ).logits
-        return logits[target_mask.bool().to(device)].float().log_softmax(-1)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -88,9 +100,7 @@ class AnchoredDPOTrainer(Seq2SeqDPOTrainer):
         if not self.anchor_weight or not model.training:
             return result
         turn = list(itertools.islice(self._turns, ANCHORS_PER_STEP))
-        parent = torch.cat([log_p for _, _, log_p in turn]).to(self.accelerator.device)
-        policy = self._log_probs(model, [(source, target) for source, target, _ in turn])
-        divergence = (parent.exp() * (parent - policy)).sum(-1).mean()
+        divergence = divergence_from_parent(model, turn)
         self._anchor_kl.append(float(divergence.detach()))
         return result + self.anchor_weight * divergence
 

@@ -64,6 +64,53 @@ def test_a_preset_is_kept_with_the_run(session: Session, pairs: None, admin: Per
     assert [run.config for run in rows(session, TrainingRun)] == [{"preset": "seed"}]
 
 
+@pytest.mark.parametrize("method", ["orpo", "kto"])
+def test_another_method_can_be_chosen_and_takes_no_preset(
+    session: Session, pairs: None, admin: Person, method: str
+) -> None:
+    post(admin, "/admin/runs", method=method, preset="seed")
+    assert [(run.method, run.config) for run in rows(session, TrainingRun)] == [(method, {})]
+
+
+def test_the_form_offers_three_methods_each_explained_and_dpo_first(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    page = admin.browser().get("/admin").text
+    choices = re.findall(r'type="radio" name="method" value="(\w+)"[^>]*aria-describedby="([\w-]+)"( checked)?', page)
+    assert [(value, checked != "") for value, _, checked in choices] == [("dpo", True), ("orpo", False), ("kto", False)]
+    assert all(f'id="{help_id}"' in page for _, help_id, _ in choices)
+    assert "it also learns from “none is good”" in page
+
+
+def test_a_method_that_there_is_not_leads_back_and_says_which_there_are(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    answer = admin.browser().submit("/admin/runs", {"method": "magic"}, follow_redirects=True)
+    assert "method must be one of dpo, orpo, kto, sft." in answer.text
+    assert rows(session, TrainingRun) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "said", "charts"),
+    [
+        ("dpo", "DPO on 2 pairs, from version 1", ["loss", "rewards/margins"]),
+        ("orpo", "ORPO on 2 pairs, from version 1", ["loss", "rewards/margins", "log_odds_chosen"]),
+        (
+            "kto",
+            "KTO on the texts of 2 pairs and of each “none is good”, from version 1",
+            ["loss", "rewards/chosen", "rewards/rejected"],
+        ),
+    ],
+)
+def test_the_page_of_a_run_says_its_method_and_draws_its_curves(
+    session: Session, admin: Person, method: str, said: str, charts: list[str]
+) -> None:
+    run = factories.run(session, RunStatus.SUCCEEDED, method=method)
+    page = admin.browser().get(f"/admin/runs/{run.id}").text
+    assert said in page
+    assert re.findall(r'<svg class="chart" data-metric="([^"]+)"', page) == charts
+
+
 def test_retrain_without_pairs_leads_back_and_says_why(session: Session, admin: Person) -> None:
     browser = admin.browser()
     answer = browser.submit("/admin/runs", {}, follow_redirects=True)

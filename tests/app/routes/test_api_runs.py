@@ -76,8 +76,8 @@ def test_another_wish_while_a_run_is_under_way_is_a_conflict(session: Session, p
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({}, "method must be one of dpo, sft."),
-        ({"method": "ppo"}, "method must be one of dpo, sft."),
+        ({}, "method must be one of dpo, orpo, kto, sft."),
+        ({"method": "ppo"}, "method must be one of dpo, orpo, kto, sft."),
         ({"method": "dpo", "config": []}, "config must be an object."),
         ({"method": "dpo", "config": None}, "config must be an object."),
         ({"method": "dpo", "presets": {}}, "There is no field 'presets' in a training run."),
@@ -88,6 +88,15 @@ def test_another_wish_while_a_run_is_under_way_is_a_conflict(session: Session, p
         ({"method": "dpo", "config": {"beta": 11}}, "beta must be between 0.0001 and 10, not 11."),
         ({"method": "dpo", "config": {"beta": float("nan")}}, "beta must be between 0.0001 and 10, not nan."),
         ({"method": "dpo", "config": {"num_train_epochs": 1.5}}, "num_train_epochs must be a whole number, not 1.5."),
+        ({"method": "orpo", "config": {"preset": "seed"}}, "preset is a setting of dpo, not of orpo."),
+        ({"method": "orpo", "config": {"loss_type": "kto"}}, "loss_type is not a setting of orpo on clicks."),
+        (
+            {"method": "kto", "config": {"loss_type": "ipo"}},
+            "loss_type must be one of kto, apo_zero_unpaired, not 'ipo'.",
+        ),
+        ({"method": "kto", "config": {"dev_split": 5}}, "dev_split is not a setting of kto on clicks."),
+        ({"method": "kto", "config": {"anchor_weight": -1}}, "anchor_weight must be between 0 and 1000, not -1."),
+        ({"method": "kto", "config": {"use_peft": 1}}, "use_peft must be true or false, not 1."),
     ],
 )
 def test_a_wish_that_cannot_be_understood_is_refused_with_one_sentence(
@@ -97,11 +106,23 @@ def test_a_wish_that_cannot_be_understood_is_refused_with_one_sentence(
     assert rows(session, TrainingRun) == []
 
 
+@pytest.mark.parametrize("method", ["orpo", "kto"])
+def test_the_other_methods_take_their_settings_and_are_handed_to_the_queue(
+    session: Session, pairs: None, admin: Person, queue_url: str, method: str
+) -> None:
+    config = {"beta": 0.2, "num_train_epochs": 3, "anchor_weight": 0}
+    answer = body(admin.post("/training-runs", {"method": method, "config": config}), 202)
+    (run,) = rows(session, TrainingRun)
+    assert (run.method, run.config, run.pairs) == (method, config, 2)
+    assert jobs(queue_url) == [(f"train-{answer['id']}-1", "worker.jobs.train", [run.id])]
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto"])
 @pytest.mark.parametrize("name", ["beta", "seed"])
 def test_a_setting_of_hundreds_of_digits_is_just_out_of_bounds(
-    session: Session, pairs: None, admin: Person, name: str
+    session: Session, pairs: None, admin: Person, name: str, method: str
 ) -> None:
-    status, sentence = problem(admin.post("/training-runs", {"method": "dpo", "config": {name: 10**400}}))
+    status, sentence = problem(admin.post("/training-runs", {"method": method, "config": {name: 10**400}}))
     assert status == 422
     assert sentence.startswith(f"{name} must be between ")
 

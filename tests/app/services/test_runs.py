@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, now
 from app.errors import Conflict, Invalid, NotFound
-from app.services import judgments, runs
+from app.services import clicks, judgments, runs
 from tests import factories
 from tests.studio import Person, rows
 
@@ -96,7 +96,7 @@ def test_without_a_serving_version_there_is_nothing_to_train_from(session: Sessi
 
 
 def test_an_unknown_method_is_refused(session: Session, pairs: None) -> None:
-    with pytest.raises(Invalid, match=r"^method must be one of dpo, sft\.$"):
+    with pytest.raises(Invalid, match=r"^method must be one of dpo, orpo, kto, sft\.$"):
         runs.request(session, None, "magic", {})
 
 
@@ -129,6 +129,34 @@ def test_new_judgments_are_the_standing_ones_with_rows_since_the_last_successful
     assert runs.new_judgments(session) == 1
     judgments.undo(session, annotator.id, judgment.id)
     assert runs.new_judgments(session) == 0
+
+
+def judge_none(session: Session, annotator: Person, *texts: str) -> int:
+    """A screen of those rewrites, none of which is good; returns the judgment's id."""
+    screen = factories.generation(session, annotator.id, texts)
+    return factories.judgment(session, screen, pairs=False, verdict="none", candidate_id=None).id
+
+
+def test_kto_alone_also_trains_on_screens_of_which_none_is_good(
+    session: Session, pairs: None, annotator: Person
+) -> None:
+    none = judge_none(session, annotator, "f", "g")
+    judgments.undo(session, annotator.id, judge_none(session, annotator, "h", "i"))
+    last = {}
+    for method in ("dpo", "orpo", "kto"):
+        run, _ = runs.request(session, None, method, {})
+        last[method] = run.last_judgment_id
+        runs.cancel(session, run.id, None)
+    assert last == {"dpo": 1, "orpo": 1, "kto": none}
+    marked = [("a", True), ("b", False), ("c", False), ("f", False), ("g", False)]
+    assert [(text, good) for _, text, good in clicks.unpaired_rows(session, none)] == marked
+    assert [(text, good) for _, text, good in clicks.unpaired_rows(session, none - 1)] == marked[:3]
+
+
+def test_kto_too_needs_a_good_text(session: Session, serving: None, annotator: Person) -> None:
+    judge_none(session, annotator, "a", "b")
+    with pytest.raises(Invalid, match="choose the best of three at least once"):
+        runs.request(session, None, "kto", {})
 
 
 def test_a_run_trains_on_what_stood_when_it_was_asked_for(session: Session, pairs: None, annotator: Person) -> None:

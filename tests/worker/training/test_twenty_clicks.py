@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
+from benchmarks.click_methods import measure_method
 from benchmarks.dpo_defaults import measure, scores, session
 from models.recipe import DPORecipe
 
@@ -21,6 +22,18 @@ def test_twenty_clicks_order_four_of_five_pairs_and_cost_other_rewrites_two_perc
     clicks = session(EMBEDDED_BASE_MODEL, SHARED_DATA, taste, 0, 20)
     figures = measure(EMBEDDED_BASE_MODEL, clicks, scores(EMBEDDED_BASE_MODEL, clicks), DPORecipe())
     assert len(clicks.trained) == 40
+    assert figures["accuracy"] >= 0.8
+    assert figures["heldout"] >= -0.02
+    assert figures["dev"] >= -0.02
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (SHARED_DATA / "paradetox.tsv").is_file(), reason="MELLOW_SHARED_DATA holds no paradetox.tsv")
+@pytest.mark.parametrize("method", ["orpo", "kto"])
+def test_the_other_methods_learn_twenty_clicks_as_well_and_cost_as_little(method: str) -> None:
+    clicks = session(EMBEDDED_BASE_MODEL, SHARED_DATA, "human", 0, 20)
+    parent = scores(EMBEDDED_BASE_MODEL, clicks)
+    figures = measure_method(method, EMBEDDED_BASE_MODEL, clicks, parent, {})
     assert figures["accuracy"] >= 0.8
     assert figures["heldout"] >= -0.02
     assert figures["dev"] >= -0.02

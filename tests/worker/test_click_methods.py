@@ -1,0 +1,309 @@
+"""Retraining by ORPO and KTO as the queue's job: clicks go in, a version comes out, and a dead worker loses little."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import RunMetric, RunStatus, TrainingRun, Verdict, now, write_transaction
+from app.services import judgments, runs, versions
+from models.click_options import click_config, click_options
+from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from tests import factories
+from tests.scorer_cache import share_cache
+from tests.studio import Person, parts, rows
+from worker import dataset, jobs, publish
+from worker.training import sft_checkpoints
+from worker.training.examples import PreferenceExample
+
+QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
+CHOSEN = [
+    ("you are stupid", ["you are wrong", "you are a moron", "you are dumb"]),
+    ("stop", ["please stop it now", "stop stop"]),
+]
+BAD = ("what a fool", ["fool fool", "a fool", "foolish"])
+PAIRS = [
+    PreferenceExample("you are stupid", "you are wrong", "you are a moron"),
+    PreferenceExample("you are stupid", "you are wrong", "you are dumb"),
+    PreferenceExample("stop", "please stop it now", "stop stop"),
+]
+TEXTS = [
+    ("you are stupid", "you are wrong", True),
+    ("you are stupid", "you are a moron", False),
+    ("you are stupid", "you are dumb", False),
+    ("stop", "please stop it now", True),
+    ("stop", "stop stop", False),
+    *(("what a fool", text, False) for text in BAD[1]),
+]
+
+
+@pytest.fixture
+def environment(app: Flask, queue_url: str, few_texts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker's settings come from its environment; they are the studio's."""
+    share_cache(parts(app).settings.home)
+    monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
+    monkeypatch.setenv("REDIS_URL", queue_url)
+    for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def judge_none(session: Session, annotator: Person, of: tuple[str, list[str]]) -> int:
+    """A screen of which none is good; returns the judgment's id."""
+    screen = factories.generation(session, annotator.id, of[1], prompt=factories.prompt(session, of[0]))
+    return factories.judgment(session, screen, pairs=False, verdict="none", candidate_id=None).id
+
+
+@pytest.fixture
+def clicks(environment: None, session: Session, version_1: int, annotator: Person) -> None:
+    """Two screens with a best one, three pairs in all, one of which none is good, and one of each that was undone."""
+    for text, candidates in CHOSEN:
+        prompt = factories.prompt(session, text)
+        factories.judgment(session, factories.generation(session, annotator.id, candidates, prompt=prompt))
+    judge_none(session, annotator, BAD)
+    undone = factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"]))
+    judgments.undo(session, annotator.id, undone.id)
+    judgments.undo(session, annotator.id, judge_none(session, annotator, ("never", ["c", "d"])))
+
+
+@pytest.fixture
+def store(app: Flask) -> CheckpointStore:
+    return parts(app).store
+
+
+def ask(session: Session, method: str, **config: Any) -> int:
+    run, is_new = runs.request(session, None, method, QUICK | config)
+    assert is_new
+    return run.id
+
+
+def only(session: Session) -> TrainingRun:
+    (run,) = rows(session, TrainingRun)
+    return run
+
+
+def left_in_staging(store: CheckpointStore) -> list[str]:
+    staging = store.root / ".staging"
+    return [path.name for path in staging.iterdir()] if staging.exists() else []
+
+
+def unpaired(texts: list[tuple[str, str, bool]]) -> list[dataset.Row]:
+    return [{"prompt": prompt, "completion": text, "label": good} for prompt, text, good in texts]
+
+
+HASHES = {"orpo": dataset.data_sha256(PAIRS), "kto": dataset.rows_sha256(unpaired(TEXTS))}
+CURVES = {"orpo": "log_odds_chosen", "kto": "rewards/rejected"}
+SAID = {
+    "orpo": "3 pairs; version 1 is the starting point.",
+    "kto": "2 good and 6 bad texts; version 1 is the starting point and the reference model.",
+}
+
+
+@pytest.mark.parametrize("method", ["orpo", "kto"])
+def test_clicks_become_a_version_that_serves(
+    clicks: None, few_texts: int, session: Session, store: CheckpointStore, method: str
+) -> None:
+    run_id = ask(session, method)
+    jobs.train(run_id)
+
+    run = only(session)
+    assert (run.status, run.error, run.note, run.produced_version) == ("succeeded", None, None, 2)
+    steps = 2 if method == "orpo" else 4
+    assert (run.method, run.pairs, run.step, run.total_steps) == (method, 3, steps, steps)
+    assert SAID[method] in run.log
+    manifest = store.verify(2)
+    assert (manifest.method, manifest.parent, manifest.run_id) == (method, 1, run_id)
+    assert manifest.config == click_config(click_options(method, QUICK))
+    assert manifest.data_sha256 == run.data_hash == HASHES[method]
+    metrics = manifest.metrics
+    assert metrics["examples"] == (3 if method == "orpo" else 8)
+    assert metrics["steps"] == steps
+    assert metrics["parity"] < 1e-3
+    assert metrics["heldout_relative_change"] > -0.02
+    assert metrics["preference_accuracy"] >= metrics["parent_preference_accuracy"]
+    assert math.isfinite(metrics["reward_margin"])
+    assert metrics["evaluation"]["test_set"]["texts"] == few_texts
+    for folder in (MODEL_FOLDER, ADAPTER_FOLDER, SERVING_FOLDER):
+        assert any(name.startswith(f"{folder}/") for name in manifest.files)
+    session.rollback()
+    assert versions.serving_number(session) == 2
+    assert left_in_staging(store) == []
+    reported = rows(session, RunMetric)
+    assert {metric.step for metric in reported} == set(range(1, steps + 1))
+    assert {"loss", "rewards/margins", "anchor_kl", CURVES[method]} <= {metric.name for metric in reported}
+
+
+def test_kto_learns_from_clicks_that_yield_no_pair_and_the_next_run_knows_them(clicks: None, session: Session) -> None:
+    last_pair = runs.request(session, None, "dpo", {})[0]
+    runs.cancel(session, last_pair.id, None)
+    assert last_pair.last_judgment_id == 2
+    run, _ = runs.request(session, None, "kto", {})
+    assert run.last_judgment_id == 3
+
+
+def test_all_weights_can_be_trained_instead_of_an_adapter(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    jobs.train(ask(session, "kto", use_peft=False, num_train_epochs=1, learning_rate=1e-4))
+    assert only(session).status == "succeeded", only(session).error
+    manifest = store.verify(2)
+    assert not any(name.startswith(f"{ADAPTER_FOLDER}/") for name in manifest.files)
+
+
+def test_held_out_prompts_are_trained_on_by_no_method(
+    clicks: None, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "HELD_OUT_FROM", 2)
+    monkeypatch.setattr(dataset, "in_dev", lambda prompt, one_in: prompt in ("stop", BAD[0]))
+    split = dataset.split(dataset.preference_examples(session, 3))
+    texts = dataset.unpaired_rows(session, 3, split)
+    assert (len(split.train), len(split.held_out)) == (2, 1)
+    assert texts == unpaired(TEXTS[:3])
+
+
+def test_an_edited_text_is_good_and_everything_on_its_screen_is_bad(
+    environment: None, session: Session, version_1: int, annotator: Person
+) -> None:
+    screen = factories.generation(session, annotator.id, ["a", "b"], prompt=factories.prompt(session, "you fool"))
+    judgments.judge(
+        session,
+        annotator.id,
+        judgments.Gesture(screen.id, Verdict.EDITED, edited_text="you friend"),
+    )
+    split = dataset.split(dataset.preference_examples(session, 1))
+    expected = [("you fool", "you friend", True), ("you fool", "a", False), ("you fool", "b", False)]
+    assert dataset.unpaired_rows(session, 1, split) == unpaired(expected)
+
+
+def test_the_hash_of_the_texts_tells_any_difference() -> None:
+    one = ("p", "t", True)
+    others = [[], [one, one], [("p", "t", False)], [("pt", "", True)]]
+    assert len({dataset.rows_sha256(unpaired(texts)) for texts in [[one], *others]}) == 5
+
+
+def give_up_and_hand_out(session: Session, run_id: int = 1) -> None:
+    """What the web process does about a run whose worker is silent."""
+    session.rollback()
+    with write_transaction(session):
+        run = runs.get(session, run_id)
+        run.heartbeat_at = now() - timedelta(minutes=5)
+    handed_out: list[int] = []
+    runs.rescue(session, lambda _: False, lambda run_id, _: handed_out.append(run_id) or "job")  # type: ignore[func-returns-value]
+    assert handed_out == [run_id]
+    session.rollback()
+
+
+def test_a_run_whose_worker_died_after_training_does_not_train_again(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    run_id = ask(session, "orpo")
+
+    def die(_: Path) -> float:
+        raise SystemExit("killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish, "prepare", die)
+        with pytest.raises(SystemExit):
+            jobs.train(run_id)
+    assert left_in_staging(store) == [f"run-{run_id}"]
+    reported = [(metric.step, metric.name, metric.value) for metric in rows(session, RunMetric)]
+    give_up_and_hand_out(session)
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.attempts, run.produced_version) == ("succeeded", 2, 2)
+    assert "An earlier attempt had trained the model already." in run.log
+    assert [(metric.step, metric.name, metric.value) for metric in rows(session, RunMetric)] == reported
+    assert left_in_staging(store) == []
+
+
+@pytest.mark.parametrize("method", ["orpo", "kto"])
+def test_a_run_whose_worker_died_while_it_trained_ends_as_if_it_had_not(
+    clicks: None, session: Session, store: CheckpointStore, method: str
+) -> None:
+    def charted(run_id: int) -> list[tuple[int, str]]:
+        return [(metric.step, metric.name) for metric in rows(session, RunMetric) if metric.run_id == run_id]
+
+    config = QUICK | {"num_train_epochs": 3}
+    first = runs.request(session, None, method, config)[0].id
+    jobs.train(first)
+    with write_transaction(session):
+        versions.point_serving_at(session, 1, None)
+    second = runs.request(session, None, method, config)[0].id
+    mark_whole = sft_checkpoints.mark_whole
+
+    def die(checkpoint: Path) -> None:
+        mark_whole(checkpoint)
+        raise SystemExit("killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.training.run.callbacks.mark_whole", die)
+        with pytest.raises(SystemExit):
+            jobs.train(second)
+    assert left_in_staging(store) == [f"run-{second}"]
+    give_up_and_hand_out(session, second)
+    jobs.train(second)
+
+    session.rollback()
+    run = runs.get(session, second)
+    assert (run.status, run.attempts, run.produced_version) == ("succeeded", 2, 3)
+    assert "Training goes on from step " in run.log
+    model = f"{MODEL_FOLDER}/model.safetensors"
+    assert store.manifest(3).files[model] == store.manifest(2).files[model], "the same weights, to the last bit"
+    assert charted(second) == charted(first), "the chart begins where it began and holds every point once"
+    assert left_in_staging(store) == []
+
+
+def test_a_click_that_was_undone_after_the_worker_died_is_not_learned(
+    clicks: None, session: Session, store: CheckpointStore, annotator: Person
+) -> None:
+    run_id = ask(session, "kto")
+
+    def die(_: Path) -> float:
+        raise SystemExit("killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish, "prepare", die)
+        with pytest.raises(SystemExit):
+            jobs.train(run_id)
+    judgments.undo(session, annotator.id, 3)
+    give_up_and_hand_out(session)
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.data_hash) == ("succeeded", dataset.rows_sha256(unpaired(TEXTS[:5])))
+    assert "An earlier attempt" not in run.log
+
+
+@pytest.mark.parametrize("method", ["orpo", "kto"])
+def test_a_cancelled_run_leaves_nothing(
+    clicks: None, session: Session, store: CheckpointStore, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = ask(session, method, num_train_epochs=20)
+    mark_whole = sft_checkpoints.mark_whole
+
+    def meanwhile(checkpoint: Path) -> None:
+        mark_whole(checkpoint)
+        if only(session).active:
+            runs.cancel(session, run_id, None)
+
+    monkeypatch.setattr("worker.training.run.callbacks.mark_whole", meanwhile)
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.error) == (RunStatus.CANCELLED, None)
+    assert run.step < run.total_steps
+    assert (left_in_staging(store), store.numbers()) == ([], [1])
+
+
+def test_clicks_that_are_too_long_for_the_settings_fail_the_run_with_the_reason(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    jobs.train(ask(session, "orpo", max_completion_length=2))
+    run = only(session)
+    assert run.status == "failed"
+    assert run.error is not None
+    assert run.error.startswith("Every row is longer than ")
+    assert (left_in_staging(store), store.numbers()) == ([], [1])
