@@ -41,13 +41,14 @@ SFT_BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
 class SFTRecipe:
     """One run of initial training. Lengths are in tokens, EOS included.
 
-    Adafactor at a constant learning rate of 1e-3, relative to the size of the weights, is how T5 and mT5 were
-    fine-tuned by their makers (Raffel et al. 2020, section 3.1.2; Xue et al. 2021); with `adamw_torch` take 1e-4 to
-    3e-4. `warmup_steps` is in optimizer steps, or a share of the run when below 1. `dataset_fraction` takes that share
-    of the pairs and `max_samples` at most that many (0: all), drawn by `seed`. One source in `dev_split` is held out
-    (0: none). Every `save_steps` steps, or once an epoch if 0, the model is scored on the held-out sources and a
-    checkpoint is written; the one with the best `metric_for_best_model` becomes the version, and
-    `early_stopping_patience` scores without a better one end the run (0: never). `bf16` computes in bfloat16 on the CPU too; a GPU that can does so anyway.
+    Adafactor at a constant learning rate of 1e-3, relative to the size of the weights, is how T5 and mT5 were fine-
+    tuned by their makers (Raffel et al. 2020, section 3.1.2; Xue et al. 2021); with `adamw_torch` take 1e-4 to
+    3e-4. `warmup_steps` is in optimizer steps, or a share of the run when below 1. `dataset_fraction` takes that
+    share of the pairs and `max_samples` at most that many (0: all), drawn by `seed`. One source in `dev_split` is
+    held out (0: none). Every `save_steps` steps, or once an epoch if 0, the model is scored on the held-out sources
+    and a checkpoint is written; the one with the best `metric_for_best_model` becomes the version, and
+    `early_stopping_patience` scores without a better one end the run (0: never). `bf16` computes in bfloat16 on the
+    CPU too; a GPU that can does so anyway.
     """
 
     num_train_epochs: int = 20

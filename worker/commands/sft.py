@@ -112,9 +112,13 @@ def _command_for(arguments: Sequence[str]) -> str:
     name = finder.parse_known_args(arguments)[0].model_name_or_path
     if not name or name.startswith("version:"):
         return "sft"
+    from worker.training.errors import CheckpointError
     from worker.training.run.loading import architecture_of
 
-    return "sft" if architecture_of(name) == "seq2seq" else "sft-chat"
+    try:
+        return "sft" if architecture_of(name) == "seq2seq" else "sft-chat"
+    except CheckpointError:
+        return "sft"  # which says what is wrong
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:

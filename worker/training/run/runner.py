@@ -120,7 +120,7 @@ def train(
         trainer, callback = _trainer(method, job)
         before = fingerprint(cast(nn.Module, trainer.model))
         loss = _run(trainer, callback, checkpoint, progress)
-        check_moved(cast(nn.Module, trainer.model), before, trainer.state.global_step, rate)
+        check_moved(cast(nn.Module, trainer.model), before, _steps_kept(trainer), rate)
 
         progress.stage("scoring")
         policy = method.policy(trainer)
@@ -188,6 +188,12 @@ def _size_of(loaded: Loaded) -> str:
     if loaded.architecture == "classifier" and loaded.tokenizer.cls_token is None:
         return "causal"
     return loaded.architecture
+
+
+def _steps_kept(trainer: Trainer) -> int:
+    """How many steps made the model that is kept: with early stopping, those to the best checkpoint."""
+    best = trainer.state.best_global_step if trainer.args.load_best_model_at_end else None
+    return best or trainer.state.global_step
 
 
 def _adapter(loaded: Loaded, options: TrainOptions) -> LoraConfig:

@@ -128,8 +128,15 @@ def each_sharp_model(request: pytest.FixtureRequest, tiny_t5: Path, tiny_chat: P
     return tmp_path / "sharp"
 
 
-@pytest.mark.parametrize("use_peft", [False, True])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    ("name", "use_peft"),
+    [
+        ("grpo", True),
+        ("rloo", False),
+        pytest.param("grpo", False, marks=pytest.mark.slow),
+        pytest.param("rloo", True, marks=pytest.mark.slow),
+    ],
+)
 def test_the_reward_rises(name: str, use_peft: bool, each_sharp_model: Path, tmp_path: Path) -> None:
     """On held-out samples by more than chance; and the policy has left its reference."""
     settings = {"use_peft": use_peft, "learning_rate": 0.1 if use_peft else 2e-2}

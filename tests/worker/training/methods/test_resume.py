@@ -33,8 +33,12 @@ def run_and_die(model: Path, output_dir: Path, settings: dict[str, Any], die_aft
 
 @pytest.mark.parametrize(
     ("architecture", "settings"),
-    [("t5", {}), ("llama", {"use_peft": True, "lora_dropout": 0.3, "gradient_accumulation_steps": 2})],
-    ids=["t5", "llama-lora"],
+    [
+        pytest.param("t5", {}, marks=pytest.mark.slow, id="t5"),
+        pytest.param(
+            "llama", {"use_peft": True, "lora_dropout": 0.3, "gradient_accumulation_steps": 2}, id="llama-lora"
+        ),
+    ],
 )
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
     tiny_t5: Path, tiny_llama: Path, tmp_path: Path, architecture: str, settings: dict[str, Any]

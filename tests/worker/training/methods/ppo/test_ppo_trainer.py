@@ -44,7 +44,12 @@ def test_before_the_first_step_every_ratio_is_exactly_1(kind: Kind, lora: bool, 
 
 @pytest.mark.parametrize(
     ("kind", "lora", "value_model"),
-    [("t5", False, "shared"), ("t5", True, "separate"), ("llama", False, "separate"), ("llama", True, "shared")],
+    [
+        ("t5", True, "shared"),
+        ("llama", False, "separate"),
+        pytest.param("t5", False, "separate", marks=pytest.mark.slow),
+        pytest.param("llama", True, "shared", marks=pytest.mark.slow),
+    ],
 )
 def test_the_reward_rises(kind: Kind, lora: bool, value_model: str, tmp_path: Path) -> None:
     """A word in eleven is the liked one at first."""
