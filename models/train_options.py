@@ -198,25 +198,25 @@ class _OnlineOptions(_CompletionLengths):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GRPOOptions(_OnlineOptions):
-    """Group Relative Policy Optimization (Shao et al. 2024), with TRL's `GRPOTrainer`."""
-
+class _GroupOptions(_OnlineOptions):
     max_completion_length: int = setting(128, "the longest text that is sampled", 2, 131_072)
-    beta: float = setting(0.02, "weight of the KL divergence from the reference model", 0, 10)
-    num_generations: int = setting(4, "texts sampled for each prompt, and compared", 2, 256)
+    num_generations: int = setting(4, "texts sampled for each prompt, and compared with each other", 2, 256)
     num_iterations: int = setting(1, "optimizer passes over each batch of samples", 1, 100)
     epsilon: float = setting(0.2, "the ratio of new to old policy counts up to 1 ± this", 1e-4, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RLOOOptions(_OnlineOptions):
+class GRPOOptions(_GroupOptions):
+    """Group Relative Policy Optimization (Shao et al. 2024), with TRL's `GRPOTrainer`."""
+
+    beta: float = setting(0.02, "weight of the KL divergence from the reference model", 0, 10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RLOOOptions(_GroupOptions):
     """REINFORCE Leave-One-Out (Ahmadian et al. 2024), with TRL's `RLOOTrainer`."""
 
-    max_completion_length: int = setting(128, "the longest text that is sampled", 2, 131_072)
     beta: float = setting(0.05, "weight of the KL divergence from the reference model", 0, 10)
-    num_generations: int = setting(4, "texts sampled for each prompt; each is compared with the others", 2, 256)
-    num_iterations: int = setting(1, "optimizer passes over each batch of samples", 1, 100)
-    epsilon: float = setting(0.2, "the ratio of new to old policy counts up to 1 ± this", 1e-4, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
