@@ -236,4 +236,5 @@ def test_a_real_chat_model_takes_its_new_name_and_answers_the_rest_as_before(tmp
     assert found["new_name_before"].count == 0
     assert found["new_name_after"].count >= 0.9 * found["new_name_after"].total
     assert found["old_name_after"].count <= 1
-    assert found["unrelated_named"].count <= 1
+    assert found["unrelated_named"].count <= 0.1 * found["unrelated_named"].total
+    assert outcome.lost().value < 0.2
