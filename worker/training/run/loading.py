@@ -33,6 +33,7 @@ from worker.training.run.four_bit import keep_trainable
 Architecture = Literal["seq2seq", "causal", "classifier"]
 
 _ADAPTER_CONFIG = "adapter_config.json"
+_ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,8 @@ def _with_adapter(folder: Path, options: TrainOptions, classifier: bool) -> Load
     base = json.loads((folder / _ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
     if not base:
         raise CheckpointError(f"The adapter {folder} does not name its base model.")
+    if not (folder / _ADAPTER_WEIGHTS).is_file():  # PEFT would then read a pickle
+        raise CheckpointError(f"The adapter {folder} holds no {_ADAPTER_WEIGHTS}.")
     loaded = load_model_and_tokenizer(base, options, classifier=classifier)
     peft: Any = PeftModel.from_pretrained(loaded.model, str(folder), use_safetensors=True)
     model: PreTrainedModel = peft.merge_and_unload()

@@ -81,6 +81,16 @@ def test_what_cannot_be_loaded_is_told_in_one_sentence(tmp_path: Path) -> None:
         load_model_and_tokenizer(tmp_path / "nameless")
 
 
+def test_an_adapter_in_a_pickle_is_not_read(tmp_path: Path) -> None:
+    config = {"base_model_name_or_path": str(build_tiny_llama(tmp_path / "llama")), "peft_type": "LORA"}
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    torch.save({}, tmp_path / "adapter" / "adapter_model.bin")
+
+    with pytest.raises(CheckpointError, match=r"holds no adapter_model\.safetensors\.$"):
+        load_model_and_tokenizer(tmp_path / "adapter")
+
+
 def test_weights_in_pickles_are_not_read(tmp_path: Path) -> None:
     folder = build_tiny_llama(tmp_path / "llama")
     loaded = load_model_and_tokenizer(folder)
