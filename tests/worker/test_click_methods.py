@@ -241,7 +241,7 @@ def test_a_run_whose_worker_died_while_it_trained_ends_as_if_it_had_not(
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.training.run.callbacks.mark_whole", die)
+        patch.setattr("worker.training.sft_checkpoints.mark_whole", die)
         with pytest.raises(SystemExit):
             jobs.train(second)
     assert left_in_staging(store) == [f"run-{second}"]
@@ -290,7 +290,7 @@ def test_a_cancelled_run_leaves_nothing(
         if only(session).active:
             runs.cancel(session, run_id, None)
 
-    monkeypatch.setattr("worker.training.run.callbacks.mark_whole", meanwhile)
+    monkeypatch.setattr("worker.training.sft_checkpoints.mark_whole", meanwhile)
     jobs.train(run_id)
     run = only(session)
     assert (run.status, run.error) == (RunStatus.CANCELLED, None)

@@ -1,9 +1,7 @@
 """A model with an adapter put into its weights, and any model written as a plain folder of safetensors."""
 
-import json
 import os
 import shutil
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +9,14 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from peft import PeftModel, get_peft_model_state_dict
-from safetensors import SafetensorError, safe_open
 
 from models.train_options import TrainOptions
 from worker.training.errors import CheckpointError
 from worker.training.quiet import quiet
+from worker.training.run.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, base_of, check_adapter, merge_adapter
 from worker.training.run.loading import Loaded, load_model_and_tokenizer
 
 DTYPES = ("float32", "bfloat16", "float16")
-
-_CONFIG = "adapter_config.json"
-_WEIGHTS = "adapter_model.safetensors"
 
 
 def load_merged(source: str, adapter: str = "", options: TrainOptions | None = None) -> Loaded:
@@ -33,13 +27,12 @@ def load_merged(source: str, adapter: str = "", options: TrainOptions | None = N
     """
     if not source and not adapter:
         raise CheckpointError("Name a model, or an adapter that names its base model.")
-    if not adapter and (Path(source) / _CONFIG).is_file():
-        source, adapter = "", source
     if not adapter:
         loaded = load_model_and_tokenizer(source, options)
     else:
         folder = _adapter_folder(adapter)
-        loaded = _with_adapter(load_model_and_tokenizer(source or _base_of(folder), options), folder)
+        base = load_model_and_tokenizer(source or base_of(folder), options)
+        loaded = replace(base, model=merge_adapter(base.model, folder, base.source), source=str(folder))
     if torch.cuda.is_available():
         loaded.model.to("cuda")  # type: ignore[arg-type]
     return loaded
@@ -69,50 +62,14 @@ def check_free(output_dir: Path) -> None:
         raise CheckpointError(f"{output_dir} is there already: choose another output folder.")
 
 
-def _with_adapter(loaded: Loaded, folder: Path) -> Loaded:
-    """The model with the adapter in `folder` added to its weights."""
-    problem = f"The adapter {folder} does not fit {loaded.source}"
-    try:
-        with quiet():
-            warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)  # said below, as an error
-            peft: Any = PeftModel.from_pretrained(loaded.model, str(folder))
-            strangers = _weights_of(folder) ^ {name for name in get_peft_model_state_dict(peft) if "lora_" in name}
-            if strangers:
-                raise CheckpointError(f"{problem}: they differ in {len(strangers)} of the adapter's weights.")
-            model = peft.merge_and_unload()
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
-        raise CheckpointError(f"{problem}: {reason.strip()}") from error
-    model.train(False)
-    return replace(loaded, model=model, source=str(folder))
-
-
-def _weights_of(folder: Path) -> set[str]:
-    """The names of the LoRA weights that an adapter has."""
-    with safe_open(folder / _WEIGHTS, framework="pt") as file:
-        return {name for name in list(file.keys()) if "lora_" in name}
-
-
 def _adapter_folder(adapter: str) -> Path:
     """The folder of an adapter, fetched from the hub if it is not here; only safetensors count."""
     folder = Path(adapter)
     if not folder.is_dir():
         try:
             with quiet():
-                folder = Path(snapshot_download(adapter, allow_patterns=[_CONFIG, _WEIGHTS]))
+                folder = Path(snapshot_download(adapter, allow_patterns=[ADAPTER_CONFIG, ADAPTER_WEIGHTS]))
         except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
             raise CheckpointError(f"There is no adapter {adapter}, here or on the hub.") from error
-    for name in (_CONFIG, _WEIGHTS):
-        if not (folder / name).is_file():
-            raise CheckpointError(f"{adapter} is no adapter: it has no {name}.")
+    check_adapter(folder, adapter)
     return folder
-
-
-def _base_of(folder: Path) -> str:
-    try:
-        base = json.loads((folder / _CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
-    except (ValueError, AttributeError):
-        raise CheckpointError(f"{folder / _CONFIG} is damaged.") from None
-    if not base:
-        raise CheckpointError(f"The adapter {folder} does not name its base model: give it too.")
-    return str(base)

@@ -110,6 +110,13 @@ def checkpoint_to_resume(folder: Path, wanted: str) -> Path | None:
     return path
 
 
+def finish_checkpoint(run_dir: str | Path, step: int) -> None:
+    """Make of what a trainer wrote at `step` a whole checkpoint."""
+    checkpoint = Path(run_dir) / f"checkpoint-{step}"
+    (checkpoint / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody needs
+    mark_whole(checkpoint)
+
+
 def mark_whole(checkpoint: Path) -> None:
     """Say that `checkpoint` is complete, after all of it has reached the disk."""
     for path in checkpoint.iterdir():

@@ -7,7 +7,6 @@ are accumulated), Adafactor's scaling, the dev scores, and the mark that a check
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ from worker.training.errors import Diverged
 from worker.training.progress import REPORTED, ProgressCallback
 from worker.training.scoring import token_log_probs
 from worker.training.seq2seq_dpo import decoder_start_token_id
-from worker.training.sft_checkpoints import mark_whole
+from worker.training.sft_checkpoints import finish_checkpoint
 from worker.training.sft_data import SFTData, TokenPair, longest_first
 
 IGNORED = -100
@@ -263,6 +262,4 @@ class SFTProgress(ProgressCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint that was just written."""
-        checkpoint = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        (checkpoint / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody needs
-        mark_whole(checkpoint)
+        finish_checkpoint(str(args.output_dir), state.global_step)

@@ -14,7 +14,7 @@ import torch
 
 from models.pair_files import read_pair_file
 from models.sft_recipe import SFTRecipe
-from worker.training import sft_trainer
+from worker.training import sft_checkpoints
 from worker.training.progress import SilentProgress
 from worker.training.sft import train_sft
 from worker.training.sft_checkpoints import mark_whole
@@ -44,7 +44,7 @@ def mark(checkpoint: Path) -> None:
     mark_whole(checkpoint)
 
 
-vars(sft_trainer)["mark_whole"] = mark
+vars(sft_checkpoints)["mark_whole"] = mark
 train_sft(
     wish["base"],
     read_pair_file(Path(wish["pairs"])),

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from peft import LoraConfig
-from transformers import PreTrainedModel, Trainer, TrainingArguments
+from transformers import PreTrainedModel, Trainer
 
-from models.train_options import TrainOptions
 from worker.training.progress import Progress
 from worker.training.run.held_out import Figures
 from worker.training.run.loading import Loaded
@@ -77,6 +76,3 @@ def method_of(name: str) -> Method:
 def unwrapped(trainer: Trainer) -> PreTrainedModel:
     """The model of a trainer, out of what accelerate wraps it in."""
     return cast(PreTrainedModel, trainer.accelerator.unwrap_model(trainer.model))
-
-
-__all__ = ["METHODS", "Job", "Method", "Rows", "TrainOptions", "TrainingArguments", "method_of", "unwrapped"]

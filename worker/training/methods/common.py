@@ -9,12 +9,28 @@ from accelerate.utils import broadcast_object_list
 from datasets import Dataset, load_from_disk
 from peft import PeftModel
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, Trainer
 
+from worker.training.methods import Job, unwrapped
 from worker.training.rendering import token_ids
 from worker.training.run import processes
+from worker.training.run.held_out import Figures
 from worker.training.run.loading import Loaded
 from worker.training.seq2seq_dpo import disable_dropout
+
+
+class LearnsFromTexts:
+    """What methods whose model writes text have in common, unless they say otherwise."""
+
+    classifier = False
+
+    def policy(self, trainer: Trainer) -> PreTrainedModel:
+        """The model that was trained."""
+        return unwrapped(trainer)
+
+    def score(self, job: Job, model: PreTrainedModel) -> Figures:
+        """Nothing but what the runner says of held-out preferences."""
+        return {}
 
 
 class Prepared:

@@ -15,9 +15,15 @@ from trl.trainer.dpo_trainer import DPOTrainer
 
 from models.train_options import DPOOptions
 from worker.training.errors import CheckpointError
-from worker.training.methods import Job, Method, unwrapped
-from worker.training.methods.common import Prepared, adapter_in_float32, frozen_copy, on_disk, tokenized
-from worker.training.run.held_out import Figures
+from worker.training.methods import Job, Method
+from worker.training.methods.common import (
+    LearnsFromTexts,
+    Prepared,
+    adapter_in_float32,
+    frozen_copy,
+    on_disk,
+    tokenized,
+)
 from worker.training.run.loading import load_model_and_tokenizer
 from worker.training.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
 
@@ -32,12 +38,11 @@ class Seq2SeqTrainer(Prepared, Seq2SeqDPOTrainer):
     """Ours for encoder-decoders, on token ids."""
 
 
-class DPO:
+class DPO(LearnsFromTexts):
     """Learns from pairs of a chosen and a rejected text."""
 
     name = "dpo"
     kind = "preference"
-    classifier = False
     best_metric = "eval_rewards/margins"
 
     def build(self, job: Job) -> Trainer:
@@ -73,14 +78,6 @@ class DPO:
         )
         adapter_in_float32(trainer.model)
         return trainer
-
-    def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The model that was trained."""
-        return unwrapped(trainer)
-
-    def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """Nothing but what the runner says of held-out preferences."""
-        return {}
 
 
 def _reference(job: Job) -> PreTrainedModel | None:

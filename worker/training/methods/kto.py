@@ -14,16 +14,15 @@ import random
 from typing import Any
 
 from datasets import Dataset
-from transformers import PreTrainedModel, Trainer
+from transformers import Trainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
 from models.train_options import KTOOptions
 from worker.training.errors import DatasetError
-from worker.training.methods import Job, Method, Rows, unwrapped
-from worker.training.methods.common import Prepared, adapter_in_float32, frozen_copy, tokenized
+from worker.training.methods import Job, Method, Rows
+from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, frozen_copy, tokenized
 from worker.training.methods.seq2seq_kto import Seq2SeqKTOTrainer
-from worker.training.run.held_out import Figures
 from worker.training.run.loading import Loaded
 from worker.training.seq2seq_dpo import disable_dropout
 
@@ -36,7 +35,7 @@ class Seq2SeqTrainer(Prepared, Seq2SeqKTOTrainer):
     """Ours for encoder-decoders, on token ids."""
 
 
-class KTO:
+class KTO(LearnsFromTexts):
     """Learns from texts with a label: good or bad.
 
     Early stopping waits for the held-out loss: a margin needs texts of both labels, which not every file holds.
@@ -44,7 +43,6 @@ class KTO:
 
     name = "kto"
     kind = "unpaired"
-    classifier = False
     best_metric = "-eval_loss"
 
     def build(self, job: Job) -> Trainer:
@@ -78,14 +76,6 @@ class KTO:
         )
         adapter_in_float32(trainer.model)
         return trainer
-
-    def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The model that was trained."""
-        return unwrapped(trainer)
-
-    def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """Nothing but what the runner says of held-out preferences."""
-        return {}
 
 
 def kto_rows(rows: Rows, loaded: Loaded, batch_size: int) -> list[dict[str, Any]]:

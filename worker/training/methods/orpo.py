@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 
 from datasets import Dataset
-from transformers import PreTrainedModel, Trainer
+from transformers import Trainer
 from trl.import_utils import TRLExperimentalWarning
 
 with warnings.catch_warnings():
@@ -20,9 +20,8 @@ with warnings.catch_warnings():
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 from models.train_options import ORPOOptions
-from worker.training.methods import Job, Method, Rows, unwrapped
-from worker.training.methods.common import Prepared, adapter_in_float32, tokenized
-from worker.training.run.held_out import Figures
+from worker.training.methods import Job, Method, Rows
+from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, tokenized
 from worker.training.run.loading import Loaded
 from worker.training.seq2seq_dpo import IGNORED, decoder_start_token_id, disable_dropout
 
@@ -35,12 +34,11 @@ class TokenIdsORPOTrainer(Prepared, ORPOTrainer):
         return {}
 
 
-class ORPO:
+class ORPO(LearnsFromTexts):
     """Learns from pairs of a chosen and a rejected text."""
 
     name = "orpo"
     kind = "preference"
-    classifier = False
     best_metric = "eval_rewards/margins"
 
     def build(self, job: Job) -> Trainer:
@@ -68,14 +66,6 @@ class ORPO:
         )
         adapter_in_float32(trainer.model)
         return trainer
-
-    def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The model that was trained."""
-        return unwrapped(trainer)
-
-    def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """Nothing but what the runner says of held-out preferences."""
-        return {}
 
 
 def orpo_rows(rows: Rows, loaded: Loaded) -> list[dict[str, list[int]]]:

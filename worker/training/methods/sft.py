@@ -22,8 +22,8 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from models.errors import RecipeError
 from models.train_options import SFTOptions
-from worker.training.methods import Job, Method, Rows, unwrapped
-from worker.training.methods.common import adapter_in_float32, tokenized
+from worker.training.methods import Job, Method, Rows
+from worker.training.methods.common import LearnsFromTexts, adapter_in_float32, tokenized
 from worker.training.run.held_out import Figures, completion_log_probs, mean
 from worker.training.run.loading import Loaded
 
@@ -35,12 +35,11 @@ class CausalTrainer(SFTTrainer):
         """Write none: TRL's is an unfilled form."""
 
 
-class SFT:
+class SFT(LearnsFromTexts):
     """Learns to write the completion of each prompt."""
 
     name = "sft"
     kind = "completion"
-    classifier = False
     best_metric = "-eval_loss"
 
     def build(self, job: Job) -> Trainer:
@@ -48,10 +47,6 @@ class SFT:
         trainer = _seq2seq_trainer(job) if job.loaded.architecture == "seq2seq" else _causal_trainer(job)
         adapter_in_float32(trainer.model)
         return trainer
-
-    def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The model that was trained."""
-        return unwrapped(trainer)
 
     def score(self, job: Job, model: PreTrainedModel) -> Figures:
         """`nll`, in nats a token, of the held-out completions, and `perplexity`, its exponential."""

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from worker.training.errors import Diverged
 from worker.training.progress import Progress
-from worker.training.sft_checkpoints import mark_whole
+from worker.training.sft_checkpoints import finish_checkpoint
 
 _SHOWN = {
     "eval_loss": "loss",
@@ -91,6 +90,4 @@ class RunCallback(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint that was just written."""
         if self.main:
-            checkpoint = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-            (checkpoint / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody needs
-            mark_whole(checkpoint)
+            finish_checkpoint(str(args.output_dir), state.global_step)

@@ -3,15 +3,13 @@
 Weights are read from safetensors (or GGUF) alone and no code of a checkpoint is run.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from peft import PeftModel
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -28,12 +26,10 @@ from models.train_options import TrainOptions
 from worker.training.checkpoint import load_tokenizer
 from worker.training.errors import CheckpointError
 from worker.training.quiet import quiet
+from worker.training.run.adapters import base_of, check_adapter, is_adapter, merge_adapter
 from worker.training.run.four_bit import keep_trainable
 
 Architecture = Literal["seq2seq", "causal", "classifier"]
-
-_ADAPTER_CONFIG = "adapter_config.json"
-_ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def load_model_and_tokenizer(
     options = options or TrainOptions()
     name = str(source)
     with quiet(), _one_sentence(name):
-        if (Path(name) / _ADAPTER_CONFIG).is_file():
+        if is_adapter(Path(name)):
             return _with_adapter(Path(name), options, classifier)
         place, gguf = _gguf(name)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf)
@@ -81,9 +77,8 @@ def architecture_of(source: Path | str) -> Architecture:
     """Whether the model in `source` is an encoder-decoder or decoder-only, by its configuration alone."""
     name = str(source)
     with quiet(), _one_sentence(name):
-        adapter = Path(name) / _ADAPTER_CONFIG
-        if adapter.is_file():
-            name = str(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+        if is_adapter(Path(name)):
+            name = base_of(Path(name))
         place, gguf = _gguf(name)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf)
     return "seq2seq" if config.is_encoder_decoder else "causal"
@@ -162,16 +157,10 @@ def _forget_gguf(model: Any) -> None:
 
 def _with_adapter(folder: Path, options: TrainOptions, classifier: bool) -> Loaded:
     """The base model that an adapter names, with the adapter merged into it."""
-    base = json.loads((folder / _ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not base:
-        raise CheckpointError(f"The adapter {folder} does not name its base model.")
-    if not (folder / _ADAPTER_WEIGHTS).is_file():  # PEFT would then read a pickle
-        raise CheckpointError(f"The adapter {folder} holds no {_ADAPTER_WEIGHTS}.")
+    base = base_of(folder)
+    check_adapter(folder)
     loaded = load_model_and_tokenizer(base, options, classifier=classifier)
-    peft: Any = PeftModel.from_pretrained(loaded.model, str(folder), use_safetensors=True)
-    model: PreTrainedModel = peft.merge_and_unload()
-    model.train(False)
-    return Loaded(model, loaded.tokenizer, loaded.architecture, str(folder))
+    return replace(loaded, model=merge_adapter(loaded.model, folder, loaded.source), source=str(folder))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -89,7 +89,7 @@ def train(
         "options": options.as_dict(),
         "processes": processes.count(),
     }
-    with quiet(), _held(output_dir, identity, progress, resume_from == "no"), _scratch(output_dir) as work:
+    with quiet(), _held(output_dir, identity, progress, resume_from == "no"), _scratch() as work:
         progress.stage("loading")
         loaded = load_model_and_tokenizer(model, options, classifier=method.classifier)
         _place(loaded, options)
@@ -269,12 +269,11 @@ def _held(output_dir: Path, identity: dict[str, Any], progress: Progress, start_
             yield
     else:
         processes.wait_for_all()
-        with nullcontext():
-            yield
+        yield
 
 
 @contextmanager
-def _scratch(output_dir: Path) -> Iterator[Path]:
+def _scratch() -> Iterator[Path]:
     """A folder for what nobody needs afterwards."""
     with tempfile.TemporaryDirectory(prefix="mellow-train-") as work:
         yield Path(work)

@@ -87,7 +87,7 @@ def test_an_adapter_in_a_pickle_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
     torch.save({}, tmp_path / "adapter" / "adapter_model.bin")
 
-    with pytest.raises(CheckpointError, match=r"holds no adapter_model\.safetensors\.$"):
+    with pytest.raises(CheckpointError, match=r"it has no adapter_model\.safetensors\.$"):
         load_model_and_tokenizer(tmp_path / "adapter")
 
 
