@@ -18,15 +18,17 @@ from tests.processes import ADMIN, Product, alive, wait_for
 
 pytestmark = pytest.mark.timeout(400)
 
-# Long enough to be met in the middle on any machine.
-ENDLESS = {"method": "dpo", "config": {"num_train_epochs": 1000}}
+# Long enough to be met in the middle on any machine: every pass takes two steps a click.
+ENDLESS = {"method": "dpo", "config": {"num_train_epochs": 1000, "per_device_train_batch_size": 1}}
+CLICKS = 4
 
 
 @pytest.fixture(scope="module")
 def running(new_home: Callable[[], Path]) -> Iterator[Product]:
     """The whole product with one web process and something to learn from."""
     with Product(new_home(), WEB_CONCURRENCY="1", **ADMIN) as product:
-        product.api.click("You are a stupid idiot")
+        for number in range(CLICKS):
+            product.api.click(f"You are a stupid idiot, number {number}")
         yield product
 
 
@@ -107,6 +109,8 @@ def test_a_cancelled_training_ends_within_seconds_and_leaves_nothing(product: Pr
 def test_a_run_whose_worker_is_killed_is_tried_again_and_then_fails_with_the_reason(product: Product) -> None:
     run_id = begin(product)
     wait_for_steps(product, run_id)
+    # A step is told before what was measured at it.
+    wait_for(lambda: product.rows("SELECT 1 FROM run_metrics WHERE run_id = ?", run_id), what="a point")
     ((streamed,),) = product.rows("SELECT max(id) FROM run_metrics WHERE run_id = ?", run_id)
     kill_work_horse(product)
     assert product.api.drawn_by() == 1
