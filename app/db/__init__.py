@@ -6,13 +6,17 @@ from app.db.base import Base, now
 from app.db.candidate import Candidate
 from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
 from app.db.generation import Generation
+from app.db.invitation import Invitation
 from app.db.judgment import Judgment, Verdict
 from app.db.preference import Preference
 from app.db.prompt import Prompt
 from app.db.run_metric import RunMetric
+from app.db.studio_setting import StudioSetting
 from app.db.training_run import ACTIVE_STATUSES, RunStatus, TrainingRun
 from app.db.user import Role, User
 from app.db.version import Version
+from app.db.webhook import Webhook
+from app.db.webhook_delivery import WebhookDelivery
 
 __all__ = [
     "ACTIVE_STATUSES",
@@ -23,16 +27,20 @@ __all__ = [
     "Base",
     "Candidate",
     "Generation",
+    "Invitation",
     "Judgment",
     "Preference",
     "Prompt",
     "Role",
     "RunMetric",
     "RunStatus",
+    "StudioSetting",
     "TrainingRun",
     "User",
     "Verdict",
     "Version",
+    "Webhook",
+    "WebhookDelivery",
     "make_sessions",
     "now",
     "write_transaction",

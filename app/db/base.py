@@ -46,7 +46,11 @@ class Base(DeclarativeBase):
                 "pk": "pk__%(table_name)s",
             }
         ),
-        type_annotation_map={datetime: UTCDateTime(), dict[str, Any]: JSON()},
+        type_annotation_map={
+            datetime: UTCDateTime(),
+            dict[str, Any]: JSON(none_as_null=True),
+            list[Any]: JSON(none_as_null=True),
+        },
     )
 
 

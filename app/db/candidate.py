@@ -27,6 +27,7 @@ class Candidate(Base):
     position: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
     log_probability: Mapped[float]
-    version_number: Mapped[int] = mapped_column(ForeignKey("versions.number"), index=True)
+    # Empty where no version wrote it: on an attention check.
+    version_number: Mapped[int | None] = mapped_column(ForeignKey("versions.number"), index=True)
 
     generation: Mapped[Generation] = relationship(back_populates="candidates")

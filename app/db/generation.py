@@ -26,6 +26,8 @@ class Generation(Base):
     sampling: Mapped[dict[str, Any]]
     seed: Mapped[int] = mapped_column(BigInteger)
     milliseconds: Mapped[float]
+    # An attention check: its judgment tells of the person and yields no preference rows.
+    gold: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     prompt: Mapped[Prompt] = relationship()

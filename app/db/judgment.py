@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -34,6 +34,7 @@ class Judgment(Base):
         CheckConstraint("verdict IN ('chosen', 'edited', 'tie', 'none', 'skipped')", name="verdict"),
         CheckConstraint("(verdict = 'edited') = (edited_text IS NOT NULL)", name="edited_text"),
         CheckConstraint("verdict <> 'chosen' OR candidate_id IS NOT NULL", name="candidate"),
+        CheckConstraint("tied IS NULL OR verdict = 'tie'", name="tied"),
         # At most one standing verdict a person and screen: this is what makes a double submit harmless.
         Index(
             "uq__judgments__standing",
@@ -51,7 +52,15 @@ class Judgment(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     verdict: Mapped[str] = mapped_column(String(16))
     candidate_id: Mapped[int | None] = mapped_column(ForeignKey("candidates.id"))
+    # The candidates that are equally good, at least two of them; empty in a tie of all.
+    tied: Mapped[list[Any] | None]
     edited_text: Mapped[str | None] = mapped_column(Text)
+    # Why it was skipped or flagged, in the person's own words.
+    reason: Mapped[str | None] = mapped_column(Text)
+    # An admin should look at this screen.
+    flagged: Mapped[bool] = mapped_column(default=False)
+    # Chosen by the browser, so that a gesture that is sent again is stored once, even if it was undone since.
+    client_key: Mapped[str | None] = mapped_column(String(36), unique=True)
     seconds: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     undone_at: Mapped[datetime | None]

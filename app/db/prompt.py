@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,5 +23,9 @@ class Prompt(Base):
     source: Mapped[str] = mapped_column(String(200))
     queued: Mapped[bool] = mapped_column(default=False)
     priority: Mapped[int] = mapped_column(default=0)
+    # How many people are to judge it; empty means as many as the studio asks for.
+    overlap: Mapped[int | None]
+    # An attention check: the answer that is right and, if given, texts that are wrong. Nothing is sampled for it.
     gold_answer: Mapped[str | None] = mapped_column(Text)
+    gold_wrong: Mapped[list[Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -31,15 +31,18 @@ class TrainingRun(Base):
     __tablename__ = "training_runs"
     __table_args__ = (
         CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
-        CheckConstraint("(active_slot IS NOT NULL) = (status IN ('queued', 'running'))", name="active_slot"),
+        CheckConstraint("(wish IS NOT NULL) = (status IN ('queued', 'running'))", name="wish"),
     )
 
     id: Mapped[PrimaryKey]
     method: Mapped[str] = mapped_column(String(32))
     config: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(String(16), default=RunStatus.QUEUED)
-    # 1 while the run is active, empty afterwards. Two presses of Retrain meet here: the second row is refused.
-    active_slot: Mapped[int | None] = mapped_column(default=1, unique=True)
+    # Which of the judgments it learns from: people, days, sources, agreement; empty means all.
+    selection: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # A hash of what was asked for while the run is active, empty afterwards. Two presses of Retrain meet here: the
+    # second row is refused. Different wishes wait for each other.
+    wish: Mapped[str | None] = mapped_column(String(64), unique=True)
     stage: Mapped[str] = mapped_column(String(64), default="queued")
     step: Mapped[int] = mapped_column(default=0)
     total_steps: Mapped[int] = mapped_column(default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -33,6 +34,9 @@ class User(Base):
     active: Mapped[bool] = mapped_column(default=True)
     # Part of the session cookie: a new value signs the person out everywhere.
     session_key: Mapped[str] = mapped_column(String(32), unique=True)
+    # How this person likes their desk: hidden toxic texts, differences marked, the tour taken.
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    last_seen_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property

@@ -24,4 +24,7 @@ class Version(Base):
     location: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
     metrics: Mapped[dict[str, Any]]
+    note: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # Its files are gone from the store; the row stays, because candidates and runs name it.
+    deleted_at: Mapped[datetime | None]

@@ -31,6 +31,7 @@ from app.services import audit, clicks, versions
 METHODS = ("dpo", "orpo", "kto", "sft")
 PRESETS = ("default", "seed")
 MOST_ATTEMPTS = 2
+_ONLY_WISH = "one run at a time"
 # A worker says that it is alive every few seconds; this long a silence means that it is not.
 SILENCE = timedelta(seconds=60)
 
@@ -117,7 +118,7 @@ def add(
             if running is not None:
                 return _same(running, method, config), False
             run = make()
-            run.method, run.config, run.requested_by = method, dict(config), user_id
+            run.method, run.config, run.requested_by, run.wish = method, dict(config), user_id, _ONLY_WISH
             session.add(run)
             session.flush()
             audit.record(session, user_id, "run.requested", f"run {run.id}", method=method, pairs=run.pairs)
@@ -240,7 +241,7 @@ def _give_up_or_retry(session: Session, run_id: int, attempt: int) -> bool:
 
 
 def _end(run: TrainingRun, status: RunStatus, error: str | None) -> None:
-    run.status, run.stage, run.error, run.finished_at, run.active_slot = status, str(status), error, now(), None
+    run.status, run.stage, run.error, run.finished_at, run.wish = status, str(status), error, now(), None
 
 
 def _same(running: TrainingRun, method: str, config: Mapping[str, Any]) -> TrainingRun:

@@ -24,13 +24,17 @@ TABLES = {
     "audit_events",
     "candidates",
     "generations",
+    "invitations",
     "judgments",
     "preferences",
     "prompts",
     "run_metrics",
+    "studio_settings",
     "training_runs",
     "users",
     "versions",
+    "webhook_deliveries",
+    "webhooks",
 }
 
 
@@ -155,7 +159,8 @@ def test_a_table_that_others_refer_to_is_changed_without_losing_a_row(empty_app:
     with engine.begin() as connection:
         assert connection.execute(text("SELECT id, parent_version, log FROM training_runs")).all() == [(1, 1, "kept")]
         assert connection.execute(text("SELECT run_id, value FROM run_metrics")).all() == [(1, 0.5)]
-        connection.execute(text(RUN.format(id=2, parent="NULL", status="failed")))
+        now = RUN.replace("created_at)", "created_at, selection)").replace("'2026-01-01')", "'2026-01-01', '{{}}')")
+        connection.execute(text(now.format(id=2, parent="NULL", status="failed")))
         with pytest.raises(IntegrityError):
             connection.execute(text("INSERT INTO run_metrics (run_id, step, name, value) VALUES (9, 3, 'loss', 0.5)"))
     with empty_app.app_context():

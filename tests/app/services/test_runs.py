@@ -169,7 +169,7 @@ def test_a_run_trains_on_what_stood_when_it_was_asked_for(session: Session, pair
 def test_cancelling_a_waiting_run_ends_it_at_once(session: Session, admin: Person) -> None:
     run = factories.run(session)
     runs.cancel(session, run.id, admin.id)
-    assert (run.status, run.stage, run.active_slot, run.active) == ("cancelled", "cancelled", None, False)
+    assert (run.status, run.stage, run.wish, run.active) == ("cancelled", "cancelled", None, False)
     assert run.finished_at is not None
     assert [(event.action, event.user_id) for event in rows(session, AuditEvent)] == [("run.cancelled", admin.id)]
 
@@ -234,7 +234,7 @@ def test_a_worker_that_was_given_up_for_dead_owns_nothing_any_more(session: Sess
     assert only(session).status == "running"
     assert runs.owned(session, run_id, 2) is not None
     runs.fail(session, run_id, 2, "The disk is full.")
-    assert (only(session).status, only(session).error, only(session).active_slot) == (
+    assert (only(session).status, only(session).error, only(session).wish) == (
         "failed",
         "The disk is full.",
         None,

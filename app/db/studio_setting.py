@@ -1,0 +1,22 @@
+"""What admins decide for everybody: guidelines, overlap, what a desk looks like at first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, now
+
+
+class StudioSetting(Base):
+    """One setting by its name; `value` is an object with the one key `value`. What is not stored has its default."""
+
+    __tablename__ = "studio_settings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[dict[str, Any]]
+    changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    changed_at: Mapped[datetime] = mapped_column(default=now)
