@@ -17,7 +17,7 @@ from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS, make_sessions
 from app.errors import register_error_handlers
-from app.extensions import bootstrap, csrf, db, login, migrate
+from app.extensions import bootstrap, compress, csrf, db, login, migrate
 from app.queue import JobQueue
 from app.routes import register_blueprints
 from app.services import versions
@@ -26,6 +26,8 @@ from models.generator import Generator
 from models.serving import Serving, ServingState
 from models.store import SERVING_FOLDER, CheckpointStore
 
+# Neither server-sent events nor exports: those are sent as they come.
+COMPRESSED_TYPES = ("text/html", "text/css", "text/javascript", "image/svg+xml", "application/json")
 LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
 
 
@@ -42,6 +44,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SQLALCHEMY_ENGINE_OPTIONS=ENGINE_OPTIONS,
         BOOTSTRAP_SERVE_LOCAL=True,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
+        COMPRESS_MIMETYPES=COMPRESSED_TYPES,
+        COMPRESS_STREAMING_ENDPOINT_CONDITIONAL=["static", "bootstrap.static"],
         WTF_CSRF_CHECK_DEFAULT=False,  # app.access checks it, so that bearer tokens need none
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: annotators keep a page open all day
     )
@@ -52,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
     csrf.init_app(app)
     bootstrap.init_app(app)
+    compress.init_app(app)
     login.init_app(app)
     app.extensions["mellow"] = _assemble(settings)
     security.init_app(app)
