@@ -34,7 +34,7 @@ run: $(RUN_INSTALLED) ## install what is missing, then run the whole product unt
 
 .PHONY: test
 test: $(DEV_INSTALLED) browser ## every test but the slow ones
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-slow
 test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes

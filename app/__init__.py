@@ -22,6 +22,7 @@ from app.queue import JobQueue
 from app.routes import register_blueprints
 from app.services import versions
 from app.throttle import SignInThrottle
+from app.trial import Trial
 from models.generator import Generator
 from models.serving import Serving, ServingState
 from models.store import SERVING_FOLDER, CheckpointStore
@@ -94,5 +95,6 @@ def _assemble(settings: Settings) -> Mellow:
         background.report(f"{socket.gethostname()}:{os.getpid()}", state)
 
     serving = Serving(wanted_version, load, report)
+    trial = Trial(load)
     background = Background(serving, queue, sessions)
-    return Mellow(settings, sessions, queue, SignInThrottle(settings.redis_url), store, serving, background)
+    return Mellow(settings, sessions, queue, SignInThrottle(settings.redis_url), store, serving, background, trial)

@@ -10,7 +10,7 @@ from flask import Flask, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
 
-from app.db import User
+from app.db import User, now
 from app.errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
 from app.services import accounts
@@ -21,6 +21,7 @@ PUBLIC = frozenset(
         "bootstrap.static",
         "auth.sign_in",
         "auth.setup",
+        "join.page",
         "health.healthz",
         "health.readyz",
         "health.metrics",
@@ -37,6 +38,13 @@ ANNOTATOR = frozenset(
         "api_annotate.create_generation",
         "api_annotate.create_judgment",
         "api_annotate.undo_judgment",
+        "api_me.me",
+        "api_me.change_me",
+        "api_me.read_guidelines",
+        "work.page",
+        "work.undo",
+        "work.redo",
+        "work.change",
     }
 )
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,6 +58,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
         self.email = user.email
         self.name = user.name
         self.is_admin = user.is_admin
+        self.last_seen_at = user.last_seen_at
         self._session_key = user.session_key
 
     def get_id(self) -> str:
@@ -90,7 +99,14 @@ def _check() -> ResponseReturnValue | None:
             raise Forbidden("This is for admins.")
     if not by_token and request.method not in _SAFE_METHODS:
         csrf.protect()
+    if request.endpoint not in PUBLIC:
+        _note_presence(current_user)
     return None
+
+
+def _note_presence(person: SignedIn) -> None:
+    if person.last_seen_at is None or now() - person.last_seen_at > accounts.SEEN_EVERY:
+        accounts.seen(db.session(), person.user_id)
 
 
 def _authenticate_by_token() -> bool:

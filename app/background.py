@@ -1,4 +1,4 @@
-"""The threads beside the requests of a web process: hot swap, news of the alias, and rescue of orphaned runs."""
+"""The threads beside the requests of a web process: hot swap, news of the alias, orphaned runs, and webhooks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.queue import JobQueue
 from app.services import runs
+from app.webhook_sender import WebhookSender
 from models.serving import Serving, ServingState
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ class Background:
                     target=self._queue.listen, args=(self._serving.wake, self._stop), name="alias-news", daemon=True
                 ),
                 threading.Thread(target=self._rescue, name="run-rescue", daemon=True),
+                threading.Thread(
+                    target=WebhookSender(self._sessions).run, args=(self._stop,), name="webhooks", daemon=True
+                ),
             ]
             for thread in threads:
                 thread.start()

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
 import click
+from alembic.script import ScriptDirectory
 from flask import Flask
+from redis.exceptions import RedisError
 
+from app.config import PROJECT_ROOT
 from app.context import mellow
 from app.db import Role
-from app.errors import DomainError
+from app.errors import Conflict, DomainError
 from app.extensions import db
-from app.services import accounts, exports, prompts
+from app.services import accounts, backups, exports, prompt_bodies
 
 P = ParamSpec("P")
 _CONTENT_TYPES = {
@@ -29,7 +33,7 @@ _CONTENT_TYPES = {
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    for command in (ensure_admin, create_user, import_prompts, export):
+    for command in (ensure_admin, create_user, import_prompts, export, backup, restore):
         app.cli.add_command(command)
 
 
@@ -75,10 +79,37 @@ def import_prompts(path: Path) -> None:
     """Queue the texts of a .json, .jsonl, .csv or .tsv file for the annotators."""
     content_type = _CONTENT_TYPES.get(path.suffix.casefold(), "")
     longest = mellow().settings.max_text_length
-    report = prompts.import_prompts(db.session(), None, path.read_bytes(), content_type, path.name, longest)
+    report = prompt_bodies.import_prompts(db.session(), None, path.read_bytes(), content_type, path.name, longest)
     click.echo(f"{report.added} queued, {report.duplicates} known already, {len(report.rejected)} not usable.")
     for row in report.rejected:
         click.echo(f"  line {row['line']}: {row['reason']}", err=True)
+
+
+@click.command("backup")
+@_plain_errors
+def backup() -> None:
+    """Keep a consistent copy of the database and the list of versions in MELLOW_HOME/backups, and print its path."""
+    settings = mellow().settings
+    made = backups.make(db.session(), settings, None)
+    click.echo(settings.home / backups.FOLDER / made.name)
+
+
+@click.command("restore")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_plain_errors
+def restore(path: Path) -> None:
+    """Put the database of a backup in the place of the present one, which is kept. Mellow must not be running."""
+    settings = mellow().settings
+    with suppress(RedisError):  # without a queue nothing runs, or it runs without us seeing it: the database tells
+        if mellow().queue.reports() or mellow().queue.workers():
+            raise Conflict("Mellow is running: stop it first.")
+    script = ScriptDirectory(str(PROJECT_ROOT / "migrations"))
+    restored = backups.restore(settings, path, frozenset(one.revision for one in script.walk_revisions()))
+    click.echo(f"The database is as it was at {restored.made_at}, with {restored.versions} versions.")
+    if restored.before:
+        click.echo(f"What was there before is kept as {restored.before}.")
+    for number in restored.missing:
+        click.echo(f"Version {number} has no files in {settings.store}: copy them back.", err=True)
 
 
 @click.command("export")

@@ -13,6 +13,7 @@ from app.config import Settings
 from app.errors import NotReady
 from app.queue import JobQueue
 from app.throttle import SignInThrottle
+from app.trial import Trial
 from models.generator import Generator, Sampling
 from models.serving import Serving
 from models.store import CheckpointStore
@@ -29,6 +30,7 @@ class Mellow:
     store: CheckpointStore
     serving: Serving
     background: Background
+    trial: Trial
 
     def generator(self) -> Generator:
         """The Generator that serves now; raises NotReady while none is loaded."""

@@ -101,7 +101,7 @@ def register_error_handlers(app: Flask) -> None:
         return _answer(
             HTTPStatus.BAD_REQUEST,
             "This form is out of date or came from elsewhere: reload the page and try again.",
-            {},
+            {"stale_form": True},
         )
 
     @app.errorhandler(HTTPException)

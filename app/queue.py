@@ -1,7 +1,7 @@
 """The only seam between web and worker: jobs by their string name, with ids for arguments, as JSON.
 
-The queue also carries two kinds of news that may be lost without harm: "the serving alias has moved", which saves a
-poll, and what each web process serves right now, which the admin page shows.
+The queue also carries news that may be lost without harm: "the serving alias has moved", which saves a poll, and what
+each web process serves and each worker has to work with right now, which the admin's System page shows.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ TRAIN_JOB = "worker.jobs.train"
 _CHANNEL = "mellow:alias"
 _PROCESS_KEY = "mellow:web:"
 _PROCESS_TTL_SECONDS = 10
+_WORKER_KEY = "mellow:worker:"
+WORKER_TTL_SECONDS = 60
+
+
+def report_worker(redis: Redis, name: str, machine: dict[str, Any]) -> None:
+    """Say what the worker of that name has to work with; forgotten unless repeated. Raises RedisError."""
+    redis.set(_WORKER_KEY + name, json.dumps(machine), ex=WORKER_TTL_SECONDS)
 
 
 class JobQueue:
@@ -55,9 +62,27 @@ class JobQueue:
         return not (job.is_finished or job.is_failed or job.is_canceled or job.is_stopped)
 
     def workers(self) -> list[dict[str, Any]]:
-        """The workers that are alive: name, host and state."""
-        workers = Worker.all(connection=self._redis, serializer=JSONSerializer)
-        return [{"name": w.name, "host": w.hostname, "state": str(w.get_state())} for w in workers]
+        """The workers that are alive: name, host, state, the id of the job at hand, since when it works (ISO 8601).
+
+        `machine` is what the worker said of its machine (see `report_worker`), or None if it said nothing lately.
+        """
+        workers = sorted(Worker.all(connection=self._redis, serializer=JSONSerializer), key=lambda w: str(w.name))
+        told = self._redis.mget([_WORKER_KEY + w.name for w in workers]) if workers else []
+        return [
+            {
+                "name": w.name,
+                "host": w.hostname,
+                "state": str(w.get_state()),
+                "job": w.get_current_job_id(),
+                "since": w.birth_date.isoformat() if w.birth_date else None,
+                "machine": json.loads(said) if said else None,
+            }
+            for w, said in zip(workers, told, strict=True)
+        ]
+
+    def depth(self) -> int:
+        """How many jobs wait for a worker."""
+        return int(self._queue.count)
 
     def tell_alias_moved(self, version: int) -> None:
         """Let every web process look at the alias now."""

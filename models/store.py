@@ -128,6 +128,15 @@ class CheckpointStore:
             raise
         _flush(self.root)
 
+    def remove(self, number: int) -> None:
+        """Take a published version out of the store, at once for every reader, and free its space.
+
+        Raises VersionMissing. A process that dies halfway leaves nothing but what the next `stage` removes.
+        """
+        with self.stage() as aside:
+            self.folder(number).rename(aside / f"{number:06d}")
+            _flush(self.root)
+
     def next_number(self, at_least: int = 1) -> int:
         """The lowest number above every published one, and not below `at_least`."""
         return max([at_least - 1, *self.numbers()]) + 1

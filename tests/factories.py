@@ -30,6 +30,7 @@ from app.db import (
     TrainingRun,
     User,
     Version,
+    now,
     write_transaction,
 )
 
@@ -56,6 +57,7 @@ def user(session: Session, *, role: Role = Role.ANNOTATOR, token: str | None = N
         "role": role,
         "api_token_hash": hashlib.sha256(token.encode()).hexdigest() if token else None,
         "session_key": secrets.token_hex(16),
+        "last_seen_at": now(),  # or else their first request would write that they are here
     }
     return _add(session, User(**given | values))
 

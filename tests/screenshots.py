@@ -18,7 +18,6 @@ from tests.processes import ADMIN, Product, wait_for
 
 FOLDER = PROJECT_ROOT / "docs" / "screenshots"
 LARGEST_BYTES = 200_000
-SHOWN_TEXT = "You are a stupid idiot"
 TEXTS = (
     "Your idea is garbage, you moron",
     "Shut up, you stupid fool",
@@ -29,6 +28,17 @@ TEXTS = (
     "Nobody likes you, loser",
     "Your code is a pile of garbage",
     "That was a dumb thing to say",
+)
+QUEUED = ("This is total crap", "Only a moron would say that", "Nobody asked you, loser")
+PLACES: tuple[tuple[str, str, Theme, int, int], ...] = (
+    ("work", "/work", "light", 1280, 900),
+    ("data", "/admin/data", "light", 1280, 900),
+    ("queue", "/admin/data/queue", "dark", 1280, 700),
+    ("people", "/admin/people", "light", 1280, 900),
+    ("versions", "/admin/versions?compare=1&compare=2", "light", 1280, 1100),
+    ("versions-320-dark", "/admin/versions", "dark", 320, 760),
+    ("system", "/admin/system", "dark", 1280, 900),
+    ("api", "/api", "light", 1280, 700),
 )
 
 
@@ -46,13 +56,22 @@ def photograph_everything(chrome: Browser) -> bool:
     with tempfile.TemporaryDirectory() as folder, Product(Path(folder) / "home", **ADMIN) as product:
         with Visitor(chrome, product.url) as visitor:
             visitor.sign_in()
-            cookies = visitor.context.storage_state()
+            visitor.page.get_by_role("button", name="Show the texts").click()
+            visitor.page.get_by_role("button", name="Not now").click()
             for text in TEXTS:
                 judge(visitor.page, text)
+            cookies = visitor.context.storage_state()
+        product.api.ok("POST", "/prompts", list(QUEUED))
         photograph_desk(chrome, product, cookies, "annotate", "light", 1280, 620)
         photograph_desk(chrome, product, cookies, "annotate-320-dark", "dark", 320, 760)
         with Visitor(chrome, product.url, width=1280, height=860, signed_in_as=cookies) as visitor:
-            return photograph_training(visitor.page)
+            serves = photograph_training(visitor.page)
+        for name, path, theme, width, height in PLACES:
+            with Visitor(chrome, product.url, theme, width, height, signed_in_as=cookies) as visitor:
+                visitor.page.goto(path)
+                visitor.page.wait_for_load_state("networkidle")
+                photograph(visitor.page, name)
+        return serves
 
 
 def draw(page: Page, text: str) -> None:
@@ -73,10 +92,10 @@ def judge(page: Page, text: str) -> None:
 def photograph_desk(
     chrome: Browser, product: Product, cookies: Cookies, name: str, theme: Theme, width: int, height: int
 ) -> None:
-    """The annotate page with three rewrites, one of which has just been chosen."""
+    """The annotate page with three rewrites of the text that the queue serves."""
     with Visitor(chrome, product.url, theme, width, height, signed_in_as=cookies) as visitor:
         visitor.page.goto("/annotate")
-        judge(visitor.page, SHOWN_TEXT)
+        expect(visitor.page.locator("#source")).to_be_visible()  # the queue's
         photograph(visitor.page, name)
 
 
@@ -90,13 +109,14 @@ def photograph_training(page: Page) -> bool:
     if page.locator("#note").is_visible():
         return False
     wait_for(lambda: every_process_serves(page, 2), what="version 2 in every process")
+    page.goto("/admin")
     photograph(page, "training")
     return True
 
 
 def every_process_serves(page: Page, version: int) -> bool:
-    """What the training page says of the web processes."""
-    page.goto("/admin")
+    """What the system page says of the web processes."""
+    page.goto("/admin/system")
     return all(f"serves version {version}" in text for text in page.locator("[data-process]").all_text_contents())
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.services import clicks, runs
+from app.services import clicks, training_data
+from app.services.selection import EVERYTHING, Selection
 from models.pair_files import in_dev
 from worker.training.examples import PreferenceExample
 
@@ -30,9 +31,11 @@ class Split:
     held_out: list[PreferenceExample]
 
 
-def preference_examples(session: Session, last_judgment_id: int) -> list[PreferenceExample]:
-    """The examples of every standing judgment up to that one, in the order they were made."""
-    return [PreferenceExample(*row) for row in runs.preference_rows(session, last_judgment_id)]
+def preference_examples(
+    session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
+) -> list[PreferenceExample]:
+    """The examples of every chosen standing judgment up to that one, in the order they were made."""
+    return [PreferenceExample(*row) for row in training_data.preference_rows(session, last_judgment_id, selection)]
 
 
 def split(examples: Sequence[PreferenceExample]) -> Split:
@@ -53,12 +56,12 @@ def pair_rows(examples: Sequence[PreferenceExample]) -> list[Row]:
     return [{"prompt": one.prompt, "chosen": one.chosen, "rejected": one.rejected} for one in examples]
 
 
-def unpaired_rows(session: Session, last_judgment_id: int, of: Split) -> list[Row]:
-    """The texts that standing judgments up to that one mark good or bad, as unpaired rows (models/formats).
+def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING) -> list[Row]:
+    """The texts that chosen standing judgments up to that one mark good or bad, as unpaired rows (models/formats).
 
     Where `of` holds clicks out, the texts of every prompt that is to be held out are left out.
     """
-    rows = clicks.unpaired_rows(session, last_judgment_id)
+    rows = clicks.unpaired_rows(session, last_judgment_id, selection)
     return [
         {"prompt": prompt, "completion": text, "label": good}
         for prompt, text, good in rows

@@ -23,6 +23,7 @@ from app.config import Settings
 from app.db import make_sessions, write_transaction
 from app.queue import JobQueue
 from app.services import runs, versions
+from app.services.selection import EVERYTHING, Selection
 from models.errors import ModelError, VersionMissing
 from models.generator import Sampling
 from models.manifest import Manifest
@@ -36,14 +37,19 @@ log = logging.getLogger(__name__)
 
 
 def train(run_id: int) -> None:
-    """Carry out a training run that waits; does nothing if it does not wait (any more)."""
+    """Carry out a training run that waits, and let the next one begin; does nothing if it is not its turn."""
     settings = Settings.from_env()
     sessions = make_sessions(settings.database_url)
     with sessions() as session:
         attempt = runs.claim(session, run_id)
     if attempt is None:
-        log.info("Run %d does not wait for a worker.", run_id)
+        log.info("Run %d does not wait for a worker, or another one comes before it.", run_id)
         return
+    _train(settings, sessions, run_id, attempt)
+    _hand_out_next(settings, sessions)
+
+
+def _train(settings: Settings, sessions: sessionmaker[Session], run_id: int, attempt: int) -> None:
     with RunRecorder(sessions, run_id, attempt) as recorder:
         # Importing the training libraries takes seconds; the heartbeat runs already and the page says why.
         recorder.stage("importing the training libraries")
@@ -90,11 +96,14 @@ def _carry_out(
         raise VersionMissing(f"Run {run_id} names no version to train from.")
     with sessions() as session:
         run = runs.get(session, run_id)
-        retraining = prepare(session, method, config, run.last_judgment_id)
+        selection = Selection.parse(run.selection)
+        retraining = prepare(session, method, config, run.last_judgment_id, selection)
     clicks = retraining.clicks
     parent_folder = store.folder(parent) / MODEL_FOLDER
     role = "the starting point" if method == "orpo" else "the starting point and the reference model"
     recorder.log(f"{retraining.learns_from}; version {parent} is {role}.")
+    if selection != EVERYTHING:
+        recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
     if clicks.held_out:
         recorder.log(f"Pairs held out of training, to test the version with: {len(clicks.held_out)}.")
     with kept_while_owned(store, sessions, run_id, attempt) as run_dir, store.stage() as staged:
@@ -163,7 +172,7 @@ def _conclude(
         versions.record_version(session, manifest, str(folder))
         if note is None:
             versions.point_serving_at(session, manifest.number, None)
-        runs.succeed(run, manifest.number, note)
+        runs.succeed(session, run, manifest.number, note)
         run.data_hash = manifest.data_sha256
     log.info("Run %d published version %d.", run_id, manifest.number)
     if note is None:
@@ -181,6 +190,15 @@ def _fail(sessions: sessionmaker[Session], run_id: int, attempt: int, reason: st
     log.error("Run %d failed: %s", run_id, reason)
     with sessions() as session:
         runs.fail(session, run_id, attempt, reason)
+
+
+def _hand_out_next(settings: Settings, sessions: sessionmaker[Session]) -> None:
+    """Let the next run of the queue begin now rather than when a web process looks."""
+    try:
+        with sessions() as session:
+            runs.hand_out_next(session, JobQueue(settings.redis_url).enqueue_training)
+    except RedisError:
+        log.warning("The queue is away: the next run waits until a web process finds it.")
 
 
 def _tell(settings: Settings, number: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
+from app.services.selection import EVERYTHING, Selection
 from models.click_options import CLICK_OPTIONS, ClickOptions, click_config, click_options
 from models.recipe import DPORecipe
 from models.store import ADAPTER_FOLDER, MODEL_FOLDER
@@ -38,14 +39,20 @@ class Retraining:
     train: Train
 
 
-def prepare(session: Session, method: str, config: Mapping[str, object], last_judgment_id: int) -> Retraining:
-    """The retraining that a run asks for, on the standing judgments up to that one; raises `RecipeError`."""
-    clicks = dataset.split(dataset.preference_examples(session, last_judgment_id))
+def prepare(
+    session: Session,
+    method: str,
+    config: Mapping[str, object],
+    last_judgment_id: int,
+    selection: Selection = EVERYTHING,
+) -> Retraining:
+    """The retraining that a run asks for, on the chosen standing judgments up to that one; raises `RecipeError`."""
+    clicks = dataset.split(dataset.preference_examples(session, last_judgment_id, selection))
     if method not in CLICK_OPTIONS:
         return _dpo(config, clicks)
     options = click_options(method, config)
     if method == "kto":
-        rows = dataset.unpaired_rows(session, last_judgment_id, clicks)
+        rows = dataset.unpaired_rows(session, last_judgment_id, clicks, selection)
         good = sum(row["label"] for row in rows)
         said = f"{good} good and {len(rows) - good} bad texts"
         return _by_method(method, options, clicks, said, rows, dataset.rows_sha256(rows))

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Index, String, Text
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
@@ -15,7 +16,16 @@ class Prompt(Base):
     """One distinct text. `queued` ones are served to annotators, the highest priority and then the oldest first."""
 
     __tablename__ = "prompts"
-    __table_args__ = (Index("ix__prompts__queue", "queued", "priority", "id"),)
+    __table_args__ = (
+        Index("ix__prompts__queue", "queued", "priority", "id"),
+        # Attention checks are few among many prompts, and one is looked for every few screens.
+        Index(
+            "ix__prompts__gold",
+            "id",
+            sqlite_where=sql("gold_answer IS NOT NULL"),
+            postgresql_where=sql("gold_answer IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[PrimaryKey]
     text: Mapped[str] = mapped_column(Text)

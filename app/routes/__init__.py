@@ -7,19 +7,67 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
-from app.routes import admin, annotate, api_admin, api_annotate, api_runs, auth, health, navigation, openapi
+from app.routes import (
+    admin,
+    annotate,
+    api_admin,
+    api_annotate,
+    api_data,
+    api_docs,
+    api_me,
+    api_runs,
+    api_versions,
+    api_webhooks,
+    auth,
+    data,
+    guidelines,
+    health,
+    join,
+    navigation,
+    openapi,
+    people,
+    system,
+    versions,
+    webhooks,
+    work,
+)
 from app.routes.payload import LARGEST_ID
 
 API_PREFIX = "/api/v1"
+_PAGES = (
+    annotate.blueprint,
+    auth.blueprint,
+    admin.blueprint,
+    health.blueprint,
+    people.blueprint,
+    join.blueprint,
+    system.blueprint,
+    work.blueprint,
+    guidelines.blueprint,
+    versions.blueprint,
+    data.blueprint,
+    webhooks.blueprint,
+    api_docs.blueprint,
+)
+_API = (
+    api_annotate.blueprint,
+    api_me.blueprint,
+    api_runs.blueprint,
+    api_admin.blueprint,
+    api_data.blueprint,
+    api_versions.blueprint,
+    api_webhooks.blueprint,
+    openapi.blueprint,
+)
 
 
 def register_blueprints(app: Flask) -> None:
     """Add every blueprint."""
     app.url_map.converters["int"] = _Id
     navigation.init_app(app)
-    for blueprint in (annotate.blueprint, auth.blueprint, admin.blueprint, health.blueprint):
+    for blueprint in _PAGES:
         app.register_blueprint(blueprint)
-    for blueprint in (api_annotate.blueprint, api_runs.blueprint, api_admin.blueprint, openapi.blueprint):
+    for blueprint in _API:
         app.register_blueprint(blueprint, url_prefix=API_PREFIX)
 
 

@@ -11,36 +11,39 @@ from app.db import TrainingRun
 from app.errors import Invalid
 from app.extensions import db
 from app.services import initial_training, runs, versions
-from models.click_options import CLICK_OPTIONS, click_options
-from models.errors import RecipeError
-from models.recipe import DPORecipe
+from app.services.selection import EVERYTHING
+from app.services.wishes import Wish
 from models.uploads import UploadStore
 
 
-def request_run(method: str, config: dict[str, object]) -> TrainingRun:
-    """Store the wish for a run, then hand it to the queue; without a queue it waits for one."""
-    if method == initial_training.METHOD:
-        run, is_new = initial_training.request(db.session(), UploadStore(mellow().store.root), user_id(), config)
+def request_run(wish: Wish) -> TrainingRun:
+    """Store the wish for a run, then hand it to the queue if it is its turn; without a queue it waits for one."""
+    session = db.session()
+    if wish.method == initial_training.METHOD:
+        if wish.selection != EVERYTHING or wish.parent_version is not None:
+            raise Invalid("selection and parent_version are for runs on clicks; sft takes `version` in its config.")
+        uploads = UploadStore(mellow().store.root)
+        run, is_new = initial_training.request(session, uploads, user_id(), wish.config)
     else:
-        try:
-            _check(method, config)
-        except RecipeError as error:
-            raise Invalid(str(error)) from None
-        run, is_new = runs.request(db.session(), user_id(), method, config)
+        run, is_new = runs.request(session, user_id(), wish.method, wish.config, wish.selection, wish.parent_version)
     if is_new:
-        try:
-            runs.hand_out(db.session(), run.id, mellow().queue.enqueue_training)
-        except RedisError:
-            current_app.logger.warning("The queue is away: run %d waits for it.", run.id)
+        _hand_out_next()
     return run
 
 
-def _check(method: str, config: dict[str, object]) -> None:
-    """Raise `RecipeError` for settings that `method` cannot be run with."""
-    if method in CLICK_OPTIONS:
-        click_options(method, config)
-    elif method in runs.METHODS:
-        DPORecipe.from_mapping(config)
+def cancel_run(run_id: int) -> TrainingRun:
+    """Stop a run, and let the next one begin if that was the first of the queue."""
+    run = runs.cancel(db.session(), run_id, user_id())
+    if not run.active:
+        _hand_out_next()
+    return run
+
+
+def _hand_out_next() -> None:
+    try:
+        runs.hand_out_next(db.session(), mellow().queue.enqueue_training)
+    except RedisError:
+        current_app.logger.warning("The queue is away: runs wait for it.")
 
 
 def promote(number: int) -> None:

@@ -2,93 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
+from werkzeug.datastructures import MultiDict
 
-from app.access import user_id
 from app.context import mellow
-from app.db import Role, TrainingRun
-from app.errors import Conflict, DomainError, Invalid
+from app.db import TrainingRun
+from app.errors import Conflict, DomainError
 from app.extensions import db
-from app.routes.actions import promote, request_run
-from app.routes.payload import run_json
-from app.services import accounts, evaluations, exports, initial_training, overview, runs, versions
-from models.errors import StoreError
+from app.routes.actions import cancel_run, request_run
+from app.routes.payload import LARGEST_ID, run_json
+from app.routes.retrain_form import Form, filled_in, read
+from app.services import (
+    comparisons,
+    curves,
+    initial_training,
+    overview,
+    previews,
+    recipes,
+    runs,
+    training_data,
+    versions,
+)
+from app.services.previews import Preview
+from app.services.selection import Selection
+from app.services.wishes import Wish
 from models.recipe import SCHEDULERS
 from models.sft_recipe import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
 
-_CHARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "dpo": (("loss", "Loss"), ("rewards/margins", "Reward margin")),
-    "orpo": (
-        ("loss", "Loss"),
-        ("rewards/margins", "Reward margin"),
-        ("log_odds_chosen", "Log-odds of the chosen"),
-    ),
-    "kto": (
-        ("loss", "Loss"),
-        ("rewards/chosen", "Reward of good texts"),
-        ("rewards/rejected", "Reward of bad texts"),
-    ),
-    "sft": (
-        ("loss", "Training loss"),
-        ("dev_loss", "Loss on held-out pairs"),
-        ("dev_chrf", "chrF on held-out sources"),
-    ),
-}
-"""What a run's page draws, by the run's method: the name of a metric, and what it is called there."""
+_LATEST_RUNS = 10
+_RUNS_A_PAGE = 50
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
 
 @blueprint.get("")
 def home() -> ResponseReturnValue:
-    """Counts, Retrain, the latest runs, the versions, and what each web process serves."""
-    try:
-        processes, workers, queue_problem = mellow().queue.reports(), mellow().queue.workers(), None
-    except RedisError:
-        processes, workers, queue_problem = {}, [], "The queue does not answer: runs wait until it does."
-    return render_template(
-        "admin/home.html",
-        counts=overview.counts(db.session()),
-        active_run=runs.active(db.session()),
-        runs=runs.all_runs(db.session(), limit=20),
-        versions=versions.all_versions(db.session()),
-        serving=versions.serving_number(db.session()),
-        presets=runs.PRESETS,
-        formats=exports.FORMATS,
-        processes=processes,
-        workers=workers,
-        queue_problem=queue_problem,
-    )
+    """Counts, the queue of runs, the Retrain form, empty or filled in from an earlier run, and the latest runs."""
+    form: Form = MultiDict()
+    cloned = None
+    if request.args.get("clone", "").isascii() and request.args.get("clone", "").isdigit():
+        cloned = runs.get(db.session(), min(int(request.args["clone"]), LARGEST_ID))
+        if cloned.method == initial_training.METHOD:
+            return redirect(url_for("admin.start", clone=cloned.id))
+        form = filled_in(cloned)
+    return _home(form, cloned=cloned)
+
+
+@blueprint.get("/queue")
+def queue() -> ResponseReturnValue:
+    """The part of the first page that shows the runs which wait or work."""
+    return render_template("admin/queue.html", **_queue())
 
 
 @blueprint.post("/runs")
 def retrain() -> ResponseReturnValue:
-    """The Retrain button; pressed twice it leads to the one run."""
-    method, preset = request.form.get("method", "dpo"), request.form.get("preset", "default")
+    """The Retrain button; pressed twice it leads to the one run. A wish that is refused stays in the form."""
     try:
-        run = request_run(method, {"preset": preset} if method == "dpo" and preset != "default" else {})
-    except Conflict as refusal:
-        flash(str(refusal), "warning")
-        active = runs.active(db.session())
-        return redirect(url_for("admin.run", run_id=active.id) if active else url_for("admin.home"))
-    except Invalid as refusal:
-        flash(str(refusal), "warning")
-        return redirect(url_for("admin.home"))
+        run = request_run(read(request.form))
+    except DomainError as refusal:
+        return _home(request.form, problem=str(refusal)), refusal.status
     return redirect(url_for("admin.run", run_id=run.id))
+
+
+@blueprint.get("/runs")
+def all_runs() -> ResponseReturnValue:
+    """Every run, the newest first, a page at a time."""
+    found = runs.page(db.session(), request.args.get("before", type=int), limit=_RUNS_A_PAGE + 1)
+    older = found[_RUNS_A_PAGE - 1].id if len(found) > _RUNS_A_PAGE else None
+    return render_template("admin/runs.html", runs=found[:_RUNS_A_PAGE], older=older)
+
+
+@blueprint.get("/runs/compare")
+def compare() -> ResponseReturnValue:
+    """Several runs on one chart, and what they differ in."""
+    session = db.session()
+    numbers = list(dict.fromkeys(request.args.getlist("run", type=int)))[: comparisons.MOST_RUNS]
+    chosen = [runs.get(session, number) for number in numbers if 0 < number <= LARGEST_ID]
+    names = curves.names(session, [run.id for run in chosen])
+    wanted = request.args.get("metric", "loss")
+    return render_template(
+        "admin/compare.html",
+        runs=chosen,
+        names=names,
+        labels=curves.LABELS,
+        metric=wanted if wanted in names else next(iter(names), "loss"),
+        along=request.args.get("along", "step"),
+        rows=comparisons.rows(session, chosen),
+        others=[run for run in runs.page(session, limit=50) if run not in chosen],
+        most=comparisons.MOST_RUNS,
+    )
+
+
+def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = None) -> str:
+    session = db.session()
+    counts = overview.counts(session)
+    method = form.get("method", "dpo")
+    form_method = method if method in recipes.METHODS else "dpo"
+    return render_template(
+        "admin/home.html",
+        counts=counts,
+        news=training_data.news(session),
+        form=form,
+        form_method=form_method,
+        problem=problem,
+        cloned=cloned,
+        preview=None if training_data.many(session) else _preview(form, form_method),
+        methods=recipes.METHODS,
+        settings={name: recipes.settings(name) for name in recipes.METHODS},
+        presets={name: recipes.presets(name) for name in recipes.METHODS},
+        people=training_data.people(session),
+        sources=training_data.sources(session),
+        versions=[version for version in versions.all_versions(session) if version.deleted_at is None],
+        serving=versions.serving_number(session),
+        runs=runs.page(session, limit=_LATEST_RUNS),
+        **_queue(),
+    )
+
+
+def _preview(form: Form, method: str) -> Preview:
+    try:
+        return previews.preview(db.session(), read(form))
+    except DomainError:  # the page says what is wrong with the form, and this what a run without it would do
+        return previews.preview(db.session(), Wish(method, {}))
+
+
+def _queue() -> dict[str, Any]:
+    problem, workers = None, 0
+    try:
+        workers = len(mellow().queue.workers())
+    except RedisError:
+        problem = "The queue does not answer: runs wait until it does."
+    return {"queue": runs.queue(db.session()), "workers": workers, "queue_problem": problem}
 
 
 @blueprint.get("/start")
 def start() -> ResponseReturnValue:
-    """Initial training: choose a model and data, see what the data holds, start."""
+    """Initial training: choose a model and data, see what the data holds, start; or the same again with changes."""
+    session = db.session()
+    number = request.args.get("clone", type=int)
+    cloned = runs.get(session, number) if number is not None and 0 < number <= LARGEST_ID else None
+    if cloned is not None and cloned.method != initial_training.METHOD:
+        return redirect(url_for("admin.home", clone=cloned.id))
     return render_template(
         "admin/start.html",
-        active_run=runs.active(db.session()),
-        versions=versions.all_versions(db.session()),
-        defaults=SFTRecipe(),
+        cloned=cloned,
+        asked=cloned.config if cloned else {},
+        waiting=len(runs.queue(session)),
+        versions=[version for version in versions.all_versions(session) if version.deleted_at is None],
+        defaults=SFTRecipe().as_dict() | (cloned.config if cloned else {}),
         bounds=SFT_BOUNDS,
         optimizers=OPTIMIZERS,
         schedulers=SCHEDULERS,
@@ -102,89 +167,23 @@ def run(run_id: int) -> ResponseReturnValue:
     """One run, live."""
     row = runs.get(db.session(), run_id)
     serving = versions.serving_number(db.session())
-    charts = _CHARTS.get(row.method, _CHARTS["dpo"])
-    return render_template("admin/run.html", run=row, state=run_json(row), serving=serving, charts=charts)
+    return render_template(
+        "admin/run.html",
+        run=row,
+        state=run_json(row, runs.position(db.session(), row)),
+        serving=serving,
+        charts=curves.CHARTS.get(row.method, curves.CHARTS["dpo"]),
+        selection=Selection.parse(row.selection).describe(),
+    )
 
 
 @blueprint.post("/runs/<int:run_id>/cancel")
 def cancel(run_id: int) -> ResponseReturnValue:
     """Stop a run."""
     try:
-        runs.cancel(db.session(), run_id, user_id())
+        cancel_run(run_id)
     except Conflict as refusal:
         flash(str(refusal), "warning")
+    if request.form.get("back") == "queue":
+        return redirect(url_for("admin.home"))
     return redirect(url_for("admin.run", run_id=run_id))
-
-
-@blueprint.get("/versions/<int:number>")
-def version(number: int) -> ResponseReturnValue:
-    """One version: where it comes from, and how good it is."""
-    session = db.session()
-    row = versions.get(session, number)
-    manifest, problem = None, None
-    try:
-        manifest = mellow().store.manifest(number)
-    except StoreError as error:
-        problem = str(error)
-    return render_template(
-        "admin/version.html",
-        version=row,
-        serving=versions.serving_number(session),
-        run=session.get(TrainingRun, row.run_id) if row.run_id else None,
-        manifest=manifest,
-        manifest_problem=problem,
-        evaluation=evaluations.of(session, row),
-    )
-
-
-@blueprint.post("/versions/<int:number>/promote")
-def promote_version(number: int) -> ResponseReturnValue:
-    """Let a version serve: promote or roll back."""
-    promote(number)
-    flash(f"Version {number} serves from now on.", "success")
-    return redirect(url_for("admin.home"))
-
-
-@blueprint.get("/people")
-def people() -> ResponseReturnValue:
-    """Everyone with an account, and the form to add one."""
-    return render_template("admin/people.html", people=accounts.people(db.session()), roles=list(Role), form={})
-
-
-@blueprint.post("/people")
-def add_person() -> ResponseReturnValue:
-    """Add a person."""
-    form = request.form
-    try:
-        user = accounts.add_user(
-            db.session(),
-            user_id(),
-            form.get("email", ""),
-            form.get("password", ""),
-            form.get("role", ""),
-            form.get("name", ""),
-        )
-    except DomainError as refusal:
-        page = render_template(
-            "admin/people.html",
-            people=accounts.people(db.session()),
-            roles=list(Role),
-            form=form,
-            problem=str(refusal),
-        )
-        return page, refusal.status
-    flash(f"{user.email} may sign in now.", "success")
-    return redirect(url_for("admin.people"))
-
-
-@blueprint.post("/people/<int:person_id>/active")
-def set_active(person_id: int) -> ResponseReturnValue:
-    """Let a person in, or keep them out."""
-    active = request.form.get("active") == "yes"
-    try:
-        person = accounts.set_active(db.session(), user_id(), person_id, active)
-    except Conflict as refusal:
-        flash(str(refusal), "warning")
-    else:
-        flash(f"{person.email} may {'sign in again' if active else 'no longer sign in'}.", "success")
-    return redirect(url_for("admin.people"))

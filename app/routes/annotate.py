@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
+from app.access import user_id
 from app.context import mellow
+from app.db import now
+from app.extensions import db
+from app.services import desk_settings, judgments, pace, studio
 from models.generator import CANDIDATES
 
 blueprint = Blueprint("annotate", __name__)
+
+SKIP_REASONS = ("I cannot tell", "It makes no sense", "I do not know this language", "I would rather not read this")
+FLAG_REASONS = ("A threat or self-harm", "Somebody's private data", "The rewrites are broken")
 
 
 @blueprint.get("/")
@@ -21,5 +31,25 @@ def home() -> ResponseReturnValue:
 def page() -> ResponseReturnValue:
     """The page where texts are typed and rewrites chosen; its script speaks to the API."""
     return render_template(
-        "annotate.html", longest=mellow().settings.max_text_length, candidates=range(1, CANDIDATES + 1)
+        "annotate.html",
+        longest=mellow().settings.max_text_length,
+        longest_reason=judgments.LONGEST_REASON,
+        candidates=range(1, CANDIDATES + 1),
+        reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS},
+        **_desk(db.session(), user_id()),
     )
+
+
+def _desk(session: Session, person: int) -> dict[str, Any]:
+    """What the desk of that person begins with: their settings, the guidelines, and how much they have done."""
+    own, everybody = desk_settings.read(session, person), studio.settings(session)
+    at = now()
+    today = pace.today(session, person, own.zone, at)
+    return {
+        "own": own,
+        "blurred": own.hides_texts(everybody.blur),
+        "break_minutes": everybody.break_minutes,
+        "today": today,
+        "sitting": pace.sitting(session, person, at),
+        "streak_days": pace.streak(session, person, own.zone, at),
+    }

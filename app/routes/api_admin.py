@@ -13,7 +13,8 @@ from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.routes.actions import promote
 from app.routes.payload import LARGEST_ID, json_object, version_json
-from app.services import evaluations, exports, prompts, versions
+from app.services import evaluations, exports, prompt_bodies, versions
+from app.services.judgment_search import JudgmentFilter
 
 blueprint = Blueprint("api_admin", __name__)
 
@@ -21,7 +22,7 @@ blueprint = Blueprint("api_admin", __name__)
 @blueprint.post("/prompts")
 def create_prompts() -> ResponseReturnValue:
     """Queue texts: a JSON list, JSON Lines, CSV or TSV."""
-    report = prompts.import_prompts(
+    report = prompt_bodies.import_prompts(
         db.session(), user_id(), request.get_data(), request.mimetype, "api", mellow().settings.max_text_length
     )
     return {"added": report.added, "duplicates": report.duplicates, "rejected": report.rejected}, 201
@@ -29,20 +30,22 @@ def create_prompts() -> ResponseReturnValue:
 
 @blueprint.get("/preferences")
 def export_preferences() -> ResponseReturnValue:
-    """Every standing preference as JSON Lines in one of the field's schemas."""
+    """The standing preferences that a filter finds, all of them without one, in one of the field's schemas."""
     format_name = request.args.get("format", "trl")
     if format_name not in exports.FORMATS:
         raise Invalid(f"format must be one of {', '.join(exports.FORMATS)}.")
+    wanted = JudgmentFilter.parse(request.args)
     sessions = mellow().sessions
 
     def lines() -> Iterator[str]:
         with sessions() as session:
-            yield from exports.stream(session, format_name)
+            yield from exports.stream(session, format_name, wanted)
 
-    name = f"mellow-preferences-{format_name}.jsonl"
+    media = exports.media_of(format_name)
+    name = f"mellow-preferences-{format_name}.{media.extension}"
     return Response(
         lines(),
-        content_type="application/x-ndjson; charset=utf-8",
+        content_type=media.content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from app.access import user_id
 from app.context import mellow
-from app.errors import Invalid, TooLarge
+from app.db import TrainingRun
+from app.errors import TooLarge
 from app.extensions import db
-from app.routes import events
-from app.routes.actions import request_run
+from app.routes import actions, events
 from app.routes.payload import json_object, run_json
-from app.services import initial_training, runs
+from app.routes.retrain_form import wish_of
+from app.services import curves, initial_training, previews, runs
 from models.pair_columns import Columns
 from models.uploads import UploadStore
 
@@ -34,27 +35,36 @@ def create_dataset() -> ResponseReturnValue:
 @blueprint.post("/training-runs")
 def create_run() -> ResponseReturnValue:
     """Ask for a training run; asking again while the same run is active yields that run."""
-    body = json_object()
-    unknown = set(body) - {"method", "config"}
-    if unknown:
-        raise Invalid(f"There is no field {min(unknown)!r} in a training run.")
-    config = body.get("config", {})
-    if not isinstance(config, dict):
-        raise Invalid("config must be an object.")
-    run = request_run(str(body.get("method")), config)
+    run = actions.request_run(wish_of(json_object()))
     return {"id": run.id, "status": run.status}, 202
+
+
+@blueprint.post("/training-runs/preview")
+def preview_run() -> ResponseReturnValue:
+    """What such a run would train on, and how long it would take; nothing is stored."""
+    return previews.preview(db.session(), wish_of(json_object())).as_dict()
 
 
 @blueprint.get("/training-runs")
 def list_runs() -> ResponseReturnValue:
     """The latest runs, the newest first."""
-    return [run_json(run) for run in runs.all_runs(db.session())]
+    places = {run.id: place for place, run in enumerate(runs.queue(db.session()))}
+    return [run_json(run, places.get(run.id)) for run in runs.page(db.session())]
 
 
 @blueprint.get("/training-runs/<int:run_id>")
 def get_run(run_id: int) -> ResponseReturnValue:
     """One run."""
-    return run_json(runs.get(db.session(), run_id))
+    return _shown(runs.get(db.session(), run_id))
+
+
+@blueprint.get("/training-runs/<int:run_id>/metrics")
+def run_metrics(run_id: int) -> ResponseReturnValue:
+    """The points of one metric of a run, and which metrics it has."""
+    run = runs.get(db.session(), run_id)
+    name = request.args.get("name", "loss")
+    points = curves.points(db.session(), run_id, name)
+    return {"run": run.id, "name": name, "names": curves.names(db.session(), [run_id]), "points": points}
 
 
 @blueprint.get("/training-runs/<int:run_id>/events")
@@ -71,4 +81,8 @@ def run_events(run_id: int) -> ResponseReturnValue:
 @blueprint.post("/training-runs/<int:run_id>/cancel")
 def cancel_run(run_id: int) -> ResponseReturnValue:
     """Stop a run that waits or works."""
-    return run_json(runs.cancel(db.session(), run_id, user_id())), 202
+    return _shown(actions.cancel_run(run_id)), 202
+
+
+def _shown(run: TrainingRun) -> dict[str, Any]:
+    return run_json(run, runs.position(db.session(), run))

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import RunMetric, TrainingRun
 from app.routes.payload import run_json
+from app.services import runs
 
 POLL_SECONDS = 0.4
 _KEEP_ALIVE_SECONDS = 15.0
@@ -28,7 +29,7 @@ def follow_run(sessions: sessionmaker[Session], run_id: int, after: int) -> Iter
     while True:
         with sessions() as session:
             run = session.get_one(TrainingRun, run_id)
-            state, log, ended = run_json(run), run.log, not run.active
+            state, log, ended = run_json(run, runs.position(session, run)), run.log, not run.active
             metrics = list(
                 session.scalars(
                     select(RunMetric).where(RunMetric.run_id == run_id, RunMetric.id > after).order_by(RunMetric.id)

@@ -53,7 +53,7 @@ def metrics() -> ResponseReturnValue:
         "mellow_judgments": ("Standing judgments", counts.judgments),
         "mellow_preferences": ("Standing preference rows", counts.preferences),
         "mellow_new_judgments": ("Judgments with rows since the last successful run", counts.new_judgments),
-        "mellow_active_runs": ("Training runs that wait or work", int(runs.active(db.session()) is not None)),
+        "mellow_active_runs": ("Training runs that wait or work", len(runs.queue(db.session()))),
         "mellow_serving_version": ("The version this process serves", mellow().serving.state.version or 0),
     }
     for name, (description, value) in figures.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flask import Flask, current_app, request
+from flask import Flask, request
 from flask_login import current_user
 
 _FOR_EVERYBODY = (("annotate.page", "Annotate"), ("work.page", "My work"))
@@ -15,6 +15,9 @@ _FOR_ADMINS = (
     ("versions.page", "Versions"),
     ("system.page", "System"),
 )
+
+# Pages without a place of their own in the bar, by blueprint, and the place that leads to them.
+_BELOW = {"webhooks": "system", "api_docs": "system", "guidelines": "system"}
 
 
 class Place(NamedTuple):
@@ -29,11 +32,8 @@ def places() -> list[Place]:
     """What the person who is signed in may go to."""
     offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ())
     blueprint = (request.endpoint or "").partition(".")[0]
-    return [
-        Place(endpoint, label, blueprint == endpoint.partition(".")[0])
-        for endpoint, label in offered
-        if endpoint in current_app.view_functions
-    ]
+    blueprint = _BELOW.get(blueprint, blueprint)
+    return [Place(endpoint, label, blueprint == endpoint.partition(".")[0]) for endpoint, label in offered]
 
 
 def init_app(app: Flask) -> None:

@@ -11,6 +11,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app.db import Verdict
+from app.routes import openapi_data, openapi_desk, openapi_training, openapi_versions
 from app.routes import openapi_schemas as schemas
 from app.services import exports, initial_training
 
@@ -33,10 +34,22 @@ def document() -> ResponseReturnValue:
         },
         "servers": [{"url": "/api/v1"}],
         "security": [{"token": []}],
-        "paths": _PATHS,
+        "paths": {
+            **_PATHS,
+            **openapi_data.PATHS,
+            **openapi_desk.PATHS,
+            **openapi_training.PATHS,
+            **openapi_versions.PATHS,
+        },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": schemas.SCHEMAS,
+            "schemas": {
+                **schemas.SCHEMAS,
+                **openapi_data.SCHEMAS,
+                **openapi_desk.SCHEMAS,
+                **openapi_training.SCHEMAS,
+                **openapi_versions.SCHEMAS,
+            },
         },
     }
 
@@ -108,7 +121,8 @@ _PATHS: dict[str, Any] = {
             409,
             422,
             body={_JSON: {"schema": schemas.ref("JudgmentRequest")}},
-        )
+        ),
+        **openapi_data.JUDGMENTS_OPERATIONS,
     },
     "/judgments/{judgment_id}": {
         "delete": _operation(
@@ -117,8 +131,15 @@ _PATHS: dict[str, Any] = {
     },
     "/preferences": {
         "get": _operation(
-            f"Export every standing preference as JSON Lines. {_ADMIN}",
-            {"200": _reply("One record a line.", {"type": "string"}, "application/x-ndjson")},
+            f"Export standing preferences, all or those that a filter finds. {_ADMIN}",
+            {
+                "200": {
+                    "description": "One record a line.",
+                    "content": {
+                        media: {"schema": {"type": "string"}} for media in ("application/x-ndjson", "text/csv")
+                    },
+                }
+            },
             422,
             parameters=(
                 {
@@ -126,6 +147,7 @@ _PATHS: dict[str, Any] = {
                     "in": "query",
                     "schema": {"type": "string", "enum": list(exports.FORMATS), "default": "trl"},
                 },
+                *openapi_data.JUDGMENT_FILTER,
             ),
         )
     },
@@ -140,7 +162,8 @@ _PATHS: dict[str, Any] = {
                 "text/csv": {"schema": {"type": "string"}},
                 "text/tab-separated-values": {"schema": {"type": "string"}},
             },
-        )
+        ),
+        **openapi_data.PROMPTS_OPERATIONS,
     },
     "/datasets": {
         "post": _operation(
@@ -163,8 +186,8 @@ _PATHS: dict[str, Any] = {
             {"200": _reply("Runs.", {"type": "array", "items": schemas.ref("Run")})},
         ),
         "post": _operation(
-            "Train: dpo, orpo and kto learn from the clicks, sft from uploaded pairs. The same wish while its run is "
-            f"active yields that run. {_ADMIN}",
+            "Train: dpo, orpo and kto learn from the clicks, sft from uploaded pairs. Runs are carried out one after "
+            f"the other; the same wish while its run is active yields that run. {_ADMIN}",
             {"202": _reply("The run that will do it.", schemas.ref("RunReceipt"))},
             400,
             404,
@@ -207,7 +230,8 @@ _PATHS: dict[str, Any] = {
             {"200": _reply("The version.", schemas.ref("Version"))},
             404,
             parameters=(_number("number"),),
-        )
+        ),
+        **openapi_versions.VERSION_OPERATIONS,
     },
     "/aliases/serving": {
         "put": _operation(
@@ -215,6 +239,7 @@ _PATHS: dict[str, Any] = {
             {"200": _reply("The version that serves.", schemas.ref("ServingAlias"))},
             400,
             404,
+            409,
             422,
             body={_JSON: {"schema": schemas.ref("ServingAlias")}},
         )

@@ -71,11 +71,34 @@ SCHEMAS: dict[str, Any] = {
         candidate_id={"type": "integer", "description": "The chosen one, with a verdict of chosen."},
         edited_text={"type": "string", "description": "The better text, with a verdict of edited."},
         seconds={"type": "number", "minimum": 0, "description": "How long the person looked."},
+        tied={
+            "type": "array",
+            "items": _INTEGER,
+            "minItems": 2,
+            "description": "The candidates that are equally good, with a verdict of tie; left out: all of them.",
+        },
+        reason={"type": "string", "description": "Why, with a verdict of skipped."},
+        flagged={"type": "boolean", "description": "An admin should look at it, with a verdict of skipped."},
+        client_key={
+            "type": "string",
+            "format": "uuid",
+            "description": "Your own name for this gesture. Sent again, it is the same judgment, even if undone since.",
+        },
     ),
     "PromptList": {
         "type": "array",
         "items": {
-            "oneOf": [_STRING, _object(("text",), text=_STRING, priority=_INTEGER, gold=_STRING)],
+            "oneOf": [
+                _STRING,
+                _object(
+                    ("text",),
+                    text=_STRING,
+                    priority=_INTEGER,
+                    overlap=_INTEGER,
+                    gold=_STRING,
+                    gold_wrong={"type": "array", "items": _STRING},
+                ),
+            ],
         },
     },
     "ImportReport": _object(
@@ -121,6 +144,11 @@ SCHEMAS: dict[str, Any] = {
             "(neither: the checkpoint that comes with Mellow), `source_column`, `target_column`, `serve` (true unless "
             "given), and settings by the names of transformers' Seq2SeqTrainingArguments.",
         },
+        selection=ref("Selection"),
+        parent_version={
+            "type": "integer",
+            "description": "The version to start from; left out: the one that serves when the run begins. Not for sft.",
+        },
     ),
     "RunReceipt": _object(("id", "status"), id=_INTEGER, status={"enum": [str(status) for status in RunStatus]}),
     "Run": _object(
@@ -130,6 +158,8 @@ SCHEMAS: dict[str, Any] = {
         stage=_STRING,
         method=_STRING,
         config=_FREE,
+        selection=ref("Selection"),
+        position={**_maybe(_INTEGER), "description": "How many runs come before it; null when it has ended."},
         pairs=_INTEGER,
         step=_INTEGER,
         total_steps=_INTEGER,
@@ -157,7 +187,9 @@ SCHEMAS: dict[str, Any] = {
         evaluation=_maybe(ref("Evaluation")),
         sha256=_STRING,
         serving=_BOOLEAN,
+        note=_STRING,
         created_at=_TIME,
+        deleted_at={**_maybe(_TIME), "description": "When its files were removed; null while they are there."},
     ),
     "Evaluation": _object(
         (),

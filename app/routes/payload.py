@@ -26,26 +26,45 @@ def json_object() -> dict[str, Any]:
     return body
 
 
+def row_id(value: str | None) -> int | None:
+    """A number that a row can have, from a form or an address's query; anything else is none."""
+    if not (value and value.isascii() and value.isdigit() and len(value) <= len(str(LARGEST_ID))):
+        return None
+    return int(value) if int(value) <= LARGEST_ID else None
+
+
 def generation_json(generation: Generation, exhausted: bool) -> dict[str, Any]:
     """One screen, in the order shown; `exhausted` says that the model ran out of different rewrites."""
     candidates = sorted(generation.candidates, key=lambda candidate: candidate.position)
     return {
         "id": generation.id,
         "text": generation.prompt.text,
-        "version": candidates[0].version_number if candidates else None,
+        "version": _version_shown(generation),
         "candidates": [{"id": candidate.id, "text": candidate.text} for candidate in candidates],
         "exhausted": exhausted,
     }
 
 
-def run_json(run: TrainingRun) -> dict[str, Any]:
-    """One training run as the API and the live page show it; times are ISO 8601, durations seconds."""
+def _version_shown(generation: Generation) -> int | None:
+    """The version that wrote the screen; an attention check, which none wrote, does not show that."""
+    for candidate in generation.candidates:
+        return candidate.version_number or generation.sampling.get("version")
+    return None
+
+
+def run_json(run: TrainingRun, position: int | None) -> dict[str, Any]:
+    """One training run as the API and the live page show it; times are ISO 8601, durations seconds.
+
+    `position` is how many runs come before it, or None if it has ended.
+    """
     return {
         "id": run.id,
         "status": run.status,
         "stage": run.stage,
         "method": run.method,
         "config": run.config,
+        "selection": run.selection,
+        "position": position,
         "pairs": run.pairs,
         "step": run.step,
         "total_steps": run.total_steps,
@@ -73,7 +92,9 @@ def version_json(version: Version, serving: int | None, evaluation: Mapping[str,
         "evaluation": evaluation,
         "sha256": version.sha256,
         "serving": version.number == serving,
+        "note": version.note,
         "created_at": _iso(version.created_at),
+        "deleted_at": _iso(version.deleted_at),
     }
 
 

@@ -6,19 +6,21 @@ import hashlib
 import os
 import re
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Role, User, write_transaction
+from app.db import Role, User, now, write_transaction
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.services import audit
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 200
+SEEN_EVERY = timedelta(minutes=1)
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 _hasher = PasswordHasher()  # Argon2id with the library's defaults, which follow RFC 9106
 _UNKNOWN_USER_HASH = _hasher.hash(secrets.token_hex())
@@ -58,10 +60,9 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
 
 def add_user(session: Session, by: int | None, email: str, password: str, role: str, name: str = "") -> User:
     """Create an account; raises Invalid or Conflict with the sentence to show."""
-    if len(password) < SHORTEST_PASSWORD:
-        raise Invalid(f"The password needs at least {SHORTEST_PASSWORD} characters.")
+    check_new_password(password)
     with write_transaction(session):
-        user = _new_user(session, email, password, role, name)
+        user = new_user(session, email, password, role, name)
         session.flush()
         audit.record(session, by, "user.created", f"user {user.id}", email=user.email, role=user.role)
     return user
@@ -75,10 +76,42 @@ def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
             raise NotFound(f"There is no user {user_id}.")
         if user_id == by and not active:
             raise Conflict("You cannot deactivate your own account.")
+        if not active:
+            _keep_an_admin(session, user_id)
         user.active = active
         user.session_key = secrets.token_hex(16)
         audit.record(session, by, "user.activated" if active else "user.deactivated", f"user {user_id}")
     return user
+
+
+def set_role(session: Session, by: int, user_id: int, role: str) -> User:
+    """Make a person an admin or an annotator; raises Conflict for the last admin, who has to stay one."""
+    if role not in list(Role):
+        raise Invalid("The role must be annotator or admin.")
+    with write_transaction(session):
+        user = session.get(User, user_id)
+        if user is None:
+            raise NotFound(f"There is no user {user_id}.")
+        if role != Role.ADMIN:
+            _keep_an_admin(session, user_id)
+        if user.role != role:
+            audit.record(session, by, "role.changed", f"user {user_id}", before=str(user.role), after=role)
+            user.role = Role(role)
+    return user
+
+
+def seen(session: Session, user_id: int) -> None:
+    """Note that a person is here. At most once a minute, also when several processes notice at the same moment."""
+    present = now()
+    with write_transaction(session):
+        session.execute(
+            update(User)
+            .where(
+                User.id == user_id,
+                or_(User.last_seen_at.is_(None), User.last_seen_at < present - SEEN_EVERY),
+            )
+            .values(last_seen_at=present)
+        )
 
 
 def issue_token(session: Session, user_id: int) -> str:
@@ -99,7 +132,7 @@ def ensure_admin(session: Session, email: str, password: str, token: str) -> Non
     with write_transaction(session):
         user = session.scalar(select(User).where(User.email == _normal(email)))
         if user is None:
-            user = _new_user(session, email, password, Role.ADMIN, "")
+            user = new_user(session, email, password, Role.ADMIN, "")
             session.flush()
             audit.record(session, None, "user.created", f"user {user.id}", email=user.email, role=user.role)
         elif not _matches(user, password):
@@ -129,19 +162,25 @@ def set_up(session: Session, token_path: Path, token: str, email: str, password:
         raise NotFound("Mellow is set up already: sign in.")
     if not secrets.compare_digest(token.encode(), token_path.read_text().strip().encode()):
         raise Forbidden("That setup link is not the one printed at start.")
-    if len(password) < SHORTEST_PASSWORD:
-        raise Invalid(f"The password needs at least {SHORTEST_PASSWORD} characters.")
+    check_new_password(password)
     with write_transaction(session):
         if anyone(session):
             raise NotFound("Mellow is set up already: sign in.")
-        user = _new_user(session, email, password, Role.ADMIN, "")
+        user = new_user(session, email, password, Role.ADMIN, "")
         session.flush()
         audit.record(session, user.id, "user.created", f"user {user.id}", email=user.email, role=user.role)
     token_path.unlink(missing_ok=True)
     return user
 
 
-def _new_user(session: Session, email: str, password: str, role: str, name: str) -> User:
+def check_new_password(password: str) -> None:
+    """Raise Invalid for a password that is too short for a new account."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise Invalid(f"The password needs at least {SHORTEST_PASSWORD} characters.")
+
+
+def new_user(session: Session, email: str, password: str, role: str, name: str) -> User:
+    """Within a transaction: an account; raises Invalid or Conflict with the sentence to show."""
     email = _normal(email)
     if not _EMAIL.fullmatch(email) or len(email) > 254:
         raise Invalid("That is not an email address.")
@@ -164,6 +203,14 @@ def _new_user(session: Session, email: str, password: str, role: str, name: str)
     )
     session.add(user)
     return user
+
+
+def _keep_an_admin(session: Session, leaving: int) -> None:
+    """Within a transaction: raise Conflict if nobody but `leaving` is an active admin."""
+    # Locked, so that two admins who let each other go at the same moment do not both succeed.
+    admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active).with_for_update()).all()
+    if list(admins) == [leaving]:
+        raise Conflict("There has to be at least one admin: make someone else one first.")
 
 
 def _matches(user: User, password: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,62 @@ def as_json(session: Session, version: Version) -> dict[str, Any] | None:
     """The report as the API shows it, or why there is none; None if nothing has measured the version yet."""
     found: dict[str, Any] | None = version.metrics.get("evaluation")
     return found or dict(of(session, version).report) or None
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Versions that were measured by the same scorers on the same texts: their figures may stand beside each other.
+
+    `rows` holds each figure with a number a version, empty where it was not measured.
+    """
+
+    versions: tuple[int, ...]
+    rows: tuple[tuple[Figure, tuple[Number | None, ...]], ...]
+    texts: int
+    test_set: str
+    scorers: str
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A table for every group of versions that can be compared, and the versions that nothing has measured."""
+
+    groups: tuple[SideBySide, ...]
+    unmeasured: tuple[int, ...]
+
+
+def side_by_side(session: Session, versions: Sequence[Version]) -> Tables:
+    """The figures of those versions with their intervals, never across different scorers or different texts."""
+    groups: dict[str, list[tuple[int, Evaluation]]] = {}
+    unmeasured = []
+    for version in versions:
+        evaluation = of(session, version)
+        if evaluation.problem:
+            unmeasured.append(version.number)
+        else:
+            groups.setdefault(_measured_by(evaluation.report), []).append((version.number, evaluation))
+    return Tables(tuple(_group(members) for members in groups.values()), tuple(unmeasured))
+
+
+def _measured_by(report: Mapping[str, Any]) -> str:
+    """What two reports must have in common for their figures to be compared."""
+    test_set = report.get("test_set", {})
+    kept = {name: report.get(name) for name in ("format", "scorers", "signatures", "sampling")}
+    return json.dumps([kept, test_set.get("sha256"), test_set.get("texts")], sort_keys=True)
+
+
+def _group(members: Sequence[tuple[int, Evaluation]]) -> SideBySide:
+    first = members[0][1].report
+    ours = [evaluation.report["systems"].get(VERSION, {}) for _, evaluation in members]
+    rows = tuple(
+        (figure, tuple(_number(found.get(name), figure) for found in ours))
+        for name, figure in FIGURES.items()
+        if any(name in found for found in ours)
+    )
+    scorers = ", ".join(f"{scorer['name']} {scorer['version']}" for _, scorer in sorted(first["scorers"].items()))
+    return SideBySide(
+        tuple(number for number, _ in members), rows, first["test_set"]["texts"], first["test_set"]["name"], scorers
+    )
 
 
 def _as_its_own(report: Mapping[str, Any], child: int) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import exists, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Prompt, write_transaction
+from app.db import Candidate, Generation, Prompt, write_transaction
 from app.errors import NotFound
-from app.services import prompts
+from app.services import gold, prompt_queue, prompts, studio
+from app.services.studio import Studio
 from models.generator import Generator, Sampling, Screen
 
 _shuffler = random.SystemRandom()
@@ -27,7 +28,7 @@ def generate(
     screen = generator.generate(text, sampling)
     with write_transaction(session):
         prompt = prompts.find_or_add(session, text, source)
-        generation = _store(session, prompt, user_id, generator.version, screen)
+        generation = _store_drawn(session, prompt, user_id, generator.version, screen)
     return generation, screen.exhausted
 
 
@@ -36,21 +37,19 @@ def next_screen(
 ) -> tuple[Generation, bool] | None:
     """The next screen of the queue for a person, or None when the queue holds nothing for them.
 
-    A screen that was made for them and never judged comes again, unless its id is among `shown`.
+    A screen that was made for them and never judged comes again, unless its id is among `shown`. Now and then it is an
+    attention check. A prompt for several people shows all of them the same candidates, each in an order of their own.
     """
-    judged = exists(select(Judgment.id).where(Judgment.generation_id == Generation.id, Judgment.undone_at.is_(None)))
-    waiting = (
-        select(Generation)
-        .join(Prompt)
-        .where(Generation.user_id == user_id, Prompt.queued, ~judged, Generation.id.not_in(shown))
-        .order_by(Generation.id)
-        .options(selectinload(Generation.candidates), selectinload(Generation.prompt))
-    )
-    left_over = session.scalar(waiting.limit(1))
-    if left_over is not None:
-        return left_over, False
-    prompt = prompts.next_queued(session, user_id)
-    return None if prompt is None else generate(session, generator, user_id, prompt.text, sampling)
+    decided = studio.settings(session)
+    waiting = prompt_queue.left_over(session, user_id, shown, decided)
+    if waiting is not None:
+        return waiting, False
+    check = prompt_queue.next_gold(session, user_id, decided)
+    if check is not None:
+        with write_transaction(session):
+            return _store_check(session, check, user_id, generator.version), False
+    prompt = prompt_queue.next_waiting(session, user_id, decided)
+    return None if prompt is None else _serve(session, generator, user_id, prompt, sampling, decided)
 
 
 def own(session: Session, user_id: int, generation_id: int) -> Generation:
@@ -61,22 +60,81 @@ def own(session: Session, user_id: int, generation_id: int) -> Generation:
     return generation
 
 
-def _store(session: Session, prompt: Prompt, user_id: int, version: int, screen: Screen) -> Generation:
+def _serve(
+    session: Session, generator: Generator, user_id: int, prompt: Prompt, sampling: Sampling, decided: Studio
+) -> tuple[Generation, bool]:
+    shared = (prompt.overlap or decided.overlap) > 1
+    text = prompt.text
+    screen = None
+    if not (shared and _first_screen(session, prompt.id)):
+        session.commit()
+        screen = generator.generate(text, sampling)
+    with write_transaction(session):
+        # Asked again: somebody may have had the same prompt drawn in the meantime.
+        first = _first_screen(session, prompt.id) if shared else None
+        prompt_queue.retire(session, prompt, decided)
+        if first is not None:
+            return _store_copy(session, first, user_id), False
+        assert screen is not None  # screens are never deleted: one that was there before is there still
+        return _store_drawn(session, prompt, user_id, generator.version, screen), screen.exhausted
+
+
+def _first_screen(session: Session, prompt_id: int) -> Generation | None:
+    """The first screen of a prompt whose candidates versions wrote: neither an attention check nor imported."""
+    foreign = exists(
+        select(Candidate.id).where(Candidate.generation_id == Generation.id, Candidate.version_number.is_(None))
+    )
+    drawn = exists(select(Candidate.id).where(Candidate.generation_id == Generation.id))
+    return session.scalar(
+        select(Generation)
+        .where(Generation.prompt_id == prompt_id, ~Generation.gold, drawn, ~foreign)
+        .order_by(Generation.id)
+        .limit(1)
+    )
+
+
+def _store_drawn(session: Session, prompt: Prompt, user_id: int, version: int, screen: Screen) -> Generation:
     candidates = [
         Candidate(text=drawn.text, log_probability=drawn.log_probability, version_number=version)
         for drawn in screen.candidates
     ]
-    _shuffler.shuffle(candidates)
-    for position, candidate in enumerate(candidates):
-        candidate.position = position
     generation = Generation(
-        prompt=prompt,
-        user_id=user_id,
-        sampling=screen.sampling,
-        seed=screen.seed,
-        milliseconds=screen.milliseconds,
-        candidates=candidates,
+        prompt=prompt, user_id=user_id, sampling=screen.sampling, seed=screen.seed, milliseconds=screen.milliseconds
     )
+    return store(session, generation, candidates)
+
+
+def _store_copy(session: Session, first: Generation, user_id: int) -> Generation:
+    candidates = [
+        Candidate(text=one.text, log_probability=one.log_probability, version_number=one.version_number)
+        for one in first.candidates
+    ]
+    generation = Generation(
+        prompt_id=first.prompt_id,
+        user_id=user_id,
+        sampling={**first.sampling, "copy_of": first.id},
+        seed=first.seed,
+        milliseconds=0.0,
+    )
+    return store(session, generation, candidates)
+
+
+def _store_check(session: Session, prompt: Prompt, user_id: int, version: int) -> Generation:
+    candidates = [Candidate(text=text, log_probability=0.0) for text in gold.texts(session, prompt)]
+    # The version is what an ordinary screen would show: nobody is to tell the two apart.
+    generation = Generation(
+        prompt=prompt, user_id=user_id, sampling={"version": version}, seed=0, milliseconds=0.0, gold=True
+    )
+    return store(session, generation, candidates)
+
+
+def store(session: Session, generation: Generation, candidates: Sequence[Candidate]) -> Generation:
+    """Add a screen with its candidates, in a random order, to the running transaction."""
+    shown = list(candidates)
+    _shuffler.shuffle(shown)
+    for position, candidate in enumerate(shown):
+        candidate.position = position
+    generation.candidates = shown
     session.add(generation)
     session.flush()
     return generation

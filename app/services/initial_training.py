@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import TrainingRun
 from app.errors import Invalid, Malformed, NotFound, TooLarge
 from app.services import runs, versions
+from app.services.wishes import Wish
 from models.errors import PairFileError, RecipeError, UploadMissing
 from models.pair_columns import Columns
 from models.pair_files import PairFile, in_dev, read_pairs_from
@@ -97,12 +98,12 @@ def request(
     if not 0 <= plan.version < 2**31:  # what the database can look for
         raise NotFound(f"There is no version {plan.version}.")
     if plan.version:
-        versions.get(session, plan.version)
+        versions.usable(session, plan.version)
 
     def make() -> TrainingRun:
-        return TrainingRun(parent_version=plan.version or None, pairs=len(file.unique_pairs), data_hash=plan.dataset)
+        return TrainingRun(pairs=len(file.unique_pairs), data_hash=plan.dataset)
 
-    return runs.add(session, user_id, METHOD, config, make)
+    return runs.add(session, user_id, Wish(METHOD, config, parent_version=plan.version or None), make)
 
 
 def _read(body: bytes, name: str, columns: Columns) -> PairFile:

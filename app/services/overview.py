@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.db import Generation, Judgment, Preference, Prompt, User, Verdict
-from app.services import runs
+from app.services import training_data
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,18 @@ class Counts:
 def counts(session: Session) -> Counts:
     """Count everything once."""
     standing = Judgment.undone_at.is_(None)
+    best = case((Judgment.verdict.in_((Verdict.CHOSEN, Verdict.EDITED)), 1), else_=0)
+    judged, chosen = session.execute(select(func.count(Judgment.id), func.sum(best)).where(standing)).one()
+    # The few that were undone are taken off: to look at the judgment of every pair would take seconds for a million.
+    undone = Preference.judgment_id.in_(select(Judgment.id).where(Judgment.undone_at.is_not(None)))
     return Counts(
         people=_count(session, User.id, User.active.is_(True)),
         queued_prompts=_count(session, Prompt.id, Prompt.queued.is_(True)),
         generations=_count(session, Generation.id),
-        judgments=_count(session, Judgment.id, standing),
-        chosen=_count(session, Judgment.id, standing, Judgment.verdict.in_((Verdict.CHOSEN, Verdict.EDITED))),
-        preferences=session.scalar(select(func.count(Preference.id)).join(Judgment).where(standing)) or 0,
-        new_judgments=runs.new_judgments(session),
+        judgments=judged,
+        chosen=chosen or 0,
+        preferences=_count(session, Preference.id) - _count(session, Preference.id, undone),
+        new_judgments=training_data.new_judgments(session),
     )
 
 

@@ -1,41 +1,72 @@
-"""Texts to rewrite: stored once each, imported from files, served by priority."""
+"""Texts to rewrite: checked, and stored once each."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Prompt, write_transaction
-from app.errors import Invalid, Malformed
-from app.services import audit
+from app.db import Generation, Judgment, Prompt
+from app.errors import Invalid
+from app.services import studio
 
-_TEXT_COLUMNS = ("text", "prompt", "toxic")
-_BATCH = 500
+BATCH = 500
+"""How many rows one transaction stores."""
+KEPT_REFUSALS = 1_000
+"""So many rows that cannot be used are named with their lines; the others are only counted."""
+MOST_PRIORITY = 1_000_000
+MOST_OVERLAP = 20
+_MOST_WRONG = 10
 
 
 @dataclass
 class ImportReport:
-    """What became of an import: rows added, rows known already, and each row that could not be used with its line."""
+    """What became of an import.
+
+    `added` counts the prompts that are new in the queue, `duplicates` the rows that were there already, `judgments`
+    those that came along. `rejected` has the first `KEPT_REFUSALS` rows that cannot be used, each with its line.
+    """
 
     added: int = 0
     duplicates: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    rejected_count: int = 0
+    judgments: int = 0
+
+    def refuse(self, line: int, reason: str) -> None:
+        """One row that cannot be used."""
+        self.rejected_count += 1
+        if len(self.rejected) < KEPT_REFUSALS:
+            self.rejected.append({"line": line, "reason": reason})
 
 
-@dataclass(frozen=True)
-class _Row:
+@dataclass(frozen=True, slots=True)
+class PromptRow:
+    """A row as it was sent, nothing checked."""
+
     line: int
     text: object
     priority: object = None
     gold: object = None
+    gold_wrong: object = None
+    overlap: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRow:
+    """A row that can be stored."""
+
+    line: int
+    text: str
+    priority: int = 0
+    gold: str | None = None
+    gold_wrong: tuple[str, ...] = ()
+    overlap: int | None = None
 
 
 def check_text(text: object, longest: int) -> str:
@@ -52,9 +83,35 @@ def check_text(text: object, longest: int) -> str:
     return stripped
 
 
+def check_row(row: PromptRow, longest: int) -> CheckedRow:
+    """The row, all of it usable; raises Invalid with a sentence about the first thing that is not."""
+    text = check_text(row.text, longest)
+    priority = check_priority(row.priority)
+    gold = None if row.gold in (None, "") else check_text(row.gold, longest)
+    return CheckedRow(row.line, text, priority, gold, _wrong(row.gold_wrong, gold, longest), check_overlap(row.overlap))
+
+
+def check_priority(value: object) -> int:
+    """A priority, 0 if nothing is given; raises Invalid."""
+    number = _whole(value, "priority")
+    if number is None:
+        return 0
+    if abs(number) > MOST_PRIORITY:
+        raise Invalid(f"The priority must be between -{MOST_PRIORITY} and {MOST_PRIORITY}.")
+    return number
+
+
+def check_overlap(value: object) -> int | None:
+    """How many people are to judge a prompt, None if nothing is given; raises Invalid."""
+    number = _whole(value, "overlap")
+    if number is not None and not 1 <= number <= MOST_OVERLAP:
+        raise Invalid(f"The overlap must be between 1 and {MOST_OVERLAP}.")
+    return number
+
+
 def find_or_add(session: Session, text: str, source: str) -> Prompt:
     """The prompt with exactly that text, new in the running transaction if it is unknown."""
-    digest = _digest(text)
+    digest = digest_of(text)
     prompt = session.scalar(select(Prompt).where(Prompt.sha256 == digest))
     if prompt is None:
         prompt = Prompt(text=text, sha256=digest, source=source)
@@ -63,135 +120,99 @@ def find_or_add(session: Session, text: str, source: str) -> Prompt:
     return prompt
 
 
-def next_queued(session: Session, user_id: int) -> Prompt | None:
-    """The queued prompt to show a person next: the highest priority first, then the oldest, never one they have had."""
-    had = exists(select(Generation.id).where(Generation.prompt_id == Prompt.id, Generation.user_id == user_id))
-    judged = exists(
-        select(Judgment.id)
-        .join(Generation, Judgment.generation_id == Generation.id)
-        .where(Generation.prompt_id == Prompt.id, Judgment.undone_at.is_(None))
-    )
-    waiting = select(Prompt).where(Prompt.queued, ~had, ~judged).order_by(Prompt.priority.desc(), Prompt.id)
-    return session.scalar(waiting.limit(1))
+def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> list[CheckedRow]:
+    """The usable ones of the rows; the others go into the report."""
+    usable = []
+    for row in rows:
+        try:
+            usable.append(check_row(row, longest))
+        except Invalid as refusal:
+            report.refuse(row.line, str(refusal))
+    return usable
 
 
-def import_prompts(
-    session: Session, user_id: int | None, body: bytes, content_type: str, source: str, longest: int
-) -> ImportReport:
-    """Queue the texts in `body`, which is JSON, JSON Lines, CSV or TSV by its content type.
+def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport) -> dict[str, Prompt]:
+    """Queue the rows in the running transaction, `BATCH` of them at most; returns the prompts by their texts.
 
-    A row that cannot be used is reported with its line and the others are kept; raises Malformed if the whole body
-    cannot be read. JSON rows are strings or objects with `text` (or `prompt`, `toxic`) and maybe `priority`, `gold`.
+    A text that waits already, or that has been judged by as many people as asked for, stays as it is: a duplicate.
     """
-    rows = list(_read(body, content_type))  # all of it is read before any of it is stored
-    report = ImportReport()
-    for start in range(0, len(rows), _BATCH):
-        _store(session, rows[start : start + _BATCH], source, longest, report)
-    with write_transaction(session):
-        audit.record(session, user_id, "prompts.imported", source, added=report.added, rejected=len(report.rejected))
-    return report
+    known = by_text(session, [row.text for row in rows])
+    done = _done(session, [prompt for prompt in known.values() if not prompt.queued])
+    for row in rows:
+        prompt = known.get(row.text)
+        if prompt is not None and (prompt.queued or prompt.id in done):
+            report.duplicates += 1
+            continue
+        if prompt is None:
+            prompt = Prompt(text=row.text, sha256=digest_of(row.text), source=source)
+            session.add(prompt)
+            known[row.text] = prompt
+        prompt.queued, prompt.priority, prompt.overlap = True, row.priority, row.overlap
+        prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
+        report.added += 1
+    session.flush()
+    return known
 
 
-def _store(session: Session, rows: Sequence[_Row], source: str, longest: int, report: ImportReport) -> None:
-    with write_transaction(session):
-        for row in rows:
-            try:
-                text = check_text(row.text, longest)
-                priority = _priority(row.priority)
-                gold = None if row.gold in (None, "") else check_text(row.gold, longest)
-            except Invalid as refusal:
-                report.rejected.append({"line": row.line, "reason": str(refusal)})
-                continue
-            prompt = find_or_add(session, text, source)
-            if prompt.queued:
-                report.duplicates += 1
-                continue
-            prompt.queued, prompt.priority, prompt.gold_answer = True, priority, gold
-            session.flush()
-            report.added += 1
+def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:
+    """Those prompts that exist already, by their texts."""
+    digests = {digest_of(text) for text in texts}
+    return {prompt.text: prompt for prompt in session.scalars(select(Prompt).where(Prompt.sha256.in_(digests)))}
 
 
-def _priority(value: object) -> int:
-    if value in (None, ""):
-        return 0
-    try:
-        number = int(str(value))
-    except ValueError:
-        raise Invalid(f"The priority must be a whole number, not {str(value)[:40]!r}.") from None
-    if abs(number) > 1_000_000:
-        raise Invalid("The priority must be between -1000000 and 1000000.")
-    return number
-
-
-def _read(body: bytes, content_type: str) -> Iterator[_Row]:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Malformed("The file is not UTF-8 text.") from None
-    if content_type == "application/json":
-        return _read_json(text)
-    if content_type in ("application/x-ndjson", "application/jsonl"):
-        return _read_json_lines(text)
-    if content_type in ("text/csv", "text/tab-separated-values"):
-        return _read_table(text, "," if content_type == "text/csv" else "\t")
-    raise Malformed(
-        "Send application/json, application/x-ndjson, text/csv or text/tab-separated-values, "
-        f"not {content_type or 'no content type'}."
-    )
-
-
-def _read_json(text: str) -> Iterator[_Row]:
-    try:
-        rows = json.loads(text)
-    except ValueError as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
-    except RecursionError:
-        raise Malformed("The body is not JSON: its brackets are nested too deeply.") from None
-    if not isinstance(rows, list):
-        raise Malformed("The body must be a JSON list of texts or of objects with a text.")
-    return (_row_of(value, number) for number, value in enumerate(rows, start=1))
-
-
-def _read_json_lines(text: str) -> Iterator[_Row]:
-    # Not splitlines: a text may hold other characters that end a line in print, such as U+2028.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
-                value = None  # refused below, with its line
-            yield _row_of(value, number)
-
-
-def _read_table(text: str, delimiter: str) -> Iterator[_Row]:
-    # Quotes mean nothing in tab-separated files: a sentence may begin with one.
-    lines = io.StringIO(text, newline="")
-    if delimiter == "\t":
-        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    else:
-        reader = csv.reader(lines, delimiter=delimiter)
-    try:
-        header = [name.strip().casefold() for name in next(reader, [])]
-        column = next((header.index(name) for name in _TEXT_COLUMNS if name in header), None)
-        if column is None:
-            raise Malformed(
-                f"The first line must name a column {', '.join(_TEXT_COLUMNS[:-1])} or {_TEXT_COLUMNS[-1]}."
-            )
-        for cells in reader:
-            if cells:
-                named = dict(zip(header, cells, strict=False))
-                value = cells[column] if column < len(cells) else ""
-                yield _Row(reader.line_num, value, named.get("priority"), named.get("gold"))
-    except csv.Error as error:
-        raise Malformed(f"Line {reader.line_num} cannot be read: {error}.") from None
-
-
-def _row_of(value: object, line: int) -> _Row:
-    if isinstance(value, dict):
-        text = next((value[name] for name in _TEXT_COLUMNS if name in value), None)
-        return _Row(line, text, value.get("priority"), value.get("gold"))
-    return _Row(line, value)
-
-
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
+    """The SHA-256 that a prompt's text is found by."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
+    """Which of the prompts need no more judgments."""
+    if not prompts:
+        return set()
+    judged = session.execute(
+        select(Generation.prompt_id, func.count(Judgment.user_id.distinct()).label("people"))
+        .join(Judgment, Judgment.generation_id == Generation.id)
+        .where(Generation.prompt_id.in_([prompt.id for prompt in prompts]), Judgment.undone_at.is_(None))
+        .group_by(Generation.prompt_id)
+    )
+    people = {row.prompt_id: row.people for row in judged}
+    usual = studio.settings(session).overlap
+    return {prompt.id for prompt in prompts if people.get(prompt.id, 0) >= (prompt.overlap or usual)}
+
+
+def _whole(value: object, name: str) -> int | None:
+    if value in (None, ""):
+        return None
+    try:
+        return int(str(value))
+    except ValueError:
+        raise Invalid(f"The {name} must be a whole number, not {str(value)[:40]!r}.") from None
+
+
+def _wrong(value: object, gold: str | None, longest: int) -> tuple[str, ...]:
+    """The wrong answers of an attention check: a list, a JSON list, or one text with | between them."""
+    texts = tuple(check_text(one, longest) for one in _listed(value))
+    if texts and gold is None:
+        raise Invalid("Wrong answers need the right one beside them.")
+    if gold in texts or len(set(texts)) < len(texts):
+        raise Invalid("The answers of an attention check must all be different.")
+    if len(texts) > _MOST_WRONG:
+        raise Invalid(f"An attention check has at most {_MOST_WRONG} wrong answers.")
+    return texts
+
+
+def _listed(value: object) -> list[object]:
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, str):
+        if value is None:
+            return []
+        raise Invalid("The wrong answers must be a list of texts.")
+    if value.lstrip().startswith("["):
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, list):
+            return found
+    return [part for part in value.split("|") if part.strip()]

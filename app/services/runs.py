@@ -1,8 +1,9 @@
-"""Training runs: asked for once, carried out by a worker, supervised from the database.
+"""Training runs: asked for once, carried out one at a time by a worker, supervised from the database.
 
 The row is written and committed before anything is enqueued, so a lost queue loses nothing: `rescue` finds a run that
 nobody works on and hands it out again, or fails it with the reason. A worker owns a run by its attempt number; one
-that was given up for dead and comes back finds that its number no longer counts.
+that was given up for dead and comes back finds that its number no longer counts. Runs that wait form a queue in the
+order of their ids, and only the first of it is ever handed out.
 """
 
 from __future__ import annotations
@@ -15,23 +16,16 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.db import (
-    ACTIVE_STATUSES,
-    Judgment,
-    Preference,
-    RunMetric,
-    RunStatus,
-    TrainingRun,
-    now,
-    write_transaction,
-)
+from app.db import ACTIVE_STATUSES, RunMetric, RunStatus, TrainingRun, now, write_transaction
 from app.errors import Conflict, Invalid, NotFound
-from app.services import audit, clicks, versions
+from app.services import audit, recipes, training_data, versions, webhooks
+from app.services.selection import EVERYTHING, Selection
+from app.services.wishes import Wish
 
 METHODS = ("dpo", "orpo", "kto", "sft")
 PRESETS = ("default", "seed")
 MOST_ATTEMPTS = 2
-_ONLY_WISH = "one run at a time"
+LONGEST_QUEUE = 50
 # A worker says that it is alive every few seconds; this long a silence means that it is not.
 SILENCE = timedelta(seconds=60)
 
@@ -44,91 +38,96 @@ def get(session: Session, run_id: int) -> TrainingRun:
     return run
 
 
-def all_runs(session: Session, limit: int = 200) -> list[TrainingRun]:
-    """The latest runs, the newest first."""
-    return list(session.scalars(select(TrainingRun).order_by(TrainingRun.id.desc()).limit(limit)))
+def page(session: Session, before: int | None = None, limit: int = 200) -> list[TrainingRun]:
+    """The latest runs, the newest first; with `before`, those older than that id."""
+    older = () if before is None else (TrainingRun.id < before,)
+    return list(session.scalars(select(TrainingRun).where(*older).order_by(TrainingRun.id.desc()).limit(limit)))
 
 
-def active(session: Session) -> TrainingRun | None:
-    """The run that waits or works, if there is one."""
-    return session.scalar(select(TrainingRun).where(TrainingRun.status.in_(ACTIVE_STATUSES)))
+def queue(session: Session) -> list[TrainingRun]:
+    """The runs that wait or work, in the order in which they are carried out."""
+    active = select(TrainingRun).where(TrainingRun.status.in_(ACTIVE_STATUSES))
+    return list(session.scalars(active.order_by(TrainingRun.id)))
 
 
-def new_judgments(session: Session) -> int:
-    """How many standing judgments with preference rows came after the last successful run's."""
-    last = session.scalar(
-        select(func.max(TrainingRun.last_judgment_id)).where(TrainingRun.status == RunStatus.SUCCEEDED)
-    )
-    newer = (
-        select(func.count(func.distinct(Preference.judgment_id)))
-        .join(Judgment)
-        .where(Judgment.undone_at.is_(None), Judgment.id > (last or 0))
-    )
-    return session.scalar(newer) or 0
+def position(session: Session, run: TrainingRun) -> int | None:
+    """How many runs come before one that is to end; None if it has ended."""
+    if not run.active:
+        return None
+    before = select(func.count(TrainingRun.id)).where(TrainingRun.status.in_(ACTIVE_STATUSES), TrainingRun.id < run.id)
+    return session.scalar(before) or 0
 
 
-def preference_rows(session: Session, last_judgment_id: int) -> list[tuple[str, str, str]]:
-    """(prompt, chosen, rejected) of every standing judgment up to that one, in the order they were made."""
-    rows = session.execute(
-        select(Preference.prompt, Preference.chosen, Preference.rejected)
-        .join(Judgment)
-        .where(Judgment.undone_at.is_(None), Judgment.id <= last_judgment_id)
-        .order_by(Preference.id)
-    )
-    return [(prompt, chosen, rejected) for prompt, chosen, rejected in rows]
+def request(
+    session: Session,
+    user_id: int | None,
+    method: str,
+    config: Mapping[str, Any],
+    selection: Selection = EVERYTHING,
+    parent_version: int | None = None,
+) -> tuple[TrainingRun, bool]:
+    """The run on clicks that was asked for, and whether it is new; it starts when those before it have ended.
 
-
-def request(session: Session, user_id: int | None, method: str, config: Mapping[str, Any]) -> tuple[TrainingRun, bool]:
-    """The run that was asked for, and whether it is new: one that trains on the clicks, from the version that serves.
-
-    The same wish while that run is active yields that run, so pressing twice starts one; another wish raises
-    Conflict. Raises Invalid if there is nothing to train on or the wish cannot be understood.
+    The same wish while its run is active yields that run, so pressing twice starts one. It learns from the clicks that
+    stand now and are in `selection`. Raises Invalid if there are none or the wish cannot be understood, NotFound for an
+    unknown version, and Conflict if there is no version to start from or the queue is full.
     """
     if method not in METHODS:
         raise Invalid(f"method must be one of {', '.join(METHODS)}.")
 
+    wish = Wish(method, config, selection, parent_version)
+    known = _of_wish(session, wish.digest)
+    if known is not None:
+        return known, False
+    # Counting can take a while, and must not keep anybody from writing meanwhile.
+    last = training_data.last_judgment(session, method)
+    pairs = training_data.count_pairs(session, last, selection)
+    if not pairs:
+        raise Invalid(_nothing(session, last, selection))
+
     def make() -> TrainingRun:
-        last, pairs = session.execute(
-            select(func.max(Judgment.id), func.count(Preference.id))
-            .join(Preference, Preference.judgment_id == Judgment.id)
-            .where(Judgment.undone_at.is_(None))
-        ).one()
-        if not pairs:
-            raise Invalid("There is nothing to learn from yet: choose the best of three at least once.")
-        if method == clicks.UNPAIRED_METHOD:
-            last = clicks.last_marked(session) or last
-        parent = versions.serving_number(session)
-        if parent is None:
+        if parent_version is not None:
+            versions.usable(session, parent_version, locked=True)
+        elif versions.serving_number(session) is None:
             raise Conflict("No version serves yet, so there is nothing to train from.")
-        return TrainingRun(parent_version=parent, pairs=pairs, last_judgment_id=last)
+        return TrainingRun(pairs=pairs, last_judgment_id=last)
 
-    return add(session, user_id, method, config, make)
+    return add(session, user_id, wish, make)
 
 
-def add(
-    session: Session, user_id: int | None, method: str, config: Mapping[str, Any], make: Callable[[], TrainingRun]
-) -> tuple[TrainingRun, bool]:
-    """The run of that method and config, and whether it is new, as `request` describes it.
+def add(session: Session, user_id: int | None, wish: Wish, make: Callable[[], TrainingRun]) -> tuple[TrainingRun, bool]:
+    """The run of that wish, and whether it is new, as `request` describes it.
 
     `make`, called in the transaction that adds the run, gives the row with what is special to the method.
     """
+    digest = wish.digest
     try:
         with write_transaction(session):
-            running = active(session)
-            if running is not None:
-                return _same(running, method, config), False
+            known = _of_wish(session, digest)
+            if known is not None:
+                return known, False
+            if len(queue(session)) >= LONGEST_QUEUE:
+                raise Conflict(f"{LONGEST_QUEUE} runs wait already: cancel one of them first.")
             run = make()
-            run.method, run.config, run.requested_by, run.wish = method, dict(config), user_id, _ONLY_WISH
+            run.method, run.config, run.selection = wish.method, dict(wish.config), wish.selection.as_dict()
+            run.parent_version, run.requested_by, run.wish = wish.parent_version, user_id, digest
             session.add(run)
             session.flush()
-            audit.record(session, user_id, "run.requested", f"run {run.id}", method=method, pairs=run.pairs)
+            audit.record(session, user_id, "run.requested", f"run {run.id}", method=run.method, pairs=run.pairs)
         return run, True
     except IntegrityError:
         # Two presses at the same moment: the database let one in, and this is the other.
-        winner = active(session)
+        winner = _of_wish(session, digest)
         if winner is None:
             raise
-        return _same(winner, method, config), False
+        return winner, False
+
+
+def hand_out_next(session: Session, enqueue: Callable[[int, int], str]) -> None:
+    """Enqueue the first run of the queue, unless it works already or was handed out."""
+    first = next(iter(queue(session)), None)
+    if first is not None and first.status == RunStatus.QUEUED and first.job_id is None:
+        hand_out(session, first.id, enqueue)
 
 
 def hand_out(session: Session, run_id: int, enqueue: Callable[[int, int], str]) -> None:
@@ -150,7 +149,7 @@ def cancel(session: Session, run_id: int, by: int | None) -> TrainingRun:
             run.cancel_requested_at = now()
             audit.record(session, by, "run.cancelled", f"run {run_id}")
         if run.status == RunStatus.QUEUED:
-            _end(run, RunStatus.CANCELLED, None)
+            _end(session, run, RunStatus.CANCELLED, None)
     return run
 
 
@@ -162,11 +161,16 @@ _ENDED = {
 
 
 def claim(session: Session, run_id: int) -> int | None:
-    """Take a waiting run to work on it; returns the attempt number that owns it now, or None if it does not wait."""
+    """Take the first run of the queue to work on it; returns the attempt number that owns it now.
+
+    None if that run does not wait or is not the first. The version it starts from is settled now, unless it was named.
+    """
     with write_transaction(session):
-        run = session.get(TrainingRun, run_id)
-        if run is None or run.status != RunStatus.QUEUED:
+        run = next(iter(queue(session)), None)
+        if run is None or run.id != run_id or run.status != RunStatus.QUEUED:
             return None
+        if run.parent_version is None and run.method in recipes.METHODS:
+            run.parent_version = versions.serving_number(session)
         run.status, run.stage, run.attempts = RunStatus.RUNNING, "starting", run.attempts + 1
         run.step = run.total_steps = 0
         run.started_at = run.heartbeat_at = now()
@@ -181,11 +185,11 @@ def owned(session: Session, run_id: int, attempt: int) -> TrainingRun | None:
     return run if run is not None and run.status == RunStatus.RUNNING and run.attempts == attempt else None
 
 
-def succeed(run: TrainingRun, produced_version: int, note: str | None) -> None:
+def succeed(session: Session, run: TrainingRun, produced_version: int, note: str | None) -> None:
     """End a run well, within the caller's transaction; `note` says why its version was not promoted, if so."""
     run.produced_version, run.note = produced_version, note
     run.step = run.total_steps
-    _end(run, RunStatus.SUCCEEDED, None)
+    _end(session, run, RunStatus.SUCCEEDED, None)
 
 
 def fail(session: Session, run_id: int, attempt: int, reason: str) -> None:
@@ -193,7 +197,7 @@ def fail(session: Session, run_id: int, attempt: int, reason: str) -> None:
     with write_transaction(session):
         run = owned(session, run_id, attempt)
         if run is not None:
-            _end(run, RunStatus.FAILED, reason)
+            _end(session, run, RunStatus.FAILED, reason)
 
 
 def finish_cancel(session: Session, run_id: int, attempt: int) -> None:
@@ -201,50 +205,59 @@ def finish_cancel(session: Session, run_id: int, attempt: int) -> None:
     with write_transaction(session):
         run = owned(session, run_id, attempt)
         if run is not None:
-            _end(run, RunStatus.CANCELLED, None)
+            _end(session, run, RunStatus.CANCELLED, None)
 
 
 def rescue(session: Session, has_job: Callable[[str], bool], enqueue: Callable[[int, int], str]) -> None:
-    """Find the active run that nobody works on, and hand it out again or fail it with the reason."""
-    run = active(session)
-    if run is None:
+    """Find the runs that nobody works on, fail them or let them wait again, and hand out the first of the queue."""
+    for run in queue(session):
+        if run.status == RunStatus.RUNNING and _is_lost(run, has_job):
+            _give_up_or_retry(session, run.id, run.attempts)
+    first = next(iter(queue(session)), None)
+    if first is None or first.status != RunStatus.QUEUED:
         return
-    alive = run.job_id is not None and has_job(run.job_id)
-    if run.status == RunStatus.QUEUED:
-        # A run is handed out right after its row is committed; give that a moment.
-        if not alive and now() - run.created_at > timedelta(seconds=5):
-            hand_out(session, run.id, enqueue)
-        return
-    silent = run.heartbeat_at is None or now() - run.heartbeat_at > SILENCE
-    if alive and not silent:
-        return
-    if not silent and run.heartbeat_at is not None and now() - run.heartbeat_at < timedelta(seconds=10):
-        return  # the queue may have forgotten a job whose worker is well
-    again = _give_up_or_retry(session, run.id, run.attempts)
-    if again:
-        hand_out(session, run.id, enqueue)
+    # A run is handed out right after its row is committed; give that a moment.
+    fresh = first.attempts == 0 and now() - first.created_at < timedelta(seconds=5)
+    waiting = first.job_id is not None and has_job(first.job_id)
+    if not fresh and not waiting:
+        hand_out(session, first.id, enqueue)
 
 
-def _give_up_or_retry(session: Session, run_id: int, attempt: int) -> bool:
+def _is_lost(run: TrainingRun, has_job: Callable[[str], bool]) -> bool:
+    """Whether nobody works on a running run any more."""
+    if run.heartbeat_at is None:
+        return True
+    silence = now() - run.heartbeat_at
+    if run.job_id is not None and has_job(run.job_id):
+        return silence > SILENCE
+    return silence >= timedelta(seconds=10)  # the queue may have forgotten a job whose worker is well
+
+
+def _give_up_or_retry(session: Session, run_id: int, attempt: int) -> None:
     with write_transaction(session):
         run = owned(session, run_id, attempt)
         if run is None:
-            return False
+            return
         if run.cancel_requested_at is not None:
-            _end(run, RunStatus.CANCELLED, None)
-            return False
-        if run.attempts >= MOST_ATTEMPTS:
-            _end(run, RunStatus.FAILED, f"The worker died {run.attempts} times while it was {run.stage}.")
-            return False
-        run.status, run.stage, run.heartbeat_at = RunStatus.QUEUED, "queued again, its worker died", None
-        return True
+            _end(session, run, RunStatus.CANCELLED, None)
+        elif run.attempts >= MOST_ATTEMPTS:
+            _end(session, run, RunStatus.FAILED, f"The worker died {run.attempts} times while it was {run.stage}.")
+        else:
+            run.status, run.stage, run.heartbeat_at = RunStatus.QUEUED, "queued again, its worker died", None
+            run.job_id = None
 
 
-def _end(run: TrainingRun, status: RunStatus, error: str | None) -> None:
+def _end(session: Session, run: TrainingRun, status: RunStatus, error: str | None) -> None:
     run.status, run.stage, run.error, run.finished_at, run.wish = status, str(status), error, now(), None
+    told = ("id", "method", "status", "parent_version", "produced_version", "error", "note")
+    webhooks.record(session, webhooks.RUN_FINISHED, {name: getattr(run, name) for name in told})
 
 
-def _same(running: TrainingRun, method: str, config: Mapping[str, Any]) -> TrainingRun:
-    if running.method == method and running.config == dict(config):
-        return running
-    raise Conflict(f"Run {running.id} is under way: wait for it or cancel it first.", run_id=running.id)
+def _of_wish(session: Session, digest: str) -> TrainingRun | None:
+    return session.scalar(select(TrainingRun).where(TrainingRun.wish == digest))
+
+
+def _nothing(session: Session, last: int, selection: Selection) -> str:
+    if selection != EVERYTHING and training_data.count_pairs(session, last):
+        return "No click fits that selection: choose more people, days or sources, or ask for less agreement."
+    return "There is nothing to learn from yet: choose the best of three at least once."

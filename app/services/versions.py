@@ -5,10 +5,13 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db import SERVING, Alias, Version, now, write_transaction
-from app.errors import NotFound
-from app.services import audit
+from app.db import ACTIVE_STATUSES, SERVING, Alias, TrainingRun, Version, now, write_transaction
+from app.errors import Conflict, Invalid, NotFound
+from app.services import audit, webhooks
 from models.manifest import Manifest
+from models.store import CheckpointStore
+
+LONGEST_NOTE = 2000
 
 
 def serving_number(session: Session) -> int | None:
@@ -26,6 +29,19 @@ def get(session: Session, number: int) -> Version:
     version = session.get(Version, number)
     if version is None:
         raise NotFound(f"There is no version {number}.")
+    return version
+
+
+def usable(session: Session, number: int, *, locked: bool = False) -> Version:
+    """One version whose files are there: to serve, to train from, to try; raises NotFound or Conflict.
+
+    `locked` holds the row until the running transaction ends, so that nobody deletes the version meanwhile.
+    """
+    version = session.get(Version, number, with_for_update=locked or None, populate_existing=locked)
+    if version is None:
+        raise NotFound(f"There is no version {number}.")
+    if version.deleted_at is not None:
+        raise Conflict(f"Version {number} was deleted: its files are gone.")
     return version
 
 
@@ -71,11 +87,64 @@ def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     else:
         alias.version_number, alias.moves, alias.moved_at = number, alias.moves + 1, now()
     audit.record(session, by, "alias.moved", SERVING, before=before, after=number)
+    webhooks.record(session, webhooks.ALIAS_MOVED, {"alias": SERVING, "before": before, "after": number, "by": by})
     return True
 
 
 def promote(session: Session, number: int, by: int) -> bool:
-    """Let version `number` serve from now on, newer or older; raises NotFound; False if it serves already."""
+    """Let version `number` serve from now on, newer or older; False if it serves already.
+
+    Raises NotFound, or Conflict for a version that was deleted.
+    """
     with write_transaction(session):
-        get(session, number)
+        usable(session, number, locked=True)
         return point_serving_at(session, number, by)
+
+
+def set_note(session: Session, by: int, number: int, note: object) -> Version:
+    """Write what people should know of a version, in place of what was written before; raises NotFound or Invalid."""
+    if not isinstance(note, str) or len(note) > LONGEST_NOTE:
+        raise Invalid(f"The note must be a text of at most {LONGEST_NOTE} characters.")
+    if "\x00" in note:
+        raise Invalid("The note holds characters that cannot be stored.")
+    with write_transaction(session):
+        version = get(session, number)
+        if version.note != note.strip():
+            version.note = note.strip()
+            audit.record(session, by, "version.noted", f"version {number}")
+    return version
+
+
+def delete(session: Session, store: CheckpointStore, by: int, number: int, confirmed: object) -> None:
+    """Remove a version's files for ever and mark its row, which candidates and runs go on naming.
+
+    `confirmed` is the number once more, as the person typed it. Raises NotFound, Invalid if it was not confirmed, and
+    Conflict for a version that serves, that an active run starts from, or that was deleted already. A deletion that
+    was interrupted before the files were gone is finished by asking for it again.
+    """
+    if str(confirmed).strip() != str(number):
+        raise Invalid(f"Type {number} to confirm that version {number} shall be deleted.")
+    with write_transaction(session):
+        version = get(session, number)
+        session.refresh(version, with_for_update=True)
+        if version.deleted_at is not None and not store.place(number).exists():
+            raise Conflict(f"Version {number} was deleted already.")
+        if serving_number(session) == number:
+            raise Conflict(f"Version {number} serves: let another version serve before you delete it.")
+        run_id = _active_run_from(session, number)
+        if run_id is not None:
+            raise Conflict(f"Run {run_id} starts from version {number}: wait for it or cancel it first.")
+        if version.deleted_at is None:
+            version.deleted_at = now()
+            audit.record(session, by, "version.deleted", f"version {number}", sha256=version.sha256)
+    if store.place(number).exists():
+        store.remove(number)
+
+
+def _active_run_from(session: Session, number: int) -> int | None:
+    """An active run that starts from that version, or names it in its settings."""
+    active = select(TrainingRun).where(TrainingRun.status.in_(ACTIVE_STATUSES)).order_by(TrainingRun.id)
+    for run in session.scalars(active):
+        if number in (run.parent_version, run.config.get("version"), run.config.get("parent_version")):
+            return run.id
+    return None

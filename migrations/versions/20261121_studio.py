@@ -126,6 +126,14 @@ def _extend_people_and_prompts() -> None:
         batch_op.add_column(sa.Column("gold_wrong", sa.JSON(), nullable=True))
         # Says nothing new, but lets SQLite write the table anew, as it would write it today.
         batch_op.alter_column("gold_answer", existing_type=sa.Text(), nullable=True)
+    with op.batch_alter_table("prompts") as batch_op:
+        batch_op.create_index(
+            "ix__prompts__gold",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("gold_answer IS NOT NULL"),
+            postgresql_where=sa.text("gold_answer IS NOT NULL"),
+        )
     with op.batch_alter_table("generations") as batch_op:
         batch_op.add_column(sa.Column("gold", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("generations") as batch_op:
@@ -176,6 +184,8 @@ def downgrade() -> None:
         batch_op.drop_constraint(op.f("uq__judgments__client_key"), type_="unique")
         for column in ("client_key", "flagged", "reason", "tied"):
             batch_op.drop_column(column)
+    with op.batch_alter_table("prompts") as batch_op:
+        batch_op.drop_index("ix__prompts__gold")
     for table, columns in _ADDED.items():
         with op.batch_alter_table(table) as batch_op:
             for column in columns:

@@ -1,109 +1,98 @@
-// The annotator's desk: a text or the queue → three cards → one key or click → the next screen.
-// While a screen of the queue is read, the one after it is drawn already.
+// The annotator's desk: a text or the queue → three cards → one key or click → the next screen, which is there already.
+// A gesture is kept in the browser and the next screen is shown at once; the outbox brings the gesture to the server.
 
-import { call } from "./api.js";
+import { cards, lay, settle, textOf } from "./desk/cards.js";
+import * as counters from "./desk/counters.js";
+import { keepDraft } from "./desk/drafts.js";
+import * as editor from "./desk/editor.js";
+import { onKeys } from "./desk/keys.js";
+import * as notices from "./desk/notices.js";
+import { Outbox } from "./desk/outbox.js";
+import { desk, element } from "./desk/page.js";
+import * as reasons from "./desk/reasons.js";
+import * as screens from "./desk/screens.js";
+import { Stopwatch } from "./desk/stopwatch.js";
+import * as tie from "./desk/tie.js";
+import { reveal } from "./desk/view.js";
 
-const element = (id) => document.getElementById(id);
-const desk = element("desk");
+const MOST_UNDOABLE = 100;
+const LOOK_AGAIN = 20_000; // milliseconds between looks into an empty queue
 const text = element("text");
-const cards = [...document.querySelectorAll(".choice")];
 const longest = Number(desk.dataset.longest);
 const kept = `mellow.desk.${desk.dataset.person}`; // in the tab's own storage: a reload loses neither text nor screen
 
-let screen = null; // what is shown: {id, text, candidates, fromQueue, at, done}
-let last = null; // the judgment that Undo takes back: {id, screen}
-let upcoming = null; // a promise of the next screen of the queue
+let screen = null; // what is shown: {id, text, candidates, fromQueue, done}
+let watch = null; // how long it has been looked at
 let asking = false; // a typed text is on its way
-let saving = null; // a promise of the judgment, or of its undoing, that is on its way
-let waits = 0; // how many answers are waited for visibly
-let judged = 0;
-const aside = []; // screens that had to make room; they come back before anything new is drawn
-const shown = []; // ids of the queue's screens that were on the desk lately
+let advancing = false; // the next screen is on its way
+const deeds = []; // what Undo takes back, the latest last: {key, body, screen, said, saved}
 
-function problem(sentence, retry) {
-  element("problem-text").textContent = sentence ?? "";
-  element("problem").hidden = !sentence;
-  element("retry").hidden = !retry;
-}
+const outbox = new Outbox((what, ...rest) => ({ sent, refused, waiting, through })[what](...rest));
 
-async function pending(label, work) {
-  const began = performance.now();
-  const tell = () => { element("pending-seconds").textContent = `${((performance.now() - began) / 1000).toFixed(1)} s`; };
-  const appear = setTimeout(() => {
-    tell();
-    element("pending-text").textContent = label;
-    element("pending").hidden = false;
-  }, 80);
-  const tick = setInterval(tell, 100);
-  waits += 1;
-  try {
-    return await work;
-  } finally {
-    waits -= 1;
-    clearTimeout(appear);
-    clearInterval(tick);
-    element("pending").hidden = waits === 0;
-  }
-}
-
-function show(next, fromQueue) {
-  screen = { ...next, fromQueue, at: performance.now(), done: false };
-  element("source").textContent = next.text;
-  cards.forEach((card, index) => {
-    const candidate = next.candidates[index];
-    card.hidden = !candidate;
-    card.classList.remove("chosen", "passed");
-    card.disabled = false;
-    card.dataset.candidate = candidate?.id ?? "";
-    card.querySelector(".choice-text").textContent = candidate?.text ?? "";
-  });
-  const count = next.candidates.length;
-  element("note").hidden = !next.exhausted;
+function show(next) {
+  editor.leave();
+  screen = { ...next, done: false };
+  watch?.stop();
+  watch = new Stopwatch();
+  const within = element("screen").contains(document.activeElement) && document.activeElement !== document.body;
+  tie.leave();
+  reasons.leave();
+  lay(screen);
+  reveal(false);
+  const count = screen.candidates.length;
+  element("note").hidden = !screen.exhausted;
   element("note").textContent = count
     ? "The model found no three different rewrites for this text; this is what there is."
     : "The model found no rewrite for this text.";
-  element("none").disabled = element("skip").disabled = false;
+  element("tie").disabled = count < 2;
   element("screen").hidden = false;
   element("drained").hidden = true;
-  if (fromQueue) {
-    if (!shown.includes(next.id)) shown.push(next.id);
-    upcoming ??= fetchNext();
+  if (screen.fromQueue) {
+    screens.seen([screen.id]);
+    screens.prefetch();
   }
   if (document.activeElement === text && !text.value) text.blur(); // so that the next key is a verdict
+  if (within) element("source").focus({ preventScroll: true }); // so that it is read, and Tab begins at its first card
+  const { top } = element("screen").getBoundingClientRect();
+  if (top < 0) scrollBy(0, top); // on a small window the verdicts are below the cards, which come first
+  editor.greet(screen);
   keep();
-}
-
-function fetchNext() {
-  const promise = call("POST", "/generations", { from: "queue", shown: shown.slice(-100) });
-  promise.catch(() => {}); // shown when it is awaited
-  return promise;
 }
 
 // What was put aside first, then the queue. Leaves the desk as it is when there is neither.
 async function advance() {
-  if (aside.length) {
-    const back = aside.shift();
-    show(back, back.fromQueue);
-    return;
-  }
-  const waiting = upcoming ?? fetchNext();
-  upcoming = null;
+  if (screens.aside.length) return show(screens.aside.shift());
+  if (advancing) return undefined;
+  advancing = true;
   try {
-    const next = await pending("Drawing the next screen…", waiting);
+    const next = await notices.pending("Drawing the next screen…", screens.next());
     if (!next) drained();
-    else if (screen && !screen.done) aside.push({ ...next, fromQueue: true }); // meanwhile a text was typed, or undone
-    else show(next, true);
+    else if (screen && !screen.done) screens.aside.push(next); // meanwhile a text was typed, or undone
+    else show(next);
   } catch (error) {
-    problem(error.message, true);
+    notices.problem(error.message, true);
+  } finally {
+    advancing = false;
   }
+  return undefined;
 }
 
 function drained() {
+  setTimeout(lookAgain, LOOK_AGAIN);
   if (!screen?.done || !screen.fromQueue) return;
   element("screen").hidden = true;
   element("drained").hidden = false;
   screen = null;
   text.focus();
+}
+
+async function lookAgain() {
+  const open = screen && !screen.done;
+  if (open && screen.fromQueue) return; // the next choice looks
+  const next = open || document.hidden || advancing ? null : await screens.next().catch(() => null);
+  if (!next) setTimeout(lookAgain, LOOK_AGAIN);
+  else if (text.value || asking || (screen && !screen.done)) screens.aside.push(next);
+  else show(next);
 }
 
 async function ask(event) {
@@ -112,141 +101,174 @@ async function ask(event) {
   const value = typed.trim();
   if (asking || !value || value.length > longest) return;
   asking = true;
-  problem();
+  notices.problem();
   element("send").disabled = true;
   try {
-    await saving; // someone quick sends the next text before the last click is acknowledged
-    const next = await pending("Three rewrites are being drawn…", call("POST", "/generations", { text: value }));
+    const next = await notices.pending("Three rewrites are being drawn…", screens.draw(value));
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
-    if (screen && !screen.done && screen.fromQueue) aside.unshift(screen);
-    show(next, false);
+    if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
+    show({ ...next, fromQueue: false });
   } catch (error) {
-    problem(error.message);
+    notices.problem(error.message);
   } finally {
     asking = false;
     measure();
   }
 }
 
-async function exclusively(work) {
-  saving = work();
-  await saving;
-  saving = null;
-}
-
-async function judge(verdict, card) {
-  if (asking || saving || !screen || screen.done) return;
-  const subject = screen;
-  await exclusively(() => save(subject, verdict, card));
+// A verdict on what is shown; `said` is what is told of it: what happened, and of which text.
+function judge(gesture, said, chosen = []) {
+  if (!screen || screen.done) return;
+  notices.problem();
+  editor.leave();
+  tie.leave();
+  reasons.leave();
+  screen.done = true;
+  const seconds = watch.stop();
+  const body = outbox.judge({ generation_id: screen.id, ...gesture, seconds });
+  deeds.push({ key: body.client_key, body, screen, said, saved: false });
+  if (deeds.length > MOST_UNDOABLE) deeds.shift();
+  counters.count(1, seconds);
+  settle(chosen);
+  tell();
   keep();
-  if (!subject.done) return;
-  if (subject.fromQueue || aside.length) await advance();
+  if (screen.fromQueue || screens.aside.length) advance();
   else text.focus();
 }
 
-async function save(subject, verdict, card) {
-  problem();
-  subject.done = true;
-  cards.forEach((one) => { one.disabled = true; one.classList.toggle("passed", one !== card); });
-  element("none").disabled = element("skip").disabled = true;
-  card?.classList.add("chosen");
-  const body = { generation_id: subject.id, verdict, seconds: (performance.now() - subject.at) / 1000 };
-  if (card) body.candidate_id = Number(card.dataset.candidate);
-  try {
-    const { id } = await call("POST", "/judgments", body);
-    judged += 1;
-    last = { id, screen: subject };
-    const said = { chosen: "Saved", none: "Saved: none is good", skipped: "Skipped" }[verdict];
-    element("last-text").textContent = card ? `${said}: “${card.querySelector(".choice-text").textContent}”` : `${said}.`;
-    element("last").hidden = false;
-    tally();
-  } catch (error) {
-    cards.forEach((one) => one.classList.remove("chosen", "passed"));
-    if (error.status === 409) {
-      problem("Not saved: this screen was judged before, perhaps in another tab.");
-    } else {
-      subject.done = false;
-      cards.forEach((one) => { one.disabled = false; });
-      element("none").disabled = element("skip").disabled = false;
-      problem(`Not saved. ${error.message}`);
-    }
+const candidate = (card) => Number(card.dataset.candidate);
+const choose = (card) => judge({ verdict: "chosen", candidate_id: candidate(card) }, ["Saved", `“${textOf(card)}”`], [card]);
+const none = () => judge({ verdict: "none" }, ["Saved", "none is good."]);
+
+function saveTie(tied, texts) {
+  const all = !tied.length || tied.length === cards.filter((card) => !card.hidden).length;
+  const said = all ? "all are equally good." : texts.map((one) => `“${one}”`).join(" = ");
+  judge({ verdict: "tie", ...(all ? {} : { tied: tied.map(candidate) }) }, ["Saved", said], tied);
+}
+
+function saveEdit(edited, slot) {
+  const begun = slot ? { candidate_id: screen.candidates[slot - 1].id } : {};
+  judge({ verdict: "edited", edited_text: edited, ...begun }, ["Saved", `“${edited}”`]);
+}
+
+function saveReason(kind, reason) {
+  const flagged = kind === "flag";
+  const gesture = { verdict: "skipped", ...(flagged ? { flagged } : {}), ...(reason ? { reason } : {}) };
+  judge(gesture, [flagged ? "Flagged" : "Skipped", reason]);
+}
+
+function undo() {
+  const deed = deeds.pop();
+  if (!deed) return;
+  notices.problem();
+  outbox.undo(deed.body);
+  counters.count(-1, deed.body.seconds);
+  if (screen && !screen.done) screens.aside.unshift(screen);
+  if (deed.body.verdict === "edited") {
+    const slot = deed.screen.candidates.findIndex((one) => one.id === deed.body.candidate_id) + 1;
+    keepDraft(deed.screen.id, slot, deed.body.edited_text, true);
   }
+  show(deed.screen);
+  tell();
 }
 
-async function undo() {
-  if (!asking && !saving && last) await exclusively(takeBack);
+function sent(key) {
+  const deed = deeds.find((one) => one.key === key);
+  if (deed) deed.saved = true;
+  if (deed === deeds.at(-1)) tell();
 }
 
-async function takeBack() {
-  problem();
-  try {
-    await call("DELETE", `/judgments/${last.id}`);
-    judged -= 1;
-    if (screen && !screen.done) aside.unshift(screen);
-    const back = last.screen;
-    last = null;
-    element("last").hidden = true;
-    show(back, back.fromQueue);
-    tally();
-  } catch (error) {
-    problem(`Not undone. ${error.message}`);
+function refused(key, error) {
+  const place = deeds.findIndex((one) => one.key === key);
+  const [deed] = place < 0 ? [] : deeds.splice(place, 1);
+  if (deed) counters.count(-1, deed.body.seconds);
+  tell();
+  if (error.status === 409) {
+    notices.problem("Not saved: this screen was judged before, perhaps in another tab.");
+    return;
   }
+  notices.problem(`Not saved. ${error.message}`);
+  if (!deed) return;
+  if (deed.body.verdict === "edited") keepDraft(deed.screen.id, 0, deed.body.edited_text, true);
+  if (screen && !screen.done) screens.aside.unshift(deed.screen);
+  else show(deed.screen);
 }
 
-function tally() {
-  element("tally").textContent = judged > 0 ? `${judged} judged in this sitting` : "";
+function waiting(error) {
+  notices.connection(outbox.length, error);
+  tell();
+}
+
+function through() {
+  notices.connection(0, null);
+  if (!element("retry").hidden) again();
+}
+
+function tell() {
+  notices.last(deeds.at(-1), Boolean(outbox.trouble));
+}
+
+function again() {
+  notices.problem();
+  advance();
 }
 
 function measure() {
   const length = text.value.trim().length;
   const over = length - longest;
   const hint = element("text-hint");
+  hint.hidden = length === 0;
   hint.textContent = over > 0 ? `${over} characters too long: ${length} of ${longest}` : `${length} of ${longest} characters`;
   hint.classList.toggle("over", over > 0);
   hint.setAttribute("aria-live", over > 0 ? "polite" : "off"); // a count at every key would drown what is typed
   element("send").disabled = asking || length === 0 || over > 0;
+  text.rows = Math.min(6, text.value.split("\n").length);
   keep();
 }
 
 function keep() {
-  const typed = screen && !screen.fromQueue && !screen.done ? screen : null;
-  sessionStorage.setItem(kept, JSON.stringify({ text: text.value, screen: typed }));
+  const typed = [...(screen ? [screen] : []), ...screens.aside].filter((one) => !one.fromQueue && !one.done);
+  sessionStorage.setItem(kept, JSON.stringify({ text: text.value, typed }));
 }
 
 function restore() {
   const found = JSON.parse(sessionStorage.getItem(kept) ?? "{}");
   if (found.text && !text.value) text.value = found.text;
-  if (found.screen) show(found.screen, false);
+  const [first, ...others] = found.typed ?? [];
+  screens.aside.push(...others);
+  if (first) show(first);
 }
 
-function key(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (event.target === text) {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) ask(event);
-    if (event.key === "Escape") text.blur();
-    return;
-  }
-  const choice = cards[Number(event.key) - 1];
-  if (choice && !choice.hidden) judge("chosen", choice);
-  else if (event.key === "n" || event.key === "N") judge("none");
-  else if (event.key === "s" || event.key === "S") judge("skipped");
-  else if (event.key === "u" || event.key === "U") undo();
-  else if (event.key === "/" || event.key === "t" || event.key === "T") { event.preventDefault(); text.focus(); }
-}
+const once = (work) => (event) => { if (event.detail < 2) work(); }; // the second click of a double click would land on the next screen
 
 element("ask").addEventListener("submit", ask);
 text.addEventListener("input", measure);
-for (const card of cards) {
-  card.addEventListener("click", (event) => {
-    if (event.detail < 2) judge("chosen", card); // the second click of a double click would land on the next screen
-  });
+for (const card of cards) card.addEventListener("click", once(() => (tie.tying() ? tie.pick(card) : choose(card))));
+for (const button of document.querySelectorAll(".edit")) {
+  button.addEventListener("click", () => editor.edit(screen, Number(button.dataset.edit)));
 }
-element("none").addEventListener("click", (event) => { if (event.detail < 2) judge("none"); });
-element("skip").addEventListener("click", (event) => { if (event.detail < 2) judge("skipped"); });
-element("undo").addEventListener("click", undo);
-element("retry").addEventListener("click", () => { problem(); advance(); });
-document.addEventListener("keydown", key);
+element("none").addEventListener("click", once(none));
+element("tie").addEventListener("click", once(() => (tie.tying() ? tie.leave() : tie.begin())));
+element("write").addEventListener("click", () => editor.edit(screen, 0));
+for (const kind of ["skip", "flag"]) element(kind).addEventListener("click", once(() => saveReason(kind, "")));
+element("undo").addEventListener("click", once(undo));
+element("retry").addEventListener("click", again);
+editor.onSave(saveEdit);
+tie.onTie(saveTie);
+reasons.onReason(saveReason);
+onKeys({
+  judging: () => Boolean(screen && !screen.done),
+  choose,
+  none,
+  reason: saveReason,
+  edit: (slot) => editor.edit(screen, slot),
+  undo,
+  ask,
+});
+
+screens.seen(outbox.screens());
 restore();
 if (!screen) text.focus();
 measure();
+outbox.flush();
 advance();

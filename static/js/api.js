@@ -1,6 +1,8 @@
 // Speaks to the API as the person who is signed in. Every failure becomes one sentence to show.
 
-const csrf = document.querySelector('meta[name="csrf-token"]').content;
+const CSRF = 'meta[name="csrf-token"]';
+const LONGEST_JUDGMENT = 30_000; // milliseconds; a connection that is neither there nor gone must not hold up the next one
+let csrf = document.querySelector(CSRF).content;
 
 export class ApiError extends Error {
   constructor(sentence, status) {
@@ -10,20 +12,40 @@ export class ApiError extends Error {
 }
 
 export async function call(method, path, body) {
-  let response;
+  const answer = await ask(method, path, body);
+  // Somebody signed out and in again in another tab: the page's token is of the session before.
+  if (answer.stale && (await renewed())) return read(await ask(method, path, body));
+  return read(answer);
+}
+
+async function ask(method, path, body) {
+  const click = path.startsWith("/judgments");
   try {
-    response = await fetch(`/api/v1${path}`, {
+    const response = await fetch(`/api/v1${path}`, {
       method,
-      keepalive: path.startsWith("/judgments"), // a click counts even if its page is left at once
+      keepalive: click, // it counts even if its page is left at once
+      signal: click ? AbortSignal.timeout(LONGEST_JUDGMENT) : undefined,
       headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
+    const content = response.status === 204 ? null : await response.json().catch(() => null);
+    if (response.ok && response.status !== 204 && content === null) throw new TypeError("the answer was cut off");
+    return { response, content, stale: response.status === 400 && Boolean(content?.stale_form) };
   } catch {
     throw new ApiError("Mellow cannot be reached. Nothing is lost: try again in a moment.", 0);
   }
-  if (response.status === 204) return null;
-  const answer = await response.json().catch(() => null);
+}
+
+function read({ response, content }) {
   if (response.status === 401) throw new ApiError("You are signed out: open the sign-in page in another tab, then try again.", 401);
-  if (!response.ok) throw new ApiError(answer?.detail ?? "Something went wrong on the server.", response.status);
-  return answer;
+  if (!response.ok) throw new ApiError(content?.detail ?? "Something went wrong on the server.", response.status);
+  return content;
+}
+
+async function renewed() {
+  const page = await fetch(location.href).then((answer) => answer.text()).catch(() => "");
+  const found = new DOMParser().parseFromString(page, "text/html").querySelector(CSRF)?.content;
+  const other = found && found !== csrf;
+  if (other) csrf = found;
+  return other;
 }

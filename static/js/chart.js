@@ -1,4 +1,4 @@
-// A line chart in SVG: values by step, drawn again as they come and as the page's width changes.
+// A line chart in SVG: one or more lines of values by step, drawn again as they come and as the page's width changes.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 52, right: 10, top: 12, bottom: 26 };
@@ -10,10 +10,11 @@ function make(name, attributes, text) {
   return node;
 }
 
-// Where the axis ends: at zero, or, for scores that move little and far from it, right around the values.
+// Where the axis ends: at zero, or, for values that move little and far from it, right around them.
 function ends(values, fitted) {
   if (!values.length) return [0, 1];
-  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  let [least, greatest] = [Infinity, -Infinity];
+  for (const value of values) [least, greatest] = [Math.min(least, value), Math.max(greatest, value)];
   const [low, high] = [Math.min(0, least), Math.max(0, greatest)];
   if (!fitted) return [low, high > low ? high : low + 1e-6];
   const room = (greatest - least || Math.abs(greatest) || 1) / 10;
@@ -27,22 +28,28 @@ function short(value, fitted, distance) {
 }
 
 export class LineChart {
-  constructor(svg) {
+  // `names` are the metrics whose lines it has, the first one with a solid line.
+  constructor(svg, names = [svg.dataset.metric]) {
     this.svg = svg;
-    this.points = new Map(); // step → value: a metric that arrives twice is one point
+    this.lines = new Map(names.map((name) => [name, new Map()])); // step → value: what arrives twice is one point
     this.lastStep = 1;
+    this.unit = "step";
     this.due = false;
     new ResizeObserver(() => this.drawSoon()).observe(svg);
     this.drawSoon();
   }
 
-  add(step, value) {
-    this.points.set(step, value);
+  get empty() {
+    return [...this.lines.values()].every((points) => !points.size);
+  }
+
+  add(name, step, value) {
+    this.lines.get(name).set(step, value);
     this.drawSoon();
   }
 
   clear() {
-    this.points.clear();
+    this.lines.forEach((points) => points.clear());
     this.drawSoon();
   }
 
@@ -65,11 +72,11 @@ export class LineChart {
     const { clientWidth: width, clientHeight: height } = this.svg;
     if (!width || !height) return;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`); // a unit is a pixel, so that labels keep their size
-    const points = [...this.points].sort(([one], [other]) => one - other);
-    const values = points.map(([, value]) => value);
+    const lines = [...this.lines.values()].map((points) => [...points].sort(([one], [other]) => one - other));
+    const values = lines.flat().map(([, value]) => value);
     const fitted = "fitted" in this.svg.dataset;
     const [low, high] = ends(values, fitted);
-    const right = Math.max(this.lastStep, points.at(-1)?.[0] ?? 1);
+    const right = lines.reduce((last, points) => Math.max(last, points.at(-1)?.[0] ?? 0), this.lastStep);
     const x = (step) => MARGIN.left + (step / right) * (width - MARGIN.left - MARGIN.right);
     const y = (value) => height - MARGIN.bottom - ((value - low) / (high - low)) * (height - MARGIN.top - MARGIN.bottom);
     const parts = [];
@@ -79,13 +86,16 @@ export class LineChart {
       const label = values.length ? short(value, fitted, (high - low) / 2) : "";
       parts.push(make("text", { class: "tick", x: MARGIN.left - 8, y: y(value) + 4, "text-anchor": "end" }, label));
     }
-    parts.push(make("text", { class: "tick", x: MARGIN.left, y: height - 6 }, "step 0"));
-    parts.push(make("text", { class: "tick", x: width - MARGIN.right, y: height - 6, "text-anchor": "end" }, String(right)));
-    if (points.length) {
-      parts.push(make("polyline", { class: "line", points: points.map(([step, value]) => `${x(step)},${y(value)}`).join(" ") }));
+    parts.push(make("text", { class: "tick", x: MARGIN.left, y: height - 6 }, this.unit === "step" ? "step 0" : "begin"));
+    const end = this.unit === "step" ? String(right) : "end";
+    parts.push(make("text", { class: "tick", x: width - MARGIN.right, y: height - 6, "text-anchor": "end" }, end));
+    lines.forEach((points, place) => {
+      if (!points.length) return;
+      const way = points.map(([step, value]) => `${x(step)},${y(value)}`).join(" ");
+      parts.push(make("polyline", { class: `line line-${place + 1}`, points: way }));
       const [step, value] = points.at(-1);
-      parts.push(make("circle", { class: "dot", cx: x(step), cy: y(value), r: 4 }));
-    }
+      parts.push(make("circle", { class: `dot dot-${place + 1}`, cx: x(step), cy: y(value), r: 4 }));
+    });
     this.svg.replaceChildren(...parts);
   }
 }

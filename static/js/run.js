@@ -3,7 +3,12 @@
 import { LineChart } from "./chart.js";
 
 const element = (id) => document.getElementById(id);
-const charts = new Map([...document.querySelectorAll(".chart")].map((svg) => [svg.dataset.metric, new LineChart(svg)]));
+const charts = new Map(); // metric → the chart that has its line
+for (const svg of document.querySelectorAll(".chart")) {
+  const names = svg.dataset.lines.split(" ");
+  const chart = new LineChart(svg, names);
+  for (const name of names) charts.set(name, chart);
+}
 const outputs = new Map([...document.querySelectorAll("output[data-metric]")].map((output) => [output.dataset.metric, output]));
 const { events, serving, watched } = element("run").dataset;
 const source = new EventSource(events);
@@ -12,6 +17,11 @@ let attempts = 0;
 function duration(seconds) {
   if (seconds < 60) return `${Math.ceil(seconds)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+function written(value) {
+  if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
+  return value.toFixed(Math.abs(value) < 10 ? 4 : 2);
 }
 
 function say(id, sentence) {
@@ -31,8 +41,11 @@ source.addEventListener("run", (event) => {
   element("eta").textContent = run.eta_seconds ? `about ${duration(run.eta_seconds)} left` : "";
   charts.forEach((chart) => chart.setLastStep(run.total_steps));
   const active = run.status === "queued" || run.status === "running";
-  element("stage").textContent = active ? run.stage : ""; // the status says how it ended
+  const before = run.position === 1 ? "one run comes before it" : `${run.position} runs come before it`;
+  element("stage").textContent = active ? (run.position ? `${run.stage}: ${before}` : run.stage) : ""; // the status says how it ended
+  if (run.parent_version) element("parent").textContent = `version ${run.parent_version}`;
   element("cancel-form").hidden = !active;
+  element("again").hidden = active;
   element("cancel").disabled = run.cancelling;
   say("error", run.error);
   say("note", run.note);
@@ -51,9 +64,9 @@ source.addEventListener("run", (event) => {
 
 source.addEventListener("metric", (event) => {
   const { name, step, value } = JSON.parse(event.data);
-  charts.get(name)?.add(step, value);
+  charts.get(name)?.add(name, step, value);
   const output = outputs.get(name);
-  if (output) output.textContent = value.toFixed(4);
+  if (output) output.textContent = written(value);
 });
 
 source.addEventListener("log", (event) => {
@@ -62,7 +75,11 @@ source.addEventListener("log", (event) => {
   log.scrollTop = log.scrollHeight;
 });
 
-source.addEventListener("end", () => source.close());
+source.addEventListener("end", () => {
+  source.close();
+  // Nothing was measured of these, as of runs whose release did not measure it: empty charts say nothing.
+  for (const chart of charts.values()) chart.svg.closest("figure").hidden = chart.empty && attempts > 0;
+});
 
 // A lost connection is taken up again by the browser; a refused one (signed out, say) is not.
 source.addEventListener("error", () => {

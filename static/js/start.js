@@ -8,7 +8,7 @@ const element = (id) => document.getElementById(id);
 const form = element("start");
 const csrf = document.querySelector('meta[name="csrf-token"]').content;
 let file = null;
-let dataset = null;
+let dataset = form.dataset.dataset ?? null; // of the run that is asked for again
 let latest = 0; // a newer choice of file makes the answers to older ones void
 
 function say(id, sentence) {
@@ -173,5 +173,6 @@ element("drop").addEventListener("drop", (event) => {
 form.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
 form.addEventListener("submit", start);
 chooseBase();
+if (dataset) element("file-name").textContent = form.dataset.datasetName;
 allowStart();
 take(element("file").files); // chosen before this script was there, or kept by a reload

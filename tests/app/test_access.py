@@ -53,6 +53,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
     assert {name for name in PUBLIC if "static" not in name} == {
         "auth.sign_in",
         "auth.setup",
+        "join.page",
         "health.healthz",
         "health.readyz",
         "health.metrics",
@@ -67,6 +68,13 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "api_annotate.create_generation",
         "api_annotate.create_judgment",
         "api_annotate.undo_judgment",
+        "api_me.me",
+        "api_me.change_me",
+        "api_me.read_guidelines",
+        "work.page",
+        "work.undo",
+        "work.redo",
+        "work.change",
     } == ANNOTATOR
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from flask import Flask
+from redis import Redis
 from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import Prompt, User
 from app.services import accounts, judgments
+from models.serving import ServingState
 from tests import factories
 from tests.studio import Person, dispose, new_settings, parts, rows
 
@@ -86,6 +90,29 @@ def test_export_writes_what_stands_as_json_lines(app: Flask, session: Session, a
     assert [json.loads(line) for line in result.stdout.splitlines()] == [expected]
     assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected"}
     assert run(app, "export", "--format", "parquet").exit_code == 2
+
+
+def test_a_backup_can_be_made_and_brought_back(app: Flask, session: Session, tmp_path: Path) -> None:
+    accounts.add_user(session, None, "ada@example.org", "a calm password", "admin")
+    made = run(app, "backup")
+    assert made.exit_code == 0, made.output
+    path = Path(made.stdout.strip())
+    assert path.parent == parts(app).settings.home / "backups"
+    accounts.add_user(session, None, "grace@example.org", "a calm password", "admin")
+    session.close()
+    parts(app).queue.report("web:1", ServingState(1, 1, None))
+    refused = run(app, "restore", str(path))
+    assert (refused.exit_code, refused.stderr) == (1, "Error: Mellow is running: stop it first.\n")
+    with Redis.from_url(parts(app).settings.redis_url) as redis:
+        redis.flushall()
+    restored = run(app, "restore", str(path))
+    assert restored.exit_code == 0, restored.output
+    assert "The database is as it was at " in restored.stdout
+    with closing(sqlite3.connect(parts(app).settings.home / "mellow.db")) as database:
+        assert database.execute("SELECT email FROM users").fetchall() == [("ada@example.org",)]
+    wrong = tmp_path / "wrong.zip"
+    wrong.write_text("x")
+    assert run(app, "restore", str(wrong)).stderr == f"Error: {wrong} is not a backup of Mellow, or it is damaged.\n"
 
 
 def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, session: Session) -> None:

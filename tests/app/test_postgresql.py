@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Role, RunMetric
-from app.services import exports, runs
+from app.errors import Conflict
+from app.services import accounts, exports, invitations, people_stats, runs
 from tests import factories
 from tests.studio import Browser, Person, make_person, parts, rows
 
@@ -80,3 +81,31 @@ def test_a_run_lives_and_ends(session: Session, admin: Person) -> None:
     assert events.endswith("event: end\ndata: {}\n\n")
     assert [metric.value for metric in rows(session, RunMetric)] == [0.5]
     assert admin.call("GET", f"/training-runs/{run.id}").json["status"] == "failed"  # type: ignore[index]
+
+
+def test_people_are_invited_and_their_habits_and_agreement_known(session: Session, admin: Person) -> None:
+    _, token = invitations.invite(session, admin.id, "annotator", "", 7)
+    joined = invitations.accept(session, token, "grace@example.org", "", factories.PASSWORD)
+    prompt = factories.prompt(session, gold_answer="a")
+    for person_id in (admin.id, joined.id):
+        for gold in (False, True):
+            screen = factories.generation(session, person_id, ["a", "b", "c"], prompt=prompt, gold=gold)
+            factories.judgment(session, screen, pairs=False, seconds=2.0)
+    page = admin.browser().get("/admin/people").text
+    assert "On 1 prompt everybody said the same kind of thing" in page
+    habits = people_stats.habits(session, joined.id)
+    assert (habits.gold.part, habits.gold.whole, habits.positions.counts) == (1, 1, (2, 0, 0))
+    assert admin.browser().get(f"/admin/people/{joined.id}?only=gold").status_code == 200
+    accounts.set_role(session, admin.id, joined.id, "admin")
+    accounts.set_role(session, admin.id, joined.id, "annotator")
+    with pytest.raises(Conflict):
+        accounts.set_role(session, admin.id, admin.id, "annotator")
+
+
+def test_the_system_page_says_how_postgresql_is_backed_up(session: Session, admin: Person) -> None:
+    page = admin.browser().get("/admin/system").text
+    assert "back it up with <code>pg_dump</code>" in page
+    assert "Back up now" not in page
+    answer = admin.browser().submit("/admin/system/backups", {}, follow_redirects=True)
+    assert "The database is PostgreSQL: back it up with pg_dump" in answer.text
+    assert "role.changed" not in admin.browser().get("/admin/system/audit?subject=x&since=2026-01-01").text

@@ -14,7 +14,7 @@ from rq import Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from app.queue import JobQueue
+from app.queue import JobQueue, report_worker
 from models.serving import ServingState
 
 
@@ -53,9 +53,20 @@ def test_the_workers_that_are_alive_are_named(queue: JobQueue, redis: Redis) -> 
     worker = Worker(["default"], connection=redis, name="w1", serializer=JSONSerializer)
     worker.register_birth()  # type: ignore[no-untyped-call]
     worker.set_state("idle")
-    assert queue.workers() == [{"name": "w1", "host": worker.hostname, "state": "idle"}]
+    (found,) = queue.workers()
+    assert (found["name"], found["host"], found["state"]) == ("w1", worker.hostname, "idle")
+    assert (found["job"], found["machine"]) == (None, None)
+    report_worker(redis, "w1", {"cores": 2})
+    assert queue.workers()[0]["machine"] == {"cores": 2}
     worker.register_death()  # type: ignore[no-untyped-call]
     assert queue.workers() == []
+
+
+def test_the_depth_is_how_many_jobs_wait(queue: JobQueue) -> None:
+    assert queue.depth() == 0
+    for run_id in (1, 2):
+        queue.enqueue_training(run_id, 1)
+    assert queue.depth() == 2
 
 
 def test_what_a_web_process_serves_is_known_as_long_as_it_says_so(queue: JobQueue, redis: Redis) -> None:
@@ -84,7 +95,7 @@ def test_every_process_hears_that_the_alias_moved(queue: JobQueue, redis: Redis)
 
 def test_a_queue_that_is_away_is_an_error_for_whoever_asks_and_none_for_who_listens() -> None:
     away = JobQueue("unix:///nowhere/valkey.sock")
-    for call in (away.ping, away.workers, away.reports, lambda: away.enqueue_training(1, 1)):
+    for call in (away.ping, away.workers, away.depth, away.reports, lambda: away.enqueue_training(1, 1)):
         with pytest.raises(RedisError):
             call()
     stop = threading.Event()

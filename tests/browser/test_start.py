@@ -93,6 +93,7 @@ def test_a_setting_out_of_bounds_is_shown_where_it_is(start: Page) -> None:
     assert start.url.endswith("/admin/start")
 
 
+@pytest.mark.slow
 def test_start_trains_publishes_and_shows_it_all(start: Page, product: Product) -> None:
     """From version 1, which is tiny; it is not to serve, since the other tests look at version 1."""
     share_cache(product.home)

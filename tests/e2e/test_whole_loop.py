@@ -40,7 +40,7 @@ def test_clicks_become_a_version_that_serves_and_can_be_rolled_back(chrome: Brow
         assert draw_until_version(page, 2) == 2
         assert newest_versions(product) == {2}
 
-        page.goto("/admin")
+        page.goto("/admin/versions")
         expect(page.locator("[data-version='2'] .badge")).to_have_text("serving")
         page.locator("[data-version='1']").get_by_role("button", name="Roll back to this").click()
         expect(page.locator("main .alert-success")).to_have_text("Version 1 serves from now on.")
@@ -117,7 +117,7 @@ def version_2_serves(page: Page) -> None:
     """The gate lets version 2 serve, or says why not and leaves it to the admin: five clicks are few."""
     if page.locator("#note").is_visible():
         expect(page.locator("#note")).to_contain_text("The version was published but does not serve.")
-        page.goto("/admin")
+        page.goto("/admin/versions")
         page.locator("[data-version='2']").get_by_role("button", name="Let it serve").click()
         expect(page.locator("main .alert-success")).to_have_text("Version 2 serves from now on.")
     else:

@@ -61,6 +61,7 @@ def procfile(name: str) -> str:
     return next(line.partition(": ")[2] for line in lines if line.startswith(f"{name}:"))
 
 
+@pytest.mark.slow
 def test_a_worker_started_by_the_readme_takes_the_job_and_its_version_serves(
     new_home: Callable[[], Path], queue_over_tcp: str, checkout: Path, tmp_path: Path
 ) -> None:

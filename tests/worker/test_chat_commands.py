@@ -131,6 +131,7 @@ def test_commands_that_are_none_and_files_that_are_there_cost_nothing(
     assert there.read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_at_a_terminal_ctrl_c_stops_the_answer_and_ctrl_d_leaves(llama: Path) -> None:
     command = [sys.executable, "-m", "worker", "chat", "--model_name_or_path", str(llama), "--max_new_tokens", "400"]
     ours, theirs = pty.openpty()

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version, write_transaction
 from app.queue import TRAIN_JOB
 from app.services import judgments, runs, versions
+from app.services.selection import Selection
 from models.locks import try_lock
 from models.recipe import DPORecipe
 from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
@@ -291,7 +292,7 @@ def test_a_run_whose_pairs_teach_nothing_fails_with_the_reason_and_the_old_versi
     assert serving(session) == 1
     parts(app).serving.refresh()
     assert parts(app).generator().version == 1
-    assert runs.active(session) is None, "the next run may be asked for"
+    assert runs.queue(session) == [], "the next run may be asked for"
 
 
 def test_a_run_that_meets_an_unwritable_store_fails_with_the_reason(
@@ -303,6 +304,24 @@ def test_a_run_that_meets_an_unwritable_store_fails_with_the_reason(
     run = only(session)
     assert run.status == "failed"
     assert run.error == f"The checkpoint store {store.root} cannot be written to: File exists."
+
+
+def test_a_run_trains_on_the_selected_clicks_alone_and_lets_the_next_begin(
+    clicks: None, session: Session, store: CheckpointStore, annotator: Person
+) -> None:
+    other = factories.user(session)
+    screen = factories.generation(session, other.id, ["go away please", "go"], prompt=factories.prompt(session, "go"))
+    factories.judgment(session, screen)
+    selection = Selection(people=(other.id,))
+    asked, _ = runs.request(session, None, "dpo", QUICK | {"num_train_epochs": 1}, selection)
+    runs.request(session, None, "dpo", QUICK)
+    assert asked.pairs == 1
+    jobs.train(asked.id)
+    first, second = rows(session, TrainingRun)
+    assert (first.status, first.error, first.parent_version) == ("succeeded", None, 1)
+    assert store.verify(2).data_sha256 == dataset.data_sha256([PreferenceExample("go", "go away please", "go")])
+    assert "Chosen among all clicks: those of one person." in first.log
+    assert (second.status, second.job_id) == ("queued", f"train-{second.id}-1")
 
 
 def test_a_failure_that_nobody_foresaw_is_told_with_its_kind(

@@ -145,6 +145,7 @@ def test_a_model_of_ones_own_is_only_written(
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".out")) == []
 
 
+@pytest.mark.slow
 def test_a_validation_file_and_lora_are_understood(
     environment: pytest.MonkeyPatch, app: Flask, pairs: str, tmp_path: Path
 ) -> None:

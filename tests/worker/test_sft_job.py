@@ -109,6 +109,7 @@ def test_a_run_that_is_not_to_serve_leaves_the_alias_and_says_so(
     assert serving(session) == 1
 
 
+@pytest.mark.slow
 def test_a_published_version_is_trained_further_and_held_against(
     environment: None, session: Session, store: CheckpointStore, version_1: int
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_published_version_is_trained_further_and_held_against(
     assert serving(session) == 2
 
 
+@pytest.mark.slow
 def test_a_version_that_forgot_what_its_parent_could_is_published_and_does_not_serve(
     environment: None, session: Session, store: CheckpointStore, version_1: int
 ) -> None:

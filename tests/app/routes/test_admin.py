@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,11 +11,15 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.db import RunStatus, TrainingRun, User
+from app.db import Prompt, RunStatus, TrainingRun, User
 from app.services import versions
-from models.serving import ServingState
+from models.click_options import CLICK_OPTIONS, SETTINGS
+from models.recipe import DPORecipe
 from tests import factories
 from tests.studio import Person, close, new_settings, parts, rows
+
+PAIRED = ["loss", "rewards/accuracies", "rewards/margins"]
+ALWAYS = ["logps/chosen", "logps/rejected", "anchor_kl", "learning_rate"]
 
 
 @pytest.fixture
@@ -27,18 +32,15 @@ def post(person: Person, path: str, **form: str) -> Any:
     return person.browser().submit(path, form)
 
 
-def test_the_first_page_shows_what_there_is(app: Flask, session: Session, pairs: None, admin: Person) -> None:
+def test_the_first_page_shows_what_there_is(session: Session, pairs: None, admin: Person) -> None:
     factories.prompt(session, "waiting", queued=True)
-    factories.version(session, 2, metrics={"preference_accuracy": 0.875, "parent_preference_accuracy": 0.5})
     failed = factories.run(session, RunStatus.FAILED)
-    parts(app).queue.report("web:1", ServingState(1, 2, "Version 2 is damaged."))
     page = admin.browser().get("/admin").text
     assert re.search(r"data-new-judgments>\s*1\s*<", page)
-    assert "87.5 %" in page
     assert f'href="/admin/runs/{failed.id}"' in page
-    assert "web:1" in page
-    assert "Version 2 is damaged." in page
     assert "No worker is connected" in page
+    assert "It would train on 2 pairs from 1 click of 1 person on 1 prompt." in page
+    assert "No DPO run has ended well yet" in page
 
 
 def test_while_the_queue_is_away_the_page_says_so_and_is_there(app: Flask, admin: Person) -> None:
@@ -52,24 +54,124 @@ def test_while_the_queue_is_away_the_page_says_so_and_is_there(app: Flask, admin
 
 
 def test_retrain_leads_to_the_run_however_often_it_is_pressed(session: Session, pairs: None, admin: Person) -> None:
-    for preset in ("default", "default", "seed"):
-        answer = post(admin, "/admin/runs", preset=preset)
-        assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/runs/1")
+    for preset, number in (("default", 1), ("default", 1), ("seed", 2)):
+        answer = post(admin, "/admin/runs", **{"dpo-preset": preset})
+        assert (answer.status_code, answer.headers["Location"]) == (302, f"/admin/runs/{number}")
+    first, second = rows(session, TrainingRun)
+    assert (first.config, first.job_id) == ({}, "train-1-1")
+    assert (second.config, second.job_id) == ({"preset": "seed"}, None)
+
+
+def test_the_form_can_say_everything_that_the_api_can(session: Session, pairs: None, admin: Person) -> None:
+    source = rows(session, Prompt)[0].source
+    form = {
+        "method": "kto",
+        "kto-preset": "gentle",
+        "kto-beta": " 0.25 ",
+        "kto-use_peft": "no",
+        "kto-loss_type": "apo_zero_unpaired",
+        "dpo-beta": "of another method",
+        "people": str(admin.id),
+        "sources": source,
+        "from_day": "2026-01-31",
+        "min_agreement": "0.5",
+        "parent_version": "1",
+    }
+    assert post(admin, "/admin/runs", **form).headers["Location"] == "/admin/runs/1"
     (run,) = rows(session, TrainingRun)
-    assert (run.config, run.job_id) == ({}, "train-1-1")
+    settings = {"beta": 0.25, "use_peft": False, "loss_type": "apo_zero_unpaired"}
+    assert run.config == {"learning_rate": 3e-4, "num_train_epochs": 5} | settings
+    assert run.selection == {
+        "people": [admin.id],
+        "sources": [source],
+        "from_day": "2026-01-31",
+        "min_agreement": 0.5,
+    }
+    assert run.parent_version == 1
 
 
-def test_a_preset_is_kept_with_the_run(session: Session, pairs: None, admin: Person) -> None:
-    post(admin, "/admin/runs", preset="seed")
-    assert [run.config for run in rows(session, TrainingRun)] == [{"preset": "seed"}]
+def test_a_refused_form_says_why_and_loses_nothing(session: Session, pairs: None, admin: Person) -> None:
+    form = {"dpo-beta": "eleven", "dpo-loss_type": "sigmoid, sft", "to_day": "2026-01-31"}
+    answer = post(admin, "/admin/runs", **form)
+    assert answer.status_code == 422
+    assert "beta must be a number, not &#39;eleven&#39;." in answer.text
+    for name, value in form.items():
+        assert re.search(f'name="{name}" value="{value}"', answer.text), name
+    assert rows(session, TrainingRun) == []
 
 
-@pytest.mark.parametrize("method", ["orpo", "kto"])
-def test_another_method_can_be_chosen_and_takes_no_preset(
+def test_a_run_can_be_asked_for_again_with_changes(session: Session, pairs: None, admin: Person) -> None:
+    config = {"preset": "seed", "beta": 0.3, "loss_type": ["sigmoid", "sft"], "use_lora": False}
+    old = factories.run(
+        session, RunStatus.SUCCEEDED, config=config, selection={"people": [admin.id], "from_day": "2026-01-31"}
+    )
+    page = admin.browser().get(f"/admin?clone={old.id}").text
+    assert f'filled in as <a href="/admin/runs/{old.id}">run {old.id}</a> was asked for, from version 1' in page
+    assert '<option value="seed" selected' in page
+    assert 'name="dpo-beta" value="0.3"' in page
+    assert 'name="dpo-loss_type" value="sigmoid, sft"' in page
+    assert re.search(r'name="dpo-use_lora".*?<option selected>no</option>', page, re.S)
+    assert 'name="from_day" value="2026-01-31"' in page
+    assert '<option value="1" selected>version 1</option>' in page
+    assert admin.browser().get("/admin?clone=99").status_code == 404
+
+
+def test_a_run_of_initial_training_is_asked_for_again_where_it_was(session: Session, admin: Person) -> None:
+    config = {"dataset": "ab" * 32, "version": 1, "num_train_epochs": 7, "serve": False}
+    old = factories.run(session, RunStatus.SUCCEEDED, method="sft", config=config)
+    page = admin.browser().get(f"/admin?clone={old.id}", follow_redirects=True).text
+    assert f'data-dataset="{"ab" * 32}" data-dataset-name="The 2 pairs of run {old.id}"' in page
+    assert re.search(r'id="num_train_epochs" name="num_train_epochs" value="7"', page)
+    assert '<option value="1" selected>' in page
+
+
+@pytest.mark.parametrize("method", ["dpo", "orpo", "kto"])
+def test_every_setting_of_a_method_has_a_field_with_a_label_and_an_explanation(
     session: Session, pairs: None, admin: Person, method: str
 ) -> None:
-    post(admin, "/admin/runs", method=method, preset="seed")
-    assert [(run.method, run.config) for run in rows(session, TrainingRun)] == [(method, {})]
+    page = admin.browser().get("/admin").text
+    names = {"dpo": {one.name for one in fields(DPORecipe)}}.get(
+        method, {name for name in SETTINGS if hasattr(CLICK_OPTIONS.get(method, object), name)}
+    )
+    for name in names:
+        field = f"{method}-{name}"
+        assert re.search(f'<label for="{field}">[^<]', page), field
+        assert re.search(f'id="{field}-help">[^<]', page), field
+        assert f'name="{field}"' in page
+
+
+def test_runs_are_listed_a_page_at_a_time(session: Session, admin: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.routes.admin._RUNS_A_PAGE", 2)
+    for _ in range(3):
+        factories.run(session, RunStatus.SUCCEEDED)
+    browser = admin.browser()
+    assert re.findall(r'data-run="(\d)"', browser.get("/admin/runs").text) == ["3", "2"]
+    assert 'href="/admin/runs?before=2"' in browser.get("/admin/runs").text
+    assert re.findall(r'data-run="(\d)"', browser.get("/admin/runs?before=2").text) == ["1"]
+
+
+def test_runs_are_compared_by_what_they_differ_in(session: Session, admin: Person) -> None:
+    for config, number, agrees in (({}, 2, 0.75), ({"beta": 0.3}, 3, 0.875)):
+        run = factories.run(session, RunStatus.SUCCEEDED, config=config, produced_version=number)
+        factories.version(session, number, metrics={"preference_accuracy": agrees})
+        factories.metric(session, run.id)
+    page = admin.browser().get("/admin/runs/compare?run=1&run=2&run=").text
+    assert re.search(r'<tr class="differs"><th scope="row">Beta</th><td>0.5</td><td>0.3</td></tr>', page)
+    assert re.search(r"<td>75.0 %</td><td>87.5 %</td>", page)
+    assert '<th scope="row">Learning rate</th>' not in page, "it is the same in both"
+    assert admin.browser().get("/admin/runs/compare?run=1&run=99").status_code == 404
+    assert admin.browser().get("/admin/runs/compare").status_code == 200
+
+
+def test_the_queue_can_be_looked_at_and_cancelled_from_the_first_page(session: Session, admin: Person) -> None:
+    first = factories.run(session, wish="one")
+    second = factories.run(session, wish="two", parent_version=None)
+    browser = admin.browser()
+    assert re.findall(r'data-queued="(\d)"', browser.get("/admin/queue").text) == [str(first.id), str(second.id)]
+    answer = browser.submit(f"/admin/runs/{first.id}/cancel", {"back": "queue"})
+    assert answer.headers["Location"] == "/admin"
+    assert [run.status for run in rows(session, TrainingRun)] == ["cancelled", "queued"]
+    assert rows(session, TrainingRun)[1].job_id == f"train-{second.id}-1", "it is its turn now"
 
 
 def test_the_form_offers_three_methods_each_explained_and_dpo_first(
@@ -85,7 +187,7 @@ def test_the_form_offers_three_methods_each_explained_and_dpo_first(
 def test_a_method_that_there_is_not_leads_back_and_says_which_there_are(
     session: Session, pairs: None, admin: Person
 ) -> None:
-    answer = admin.browser().submit("/admin/runs", {"method": "magic"}, follow_redirects=True)
+    answer = admin.browser().submit("/admin/runs", {"method": "magic"})
     assert "method must be one of dpo, orpo, kto, sft." in answer.text
     assert rows(session, TrainingRun) == []
 
@@ -93,12 +195,12 @@ def test_a_method_that_there_is_not_leads_back_and_says_which_there_are(
 @pytest.mark.parametrize(
     ("method", "said", "charts"),
     [
-        ("dpo", "DPO on 2 pairs, from version 1", ["loss", "rewards/margins"]),
-        ("orpo", "ORPO on 2 pairs, from version 1", ["loss", "rewards/margins", "log_odds_chosen"]),
+        ("dpo", "DPO on 2 pairs", [*PAIRED, *ALWAYS]),
+        ("orpo", "ORPO on 2 pairs", [*PAIRED, "log_odds_chosen", *ALWAYS]),
         (
             "kto",
-            "KTO on the texts of 2 pairs and of each “none is good”, from version 1",
-            ["loss", "rewards/chosen", "rewards/rejected"],
+            "KTO on the texts of 2 pairs and of each “none is good”",
+            ["loss", "rewards/chosen", "rewards/rejected", "rewards/margins", *ALWAYS[:2], "kl", *ALWAYS[2:]],
         ),
     ],
 )
@@ -108,13 +210,14 @@ def test_the_page_of_a_run_says_its_method_and_draws_its_curves(
     run = factories.run(session, RunStatus.SUCCEEDED, method=method)
     page = admin.browser().get(f"/admin/runs/{run.id}").text
     assert said in page
-    assert re.findall(r'<svg class="chart" data-metric="([^"]+)"', page) == charts
+    assert 'from <span id="parent">version 1</span>' in page
+    assert " ".join(re.findall(r'<svg class="chart" [^>]*data-lines="([^"]+)"', page)).split() == charts
 
 
 def test_retrain_without_pairs_leads_back_and_says_why(session: Session, admin: Person) -> None:
     browser = admin.browser()
-    answer = browser.submit("/admin/runs", {}, follow_redirects=True)
-    assert answer.request.path == "/admin"
+    answer = browser.submit("/admin/runs", {})
+    assert answer.status_code == 422
     assert "There is nothing to learn from yet" in answer.text
     assert rows(session, TrainingRun) == []
 

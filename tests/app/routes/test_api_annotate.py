@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from typing import Any
 
 import pytest
@@ -159,6 +160,19 @@ def test_a_judgment_stores_the_verdict_and_its_pairs(session: Session, annotator
     assert [(row.chosen, row.rejected) for row in rows(session, Preference)] == [("best", "worse"), ("best", "worst")]
 
 
+def test_every_field_of_a_gesture_is_stored(session: Session, annotator: Person) -> None:
+    key = str(uuid.uuid4())
+    tie = factories.generation(session, annotator.id)
+    tied = [candidate.id for candidate in tie.candidates[:2]]
+    flag = factories.generation(session, annotator.id)
+    body(annotator.post("/judgments", {"generation_id": tie.id, "verdict": "tie", "tied": tied, "client_key": key}))
+    note = {"flagged": True, "reason": " a threat "}
+    body(annotator.post("/judgments", {"generation_id": flag.id, "verdict": "skipped", **note}))
+    first, second = rows(session, Judgment)
+    assert (first.verdict, first.tied, first.client_key) == ("tie", tied, key)
+    assert (second.verdict, second.flagged, second.reason) == ("skipped", True, "a threat")
+
+
 def test_sending_a_judgment_again_is_the_same_judgment(session: Session, annotator: Person) -> None:
     gesture = chosen(factories.generation(session, annotator.id))
     assert body(annotator.post("/judgments", gesture)) == body(annotator.post("/judgments", gesture))
@@ -247,6 +261,7 @@ def test_a_number_that_no_judgment_has_is_not_there_however_large(annotator: Per
 
 
 ANY_NUMBER = "generation_id must be a positive whole number."
+TWO_TIED = "tied must name at least two different candidates; leave it out if all are equally good."
 
 
 @pytest.mark.parametrize(
@@ -276,6 +291,18 @@ ANY_NUMBER = "generation_id must be a positive whole number."
         ({"seconds": True}, "seconds must be a number that is not negative."),
         ({"seconds": float("nan")}, "seconds must be a number that is not negative."),
         ({"seconds": float("inf")}, "seconds must be a number that is not negative."),
+        ({"tied": [1, 2]}, "tied belongs to a verdict of tie, and only to that."),
+        ({"tied": 1}, "tied must be a list of candidate ids."),
+        ({"tied": ["1", "2"]}, "A candidate id in tied must be a positive whole number."),
+        ({"tied": [1]}, TWO_TIED),
+        ({"tied": []}, TWO_TIED),
+        ({"tied": [1, 1]}, TWO_TIED),
+        ({"reason": "so"}, "reason and flagged belong to a verdict of skipped, and only to that."),
+        ({"flagged": True}, "reason and flagged belong to a verdict of skipped, and only to that."),
+        ({"flagged": 1}, "flagged must be true or false."),
+        ({"reason": 5}, "The text must be a string."),
+        ({"client_key": "not one"}, "client_key must be a UUID."),
+        ({"client_key": 7}, "client_key must be a UUID."),
         ({"user_id": 1}, "There is no field 'user_id' in a judgment."),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,11 +13,13 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.db import Role, RunStatus, TrainingRun, now
+from app.db import Role, RunMetric, RunStatus, TrainingRun, now, write_transaction
 from app.services import runs
 from tests import factories
 from tests.app.routes.test_api_annotate import at_once, body, problem
 from tests.studio import Person, close, make_person, new_settings, parts, rows
+
+AT_MOST = "at most 200 of them"
 
 
 @pytest.fixture
@@ -65,12 +68,59 @@ def test_eight_presses_at_one_moment_are_one_run_on_postgresql(postgres_app: Fla
         check_eight_presses_are_one_run(session, make_person(postgres_app, session, role=Role.ADMIN), queue_url)
 
 
-def test_another_wish_while_a_run_is_under_way_is_a_conflict(session: Session, pairs: None, admin: Person) -> None:
-    first = body(admin.post("/training-runs", {"method": "dpo"}), 202)
-    answer = admin.post("/training-runs", {"method": "dpo", "config": {"beta": 0.3}})
-    assert problem(answer) == (409, f"Run {first['id']} is under way: wait for it or cancel it first.")
-    assert answer.json is not None
-    assert answer.json["run_id"] == first["id"]
+def test_another_wish_waits_until_the_first_has_ended(
+    session: Session, pairs: None, admin: Person, queue_url: str
+) -> None:
+    first = body(admin.post("/training-runs", {"method": "dpo"}), 202)["id"]
+    second = body(admin.post("/training-runs", {"method": "dpo", "config": {"beta": 0.3}}), 202)["id"]
+    assert jobs(queue_url) == [(f"train-{first}-1", "worker.jobs.train", [first])]
+    shown: Any = admin.call("GET", "/training-runs").json
+    assert {run["id"]: run["position"] for run in shown} == {first: 0, second: 1}
+    body(admin.call("POST", f"/training-runs/{first}/cancel"), 202)
+    assert [args for *_, args in jobs(queue_url)] == [[first], [second]]
+    assert body(admin.call("GET", f"/training-runs/{second}"), 200)["position"] == 0
+
+
+def test_a_run_can_be_asked_for_on_some_of_the_clicks_and_from_a_named_version(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    wish = {"method": "kto", "selection": {"people": [admin.id], "min_agreement": 0}, "parent_version": 1}
+    number = body(admin.post("/training-runs", wish), 202)["id"]
+    shown = body(admin.call("GET", f"/training-runs/{number}"), 200)
+    assert (shown["selection"], shown["parent_version"]) == ({"people": [admin.id]}, 1)
+
+
+def test_a_look_ahead_says_what_a_run_would_learn_from_and_stores_nothing(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    shown = body(admin.post("/training-runs/preview", {"method": "dpo"}), 200)
+    assert shown == {
+        "judgments": 1,
+        "pairs": 2,
+        "prompts": 1,
+        "people": 1,
+        "none_good": 0,
+        "estimate": None,
+        "summary": "It would train on 2 pairs from 1 click of 1 person on 1 prompt.",
+        "duration": "No DPO run has ended well yet, so nobody knows how long it will take.",
+    }
+    nobody = {"method": "dpo", "selection": {"people": [admin.id + 1]}}
+    assert body(admin.post("/training-runs/preview", nobody), 200)["summary"] == "It would find no pair to train on."
+    sentence = "No click fits that selection: choose more people, days or sources, or ask for less agreement."
+    assert problem(admin.post("/training-runs", nobody)) == (422, sentence)
+    assert rows(session, TrainingRun) == []
+
+
+def test_the_points_of_a_metric_are_thinned_and_end_with_the_last(session: Session, admin: Person) -> None:
+    run = factories.run(session, RunStatus.SUCCEEDED)
+    with write_transaction(session):
+        session.add_all(RunMetric(run_id=run.id, step=step, name="loss", value=1 / step) for step in range(1, 2502))
+        session.add(RunMetric(run_id=run.id, step=1, name="kl", value=0.5))
+    shown = body(admin.call("GET", f"/training-runs/{run.id}/metrics"), 200)
+    assert (shown["run"], shown["name"], shown["names"]) == (run.id, "loss", ["loss", "kl"])
+    assert len(shown["points"]) <= 1000
+    assert shown["points"][-1] == [2501, pytest.approx(1 / 2501)]
+    assert body(admin.call("GET", f"/training-runs/{run.id}/metrics?name=kl"), 200)["points"] == [[1, 0.5]]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +130,27 @@ def test_another_wish_while_a_run_is_under_way_is_a_conflict(session: Session, p
         ({"method": "ppo"}, "method must be one of dpo, orpo, kto, sft."),
         ({"method": "dpo", "config": []}, "config must be an object."),
         ({"method": "dpo", "config": None}, "config must be an object."),
+        ({"method": "dpo", "selection": []}, "selection must be an object."),
+        ({"method": "dpo", "selection": {"who": 1}}, "There is no field 'who' in a selection."),
+        (
+            {"method": "dpo", "selection": {"people": ["Ada"]}},
+            f"people must be a list of the ids of people, {AT_MOST}.",
+        ),
+        (
+            {"method": "dpo", "selection": {"sources": "typed"}},
+            f"sources must be a list of names of sources, {AT_MOST}.",
+        ),
+        ({"method": "dpo", "selection": {"from_day": "yesterday"}}, "from_day must be a day such as 2026-01-31."),
+        (
+            {"method": "dpo", "selection": {"from_day": "2026-02-01", "to_day": "2026-01-31"}},
+            "from_day must not be after to_day.",
+        ),
+        ({"method": "dpo", "selection": {"min_agreement": 2}}, "min_agreement must be a number from 0 to 1."),
+        ({"method": "dpo", "parent_version": "2"}, "parent_version must be the number of a version."),
+        (
+            {"method": "sft", "parent_version": 2},
+            "selection and parent_version are for runs on clicks; sft takes `version` in its config.",
+        ),
         ({"method": "dpo", "presets": {}}, "There is no field 'presets' in a training run."),
         ({"method": "dpo", "config": {"betta": 1}}, "betta is not a setting of the DPO recipe."),
         ({"method": "dpo", "config": {"preset": "wild"}}, "preset must be one of default, seed, not 'wild'."),
@@ -174,6 +245,8 @@ def test_a_run_is_shown_with_all_there_is_to_know(session: Session, admin: Perso
         "stage": "succeeded",
         "method": "dpo",
         "config": {"beta": 0.2},
+        "selection": {},
+        "position": None,
         "pairs": 2,
         "step": 8,
         "total_steps": 8,

@@ -128,7 +128,8 @@ def test_a_run_names_the_data_and_is_handed_to_the_queue(session: Session, admin
     assert run.job_id == f"train-{run.id}-1"
     assert body(admin.post("/training-runs", {"method": "sft", "config": config}), 202)["id"] == run.id
     other = admin.post("/training-runs", {"method": "sft", "config": config | {"seed": 5}})
-    assert problem(other) == (409, f"Run {run.id} is under way: wait for it or cancel it first.")
+    assert body(other, 202)["id"] == run.id + 1, "another wish waits behind it"
+    assert rows(session, TrainingRun)[1].job_id is None
 
 
 def test_a_run_from_outside_the_studio_needs_no_version_and_no_clicks(session: Session, admin: Person) -> None:

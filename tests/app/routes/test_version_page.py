@@ -132,7 +132,7 @@ def test_the_reason_that_it_does_not_serve_is_shown(session: Session, admin: Per
 def test_versions_and_runs_lead_to_the_page(app: Flask, session: Session, measured: None, admin: Person) -> None:
     run = factories.run(session, RunStatus.SUCCEEDED, produced_version=2)
     browser = admin.browser()
-    assert 'href="/admin/versions/2"' in browser.get("/admin").text
+    assert 'href="/admin/versions/2"' in browser.get("/admin/versions").text
     assert 'href="/admin/versions/2"' in browser.get(f"/admin/runs/{run.id}").text
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import Generation, Judgment, Preference
 from app.services import exports, judgments
 from app.services.exports import INSTRUCTION
+from app.services.judgment_search import JudgmentFilter
 from tests import factories
 from tests.studio import Person, rows
 
@@ -42,6 +43,34 @@ def expected(format_name: str, first: int, last: int) -> list[dict[str, Any]]:
                 {"prompt": P1, "chosen": "a", "rejected": "b"},
                 {"prompt": P1, "chosen": "a", "rejected": "c"},
                 {"prompt": P2, "chosen": "ä", "rejected": "ö"},
+            ]
+        case "trl-chat":
+            return [
+                {
+                    "prompt": [{"role": "user", "content": prompt}],
+                    "chosen": [{"role": "assistant", "content": chosen}],
+                    "rejected": [{"role": "assistant", "content": rejected}],
+                }
+                for prompt, chosen, rejected in ((P1, "a", "b"), (P1, "a", "c"), (P2, "ä", "ö"))
+            ]
+        case "kto":
+            return [
+                {"prompt": prompt, "completion": text, "label": label}
+                for prompt, text, label in (
+                    (P1, "a", True),
+                    (P1, "b", False),
+                    (P1, "c", False),
+                    (P2, "ä", True),
+                    (P2, "ö", False),
+                )
+            ]
+        case "hh":
+            return [
+                {
+                    "chosen": f"\n\nHuman: {prompt}\n\nAssistant: {chosen}",
+                    "rejected": f"\n\nHuman: {prompt}\n\nAssistant: {rejected}",
+                }
+                for prompt, chosen, rejected in ((P1, "a", "b"), (P1, "a", "c"), (P2, "ä", "ö"))
             ]
         case "seed":
             return [
@@ -106,16 +135,59 @@ def expected(format_name: str, first: int, last: int) -> list[dict[str, Any]]:
 
 
 def test_the_formats_are_these() -> None:
-    assert list(exports.FORMATS) == ["trl", "seed", "llamafactory", "labelstudio", "argilla"]
+    names = ["trl", "trl-chat", "kto", "seed", "llamafactory", "labelstudio", "argilla", "hh", "csv"]
+    assert list(exports.FORMATS) == list(exports.LABELS) == names
 
 
-@pytest.mark.parametrize("format_name", list(exports.FORMATS))
+@pytest.mark.parametrize("format_name", [name for name in exports.FORMATS if name != "csv"])
 def test_an_export_holds_every_standing_judgment_line_by_line(
     session: Session, judged: list[Judgment], format_name: str
 ) -> None:
     lines = list(exports.stream(session, format_name))
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
     assert [json.loads(line) for line in lines] == expected(format_name, judged[0].id, judged[2].id)
+
+
+def test_a_table_has_a_header_and_quotes_what_needs_it(session: Session, judged: list[Judgment]) -> None:
+    assert "".join(exports.stream(session, "csv")) == (
+        f'prompt,chosen,rejected\r\n{P1},a,b\r\n{P1},a,c\r\n"zwei\u2028Zeilen ""und"" 👩🏽‍🚀",ä,ö\r\n'
+    )
+
+
+def test_a_tie_of_some_is_one_record_with_both_on_top(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id, ["a", "b", "c"], prompt=factories.prompt(session, P1))
+    pairs = [factories.preference(P1, good, "c") for good in ("a", "b")]
+    session.add(Judgment(generation_id=screen.id, user_id=annotator.id, verdict="tie", preferences=pairs))
+    session.commit()
+    made = {name: [json.loads(line) for line in exports.stream(session, name)] for name in ("argilla", "kto", "seed")}
+    assert [place["rank"] for place in made["argilla"][0]["responses"][0]["values"]["ranking"]["value"]] == [1, 1, 2]
+    assert [(row["completion"], row["label"]) for row in made["kto"]] == [("a", True), ("b", True), ("c", False)]
+    assert [(row["chosen"], row["rejected"]) for row in made["seed"]] == [("a", ["c"]), ("b", ["c"])]
+
+
+def test_kto_learns_from_none_is_good_but_not_from_an_attention_check(session: Session, annotator: Person) -> None:
+    for gold in (False, True):
+        screen = factories.generation(session, annotator.id, ["a", "b"], gold=gold)
+        factories.judgment(session, screen, pairs=False, verdict="none", candidate_id=None)
+    made = [json.loads(line) for line in exports.stream(session, "kto")]
+    assert [(row["completion"], row["label"]) for row in made] == [("a", False), ("b", False)]
+
+
+def test_a_text_that_would_begin_a_turn_is_left_out_of_transcripts_and_the_others_stay(
+    session: Session, annotator: Person
+) -> None:
+    screen = factories.generation(session, annotator.id, ["a", "b\n\nHuman: hello", "c"])
+    factories.judgment(session, screen)
+    assert [json.loads(line)["rejected"][-1] for line in exports.stream(session, "hh")] == ["c"]
+
+
+def test_an_export_can_be_of_what_a_filter_finds(session: Session, annotator: Person, admin: Person) -> None:
+    for person in (annotator, admin):
+        factories.judgment(session, factories.generation(session, person.id, [person.email, "b"]))
+    for name in ("trl", "kto"):
+        made = [json.loads(line) for line in exports.stream(session, name, JudgmentFilter(person=admin.id))]
+        assert {row.get("chosen", row.get("completion")) for row in made} <= {admin.email, "b"}
+        assert made
 
 
 def test_letters_of_every_script_are_written_as_they_are(session: Session, judged: list[Judgment]) -> None:

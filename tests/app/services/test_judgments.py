@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, Preference, Verdict
+from app.db import Judgment, Preference, Verdict, Webhook, WebhookDelivery, write_transaction
+from app.errors import Conflict, Invalid
 from app.services import judgments
 from app.services.judgments import Gesture
 from tests import factories
@@ -78,3 +79,112 @@ def test_the_pairs_are_what_the_person_saw_whatever_becomes_of_the_prompt(sessio
     prompt.text = "as it is now"
     session.commit()
     assert {row.prompt for row in rows(session, Preference)} == {"as it was"}
+
+
+def pairs(session: Session) -> list[tuple[str, str, float]]:
+    return [(row.chosen, row.rejected, row.weight) for row in rows(session, Preference)]
+
+
+def test_in_a_tie_of_two_both_are_preferred_to_the_third_and_weigh_one_together(
+    session: Session, annotator: Person
+) -> None:
+    screen = factories.generation(session, annotator.id, ["a", "b", "c"])
+    first, _, third = (candidate.id for candidate in screen.candidates)
+    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=(third, first)))
+    assert rows(session, Judgment)[0].tied == [first, third]
+    assert pairs(session) == [("a", "b", 0.5), ("c", "b", 0.5)]
+
+
+def test_a_tie_that_names_every_candidate_is_a_tie_of_all(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id)
+    named = tuple(candidate.id for candidate in screen.candidates)
+    first = judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=named))
+    assert (first.tied, pairs(session)) == (None, [])
+    assert judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE)).id == first.id
+
+
+def test_a_tie_of_others_is_another_verdict(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id)
+    first, second, third = (candidate.id for candidate in screen.candidates)
+    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=(first, second)))
+    with pytest.raises(Conflict):
+        judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=(first, third)))
+
+
+def test_a_tie_with_a_candidate_of_another_screen_is_refused(session: Session, annotator: Person) -> None:
+    screen, other = factories.generation(session, annotator.id), factories.generation(session, annotator.id)
+    strange = other.candidates[0].id
+    with pytest.raises(Invalid, match=f"Candidate {strange} is not on this screen"):
+        judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=(screen.candidates[0].id, strange)))
+    assert rows(session, Judgment) == []
+
+
+@pytest.mark.parametrize("verdict", [Verdict.CHOSEN, Verdict.EDITED, Verdict.TIE])
+def test_an_attention_check_teaches_the_model_nothing(session: Session, annotator: Person, verdict: Verdict) -> None:
+    screen = factories.generation(session, annotator.id, gold=True)
+    first, second, _ = (candidate.id for candidate in screen.candidates)
+    gestures = {
+        Verdict.CHOSEN: Gesture(screen.id, verdict, first),
+        Verdict.EDITED: Gesture(screen.id, verdict, edited_text="mine"),
+        Verdict.TIE: Gesture(screen.id, verdict, tied=(first, second)),
+    }
+    judgments.judge(session, annotator.id, gestures[verdict])
+    assert [judgment.verdict for judgment in rows(session, Judgment)] == [str(verdict)]
+    assert pairs(session) == []
+
+
+KEY = "6f1b7c1e-6d0c-4a53-9f0a-0d6a4d1f5b11"
+
+
+def test_a_gesture_that_is_sent_again_is_stored_once_even_if_it_was_undone_since(
+    session: Session, annotator: Person
+) -> None:
+    screen = factories.generation(session, annotator.id)
+    gesture = Gesture(screen.id, Verdict.NONE, client_key=KEY)
+    first = judgments.judge(session, annotator.id, gesture)
+    judgments.undo(session, annotator.id, first.id)
+    assert judgments.judge(session, annotator.id, gesture).id == first.id
+    (stored,) = rows(session, Judgment)
+    assert stored.undone_at is not None
+
+
+def test_the_key_of_somebody_elses_gesture_tells_nothing_of_it(
+    session: Session, annotator: Person, admin: Person
+) -> None:
+    theirs = factories.generation(session, admin.id)
+    judgments.judge(session, admin.id, Gesture(theirs.id, Verdict.NONE, client_key=KEY))
+    mine = factories.generation(session, annotator.id)
+    with pytest.raises(Conflict, match="belongs to another judgment"):
+        judgments.judge(session, annotator.id, Gesture(mine.id, Verdict.NONE, client_key=KEY))
+    assert len(rows(session, Judgment)) == 1
+
+
+def test_a_flagged_screen_is_skipped_with_its_reason(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id)
+    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.SKIPPED, reason="a threat", flagged=True))
+    (stored,) = rows(session, Judgment)
+    assert (stored.verdict, stored.flagged, stored.reason) == ("skipped", True, "a threat")
+    assert pairs(session) == []
+
+
+def test_a_judgment_is_announced_to_the_webhooks_that_want_it(session: Session, annotator: Person) -> None:
+    with write_transaction(session):
+        session.add(
+            Webhook(
+                url="https://example.org/hear",
+                secret="whsec_" + "A" * 43 + "=",
+                events=["judgment.created"],
+                created_by=annotator.id,
+            )
+        )
+    screen = factories.generation(session, annotator.id)
+    judgment = judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    (delivery,) = rows(session, WebhookDelivery)
+    assert delivery.payload["data"] == {
+        "id": judgment.id,
+        "generation_id": screen.id,
+        "user_id": annotator.id,
+        "verdict": "chosen",
+        "preferences": 2,
+    }

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
 from app.errors import Malformed
-from app.services import prompts
+from app.services import prompt_bodies
 from app.services.prompts import ImportReport
 from tests import factories
 from tests.studio import rows
@@ -22,7 +22,7 @@ TSV = "text/tab-separated-values"
 
 def import_(session: Session, text: str | bytes, content_type: str, longest: int = 1000) -> ImportReport:
     data = text.encode() if isinstance(text, str) else text
-    return prompts.import_prompts(session, None, data, content_type, "a file", longest)
+    return prompt_bodies.import_prompts(session, None, data, content_type, "a file", longest)
 
 
 def queued(session: Session) -> list[tuple[str, int, str | None]]:

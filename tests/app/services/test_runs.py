@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, now
+from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, WebhookDelivery, now
 from app.errors import Conflict, Invalid, NotFound
-from app.services import clicks, judgments, runs
+from app.services import clicks, judgments, runs, training_data, webhooks
+from app.services.selection import Selection
 from tests import factories
 from tests.studio import Person, rows
 
@@ -76,7 +77,7 @@ def test_a_wish_is_stored_with_what_it_trains_on(session: Session, pairs: None, 
     run, is_new = runs.request(session, admin.id, "dpo", {"beta": 0.2})
     assert is_new
     assert (run.method, run.config, run.status, run.stage) == ("dpo", {"beta": 0.2}, "queued", "queued")
-    assert (run.parent_version, run.pairs, run.last_judgment_id) == (1, 2, 1)
+    assert (run.parent_version, run.pairs, run.last_judgment_id) == (None, 2, 1)
     assert (run.requested_by, run.attempts, run.job_id) == (admin.id, 0, None)
     (event,) = (event for event in rows(session, AuditEvent) if event.action == "run.requested")
     assert (event.user_id, event.subject, event.details) == (admin.id, "run 1", {"method": "dpo", "pairs": 2})
@@ -100,14 +101,93 @@ def test_an_unknown_method_is_refused(session: Session, pairs: None) -> None:
         runs.request(session, None, "magic", {})
 
 
-def test_the_same_wish_twice_is_one_run_and_another_wish_waits(session: Session, pairs: None) -> None:
+def test_the_same_wish_twice_is_one_run_and_another_wish_waits_behind_it(session: Session, pairs: None) -> None:
     run, _ = runs.request(session, None, "dpo", {"beta": 0.2})
-    again, is_new = runs.request(session, None, "dpo", {"beta": 0.2})
-    assert (again.id, is_new) == (run.id, False)
-    with pytest.raises(Conflict, match=rf"^Run {run.id} is under way: wait for it or cancel it first\.$") as refusal:
-        runs.request(session, None, "dpo", {})
-    assert refusal.value.extra == {"run_id": run.id}
-    assert len(rows(session, TrainingRun)) == 1
+    again, is_new = runs.request(session, None, "dpo", {"beta": 0.2, "preset": "default", "seed": 0})
+    assert (again.id, is_new) == (run.id, False), "what is left out and what is given as the default is the same wish"
+    for other in (
+        runs.request(session, None, "dpo", {}),
+        runs.request(session, None, "orpo", {}),
+        runs.request(session, None, "dpo", {}, Selection(from_day=date(2026, 1, 1))),
+        runs.request(session, None, "dpo", {}, parent_version=1),
+    ):
+        assert other[1]
+    assert [runs.position(session, run) for run in runs.queue(session)] == [0, 1, 2, 3, 4]
+
+
+def test_only_the_first_of_the_queue_is_handed_out_and_can_be_claimed(session: Session, pairs: None) -> None:
+    first, second = (runs.request(session, None, method, {})[0] for method in ("dpo", "orpo"))
+    queue = Queue()
+    for _ in range(2):
+        runs.hand_out_next(session, queue.enqueue)
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == [(first.id, 1)]
+    assert runs.claim(session, second.id) is None
+    assert runs.claim(session, first.id) == 1
+    assert runs.claim(session, second.id) is None, "one works already"
+    runs.hand_out_next(session, queue.enqueue)
+    assert queue.handed_out == [(first.id, 1)]
+    runs.fail(session, first.id, 1, "The disk is full.")
+    runs.hand_out_next(session, queue.enqueue)
+    assert queue.handed_out == [(first.id, 1), (second.id, 1)]
+    assert runs.claim(session, second.id) == 1
+
+
+def test_a_run_whose_worker_died_comes_before_those_that_were_asked_for_later(session: Session, pairs: None) -> None:
+    run_id = running(session, heartbeat=61)
+    waiting, _ = runs.request(session, None, "orpo", {})
+    waiting.created_at = ago(60)
+    session.commit()
+    queue = Queue()
+    runs.rescue(session, queue.has_job, queue.enqueue)
+    assert queue.handed_out == [(run_id, 2)]
+
+
+def test_the_version_to_start_from_is_settled_when_the_run_begins_unless_it_was_named(
+    session: Session, pairs: None
+) -> None:
+    unnamed, _ = runs.request(session, None, "dpo", {})
+    named, _ = runs.request(session, None, "dpo", {}, parent_version=1)
+    factories.version(session, 2)
+    factories.serving(session, 2)
+    for run in (unnamed, named):
+        runs.claim(session, run.id)
+        runs.finish_cancel(session, run.id, 1)
+    assert (unnamed.parent_version, named.parent_version) == (2, 1)
+
+
+def test_a_version_that_is_not_there_or_was_deleted_cannot_be_started_from(session: Session, pairs: None) -> None:
+    factories.version(session, 2, deleted_at=now())
+    with pytest.raises(NotFound, match=r"^There is no version 7\.$"):
+        runs.request(session, None, "dpo", {}, parent_version=7)
+    with pytest.raises(Conflict, match=r"^Version 2 was deleted: its files are gone\.$"):
+        runs.request(session, None, "dpo", {}, parent_version=2)
+    assert rows(session, TrainingRun) == []
+
+
+def test_the_queue_has_an_end(session: Session, pairs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "LONGEST_QUEUE", 2)
+    for beta in (0.1, 0.2):
+        runs.request(session, None, "dpo", {"beta": beta})
+    with pytest.raises(Conflict, match=r"^2 runs wait already: cancel one of them first\.$"):
+        runs.request(session, None, "dpo", {"beta": 0.3})
+
+
+def test_a_webhook_hears_how_a_run_ended(session: Session, pairs: None, admin: Person) -> None:
+    webhooks.add(session, admin.id, "https://example.org/hook", [webhooks.RUN_FINISHED])
+    run, _ = runs.request(session, None, "dpo", {})
+    runs.claim(session, run.id)
+    runs.fail(session, run.id, 1, "The disk is full.")
+    (delivery,) = rows(session, WebhookDelivery)
+    assert delivery.payload["data"] == {
+        "id": run.id,
+        "method": "dpo",
+        "status": "failed",
+        "parent_version": 1,
+        "produced_version": None,
+        "error": "The disk is full.",
+        "note": None,
+    }
 
 
 def test_after_a_run_has_ended_there_may_be_another(session: Session, pairs: None) -> None:
@@ -120,15 +200,15 @@ def test_after_a_run_has_ended_there_may_be_another(session: Session, pairs: Non
 def test_new_judgments_are_the_standing_ones_with_rows_since_the_last_successful_run(
     session: Session, pairs: None, annotator: Person
 ) -> None:
-    assert runs.new_judgments(session) == 1
+    assert training_data.new_judgments(session) == 1
     factories.run(session, RunStatus.FAILED, last_judgment_id=1)
-    assert runs.new_judgments(session) == 1
+    assert training_data.new_judgments(session) == 1
     factories.run(session, RunStatus.SUCCEEDED, last_judgment_id=1)
-    assert runs.new_judgments(session) == 0
+    assert training_data.new_judgments(session) == 0
     judgment = factories.judgment(session, factories.generation(session, annotator.id))
-    assert runs.new_judgments(session) == 1
+    assert training_data.new_judgments(session) == 1
     judgments.undo(session, annotator.id, judgment.id)
-    assert runs.new_judgments(session) == 0
+    assert training_data.new_judgments(session) == 0
 
 
 def judge_none(session: Session, annotator: Person, *texts: str) -> int:
@@ -162,7 +242,7 @@ def test_kto_too_needs_a_good_text(session: Session, serving: None, annotator: P
 def test_a_run_trains_on_what_stood_when_it_was_asked_for(session: Session, pairs: None, annotator: Person) -> None:
     run, _ = runs.request(session, None, "dpo", {})
     factories.judgment(session, factories.generation(session, annotator.id, ["late", "later"]))
-    pairs_of_run = runs.preference_rows(session, run.last_judgment_id)
+    pairs_of_run = training_data.preference_rows(session, run.last_judgment_id)
     assert [(chosen, rejected) for _, chosen, rejected in pairs_of_run] == [("a", "b"), ("a", "c")]
 
 

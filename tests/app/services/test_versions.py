@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Alias, AuditEvent, Version
-from app.errors import NotFound
+from app.db import Alias, AuditEvent, RunStatus, Version, now
+from app.errors import Conflict, Invalid, NotFound
 from app.services import versions
 from models.manifest import Manifest
+from models.store import CheckpointStore
 from tests import factories
-from tests.studio import Person, rows
+from tests.studio import Person, add_version, parts, rows
 
 MANIFEST = Manifest(
     number=2,
@@ -68,3 +72,81 @@ def test_the_highest_number_is_that_of_the_newest_version(session: Session) -> N
         factories.version(session, number)
     assert versions.highest_number(session) == 2
     assert [version.number for version in versions.all_versions(session)] == [2, 1]
+
+
+def test_a_note_is_kept_and_one_that_is_too_long_is_refused(session: Session, admin: Person) -> None:
+    factories.version(session, 1)
+    assert versions.set_note(session, admin.id, 1, " Too polite. ").note == "Too polite."
+    for note in ("x" * 2001, "a\x00b", None):
+        with pytest.raises(Invalid):
+            versions.set_note(session, admin.id, 1, note)
+    assert rows(session, Version)[0].note == "Too polite."
+    with pytest.raises(NotFound):
+        versions.set_note(session, admin.id, 2, "x")
+    assert [event.action for event in rows(session, AuditEvent)] == ["version.noted"]
+
+
+@pytest.fixture
+def store(app: Flask, session: Session, published: CheckpointStore) -> CheckpointStore:
+    """The studio's store with versions 1 and 2, of which 1 serves."""
+    for number in (1, 2):
+        add_version(app, session, published, number)
+    factories.serving(session, 1)
+    return parts(app).store
+
+
+def test_a_deleted_version_is_gone_from_the_store_and_stays_in_the_history(
+    session: Session, admin: Person, store: CheckpointStore
+) -> None:
+    versions.delete(session, store, admin.id, 2, " 2 ")
+    assert store.numbers() == [1]
+    version = rows(session, Version)[1]
+    assert version.deleted_at is not None
+    event = rows(session, AuditEvent)[-1]
+    assert (event.action, event.subject, event.details) == ("version.deleted", "version 2", {"sha256": version.sha256})
+    for refused in (lambda: versions.promote(session, 2, admin.id), lambda: versions.usable(session, 2)):
+        with pytest.raises(Conflict, match=r"^Version 2 was deleted: its files are gone\.$"):
+            refused()
+    with pytest.raises(Conflict, match="was deleted already"):
+        versions.delete(session, store, admin.id, 2, "2")
+    assert versions.highest_number(session) == 2, "so that its number is never given again"
+
+
+def test_what_serves_is_not_deleted(session: Session, admin: Person, store: CheckpointStore) -> None:
+    with pytest.raises(Conflict, match=r"^Version 1 serves"):
+        versions.delete(session, store, admin.id, 1, "1")
+    assert store.numbers() == [1, 2]
+    assert rows(session, Version)[0].deleted_at is None
+
+
+@pytest.mark.parametrize("confirmed", ["", "1", "22", "two", None])
+def test_a_deletion_that_nobody_confirmed_does_nothing(
+    session: Session, admin: Person, store: CheckpointStore, confirmed: str | None
+) -> None:
+    with pytest.raises(Invalid, match="Type 2 to confirm"):
+        versions.delete(session, store, admin.id, 2, confirmed)
+    assert store.numbers() == [1, 2]
+
+
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING])
+@pytest.mark.parametrize("named", [{"parent_version": 2}, {"parent_version": None, "config": {"version": 2}}])
+def test_a_version_that_an_active_run_starts_from_is_not_deleted(
+    session: Session, admin: Person, store: CheckpointStore, status: RunStatus, named: dict[str, Any]
+) -> None:
+    run = factories.run(session, status, **named)
+    with pytest.raises(Conflict, match=rf"^Run {run.id} starts from version 2"):
+        versions.delete(session, store, admin.id, 2, "2")
+    run.status, run.wish = RunStatus.FAILED, None
+    session.commit()
+    versions.delete(session, store, admin.id, 2, "2")
+    assert store.numbers() == [1]
+
+
+def test_a_deletion_that_was_cut_short_is_finished_by_asking_again(
+    session: Session, admin: Person, store: CheckpointStore
+) -> None:
+    version = versions.get(session, 2)
+    version.deleted_at = now()
+    session.commit()
+    versions.delete(session, store, admin.id, 2, "2")
+    assert store.numbers() == [1]

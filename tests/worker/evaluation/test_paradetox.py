@@ -13,9 +13,12 @@ from worker.evaluation.testset import read
 
 DATA = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data")) / "paradetox.tsv"
 
-pytestmark = pytest.mark.skipif(
-    not DATA.is_file(), reason=f"{DATA} is not there: name the folder of ParaDetox in MELLOW_SHARED_DATA"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not DATA.is_file(), reason=f"{DATA} is not there: name the folder of ParaDetox in MELLOW_SHARED_DATA"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -63,8 +63,16 @@ def assert_same_weights(one: Path, other: Path) -> None:
     [
         (False, {"save_steps": 4}),  # in the middle of an epoch
         (True, {"save_steps": 0, "dev_split": 4}),  # at its end, with dev scores and the best one kept
-        (False, {"save_steps": 3, "gradient_accumulation_steps": 2, "optim": "adamw_torch", "warmup_steps": 2}),
-        (True, {"save_steps": 4, "use_peft": True, "dev_split": 4, "early_stopping_patience": 3}),
+        pytest.param(
+            False,
+            {"save_steps": 3, "gradient_accumulation_steps": 2, "optim": "adamw_torch", "warmup_steps": 2},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            True,
+            {"save_steps": 4, "use_peft": True, "dev_split": 4, "early_stopping_patience": 3},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["steps", "epochs", "accumulation", "lora"],
 )

@@ -36,7 +36,10 @@ def run_and_die(model: Path, output_dir: Path, settings: dict[str, Any], die_aft
     [
         pytest.param("t5", {}, marks=pytest.mark.slow, id="t5"),
         pytest.param(
-            "llama", {"use_peft": True, "lora_dropout": 0.3, "gradient_accumulation_steps": 2}, id="llama-lora"
+            "llama",
+            {"use_peft": True, "lora_dropout": 0.3, "gradient_accumulation_steps": 2},
+            marks=pytest.mark.slow,
+            id="llama-lora",
         ),
     ],
 )

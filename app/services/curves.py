@@ -1,0 +1,120 @@
+"""What was measured while runs trained: the curves of the charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import RunMetric
+
+MOST_POINTS = 1_000
+"""More would not be seen in a chart, and would make the page slow."""
+
+
+class Chart(NamedTuple):
+    """One chart of a run's page: its heading, its lines as (metric, name of the line), and a sentence for a person.
+
+    `fitted` lets the axis fit the values instead of beginning at zero.
+    """
+
+    label: str
+    lines: tuple[tuple[str, str], ...]
+    meaning: str
+    fitted: bool = False
+
+
+_LOSS = Chart("Loss", (("loss", "loss"),), "What training makes small.")
+_MARGIN = Chart(
+    "Reward margin",
+    (("rewards/margins", "margin"),),
+    "How far the chosen text is ahead of the rejected one. It should rise.",
+)
+_ACCURACY = Chart(
+    "Reward accuracy",
+    (("rewards/accuracies", "accuracy"),),
+    "The share of pairs whose chosen text is ahead. 1 is all of them.",
+)
+_REWARDS = Chart(
+    "Rewards",
+    (("rewards/chosen", "good texts"), ("rewards/rejected", "bad texts")),
+    "How much likelier the texts became than they were, times beta. Good ones should rise above bad ones.",
+)
+_LOGPS = Chart(
+    "Log-probabilities",
+    (("logps/chosen", "chosen"), ("logps/rejected", "rejected")),
+    "How likely the model finds the texts, in nats. If both fall far, it forgets.",
+    fitted=True,
+)
+_ANCHOR_KL = Chart(
+    "KL divergence elsewhere",
+    (("anchor_kl", "KL"),),
+    "How far the model moved on everyday sentences that nobody clicked, in nats a token. Small is good.",
+)
+_KL = Chart("KL on the clicks", (("kl", "KL"),), "How far the model moved on the clicked prompts, in nats.")
+_RATE = Chart("Learning rate", (("learning_rate", "learning rate"),), "How large the steps were.")
+
+CHARTS: Mapping[str, tuple[Chart, ...]] = MappingProxyType(
+    {
+        "dpo": (_LOSS, _ACCURACY, _MARGIN, _LOGPS, _ANCHOR_KL, _RATE),
+        "orpo": (
+            _LOSS,
+            _ACCURACY,
+            _MARGIN,
+            Chart(
+                "Log-odds of the chosen",
+                (("log_odds_chosen", "log-odds"),),
+                "How much likelier the chosen text is than the rejected one, as odds. It should rise.",
+            ),
+            _LOGPS,
+            _ANCHOR_KL,
+            _RATE,
+        ),
+        "kto": (_LOSS, _REWARDS, _MARGIN, _LOGPS, _KL, _ANCHOR_KL, _RATE),
+        "sft": (
+            Chart("Training loss", (("loss", "loss"),), "What training makes small."),
+            Chart("Loss on held-out pairs", (("dev_loss", "loss"),), "It rises again when epochs are too many.", True),
+            Chart("chrF on held-out sources", (("dev_chrf", "chrF"),), "How near its texts are to the targets.", True),
+            _RATE,
+        ),
+    }
+)
+"""What the page of a run draws, by its method."""
+
+LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "loss": "Loss",
+        "rewards/accuracies": "Reward accuracy",
+        "rewards/margins": "Reward margin",
+        "rewards/chosen": "Reward of chosen texts",
+        "rewards/rejected": "Reward of rejected texts",
+        "logps/chosen": "Log-probability of chosen texts",
+        "logps/rejected": "Log-probability of rejected texts",
+        "log_odds_chosen": "Log-odds of the chosen",
+        "anchor_kl": "KL divergence elsewhere",
+        "kl": "KL on the clicks",
+        "learning_rate": "Learning rate",
+        "grad_norm": "Length of the gradient",
+        "dev_loss": "Loss on held-out pairs",
+        "dev_chrf": "chrF on held-out sources",
+    }
+)
+"""What metrics are called where runs are compared; others go by their own names."""
+
+
+def points(session: Session, run_id: int, name: str) -> list[tuple[int, float]]:
+    """(step, value) of one metric of a run in order, thinned evenly to `MOST_POINTS`; the last one is always there."""
+    measured = select(RunMetric.step, RunMetric.value).where(RunMetric.run_id == run_id, RunMetric.name == name)
+    found = [(step, value) for step, value in session.execute(measured.order_by(RunMetric.id))]
+    stride = -(-len(found) // MOST_POINTS) or 1
+    return found[::-stride][::-1]
+
+
+def names(session: Session, run_ids: Sequence[int]) -> list[str]:
+    """The metrics that any of those runs has, the best known first."""
+    found = set(session.scalars(select(RunMetric.name).where(RunMetric.run_id.in_(run_ids)).distinct()))
+    order = {name: place for place, name in enumerate(LABELS)}
+    return sorted(found, key=lambda name: (order.get(name, len(order)), name))

@@ -1,0 +1,40 @@
+"""What stands on the screen of an attention check: the right answer and two that are not."""
+
+from __future__ import annotations
+
+import random
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, Generation, Prompt
+from models.generator import CANDIDATES
+
+_OTHERS = 50
+_chance = random.SystemRandom()
+
+
+def texts(session: Session, prompt: Prompt) -> list[str]:
+    """The right answer, then wrong ones: those given, then the source itself, then a rewrite of another prompt.
+
+    Fewer than three where the studio has no rewrite of another prompt yet.
+    """
+    assert prompt.gold_answer is not None
+    given = [str(text) for text in prompt.gold_wrong or []]
+    _chance.shuffle(given)
+    found = list(dict.fromkeys([prompt.gold_answer, *given, prompt.text]))[:CANDIDATES]
+    if len(found) < CANDIDATES:
+        others = [text for text in _rewrites_of_others(session, prompt) if text not in found]
+        found += _chance.sample(others, min(len(others), CANDIDATES - len(found)))
+    return found
+
+
+def _rewrites_of_others(session: Session, prompt: Prompt) -> list[str]:
+    latest = session.scalars(
+        select(Candidate.text)
+        .join(Generation)
+        .where(Generation.prompt_id != prompt.id, Candidate.version_number.is_not(None))
+        .order_by(Candidate.id.desc())
+        .limit(_OTHERS)
+    )
+    return list(dict.fromkeys(latest))

@@ -1,0 +1,109 @@
+"""The guidelines: Markdown by an admin, made into HTML that can do nothing but be read.
+
+Raw HTML in the Markdown is shown as the text that it is, and what comes out is cleaned once more, so that a mistake in
+one of the two does no harm. A fenced block named ``example`` becomes a figure:
+
+    ```example
+    a text to rewrite
+    + a good rewrite
+    why it is good
+    - a bad rewrite
+    ```
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, MutableMapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+
+_TAGS = {
+    *("h3", "h4", "h5", "h6", "p", "ul", "ol", "li", "blockquote", "strong", "em", "s", "code", "pre", "a", "hr", "br"),
+    *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "div", "span"),
+}
+_CLASSES = {"example", "example-good", "example-bad", "example-why", "example-mark"}
+_SIGNS = {"+": ("good", "Good"), "-": ("bad", "Not good")}
+_TOP_HEADING = 3  # the page and the panel have the first two levels
+
+
+class _Rewrite(NamedTuple):
+    kind: str
+    label: str
+    text: str
+    why: str
+
+
+@lru_cache(maxsize=16)
+def to_html(markdown: str) -> str:
+    """The Markdown as HTML; headings begin at the third level, images and raw HTML are left out."""
+    return nh3.clean(
+        _parser().render(markdown),
+        tags=_TAGS,
+        attributes={"a": {"href"}, "ol": {"start"}},
+        allowed_classes=dict.fromkeys(("figure", "div", "span", "p"), _CLASSES),
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer",
+    )
+
+
+def digest(markdown: str) -> str:
+    """What tells one state of the guidelines from another."""
+    return hashlib.sha256(markdown.encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+    parser.core.ruler.push("lower_headings", _lower_headings)
+    parser.add_render_rule("fence", _fence)
+    return parser
+
+
+def _lower_headings(state: Any) -> None:
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + _TOP_HEADING - 1, 6)}"
+
+
+def _fence(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]
+) -> str:
+    token = tokens[index]
+    if token.info.strip().casefold() == "example":
+        return _example(token.content)
+    return f"<pre><code>{escapeHtml(token.content)}</code></pre>\n"
+
+
+def _example(content: str) -> str:
+    lines = [line.strip() for line in content.splitlines() if line.strip()]
+    first = next((place for place, line in enumerate(lines) if line[0] in _SIGNS), len(lines))
+    source = "<br>".join(map(escapeHtml, lines[:first]))
+    shown = "".join(map(_rewrite, _rewrites(lines[first:])))
+    return f'<figure class="example"><blockquote><p>{source}</p></blockquote>{shown}</figure>\n'
+
+
+def _rewrite(each: _Rewrite) -> str:
+    mark = f'<span class="example-mark">{each.label}</span>'
+    why = f'<p class="example-why">{escapeHtml(each.why)}</p>' if each.why else ""
+    return f'<div class="example-{each.kind}"><p>{mark} {escapeHtml(each.text)}</p>{why}</div>'
+
+
+def _rewrites(lines: Sequence[str]) -> Iterator[_Rewrite]:
+    """Each signed line with the unsigned ones that follow it; the first line is signed."""
+    current: _Rewrite | None = None
+    for line in lines:
+        if line[0] in _SIGNS:
+            if current:
+                yield current
+            current = _Rewrite(*_SIGNS[line[0]], line[1:].strip(), "")
+        elif current:
+            current = current._replace(why=f"{current.why} {line}".strip())
+    if current:
+        yield current

@@ -1,0 +1,90 @@
+"""Files on their way into the studio: sent in pieces, so that a large one survives a broken connection.
+
+They lie in a folder of their own under random names, for a day at most.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from app.errors import Conflict, Invalid, NotFound, NotReady, TooLarge
+
+LARGEST_FILE = 2 * 1024**3
+_KEPT_SECONDS = 86_400
+_LONGEST_NAME = 80
+
+
+class ImportUploads:
+    """The files below `folder`, which comes to be with the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def begin(self, name: str, body: bytes) -> str:
+        """Store the first piece of a file called `name`; returns the id by which it is known from now on."""
+        upload_id = secrets.token_hex(16)
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name.rpartition("/")[2].rpartition("\\")[2])[-_LONGEST_NAME:]
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._remove_old()
+            (self.folder / f"{upload_id}-{safe or 'file'}").touch(mode=0o600)
+        except OSError as error:
+            raise _cannot_keep(error) from None
+        self.append(upload_id, 0, body)
+        return upload_id
+
+    def append(self, upload_id: str, offset: int, body: bytes) -> int:
+        """Add a piece that begins at `offset`; returns how many bytes there are now.
+
+        Raises Conflict, with the number of bytes that are there, if the file has another length: go on from there.
+        """
+        path = self.path(upload_id)
+        there = path.stat().st_size
+        if offset != there:
+            raise Conflict(f"The file has {there} bytes so far: go on from there.", bytes=there)
+        if there + len(body) > LARGEST_FILE:
+            raise TooLarge(f"The file has more than the {LARGEST_FILE // 1024**3} GB that are accepted.")
+        try:
+            with path.open("r+b") as file:
+                file.seek(offset)  # not at the end: a piece that comes twice at once lands on itself
+                file.write(body)
+        except OSError as error:
+            raise _cannot_keep(error) from None
+        return there + len(body)
+
+    def path(self, upload_id: str) -> Path:
+        """Where the file lies; raises NotFound."""
+        if re.fullmatch("[0-9a-f]{32}", upload_id):
+            for path in self.folder.glob(f"{upload_id}-*"):
+                return path
+        raise NotFound("There is no such upload any more: choose the file again.")
+
+    def name(self, upload_id: str) -> str:
+        """The name that the file was sent under; raises NotFound."""
+        return self.path(upload_id).name.partition("-")[2]
+
+    def remove(self, upload_id: str) -> None:
+        """Forget a file; harmless to repeat."""
+        with suppress(NotFound):
+            self.path(upload_id).unlink(missing_ok=True)
+
+    def _remove_old(self) -> None:
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):  # another process may remove it at the same time
+                if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                    path.unlink()
+
+
+def check_offset(text: str) -> int:
+    """A place in a file, from a query; raises Invalid."""
+    if not re.fullmatch("[0-9]{1,12}", text):
+        raise Invalid("offset must be a whole number that is not negative.")
+    return int(text)
+
+
+def _cannot_keep(error: OSError) -> NotReady:
+    return NotReady(f"The file cannot be kept on the server: {error.strerror or error}.")

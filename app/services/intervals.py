@@ -1,0 +1,61 @@
+"""Shares with intervals, and whether counts are more uneven than chance makes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution: 95 % lie within ± that
+
+
+@dataclass(frozen=True)
+class Share:
+    """`part` out of `whole`, with the 95 % score interval of Wilson (1927), which is right for few and for all."""
+
+    part: int
+    whole: int
+
+    @property
+    def value(self) -> float | None:
+        """The share, or None out of nothing."""
+        return self.part / self.whole if self.whole else None
+
+    @property
+    def low(self) -> float:
+        """The lower end of the interval."""
+        return max(0.0, self._middle - self._half)
+
+    @property
+    def high(self) -> float:
+        """The upper end of the interval."""
+        return min(1.0, self._middle + self._half)
+
+    @property
+    def _middle(self) -> float:
+        if not self.whole:
+            return 0.5
+        return (self.part / self.whole + _Z**2 / (2 * self.whole)) / (1 + _Z**2 / self.whole)
+
+    @property
+    def _half(self) -> float:
+        if not self.whole:
+            return 0.5
+        share = self.part / self.whole
+        spread = math.sqrt(share * (1 - share) / self.whole + _Z**2 / (4 * self.whole**2))
+        return _Z * spread / (1 + _Z**2 / self.whole)
+
+
+def unevenness(counts: Sequence[int]) -> float:
+    """How often chance alone makes three counts, each equally likely, at least as uneven as these: Pearson's p-value.
+
+    The chi-square distribution with 2 degrees of freedom has the survival function exp(-x / 2) (Pearson 1900).
+    """
+    if len(counts) != 3:
+        raise ValueError("only three counts have two degrees of freedom")
+    total = sum(counts)
+    if not total:
+        return 1.0
+    expected = total / 3
+    statistic = sum((count - expected) ** 2 for count in counts) / expected
+    return math.exp(-statistic / 2)

@@ -1,0 +1,247 @@
+"""Finding judgments: by person, verdict, day, text, flag, attention check, version and source, a page at a time.
+
+Pages go back by id, so that the last of a million is as near as the first. What no index helps to find is looked for
+among a bounded number of judgments at a time; a page then says where to go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
+from app.errors import Invalid
+
+PAGE = 50
+SCANNED = 30_000
+"""So many judgments are looked at for one page."""
+_LONGEST_SEARCH = 200
+_LARGEST_ID = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class JudgmentFilter:
+    """Which judgments are meant; what is None or empty leaves it open.
+
+    Days are UTC, and `until` is the last one. `undone` says whether undone ones are meant (None: both).
+    """
+
+    person: int | None = None
+    verdict: str = ""
+    since: date | None = None
+    until: date | None = None
+    text: str = ""
+    flagged: bool | None = None
+    gold: bool | None = None
+    version: int | None = None
+    source: str = ""
+    undone: bool | None = False
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> JudgmentFilter:
+        """A filter from a query; raises Invalid with a sentence about the first value that is wrong."""
+        verdict = values.get("verdict", "")
+        if verdict and verdict not in set(Verdict):
+            raise Invalid(f"verdict must be one of {', '.join(Verdict)}.")
+        return cls(
+            parse_id(values, "person"),
+            verdict,
+            _day(values, "since"),
+            _day(values, "until"),
+            _search(values, "text"),
+            _switch(values, "flagged"),
+            _switch(values, "gold"),
+            parse_id(values, "version"),
+            _search(values, "source"),
+            None if values.get("undone") == "any" else bool(_switch(values, "undone")),
+        )
+
+    def as_query(self) -> dict[str, str]:
+        """The query that this filter is parsed from."""
+        query: dict[str, str] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name == "undone":
+                query |= {"undone": "any"} if value is None else {"undone": "yes"} if value else {}
+            elif isinstance(value, bool):
+                query[one.name] = "yes" if value else "no"
+            elif value not in (None, ""):
+                query[one.name] = str(value)
+        return query
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same as conditions on a Judgment."""
+        wanted: list[ColumnElement[bool]] = []
+        if self.person is not None:
+            wanted.append(Judgment.user_id == self.person)
+        if self.verdict:
+            wanted.append(Judgment.verdict == self.verdict)
+        if self.since is not None:
+            wanted.append(Judgment.created_at >= _midnight(self.since))
+        if self.until is not None:
+            wanted.append(Judgment.created_at < _midnight(self.until + timedelta(days=1)))
+        if self.flagged is not None:
+            wanted.append(Judgment.flagged.is_(self.flagged))
+        if self.undone is not None:
+            wanted.append(Judgment.undone_at.is_not(None) if self.undone else Judgment.undone_at.is_(None))
+        return wanted + self._of_screens()
+
+    def _of_screens(self) -> list[ColumnElement[bool]]:
+        """What is asked of the screen that was judged."""
+        wanted: list[ColumnElement[bool]] = []
+        if self.gold is not None:
+            wanted.append(_on_screen(Generation.gold.is_(self.gold)))
+        if self.version is not None:
+            wanted.append(_with_candidate(Candidate.version_number == self.version))
+        if self.source:
+            wanted.append(_of_prompt(Prompt.source == self.source))
+        if self.text:
+            wanted.append(
+                or_(
+                    Judgment.edited_text.icontains(self.text, autoescape=True),
+                    Judgment.reason.icontains(self.text, autoescape=True),
+                    _of_prompt(Prompt.text.icontains(self.text, autoescape=True)),
+                    _with_candidate(Candidate.text.icontains(self.text, autoescape=True)),
+                )
+            )
+        return wanted
+
+
+@dataclass(frozen=True)
+class Page:
+    """Judgments, the newest first; there may be more before the id `before`, unless that is None.
+
+    `searched_all` is false if the look ended for the number of judgments and not for that of hits.
+    """
+
+    judgments: list[Judgment]
+    before: int | None
+    searched_all: bool = True
+
+
+def page(session: Session, wanted: JudgmentFilter, before: int | None = None, size: int = PAGE) -> Page:
+    """The newest judgments that are meant, of those with an id below `before`."""
+    top = before if before is not None else (session.scalar(select(func.max(Judgment.id))) or 0) + 1
+    bottom = max(0, top - SCANNED)
+    found = session.scalars(
+        select(Judgment)
+        .where(Judgment.id < top, Judgment.id >= bottom, *wanted.conditions())
+        .options(
+            selectinload(Judgment.generation).selectinload(Generation.prompt),
+            selectinload(Judgment.generation).selectinload(Generation.candidates),
+        )
+        .order_by(Judgment.id.desc())
+        .limit(size + 1)
+    ).all()
+    if len(found) > size:
+        return Page(list(found[:size]), found[size - 1].id)
+    return Page(list(found), bottom or None, searched_all=not bottom)
+
+
+def people(session: Session) -> list[User]:
+    """Everyone who may have judged, by name."""
+    return list(session.scalars(select(User).order_by(func.lower(User.email))))
+
+
+def names(session: Session, judgments: list[Judgment]) -> dict[int, str]:
+    """What the people who made these judgments are called, by id."""
+    ids = {judgment.user_id for judgment in judgments}
+    return {user.id: user.name or user.email for user in session.scalars(select(User).where(User.id.in_(ids)))}
+
+
+def as_json(judgment: Judgment, person: str) -> dict[str, Any]:
+    """One judgment with all that was on its screen, as the API shows it."""
+    screen = judgment.generation
+    return {
+        "id": judgment.id,
+        "person": {"id": judgment.user_id, "name": person},
+        "verdict": judgment.verdict,
+        "prompt": {"id": screen.prompt_id, "text": screen.prompt.text, "source": screen.prompt.source},
+        "candidates": [
+            {"id": one.id, "text": one.text, "version": one.version_number, "best": one.id in best_of(judgment)}
+            for one in screen.candidates
+        ],
+        "edited_text": judgment.edited_text,
+        "reason": judgment.reason,
+        "flagged": judgment.flagged,
+        "gold": screen.gold,
+        "right": right(judgment),
+        "seconds": judgment.seconds,
+        "created_at": judgment.created_at.isoformat(),
+        "undone_at": judgment.undone_at.isoformat() if judgment.undone_at else None,
+    }
+
+
+def best_of(judgment: Judgment) -> set[int]:
+    """The candidates that were said to be best."""
+    if judgment.verdict == Verdict.CHOSEN and judgment.candidate_id is not None:
+        return {judgment.candidate_id}
+    return {int(one) for one in judgment.tied or []}
+
+
+def right(judgment: Judgment) -> bool | None:
+    """Whether an attention check was passed; None for any other screen, and for a skipped one."""
+    screen = judgment.generation
+    if not screen.gold or judgment.verdict == Verdict.SKIPPED:
+        return None
+    chosen = {one.text for one in screen.candidates if one.id in best_of(judgment)}
+    if judgment.edited_text is not None:
+        chosen = {judgment.edited_text}
+    return chosen == {screen.prompt.gold_answer}
+
+
+def _on_screen(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(select(Generation.id).where(Generation.id == Judgment.generation_id, condition))
+
+
+def _with_candidate(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(select(Candidate.id).where(Candidate.generation_id == Judgment.generation_id, condition))
+
+
+def _of_prompt(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    joined = and_(Generation.id == Judgment.generation_id, Prompt.id == Generation.prompt_id)
+    return exists(select(Prompt.id).where(joined, condition))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def parse_id(values: Mapping[str, str], name: str) -> int | None:
+    """A positive number from a query, None if it is left out; raises Invalid."""
+    text = values.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LARGEST_ID:
+        raise Invalid(f"{name} must be a positive whole number.")
+    return int(text)
+
+
+def _day(values: Mapping[str, str], name: str) -> date | None:
+    text = values.get(name, "")
+    try:
+        day = date.fromisoformat(text) if text else None
+    except ValueError:
+        day = date.max
+    if day is not None and not 1970 <= day.year <= 9998:
+        raise Invalid(f"{name} must be a day such as 2026-01-31.")
+    return day
+
+
+def _search(values: Mapping[str, str], name: str) -> str:
+    text = values.get(name, "").strip()
+    if len(text) > _LONGEST_SEARCH or "\x00" in text:
+        raise Invalid(f"{name} must have at most {_LONGEST_SEARCH} characters.")
+    return text
+
+
+def _switch(values: Mapping[str, str], name: str) -> bool | None:
+    text = values.get(name, "")
+    if text not in ("", "yes", "no"):
+        raise Invalid(f"{name} must be yes or no.")
+    return {"yes": True, "no": False}.get(text)

@@ -1,0 +1,137 @@
+"""How much one person has judged: today, in this sitting, in how many days in a row, and how quickly.
+
+Only judgments that stand are counted. A day is a day of the person's own time zone. Every figure reads a range of the
+index over person and time, so it stays quick however large the table is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, case, exists, func, select
+from sqlalchemy.orm import Session
+
+from app.db import Judgment, now
+
+CHART_DAYS = 14
+LONGEST_STREAK = 366
+LONGEST_LOOK = 120.0
+"""Seconds: somebody who looks at one screen for longer has left the desk, and the rest is no work."""
+SITTING_GAP = timedelta(minutes=30)
+"""A pause of this length ends a sitting."""
+_MOST_OF_A_SITTING = 2_000
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Screens judged and the seconds spent looking at them, of those whose seconds are known (`timed`)."""
+
+    judged: int = 0
+    timed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def per_minute(self) -> float | None:
+        """Screens a minute while at work; None before any was timed."""
+        return round(60 * self.timed / self.seconds, 1) if self.seconds > 0 else None
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """Judgments without a long pause between them, up to now: how many, and the minutes from the first to now."""
+
+    judged: int = 0
+    minutes: int = 0
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of the chart, and its height as a share of the highest."""
+
+    date: date
+    judged: int
+    share: float
+
+
+def today(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> Tally:
+    """What was judged since the person's last midnight."""
+    day = (at or now()).astimezone(zone).date()
+    capped = case((Judgment.seconds > LONGEST_LOOK, LONGEST_LOOK), else_=Judgment.seconds)
+    query = select(func.count(), func.count(Judgment.seconds), func.sum(capped)).where(
+        *_standing(user_id), *_within(day, zone)
+    )
+    judged, timed, seconds = session.execute(query).one()
+    return Tally(judged, timed, round(float(seconds or 0), 1))
+
+
+def sitting(session: Session, user_id: int, at: datetime | None = None) -> Sitting:
+    """The sitting that goes on now; empty after a long pause."""
+    at = at or now()
+    moments = session.scalars(
+        select(Judgment.created_at)
+        .where(*_standing(user_id), Judgment.created_at > at - _DAY, Judgment.created_at <= at)
+        .order_by(Judgment.created_at.desc())
+        .limit(_MOST_OF_A_SITTING)
+    )
+    judged, earliest = 0, at
+    for moment in moments:
+        if earliest - moment >= SITTING_GAP:
+            break
+        judged, earliest = judged + 1, moment
+    return Sitting(judged, round((at - earliest).total_seconds() / 60))
+
+
+def streak(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> int:
+    """Days in a row with a judgment, up to today, or up to yesterday while today has none yet."""
+    day = (at or now()).astimezone(zone).date()
+    if not _worked(session, user_id, day, zone):
+        day -= _DAY
+    days = 0
+    while days < LONGEST_STREAK and _worked(session, user_id, day, zone):
+        days, day = days + 1, day - _DAY
+    return days
+
+
+def chart(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> Sequence[Day]:
+    """The last fourteen days, the oldest first."""
+    last = (at or now()).astimezone(zone).date()
+    dates = [last - _DAY * back for back in reversed(range(CHART_DAYS))]
+    first_moment, _ = bounds(dates[0], zone)
+    counted = [func.count(case((_between(*bounds(each, zone)), 1))) for each in dates]
+    query = select(*counted).where(*_standing(user_id), Judgment.created_at >= first_moment)
+    counts = [int(count) for count in session.execute(query).one()]
+    highest = max(counts) or 1
+    return [Day(each, count, count / highest) for each, count in zip(dates, counts, strict=True)]
+
+
+def total(session: Session, user_id: int) -> int:
+    """All that stands of a person."""
+    return session.scalar(select(func.count()).select_from(Judgment).where(*_standing(user_id))) or 0
+
+
+def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The moments at which a day of that zone begins and ends, in UTC; the second is no part of it."""
+    begin, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + _DAY))
+    return begin, end
+
+
+def _worked(session: Session, user_id: int, day: date, zone: ZoneInfo) -> bool:
+    wanted = exists(select(Judgment.id).where(*_standing(user_id), *_within(day, zone)))
+    return bool(session.scalar(select(wanted)))
+
+
+def _standing(user_id: int) -> tuple[ColumnElement[bool], ...]:
+    return Judgment.user_id == user_id, Judgment.undone_at.is_(None)
+
+
+def _within(day: date, zone: ZoneInfo) -> tuple[ColumnElement[bool], ...]:
+    begin, end = bounds(day, zone)
+    return Judgment.created_at >= begin, Judgment.created_at < end
+
+
+def _between(begin: datetime, end: datetime) -> ColumnElement[bool]:
+    return (Judgment.created_at >= begin) & (Judgment.created_at < end)

@@ -1,0 +1,63 @@
+// What the desk says: problems, waiting, what became of the last gesture, and of those that could not be sent.
+
+import { element } from "./page.js";
+
+let waits = 0; // how many answers are waited for visibly
+
+export function problem(sentence, retry) {
+  element("problem-text").textContent = sentence ?? "";
+  element("problem").hidden = !sentence;
+  element("retry").hidden = !retry;
+}
+
+export async function pending(label, work) {
+  const began = performance.now();
+  const tell = () => { element("pending-seconds").textContent = `${((performance.now() - began) / 1000).toFixed(1)} s`; };
+  const appear = setTimeout(() => {
+    tell();
+    element("pending-text").textContent = label;
+    element("pending").hidden = false;
+  }, 80);
+  const tick = setInterval(tell, 100);
+  waits += 1;
+  try {
+    return await work;
+  } finally {
+    waits -= 1;
+    clearTimeout(appear);
+    clearInterval(tick);
+    element("pending").hidden = waits === 0;
+  }
+}
+
+// The last gesture and whether it is stored; only the end of it is read aloud.
+export function last(deed, kept) {
+  element("last").hidden = !deed;
+  if (!deed) return;
+  const state = deed.saved ? deed.said[0] : kept ? "Kept on this device" : "Saving";
+  const sentence = deed.said[1] ? `${state}: ${deed.said[1]}` : `${state}.`;
+  element("last-text").textContent = sentence;
+  if (deed.saved || kept) element("said").textContent = sentence;
+}
+
+export function connection(waiting, error) {
+  const place = element("connection");
+  const was = !place.hidden && !place.classList.contains("back");
+  const gestures = waiting === 1 ? "One gesture is" : `${waiting} gestures are`;
+  if (error) {
+    place.textContent = `${reason(error)} ${gestures} kept on this device and will be sent as soon as it is possible.`;
+    place.classList.remove("back");
+    place.hidden = false;
+  } else if (was) {
+    place.textContent = "All that was kept has been sent.";
+    place.classList.add("back");
+  } else {
+    place.hidden = true;
+  }
+}
+
+function reason({ status, message }) {
+  if (status === 0) return "No connection.";
+  if (status === 401) return "You are signed out: sign in in another tab.";
+  return message;
+}

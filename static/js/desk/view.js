@@ -1,0 +1,69 @@
+// How the desk looks: differences marked, texts blurred, the keys explained. What a person decides is remembered.
+
+import { call } from "../api.js";
+import { mark } from "./cards.js";
+import { desk, element, given } from "./page.js";
+
+let blurred = given("blur");
+let warned = given("warned");
+let marked = given("diff");
+
+function remember(settings) {
+  call("PATCH", "/me", { settings }).catch(() => {}); // it holds for this page at least
+}
+
+export function toggleDiff() {
+  marked = !marked;
+  element("diff").ariaPressed = String(marked);
+  mark(marked);
+  remember({ diff: marked });
+}
+
+export function toggleBlur() {
+  blurred = !blurred;
+  veil();
+  remember({ blur: blurred });
+}
+
+// Until the content warning was answered, texts are veiled whatever else holds.
+function veil() {
+  desk.classList.toggle("veiled", blurred || !warned);
+  element("blur").ariaPressed = String(blurred);
+  element("warning").hidden = warned;
+  reveal(false);
+}
+
+export function reveal(yes = !desk.classList.contains("revealed")) {
+  desk.classList.toggle("revealed", yes);
+  element("reveal").ariaPressed = String(yes);
+  element("reveal").firstChild.textContent = yes ? "Hide " : "Show ";
+}
+
+function answer(blur) {
+  remember(blur === blurred ? { warned: true } : { warned: true, blur });
+  warned = true;
+  blurred = blur;
+  veil();
+  (element("screen").hidden ? element("text") : element("source")).focus();
+}
+
+export function help() {
+  element("help").showModal();
+}
+
+// Texts and buttons that are reached with Tab must not end up under what stays in view.
+const heights = new ResizeObserver(() => {
+  document.documentElement.style.setProperty("--above", `${element("source-bar").offsetHeight}px`);
+  document.documentElement.style.setProperty("--below", `${element("desk-foot").offsetHeight}px`);
+});
+heights.observe(element("source-bar"));
+heights.observe(element("desk-foot"));
+
+element("diff").addEventListener("click", toggleDiff);
+element("blur").addEventListener("click", toggleBlur);
+element("reveal").addEventListener("click", () => reveal());
+element("warning-show").addEventListener("click", () => answer(false));
+element("warning-blur").addEventListener("click", () => answer(true));
+element("help-open").addEventListener("click", help);
+for (const id of ["help-close", "tour-again"]) element(id).addEventListener("click", () => element("help").close());
+veil();

@@ -1,0 +1,69 @@
+// My work without reloading: the forms are sent in the background and the page that comes back takes the place of this
+// one, with the focus where it was. Without this script they are forms as any other.
+
+import "./desk/zone.js";
+
+const main = document.getElementById("content");
+
+async function send(form) {
+  const item = form.closest(".judgment");
+  item.setAttribute("aria-busy", "true");
+  try {
+    const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
+    show(new DOMParser().parseFromString(await response.text(), "text/html"), item.id);
+  } catch {
+    item.removeAttribute("aria-busy");
+    tell(item, "Mellow cannot be reached. Nothing is changed: try again in a moment.");
+  }
+}
+
+function show(page, before) {
+  const fresh = page.getElementById("work");
+  if (!fresh) { // signed out, or something went wrong on the server: show that page as it is
+    main.replaceChildren(...page.getElementById("content").childNodes);
+    return;
+  }
+  main.querySelectorAll(":scope > .alert").forEach((note) => note.remove());
+  document.getElementById("work").replaceWith(document.adoptNode(fresh));
+  const here = document.getElementById(fresh.dataset.here) ?? document.getElementById(before);
+  const note = page.querySelector("#content > .alert");
+  if (note) announce([...note.childNodes], here);
+  begin();
+  (here ?? document.getElementById("judgments-title")).focus();
+}
+
+// What was done is said where the eye is: at the top of the item, or of the list if the item has left it.
+function announce(words, item) {
+  const note = document.createElement("p");
+  note.className = "alert alert-success done";
+  note.setAttribute("role", "status");
+  if (item) item.prepend(note);
+  else document.querySelector("#judgments-title").after(note);
+  requestAnimationFrame(() => { note.append(...words); }); // a status is read when it changes
+}
+
+function tell(item, sentence) {
+  item.querySelector(".alert")?.remove();
+  const note = document.createElement("p");
+  note.className = "alert alert-danger";
+  note.setAttribute("role", "alert");
+  note.textContent = sentence;
+  item.querySelector(".deeds").before(note);
+}
+
+function begin() {
+  document.getElementById("judgments-title").tabIndex = -1;
+  const veil = document.getElementById("veil");
+  veil.hidden = false;
+  veil.addEventListener("click", () => {
+    const veiled = document.getElementById("work").classList.toggle("veiled");
+    veil.setAttribute("aria-pressed", String(veiled));
+  });
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post" || !event.target.closest(".judgment")) return;
+  event.preventDefault();
+  send(event.target);
+});
+begin();

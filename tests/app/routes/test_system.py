@@ -1,0 +1,153 @@
+"""The System page, its backups, and the audit log."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from redis import Redis
+from rq import Worker
+from rq.serializers import JSONSerializer
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.db import AuditEvent
+from app.queue import report_worker
+from app.services import backups, system
+from models.serving import ServingState
+from tests import factories
+from tests.studio import Person, close, new_settings, parts, rows
+
+
+def test_the_page_shows_processes_workers_and_their_gpus(
+    app: Flask, session: Session, admin: Person, queue_url: str
+) -> None:
+    parts(app).queue.report("web:1", ServingState(1, 2, "Version 2 is damaged."))
+    parts(app).queue.report("web:2", ServingState(1, 2, None))
+    parts(app).queue.enqueue_training(7, 1)
+    with Redis.from_url(queue_url) as redis:
+        for name in ("told", "silent"):
+            worker = Worker(["default"], connection=redis, name=name, serializer=JSONSerializer)
+            worker.register_birth()  # type: ignore[no-untyped-call]
+            worker.set_state("idle")
+        gpu = {"name": "NVIDIA H100", "memory_bytes": 80e9, "memory_used_bytes": 12e9, "busy_percent": 97}
+        machine = {"cores": 16, "memory_bytes": 128e9, "memory_used_bytes": 8e9, "gpus": [gpu]}
+        report_worker(redis, "told", machine)
+    page = admin.browser().get("/admin/system").text
+    for said in (
+        "Version 2 is damaged.",
+        "loads version 2",
+        "NVIDIA H100",
+        "12.0 GB of 80.0 GB used, 97 % busy",
+        "16 cores",
+        "not told",
+        "<strong>1</strong><span>job waits in the queue</span>",
+    ):
+        assert said in page
+    assert len(re.findall("data-process", page)) == 2
+
+
+def test_without_a_worker_the_page_says_what_that_means(admin: Person) -> None:
+    assert "No worker is connected: runs wait until one is." in admin.browser().get("/admin/system").text
+
+
+def test_while_the_queue_is_away_the_page_is_there(app: Flask, admin: Person) -> None:
+    cut_off = create_app(new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock"))
+    try:
+        page = Person(cut_off, admin.id, admin.email, admin.token).browser().get("/admin/system")
+        assert page.status_code == 200
+        assert "The queue does not answer" in page.text
+        assert "Database" in page.text
+    finally:
+        close(cut_off)
+
+
+def test_space_is_of_the_versions_the_database_and_the_backups(app: Flask, session: Session) -> None:
+    settings = parts(app).settings
+    (settings.store / "000001").mkdir(parents=True)
+    (settings.store / "000001" / "file").write_bytes(b"x" * 1234)
+    versions, database, kept = system.spaces(session, settings)
+    assert (versions.label, versions.used) == ("Versions", 1234)
+    assert (database.used or 0) > 10_000
+    assert (kept.used, kept.low) == (0, (kept.free or 0) < system.LOW_DISK_BYTES)
+    assert (kept.free or 0) <= (kept.total or 0)
+
+
+def test_a_backup_is_made_downloaded_and_removed(app: Flask, session: Session, admin: Person) -> None:
+    browser = admin.browser()
+    made = browser.submit("/admin/system/backups", {}, follow_redirects=True)
+    (backup,) = backups.kept(parts(app).settings)
+    assert f"The backup {backup.name} is kept in" in made.text
+    answer = browser.get(f"/admin/system/backups/{backup.name}", buffered=True)
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={backup.name}"
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+    gone = browser.submit(f"/admin/system/backups/{backup.name}/remove", {}, follow_redirects=True)
+    assert f"The backup {backup.name} is gone." in gone.text
+    assert browser.get(f"/admin/system/backups/{backup.name}").status_code == 404
+    assert [event.action for event in rows(session, AuditEvent)] == [
+        "backup.made",
+        "backup.downloaded",
+        "backup.removed",
+    ]
+
+
+@pytest.mark.parametrize("name", ["mellow.db", "..%2Fmellow.db", "secret-key", "mellow-20260101-000000-ffff.zip"])
+def test_nothing_but_backups_can_be_downloaded(admin: Person, name: str) -> None:
+    assert admin.browser().get(f"/admin/system/backups/{name}").status_code == 404
+
+
+def test_the_audit_log_can_be_filtered(session: Session, admin: Person, annotator: Person) -> None:
+    day = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
+    factories.audit_event(session, action="alias.moved", subject="serving", details={"version": 3}, created_at=day)
+    factories.audit_event(session, user_id=annotator.id, action="token.issued", subject=f"user {annotator.id}")
+    factories.audit_event(session, action="user.created", subject="100%_sure", details={"email": "<b>x</b>"})
+    browser = admin.browser()
+
+    def shown(**wanted: str) -> int:
+        return len(re.findall("data-event", browser.get("/admin/system/audit", query_string=wanted).text))
+
+    assert shown() == 3
+    assert shown(action="alias.moved") == 1
+    assert shown(person=str(annotator.id)) == 1
+    assert shown(subject="SERV") == shown(subject="%_") == 1
+    assert shown(since="2026-03-01", until="2026-03-01") == 1
+    assert shown(since="2026-03-02") == 2
+    assert shown(until="2026-02-28") == 0
+    page = browser.get("/admin/system/audit").text
+    assert "version: 3" in page
+    assert "Mellow itself" in page
+    assert "&lt;b&gt;x&lt;/b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"since": "yesterday"}, "yesterday is not a day: write it as in 2026-01-31."),
+        ({"subject": "a\x00"}, "No entry holds characters that cannot be stored."),
+    ],
+)
+def test_a_filter_that_cannot_be_says_why(admin: Person, wanted: dict[str, str], sentence: str) -> None:
+    page = admin.browser().get("/admin/system/audit", query_string=wanted)
+    assert page.status_code == 200
+    assert sentence in page.text
+
+
+def test_the_audit_log_goes_on_page_by_page_and_keeps_the_filter(
+    session: Session, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "EVENTS_AT_ONCE", 2)
+    for number in range(5):
+        factories.audit_event(session, action="odd" if number % 2 else "even", subject=str(number))
+    browser = admin.browser()
+    path, pages = "/admin/system/audit?action=even", []
+    while path:
+        page = browser.get(path).text
+        pages.append(len(re.findall("data-event", page)))
+        older = re.search(r'href="([^"]+before=\d+[^"]*)"', page)
+        path = older[1].replace("&amp;", "&") if older else ""
+    assert pages == [2, 1]

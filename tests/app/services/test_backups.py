@@ -1,0 +1,178 @@
+"""Backups: whole and consistent, and what restoring one brings back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+import threading
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db import AuditEvent, User, write_transaction
+from app.errors import Conflict, Invalid, NotFound
+from app.services import backups
+from tests import factories
+from tests.studio import new_settings, rows
+
+
+def revision(settings: Settings) -> str:
+    with closing(sqlite3.connect(backups.sqlite_file(settings))) as database:
+        return str(database.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def emails(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return [row[0] for row in database.execute("SELECT email FROM users ORDER BY id")]
+
+
+def kept_path(settings: Settings, backup: backups.Backup) -> Path:
+    return settings.home / backups.FOLDER / backup.name
+
+
+def test_a_backup_holds_the_database_and_the_list_of_versions(
+    session: Session, settings: Settings, tmp_path: Path
+) -> None:
+    user = factories.user(session)
+    factories.version(session, 1)
+    factories.version(session, 2, deleted_at=user.created_at)
+    factories.serving(session, 1)
+    made = backups.make(session, settings, user.id)
+    path = kept_path(settings, made)
+    assert backups.kept(settings) == [
+        backups.Backup(made.name, path.stat().st_size, made.made_at.replace(microsecond=0))
+    ]
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == ["backup.json", "mellow.db"]
+        listed = json.loads(archive.read("backup.json"))
+        archive.extract("mellow.db", tmp_path)
+    assert (listed["serving"], listed["revision"]) == (1, revision(settings))
+    assert listed["versions"] == [{"number": 1, "location": "/nowhere/000001", "sha256": f"{1:064x}"}]
+    assert emails(tmp_path / "mellow.db") == [user.email]
+    assert [(event.action, event.user_id) for event in rows(session, AuditEvent)] == [("backup.made", user.id)]
+    assert [left.name for left in path.parent.iterdir()] == [made.name]
+
+
+def test_a_copy_is_of_one_moment_while_others_write(session: Session, settings: Settings, tmp_path: Path) -> None:
+    """Each write makes two people or none; a copy with an odd number would be of no moment at all."""
+    stop, writing = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(settings.home / "mellow.db", timeout=30, isolation_level=None)) as database:
+            number = 0
+            while not stop.is_set():
+                number += 2
+                database.execute("BEGIN IMMEDIATE")
+                for one in (number, number + 1):
+                    database.execute(
+                        "INSERT INTO users (email, name, password_hash, role, active, session_key, settings, "
+                        "created_at) VALUES (?, '', '', 'annotator', 1, ?, '{}', '2026-01-01 00:00:00.000000')",
+                        (f"{one}@example.org", str(one)),
+                    )
+                database.execute("COMMIT")
+                writing.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert writing.wait(30)
+        made = [backups.make(session, settings, None) for _ in range(3)]
+    finally:
+        stop.set()
+        writer.join()
+    for number, backup in enumerate(made):
+        with zipfile.ZipFile(kept_path(settings, backup)) as archive:
+            found = emails(Path(archive.extract("mellow.db", tmp_path / str(number))))
+        assert found
+        assert len(found) % 2 == 0
+
+
+def test_restoring_brings_back_what_was_and_keeps_what_is(session: Session, settings: Settings) -> None:
+    before = factories.user(session).email
+    factories.version(session, 1)
+    made = backups.make(session, settings, None)
+    after = factories.user(session).email
+    session.close()
+    restored = backups.restore(settings, kept_path(settings, made), frozenset({revision(settings)}))
+    assert (restored.versions, restored.missing) == (1, (1,))
+    assert emails(settings.home / "mellow.db") == [before]
+    assert restored.before is not None
+    assert emails(restored.before) == [before, after]
+    assert not list(settings.home.glob(".restoring-*"))
+    with closing(sqlite3.connect(settings.home / "mellow.db")) as database:
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])
+def test_what_is_no_backup_changes_nothing(
+    session: Session, settings: Settings, tmp_path: Path, content: bytes
+) -> None:
+    user = factories.user(session)
+    path = tmp_path / "wrong.zip"
+    path.write_bytes(content)
+    with pytest.raises(Invalid, match=r"wrong\.zip is not a backup of Mellow, or it is damaged\.$"):
+        backups.restore(settings, path, frozenset({revision(settings)}))
+    assert emails(settings.home / "mellow.db") == [user.email]
+
+
+def test_a_damaged_database_in_a_backup_changes_nothing(session: Session, settings: Settings, tmp_path: Path) -> None:
+    user = factories.user(session)
+    path = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("backup.json", '{"made_at": "x", "versions": []}')
+        archive.writestr("mellow.db", (settings.home / "mellow.db").read_bytes()[:5000] + b"x" * 5000)
+    with pytest.raises(Invalid, match="The copy of the database is damaged"):
+        backups.restore(settings, path, frozenset({revision(settings)}))
+    assert emails(settings.home / "mellow.db") == [user.email]
+
+
+def test_a_backup_of_a_later_mellow_is_refused(session: Session, settings: Settings) -> None:
+    made = backups.make(session, settings, None)
+    with pytest.raises(Invalid, match="of a later Mellow"):
+        backups.restore(settings, kept_path(settings, made), frozenset({"an older one"}))
+
+
+def test_a_database_in_use_is_not_replaced(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "PATIENCE_SECONDS", 0.1)
+    made = backups.make(session, settings, None)
+    known = frozenset({revision(settings)})
+    with write_transaction(session):
+        session.add(User(email="x", password_hash="", session_key="x"))
+        session.flush()
+        with pytest.raises(Conflict, match=r"^The database is in use: stop Mellow first\.$"):
+            backups.restore(settings, kept_path(settings, made), known)
+    assert [user.email for user in rows(session, User)] == ["x"]
+
+
+def test_a_backup_that_cannot_be_written_leaves_nothing_behind(session: Session, settings: Settings) -> None:
+    (settings.home / backups.FOLDER).write_text("a file where the folder should be")
+    with pytest.raises(Conflict, match=r"^The backup could not be written: "):
+        backups.make(session, settings, None)
+    assert rows(session, AuditEvent) == []
+
+
+def test_postgresql_has_a_tool_of_its_own(session: Session, settings: Settings, tmp_path: Path) -> None:
+    elsewhere = new_settings(tmp_path / "other", database_url="postgresql+psycopg://mellow@nowhere/mellow")
+    with pytest.raises(Conflict, match="pg_dump"):
+        backups.make(session, elsewhere, None)
+    with pytest.raises(Conflict, match="pg_dump"):
+        backups.restore(elsewhere, tmp_path / "x.zip", frozenset())
+
+
+def test_a_backup_can_be_removed_and_only_a_backup(session: Session, settings: Settings) -> None:
+    user = factories.user(session)
+    made = backups.make(session, settings, user.id)
+    for wrong in ("../mellow.db", "mellow.db", "secret-key", made.name + "x", "mellow-20260101-000000-0000.zip"):
+        with pytest.raises(NotFound):
+            backups.remove(session, settings, wrong, user.id)
+    backups.remove(session, settings, made.name, user.id)
+    assert backups.kept(settings) == []
+    assert [event.action for event in rows(session, AuditEvent)] == ["backup.made", "backup.removed"]

@@ -1,0 +1,74 @@
+"""How long a run will take, from those that have ended; each figure is worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db import RunStatus, now
+from app.services import estimates, previews
+from app.services.previews import in_words
+from app.services.wishes import Wish
+from tests import factories
+
+
+def past(session: Session, number: int, *, whole: float, trained: float | None, pairs: int, **values: Any) -> None:
+    """A run of ten epochs that took `whole` seconds, `trained` of which it trained."""
+    end = now()
+    given: dict[str, Any] = {"method": "dpo", "config": {"num_train_epochs": 10}, "attempts": 1, "pairs": pairs}
+    times = {"started_at": end - timedelta(seconds=whole), "finished_at": end}
+    factories.run(session, RunStatus.SUCCEEDED, produced_version=number, **given | times | values)
+    factories.version(session, number, metrics={} if trained is None else {"seconds": trained})
+
+
+def test_without_a_past_run_of_the_method_there_is_no_estimate(session: Session) -> None:
+    past(session, 2, whole=60, trained=40, pairs=20, method="kto")
+    past(session, 3, whole=60, trained=None, pairs=20)
+    past(session, 4, whole=60, trained=40, pairs=20, attempts=2)
+    assert estimates.estimate(session, "dpo", {}, 20) is None
+
+
+def test_an_estimate_adds_the_fixed_time_to_that_of_each_pair_and_pass(session: Session) -> None:
+    past(session, 2, whole=60, trained=40, pairs=20)  # 20 s, and 40 / 200 = 0.2 s for a pair in a pass
+    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 5}, 100)
+    assert guess is not None
+    # 20 + 0.2 * 100 * 5
+    assert guess.seconds == guess.least == guess.greatest == pytest.approx(120, abs=0.01)
+    past(session, 3, whole=40, trained=20, pairs=20)  # 20 + 0.1 * 500 = 70
+    past(session, 4, whole=100, trained=80, pairs=20)  # 20 + 0.4 * 500 = 220
+    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 5}, 100)
+    assert guess is not None
+    assert (guess.seconds, guess.least, guess.greatest) == pytest.approx((120, 70, 220), abs=0.01)
+    assert guess.runs == 3
+
+
+def test_only_the_last_few_runs_count(session: Session) -> None:
+    past(session, 2, whole=10_000, trained=9_000, pairs=20)
+    for number in range(3, 3 + estimates.RUNS):
+        past(session, number, whole=60, trained=40, pairs=20)
+    guess = estimates.estimate(session, "dpo", {}, 20)
+    assert guess is not None
+    assert guess.greatest == pytest.approx(60, abs=0.01)
+    assert guess.runs == estimates.RUNS
+
+
+def test_a_preview_says_on_what_its_estimate_rests(session: Session) -> None:
+    ada = factories.user(session)
+    factories.judgment(session, factories.generation(session, ada.id))
+    past(session, 2, whole=60, trained=40, pairs=2)
+    said = previews.preview(session, Wish("dpo", {})).duration
+    assert said == "About 60 seconds, judging by the one past run of this method."
+    past(session, 3, whole=600, trained=40, pairs=2)
+    said = previews.preview(session, Wish("dpo", {})).duration
+    assert said == "About 6 minutes (60 seconds to 10 minutes), judging by the last 2 runs of this method."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 second"), (89, "89 seconds"), (90, "2 minutes"), (3600, "1 hour"), (4860, "1 hour 21 minutes")],
+)
+def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words

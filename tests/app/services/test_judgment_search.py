@@ -1,0 +1,137 @@
+"""Judgments found by every filter and all together, page by page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db import Judgment, write_transaction
+from app.errors import Invalid
+from app.services import judgment_search, judgments
+from app.services.judgment_search import JudgmentFilter
+from tests import factories
+from tests.studio import Person
+
+
+@pytest.fixture
+def made(session: Session, annotator: Person, admin: Person) -> dict[str, int]:
+    """Five judgments by name: their ids."""
+    factories.version(session, 1)
+    factories.version(session, 2)
+    prompt = factories.prompt(session, "you 100% fool", source="a file")
+    of = {
+        "plain": factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"], prompt=prompt)),
+        "edited": factories.judgment(
+            session,
+            factories.generation(session, admin.id),
+            pairs=False,
+            verdict="edited",
+            candidate_id=None,
+            edited_text="By Hand",
+        ),
+        "flagged": factories.judgment(
+            session,
+            factories.generation(session, admin.id),
+            pairs=False,
+            verdict="skipped",
+            candidate_id=None,
+            flagged=True,
+            reason="a phone number",
+        ),
+        "gold": factories.judgment(session, factories.generation(session, annotator.id, gold=True), pairs=False),
+        "undone": factories.judgment(session, factories.generation(session, annotator.id)),
+    }
+    judgments.undo(session, annotator.id, of["undone"].id)
+    with write_transaction(session):
+        of["plain"].created_at = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
+        for candidate in of["edited"].generation.candidates:
+            candidate.version_number = 2
+    return {name: judgment.id for name, judgment in of.items()}
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({}, {"plain", "edited", "flagged", "gold"}),
+        ({"verdict": "chosen"}, {"plain", "gold"}),
+        ({"since": "2026-01-31", "until": "2026-01-31"}, {"plain"}),
+        ({"until": "2026-01-30"}, set()),
+        ({"text": "100% FOOL"}, {"plain"}),
+        ({"text": "1_0%"}, set()),
+        ({"text": "by hand"}, {"edited"}),
+        ({"text": "phone"}, {"flagged"}),
+        ({"flagged": "yes"}, {"flagged"}),
+        ({"flagged": "no", "gold": "no"}, {"plain", "edited"}),
+        ({"gold": "yes"}, {"gold"}),
+        ({"version": "2"}, {"edited"}),
+        ({"source": "a file"}, {"plain"}),
+        ({"undone": "yes"}, {"undone"}),
+        ({"undone": "any", "verdict": "chosen"}, {"plain", "gold", "undone"}),
+    ],
+)
+def test_every_filter_finds_what_it_says(
+    session: Session, made: dict[str, int], query: dict[str, str], names: set[str]
+) -> None:
+    wanted = JudgmentFilter.parse(query)
+    found = judgment_search.page(session, wanted)
+    assert {one.id for one in found.judgments} == {made[name] for name in names}
+    assert JudgmentFilter.parse(wanted.as_query()) == wanted
+
+
+def test_a_person_is_found_by_id(session: Session, made: dict[str, int], admin: Person) -> None:
+    found = judgment_search.page(session, JudgmentFilter(person=admin.id))
+    assert {one.id for one in found.judgments} == {made["edited"], made["flagged"]}
+
+
+def test_pages_go_back_by_id_and_end(session: Session, made: dict[str, int]) -> None:
+    seen, before = [], None
+    for _ in range(3):
+        found = judgment_search.page(session, JudgmentFilter(undone=None), before, size=2)
+        seen.append([one.id for one in found.judgments])
+        before = found.before
+    ids = sorted(made.values(), reverse=True)
+    assert (seen, before) == ([ids[:2], ids[2:4], ids[4:]], None)
+
+
+def test_a_page_of_a_rare_find_says_where_to_go_on_looking(
+    session: Session, made: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judgment_search, "SCANNED", 3)
+    wanted = JudgmentFilter(text="fool")
+    first = judgment_search.page(session, wanted)
+    assert (first.judgments, first.searched_all) == ([], False)
+    second = judgment_search.page(session, wanted, first.before)
+    assert ([one.id for one in second.judgments], second.before) == ([made["plain"]], None)
+
+
+def test_a_check_is_right_if_the_gold_answer_alone_was_chosen(session: Session, annotator: Person) -> None:
+    prompt = factories.prompt(session, gold_answer="a")
+
+    def judged(texts: list[str], **values: object) -> Judgment:
+        screen = factories.generation(session, annotator.id, texts, prompt=prompt, gold=True)
+        return factories.judgment(session, screen, pairs=False, **values)
+
+    assert judgment_search.right(judged(["a", "b"])) is True
+    assert judgment_search.right(judged(["b", "a"])) is False
+    assert judgment_search.right(judged(["a", "b"], verdict="none", candidate_id=None)) is False
+    assert judgment_search.right(judged(["a", "b"], verdict="skipped", candidate_id=None)) is None
+    assert judgment_search.right(judged(["b", "c"], verdict="edited", candidate_id=None, edited_text="a")) is True
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"verdict": "good"}, "verdict must be one of chosen, edited, tie, none, skipped."),
+        ({"person": "-1"}, "person must be a positive whole number."),
+        ({"version": "9" * 30}, "version must be a positive whole number."),
+        ({"since": "0001-01-01"}, "since must be a day such as 2026-01-31."),
+        ({"flagged": "1"}, "flagged must be yes or no."),
+        ({"text": "x" * 201}, "text must have at most 200 characters."),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_refused(query: dict[str, str], sentence: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        JudgmentFilter.parse(query)
+    assert str(refusal.value) == sentence

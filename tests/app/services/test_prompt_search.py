@@ -1,0 +1,132 @@
+"""The queue as its page shows it, and prompts changed one by one or all at once."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db import AuditEvent, Prompt
+from app.errors import Invalid, NotFound
+from app.services import prompt_search
+from app.services.prompt_search import PromptFilter
+from tests import factories
+from tests.studio import Person, rows
+
+
+@pytest.fixture
+def made(session: Session, annotator: Person) -> dict[str, int]:
+    """Prompts in every state, by text: their ids."""
+    of = [
+        factories.prompt(session, "low", queued=True, priority=-1),
+        factories.prompt(session, "old", queued=True, source="a file"),
+        factories.prompt(session, "new", queued=True),
+        factories.prompt(session, "urgent", queued=True, priority=5, overlap=2),
+        factories.prompt(session, "check", queued=True, gold_answer="right", gold_wrong=["wrong"]),
+        factories.prompt(session, "done"),
+        factories.prompt(session, "taken out"),
+        factories.prompt(session, "typed", source="typed"),
+    ]
+    for prompt in (of[3], of[5]):
+        factories.judgment(session, factories.generation(session, annotator.id, prompt=prompt))
+    return {prompt.text: prompt.id for prompt in of}
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize(
+    ("query", "texts"),
+    [
+        ({}, ["urgent", "old", "new", "low"]),
+        ({"text": "O"}, ["old", "low"]),
+        ({"source": "a file"}, ["old"]),
+        ({"state": "gold"}, ["check"]),
+        ({"state": "judged"}, ["done", "urgent"]),
+        ({"state": "out"}, ["taken out"]),
+        ({"state": "all", "text": "t"}, ["typed", "taken out", "urgent"]),
+    ],
+)
+def test_every_state_and_search_finds_its_prompts(session: Session, query: dict[str, str], texts: list[str]) -> None:
+    wanted = PromptFilter.parse(query)
+    assert [row.prompt.text for row in prompt_search.page(session, wanted).rows] == texts
+    assert prompt_search.count(session, wanted) == len(texts)
+    assert PromptFilter.parse(wanted.as_query()) == wanted
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("state", ["queue", "all"])
+def test_pages_follow_each_other_without_gap_or_repetition(session: Session, state: str) -> None:
+    whole = [row.prompt.id for row in prompt_search.page(session, PromptFilter(state)).rows]
+    seen: list[int] = []
+    after: dict[str, str] = {}
+    for _ in whole:
+        found = prompt_search.page(session, PromptFilter(state), after, size=1)
+        seen += [row.prompt.id for row in found.rows]
+        after = found.after
+    assert (seen, after) == (whole, {})
+
+
+@pytest.mark.usefixtures("made")
+def test_a_row_says_how_many_of_how_many_people_have_judged(session: Session) -> None:
+    found = prompt_search.page(session, PromptFilter("all")).rows
+    assert {row.prompt.text: (row.state, row.judges, row.wanted) for row in found} == {
+        "low": ("waiting", 0, 1),
+        "old": ("waiting", 0, 1),
+        "new": ("waiting", 0, 1),
+        "urgent": ("begun", 1, 2),
+        "check": ("attention check", 0, 1),
+        "done": ("done", 1, 1),
+        "taken out": ("out", 0, 1),
+        "typed": ("out", 0, 1),
+    }
+
+
+def test_one_prompt_is_changed_and_the_change_is_audited(session: Session, made: dict[str, int], admin: Person) -> None:
+    row = prompt_search.change(session, admin.id, made["old"], {"priority": 7, "overlap": 3}, 1000)
+    assert (row.prompt.priority, row.wanted, row.prompt.queued) == (7, 3, True)
+    row = prompt_search.change(session, admin.id, made["old"], {"overlap": None, "queued": False}, 1000)
+    assert (row.prompt.priority, row.wanted, row.prompt.queued) == (7, 1, False)
+    check = prompt_search.change(session, admin.id, made["new"], {"gold": "yes", "gold_wrong": ["no"]}, 1000).prompt
+    assert (check.gold_answer, check.gold_wrong) == ("yes", ["no"])
+    no_check = prompt_search.change(session, admin.id, made["new"], {"gold": None}, 1000).prompt
+    assert (no_check.gold_answer, no_check.gold_wrong) == (None, None)
+    assert [event.action for event in rows(session, AuditEvent)] == ["prompt.changed"] * 4
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"priority": "high"}, "The priority must be a whole number, not 'high'."),
+        ({"overlap": 0}, "The overlap must be between 1 and 20."),
+        ({"queued": 1}, "queued must be true or false."),
+        ({"text": "x"}, "There is no field 'text' that can be changed in a prompt."),
+        ({"gold_wrong": ["no"]}, "Wrong answers need the right one beside them."),
+    ],
+)
+def test_a_change_that_makes_no_sense_changes_nothing(
+    session: Session, made: dict[str, int], admin: Person, values: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(Invalid) as refusal:
+        prompt_search.change(session, admin.id, made["old"], values, 1000)
+    assert str(refusal.value) == sentence
+    assert rows(session, AuditEvent) == []
+
+
+def test_a_prompt_that_is_not_there_cannot_be_changed(session: Session, admin: Person) -> None:
+    with pytest.raises(NotFound):
+        prompt_search.change(session, admin.id, 9, {"priority": 1}, 1000)
+
+
+def test_all_that_a_filter_finds_are_changed_at_once(session: Session, made: dict[str, int], admin: Person) -> None:
+    assert prompt_search.change_all(session, admin.id, PromptFilter(text="o"), {"priority": 9, "overlap": 2}) == 2
+    changed = {row.text for row in rows(session, Prompt) if (row.priority, row.overlap) == (9, 2)}
+    assert changed == {"low", "old"}
+    assert prompt_search.change_all(session, admin.id, PromptFilter("judged"), {"queued": False}) == 2
+    assert prompt_search.change_all(session, admin.id, PromptFilter("out"), {"queued": True}) == 1
+    assert {row.text for row in rows(session, Prompt) if row.queued} == {"low", "old", "new", "check", "taken out"}
+    (event, *_) = rows(session, AuditEvent)
+    assert event.details == {
+        "which": {"state": "queue", "text": "o"},
+        "to": {"priority": 9, "overlap": 2},
+        "prompts": 2,
+    }
+    with pytest.raises(Invalid):
+        prompt_search.change_all(session, admin.id, PromptFilter(), {})

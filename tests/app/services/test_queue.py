@@ -1,0 +1,201 @@
+"""Whom the queue serves what: overlap, the same rewrites for everybody, attention checks, and what leaves the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict, now, write_transaction
+from app.routes.payload import generation_json
+from app.services import generations, judgments, studio
+from models.generator import Generator, Sampling
+from tests import factories
+from tests.studio import Person, make_person, parts, rows
+
+SAMPLING = Sampling()
+
+
+@pytest.fixture
+def generator(app: Flask, version_1: int) -> Generator:
+    return parts(app).generator()
+
+
+@pytest.fixture
+def people(app: Flask, session: Session) -> list[int]:
+    return [make_person(app, session).id for _ in range(3)]
+
+
+def queue(session: Session, text: str, **values: object) -> Prompt:
+    return factories.prompt(session, text, queued=True, **values)
+
+
+def serve(session: Session, generator: Generator, user_id: int, shown: Sequence[int] = ()) -> Generation | None:
+    screen = generations.next_screen(session, generator, user_id, SAMPLING, shown)
+    return screen[0] if screen else None
+
+
+def served(session: Session, generator: Generator, user_id: int, shown: Sequence[int] = ()) -> Generation:
+    screen = serve(session, generator, user_id, shown)
+    assert screen is not None
+    return screen
+
+
+def choose(session: Session, user_id: int, screen: Generation) -> Judgment:
+    best = screen.candidates[0].id
+    return judgments.judge(session, user_id, judgments.Gesture(screen.id, Verdict.CHOSEN, candidate_id=best))
+
+
+def texts(screen: Generation) -> list[str]:
+    return [candidate.text for candidate in screen.candidates]
+
+
+def test_a_prompt_with_an_overlap_of_two_is_for_two_people_who_see_the_same_rewrites(
+    session: Session, generator: Generator, people: list[int]
+) -> None:
+    queue(session, "you are stupid", overlap=2)
+    first, second = (served(session, generator, user_id) for user_id in people[:2])
+    assert sorted(texts(first)) == sorted(texts(second))
+    assert {one.id for one in first.candidates}.isdisjoint(one.id for one in second.candidates)
+    assert {one.version_number for one in second.candidates} == {1}
+    assert second.sampling["copy_of"] == first.id
+    for user_id, screen in zip(people, (first, second), strict=False):
+        choose(session, user_id, screen)
+    assert serve(session, generator, people[2]) is None
+
+
+def test_each_person_meets_the_shared_rewrites_in_an_order_of_their_own(
+    app: Flask, session: Session, generator: Generator
+) -> None:
+    queue(session, "you are stupid", overlap=20)
+    orders = {tuple(texts(served(session, generator, make_person(app, session).id))) for _ in range(20)}
+    # There are six orders: that all twenty people get the same one happens once in 6^19 times.
+    assert len(orders) > 1
+
+
+def test_the_studios_overlap_counts_where_a_prompt_has_none(
+    session: Session, generator: Generator, people: list[int], admin: Person
+) -> None:
+    studio.change(session, admin.id, {"overlap": 2})
+    queue(session, "you are stupid")
+    queue(session, "what a moron", overlap=1)
+    choose(session, people[0], served(session, generator, people[0]))
+    assert served(session, generator, people[1]).prompt.text == "you are stupid"
+
+
+def test_a_prompt_that_enough_people_have_on_their_desks_is_left_to_them_while_there_are_others(
+    session: Session, generator: Generator, people: list[int]
+) -> None:
+    for text in ("first", "second"):
+        queue(session, text)
+    assert [served(session, generator, user_id).prompt.text for user_id in people] == ["first", "second", "first"]
+
+
+def test_a_screen_that_was_left_lying_is_not_served_again_once_others_have_judged_the_prompt(
+    session: Session, generator: Generator, people: list[int]
+) -> None:
+    queue(session, "first")
+    lying = served(session, generator, people[0])
+    choose(session, people[1], served(session, generator, people[1]))
+    assert lying.prompt.text == "first"
+    assert serve(session, generator, people[0]) is None
+
+
+def test_what_was_done_a_day_ago_leaves_the_queue_and_what_was_undone_meanwhile_does_not(
+    session: Session, generator: Generator, people: list[int]
+) -> None:
+    done, undone, fresh, waiting = (queue(session, text) for text in ("done", "undone", "fresh", "waiting"))
+    made = [choose(session, people[0], served(session, generator, people[0])) for _ in range(3)]
+    judgments.undo(session, people[0], made[1].id)
+    with write_transaction(session):
+        for judgment in made[:2]:
+            judgment.created_at = now() - timedelta(days=2)
+    shown = [made[1].generation_id]
+    assert served(session, generator, people[0], shown).prompt.id == waiting.id
+    session.expire_all()
+    assert [one.queued for one in (done, undone, fresh, waiting)] == [False, True, True, True]
+
+
+def check(session: Session, text: str = "2 + 2 is a damn 5", wrong: list[str] | None = None) -> Prompt:
+    return queue(
+        session, text, gold_answer="2 + 2 is 4", gold_wrong=["2 + 2 is 3", "shut up"] if wrong is None else wrong
+    )
+
+
+@pytest.fixture
+def always(session: Session, admin: Person) -> None:
+    studio.change(session, admin.id, {"gold_every": 1})
+
+
+@pytest.mark.usefixtures("always")
+def test_an_attention_check_shows_its_answers_looks_like_any_screen_and_yields_no_pairs(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    check(session)
+    screen = served(session, generator, annotator.id)
+    assert screen.gold
+    assert sorted(texts(screen)) == ["2 + 2 is 3", "2 + 2 is 4", "shut up"]
+    assert {one.version_number for one in rows(session, Candidate)} == {None}
+    ordinary, exhausted = generations.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+    shown, usual = generation_json(screen, False), generation_json(ordinary, exhausted)
+    assert shown.keys() == usual.keys()
+    assert (shown["version"], shown["exhausted"]) == (usual["version"], usual["exhausted"]) == (1, False)
+    choose(session, annotator.id, screen)
+    assert rows(session, Preference) == []
+
+
+@pytest.mark.usefixtures("always")
+def test_each_person_meets_each_check_once(session: Session, generator: Generator, people: list[int]) -> None:
+    for number in range(2):
+        check(session, f"check {number}")
+    queue(session, "an ordinary one", overlap=3)
+    for user_id in people:
+        met = []
+        for _ in range(3):
+            screen = served(session, generator, user_id)
+            met.append(screen.prompt.text)
+            choose(session, user_id, screen)
+        assert met == ["check 0", "check 1", "an ordinary one"]
+    assert serve(session, generator, people[0]) is None
+
+
+@pytest.mark.usefixtures("always")
+def test_missing_wrong_answers_are_the_text_itself_and_a_rewrite_of_another(
+    session: Session, generator: Generator, annotator: Person, admin: Person
+) -> None:
+    factories.generation(session, admin.id, ["a rewrite of another"])
+    check(session, "you are 5, damn", wrong=[])
+    screen = served(session, generator, annotator.id)
+    assert sorted(texts(screen)) == ["2 + 2 is 4", "a rewrite of another", "you are 5, damn"]
+
+
+def test_one_screen_in_so_many_is_a_check_as_long_as_there_are_any(
+    session: Session, generator: Generator, annotator: Person, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = generator.generate("you are stupid", SAMPLING)
+    monkeypatch.setattr(generator, "generate", lambda *_: drawn)
+    studio.change(session, admin.id, {"gold_every": 4})
+    for number in range(30):
+        check(session, f"check {number}")
+    for number in range(100):
+        queue(session, f"text {number}")
+    shown: list[int] = []
+    gold = []
+    for place in range(60):
+        screen = served(session, generator, annotator.id, shown)
+        shown.append(screen.id)
+        gold += [place] if screen.gold else []
+    gaps = [later - before for before, later in zip([-1, *gold], gold, strict=False)]
+    assert set(gaps) <= {2, 3, 4, 5, 6}
+    assert len(set(gaps)) > 1, "nobody can count on the distance"
+
+
+def test_there_are_no_checks_if_the_studio_wants_none(
+    session: Session, generator: Generator, annotator: Person, admin: Person
+) -> None:
+    studio.change(session, admin.id, {"gold_every": 0})
+    check(session)
+    assert serve(session, generator, annotator.id) is None

@@ -1,0 +1,125 @@
+"""The admin's data pages in a real Chromium: a file from the drop to the queue, and the queue changed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import empty_queue
+from tests.browsing import PATIENCE_MS, Visitor
+from tests.processes import Product
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def preview(page: Page, name: str, content: str) -> None:
+    page.goto("/admin/data")
+    page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": content.encode()})
+    expect(page.locator("#preview")).to_be_visible()
+
+
+def import_it(page: Page) -> None:
+    page.click("#go")
+    expect(page.locator("#result-title")).to_have_text("Imported")
+
+
+def test_a_dropped_file_is_shown_mapped_and_imported_and_its_bad_rows_are_listed(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/admin/data")
+    page.evaluate(
+        """(content) => {
+          const data = new DataTransfer();
+          data.items.add(new File([content], "dropped.csv"));
+          const drop = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+          document.getElementById("drop").dispatchEvent(drop);
+        }""",
+        "id,remark,rank,comment\n1,dropped one,5,x\n2,dropped two,7,y\n3,,1,z\n4,dropped two,high,z\n",
+    )
+    expect(page.locator("#preview")).to_be_visible()
+    expect(page.locator("#preview-title")).to_be_focused()
+    expect(page.locator("#column-text")).to_have_value("comment")
+    page.select_option("#column-text", "remark")
+    expect(page.locator("#sample-rows tr").first).to_contain_text("dropped one")
+    expect(page.locator("#bad")).to_have_text("1")
+    page.select_option("#column-priority", "rank")
+    expect(page.locator("#problem-rows")).to_contain_text("The priority must be a whole number, not 'high'.")
+    expect(page.locator("#new")).to_have_text("2")
+    import_it(page)
+    expect(page.locator("#stored")).to_have_text("4 rows read · 2 new in the queue · 0 there already · 2 not usable.")
+    expect(page.locator("#refused-rows tr")).to_have_count(2)
+    expect(page.locator("main > .figures strong").first).to_have_text("2")
+    page.get_by_role("link", name="See the queue").click()
+    expect(page.locator("[data-prompt] .words")).to_have_text(["dropped two", "dropped one"])
+
+
+def test_judgments_of_a_file_are_taken_over_once_and_found(visitor: Visitor) -> None:
+    page = visitor.page
+    lines = [{"prompt": f"taken over {n}", "chosen": f"kind {n}", "rejected": f"rude {n}"} for n in range(3)]
+    content = "".join(json.dumps(line) + "\n" for line in lines)
+    for said in ("3 judgments taken over.", "0 not usable."):
+        preview(page, "pairs.jsonl", content)
+        page.check("#judgments")
+        import_it(page)
+        expect(page.locator("#stored")).to_contain_text(said)
+    page.goto("/admin/data/judgments")
+    page.fill("#text", "taken over 1")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator("article")).to_have_count(1)
+    expect(page.locator("article .best .words")).to_have_text("kind 1")
+    page.select_option("#format", "csv")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    table = Path(download.value.path()).read_text().splitlines()
+    assert table == ["prompt,chosen,rejected", "taken over 1,kind 1,rude 1"]
+
+
+def test_a_broken_connection_holds_up_the_sending_and_does_not_end_it(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.expect_complaint("ERR_FAILED|ERR_INTERNET")
+    page.goto("/admin/data")
+    refused: list[str] = []
+
+    def fail_once(route: object) -> None:
+        if refused:
+            route.continue_()  # type: ignore[attr-defined]
+        else:
+            refused.append("once")
+            route.abort()  # type: ignore[attr-defined]
+
+    page.route("**/api/v1/imports?*", fail_once)
+    page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"held up\n"})
+    expect(page.locator("#sending-text")).to_have_text("The connection is lost. Sending goes on when it is back.")
+    expect(page.locator("#preview")).to_be_visible()
+    assert refused == ["once"]
+
+
+def test_numbers_of_the_queue_are_saved_as_they_are_changed_one_by_one_and_all_at_once(
+    visitor: Visitor, product: Product
+) -> None:
+    page = visitor.page
+    empty_queue(product)
+    preview(page, "a.txt", "queue one\nqueue two\n")
+    import_it(page)
+    page.goto("/admin/data/queue")
+    first = page.locator("[data-prompt]").nth(0)
+    first.locator("[data-field=overlap]").fill("3")
+    first.locator("[data-field=overlap]").press("Enter")
+    expect(page.locator("#said")).to_contain_text("is saved.")
+    expect(first.locator("[data-judged]")).to_have_text("0 of 3")
+    page.locator("[data-prompt]").nth(1).get_by_role("button").click()
+    expect(page.locator("#said")).to_contain_text("is out of the queue.")
+    page.click("#bulk summary")
+    page.fill("#bulk-priority", "9")
+    page.locator("#bulk form").first.get_by_role("button").click()
+    expect(page.locator("#said")).to_have_text("1 prompt is changed.")
+    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
+        stored = database.execute(
+            "SELECT text, priority, overlap, queued FROM prompts WHERE text LIKE 'queue %' ORDER BY text"
+        ).fetchall()
+    assert stored == [("queue one", 9, 3, 1), ("queue two", 0, None, 0)]

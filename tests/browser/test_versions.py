@@ -1,0 +1,149 @@
+"""The pages of versions, webhooks and the API in a real browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import expect
+
+from models.store import CheckpointStore
+from tests.browsing import PATIENCE_MS, Visitor
+from tests.processes import Product, wait_for
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def spare(product: Product, published: CheckpointStore) -> Iterator[int]:
+    """The number of a version that does not serve; afterwards its files are gone."""
+    store = CheckpointStore(product.home / "versions")
+    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
+        number = int(database.execute("SELECT max(number) FROM versions").fetchone()[0]) + 1
+        folder = store.place(number)
+        shutil.copytree(published.folder(2), folder)
+        manifest = json.loads((folder / "manifest.json").read_text()) | {"number": number, "parent": 1}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        database.execute(
+            "INSERT INTO versions (number, parent_number, method, location, sha256, metrics, note, created_at) "
+            "VALUES (?, 1, 'dpo', ?, ?, '{}', '', '2026-01-02 03:04:05')",
+            (number, str(folder), "0" * 64),
+        )
+        database.commit()
+    yield number
+    if folder.exists():
+        store.remove(number)
+        with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
+            database.execute("UPDATE versions SET deleted_at = created_at WHERE number = ?", (number,))
+            database.commit()
+
+
+def test_two_versions_write_for_the_same_text_and_differences_are_marked(visitor: Visitor, spare: int) -> None:
+    page = visitor.page
+    page.goto("/admin/versions")
+    expect(page.locator("#try-one")).to_have_value(str(spare))
+    page.get_by_role("button", name="Draw rewrites").click()
+    expect(page.locator("#try-problem")).to_have_text("Type a text first.")
+    page.fill("#try-text", "you are a stupid idiot")
+    page.press("#try-text", "Enter")
+    expect(page.locator("#try-results h3")).to_have_text([f"Version {spare}", "Version 1"])
+    assert page.locator("#try-results li").count() >= 2
+    assert page.locator("#try-results :is(ins, del)").count() > 0
+    page.select_option("#try-against", "nothing")
+    expect(page.locator("#try-results :is(ins, del)")).to_have_count(0)
+
+
+def test_a_version_lives_its_life(visitor: Visitor, spare: int) -> None:
+    page = visitor.page
+    page.goto("/admin/versions")
+    row = page.locator(f"[data-version='{spare}']")
+    row.get_by_role("button", name="Let it serve").click()
+    expect(row.locator(".badge")).to_have_text("serving")
+    page.locator("[data-version='1']").get_by_role("button", name="Roll back to this").click()
+    expect(page.locator("[data-version='1'] .badge")).to_have_text("serving")
+    served = page.get_by_role("region", name="Times of service").locator("tbody tr")
+    expect(served.nth(0)).to_contain_text("now")
+    expect(served.nth(1).locator("a")).to_have_text(str(spare))
+
+    row.get_by_role("link", name=f"Version {spare}").click()
+    page.fill("#note", "Only for a test.")
+    page.get_by_role("button", name="Save the note").click()
+    expect(page.locator("#note")).to_have_value("Only for a test.")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download checkpoint").click()
+    assert download.value.suggested_filename == f"mellow-version-{spare}.tar"
+    with tarfile.open(download.value.path()) as tar:
+        assert f"mellow-version-{spare}/model/model.safetensors" in tar.getnames()
+
+    page.fill("#confirm", "0")
+    page.get_by_role("button", name=f"Delete version {spare}").click()
+    expect(page.locator("main .alert-warning")).to_contain_text(f"Type {spare} to confirm")
+    page.fill("#confirm", str(spare))
+    page.get_by_role("button", name=f"Delete version {spare}").click()
+    expect(row.locator(".badge")).to_have_text("deleted")
+    expect(row).to_contain_text("Only for a test.")
+    expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_ticked_versions_are_compared(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/admin/versions")
+    page.get_by_label("Compare version 1", exact=True).check()
+    page.get_by_role("button", name="Compare the ticked versions").click()
+    expect(page.get_by_role("heading", name="Side by side")).to_be_in_viewport()
+    expect(page.get_by_label("Compare version 1", exact=True)).to_be_checked()
+
+
+def test_a_webhook_is_added_tried_and_removed(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/admin/webhooks")
+    page.fill("#url", "http://127.0.0.1:9/hook")
+    page.get_by_label("judgment.created").uncheck()
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator(".secret .token")).to_contain_text("whsec_")
+    page.goto("/admin/webhooks")
+    expect(page.locator(".secret")).to_have_count(0)
+    mine = page.locator("[data-webhook]", has_text="127.0.0.1:9/hook")
+    expect(mine).to_contain_text("run.finished, alias.moved")
+    mine.get_by_role("button", name="Send a test").click()
+
+    def refused() -> bool:
+        page.goto("/admin/webhooks")
+        return page.locator("[data-message] .message-error").count() > 0
+
+    wait_for(refused, what="the end of the first attempt")
+    expect(page.locator("[data-message]").first).to_contain_text("The address cannot be reached: Connection refused.")
+    mine.locator("summary").click()
+    mine.get_by_role("button", name="Remove it").click()
+    expect(page.locator("main .alert-success")).to_have_text("The webhook is removed.")
+
+
+def test_the_page_of_the_api_shows_every_operation_and_tries_it(visitor: Visitor, product: Product) -> None:
+    page = visitor.page
+    page.goto("/api")
+    described = product.api.ok("GET", "/openapi.json")["paths"]
+    expect(page.locator(".operation")).to_have_count(sum(map(len, described.values())))
+    page.fill("#find", "rewrites queue")
+    expect(page.locator(".operation:visible code").first).to_have_text("/generations")
+    page.fill("#find", "")
+
+    operation = page.locator("#post-versions-number-generations")
+    operation.locator("summary").first.click()
+    expect(operation.locator("textarea")).to_have_value('{\n  "text": "You are a stupid idiot"\n}')
+    operation.get_by_role("button", name="Send").click()
+    expect(operation.get_by_role("status")).to_contain_text("200")
+    assert json.loads(operation.locator("pre").last.text_content() or "")["version"] == 1
+
+    refused = page.locator("#get-versions-number")
+    refused.locator("summary").first.click()
+    refused.get_by_label("number").fill("12345")
+    visitor.expect_complaint("404")
+    refused.get_by_role("button", name="Send").click()
+    expect(refused.get_by_role("status")).to_contain_text("404")
+    expect(refused.locator("pre").last).to_contain_text("There is no version 12345.")
