@@ -37,6 +37,7 @@ FOLDER = "backups"
 DATABASE = "mellow.db"
 LIST = "backup.json"
 PATIENCE_SECONDS = 5.0
+_BESIDE = ("-journal", "-shm", "-wal")  # what SQLite would take for a part of any database of that name
 _NAME = re.compile(r"mellow-(\d{8}-\d{6})-[0-9a-f]{4}\.zip")
 _VERSIONS = "SELECT number, location, sha256 FROM versions WHERE deleted_at IS NULL ORDER BY number"
 _SERVING = "SELECT version_number FROM aliases WHERE name = 'serving'"
@@ -107,23 +108,20 @@ def remove(session: Session, settings: Settings, name: str, by: int) -> None:
 def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> Restored:
     """Put the database of a backup in the place of the present one, which is kept beside it under another name.
 
-    Nothing may be running. Raises Invalid for a file that is no backup, is damaged, or has tables of a later Mellow;
-    then nothing has changed.
+    Nothing may be running. What lies beside the present one (`-wal`, `-shm`) goes with it, and one that is damaged is
+    kept as it is. Raises Invalid for a file that is no backup, is damaged, or has tables of a later Mellow, and
+    Conflict while anything has the present one open; then nothing has changed.
     """
     target = sqlite_file(settings)
-    with _unpacked(path, target.parent) as (database, listed):
+    with _unpacked(path, target.parent) as (database, made_at, numbers):
         _check_copy(database)
         if _revision(database) not in known_revisions:
             raise Invalid("The backup is of a later Mellow than this one: install that one first.")
-        before = None
-        if target.exists():
-            before = target.with_name(f"{target.name}.before-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
-            _settle(target)
-            os.replace(target, before)
+        missing = tuple(number for number in numbers if not (settings.store / f"{number:06d}").is_dir())
+        _settle(target)
+        before = _move_aside(target)
         os.replace(database, target)
-    numbers = [int(version["number"]) for version in listed["versions"]]
-    missing = tuple(number for number in numbers if not (settings.store / f"{number:06d}").is_dir())
-    return Restored(str(listed["made_at"]), len(numbers), before, missing)
+    return Restored(made_at, len(numbers), before, missing)
 
 
 def sqlite_file(settings: Settings) -> Path:
@@ -162,22 +160,23 @@ def _listed(connection: sqlite3.Connection, moment: datetime) -> dict[str, Any]:
 
 
 @contextmanager
-def _unpacked(path: Path, folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The database and the list of a backup, unpacked into a folder of the same file system as `folder`."""
+def _unpacked(path: Path, folder: Path) -> Iterator[tuple[Path, str, list[int]]]:
+    """The database of a backup, unpacked to the file system of `folder`; when it was made; its versions' numbers."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".restoring-") as aside:
         database = Path(aside) / DATABASE
         try:
             with zipfile.ZipFile(path) as archive:
                 listed = json.loads(archive.read(LIST))
+                made_at, numbers = str(listed["made_at"]), [int(version["number"]) for version in listed["versions"]]
                 with archive.open(DATABASE) as source, database.open("wb") as into:
                     shutil.copyfileobj(source, into)
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError):
+        except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError):
             raise Invalid(f"{path} is not a backup of Mellow, or it is damaged.") from None
         except OSError as error:
             raise Invalid(f"{path} could not be read or unpacked: {error.strerror or error}.") from None
         database.chmod(0o600)
         _flush(database)
-        yield database, listed
+        yield database, made_at, numbers
 
 
 def _check_copy(database: Path) -> None:
@@ -200,13 +199,50 @@ def _revision(database: Path) -> str | None:
 
 
 def _settle(database: Path) -> None:
-    """Bring what lies in the write-ahead log into the file, so that the file alone is the whole database."""
-    with closing(sqlite3.connect(database, timeout=PATIENCE_SECONDS)) as connection:
-        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    """Bring what lies in the write-ahead log into the file, so that the file alone is the whole database.
+
+    Raises Conflict if anybody else has it open, even idle. One that is missing or damaged is left untouched.
+    """
+    if not database.exists() or _is_damaged(database):
+        return
+    try:
+        with closing(sqlite3.connect(database, timeout=PATIENCE_SECONDS)) as connection:
+            busy = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            if not busy:
+                connection.execute("PRAGMA journal_mode=DELETE")  # only for who is alone with the database
+    except sqlite3.OperationalError as error:
+        busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+        if not busy:
+            raise Conflict(f"The present database could not be put aside: {error}.") from None
     if busy:
         raise Conflict("The database is in use: stop Mellow first.")
-    for suffix in ("-wal", "-shm"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+
+def _is_damaged(database: Path) -> bool:
+    """Whether SQLite cannot read it at all; looks only, for a writer would delete the log of a damaged database."""
+    if database.stat().st_size == 0:
+        return True
+    address = f"{database.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE_SECONDS)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:  # in use, say: no damage
+        return False
+    except sqlite3.DatabaseError:
+        return True
+    return False
+
+
+def _move_aside(database: Path) -> Path | None:
+    """Rename a database and the files beside it; returns where it is now, or else one of those files, or None."""
+    name = f"{database.name}.before-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    kept = None
+    for suffix in (*_BESIDE, ""):
+        present = database.with_name(database.name + suffix)
+        if present.exists():
+            kept = database.with_name(name + suffix)
+            os.replace(present, kept)
+    return kept
 
 
 def _flush(path: Path) -> None:

@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import takewhile
 from typing import NamedTuple
 
-MOST_WORDS = 800
+MOST_WORDS = 300
 """Longer texts are shown as they are: comparing takes time that grows with the product of both lengths."""
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+_WORDS = re.compile(r"(\w+|[^\w\s]|\A(?=\s))(\s*)")
+
+Word = tuple[str, str]
+"""A word or a mark, and the white space after it; the word is empty for what a text begins with."""
 
 
 class Kind(StrEnum):
@@ -39,22 +43,45 @@ def between(reference: str, shown: str) -> list[Piece]:
     return list(_pieces(theirs, ours))
 
 
-def _pieces(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[Piece]:
-    """White space that two changes have between them belongs to both: words change as a phrase, not one by one."""
-    missing, own, gap = "", "", ""
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes():
-        there, here = "".join(theirs[i1:i2]), "".join(ours[j1:j2])
+def _pieces(theirs: Sequence[Word], ours: Sequence[Word]) -> Iterator[Piece]:
+    """Stretches that change side by side change as a phrase, not one by one."""
+    missing, own, same = "", "", ""
+    for there, here in _stretches(theirs, ours):
+        if there != here:
+            if same:
+                yield Piece(Kind.SAME, same)
+            missing, own, same = missing + there, own + here, ""
+        elif here:
+            ending = _common_space(missing, own)
+            yield from _change(missing.removesuffix(ending), own.removesuffix(ending))
+            missing, own, same = "", "", same + ending + here
+    ending = _common_space(missing, own)
+    yield from _change(missing.removesuffix(ending), own.removesuffix(ending))
+    if same + ending:
+        yield Piece(Kind.SAME, same + ending)
+
+
+def _stretches(theirs: Sequence[Word], ours: Sequence[Word]) -> Iterator[tuple[str, str]]:
+    """The two texts side by side. Words are aligned without the white space after them, which may differ."""
+    matcher = SequenceMatcher(None, [word for word, _ in theirs], [word for word, _ in ours], autojunk=False)
+    for kind, i1, i2, j1, j2 in matcher.get_opcodes():
         if kind != "equal":
-            missing, own, gap = missing + gap + there, own + gap + here, ""
-        elif (missing or own) and here.isspace():
-            gap = here
-        else:
-            yield from _change(missing, own)
-            yield Piece(Kind.SAME, here)
-            missing, own = "", ""
-    yield from _change(missing, own)
-    if gap:
-        yield Piece(Kind.SAME, gap)
+            yield _joined(theirs[i1:i2]), _joined(ours[j1:j2])
+            continue
+        for (word, after_theirs), (_, after_ours) in zip(theirs[i1:i2], ours[j1:j2], strict=True):
+            yield word, word
+            yield after_theirs, after_ours
+
+
+def _joined(words: Sequence[Word]) -> str:
+    return "".join(word + space for word, space in words)
+
+
+def _common_space(one: str, other: str) -> str:
+    """The white space that both end with."""
+    ends = zip(reversed(one), reversed(other), strict=False)
+    length = sum(1 for _ in takewhile(lambda marks: marks[0] == marks[1] and marks[0].isspace(), ends))
+    return one[len(one) - length :]
 
 
 def _change(missing: str, own: str) -> Iterator[Piece]:

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Prompt, write_transaction
 from app.errors import NotFound
-from app.services import gold, prompt_queue, prompts, studio
+from app.services import audit, gold, prompt_queue, prompts, studio
 from app.services.studio import Studio
+from models.errors import InputTooLong
 from models.generator import Generator, Sampling, Screen
 
 _shuffler = random.SystemRandom()
@@ -47,9 +48,22 @@ def next_screen(
     check = prompt_queue.next_gold(session, user_id, decided)
     if check is not None:
         with write_transaction(session):
-            return _store_check(session, check, user_id, generator.version), False
-    prompt = prompt_queue.next_waiting(session, user_id, decided)
-    return None if prompt is None else _serve(session, generator, user_id, prompt, sampling, decided)
+            # Asked again: the same person may have two tabs.
+            met = prompt_queue.screen_of(session, user_id, check, gold=True)
+            return met or _store_check(session, check, user_id, generator.version), False
+    while (prompt := prompt_queue.next_waiting(session, user_id, decided)) is not None:
+        try:
+            return _serve(session, generator, user_id, prompt, sampling, decided)
+        except InputTooLong as refusal:
+            _set_aside(session, prompt, str(refusal))
+    return None
+
+
+def _set_aside(session: Session, prompt: Prompt, reason: str) -> None:
+    """Take a prompt that the model cannot read out of the queue, or nobody would be served anything else."""
+    with write_transaction(session):
+        prompt.queued = False
+        audit.record(session, None, "prompt.unreadable", f"prompt {prompt.id}", reason=reason)
 
 
 def own(session: Session, user_id: int, generation_id: int) -> Generation:
@@ -70,7 +84,10 @@ def _serve(
         session.commit()
         screen = generator.generate(text, sampling)
     with write_transaction(session):
-        # Asked again: somebody may have had the same prompt drawn in the meantime.
+        # Asked again: the same person, or somebody else, may have had the same prompt drawn in the meantime.
+        mine = prompt_queue.screen_of(session, user_id, prompt, gold=False)
+        if mine is not None:
+            return mine, False
         first = _first_screen(session, prompt.id) if shared else None
         prompt_queue.retire(session, prompt, decided)
         if first is not None:

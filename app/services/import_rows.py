@@ -30,6 +30,7 @@ LAYOUTS = {
 """How a file's rows may be laid out, by the name that the API has for it."""
 _EXTENSIONS = {"csv": "csv", "tsv": "tsv", "tab": "tsv", "json": "json", "jsonl": "jsonl", "ndjson": "jsonl"}
 _LARGEST_DOCUMENT = 64 * 1024 * 1024
+_LONGEST_LINE = 1024 * 1024
 _SNIFFED = 4096
 _LISTS = ("data", "records", "rows", "items", "tasks", "prompts")
 
@@ -104,44 +105,56 @@ def _text(body: BinaryIO, name: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def _numbered(text: io.TextIOWrapper) -> Iterator[tuple[int, str]]:
-    """Every line that is not blank, with its number. U+2028 and its like end none: a text may hold them."""
-    for number, line in enumerate(text, start=1):
-        if line.strip():
+def _capped(text: io.TextIOWrapper) -> Iterator[str | None]:
+    """Every line with its end, or None for one of more than _LONGEST_LINE characters, which is never held whole."""
+    before = "\n"
+    while piece := text.readline(_LONGEST_LINE + len("\r\n")):
+        # A piece may stop between the two marks of a line's end.
+        if before.endswith(("\r", "\n")) and not (before.endswith("\r") and piece == "\n"):
+            yield piece if len(piece.rstrip("\r\n")) <= _LONGEST_LINE else None
+        before = piece
+
+
+def _numbered(text: io.TextIOWrapper) -> Iterator[tuple[int, str | None]]:
+    """Every line that is not blank, with its number; None if it is too long to be read.
+
+    U+2028 and its like end no line: a text may hold them.
+    """
+    for number, line in enumerate(_capped(text), start=1):
+        if line is None:
+            yield number, None
+        elif line.strip():
             yield number, line.rstrip("\r\n")
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[FileRow]:
-    return (FileRow(number, line) for number, line in _numbered(text))
+    return (_too_long(number) if line is None else FileRow(number, line) for number, line in _numbered(text))
 
 
 def _json_lines(text: io.TextIOWrapper) -> Iterator[FileRow]:
     for number, line in _numbered(text):
         try:
-            yield _row(number, json.loads(line))
+            yield _too_long(number) if line is None else _row(number, json.loads(line))
         except (ValueError, RecursionError):
             yield FileRow(number, "", "The line is not JSON.")
 
 
 def _json(text: io.TextIOWrapper) -> Iterator[FileRow]:
-    begins = ""
-    while not begins.strip() and (piece := text.read(1)):
-        begins += piece
+    while (begins := text.read(_SNIFFED)) and begins.isspace():
+        pass
     text.seek(0)
-    if begins.lstrip() == "[":
+    if begins.lstrip().startswith("["):
         return (_row(line, value) for line, value in array_elements(text))
     return _document(text)
 
 
 def _document(text: io.TextIOWrapper) -> Iterator[FileRow]:
     """The list of rows that one JSON object holds, or JSON Lines under another name."""
-    first = text.readline()
+    first = _up_to_largest(text.readline(_LARGEST_DOCUMENT + 1))
     text.seek(0)
     if _is_json(first) and not _rows_in(json.loads(first)):
         return _json_lines(text)
-    content = text.read(_LARGEST_DOCUMENT)
-    if len(content) == _LARGEST_DOCUMENT:
-        raise Malformed("The file is one JSON object of more than 64 MB: save its rows as JSON Lines.")
+    content = _up_to_largest(text.read(_LARGEST_DOCUMENT + 1))
     try:
         whole = json.loads(content)
     except ValueError as error:
@@ -150,6 +163,12 @@ def _document(text: io.TextIOWrapper) -> Iterator[FileRow]:
         raise Malformed("The file is not JSON: its brackets are nested too deeply.") from None
     found = _rows_in(whole) if isinstance(whole, dict) else []
     return (_row(number, value) for number, value in enumerate(found or [whole], start=1))
+
+
+def _up_to_largest(content: str) -> str:
+    if len(content) > _LARGEST_DOCUMENT:
+        raise Malformed("The file is one JSON object of more than 64 MB: save its rows as JSON Lines.")
+    return content
 
 
 def _rows_in(whole: dict[str, object]) -> list[object]:
@@ -172,6 +191,10 @@ def _row(line: int, value: object) -> FileRow:
     return FileRow(line, "", "The row is neither a text nor an object.")
 
 
+def _too_long(line: int) -> FileRow:
+    return FileRow(line, "", f"The line has more than {_LONGEST_LINE:,} characters.")
+
+
 def flat(value: dict[str, object]) -> dict[str, object]:
     """The object with the fields of the objects in it beside its own, as `data.text`."""
     fields: dict[str, object] = {}
@@ -182,22 +205,50 @@ def flat(value: dict[str, object]) -> dict[str, object]:
     return fields
 
 
+class _TableLines(Iterator[str]):
+    """The lines that a table is read from. One that is too long is raised as an error, and the next one follows it."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._lines = _capped(text)
+        self.number = 0
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        if line is None:
+            raise _LineTooLong
+        return line
+
+
+class _LineTooLong(Exception):
+    """A line of a table has more than _LONGEST_LINE characters."""
+
+
 def _table(text: io.TextIOWrapper, layout: str, header: bool) -> Iterator[FileRow]:
     # Quotes mean nothing in tab-separated files: a sentence may begin with one.
-    first = text.readline()
+    first = text.readline(_LONGEST_LINE)
     text.seek(0)
+    lines = _TableLines(text)
     if layout == "tsv":
-        reader = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
         delimiter = next((mark for mark in ",;\t" if mark in first), ",")
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
     names: list[str] = []
     while True:
-        line = reader.line_num + 1
+        line = lines.number + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
+        except _LineTooLong:
+            problem = _too_long(lines.number)
+            if header and not names:
+                raise Malformed(
+                    f"The names of the columns in line {lines.number} cannot be read. {problem.problem}"
+                ) from None
+            yield problem
+            continue
         except csv.Error as error:
             yield FileRow(line, "", _broken(line, str(error)))
             continue

@@ -31,9 +31,9 @@ class JudgedRow:
 
     @property
     def key(self) -> str:
-        """The same for equal choices, and for no others."""
+        """The same for equal choices, and for no others; in a form that no gesture of the desk can have."""
         content = [self.text, sorted(self.chosen), sorted(self.rejected)]
-        return str(uuid5(_NAMESPACE, json.dumps(content)))
+        return f"i-{uuid5(_NAMESPACE, json.dumps(content)).hex}"
 
 
 def store(session: Session, user_id: int, rows: Sequence[JudgedRow], source: str, known: Mapping[str, Prompt]) -> int:

@@ -97,10 +97,10 @@ def request(
         raise Invalid(str(error)) from None
     if not 0 <= plan.version < 2**31:  # what the database can look for
         raise NotFound(f"There is no version {plan.version}.")
-    if plan.version:
-        versions.usable(session, plan.version)
 
     def make() -> TrainingRun:
+        if plan.version:
+            versions.usable(session, plan.version, locked=True)
         return TrainingRun(pairs=len(file.unique_pairs), data_hash=plan.dataset)
 
     return runs.add(session, user_id, Wish(METHOD, config, parent_version=plan.version or None), make)

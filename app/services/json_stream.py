@@ -10,7 +10,7 @@ from typing import TextIO
 from app.errors import Malformed
 
 _PIECE = 1 << 16
-_LARGEST_ELEMENT = 16 * 1024 * 1024
+_LARGEST_ELEMENT = 1024 * 1024
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 
@@ -73,7 +73,10 @@ class _Buffer:
             if end < len(self._held):
                 self._use(end)
                 return value
-            if len(self._held) - self._place > _LARGEST_ELEMENT or not self._read_on():
+            if len(self._held) - self._place > _LARGEST_ELEMENT:
+                most = f"{_LARGEST_ELEMENT:,} characters"
+                raise Malformed(f"What begins in line {self.line} has more than {most} or is not whole JSON.")
+            if not self._read_on():
                 raise self._broken()
 
     def _use(self, end: int) -> None:

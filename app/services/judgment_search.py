@@ -187,7 +187,7 @@ def best_of(judgment: Judgment) -> set[int]:
 def right(judgment: Judgment) -> bool | None:
     """Whether an attention check was passed; None for any other screen, and for a skipped one."""
     screen = judgment.generation
-    if not screen.gold or judgment.verdict == Verdict.SKIPPED:
+    if not screen.gold or screen.prompt.gold_answer is None or judgment.verdict == Verdict.SKIPPED:
         return None
     chosen = {one.text for one in screen.candidates if one.id in best_of(judgment)}
     if judgment.edited_text is not None:

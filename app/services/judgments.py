@@ -169,8 +169,9 @@ def _preferences(generation: Generation, gesture: Gesture, tied: list[int]) -> l
     """The rows that a verdict yields, each (chosen, rejected) a pair of texts.
 
     A choice or an edited text yields one row a rejected candidate. In a tie of some, each tied text is preferred to
-    each of the others, and the rows of one rejected text weigh one together. A tie of all, "none is good" and a skip
-    choose nothing; an attention check tells of the person and teaches the model nothing.
+    each of the others, and the rows of one rejected text weigh one together, which training does not read yet.
+    A tie of all, "none is good" and a skip choose nothing; an attention check tells of the person and teaches the model
+    nothing.
     """
     if gesture.candidate_id is not None and gesture.candidate_id not in {c.id for c in generation.candidates}:
         raise Invalid(f"Candidate {gesture.candidate_id} is not on this screen.")

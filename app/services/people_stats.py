@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, now
@@ -211,7 +211,8 @@ def _judged(user_id: int, window: int) -> Select[Any]:
             latest.c.seconds,
             latest.c.created_at,
             latest.c.flagged,
-            Generation.gold,
+            # A check whose answer was taken back since tells nothing of the person.
+            and_(Generation.gold, Prompt.gold_answer.is_not(None)),
             Candidate.text == Prompt.gold_answer,
             Candidate.position,
             shown,

@@ -28,11 +28,11 @@ GOLD = and_(Prompt.queued, Prompt.gold_answer.is_not(None))
 
 
 def judges(prompt_id: InstrumentedAttribute[int]) -> ScalarSelect[int]:
-    """How many people's judgments of a prompt stand."""
+    """How many people's judgments of a prompt stand; those of attention checks do not count."""
     return (
         select(func.count(Judgment.user_id.distinct()))
         .join(Generation, Judgment.generation_id == Generation.id)
-        .where(Generation.prompt_id == prompt_id, Judgment.undone_at.is_(None))
+        .where(Generation.prompt_id == prompt_id, ~Generation.gold, Judgment.undone_at.is_(None))
         .correlate(Prompt)
         .scalar_subquery()
     )
@@ -48,10 +48,10 @@ def next_waiting(session: Session, user_id: int, studio: Studio) -> Prompt | Non
 
     Attention checks are not among them: see `next_gold`.
     """
-    had = _had(user_id)
+    had = _had(user_id, ~Generation.gold)
     open_for = (
         select(func.count(Generation.user_id.distinct()))
-        .where(Generation.prompt_id == Prompt.id)
+        .where(Generation.prompt_id == Prompt.id, ~Generation.gold)
         .correlate(Prompt)
         .scalar_subquery()
     )
@@ -148,7 +148,10 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
         .subquery()
     )
     standing = exists(select(Judgment.id).where(Judgment.generation_id == Generation.id, Judgment.undone_at.is_(None)))
-    wants = or_(Prompt.gold_answer.is_not(None), judges(Prompt.id) < wanted_judges(studio))
+    wants = or_(
+        and_(Generation.gold, Prompt.gold_answer.is_not(None)),
+        and_(~Generation.gold, Prompt.gold_answer.is_(None), judges(Prompt.id) < wanted_judges(studio)),
+    )
     return session.scalar(
         select(Generation)
         .join(Prompt)
@@ -164,5 +167,17 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
     )
 
 
-def _had(user_id: int) -> ColumnElement[bool]:
-    return exists(select(Generation.id).where(Generation.prompt_id == Prompt.id, Generation.user_id == user_id))
+def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Generation | None:
+    """The screen of a prompt that a person has already. Holds the prompt until the running transaction ends."""
+    session.get(Prompt, prompt.id, with_for_update=True, populate_existing=True)
+    return session.scalar(
+        select(Generation)
+        .where(Generation.prompt_id == prompt.id, Generation.user_id == user_id, Generation.gold.is_(gold))
+        .order_by(Generation.id)
+        .limit(1)
+    )
+
+
+def _had(user_id: int, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    screens = select(Generation.id).where(Generation.prompt_id == Prompt.id, Generation.user_id == user_id, *conditions)
+    return exists(screens)

@@ -148,7 +148,8 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
             session.add(prompt)
             known[row.text] = prompt
         prompt.queued, prompt.priority, prompt.overlap = True, row.priority, row.overlap
-        prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
+        if row.gold is not None:  # a known check stays one
+            prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
         report.added += 1
     session.flush()
     return known
@@ -172,7 +173,11 @@ def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
     judged = session.execute(
         select(Generation.prompt_id, func.count(Judgment.user_id.distinct()).label("people"))
         .join(Judgment, Judgment.generation_id == Generation.id)
-        .where(Generation.prompt_id.in_([prompt.id for prompt in prompts]), Judgment.undone_at.is_(None))
+        .where(
+            Generation.prompt_id.in_([prompt.id for prompt in prompts]),
+            ~Generation.gold,
+            Judgment.undone_at.is_(None),
+        )
         .group_by(Generation.prompt_id)
     )
     people = {row.prompt_id: row.people for row in judged}

@@ -142,6 +142,7 @@ def hand_out(session: Session, run_id: int, enqueue: Callable[[int, int], str]) 
 def cancel(session: Session, run_id: int, by: int | None) -> TrainingRun:
     """Stop a run: at once if it waits, within seconds if it works; raises Conflict if it has ended."""
     with write_transaction(session):
+        _hold(session, run_id)
         run = get(session, run_id)
         if not run.active:
             raise Conflict(f"Run {run_id} has ended already: it {_ENDED[RunStatus(run.status)]}.")
@@ -166,8 +167,10 @@ def claim(session: Session, run_id: int) -> int | None:
     None if that run does not wait or is not the first. The version it starts from is settled now, unless it was named.
     """
     with write_transaction(session):
-        run = next(iter(queue(session)), None)
-        if run is None or run.id != run_id or run.status != RunStatus.QUEUED:
+        _hold(session, run_id)
+        waiting = queue(session)
+        run = waiting[0] if waiting else None
+        if run is None or run.id != run_id or any(one.status == RunStatus.RUNNING for one in waiting):
             return None
         if run.parent_version is None and run.method in recipes.METHODS:
             run.parent_version = versions.serving_number(session)
@@ -177,6 +180,11 @@ def claim(session: Session, run_id: int) -> int | None:
         for metric in session.scalars(select(RunMetric).where(RunMetric.run_id == run_id)):
             session.delete(metric)
         return run.attempts
+
+
+def _hold(session: Session, run_id: int) -> None:
+    """Let no other transaction change a run until the running one ends."""
+    session.get(TrainingRun, run_id, with_for_update=True, populate_existing=True)
 
 
 def owned(session: Session, run_id: int, attempt: int) -> TrainingRun | None:

@@ -173,10 +173,21 @@ def downgrade() -> None:
             op.f("ck__training_runs__active_slot"),
             "(active_slot IS NOT NULL) = (status IN ('queued', 'running'))",
         )
-    # Attention checks were written by no version, which the older table does not allow.
-    op.execute("DELETE FROM judgments WHERE generation_id IN (SELECT id FROM generations WHERE gold)")
-    op.execute("DELETE FROM candidates WHERE generation_id IN (SELECT id FROM generations WHERE gold)")
-    op.execute("DELETE FROM generations WHERE gold")
+    # Attention checks and imported choices were written by no version, which the older table does not allow. Screens
+    # without any candidate go with them.
+    op.execute(
+        "DELETE FROM preferences WHERE judgment_id IN (SELECT id FROM judgments WHERE generation_id IN "
+        "(SELECT generation_id FROM candidates WHERE version_number IS NULL))"
+    )
+    op.execute(
+        "DELETE FROM judgments WHERE generation_id IN "
+        "(SELECT generation_id FROM candidates WHERE version_number IS NULL)"
+    )
+    op.execute("DELETE FROM candidates WHERE version_number IS NULL")
+    op.execute(
+        "DELETE FROM generations WHERE id NOT IN (SELECT generation_id FROM candidates) "
+        "AND id NOT IN (SELECT generation_id FROM judgments)"
+    )
     with op.batch_alter_table("candidates") as batch_op:
         batch_op.alter_column("version_number", existing_type=sa.Integer(), nullable=False)
     with op.batch_alter_table("judgments") as batch_op:

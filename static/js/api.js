@@ -12,9 +12,12 @@ export class ApiError extends Error {
 }
 
 export async function call(method, path, body) {
-  const answer = await ask(method, path, body);
+  const used = csrf;
+  let answer = await ask(method, path, body);
   // Somebody signed out and in again in another tab: the page's token is of the session before.
-  if (answer.stale && (await renewed())) return read(await ask(method, path, body));
+  if (answer.stale && (await renewed(used))) answer = await ask(method, path, body);
+  // Not a refusal of what was sent: it is kept, and may be sent again.
+  if (answer.stale) throw new ApiError("Your session has changed: reload the page if this does not pass in a moment.", 0);
   return read(answer);
 }
 
@@ -42,10 +45,11 @@ function read({ response, content }) {
   return content;
 }
 
-async function renewed() {
+// Whether there is another token than the one that was used; several requests may ask at once.
+async function renewed(used) {
+  if (csrf !== used) return true;
   const page = await fetch(location.href).then((answer) => answer.text()).catch(() => "");
   const found = new DOMParser().parseFromString(page, "text/html").querySelector(CSRF)?.content;
-  const other = found && found !== csrf;
-  if (other) csrf = found;
-  return other;
+  if (found) csrf = found;
+  return csrf !== used;
 }

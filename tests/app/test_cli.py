@@ -100,6 +100,8 @@ def test_a_backup_can_be_made_and_brought_back(app: Flask, session: Session, tmp
     assert path.parent == parts(app).settings.home / "backups"
     accounts.add_user(session, None, "grace@example.org", "a calm password", "admin")
     session.close()
+    parts(app).sessions.kw["bind"].dispose()  # as if Mellow had been stopped
+    dispose(app)
     parts(app).queue.report("web:1", ServingState(1, 1, None))
     refused = run(app, "restore", str(path))
     assert (refused.exit_code, refused.stderr) == (1, "Error: Mellow is running: stop it first.\n")

@@ -129,7 +129,7 @@ def test_ci_runs_the_checks_and_every_test_that_make_test_runs(bin_folder: Path)
         check=False,
     )
     assert (answer.stdout, answer.returncode) == ("make --keep-going check test\n", 7)
-    assert '-m pytest -m "not slow" -n 2 --dist loadfile\n' in MAKEFILE
+    assert '-m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder\n' in MAKEFILE
 
 
 def test_a_bad_setting_is_one_sentence_of_gunicorn_too(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.desk import empty_queue, expect_source, texts
+from tests.browser.conftest import empty_queue
+from tests.browser.desk import expect_source, texts
 from tests.browsing import PATIENCE_MS, Visitor
 from tests.processes import Product
 

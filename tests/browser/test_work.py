@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.axe import in_both_themes
+from tests.browser.desk import type_text
 from tests.browsing import PATIENCE_MS, SIDEWAYS, Cookies, Visitor
 from tests.processes import Product, wait_for
 
@@ -114,9 +115,7 @@ def test_the_guidelines_open_beside_the_cards_which_the_keys_still_choose(
 ) -> None:
     page = visitor.page
     page.goto("/annotate")
-    page.fill("#text", "You are a stupid idiot")
-    page.press("#text", "Enter")
-    expect(page.locator('.choice[data-choice="3"]')).to_be_enabled()
+    type_text(page, "You are a stupid idiot")
     before = len(standing(product))
     page.press("#text", "Escape")
     page.keyboard.press("g")

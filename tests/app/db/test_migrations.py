@@ -170,6 +170,40 @@ def test_a_table_that_others_refer_to_is_changed_without_losing_a_row(empty_app:
         assert connection.execute(text("SELECT run_id FROM run_metrics")).scalars().all() == [1]
 
 
+def test_going_back_takes_what_no_version_wrote_and_nothing_else(empty_app: Flask, engine: Engine) -> None:
+    """Attention checks and imported choices do not fit the older tables; an ordinary judgment stays."""
+    with empty_app.app_context():
+        upgrade()
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO users (id, email, name, password_hash, role, active, session_key, settings, created_at) "
+            "VALUES (1, 'a@b', '', 'x', 'admin', true, 'x', '{}', '2026-01-01')",
+            "INSERT INTO versions (number, method, location, sha256, metrics, note, created_at) "
+            "VALUES (1, 'base', '/x', 'x', '{}', '', '2026-01-01')",
+            "INSERT INTO prompts (id, text, sha256, source, queued, priority, created_at) "
+            "VALUES (1, 'x', 'x', 'x', false, 0, '2026-01-01')",
+        ):
+            connection.execute(text(statement))
+        for number, version in ((1, "NULL"), (2, "1")):
+            for statement in SCREEN:
+                connection.execute(text(statement.format(id=number, version=version)))
+    with empty_app.app_context():
+        downgrade(revision="8c1d5a0e6b42")
+    with engine.connect() as connection:
+        for table in ("generations", "candidates", "judgments", "preferences"):
+            assert connection.execute(text(f"SELECT id FROM {table}")).scalars().all() == [2]
+
+
+SCREEN = (
+    "INSERT INTO generations (id, prompt_id, user_id, sampling, seed, milliseconds, gold, created_at) "
+    "VALUES ({id}, 1, 1, '{{}}', 0, 0, false, '2026-01-01')",
+    "INSERT INTO candidates (id, generation_id, position, text, log_probability, version_number) "
+    "VALUES ({id}, {id}, 0, 'y', 0, {version})",
+    "INSERT INTO judgments (id, generation_id, user_id, verdict, candidate_id, flagged, created_at) "
+    "VALUES ({id}, {id}, 1, 'chosen', {id}, false, '2026-01-01')",
+    "INSERT INTO preferences (id, judgment_id, prompt, chosen, rejected, weight) VALUES ({id}, {id}, 'x', 'y', 'z', 1)",
+)
+
 RUN = (
     "INSERT INTO training_runs (id, method, config, status, stage, step, total_steps, pairs, last_judgment_id, "
     "attempts, parent_version, log, created_at) "

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.config import Settings
@@ -33,6 +34,14 @@ def emails(path: Path) -> list[str]:
 
 def kept_path(settings: Settings, backup: backups.Backup) -> Path:
     return settings.home / backups.FOLDER / backup.name
+
+
+def let_go(session: Session) -> None:
+    """Close every connection of the test's own, as if Mellow had been stopped."""
+    engine = session.get_bind()
+    session.close()
+    assert isinstance(engine, Engine)
+    engine.dispose()
 
 
 def test_a_backup_holds_the_database_and_the_list_of_versions(
@@ -98,7 +107,7 @@ def test_restoring_brings_back_what_was_and_keeps_what_is(session: Session, sett
     factories.version(session, 1)
     made = backups.make(session, settings, None)
     after = factories.user(session).email
-    session.close()
+    let_go(session)
     restored = backups.restore(settings, kept_path(settings, made), frozenset({revision(settings)}))
     assert (restored.versions, restored.missing) == (1, (1,))
     assert emails(settings.home / "mellow.db") == [before]
@@ -150,6 +159,93 @@ def test_a_database_in_use_is_not_replaced(
         with pytest.raises(Conflict, match=r"^The database is in use: stop Mellow first\.$"):
             backups.restore(settings, kept_path(settings, made), known)
     assert [user.email for user in rows(session, User)] == ["x"]
+
+
+def test_a_database_that_is_open_and_idle_is_not_replaced(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "PATIENCE_SECONDS", 0.1)
+    made = backups.make(session, settings, None)
+    known = frozenset({revision(settings)})
+    database = settings.home / "mellow.db"
+    let_go(session)
+    with closing(sqlite3.connect(database)) as idle:
+        idle.execute("SELECT count(*) FROM users").fetchone()
+        inode = database.stat().st_ino
+        with pytest.raises(Conflict, match=r"^The database is in use: stop Mellow first\.$"):
+            backups.restore(settings, kept_path(settings, made), known)
+        assert database.stat().st_ino == inode
+    assert not list(settings.home.glob("mellow.db.before-*"))
+    backups.restore(settings, kept_path(settings, made), known)
+    assert database.stat().st_ino != inode
+
+
+@pytest.mark.parametrize("damage", ["no database", "a broken schema", "empty"])
+def test_a_damaged_database_is_kept_as_it_is_with_what_lies_beside_it(
+    session: Session, settings: Settings, damage: str
+) -> None:
+    email = factories.user(session).email
+    made = backups.make(session, settings, None)
+    known = frozenset({revision(settings)})
+    let_go(session)
+    database = settings.home / "mellow.db"
+    content = {"no database": b"x" * 9000, "a broken schema": database.read_bytes()[:100] + b"x" * 9000, "empty": b""}
+    database.write_bytes(content[damage])
+    (settings.home / "mellow.db-wal").write_bytes(b"the log" * 1000)
+    (settings.home / "mellow.db-shm").write_bytes(b"its index")
+    restored = backups.restore(settings, kept_path(settings, made), known)
+    assert restored.before is not None
+    assert restored.before.read_bytes() == content[damage]
+    assert restored.before.with_name(restored.before.name + "-wal").read_bytes() == b"the log" * 1000
+    assert restored.before.with_name(restored.before.name + "-shm").exists()
+    assert sorted(path.name for path in settings.home.glob("mellow.db*") if "before" not in path.name) == ["mellow.db"]
+    assert emails(database) == [email]
+
+
+def test_a_log_without_its_database_is_kept_and_not_taken_for_a_part_of_the_restored_one(
+    session: Session, settings: Settings
+) -> None:
+    """The log left here is valid, of the very same database: SQLite would read it into the restored one."""
+    before = factories.user(session).email
+    made = backups.make(session, settings, None)
+    known = frozenset({revision(settings)})
+    let_go(session)
+    database, log = settings.home / "mellow.db", settings.home / "mellow.db-wal"
+    with closing(sqlite3.connect(database)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("UPDATE users SET email = 'later@example.org'")
+        writer.commit()
+        content = log.read_bytes()
+    database.unlink()
+    log.write_bytes(content)
+    (settings.home / "mellow.db-shm").write_bytes(b"its index")
+    (settings.home / "mellow.db-journal").write_bytes(b"a journal")
+    restored = backups.restore(settings, kept_path(settings, made), known)
+    assert sorted(path.name for path in settings.home.glob("mellow.db*") if "before" not in path.name) == ["mellow.db"]
+    assert emails(database) == [before]
+    assert restored.before in (kept := sorted(settings.home.glob("mellow.db.before-*")))
+    assert [path.name.rpartition("-")[2] for path in kept] == ["journal", "shm", "wal"]
+    assert [path.read_bytes() for path in kept] == [b"a journal", b"its index", content]
+
+
+@pytest.mark.parametrize(
+    "listed", ["{}", "[]", '{"made_at": "x"}', '{"versions": []}', '{"made_at": "x", "versions": [{"location": "x"}]}']
+)
+def test_a_list_that_lacks_something_changes_nothing(
+    session: Session, settings: Settings, tmp_path: Path, listed: str
+) -> None:
+    made = backups.make(session, settings, None)
+    email = factories.user(session).email
+    known = frozenset({revision(settings)})
+    let_go(session)
+    path = tmp_path / "lacking.zip"
+    with zipfile.ZipFile(kept_path(settings, made)) as whole, zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mellow.db", whole.read("mellow.db"))
+        archive.writestr("backup.json", listed)
+    with pytest.raises(Invalid, match=r"lacking\.zip is not a backup of Mellow, or it is damaged\.$"):
+        backups.restore(settings, path, known)
+    assert emails(settings.home / "mellow.db") == [email]
+    assert not list(settings.home.glob("mellow.db.before-*"))
 
 
 def test_a_backup_that_cannot_be_written_leaves_nothing_behind(session: Session, settings: Settings) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.services.differences import MOST_WORDS, Kind, Piece, between
+from app.services import differences
+from app.services.differences import Kind, Piece, between
 
 
 def test_a_word_in_the_place_of_another_is_both_missing_and_own() -> None:
@@ -35,6 +36,10 @@ def test_words_that_change_side_by_side_change_as_a_phrase() -> None:
         ("a b ", "c d "),
         ("naïve — “quoted”", "naive - quoted"),
         ("Wort", "wort"),
+        (" a b", "a b"),
+        ("a b", "\n a  b "),
+        ("  ", "\t"),
+        ("a  b c ", "a b  d "),
     ],
 )
 def test_the_pieces_are_the_two_texts(reference: str, shown: str) -> None:
@@ -43,6 +48,16 @@ def test_the_pieces_are_the_two_texts(reference: str, shown: str) -> None:
     assert "".join(piece.text for piece in pieces if piece.kind != Kind.OWN) == reference
 
 
-def test_texts_too_long_to_compare_are_shown_as_they_are() -> None:
-    long = "word " * MOST_WORDS
-    assert between(long, "short") == [Piece(Kind.SAME, "short")]
+def test_a_word_is_the_same_whatever_white_space_follows_it() -> None:
+    assert between("I am here", "I am here today") == [Piece(Kind.SAME, "I am here"), Piece(Kind.OWN, " today")]
+    assert between("a  b", "a b") == [Piece(Kind.SAME, "a"), Piece(Kind.MISSING, " "), Piece(Kind.SAME, " b")]
+
+
+def test_white_space_does_not_count_as_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(differences, "MOST_WORDS", 3)
+    assert between("a b c", "a b d") == [Piece(Kind.SAME, "a b "), Piece(Kind.MISSING, "c"), Piece(Kind.OWN, "d")]
+
+
+def test_texts_of_more_than_300_words_are_shown_as_they_are() -> None:
+    assert between("word " * 301, "short") == [Piece(Kind.SAME, "short")]
+    assert between("word " * 300, "short") == [Piece(Kind.MISSING, "word " * 300), Piece(Kind.OWN, "short")]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Candidate, Judgment, Preference, Prompt
 from app.errors import Conflict, Invalid, Malformed, NotFound
-from app.services import exports, imports
+from app.services import exports, import_rows, imports
 from app.services.import_rows import RowFile, layout_of
 from app.services.import_uploads import ImportUploads
 from app.services.imports import Preview, Progress, Wish
@@ -202,6 +204,92 @@ def test_rows_of_a_long_json_list_come_one_by_one_with_their_lines(write: Any) -
     found = list(file.rows())
     assert [row.value["text"] for row in found if isinstance(row.value, dict)] == texts
     assert [row.line for row in found] == list(range(2, 2_002))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "good"),
+    [
+        ("a.txt", ["one", "{}", "two"], ["one", "two"]),
+        ("a.jsonl", ['"one"', '"{}"', '"two"'], ["one", "two"]),
+        ("a.csv", ["text,n", "{},1", "two,2"], [{"text": "two", "n": "2"}]),
+        ("a.tsv", ["text\tn", "{}\t1", "two\t2"], [{"text": "two", "n": "2"}]),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_that_is_too_long_spoils_its_own_row_and_is_never_held_whole(
+    write: Any, monkeypatch: pytest.MonkeyPatch, name: str, lines: list[str], good: list[object], end: str
+) -> None:
+    monkeypatch.setattr(import_rows, "_LONGEST_LINE", 1000)
+    whole = end.join(lines).replace("{}", "x" * 2_000_000) + end
+    path = write(name + ".gz", gzip.compress(whole.encode(), 1))
+    tracemalloc.start()
+    try:
+        found = list(RowFile(path, layout_of(path)).rows())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [(row.line, row.problem) for row in found if row.problem] == [
+        (2, "The line has more than 1,000 characters.")
+    ]
+    assert [row.value for row in found if not row.problem] == good
+    assert found[-1].line == 3
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("length", [10, 11, 12, 23, 24])
+def test_lines_keep_their_numbers_wherever_a_long_one_is_cut(
+    write: Any, monkeypatch: pytest.MonkeyPatch, end: str, length: int
+) -> None:
+    monkeypatch.setattr(import_rows, "_LONGEST_LINE", 10)
+    path = write("a.txt", f"one{end}{'x' * length}{end}{end}four{end}".encode())
+    problem = "" if length <= 10 else "The line has more than 10 characters."
+    assert [(row.line, row.problem) for row in RowFile(path, "lines").rows()] == [(1, ""), (2, problem), (4, "")]
+
+
+def test_a_table_whose_names_are_too_long_is_refused(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_rows, "_LONGEST_LINE", 10)
+    with pytest.raises(Malformed, match="names of the columns in line 1 cannot be read"):
+        list(RowFile(write("a.csv", "text,priority\none,1\n"), "csv").rows())
+
+
+@pytest.mark.parametrize("content", ['{"data": ["one", "two", "three"]}', '{"data":\n["one", "two", "three"]}'])
+def test_a_json_object_that_is_too_long_is_refused_before_it_is_read_whole(
+    write: Any, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    path = write("a.json", content + " " * 2_000_000)
+    monkeypatch.setattr(import_rows, "_LARGEST_DOCUMENT", 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed, match="one JSON object of more than 64 MB"):
+            list(RowFile(path, "json").rows())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_an_element_of_a_json_list_may_have_a_million_characters_and_not_three(write: Any) -> None:
+    path = write("a.json", json.dumps(["x" * 1_000_000]))
+    assert [len(row.value) for row in RowFile(path, "json").rows()] == [1_000_000]
+    path = write("a.json", '["one",\n' + json.dumps("x" * 3_000_000) + "]")
+    rows_of_it = RowFile(path, "json").rows()
+    assert next(rows_of_it).value == "one"
+    with pytest.raises(Malformed, match="What begins in line 2 has more than 1,048,576 characters or is not whole"):
+        next(rows_of_it)
+
+
+def test_white_space_before_a_json_list_is_read_past_in_large_pieces() -> None:
+    class Counted(io.TextIOWrapper):
+        reads = 0
+
+        def read(self, size: int | None = -1, /) -> str:
+            self.reads += 1
+            return super().read(size)
+
+    text = Counted(io.BytesIO(b" " * 20_000 + b'["one"]'), encoding="utf-8", newline="")
+    assert [row.value for row in import_rows._json(text)] == ["one"]
+    assert text.reads < 20
 
 
 def test_known_and_repeated_texts_are_counted_and_stored_once(session: Session, admin: Person, write: Any) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict, now, write_transaction
+from app.db import AuditEvent, Candidate, Generation, Judgment, Preference, Prompt, Verdict, now, write_transaction
 from app.routes.payload import generation_json
 from app.services import generations, judgments, studio
-from models.generator import Generator, Sampling
+from models.generator import Generator, Sampling, Screen
 from tests import factories
 from tests.studio import Person, make_person, parts, rows
 
@@ -199,3 +201,55 @@ def test_there_are_no_checks_if_the_studio_wants_none(
     studio.change(session, admin.id, {"gold_every": 0})
     check(session)
     assert serve(session, generator, annotator.id) is None
+
+
+def test_a_prompt_that_the_model_cannot_read_leaves_the_queue_and_the_next_is_served(
+    session: Session, generator: Generator, people: list[int]
+) -> None:
+    unreadable = queue(session, "x?" * 400, priority=5)
+    queue(session, "you are stupid")
+    assert served(session, generator, people[0]).prompt.text == "you are stupid"
+    assert not unreadable.queued
+    (event,) = session.scalars(select(AuditEvent).where(AuditEvent.action == "prompt.unreadable"))
+    assert "tokens" in event.details["reason"]
+
+
+class Interrupted:
+    """A generator in whose first draw something else happens."""
+
+    def __init__(self, generator: Generator, meanwhile: Callable[[], object]) -> None:
+        self._generator = generator
+        self._meanwhile: Callable[[], object] | None = meanwhile
+        self.version = generator.version
+
+    def generate(self, text: str, sampling: Sampling) -> Screen:
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return self._generator.generate(text, sampling)
+
+
+@pytest.mark.parametrize("overlap", [1, 2])
+def test_a_second_tab_that_asks_while_the_first_waits_gets_the_same_screen(
+    session: Session, generator: Generator, people: list[int], overlap: int
+) -> None:
+    queue(session, "you are stupid", overlap=overlap)
+    seen: list[Generation] = []
+    slow = Interrupted(generator, lambda: seen.append(served(session, generator, people[0])))
+    assert served(session, cast(Generator, slow), people[0]) is seen[0]
+    assert len(rows(session, Generation)) == 1
+
+
+def test_a_check_whose_answer_is_taken_back_is_an_ordinary_prompt_again(
+    session: Session, generator: Generator, people: list[int], admin: Person
+) -> None:
+    studio.change(session, admin.id, {"gold_every": 1})
+    prompt = queue(session, "you are stupid", gold_answer="you are wrong")
+    screen = served(session, generator, people[0])
+    assert screen.gold
+    choose(session, people[0], screen)
+    with write_transaction(session):
+        prompt.gold_answer = None
+    again = served(session, generator, people[0])
+    assert not again.gold
+    assert again.prompt is prompt
