@@ -39,6 +39,9 @@ _LONGEST_PIECE = 64
 # A batch is as wide as its longest pair, and every position of it holds a probability for each word.
 _SCORED_AT_ONCE = 32
 
+# The byte tokens can spell control characters: nobody sees them, PostgreSQL stores no NUL and a text field no return.
+_UNSEEN = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+
 _END = "</s>"
 _SPECIAL_TOKENS = frozenset({_END, "<pad>"})
 
@@ -257,8 +260,7 @@ class Generator:
     def _text(self, tokens: Sequence[str]) -> str:
         ids = [self._tokenizer.token_to_id(token) for token in tokens]
         text: str = self._tokenizer.decode([number for number in ids if number is not None])
-        # The byte tokens can spell a NUL, which PostgreSQL does not store.
-        return text.replace("\x00", "").strip()
+        return text.translate(_UNSEEN).strip()
 
     def _can_be_read(self, text: str) -> bool:
         """Whether the model could read its own rewrite: bytes that are no UTF-8 take more tokens than were drawn."""

@@ -125,7 +125,7 @@ class Visitor:
             print(self.describe())
         self.context.close()
         if kind is None:
-            assert self.unexpected() == []
+            assert not (found := self.unexpected()), found
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.routes.openapi_schemas import ref
-
-_JSON = "application/json"
-_PROBLEMS = {
-    400: "The body cannot be read.",
-    401: "No token, or one that is not known.",
-    403: "This person may not do that.",
-    422: "What was sent cannot be used.",
-}
+from app.routes.openapi_parts import JSON, NUMBER, STRING, maybe, operation, ref, reply
 
 
-def _content(name: str) -> dict[str, Any]:
-    return {_JSON: {"schema": ref(name)}}
-
-
-def _operation(summary: str, reply: str, schema: str, *refusals: int, body: str | None = None) -> dict[str, Any]:
-    problem = {"application/problem+json": {"schema": ref("Problem")}}
-    operation: dict[str, Any] = {
-        "summary": summary,
-        "responses": {
-            "200": {"description": reply, "content": _content(schema)},
-            **{str(each): {"description": _PROBLEMS[each], "content": problem} for each in (401, *refusals)},
-        },
-    }
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": _content(body)}
-    return operation
+def _operation(summary: str, meaning: str, schema: str, *refusals: int, body: str | None = None) -> dict[str, Any]:
+    sent = None if body is None else {JSON: {"schema": ref(body)}}
+    return operation(summary, {"200": reply(meaning, ref(schema))}, *refusals, body=sent)
 
 
 PATHS: dict[str, Any] = {
     "/me": {
         "get": _operation("Who one is, the settings of one's desk, and today's work", "Oneself.", "Me"),
         "patch": _operation(
-            "Change settings of one's own desk", "Oneself, as changed.", "Me", 400, 403, 422, body="MeChange"
+            "Change settings of one's own desk", "Oneself, as changed.", "Me", 400, 422, body="MeChange"
         ),
     },
     "/guidelines": {"get": _operation("What makes a good rewrite", "The guidelines.", "Guidelines")},
@@ -47,16 +26,14 @@ PATHS: dict[str, Any] = {
             "What it looks like.",
             "Guidelines",
             400,
-            403,
             422,
             body="GuidelinesPreview",
         )
     },
 }
 
-_STRING = {"type": "string"}
 _WHOLE = {"type": "integer", "minimum": 0}
-_MAYBE_NUMBER = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+_MAYBE_NUMBER = maybe(NUMBER)
 _MARKDOWN = {"type": "string", "maxLength": 20_000}
 _SETTINGS = {
     "blur": {
@@ -80,9 +57,9 @@ SCHEMAS: dict[str, Any] = {
     "Me": _object(
         ("id", "email", "name", "role", "settings", "today", "sitting", "streak_days"),
         id=_WHOLE,
-        email=_STRING,
-        name=_STRING,
-        role=_STRING,
+        email=STRING,
+        name=STRING,
+        role=STRING,
         settings=ref("DeskSettings"),
         today=_object(
             ("judged", "seconds", "per_minute"),

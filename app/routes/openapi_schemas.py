@@ -5,40 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from app.db import RunStatus, Verdict
+from app.routes.openapi_parts import BOOLEAN, INTEGER, NUMBER, STRING, TIME, maybe, ref
 from app.services import runs
 from models.click_options import SETTINGS
-
-
-def ref(name: str) -> dict[str, str]:
-    """A reference to one of SCHEMAS."""
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(required), "properties": properties}
 
 
-_INTEGER = {"type": "integer"}
-_STRING = {"type": "string"}
-_NUMBER = {"type": "number"}
-_BOOLEAN = {"type": "boolean"}
 _FREE = {"type": "object"}
-_TIME = {"type": "string", "format": "date-time"}
-
-
-def _maybe(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
 SCHEMAS: dict[str, Any] = {
     "Problem": _object(
         ("type", "title", "status", "detail"),
-        type=_STRING,
-        title=_STRING,
-        status=_INTEGER,
+        type=STRING,
+        title=STRING,
+        status=INTEGER,
         detail={"type": "string", "description": "One sentence for the person who asked."},
     ),
-    "Id": _object(("id",), id=_INTEGER),
+    "Id": _object(("id",), id=INTEGER),
     "GenerationRequest": {
         "oneOf": [
             _object(("text",), text={"type": "string", "minLength": 1}),
@@ -48,7 +33,7 @@ SCHEMAS: dict[str, Any] = {
                     "from": {"const": "queue"},
                     "shown": {
                         "type": "array",
-                        "items": _INTEGER,
+                        "items": INTEGER,
                         "maxItems": 100,
                         "description": "Screens on the desk already, which must not come again.",
                     },
@@ -58,22 +43,22 @@ SCHEMAS: dict[str, Any] = {
     },
     "Generation": _object(
         ("id", "text", "version", "candidates", "exhausted"),
-        id=_INTEGER,
-        text=_STRING,
-        version=_maybe(_INTEGER),
-        candidates={"type": "array", "maxItems": 3, "items": _object(("id", "text"), id=_INTEGER, text=_STRING)},
+        id=INTEGER,
+        text=STRING,
+        version=maybe(INTEGER),
+        candidates={"type": "array", "maxItems": 3, "items": _object(("id", "text"), id=INTEGER, text=STRING)},
         exhausted={"type": "boolean", "description": "The model could not write three different rewrites."},
     ),
     "JudgmentRequest": _object(
         ("generation_id", "verdict"),
-        generation_id=_INTEGER,
+        generation_id=INTEGER,
         verdict={"enum": [str(verdict) for verdict in Verdict]},
         candidate_id={"type": "integer", "description": "The chosen one, with a verdict of chosen."},
         edited_text={"type": "string", "description": "The better text, with a verdict of edited."},
         seconds={"type": "number", "minimum": 0, "description": "How long the person looked."},
         tied={
             "type": "array",
-            "items": _INTEGER,
+            "items": INTEGER,
             "minItems": 2,
             "description": "The candidates that are equally good, with a verdict of tie; left out: all of them.",
         },
@@ -89,46 +74,46 @@ SCHEMAS: dict[str, Any] = {
         "type": "array",
         "items": {
             "oneOf": [
-                _STRING,
+                STRING,
                 _object(
                     ("text",),
-                    text=_STRING,
-                    priority=_INTEGER,
-                    overlap=_INTEGER,
-                    gold=_STRING,
-                    gold_wrong={"type": "array", "items": _STRING},
+                    text=STRING,
+                    priority=INTEGER,
+                    overlap=INTEGER,
+                    gold=STRING,
+                    gold_wrong={"type": "array", "items": STRING},
                 ),
             ],
         },
     },
     "ImportReport": _object(
         ("added", "duplicates", "rejected"),
-        added=_INTEGER,
-        duplicates=_INTEGER,
-        rejected={"type": "array", "items": _object(("line", "reason"), line=_INTEGER, reason=_STRING)},
+        added=INTEGER,
+        duplicates=INTEGER,
+        rejected={"type": "array", "items": _object(("line", "reason"), line=INTEGER, reason=STRING)},
     ),
     "Dataset": _object(
         ("sha256", "rows", "pairs", "sources", "duplicates", "problem_count", "problems", "notes", "sample"),
         sha256={"type": "string", "description": "Of the format's extension, a line break and the content."},
-        rows=_INTEGER,
+        rows=INTEGER,
         pairs={"type": "integer", "description": "A row with three references is three pairs."},
-        sources=_INTEGER,
+        sources=INTEGER,
         dev_sources={"type": "integer", "description": "Held out at the default dev_split."},
         duplicates={"type": "integer", "description": "Pairs that repeat an earlier one; each is used once."},
         problem_count={"type": "integer", "description": "Rows that are left out."},
         problems={
             "type": "array",
             "maxItems": 20,
-            "items": _object(("line", "reason"), line=_INTEGER, reason=_STRING),
+            "items": _object(("line", "reason"), line=INTEGER, reason=STRING),
         },
-        notes={"type": "array", "items": _STRING, "description": "How the file was understood, where that is open."},
+        notes={"type": "array", "items": STRING, "description": "How the file was understood, where that is open."},
         sample={
             "type": "array",
             "items": _object(
                 ("line", "source", "references"),
-                line=_INTEGER,
-                source=_STRING,
-                references={"type": "array", "items": _STRING},
+                line=INTEGER,
+                source=STRING,
+                references={"type": "array", "items": STRING},
             ),
         },
     ),
@@ -150,46 +135,46 @@ SCHEMAS: dict[str, Any] = {
             "description": "The version to start from; left out: the one that serves when the run begins. Not for sft.",
         },
     ),
-    "RunReceipt": _object(("id", "status"), id=_INTEGER, status={"enum": [str(status) for status in RunStatus]}),
+    "RunReceipt": _object(("id", "status"), id=INTEGER, status={"enum": [str(status) for status in RunStatus]}),
     "Run": _object(
         ("id", "status", "stage", "method", "step", "total_steps"),
-        id=_INTEGER,
+        id=INTEGER,
         status={"enum": [str(status) for status in RunStatus]},
-        stage=_STRING,
-        method=_STRING,
+        stage=STRING,
+        method=STRING,
         config=_FREE,
         selection=ref("Selection"),
-        position={**_maybe(_INTEGER), "description": "How many runs come before it; null when it has ended."},
-        pairs=_INTEGER,
-        step=_INTEGER,
-        total_steps=_INTEGER,
-        eta_seconds=_maybe(_NUMBER),
-        attempts=_INTEGER,
-        parent_version=_maybe(_INTEGER),
-        produced_version=_maybe(_INTEGER),
-        cancelling=_BOOLEAN,
-        error=_maybe(_STRING),
-        note=_maybe(_STRING),
-        created_at=_TIME,
-        started_at=_maybe(_TIME),
-        finished_at=_maybe(_TIME),
+        position={**maybe(INTEGER), "description": "How many runs come before it; null when it has ended."},
+        pairs=INTEGER,
+        step=INTEGER,
+        total_steps=INTEGER,
+        eta_seconds=maybe(NUMBER),
+        attempts=INTEGER,
+        parent_version=maybe(INTEGER),
+        produced_version=maybe(INTEGER),
+        cancelling=BOOLEAN,
+        error=maybe(STRING),
+        note=maybe(STRING),
+        created_at=TIME,
+        started_at=maybe(TIME),
+        finished_at=maybe(TIME),
     ),
     "Version": _object(
         ("number", "parent", "method", "metrics", "serving"),
-        number=_INTEGER,
-        parent=_maybe(_INTEGER),
-        run_id=_maybe(_INTEGER),
-        method=_STRING,
+        number=INTEGER,
+        parent=maybe(INTEGER),
+        run_id=maybe(INTEGER),
+        method=STRING,
         metrics={
             "type": "object",
             "description": "The figures that decided whether it may serve, and of its training.",
         },
-        evaluation=_maybe(ref("Evaluation")),
-        sha256=_STRING,
-        serving=_BOOLEAN,
-        note=_STRING,
-        created_at=_TIME,
-        deleted_at={**_maybe(_TIME), "description": "When its files were removed; null while they are there."},
+        evaluation=maybe(ref("Evaluation")),
+        sha256=STRING,
+        serving=BOOLEAN,
+        note=STRING,
+        created_at=TIME,
+        deleted_at={**maybe(TIME), "description": "When its files were removed; null while they are there."},
     ),
     "Evaluation": _object(
         (),
@@ -198,11 +183,11 @@ SCHEMAS: dict[str, Any] = {
             "type": "integer",
             "description": "The version in whose training this one was measured, where that was not its own.",
         },
-        test_set=_object(("name", "sha256", "texts"), name=_STRING, sha256=_STRING, texts=_INTEGER),
+        test_set=_object(("name", "sha256", "texts"), name=STRING, sha256=STRING, texts=INTEGER),
         scorers={
             "type": "object",
             "description": "Role to scorer; figures of different scorers cannot be compared.",
-            "additionalProperties": _object(("name", "version"), name=_STRING, version=_STRING),
+            "additionalProperties": _object(("name", "version"), name=STRING, version=STRING),
         },
         systems={
             "type": "object",
@@ -214,8 +199,8 @@ SCHEMAS: dict[str, Any] = {
             "items": _object(
                 ("of", "with", "figures"),
                 **{
-                    "of": _STRING,
-                    "with": _STRING,
+                    "of": STRING,
+                    "with": STRING,
                     "figures": {"type": "object", "additionalProperties": ref("Difference")},
                 },
             ),
@@ -224,15 +209,15 @@ SCHEMAS: dict[str, Any] = {
         sampling=_FREE,
         bootstrap=_FREE,
         signatures=_FREE,
-        format=_INTEGER,
+        format=INTEGER,
     ),
-    "Estimate": _object(("value", "low", "high", "texts"), value=_NUMBER, low=_NUMBER, high=_NUMBER, texts=_INTEGER),
+    "Estimate": _object(("value", "low", "high", "texts"), value=NUMBER, low=NUMBER, high=NUMBER, texts=INTEGER),
     "Difference": _object(
         ("value", "low", "high", "differs"),
-        value=_NUMBER,
-        low=_NUMBER,
-        high=_NUMBER,
+        value=NUMBER,
+        low=NUMBER,
+        high=NUMBER,
         differs={"type": "boolean", "description": "Whether the interval leaves out zero."},
     ),
-    "ServingAlias": _object(("version",), version=_INTEGER),
+    "ServingAlias": _object(("version",), version=INTEGER),
 }

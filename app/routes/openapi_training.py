@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.routes.openapi_schemas import ref
+from app.routes.openapi_parts import ADMIN, INTEGER, JSON, STRING, number_in_path, operation, ref, reply
 
-_JSON = "application/json"
-_PROBLEMS = {
-    400: "The body cannot be read.",
-    401: "No token, or one that is not known.",
-    403: "This is for admins.",
-    404: "There is no such run.",
-    422: "What was sent cannot be used.",
-}
-_INTEGER = {"type": "integer"}
-_STRING = {"type": "string"}
 _DAY = {"type": "string", "format": "date"}
 
 
 def _operation(summary: str, meaning: str, schema: str, *refusals: int, **more: Any) -> dict[str, Any]:
-    problem = {"application/problem+json": {"schema": ref("Problem")}}
-    refused = {str(each): {"description": _PROBLEMS[each], "content": problem} for each in (401, 403, *refusals)}
-    success = {"description": meaning, "content": {_JSON: {"schema": ref(schema)}}}
-    return {"summary": f"{summary} For admins.", "responses": {"200": success, **refused}, **more}
+    return operation(f"{summary} {ADMIN}", {"200": reply(meaning, ref(schema))}, *refusals, **more)
 
 
 PATHS: dict[str, Any] = {
@@ -34,7 +21,7 @@ PATHS: dict[str, Any] = {
             "RunPreview",
             400,
             422,
-            requestBody={"required": True, "content": {_JSON: {"schema": ref("RunRequest")}}},
+            body={JSON: {"schema": ref("RunRequest")}},
         )
     },
     "/training-runs/{run_id}/metrics": {
@@ -43,10 +30,10 @@ PATHS: dict[str, Any] = {
             "The points.",
             "RunCurve",
             404,
-            parameters=[
-                {"name": "run_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}},
+            parameters=(
+                number_in_path("run_id"),
                 {"name": "name", "in": "query", "schema": {"type": "string", "default": "loss"}},
-            ],
+            ),
         )
     },
 }
@@ -57,8 +44,8 @@ SCHEMAS: dict[str, Any] = {
         "description": "Which of the clicks a run learns from; what is left out leaves nothing out.",
         "additionalProperties": False,
         "properties": {
-            "people": {"type": "array", "items": _INTEGER, "description": "The ids of those who judged."},
-            "sources": {"type": "array", "items": _STRING, "description": "Where the prompts came from."},
+            "people": {"type": "array", "items": INTEGER, "description": "The ids of those who judged."},
+            "sources": {"type": "array", "items": STRING, "description": "Where the prompts came from."},
             "from_day": {**_DAY, "description": "In UTC, included."},
             "to_day": {**_DAY, "description": "In UTC, included."},
             "min_agreement": {
@@ -74,9 +61,9 @@ SCHEMAS: dict[str, Any] = {
         "required": ["judgments", "pairs", "prompts", "people", "none_good", "estimate", "summary", "duration"],
         "properties": {
             "judgments": {"type": "integer", "description": "Those that yield pairs."},
-            "pairs": _INTEGER,
-            "prompts": _INTEGER,
-            "people": _INTEGER,
+            "pairs": INTEGER,
+            "prompts": INTEGER,
+            "people": INTEGER,
             "none_good": {
                 "type": "integer",
                 "description": "Screens of which none was good; only kto learns from them.",
@@ -86,22 +73,22 @@ SCHEMAS: dict[str, Any] = {
                     {
                         "type": "object",
                         "description": "Seconds: the middle, and the range that past runs of the method suggest.",
-                        "properties": dict.fromkeys(("seconds", "least", "greatest", "runs"), _INTEGER),
+                        "properties": dict.fromkeys(("seconds", "least", "greatest", "runs"), INTEGER),
                     },
                     {"type": "null"},
                 ]
             },
-            "summary": _STRING,
-            "duration": _STRING,
+            "summary": STRING,
+            "duration": STRING,
         },
     },
     "RunCurve": {
         "type": "object",
         "required": ["run", "name", "names", "points"],
         "properties": {
-            "run": _INTEGER,
-            "name": _STRING,
-            "names": {"type": "array", "items": _STRING},
+            "run": INTEGER,
+            "name": STRING,
+            "names": {"type": "array", "items": STRING},
             "points": {
                 "type": "array",
                 "items": {

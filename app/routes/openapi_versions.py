@@ -4,30 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.routes.openapi_schemas import ref
+from app.routes.openapi_parts import ADMIN, INTEGER, JSON, STRING, TIME, maybe, number_in_path, operation, ref, reply
 from app.services import deliveries, versions, webhooks
-
-_JSON = "application/json"
-_PROBLEMS = {
-    400: "The body cannot be read.",
-    401: "No token, or one that is not known.",
-    403: "This is for admins.",
-    404: "There is no such thing.",
-    409: "It does not fit the present state.",
-    422: "What was sent cannot be used.",
-    503: "The version's files cannot be used.",
-}
-_STRING = {"type": "string"}
-_INTEGER = {"type": "integer"}
-_TIME = {"type": "string", "format": "date-time"}
-
-
-def _maybe(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _number(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
 
 
 def _list(name: str) -> dict[str, Any]:
@@ -36,24 +14,15 @@ def _list(name: str) -> dict[str, Any]:
 
 def _operation(
     summary: str,
-    reply: tuple[int, str, dict[str, Any] | None],
+    success: tuple[int, str, dict[str, Any] | None],
     *refusals: int,
     body: dict[str, Any] | None = None,
-    parameters: tuple[dict[str, Any], ...] = (),
-    media: str = _JSON,
+    media: str = JSON,
+    **more: Any,
 ) -> dict[str, Any]:
-    status, meaning, schema = reply
-    success: dict[str, Any] = {"description": meaning}
-    if schema is not None:
-        success["content"] = {media: {"schema": schema}}
-    problem = {"application/problem+json": {"schema": ref("Problem")}}
-    replies = {str(each): {"description": _PROBLEMS[each], "content": problem} for each in (401, 403, *refusals)}
-    operation: dict[str, Any] = {"summary": f"{summary}. For admins.", "responses": {str(status): success, **replies}}
-    if parameters:
-        operation["parameters"] = list(parameters)
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": body}}}
-    return operation
+    status, meaning, schema = success
+    sent = None if body is None else {JSON: {"schema": body}}
+    return operation(f"{summary}. {ADMIN}", {str(status): reply(meaning, schema, media)}, *refusals, body=sent, **more)
 
 
 VERSION_OPERATIONS: dict[str, Any] = {
@@ -64,7 +33,7 @@ VERSION_OPERATIONS: dict[str, Any] = {
         404,
         422,
         body=ref("VersionChange"),
-        parameters=(_number("number"),),
+        parameters=(number_in_path("number"),),
     ),
     "delete": _operation(
         "Delete a version's files for ever. Refused for the version that serves and for one that an active run starts "
@@ -75,12 +44,12 @@ VERSION_OPERATIONS: dict[str, Any] = {
         422,
         503,
         parameters=(
-            _number("number"),
+            number_in_path("number"),
             {
                 "name": "confirm",
                 "in": "query",
                 "required": True,
-                "schema": _INTEGER,
+                "schema": INTEGER,
                 "description": "The version's number once more.",
             },
         ),
@@ -99,7 +68,7 @@ PATHS: dict[str, Any] = {
             422,
             503,
             body=ref("TrialRequest"),
-            parameters=(_number("number"),),
+            parameters=(number_in_path("number"),),
         )
     },
     "/versions/{number}/checkpoint": {
@@ -109,7 +78,7 @@ PATHS: dict[str, Any] = {
             404,
             409,
             503,
-            parameters=(_number("number"),),
+            parameters=(number_in_path("number"),),
             media="application/x-tar",
         )
     },
@@ -132,10 +101,10 @@ PATHS: dict[str, Any] = {
             404,
             422,
             body=ref("WebhookChange"),
-            parameters=(_number("webhook_id"),),
+            parameters=(number_in_path("webhook_id"),),
         ),
         "delete": _operation(
-            "Forget a webhook and its secret", (204, "Removed.", None), 404, parameters=(_number("webhook_id"),)
+            "Forget a webhook and its secret", (204, "Removed.", None), 404, parameters=(number_in_path("webhook_id"),)
         ),
     },
     "/webhooks/{webhook_id}/test": {
@@ -144,7 +113,7 @@ PATHS: dict[str, Any] = {
             (202, "The message, on its way.", ref("Delivery")),
             404,
             409,
-            parameters=(_number("webhook_id"),),
+            parameters=(number_in_path("webhook_id"),),
         )
     },
     "/webhook-deliveries": {
@@ -156,7 +125,7 @@ PATHS: dict[str, Any] = {
                 {
                     "name": "before",
                     "in": "query",
-                    "schema": _INTEGER,
+                    "schema": INTEGER,
                     "description": "The id that the last page ended with.",
                 },
             ),
@@ -168,7 +137,7 @@ PATHS: dict[str, Any] = {
             (202, "The message, on its way.", ref("Delivery")),
             404,
             409,
-            parameters=(_number("delivery_id"),),
+            parameters=(number_in_path("delivery_id"),),
         )
     },
 }
@@ -180,11 +149,11 @@ def _object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]
 
 _EVENTS = {"type": "array", "minItems": 1, "items": {"enum": list(webhooks.EVENTS)}}
 _WEBHOOK = {
-    "id": _INTEGER,
+    "id": INTEGER,
     "url": {"type": "string", "format": "uri"},
     "events": _EVENTS,
     "active": {"type": "boolean"},
-    "created_at": _TIME,
+    "created_at": TIME,
 }
 
 SCHEMAS: dict[str, Any] = {
@@ -192,14 +161,14 @@ SCHEMAS: dict[str, Any] = {
     "TrialRequest": _object(("text",), text={"type": "string", "minLength": 1}),
     "Trial": _object(
         ("version", "text", "candidates", "exhausted", "milliseconds"),
-        version=_INTEGER,
-        text=_STRING,
+        version=INTEGER,
+        text=STRING,
         candidates={
             "type": "array",
             "maxItems": 3,
             "items": _object(
                 ("text", "log_probability"),
-                text=_STRING,
+                text=STRING,
                 log_probability={"type": "number", "description": "Of the whole text, in nats."},
             ),
         },
@@ -214,17 +183,17 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Delivery": _object(
         ("id", "webhook_id", "message_id", "event", "payload", "status", "attempts"),
-        id=_INTEGER,
-        webhook_id=_INTEGER,
+        id=INTEGER,
+        webhook_id=INTEGER,
         message_id={"type": "string", "description": "The webhook-id header, the same at every attempt."},
-        event=_STRING,
-        payload=_object(("type", "timestamp", "data"), type=_STRING, timestamp=_TIME, data={"type": "object"}),
+        event=STRING,
+        payload=_object(("type", "timestamp", "data"), type=STRING, timestamp=TIME, data={"type": "object"}),
         status={"enum": ["waiting", "delivered", "failed"]},
-        attempts=_INTEGER,
-        next_attempt_at=_maybe(_TIME),
-        response_status=_maybe(_INTEGER),
-        error=_maybe(_STRING),
-        created_at=_TIME,
-        delivered_at=_maybe(_TIME),
+        attempts=INTEGER,
+        next_attempt_at=maybe(TIME),
+        response_status=maybe(INTEGER),
+        error=maybe(STRING),
+        created_at=TIME,
+        delivered_at=maybe(TIME),
     ),
 }

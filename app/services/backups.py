@@ -18,6 +18,7 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -170,7 +171,8 @@ def _unpacked(path: Path, folder: Path) -> Iterator[tuple[Path, str, list[int]]]
                 made_at, numbers = str(listed["made_at"]), [int(version["number"]) for version in listed["versions"]]
                 with archive.open(DATABASE) as source, database.open("wb") as into:
                     shutil.copyfileobj(source, into)
-        except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError):
+        # Bit rot inside the archive, a list of another shape, an archive that is encrypted or packed in another way.
+        except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError, EOFError, RuntimeError):
             raise Invalid(f"{path} is not a backup of Mellow, or it is damaged.") from None
         except OSError as error:
             raise Invalid(f"{path} could not be read or unpacked: {error.strerror or error}.") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, case, exists, func, select
@@ -18,6 +19,7 @@ from app.db import Judgment, now
 
 CHART_DAYS = 14
 LONGEST_STREAK = 366
+_DAYS_AT_ONCE = 31
 LONGEST_LOOK = 120.0
 """Seconds: somebody who looks at one screen for longer has left the desk, and the rest is no work."""
 SITTING_GAP = timedelta(minutes=30)
@@ -91,9 +93,14 @@ def streak(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None =
     if not _worked(session, user_id, day, zone):
         day -= _DAY
     days = 0
-    while days < LONGEST_STREAK and _worked(session, user_id, day, zone):
-        days, day = days + 1, day - _DAY
-    return days
+    while days < LONGEST_STREAK:
+        asked = [day - _DAY * back for back in range(_DAYS_AT_ONCE)]
+        worked = session.execute(select(*(_any_within(user_id, each, zone) for each in asked))).one()
+        whole = list(takewhile(bool, worked))
+        days, day = days + len(whole), day - _DAY * len(whole)
+        if len(whole) < len(asked):
+            break
+    return min(days, LONGEST_STREAK)
 
 
 def chart(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> Sequence[Day]:
@@ -120,8 +127,11 @@ def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def _worked(session: Session, user_id: int, day: date, zone: ZoneInfo) -> bool:
-    wanted = exists(select(Judgment.id).where(*_standing(user_id), *_within(day, zone)))
-    return bool(session.scalar(select(wanted)))
+    return bool(session.scalar(select(_any_within(user_id, day, zone))))
+
+
+def _any_within(user_id: int, day: date, zone: ZoneInfo) -> ColumnElement[bool]:
+    return exists(select(Judgment.id).where(*_standing(user_id), *_within(day, zone)))
 
 
 def _standing(user_id: int) -> tuple[ColumnElement[bool], ...]:

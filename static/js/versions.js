@@ -1,7 +1,7 @@
 // Two versions on the same text, with what differs marked. Nothing is stored.
 
 import { ApiError, call } from "./api.js";
-import { differences, marked } from "./version_diff.js";
+import { differences, words } from "./diff.js";
 
 const element = (id) => document.getElementById(id);
 let drawn = null; // { text, sides: [answer of one version, of the other] }
@@ -12,11 +12,22 @@ function make(tag, ...children) {
   return node;
 }
 
+const TAGS = { gone: "del", new: "ins" };
+
+// The text `after`, with what it adds to `before` and what it leaves out marked.
+function marked(before, after) {
+  return differences(before, after).map(([kind, text]) => (kind === "same" ? text : make(TAGS[kind], text)));
+}
+
+function inCommon(one, other) {
+  return differences(one, other).reduce((sum, [kind, text]) => (kind === "same" ? sum + words(text).length : sum), 0);
+}
+
 // Of the other version's rewrites the one that has most words in common: the one that it is worth comparing with.
 function nearest(text, others) {
   let [best, most] = [null, -1];
   for (const { text: other } of others) {
-    const { kept } = differences(other, text);
+    const kept = inCommon(other, text);
     if (kept > most) [best, most] = [other, kept];
   }
   return best;

@@ -273,6 +273,8 @@ def test_text_outside_the_vocabulary_goes_in_and_comes_out_as_bytes(generator: G
 
 def test_a_rewrite_never_holds_what_a_database_cannot_store(generator: Generator) -> None:
     assert generator._text(["▁you", "<0x00>", "▁are", "<0xFF>"]) == "you are\ufffd"
+    # Neither does a text field keep a carriage return, and nobody sees the rest.
+    assert generator._text(["▁you", "<0x0D>", "<0x19>", "▁are", "<0x0A>", "<0x7F>", "!"]) == "you are\n!"
 
 
 def test_a_rewrite_that_the_model_could_not_read_back_is_not_shown(published: CheckpointStore) -> None:

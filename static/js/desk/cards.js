@@ -1,6 +1,6 @@
 // The cards: a rewrite each, what differs from the source, how much longer or shorter it is.
 
-import { differences } from "./diff.js";
+import { differences } from "../diff.js";
 import { desk, element } from "./page.js";
 
 export const cards = [...document.querySelectorAll(".choice")];

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Invitation, User, now
+from app.db import Invitation, Role, User, now
 from app.services import accounts, people_stats
 from tests import factories
 from tests.studio import Browser, Person, make_person, rows
@@ -95,7 +95,7 @@ def test_a_role_can_be_changed_but_never_the_last_admins(session: Session, admin
 
 
 def test_an_inactive_admin_does_not_count_as_one(session: Session, admin: Person) -> None:
-    factories.user(session, role="admin", active=False)  # type: ignore[arg-type]
+    factories.user(session, role=Role.ADMIN, active=False)
     answer = admin.browser().submit(f"/admin/people/{admin.id}/role", {"role": "annotator"}, follow_redirects=True)
     assert "There has to be at least one admin" in answer.text
 

@@ -228,6 +228,23 @@ def test_a_log_without_its_database_is_kept_and_not_taken_for_a_part_of_the_rest
     assert [path.read_bytes() for path in kept] == [b"a journal", b"its index", content]
 
 
+def test_a_backup_that_has_rotted_on_its_disk_changes_nothing(
+    session: Session, settings: Settings, tmp_path: Path
+) -> None:
+    made = backups.make(session, settings, None)
+    email = factories.user(session).email
+    known = frozenset({revision(settings)})
+    let_go(session)
+    path = tmp_path / "rotten.zip"
+    content = bytearray(kept_path(settings, made).read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = b"\xff" * 64
+    path.write_bytes(content)
+    with pytest.raises(Invalid, match=r"rotten\.zip is not a backup of Mellow, or it is damaged\.$"):
+        backups.restore(settings, path, known)
+    assert emails(settings.home / "mellow.db") == [email]
+
+
 @pytest.mark.parametrize(
     "listed", ["{}", "[]", '{"made_at": "x"}', '{"versions": []}', '{"made_at": "x", "versions": [{"location": "x"}]}']
 )
