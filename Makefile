@@ -40,6 +40,10 @@ test: $(DEV_INSTALLED) browser ## every test but the slow ones
 test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+.PHONY: bench
+bench: $(DEV_INSTALLED) browser ## measure every claim about speed, against its baseline (an hour; best on a quiet machine)
+	$(BIN)/python -m benchmarks
+
 .PHONY: check
 check: $(DEV_INSTALLED) ## formatting, lint, types, and which part may import which
 	$(BIN)/ruff format --check .
