@@ -9,7 +9,6 @@ for with `Accept-Encoding: identity`, in turns with the other. Prints one line o
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
+from benchmarks.harness import Finding
 from tests.browsing import Cookies, Visitor, chromium
 from tests.processes import ADMIN, Product
 
@@ -37,27 +37,25 @@ def main() -> None:
             visitor.sign_in()
             cookies = visitor.context.storage_state()
         for page in PAGES:
-            print(json.dumps(measure(chrome, product, cookies, page, rounds)), flush=True)
+            measure(chrome, product, cookies, page, rounds).tell()
 
 
-def measure(chrome: Browser, product: Product, cookies: Cookies, page: str, rounds: int) -> dict[str, Any]:
-    """The medians of a page and of its baseline, and their ratios."""
+def measure(chrome: Browser, product: Product, cookies: Cookies, page: str, rounds: int) -> Finding:
+    """The medians of a page and of its baseline, and the ratio of the bytes."""
     seen: dict[bool, list[tuple[int, float]]] = {True: [], False: []}
     for _ in range(rounds):
         for compressed in (True, False):
             seen[compressed].append(open_page(chrome, product, cookies, page, compressed))
     (size, seconds), (plain_size, plain_seconds) = (medians(seen[compressed]) for compressed in (True, False))
-    return {
-        "claim": "page weight",
-        "page": page,
-        "bytes": size,
-        "interactive_seconds": seconds,
-        "uncompressed_bytes": plain_size,
-        "uncompressed_interactive_seconds": plain_seconds,
-        "bytes_ratio": round(plain_size / size, 2),
-        "rounds": rounds,
-        "meets_goal": size < GOAL_BYTES and seconds < GOAL_SECONDS,
-    }
+    return Finding(
+        claim=f"opening {page} with an empty cache",
+        goal=f"≤ {GOAL_BYTES:,} bytes, interactive within {GOAL_SECONDS:g} s",
+        met=size < GOAL_BYTES and seconds < GOAL_SECONDS,
+        measured={"bytes": size, "interactive s": seconds},
+        baseline="uncompressed",
+        baseline_measured={"bytes": plain_size, "interactive s": plain_seconds},
+        ratio=plain_size / size,
+    )
 
 
 def open_page(chrome: Browser, product: Product, cookies: Cookies, page: str, compressed: bool) -> tuple[int, float]:

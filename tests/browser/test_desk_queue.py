@@ -124,10 +124,7 @@ def test_undo_goes_back_step_by_step(desk: Page, product: Product) -> None:
 
 
 def test_undo_while_the_next_screen_is_drawn_keeps_both(desk: Page, product: Product) -> None:
-    queue(product, "judged and undone", "drawn meanwhile")
-    desk.route(GENERATIONS, lambda route: route.continue_())
-    desk.reload()
-    expect_source(desk, "judged and undone")
+    serve(desk, product, "judged and undone", "drawn meanwhile")
     wait_for(lambda: drawn(product, "drawn meanwhile"), what="the next screen drawn ahead")
     desk.keyboard.press("1")
     expect(desk.locator("#last")).to_be_visible()
