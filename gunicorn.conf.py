@@ -10,6 +10,12 @@ from typing import Any
 # The library reads this once, when `app` loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# The cores are shared out among the processes. A second thread makes one draw of the embedded model no faster and twice
+# as dear, which others who draw at the same time pay for; SERVING_THREADS overrules it.
+os.environ.setdefault(
+    "OMP_NUM_THREADS", str(max(1, min(4, (os.cpu_count() or 1) // max(1, int(os.environ.get("WEB_CONCURRENCY") or 2)))))
+)
+
 from app.config import ConfigError, Settings
 
 try:

@@ -14,6 +14,7 @@ from app.db import User, now
 from app.errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
 from app.services import accounts
+from app.services.accounts import Identity
 
 PUBLIC = frozenset(
     {
@@ -53,7 +54,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
     """What flask-login keeps of a person for one request: plain values, so that no row is read behind one's back."""
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User | Identity) -> None:
         self.user_id = user.id
         self.email = user.email
         self.name = user.name

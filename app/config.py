@@ -90,7 +90,7 @@ class Settings:
             top_k=env.integer("SAMPLING_TOP_K", 0, 0, 1_000_000),
             max_text_length=env.integer("MAX_TEXT_LENGTH", 1000, 1, 20_000),
             serving_compute_type=env.choice(
-                "SERVING_COMPUTE_TYPE", "float32", ("float32", "int8", "int8_float32", "bfloat16", "float16", "auto")
+                "SERVING_COMPUTE_TYPE", "int8", ("float32", "int8", "int8_float32", "bfloat16", "float16", "auto")
             ),
             serving_threads=env.integer("SERVING_THREADS", 0, 0, 256),
             trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models.neutrality import Neutrality, words
@@ -31,10 +31,11 @@ _MUCH_LESS_LIKELY = 0.7
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A sampled rewrite and the mean log-probability, in nats, of its tokens."""
+    """A sampled rewrite and the mean log-probability, in nats, of its tokens: exactly that, or no more than that."""
 
     text: str
     mean_log_probability: float
+    exact: bool = True
 
 
 @functools.cache
@@ -46,7 +47,7 @@ def neutrality() -> Neutrality:
 def kept(source: str, rewrite: str) -> float:
     """The share, in 0 … 1, of the source's words that are in the rewrite; rude words do not count."""
     plain = _plain_words(source)
-    return len(plain & set(words(rewrite))) / len(plain) if plain else 1.0
+    return len(plain & _different_words(rewrite)) / len(plain) if plain else 1.0
 
 
 @functools.lru_cache(maxsize=64)  # of one source many rewrites are judged
@@ -55,19 +56,30 @@ def _plain_words(source: str) -> frozenset[str]:
     return frozenset(word for word, neutral in zip(found, neutrality()(found), strict=True) if neutral > _RUDE_WORD)
 
 
+@functools.lru_cache(maxsize=1024)
+def _different_words(text: str) -> frozenset[str]:
+    return frozenset(words(text))
+
+
 def repetition(first: str, second: str) -> float:
     """The share, in 0 … 1, of the words of either text that both have (Jaccard)."""
-    left, right = set(words(first)), set(words(second))
+    left, right = _different_words(first), _different_words(second)
     return len(left & right) / len(left | right) if left | right else 1.0
 
 
 def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
     """How good each rewrite is, in 0 … 1."""
+    base = _qualities_apart_from_likelihood(source, [rewrite.text for rewrite in rewrites])
     return [
-        neutral
-        * (_FORGIVEN + (1 - _FORGIVEN) * kept(source, rewrite.text))
-        * math.exp(_LIKELIHOOD * rewrite.mean_log_probability)
-        for rewrite, neutral in zip(rewrites, neutrality()([rewrite.text for rewrite in rewrites]), strict=True)
+        quality * math.exp(_LIKELIHOOD * rewrite.mean_log_probability)
+        for quality, rewrite in zip(base, rewrites, strict=True)
+    ]
+
+
+def _qualities_apart_from_likelihood(source: str, texts: Sequence[str]) -> list[float]:
+    return [
+        neutral * (_FORGIVEN + (1 - _FORGIVEN) * kept(source, text))
+        for text, neutral in zip(texts, neutrality()(texts), strict=True)
     ]
 
 
@@ -98,23 +110,49 @@ def enough(source: str, rewrites: Sequence[str], wanted: int) -> bool:
     return sum(neutral > _NEUTRAL for neutral in neutrality()(rewrites)) >= wanted
 
 
-def choose(source: str, rewrites: Sequence[Rewrite], wanted: int) -> list[int]:
+def choose(
+    source: str,
+    rewrites: Sequence[Rewrite],
+    wanted: int,
+    score: Callable[[Sequence[int]], Sequence[float]] = lambda places: (),
+) -> list[int]:
     """The places of up to `wanted` rewrites to show, the best one first.
 
     Beside the copy of a polite text, what is much less likely than it is not shown: most often it is damaged.
+
+    `score` gives the mean log-probabilities of the rewrites at places where it is not exact. It is asked only for those
+    that might be chosen: quality grows with likelihood, so what comes second with the most it can be stays second.
     """
-    quality = qualities(source, rewrites)
+    base = _qualities_apart_from_likelihood(source, [rewrite.text for rewrite in rewrites])
+    likelihood = [rewrite.mean_log_probability for rewrite in rewrites]
+    unsure = {place for place, rewrite in enumerate(rewrites) if not rewrite.exact}
+
+    def learn(places: Sequence[int]) -> None:
+        for place, exact in zip(places, score(places), strict=True):
+            likelihood[place] = exact
+        unsure.difference_update(places)
+
+    left = set(range(len(rewrites)))
+    copies = [place for place in left if words(rewrites[place].text) == words(source)]
+    if copies and is_polite(source):
+        learn(sorted(unsure))
+        least = max(likelihood[copy] for copy in copies) - _MUCH_LESS_LIKELY
+        left = {place for place in left if likelihood[place] >= least}
+    repeated = dict.fromkeys(left, 0.0)
     chosen: list[int] = []
-    copies = [rewrite.mean_log_probability for rewrite in rewrites if words(rewrite.text) == words(source)]
-    least = max(copies) - _MUCH_LESS_LIKELY if copies and is_polite(source) else -math.inf
-    left = {place for place, rewrite in enumerate(rewrites) if rewrite.mean_log_probability >= least}
+
+    def value(place: int) -> tuple[float, int]:
+        quality = base[place] * math.exp(_LIKELIHOOD * likelihood[place])
+        return quality * (1 - _REPETITION * repeated[place]), -place
+
     while left and len(chosen) < wanted:
-
-        def value(place: int) -> tuple[float, int]:
-            repeated = max((repetition(rewrites[place].text, rewrites[other].text) for other in chosen), default=0.0)
-            return quality[place] * (1 - _REPETITION * repeated), -place
-
         best = max(left, key=value)
+        if best in unsure:
+            likely = sorted(left, key=value, reverse=True)[: wanted - len(chosen) + 1]
+            learn([place for place in likely if place in unsure])
+            continue
         chosen.append(best)
         left.remove(best)
+        for place in left:
+            repeated[place] = max(repeated[place], repetition(rewrites[place].text, rewrites[best].text))
     return chosen

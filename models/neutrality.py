@@ -6,10 +6,11 @@ had no part in choosing or training.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,21 +31,32 @@ def words(text: str) -> list[str]:
     return [_STRETCHED.sub(r"\1\1", word)[:_LONGEST_WORD] for word in _WORD.findall(folded)]
 
 
-def _features(text: str) -> Iterator[str]:
-    found = words(text)
-    for word in found:
-        yield "w" + word
-        marked = f"<{word}>"
-        for size in (3, 4, 5):
-            for start in range(len(marked) - size + 1):
-                yield marked[start : start + size]
-    for first, second in zip(["^", *found], [*found, "$"], strict=True):
-        yield f"b{first} {second}"
-
-
 def buckets(text: str) -> np.ndarray:
     """The distinct feature numbers of a text, in 0 … BUCKETS − 1, sorted."""
-    return np.unique(np.fromiter((zlib.crc32(item.encode()) % BUCKETS for item in _features(text)), dtype=np.int64))
+    found = words(text)
+    numbers: set[int] = set()
+    for word in found:
+        numbers.update(_of_word(word))
+    numbers.update(map(_of_pair, ["^", *found], [*found, "$"]))
+    return np.array(sorted(numbers), dtype=np.int64)
+
+
+# The samples of a text are mostly made of its own words.
+@functools.lru_cache(maxsize=2048)
+def _of_word(word: str) -> tuple[int, ...]:
+    """The numbers of a word and of its groups of three to five letters."""
+    marked = f"<{word}>"
+    groups = (marked[start : start + size] for size in (3, 4, 5) for start in range(len(marked) - size + 1))
+    return tuple(map(_number, ("w" + word, *groups)))
+
+
+@functools.lru_cache(maxsize=2048)
+def _of_pair(first: str, second: str) -> int:
+    return _number(f"b{first} {second}")
+
+
+def _number(feature: str) -> int:
+    return zlib.crc32(feature.encode()) % BUCKETS
 
 
 class Neutrality:
@@ -61,12 +73,13 @@ class Neutrality:
             self._bias = float(stored["bias"][0])
         except Exception as error:
             raise LoadError(f"{path} cannot be read as the weights of the neutrality model: {error}") from error
+        self._of = functools.lru_cache(maxsize=1024)(self._one)
         if self._weights.shape != (BUCKETS,):
             raise LoadError(f"{path} has weights of shape {self._weights.shape}, not ({BUCKETS},).")
 
     def __call__(self, texts: Sequence[str]) -> list[float]:
         """P(neutral) of each text, in 0 … 1."""
-        return [self._one(text) for text in texts]
+        return [self._of(text) for text in texts]
 
     def _one(self, text: str) -> float:
         found = buckets(text)

@@ -66,6 +66,7 @@ class DPORecipe:
     policy to reference model: the reward of a completion is beta * (log p_policy - log p_reference), in nats.
     `anchor_weight`, ours and not TRL's, is the weight of staying as the parent was on other sentences (anchors.py).
     Lengths are in tokens, EOS included. `warmup_steps` is in optimizer steps, or a share of the run when below 1.
+    `bf16` computes in bfloat16; a GPU that can does so anyway.
     """
 
     beta: float = 0.5
@@ -87,6 +88,7 @@ class DPORecipe:
     max_prompt_length: int = 512
     max_completion_length: int = 512
     precompute_ref_log_probs: bool = True
+    bf16: bool = False
     logging_steps: int = 1
     seed: int = 0
 

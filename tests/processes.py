@@ -261,7 +261,11 @@ class Product(Program):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = Api(self.port)
-        super().__init__([sys.executable, "-m", "app.launcher"], environment(home, PORT=str(self.port), **variables))
+        super().__init__(self.launch_command(), environment(home, PORT=str(self.port), **variables))
+
+    def launch_command(self) -> list[str]:
+        """What starts it."""
+        return [sys.executable, "-m", "app.launcher"]
 
     def wait_until_ready(self) -> str:
         """The line that says where to go, once everything answers."""

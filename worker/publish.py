@@ -6,7 +6,6 @@ forms disagree is refused.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -35,7 +34,6 @@ def prepare(staged: Path) -> float:
         adapter.rename(staged / ADAPTER_FOLDER)
     serving = staged / SERVING_FOLDER
     convert_to_ctranslate2(staged / MODEL_FOLDER, serving)
-    shutil.copyfile(staged / MODEL_FOLDER / "tokenizer.json", serving / "tokenizer.json")
     return check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
 
 

@@ -11,6 +11,7 @@ from app.db.judgment import Judgment, Verdict
 from app.db.preference import Preference
 from app.db.prompt import Prompt
 from app.db.run_metric import RunMetric
+from app.db.shared_commits import write_with_others
 from app.db.studio_setting import StudioSetting
 from app.db.training_run import ACTIVE_STATUSES, RunStatus, TrainingRun
 from app.db.user import Role, User
@@ -44,4 +45,5 @@ __all__ = [
     "make_sessions",
     "now",
     "write_transaction",
+    "write_with_others",
 ]

@@ -4,20 +4,32 @@ SQLite runs in WAL mode with ``synchronous=FULL``: once a commit returns, the ro
 ``kill -9`` and power loss. A transaction that will write says so when it begins (``write_transaction``): in SQLite a
 read snapshot that turns into a write can fail at once with "database is locked", whatever the busy timeout, while
 ``BEGIN IMMEDIATE`` waits its turn.
+
+SQLite lets one transaction write at a time. Its own way to wait for that is to sleep for up to a tenth of a second
+between two looks, and who looks first wins: under load some wait for seconds. Here the threads of a process queue for a
+lock, and only the one whose turn it is looks, every half of a millisecond, whether another process still writes.
 """
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import threading
+import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 BUSY_TIMEOUT_MS = 15_000
+LOOK_SECONDS = 0.0005
 WRITES = "mellow_writes"  # the execution option that begins a writing transaction
+_turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+# A process that was split off has the locks, but not the threads that would release them.
+os.register_at_fork(after_in_child=_turns.clear)
 
 # A connection that PostgreSQL has closed is found before it is used; each of a web process's 16 threads can have one.
 ENGINE_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 16, "max_overflow": 4}
@@ -25,7 +37,7 @@ ENGINE_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 16, "max_o
 
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    if not isinstance(connection, SQLiteConnection):
+    if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None  # the driver must not begin transactions behind our back
     for pragma in (
@@ -39,9 +51,50 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        writes = connection.get_execution_options().get(WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.dialect.name != "sqlite":
+        return
+    if connection.get_execution_options().get(WRITES, False):
+        _begin_writing(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Wait until no other process writes, looking often, and begin; "database is locked" after the busy timeout."""
+    raw: Any = connection.connection.dbapi_connection
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    raw.execute("PRAGMA busy_timeout=0").close()
+    try:
+        while time.monotonic() < deadline:
+            try:
+                raw.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    break  # SQLAlchemy meets it below, and raises it as one of its own
+                time.sleep(LOOK_SECONDS)
+            else:
+                return
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def turn_to_write(engine: Engine | Connection) -> Iterator[None]:
+    """Keep the other threads of this process from writing to the same SQLite database meanwhile, if it is one.
+
+    Nobody waits for longer than the busy timeout: the database itself then says what is to be said.
+    """
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    turn = _turns[str(engine.engine.url)]
+    held = turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+    try:
+        yield
+    finally:
+        if held:
+            turn.release()
 
 
 @contextmanager
@@ -51,13 +104,14 @@ def write_transaction(session: Session) -> Iterator[None]:
     The session's running transaction is committed first, so the block reads the newest state.
     """
     session.commit()
-    session.connection(execution_options={WRITES: True})
-    try:
-        yield
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+    with turn_to_write(session.get_bind()):
+        session.connection(execution_options={WRITES: True})
+        try:
+            yield
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
 
 
 def make_sessions(database_url: str) -> sessionmaker[Session]:

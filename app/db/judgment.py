@@ -44,7 +44,15 @@ class Judgment(Base):
             sqlite_where=text("undone_at IS NULL"),
             postgresql_where=text("undone_at IS NULL"),
         ),
-        Index("ix__judgments__user_id__created_at", "user_id", "created_at"),
+        # All that a person's figures are made of, so that they are read from the index alone.
+        Index("ix__judgments__pace", "user_id", "created_at", "undone_at", "seconds"),
+        # The few that do not count are found and counted by themselves.
+        Index(
+            "ix__judgments__undone",
+            "undone_at",
+            sqlite_where=text("undone_at IS NOT NULL"),
+            postgresql_where=text("undone_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[PrimaryKey]

@@ -39,7 +39,7 @@ def export_preferences() -> ResponseReturnValue:
 
     def lines() -> Iterator[str]:
         with sessions() as session:
-            yield from exports.stream(session, format_name, wanted)
+            yield from exports.pieces(exports.stream(session, format_name, wanted))
 
     media = exports.media_of(format_name)
     name = f"mellow-preferences-{format_name}.{media.extension}"

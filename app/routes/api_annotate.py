@@ -37,8 +37,7 @@ def create_generation() -> ResponseReturnValue:
 def create_judgment() -> ResponseReturnValue:
     """A verdict on one's own screen; sending the same twice is one judgment."""
     gesture = judgments.Gesture.parse(json_object(), mellow().settings.max_text_length)
-    judgment = judgments.judge(db.session(), user_id(), gesture)
-    return {"id": judgment.id}, 201
+    return {"id": judgments.judge(db.session(), user_id(), gesture)}, 201
 
 
 @blueprint.delete("/judgments/<int:judgment_id>")

@@ -54,7 +54,7 @@ def person(person_id: int) -> ResponseReturnValue:
         session, person_id, before, Verdict(verdict) if verdict in list(Verdict) else None, only or ""
     )
     more = shown[-1].id if len(shown) == people_stats.JUDGMENTS_AT_ONCE else None
-    pairs = [pair for pair in agreement.pairs(agreement.units(session)) if person_id in (pair.one, pair.other)]
+    pairs = [pair for pair in agreement.measured(session).pairs if person_id in (pair.one, pair.other)]
     return render_template(
         "people/person.html",
         person=user,
@@ -128,8 +128,7 @@ def withdraw(invitation_id: int) -> ResponseReturnValue:
 def _page(**given: Any) -> str:
     session = db.session()
     members = people_stats.members(session, row_id(request.args.get("after")) or 0)
-    units = agreement.units(session)
-    pairs = agreement.pairs(units)
+    agreed = agreement.measured(session)
     more = members[-1].user.id if len(members) == people_stats.PEOPLE_AT_ONCE else None
     return render_template(
         "people/page.html",
@@ -137,9 +136,9 @@ def _page(**given: Any) -> str:
         members=members,
         more=more,
         totals=people_stats.totals(session),
-        alpha=agreement.alpha([list(unit.values()) for unit in units]),
-        pairs=pairs[:_MOST_PAIRS],
-        more_pairs=max(0, len(pairs) - _MOST_PAIRS),
+        alpha=agreed.alpha,
+        pairs=agreed.pairs[:_MOST_PAIRS],
+        more_pairs=max(0, len(agreed.pairs) - _MOST_PAIRS),
         names=_names(),
         invitations=[(one, invitations.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,

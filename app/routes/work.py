@@ -68,7 +68,7 @@ def change(judgment_id: int) -> ResponseReturnValue:
 def _judge_again(judgment_id: int, body: dict[str, Any], done: str) -> ResponseReturnValue:
     try:
         gesture = judgments.Gesture.parse(body, mellow().settings.max_text_length)
-        judgment = judgments.judge_again(db.session(), user_id(), gesture)
+        standing = judgments.judge_again(db.session(), user_id(), gesture)
     except NotFound:
         raise
     except DomainError as refusal:
@@ -76,7 +76,7 @@ def _judge_again(judgment_id: int, body: dict[str, Any], done: str) -> ResponseR
         filters, below = work.Filters.parse(request.args), _below()
         return _page(filters, below, refused=(judgment_id, str(refusal))), refusal.status
     flash(done, "success")
-    return _back(judgment.id)
+    return _back(standing)
 
 
 def _said(generation_id: int) -> dict[str, Any]:

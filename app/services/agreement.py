@@ -21,7 +21,9 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Verdict
+from app.services import tallies
 from app.services.intervals import Share
+from app.services.remembered import remembered
 
 WINDOW = 10_000
 RESAMPLES = 1_000
@@ -54,6 +56,26 @@ class Pair:
     one: int
     other: int
     same: Share
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How much everybody agrees, and every two people by themselves."""
+
+    alpha: Alpha
+    pairs: list[Pair]
+
+
+def measured(session: Session) -> Agreement:
+    """The agreement among the latest judgments; measured anew when one was made or undone since."""
+    made = tallies.gestures(session).values()
+    stamp = (sum(count for count, _ in made), sum(undone for _, undone in made))
+
+    def measure() -> Agreement:
+        rated = units(session)
+        return Agreement(alpha([list(unit.values()) for unit in rated]), pairs(rated))
+
+    return remembered(session, "agreement", stamp, measure)
 
 
 def units(session: Session, window: int = WINDOW) -> list[Unit]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.db import Preference
 from models.formats import WRITERS
 from models.formats.conversation import said_by_assistant, said_by_user
 from models.formats.instructions import STUDIO_INSTRUCTION
 
 INSTRUCTION = STUDIO_INSTRUCTION
 
-Judged = Sequence[Preference]
+
+class Pair(NamedTuple):
+    """A preference row, as far as it is exported."""
+
+    judgment_id: int
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+Judged = Sequence[Pair]
 """The preference rows of one judgment: of a tie, each of the tied texts against each of the others."""
 Record = dict[str, Any]
 Render = Callable[[Judged], Iterator[Record]]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.db import Generation, Judgment, Preference, Prompt, User, Verdict
-from app.services import training_data
+from app.db import Prompt, User, Verdict
+from app.services import tallies, training_data
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,15 @@ class Counts:
 
 def counts(session: Session) -> Counts:
     """Count everything once."""
-    standing = Judgment.undone_at.is_(None)
-    best = case((Judgment.verdict.in_((Verdict.CHOSEN, Verdict.EDITED)), 1), else_=0)
-    judged, chosen = session.execute(select(func.count(Judgment.id), func.sum(best)).where(standing)).one()
-    # The few that were undone are taken off: to look at the judgment of every pair would take seconds for a million.
-    undone = Preference.judgment_id.in_(select(Judgment.id).where(Judgment.undone_at.is_not(None)))
+    standing = tallies.judgments(session)
+    best = (Verdict.CHOSEN, Verdict.EDITED)
     return Counts(
         people=_count(session, User.id, User.active.is_(True)),
         queued_prompts=_count(session, Prompt.id, Prompt.queued.is_(True)),
-        generations=_count(session, Generation.id),
-        judgments=judged,
-        chosen=chosen or 0,
-        preferences=_count(session, Preference.id) - _count(session, Preference.id, undone),
+        generations=tallies.screens(session),
+        judgments=standing.total(),
+        chosen=sum(count for kind, count in standing.items() if kind.verdict in best),
+        preferences=sum(kind.pairs * count for kind, count in standing.items()),
         new_judgments=training_data.new_judgments(session),
     )
 

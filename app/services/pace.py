@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, case, exists, func, select
+from sqlalchemy import ColumnElement, bindparam, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, now
@@ -90,12 +90,13 @@ def sitting(session: Session, user_id: int, at: datetime | None = None) -> Sitti
 def streak(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> int:
     """Days in a row with a judgment, up to today, or up to yesterday while today has none yet."""
     day = (at or now()).astimezone(zone).date()
-    if not _worked(session, user_id, day, zone):
+    if not session.scalar(select(exists(select(Judgment.id).where(*_standing(user_id), *_within(day, zone))))):
         day -= _DAY
     days = 0
     while days < LONGEST_STREAK:
         asked = [day - _DAY * back for back in range(_DAYS_AT_ONCE)]
-        worked = session.execute(select(*(_any_within(user_id, each, zone) for each in asked))).one()
+        moments = {f"m{back}": bounds(each, zone)[0] for back, each in enumerate([day + _DAY, *asked])}
+        worked = session.connection().execute(_WORKED, {"person": user_id, **moments}).one()
         whole = list(takewhile(bool, worked))
         days, day = days + len(whole), day - _DAY * len(whole)
         if len(whole) < len(asked):
@@ -107,10 +108,8 @@ def chart(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = 
     """The last fourteen days, the oldest first."""
     last = (at or now()).astimezone(zone).date()
     dates = [last - _DAY * back for back in reversed(range(CHART_DAYS))]
-    first_moment, _ = bounds(dates[0], zone)
-    counted = [func.count(case((_between(*bounds(each, zone)), 1))) for each in dates]
-    query = select(*counted).where(*_standing(user_id), Judgment.created_at >= first_moment)
-    counts = [int(count) for count in session.execute(query).one()]
+    moments = {f"m{number}": bounds(each, zone)[0] for number, each in enumerate([*dates, last + _DAY])}
+    counts = list(session.connection().execute(_COUNTED, {"person": user_id, **moments}).one())
     highest = max(counts) or 1
     return [Day(each, count, count / highest) for each, count in zip(dates, counts, strict=True)]
 
@@ -126,14 +125,6 @@ def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def _worked(session: Session, user_id: int, day: date, zone: ZoneInfo) -> bool:
-    return bool(session.scalar(select(_any_within(user_id, day, zone))))
-
-
-def _any_within(user_id: int, day: date, zone: ZoneInfo) -> ColumnElement[bool]:
-    return exists(select(Judgment.id).where(*_standing(user_id), *_within(day, zone)))
-
-
 def _standing(user_id: int) -> tuple[ColumnElement[bool], ...]:
     return Judgment.user_id == user_id, Judgment.undone_at.is_(None)
 
@@ -143,5 +134,23 @@ def _within(day: date, zone: ZoneInfo) -> tuple[ColumnElement[bool], ...]:
     return Judgment.created_at >= begin, Judgment.created_at < end
 
 
-def _between(begin: datetime, end: datetime) -> ColumnElement[bool]:
-    return (Judgment.created_at >= begin) & (Judgment.created_at < end)
+def _between(begin: str, end: str) -> tuple[ColumnElement[bool], ...]:
+    """Standing judgments of `person` between two moments, all of them parameters."""
+    return (
+        Judgment.user_id == bindparam("person"),
+        Judgment.undone_at.is_(None),
+        Judgment.created_at >= bindparam(begin, type_=Judgment.created_at.type),
+        Judgment.created_at < bindparam(end, type_=Judgment.created_at.type),
+    )
+
+
+# Built once: to build a question of thirty parts takes longer than to answer it.
+_WORKED = select(
+    *(exists(select(Judgment.id).where(*_between(f"m{back + 1}", f"m{back}"))) for back in range(_DAYS_AT_ONCE))
+)
+_COUNTED = select(
+    *(
+        select(func.count()).where(*_between(f"m{number}", f"m{number + 1}")).scalar_subquery()
+        for number in range(CHART_DAYS)
+    )
+)

@@ -6,18 +6,20 @@ Habits are those of a person's latest judgments that stand, so that a page takes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, now
+from app.services import tallies
 from app.services.intervals import Share, unevenness
+from app.services.remembered import remembered
 
 WINDOW = 1_000
 PEOPLE_AT_ONCE = 50
@@ -111,11 +113,8 @@ class _Judged(NamedTuple):
 def members(session: Session, after: int = 0) -> list[Member]:
     """The people whose ids come after `after`, in that order, at most PEOPLE_AT_ONCE."""
     users = session.scalars(select(User).where(User.id > after).order_by(User.id).limit(PEOPLE_AT_ONCE)).all()
-    counted = select(Judgment.user_id, func.count()).where(
-        Judgment.user_id.in_([user.id for user in users]), Judgment.undone_at.is_(None)
-    )
-    totals = dict(session.execute(counted.group_by(Judgment.user_id)).all())
-    return [Member(user, totals.get(user.id, 0), habits(session, user.id)) for user in users]
+    seen = _Seen.now(session)
+    return [Member(user, seen.standing(user.id), habits(session, user.id, seen=seen)) for user in users]
 
 
 def totals(session: Session) -> Totals:
@@ -136,11 +135,37 @@ def totals(session: Session) -> Totals:
     return Totals(active, sum(count > 0 for count in counts), sum(counts))
 
 
-def habits(session: Session, user_id: int, window: int = WINDOW) -> Habits:
+@dataclass(frozen=True)
+class _Seen:
+    """What habits are made of, at a glance: everybody's (judgments, undone ones), and a hash of all right answers."""
+
+    gestures: Mapping[int, tuple[int, int]]
+    answers: int
+
+    @classmethod
+    def now(cls, session: Session) -> Self:
+        """As it is now."""
+        answers = select(Prompt.id, Prompt.gold_answer).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
+        return cls(tallies.gestures(session), hash(tuple(map(tuple, session.execute(answers)))))
+
+    def standing(self, user_id: int) -> int:
+        """How many judgments of a person stand."""
+        made, undone = self.gestures.get(user_id, (0, 0))
+        return made - undone
+
+
+def habits(session: Session, user_id: int, window: int = WINDOW, seen: _Seen | None = None) -> Habits:
     """The habits of a person's latest `window` standing judgments.
 
     Right on an attention check is who chose, or edited, the text with the right answer; skipped ones do not count.
     """
+    # They are what they were unless the person has judged or undone something, or a right answer was changed.
+    seen = seen or _Seen.now(session)
+    stamp = (seen.gestures.get(user_id), seen.answers)
+    return remembered(session, ("habits", user_id, window), stamp, lambda: _habits(session, user_id, window))
+
+
+def _habits(session: Session, user_id: int, window: int) -> Habits:
     rows = [_Judged(*row) for row in session.execute(_judged(user_id, window))]
     verdicts = Counter(row.verdict for row in rows)
     checks = [bool(row.right) for row in rows if row.gold and row.verdict != Verdict.SKIPPED]
@@ -164,22 +189,26 @@ def habits(session: Session, user_id: int, window: int = WINDOW) -> Habits:
 def judgments(
     session: Session, user_id: int, before: int | None = None, verdict: Verdict | None = None, only: str = ""
 ) -> list[Judgment]:
-    """A person's judgments, undone ones too, the newest first, at most JUDGMENTS_AT_ONCE with ids below `before`.
+    """A person's judgments, undone ones too, the newest first, at most JUDGMENTS_AT_ONCE that came before `before`.
 
     `only` is "flagged", "gold" or "undone", or nothing for all.
     """
     found = (
         select(Judgment)
         .where(Judgment.user_id == user_id)
-        .order_by(Judgment.id.desc())
+        .order_by(Judgment.created_at.desc(), Judgment.id.desc())  # as the index over person and time has them
         .limit(JUDGMENTS_AT_ONCE)
         .options(
             selectinload(Judgment.generation).selectinload(Generation.candidates),
             selectinload(Judgment.generation).selectinload(Generation.prompt),
         )
     )
-    if before is not None:
-        found = found.where(Judgment.id < before)
+    last = session.get(Judgment, before) if before is not None else None
+    if last is not None:
+        same_moment = and_(Judgment.created_at == last.created_at, Judgment.id < last.id)
+        found = found.where(
+            Judgment.created_at <= last.created_at, or_(Judgment.created_at < last.created_at, same_moment)
+        )
     if verdict is not None:
         found = found.where(Judgment.verdict == verdict)
     if only == "flagged":

@@ -22,7 +22,7 @@ from app.services.studio import Studio
 PAGE = 50
 SCANNED = 100_000
 """So many prompts are looked at for one page of a search."""
-COUNTED = 10_000
+COUNTED = 2_000
 STATES = {
     "queue": "In the queue",
     "gold": "Attention checks",

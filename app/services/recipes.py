@@ -76,6 +76,11 @@ _LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Ask the old model once",
             "Score everything with the old model before training begins: faster, and less memory.",
         ),
+        "bf16": (
+            "Compute in bfloat16",
+            "Up to twice as fast on a processor with bfloat16 instructions, slower on one without, and less exact. "
+            "A GPU that can does so anyway.",
+        ),
         "logging_steps": ("Chart every so many steps", "How often the charts get a point."),
         "seed": ("Seed", "The same seed and clicks give the same model on the same machine."),
     }

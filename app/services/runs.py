@@ -258,7 +258,7 @@ def _give_up_or_retry(session: Session, run_id: int, attempt: int) -> None:
 def _end(session: Session, run: TrainingRun, status: RunStatus, error: str | None) -> None:
     run.status, run.stage, run.error, run.finished_at, run.wish = status, str(status), error, now(), None
     told = ("id", "method", "status", "parent_version", "produced_version", "error", "note")
-    webhooks.record(session, webhooks.RUN_FINISHED, {name: getattr(run, name) for name in told})
+    webhooks.record(session.connection(), webhooks.RUN_FINISHED, {name: getattr(run, name) for name in told})
 
 
 def _of_wish(session: Session, digest: str) -> TrainingRun | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,8 +11,8 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Preference, Prompt, RunStatus, TrainingRun, User, Verdict
-from app.services import clicks
+from app.db import Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
+from app.services import clicks, tallies
 from app.services.selection import EVERYTHING, Selection
 
 MOST_SOURCES = 50
@@ -114,17 +115,15 @@ def news(session: Session) -> News:
         .limit(1)
     )
     last = run.last_judgment_id if run else 0
-    newer = (
-        select(Judgment.verdict, func.count(Judgment.id))
-        .join(Generation)
-        .where(_standing(), Judgment.id > last, Generation.gold.is_(False))
-        .group_by(Judgment.verdict)
-    )
-    people = select(func.count(func.distinct(Judgment.user_id))).where(_standing(), Judgment.id > last)
+    newer = tallies.judgments(session, last)
+    verdicts: Counter[str] = Counter()
+    for kind, count in newer.items():
+        if not kind.gold:
+            verdicts[kind.verdict] += count
     return News(
         new_judgments(session, last),
-        _count(session, people),
-        dict(session.execute(newer).all()),
+        len({kind.person for kind in newer}),
+        verdicts,
         run.id if run else None,
         run.finished_at if run else None,
     )
@@ -135,8 +134,7 @@ def new_judgments(session: Session, last: int | None = None) -> int:
     if last is None:
         done = select(func.max(TrainingRun.last_judgment_id)).where(TrainingRun.status == RunStatus.SUCCEEDED)
         last = session.scalar(done) or 0
-    judged = _pairs(func.count(func.distinct(Preference.judgment_id)))
-    return _count(session, judged.where(_standing(), Judgment.id > last))
+    return sum(count for kind, count in tallies.judgments(session, last).items() if kind.pairs)
 
 
 def people(session: Session) -> list[User]:
@@ -147,8 +145,8 @@ def people(session: Session) -> list[User]:
 
 def sources(session: Session) -> list[str]:
     """Where the prompts come from, the most frequent first, at most `MOST_SOURCES`."""
-    counted = select(Prompt.source).group_by(Prompt.source).order_by(func.count().desc(), Prompt.source)
-    return list(session.scalars(counted.limit(MOST_SOURCES)))
+    counted = tallies.sources(session)
+    return sorted(counted, key=lambda source: (-counted[source], source))[:MOST_SOURCES]
 
 
 def _pairs(of: Any) -> Select[Any]:

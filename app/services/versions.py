@@ -87,7 +87,8 @@ def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     else:
         alias.version_number, alias.moves, alias.moved_at = number, alias.moves + 1, now()
     audit.record(session, by, "alias.moved", SERVING, before=before, after=number)
-    webhooks.record(session, webhooks.ALIAS_MOVED, {"alias": SERVING, "before": before, "after": number, "by": by})
+    moved = {"alias": SERVING, "before": before, "after": number, "by": by}
+    webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved)
     return True
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Webhook, WebhookDelivery, now, write_transaction
@@ -34,7 +34,12 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that the specification give
 _SECRET_BYTES = 32
 
 
-def record(session: Session, event: str, data: Mapping[str, Any]) -> None:
+_WANTING = select(Webhook.__table__.c.id, Webhook.__table__.c.events).where(
+    Webhook.__table__.c.active, Webhook.__table__.c.removed_at.is_(None)
+)
+
+
+def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
     """Write one message to each webhook that wants `event`, within the running transaction.
 
     `data` is plain JSON; flush before, so that ids are known. It says, by event:
@@ -44,22 +49,25 @@ def record(session: Session, event: str, data: Mapping[str, Any]) -> None:
     - ``alias.moved``: ``alias``, ``before``, ``after``, ``by`` (a user id, or null where the gate moved it)
     """
     assert event in EVENTS, event
-    moment = now()
-    for webhook in session.scalars(select(Webhook).where(Webhook.active, Webhook.removed_at.is_(None))):
-        if event in webhook.events:
-            session.add(message(webhook, event, data, moment))
+    wanting = [webhook.id for webhook in connection.execute(_WANTING) if event in webhook.events]
+    if wanting:
+        moment = now()
+        connection.execute(insert(WebhookDelivery), [_message(number, event, data, moment) for number in wanting])
 
 
 def message(webhook: Webhook, event: str, data: Mapping[str, Any], moment: datetime) -> WebhookDelivery:
     """A message that is due at once. Its id tells the receiver a repetition from another message."""
-    payload = {"type": event, "timestamp": moment.isoformat().replace("+00:00", "Z"), "data": dict(data)}
-    return WebhookDelivery(
-        webhook_id=webhook.id,
-        message_id=f"msg_{secrets.token_urlsafe(18)}",
-        event=event,
-        payload=payload,
-        next_attempt_at=moment,
-    )
+    return WebhookDelivery(**_message(webhook.id, event, data, moment))
+
+
+def _message(webhook_id: int, event: str, data: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
+    return {
+        "webhook_id": webhook_id,
+        "message_id": f"msg_{secrets.token_urlsafe(18)}",
+        "event": event,
+        "payload": {"type": event, "timestamp": moment.isoformat().replace("+00:00", "Z"), "data": dict(data)},
+        "next_attempt_at": moment,
+    }
 
 
 def all_webhooks(session: Session) -> list[Webhook]:

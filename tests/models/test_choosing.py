@@ -1,5 +1,9 @@
 """Which rewrites are shown: neutral before rude, faithful before forgetful, different before alike."""
 
+import math
+import random
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +12,7 @@ from safetensors.numpy import save_file
 
 from models.choosing import Rewrite, choose, enough, is_polite, kept, qualities, repetition, rude_words
 from models.errors import LoadError
-from models.neutrality import Neutrality, words
+from models.neutrality import BUCKETS, Neutrality, buckets, words
 
 SOURCE = "you are a stupid idiot and your plan will never work"
 
@@ -132,3 +136,60 @@ def test_beside_the_copy_of_a_polite_text_nothing_much_less_likely_is_shown() ->
     assert sorted(choose(polite, rewrites, 3)) == [0, 1]
     assert sorted(choose(polite, rewrites[1:], 3)) == [0, 1]
     assert sorted(choose(rude, rewrites, 3)) == [0, 1, 2]
+
+
+def naively(source: str, rewrites: Sequence[Rewrite], wanted: int) -> list[int]:
+    """The choice with every log-probability at hand, step by step as its definition has it."""
+    quality = qualities(source, rewrites)
+    chosen: list[int] = []
+    while len(chosen) < min(wanted, len(rewrites)):
+        best, most = -1, -math.inf
+        for place, rewrite in enumerate(rewrites):
+            repeated = max((repetition(rewrite.text, rewrites[other].text) for other in chosen), default=0.0)
+            if place not in chosen and quality[place] * (1 - 0.35 * repeated) > most:
+                best, most = place, quality[place] * (1 - 0.35 * repeated)
+        chosen.append(best)
+    return chosen
+
+
+def test_to_know_only_bounds_at_first_changes_no_choice_and_spares_asking() -> None:
+    dice = random.Random(5)
+    vocabulary = [*words(SOURCE), *words("please stop it, that is not right and the plan is wrong")]
+    asked = 0
+    for _ in range(300):
+        texts = list(dict.fromkeys(" ".join(dice.choices(vocabulary, k=dice.randint(2, 9))) for _ in range(10)))
+        exact = [Rewrite(text, -dice.random() * 3) for text in texts]
+        bounds = [
+            Rewrite(one.text, min(0.0, one.mean_log_probability + dice.random() * slack), exact=slack == 0)
+            for one in exact
+            for slack in (dice.choice([0, 0.2, 9.0]),)
+        ]
+
+        def score(places: Sequence[int], exact: list[Rewrite] = exact) -> list[float]:
+            nonlocal asked
+            asked += len(places)
+            return [exact[place].mean_log_probability for place in places]
+
+        assert choose(SOURCE, bounds, 3, score) == naively(SOURCE, exact, 3)
+    assert asked < 300 * 10 / 2
+
+
+def test_beside_the_copy_of_a_polite_text_bounds_are_no_likelihoods() -> None:
+    polite = "thank you for the lovely dinner"
+    rewrites = [Rewrite(polite, 0.0, exact=False), Rewrite("thank tank for the blue dinner", 0.0, exact=False)]
+    assert choose(polite, rewrites, 3, lambda places: [(-0.1, -2.5)[place] for place in places]) == [0]
+
+
+def test_the_features_of_a_text_are_those_of_its_words_letter_groups_and_pairs() -> None:
+    def naive(text: str) -> list[int]:
+        found = words(text)
+        features = ["w" + word for word in found]
+        for word in found:
+            marked = f"<{word}>"
+            features += [marked[at : at + size] for size in (3, 4, 5) for at in range(len(marked) - size + 1)]
+        features += [f"b{one} {two}" for one, two in zip(["^", *found], [*found, "$"], strict=True)]
+        return sorted({zlib.crc32(feature.encode()) % BUCKETS for feature in features})
+
+    for text in (SOURCE, "", "a", "SOOOO  ＤＵＭＢ, f*ck it's", "naïve дурак 白痴 👍", "you you you are you are"):
+        for _ in range(2):  # also from memory
+            assert buckets(text).tolist() == naive(text)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import math
 import shutil
 import threading
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from models import choosing
+from models.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Sample, Sampling
 from models.errors import InputTooLong, LoadError
-from models.generator import CANDIDATES, MAX_SOURCE_TOKENS, Generator, Sampling, wording
+from models.generator import CANDIDATES, COMPUTE_TYPE, Generator, wording
 from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 
 TEXT = "you are a stupid idiot"
 
 
-def load(published: CheckpointStore, number: int = 1, seed: int | None = None) -> Generator:
-    return Generator(published.folder(number) / SERVING_FOLDER, number, threads=1, seed=seed)
+def load(
+    published: CheckpointStore, number: int = 1, seed: int | None = None, compute_type: str = COMPUTE_TYPE
+) -> Generator:
+    return Generator(published.folder(number) / SERVING_FOLDER, number, threads=1, seed=seed, compute_type=compute_type)
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +39,12 @@ class Scripted(Generator):
         self.asked: list[tuple[int, float]] = []
         return self
 
-    def _sample(
-        self, source: list[str], count: int, temperature: float, sampling: Sampling, forbidden: list[list[str]] | None
-    ) -> list[str]:
+    def _draw(self, draw: Draw) -> Drawn:
         if not hasattr(self, "rounds"):
-            return super()._sample(source, count, temperature, sampling, forbidden)  # the warm-up
-        self.asked.append((count, temperature))
-        return self.rounds.pop(0)
+            return super()._draw(draw)  # the warm-up
+        self.asked.append((draw.count, draw.temperature))
+        samples = tuple(Sample(text, 0.0, exact=False) for text in self.rounds.pop(0))
+        return Drawn(samples, call=len(self.asked), place=0)
 
 
 @pytest.fixture
@@ -74,6 +77,14 @@ def test_three_rewrites_differ_in_wording_from_each_other_and_from_the_text(gene
 )
 def test_case_punctuation_and_spacing_do_not_make_another_wording(one: str, other: str) -> None:
     assert wording(one) == wording(other)
+
+
+def test_a_wording_is_made_of_letters_and_digits_of_any_script() -> None:
+    for code in range(0x30000):
+        sign = chr(code)
+        folded = unicodedata.normalize("NFKC", sign).casefold()
+        words = "".join(character if character.isalnum() else " " for character in folded).split()
+        assert wording(sign) == (" ".join(words) or folded.strip())
 
 
 @pytest.mark.parametrize(
@@ -224,7 +235,7 @@ def test_without_a_seed_two_generators_draw_differently(published: CheckpointSto
     assert texts(one) != texts(two)
 
 
-def test_log_probabilities_are_those_of_transformers(published: CheckpointStore, generator: Generator) -> None:
+def test_log_probabilities_are_those_of_transformers(published: CheckpointStore) -> None:
     from worker.training.checkpoint import load_model, load_tokenizer
     from worker.training.scoring import sequence_log_probs
 
@@ -235,9 +246,11 @@ def test_log_probabilities_are_those_of_transformers(published: CheckpointStore,
     prompts = [TEXT, "naïve 🤬", "stop"]
     completions = ["you are wrong", "i disagree 👍", ""]
     expected = sequence_log_probs(model, tokenizer, prompts, completions)
-    assert generator.log_probabilities(prompts, completions) == pytest.approx(expected, abs=1e-3)
+    exact = load(published, compute_type="float32")
+    assert exact.log_probabilities(prompts, completions) == pytest.approx(expected, abs=1e-3)
+    assert load(published).log_probabilities(prompts, completions) == pytest.approx(expected, rel=0.02)
     assert all(score < -1 for score in expected)
-    assert generator.log_probabilities([], []) == []
+    assert exact.log_probabilities([], []) == []
 
 
 def test_each_candidate_carries_its_own_log_probability(generator: Generator) -> None:
@@ -260,21 +273,6 @@ def test_the_end_of_sequence_is_written_once_whatever_the_text_says(generator: G
         assert generator.tokens(text).count("</s>") == 1
         assert generator.tokens(text)[-1] == "</s>"
         assert "<pad>" not in generator.tokens(text)
-
-
-@pytest.mark.parametrize("text", ["👩🏽‍🚀 idiot 🤬", "naïve", "дурак", "白痴", "e\u0301"])
-def test_text_outside_the_vocabulary_goes_in_and_comes_out_as_bytes(generator: Generator, text: str) -> None:
-    import unicodedata
-
-    tokens = generator.tokens(text)
-    assert "<unk>" not in tokens
-    assert generator._text(tokens[:-1]) == unicodedata.normalize("NFKC", text)
-
-
-def test_a_rewrite_never_holds_what_a_database_cannot_store(generator: Generator) -> None:
-    assert generator._text(["▁you", "<0x00>", "▁are", "<0xFF>"]) == "you are\ufffd"
-    # Neither does a text field keep a carriage return, and nobody sees the rest.
-    assert generator._text(["▁you", "<0x0D>", "<0x19>", "▁are", "<0x0A>", "<0x7F>", "!"]) == "you are\n!"
 
 
 def test_a_rewrite_that_the_model_could_not_read_back_is_not_shown(published: CheckpointStore) -> None:

@@ -50,23 +50,37 @@ def read_anchors(model: Any, tokenizer: PreTrainedTokenizerFast) -> list[Anchor]
 
 
 def divergence_from_parent(model: Any, anchors: Sequence[Anchor]) -> Tensor:
-    """KL( p_parent || p_policy ) in nats, the mean over the tokens of `anchors`, with its gradient."""
-    policy = _log_probs(model, [(source, target) for source, target, _ in anchors])
-    parent = torch.cat([log_p for _, _, log_p in anchors]).to(policy.device)
-    return (parent.exp() * (parent - policy)).sum(-1).mean()
+    """KL( p_parent || p_policy ) in nats, the mean over the tokens of `anchors`, with its gradient.
+
+    `model`, which may be wrapped, has the head of seq2seq_dpo.py.
+    """
+    batch = _batch(model, [(source, target) for source, target, _ in anchors])
+    parent = torch.cat([log_p for _, _, log_p in anchors]).to(batch["input_ids"].device)
+    divergence: Tensor = model(**batch, parent_log_p=parent)
+    return divergence
 
 
 def _log_probs(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> Tensor:
     """log p(token | source, tokens before it) of every vocabulary entry at each target position: (all T, V)."""
+    batch = _batch(model, pairs)
+    scored = batch.pop("decoder_attention_mask").bool()
+    logits: Tensor = model(**batch).logits
+    return logits[scored].float().log_softmax(-1)
+
+
+def _batch(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> dict[str, Tensor]:
+    """The sources, what the decoder reads and where each has its tokens, by the names of the model's own forward."""
     network = getattr(model, "module", model)  # what several processes train is wrapped
     pad, start = int(network.config.pad_token_id), decoder_start_token_id(network)
     sources, source_mask = pad_rows([source for source, _ in pairs], pad)
     inputs, target_mask = pad_rows([[start, *target[:-1]] for _, target in pairs], pad)
-    device = network.device
-    logits: Tensor = model(
-        input_ids=sources.to(device), attention_mask=source_mask.to(device), decoder_input_ids=inputs.to(device)
-    ).logits
-    return logits[target_mask.bool().to(device)].float().log_softmax(-1)
+    batch = {
+        "input_ids": sources,
+        "attention_mask": source_mask,
+        "decoder_input_ids": inputs,
+        "decoder_attention_mask": target_mask,
+    }
+    return {name: values.to(network.device) for name, values in batch.items()}
 
 
 class AnchoredDPOTrainer(Seq2SeqDPOTrainer):
@@ -96,7 +110,7 @@ class AnchoredDPOTrainer(Seq2SeqDPOTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """TRL's loss, and while training the penalty on the next few anchors."""
-        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
+        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if not self.anchor_weight or not model.training:
             return result
         turn = list(itertools.islice(self._turns, ANCHORS_PER_STEP))

@@ -30,6 +30,7 @@ from worker.training.checkpoint import encode, load_model, load_tokenizer, save_
 from worker.training.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning
 from worker.training.examples import PreferenceExample
 from worker.training.lora import lora_config
+from worker.training.memory import freed_memory_is_kept
 from worker.training.progress import Progress, ProgressCallback
 from worker.training.quiet import quiet
 
@@ -72,7 +73,7 @@ def train_dpo(
     Raises `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning` or `Cancelled`.
     """
     started = time.monotonic()
-    with quiet(), _workspace(output_dir) as work:
+    with quiet(), freed_memory_is_kept(), _workspace(output_dir) as work:
         progress.stage("loading")
         model = load_model(parent_dir)
         parent_config = copy.deepcopy(model.config)
@@ -201,7 +202,7 @@ def _build_trainer(
         logging_steps=min(recipe.logging_steps, steps),
         seed=recipe.seed,
         use_cpu=not cuda,
-        bf16=cuda and torch.cuda.is_bf16_supported(),
+        bf16=recipe.bf16 or (cuda and torch.cuda.is_bf16_supported()),
         dataloader_pin_memory=cuda,
         activation_checkpointing=False,  # sentences are short: memory is not what is scarce
         disable_dropout=False,  # the trainer silences the model's own; this switch would silence LoRA's too
@@ -222,6 +223,7 @@ def _build_trainer(
         max_prompt_length=recipe.max_prompt_length,
         max_completion_length=recipe.max_completion_length,
         anchor_weight=recipe.anchor_weight,
+        vocabulary_metrics=False,  # nobody is shown them (progress.py)
         train_dataset=load_from_disk(work / "examples"),
         peft_config=lora,
         callbacks=[callback],

@@ -18,6 +18,7 @@ MAX_HELDOUT_DROP = 0.02
 """The share of its parent's held-out quality that a new version may lose."""
 
 BATCH_SIZE = 16
+ACCURACY_BATCH_SIZE = 32
 
 
 @torch.no_grad()
@@ -79,11 +80,19 @@ def mean_token_log_prob(
 def preference_accuracy(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, examples: Sequence[PreferenceExample]
 ) -> float:
-    """The share of `examples` whose chosen completion is more probable to `model` than the rejected one."""
-    prompts = [example.prompt for example in examples]
-    chosen = sequence_log_probs(model, tokenizer, prompts, [example.chosen for example in examples])
-    rejected = sequence_log_probs(model, tokenizer, prompts, [example.rejected for example in examples])
-    return sum(a > b for a, b in zip(chosen, rejected, strict=True)) / len(examples)
+    """The share of `examples` whose chosen completion is more probable to `model` than the rejected one.
+
+    Each different completion of a prompt is scored once (one chosen text has several rejected ones), those of like
+    length together, which need the least padding.
+    """
+    texts = {(example.prompt, text) for example in examples for text in (example.chosen, example.rejected)}
+    pairs = sorted(texts, key=lambda pair: (len(pair[1]), len(pair[0]), pair))
+    scores = sequence_log_probs(
+        model, tokenizer, [prompt for prompt, _ in pairs], [text for _, text in pairs], ACCURACY_BATCH_SIZE
+    )
+    of = dict(zip(pairs, scores, strict=True))
+    right = sum(of[example.prompt, example.chosen] > of[example.prompt, example.rejected] for example in examples)
+    return right / len(examples)
 
 
 def heldout_pairs() -> list[tuple[str, str]]:

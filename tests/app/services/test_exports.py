@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import tracemalloc
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Preference
+from app.db import Judgment, Preference, write_transaction
 from app.services import exports, judgments
+from app.services.export_formats import Pair
 from app.services.exports import INSTRUCTION
 from app.services.judgment_search import JudgmentFilter
 from tests import factories
@@ -25,8 +26,8 @@ def judged(session: Session, annotator: Person) -> list[Judgment]:
     """Two judgments that stand, of two rows and of one, and between them one that was undone."""
     texts = (P1, ["a", "b", "c"]), ("undone", ["x", "y", "z"]), (P2, ["ä", "ö"])
     made = []
-    for text, candidates in texts:
-        prompt = factories.prompt(session, text)
+    for source, candidates in texts:
+        prompt = factories.prompt(session, source)
         made.append(factories.judgment(session, factories.generation(session, annotator.id, candidates, prompt=prompt)))
     judgments.undo(session, annotator.id, made[1].id)
     return made
@@ -194,28 +195,39 @@ def test_letters_of_every_script_are_written_as_they_are(session: Session, judge
     assert "👩🏽‍🚀" in "".join(exports.stream(session, "trl"))
 
 
-def test_an_export_reads_as_it_is_written_out(session: Session, annotator: Person) -> None:
-    """The first line is there before the last row was read, and no row stays in memory."""
-    prompt = factories.prompt(session)
-    for number in range(1_200):
-        screen = Generation(prompt=prompt, user_id=annotator.id, sampling={}, seed=1, milliseconds=1.0)
-        row = factories.preference(rejected=str(number))
-        session.add(Judgment(generation=screen, user_id=annotator.id, verdict="tie", preferences=[row]))
-    session.commit()
-    session.expunge_all()
-    loaded = []
-
-    def count(row: Preference, _context: object) -> None:
-        loaded.append(row.id)
-
-    event.listen(Preference, "load", count)
+@pytest.mark.parametrize("format_name", exports.FORMATS)
+def test_memory_does_not_grow_with_what_is_exported(session: Session, annotator: Person, format_name: str) -> None:
+    """Six thousand rows of two kilobytes are never there at once."""
+    screen = factories.generation(session, annotator.id)
+    factories.judgment(session, screen, pairs=False)
+    judged = [
+        {"id": number, "generation_id": screen.id, "user_id": annotator.id, "verdict": "tie", "undone_at": None}
+        for number in range(2, 6_002)
+    ]
+    with write_transaction(session):
+        # The screen they are of does not matter here, but only one verdict on it may stand.
+        session.execute(text("DROP INDEX uq__judgments__standing"))
+        session.execute(insert(Judgment), judged)
+        pair = {"prompt": "p", "chosen": "c" * 2_000}
+        session.execute(insert(Preference), [{**pair, "judgment_id": one["id"], "rejected": "r"} for one in judged])
+    tracemalloc.start()
     try:
-        lines: Iterator[str] = exports.stream(session, "trl")
-        next(lines)
-        assert 0 < len(loaded) <= 1_000
-        assert sum(1 for _ in lines) == 1_199
-        assert len(loaded) == 1_200
-        assert list(session.identity_map.values()) == []
+        size = sum(len(piece) for piece in exports.pieces(exports.stream(session, format_name)))
+        _, peak = tracemalloc.get_traced_memory()
     finally:
-        event.remove(Preference, "load", count)
-    assert len(rows(session, Preference)) == 1_200
+        tracemalloc.stop()
+    assert size > 12_000_000
+    assert peak < 8_000_000
+
+
+@pytest.mark.parametrize("format_name", [name for name in exports.FORMATS if name not in ("csv", "kto")])
+def test_a_line_is_what_json_writes_of_its_record_to_the_byte(
+    session: Session, annotator: Person, format_name: str
+) -> None:
+    awkward = ['quote " backslash \\ slash /', "tab \t bell \x07 del \x7f", "\u2028\u2029 \ud7ff 👩🏽‍🚀 é"]
+    screen = factories.generation(session, annotator.id, awkward, prompt=factories.prompt(session, "a\nb\r\\u0041"))
+    factories.judgment(session, screen)
+    pairs = [Pair(row.judgment_id, row.prompt, row.chosen, row.rejected) for row in rows(session, Preference)]
+    naive = [json.dumps(record, ensure_ascii=False) + "\n" for record in exports.FORMATS[format_name](pairs)]
+    assert list(exports.stream(session, format_name)) == naive
+    assert "".join(exports.pieces(exports.stream(session, format_name))) == "".join(naive)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Preference, Verdict, Webhook, WebhookDelivery, write_transaction
@@ -53,19 +54,17 @@ def test_a_failure_while_the_rows_are_written_leaves_nothing(session: Session, a
     screen = factories.generation(session, annotator.id)
     gesture = Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
 
-    class DiskFull(Exception):
-        """What the second row meets."""
-
-    def fail(_mapper: object, _connection: object, row: Preference) -> None:
-        if row.rejected == "third rewrite":
-            raise DiskFull
-
-    event.listen(Preference, "before_insert", fail)
-    try:
-        with pytest.raises(DiskFull):
-            judgments.judge(session, annotator.id, gesture)
-    finally:
-        event.remove(Preference, "before_insert", fail)
+    with write_transaction(session):
+        session.execute(
+            text(
+                "CREATE TRIGGER full BEFORE INSERT ON preferences WHEN NEW.rejected = 'third rewrite'"
+                " BEGIN SELECT RAISE(FAIL, 'no room for the second row'); END"
+            )
+        )
+    with pytest.raises(IntegrityError, match="no room for the second row"):
+        judgments.judge(session, annotator.id, gesture)
+    with write_transaction(session):
+        session.execute(text("DROP TRIGGER full"))
     assert rows(session, Judgment) == []
     assert rows(session, Preference) == []
     judgments.judge(session, annotator.id, gesture)
@@ -99,8 +98,8 @@ def test_a_tie_that_names_every_candidate_is_a_tie_of_all(session: Session, anno
     screen = factories.generation(session, annotator.id)
     named = tuple(candidate.id for candidate in screen.candidates)
     first = judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=named))
-    assert (first.tied, pairs(session)) == (None, [])
-    assert judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE)).id == first.id
+    assert (rows(session, Judgment)[0].tied, pairs(session)) == (None, [])
+    assert judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE)) == first
 
 
 def test_a_tie_of_others_is_another_verdict(session: Session, annotator: Person) -> None:
@@ -142,8 +141,8 @@ def test_a_gesture_that_is_sent_again_is_stored_once_even_if_it_was_undone_since
     screen = factories.generation(session, annotator.id)
     gesture = Gesture(screen.id, Verdict.NONE, client_key=KEY)
     first = judgments.judge(session, annotator.id, gesture)
-    judgments.undo(session, annotator.id, first.id)
-    assert judgments.judge(session, annotator.id, gesture).id == first.id
+    judgments.undo(session, annotator.id, first)
+    assert judgments.judge(session, annotator.id, gesture) == first
     (stored,) = rows(session, Judgment)
     assert stored.undone_at is not None
 
@@ -182,7 +181,7 @@ def test_a_judgment_is_announced_to_the_webhooks_that_want_it(session: Session, 
     judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
     (delivery,) = rows(session, WebhookDelivery)
     assert delivery.payload["data"] == {
-        "id": judgment.id,
+        "id": judgment,
         "generation_id": screen.id,
         "user_id": annotator.id,
         "verdict": "chosen",

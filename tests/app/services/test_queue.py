@@ -48,7 +48,8 @@ def served(session: Session, generator: Generator, user_id: int, shown: Sequence
 
 def choose(session: Session, user_id: int, screen: Generation) -> Judgment:
     best = screen.candidates[0].id
-    return judgments.judge(session, user_id, judgments.Gesture(screen.id, Verdict.CHOSEN, candidate_id=best))
+    number = judgments.judge(session, user_id, judgments.Gesture(screen.id, Verdict.CHOSEN, candidate_id=best))
+    return session.get_one(Judgment, number)
 
 
 def texts(screen: Generation) -> list[str]:

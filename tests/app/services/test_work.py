@@ -106,7 +106,8 @@ def test_filters_come_back_from_their_own_query() -> None:
 def test_said_again_the_pairs_count_again_and_history_is_kept(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id, "source", seconds=4.0)
     judgments.undo(session, annotator.id, judgment.id)
-    again = judgments.judge_again(session, annotator.id, Gesture.parse(work.same_again(judgment), 1000))
+    gesture = Gesture.parse(work.same_again(judgment), 1000)
+    again = session.get_one(Judgment, judgments.judge_again(session, annotator.id, gesture))
     assert again.id != judgment.id
     assert [(row.id, row.undone_at is None) for row in rows(session, Judgment)] == [
         (judgment.id, False),
@@ -129,14 +130,16 @@ def test_said_again_the_pairs_count_again_and_history_is_kept(session: Session, 
 )
 def test_every_verdict_can_be_said_again(session: Session, annotator: Person, values: dict[str, Any]) -> None:
     judgment = judged(session, annotator.id, undone_at=NOON, pairs=False, **values)
-    again = judgments.judge_again(session, annotator.id, Gesture.parse(work.same_again(judgment), 1000))
+    gesture = Gesture.parse(work.same_again(judgment), 1000)
+    again = session.get_one(Judgment, judgments.judge_again(session, annotator.id, gesture))
     for name in ("verdict", "candidate_id", "edited_text", "reason", "flagged", "tied"):
         assert getattr(again, name) == getattr(judgment, name)
 
 
 def test_a_change_takes_the_place_of_what_stands_in_one_step(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id)
-    changed = judgments.judge_again(session, annotator.id, Gesture(judgment.generation_id, Verdict.NONE))
+    number = judgments.judge_again(session, annotator.id, Gesture(judgment.generation_id, Verdict.NONE))
+    changed = session.get_one(Judgment, number)
     standing = [row.id for row in rows(session, Judgment) if row.undone_at is None]
     assert standing == [changed.id]
     undone = rows(session, Judgment)[0]
@@ -147,7 +150,7 @@ def test_a_change_takes_the_place_of_what_stands_in_one_step(session: Session, a
 def test_saying_what_stands_already_changes_nothing(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id)
     gesture = Gesture(judgment.generation_id, Verdict.CHOSEN, judgment.candidate_id)
-    assert judgments.judge_again(session, annotator.id, gesture).id == judgment.id
+    assert judgments.judge_again(session, annotator.id, gesture) == judgment.id
     assert len(rows(session, Judgment)) == 1
 
 

@@ -49,7 +49,7 @@ def test_work_is_found_counted_changed_and_paged(session: Session, annotator: Pe
     assert pace.streak(session, me, KOLKATA, NOON) == 1
     assert [day.judged for day in pace.chart(session, me, KOLKATA, NOON)] == [0] * 13 + [3]
     changed = judgments.judge_again(session, me, Gesture(screens[0].id, Verdict.NONE))
-    assert work.superseded(session, me, [made[0]]) == {made[0].id: changed.id}
+    assert work.superseded(session, me, [made[0]]) == {made[0].id: changed}
     assert pace.total(session, me) == 3
 
 

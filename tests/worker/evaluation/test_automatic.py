@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from models.generator import Sampling
+from models.manifest import Manifest
+from models.store import CheckpointStore
 from worker.evaluation import automatic, systems, testset
-from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, evaluate_staged
+from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, evaluate_staged, prepare
 from worker.evaluation.errors import ScorerUnavailable
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.testset import TestSet
@@ -74,6 +76,66 @@ def test_the_parent_is_not_measured_again(
     assert written == ["version"]
     assert second["systems"]["parent"] == first["systems"]["version"]
     assert second["clicks"] == {"note": NO_CLICKS}
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the systems that were made to write."""
+    found: list[str] = []
+    write = systems.System.write
+
+    def listen(self: Any, name: str, *rest: Any, **options: Any) -> Any:
+        found.append(name)
+        return write(self, name, *rest, **options)
+
+    monkeypatch.setattr(systems.System, "write", listen)
+    return found
+
+
+def publish(folder: Path) -> None:
+    """Seal a version's folder, so that its files have hashes."""
+    CheckpointStore(folder.parent).seal(folder, Manifest(1, None, None, "base", {}, "", {}, "2026-11-22"))
+
+
+def test_what_was_prepared_is_what_would_have_been_measured(
+    parent: Path, child: Path, tmp_path: Path, written: list[str]
+) -> None:
+    publish(parent.parent)
+    prepare(parent, SAMPLING, tmp_path / "cache")
+    assert written == ["parent"]
+    prepare(parent, SAMPLING, tmp_path / "cache")
+    assert written == ["parent"], "once is enough"
+
+    prepared = evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", CLICKS)
+    kept = (child.parent / EVALUATION_FILE).read_text()
+    assert written == ["parent", "version"]
+    assert prepared == evaluate_staged(child, parent, SAMPLING, tmp_path / "other cache", CLICKS)
+    assert kept == (child.parent / EVALUATION_FILE).read_text()
+    assert written == ["parent", "version", "version", "parent"]
+
+
+@pytest.mark.parametrize("change", ["damage", "other weights", "other sampling"])
+def test_what_was_prepared_counts_for_nothing_else(
+    parent: Path, child: Path, tmp_path: Path, written: list[str], change: str
+) -> None:
+    publish(parent.parent)
+    evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", Clicks())
+    evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", Clicks())
+    assert written == ["version", "parent", "version"], "an evaluation keeps what it measured of its parent"
+    sampling = SAMPLING
+    if change == "damage":
+        (path,) = (tmp_path / "cache" / "evaluation").glob("version-*.json")
+        path.write_text("{")
+    elif change == "other weights":
+        (parent / "vocabulary.txt").write_text("other")
+        publish(parent.parent)
+    else:
+        sampling = Sampling(temperature=1.1)
+
+    report = evaluate_staged(child, parent, sampling, tmp_path / "cache", Clicks())
+
+    assert written[3:] == ["version", "parent"]
+    assert report["systems"]["parent"] == report["systems"]["version"]
 
 
 @pytest.mark.parametrize("change", ["scorers", "damage"])

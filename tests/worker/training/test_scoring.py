@@ -1,5 +1,6 @@
 """Scores agree with a plain T5; the gate lets through what is better and nothing that broke."""
 
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,23 @@ def test_preference_accuracy_is_the_share_of_pairs_in_the_chosen_order(tiny_t5: 
     pairs = [PreferenceExample("you", short, long)] * 3 + [PreferenceExample("you", long, short)]
 
     assert preference_accuracy(model, tokenizer, pairs) == 0.75
+
+
+def test_accuracy_is_that_of_scoring_every_pair_by_itself(each_t5: Path) -> None:
+    model, tokenizer = load_model(each_t5), load_tokenizer(each_t5)
+    texts = ["stop", "stop it please", "the idea is not very good", "you are wrong", "be quiet , please", "no"]
+    pairs = [
+        PreferenceExample(prompt, chosen, rejected)
+        for prompt in ("you", "your idea is garbage", "what an idiot")
+        for chosen, rejected in itertools.permutations(texts, 2)
+    ][::2]  # many share a chosen or a rejected text
+
+    def alone(prompt: str, text: str) -> float:
+        return sequence_log_probs(model, tokenizer, [prompt], [text])[0]
+
+    right = [alone(one.prompt, one.chosen) > alone(one.prompt, one.rejected) for one in pairs]
+    assert preference_accuracy(model, tokenizer, pairs) == sum(right) / len(pairs)
+    assert 0 < sum(right) < len(pairs)
 
 
 def test_the_heldout_set_is_sixty_different_sentences() -> None:

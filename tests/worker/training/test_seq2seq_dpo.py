@@ -24,8 +24,8 @@ from worker.training.seq2seq_dpo import (
     PreferenceCollator,
     Seq2SeqDPOTrainer,
     add_seq2seq_head,
-    token_statistics,
 )
+from worker.training.token_scores import token_statistics
 
 BETA = 0.1
 
@@ -141,20 +141,29 @@ def test_the_loss_is_equation_7_worked_by_hand(
     assert loss == pytest.approx(sum(by_hand) / len(by_hand), abs=1e-5)
 
 
-def test_each_prompt_is_encoded_once(tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path) -> None:
-    trainer = build(tiny_t5, examples, tmp_path, reference="precomputed")
-    encoded, decoded = [], []
-    trainer.model.get_encoder().register_forward_hook(
-        lambda module, args, kwargs, output: encoded.append(len(kwargs["input_ids"])), with_kwargs=True
-    )
-    trainer.model.get_decoder().register_forward_hook(
-        lambda module, args, kwargs, output: decoded.append(len(kwargs["input_ids"])), with_kwargs=True
-    )
+def test_what_pairs_share_is_computed_once_and_padding_never(tiny_t5: Path, tmp_path: Path) -> None:
+    """A click with three cards: two pairs, but one prompt, and three texts rather than four."""
+    clicks = [
+        PreferenceExample("you are stupid", "you are wrong", "you are a moron"),
+        PreferenceExample("you are stupid", "you are wrong", "you are trash , you moron"),
+        PreferenceExample("stop", "please stop it now", "stop"),
+    ]
+    trainer = build(tiny_t5, clicks, tmp_path, reference="precomputed")
+    encoded: list[int] = []
+    decoded: list[int] = []
+    for stack, seen in ((trainer.model.encoder, encoded), (trainer.model.decoder, decoded)):
+        stack.block[0].layer[0].SelfAttention.q.register_forward_hook(
+            lambda module, args, output, seen=seen: seen.append(len(args[0]))
+        )
 
     trainer.compute_loss(trainer.model, batch_of(trainer))
 
-    assert encoded == [len(examples)]
-    assert decoded == [2 * len(examples)]
+    rows = list(trainer.train_dataset)
+    prompts = {tuple(row["prompt_ids"]) for row in rows}
+    texts = {(tuple(row["prompt_ids"]), tuple(row[part])) for row in rows for part in ("chosen_ids", "rejected_ids")}
+    assert (len(prompts), len(texts)) == (2, 5)
+    assert encoded == [sum(map(len, prompts))]
+    assert decoded == [sum(len(text) for _, text in texts)]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ from worker.training.rendering import Text, as_text, prompt_ids
 from worker.training.run import processes
 from worker.training.run.held_out import Figures
 from worker.training.run.loading import Loaded, load_model_and_tokenizer
-from worker.training.seq2seq_dpo import IGNORED, decoder_start_token_id, disable_dropout, token_statistics
+from worker.training.seq2seq_dpo import decoder_start_token_id, disable_dropout
+from worker.training.token_scores import IGNORED, token_statistics
 
 TRL_LOADER = "create_model_from_path"
 """What TRL's modules call the function that loads the reference model."""

@@ -1,0 +1,132 @@
+"""Writes that come at the same moment share one transaction, and so one wait for the disk.
+
+The first thread that has something to write leads: it takes what waits by then, writes all of it, commits, and hands
+the lead to the first that has come meanwhile. Nothing is answered before its commit has returned. If a shared
+transaction fails, whatever the reason, it is rolled back and each write is tried in a transaction of its own: what is
+wrong with one never touches another.
+
+PostgreSQL shares the wait for the disk among transactions by itself (group commit), and in one transaction a write that
+waits for a row would hold up the others, so there each write has its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
+
+from app.db.engine import WRITES, turn_to_write
+
+MOST_SHARED = 64
+
+T = TypeVar("T")
+
+
+def write_with_others(session: Session, write: Callable[[Connection], T]) -> T:
+    """What `write` returns, once what it has written is committed; what it raises is raised, and nothing is written.
+
+    `write` must do the same when it is called again, and must not commit: the connection is not its own alone. It runs
+    in the thread that leads, past the session, whose own transaction should be over.
+    """
+    bind = session.get_bind()
+    with _all_lock:
+        commits = _all.setdefault(bind.engine, SharedCommits(bind.engine))
+    return commits.run(write)
+
+
+class _Write(Generic[T]):
+    """One write that waits; `turn` is released when it is done, or when its thread is to lead."""
+
+    def __init__(self, write: Callable[[Connection], T]) -> None:
+        self.write = write
+        self.turn = threading.Lock()
+        self.turn.acquire()
+        self.done = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def outcome(self) -> T:
+        """What the write returned; raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        assert self.done
+        return self.result  # type: ignore[return-value]
+
+
+class SharedCommits:
+    """The writes of one process to one database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._most = MOST_SHARED if engine.dialect.name == "sqlite" else 1
+        self._lock = threading.Lock()
+        self._waiting: list[_Write[Any]] = []
+        self._led = False
+
+    def run(self, write: Callable[[Connection], T]) -> T:
+        """See `write_with_others`."""
+        one = _Write(write)
+        if self._most == 1:
+            self._settle([one])
+            return one.outcome()
+        with self._lock:
+            self._waiting.append(one)
+            leads, self._led = not self._led, True
+        if not leads:
+            one.turn.acquire()
+        if not one.done:
+            self._lead()
+        return one.outcome()
+
+    def _lead(self) -> None:
+        """Write what waits, this thread's own first, and hand the lead on."""
+        batch: list[_Write[Any]] = []
+        try:
+            with turn_to_write(self._engine):
+                with self._lock:
+                    batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                self._settle(batch)
+        except BaseException:
+            self._break_off(batch)
+            raise
+        finally:
+            with self._lock:
+                successor = self._waiting[0] if self._waiting else None
+                self._led = successor is not None
+            if successor is not None:
+                successor.turn.release()
+            for one in batch:
+                one.turn.release()
+
+    def _break_off(self, batch: list[_Write[Any]]) -> None:
+        """Something ends the leading thread: nobody whose write is not committed may believe that it is."""
+        if not batch:
+            with self._lock:
+                batch[:], self._waiting = self._waiting, []
+        for one in batch:
+            if not one.done:
+                one.error, one.done = RuntimeError("The process was stopped before this was stored."), True
+
+    def _settle(self, batch: list[_Write[Any]]) -> None:
+        try:
+            self._write(batch)
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].error, batch[0].done = error, True
+                return
+            for one in batch:
+                self._settle([one])
+
+    def _write(self, batch: list[_Write[Any]]) -> None:
+        with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+            results = [one.write(connection) for one in batch]
+        for one, result in zip(batch, results, strict=True):
+            one.result, one.done = result, True
+
+
+_all: WeakKeyDictionary[Engine, SharedCommits] = WeakKeyDictionary()
+_all_lock = threading.Lock()

@@ -1,0 +1,38 @@
+"""What was computed from the database and stays right until something that can be told at a glance changes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+MOST = 1_000
+"""So many answers a process keeps for a database; then it begins anew."""
+
+T = TypeVar("T")
+_kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def remembered(session: Session, key: Hashable, stamp: Hashable, compute: Callable[[], T]) -> T:
+    """What `compute` returned when it was last asked for by that key, as long as the stamp is the same.
+
+    The stamp must be read before what is computed from, so that an answer is never kept under a later stamp than its
+    own.
+    """
+    with _lock:
+        answers = _kept.setdefault(session.get_bind().engine, {})
+        known = answers.get(key)
+    if known is not None and known[0] == stamp:
+        answer: T = known[1]
+        return answer
+    answer = compute()
+    with _lock:
+        if len(answers) >= MOST:
+            answers.clear()
+        answers[key] = (stamp, answer)
+    return answer

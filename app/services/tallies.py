@@ -1,0 +1,179 @@
+"""Exact counts of a million judgments in a few milliseconds, for the pages that show how much there is.
+
+Rows of judgments, preferences, generations and prompts are never deleted, and nothing that is counted by here ever
+changes, but that a judgment may be undone. So each process counts the rows once, by what they are counted by, and later
+only those that came since; the few that were undone are counted apart, through an index of their own, when their number
+has changed, and taken off. What is told is the exact count of the moment: of what the session sees, or of what others
+have written since it began to look. The session must have written nothing itself.
+
+In PostgreSQL a row may become visible after one with a higher id, so there the latest rows are counted anew each time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import BindParameter, Engine, Executable, Select, bindparam, func, select
+from sqlalchemy.orm import Session
+
+from app.db import Generation, Judgment, Preference, Prompt
+
+SETTLED = 10_000
+"""So many ids before the newest, no transaction of PostgreSQL is still under way."""
+
+
+class Kind(NamedTuple):
+    """What judgments are counted by; `pairs` is how many preference rows one has."""
+
+    person: int
+    verdict: str
+    gold: bool
+    pairs: int
+
+
+Tally = Counter[Kind]
+
+
+def judgments(session: Session, since: int = 0) -> Tally:
+    """How many standing judgments with ids above `since` there are of each kind."""
+    book = _book(session)
+    with book.lock:
+        running = book.judgments.get(since)
+        if running is None:
+            if len(book.judgments) > _MOST_STARTS:
+                book.judgments = {start: kept for start, kept in book.judgments.items() if not start}
+                book.undone = {start: kept for start, kept in book.undone.items() if not start}
+            running = book.judgments[since] = _Running(_JUDGMENTS, _NEWEST_JUDGMENT, since)
+        undone = book.undone.setdefault(since, _Undone(since))
+        return Counter({Kind(*kind): count for kind, count in (running.read(session) - undone.read(session)).items()})
+
+
+def gestures(session: Session) -> dict[int, tuple[int, int]]:
+    """Of each person, how many judgments there are and how many of them are undone; both only ever grow.
+
+    As long as they are the same, the same judgments stand.
+    """
+    judgments(session)
+    book = _book(session)
+    with book.lock:
+        made, undone = book.judgments[0].read(session), book.undone[0].read(session)
+    found: dict[int, tuple[int, int]] = {}
+    for kind, count in made.items():
+        before = found.get(kind[0], (0, 0))
+        found[kind[0]] = before[0] + count, before[1] + undone[kind]
+    return found
+
+
+def screens(session: Session) -> int:
+    """How many screens were drawn."""
+    book = _book(session)
+    with book.lock:
+        return book.screens.read(session).total()
+
+
+def sources(session: Session) -> Counter[str]:
+    """How many prompts came from where."""
+    book = _book(session)
+    with book.lock:
+        return Counter({source: count for (source,), count in book.sources.read(session).items()})
+
+
+_MOST_STARTS = 8
+_AFTER: BindParameter[int] = bindparam("after")
+_UP_TO: BindParameter[int] = bindparam("up_to")
+_NEWEST_JUDGMENT = select(func.max(Judgment.id))
+
+
+def _by_kind(*conditions: Any) -> Select[Any]:
+    pairs = select(func.count()).where(Preference.judgment_id == Judgment.id).correlate(Judgment).scalar_subquery()
+    each = (
+        select(Judgment.user_id, Judgment.verdict, Generation.gold, pairs.label("pairs"))
+        .join(Generation, Generation.id == Judgment.generation_id)
+        .where(Judgment.id > _AFTER, *conditions)
+        .subquery()
+    )
+    kinds = (each.c.user_id, each.c.verdict, each.c.gold, each.c.pairs)
+    return select(*kinds, func.count()).group_by(*kinds)
+
+
+_JUDGMENTS = _by_kind(Judgment.id <= _UP_TO)
+_UNDONE = _by_kind(Judgment.undone_at.is_not(None))
+_UNDONE_STAMP = select(func.count(), func.max(Judgment.undone_at)).where(Judgment.undone_at.is_not(None))
+_SCREENS = select(func.count()).where(Generation.id > _AFTER, Generation.id <= _UP_TO)
+_SOURCES = select(Prompt.source, func.count()).where(Prompt.id > _AFTER, Prompt.id <= _UP_TO).group_by(Prompt.source)
+
+
+class _Running:
+    """Counts of rows that never change, kept up to an id."""
+
+    def __init__(self, counted: Executable, newest: Executable, since: int = 0) -> None:
+        self._counted = counted
+        self._newest = newest
+        self._since = since
+        self._up_to = since
+        self._kept: Counter[tuple[Any, ...]] = Counter()
+
+    def read(self, session: Session) -> Counter[tuple[Any, ...]]:
+        """The counts as they are now."""
+        newest = int(session.connection().execute(self._newest).scalar() or 0)
+        if newest < self._up_to - SETTLED:
+            self._up_to, self._kept = self._since, Counter()  # another database has taken the place of this one
+        settled = newest if session.get_bind().dialect.name == "sqlite" else newest - SETTLED
+        if settled > self._up_to:
+            self._kept += self._between(session, self._up_to, settled)
+            self._up_to = settled
+        return self._kept + self._between(session, self._up_to, newest) if newest > self._up_to else self._kept
+
+    def _between(self, session: Session, after: int, up_to: int) -> Counter[tuple[Any, ...]]:
+        found = session.connection().execute(self._counted, {"after": after, "up_to": up_to})
+        return Counter({tuple(kind): count for *kind, count in found})
+
+
+class _Undone:
+    """Counts of the judgments that were undone, as long as no other one is."""
+
+    def __init__(self, since: int) -> None:
+        self._since = since
+        self._stamp: tuple[Any, ...] = ()
+        self._kept: Counter[tuple[Any, ...]] = Counter()
+
+    def read(self, session: Session) -> Counter[tuple[Any, ...]]:
+        """The counts as they are now."""
+        stamp = _undone_stamp(session)
+        if stamp != self._stamp:
+            found = session.connection().execute(_UNDONE, {"after": self._since})
+            self._kept, self._stamp = Counter({tuple(kind): count for *kind, count in found}), stamp
+        return self._kept
+
+
+def _undone_stamp(session: Session) -> tuple[Any, ...]:
+    """How many judgments are undone and when the last one was; asked once in a transaction of the session."""
+    connection = session.connection()
+    known = session.info.get("undone")
+    if known is None or known[0] is not session.get_transaction():
+        known = session.info["undone"] = (session.get_transaction(), tuple(connection.execute(_UNDONE_STAMP).one()))
+    stamp: tuple[Any, ...] = known[1]
+    return stamp
+
+
+class _Book:
+    """What one process keeps of one database."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.judgments: dict[int, _Running] = {}
+        self.undone: dict[int, _Undone] = {}
+        self.screens = _Running(_SCREENS, select(func.max(Generation.id)))
+        self.sources = _Running(_SOURCES, select(func.max(Prompt.id)))
+
+
+_books: WeakKeyDictionary[Engine, _Book] = WeakKeyDictionary()
+_books_lock = threading.Lock()
+
+
+def _book(session: Session) -> _Book:
+    with _books_lock:
+        return _books.setdefault(session.get_bind().engine, _Book())

@@ -1,0 +1,269 @@
+"""DPO steps a second of an encoder-decoder, against TRL 0.28.0, the last release whose DPO took one.
+
+    python -m benchmarks.dpo_steps [--only NAME …] [--rounds 5] [--threads 2]
+
+A step is 4 clicks, that is 8 pairs, of 24 tokens in and 24 out: full rows, all of one length, which suits TRL, since in
+real sentences it computes padding too and we do not. Models: the two of 4 + 4 layers that the idea was tried with
+(`d256-v4000`, `d256-v32128`), the shape of the embedded checkpoint, and that of t5-small (60 million weights), all with
+random weights, since speed does not depend on them. Each is trained whole and with the adapter of Retrain's default.
+
+Both sides compute in float32 on as many threads, without gradient checkpointing, and log every step. TRL is measured as
+it comes, with its reference model asked at every step, and with `precompute_ref_log_probs`. Ours asks it once, before
+training; a tenth of that time is counted to each step, since a run has ten epochs. `plain pairs` share no prompt and no
+text: they say what is left where there are no clicks. `bfloat16` is the option of that name on both sides.
+
+Each side is a process of its own that makes a few steps in turn with the others. The first loss, of a policy that has
+been moved from its reference, is held against the exact one (benchmarks/dpo_side.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import ROOT, Finding, baseline_python, interleaved
+
+GOAL = 2.5
+GREATEST_ERROR = 1e-4
+CLICKS_A_STEP = 4
+TOKENS = 24
+EPOCHS = 10
+BASELINE = ("trl==0.28.0", "transformers==5.2.0", "torch==2.13.0", "peft==0.18.1", "sentencepiece==0.2.3")
+LAST_TRL = "TRL 0.28.0 with transformers 5.2.0, reference model at every step"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a T5, and how many steps a round has."""
+
+    vocab_size: int
+    d_model: int
+    d_ff: int
+    num_layers: int
+    num_decoder_layers: int
+    num_heads: int
+    steps: int
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """As `T5Config` names it."""
+        return {name: value for name, value in vars(self).items() if name != "steps"} | {"d_kv": 64}
+
+
+SHAPES: Mapping[str, Shape] = {
+    "d256-v4000": Shape(4000, 256, 1024, 4, 4, 4, 8),
+    "d256-v32128": Shape(32128, 256, 1024, 4, 4, 4, 4),
+    "embedded": Shape(8192, 256, 1024, 6, 3, 4, 8),
+    "t5-small": Shape(32128, 512, 2048, 6, 6, 8, 2),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is compared: a shape, whether an adapter is trained, whether pairs are clicks', and the number format."""
+
+    shape: str
+    lora: bool = False
+    clicks: bool = True
+    bf16: bool = False
+
+    @property
+    def name(self) -> str:
+        """In words, as in the claim."""
+        parts = [self.shape, "LoRA" if self.lora else "all weights"]
+        parts += [] if self.clicks else ["plain pairs"]
+        parts += ["bfloat16"] if self.bf16 else []
+        return ", ".join(parts)
+
+
+CASES = (
+    *(Case(shape, lora) for shape in SHAPES for lora in (False, True)),
+    Case("embedded", clicks=False),
+    Case("t5-small", clicks=False),
+    Case("t5-small", bf16=True),
+    Case("t5-small", lora=True, bf16=True),
+)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="cases whose name has one of these words in it")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    chosen = [case for case in CASES if not options.only or any(word in case.name for word in options.only)]
+    if not chosen:
+        raise SystemExit(f"No case has that in its name; there are: {'; '.join(case.name for case in CASES)}.")
+    with tempfile.TemporaryDirectory() as work:
+        for case in chosen:
+            compare(case, Path(work), options.rounds, options.threads).tell()
+
+
+def compare(case: Case, work: Path, rounds: int, threads: int) -> Finding:
+    """One claim."""
+    print(f"# {case.name}", file=sys.stderr, flush=True)
+    shape = SHAPES[case.shape]
+    job = {
+        "model": str(make_model(shape, work / case.shape)),
+        "rows": preference_rows(shape.vocab_size, case.clicks),
+        "lora": case.lora,
+        "bf16": case.bf16,
+        "beta": 0.5,
+        "batch": 2 * CLICKS_A_STEP,
+        "device": "cpu",
+        "steps": shape.steps,
+        "threads": threads,
+    }
+    sides = {
+        "mellow": Side("mellow", work / "mellow", {**job, "precompute": True}),
+        "trl": Side("trl", work / "trl", {**job, "precompute": False}),
+        "trl, reference once": Side("trl", work / "trl-once", {**job, "precompute": True}),
+    }
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(side.running()) for name, side in sides.items()}
+        for turn in running.values():
+            turn.round()  # the first makes the optimizer's state
+        seen = interleaved({name: turn.round for name, turn in running.items()}, rounds)
+        cpu = {name: statistics.median(turn.cpu_seconds[1:]) for name, turn in running.items()}
+        first = {name: turn.first for name, turn in running.items()}
+    seconds = {
+        name: statistics.median(values) + first[name]["reference_seconds"] / EPOCHS for name, values in seen.items()
+    }
+    errors = {name: abs(figures["loss"] - figures["exact"]) for name, figures in first.items()}
+    ratio = seconds["trl"] / seconds["mellow"]
+    exact_enough = case.bf16 or errors["mellow"] <= GREATEST_ERROR
+    return Finding(
+        claim=f"DPO steps a second, {case.name}",
+        goal=f"≥ {GOAL:g} ×" + ("" if case.bf16 else f", loss exact to {GREATEST_ERROR:g}"),
+        met=ratio >= GOAL and exact_enough,
+        measured={
+            "steps/s": 1 / seconds["mellow"],
+            "CPU seconds a step": cpu["mellow"],
+            "error of the loss": errors["mellow"],
+            "times TRL with its reference once": seconds["trl, reference once"] / seconds["mellow"],
+        },
+        baseline=LAST_TRL,
+        baseline_measured={
+            "steps/s": 1 / seconds["trl"],
+            "CPU seconds a step": cpu["trl"],
+            "error of the loss": errors["trl"],
+            "steps/s with its reference once": 1 / seconds["trl, reference once"],
+        },
+        ratio=ratio,
+    )
+
+
+def make_model(shape: Shape, folder: Path) -> Path:
+    """A T5 of that shape with random weights, and a tokenizer whose words `w3`, `w4`, … are its tokens 3, 4, …."""
+    if (folder / "config.json").exists():
+        return folder
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+    from worker.training.quiet import quiet
+
+    words = {"<pad>": 0, "</s>": 1, "<unk>": 2} | {f"w{number}": number for number in range(3, shape.vocab_size)}
+    unknown: dict[str, Any] = {"unk_token": "<unk>"}
+    tokenizer = Tokenizer(models.WordLevel(words, **unknown))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    named: dict[str, Any] = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    special: dict[str, Any] = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+    torch.manual_seed(0)
+    with quiet():
+        model = T5ForConditionalGeneration(T5Config(**shape.config, **special))
+        with torch.no_grad():
+            model.shared.weight.mul_(0.3)
+        model.save_pretrained(folder)
+    fast: Any = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, model_max_length=512, **named
+    )
+    fast.save_pretrained(folder)
+    return folder
+
+
+def preference_rows(vocab_size: int, clicks: bool, count: int = 40) -> list[dict[str, str]]:
+    """The pairs of `count` clicks, one text chosen over two; or as many pairs that share neither prompt nor text."""
+    draw = random.Random(0)
+
+    def text() -> str:
+        return " ".join(f"w{draw.randrange(3, vocab_size)}" for _ in range(TOKENS - 1))  # and EOS
+
+    rows = []
+    for _ in range(count):
+        prompt, chosen = text(), text()
+        rows.append({"prompt": prompt, "chosen": chosen, "rejected": text()})
+        if not clicks:
+            prompt, chosen = text(), text()
+        rows.append({"prompt": prompt, "chosen": chosen, "rejected": text()})
+    return rows
+
+
+@dataclass
+class Side:
+    """One trainer in a process of its own."""
+
+    kind: str
+    work: Path
+    job: dict[str, Any]
+
+    @contextmanager
+    def running(self) -> Iterator[Turn]:
+        """The process, ready to make its first step."""
+        self.work.mkdir(exist_ok=True)
+        file = self.work / "job.json"
+        file.write_text(json.dumps({**self.job, "work": str(self.work)}), encoding="utf-8")
+        python = baseline_python("trl-0.28", BASELINE) if self.kind == "trl" else Path(sys.executable)
+        command = [str(python), str(ROOT / "benchmarks" / "dpo_side.py"), self.kind, str(file)]
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(self.job["threads"])}
+        with (self.work / "log").open("w") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, text=True
+            )
+            try:
+                yield Turn(process, self.work / "log")
+            finally:
+                process.communicate()  # closes its input, and with it ends it
+
+
+class Turn:
+    """What a running side told first, and its rounds."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process, self.log = process, log
+        self.first = self._line()
+        self.cpu_seconds: list[float] = []
+
+    def round(self) -> float:
+        """The seconds of a step, over one round."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        line = self._line()
+        self.cpu_seconds.append(line["cpu_seconds"])
+        return line["seconds"]
+
+    def _line(self) -> dict[str, float]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            said = self.log.read_text(encoding="utf-8").strip().splitlines()
+            raise SystemExit(f"A side ended by itself: {said[-1] if said else 'it said nothing'}.")
+        found: dict[str, float] = json.loads(line)
+        return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Writes that share a commit: what is answered is stored, and what is wrong with one touches no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+
+from app.db import ENGINE_OPTIONS
+from app.db.shared_commits import MOST_SHARED, SharedCommits
+
+WRITERS = 24
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """An SQLite file with one table whose values are unique."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}", **ENGINE_OPTIONS | {"pool_size": 30})
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE said (word TEXT UNIQUE NOT NULL)"))
+    return engine
+
+
+def say(word: str | None) -> Callable[[Connection], str | None]:
+    def write(connection: Connection) -> str | None:
+        connection.execute(text("INSERT INTO said VALUES (:word)"), {"word": word})
+        return word
+
+    return write
+
+
+def said(engine: Engine) -> set[str]:
+    with engine.connect() as connection:
+        return set(connection.execute(text("SELECT word FROM said")).scalars())
+
+
+def all_at_once(engine: Engine, words: list[str | None]) -> tuple[list[object], int]:
+    """What became of each write when all come while another writes, and how many commits it took."""
+    commits: list[Connection] = []
+
+    def count(connection: Connection) -> None:
+        commits.append(connection)
+
+    event.listen(engine, "commit", count)
+    shared, outcomes = SharedCommits(engine), list[object]([None] * len(words))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    def write(number: int) -> None:
+        try:
+            outcomes[number] = shared.run(say(words[number]))
+        except Exception as error:
+            outcomes[number] = error
+
+    first = threading.Thread(target=lambda: shared.run(hold))
+    first.start()
+    assert begun.wait(30)
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(len(words))]
+    for thread in threads:
+        thread.start()
+    while len(shared._waiting) < len(words):
+        threading.Event().wait(0.001)
+    go_on.set()
+    for thread in [first, *threads]:
+        thread.join()
+    event.remove(engine, "commit", count)
+    return outcomes, len(commits) - 1  # the first writer's own
+
+
+def test_writes_that_come_while_another_is_committed_share_the_next_commit(engine: Engine) -> None:
+    words: list[str | None] = [f"word {number}" for number in range(WRITERS)]
+    outcomes, commits = all_at_once(engine, words)
+    assert outcomes == words
+    assert said(engine) == set(words)
+    assert commits == 1
+
+
+def test_a_write_that_fails_takes_none_of_the_others_along(engine: Engine) -> None:
+    words: list[str | None] = [f"word {number}" for number in range(WRITERS)]
+    words[7], words[11] = None, "word 3"  # what must not be empty is, and what must be unique is not
+    outcomes, _ = all_at_once(engine, words)
+    failed = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Exception)]
+    assert len(failed) == 2
+    assert 7 in failed
+    assert set(failed) & {3, 11}
+    assert said(engine) == {word for number, word in enumerate(words) if number not in failed}
+
+
+def test_nothing_is_answered_before_it_is_committed(engine: Engine) -> None:
+    """Another connection finds what was answered, at once."""
+    shared = SharedCommits(engine)
+    for number in range(20):
+        shared.run(say(f"word {number}"))
+        assert f"word {number}" in said(engine)
+
+
+def test_a_commit_that_fails_fails_for_all_who_shared_it_and_stores_nothing(engine: Engine) -> None:
+    def fail(_connection: Connection) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk full"))
+
+    event.listen(engine, "commit", fail)
+    try:
+        shared = SharedCommits(engine)
+        with pytest.raises(OperationalError, match="disk full"):
+            shared.run(say("a"))
+    finally:
+        event.remove(engine, "commit", fail)
+    assert said(engine) == set()
+    assert SharedCommits(engine).run(say("b")) == "b"
+
+
+def test_when_the_leading_thread_is_ended_nothing_unstored_counts_as_stored(engine: Engine) -> None:
+    class Ended(BaseException):
+        """What ends a thread, and is no error of a write."""
+
+    shared = SharedCommits(engine)
+    begun, go_on = threading.Event(), threading.Event()
+    outcomes: list[object] = []
+
+    def hold(connection: Connection) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    def end(connection: Connection) -> None:
+        raise Ended
+
+    def run(write: Callable[[Connection], object]) -> None:
+        try:
+            outcomes.append(shared.run(write))
+        except BaseException as error:
+            outcomes.append(type(error))
+
+    threads = [threading.Thread(target=run, args=(write,)) for write in (hold, say("before"), end, say("after"))]
+    for number, thread in enumerate(threads):
+        thread.start()
+        assert begun.wait(30)
+        while len(shared._waiting) < number:
+            threading.Event().wait(0.001)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count(None) == 1
+    assert "before" not in outcomes
+    assert "after" not in outcomes
+    assert said(engine) == set()
+    assert shared.run(say("later")) == "later"
+
+
+def test_many_writers_lose_nothing_and_write_nothing_twice(engine: Engine) -> None:
+    shared, turns = SharedCommits(engine), 20
+
+    def write(writer: int) -> None:
+        for turn in range(turns):
+            assert shared.run(say(f"{writer} {turn}")) == f"{writer} {turn}"
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said(engine) == {f"{writer} {turn}" for writer in range(WRITERS) for turn in range(turns)}
+
+
+def test_no_transaction_grows_without_end(engine: Engine) -> None:
+    words: list[str | None] = [f"word {number}" for number in range(MOST_SHARED + 5)]
+    outcomes, commits = all_at_once(engine, words)
+    assert outcomes == words
+    assert commits == 2
+
+
+def test_in_postgresql_each_write_has_a_transaction_of_its_own(postgres_app: Flask) -> None:
+    from app.extensions import db
+
+    with postgres_app.app_context():
+        shared = SharedCommits(db.engine)
+        assert shared._most == 1
+        assert shared.run(lambda connection: connection.execute(text("SELECT 7")).scalar()) == 7

@@ -1,0 +1,114 @@
+"""Counts that are kept are the counts that counting gives, whatever has happened since."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import Generation, Judgment, Prompt, Verdict
+from app.services import agreement, judgments, overview, people_stats, tallies
+from app.services.judgments import Gesture
+from app.services.tallies import Kind
+from tests import factories
+from tests.studio import parts, rows
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A session on each database in turn."""
+    app: Flask = request.getfixturevalue("app" if request.param == "sqlite" else "postgres_app")
+    with parts(app).sessions() as session:
+        yield session
+
+
+def naive(session: Session, since: int = 0) -> Counter[Kind]:
+    return Counter(
+        Kind(row.user_id, row.verdict, row.generation.gold, len(row.preferences))
+        for row in rows(session, Judgment)
+        if row.undone_at is None and row.id > since
+    )
+
+
+def click(session: Session, person: int, gold: bool = False, **values: Any) -> int:
+    screen = factories.generation(session, person, gold=gold)
+    gesture = Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
+    return judgments.judge(session, person, Gesture(screen.id, **values) if values else gesture)
+
+
+def test_what_is_kept_is_what_counting_gives_after_every_kind_of_change(either: Session) -> None:
+    ada, bob = factories.user(either).id, factories.user(either).id
+    assert tallies.judgments(either) == Counter()
+    first = click(either, ada)
+    assert tallies.judgments(either) == naive(either)
+    click(either, bob, gold=True)
+    click(either, bob, verdict=Verdict.NONE)
+    tied = factories.generation(either, ada)
+    judgments.judge(either, ada, Gesture(tied.id, Verdict.TIE, tied=(tied.candidates[0].id, tied.candidates[2].id)))
+    assert tallies.judgments(either) == naive(either)
+    judgments.undo(either, ada, first)
+    assert tallies.judgments(either) == naive(either)
+    assert tallies.judgments(either, first) == naive(either, first)
+    last = click(either, ada)
+    judgments.undo(either, ada, last)
+    assert tallies.judgments(either, first) == naive(either, first)
+    assert tallies.judgments(either) == naive(either)
+    assert tallies.gestures(either) == {ada: (3, 2), bob: (2, 0)}
+
+
+def test_screens_and_sources_are_counted_as_they_come(either: Session) -> None:
+    ada = factories.user(either).id
+    for source in ("typed", "file.csv", "typed"):
+        factories.generation(either, ada, prompt=factories.prompt(either, source=source))
+        either.rollback()
+        assert tallies.screens(either) == len(rows(either, Generation))
+        assert tallies.sources(either) == Counter(row.source for row in rows(either, Prompt))
+
+
+def test_the_first_page_says_what_counting_gives(either: Session) -> None:
+    ada = factories.user(either).id
+    first = click(either, ada)
+    click(either, ada, verdict=Verdict.NONE)
+    click(either, ada, gold=True)
+    judgments.undo(either, ada, first)
+    click(either, ada)
+    counts = overview.counts(either)
+    standing = [row for row in rows(either, Judgment) if row.undone_at is None]
+    assert counts.judgments == len(standing) == 3
+    assert counts.chosen == 2
+    assert counts.preferences == sum(len(row.preferences) for row in standing) == 2
+    assert counts.new_judgments == 1
+    assert counts.generations == 4
+
+
+def test_habits_are_new_after_every_click_undo_and_change_of_a_right_answer(either: Session) -> None:
+    ada = factories.user(either).id
+    check = factories.prompt(either, gold_answer="first rewrite")
+    screen = factories.generation(either, ada, prompt=check, gold=True)
+    number = judgments.judge(either, ada, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    assert people_stats.habits(either, ada).gold.part == 1
+    check.gold_answer = "second rewrite"
+    either.commit()
+    assert people_stats.habits(either, ada).gold.part == 0
+    click(either, ada)
+    assert people_stats.habits(either, ada).judged == 2
+    judgments.undo(either, ada, number)
+    assert people_stats.habits(either, ada).judged == 1
+
+
+def test_agreement_is_measured_anew_when_somebody_judges_or_takes_back(either: Session) -> None:
+    ada, bob = factories.user(either).id, factories.user(either).id
+    prompt = factories.prompt(either)
+    screens = [factories.generation(either, person, prompt=prompt) for person in (ada, bob)]
+    made = []
+    for person, screen in zip((ada, bob), screens, strict=True):
+        assert agreement.measured(either).pairs == []
+        made.append(judgments.judge(either, person, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id)))
+    (pair,) = agreement.measured(either).pairs
+    assert (pair.one, pair.other, pair.same.part) == (ada, bob, 1)
+    judgments.undo(either, bob, made[1])
+    assert agreement.measured(either).pairs == []

@@ -1,0 +1,58 @@
+"""The states without padding are those of the model's own forward."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from worker.training.checkpoint import load_model
+from worker.training.packed_t5 import can_be_packed, scored_states
+from worker.training.seq2seq_dpo import disable_dropout
+
+PROMPTS = torch.tensor([[5, 6, 7, 8, 1], [9, 10, 1, 0, 0]])
+INPUTS = torch.tensor([[0, 11, 12, 13], [0, 14, 0, 0], [0, 15, 16, 0]])
+SCORED = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]).bool()
+PROMPT_OF_ROW = torch.tensor([0, 1, 0])
+
+
+def quiet_model(folder: Path) -> Any:
+    model = load_model(folder)
+    disable_dropout(model)
+    return model.train()
+
+
+def gradients(model: Any, loss: Tensor) -> dict[str, Tensor]:
+    model.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    return {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+
+
+@pytest.mark.parametrize("padded", [True, False], ids=["padded", "full rows"])
+def test_logits_and_gradients_are_those_of_the_models_own_forward(each_t5: Path, padded: bool) -> None:
+    model = quiet_model(each_t5)
+    prompts, inputs, scored = (PROMPTS, INPUTS, SCORED) if padded else (PROMPTS[:, :3], INPUTS[:, :2], SCORED[:, :2])
+    mask = prompts != 0
+
+    packed = model.lm_head(scored_states(model, prompts, mask, PROMPT_OF_ROW, inputs, scored))
+    own = model(input_ids=prompts[PROMPT_OF_ROW], attention_mask=mask[PROMPT_OF_ROW], decoder_input_ids=inputs).logits[
+        scored
+    ]
+
+    assert torch.allclose(packed, own, atol=1e-5)
+    weighing = torch.randn(own.shape, generator=torch.Generator().manual_seed(0))
+    ours, theirs = gradients(model, (packed * weighing).sum()), gradients(model, (own * weighing).sum())
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        assert torch.allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-3), name
+
+
+def test_a_model_that_drops_out_or_is_recomputed_or_is_of_another_kind_takes_its_own_forward(tiny_t5: Path) -> None:
+    assert not can_be_packed(load_model(tiny_t5))  # it has dropout
+    model = quiet_model(tiny_t5)
+    assert can_be_packed(model)
+    assert not can_be_packed(model.encoder)
+    model.activation_checkpointing_enable()
+    assert not can_be_packed(model)
+    assert not can_be_packed(quiet_model(tiny_t5).half())

@@ -1,0 +1,87 @@
+"""Head and soft maximum as one function have the values and the gradients that autograd gives of the formula."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from worker.training.token_scores import divergence_of_states, log_probs_of_states
+
+TOKENS, WIDTH, VOCABULARY = 40, 6, 11  # more tokens than are looked at together
+STATISTICS = ("log_probs", "entropy", "mean_logits", "is_top1", "log_sum_sq_probs")
+
+
+@pytest.fixture
+def numbers() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """States, the head's matrix, targets, and what each log-probability counts in the sum that is differentiated."""
+    torch.manual_seed(0)
+    targets = torch.randint(VOCABULARY, (TOKENS,))
+    return torch.randn(TOKENS, WIDTH), torch.randn(VOCABULARY, WIDTH), targets, torch.randn(TOKENS)
+
+
+@pytest.mark.parametrize("trained_head", [True, False], ids=["trained head", "frozen head"])
+def test_log_probs_are_the_formula(numbers: tuple[Tensor, Tensor, Tensor, Tensor], trained_head: bool) -> None:
+    states, weight, targets, weighing = numbers
+    found = {}
+    for name in ("ours", "formula"):
+        own_states, own_weight = states.clone().requires_grad_(), weight.clone().requires_grad_(trained_head)
+        if name == "ours":
+            log_p = log_probs_of_states(own_states, own_weight, targets)["log_probs"]
+        else:
+            log_p = (own_states @ own_weight.T).log_softmax(-1)[range(TOKENS), targets]
+        (log_p * weighing).sum().backward()  # type: ignore[no-untyped-call]
+        found[name] = (log_p, own_states.grad, own_weight.grad)
+
+    for ours, formula in zip(found["ours"], found["formula"], strict=True):
+        assert (ours is None) == (formula is None)
+        if ours is not None and formula is not None:
+            assert torch.allclose(ours, formula, atol=1e-5)
+
+
+def test_a_frozen_head_keeps_no_matrix_of_tokens_and_vocabulary(
+    numbers: tuple[Tensor, Tensor, Tensor, Tensor],
+) -> None:
+    states, weight, targets, _ = numbers
+    kept: list[tuple[int, ...]] = []
+
+    def keep(saved: Tensor) -> Tensor:
+        kept.append(tuple(saved.shape))
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+        log_probs_of_states(states.requires_grad_(), weight, targets)
+
+    assert kept == [(TOKENS, WIDTH)]
+
+
+def test_statistics_are_the_formulas(numbers: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
+    states, weight, targets, _ = numbers
+    found = log_probs_of_states(states, weight, targets, STATISTICS)
+
+    scores = states @ weight.T
+    p = scores.softmax(-1)
+    assert set(found) == set(STATISTICS)
+    assert torch.allclose(found["entropy"], -(p * p.log()).sum(-1), atol=1e-5)
+    assert torch.allclose(found["mean_logits"], scores.mean(-1), atol=1e-5)
+    assert found["is_top1"].tolist() == (scores.argmax(-1) == targets).tolist()
+    assert torch.allclose(found["log_sum_sq_probs"], p.square().sum(-1).log(), atol=1e-5)
+
+
+@pytest.mark.parametrize("trained_head", [True, False], ids=["trained head", "frozen head"])
+def test_the_divergence_is_the_formula(numbers: tuple[Tensor, Tensor, Tensor, Tensor], trained_head: bool) -> None:
+    states, weight, _, _ = numbers
+    parent = torch.randn(TOKENS, VOCABULARY).log_softmax(-1)
+    found = {}
+    for name in ("ours", "formula"):
+        own_states, own_weight = states.clone().requires_grad_(), weight.clone().requires_grad_(trained_head)
+        if name == "ours":
+            divergence = divergence_of_states(own_states, own_weight, parent)
+        else:
+            log_p = (own_states @ own_weight.T).log_softmax(-1)
+            divergence = torch.nn.functional.kl_div(log_p, parent, reduction="batchmean", log_target=True)
+        (7 * divergence).backward()  # type: ignore[no-untyped-call]
+        found[name] = (divergence, own_states.grad, own_weight.grad)
+
+    for ours, formula in zip(found["ours"], found["formula"], strict=True):
+        assert (ours is None) == (formula is None)
+        if ours is not None and formula is not None:
+            assert torch.allclose(ours, formula, atol=1e-5)
