@@ -14,6 +14,7 @@ what it prints then says nothing about a GPU.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import statistics
 import tempfile
@@ -22,6 +23,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as worker/__init__.py has it, and before torch is there
 
 import torch
 

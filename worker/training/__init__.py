@@ -10,7 +10,9 @@ which the web checks too.
     row_sources.py   rows from files, parquet and datasets of the hub
 
     dpo.py           the studio's own DPO on clicks, top to bottom; anchors.py keeps it from forgetting
-    seq2seq_dpo.py   TRL's DPOTrainer for an encoder-decoder
+    seq2seq_dpo.py   TRL's DPOTrainer for an encoder-decoder; seq2seq_head.py is the head that it scores through
+    packed_t5.py     a T5's states without padding and repetition; adapted_linear.py, token_scores.py: its costly parts
+    click_order.py   shuffled batches in which the pairs of one click stay together; memory.py keeps freed memory
     sft.py           the studio's initial training of a T5; sft_data.py, sft_trainer.py, sft_checkpoints.py its parts
     identity.py      preference pairs that teach a chat model another name
     answering.py     what a model answers

@@ -18,7 +18,8 @@ from worker.training.checkpoint import load_model, load_tokenizer
 from worker.training.examples import PreferenceExample
 from worker.training.lora import linear_layers
 from worker.training.quiet import quiet
-from worker.training.seq2seq_dpo import VOCABULARY_METRICS, Seq2SeqDPOTrainer, head_of
+from worker.training.seq2seq_dpo import VOCABULARY_METRICS, Seq2SeqDPOTrainer
+from worker.training.seq2seq_head import head_of
 
 PROMPTS = ("you are stupid", "damn , this movie is trash !", "stop", "what a naïve idiot")
 CLICKS = [

@@ -19,12 +19,8 @@ from trl.trainer.utils import FusedCausalLMOutput
 from worker.training.checkpoint import encode, load_model, load_tokenizer
 from worker.training.examples import PreferenceExample
 from worker.training.quiet import quiet
-from worker.training.seq2seq_dpo import (
-    TRL_HEAD,
-    PreferenceCollator,
-    Seq2SeqDPOTrainer,
-    add_seq2seq_head,
-)
+from worker.training.seq2seq_dpo import PreferenceCollator, Seq2SeqDPOTrainer
+from worker.training.seq2seq_head import TRL_HEAD, add_seq2seq_head
 from worker.training.token_scores import token_statistics
 
 BETA = 0.1

@@ -16,7 +16,8 @@ from trl.trainer import kto_trainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
-from worker.training.seq2seq_dpo import decoder_start_token_id, disable_dropout, head_for_encoder_decoders, pad_rows
+from worker.training.seq2seq_dpo import decoder_start_token_id, disable_dropout, pad_rows
+from worker.training.seq2seq_head import head_for_encoder_decoders
 
 
 class Seq2SeqKTOTrainer(KTOTrainer):
