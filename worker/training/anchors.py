@@ -27,6 +27,7 @@ from transformers import PreTrainedTokenizerFast
 from worker.training.checkpoint import encode
 from worker.training.pairs import read_pairs
 from worker.training.seq2seq_dpo import Seq2SeqDPOTrainer, decoder_start_token_id, pad_rows
+from worker.training.seq2seq_head import has_head
 
 ANCHORS_FILE = Path(__file__).with_name("anchors.tsv")
 
@@ -52,11 +53,15 @@ def read_anchors(model: Any, tokenizer: PreTrainedTokenizerFast) -> list[Anchor]
 def divergence_from_parent(model: Any, anchors: Sequence[Anchor]) -> Tensor:
     """KL( p_parent || p_policy ) in nats, the mean over the tokens of `anchors`, with its gradient.
 
-    `model`, which may be wrapped, has the head of seq2seq_dpo.py.
+    `model` may be wrapped, and may have the head of seq2seq_head.py, which does it in less time.
     """
-    batch = _batch(model, [(source, target) for source, target, _ in anchors])
-    parent = torch.cat([log_p for _, _, log_p in anchors]).to(batch["input_ids"].device)
-    divergence: Tensor = model(**batch, parent_log_p=parent)
+    network = getattr(model, "module", model)
+    pairs = [(source, target) for source, target, _ in anchors]
+    parent = torch.cat([log_p for _, _, log_p in anchors]).to(network.device)
+    if not has_head(network):
+        policy = _log_probs(model, pairs)
+        return (parent.exp() * (parent - policy)).sum(-1).mean()
+    divergence: Tensor = model(**_batch(model, pairs), parent_log_p=parent)
     return divergence
 
 

@@ -139,11 +139,19 @@ def add_seq2seq_head(model: PreTrainedModel, outputs: tuple[str, ...] = ("log_pr
     model.forward = types.MethodType(forward, model)
 
 
+def has_head(model: Any) -> bool:
+    """Whether a head was put on `model`, which may have an adapter."""
+    return hasattr(_without_adapter(model), HEAD)
+
+
 def head_of(model: Any) -> Seq2SeqHead:
     """The head that was put on `model`, which may have an adapter."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    head: Seq2SeqHead = getattr(base, HEAD)
+    head: Seq2SeqHead = getattr(_without_adapter(model), HEAD)
     return head
+
+
+def _without_adapter(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 @contextmanager
