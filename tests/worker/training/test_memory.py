@@ -1,0 +1,37 @@
+"""Freed memory is kept while it should be, and handed back after."""
+
+import platform
+import resource
+
+import pytest
+import torch
+
+from worker.training.memory import freed_memory_is_kept
+
+PAGES = 20_000
+"""Pages of 4 KiB, about 80 MB: more than glibc keeps by itself."""
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these limits")
+
+
+def pages_given_out(times: int) -> int:
+    """How many pages the system hands out while as much memory is taken, filled and freed `times` times."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        torch.ones(PAGES * 4096, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def test_memory_freed_in_one_step_serves_the_next_without_the_system() -> None:
+    with freed_memory_is_kept():
+        pages_given_out(1)
+        assert pages_given_out(5) < PAGES
+
+    assert pages_given_out(5) > 4 * PAGES
+
+
+def test_it_is_handed_back_after_an_error_too() -> None:
+    with pytest.raises(ValueError, match="in the block"), freed_memory_is_kept():
+        raise ValueError("in the block")
+
+    assert pages_given_out(5) > 4 * PAGES
