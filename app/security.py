@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -22,6 +23,18 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 class _SessionCookie(SecureCookieSessionInterface):
     """The session cookie: never for scripts, not sent from other sites, and over HTTPS only once the page came so."""
+
+    def __init__(self) -> None:
+        self._signing: tuple[object, URLSafeTimedSerializer | None] = (None, None)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """What signs and reads the cookie. Every request asks, also one without a cookie; it is made once a secret."""
+        secrets = (app.secret_key, tuple(app.config["SECRET_KEY_FALLBACKS"] or ()))
+        known, signing = self._signing
+        if known != secrets:
+            signing = super().get_signing_serializer(app)
+            self._signing = (secrets, signing)
+        return signing
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure

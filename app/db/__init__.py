@@ -8,6 +8,7 @@ from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
 from app.db.generation import Generation
 from app.db.invitation import Invitation
 from app.db.judgment import Judgment, Verdict
+from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.preference import Preference
 from app.db.prompt import Prompt
 from app.db.run_metric import RunMetric
@@ -30,6 +31,8 @@ __all__ = [
     "Generation",
     "Invitation",
     "Judgment",
+    "Prebuilt",
+    "PrebuiltInsert",
     "Preference",
     "Prompt",
     "Role",

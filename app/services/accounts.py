@@ -9,14 +9,14 @@ import secrets
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Select, Table, bindparam, exists, or_, select, update
+from sqlalchemy import Table, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Role, User, now, write_transaction
+from app.db import Prebuilt, Role, User, now, write_transaction, write_with_others
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.services import audit
 
@@ -61,8 +61,16 @@ class Identity(NamedTuple):
 
 _users: Table = User.__table__  # type: ignore[assignment]
 _ACTIVE = select(*(_users.c[name] for name in Identity._fields)).where(_users.c.active)
-_BY_SESSION_KEY = _ACTIVE.where(_users.c.session_key == bindparam("key"))
-_BY_TOKEN = _ACTIVE.where(_users.c.api_token_hash == bindparam("key"))
+_BY_SESSION_KEY = Prebuilt(_ACTIVE.where(_users.c.session_key == bindparam("key")))
+_BY_TOKEN = Prebuilt(_ACTIVE.where(_users.c.api_token_hash == bindparam("key")))
+_SEEN = Prebuilt(
+    update(_users)
+    .where(
+        _users.c.id == bindparam("person"),
+        or_(_users.c.last_seen_at.is_(None), _users.c.last_seen_at < bindparam("before")),
+    )
+    .values(last_seen_at=bindparam("present"))
+)
 
 
 def by_session_key(session: Session, key: str) -> Identity | None:
@@ -75,10 +83,10 @@ def by_token(session: Session, token: str) -> Identity | None:
     return _identity(session, _BY_TOKEN, _token_hash(token))
 
 
-def _identity(session: Session, query: Select[Any], key: str) -> Identity | None:
+def _identity(session: Session, query: Prebuilt, key: str) -> Identity | None:
     # Every request asks, so it is asked without the detour over an object of the whole row.
-    row = session.connection().execute(query, {"key": key}).one_or_none()
-    return None if row is None else Identity(*row)
+    rows = query.read(session, {"key": key})
+    return Identity(*rows[0]) if rows else None
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
@@ -139,15 +147,10 @@ def set_role(session: Session, by: int, user_id: int, role: str) -> User:
 def seen(session: Session, user_id: int) -> None:
     """Note that a person is here. At most once a minute, also when several processes notice at the same moment."""
     present = now()
-    with write_transaction(session):
-        session.execute(
-            update(User)
-            .where(
-                User.id == user_id,
-                or_(User.last_seen_at.is_(None), User.last_seen_at < present - SEEN_EVERY),
-            )
-            .values(last_seen_at=present)
-        )
+    values = {"person": user_id, "present": present, "before": present - SEEN_EVERY}
+    if session.in_transaction():
+        session.commit()  # its connection is free while others are waited for
+    write_with_others(session, lambda connection: _SEEN.run(connection, [values]))
 
 
 def issue_token(session: Session, user_id: int) -> str:

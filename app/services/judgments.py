@@ -6,17 +6,19 @@ the transaction, and what is written goes to the tables directly. Clicks that co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import (
     Candidate,
     Generation,
     Judgment,
+    Prebuilt,
+    PrebuiltInsert,
     Preference,
     Prompt,
     Verdict,
@@ -42,6 +44,18 @@ class _Screen:
     gold: bool
     prompt: str
     candidates: tuple[tuple[int, str], ...]
+
+
+class _Standing(NamedTuple):
+    """What a judgment that counts says."""
+
+    id: int
+    verdict: str
+    candidate_id: int | None
+    tied: list[int] | None
+    edited_text: str | None
+    reason: str | None
+    flagged: bool
 
 
 @dataclass(frozen=True)
@@ -86,22 +100,17 @@ def judge(session: Session, user_id: int, gesture: Gesture) -> int:
     Raises NotFound for a screen that is not this person's, Invalid for a candidate that is not on it, and Conflict if
     another verdict stands or the client_key belongs to another gesture.
     """
-    screen = _own(session.connection(), user_id, gesture.generation_id)
+    screen = _own(_SCREEN.read(session, {"screen": gesture.generation_id}), user_id, gesture.generation_id)
     yielded = _Yield.of(screen, gesture)
-    session.commit()  # its connection is free while others are waited for
+    if session.in_transaction():
+        session.commit()  # its connection is free while others are waited for
 
     def write(connection: Connection) -> int | DomainError:
-        known = _known(connection, user_id, screen, gesture)
-        return known if known is not None else _add(connection, user_id, gesture, yielded)
+        # Nearly every click is new, so it is written, and what was there before it is looked at only if that cannot be.
+        number = _add(connection, user_id, gesture, yielded)
+        return number if number is not None else _known(connection, user_id, screen, gesture)
 
-    try:
-        stored = write_with_others(session, write)
-    except IntegrityError:
-        # Two submits at the same moment: the database let one in, and this is the other.
-        winner = _known(session.connection(), user_id, screen, gesture)
-        if winner is None:
-            raise
-        stored = winner
+    stored = write_with_others(session, write)
     if isinstance(stored, DomainError):
         raise stored
     return stored
@@ -112,21 +121,21 @@ def judge_again(session: Session, user_id: int, gesture: Gesture) -> int:
 
     The older one stays as an undone judgment. Saying the same as what stands changes nothing. Raises as `judge` does.
     """
-    try:
-        with write_transaction(session):
-            connection = session.connection()
-            screen = _own(connection, user_id, gesture.generation_id)
-            yielded = _Yield.of(screen, gesture)
-            standing = connection.execute(_STANDING, {"screen": screen.id, "person": user_id}).one_or_none()
-            if standing is not None:
-                if _says(standing, yielded.tied, gesture):
-                    return int(standing.id)
-                undone = update(_judgments).where(_judgments.c.id == standing.id).values(undone_at=now())
-                connection.execute(undone)
-                session.expire_all()
-            return _add(connection, user_id, gesture, yielded)
-    except IntegrityError:
-        raise Conflict("This screen was judged elsewhere at the same moment: look at it and try again.") from None
+    with write_transaction(session):
+        connection = session.connection()
+        screen = _own(_SCREEN.rows(connection, {"screen": gesture.generation_id}), user_id, gesture.generation_id)
+        yielded = _Yield.of(screen, gesture)
+        standing = _standing(connection, user_id, screen)
+        if standing is not None:
+            if _says(standing, yielded.tied, gesture):
+                return int(standing.id)
+            undone = update(_judgments).where(_judgments.c.id == standing.id).values(undone_at=now())
+            connection.execute(undone)
+            session.expire_all()
+        number = _add(connection, user_id, gesture, yielded)
+        if number is None:
+            raise _meanwhile()
+        return number
 
 
 def undo(session: Session, user_id: int, judgment_id: int) -> None:
@@ -139,7 +148,7 @@ def undo(session: Session, user_id: int, judgment_id: int) -> None:
             judgment.undone_at = now()
 
 
-_SCREEN = (
+_SCREEN = Prebuilt(
     select(Generation.user_id, Generation.gold, Prompt.text, Candidate.id, Candidate.text)
     .select_from(Generation.__table__)
     .join(Prompt.__table__, Prompt.id == Generation.prompt_id)
@@ -147,30 +156,24 @@ _SCREEN = (
     .where(Generation.id == bindparam("screen"))
     .order_by(Candidate.position)
 )
-_SAID = (
-    _judgments.c.id,
-    _judgments.c.verdict,
-    _judgments.c.candidate_id,
-    _judgments.c.tied,
-    _judgments.c.edited_text,
-    _judgments.c.reason,
-    _judgments.c.flagged,
+_SENT = Prebuilt(
+    select(_judgments.c.id, _judgments.c.user_id, _judgments.c.generation_id).where(
+        _judgments.c.client_key == bindparam("key")
+    )
 )
-_SENT = select(_judgments.c.id, _judgments.c.user_id, _judgments.c.generation_id).where(
-    _judgments.c.client_key == bindparam("key")
+_STANDING = Prebuilt(
+    select(*(_judgments.c[name] for name in _Standing._fields)).where(
+        _judgments.c.generation_id == bindparam("screen"),
+        _judgments.c.user_id == bindparam("person"),
+        _judgments.c.undone_at.is_(None),
+    )
 )
-_STANDING = select(*_SAID).where(
-    _judgments.c.generation_id == bindparam("screen"),
-    _judgments.c.user_id == bindparam("person"),
-    _judgments.c.undone_at.is_(None),
-)
-_ADD_JUDGMENT = insert(_judgments)
-_ADD_PREFERENCES = insert(_preferences)
+_ADD_JUDGMENT = PrebuiltInsert(_judgments, (c.name for c in _judgments.c if c.name not in ("id", "undone_at")))
+_ADD_PREFERENCES = Prebuilt(insert(_preferences), (c.name for c in _preferences.c if c.name != "id"))
 
 
-def _own(connection: Connection, user_id: int, generation_id: int) -> _Screen:
-    """A person's own screen; raises NotFound for anyone else's."""
-    rows = connection.execute(_SCREEN, {"screen": generation_id}).all()
+def _own(rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Screen:
+    """A person's own screen of what was found of it; raises NotFound for anyone else's."""
     if not rows or rows[0][0] != user_id:
         raise NotFound(f"There is no generation {generation_id} of yours.")
     _, gold, prompt, *_ = rows[0]
@@ -178,8 +181,11 @@ def _own(connection: Connection, user_id: int, generation_id: int) -> _Screen:
     return _Screen(generation_id, gold, prompt, candidates)
 
 
-def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield) -> int:
-    """Write the judgment, its rows and its announcement in the running transaction; returns its id."""
+def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield) -> int | None:
+    """Write the judgment, its rows and its announcement in the running transaction; returns its id.
+
+    If another judgment has its client_key or stands on its screen, nothing is written and None is returned.
+    """
     values = {
         "generation_id": gesture.generation_id,
         "user_id": user_id,
@@ -193,13 +199,13 @@ def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield
         "seconds": gesture.seconds,
         "created_at": now(),
     }
-    key = connection.execute(_ADD_JUDGMENT, values).inserted_primary_key
-    assert key is not None
-    number = int(key[0])
+    number = _ADD_JUDGMENT.add(connection, values)
+    if number is None:
+        return None
     if yielded.pairs:
         pair = {"judgment_id": number, "prompt": yielded.prompt, "weight": yielded.weight}
         rows = [{**pair, "chosen": chosen, "rejected": rejected} for chosen, rejected in yielded.pairs]
-        connection.execute(_ADD_PREFERENCES, rows)
+        _ADD_PREFERENCES.run(connection, rows)
     announcement = {
         "id": number,
         "generation_id": gesture.generation_id,
@@ -211,24 +217,37 @@ def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield
     return number
 
 
-def _known(connection: Connection, user_id: int, screen: _Screen, gesture: Gesture) -> int | DomainError | None:
-    """The judgment that this gesture has become already: by its client_key, or the same verdict on the same screen.
+def _known(connection: Connection, user_id: int, screen: _Screen, gesture: Gesture) -> int | DomainError:
+    """The judgment in whose way this gesture is: by its client_key, or the same verdict on the same screen.
 
     A refusal is returned and not raised: it must not undo what others write in the same transaction.
     """
     if gesture.client_key is not None:
-        sent = connection.execute(_SENT, {"key": gesture.client_key}).one_or_none()
-        if sent is not None:
-            if (sent.user_id, sent.generation_id) != (user_id, screen.id):
+        sent = _SENT.rows(connection, {"key": gesture.client_key})
+        if sent:
+            number, *whose = sent[0]
+            if whose != [user_id, screen.id]:
                 return Conflict("That client_key belongs to another judgment.")
-            return int(sent.id)
-    standing = connection.execute(_STANDING, {"screen": screen.id, "person": user_id}).one_or_none()
-    if standing is None or _says(standing, _tied_of(screen, gesture), gesture):
-        return None if standing is None else int(standing.id)
+            return int(number)
+    standing = _standing(connection, user_id, screen)
+    if standing is None:
+        return _meanwhile()
+    if _says(standing, _tied_of(screen, gesture), gesture):
+        return standing.id
     return Conflict("This screen has another verdict already: undo that one first.", judgment_id=standing.id)
 
 
-def _says(standing: Any, tied: list[int], gesture: Gesture) -> bool:
+def _meanwhile() -> Conflict:
+    return Conflict("This screen was judged elsewhere at the same moment: look at it and try again.")
+
+
+def _standing(connection: Connection, user_id: int, screen: _Screen) -> _Standing | None:
+    """A person's verdict that counts on that screen; there is at most one."""
+    rows = _STANDING.rows(connection, {"screen": screen.id, "person": user_id})
+    return _Standing(*rows[0]) if rows else None
+
+
+def _says(standing: _Standing, tied: list[int], gesture: Gesture) -> bool:
     """Whether a judgment that stands says just what the gesture says."""
     said = (standing.verdict, standing.candidate_id, standing.tied or [], standing.edited_text)
     says = (gesture.verdict, gesture.candidate_id, tied, gesture.edited_text)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Webhook, WebhookDelivery, now, write_transaction
+from app.db import Prebuilt, Webhook, WebhookDelivery, now, write_transaction
 from app.errors import Conflict, Invalid, NotFound
 from app.services import audit
 
@@ -34,8 +34,10 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that the specification give
 _SECRET_BYTES = 32
 
 
-_WANTING = select(Webhook.__table__.c.id, Webhook.__table__.c.events).where(
-    Webhook.__table__.c.active, Webhook.__table__.c.removed_at.is_(None)
+_WANTING = Prebuilt(
+    select(Webhook.__table__.c.id, Webhook.__table__.c.events).where(
+        Webhook.__table__.c.active, Webhook.__table__.c.removed_at.is_(None)
+    )
 )
 
 
@@ -49,7 +51,7 @@ def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
     - ``alias.moved``: ``alias``, ``before``, ``after``, ``by`` (a user id, or null where the gate moved it)
     """
     assert event in EVENTS, event
-    wanting = [webhook.id for webhook in connection.execute(_WANTING) if event in webhook.events]
+    wanting = [number for number, events in _WANTING.rows(connection, {}) if event in events]
     if wanting:
         moment = now()
         connection.execute(insert(WebhookDelivery), [_message(number, event, data, moment) for number in wanting])

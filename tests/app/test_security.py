@@ -151,3 +151,18 @@ def test_what_the_pages_load_is_there(app: Flask, pages: dict[str, str]) -> None
     loaded = {url for html in pages.values() for url in Page(html).urls if "static" in url}
     assert len(loaded) > 4
     assert {url: client.get(url, buffered=True).status_code for url in loaded} == dict.fromkeys(loaded, 200)
+
+
+def test_a_changed_secret_ends_every_session_at_once(app: Flask, admin: Person) -> None:
+    browser = admin.browser()
+    assert browser.get("/annotate").status_code == 200
+    app.secret_key = "another secret that nobody has seen"
+    assert browser.get("/annotate").status_code == 302
+    assert admin.browser().get("/annotate").status_code == 200
+
+
+def test_a_rotated_secret_keeps_sessions_as_long_as_the_old_one_is_named(app: Flask, admin: Person) -> None:
+    browser, old = admin.browser(), app.secret_key
+    app.secret_key = "another secret that nobody has seen"
+    app.config["SECRET_KEY_FALLBACKS"] = [old]
+    assert browser.get("/annotate").status_code == 200
