@@ -18,7 +18,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def mellow_trainer(job: Job, model: Any, tokenizer: Any, turns: Turns) -> Any:
         processing_class=tokenizer,
         max_prompt_length=512,
         max_completion_length=512,
-        vocabulary_metrics=False,
+        vocabulary_metrics="no statistics" in job.get("off", ()),
         train_dataset=load_from_disk(Path(job["work"]) / "examples"),
         peft_config=LoraConfig(**LORA, target_modules=LINEAR_LAYERS) if job["lora"] else None,
         callbacks=[turns],
@@ -183,16 +183,17 @@ def first_batch(trainer: Any, pairs: int) -> Any:
 
 
 @contextlib.contextmanager
-def as_the_studio_trains(side: str) -> Iterator[None]:
-    """What `train_dpo` has about its trainer."""
+def as_the_studio_trains(side: str, off: Sequence[str] = ()) -> Iterator[None]:
+    """What `train_dpo` has about its trainer, without the levers of benchmarks/dpo_levers.py that are `off`."""
     if side == "trl":
         yield
         return
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from benchmarks.dpo_levers import switched_off
     from worker.training.memory import freed_memory_is_kept
     from worker.training.quiet import quiet
 
-    with quiet(), freed_memory_is_kept():
+    with quiet(), contextlib.nullcontext() if "memory kept" in off else freed_memory_is_kept(), switched_off(off):
         yield
 
 
@@ -200,7 +201,7 @@ def main() -> None:
     """Set up, tell the first losses, and train in turns."""
     side, job = sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
     torch.set_num_threads(job["threads"])
-    with as_the_studio_trains(side):
+    with as_the_studio_trains(side, job.get("off", ())):
         torch.manual_seed(0)
         model: Any = AutoModelForSeq2SeqLM.from_pretrained(job["model"], dtype=torch.float32)
         tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(job["model"])
@@ -208,28 +209,30 @@ def main() -> None:
         trainer = make(job, model, tokenizer, Turns(job["steps"], job["device"]))
         rows = job["rows"][: job["batch"]]
         reference = log_probs(trainer.model, tokenizer, rows)
-        reference_seconds = seconds_of_reference(trainer, side, job["batch"]) if job["precompute"] else 0.0
+        reference_seconds, reference_cpu = (
+            seconds_of_reference(trainer, side, job["batch"]) if job["precompute"] else (0.0, 0.0)
+        )
         move_policy(trainer.model, job["lora"])
         trainer.model.train()
         trainer._set_signature_columns_if_needed()
         with trainer.compute_loss_context_manager():
             loss = float(trainer.compute_loss(trainer.model, first_batch(trainer, job["batch"])).detach())
         exact = exact_loss(log_probs(trainer.model, tokenizer, rows), reference, job["beta"])
-        tell(loss=loss, exact=exact, reference_seconds=reference_seconds)
+        tell(loss=loss, exact=exact, reference_seconds=reference_seconds, reference_cpu_seconds=reference_cpu)
         trainer.train()
 
 
-def seconds_of_reference(trainer: Any, side: str, pairs: int) -> float:
-    """The time the reference model takes over one batch, which is spent once before training."""
+def seconds_of_reference(trainer: Any, side: str, pairs: int) -> tuple[float, float]:
+    """The time the reference model takes over one batch, which is spent once before training; and that of the CPU."""
     batch = first_batch(trainer, pairs)
     times = []
     for _ in range(3):
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         with trainer.compute_loss_context_manager():
             trainer.compute_ref_log_probs(batch) if side == "trl" else trainer.compute_ref_log_probs(
                 trainer.model, batch
             )
-        times.append(time.perf_counter() - began)
+        times.append((time.perf_counter() - began, time.process_time() - cpu_began))
     return min(times)
 
 

@@ -194,12 +194,16 @@ def make_model(shape: Shape, folder: Path) -> Path:
     return folder
 
 
-def preference_rows(vocab_size: int, clicks: bool, count: int = 40) -> list[dict[str, str]]:
-    """The pairs of `count` clicks, one text chosen over two; or as many pairs that share neither prompt nor text."""
+def preference_rows(vocab_size: int, clicks: bool, count: int = 40, shortest: int = TOKENS) -> list[dict[str, str]]:
+    """The pairs of `count` clicks, one text chosen over two; or as many pairs that share neither prompt nor text.
+
+    Texts have `shortest` to `TOKENS` tokens, EOS included.
+    """
     draw = random.Random(0)
 
     def text() -> str:
-        return " ".join(f"w{draw.randrange(3, vocab_size)}" for _ in range(TOKENS - 1))  # and EOS
+        length = TOKENS if shortest == TOKENS else draw.randint(shortest, TOKENS)
+        return " ".join(f"w{draw.randrange(3, vocab_size)}" for _ in range(length - 1))  # and EOS
 
     rows = []
     for _ in range(count):

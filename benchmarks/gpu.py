@@ -146,7 +146,10 @@ def retrain(clicks: int, parent: Path, output: Path) -> Finding:
     from worker.training.progress import SilentProgress
 
     vocabulary = 600
-    examples = [PreferenceExample(**row) for row in preference_rows(vocabulary, clicks=True, count=clicks)]
+    examples = [
+        PreferenceExample(row["prompt"], row["chosen"], row["rejected"])
+        for row in preference_rows(vocabulary, clicks=True, count=clicks)
+    ]
     began = time.perf_counter()
     result = train_dpo(parent, examples, DPORecipe(), output, SilentProgress())
     seconds = time.perf_counter() - began

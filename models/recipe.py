@@ -27,8 +27,12 @@ LOSS_TYPES = (
     "discopop",
     "sft",
     "sigmoid_norm",
+    "listwise",
 )
-"""TRL 1.16's loss types. `sigmoid` is DPO itself; `sft` is the negative log-likelihood a token of the chosen text."""
+"""TRL 1.16's loss types, and `listwise`, which is ours: the chosen text against all rejected ones of its click at once.
+
+`sigmoid` is DPO itself; `sft` is the negative log-likelihood a token of the chosen text.
+"""
 
 SMOOTHED = ("robust", "exo_pair", "aot", "aot_unpaired")
 """The losses that TRL 1.16 reads `label_smoothing` in."""

@@ -150,7 +150,7 @@ class DPOOptions(_CompletionLengths):
     """Direct Preference Optimization (Rafailov et al. 2023), with TRL's `DPOTrainer`."""
 
     beta: float = setting(0.1, "how dear it is to move away from the reference model", 1e-4, 10)
-    loss_type: tuple[str, ...] = setting(("sigmoid",), "one or more of TRL's losses", choices=LOSS_TYPES)
+    loss_type: tuple[str, ...] = setting(("sigmoid",), "one or more of TRL's losses, or listwise", choices=LOSS_TYPES)
     loss_weights: tuple[float, ...] = setting((), "weight of each loss (default: 1 each)")
     label_smoothing: float = setting(0.0, "share of the preferences that are taken to be wrong", 0, 0.499)
     ref_model: str = setting("", "another reference model, a folder or a hub id (default: the model as it was)")

@@ -51,15 +51,15 @@ class News:
 
 def preference_rows(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
-) -> list[tuple[str, str, str]]:
-    """(prompt, chosen, rejected) of every chosen judgment up to that one, in the order they were made."""
+) -> list[tuple[str, str, str, int]]:
+    """(prompt, chosen, rejected, judgment id) of every chosen judgment up to that one, in the order they were made."""
     rows = session.execute(
-        select(Preference.prompt, Preference.chosen, Preference.rejected)
+        select(Preference.prompt, Preference.chosen, Preference.rejected, Preference.judgment_id)
         .join(Judgment)
         .where(*selection.conditions(last_judgment_id))
         .order_by(Preference.id)
     )
-    return [(prompt, chosen, rejected) for prompt, chosen, rejected in rows]
+    return [(prompt, chosen, rejected, judgment) for prompt, chosen, rejected, judgment in rows]
 
 
 def last_judgment(session: Session, method: str) -> int:

@@ -307,3 +307,16 @@ def test_clicks_that_are_too_long_for_the_settings_fail_the_run_with_the_reason(
     assert run.error is not None
     assert run.error.startswith("Every row is longer than ")
     assert (left_in_staging(store), store.numbers()) == ([], [1])
+
+
+def test_each_click_is_one_list_of_the_listwise_loss(clicks: None, session: Session) -> None:
+    """One card over two others and one over a single one: the first loss is the mean of ln 3 and ln 2."""
+    examples = dataset.preference_examples(session, 3)
+    assert examples == PAIRS
+    assert [example.click for example in examples] == [1, 1, 2]
+
+    jobs.train(ask(session, "dpo", loss_type=["listwise"], logging_steps=1))
+
+    assert only(session).status == "succeeded", only(session).error
+    losses = [metric.value for metric in rows(session, RunMetric) if metric.name == "loss"]
+    assert losses[0] == pytest.approx((math.log(3) + math.log(2)) / 2, abs=1e-4)

@@ -60,4 +60,6 @@ class _Adapted(torch.autograd.Function):
         gradient, scale = gradients[0], context.scale
         by_narrow = (gradient @ up).mul_(scale)
         by_states = (gradient @ weight).addmm_(by_narrow, down) if context.needs_input_grad[0] else None
-        return by_states, None, by_narrow.T @ states, (gradient.T @ narrow).mul_(scale), None
+        # The product's wide side comes second: the other way round takes up to twice the time.
+        by_up = (narrow.T @ gradient).mul_(scale).T
+        return by_states, None, by_narrow.T @ states, by_up, None

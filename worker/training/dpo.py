@@ -108,7 +108,7 @@ def train_dpo(
         save_checkpoint(policy, tokenizer, staged)
         _publish(staged, output_dir)
 
-    last_epoch = _last_epoch(callback.history, len(examples), recipe)
+    last_epoch = _last_epoch(callback.history, _steps_per_epoch(trainer))
     return DPOResult(
         examples=len(examples),
         truncated_prompts=truncated,
@@ -184,7 +184,6 @@ def _build_trainer(
 ) -> AnchoredDPOTrainer:
     """TRL's trainer set up as `recipe` says, on the GPU in bfloat16 where there is one, else on the CPU."""
     cuda = torch.cuda.is_available()
-    steps = _steps_per_epoch(len(examples), recipe) * recipe.num_train_epochs
     args = DPOConfig(
         output_dir=str(work / "trainer"),
         beta=recipe.beta,
@@ -199,7 +198,7 @@ def _build_trainer(
         per_device_train_batch_size=recipe.per_device_train_batch_size,
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         precompute_ref_log_probs=recipe.precompute_ref_log_probs,
-        logging_steps=min(recipe.logging_steps, steps),
+        logging_steps=recipe.logging_steps,
         seed=recipe.seed,
         use_cpu=not cuda,
         bf16=recipe.bf16 or (cuda and torch.cuda.is_bf16_supported()),
@@ -229,6 +228,8 @@ def _build_trainer(
         callbacks=[callback],
     )
     trainer.remove_callback(PrinterCallback)
+    # A run of fewer steps than that is reported at its end.
+    args.logging_steps = min(recipe.logging_steps, _steps_per_epoch(trainer) * recipe.num_train_epochs)
     return trainer
 
 
@@ -250,15 +251,12 @@ def _publish(staged: Path, output_dir: Path) -> None:
         path.rename(output_dir / path.name)
 
 
-def _steps_per_epoch(examples: int, recipe: DPORecipe) -> int:
-    """Optimizer steps in one pass over `examples` pairs."""
-    batches = math.ceil(examples / recipe.per_device_train_batch_size)
-    return math.ceil(batches / recipe.gradient_accumulation_steps)
+def _steps_per_epoch(trainer: AnchoredDPOTrainer) -> int:
+    """Optimizer steps in one pass over the data."""
+    return math.ceil(len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps)
 
 
-def _last_epoch(
-    history: Sequence[tuple[int, Mapping[str, float]]], examples: int, recipe: DPORecipe
-) -> list[Mapping[str, float]]:
+def _last_epoch(history: Sequence[tuple[int, Mapping[str, float]]], steps_per_epoch: int) -> list[Mapping[str, float]]:
     """The reports of the last epoch, or the last report where reports are rarer than epochs."""
-    first = history[-1][0] - _steps_per_epoch(examples, recipe)
+    first = history[-1][0] - steps_per_epoch
     return [values for step, values in history if step > first]

@@ -1,12 +1,17 @@
 """What a preference recipe learns from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class PreferenceExample:
-    """One comparison: for `prompt`, a person preferred `chosen` to `rejected`. All three are plain text."""
+    """One comparison: for `prompt`, a person preferred `chosen` to `rejected`. All three are plain text.
+
+    `click` numbers the judgment that it came from, where that is known; the pairs of one are one list to the listwise
+    loss.
+    """
 
     prompt: str
     chosen: str
     rejected: str
+    click: int | None = field(default=None, compare=False)

@@ -11,6 +11,7 @@ Not covered, and left to the model's own forward: dropout, gradient checkpointin
 parameters that are gathered a block at a time (FSDP, DeepSpeed).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -24,15 +25,27 @@ from worker.training.adapted_linear import project
 T5_KINDS = (T5ForConditionalGeneration, MT5ForConditionalGeneration)
 
 
-def can_be_packed(model: PreTrainedModel) -> bool:
-    """Whether `scored_states` computes what `model` would; see what is not covered above."""
+def can_be_packed(model: PreTrainedModel, switches: Iterable[nn.Module] | None = None) -> bool:
+    """Whether `scored_states` computes what `model` would; see what is not covered above.
+
+    `switches` are the modules that `switches_of` found in it; who asks at every step need not go through all of them.
+    """
     if type(model) not in T5_KINDS or model.dtype == torch.float16 or _gathers_blocks():
         return False
-    for module in model.modules():
+    for module in switches_of(model) if switches is None else switches:
         drops = module.p if isinstance(module, nn.Dropout) else getattr(module, "dropout", 0.0)
         if getattr(module, "gradient_checkpointing", False) or (isinstance(drops, float) and drops):
             return False
     return True
+
+
+def switches_of(model: nn.Module) -> list[nn.Module]:
+    """The modules of `model` that have dropout or gradient checkpointing to switch on."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.Dropout) or hasattr(module, "dropout") or hasattr(module, "gradient_checkpointing")
+    ]
 
 
 def _gathers_blocks() -> bool:
@@ -90,14 +103,26 @@ def scored_states(
     first tokens of each row, as many as are scored.
     """
     source, target = Rows(prompt_mask.bool()), Rows(scored)
-    encoded = _encode(model.encoder, source.pack(prompts), source)
-    states = _decode(model.decoder, target.pack(inputs), target, encoded, source, prompt_of_row)
+    head = model.get_output_embeddings().weight
+    encoded = _encode(model.encoder, _embed(model.encoder, source.pack(prompts), head), source)
+    states = _embed(model.decoder, target.pack(inputs), head)
+    states = _decode(model.decoder, states, target, encoded, source, prompt_of_row)
     # The first T5 shares one matrix between embeddings and head and scales before it; v1.1 does neither.
     return states * model.model_dim**-0.5 if model.config.scale_decoder_outputs else states
 
 
-def _encode(stack: Any, tokens: Tensor, rows: Rows) -> Tensor:
-    states = stack.embed_tokens(tokens)
+def _embed(stack: Any, tokens: Tensor, head: Tensor) -> Tensor:
+    """(T, d) of the ids (T)."""
+    table = stack.embed_tokens
+    plain = type(table) is nn.Embedding and table.padding_idx is None and table.max_norm is None
+    if plain and table.weight is head and head.requires_grad:
+        embedded: Tensor = _Embedded.apply(tokens, head)  # type: ignore[no-untyped-call]
+        return embedded
+    looked_up: Tensor = table(tokens)
+    return looked_up
+
+
+def _encode(stack: Any, states: Tensor, rows: Rows) -> Tensor:
     bias = _position_bias(stack, rows)
     unseen = rows.no_padding()
     if unseen is not None:
@@ -108,9 +133,8 @@ def _encode(stack: Any, tokens: Tensor, rows: Rows) -> Tensor:
     return _norm(stack.final_layer_norm, states)
 
 
-def _decode(stack: Any, tokens: Tensor, rows: Rows, encoded: Tensor, source: Rows, prompt_of_row: Tensor) -> Tensor:
-    states = stack.embed_tokens(tokens)
-    later = torch.ones(rows.columns, rows.columns, dtype=torch.bool, device=tokens.device).triu(1)
+def _decode(stack: Any, states: Tensor, rows: Rows, encoded: Tensor, source: Rows, prompt_of_row: Tensor) -> Tensor:
+    later = torch.ones(rows.columns, rows.columns, dtype=torch.bool, device=states.device).triu(1)
     # Padding comes last in a row: what may not look ahead never sees it.
     bias = _position_bias(stack, rows).masked_fill(later, NOWHERE)
     unseen = source.no_padding()
@@ -173,6 +197,27 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> T
     if bias is not None:
         scores = scores + bias
     return scores.softmax(-1).to(value.dtype) @ value
+
+
+class _Embedded(torch.autograd.Function):
+    """Rows of a table that is the output head too, and gets that one's gradient first, one as large as itself.
+
+    To that the few rows that were looked up are added. As a gradient of its own each look-up would write, zero and
+    add the whole table once more.
+    """
+
+    @staticmethod
+    def forward(context: Any, tokens: Tensor, table: Tensor) -> Tensor:
+        """(T, d) of the ids (T) and the table (V, d)."""
+        context.save_for_backward(tokens)
+        context.shape = table.shape
+        return table.index_select(0, tokens)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[None, Tensor]:
+        """The gradient by the table, as its rows and where they stand."""
+        (tokens,) = context.saved_tensors
+        return None, torch.sparse_coo_tensor(tokens[None], gradients[0], context.shape, check_invariants=False)
 
 
 def _norm(layer: Any, states: Tensor) -> Tensor:

@@ -29,17 +29,17 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from trl.trainer import dpo_trainer
 from trl.trainer.dpo_config import DPOConfig
-from trl.trainer.dpo_trainer import DPOTrainer
 
 from worker.training.checkpoint import encode, truncate
 from worker.training.click_order import ClickSampler, adjacent_groups
+from worker.training.listwise import CLICK, ListwiseDPOTrainer
 from worker.training.seq2seq_head import head_for_encoder_decoders, head_of
 
 VOCABULARY_METRICS = ("entropy", "logits/chosen", "logits/rejected", "mean_token_accuracy")
 """TRL's metrics that take a pass over the whole vocabulary at every token."""
 
 
-class Seq2SeqDPOTrainer(DPOTrainer):
+class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
     """TRL's `DPOTrainer` for a `*ForConditionalGeneration` model; takes text columns prompt, chosen and rejected.
 
     Prompts longer than `max_prompt_length` tokens and completions longer than `max_completion_length` are cut, and
@@ -79,6 +79,7 @@ class Seq2SeqDPOTrainer(DPOTrainer):
                 processing_class=processing_class,
                 **kwargs,
             )
+        self._head = head_of(self.model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """Shuffle clicks rather than pairs; any other order that the arguments ask for is the base class's."""
@@ -95,8 +96,8 @@ class Seq2SeqDPOTrainer(DPOTrainer):
         """TRL's loss; the metrics over the vocabulary are computed only if this step is logged."""
         wanted = self.vocabulary_metrics and self._is_logged()
         network: Any = self.model
-        head_of(self.accelerator.unwrap_model(network)).statistics = wanted
-        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
+        self._head.statistics = wanted
+        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if not wanted:
             seen = self._metrics["train" if network.training else "eval"]
             for name in VOCABULARY_METRICS:
@@ -104,6 +105,10 @@ class Seq2SeqDPOTrainer(DPOTrainer):
                 if not seen[name]:
                     del seen[name]
         return result
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not estimated: it would count every weight at every step, for a figure that is shown nowhere."""
+        return 0
 
     def _is_logged(self) -> bool:
         """Whether the optimizer step that is being computed will be logged; evaluation always is."""
@@ -120,7 +125,7 @@ class Seq2SeqDPOTrainer(DPOTrainer):
         args: DPOConfig,
         dataset_name: str,
     ) -> Dataset:
-        """Replace the text columns by `prompt_ids`, `chosen_ids` and `rejected_ids`, as TRL names them."""
+        """Replace the columns by `prompt_ids`, `chosen_ids` and `rejected_ids`, as TRL names them; `click` stays."""
 
         # Not through `self`: datasets hashes what the function refers to, and would hash the whole trainer.
         limits = {
@@ -134,7 +139,7 @@ class Seq2SeqDPOTrainer(DPOTrainer):
                 f"{part}_ids": truncate(encode(processing_class, row[part]), limit) for part, limit in limits.items()
             }
 
-        return dataset.map(tokenize, remove_columns=dataset.column_names)
+        return dataset.map(tokenize, remove_columns=[name for name in dataset.column_names if name != CLICK])
 
 
 @dataclass

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 from trl.trainer.utils import FusedCausalLMOutput
 
-from worker.training.packed_t5 import can_be_packed, scored_states
+from worker.training.packed_t5 import can_be_packed, scored_states, switches_of
 from worker.training.token_scores import (
     IGNORED,
     divergence_of_scores,
@@ -46,6 +46,7 @@ class Seq2SeqHead:
         self.original_forward = model.forward
         self.outputs = outputs
         self.statistics = True
+        self._switches: list[nn.Module] = []
 
     def score(self, batch: dict[str, Any]) -> FusedCausalLMOutput:
         """What TRL wants to know of the rows of a batch of `PreferenceCollator`, or of one whose rows all differ.
@@ -101,7 +102,8 @@ class Seq2SeqHead:
         """The matrix of the output head (V, d), where states can be computed without padding and it is all the head."""
         head = self.model.get_output_embeddings()
         plain = type(head) is nn.Linear and head.bias is None
-        return head.weight if plain and can_be_packed(self.model) else None
+        self._switches = self._switches or switches_of(self.model)  # after the adapter, which comes before any batch
+        return head.weight if plain and can_be_packed(self.model, self._switches) else None
 
     def _logits(self, prompts: Tensor, prompt_mask: Tensor, prompt_of_row: Tensor, inputs: Tensor) -> Tensor:
         encoded = self.model.get_encoder()(input_ids=prompts, attention_mask=prompt_mask)

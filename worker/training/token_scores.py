@@ -92,16 +92,16 @@ class _LogProbs(torch.autograd.Function):
         with torch.autocast(weight.device.type, enabled=False):
             low, matrix = states.to(kind), weight.to(kind)
             scores = functional.linear(low, matrix).float()
-            log_p = scores.log_softmax(-1)
-            picked = log_p.gather(-1, targets[:, None])[:, 0]
-            found = vocabulary_statistics(scores, log_p, targets, wanted)
+            probabilities, log_total = _soft_maximum(scores)
+            picked = (scores.gather(-1, targets[:, None]) - log_total)[:, 0]
+            found = vocabulary_statistics(scores, scores - log_total, targets, wanted) if wanted else {}
             del scores
             context.frozen_head = not context.needs_input_grad[1]
             context.formats = states.dtype, weight.dtype
             if not context.frozen_head:
-                context.save_for_backward(low, matrix, targets, log_p)
+                context.save_for_backward(low, matrix, targets, probabilities)
             elif context.needs_input_grad[0]:
-                context.save_for_backward(matrix[targets].float() - (log_p.exp_().to(kind) @ matrix).float())
+                context.save_for_backward(matrix[targets].float() - (probabilities.to(kind) @ matrix).float())
         others = tuple(found[name] for name in wanted)
         context.mark_non_differentiable(*others)
         return picked, *others
@@ -113,12 +113,19 @@ class _LogProbs(torch.autograd.Function):
         if context.frozen_head:
             (unit,) = context.saved_tensors
             return (unit * by_log_p[:, None]).to(states_format), None, None, None
-        states, weight, targets, log_p = context.saved_tensors
-        by_scores = log_p.exp().mul_(-by_log_p[:, None])
+        states, weight, targets, probabilities = context.saved_tensors
+        by_scores = probabilities * -by_log_p[:, None]
         by_scores.scatter_add_(-1, targets[:, None], by_log_p[:, None])
         low = by_scores.to(weight.dtype)
         by_states = (low @ weight).to(states_format) if context.needs_input_grad[0] else None
         return by_states, (low.T @ states).to(weight_format), None, None
+
+
+def _soft_maximum(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The soft maximum of (T, V), and log(sum(exp)) as (T, 1), which is read off it: exponentials are dear."""
+    highest, where = scores.max(-1, keepdim=True)
+    probabilities = scores.softmax(-1)
+    return probabilities, highest - probabilities.gather(-1, where).log_()
 
 
 def divergence_of_states(states: Tensor, weight: Tensor, parent_log_p: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def judge(session: Session, person: int, prompt: Prompt, text: str, day: int = 1
 def chosen(session: Session, selection: Selection) -> list[str]:
     rows = training_data.preference_rows(session, ALL, selection)
     assert len(rows) == training_data.count_pairs(session, ALL, selection)
-    return [text for _, text, rejected in rows if rejected == "neither"]
+    return [text for _, text, rejected, _ in rows if rejected == "neither"]
 
 
 def test_a_selection_takes_the_clicks_of_some_people_days_and_sources(either: Session) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from worker.training.checkpoint import load_model
 from worker.training.packed_t5 import can_be_packed, scored_states
 from worker.training.seq2seq_dpo import disable_dropout
+from worker.training.seq2seq_head import add_seq2seq_head, head_of
 
 PROMPTS = torch.tensor([[5, 6, 7, 8, 1], [9, 10, 1, 0, 0]])
 INPUTS = torch.tensor([[0, 11, 12, 13], [0, 14, 0, 0], [0, 15, 16, 0]])
@@ -56,3 +57,25 @@ def test_a_model_that_drops_out_or_is_recomputed_or_is_of_another_kind_takes_its
     model.activation_checkpointing_enable()
     assert not can_be_packed(model)
     assert not can_be_packed(quiet_model(tiny_t5).half())
+
+
+def test_a_head_that_was_asked_before_sees_what_is_switched_on_later(tiny_t5: Path) -> None:
+    model = quiet_model(tiny_t5)
+    add_seq2seq_head(model)
+    head = head_of(model)
+    assert head._matrix() is model.lm_head.weight
+
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.1
+    assert head._matrix() is None
+
+
+def test_the_gradient_of_a_table_that_is_the_head_too_is_a_plain_tensor(tiny_t5: Path) -> None:
+    model = quiet_model(tiny_t5)
+    assert model.lm_head.weight is model.shared.weight
+
+    states = scored_states(model, PROMPTS, PROMPTS != 0, PROMPT_OF_ROW, INPUTS, SCORED)
+    model.lm_head(states).sum().backward()
+
+    assert model.shared.weight.grad.layout == torch.strided

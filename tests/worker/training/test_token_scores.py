@@ -37,6 +37,13 @@ def test_log_probs_are_the_formula(numbers: tuple[Tensor, Tensor, Tensor, Tensor
             assert torch.allclose(ours, formula, atol=1e-5)
 
 
+def test_a_token_as_good_as_impossible_still_has_its_log_probability() -> None:
+    """Its probability, e^-300, is zero in float32."""
+    log_p = log_probs_of_states(torch.tensor([[1.0]]), torch.tensor([[300.0], [0.0]]), torch.tensor([1]))["log_probs"]
+
+    assert log_p.tolist() == [-300]
+
+
 def test_a_frozen_head_keeps_no_matrix_of_tokens_and_vocabulary(
     numbers: tuple[Tensor, Tensor, Tensor, Tensor],
 ) -> None:

@@ -1,4 +1,4 @@
-"""Direct Preference Optimization (Rafailov et al. 2023, eq. 7), and every other loss of TRL's `DPOTrainer`.
+"""Direct Preference Optimization (Rafailov et al. 2023, eq. 7), every other loss of TRL's `DPOTrainer`, and listwise.
 
 A decoder-only model is trained by TRL's trainer itself, an encoder-decoder by worker/training/seq2seq_dpo.py, which
 gives that trainer a head for it. The reference model is the model without its adapter, a frozen copy where all weights
@@ -11,10 +11,10 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedModel, Trainer
 from trl.trainer.dpo_config import DPOConfig
-from trl.trainer.dpo_trainer import DPOTrainer
 
 from models.train_options import DPOOptions
 from worker.training.errors import CheckpointError
+from worker.training.listwise import ListwiseDPOTrainer
 from worker.training.methods import Job, Method
 from worker.training.methods.common import (
     LearnsFromTexts,
@@ -30,7 +30,7 @@ from worker.training.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
 COMPLETIONS = ("chosen", "rejected")
 
 
-class CausalTrainer(Prepared, DPOTrainer):
+class CausalTrainer(Prepared, ListwiseDPOTrainer):
     """TRL's trainer on token ids."""
 
 
@@ -61,7 +61,7 @@ class DPO(LearnsFromTexts):
         loaded = job.loaded
         disable_dropout(loaded.model)
         extra: dict[str, Any] = {}
-        kind: type[DPOTrainer] = CausalTrainer
+        kind: type[ListwiseDPOTrainer] = CausalTrainer
         if loaded.architecture == "seq2seq":
             kind = Seq2SeqTrainer
             extra["max_prompt_length"] = options.max_prompt_length
