@@ -6,7 +6,7 @@ Two models: random weights in the shape of t5-small (width 512, 6 + 6 layers, 32
 exactly 20 tokens, and the embedded checkpoint, where each side writes until it is done. Both are converted as every
 published version is, and computed as the studio serves them.
 
-`screen` is all that `Generator.generate` does: a dozen samples, the choice of three, and their log-probabilities.
+`screen` is all that `Generator.generate` does: sixteen samples, the choice of three, and their log-probabilities.
 `samples` is three samples in one call of CTranslate2. The baselines, in turns with ours, sentence by sentence, from
 text to text, with the same temperature and nucleus: `three generate calls` of transformers, one after another, as the
 original app drew its three, and `num_return_sequences=3`, one call that returns three. PyTorch uses all cores, ours the

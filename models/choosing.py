@@ -1,4 +1,4 @@
-"""Which of the sampled rewrites to show: neutral, true to the source, likely, and unlike each other.
+"""Which of the sampled rewrites to show: neutral, true to the source, fluent, likely, and unlike each other.
 
 Quality is a product, so that one failing cannot be bought off by the others. The set is built greedily, each next
 rewrite discounted by how much it repeats one already chosen (maximal marginal relevance, Carbonell & Goldstein 1998).
@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from models.judge import judge
 from models.neutrality import Neutrality, words
 
-_RUDE_WORD = 0.35
 _SURELY_RUDE = 0.02
 # What only says who people are is never taken for rude by itself, however often it stands beside what is.
 _NAMES_OF_GROUPS = frozenset({
@@ -23,8 +23,10 @@ _NAMES_OF_GROUPS = frozenset({
 })  # fmt: skip
 _POLITE = 0.8
 _NEUTRAL = 0.5
-_FORGIVEN = 0.2
-_LIKELIHOOD = 0.3
+_MEANING = 2.0
+_LEAST_MEANING = 0.05
+_FLUENCY = 0.5
+_LIKELIHOOD = 0.15
 _REPETITION = 0.35
 _MUCH_LESS_LIKELY = 0.7
 
@@ -42,18 +44,6 @@ class Rewrite:
 def neutrality() -> Neutrality:
     """The classifier, loaded once a process; raises LoadError."""
     return Neutrality()
-
-
-def kept(source: str, rewrite: str) -> float:
-    """The share, in 0 … 1, of the source's words that are in the rewrite; rude words do not count."""
-    plain = _plain_words(source)
-    return len(plain & _different_words(rewrite)) / len(plain) if plain else 1.0
-
-
-@functools.lru_cache(maxsize=64)  # of one source many rewrites are judged
-def _plain_words(source: str) -> frozenset[str]:
-    found = list(set(words(source)))
-    return frozenset(word for word, neutral in zip(found, neutrality()(found), strict=True) if neutral > _RUDE_WORD)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -78,8 +68,8 @@ def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
 
 def _qualities_apart_from_likelihood(source: str, texts: Sequence[str]) -> list[float]:
     return [
-        neutral * (_FORGIVEN + (1 - _FORGIVEN) * kept(source, text))
-        for text, neutral in zip(texts, neutrality()(texts), strict=True)
+        neutral * max(verdict.meaning, _LEAST_MEANING) ** _MEANING * verdict.fluency**_FLUENCY
+        for neutral, verdict in zip(neutrality()(texts), judge()(source, texts), strict=True)
     ]
 
 

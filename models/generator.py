@@ -36,7 +36,7 @@ COMPUTE_TYPE = "int8"
 _WARM_UP_TEXT = "Good morning, how are you?"
 
 # More than are shown, to choose from; then again, and wider, if too few of them differ and are neutral.
-_ROUNDS = ((12, 1.0), (16, 1.25), (24, 1.6))
+_ROUNDS = ((16, 1.0), (16, 1.25), (24, 1.6))
 
 # In tokens. The embedded model was trained on texts of a sentence or two; it loses its way in longer ones.
 _LONGEST_PIECE = 64
@@ -130,7 +130,7 @@ class Generator:
         """log p(completion | prompt) in nats, end of sequence included, one number a pair; raises InputTooLong."""
         return self._engine.log_probabilities(prompts, completions)
 
-    def best(self, text: str, beam_size: int = 8) -> str:
+    def best(self, text: str, beam_size: int = 32) -> str:
         """The best rewrite of `text` among the `beam_size` likeliest that beam search finds; raises InputTooLong."""
         self.tokens(text)
         return self._by_pieces(text, lambda piece: self._search(piece, beam_size), 1)[0]

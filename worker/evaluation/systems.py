@@ -21,7 +21,10 @@ from worker.evaluation.testset import TestSet
 SEED = 20221107
 """Of the first generator of every system that is measured: versions with the same odds draw the same candidates."""
 
-_DRAWING = ("generator.py", "engine.py", "pieces.py", "choosing.py", "neutrality.py", "base/neutrality.safetensors")
+_DRAWING = (
+    *("generator.py", "engine.py", "pieces.py", "choosing.py", "neutrality.py", "judge.py"),
+    *("base/neutrality.safetensors", "base/judge/model.bin", "base/judge/head.safetensors"),
+)
 
 SHARES = 2
 """Generators that write side by side."""

@@ -109,7 +109,8 @@ def rude_sentences(corpus: Corpus, judge: Neutrality, unpaired: int, rng: random
 class Writer:
     """Samples rewrites from a converted checkpoint."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, beams: int = _BEAMS, samples: int = _SAMPLES) -> None:
+        self._beams, self._samples = beams, samples
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._translator = ctranslate2.Translator(str(folder), compute_type="int8", intra_threads=2)
 
@@ -118,8 +119,8 @@ class Writer:
         tokens = [self._tokenizer.encode(text).tokens for text in sources]
         written: list[dict[str, float]] = [{} for _ in sources]
         for how in (
-            {"beam_size": _BEAMS, "num_hypotheses": _BEAMS},
-            {"beam_size": 1, "num_hypotheses": _SAMPLES, "sampling_topp": 0.95, "sampling_topk": 0},
+            {"beam_size": self._beams, "num_hypotheses": self._beams},
+            {"beam_size": 1, "num_hypotheses": self._samples, "sampling_topp": 0.95, "sampling_topk": 0},
         ):
             results = self._translator.translate_batch(
                 tokens,

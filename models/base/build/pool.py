@@ -1,0 +1,79 @@
+"""Rewrites for the judge to learn from: `python -m models.base.build.pool --data DIR --model CHECKPOINT --out FILE`.
+
+The model writes what it is later chosen from, beams and samples, for ParaDetox's training sources and for rude lines
+without a rewrite; no dev sentence is among them. One JSON object a line: `{"source": …, "rewrites": […]}`. The lines
+that `read_fluency` takes are made of its texts by `python -m benchmarks.fluency_labels`.
+"""
+
+import argparse
+import json
+import logging
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ctranslate2
+
+from models.base.build.corpus import read_corpus
+from models.base.build.select import Writer, rude_sentences
+from models.neutrality import Neutrality
+
+log = logging.getLogger(__name__)
+
+_BEAMS = 8
+_SAMPLES = 12
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text and what a model rewrote it to."""
+
+    source: str
+    rewrites: tuple[str, ...]
+
+
+def read_pool(path: Path) -> list[Written]:
+    """The rewrites of a file that this module wrote."""
+    with path.open(encoding="utf-8") as lines:
+        return [Written(row["source"], tuple(row["rewrites"])) for row in map(json.loads, lines)]
+
+
+def read_fluency(path: Path) -> dict[str, float]:
+    """How acceptable texts are, from lines of [text, acceptability in 0 … 1]."""
+    with path.open(encoding="utf-8") as lines:
+        return {text: float(value) for text, value in map(json.loads, lines)}
+
+
+def written(sources: Sequence[str], writer: Writer) -> Iterator[Written]:
+    """Rewrites of every source, a stretch of them at a time."""
+    for start in range(0, len(sources), _AT_ONCE):
+        some = sources[start : start + _AT_ONCE]
+        for source, rewrites in zip(some, writer(some), strict=True):
+            yield Written(source, tuple(rewrites))
+        log.info("%d of %d sentences", start + len(some), len(sources))
+
+
+def main() -> None:
+    """Write rewrites of the training corpora."""
+    parser = argparse.ArgumentParser(prog="python -m models.base.build.pool", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
+    parser.add_argument("--model", type=Path, required=True, help="CTranslate2 folder of the model that writes")
+    parser.add_argument("--out", type=Path, required=True, help="file the rewrites are written to")
+    parser.add_argument("--sources", type=int, default=8_192, help="texts that are rewritten (default %(default)s)")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    rng = random.Random(11)
+    ctranslate2.set_random_seed(11)
+    corpus = read_corpus(options.data)
+    rows = rude_sentences(corpus, Neutrality(), len(corpus.train) // 2, rng)
+    rng.shuffle(rows)
+    writer = Writer(options.model, beams=_BEAMS, samples=_SAMPLES)
+    with options.out.open("w", encoding="utf-8") as lines:
+        for one in written([row.toxic for row in rows[: options.sources]], writer):
+            lines.write(json.dumps({"source": one.source, "rewrites": one.rewrites}, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
