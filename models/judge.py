@@ -26,6 +26,9 @@ HEAD_FILE = "head.safetensors"
 MOST_TOKENS = 128
 """What it reads of a text; the pieces that are rewritten are shorter."""
 
+# A batch is as wide as its longest text, and what it takes of memory is kept.
+_TEXTS_AT_ONCE = 12
+
 Array = npt.NDArray[np.float32]
 
 
@@ -66,7 +69,15 @@ class Judge:
     def _encode(self, texts: Sequence[str]) -> tuple[Array, Array]:
         """The mean state of each text, made one long, (texts, width), and its acceptability, (texts,)."""
         ids = [row.ids for row in self._tokenizer.encode_batch_fast(list(texts))]
-        output = self._encoder.forward_batch(ids)
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        stretches = [order[start : start + _TEXTS_AT_ONCE] for start in range(0, len(order), _TEXTS_AT_ONCE)]
+        encoded = [self._encode_together([ids[row] for row in rows]) for rows in stretches]
+        back = np.argsort(order)
+        meanings, fluency = (np.concatenate(parts)[back] for parts in zip(*encoded, strict=True))
+        return meanings, fluency
+
+    def _encode_together(self, ids: Sequence[list[int]]) -> tuple[Array, Array]:
+        output = self._encoder.forward_batch(list(ids))
         states = np.array(output.last_hidden_state, dtype=np.float32)
         read = np.arange(states.shape[1]) < np.array([len(row) for row in ids])[:, None]
         sums = np.einsum("tpw,tp->tw", states, read.astype(np.float32))

@@ -99,16 +99,16 @@ def test_of_rewrites_alike_the_first_is_kept_and_copies_of_the_text_are_dropped(
     screen = scripted.generate(TEXT, Sampling(temperature=0.5))
     assert {candidate.text for candidate in screen.candidates} == {"You are wrong.", "please stop", "no"}
     assert not screen.exhausted
-    assert scripted.asked == [(12, 0.5)]
+    assert scripted.asked == [(16, 0.5)]
 
 
 def test_while_there_are_too_few_it_draws_more_and_wider(scripted: Scripted) -> None:
     scripted.script([TEXT], ["you are wrong"], ["please stop", "no"])
     screen = scripted.generate(TEXT, Sampling(temperature=1.0))
     assert {candidate.text for candidate in screen.candidates} == {"you are wrong", "please stop", "no"}
-    assert scripted.asked == [(12, 1.0), (16, 1.25), (24, 1.6)]
+    assert scripted.asked == [(16, 1.0), (16, 1.25), (24, 1.6)]
     assert screen.sampling["rounds"] == [
-        {"samples": 12, "temperature": 1.0},
+        {"samples": 16, "temperature": 1.0},
         {"samples": 16, "temperature": 1.25},
         {"samples": 24, "temperature": 1.6},
     ]

@@ -21,7 +21,7 @@ SOURCE = "you are a stupid idiot and your plan will never work"
     [
         (SOURCE, "your plan will never work", "please stop it"),
         (SOURCE, "you are not clever and your plan will fail", "the weather is lovely today"),
-        ("get the hell out of my kitchen", "please leave my kitchen", "get a new kitchen from the shop"),
+        ("get out of my kitchen you moron", "please leave my kitchen", "the pizza was cold"),
         ("the damn train is late again", "the train is late again", "the train is never late"),
     ],
 )

@@ -42,7 +42,7 @@ def test_a_screen_is_stored_with_all_it_takes_to_draw_it_again(
         "top_p": 0.8,
         "top_k": 40,
     }
-    assert stored.sampling["rounds"][0] == {"samples": 12, "temperature": 0.7}
+    assert stored.sampling["rounds"][0] == {"samples": 16, "temperature": 0.7}
     assert stored.sampling["draw"] == 2, "the first draw of a generator is its warm-up"
     assert stored.seed == generator.seed
     assert stored.milliseconds > 0
