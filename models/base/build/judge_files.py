@@ -25,7 +25,7 @@ def write_judge(encoder: PreTrainedModel, head: torch.nn.Linear, tokenizer: Toke
         fast: Any = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **_SPECIAL)  # type: ignore[no-untyped-call]
         fast.save_pretrained(plain)
         ctranslate2.converters.TransformersConverter(str(plain)).convert(str(folder), quantization="int8")
-        tokenizer.save(str(folder / "tokenizer.json"))
+        tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
         weights = head.weight.detach()[0].numpy().copy(), head.bias.detach().numpy().copy()
         save_file(dict(zip(("weights", "bias"), weights, strict=True)), folder / HEAD_FILE)
         for path in folder.iterdir():
