@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -33,6 +33,7 @@ from worker.training.lora import lora_config
 from worker.training.memory import freed_memory_is_kept
 from worker.training.progress import Progress, ProgressCallback
 from worker.training.quiet import quiet
+from worker.training.threads import threads_worth_waking
 
 ADAPTER = "adapter"
 """The folder beside the merged model that holds the LoRA adapter alone."""
@@ -73,9 +74,10 @@ def train_dpo(
     Raises `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning` or `Cancelled`.
     """
     started = time.monotonic()
-    with quiet(), freed_memory_is_kept(), _workspace(output_dir) as work:
+    with quiet(), freed_memory_is_kept(), _workspace(output_dir) as work, ExitStack() as undo:
         progress.stage("loading")
         model = load_model(parent_dir)
+        undo.enter_context(threads_worth_waking(model.config))
         parent_config = copy.deepcopy(model.config)
         tokenizer = load_tokenizer(parent_dir)
         truncated = _check_examples(examples, tokenizer, recipe, progress)

@@ -15,6 +15,7 @@ import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from worker.training.quiet import quiet
 from worker.training.sft_checkpoints import checkpoint_to_resume, run_folder
 from worker.training.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.sft_trainer import SFTProgress, SFTTrainer
+from worker.training.threads import threads_worth_waking
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def train_sft(
     where a GPU has too little memory.
     """
     started = time.monotonic()
-    with quiet():
+    with quiet(), ExitStack() as undo:
         progress.stage("reading the data")
         tokenizer = load_tokenizer(base)
         data = prepare_data(file, validation, recipe, tokenizer, progress)
@@ -95,6 +97,7 @@ def train_sft(
         with run_folder(run_dir, identity, progress, start_over=resume_from == "no"):
             progress.stage("loading")
             model = load_model(base)
+            undo.enter_context(threads_worth_waking(model.config))
             parent_config = copy.deepcopy(model.config)
             checkpoint = checkpoint_to_resume(run_dir, resume_from)
             trainer, callback = _build_trainer(model, tokenizer, data, recipe, run_dir, progress, report_to, checkpoint)

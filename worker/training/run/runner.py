@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from worker.training.run.loading import Loaded, load_model_and_tokenizer
 from worker.training.run.moved import check_moved, fingerprint
 from worker.training.run.saving import MODEL, save
 from worker.training.sft_checkpoints import checkpoint_to_resume, run_folder, write_small
+from worker.training.threads import threads_worth_waking
 
 RESULT = "result.json"
 _START = "start.json"
@@ -89,9 +90,10 @@ def train(
         "options": options.as_dict(),
         "processes": processes.count(),
     }
-    with quiet(), _held(output_dir, identity, progress, resume_from == "no"), _scratch() as work:
+    with quiet(), _held(output_dir, identity, progress, resume_from == "no"), _scratch() as work, ExitStack() as undo:
         progress.stage("loading")
         loaded = load_model_and_tokenizer(model, options, classifier=method.classifier)
+        undo.enter_context(threads_worth_waking(loaded.model.config))
         _place(loaded, options)
         config = copy.deepcopy(loaded.model.config)
         rate = options.learning_rate or default_learning_rate(method.name, _size_of(loaded), options.use_peft)
