@@ -17,9 +17,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / "build" / "baselines"
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ class Finding:
         print(json.dumps(line, ensure_ascii=False), flush=True)
 
 
-def interleaved(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def interleaved(ways: Mapping[Name, Callable[[], float]], rounds: int) -> dict[Name, list[float]]:
     """What each way returned in each round; in every other round the ways take turns in the opposite order."""
-    seen: dict[str, list[float]] = {name: [] for name in ways}
+    seen: dict[Name, list[float]] = {name: [] for name in ways}
     for number in range(rounds):
         for name in list(ways)[:: 1 if number % 2 == 0 else -1]:
             seen[name].append(ways[name]())

@@ -11,7 +11,8 @@ Not covered, and left to the model's own forward: dropout, gradient checkpointin
 parameters that are gathered a block at a time (FSDP, DeepSpeed).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from transformers import MT5ForConditionalGeneration, PreTrainedModel, T5ForConditionalGeneration
 
 from worker.training.adapted_linear import project
+from worker.training.tied_table import look_up, uses_of
 
 T5_KINDS = (T5ForConditionalGeneration, MT5ForConditionalGeneration)
 
@@ -95,31 +97,33 @@ NOWHERE = torch.finfo(torch.bfloat16).min
 
 def scored_states(
     model: Any, prompts: Tensor, prompt_mask: Tensor, prompt_of_row: Tensor, inputs: Tensor, scored: Tensor
-) -> Tensor:
-    """What goes into the output head of `model` at each scored token, (T, d), row by row.
+) -> tuple[Tensor, Tensor]:
+    """What goes into the output head of `model` at each scored token, (T, d), row by row; and the head's matrix (V, d).
 
     `prompts` and `prompt_mask` are (P, L): ids padded on the right, and where they are tokens. `inputs` (R, C) are the
     decoder's input ids, `prompt_of_row` (R) says to which prompt each row belongs, and `scored` (R, C) is true for the
     first tokens of each row, as many as are scored.
     """
     source, target = Rows(prompt_mask.bool()), Rows(scored)
-    head = model.get_output_embeddings().weight
-    encoded = _encode(model.encoder, _embed(model.encoder, source.pack(prompts), head), source)
-    states = _embed(model.decoder, target.pack(inputs), head)
-    states = _decode(model.decoder, states, target, encoded, source, prompt_of_row)
+    matrix, (embed_prompts, embed_inputs) = _matrix_and_lookups(model)
+    encoded = _encode(model.encoder, embed_prompts(source.pack(prompts)), source)
+    states = _decode(model.decoder, embed_inputs(target.pack(inputs)), target, encoded, source, prompt_of_row)
     # The first T5 shares one matrix between embeddings and head and scales before it; v1.1 does neither.
-    return states * model.model_dim**-0.5 if model.config.scale_decoder_outputs else states
+    return (states * model.model_dim**-0.5 if model.config.scale_decoder_outputs else states), matrix
 
 
-def _embed(stack: Any, tokens: Tensor, head: Tensor) -> Tensor:
-    """(T, d) of the ids (T)."""
-    table = stack.embed_tokens
-    plain = type(table) is nn.Embedding and table.padding_idx is None and table.max_norm is None
-    if plain and table.weight is head and head.requires_grad:
-        embedded: Tensor = _Embedded.apply(tokens, head)  # type: ignore[no-untyped-call]
-        return embedded
-    looked_up: Tensor = table(tokens)
-    return looked_up
+def _matrix_and_lookups(model: Any) -> tuple[Tensor, list[Callable[[Tensor], Tensor]]]:
+    """The head's matrix, and what embeds ids (T) as (T, d) for the encoder and for the decoder."""
+    head = model.get_output_embeddings().weight
+    tables = [stack.embed_tokens for stack in (model.encoder, model.decoder)]
+    if not (head.requires_grad and all(_is_plain(table) and table.weight is head for table in tables)):
+        return head, tables
+    matrix, *uses = uses_of(head, len(tables))
+    return matrix, [partial(look_up, table=use) for use in uses]
+
+
+def _is_plain(table: Any) -> bool:
+    return type(table) is nn.Embedding and table.padding_idx is None and table.max_norm is None
 
 
 def _encode(stack: Any, states: Tensor, rows: Rows) -> Tensor:
@@ -197,27 +201,6 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> T
     if bias is not None:
         scores = scores + bias
     return scores.softmax(-1).to(value.dtype) @ value
-
-
-class _Embedded(torch.autograd.Function):
-    """Rows of a table that is the output head too, and gets that one's gradient first, one as large as itself.
-
-    To that the few rows that were looked up are added. As a gradient of its own each look-up would write, zero and
-    add the whole table once more.
-    """
-
-    @staticmethod
-    def forward(context: Any, tokens: Tensor, table: Tensor) -> Tensor:
-        """(T, d) of the ids (T) and the table (V, d)."""
-        context.save_for_backward(tokens)
-        context.shape = table.shape
-        return table.index_select(0, tokens)
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[None, Tensor]:
-        """The gradient by the table, as its rows and where they stand."""
-        (tokens,) = context.saved_tensors
-        return None, torch.sparse_coo_tensor(tokens[None], gradients[0], context.shape, check_invariants=False)
 
 
 def _norm(layer: Any, states: Tensor) -> Tensor:

@@ -76,11 +76,10 @@ class Seq2SeqHead:
         self, prompts: Tensor, prompt_mask: Tensor, prompt_of_row: Tensor, inputs: Tensor, labels: Tensor
     ) -> FusedCausalLMOutput:
         wanted = tuple(name for name in self.outputs if self.statistics or name in ("log_probs", "log_sum_sq_probs"))
-        matrix = self._matrix()
-        if matrix is None:
+        if not self._can_be_packed():
             return token_statistics(self._logits(prompts, prompt_mask, prompt_of_row, inputs), labels, wanted)
         scored = labels != IGNORED
-        states = scored_states(self.model, prompts, prompt_mask, prompt_of_row, inputs, scored)
+        states, matrix = scored_states(self.model, prompts, prompt_mask, prompt_of_row, inputs, scored)
         return spread(log_probs_of_states(states, matrix, labels[scored], wanted), scored)
 
     def divergence(self, batch: dict[str, Tensor], parent_log_p: Tensor) -> Tensor:
@@ -92,18 +91,16 @@ class Seq2SeqHead:
         sources, source_mask = batch["input_ids"], batch["attention_mask"]
         inputs, scored = batch["decoder_input_ids"], batch["decoder_attention_mask"].bool()
         own = torch.arange(len(sources), device=sources.device)
-        matrix = self._matrix()
-        if matrix is None:
+        if not self._can_be_packed():
             return divergence_of_scores(self._logits(sources, source_mask, own, inputs)[scored], parent_log_p)
-        states = scored_states(self.model, sources, source_mask, own, inputs, scored)
+        states, matrix = scored_states(self.model, sources, source_mask, own, inputs, scored)
         return divergence_of_states(states, matrix, parent_log_p)
 
-    def _matrix(self) -> Tensor | None:
-        """The matrix of the output head (V, d), where states can be computed without padding and it is all the head."""
+    def _can_be_packed(self) -> bool:
+        """Whether states can be computed without padding, and a matrix (V, d) is all the head."""
         head = self.model.get_output_embeddings()
-        plain = type(head) is nn.Linear and head.bias is None
         self._switches = self._switches or switches_of(self.model)  # after the adapter, which comes before any batch
-        return head.weight if plain and can_be_packed(self.model, self._switches) else None
+        return type(head) is nn.Linear and head.bias is None and can_be_packed(self.model, self._switches)
 
     def _logits(self, prompts: Tensor, prompt_mask: Tensor, prompt_of_row: Tensor, inputs: Tensor) -> Tensor:
         encoded = self.model.get_encoder()(input_ids=prompts, attention_mask=prompt_mask)

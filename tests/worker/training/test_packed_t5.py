@@ -36,7 +36,8 @@ def test_logits_and_gradients_are_those_of_the_models_own_forward(each_t5: Path,
     prompts, inputs, scored = (PROMPTS, INPUTS, SCORED) if padded else (PROMPTS[:, :3], INPUTS[:, :2], SCORED[:, :2])
     mask = prompts != 0
 
-    packed = model.lm_head(scored_states(model, prompts, mask, PROMPT_OF_ROW, inputs, scored))
+    states, matrix = scored_states(model, prompts, mask, PROMPT_OF_ROW, inputs, scored)
+    packed = states @ matrix.T
     own = model(input_ids=prompts[PROMPT_OF_ROW], attention_mask=mask[PROMPT_OF_ROW], decoder_input_ids=inputs).logits[
         scored
     ]
@@ -63,19 +64,20 @@ def test_a_head_that_was_asked_before_sees_what_is_switched_on_later(tiny_t5: Pa
     model = quiet_model(tiny_t5)
     add_seq2seq_head(model)
     head = head_of(model)
-    assert head._matrix() is model.lm_head.weight
+    assert head._can_be_packed()
 
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.1
-    assert head._matrix() is None
+    assert not head._can_be_packed()
 
 
 def test_the_gradient_of_a_table_that_is_the_head_too_is_a_plain_tensor(tiny_t5: Path) -> None:
     model = quiet_model(tiny_t5)
     assert model.lm_head.weight is model.shared.weight
 
-    states = scored_states(model, PROMPTS, PROMPTS != 0, PROMPT_OF_ROW, INPUTS, SCORED)
-    model.lm_head(states).sum().backward()
+    states, matrix = scored_states(model, PROMPTS, PROMPTS != 0, PROMPT_OF_ROW, INPUTS, SCORED)
+    assert matrix.data_ptr() == model.shared.weight.data_ptr()
+    (states @ matrix.T).sum().backward()  # type: ignore[no-untyped-call]
 
     assert model.shared.weight.grad.layout == torch.strided

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worker.training.token_scores import divergence_of_states, log_probs_of_states
+from worker.training.token_scores import WORDS_AT_ONCE, divergence_of_states, log_probs_of_states
 
 TOKENS, WIDTH, VOCABULARY = 40, 6, 11  # more tokens than are looked at together
 STATISTICS = ("log_probs", "entropy", "mean_logits", "is_top1", "log_sum_sq_probs")
@@ -35,6 +35,21 @@ def test_log_probs_are_the_formula(numbers: tuple[Tensor, Tensor, Tensor, Tensor
         assert (ours is None) == (formula is None)
         if ours is not None and formula is not None:
             assert torch.allclose(ours, formula, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_vocabulary_computed_in_parts_gives_what_the_whole_gives(threads: int) -> None:
+    torch.manual_seed(0)
+    words = 2 * WORDS_AT_ONCE + 7
+    states, weight, targets = torch.randn(TOKENS, WIDTH), torch.randn(words, WIDTH), torch.randint(words, (TOKENS,))
+    usual = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        log_p = log_probs_of_states(states, weight, targets)["log_probs"]
+    finally:
+        torch.set_num_threads(usual)
+
+    assert torch.allclose(log_p, (states @ weight.T).log_softmax(-1)[range(TOKENS), targets], atol=1e-5)
 
 
 def test_a_token_as_good_as_impossible_still_has_its_log_probability() -> None:
