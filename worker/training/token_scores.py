@@ -99,16 +99,20 @@ class _LogProbs(torch.autograd.Function):
             low, matrix = states.to(kind), weight.to(kind)
             scores = _scores(low, matrix).float()
             probabilities = scores.softmax(-1)
-            picked = _log_probability(scores, probabilities, targets)
-            found = vocabulary_statistics(scores, scores.log_softmax(-1), targets, wanted) if wanted else {}
+            own = probabilities.gather(-1, targets[:, None])
+            picked = _log_probability(scores, own[:, 0], targets)
+            if wanted:
+                log_p = scores + (picked[:, None] - scores.gather(-1, targets[:, None]))
+                found = vocabulary_statistics(scores, log_p, targets, wanted)
             del scores
             context.formats = states.dtype, weight.dtype
-            probabilities = probabilities.to(kind)
             context.frozen_head = not context.needs_input_grad[1]
+            # p - one-hot(y), in float32: where p(y) is nearly 1, bfloat16 would not hold the difference.
+            residual = probabilities.scatter_(-1, targets[:, None], own - 1).to(kind)
             if not context.frozen_head:
-                context.save_for_backward(low, matrix, targets, probabilities)
+                context.save_for_backward(low, matrix, residual)
             elif context.needs_input_grad[0]:
-                context.save_for_backward(_by_states(matrix, targets, probabilities))
+                context.save_for_backward((residual @ matrix).float())
         others = tuple(found[name] for name in wanted)
         context.mark_non_differentiable(*others)
         return picked, *others
@@ -116,18 +120,17 @@ class _LogProbs(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         """The gradients by the states and by the head's matrix."""
-        by_log_p, (states_format, weight_format) = gradients[0].float()[:, None], context.formats
+        weighing, (states_format, weight_format) = -gradients[0].float()[:, None], context.formats
         if context.frozen_head:
-            (unit,) = context.saved_tensors
-            return (unit * by_log_p).to(states_format), None, None, None
-        states, matrix, targets, probabilities = context.saved_tensors
+            (by_state,) = context.saved_tensors
+            return (by_state * weighing).to(states_format), None, None, None
+        states, matrix, residual = context.saved_tensors
         by_states = None
         if context.needs_input_grad[0]:
-            by_states = (_by_states(matrix, targets, probabilities) * by_log_p).to(states_format)
-        # Weighing the states and not the probabilities, which are as many numbers as there are tokens times words.
-        weighted = states.float() * by_log_p
-        by_weight = (probabilities.T @ weighted.neg().to(states.dtype)).to(weight_format)
-        return by_states, by_weight.index_add_(0, targets, weighted.to(weight_format)), None, None
+            by_states = ((residual @ matrix).float() * weighing).to(states_format)
+        # Weighing the states and not the residual, which is as many numbers as there are tokens times words.
+        by_weight = residual.T @ (states.float() * weighing).to(states.dtype)
+        return by_states, by_weight.to(weight_format), None, None
 
 
 def _scores(states: Tensor, matrix: Tensor) -> Tensor:
@@ -141,19 +144,13 @@ def _scores(states: Tensor, matrix: Tensor) -> Tensor:
     return scores
 
 
-def _log_probability(scores: Tensor, probabilities: Tensor, targets: Tensor) -> Tensor:
-    """log p(target) of each row (T), read off the probabilities unless it is too small for them."""
-    own = probabilities.gather(-1, targets[:, None])[:, 0]
+def _log_probability(scores: Tensor, own: Tensor, targets: Tensor) -> Tensor:
+    """log p(target) of each row (T), read off its probability `own` unless that is too small for it."""
+    picked = own.log()
     faint = (own < FAINT).nonzero()[:, 0]
-    picked = own.log_()
     if len(faint):
         picked[faint] = scores[faint].log_softmax(-1).gather(-1, targets[faint, None])[:, 0]
     return picked
-
-
-def _by_states(matrix: Tensor, targets: Tensor, probabilities: Tensor) -> Tensor:
-    """The gradient of log p(target) by the states, (T, d)."""
-    return matrix[targets].float() - (probabilities @ matrix).float()
 
 
 def divergence_of_states(states: Tensor, weight: Tensor, parent_log_p: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Head and soft maximum as one function have the values and the gradients that autograd gives of the formula."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -57,6 +59,21 @@ def test_a_token_as_good_as_impossible_still_has_its_log_probability() -> None:
     log_p = log_probs_of_states(torch.tensor([[1.0]]), torch.tensor([[300.0], [0.0]]), torch.tensor([1]))["log_probs"]
 
     assert log_p.tolist() == [-300]
+
+
+@pytest.mark.parametrize("trained_head", [True, False], ids=["trained head", "frozen head"])
+def test_a_token_as_good_as_certain_keeps_its_small_gradient_in_bfloat16(trained_head: bool) -> None:
+    """Its probability, 0.99909, is 1 in bfloat16."""
+    states, weight = torch.tensor([[1.0]], requires_grad=True), torch.tensor([[7.0], [0.0]], requires_grad=trained_head)
+    with torch.autocast("cpu", torch.bfloat16):
+        log_probs_of_states(states, weight, torch.tensor([0]))["log_probs"].sum().backward()  # type: ignore[no-untyped-call]
+
+    other = 1 / (1 + math.exp(7))
+    assert states.grad is not None
+    assert float(states.grad) == pytest.approx(7 * other, rel=0.02)
+    if trained_head:
+        assert weight.grad is not None
+        assert weight.grad[:, 0].tolist() == pytest.approx([other, -other], rel=0.02)
 
 
 def test_a_frozen_head_keeps_no_matrix_of_tokens_and_vocabulary(
