@@ -1,8 +1,9 @@
 """Training recipes: rows of data in, a checkpoint and its figures out.
 
 Only torch, transformers, TRL, PEFT and CTranslate2 are known here. Nothing in this folder reads the database, the
-queue or the environment: who calls a recipe passes it everything. The settings of a run are dataclasses of `models`,
-which the web checks too.
+queue or Mellow's settings: who calls a recipe passes it everything. Of the environment it reads what the libraries go
+by (`RANK` and the like, `OMP_WAIT_POLICY`). The settings of a run are dataclasses of `models`, which the web checks
+too.
 
     methods/         the ways to train, one a module: sft, reward, dpo, orpo, kto, rloo, grpo, ppo
     run/             what they share: loading, the runner, held-out figures, checks, saving
@@ -11,8 +12,10 @@ which the web checks too.
 
     dpo.py           the studio's own DPO on clicks, top to bottom; anchors.py keeps it from forgetting
     seq2seq_dpo.py   TRL's DPOTrainer for an encoder-decoder; seq2seq_head.py is the head that it scores through
-    packed_t5.py     a T5's states without padding and repetition; adapted_linear.py, token_scores.py: its costly parts
+    packed_t5.py     a T5's states without padding and repetition; its costly parts are adapted_linear.py,
+                     tied_table.py and token_scores.py
     click_order.py   shuffled batches in which the pairs of one click stay together; memory.py keeps freed memory
+    threads.py       one thread for a narrow model
     sft.py           the studio's initial training of a T5; sft_data.py, sft_trainer.py, sft_checkpoints.py its parts
     identity.py      preference pairs that teach a chat model another name
     answering.py     what a model answers

@@ -107,12 +107,11 @@ class _LogProbs(torch.autograd.Function):
             del scores
             context.formats = states.dtype, weight.dtype
             context.frozen_head = not context.needs_input_grad[1]
-            # p - one-hot(y), in float32: where p(y) is nearly 1, bfloat16 would not hold the difference.
-            residual = probabilities.scatter_(-1, targets[:, None], own - 1).to(kind)
-            if not context.frozen_head:
-                context.save_for_backward(low, matrix, residual)
-            elif context.needs_input_grad[0]:
-                context.save_for_backward((residual @ matrix).float())
+            if any(context.needs_input_grad):
+                # p - one-hot(y), in float32: where p(y) is nearly 1, bfloat16 would not hold the difference.
+                residual = probabilities.scatter_(-1, targets[:, None], own - 1).to(kind)
+                kept = ((residual @ matrix).float(),) if context.frozen_head else (low, matrix, residual)
+                context.save_for_backward(*kept)
         others = tuple(found[name] for name in wanted)
         context.mark_non_differentiable(*others)
         return picked, *others

@@ -10,11 +10,14 @@ import torch
 from transformers import T5Config
 
 from models.click_options import click_options
+from models.pair_files import read_pairs_from
 from models.recipe import DPORecipe
+from models.sft_recipe import SFTRecipe
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.click_training import train_on_clicks
 from worker.training.dpo import train_dpo
 from worker.training.examples import PreferenceExample
+from worker.training.sft import train_sft
 from worker.training.threads import NARROW, threads_worth_waking
 
 NARROW_MODEL = T5Config(d_model=NARROW)
@@ -75,5 +78,14 @@ def test_the_other_methods_are_too(tiny_t5: Path, examples: list[PreferenceExamp
     progress = Threads()
     rows = [{"prompt": one.prompt, "chosen": one.chosen, "rejected": one.rejected} for one in examples]
     train_on_clicks("orpo", tiny_t5, rows, click_options("orpo", {"num_train_epochs": 1}), tmp_path / "run", progress)
+    assert progress.seen == {1}
+    assert torch.get_num_threads() == 2
+
+
+def test_supervised_fine_tuning_is_too(tiny_t5: Path, tmp_path: Path) -> None:
+    progress = Threads()
+    pairs = read_pairs_from(b"source\ttarget\n" + b"\n".join(b"text %d\tother %d" % (n, n) for n in range(24)), "p.tsv")
+    recipe = SFTRecipe(num_train_epochs=1, per_device_train_batch_size=4, learning_rate=0.03, dev_split=4)
+    train_sft(tiny_t5, pairs, None, recipe, tmp_path / "run", tmp_path / "out", progress)
     assert progress.seen == {1}
     assert torch.get_num_threads() == 2
