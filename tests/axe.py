@@ -24,12 +24,15 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+def in_theme(page: Page, theme: Theme) -> list[str]:
+    """The same in a theme. The page follows the system's without being loaded again."""
+    # Without motion, so that no colour is measured on its way from one theme to the other.
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
+    return violations(page)
+
+
 def in_both_themes(page: Page) -> dict[str, list[str]]:
-    """What axe finds, by theme; empty if nothing. The page follows the system's theme without being loaded again."""
-    found = {}
-    for theme in _THEMES:
-        # Without motion, so that no colour is measured on its way from one theme to the other.
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
-        found[theme] = violations(page)
+    """The same by theme; empty if nothing."""
+    found = {theme: in_theme(page, theme) for theme in _THEMES}
     return {theme: names for theme, names in found.items() if names}
