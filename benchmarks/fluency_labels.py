@@ -23,16 +23,12 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True, help="as `models.base.build.pool` writes it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mellow")
-    parser.add_argument("--without-sources", action="store_true", help="the rewrites alone")
     options = parser.parse_args()
     rng = random.Random(3)
     picked = (
         text
         for one in read_pool(options.pool)
-        for text in (
-            *(() if options.without_sources else (one.source,)),
-            *rng.sample(one.rewrites, min(_REWRITES, len(one.rewrites))),
-        )
+        for text in (one.source, *rng.sample(one.rewrites, min(_REWRITES, len(one.rewrites))))
     )
     texts = list(dict.fromkeys(picked))
     acceptability = Acceptability(options.cache)

@@ -23,7 +23,6 @@ from models.base.build.teacher import (
     save_generator,
     teach,
 )
-from models.neutrality import Neutrality
 from tests.tiny_llama import build_tiny_llama
 
 PAIRS = [("the fucking tea is bad", "The tea is bad."), ("you stupid idiot , go home", "Please go home.")] * 8
@@ -99,8 +98,8 @@ def test_the_shortlist_is_neutral_neat_and_without_copies() -> None:
     source = "the fucking tea is bad"
     texts = [source, "the  fucking tea is bad", "the tea is bad , really", "you fucking idiot", "", "the tea is bad"]
 
-    assert set(shortlist(source, texts, Neutrality())) == {"The tea is bad, really", "The tea is bad"}
-    assert shortlist(source, [source], Neutrality()) == ()
+    assert set(shortlist(source, texts)) == {"The tea is bad, really", "The tea is bad"}
+    assert shortlist(source, [source]) == ()
 
 
 def test_a_shortlist_is_made_of_what_people_model_and_teacher_write() -> None:
@@ -112,7 +111,7 @@ def test_a_shortlist_is_made_of_what_people_model_and_teacher_write() -> None:
     def teacher(sources: Sequence[str]) -> list[list[str]]:
         return [["this tea is bad"], ["you are not very smart"]]
 
-    first, second = written(rows, writer, teacher, Neutrality())
+    first, second = written(rows, writer, teacher)
 
     assert first.source == rows[0].toxic
     assert set(first.rewrites) == {"The tea is bad", "The tea is not good", "This tea is bad"}
@@ -123,6 +122,6 @@ def test_of_rewrites_that_keep_the_meaning_the_fluent_one_is_chosen() -> None:
     texts = ("The tea is bad", "Tea the bad is", "My brother works in a bank")
     pool = [Written("the fucking tea is bad", texts), Written("you idiot", ("My brother works in a bank",))]
 
-    chosen = list(choose(pool, {texts[0]: 0.6, texts[1]: 0.1, texts[2]: 0.9}, Neutrality()))
+    chosen = list(choose(pool, {texts[0]: 0.6, texts[1]: 0.1, texts[2]: 0.9}))
 
     assert chosen == [("the fucking tea is bad", "The tea is bad")]

@@ -1,19 +1,17 @@
 """What a teacher, the present model and people write for rude sentences, and the best of it to learn from. Three steps:
 
     python -m models.base.build.distil write --data DIR --model CHECKPOINT --teacher FOLDER --out pool.jsonl
-    python -m benchmarks.fluency_labels --without-sources --pool pool.jsonl --out fluency.jsonl
+    python -m benchmarks.fluency_labels --pool pool.jsonl --out fluency.jsonl
     python -m models.base.build.distil choose --pool pool.jsonl --fluency fluency.jsonl --out selected.jsonl
 
-Sequence-level knowledge distillation (Kim & Rush 2016) with the best of n. The judge of rewrites makes a shortlist;
-what is learned from is the best of it by neutral x alike squared x fluent, where the scorers of versions say how alike
-and how fluent. The toxicity classifier has no part.
+Sequence-level knowledge distillation (Kim & Rush 2016) with the best of n. What the studio would choose makes a
+shortlist; what is learned from is the best of it by neutral x alike squared x fluent, where the scorers of versions say
+how alike and how fluent. The toxicity classifier has no part.
 """
 
 import argparse
-import json
 import logging
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,13 +21,12 @@ from tokenizers import Tokenizer
 from models.base.build.corpus import Row, read_corpus
 from models.base.build.meaning import similarities
 from models.base.build.pairs import Pair
-from models.base.build.pool import Written, read_fluency, read_pool
+from models.base.build.pool import Written, read_fluency, read_pool, write_pool
 from models.base.build.select import Writer, rude_sentences, write_selected
 from models.base.build.teacher import BOUNDARY, asked
 from models.base.build.tidy import tidy
+from models.choosing import Rewrite, neutrality, qualities
 from models.generator import wording
-from models.judge import judge
-from models.neutrality import Neutrality
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +34,6 @@ _SHORTLIST = 3
 _NEUTRAL = 0.7
 _SURELY_NEUTRAL = 0.9
 _SAME_MEANING = 0.6
-_LEAST_MEANING = 0.05
 _BEAMS = 8
 _SAMPLES = 2
 _TEACHERS_SAMPLES = 5
@@ -76,42 +72,36 @@ class Teacher:
         return text.strip().split("\n")[0].strip()
 
 
-def shortlist(source: str, texts: Sequence[str], neutral: Neutrality) -> tuple[str, ...]:
-    """The neutral ones of the texts that the judge finds best, in neat spelling and no copies."""
-    neat = dict.fromkeys(tidy(text) for text in texts)
-    offered = [text for text in neat if text and wording(text) != wording(source)]
-    if not offered:
-        return ()
-    scored = [
-        (clean * max(verdict.meaning, _LEAST_MEANING) ** 2 * verdict.fluency, text)
-        for text, clean, verdict in zip(offered, neutral(offered), judge()(source, offered), strict=True)
-        if clean > _NEUTRAL
-    ]
-    return tuple(text for _, text in sorted(scored, reverse=True)[:_SHORTLIST])
+def shortlist(source: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """The neutral ones of the texts that the studio's choice finds best, in neat spelling and no copies."""
+    neat = list(dict.fromkeys(tidy(text) for text in texts))
+    neutral = [text for text, clean in zip(neat, neutrality()(neat), strict=True) if text and clean > _NEUTRAL]
+    offered = [text for text in neutral if wording(text) != wording(source)]
+    values = qualities(source, [Rewrite(text, 0.0) for text in offered])
+    return tuple(text for _, text in sorted(zip(values, offered, strict=True), reverse=True)[:_SHORTLIST])
 
 
 def written(
     rows: Sequence[Row],
     writer: Callable[[Sequence[str]], list[dict[str, float]]],
     teacher: Callable[[Sequence[str]], list[list[str]]],
-    neutral: Neutrality,
 ) -> Iterator[Written]:
     """The shortlist of every row, a stretch of them at a time."""
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
         sources = [row.toxic for row in some]
         for row, own, taught in zip(some, writer(sources), teacher(sources), strict=True):
-            yield Written(row.toxic, shortlist(row.toxic, [*row.rewrites, *own, *taught], neutral))
+            yield Written(row.toxic, shortlist(row.toxic, [*row.rewrites, *own, *taught]))
         log.info("%d of %d sentences", start + len(some), len(rows))
 
 
-def choose(pool: Sequence[Written], fluency: dict[str, float], neutral: Neutrality) -> Iterator[Pair]:
+def choose(pool: Sequence[Written], fluency: dict[str, float]) -> Iterator[Pair]:
     """The best rewrite of each source, if there is one that is neutral beyond doubt and keeps its meaning."""
     flat = [(one.source, text) for one in pool for text in one.rewrites if text in fluency]
     texts = [text for _, text in flat]
     alike = similarities([source for source, _ in flat], texts)
     best: dict[str, tuple[float, str]] = {}
-    for (source, text), kept, clean in zip(flat, alike, neutral(texts), strict=True):
+    for (source, text), kept, clean in zip(flat, alike, neutrality()(texts), strict=True):
         if kept > _SAME_MEANING and clean > _SURELY_NEUTRAL:
             best[source] = max(best.get(source, (0.0, "")), (clean * kept**2 * fluency[text], text))
     return ((source, text) for source, (_, text) in best.items())
@@ -126,7 +116,7 @@ def main() -> None:
     write.add_argument("--model", type=Path, required=True, help="CTranslate2 folder of the present model")
     write.add_argument("--teacher", type=Path, required=True, help="as `models.base.build.teacher` writes it")
     write.add_argument("--unpaired", type=int, default=4_000, help="rude lines without rewrites (default %(default)s)")
-    write.add_argument("--minutes", type=float, default=60.0, help="when to stop; started again, it goes on")
+    write.add_argument("--sources", type=int, default=10_000, help="texts that are rewritten (default %(default)s)")
     chosen = steps.add_parser("choose")
     chosen.add_argument("--pool", type=Path, required=True, help="what the first step wrote")
     chosen.add_argument("--fluency", type=Path, required=True, help="as `benchmarks.fluency_labels` writes it")
@@ -134,24 +124,16 @@ def main() -> None:
         step.add_argument("--out", type=Path, required=True, help="file that is written")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    neutral = Neutrality()
     if options.step == "choose":
-        count = write_selected(choose(read_pool(options.pool), read_fluency(options.fluency), neutral), options.out)
+        count = write_selected(choose(read_pool(options.pool), read_fluency(options.fluency)), options.out)
         log.info("%d pairs chosen", count)
         return
     rng = random.Random(11)
     ctranslate2.set_random_seed(11)
-    rows = rude_sentences(read_corpus(options.data), neutral, options.unpaired, rng)
+    rows = rude_sentences(read_corpus(options.data), neutrality(), options.unpaired, rng)
     rows = [row for row in rng.sample(rows, len(rows)) if len(row.toxic.split()) <= _WORDS]
-    done = {one.source for one in read_pool(options.out)} if options.out.exists() else set()
-    rows = [row for row in rows if row.toxic not in done]
     writer = Writer(options.model, beams=_BEAMS, samples=_SAMPLES)
-    ends = time.monotonic() + 60 * options.minutes
-    with options.out.open("a", encoding="utf-8") as lines:
-        for one in written(rows, writer, Teacher(options.teacher), neutral):
-            lines.write(json.dumps({"source": one.source, "rewrites": one.rewrites}, ensure_ascii=False) + "\n")
-            if time.monotonic() > ends:
-                break
+    write_pool(written(rows[: options.sources], writer, Teacher(options.teacher)), options.out)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import argparse
 import json
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,13 @@ def read_pool(path: Path) -> list[Written]:
     """The rewrites of a file that this module wrote."""
     with path.open(encoding="utf-8") as lines:
         return [Written(row["source"], tuple(row["rewrites"])) for row in map(json.loads, lines)]
+
+
+def write_pool(pool: Iterable[Written], path: Path) -> None:
+    """Write what `read_pool` reads, line by line as it comes."""
+    with path.open("w", encoding="utf-8") as lines:
+        for one in pool:
+            lines.write(json.dumps({"source": one.source, "rewrites": one.rewrites}, ensure_ascii=False) + "\n")
 
 
 def read_fluency(path: Path) -> dict[str, float]:
@@ -70,9 +77,7 @@ def main() -> None:
     rows = rude_sentences(corpus, Neutrality(), len(corpus.train) // 2, rng)
     rng.shuffle(rows)
     writer = Writer(options.model, beams=_BEAMS, samples=_SAMPLES)
-    with options.out.open("w", encoding="utf-8") as lines:
-        for one in written([row.toxic for row in rows[: options.sources]], writer):
-            lines.write(json.dumps({"source": one.source, "rewrites": one.rewrites}, ensure_ascii=False) + "\n")
+    write_pool(written([row.toxic for row in rows[: options.sources]], writer), options.out)
 
 
 if __name__ == "__main__":
