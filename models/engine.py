@@ -6,7 +6,8 @@ CTranslate2 takes one list of forbidden token sequences a call, so those who sha
 A word that is forbidden is rude beyond doubt, and no rewrite of another text has need of it, unless that text itself
 holds it and may keep it (it is polite as a whole): such a text is never drawn beside one that forbids the word. What is
 left is a sequence within another word ("ass" in "grass", where the tokenizer splits it so), which the rewrite of
-another text then does without for once, as the text's own rewrites always do.
+another text then does without for once, as the text's own rewrites always do. Where there is a shortlist of tokens,
+they share that too: each may use what stands in another's text.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ MAX_SOURCE_TOKENS = 512
 # CTranslate2 sorts the whole vocabulary to find a nucleus, which takes longer than the model does. At temperature 0.9
 # the 256 likeliest tokens of the embedded model hold 99.9 % of the mass, and the nucleus in 99.6 % of all steps.
 NUCLEUS_WITHIN = 256
+
+SHORTLIST_FILE = "vmap.txt"
+"""CTranslate2's name for the tokens among which the next one is looked for (`worker/training/shortlist.py`)."""
 
 # Who share a call: no more texts than this, nor more tokens of source, padding included. A dozen rows are nearly enough
 # to keep a core busy, so that more texts gain little and wait for each other; and every row of a call keeps the keys
@@ -81,8 +85,8 @@ class Draw:
 class Sample:
     """A sampled text and what is known of log p(text | source) in nats, end of sequence included.
 
-    It is at most `at_most` (probabilities are shared out anew where sequences are forbidden), and exactly that if
-    `exact`.
+    It is at most `at_most` (probabilities are shared out anew where sequences are forbidden, or tokens left out), and
+    exactly that if `exact`.
     """
 
     text: str
@@ -110,6 +114,7 @@ class Engine:
         self._translator = ctranslate2.Translator(
             str(folder), device="auto", compute_type=compute_type, inter_threads=1, intra_threads=threads
         )
+        self._shortlisted = (folder / SHORTLIST_FILE).is_file()
         self._calls = 0
         self._draws = Batcher(self._draw_together, _may_be_drawn_together, lambda draw: draw.request)
         self._scores = Batcher(self._score_together, _may_be_scored_together)
@@ -149,6 +154,7 @@ class Engine:
             [list(source)],
             beam_size=beam_size,
             num_hypotheses=beam_size,
+            use_vmap=self._shortlisted,
             suppress_sequences=_listed(forbidden),
             max_input_length=0,
             max_decoding_length=_longest_rewrite(source),
@@ -178,6 +184,7 @@ class Engine:
             sampling_temperature=first.temperature,
             sampling_topp=sampling.top_p,
             sampling_topk=sampling.top_k or nucleus_within,
+            use_vmap=self._shortlisted,
             suppress_sequences=_listed(forbidden),
             max_input_length=0,
             max_decoding_length=max(_longest_rewrite(draw.source) for draw in draws),
@@ -185,7 +192,7 @@ class Engine:
             length_penalty=0,  # or the scores would be means
         )
         return [
-            Drawn(self._samples(draw, result, not forbidden), self._calls, place)
+            Drawn(self._samples(draw, result, not forbidden and not self._shortlisted), self._calls, place)
             for place, (draw, result) in enumerate(zip(draws, results, strict=True))
         ]
 

@@ -86,8 +86,7 @@ def train(
         training.resume_from,
     )
     progress.stage("converting")
-    parity = publish.prepare(staged)
-    progress.log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
+    parity = publish.prepare(staged, training.file.pairs, _parents_serving(training), progress.log)
     _stop_if_cancelled(progress)
     progress.stage("evaluating")
     file = training.file
@@ -146,13 +145,17 @@ def _stop_if_cancelled(progress: Progress) -> None:
         raise Cancelled("The run was cancelled.")
 
 
+def _parents_serving(training: InitialTraining) -> Path | None:
+    return Path(training.base).parent / SERVING_FOLDER if training.parent is not None else None
+
+
 def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progress: Progress) -> dict[str, Any]:
     """The evaluation that every version gets, beside its parent's where it has one."""
     from worker.evaluation.automatic import evaluate_staged
 
     report = evaluate_staged(
         staged / SERVING_FOLDER,
-        Path(training.base).parent / SERVING_FOLDER if training.parent is not None else None,
+        _parents_serving(training),
         Sampling(settings.temperature, settings.top_p, settings.top_k),
         settings.home / "cache",
         None,

@@ -99,7 +99,7 @@ def _carry_out(
         selection = Selection.parse(run.selection)
         retraining = prepare(session, method, config, run.last_judgment_id, selection)
     clicks = retraining.clicks
-    parent_folder = store.folder(parent) / MODEL_FOLDER
+    parent_folder, parent_serving = (store.folder(parent) / name for name in (MODEL_FOLDER, SERVING_FOLDER))
     role = "the starting point" if method == "orpo" else "the starting point and the reference model"
     recorder.log(f"{retraining.learns_from}; version {parent} is {role}.")
     if selection != EVERYTHING:
@@ -109,14 +109,13 @@ def _carry_out(
     with kept_while_owned(store, sessions, run_id, attempt) as run_dir, store.stage() as staged:
         trained = retraining.train(parent_folder, staged, run_dir, recorder)
         recorder.stage("converting")
-        parity = publish.prepare(staged)
-        recorder.log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
+        parity = publish.prepare(staged, [click.texts for click in clicks.train], parent_serving, recorder.log)
         _stop_if_cancelled(recorder)
         recorder.stage("evaluating")
         evaluation = evaluate_version(parent_folder, staged / MODEL_FOLDER, clicks.train)
         report = evaluate_staged(
             staged / SERVING_FOLDER,
-            store.folder(parent) / SERVING_FOLDER,
+            parent_serving,
             Sampling(settings.temperature, settings.top_p, settings.top_k),
             settings.home / "cache",
             Clicks(clicks.held_out, retraining.beta),

@@ -6,7 +6,7 @@ forms disagree is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,10 @@ from typing import Any
 from models.errors import VersionExists
 from models.manifest import Manifest
 from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from worker.training.checkpoint import load_tokenizer
 from worker.training.convert import check_parity, convert_to_ctranslate2
 from worker.training.scoring import heldout_pairs
+from worker.training.shortlist import Taught, read_shortlist, shortlist, write_shortlist
 
 PARITY_PAIRS = 8
 
@@ -24,17 +26,31 @@ Conclude = Callable[[Manifest, Path, Callable[[], None]], None]
 """What is done with a sealed version: its manifest, where it will lie, and the call that renames it into place."""
 
 
-def prepare(staged: Path) -> float:
+def prepare(
+    staged: Path,
+    taught: Iterable[Taught] = (),
+    parent: Path | None = None,
+    log: Callable[[str], None] = lambda line: None,
+) -> float:
     """Complete a staged version that has its `model/`: split off the adapter, convert, and check parity.
 
-    Returns the largest difference of a token's log-probability, in nats; raises ParityError if it is too large.
+    `taught` is what it learned from: a large vocabulary gets a shortlist of that and of the serving folder `parent`.
+    What is done is told to `log`. Returns the largest difference of a token's log-probability, in nats; raises
+    ParityError if it is too large.
     """
     adapter = staged / MODEL_FOLDER / ADAPTER_FOLDER
     if adapter.is_dir():
         adapter.rename(staged / ADAPTER_FOLDER)
     serving = staged / SERVING_FOLDER
     convert_to_ctranslate2(staged / MODEL_FOLDER, serving)
-    return check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
+    tokenizer = load_tokenizer(staged / MODEL_FOLDER)
+    tokens = shortlist(tokenizer, taught, read_shortlist(parent) if parent is not None else ())
+    if tokens is not None:
+        listed = write_shortlist(serving, tokenizer, tokens)
+        log(f"It writes with the tokens of the text and {listed:,} of all {len(tokenizer):,}, which its data needs.")
+    parity = check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
+    log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
+    return parity
 
 
 def seal(

@@ -112,22 +112,25 @@ def _publish(
     """Publish the trained T5 as the next version of the studio, without letting it serve; the sentence to print."""
     from worker import publish
     from worker.evaluation.automatic import evaluate_staged
+    from worker.training.rendering import texts_of
 
     sessions = make_sessions(settings.database_url)
     store = CheckpointStore(settings.store)
     parent = _version_of(model, store)
+    parent_serving = store.folder(parent) / SERVING_FOLDER if parent is not None else None
     with store.stage() as staged:
         progress.stage("converting")
         shutil.copytree(result.model_dir, staged / MODEL_FOLDER)
         adapter = result.model_dir.parent / ADAPTER_FOLDER
         if adapter.is_dir():
             shutil.copytree(adapter, staged / ADAPTER_FOLDER)
-        metrics: dict[str, object] = {"parity": publish.prepare(staged), "steps": result.steps}
+        parity = publish.prepare(staged, map(texts_of, data.train), parent_serving, progress.log)
+        metrics: dict[str, object] = {"parity": parity, "steps": result.steps}
         metrics |= {"train_loss": result.train_loss, "held_out": {"before": result.before, "after": result.after}}
         progress.stage("evaluating")
         metrics["evaluation"] = evaluate_staged(
             staged / SERVING_FOLDER,
-            store.folder(parent) / SERVING_FOLDER if parent is not None else None,
+            parent_serving,
             Sampling(settings.temperature, settings.top_p, settings.top_k),
             settings.home / "cache",
             None,

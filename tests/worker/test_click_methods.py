@@ -203,7 +203,7 @@ def test_a_run_whose_worker_died_after_training_does_not_train_again(
 ) -> None:
     run_id = ask(session, "orpo")
 
-    def die(_: Path) -> float:
+    def die(*_: object) -> float:
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -263,7 +263,7 @@ def test_a_click_that_was_undone_after_the_worker_died_is_not_learned(
 ) -> None:
     run_id = ask(session, "kto")
 
-    def die(_: Path) -> float:
+    def die(*_: object) -> float:
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:

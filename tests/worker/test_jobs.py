@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -327,7 +328,7 @@ def test_a_run_trains_on_the_selected_clicks_alone_and_lets_the_next_begin(
 def test_a_failure_that_nobody_foresaw_is_told_with_its_kind(
     clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_staged: Path) -> float:
+    def fail(*_: object) -> float:
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr(publish, "prepare", fail)
@@ -342,10 +343,10 @@ def test_a_worker_that_lost_its_run_to_another_publishes_nothing(
     run_id = ask(session, num_train_epochs=1)
     prepare = publish.prepare
 
-    def meanwhile(staged: Path) -> float:
+    def meanwhile(*arguments: Any) -> float:
         with write_transaction(session):
             only(session).attempts = 2  # given up for dead, and taken up by another worker
-        return prepare(staged)
+        return prepare(*arguments)
 
     monkeypatch.setattr(publish, "prepare", meanwhile)
     jobs.train(run_id)

@@ -106,7 +106,7 @@ def test_a_first_version_that_is_not_to_serve_leaves_number_1_to_the_base_model(
 def test_an_interrupted_command_goes_on_when_it_is_given_again(
     environment: pytest.MonkeyPatch, app: Flask, pairs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_: Path) -> float:
+    def interrupt(*_: object) -> float:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:

@@ -16,12 +16,13 @@ from app.services import initial_training as service
 from app.services import runs, versions
 from models.locks import try_lock
 from models.pair_columns import Columns
-from models.store import MODEL_FOLDER, CheckpointStore
+from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from models.uploads import UploadStore
+from tests import factories
 from tests.scorer_cache import share_cache
-from tests.studio import parts, rows
+from tests.studio import Person, parts, rows
 from worker import jobs, publish
-from worker.training import sft_checkpoints
+from worker.training import sft_checkpoints, shortlist
 
 PAIRS = "source\ttarget\n" + "".join(f"you fool {n}\tyou {n}\n" for n in range(12)) + "nothing\t\n"
 QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "dev_split": 4}
@@ -99,6 +100,33 @@ def test_uploaded_pairs_become_a_version_that_serves(
     assert {"loss", "dev_loss", "dev_chrf"} <= names
 
 
+def test_a_large_vocabulary_is_narrowed_to_the_data_and_later_clicks_add_to_it(
+    environment: None,
+    session: Session,
+    store: CheckpointStore,
+    tiny: str,
+    annotator: Person,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shortlist, "LARGE", 0)
+    monkeypatch.setattr(shortlist, "NUCLEUS_WITHIN", 0)
+    pairs = "source\ttarget\nyou stupid idiot\tyou\nstupid idiot\tyou\n"
+    jobs.train(ask(session, store, pairs, model_name_or_path=tiny, dev_split=0))
+    assert "It writes with the tokens of the text and 307 of all 364, which its data needs." in only(session).log
+
+    prompt = factories.prompt(session, "you moron")
+    rewrites = ["you are wrong", "you idiot moron"]
+    factories.judgment(session, factories.generation(session, annotator.id, rewrites, prompt=prompt))
+    monkeypatch.setattr(shortlist, "RARELY", 0.5)
+    run, _ = runs.request(session, None, "dpo", {"num_train_epochs": 1})
+    jobs.train(run.id)
+
+    lists = [shortlist.read_shortlist(store.folder(number) / SERVING_FOLDER) for number in (1, 2, 3)]
+    words = [{token for token in tokens if len(token) > 2 and not token.startswith("<")} for tokens in lists]
+    assert words == [set(), {"▁you", "▁stupid", "▁idiot"}, {"▁you", "▁stupid", "▁idiot", "▁are", "▁wrong", "▁moron"}]
+    assert serving(session) == 3
+
+
 def test_a_run_that_is_not_to_serve_leaves_the_alias_and_says_so(
     environment: None, session: Session, store: CheckpointStore, tiny: str
 ) -> None:
@@ -141,7 +169,7 @@ def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(
     run_id = ask(session, store, model_name_or_path=tiny)
     (store.run_folder("999")).mkdir(parents=True)  # of a run that ended without a worker
 
-    def die(_: Path) -> float:
+    def die(*_: object) -> float:
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -171,10 +199,10 @@ def test_a_worker_that_lost_its_run_leaves_the_checkpoints_to_the_other(
     run_id = ask(session, store, model_name_or_path=tiny)
     prepare = publish.prepare
 
-    def meanwhile(staged: Path) -> float:
+    def meanwhile(*arguments: Any) -> float:
         with write_transaction(session):
             only(session).attempts = 2
-        return prepare(staged)
+        return prepare(*arguments)
 
     monkeypatch.setattr(publish, "prepare", meanwhile)
     jobs.train(run_id)
@@ -188,9 +216,9 @@ def test_a_cancelled_run_leaves_nothing(
     run_id = ask(session, store, model_name_or_path=tiny)
     prepare = publish.prepare
 
-    def meanwhile(staged: Path) -> float:
+    def meanwhile(*arguments: Any) -> float:
         runs.cancel(session, run_id, None)
-        return prepare(staged)
+        return prepare(*arguments)
 
     monkeypatch.setattr(publish, "prepare", meanwhile)
     jobs.train(run_id)

@@ -59,6 +59,11 @@ def as_text(text: Text) -> str:
     return "\n\n".join([*system, *turns, "Assistant:"])
 
 
+def texts_of(row: Row) -> tuple[str, ...]:
+    """The prompt of a row and its completions, as text."""
+    return tuple(as_text(row[name]) for name in ("prompt", *_COMPLETIONS) if name in row)
+
+
 def token_ids(loaded: Loaded, prompt: Text, completion: Text) -> tuple[list[int], list[int]]:
     """A rendered prompt and its completion as token ids, the way a trainer gives them to the model.
 
