@@ -13,7 +13,7 @@ from app.errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
 from app.routes.payload import row_id
 from app.routes.wording import WORDS
-from app.services import accounts, agreement, invitations, people_stats
+from app.services import accounts, agreement, invitations, people_stats, ratings
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
@@ -143,7 +143,7 @@ def _page(**given: Any) -> str:
         invitations=[(one, invitations.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),
-        windows=(people_stats.WINDOW, agreement.WINDOW),
+        windows=(people_stats.WINDOW, ratings.WINDOW),
         **WORDS,
     )
 

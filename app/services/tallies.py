@@ -81,6 +81,19 @@ def sources(session: Session) -> Counter[str]:
         return Counter({source: count for (source,), count in book.sources.read(session).items()})
 
 
+def undone_stamp(session: Session) -> tuple[Any, ...]:
+    """How many judgments are undone and when the last one was; asked once in a transaction of the session.
+
+    As long as it is the same, no other judgment was undone.
+    """
+    connection = session.connection()
+    known = session.info.get("undone")
+    if known is None or known[0] is not session.get_transaction():
+        known = session.info["undone"] = (session.get_transaction(), tuple(connection.execute(_UNDONE_STAMP).one()))
+    stamp: tuple[Any, ...] = known[1]
+    return stamp
+
+
 _MOST_STARTS = 8
 _AFTER: BindParameter[int] = bindparam("after")
 _UP_TO: BindParameter[int] = bindparam("up_to")
@@ -142,21 +155,11 @@ class _Undone:
 
     def read(self, session: Session) -> Counter[tuple[Any, ...]]:
         """The counts as they are now."""
-        stamp = _undone_stamp(session)
+        stamp = undone_stamp(session)
         if stamp != self._stamp:
             found = session.connection().execute(_UNDONE, {"after": self._since})
             self._kept, self._stamp = Counter({tuple(kind): count for *kind, count in found}), stamp
         return self._kept
-
-
-def _undone_stamp(session: Session) -> tuple[Any, ...]:
-    """How many judgments are undone and when the last one was; asked once in a transaction of the session."""
-    connection = session.connection()
-    known = session.info.get("undone")
-    if known is None or known[0] is not session.get_transaction():
-        known = session.info["undone"] = (session.get_transaction(), tuple(connection.execute(_UNDONE_STAMP).one()))
-    stamp: tuple[Any, ...] = known[1]
-    return stamp
 
 
 class _Book:

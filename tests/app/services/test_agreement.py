@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, User, now
-from app.services import agreement
+from app.services import agreement, ratings
 from app.services.agreement import alpha
 from tests import factories
 
@@ -102,7 +102,7 @@ def test_texts_are_compared_wherever_they_stood(session: Session, people: list[U
     judge(session, people[0], screen, THREE, "b text")
     judge(session, people[1], screen, ("a text", "c text", "b text"), "b text")
     judge(session, people[2], screen, ("c text", "a text", "b text"), "c text")
-    (unit,) = agreement.units(session)
+    (unit,) = ratings.units(session)
     assert unit[people[0].id] == unit[people[1].id] != unit[people[2].id]
     same = {(pair.one, pair.other): (pair.same.part, pair.same.whole) for pair in agreement.pairs([unit])}
     one, other, third = (user.id for user in people)
@@ -113,7 +113,7 @@ def test_verdicts_without_a_best_text_are_categories_of_their_own(session: Sessi
     screen = factories.generation(session, people[0].id, THREE)
     for user, said in zip(people, ("none", "tie", "edited"), strict=True):
         judge(session, user, screen, THREE, said)
-    assert agreement.units(session) == [dict(zip([user.id for user in people], ("none", "tie", "edited"), strict=True))]
+    assert ratings.units(session) == [dict(zip([user.id for user in people], ("none", "tie", "edited"), strict=True))]
 
 
 def test_what_is_skipped_undone_or_a_check_and_other_texts_of_the_prompt_do_not_count(
@@ -130,7 +130,7 @@ def test_what_is_skipped_undone_or_a_check_and_other_texts_of_the_prompt_do_not_
     check = factories.generation(session, one.id, THREE, gold=True)
     judge(session, one, check, THREE, "a text")
     judge(session, other, check, THREE, "a text")
-    assert agreement.units(session) == []
+    assert ratings.units(session) == []
 
 
 def test_of_one_persons_judgments_of_a_screen_the_latest_counts(session: Session, people: list[User]) -> None:
@@ -139,11 +139,11 @@ def test_of_one_persons_judgments_of_a_screen_the_latest_counts(session: Session
     judge(session, one, screen, THREE, "a text")
     judge(session, one, screen, THREE, "none")
     judge(session, other, screen, THREE, "none")
-    assert agreement.units(session) == [{one.id: "none", other.id: "none"}]
+    assert ratings.units(session) == [{one.id: "none", other.id: "none"}]
 
 
 def test_only_the_latest_judgments_are_looked_at(session: Session, people: list[User]) -> None:
     screen = factories.generation(session, people[0].id, THREE)
     for user in people:
         judge(session, user, screen, THREE, "none")
-    assert [len(unit) for unit in agreement.units(session, window=2)] == [2]
+    assert [len(unit) for unit in ratings.units(session, window=2)] == [2]

@@ -1,0 +1,86 @@
+"""Ratings that are kept are those that a first look gives, whatever has happened since."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.db import Judgment, now
+from app.services import ratings
+from tests import factories
+from tests.studio import parts
+
+WINDOW = 6
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A session on each database in turn."""
+    app: Flask = request.getfixturevalue("app" if request.param == "sqlite" else "postgres_app")
+    with parts(app).sessions() as session:
+        yield session
+
+
+def by_person(units: list[ratings.Unit]) -> list[list[tuple[int, str]]]:
+    return sorted(sorted(unit.items()) for unit in units)
+
+
+def kept(session: Session) -> list[list[tuple[int, str]]]:
+    return by_person(ratings.units(session, WINDOW))
+
+
+def looked_at_anew(session: Session) -> list[list[tuple[int, str]]]:
+    first_look = ratings._Latest(WINDOW)
+    first_look.bring_up_to_date(session)
+    return by_person(list(first_look.shared.values()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_kept_is_what_a_first_look_gives_after_every_kind_of_change(either: Session, seed: int) -> None:
+    chance = random.Random(seed)
+    people = [factories.user(either).id for _ in range(3)]
+    prompts = [factories.prompt(either) for _ in range(3)]
+    made: list[Judgment] = []
+    seen = set()
+    for _ in range(40):
+        standing = [judgment for judgment in made if judgment.undone_at is None]
+        if standing and chance.random() < 0.35:
+            chance.choice(standing[-2 * WINDOW :]).undone_at = now()
+        else:
+            texts = chance.sample(("one", "two", "three"), 3)
+            screen = factories.generation(either, chance.choice(people), texts, prompt=chance.choice(prompts))
+            said = chance.choice(("chosen", "chosen", "none", "skipped"))
+            best = chance.choice(screen.candidates).id if said == "chosen" else None
+            made.append(factories.judgment(either, screen, pairs=False, verdict=said, candidate_id=best))
+        either.commit()
+        assert kept(either) == looked_at_anew(either)
+        seen.add(len(kept(either)))
+    assert len(seen) > 1, "units came and went"
+
+
+def test_a_judgment_that_becomes_visible_after_a_later_one_counts(either: Session) -> None:
+    if either.get_bind().dialect.name == "sqlite":
+        pytest.skip("In SQLite judgments become visible in the order of their ids.")
+    prompt = factories.prompt(either)
+    for number in (1_002, 1_001):
+        screen = factories.generation(either, factories.user(either).id, ("one", "two"), prompt=prompt)
+        factories.judgment(either, screen, id=number, pairs=False, verdict="none", candidate_id=None)
+        found = kept(either)
+    assert [[said for _, said in unit] for unit in found] == [["none", "none"]]
+
+
+def test_another_database_in_the_place_of_this_one_is_looked_at_anew(either: Session) -> None:
+    prompt, people = factories.prompt(either), [factories.user(either).id for _ in range(2)]
+    for person in people:
+        screen = factories.generation(either, person, ("one", "two"), prompt=prompt)
+        factories.judgment(either, screen, pairs=False, verdict="none", candidate_id=None)
+    before = ratings._Latest(WINDOW)
+    before._newest = 1_000_000
+
+    before.bring_up_to_date(either)
+
+    assert by_person(list(before.shared.values())) == looked_at_anew(either) != []
