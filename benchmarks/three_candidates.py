@@ -40,9 +40,9 @@ from benchmarks.screens_over_http import texts
 from models import engine
 from models.engine import Draw
 from models.generator import Generator, Sampling
+from models.shortlist import write_shortlist
 from worker.training.checkpoint import load_tokenizer
 from worker.training.convert import convert_to_ctranslate2
-from worker.training.shortlist import write_shortlist
 
 TOKENS = 20
 LISTED = 12_000
@@ -68,8 +68,8 @@ def measure(name: str, checkpoint: Path, serving: Path, rounds: int, threads: in
     convert_to_ctranslate2(checkpoint, serving)
     generators, sampling = {"": Generator(serving, 1, threads=threads, seed=1)}, Sampling()
     if tokens is not None:
-        vocabulary = load_tokenizer(checkpoint)
-        write_shortlist(serving, vocabulary, vocabulary.convert_ids_to_tokens(list(range(LISTED))))
+        numbers = load_tokenizer(checkpoint).get_vocab()
+        write_shortlist(serving, numbers, {token for token, number in numbers.items() if number < LISTED})
         generators = {"": Generator(serving, 1, threads=threads, seed=1), ", whole vocabulary": generators[""]}
     model: Any = T5ForConditionalGeneration.from_pretrained(checkpoint)  # loaded without dropout
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))

@@ -23,15 +23,13 @@ from tokenizers import Tokenizer
 
 from models.batching import Batcher
 from models.errors import InputTooLong
+from models.shortlist import read_shortlist, writable
 
 MAX_SOURCE_TOKENS = 512
 
 # CTranslate2 sorts the whole vocabulary to find a nucleus, which takes longer than the model does. At temperature 0.9
 # the 256 likeliest tokens of the embedded model hold 99.9 % of the mass, and the nucleus in 99.6 % of all steps.
 NUCLEUS_WITHIN = 256
-
-SHORTLIST_FILE = "vmap.txt"
-"""CTranslate2's name for the tokens among which the next one is looked for (`worker/training/shortlist.py`)."""
 
 # Who share a call: no more texts than this, nor more tokens of source, padding included. A dozen rows are nearly enough
 # to keep a core busy, so that more texts gain little and wait for each other; and every row of a call keeps the keys
@@ -114,11 +112,11 @@ class Engine:
         self._translator = ctranslate2.Translator(
             str(folder), device="auto", compute_type=compute_type, inter_threads=1, intra_threads=threads
         )
-        self._shortlisted = (folder / SHORTLIST_FILE).is_file()
+        self._shortlist = read_shortlist(folder)
         self._calls = 0
         self._draws = Batcher(self._draw_together, _may_be_drawn_together, lambda draw: draw.request)
         self._scores = Batcher(self._score_together, _may_be_scored_together)
-        self._nucleus_within = min(NUCLEUS_WITHIN, self._tokenizer.get_vocab_size())
+        self._most_tokens = len(self._shortlist) or self._tokenizer.get_vocab_size()
         with _seeding:
             ctranslate2.set_random_seed(seed)
             self._draw_together([Draw((*self.encode("Good morning"), _END), 1, 1.0, Sampling(), frozenset())])
@@ -154,8 +152,8 @@ class Engine:
             [list(source)],
             beam_size=beam_size,
             num_hypotheses=beam_size,
-            use_vmap=self._shortlisted,
-            suppress_sequences=_listed(forbidden),
+            use_vmap=bool(self._shortlist),
+            suppress_sequences=self._suppressed(forbidden, [source]),
             max_input_length=0,
             max_decoding_length=_longest_rewrite(source),
         )
@@ -176,25 +174,29 @@ class Engine:
         self._calls += 1
         first, forbidden = draws[0], frozenset().union(*(draw.forbidden for draw in draws))
         sampling = first.sampling
-        nucleus_within = self._nucleus_within if sampling.top_p < 1 else 0
+        likeliest = sampling.top_k or (NUCLEUS_WITHIN if sampling.top_p < 1 else 0)
         results = self._translator.translate_batch(
             [list(draw.source) for draw in draws],
             beam_size=1,
             num_hypotheses=1 if sampling.top_k == 1 else first.count,  # the likeliest token is the same each time
             sampling_temperature=first.temperature,
             sampling_topp=sampling.top_p,
-            sampling_topk=sampling.top_k or nucleus_within,
-            use_vmap=self._shortlisted,
-            suppress_sequences=_listed(forbidden),
+            sampling_topk=min(likeliest, self._most_tokens),
+            use_vmap=bool(self._shortlist),
+            suppress_sequences=self._suppressed(forbidden, [draw.source for draw in draws]),
             max_input_length=0,
             max_decoding_length=max(_longest_rewrite(draw.source) for draw in draws),
             return_scores=True,
             length_penalty=0,  # or the scores would be means
         )
         return [
-            Drawn(self._samples(draw, result, not forbidden and not self._shortlisted), self._calls, place)
+            Drawn(self._samples(draw, result, not forbidden and not self._shortlist), self._calls, place)
             for place, (draw, result) in enumerate(zip(draws, results, strict=True))
         ]
+
+    def _suppressed(self, forbidden: frozenset[Tokens], sources: Sequence[Tokens]) -> list[list[str]] | None:
+        found = writable(forbidden, self._shortlist, sources) if self._shortlist else forbidden
+        return [list(sequence) for sequence in sorted(found)] or None
 
     def _samples(self, draw: Draw, result: ctranslate2.TranslationResult, free: bool) -> tuple[Sample, ...]:
         """What can be read of a result, each text once. A text that takes other tokens than were drawn is unscored."""
@@ -225,10 +227,6 @@ def _encode(tokenizer: Tokenizer, text: str) -> Tokens:
     """The text as tokens, without an end; a text that spells a special token must not end itself."""
     encoded = tokenizer.encode(text, add_special_tokens=False).tokens
     return tuple(token for token in encoded if token not in _SPECIAL_TOKENS)
-
-
-def _listed(forbidden: frozenset[Tokens]) -> list[list[str]] | None:
-    return [list(sequence) for sequence in sorted(forbidden)] or None
 
 
 def _longest_rewrite(source: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
     000002/manifest.json     what it is
     000002/model/            the merged checkpoint: safetensors and tokenizer, what training starts from
     000002/adapter/          the LoRA adapter alone, where one was trained
-    000002/serving/          the same weights as CTranslate2 reads them, with tokenizer.json and vmap.txt, its shortlist
+    000002/serving/          the same weights as CTranslate2 reads them, tokenizer.json, maybe vmap.txt (shortlist.py)
 
 A version is staged in a hidden folder of the same file system, flushed to disk, and renamed into place: a reader sees
 all of it or nothing, also after a power cut. Nothing in a published version is ever changed.

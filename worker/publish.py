@@ -14,11 +14,12 @@ from typing import Any
 
 from models.errors import VersionExists
 from models.manifest import Manifest
+from models.shortlist import read_shortlist, write_shortlist
 from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.training.checkpoint import load_tokenizer
 from worker.training.convert import check_parity, convert_to_ctranslate2
 from worker.training.scoring import heldout_pairs
-from worker.training.shortlist import Taught, read_shortlist, shortlist, write_shortlist
+from worker.training.shortlist import Taught, shortlist
 
 PARITY_PAIRS = 8
 
@@ -34,9 +35,10 @@ def prepare(
 ) -> float:
     """Complete a staged version that has its `model/`: split off the adapter, convert, and check parity.
 
-    `taught` is what it learned from: a large vocabulary gets a shortlist of that and of the serving folder `parent`.
-    What is done is told to `log`. Returns the largest difference of a token's log-probability, in nats; raises
-    ParityError if it is too large.
+    `taught` is the data that it was given: a large vocabulary gets a shortlist of that, with the one of the serving
+    folder `parent`. What is done is told to `log`.
+
+    Returns the largest difference of a token's log-probability, in nats; raises ParityError if it is too large.
     """
     adapter = staged / MODEL_FOLDER / ADAPTER_FOLDER
     if adapter.is_dir():
@@ -44,10 +46,14 @@ def prepare(
     serving = staged / SERVING_FOLDER
     convert_to_ctranslate2(staged / MODEL_FOLDER, serving)
     tokenizer = load_tokenizer(staged / MODEL_FOLDER)
-    tokens = shortlist(tokenizer, taught, read_shortlist(parent) if parent is not None else ())
-    if tokens is not None:
-        listed = write_shortlist(serving, tokenizer, tokens)
-        log(f"It writes with the tokens of the text and {listed:,} of all {len(tokenizer):,}, which its data needs.")
+    known = read_shortlist(parent) if parent is not None else frozenset()
+    tokens = shortlist(tokenizer, taught, known)
+    if tokens:
+        write_shortlist(serving, tokenizer.get_vocab(), tokens)
+        size = f"{len(tokens):,} of all {len(tokenizer):,}"
+        log(f"It writes with the tokens of the text and {size}, which its data needs.")
+    elif known:
+        log("It writes with all its tokens: its data is of another kind than that of the version it comes from.")
     parity = check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
     log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
     return parity

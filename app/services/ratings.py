@@ -7,7 +7,8 @@ So that chance is judged alike for all prompts, the texts of a unit are numbered
 says nothing of how good they are: two people who choose at random among three meet in a third of the cases.
 
 A judgment never changes, but that it may be undone: so only those are read that came since the last look, and those
-that take the place of undone ones.
+that take the place of undone ones. In PostgreSQL, where a row may become visible after one with a higher id, the ids of
+the latest are read again each time. The session must have written nothing itself.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def units(session: Session, window: int = WINDOW) -> list[Unit]:
         book = books.setdefault(window, _Latest(window))
     with book.lock:
         book.bring_up_to_date(session)
-        return list(book.shared.values())
+        return [book.shared[key] for key in sorted(book.shared)]  # the bootstrap draws by their order
 
 
 class _Latest:
@@ -77,11 +78,10 @@ class _Latest:
     def bring_up_to_date(self, session: Session) -> None:
         """Take in what was judged or undone since the last look."""
         newest = int(session.connection().execute(select(func.max(Judgment.id))).scalar() or 0)
-        if self._newest is not None and newest < self._newest - tallies.SETTLED:
-            self._forget()  # another database has taken the place of this one
+        if self._newest is None or newest < self._newest - tallies.SETTLED:
+            self._forget()  # an earlier look failed half-way, or another database has taken the place of this one
         if self._newest is not None:
             self._drop_undone(session)
-            # In PostgreSQL a row may become visible after one with a higher id.
             on_sqlite = session.get_bind().dialect.name == "sqlite"
             self._add(session, self._window, Judgment.id > (self._newest if on_sqlite else newest - tallies.SETTLED))
             self._drop_oldest(len(self._ratings) - self._window)

@@ -16,6 +16,7 @@ from app.services import initial_training as service
 from app.services import runs, versions
 from models.locks import try_lock
 from models.pair_columns import Columns
+from models.shortlist import read_shortlist
 from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from models.uploads import UploadStore
 from tests import factories
@@ -109,7 +110,6 @@ def test_a_large_vocabulary_is_narrowed_to_the_data_and_later_clicks_add_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shortlist, "LARGE", 0)
-    monkeypatch.setattr(shortlist, "NUCLEUS_WITHIN", 0)
     pairs = "source\ttarget\nyou stupid idiot\tyou\nstupid idiot\tyou\n"
     jobs.train(ask(session, store, pairs, model_name_or_path=tiny, dev_split=0))
     assert "It writes with the tokens of the text and 307 of all 364, which its data needs." in only(session).log
@@ -117,11 +117,11 @@ def test_a_large_vocabulary_is_narrowed_to_the_data_and_later_clicks_add_to_it(
     prompt = factories.prompt(session, "you moron")
     rewrites = ["you are wrong", "you idiot moron"]
     factories.judgment(session, factories.generation(session, annotator.id, rewrites, prompt=prompt))
-    monkeypatch.setattr(shortlist, "RARELY", 0.5)
+    monkeypatch.setattr(shortlist, "ANOTHER_KIND", 0.5)
     run, _ = runs.request(session, None, "dpo", {"num_train_epochs": 1})
     jobs.train(run.id)
 
-    lists = [shortlist.read_shortlist(store.folder(number) / SERVING_FOLDER) for number in (1, 2, 3)]
+    lists = [read_shortlist(store.folder(number) / SERVING_FOLDER) for number in (1, 2, 3)]
     words = [{token for token in tokens if len(token) > 2 and not token.startswith("<")} for tokens in lists]
     assert words == [set(), {"▁you", "▁stupid", "▁idiot"}, {"▁you", "▁stupid", "▁idiot", "▁are", "▁wrong", "▁moron"}]
     assert serving(session) == 3

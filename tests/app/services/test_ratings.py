@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, now
@@ -74,13 +75,55 @@ def test_a_judgment_that_becomes_visible_after_a_later_one_counts(either: Sessio
 
 
 def test_another_database_in_the_place_of_this_one_is_looked_at_anew(either: Session) -> None:
-    prompt, people = factories.prompt(either), [factories.user(either).id for _ in range(2)]
-    for person in people:
+    def judged_by_two(said: str, first: int) -> None:
+        prompt = factories.prompt(either)
+        for number in (first, first + 1):
+            screen = factories.generation(either, factories.user(either).id, ("one", "two"), prompt=prompt)
+            factories.judgment(either, screen, id=number, pairs=False, verdict=said, candidate_id=None)
+
+    judged_by_two("none", 1)
+    judged_by_two("tie", 1_000_000)
+    assert len(kept(either)) == 2
+    either.execute(delete(Judgment).where(Judgment.id > 2))
+
+    assert [[said for _, said in unit] for unit in kept(either)] == [["none", "none"]]
+
+
+def test_a_first_look_that_failed_is_made_anew(either: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratings, "_IDS_AT_ONCE", 1)
+    prompt = factories.prompt(either)
+    book, people = ratings._Latest(WINDOW), [factories.user(either).id for _ in range(3)]
+
+    def judge(person: int) -> None:
         screen = factories.generation(either, person, ("one", "two"), prompt=prompt)
         factories.judgment(either, screen, pairs=False, verdict="none", candidate_id=None)
-    before = ratings._Latest(WINDOW)
-    before._newest = 1_000_000
 
-    before.bring_up_to_date(either)
+    def fail_at_the_second(session: Session, generation_ids: Sequence[int]) -> dict[int, ratings._Screen]:
+        if book._ratings:
+            raise OSError("the disk does not answer")
+        return screens(session, generation_ids)
 
-    assert by_person(list(before.shared.values())) == looked_at_anew(either) != []
+    screens = ratings._screens
+    judge(people[0])
+    judge(people[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(ratings, "_screens", fail_at_the_second)
+        with pytest.raises(OSError, match="does not answer"):
+            book.bring_up_to_date(either)
+    judge(people[2])
+    book.bring_up_to_date(either)
+
+    assert by_person(list(book.shared.values())) == looked_at_anew(either)
+    assert [len(unit) for unit in book.shared.values()] == [3]
+
+
+def test_units_come_in_an_order_that_their_history_does_not_decide(either: Session) -> None:
+    for _ in range(8):
+        prompt = factories.prompt(either)
+        for person in (factories.user(either).id, factories.user(either).id):
+            screen = factories.generation(either, person, ("one", "two"), prompt=prompt)
+            factories.judgment(either, screen, pairs=False, verdict="none", candidate_id=None)
+        one_by_one = ratings.units(either, WINDOW)
+    ratings._books.clear()
+
+    assert ratings.units(either, WINDOW) == one_by_one

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 from models import engine as engine_module
-from models.engine import SHORTLIST_FILE, Draw, Engine, Sampling
+from models.engine import Draw, Engine, Sampling
+from models.shortlist import SHORTLIST_FILE, read_shortlist, write_shortlist
 from models.store import MODEL_FOLDER, SERVING_FOLDER
+from tests.tiny_t5 import WORDS
 from worker import publish
 from worker.training import shortlist as module
 from worker.training.checkpoint import load_tokenizer
 from worker.training.convert import convert_to_ctranslate2
-from worker.training.shortlist import read_shortlist, shortlist, write_shortlist
+from worker.training.shortlist import Taught, shortlist
 
-KNOWN = [f"<0x{byte:02X}>" for byte in range(256)]
-"""Enough tokens for any list."""
-
-ENOUGH = [("you are stupid", "you are wrong")] * 3 + [("stop it", "please stop"), ("so dumb", "please go on")]
+ENOUGH: list[Taught] = [
+    ("you are stupid", "you are wrong"),
+    ("so stupid", "wrong"),
+    ("stop it", "please stop"),
+    ("so dumb", "please go on"),
+    ("it", "go on"),
+]
+OF_ENOUGH = {"you", "are", "stupid", "wrong", "stop", "it", "please", "so", "dumb", "go", "on"}
 
 
 @pytest.fixture(autouse=True)
@@ -28,88 +36,158 @@ def every_vocabulary_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def serving(tiny_t5: Path, tmp_path: Path) -> Path:
+def tokenizer(tiny_t5: Path) -> PreTrainedTokenizerFast:
+    return load_tokenizer(tiny_t5)
+
+
+@pytest.fixture
+def serving(tiny_t5: Path, tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> Path:
     """A random model, which would write any token, and may write few words that are not in its text."""
     convert_to_ctranslate2(tiny_t5, tmp_path / "serving")
-    write_shortlist(tmp_path / "serving", load_tokenizer(tiny_t5), ["▁stop", "▁go"])
+    vocabulary = tokenizer.get_vocab()
+    listed = {token for token in vocabulary if not words([token])} | {"▁stop", "▁go"}
+    write_shortlist(tmp_path / "serving", vocabulary, listed)
     return tmp_path / "serving"
 
 
-def test_data_that_misses_nothing_gives_its_tokens(tiny_t5: Path) -> None:
-    found = shortlist(load_tokenizer(tiny_t5), [*ENOUGH, ("it", "go on")], KNOWN)
-
-    words = "you are stupid wrong stop it please so dumb go on"
-    assert found == {*KNOWN, *(f"▁{word}" for word in words.split())}
+def words(tokens: Iterable[str]) -> set[str]:
+    """Those of the vocabulary's words that are no single characters."""
+    return {token[1:] for token in tokens if token[1:] in WORDS.split() and len(token) > 2}
 
 
-def test_a_word_that_stands_once_and_not_in_its_own_text_says_that_others_would_be_missed(tiny_t5: Path) -> None:
-    tokenizer = load_tokenizer(tiny_t5)
-    surprise, copied = ("it", "the movie"), ("the movie", "the movie")
-
-    assert shortlist(tokenizer, [*ENOUGH, surprise], KNOWN) is None
-    assert shortlist(tokenizer, [*ENOUGH, ("so dumb", "go on"), copied], KNOWN) is not None
-    assert shortlist(tokenizer, [*ENOUGH, surprise], [*KNOWN, *["▁the", "▁movie", "▁go", "▁on"]]) is not None
+def load(serving: Path) -> Engine:
+    return Engine(serving, compute_type="float32", threads=1, seed=7)
 
 
-def test_rare_misses_are_borne(tiny_t5: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tokenizer, data = load_tokenizer(tiny_t5), [*ENOUGH, ("it", "go on"), ("it", "movie")]  # one of 17 tokens
+def test_data_that_misses_nothing_gives_its_tokens_and_all_characters(tokenizer: PreTrainedTokenizerFast) -> None:
+    found = shortlist(tokenizer, ENOUGH)
 
-    monkeypatch.setattr(module, "RARELY", 1 / 17)
-    assert shortlist(tokenizer, data, KNOWN) is not None
-    monkeypatch.setattr(module, "RARELY", 1 / 18)
-    assert shortlist(tokenizer, data, KNOWN) is None
+    assert words(found) == OF_ENOUGH
+    assert {"a", "z", "?", "▁", "<0x00>", "<0xFF>", "</s>", "<unk>"} <= found
 
 
-def test_every_rewrite_of_a_text_counts_and_that_it_stands_in_two_does_not_help(tiny_t5: Path) -> None:
-    tokenizer = load_tokenizer(tiny_t5)
-    two = ("you are stupid", "you are", "you are wrong"), ("you are stupid", "you are wrong", "are you wrong")
+def test_a_word_that_is_written_for_one_text_alone_says_that_others_would_be_missed(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    assert shortlist(tokenizer, [*ENOUGH, ("it", "movie")]) == set()
+    assert shortlist(tokenizer, [*ENOUGH, ("movie", "movie")]) != set()
+    assert shortlist(tokenizer, [*ENOUGH, ("it", "movie"), ("so", "movie")]) != set()
+    assert shortlist(tokenizer, [*ENOUGH, ("it", "movie"), ("movie", "on")]) != set()
 
-    assert [shortlist(tokenizer, [row], KNOWN) for row in two] == [None, None]
-    assert shortlist(tokenizer, two, KNOWN) == {*KNOWN, "▁you", "▁are", "▁stupid", "▁wrong"}
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("it", "movie"), ("it", "movie")],
+        [("it", "movie", "go"), ("it", "movie", "on")],
+        [("it", "movie", "movie on")],
+    ],
+    ids=["a pair twice", "a chosen text over two rejected ones", "two rewrites of one text"],
+)
+def test_that_it_is_written_for_that_text_again_does_not_help(
+    tokenizer: PreTrainedTokenizerFast, rows: list[Taught]
+) -> None:
+    assert shortlist(tokenizer, [*ENOUGH, *rows]) == set()
 
 
-def test_a_small_vocabulary_and_few_tokens_have_none(tiny_t5: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tokenizer = load_tokenizer(tiny_t5)
+def test_rare_misses_are_borne(tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_of_twelve = [*ENOUGH, ("so", "movie")]
 
-    assert shortlist(tokenizer, ENOUGH, ["▁on"]) is None
+    monkeypatch.setattr(module, "RARELY", 1 / 12)
+    assert "▁movie" in shortlist(tokenizer, one_of_twelve)
+    monkeypatch.setattr(module, "RARELY", 1 / 13)
+    assert shortlist(tokenizer, one_of_twelve) == set()
+
+
+def test_clicks_add_their_words_to_the_list_of_the_version_they_refine(
+    tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = shortlist(tokenizer, ENOUGH)
+    edited = ("you are dumb", "you are so wrong", "you are dumb on terrible")
+
+    monkeypatch.setattr(module, "ANOTHER_KIND", 1 / 9)
+    assert words(shortlist(tokenizer, [edited], known)) == OF_ENOUGH | {"terrible"}
+    monkeypatch.setattr(module, "ANOTHER_KIND", 1 / 10)
+    assert shortlist(tokenizer, [edited], known) == set(), "too many are new, and so few data say nothing by themselves"
+    assert words(shortlist(tokenizer, ENOUGH, {"▁movie"})) == OF_ENOUGH, "what is enough by itself takes its place"
+
+
+def test_texts_without_rewrites_are_no_reason_for_a_list(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert shortlist(tokenizer, [("you are stupid",), ("stop it",)]) == set()
+    assert words(shortlist(tokenizer, [("movie",)], shortlist(tokenizer, ENOUGH))) == OF_ENOUGH | {"movie"}
+
+
+def test_a_small_vocabulary_has_none(tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGE", len(tokenizer) + 1)
-    assert shortlist(tokenizer, [*ENOUGH, ("it", "go on")], KNOWN) is None
+
+    assert shortlist(tokenizer, ENOUGH) == set()
+
+
+def test_data_with_a_token_that_the_file_cannot_hold_has_none(tokenizer: PreTrainedTokenizerFast) -> None:
+    tokenizer.add_tokens(["\n"])
+
+    assert shortlist(tokenizer, [*ENOUGH, ("so\nit", "it\nso")]) == set()
+    assert shortlist(tokenizer, ENOUGH) != set()
 
 
 def test_what_is_drawn_and_searched_for_is_on_the_list_or_in_the_text(serving: Path) -> None:
-    engine = Engine(serving, compute_type="float32", threads=1, seed=7)
+    engine = load(serving)
     source = engine.tokens("you are a moron")
-    may = read_shortlist(serving) | set(source)
 
     drawn = engine.draw(Draw(source, 64, 1.0, Sampling(top_p=1.0), frozenset())).samples
     texts = [*(one.text for one in drawn), *engine.search(source, 8, frozenset())]
-    words = {token for text in texts for token in engine.encode(text) if len(token) > 2}
 
-    assert {"▁stop", "▁go"} <= read_shortlist(serving)
-    assert words & {"▁you", "▁moron", "▁stop", "▁go"}
-    assert words <= may
+    written = words(token for text in texts for token in engine.encode(text))
+    assert written
+    assert written <= {"you", "are", "moron", "stop", "go"}
 
 
-def test_a_token_may_be_written_in_another_case_than_in_the_text(tmp_path: Path, tiny_t5: Path) -> None:
-    class Cased:
-        all_special_tokens = ("</s>",)
-
-        def get_vocab(self) -> dict[str, int]:
-            return dict.fromkeys(["</s>", "▁Paris", "▁paris", "▁PARIS", "▁London", "a", "▁two words"], 0)
-
-    write_shortlist(tmp_path, Cased(), ["▁paris"])  # type: ignore[arg-type]
+def test_a_token_may_be_written_in_another_case_than_in_the_text(tmp_path: Path) -> None:
+    write_shortlist(
+        tmp_path, ["</s>", "▁Paris", "▁paris", "▁PARIS", "▁London", "a", "▁two words"], {"</s>", "a", "▁paris"}
+    )
 
     always, *others = (tmp_path / SHORTLIST_FILE).read_text(encoding="utf-8").splitlines()
     assert always == "\t</s> a ▁paris"
     assert sorted(others) == ["▁London\t▁London", *(f"▁{form}\t▁PARIS ▁Paris" for form in ("PARIS", "Paris", "paris"))]
+    assert read_shortlist(tmp_path) == {"</s>", "a", "▁paris"}
+
+
+@pytest.mark.parametrize("way", ["draw", "search"])
+def test_a_forbidden_sequence_that_cannot_be_written_does_not_forbid_its_listed_part(
+    serving: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CTranslate2 leaves unlisted tokens out of a sequence, and forbids the rest of it by itself."""
+    monkeypatch.setattr(engine_module, "NUCLEUS_WITHIN", 2)
+    (serving / SHORTLIST_FILE).write_text("\t</s> ▁go ▁stop\n", encoding="utf-8")
+    engine = load(serving)
+    source = engine.tokens("you moron")
+
+    def written(*forbidden: tuple[str, ...]) -> set[str]:
+        sequences = frozenset(forbidden)
+        drawn = [one.text for one in engine.draw(Draw(source, 64, 1.0, Sampling(top_p=1.0), sequences)).samples]
+        texts = drawn if way == "draw" else engine.search(source, 3, sequences)
+        return {word for text in texts for word in text.split()}
+
+    free = written()
+    assert free
+    for word in free:
+        assert written(("▁idiot", f"▁{word}")) == free
+        assert word not in written((f"▁{word}",))
+
+
+def test_more_of_the_likeliest_tokens_than_are_listed_can_be_asked_for(serving: Path) -> None:
+    engine = load(serving)
+
+    assert engine.draw(Draw(engine.tokens("stop"), 4, 1.0, Sampling(top_k=100_000), frozenset())).samples
 
 
 def test_a_probability_among_the_listed_tokens_is_not_taken_for_the_models_own(
     serving: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "NUCLEUS_WITHIN", 2)
-    (serving / SHORTLIST_FILE).write_text("\t</s> ▁stop ▁go\n", encoding="utf-8")  # of which nobody makes noise
-    engine = Engine(serving, compute_type="float32", threads=1, seed=7)
+    (serving / SHORTLIST_FILE).write_text("\t</s> ▁go ▁stop\n", encoding="utf-8")  # of which nobody makes noise
+    engine = load(serving)
     text = "you are a moron"
 
     drawn = engine.draw(Draw(engine.tokens(text), 64, 1.0, Sampling(top_p=1.0), frozenset())).samples
@@ -121,25 +199,29 @@ def test_a_probability_among_the_listed_tokens_is_not_taken_for_the_models_own(
     assert not any(sample.exact for sample in drawn)
 
 
-def test_a_version_gets_its_own_list_and_hands_it_on(tiny_t5: Path, tmp_path: Path) -> None:
-    parent, child = tmp_path / "parent", tmp_path / "child"
-    for staged in (parent, child):
+def test_a_version_gets_its_own_list_hands_it_on_and_says_so(tiny_t5: Path, tmp_path: Path) -> None:
+    versions = [tmp_path / name for name in ("parent", "child", "stranger")]
+    for staged in versions:
         shutil.copytree(tiny_t5, staged / MODEL_FOLDER)
-    long = " ".join(sorted(load_tokenizer(tiny_t5).get_vocab()))  # of the texts here none has as many words as it takes
-    publish.prepare(parent, [*ENOUGH, ("it", "go on"), (long, long)])
-    few = [("you stupid idiot", "you are wrong", "you are bad")]
+    parent = versions[0] / SERVING_FOLDER
+    data: list[list[Taught]] = [ENOUGH, [("so dumb", "so wrong", "wrong")], [("damn", "this movie is not good")]]
+    said: list[str] = []
+    for staged, taught in zip(versions, data, strict=True):
+        publish.prepare(staged, taught, parent if staged != versions[0] else None, said.append)
 
-    publish.prepare(child, few, parent / SERVING_FOLDER)
-
-    inherited = read_shortlist(parent / SERVING_FOLDER)
-    assert {"▁you", "▁please"} <= inherited
-    assert inherited <= read_shortlist(child / SERVING_FOLDER)
+    assert [words(read_shortlist(staged / SERVING_FOLDER)) for staged in versions] == [OF_ENOUGH, OF_ENOUGH, set()]
+    size = len(read_shortlist(parent))
+    told = [line for line in said if line.startswith("It writes")]
+    assert told == [f"It writes with the tokens of the text and {size} of all 364, which its data needs."] * 2 + [
+        "It writes with all its tokens: its data is of another kind than that of the version it comes from."
+    ]
 
 
 def test_few_data_leave_a_version_all_its_words(tiny_t5: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_t5, tmp_path / MODEL_FOLDER)
+    said: list[str] = []
 
-    publish.prepare(tmp_path, [("stop", "please go")])
+    publish.prepare(tmp_path, [("stop", "please go")], log=said.append)
 
     assert not (tmp_path / SERVING_FOLDER / SHORTLIST_FILE).exists()
-    assert read_shortlist(tmp_path / SERVING_FOLDER) == set()
+    assert [line for line in said if line.startswith("It writes")] == []
