@@ -88,7 +88,9 @@ def test_a_text_that_cannot_be_rewritten_is_refused_with_a_sentence(
 def test_any_other_text_is_rewritten_and_comes_back_as_it_was(version_1: int, annotator: Person, text: str) -> None:
     answer = body(annotator.post("/generations", {"text": text}))
     assert answer["text"] == text
-    assert len(answer["candidates"]) == 3
+    # The random weights write noise, and noise without letters or digits is one wording.
+    assert 1 <= len(answer["candidates"]) <= 3
+    assert answer["exhausted"] or len(answer["candidates"]) == 3
 
 
 @pytest.mark.parametrize("text", ["</s>", "<pad><unk>", "<!-- you idiot -->", "https://example.org/idiot"])
