@@ -6,7 +6,7 @@ Both databases are filled in bulk with the same kinds of rows (benchmarks/fillin
 through the whole application in this process, without a network; the next screen is served with rewrites that are there
 already, so that it is the database that is timed and not the model. Rounds take turns between the two studios; of each
 the median counts. The first look, before a process has counted anything, and the page of people right after a click,
-which is when it measures agreement anew, are told for themselves. The export is timed through its route, in rows
+which is when it brings agreement up to date, are told for themselves. The export is timed through its route, in rows
 (pairs) a second, while the memory of this process is watched. Prints a line of JSON a claim.
 """
 

@@ -28,7 +28,7 @@ from models.errors import ModelError, VersionMissing
 from models.generator import Sampling
 from models.manifest import Manifest
 from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
-from worker import initial_training, sft_job
+from worker import dataset, initial_training, sft_job
 from worker.recorder import RunRecorder
 from worker.retraining import prepare
 from worker.run_folders import kept_while_owned
@@ -76,6 +76,7 @@ def _carry_out(
 ) -> None:
     from worker import publish
     from worker.evaluation.automatic import Clicks, evaluate_staged
+    from worker.training.rendering import texts_of
     from worker.training.scoring import evaluate_version
 
     store = CheckpointStore(settings.store)
@@ -109,7 +110,8 @@ def _carry_out(
     with kept_while_owned(store, sessions, run_id, attempt) as run_dir, store.stage() as staged:
         trained = retraining.train(parent_folder, staged, run_dir, recorder)
         recorder.stage("converting")
-        parity = publish.prepare(staged, [click.texts for click in clicks.train], parent_serving, recorder.log)
+        taught = map(texts_of, dataset.pair_rows(clicks.train))
+        parity = publish.prepare(staged, taught, parent_serving, recorder.log)
         _stop_if_cancelled(recorder)
         recorder.stage("evaluating")
         evaluation = evaluate_version(parent_folder, staged / MODEL_FOLDER, clicks.train)

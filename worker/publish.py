@@ -53,7 +53,7 @@ def prepare(
         size = f"{len(tokens):,} of all {len(tokenizer):,}"
         log(f"It writes with the tokens of the text and {size}, which its data needs.")
     elif known:
-        log("It writes with all its tokens: its data is of another kind than that of the version it comes from.")
+        log("It writes with all its tokens: the shortlist of the version it comes from would miss too many.")
     parity = check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
     log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
     return parity

@@ -44,14 +44,13 @@ class _Screen(NamedTuple):
     order: dict[str, int]
 
 
-def units(session: Session, window: int = WINDOW) -> list[Unit]:
-    """What was said of every unit that at least two people judged, among the latest `window` standing judgments.
+def units(session: Session) -> list[Unit]:
+    """What was said of every unit that at least two people judged, among the latest WINDOW standing judgments.
 
     Of one person's on the same unit the latest counts.
     """
     with _lock:
-        books = _books.setdefault(session.get_bind().engine, {})
-        book = books.setdefault(window, _Latest(window))
+        book = _books.setdefault(session.get_bind().engine, _Latest())
     with book.lock:
         book.bring_up_to_date(session)
         return [book.shared[key] for key in sorted(book.shared)]  # the bootstrap draws by their order
@@ -60,10 +59,9 @@ def units(session: Session, window: int = WINDOW) -> list[Unit]:
 class _Latest:
     """The ratings of the latest judgments by the judgments' ids, and the units that they make."""
 
-    def __init__(self, window: int) -> None:
+    def __init__(self) -> None:
         self.lock = threading.Lock()
         self.shared: dict[_Key, Unit] = {}
-        self._window = window
         self._forget()
 
     def _forget(self) -> None:
@@ -83,9 +81,9 @@ class _Latest:
         if self._newest is not None:
             self._drop_undone(session)
             on_sqlite = session.get_bind().dialect.name == "sqlite"
-            self._add(session, self._window, Judgment.id > (self._newest if on_sqlite else newest - tallies.SETTLED))
-            self._drop_oldest(len(self._ratings) - self._window)
-        missing = self._window - len(self._ratings)
+            self._add(session, WINDOW, Judgment.id > (self._newest if on_sqlite else newest - tallies.SETTLED))
+            self._drop_oldest(len(self._ratings) - WINDOW)
+        missing = WINDOW - len(self._ratings)
         if missing > 0 and self._more_before:
             before = Judgment.id < min(self._ratings) if self._ratings else Judgment.id <= newest
             self._more_before = self._add(session, missing, before) == missing
@@ -159,7 +157,7 @@ class _Latest:
             del self._by_unit[key]
 
 
-_books: WeakKeyDictionary[Engine, dict[int, _Latest]] = WeakKeyDictionary()
+_books: WeakKeyDictionary[Engine, _Latest] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 

@@ -15,8 +15,3 @@ class PreferenceExample:
     chosen: str
     rejected: str
     click: int | None = field(default=None, compare=False)
-
-    @property
-    def texts(self) -> tuple[str, str, str]:
-        """The three texts."""
-        return self.prompt, self.chosen, self.rejected

@@ -142,8 +142,11 @@ def test_of_one_persons_judgments_of_a_screen_the_latest_counts(session: Session
     assert ratings.units(session) == [{one.id: "none", other.id: "none"}]
 
 
-def test_only_the_latest_judgments_are_looked_at(session: Session, people: list[User]) -> None:
+def test_only_the_latest_judgments_are_looked_at(
+    session: Session, people: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratings, "WINDOW", 2)
     screen = factories.generation(session, people[0].id, THREE)
     for user in people:
         judge(session, user, screen, THREE, "none")
-    assert [len(unit) for unit in ratings.units(session, window=2)] == [2]
+    assert [len(unit) for unit in ratings.units(session)] == [2]

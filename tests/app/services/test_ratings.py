@@ -18,6 +18,11 @@ from tests.studio import parts
 WINDOW = 6
 
 
+@pytest.fixture(autouse=True)
+def a_small_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratings, "WINDOW", WINDOW)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either(request: pytest.FixtureRequest) -> Iterator[Session]:
     """A session on each database in turn."""
@@ -31,11 +36,11 @@ def by_person(units: list[ratings.Unit]) -> list[list[tuple[int, str]]]:
 
 
 def kept(session: Session) -> list[list[tuple[int, str]]]:
-    return by_person(ratings.units(session, WINDOW))
+    return by_person(ratings.units(session))
 
 
 def looked_at_anew(session: Session) -> list[list[tuple[int, str]]]:
-    first_look = ratings._Latest(WINDOW)
+    first_look = ratings._Latest()
     first_look.bring_up_to_date(session)
     return by_person(list(first_look.shared.values()))
 
@@ -92,7 +97,7 @@ def test_another_database_in_the_place_of_this_one_is_looked_at_anew(either: Ses
 def test_a_first_look_that_failed_is_made_anew(either: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ratings, "_IDS_AT_ONCE", 1)
     prompt = factories.prompt(either)
-    book, people = ratings._Latest(WINDOW), [factories.user(either).id for _ in range(3)]
+    book, people = ratings._Latest(), [factories.user(either).id for _ in range(3)]
 
     def judge(person: int) -> None:
         screen = factories.generation(either, person, ("one", "two"), prompt=prompt)
@@ -123,7 +128,7 @@ def test_units_come_in_an_order_that_their_history_does_not_decide(either: Sessi
         for person in (factories.user(either).id, factories.user(either).id):
             screen = factories.generation(either, person, ("one", "two"), prompt=prompt)
             factories.judgment(either, screen, pairs=False, verdict="none", candidate_id=None)
-        one_by_one = ratings.units(either, WINDOW)
+        one_by_one = ratings.units(either)
     ratings._books.clear()
 
-    assert ratings.units(either, WINDOW) == one_by_one
+    assert ratings.units(either) == one_by_one

@@ -213,7 +213,7 @@ def test_a_version_gets_its_own_list_hands_it_on_and_says_so(tiny_t5: Path, tmp_
     size = len(read_shortlist(parent))
     told = [line for line in said if line.startswith("It writes")]
     assert told == [f"It writes with the tokens of the text and {size} of all 364, which its data needs."] * 2 + [
-        "It writes with all its tokens: its data is of another kind than that of the version it comes from."
+        "It writes with all its tokens: the shortlist of the version it comes from would miss too many."
     ]
 
 
