@@ -9,6 +9,7 @@ import functools
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,10 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 from trl.trainer.utils import FusedCausalLMOutput
 
+from worker.training.batch_parts import Batch, shared_out
 from worker.training.packed_t5 import can_be_packed, scored_states, switches_of
+from worker.training.side_by_side import side_by_side
+from worker.training.threads import parts_at_once
 from worker.training.token_scores import (
     IGNORED,
     divergence_of_scores,
@@ -47,6 +51,7 @@ class Seq2SeqHead:
         self.outputs = outputs
         self.statistics = True
         self._switches: list[nn.Module] = []
+        self._weights: list[nn.Parameter] = []
 
     def score(self, batch: dict[str, Any]) -> FusedCausalLMOutput:
         """What TRL wants to know of the rows of a batch of `PreferenceCollator`, or of one whose rows all differ.
@@ -79,8 +84,19 @@ class Seq2SeqHead:
         if not self._can_be_packed():
             return token_statistics(self._logits(prompts, prompt_mask, prompt_of_row, inputs), labels, wanted)
         scored = labels != IGNORED
-        states, matrix = scored_states(self.model, prompts, prompt_mask, prompt_of_row, inputs, scored)
-        return spread(log_probs_of_states(states, matrix, labels[scored], wanted), scored)
+        targets = labels[scored]
+        names = ("log_probs", *(name for name in wanted if name != "log_probs"))
+
+        def statistics(batch: Batch, places: Tensor) -> tuple[Tensor, ...]:
+            states, matrix = scored_states(self.model, *batch)
+            found = log_probs_of_states(states, matrix, targets[places], wanted)
+            return tuple(found[name] for name in names)
+
+        parts = self._parts(Batch(prompts, prompt_mask, prompt_of_row, inputs, scored))
+        found = side_by_side([partial(statistics, *part) for part in parts], self._weights)
+        in_order = torch.cat([places for _, places in parts]).argsort()
+        fields = [torch.cat(values).index_select(0, in_order) for values in zip(*found, strict=True)]
+        return spread(dict(zip(names, fields, strict=True)), scored)
 
     def divergence(self, batch: dict[str, Tensor], parent_log_p: Tensor) -> Tensor:
         """KL( parent || model ) in nats, the mean over the tokens, with its gradient.
@@ -93,8 +109,21 @@ class Seq2SeqHead:
         own = torch.arange(len(sources), device=sources.device)
         if not self._can_be_packed():
             return divergence_of_scores(self._logits(sources, source_mask, own, inputs)[scored], parent_log_p)
-        states, matrix = scored_states(self.model, sources, source_mask, own, inputs, scored)
-        return divergence_of_states(states, matrix, parent_log_p)
+
+        def share_of_mean(batch: Batch, places: Tensor) -> tuple[Tensor]:
+            states, matrix = scored_states(self.model, *batch)
+            return (divergence_of_states(states, matrix, parent_log_p[places]) * (len(places) / len(parent_log_p)),)
+
+        parts = self._parts(Batch(sources, source_mask, own, inputs, scored))
+        shares = side_by_side([partial(share_of_mean, *part) for part in parts], self._weights)
+        return torch.stack([share for (share,) in shares]).sum()
+
+    def _parts(self, batch: Batch) -> list[tuple[Batch, Tensor]]:
+        """The batch in as many parts as are worth computing at once, and which scored tokens are whose."""
+        self._weights = self._weights or list(self.model.parameters())  # after the adapter, as above
+        tokens = int(batch.prompt_mask.sum()) + int(batch.scored.sum())
+        adapter = not all(weight.requires_grad for weight in self._weights)
+        return shared_out(batch, parts_at_once(tokens, self.model.model_dim, batch.inputs.device, adapter=adapter))
 
     def _can_be_packed(self) -> bool:
         """Whether states can be computed without padding, and a matrix (V, d) is all the head."""
