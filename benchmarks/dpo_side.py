@@ -197,14 +197,24 @@ def as_the_studio_trains(side: str, off: Sequence[str] = ()) -> Iterator[None]:
         yield
 
 
+def threads_of_the_studio(side: str, config: Any) -> contextlib.AbstractContextManager[None]:
+    """Of those that the job allows, as many as `train_dpo` wakes for such a model."""
+    if side == "trl":
+        return contextlib.nullcontext()
+    from worker.training.threads import threads_worth_waking
+
+    return threads_worth_waking(config)
+
+
 def main() -> None:
     """Set up, tell the first losses, and train in turns."""
     side, job = sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
     torch.set_num_threads(job["threads"])
-    with as_the_studio_trains(side, job.get("off", ())):
+    with as_the_studio_trains(side, job.get("off", ())), contextlib.ExitStack() as stack:
         torch.manual_seed(0)
         model: Any = AutoModelForSeq2SeqLM.from_pretrained(job["model"], dtype=torch.float32)
         tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(job["model"])
+        stack.enter_context(threads_of_the_studio(side, model.config))
         make = {"trl": trl_trainer, "mellow": mellow_trainer}[side]
         trainer = make(job, model, tokenizer, Turns(job["steps"], job["device"]))
         rows = job["rows"][: job["batch"]]

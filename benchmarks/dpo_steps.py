@@ -8,7 +8,8 @@ real sentences it computes padding too and we do not. Models: the two of 4 + 4 l
 random weights, since speed does not depend on them. Each is trained whole and with the adapter of Retrain's default.
 
 Both sides compute in float32, without gradient checkpointing, and log every step. Each is measured with every number of
-threads in `--threads`, which sleep while they wait, as in a worker, and counts with the quickest. TRL is measured as
+threads in `--threads`, which sleep while they wait, as in a worker, and counts with the quickest; with two, ours
+computes two parts of a batch side by side where it would in a worker. TRL is measured as
 it comes, with its reference model asked at every step, and with `precompute_ref_log_probs`. Ours asks it once, before
 training; a tenth of that time is counted to each step, since a run has ten epochs. `plain pairs` share no prompt and no
 text: they say what is left where there are no clicks. `bfloat16` is the option of that name on both sides.

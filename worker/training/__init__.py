@@ -15,7 +15,8 @@ too.
     packed_t5.py     a T5's states without padding and repetition; its costly parts are adapted_linear.py,
                      tied_table.py and token_scores.py
     click_order.py   shuffled batches in which the pairs of one click stay together; memory.py keeps freed memory
-    threads.py       one thread for a narrow model
+    threads.py       one thread for a narrow model, and what is worth two cores: side_by_side.py computes two parts of
+                     a batch at once, batch_parts.py deals it out
     sft.py           the studio's initial training of a T5; sft_data.py, sft_trainer.py, sft_checkpoints.py its parts
     identity.py      preference pairs that teach a chat model another name
     answering.py     what a model answers

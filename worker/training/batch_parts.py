@@ -22,16 +22,14 @@ def shared_out(batch: Batch, count: int) -> list[tuple[Batch, Tensor]]:
     Prompts are dealt out by their tokens and those of their rows, the longest first, each to the lightest part; what
     no row of a part has any more is cut off its right side.
     """
-    if count < 2 or len(batch.prompts) < 2:
-        return [(batch, torch.arange(int(batch.scored.sum()), device=batch.scored.device))]
     of_prompts, of_rows = batch.prompt_mask.sum(1), batch.scored.sum(1)
-    costs = of_prompts.index_add(0, batch.prompt_of_row, of_rows)
+    costs = of_prompts.index_add(0, batch.prompt_of_row, of_rows).tolist()
     loads = [0] * min(count, len(batch.prompts))
     part_of_prompt = [0] * len(batch.prompts)
-    for prompt in costs.argsort(descending=True, stable=True).tolist():
+    for prompt in sorted(range(len(costs)), key=lambda prompt: -costs[prompt]):
         part = loads.index(min(loads))
         part_of_prompt[prompt] = part
-        loads[part] += int(costs[prompt])
+        loads[part] += costs[prompt]
     places = batch.scored.flatten().cumsum(0).sub_(1).view(batch.scored.shape)
     parts = torch.tensor(part_of_prompt, device=batch.prompts.device)
     found = []

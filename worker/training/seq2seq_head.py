@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
@@ -52,6 +53,7 @@ class Seq2SeqHead:
         self.statistics = True
         self._switches: list[nn.Module] = []
         self._weights: list[nn.Parameter] = []
+        self._adapted = False
 
     def score(self, batch: dict[str, Any]) -> FusedCausalLMOutput:
         """What TRL wants to know of the rows of a batch of `PreferenceCollator`, or of one whose rows all differ.
@@ -85,18 +87,25 @@ class Seq2SeqHead:
             return token_statistics(self._logits(prompts, prompt_mask, prompt_of_row, inputs), labels, wanted)
         scored = labels != IGNORED
         targets = labels[scored]
+        batch = Batch(prompts, prompt_mask, prompt_of_row, inputs, scored)
+
+        def fields_of(part: Batch, targets: Tensor) -> dict[str, Tensor]:
+            states, matrix = scored_states(self.model, *part)
+            return log_probs_of_states(states, matrix, targets, wanted)
+
+        parts = self._parts(batch)
+        if len(parts) < 2:
+            return spread(fields_of(batch, targets), scored)
         names = ("log_probs", *(name for name in wanted if name != "log_probs"))
 
-        def statistics(batch: Batch, places: Tensor) -> tuple[Tensor, ...]:
-            states, matrix = scored_states(self.model, *batch)
-            found = log_probs_of_states(states, matrix, targets[places], wanted)
-            return tuple(found[name] for name in names)
+        def values_of(part: Batch, places: Tensor) -> tuple[Tensor, ...]:
+            fields = fields_of(part, targets[places])
+            return tuple(fields[name] for name in names)
 
-        parts = self._parts(Batch(prompts, prompt_mask, prompt_of_row, inputs, scored))
-        found = side_by_side([partial(statistics, *part) for part in parts], self._weights)
+        found = side_by_side([partial(values_of, *part) for part in parts], self._weights)
         in_order = torch.cat([places for _, places in parts]).argsort()
-        fields = [torch.cat(values).index_select(0, in_order) for values in zip(*found, strict=True)]
-        return spread(dict(zip(names, fields, strict=True)), scored)
+        joined = (torch.cat(values).index_select(0, in_order) for values in zip(*found, strict=True))
+        return spread(dict(zip(names, joined, strict=True)), scored)
 
     def divergence(self, batch: dict[str, Tensor], parent_log_p: Tensor) -> Tensor:
         """KL( parent || model ) in nats, the mean over the tokens, with its gradient.
@@ -109,21 +118,32 @@ class Seq2SeqHead:
         own = torch.arange(len(sources), device=sources.device)
         if not self._can_be_packed():
             return divergence_of_scores(self._logits(sources, source_mask, own, inputs)[scored], parent_log_p)
+        whole = Batch(sources, source_mask, own, inputs, scored)
 
-        def share_of_mean(batch: Batch, places: Tensor) -> tuple[Tensor]:
-            states, matrix = scored_states(self.model, *batch)
-            return (divergence_of_states(states, matrix, parent_log_p[places]) * (len(places) / len(parent_log_p)),)
+        def mean_of(part: Batch, parent_log_p: Tensor) -> Tensor:
+            states, matrix = scored_states(self.model, *part)
+            return divergence_of_states(states, matrix, parent_log_p)
 
-        parts = self._parts(Batch(sources, source_mask, own, inputs, scored))
-        shares = side_by_side([partial(share_of_mean, *part) for part in parts], self._weights)
+        parts = self._parts(whole)
+        if len(parts) < 2:
+            return mean_of(whole, parent_log_p)
+
+        def share_of(part: Batch, places: Tensor) -> tuple[Tensor]:
+            return (mean_of(part, parent_log_p[places]) * (len(places) / len(parent_log_p)),)
+
+        shares = side_by_side([partial(share_of, *part) for part in parts], self._weights)
         return torch.stack([share for (share,) in shares]).sum()
 
     def _parts(self, batch: Batch) -> list[tuple[Batch, Tensor]]:
-        """The batch in as many parts as are worth computing at once, and which scored tokens are whose."""
-        self._weights = self._weights or list(self.model.parameters())  # after the adapter, as above
+        """The batch in the parts that are worth computing at once, and which scored tokens are whose."""
+        if batch.inputs.device.type != "cpu":
+            return []
+        if not self._weights:  # after the adapter, which comes before any batch
+            self._weights = list(self.model.parameters())
+            self._adapted = any(isinstance(module, BaseTunerLayer) for module in self.model.modules())
         tokens = int(batch.prompt_mask.sum()) + int(batch.scored.sum())
-        adapter = not all(weight.requires_grad for weight in self._weights)
-        return shared_out(batch, parts_at_once(tokens, self.model.model_dim, batch.inputs.device, adapter=adapter))
+        count = parts_at_once(tokens, self.model.model_dim, adapter=self._adapted)
+        return shared_out(batch, count) if count > 1 else []
 
     def _can_be_packed(self) -> bool:
         """Whether states can be computed without padding, and a matrix (V, d) is all the head."""

@@ -1,10 +1,11 @@
 """Parts of one computation on several cores at once, forward and backward.
 
 A product of a small model is over before a second thread has woken to share it. Here each core computes a part of the
-batch from its first embedding to its last score, so the cores wait for each other twice a step and not at every
-product. They are threads of one process: PyTorch lets go of the interpreter while it computes.
+batch from its first embedding to its last score, so the cores wait for each other once forward and once backward and
+not at every product. They are threads of one process: PyTorch lets go of the interpreter while it computes.
 
-The gradients of the parts are added in the order of the parts, so the same batch always gives the same sum.
+The gradients of the parts are added in the order of the parts, so the same batch always gives the same sum. Beside it,
+memory is taken for the gradients of one more part.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,15 +22,17 @@ Part = Callable[[], tuple[Tensor, ...]]
 
 
 def side_by_side(parts: Sequence[Part], weights: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
-    """What each part returns, with the gradient by `weights`; one part alone is computed as if this were not here."""
-    if len(parts) < 2:
-        return [part() for part in parts]
+    """What each part returns, with the gradient by `weights`, which must be all that have one.
+
+    Every part returns as many tensors, some of them with a gradient. There is one backward pass, as always without
+    `retain_graph`.
+    """
     trained = [weight for weight in weights if weight.requires_grad] if torch.is_grad_enabled() else []
     if not trained:
         return _at_once(parts)
-    sizes: list[int] = []
-    outputs = iter(_SideBySide.apply(parts, sizes, *trained))  # type: ignore[no-untyped-call]
-    return [tuple(next(outputs) for _ in range(size)) for size in sizes]
+    outputs = _SideBySide.apply(parts, *trained)  # type: ignore[no-untyped-call]
+    each = len(outputs) // len(parts)
+    return [tuple(outputs[first : first + each]) for first in range(0, len(outputs), each)]
 
 
 def _at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -57,12 +60,11 @@ class _SideBySide(torch.autograd.Function):
     """See `side_by_side`."""
 
     @staticmethod
-    def forward(context: Any, parts: Sequence[Part], sizes: list[int], *weights: Tensor) -> tuple[Tensor, ...]:
-        """The outputs of all parts, one part after the other; `sizes` is told how many each has."""
+    def forward(context: Any, parts: Sequence[Part], *weights: Tensor) -> tuple[Tensor, ...]:
+        """The outputs of all parts, one part after the other."""
         with torch.enable_grad():
             context.found = _at_once(parts)
         context.weights = weights
-        sizes += map(len, context.found)
         outputs = [output for part in context.found for output in part]
         copies = tuple(output.detach() for output in outputs)
         context.mark_non_differentiable(
@@ -84,14 +86,15 @@ class _SideBySide(torch.autograd.Function):
             )
             return found
 
-        found = _at_once([partial(differentiate, part) for part in pairs])
-        return (None, None, *(_sum(of_weight) for of_weight in zip(*found, strict=True)))
+        found = [list(gradients) for gradients in _at_once([partial(differentiate, part) for part in pairs])]
+        return (None, *(_sum(found, place) for place in range(len(context.weights))))
 
 
-def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:
-    """In their order; of none there is none."""
+def _sum(found: list[list[Tensor | None]], place: int) -> Tensor | None:
+    """Of the gradients at one place of each part, in their order, which are dropped there; of none there is none."""
     total = None
-    for gradient in gradients:
+    for gradients in found:
+        gradient, gradients[place] = gradients[place], None
         if gradient is not None:
             total = gradient if total is None else total + gradient
     return total

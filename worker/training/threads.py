@@ -8,7 +8,6 @@ Parts of a batch that are computed side by side (side_by_side.py) wait seldom, b
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 import torch
 from transformers import PreTrainedConfig
@@ -17,7 +16,7 @@ NARROW = 256
 """The width, in numbers a token, up to which one thread was the quickest on two cores; at 512 two were 7 % quicker."""
 
 PARTS = 2
-"""Parts of a batch at most, since the gradients of each are kept until they are added."""
+"""Parts of a batch at most, since the gradients of all are kept until they are added."""
 
 WORTH_SHARING = 2**16
 """Tokens times width from which two parts were quicker than one on two cores."""
@@ -25,15 +24,23 @@ WORTH_SHARING = 2**16
 WORTH_SHARING_ADAPTED = 3 * 2**15
 """The same with an adapter, whose products are many and small."""
 
-_usual: ContextVar[int | None] = ContextVar("usual", default=None)
+_usual: int | None = None
+"""PyTorch's threads before `threads_worth_waking`, while that lasts."""
 
 
-def parts_at_once(tokens: int, width: int, device: torch.device, *, adapter: bool) -> int:
-    """How many parts of a batch of so many `tokens` to compute at the same time."""
+def parts_at_once(tokens: int, width: int, *, adapter: bool) -> int:
+    """How many parts of a batch of so many `tokens` to compute on the CPU at the same time.
+
+    Where idle threads spin it is one: they would keep the parts from working.
+    """
     enough = WORTH_SHARING_ADAPTED if adapter else WORTH_SHARING
-    if device.type != "cpu" or tokens * width < enough:
+    if not _sleeping() or tokens * width < enough:
         return 1
-    return min(PARTS, _usual.get() or torch.get_num_threads())
+    return min(PARTS, _usual or torch.get_num_threads())
+
+
+def _sleeping() -> bool:
+    return os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
 
 
 @contextmanager
@@ -42,13 +49,13 @@ def threads_worth_waking(config: PreTrainedConfig) -> Iterator[None]:
 
     Parts of a batch may still have a core each.
     """
-    usual = torch.get_num_threads()
-    sleeping = os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
-    if sleeping and getattr(config, "hidden_size", NARROW + 1) <= NARROW:
+    global _usual
+    before, usual = _usual, torch.get_num_threads()
+    _usual = before or usual
+    if _sleeping() and getattr(config, "hidden_size", NARROW + 1) <= NARROW:
         torch.set_num_threads(1)
-    before = _usual.set(usual)
     try:
         yield
     finally:
-        _usual.reset(before)
+        _usual = before
         torch.set_num_threads(usual)

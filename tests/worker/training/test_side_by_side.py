@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from transformers import T5Config
 from models.recipe import DPORecipe
 from tests.worker.training.conftest import RecordingProgress
 from tests.worker.training.test_dpo_speed import build, loss_and_gradients
-from worker.training import threads
+from worker.training import seq2seq_head, threads
 from worker.training.batch_parts import Batch, shared_out
 from worker.training.checkpoint import load_model
 from worker.training.dpo import train_dpo
@@ -27,9 +27,8 @@ from worker.training.packed_t5 import scored_states
 from worker.training.quiet import quiet
 from worker.training.seq2seq_dpo import disable_dropout
 from worker.training.seq2seq_head import add_seq2seq_head, head_of
-from worker.training.side_by_side import side_by_side
+from worker.training.side_by_side import Part, side_by_side
 
-CPU = torch.device("cpu")
 BATCH = Batch(
     prompts=torch.tensor([[5, 6, 7, 8, 1], [9, 10, 1, 0, 0], [11, 12, 1, 0, 0]]),
     prompt_mask=torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 0, 0]]),
@@ -54,9 +53,19 @@ def two_threads() -> Iterator[None]:
 
 
 @pytest.fixture
-def worth_it(two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def split(two_threads: None, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Whatever there is to compute is worth two parts; and how many were computed at once so far."""
+    seen: list[int] = []
+
+    def watched(parts: Sequence[Part], weights: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+        seen.append(len(parts))
+        return side_by_side(parts, weights)
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setattr(seq2seq_head, "side_by_side", watched)
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     monkeypatch.setattr(threads, "WORTH_SHARING_ADAPTED", 0)
+    return seen
 
 
 def scored_tokens(batch: Batch) -> list[tuple[list[int], int]]:
@@ -90,7 +99,7 @@ def test_one_prompt_is_one_part() -> None:
         BATCH.prompts[:1], BATCH.prompt_mask[:1], torch.zeros(2).long(), BATCH.inputs[[0, 4]], BATCH.scored[[0, 4]]
     )
     ((part, places),) = shared_out(alone, 2)
-    assert part is alone
+    assert all(torch.equal(one, other) for one, other in zip(part, alone, strict=True))
     assert places.tolist() == list(range(6))
 
 
@@ -167,10 +176,35 @@ def test_the_error_of_a_part_is_the_callers(two_threads: None, broken: int) -> N
     assert torch.get_num_threads() == 2
 
 
+class Broken(torch.autograd.Function):
+    """Its input, and an error on the way back."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        raise MemoryError("no room")
+
+
+def test_an_error_on_the_way_back_is_the_callers_too(two_threads: None) -> None:
+    weight = torch.ones(1, requires_grad=True)
+
+    def part() -> tuple[Tensor]:
+        values: Tensor = Broken.apply(weight)  # type: ignore[no-untyped-call]
+        return (values,)
+
+    (first,), (second,) = side_by_side([lambda: (weight * 2,), part], [weight])
+    with pytest.raises(MemoryError, match="no room"):
+        (first + second).backward()  # type: ignore[no-untyped-call]
+    assert torch.get_num_threads() == 2
+
+
 @pytest.mark.parametrize("bf16", [False, True], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("lora", [False, True], ids=["all weights", "LoRA"])
 def test_a_step_of_dpo_in_parts_has_the_loss_gradients_and_figures_of_one_in_a_piece(
-    each_t5: Path, tmp_path: Path, worth_it: None, monkeypatch: pytest.MonkeyPatch, lora: bool, bf16: bool
+    each_t5: Path, tmp_path: Path, split: list[int], monkeypatch: pytest.MonkeyPatch, lora: bool, bf16: bool
 ) -> None:
     trainer = build(each_t5, tmp_path, lora=lora)
 
@@ -181,6 +215,7 @@ def test_a_step_of_dpo_in_parts_has_the_loss_gradients_and_figures_of_one_in_a_p
         return loss, gradients, figures
 
     in_parts, again = step(), step()
+    assert set(split) == {2}
     monkeypatch.setattr(threads, "PARTS", 1)
     whole = step()
 
@@ -195,7 +230,7 @@ def test_a_step_of_dpo_in_parts_has_the_loss_gradients_and_figures_of_one_in_a_p
 
 
 def test_the_distance_from_the_parent_is_that_of_the_whole_batch(
-    tiny_t5: Path, worth_it: None, monkeypatch: pytest.MonkeyPatch
+    tiny_t5: Path, split: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model: Any = load_model(tiny_t5)
     disable_dropout(model)
@@ -215,6 +250,7 @@ def test_the_distance_from_the_parent_is_that_of_the_whole_batch(
         }
 
     in_parts = divergence()
+    assert split == [2]
     monkeypatch.setattr(threads, "PARTS", 1)
     whole = divergence()
     assert in_parts[0] == pytest.approx(whole[0], rel=1e-5)
@@ -222,7 +258,7 @@ def test_the_distance_from_the_parent_is_that_of_the_whole_batch(
         assert torch.allclose(in_parts[1][name], gradient, rtol=1e-4, atol=1e-6), name
 
 
-def test_an_adapter_that_came_after_the_head_is_trained_in_parts_too(tiny_t5: Path, worth_it: None) -> None:
+def test_an_adapter_that_came_after_the_head_is_trained_in_parts_too(tiny_t5: Path, split: list[int]) -> None:
     model: Any = load_model(tiny_t5)
     disable_dropout(model)
     add_seq2seq_head(model)
@@ -239,22 +275,26 @@ def test_an_adapter_that_came_after_the_head_is_trained_in_parts_too(tiny_t5: Pa
             "row_of_pair": torch.arange(5),
         }
     )
+    assert split == [2]
     found["log_probs"].sum().backward()
     moved = {name for name, weight in adapted.named_parameters() if weight.grad is not None and weight.grad.any()}
     assert moved
     assert all("lora_B" in name for name in moved)  # the first matrices learn once these are no longer zero
 
 
-def test_what_is_worth_sharing(two_threads: None) -> None:
+def test_what_is_worth_sharing(two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     enough = threads.WORTH_SHARING // 512
-    assert threads.parts_at_once(enough, 512, CPU, adapter=False) == 2
-    assert threads.parts_at_once(enough - 1, 512, CPU, adapter=False) == 1
+    assert threads.parts_at_once(enough, 512, adapter=False) == 2
+    assert threads.parts_at_once(enough - 1, 512, adapter=False) == 1
     adapted = threads.WORTH_SHARING_ADAPTED // 512
-    assert threads.parts_at_once(adapted, 512, CPU, adapter=True) == 2
-    assert threads.parts_at_once(adapted - 1, 512, CPU, adapter=True) == 1
-    assert threads.parts_at_once(enough, 512, torch.device("cuda"), adapter=False) == 1
+    assert threads.parts_at_once(adapted, 512, adapter=True) == 2
+    assert threads.parts_at_once(adapted - 1, 512, adapter=True) == 1
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert threads.parts_at_once(enough, 512, adapter=False) == 1
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     torch.set_num_threads(1)
-    assert threads.parts_at_once(enough, 512, CPU, adapter=False) == 1
+    assert threads.parts_at_once(enough, 512, adapter=False) == 1
 
 
 def test_a_narrow_model_has_one_thread_and_may_still_be_computed_in_parts(
@@ -263,15 +303,16 @@ def test_a_narrow_model_has_one_thread_and_may_still_be_computed_in_parts(
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     with threads.threads_worth_waking(T5Config(d_model=threads.NARROW)):
         assert torch.get_num_threads() == 1
-        assert threads.parts_at_once(threads.WORTH_SHARING, 1, CPU, adapter=False) == 2
+        assert threads.parts_at_once(threads.WORTH_SHARING, 1, adapter=False) == 2
 
 
 def test_a_run_in_parts_gives_the_same_weights_again(
-    tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path, worth_it: None, monkeypatch: pytest.MonkeyPatch
+    tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path, split: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("one", "other"):
         recipe = DPORecipe(num_train_epochs=2, use_lora=False)
         train_dpo(tiny_t5, examples, recipe, tmp_path / name, RecordingProgress())
+    assert set(split) == {2}
     one, other = (load_model(tmp_path / name).state_dict() for name in ("one", "other"))
     assert all(torch.equal(one[name], other[name]) for name in one)
