@@ -11,13 +11,13 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import access, cli, security
+from app import access, cli, migrating, security
 from app.background import Background
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS, make_sessions
 from app.errors import register_error_handlers
-from app.extensions import bootstrap, compress, csrf, db, login, migrate
+from app.extensions import bootstrap, compress, csrf, db, login
 from app.queue import JobQueue
 from app.routes import register_blueprints
 from app.services import versions
@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
+    migrating.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)
     compress.init_app(app)

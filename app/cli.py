@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import ParamSpec
 
 import click
-from alembic.script import ScriptDirectory
 from flask import Flask
 from redis.exceptions import RedisError
 
@@ -103,6 +102,8 @@ def restore(path: Path) -> None:
     with suppress(RedisError):  # without a queue nothing runs, or it runs without us seeing it: the database tells
         if mellow().queue.reports() or mellow().queue.workers():
             raise Conflict("Mellow is running: stop it first.")
+    from alembic.script import ScriptDirectory
+
     script = ScriptDirectory(str(PROJECT_ROOT / "migrations"))
     restored = backups.restore(settings, path, frozenset(one.revision for one in script.walk_revisions()))
     click.echo(f"The database is as it was at {restored.made_at}, with {restored.versions} versions.")
