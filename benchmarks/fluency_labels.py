@@ -1,20 +1,45 @@
-"""How acceptable the rewrites of a pool are, for the judge of rewrites to learn: lines of [text, acceptability].
+"""What a language model makes of the rewrites of a pool, for the judge of rewrites to learn.
 
     python -m benchmarks.fluency_labels --pool FILE --out FILE
 
-A text and some of its rewrites each, by the same scorer that versions are measured with (docs/evaluation.md).
+A text and some of its rewrites each, by the same scorer that versions are measured with (docs/evaluation.md): how
+acceptable it is, and of each token its log-probability and its rarity. A text whose letters that scorer changes is left
+out.
 """
 
 import argparse
-import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
-from models.base.build.pool import read_pool
-from worker.evaluation.scorers.fluency import Acceptability
+from models.base.build.covered import Token, ends
+from models.base.build.pool import Label, read_pool, write_label
+from worker.evaluation.scorers.fluency import Acceptability, as_prose, rarities
 
-_REWRITES = 7
+_REWRITES = 14
 _AT_ONCE = 500
+
+
+def labels(texts: Sequence[str], acceptability: Acceptability) -> list[Label]:
+    """A label of each of the texts, which hold a word each."""
+    prose = [as_prose(text) for text in texts]
+    scored = acceptability.language_model.token_log_probs(prose)
+    found = []
+    for text, (ids, log_probs), value in zip(prose, scored, acceptability.of_tokens(scored), strict=True):
+        places = ends(text, acceptability.language_model.offsets(text))
+        rare = rarities(ids).tolist()
+        tokens = [Token(*token) for token in zip(places, log_probs[:-1], rare, strict=True)]
+        found.append(Label(value, [Token(end, round(log, 3), round(rarity, 3)) for end, log, rarity in tokens]))
+    return found
+
+
+def readable(text: str) -> bool:
+    """Whether a text holds a word and the scorer reads it letter by letter."""
+    return any(map(str.isalnum, text)) and _letters(text) == _letters(as_prose(text))
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split()).casefold()
 
 
 def main() -> None:
@@ -30,13 +55,13 @@ def main() -> None:
         for one in read_pool(options.pool)
         for text in (one.source, *rng.sample(one.rewrites, min(_REWRITES, len(one.rewrites))))
     )
-    texts = list(dict.fromkeys(picked))
+    texts = [text for text in dict.fromkeys(picked) if readable(text)]
     acceptability = Acceptability(options.cache)
     with options.out.open("w", encoding="utf-8") as lines:
         for start in range(0, len(texts), _AT_ONCE):
             some = texts[start : start + _AT_ONCE]
-            for text, value in zip(some, acceptability(some), strict=True):
-                lines.write(json.dumps([text, round(value, 5)], ensure_ascii=False) + "\n")
+            for text, label in zip(some, labels(some, acceptability), strict=True):
+                write_label(text, label, lines)
 
 
 if __name__ == "__main__":

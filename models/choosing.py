@@ -23,10 +23,11 @@ _NAMES_OF_GROUPS = frozenset({
 })  # fmt: skip
 _POLITE = 0.8
 _NEUTRAL = 0.5
+_NEUTRALITY = 0.67
 _MEANING = 2.0
 _LEAST_MEANING = 0.05
-_FLUENCY = 0.5
-_LIKELIHOOD = 0.15
+_FLUENCY = 0.8
+_LIKELIHOOD = 0.1
 _REPETITION = 0.35
 _MUCH_LESS_LIKELY = 0.7
 
@@ -68,7 +69,7 @@ def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
 
 def _qualities_apart_from_likelihood(source: str, texts: Sequence[str]) -> list[float]:
     return [
-        neutral * max(verdict.meaning, _LEAST_MEANING) ** _MEANING * verdict.fluency**_FLUENCY
+        neutral**_NEUTRALITY * max(verdict.meaning, _LEAST_MEANING) ** _MEANING * verdict.fluency**_FLUENCY
         for neutral, verdict in zip(neutrality()(texts), judge()(source, texts), strict=True)
     ]
 

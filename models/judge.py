@@ -1,8 +1,8 @@
 """How much of a text a rewrite keeps, and how well it reads: a small encoder, quick enough for every web process.
 
-It is the lower half of all-MiniLM-L6-v2 (Wang et al. 2020) with a smaller vocabulary, taught the cosines of the whole
-MiniLM and the acceptability that a language model of 135 million parameters finds (`models/base/build/judge.py`). It
-helps to choose which of the rewrites to show. Versions are measured with its two teachers themselves, which flatters
+It began as all-MiniLM-L6-v2 (Wang et al. 2020) with a smaller vocabulary, still knows its cosines, and was taught, word
+piece by word piece, the log-probabilities of a language model of 135 million parameters (`models/base/build/judge.py`).
+It helps to choose which of the rewrites to show. Versions are measured with its two teachers themselves, which flatters
 what is chosen with it; the classifier of toxicity that measures them had no part.
 """
 
@@ -26,8 +26,13 @@ HEAD_FILE = "head.safetensors"
 MOST_TOKENS = 128
 """What it reads of a text; the pieces that are rewritten are shorter."""
 
+FEATURES = 5
+RARITY_WEIGHT = 0.5
+LEAST_TOKENS = 0.5
+"""A text without a word has no token, and nothing is divided by nothing."""
+
 # A batch is as wide as its longest text, and what it takes of memory is kept.
-_TEXTS_AT_ONCE = 12
+_TEXTS_AT_ONCE = 6
 
 Array = npt.NDArray[np.float32]
 
@@ -50,8 +55,7 @@ class Judge:
             self._encoder = ctranslate2.Encoder(
                 str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=1
             )
-            head = load_file(folder / HEAD_FILE)
-            self._weights, self._bias = head["weights"].astype(np.float32), float(head["bias"][0])
+            self._head = load_file(folder / HEAD_FILE)
             self._tokenizer.no_padding()
             self._tokenizer.enable_truncation(MOST_TOKENS)
             self._encode(["Good morning"])
@@ -79,11 +83,40 @@ class Judge:
     def _encode_together(self, ids: Sequence[list[int]]) -> tuple[Array, Array]:
         output = self._encoder.forward_batch(list(ids))
         states = np.array(output.last_hidden_state, dtype=np.float32)
-        read = np.arange(states.shape[1]) < np.array([len(row) for row in ids])[:, None]
+        lengths = np.array([len(row) for row in ids])
+        read = np.arange(states.shape[1]) < lengths[:, None]
         sums = np.einsum("tpw,tp->tw", states, read.astype(np.float32))
-        pooled = np.array(output.pooler_output, dtype=np.float32)
-        scores: Array = 1 / (1 + np.exp(-(pooled @ self._weights + self._bias)))
+        head = self._head
+        covered = states @ head["pieces.weight"].T + head["pieces.bias"]
+        pooled = np.array(output.pooler_output, dtype=np.float32) @ head["pooled.weight"][0] + head["pooled.bias"]
+        scores: Array = 1 / (1 + np.exp(-(features(covered, lengths) @ head["calibration"] + pooled)))
         return sums / np.linalg.norm(sums, axis=1, keepdims=True), scores
+
+
+def features(covered: Array, lengths: npt.NDArray[np.int_]) -> Array:
+    """What acceptability is computed from, (texts, FEATURES), as in `worker.evaluation.scorers.fluency`.
+
+    `covered` says of the tokens of the language model that a word piece covers how likely they are, how many and how
+    rare, summed up, (texts, places, 3). The first and the last place of a text are marks and do not count.
+    """
+    places = np.arange(covered.shape[1])
+    body = (places > 0) & (places < lengths[:, None] - 1)
+    covered = np.where(body[..., None], covered, 0)
+    log_probability, number, rarity = np.moveaxis(covered.sum(1), -1, 0)
+    number = np.maximum(number, LEAST_TOKENS)
+    mean, rare = log_probability / number, rarity / number
+    near = covered[:, :-2] + covered[:, 1:-1] + covered[:, 2:]
+    whole = body[:, :-2] & body[:, 1:-1] & body[:, 2:]
+    tokens = np.maximum(near[..., 1], LEAST_TOKENS)
+
+    def worst(sums: Array, otherwise: Array) -> Array:
+        least = np.where(whole, sums / tokens, np.inf).min(1, initial=np.inf)
+        return np.where(whole.any(1), least, otherwise)
+
+    corrected = near[..., 0] + RARITY_WEIGHT * near[..., 2]
+    return np.stack(
+        [mean, rare, worst(near[..., 0], mean), worst(corrected, mean + RARITY_WEIGHT * rare), np.log(number)], axis=-1
+    )
 
 
 @functools.cache

@@ -44,7 +44,7 @@ def test_the_second_is_unlike_the_first() -> None:
     texts = [
         "and your plan will never work",
         "and your plan will never really work",
-        "you are not right and a plan like that will fail",
+        "you are not smart, your plan is going to fail",
     ]
     rewrites = [Rewrite(text, -0.5) for text in texts]
     first, alike, other = qualities(SOURCE, rewrites)

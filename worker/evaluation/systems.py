@@ -23,7 +23,12 @@ SEED = 20221107
 
 _DRAWING = (
     *("generator.py", "engine.py", "pieces.py", "choosing.py", "neutrality.py", "judge.py"),
-    *("base/neutrality.safetensors", "base/judge/model.bin", "base/judge/head.safetensors"),
+    *(
+        "base/neutrality.safetensors",
+        "base/judge/model.bin",
+        "base/judge/head.safetensors",
+        "base/judge/tokenizer.json",
+    ),
 )
 
 SHARES = 2

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from models.base.build.corpus import Row, read_corpus
 from models.base.build.meaning import similarities
 from models.base.build.pairs import Pair
-from models.base.build.pool import Written, read_fluency, read_pool, write_pool
+from models.base.build.pool import Written, read_labels, read_pool, write_pool
 from models.base.build.select import Writer, rude_sentences, write_selected
 from models.base.build.teacher import BOUNDARY, asked
 from models.base.build.tidy import tidy
@@ -125,7 +125,8 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if options.step == "choose":
-        count = write_selected(choose(read_pool(options.pool), read_fluency(options.fluency)), options.out)
+        fluency = {text: label.acceptability for text, label in read_labels(options.fluency).items()}
+        count = write_selected(choose(read_pool(options.pool), fluency), options.out)
         log.info("%d pairs chosen", count)
         return
     rng = random.Random(11)

@@ -2,7 +2,7 @@
 
 The model writes what it is later chosen from, beams and samples, for ParaDetox's training sources and for rude lines
 without a rewrite; no dev sentence is among them. One JSON object a line: `{"source": …, "rewrites": […]}`. The lines
-that `read_fluency` takes are made of its texts by `python -m benchmarks.fluency_labels`.
+that `read_labels` takes are made of its texts by `python -m benchmarks.fluency_labels`.
 """
 
 import argparse
@@ -12,10 +12,12 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, TextIO
 
 import ctranslate2
 
 from models.base.build.corpus import read_corpus
+from models.base.build.covered import Token
 from models.base.build.select import Writer, rude_sentences
 from models.neutrality import Neutrality
 
@@ -34,6 +36,13 @@ class Written:
     rewrites: tuple[str, ...]
 
 
+class Label(NamedTuple):
+    """What a language model makes of a text: how acceptable it is, in 0 … 1, and its tokens."""
+
+    acceptability: float
+    tokens: Sequence[Token]
+
+
 def read_pool(path: Path) -> list[Written]:
     """The rewrites of a file that this module wrote."""
     with path.open(encoding="utf-8") as lines:
@@ -47,10 +56,18 @@ def write_pool(pool: Iterable[Written], path: Path) -> None:
             lines.write(json.dumps({"source": one.source, "rewrites": one.rewrites}, ensure_ascii=False) + "\n")
 
 
-def read_fluency(path: Path) -> dict[str, float]:
-    """How acceptable texts are, from lines of [text, acceptability in 0 … 1]."""
+def read_labels(path: Path) -> dict[str, Label]:
+    """What a language model makes of texts: lines of [text, acceptability, [[end, log-probability, rarity], …]]."""
     with path.open(encoding="utf-8") as lines:
-        return {text: float(value) for text, value in map(json.loads, lines)}
+        return {
+            text: Label(float(acceptability), [Token(*token) for token in tokens])
+            for text, acceptability, tokens in map(json.loads, lines)
+        }
+
+
+def write_label(text: str, label: Label, lines: TextIO) -> None:
+    """Write a line that `read_labels` reads."""
+    lines.write(json.dumps([text, label.acceptability, label.tokens], ensure_ascii=False) + "\n")
 
 
 def written(sources: Sequence[str], writer: Writer) -> Iterator[Written]:

@@ -1,5 +1,6 @@
 """The language model is read as it was meant, prepared once, and tells intact sentences from damaged ones."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from benchmarks.fluency_labels import labels, readable
+from models.base.build.covered import covered
 from worker.evaluation.errors import ScorerUnavailable
 from worker.evaluation.scorers import language_model
 from worker.evaluation.scorers.fluency import Acceptability
@@ -39,6 +42,21 @@ def test_a_text_without_words_is_not_fluent_and_equal_texts_have_equal_marks(cac
     assert Acceptability(cache)(["", "?!", "Yes.", "Yes."])[:2] == [0, 0]
     first, second = Acceptability(cache)(["Yes.", "Yes."])
     assert first == second > 0
+
+
+def test_what_the_judge_learns_from_is_what_the_scorer_says_told_by_words(cache: Path) -> None:
+    score = Acceptability(cache)
+    text = "this  is n't  my bag , i think ."
+    [label] = labels([text], score)
+    assert label.acceptability == score([text])[0]
+    words = [word.span() for word in re.finditer(r"\S+", text)]
+    pieces = covered(text, words, label.tokens)
+    ((ids, log_probs),) = score.language_model.token_log_probs(["This isn't my bag, I think."])
+    assert pieces[:, 1].sum().item() == pytest.approx(len(ids))
+    assert pieces[:, 0].sum().item() == pytest.approx(sum(log_probs[:-1]), abs=0.01)
+    assert label.tokens[-1].end == len("".join(text.split()))
+    assert readable(text)
+    assert not readable("?!")
 
 
 def test_the_converted_model_computes_what_the_unpacked_weights_say(cache: Path) -> None:

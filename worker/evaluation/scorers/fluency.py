@@ -43,7 +43,7 @@ class Acceptability:
 
     def __init__(self, cache: Path) -> None:
         """Load the language model, kept below `cache`; raises ScorerUnavailable."""
-        self._model: LanguageModel = smol_lm2(cache)
+        self.language_model: LanguageModel = smol_lm2(cache)
         calibration: dict[str, Any] = json.loads(CALIBRATION_FILE.read_text(encoding="utf-8"))
         self._weights = np.array([calibration["weights"][name] for name in FEATURES])
         self._intercept = float(calibration["intercept"])
@@ -55,9 +55,15 @@ class Acceptability:
         written = [text for text in dict.fromkeys(texts) if any(map(str.isalnum, text))]
         found = dict.fromkeys(texts, 0.0)
         if written:
-            logits = features(self._model, written) @ self._weights + self._intercept
-            found.update(zip(written, (1 / (1 + np.exp(-logits))).tolist(), strict=True))
+            scored = self.language_model.token_log_probs([as_prose(text) for text in written])
+            found.update(zip(written, self.of_tokens(scored), strict=True))
         return [found[text] for text in texts]
+
+    def of_tokens(self, scored: Sequence[tuple[list[int], list[float]]]) -> list[float]:
+        """The same of texts whose tokens and log-probabilities are known; each has a word."""
+        logits = np.array([_features(*one) for one in scored]) @ self._weights + self._intercept
+        probabilities: list[float] = (1 / (1 + np.exp(-logits))).tolist()
+        return probabilities
 
 
 def features(model: LanguageModel, texts: Sequence[str]) -> Array:
@@ -77,11 +83,19 @@ def as_prose(text: str) -> str:
 
 def _features(ids: Sequence[int], log_probs: Sequence[float]) -> list[float]:
     body = np.array(log_probs[:-1])  # the end of the document says more of the topic than of the sentence
-    # The numbers of a byte-pair vocabulary are in order of merging, which is nearly that of frequency: by Zipf's law
-    # minus their logarithm stands in for the unigram log-probability of SLOR (Lau, Clark & Lappin 2017).
-    rarity = np.log(np.array(ids) + 10.0)
+    rarity = rarities(ids)
     corrected = body + _RARITY_WEIGHT * rarity
     return [body.mean(), rarity.mean(), _worst(body), _worst(corrected), float(np.log(len(body)))]
+
+
+def rarities(ids: Sequence[int]) -> Array:
+    """How rare tokens are, as a logarithm.
+
+    The numbers of a byte-pair vocabulary are in order of merging, which is nearly that of frequency: by Zipf's law
+    minus their logarithm stands in for the unigram log-probability of SLOR (Lau, Clark & Lappin 2017).
+    """
+    found: Array = np.log(np.array(ids) + 10.0)
+    return found
 
 
 def _worst(values: Array) -> float:

@@ -51,6 +51,11 @@ class LanguageModel:
         scored = self._generator.score_batch(tokens, max_batch_size=_TOKENS_AT_ONCE, batch_type="tokens")
         return [(row.ids[:_MOST_TOKENS], list(result.log_probs)) for row, result in zip(encoded, scored, strict=True)]
 
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where in a text its tokens, the same ones, begin and end."""
+        found: list[tuple[int, int]] = self._tokenizer.encode(text).offsets[:_MOST_TOKENS]
+        return found
+
 
 def package_folder(package: str, module: str) -> Path:
     """Where an installed package lies, found without running it; raises ScorerUnavailable."""
