@@ -35,11 +35,8 @@ def labels(texts: Sequence[str], acceptability: Acceptability) -> list[Label]:
 
 def readable(text: str) -> bool:
     """Whether a text holds a word and the scorer reads it letter by letter."""
-    return any(map(str.isalnum, text)) and _letters(text) == _letters(as_prose(text))
-
-
-def _letters(text: str) -> str:
-    return "".join(text.split()).casefold()
+    letters, read = ("".join(one.split()) for one in (text, as_prose(text)))
+    return any(map(str.isalnum, text)) and len(letters) == len(read) and letters.casefold() == read.casefold()
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ class Judge:
 
 
 def features(covered: Array, lengths: npt.NDArray[np.int_]) -> Array:
-    """What acceptability is computed from, (texts, FEATURES), as in `worker.evaluation.scorers.fluency`.
+    """What acceptability is computed from, (texts, FEATURES): as `worker.evaluation.scorers.fluency`, by word pieces.
 
     `covered` says of the tokens of the language model that a word piece covers how likely they are, how many and how
     rare, summed up, (texts, places, 3). The first and the last place of a text are marks and do not count.

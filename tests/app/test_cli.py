@@ -26,6 +26,16 @@ def run(app: Flask, *arguments: str, said: str = "") -> Result:
         return app.test_cli_runner().invoke(args=list(arguments), input=said)
 
 
+def test_migrations_are_run_by_flask_db(tmp_path: Path, queue_url: str) -> None:
+    home = tmp_path / "home"
+    app = create_app(new_settings(home, redis_url=queue_url))
+    assert run(app, "db", "-x", "anything", "upgrade").exit_code == 0
+    with closing(sqlite3.connect(home / "mellow.db")) as database:
+        assert database.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+    assert "No such command 'nonsense'" in run(app, "db", "nonsense").stderr
+    dispose(app)
+
+
 def test_create_user_adds_a_person_who_may_sign_in(app: Flask, session: Session) -> None:
     password = "a calm password"
     result = run(app, "create-user", "Ada@example.org", "--role", "admin", "--name", "Ada", said=f"{password}\n" * 2)

@@ -36,7 +36,7 @@ _BATCHES_SORTED = 40
 # What each part of the loss weighs; cosines and acceptability differ by hundredths, embeddings by tenths, the
 # log-probability, number and rarity of the tokens of a piece by whole numbers.
 _EMBEDDING, _COSINE, _FLUENCY = 0.5, 20.0, 20.0
-_PIECE = (0.06, 0.2, 0.01)
+_OF_A_PIECE = (0.06, 0.2, 0.01)
 # And how much more differences within a text weigh, for that is what a choice is made by.
 _WITHIN = 2.0
 _HEAD_RATE = 3.0
@@ -94,7 +94,7 @@ def loss_of(student: Student, learned: Lessons, groups: Sequence[list[int]]) -> 
         first += len(group)
     body = torch.cat([pieces[place, 1 : len(learned.tokens[row]) - 1] for place, row in enumerate(flat)])
     known = torch.cat([learned.pieces[row][1:-1] for row in flat])
-    return loss + ((body - known).square() * torch.tensor(_PIECE)).sum(-1).mean()
+    return loss + ((body - known).square() * torch.tensor(_OF_A_PIECE)).sum(-1).mean()
 
 
 def _spread(values: Tensor) -> Tensor:

@@ -57,6 +57,7 @@ def test_what_the_judge_learns_from_is_what_the_scorer_says_told_by_words(cache:
     assert label.tokens[-1].end == len("".join(text.split()))
     assert readable(text)
     assert not readable("?!")
+    assert not readable("ßo")  # which begins with two letters where it is read as prose
 
 
 def test_the_converted_model_computes_what_the_unpacked_weights_say(cache: Path) -> None:
