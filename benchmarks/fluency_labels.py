@@ -27,9 +27,8 @@ def labels(texts: Sequence[str], acceptability: Acceptability) -> list[Label]:
     found = []
     for text, (ids, log_probs), value in zip(prose, scored, acceptability.of_tokens(scored), strict=True):
         places = ends(text, acceptability.language_model.offsets(text))
-        rare = rarities(ids).tolist()
-        tokens = [Token(*token) for token in zip(places, log_probs[:-1], rare, strict=True)]
-        found.append(Label(value, [Token(end, round(log, 3), round(rarity, 3)) for end, log, rarity in tokens]))
+        told = zip(places, log_probs[:-1], rarities(ids).tolist(), strict=True)
+        found.append(Label(value, [Token(end, round(log, 3), round(rarity, 3)) for end, log, rarity in told]))
     return found
 
 

@@ -12,6 +12,6 @@ pytest_plugins = ["tests.postgres", "tests.studio", "tests.outside"]
 
 
 def pytest_collection_finish() -> None:
-    """Let collections pass over what the tests have imported: every training ends with several, 0.4 s each."""
+    """Let collections pass over what the tests have imported: every training ends with one."""
     gc.collect()
     gc.freeze()

@@ -61,14 +61,14 @@ class Acceptability:
 
     def of_tokens(self, scored: Sequence[tuple[list[int], list[float]]]) -> list[float]:
         """The same of texts whose tokens and log-probabilities are known; each has a word."""
-        logits = np.array([_features(*one) for one in scored]) @ self._weights + self._intercept
+        logits = _all_features(scored) @ self._weights + self._intercept
         probabilities: list[float] = (1 / (1 + np.exp(-logits))).tolist()
         return probabilities
 
 
 def features(model: LanguageModel, texts: Sequence[str]) -> Array:
     """What the calibration reads, (texts, FEATURES): log-probabilities in nats, rarity and length as logarithms."""
-    return np.array([_features(*scored) for scored in model.token_log_probs([as_prose(text) for text in texts])])
+    return _all_features(model.token_log_probs([as_prose(text) for text in texts]))
 
 
 def as_prose(text: str) -> str:
@@ -79,6 +79,10 @@ def as_prose(text: str) -> str:
     text = _AFTER_BRACKET.sub("", _BEFORE_CLITIC.sub("", _BEFORE_MARK.sub("", " ".join(text.split()))))
     text = _LONE_I.sub("I", text)
     return text[:1].upper() + text[1:]
+
+
+def _all_features(scored: Sequence[tuple[list[int], list[float]]]) -> Array:
+    return np.array([_features(*one) for one in scored])
 
 
 def _features(ids: Sequence[int], log_probs: Sequence[float]) -> list[float]:
