@@ -29,6 +29,7 @@ _LEAST_MEANING = 0.05
 _FLUENCY = 0.8
 _LIKELIHOOD = 0.1
 _REPETITION = 0.35
+_NO_TEXT = "\N{REPLACEMENT CHARACTER}"  # stands for bytes that spell nothing
 _MUCH_LESS_LIKELY = 0.7
 
 
@@ -69,8 +70,10 @@ def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
 
 def _qualities_apart_from_likelihood(source: str, texts: Sequence[str]) -> list[float]:
     return [
-        neutral**_NEUTRALITY * max(verdict.meaning, _LEAST_MEANING) ** _MEANING * verdict.fluency**_FLUENCY
-        for neutral, verdict in zip(neutrality()(texts), judge()(source, texts), strict=True)
+        0.0
+        if _NO_TEXT in text and _NO_TEXT not in source
+        else neutral**_NEUTRALITY * max(verdict.meaning, _LEAST_MEANING) ** _MEANING * verdict.fluency**_FLUENCY
+        for text, neutral, verdict in zip(texts, neutrality()(texts), judge()(source, texts), strict=True)
     ]
 
 
@@ -94,6 +97,12 @@ def rude_places(texts: Sequence[str]) -> set[int]:
     return rude or ({min(neutral, key=neutral.__getitem__)} if neutral else set())
 
 
+def least_neutral_word(text: str) -> str:
+    """The word of a text that reads rudest; raises ValueError if it has none."""
+    found = words(text)
+    return min(zip(neutrality()(found), found, strict=True))[1]
+
+
 def enough(source: str, rewrites: Sequence[str], wanted: int) -> bool:
     """Whether there are as many rewrites as wanted, and as many neutral ones if the source is rude."""
     if len(rewrites) < wanted or is_polite(source):
@@ -109,7 +118,7 @@ def choose(
 ) -> list[int]:
     """The places of up to `wanted` rewrites to show, the best one first.
 
-    Beside the copy of a polite text, what is much less likely than it is not shown: most often it is damaged.
+    Beside the copy of a polite text, what is much less likely than it comes last: most often it is damaged.
 
     `score` gives the mean log-probabilities of the rewrites at places where it is not exact. It is asked only for those
     that might be chosen: quality grows with likelihood, so what comes second with the most it can be stays second.
@@ -124,17 +133,16 @@ def choose(
         unsure.difference_update(places)
 
     left = set(range(len(rewrites)))
+    repeated, least = dict.fromkeys(left, 0.0), -math.inf
     copies = [place for place in left if words(rewrites[place].text) == words(source)]
     if copies and is_polite(source):
-        learn(sorted(unsure))
+        learn([copy for copy in copies if copy in unsure])
         least = max(likelihood[copy] for copy in copies) - _MUCH_LESS_LIKELY
-        left = {place for place in left if likelihood[place] >= least}
-    repeated = dict.fromkeys(left, 0.0)
     chosen: list[int] = []
 
-    def value(place: int) -> tuple[float, int]:
+    def value(place: int) -> tuple[bool, float, int]:
         quality = base[place] * math.exp(_LIKELIHOOD * likelihood[place])
-        return quality * (1 - _REPETITION * repeated[place]), -place
+        return likelihood[place] >= least, quality * (1 - _REPETITION * repeated[place]), -place
 
     while left and len(chosen) < wanted:
         best = max(left, key=value)

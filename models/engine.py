@@ -13,8 +13,9 @@ they share that too: each may use what stands in another's text.
 from __future__ import annotations
 
 import functools
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,8 @@ _UNSEEN = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code
 
 _END = "</s>"
 _SPECIAL_TOKENS = frozenset({_END, "<pad>"})
+_UNKNOWN = "<unk>"
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
 _REMEMBERED = 2048
 
 # ctranslate2.set_random_seed is one value for the whole process; hold it until the translator has taken it.
@@ -134,6 +137,11 @@ class Engine:
         """Whether all the tokens are in the vocabulary."""
         return all(self._tokenizer.token_to_id(token) is not None for token in tokens)
 
+    def spells(self, text: str) -> bool:
+        """Whether the vocabulary is made for a text: most of its tokens are neither single bytes nor unknown."""
+        tokens = self.encode(text)
+        return 2 * sum(token == _UNKNOWN or _BYTE.fullmatch(token) is not None for token in tokens) < len(tokens)
+
     def draw(self, draw: Draw) -> Drawn:
         """Samples for one source; drawn together with whatever else waits and fits."""
         return self._draws(draw)
@@ -146,7 +154,7 @@ class Engine:
         # score_batch adds the end of sequence itself.
         return self._scores([(self.tokens(prompt), self.encode(completion)) for prompt, completion in pairs])
 
-    def search(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> list[str]:
+    def search(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
         """The different texts among the `beam_size` likeliest that beam search finds, the likeliest first."""
         [result] = self._translator.translate_batch(
             [list(source)],
@@ -156,8 +164,11 @@ class Engine:
             suppress_sequences=self._suppressed(forbidden, [source]),
             max_input_length=0,
             max_decoding_length=_longest_rewrite(source),
+            return_scores=True,
         )
-        return list(dict.fromkeys(map(self.text, result.hypotheses)))
+        means = zip(result.hypotheses, result.scores, strict=True)
+        scored = [(tokens, mean * (len(tokens) + 1)) for tokens, mean in means]  # the end counts
+        return self._samples(source, scored, forbidden)
 
     def text(self, tokens: Sequence[str]) -> str:
         """The text that the tokens spell, without what nobody sees."""
@@ -190,7 +201,11 @@ class Engine:
             length_penalty=0,  # or the scores would be means
         )
         return [
-            Drawn(self._samples(draw, result, not forbidden and not self._shortlist), self._calls, place)
+            Drawn(
+                self._samples(draw.source, zip(result.hypotheses, result.scores, strict=True), forbidden),
+                self._calls,
+                place,
+            )
             for place, (draw, result) in enumerate(zip(draws, results, strict=True))
         ]
 
@@ -198,10 +213,12 @@ class Engine:
         found = writable(forbidden, self._shortlist, sources) if self._shortlist else forbidden
         return [list(sequence) for sequence in sorted(found)] or None
 
-    def _samples(self, draw: Draw, result: ctranslate2.TranslationResult, free: bool) -> tuple[Sample, ...]:
-        """What can be read of a result, each text once. A text that takes other tokens than were drawn is unscored."""
-        longest = _longest_rewrite(draw.source)
-        scores = {tuple(tokens): score for tokens, score in zip(result.hypotheses, result.scores, strict=True)}
+    def _samples(
+        self, source: Tokens, scored: Iterable[tuple[Sequence[str], float]], forbidden: frozenset[Tokens]
+    ) -> tuple[Sample, ...]:
+        """What can be read of the tokens, each text once. One that takes other tokens than were found is unscored."""
+        longest, free = _longest_rewrite(source), not forbidden and not self._shortlist
+        scores = {tuple(tokens): score for tokens, score in scored}
         samples: dict[str, Sample] = {}
         for tokens, score in scores.items():
             text = self.text(tokens[:longest])

@@ -16,7 +16,7 @@ import re
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 from models import choosing
 from models.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Engine, Sample, Sampling, Tokens
 from models.errors import LoadError
+from models.neutrality import words
 from models.pieces import margins, pieces, plain
 
 __all__ = ["CANDIDATES", "COMPUTE_TYPE", "MAX_SOURCE_TOKENS", "Generator", "Sampling", "ScoredText", "Screen"]
@@ -37,6 +38,9 @@ _WARM_UP_TEXT = "Good morning, how are you?"
 
 # More than are shown, to choose from; then again, and wider, if too few of them differ and are neutral.
 _ROUNDS = ((16, 1.0), (16, 1.25), (24, 1.6))
+
+# If too few differ even so: searched, which finds others where samples of a polite text are all the text itself.
+_FEW_BEAMS = 8
 
 # In tokens. The embedded model was trained on texts of a sentence or two; it loses its way in longer ones.
 _LONGEST_PIECE = 64
@@ -147,10 +151,11 @@ class Generator:
         cut = pieces(text, _LONGEST_PIECE, lambda piece: len(self._engine.encode(piece)))
         parts = [margins(piece) for piece in cut]
         if parts == [("", text, "")] and plain(text) == text:
-            return _as_typed(rewrites_of(text), text)
-        rude = choosing.rude_places([plain(body) for _, body, _ in parts])
+            return _as_typed(rewrites_of(text), text) if self._can_rewrite(text) else [text]
+        read = [plain(body) for _, body, _ in parts]
+        rude = {place for place in choosing.rude_places(read) if self._can_rewrite(read[place])}
         options = [
-            (_as_typed(rewrites_of(plain(body)), body) if place in rude else []) or [body]
+            (_as_typed(rewrites_of(read[place]), body) if place in rude else []) or [body]
             for place, (_, body, _) in enumerate(parts)
         ]
         together: dict[str, str] = {}
@@ -161,11 +166,15 @@ class Generator:
                 together.setdefault(wording(whole), whole)
         return list(together.values()) or [text]
 
-    def _drawn(self, text: str, sampling: Sampling, wanted: int, effort: _Effort, known: _Known) -> list[str]:
-        """Up to `wanted` sampled rewrites of `text`, the best one first; adds to `effort` what it took.
+    def _can_rewrite(self, text: str) -> bool:
+        return bool(words(text)) and self._engine.spells(text)
 
-        `known` is told the log-probabilities that come to light. A polite text that the model would leave as it is is
-        not pressed for others.
+    def _drawn(self, text: str, sampling: Sampling, wanted: int, effort: _Effort, known: _Known) -> list[str]:
+        """Up to `wanted` rewrites of `text`, the best one first; adds to `effort` what it took.
+
+        They are sampled. Where too few differ, as when the model leaves a polite text as it is, the likeliest others
+        are searched for, with its least neutral word and without it. `known` is told the log-probabilities that come
+        to light.
         """
         source, forbidden, polite = self.tokens(text), self._forbidden(text), choosing.is_polite(text)
         drawn: dict[str, Sample] = {}
@@ -179,6 +188,11 @@ class Generator:
             others = [sample.text for key, sample in drawn.items() if key != wording(text)]
             if choosing.enough(text, others, wanted) or (polite and len(others) < len(drawn)):
                 break
+        if len(drawn) < wanted:
+            effort.rounds.append({"beams": _FEW_BEAMS})
+            for without in (forbidden, forbidden | self._forms([choosing.least_neutral_word(text)])):
+                for sample in self._found(source, _FEW_BEAMS, without):
+                    drawn.setdefault(wording(sample.text), sample)
         copy = drawn.pop(wording(text), None)
         if copy is not None and (len(drawn) < wanted or polite):
             drawn[wording(text)] = copy
@@ -189,8 +203,10 @@ class Generator:
 
     def _search(self, text: str, beam_size: int) -> list[str]:
         """The best of the likeliest rewrites of `text`."""
-        texts = self._engine.search(self.tokens(text), beam_size, self._forbidden(text))
-        return self._chosen(text, [Sample(rewrite, 0.0, exact=False) for rewrite in texts], 1, {})
+        return self._chosen(text, self._found(self.tokens(text), beam_size, self._forbidden(text)), 1, {}) or [""]
+
+    def _found(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
+        return self._engine.search(source, beam_size, forbidden)
 
     def _chosen(self, text: str, samples: Sequence[Sample], wanted: int, known: _Known) -> list[str]:
         """The rewrites to show, the best one first; `known` is told the log-probabilities that come to light."""
@@ -217,13 +233,16 @@ class Generator:
         ]
 
     def _forbidden(self, text: str) -> frozenset[Tokens]:
-        """The rude words of a text as tokens, at the start of a word and within one."""
-        found = set()
-        for word in choosing.rude_words(text):
+        return self._forms(choosing.rude_words(text))
+
+    def _forms(self, found: Iterable[str]) -> frozenset[Tokens]:
+        """The words as tokens, at the start of a word and within one."""
+        forms = set()
+        for word in found:
             for form in (word, word.capitalize(), word.upper()):
                 first, *rest = self._engine.encode(form)
-                found |= {(first, *rest), (first.removeprefix("▁"), *rest)}
-        return frozenset(row for row in found if self._engine.knows(row))
+                forms |= {(first, *rest), (first.removeprefix("▁"), *rest)}
+        return frozenset(row for row in forms if self._engine.knows(row))
 
 
 def _as_typed(rewrites: Sequence[str], body: str) -> list[str]:

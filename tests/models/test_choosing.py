@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.choosing import Rewrite, choose, enough, is_polite, qualities, repetition, rude_words
+from models.choosing import Rewrite, choose, enough, is_polite, least_neutral_word, qualities, repetition, rude_words
 from models.errors import LoadError
 from models.neutrality import BUCKETS, Neutrality, buckets, words
 
@@ -123,17 +123,16 @@ def test_rude_words_are_those_beyond_doubt_and_never_names_of_groups(text: str, 
     assert rude_words(text) == found
 
 
-def test_beside_the_copy_of_a_polite_text_nothing_much_less_likely_is_shown() -> None:
+def test_beside_the_copy_of_a_polite_text_what_is_much_less_likely_comes_last() -> None:
     polite, rude = "thank you for the lovely dinner", "thank you for the fucking dinner"
     rewrites = [
         Rewrite(polite, -0.1),
-        Rewrite("thank you for the dinner", -0.3),
-        Rewrite("thank tank for the blue dinner", -2.5),
+        Rewrite("thank you for the dinner", -2.5),
+        Rewrite("thank tank for the blue dinner", -0.3),
     ]
 
-    assert sorted(choose(polite, rewrites, 3)) == [0, 1]
-    assert sorted(choose(polite, rewrites[1:], 3)) == [0, 1]
-    assert sorted(choose(rude, rewrites, 3)) == [0, 1, 2]
+    assert choose(polite, rewrites, 3) == [0, 2, 1]
+    assert choose(rude, rewrites, 3) == [0, 1, 2]
 
 
 def naively(source: str, rewrites: Sequence[Rewrite], wanted: int) -> list[int]:
@@ -174,8 +173,18 @@ def test_to_know_only_bounds_at_first_changes_no_choice_and_spares_asking() -> N
 
 def test_beside_the_copy_of_a_polite_text_bounds_are_no_likelihoods() -> None:
     polite = "thank you for the lovely dinner"
-    rewrites = [Rewrite(polite, 0.0, exact=False), Rewrite("thank tank for the blue dinner", 0.0, exact=False)]
-    assert choose(polite, rewrites, 3, lambda places: [(-0.1, -2.5)[place] for place in places]) == [0]
+    exact = {polite: -0.1, "thank you for the dinner": -2.5, "thank tank for the blue dinner": -0.2}
+    rewrites = [Rewrite(text, 0.0, exact=False) for text in exact]
+    assert choose(polite, rewrites, 2, lambda places: [[*exact.values()][place] for place in places]) == [0, 2]
+
+
+def test_the_least_neutral_word_of_a_text() -> None:
+    assert least_neutral_word("Reagan was truly EVIL") == "evil"
+
+
+def test_bytes_that_spell_nothing_come_last() -> None:
+    broken = "your plan will not work \N{REPLACEMENT CHARACTER}"
+    assert chosen(broken, "work work no no plan", wanted=1) == ["work work no no plan"]
 
 
 def test_the_features_of_a_text_are_those_of_its_words_letter_groups_and_pairs() -> None:

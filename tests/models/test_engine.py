@@ -79,10 +79,14 @@ def check_scores(engine: Engine, text: str, samples: Sequence[Sample]) -> None:
 
 def test_a_sample_knows_its_log_probability(embedded: Engine) -> None:
     check_scores(embedded, TEXT, embedded.draw(draw(embedded)).samples)
+    check_scores(embedded, TEXT, embedded.search(embedded.tokens(TEXT), 8, frozenset()))
 
 
-def test_where_words_are_forbidden_it_is_a_bound(embedded: Engine) -> None:
-    samples = embedded.draw(draw(embedded, TEXT, "stupid", "idiot", "you", "You")).samples
+@pytest.mark.parametrize("way", ["draw", "search"])
+def test_where_words_are_forbidden_it_is_a_bound(embedded: Engine, way: str) -> None:
+    wanted = draw(embedded, TEXT, "stupid", "idiot", "you", "You")
+    searched = embedded.search(wanted.source, 8, wanted.forbidden)
+    samples = embedded.draw(wanted).samples if way == "draw" else searched
     assert samples
     assert not any(sample.exact for sample in samples)
     assert not any({"stupid", "idiot", "you", "You"} & set(sample.text.split()) for sample in samples)

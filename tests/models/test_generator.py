@@ -7,12 +7,13 @@ import shutil
 import threading
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from models import choosing
-from models.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Sample, Sampling
+from models.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Sample, Sampling, Tokens
 from models.errors import InputTooLong, LoadError
 from models.generator import CANDIDATES, COMPUTE_TYPE, Generator, wording
 from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
@@ -32,11 +33,12 @@ def generator(published: CheckpointStore) -> Generator:
 
 
 class Scripted(Generator):
-    """A real model whose samples are given instead of drawn, round by round."""
+    """A real model whose samples are given instead of drawn, round by round, and what it finds by searching, too."""
 
-    def script(self, *rounds: list[str]) -> Scripted:
-        self.rounds = list(rounds)
+    def script(self, *rounds: list[str], found: Sequence[str] = ()) -> Scripted:
+        self.rounds, self.found = list(rounds), found
         self.asked: list[tuple[int, float]] = []
+        self.searched: list[frozenset[Tokens]] = []
         return self
 
     def _draw(self, draw: Draw) -> Drawn:
@@ -45,6 +47,12 @@ class Scripted(Generator):
         self.asked.append((draw.count, draw.temperature))
         samples = tuple(Sample(text, 0.0, exact=False) for text in self.rounds.pop(0))
         return Drawn(samples, call=len(self.asked), place=0)
+
+    def _found(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
+        if not hasattr(self, "rounds"):
+            return super()._found(source, beam_size, forbidden)
+        self.searched.append(forbidden)
+        return tuple(Sample(text, 0.0, exact=False) for text in self.found)
 
 
 @pytest.fixture
@@ -134,6 +142,25 @@ def test_a_polite_text_may_stay_as_it_is(scripted: Scripted) -> None:
     screen = scripted.generate(polite, Sampling())
     assert polite in {candidate.text for candidate in screen.candidates}
     assert not screen.exhausted
+    assert scripted.searched == []
+
+
+def test_beside_a_polite_text_left_as_it_is_the_likeliest_others_are_shown(scripted: Scripted) -> None:
+    polite = "Yeah, Reagan was truly evil."
+    scripted.script([polite], found=["Yeah, Reagan was really truly evil.", polite, "Yeah, Reagan was truly bad."])
+    screen = scripted.generate(polite, Sampling())
+    assert {candidate.text for candidate in screen.candidates} == {polite, *scripted.found}
+    assert not screen.exhausted
+    assert screen.sampling["rounds"] == [{"samples": 16, "temperature": 0.9}, {"beams": 8}]
+    without, and_without = scripted.searched
+    assert without < and_without == scripted._forms(["evil"])
+
+
+def test_a_search_fills_the_places_that_wider_draws_left_empty(scripted: Scripted) -> None:
+    scripted.script([TEXT], ["you are wrong"], [TEXT], found=["please stop", "no"])
+    screen = scripted.generate(TEXT, Sampling())
+    assert {candidate.text for candidate in screen.candidates} == {"you are wrong", "please stop", "no"}
+    assert not screen.exhausted
 
 
 def test_rude_rewrites_are_not_shown_while_there_are_others(scripted: Scripted) -> None:
@@ -181,6 +208,14 @@ def test_where_a_long_text_has_no_word_nothing_is_drawn(scripted: Scripted) -> N
     assert [candidate.text.split() for candidate in screen.candidates] == [text.split()]
 
 
+@pytest.mark.parametrize("text", ["!!!", "👍", "Привет, как дела?", "你好，你今天好吗？"])
+def test_what_has_no_word_that_the_vocabulary_is_made_for_comes_back_alone(scripted: Scripted, text: str) -> None:
+    screen = scripted.script().generate(text, Sampling())
+    assert [candidate.text for candidate in screen.candidates] == [text]
+    assert scripted.searched == []
+    assert scripted.best(text) == text
+
+
 def test_the_best_of_a_long_text_is_found_piece_by_piece(generator: Generator) -> None:
     assert generator.best(f"{LONG} {TEXT}! {LONG}") == f"{LONG} {generator.best(TEXT + '!')} {LONG}"
 
@@ -207,11 +242,10 @@ def test_no_rewrite_repeats_a_rude_word(published: CheckpointStore, monkeypatch:
     assert word not in generator.best(TEXT).lower().split()
 
 
-def test_drawing_greedily_finds_one_rewrite_however_often_it_is_drawn(generator: Generator) -> None:
+def test_drawing_greedily_finds_one_rewrite_however_often_and_a_search_finds_others(generator: Generator) -> None:
     screen = generator.generate(TEXT, Sampling(top_k=1))
-    assert len(screen.candidates) == 1
-    assert screen.exhausted
-    assert screen.candidates[0].text == generator.best(TEXT, beam_size=1)
+    assert len(screen.candidates) > 1
+    assert generator.best(TEXT, beam_size=1) in {candidate.text for candidate in screen.candidates}
 
 
 def test_the_same_seed_and_the_same_draws_give_the_same_candidates(published: CheckpointStore) -> None:

@@ -135,7 +135,7 @@ def test_what_is_drawn_and_searched_for_is_on_the_list_or_in_the_text(serving: P
     source = engine.tokens("you are a moron")
 
     drawn = engine.draw(Draw(source, 64, 1.0, Sampling(top_p=1.0), frozenset())).samples
-    texts = [*(one.text for one in drawn), *engine.search(source, 8, frozenset())]
+    texts = [one.text for one in (*drawn, *engine.search(source, 8, frozenset()))]
 
     written = words(token for text in texts for token in engine.encode(text))
     assert written
@@ -165,9 +165,9 @@ def test_a_forbidden_sequence_that_cannot_be_written_does_not_forbid_its_listed_
 
     def written(*forbidden: tuple[str, ...]) -> set[str]:
         sequences = frozenset(forbidden)
-        drawn = [one.text for one in engine.draw(Draw(source, 64, 1.0, Sampling(top_p=1.0), sequences)).samples]
-        texts = drawn if way == "draw" else engine.search(source, 3, sequences)
-        return {word for text in texts for word in text.split()}
+        drawn = engine.draw(Draw(source, 64, 1.0, Sampling(top_p=1.0), sequences)).samples
+        found = drawn if way == "draw" else engine.search(source, 3, sequences)
+        return {word for one in found for word in one.text.split()}
 
     free = written()
     assert free
