@@ -61,11 +61,13 @@ clean: ## remove the environment and the caches, never what Mellow stores
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+
 .PHONY: browser
 browser: $(DEV_INSTALLED)
-	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
+	@if command -v chromium-headless-shell chromium chromium-browser google-chrome >/dev/null; then exit 0; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
-	     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; then exit 0; \
+	     && { $(APT_INSTALL) chromium-headless-shell || $(APT_INSTALL) chromium; } >/dev/null 2>&1; then exit 0; \
 	elif $(BIN)/python -m playwright install chromium; then exit 0; \
 	else echo "The browser tests need Chromium: install the package chromium." >&2; exit 1; fi
 

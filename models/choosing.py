@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from models.judge import judge
 from models.neutrality import Neutrality, words
 
+NO_TEXT = "\N{REPLACEMENT CHARACTER}"
+"""Stands for bytes that spell nothing."""
+
 _SURELY_RUDE = 0.02
 # What only says who people are is never taken for rude by itself, however often it stands beside what is.
 _NAMES_OF_GROUPS = frozenset({
@@ -29,7 +32,6 @@ _LEAST_MEANING = 0.05
 _FLUENCY = 0.8
 _LIKELIHOOD = 0.1
 _REPETITION = 0.35
-_NO_TEXT = "\N{REPLACEMENT CHARACTER}"  # stands for bytes that spell nothing
 _MUCH_LESS_LIKELY = 0.7
 
 
@@ -71,7 +73,7 @@ def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
 def _qualities_apart_from_likelihood(source: str, texts: Sequence[str]) -> list[float]:
     return [
         0.0
-        if _NO_TEXT in text and _NO_TEXT not in source
+        if NO_TEXT in text and NO_TEXT not in source
         else neutral**_NEUTRALITY * max(verdict.meaning, _LEAST_MEANING) ** _MEANING * verdict.fluency**_FLUENCY
         for text, neutral, verdict in zip(texts, neutrality()(texts), judge()(source, texts), strict=True)
     ]
@@ -140,9 +142,9 @@ def choose(
         least = max(likelihood[copy] for copy in copies) - _MUCH_LESS_LIKELY
     chosen: list[int] = []
 
-    def value(place: int) -> tuple[bool, float, int]:
-        quality = base[place] * math.exp(_LIKELIHOOD * likelihood[place])
-        return likelihood[place] >= least, quality * (1 - _REPETITION * repeated[place]), -place
+    def value(place: int) -> tuple[bool, bool, float, int]:
+        quality = base[place] * math.exp(_LIKELIHOOD * likelihood[place]) * (1 - _REPETITION * repeated[place])
+        return quality > 0, likelihood[place] >= least, quality, -place
 
     while left and len(chosen) < wanted:
         best = max(left, key=value)

@@ -47,8 +47,8 @@ _UNSEEN = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code
 
 _END = "</s>"
 _SPECIAL_TOKENS = frozenset({_END, "<pad>"})
-_UNKNOWN = "<unk>"
-_BYTE = re.compile("<0x[0-9A-F]{2}>")
+_SPACE = "▁"
+_NO_PIECE = re.compile("<unk>|<0x[0-9A-F]{2}>")
 _REMEMBERED = 2048
 
 # ctranslate2.set_random_seed is one value for the whole process; hold it until the translator has taken it.
@@ -137,10 +137,13 @@ class Engine:
         """Whether all the tokens are in the vocabulary."""
         return all(self._tokenizer.token_to_id(token) is not None for token in tokens)
 
-    def spells(self, text: str) -> bool:
-        """Whether the vocabulary is made for a text: most of its tokens are neither single bytes nor unknown."""
-        tokens = self.encode(text)
-        return 2 * sum(token == _UNKNOWN or _BYTE.fullmatch(token) is not None for token in tokens) < len(tokens)
+    def spells(self, word: str) -> bool:
+        """Whether the vocabulary is made for a word: most of its tokens are neither single bytes nor unknown."""
+        tokens = [token for token in self.encode(word) if token != _SPACE]
+        pieces = sum(
+            self._tokenizer.token_to_id(token) is not None and not _NO_PIECE.fullmatch(token) for token in tokens
+        )
+        return 2 * pieces >= len(tokens)
 
     def draw(self, draw: Draw) -> Drawn:
         """Samples for one source; drawn together with whatever else waits and fits."""

@@ -135,9 +135,12 @@ class Generator:
         return self._engine.log_probabilities(prompts, completions)
 
     def best(self, text: str, beam_size: int = 32) -> str:
-        """The best rewrite of `text` among the `beam_size` likeliest that beam search finds; raises InputTooLong."""
+        """The best rewrite of `text` among the `beam_size` likeliest that beam search finds, empty if it finds none.
+
+        Raises InputTooLong.
+        """
         self.tokens(text)
-        return self._by_pieces(text, lambda piece: self._search(piece, beam_size), 1)[0]
+        return next(iter(self._by_pieces(text, lambda piece: self._search(piece, beam_size), 1)), "")
 
     def tokens(self, text: str) -> Tokens:
         """The text as tokens with the end of sequence last; raises InputTooLong."""
@@ -153,7 +156,8 @@ class Generator:
         if parts == [("", text, "")] and plain(text) == text:
             return _as_typed(rewrites_of(text), text) if self._can_rewrite(text) else [text]
         read = [plain(body) for _, body, _ in parts]
-        rude = {place for place in choosing.rude_places(read) if self._can_rewrite(read[place])}
+        can = [place for place, body in enumerate(read) if self._can_rewrite(body)]
+        rude = {can[place] for place in choosing.rude_places([read[place] for place in can])}
         options = [
             (_as_typed(rewrites_of(read[place]), body) if place in rude else []) or [body]
             for place, (_, body, _) in enumerate(parts)
@@ -167,7 +171,9 @@ class Generator:
         return list(together.values()) or [text]
 
     def _can_rewrite(self, text: str) -> bool:
-        return bool(words(text)) and self._engine.spells(text)
+        """Whether a text has words, and the vocabulary is made for most of them."""
+        spelt = [self._engine.spells(word) for word in words(text)]
+        return 2 * sum(spelt) >= len(spelt) > 0
 
     def _drawn(self, text: str, sampling: Sampling, wanted: int, effort: _Effort, known: _Known) -> list[str]:
         """Up to `wanted` rewrites of `text`, the best one first; adds to `effort` what it took.
@@ -178,21 +184,22 @@ class Generator:
         """
         source, forbidden, polite = self.tokens(text), self._forbidden(text), choosing.is_polite(text)
         drawn: dict[str, Sample] = {}
+
+        def others() -> list[str]:
+            return [sample.text for key, sample in drawn.items() if key != wording(text)]
+
         for count, widening in _ROUNDS:
             temperature = sampling.temperature * widening
             found = self._draw(Draw(source, count, temperature, sampling, forbidden, effort.number))
             effort.rounds.append({"samples": count, "temperature": temperature})
             effort.calls.append((found.call, found.place))
-            for sample in found.samples:
-                drawn.setdefault(wording(sample.text), sample)
-            others = [sample.text for key, sample in drawn.items() if key != wording(text)]
-            if choosing.enough(text, others, wanted) or (polite and len(others) < len(drawn)):
+            _add(drawn, found.samples)
+            if choosing.enough(text, others(), wanted) or (polite and len(others()) < len(drawn)):
                 break
-        if len(drawn) < wanted:
+        if len(drawn if polite else others()) < wanted:
             effort.rounds.append({"beams": _FEW_BEAMS})
             for without in (forbidden, forbidden | self._forms([choosing.least_neutral_word(text)])):
-                for sample in self._found(source, _FEW_BEAMS, without):
-                    drawn.setdefault(wording(sample.text), sample)
+                _add(drawn, self._found(source, _FEW_BEAMS, without))
         copy = drawn.pop(wording(text), None)
         if copy is not None and (len(drawn) < wanted or polite):
             drawn[wording(text)] = copy
@@ -203,7 +210,7 @@ class Generator:
 
     def _search(self, text: str, beam_size: int) -> list[str]:
         """The best of the likeliest rewrites of `text`."""
-        return self._chosen(text, self._found(self.tokens(text), beam_size, self._forbidden(text)), 1, {}) or [""]
+        return self._chosen(text, self._found(self.tokens(text), beam_size, self._forbidden(text)), 1, {})
 
     def _found(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
         return self._engine.search(source, beam_size, forbidden)
@@ -243,6 +250,14 @@ class Generator:
                 first, *rest = self._engine.encode(form)
                 forms |= {(first, *rest), (first.removeprefix("▁"), *rest)}
         return frozenset(row for row in forms if self._engine.knows(row))
+
+
+def _add(drawn: dict[str, Sample], samples: Iterable[Sample]) -> None:
+    """Add those whose wording is new, and those that are whole where one of that wording was not."""
+    for sample in samples:
+        known = drawn.setdefault(wording(sample.text), sample)
+        if choosing.NO_TEXT in known.text and choosing.NO_TEXT not in sample.text:
+            drawn[wording(sample.text)] = sample
 
 
 def _as_typed(rewrites: Sequence[str], body: str) -> list[str]:

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import gc
 import os
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # As gunicorn.conf.py has it, and for its reason; here the tests themselves are what must not be kept from working.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 pytest_plugins = ["tests.postgres", "tests.studio", "tests.outside"]
+
+
+class OneProcessAFile(LoadFileScheduling):  # type: ignore[misc]
+    """The tests of a file stay in one process, and so do all that look at one running product through one Chromium."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "tests/browser" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessAFile:
+    """How the processes of a run in parallel share the tests."""
+    return OneProcessAFile(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,7 @@
 """A whole studio inside a test: migrated database, real queue, tiny T5, application, and people who use it.
 
-What is slow to make is made once a session and copied: the migrated database and the published tiny versions.
+What is slow to make is made once a session: the migrated database and the published tiny versions, which are copied,
+the compiled templates, and the functions that build addresses.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from jinja2 import FileSystemBytecodeCache
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -37,6 +40,20 @@ from models.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
 
 Row = TypeVar("Row", bound=Base)
+
+_build_of: dict[object, Any] = {}
+_compile = Rule._compile_builder
+
+
+def _compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
+    """The function that builds a rule's addresses: Werkzeug would compile it anew for every application."""
+    key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
+    if key not in _build_of:
+        _build_of[key] = _compile(rule, append_unknown)
+    return _build_of[key]
+
+
+setattr(Rule, "_compile_builder", _compiled_once)  # noqa: B010 - a method of another package
 
 
 @pytest.fixture(scope="session")
@@ -107,10 +124,17 @@ def settings(tmp_path: Path, migrated_database: Path, queue_url: str) -> Setting
     return new_settings(home, redis_url=queue_url, serving_threads=1)
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """What Jinja made of the templates."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
     """The application, with nothing published yet."""
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = compiled_templates
     yield app
     close(app)
 

@@ -40,15 +40,18 @@ def settings(product: Product) -> dict[str, object]:
 @pytest.fixture
 def newcomer(desk: Page, product: Product) -> Iterator[Page]:
     """The desk of somebody who has decided nothing yet; what they decide is forgotten afterwards."""
-    write = "UPDATE users SET settings = ? WHERE email = ?"
     before = product.rows(SETTINGS, ADMIN_EMAIL)[0][0]
-    for value in ("{}", before):
-        with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
-            database.execute(write, (value, ADMIN_EMAIL))
-            database.commit()
-        if value == "{}":
-            desk.reload()
-            yield desk
+    set_settings(product, "{}")
+    desk.reload()
+    yield desk
+    set_settings(product, before)
+
+
+def set_settings(product: Product, stored: str) -> None:
+    """Store Ada's settings past the product."""
+    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
+        database.execute("UPDATE users SET settings = ? WHERE email = ?", (stored, ADMIN_EMAIL))
+        database.commit()
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ def test_a_cancelled_training_ends_within_seconds_and_leaves_nothing(product: Pr
     assert product.api.drawn_by() == 1
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_is_killed_is_tried_again_and_then_fails_with_the_reason(product: Product) -> None:
     run_id = begin(product)
     wait_for_steps(product, run_id)

@@ -138,23 +138,27 @@ def test_beside_the_copy_of_a_polite_text_what_is_much_less_likely_comes_last() 
 def naively(source: str, rewrites: Sequence[Rewrite], wanted: int) -> list[int]:
     """The choice with every log-probability at hand, step by step as its definition has it."""
     quality = qualities(source, rewrites)
+    copies = [one.mean_log_probability for one in rewrites if is_polite(source) and words(one.text) == words(source)]
+    near = [not copies or one.mean_log_probability >= max(copies) - 0.7 for one in rewrites]
     chosen: list[int] = []
     while len(chosen) < min(wanted, len(rewrites)):
-        best, most = -1, -math.inf
+        best, most = -1, (False, -math.inf)
         for place, rewrite in enumerate(rewrites):
             repeated = max((repetition(rewrite.text, rewrites[other].text) for other in chosen), default=0.0)
-            if place not in chosen and quality[place] * (1 - 0.35 * repeated) > most:
-                best, most = place, quality[place] * (1 - 0.35 * repeated)
+            if place not in chosen and (near[place], quality[place] * (1 - 0.35 * repeated)) > most:
+                best, most = place, (near[place], quality[place] * (1 - 0.35 * repeated))
         chosen.append(best)
     return chosen
 
 
-def test_to_know_only_bounds_at_first_changes_no_choice_and_spares_asking() -> None:
+@pytest.mark.parametrize("source", [SOURCE, "thank you for the plan"])
+def test_to_know_only_bounds_at_first_changes_no_choice_and_spares_asking(source: str) -> None:
     dice = random.Random(5)
-    vocabulary = [*words(SOURCE), *words("please stop it, that is not right and the plan is wrong")]
+    vocabulary = [*words(source), *words("please stop it, that is not right and the plan is wrong")]
     asked = 0
-    for _ in range(300):
-        texts = list(dict.fromkeys(" ".join(dice.choices(vocabulary, k=dice.randint(2, 9))) for _ in range(10)))
+    for _ in range(60):
+        drawn = (" ".join(dice.choices(vocabulary, k=dice.randint(2, 9))) for _ in range(9))
+        texts = list(dict.fromkeys([source, *drawn]))
         exact = [Rewrite(text, -dice.random() * 3) for text in texts]
         bounds = [
             Rewrite(one.text, min(0.0, one.mean_log_probability + dice.random() * slack), exact=slack == 0)
@@ -167,8 +171,8 @@ def test_to_know_only_bounds_at_first_changes_no_choice_and_spares_asking() -> N
             asked += len(places)
             return [exact[place].mean_log_probability for place in places]
 
-        assert choose(SOURCE, bounds, 3, score) == naively(SOURCE, exact, 3)
-    assert asked < 300 * 10 / 2
+        assert choose(source, bounds, 3, score) == naively(source, exact, 3)
+    assert asked < 60 * 10 / 2
 
 
 def test_beside_the_copy_of_a_polite_text_bounds_are_no_likelihoods() -> None:
@@ -185,6 +189,12 @@ def test_the_least_neutral_word_of_a_text() -> None:
 def test_bytes_that_spell_nothing_come_last() -> None:
     broken = "your plan will not work \N{REPLACEMENT CHARACTER}"
     assert chosen(broken, "work work no no plan", wanted=1) == ["work work no no plan"]
+
+
+def test_also_beside_the_copy_of_a_polite_text_bytes_that_spell_nothing_come_last() -> None:
+    polite = "thank you for the lovely dinner"
+    broken, unlikely = "thank you for the dinner \N{REPLACEMENT CHARACTER}", "thank you for the dinner"
+    assert choose(polite, [Rewrite(polite, -0.1), Rewrite(broken, -0.3), Rewrite(unlikely, -2)], 3) == [0, 2, 1]
 
 
 def test_the_features_of_a_text_are_those_of_its_words_letter_groups_and_pairs() -> None:

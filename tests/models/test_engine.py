@@ -10,6 +10,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.pre_tokenizers import Metaspace
 
 from app.config import EMBEDDED_BASE_MODEL
 from models.engine import Draw, Engine, Sample, Sampling
@@ -75,6 +78,21 @@ def check_scores(engine: Engine, text: str, samples: Sequence[Sample]) -> None:
     assert exact
     scored = engine.log_probabilities([text] * len(exact), [sample.text for sample in exact])
     assert [sample.at_most for sample in exact] == pytest.approx(scored, abs=1e-3)
+
+
+def test_what_is_unknown_to_a_vocabulary_without_bytes_is_not_spelt(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token that stands for what is unknown is called what it stands for, not <unk>."""
+    tokenizer = Tokenizer(Unigram([("<unk>", 0.0), ("▁", -2.0), ("▁you", -1.0), ("na", -1.0), ("ve", -1.0)], unk_id=0))
+    tokenizer.pre_tokenizer = Metaspace()
+    monkeypatch.setattr(engine, "_tokenizer", tokenizer)
+    monkeypatch.setattr(engine, "encode", lambda text: tokenizer.encode(text).tokens)
+    assert {word: engine.spells(word) for word in ("you", "naïve", "привет")} == {
+        "you": True,
+        "naïve": True,
+        "привет": False,
+    }
 
 
 def test_a_sample_knows_its_log_probability(embedded: Engine) -> None:

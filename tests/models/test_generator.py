@@ -157,7 +157,7 @@ def test_beside_a_polite_text_left_as_it_is_the_likeliest_others_are_shown(scrip
 
 
 def test_a_search_fills_the_places_that_wider_draws_left_empty(scripted: Scripted) -> None:
-    scripted.script([TEXT], ["you are wrong"], [TEXT], found=["please stop", "no"])
+    scripted.script([TEXT], ["you are wrong"], ["please stop"], found=["please stop", "no"])
     screen = scripted.generate(TEXT, Sampling())
     assert {candidate.text for candidate in screen.candidates} == {"you are wrong", "please stop", "no"}
     assert not screen.exhausted
@@ -214,6 +214,32 @@ def test_what_has_no_word_that_the_vocabulary_is_made_for_comes_back_alone(scrip
     assert [candidate.text for candidate in screen.candidates] == [text]
     assert scripted.searched == []
     assert scripted.best(text) == text
+
+
+@pytest.mark.parametrize("text", ["you 😂🤣🤬👩🏽‍🚀 idiot", "@Дмитрий you are an idiot"])
+def test_words_are_rewritten_beside_what_the_vocabulary_is_not_made_for(scripted: Scripted, text: str) -> None:
+    scripted.script(["please stop", "no", "you are wrong"])
+    screen = scripted.generate(text, Sampling())
+    assert {candidate.text for candidate in screen.candidates} == {"please stop", "no", "you are wrong"}
+
+
+def test_of_sentences_that_are_all_polite_one_is_rewritten_that_can_be(scripted: Scripted) -> None:
+    scripted.script(["Good day.", "Hello.", "Good morning, friend."])
+    screen = scripted.generate("Good morning my friend. <br> Привет, как дела?", Sampling())
+    assert {candidate.text for candidate in screen.candidates} == {
+        f"{text} <br> Привет, как дела?" for text in ("Good day.", "Hello.", "Good morning, friend.")
+    }
+
+
+def test_a_broken_text_gives_way_to_a_whole_one_of_the_same_wording(scripted: Scripted) -> None:
+    scripted.script(["please stop \N{REPLACEMENT CHARACTER}", "please stop 😂", "no", "you are wrong"])
+    screen = scripted.generate(TEXT, Sampling())
+    assert {candidate.text for candidate in screen.candidates} == {"please stop 😂", "no", "you are wrong"}
+
+
+def test_a_search_that_finds_nothing_has_no_best(scripted: Scripted) -> None:
+    assert scripted.script().best(TEXT) == ""
+    assert scripted.best(f"{LONG} {TEXT}! {LONG}") == f"{LONG} {TEXT}! {LONG}"
 
 
 def test_the_best_of_a_long_text_is_found_piece_by_piece(generator: Generator) -> None:

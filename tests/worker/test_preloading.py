@@ -38,6 +38,7 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not preloading.forks_well(), reason="Libraries are not loaded in advance on this machine.")
 def test_a_process_forked_after_preloading_computes_with_several_threads() -> None:
     ended = subprocess.run([sys.executable, "-c", TRAINS_IN_A_FORK], cwd=PROJECT_ROOT, timeout=200, check=False)

@@ -259,6 +259,7 @@ def test_nothing_is_written_but_the_output(
     assert {path.name: path.read_bytes() for path in tiny_t5.iterdir()} == parent
 
 
+@pytest.mark.slow
 def test_training_runs_in_a_forked_worker_without_a_word(tiny_t5: Path, tmp_path: Path) -> None:
     """An RQ worker imports the recipe, tokenizes, then forks a child for the job."""
     script = f"""

@@ -62,7 +62,8 @@ def assert_same_weights(one: Path, other: Path) -> None:
     ("gated", "settings"),
     [
         (False, {"save_steps": 4}),  # in the middle of an epoch
-        (True, {"save_steps": 0, "dev_split": 4}),  # at its end, with dev scores and the best one kept
+        # at its end, with dev scores and the best one kept
+        pytest.param(True, {"save_steps": 0, "dev_split": 4}, marks=pytest.mark.slow),
         pytest.param(
             False,
             {"save_steps": 3, "gradient_accumulation_steps": 2, "optim": "adamw_torch", "warmup_steps": 2},
