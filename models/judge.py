@@ -67,7 +67,7 @@ class Judge:
         if not rewrites:
             return []
         meanings, fluency = self._encode([source, *rewrites])
-        cosines = meanings[1:] @ meanings[0]
+        cosines = np.einsum("tw,w->t", meanings[1:], meanings[0])
         return [Verdict(float(cosine), float(fluent)) for cosine, fluent in zip(cosines, fluency[1:], strict=True)]
 
     def _encode(self, texts: Sequence[str]) -> tuple[Array, Array]:
@@ -87,9 +87,12 @@ class Judge:
         read = np.arange(states.shape[1]) < lengths[:, None]
         sums = np.einsum("tpw,tp->tw", states, read.astype(np.float32))
         head = self._head
-        covered = states @ head["pieces.weight"].T + head["pieces.bias"]
-        pooled = np.array(output.pooler_output, dtype=np.float32) @ head["pooled.weight"][0] + head["pooled.bias"]
-        scores: Array = 1 / (1 + np.exp(-(features(covered, lengths) @ head["calibration"] + pooled)))
+        # Products this small need no BLAS, some of whose kernels warn of numbers that they do not return.
+        covered = np.einsum("tpw,cw->tpc", states, head["pieces.weight"]) + head["pieces.bias"]
+        state = np.array(output.pooler_output, dtype=np.float32)
+        pooled = np.einsum("tw,w->t", state, head["pooled.weight"][0]) + head["pooled.bias"]
+        score = np.einsum("tf,f->t", features(covered, lengths), head["calibration"]) + pooled
+        scores: Array = 1 / (1 + np.exp(-score))
         return sums / np.linalg.norm(sums, axis=1, keepdims=True), scores
 
 

@@ -18,7 +18,6 @@ from tests.processes import ADMIN, Product, wait_for
 
 CLIENTS = 8
 PROCESSES = 2
-SWAP_SECONDS = 2.0
 
 
 class Load:
@@ -68,19 +67,21 @@ def test_a_swap_under_load_fails_no_request(new_home: Callable[[], Path], publis
         queue = JobQueue(f"unix://{embedded_socket(product.home)}")
         wait_for(lambda: len(queue.reports()) == PROCESSES, what="every process loaded")
         load = Load(product)
-        moves: list[tuple[float, int]] = [(time.monotonic(), 1)]
+        spans: list[tuple[float, float, int]] = []
         with load.running():
             load.wait_for_more()
             publish(product, published, 2)
             for version in (2, 1, 2):
-                moves.append((move_alias(product, version), version))
+                move_alias(product, version)
                 wait_until_all_serve(queue, version)
+                settled = time.monotonic()
                 load.wait_for_more()
+                spans.append((settled, time.monotonic(), version))
         assert load.errors == []
         assert {version for _, version in load.answers} == {1, 2}
-        for (begun, version), (ended, _) in zip(moves, [*moves[1:], (time.monotonic(), 0)], strict=True):
-            settled = [answered for asked, answered in load.answers if begun + SWAP_SECONDS < asked < ended]
-            assert set(settled) <= {version}, f"{settled} after the alias moved to {version}"
+        for begun, ended, version in spans:
+            answered = [by for asked, by in load.answers if begun < asked < ended]
+            assert set(answered) == {version}, f"{answered} after every process served version {version}"
 
 
 def publish(product: Product, published: CheckpointStore, number: int) -> None:
@@ -96,16 +97,14 @@ def publish(product: Product, published: CheckpointStore, number: int) -> None:
         session.get_bind().dispose()  # type: ignore[union-attr]
 
 
-def move_alias(product: Product, version: int) -> float:
-    """Promote a version; returns the moment when that was answered."""
+def move_alias(product: Product, version: int) -> None:
+    """Promote a version."""
     assert product.api.ok("PUT", "/aliases/serving", {"version": version}) == {"version": version}
-    return time.monotonic()
 
 
 def wait_until_all_serve(queue: JobQueue, version: int) -> None:
-    """AssertionError unless every web process serves the version within two seconds."""
+    """Return once every web process serves the version; how soon that is, `benchmarks.hot_swap` measures."""
     wait_for(
         lambda: [state.version for state in queue.reports().values()] == [version] * PROCESSES,
-        timeout=SWAP_SECONDS,
         what=f"version {version} in every process",
     )
