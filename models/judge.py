@@ -87,7 +87,7 @@ class Judge:
         read = np.arange(states.shape[1]) < lengths[:, None]
         sums = np.einsum("tpw,tp->tw", states, read.astype(np.float32))
         head = self._head
-        # Products this small need no BLAS, some of whose kernels warn of numbers that they do not return.
+        # Products this small need no BLAS, which once reported an invalid number here; from where was not found.
         covered = np.einsum("tpw,cw->tpc", states, head["pieces.weight"]) + head["pieces.bias"]
         state = np.array(output.pooler_output, dtype=np.float32)
         pooled = np.einsum("tw,w->t", state, head["pooled.weight"][0]) + head["pooled.bias"]
