@@ -178,9 +178,8 @@ class Generator:
     def _drawn(self, text: str, sampling: Sampling, wanted: int, effort: _Effort, known: _Known) -> list[str]:
         """Up to `wanted` rewrites of `text`, the best one first; adds to `effort` what it took.
 
-        They are sampled. Where too few differ, as when the model leaves a polite text as it is, the likeliest others
-        are searched for, with its least neutral word and without it. `known` is told the log-probabilities that come
-        to light.
+        They are sampled, and searched for where too few differ, as when the model leaves a polite text as it is.
+        `known` is told the log-probabilities that come to light.
         """
         source, forbidden, polite = self.tokens(text), self._forbidden(text), choosing.is_polite(text)
         drawn: dict[str, Sample] = {}
@@ -197,13 +196,17 @@ class Generator:
             if choosing.enough(text, others(), wanted) or (polite and len(others()) < len(drawn)):
                 break
         if len(drawn if polite else others()) < wanted:
-            effort.rounds.append({"beams": _FEW_BEAMS})
-            for without in (forbidden, forbidden | self._forms([choosing.least_neutral_word(text)])):
-                _add(drawn, self._found(source, _FEW_BEAMS, without))
+            self._fill_up(drawn, text, forbidden, effort)
         copy = drawn.pop(wording(text), None)
         if copy is not None and (len(drawn) < wanted or polite):
             drawn[wording(text)] = copy
         return self._chosen(text, list(drawn.values()), wanted, known)
+
+    def _fill_up(self, drawn: dict[str, Sample], text: str, forbidden: frozenset[Tokens], effort: _Effort) -> None:
+        """Add the likeliest rewrites, with the least neutral word of `text` and without it."""
+        effort.rounds.append({"beams": _FEW_BEAMS})
+        for without in (forbidden, forbidden | self._forms([choosing.least_neutral_word(text)])):
+            _add(drawn, self._found(self.tokens(text), _FEW_BEAMS, without))
 
     def _draw(self, draw: Draw) -> Drawn:
         return self._engine.draw(draw)
