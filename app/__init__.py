@@ -37,7 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Nothing is loaded and no thread is started here: `ensure_serving_started` does that in each serving process.
     """
-    settings = settings or Settings.from_env()
+    settings = settings or cli.settings()
     app = Flask(__name__, template_folder=PROJECT_ROOT / "templates", static_folder=PROJECT_ROOT / "static")
     app.config.update(
         SECRET_KEY=settings.secret_key,

@@ -13,27 +13,31 @@ import click
 from flask import Flask
 from redis.exceptions import RedisError
 
-from app.config import PROJECT_ROOT
+from app.config import PROJECT_ROOT, ConfigError, Settings
 from app.context import mellow
 from app.db import Role
 from app.errors import Conflict, DomainError
 from app.extensions import db
-from app.services import accounts, backups, exports, prompt_bodies
+from app.services import accounts, backups, exports, imports
+from app.services.prompts import ImportReport
 
 P = ParamSpec("P")
-_CONTENT_TYPES = {
-    ".json": "application/json",
-    ".jsonl": "application/x-ndjson",
-    ".ndjson": "application/x-ndjson",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-}
 
 
 def register(app: Flask) -> None:
     """Add the commands."""
     for command in (ensure_admin, create_user, import_prompts, export, backup, restore):
         app.cli.add_command(command)
+
+
+def settings() -> Settings:
+    """Those of the environment; for a command of the terminal a bad one is one sentence, not a traceback."""
+    try:
+        return Settings.from_env()
+    except ConfigError as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        raise click.ClickException(str(error)) from None
 
 
 def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
@@ -45,6 +49,9 @@ def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except DomainError as error:
             raise click.ClickException(str(error)) from None
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{where}{error.strerror or error}.") from None
 
     return wrapped
 
@@ -75,13 +82,16 @@ def create_user(email: str, role: str, name: str, password: str) -> None:
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_plain_errors
 def import_prompts(path: Path) -> None:
-    """Queue the texts of a .json, .jsonl, .csv or .tsv file for the annotators."""
-    content_type = _CONTENT_TYPES.get(path.suffix.casefold(), "")
-    longest = mellow().settings.max_text_length
-    report = prompt_bodies.import_prompts(db.session(), None, path.read_bytes(), content_type, path.name, longest)
-    click.echo(f"{report.added} queued, {report.duplicates} known already, {len(report.rejected)} not usable.")
+    """Queue the texts of a file for the annotators: .csv, .tsv, .json, .jsonl or plain lines, each also with .gz."""
+    session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
+    found = imports.preview(session, path, {}, longest)
+    for progress in imports.run(session, None, path, imports.Wish(found.mapping, path.name), longest):
+        report = progress.report
+    click.echo(f"{report.added} queued, {report.duplicates} known already, {report.rejected_count} not usable.")
     for row in report.rejected:
         click.echo(f"  line {row['line']}: {row['reason']}", err=True)
+    if report.rejected and not report.added + report.duplicates:
+        raise SystemExit(1)
 
 
 @click.command("backup")
@@ -120,3 +130,4 @@ def export(format_name: str) -> None:
     """Write every standing preference to standard output as JSON Lines."""
     for line in exports.stream(db.session(), format_name):
         sys.stdout.write(line)
+    sys.stdout.flush()  # or a full disk would be met too late to be told

@@ -74,6 +74,8 @@ def _object_layout(names: tuple[str, ...], columns: Columns) -> Layout:
 
 def _find(header: Sequence[str], columns: Columns) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """The names of the source and target columns in `header`, or None if it does not have both."""
+    if columns.source and _plain(columns.source) == _plain(columns.target):
+        raise PairFileError(f"The column {columns.source} cannot be both the source and the target.")
     names = [_plain(name) for name in header]
     for sources, targets in FORMS:
         if columns.source:

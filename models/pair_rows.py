@@ -16,9 +16,15 @@ from models.errors import PairFileError
 
 Cells = list[str] | dict[str, object]
 
+LONGEST_CELL = 1024 * 1024
+"""In characters, of any table that this process reads: a quote that is never closed would hold all that follows."""
+
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NEVER_CLOSED = "a quote is opened and never closed"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_TOO_LONG = f"a cell has more than {LONGEST_CELL:,} characters"
+
+csv.field_size_limit(LONGEST_CELL)  # of the whole process
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,8 @@ def _stray_quote(rows: Iterable[RawRow]) -> RawRow | None:
     width = 0
     for row in rows:
         lines = any(mark in cell for cell in row.cells for mark in "\r\n")
+        if row.problem == _TOO_LONG:
+            continue
         if row.problem or any("\t" in cell for cell in row.cells) or (lines and len(row.cells) != width):
             return row
         width = width or len(row.cells)
@@ -129,6 +137,9 @@ def _quoted_rows(text: str, delimiter: str) -> Iterator[RawRow]:
             if "unexpected end of data" in str(error):
                 yield RawRow(begins, [], _NEVER_CLOSED)
                 return
+            if "field limit" in str(error) and reader.line_num == begins:
+                yield RawRow(begins, [], _TOO_LONG)
+                continue
             ends = f", which reaches to line {reader.line_num}," if reader.line_num > begins else ""
             yield RawRow(begins, [], f"the row{ends} cannot be taken apart: {error}")
             continue

@@ -2,6 +2,10 @@
 
 import sys
 
-from worker.cli import main
+try:
+    from worker.cli import main
 
-sys.exit(main())
+    sys.exit(main())
+except KeyboardInterrupt:  # while the libraries were imported
+    print("\nInterrupted.", file=sys.stderr)
+    sys.exit(130)

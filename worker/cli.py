@@ -16,19 +16,31 @@ from worker.flags import expand_config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code, after one sentence on standard error if it is not 0."""
-    parser = argparse.ArgumentParser(prog="python -m worker", description="Mellow's training side, without the queue.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    add_parsers(commands)
+    """Run one command; returns the exit code, 130 after Ctrl-C, and says on standard error why it is not 0."""
     try:
+        parser = argparse.ArgumentParser(
+            prog="python -m worker", description="Mellow's training side, without the queue."
+        )
+        commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+        add_parsers(commands)
         options = parser.parse_args(_whole(list(sys.argv[1:] if arguments is None else arguments), commands))
         run: Run = options.run
         return run(options)
-    except (ConfigError, DomainError, ModelError, OSError) as error:
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    except (ConfigError, DomainError, ModelError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        # One of our own is a sentence already.
+        print(f"{error.filename or 'A file'}: {error.strerror}." if error.strerror else error, file=sys.stderr)
         return 1
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
+        if reason.startswith(("no such table", 'relation "')):
+            print("The database has no tables yet: run `flask db upgrade` once, or `make run`.", file=sys.stderr)
+            return 1
         print(f"The database cannot be used: {reason}. Give the same command again once it can.", file=sys.stderr)
         return 1
     except Exception as error:

@@ -129,7 +129,7 @@ def _read(name: str) -> tuple[Mapping[str, Any], bool]:
     shipped = not path.exists() and name in preset_names()
     try:
         text = (PRESETS / f"{name}.yaml" if shipped else path).read_text(encoding="utf-8")
-        settings = yaml.safe_load(text) or {}
+        settings = yaml.load(text, _Loader) or {}  # noqa: S506 - it is a safe loader
     except OSError as error:
         raise RecipeError(
             f"There is no settings file {name} ({error.strerror}), and the presets are {', '.join(preset_names())}."
@@ -139,6 +139,18 @@ def _read(name: str) -> tuple[Mapping[str, Any], bool]:
     if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
         raise RecipeError(f"{name} must hold settings, one `name: value` a line.")
     return settings, shipped
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
+    """A safe loader that refuses a name given twice, of which YAML itself would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"{twice} is there twice")
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def _as_flags(key: str, value: Any, action: argparse.Action, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InputTooLong
-from worker.evaluation.writing import check_writable, write_aside
+from worker.evaluation.writing import check_new, write_aside
 from worker.training.answering import conversation, room, stream
 from worker.training.rendering import is_chat
 from worker.training.run.loading import Loaded
@@ -74,9 +74,7 @@ class TerminalChat:
 
     def save(self, path: Path) -> None:
         """Write what was said as JSON Lines: one conversation of a chat model, else each line with its answer."""
-        if path.exists():
-            raise FileExistsError(f"{path} is there already: name another file.")
-        check_writable(path)
+        check_new(path)
         if not self._remembers:
             pairs = zip(self.messages[::2], self.messages[1::2], strict=True)
             rows: list[Any] = [{"prompt": one["content"], "completion": other["content"]} for one, other in pairs]

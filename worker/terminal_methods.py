@@ -92,11 +92,11 @@ def summary(result: Result) -> str:
     """The held-out figures before and after, as a table, and where the model is."""
     lines = [f"{result.method}: {result.steps} steps in {result.seconds:.0f} s. The model is in {result.model_dir}."]
     if result.after:
-        lines.append(f"{'held out':34}{'before':>28}{'after':>28}")
+        lines.append(f"{'held out':34}  {'before':>28}  {'after':>28}")
     for name, after in result.after.items():
         before = result.before.get(name)
         title = _TITLES.get(name, name.replace("_", " "))
-        lines.append(f"{title:34}{_shown(before):>28}{_shown(after):>28}")
+        lines.append(f"{title:34}  {_shown(before):>28}  {_shown(after):>28}")
     return "\n".join(lines)
 
 

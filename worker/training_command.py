@@ -124,6 +124,8 @@ def run_method(method: str, options: argparse.Namespace) -> int:
     recipe = options_from(options, METHOD_OPTIONS[method])
     if bool(options.train_file) == bool(options.dataset_name):
         raise RecipeError("Name the data with --train_file or with --dataset_name, one of them.")
+    if getattr(recipe, "reward_model_path", None) == "":
+        raise RecipeError("reward_model_path is missing: name the output folder of a training with `reward`.")
     settings = Settings.from_env()
     from worker import terminal_methods
     from worker.training.run.processes import is_main

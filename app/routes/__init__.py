@@ -31,9 +31,9 @@ from app.routes import (
     webhooks,
     work,
 )
+from app.routes.openapi_parts import API_PREFIX
 from app.routes.payload import LARGEST_ID
 
-API_PREFIX = "/api/v1"
 _PAGES = (
     annotate.blueprint,
     auth.blueprint,
@@ -69,6 +69,7 @@ def register_blueprints(app: Flask) -> None:
         app.register_blueprint(blueprint)
     for blueprint in _API:
         app.register_blueprint(blueprint, url_prefix=API_PREFIX)
+    app.before_request(openapi.refuse_unknown_parameters)
 
 
 class _Id(IntegerConverter):

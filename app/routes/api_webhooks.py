@@ -26,7 +26,7 @@ def list_webhooks() -> ResponseReturnValue:
 @blueprint.post("/webhooks")
 def create_webhook() -> ResponseReturnValue:
     """Tell an address of events; the answer holds the secret, which is never shown again."""
-    body = json_object()
+    body = json_object("url", "events")
     events = body.get("events", list(webhooks.EVENTS))
     if not isinstance(events, list):
         raise Invalid("events must be a list.")
@@ -37,7 +37,7 @@ def create_webhook() -> ResponseReturnValue:
 @blueprint.patch("/webhooks/<int:webhook_id>")
 def change_webhook(webhook_id: int) -> ResponseReturnValue:
     """Pause a webhook, or let it go on."""
-    active = json_object().get("active")
+    active = json_object("active").get("active")
     if not isinstance(active, bool):
         raise Invalid("active must be true or false.")
     return _webhook_json(webhooks.set_active(db.session(), user_id(), webhook_id, active))

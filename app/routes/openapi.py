@@ -5,15 +5,17 @@ A test holds it against the routes: each is described, and nothing else is.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from app.db import Verdict
+from app.errors import Invalid
 from app.routes import openapi_data, openapi_desk, openapi_training, openapi_versions
 from app.routes import openapi_schemas as schemas
-from app.routes.openapi_parts import ADMIN, JSON, number_in_path, operation, ref, reply
+from app.routes.openapi_parts import ADMIN, API_PREFIX, JSON, number_in_path, operation, ref, reply
 from app.services import exports, initial_training
 
 blueprint = Blueprint("openapi", __name__)
@@ -30,15 +32,9 @@ def document() -> ResponseReturnValue:
             "description": "Draw three rewrites of a text, say which is best, retrain, choose which version serves. "
             "Errors are RFC 9457 problem documents whose detail is one sentence.",
         },
-        "servers": [{"url": "/api/v1"}],
+        "servers": [{"url": API_PREFIX}],
         "security": [{"token": []}],
-        "paths": {
-            **_PATHS,
-            **openapi_data.PATHS,
-            **openapi_desk.PATHS,
-            **openapi_training.PATHS,
-            **openapi_versions.PATHS,
-        },
+        "paths": _PATHS,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
@@ -52,6 +48,24 @@ def document() -> ResponseReturnValue:
     }
 
 
+def refuse_unknown_parameters() -> None:
+    """Raise Invalid for a parameter that the operation asked for does not have.
+
+    A filter that is misspelt would otherwise be none, and mean everything.
+    """
+    rule = request.url_rule
+    if not request.args or rule is None or not rule.rule.startswith(f"{API_PREFIX}/"):
+        return
+    path = _IN_PATH.sub(r"{\1}", rule.rule.removeprefix(API_PREFIX))
+    described = _PATHS[path].get("get" if request.method == "HEAD" else request.method.lower(), {})
+    known = [one["name"] for one in described.get("parameters", ()) if one["in"] == "query"]
+    for name in request.args:
+        if name not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise Invalid(f"There is no parameter {name!r} here: {takes}.")
+
+
+_IN_PATH = re.compile(r"<(?:\w+:)?(\w+)>")
 _RUN_ID = number_in_path("run_id")
 _PATHS: dict[str, Any] = {
     "/generations": {
@@ -204,4 +218,8 @@ _PATHS: dict[str, Any] = {
             "responses": {"200": reply("OpenAPI 3.1.", {"type": "object"})},
         }
     },
+    **openapi_data.PATHS,
+    **openapi_desk.PATHS,
+    **openapi_training.PATHS,
+    **openapi_versions.PATHS,
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 
+API_PREFIX = "/api/v1"
 JSON = "application/json"
 ADMIN = "For admins."
 STRING: Schema = {"type": "string"}

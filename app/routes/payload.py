@@ -10,19 +10,21 @@ from flask import request
 
 from app.db import Generation, TrainingRun, Version
 from app.db import now as present
-from app.errors import Malformed
+from app.errors import Invalid, Malformed
 
 LARGEST_ID = 2**31 - 1  # what an integer column of PostgreSQL holds
 
 
-def json_object() -> dict[str, Any]:
-    """The request's body as a JSON object; raises Malformed."""
+def json_object(*fields: str) -> dict[str, Any]:
+    """The request's body as a JSON object; raises Malformed, and Invalid for another field than `fields` if given."""
     try:
         body = request.get_json(silent=True)
     except RecursionError:  # brackets in brackets in brackets
         body = None
     if not isinstance(body, dict):
         raise Malformed("Send a JSON object with Content-Type: application/json.")
+    if fields and (unknown := [name for name in body if name not in fields]):
+        raise Invalid(f"There is no field {unknown[0]!r} here: it takes {', '.join(fields)}.")
     return body
 
 

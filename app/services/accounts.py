@@ -166,15 +166,18 @@ def issue_token(session: Session, user_id: int) -> str:
 def ensure_admin(session: Session, email: str, password: str, token: str) -> None:
     """Make the account that the environment names an active admin with that password and API token.
 
-    The environment wins over what is stored, so that a forgotten password is mended by a restart.
+    The environment wins over what is stored, so that a forgotten password is mended by a restart. Raises Invalid for a
+    new password that is too short.
     """
     with write_transaction(session):
         user = session.scalar(select(User).where(User.email == _normal(email)))
         if user is None:
+            check_new_password(password, "ADMIN_PASSWORD")
             user = new_user(session, email, password, Role.ADMIN, "")
             session.flush()
             audit.record(session, None, "user.created", f"user {user.id}", email=user.email, role=user.role)
         elif not _matches(user, password):
+            check_new_password(password, "ADMIN_PASSWORD")
             user.password_hash = _hasher.hash(password)
             user.session_key = secrets.token_hex(16)
             audit.record(session, None, "password.set", f"user {user.id}")
@@ -212,10 +215,10 @@ def set_up(session: Session, token_path: Path, token: str, email: str, password:
     return user
 
 
-def check_new_password(password: str) -> None:
+def check_new_password(password: str, name: str = "The password") -> None:
     """Raise Invalid for a password that is too short for a new account."""
     if len(password) < SHORTEST_PASSWORD:
-        raise Invalid(f"The password needs at least {SHORTEST_PASSWORD} characters.")
+        raise Invalid(f"{name} needs at least {SHORTEST_PASSWORD} characters.")
 
 
 def new_user(session: Session, email: str, password: str, role: str, name: str) -> User:

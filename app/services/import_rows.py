@@ -19,6 +19,7 @@ from typing import BinaryIO, cast
 
 from app.errors import Malformed
 from app.services.json_stream import array_elements
+from models.pair_rows import LONGEST_CELL
 
 LAYOUTS = {
     "csv": "Table with commas (CSV)",
@@ -30,7 +31,7 @@ LAYOUTS = {
 """How a file's rows may be laid out, by the name that the API has for it."""
 _EXTENSIONS = {"csv": "csv", "tsv": "tsv", "tab": "tsv", "json": "json", "jsonl": "jsonl", "ndjson": "jsonl"}
 _LARGEST_DOCUMENT = 64 * 1024 * 1024
-_LONGEST_LINE = 1024 * 1024
+_LONGEST_LINE = LONGEST_CELL
 _SNIFFED = 4096
 _LISTS = ("data", "records", "rows", "items", "tasks", "prompts")
 
@@ -250,7 +251,7 @@ def _table(text: io.TextIOWrapper, layout: str, header: bool) -> Iterator[FileRo
             yield problem
             continue
         except csv.Error as error:
-            yield FileRow(line, "", _broken(line, str(error)))
+            yield FileRow(line, "", unreadable_row(line, error))
             continue
         if not any(cell.strip() for cell in cells):
             continue
@@ -272,7 +273,10 @@ def _names(cells: list[str], header: bool) -> list[str]:
     return names
 
 
-def _broken(line: int, error: str) -> str:
-    if "unexpected end of data" in error or "field limit" in error:
+def unreadable_row(line: int, error: csv.Error) -> str:
+    """Why the row of a table that begins in `line` cannot be read."""
+    if "unexpected end of data" in str(error):
         return f"A quote that is opened in line {line} is never closed."
+    if "field limit" in str(error):
+        return f"A cell has more than {LONGEST_CELL:,} characters, or a quote that is opened is never closed."
     return f"The row cannot be taken apart: {error}."

@@ -128,10 +128,11 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
     return made
 
 
-def run(session: Session, user_id: int, path: Path, wish: Wish, longest: int) -> Iterator[Progress]:
+def run(session: Session, user_id: int | None, path: Path, wish: Wish, longest: int) -> Iterator[Progress]:
     """Store the file, one transaction a batch, and tell after each where it stands.
 
-    Raises Malformed where the file breaks off; what came before is stored by then.
+    `user_id` is None for whoever sits at the machine, to whom no judgments are ascribed. Raises Malformed where the
+    file breaks off; what came before is stored by then.
     """
     file = RowFile(path, wish.mapping.layout, wish.mapping.header)
     found = look(list(islice(RowFile(path, wish.mapping.layout, wish.mapping.header).rows(), SAMPLED)))
@@ -186,7 +187,7 @@ def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: in
 
 def _store(
     session: Session,
-    user_id: int,
+    user_id: int | None,
     batch: list[FileRow],
     wish: Wish,
     found: Found,
@@ -205,7 +206,8 @@ def _store(
             judged += [choice] if choice else []
     with write_transaction(session):
         known = prompts.store_batch(session, checked, wish.source, report) if wish.queue else {}
-        report.judgments += imported_judgments.store(session, user_id, judged, wish.source, known)
+        if user_id is not None:
+            report.judgments += imported_judgments.store(session, user_id, judged, wish.source, known)
     session.expunge_all()
 
 

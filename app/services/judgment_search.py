@@ -217,7 +217,7 @@ def parse_id(values: Mapping[str, str], name: str) -> int | None:
     text = values.get(name, "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LARGEST_ID:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= _LARGEST_ID:
         raise Invalid(f"{name} must be a positive whole number.")
     return int(text)
 

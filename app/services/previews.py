@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid
-from app.services import estimates, recipes, training_data
+from app.services import estimates, recipes, training_data, versions
 from app.services.estimates import Estimate
 from app.services.training_data import Amount
 from app.services.wishes import Wish
@@ -30,9 +30,11 @@ class Preview:
 
 
 def preview(session: Session, wish: Wish) -> Preview:
-    """Look ahead without storing anything; raises Invalid for a wish that cannot be carried out as it is written."""
+    """Look ahead without storing anything; raises Invalid, or NotFound, for a wish that cannot be carried out."""
     if wish.method not in recipes.METHODS:
         raise Invalid(f"method must be one of {', '.join(recipes.METHODS)}.")
+    if wish.parent_version is not None:
+        versions.usable(session, wish.parent_version)
     amount = training_data.amount(session, wish.method, wish.selection)
     guess = estimates.estimate(session, wish.method, wish.config, amount.pairs)
     return Preview(amount, guess, _summary(amount), _duration(wish.method, amount, guess))

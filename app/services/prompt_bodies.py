@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import write_transaction
 from app.errors import Malformed
 from app.services import audit, prompts
+from app.services.import_rows import unreadable_row
 from app.services.prompts import ImportReport, PromptRow
 
 TEXT_COLUMNS = ("text", "prompt", "toxic")
@@ -73,10 +74,9 @@ def _read_json_lines(text: str) -> Iterator[PromptRow]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                value = json.loads(line)
+                yield _row_of(json.loads(line), number)
             except (ValueError, RecursionError):
-                value = None  # refused below, with its line
-            yield _row_of(value, number)
+                yield PromptRow(number, None, problem="The line is not JSON.")
 
 
 def _read_table(text: str, delimiter: str) -> Iterator[PromptRow]:
@@ -85,19 +85,26 @@ def _read_table(text: str, delimiter: str) -> Iterator[PromptRow]:
     if delimiter == "\t":
         reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     else:
-        reader = csv.reader(lines, delimiter=delimiter)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         header = [name.strip().casefold() for name in next(reader, [])]
-        column = next((header.index(name) for name in TEXT_COLUMNS if name in header), None)
-        if column is None:
-            raise Malformed(f"The first line must name a column {', '.join(TEXT_COLUMNS[:-1])} or {TEXT_COLUMNS[-1]}.")
-        for cells in reader:
-            if cells:
-                named = dict(zip(header, cells, strict=False))
-                value = cells[column] if column < len(cells) else ""
-                yield PromptRow(reader.line_num, value, **_options(named))
     except csv.Error as error:
-        raise Malformed(f"Line {reader.line_num} cannot be read: {error}.") from None
+        raise Malformed(unreadable_row(1, error)) from None
+    column = next((header.index(name) for name in TEXT_COLUMNS if name in header), None)
+    if column is None:
+        raise Malformed(f"The first line must name a column {', '.join(TEXT_COLUMNS[:-1])} or {TEXT_COLUMNS[-1]}.")
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield PromptRow(line, None, problem=unreadable_row(line, error))
+            continue
+        if cells:
+            value = cells[column] if column < len(cells) else ""
+            yield PromptRow(line, value, **_options(dict(zip(header, cells, strict=False))))
 
 
 def _row_of(value: object, line: int) -> PromptRow:

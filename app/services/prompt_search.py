@@ -112,6 +112,8 @@ class Page:
 def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None = None, size: int = PAGE) -> Page:
     """The rows after the one that `after` names (`id`, and `priority` in the queue)."""
     place = {name: _place(after or {}, name) for name in ("id", "priority")}
+    if wanted.state == "queue" and (place["id"] is None) != (place["priority"] is None):
+        raise Invalid("A place in the queue is named by after_id and after_priority together.")
     found, cursor = (_served if wanted.state == "queue" else _newest)(session, wanted, place, size)
     return Page(_rows(session, found), cursor)
 

@@ -55,6 +55,8 @@ class PromptRow:
     gold: object = None
     gold_wrong: object = None
     overlap: object = None
+    problem: object = None
+    """Why nothing of the row could be read, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ def check_text(text: object, longest: int) -> str:
 
 def check_row(row: PromptRow, longest: int) -> CheckedRow:
     """The row, all of it usable; raises Invalid with a sentence about the first thing that is not."""
+    if row.problem:
+        raise Invalid(str(row.problem))
     text = check_text(row.text, longest)
     priority = check_priority(row.priority)
     gold = None if row.gold in (None, "") else check_text(row.gold, longest)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from click import ClickException
+from click.testing import CliRunner, Result
 from flask import Flask
+from flask.cli import FlaskGroup
 from redis import Redis
 from sqlalchemy.orm import Session
 
-from app import create_app
+from app import cli, create_app
 from app.db import Prompt, User
 from app.services import accounts, judgments
 from models.serving import ServingState
@@ -63,15 +66,18 @@ def test_a_refusal_is_one_sentence_and_an_exit_code(app: Flask, session: Session
         ("prompts.json", '["one", "two", 3]'),
         ("PROMPTS.JSONL", '"one"\n"two"\n3\n'),
         ("prompts.ndjson", '"one"\n"two"\n3\n'),
-        ("prompts.csv", 'text\none\n"two"\n""\n'),
-        ("prompts.tsv", "text\none\ntwo\n \n"),
+        ("prompts.csv", 'text\none\n"two"\nthree,3\n'),
+        ("prompts.tsv", "text\none\ntwo\nthree\t3\n"),
+        ("prompts.csv", 'text,priority\none,\ntwo,\n"three,3\nfour,4\n'),
+        ("prompts.txt", f"one\ntwo\n{'x' * 2**20}x\n"),
+        ("prompts.jsonl.gz", '"one"\n"two"\n3\n'),
     ],
 )
 def test_import_prompts_reads_a_file_by_its_ending_and_tells_what_was_not_usable(
     app: Flask, session: Session, tmp_path: Path, name: str, text: str
 ) -> None:
     path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     result = run(app, "import-prompts", str(path))
     assert (result.exit_code, result.stdout) == (0, "2 queued, 0 known already, 1 not usable.\n")
     assert result.stderr.startswith("  line ")
@@ -81,12 +87,15 @@ def test_import_prompts_reads_a_file_by_its_ending_and_tells_what_was_not_usable
     ]
 
 
-def test_import_prompts_refuses_a_file_of_another_kind(app: Flask, tmp_path: Path) -> None:
+def test_import_prompts_takes_nothing_from_a_file_that_is_no_text(app: Flask, session: Session, tmp_path: Path) -> None:
     path = tmp_path / "prompts.xlsx"
-    path.write_bytes(b"PK")
+    path.write_bytes(b"PK\xff\xd8\n")
     result = run(app, "import-prompts", str(path))
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: Send application/json, ")
+    assert (result.exit_code, result.stdout) == (1, "0 queued, 0 known already, 1 not usable.\n")
+    assert result.stderr == "  line 1: The row is not UTF-8 text: save the file as UTF-8.\n"
+    assert rows(session, Prompt) == []
+    path.write_bytes("one".encode("utf-16"))
+    assert run(app, "import-prompts", str(path)).stderr == "Error: The file is UTF-16 text: save it as UTF-8.\n"
 
 
 def test_export_writes_what_stands_as_json_lines(app: Flask, session: Session, annotator: Person) -> None:
@@ -125,6 +134,38 @@ def test_a_backup_can_be_made_and_brought_back(app: Flask, session: Session, tmp
     wrong = tmp_path / "wrong.zip"
     wrong.write_text("x")
     assert run(app, "restore", str(wrong)).stderr == f"Error: {wrong} is not a backup of Mellow, or it is damaged.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("MAX_TEXT_LENGTH", "-1", "MAX_TEXT_LENGTH must be"),
+        ("SAMPLING_TEMPERATURE", "hot", "SAMPLING_TEMPERATURE must be"),
+        ("DATABASE_URL", "mysql://x", "DATABASE_URL"),
+        ("REDIS_URL", "foo", "REDIS_URL"),
+        ("MELLOW_HOME", "/proc/x", "MELLOW_HOME /proc/x cannot be created"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv("MELLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(name, value)
+    group = FlaskGroup(create_app=create_app, add_version_option=False)
+    result = CliRunner().invoke(group, ["export"])
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1), result.output
+    assert result.stderr.startswith(f"Error: {sentence}")
+
+
+def test_an_export_to_a_full_disk_is_one_sentence(
+    app: Flask, session: Session, annotator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.judgment(session, factories.generation(session, annotator.id))
+    with app.app_context(), suppress(OSError), Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", full)
+        with pytest.raises(ClickException) as refusal:
+            cli.export.callback("trl")  # type: ignore[misc]  # the function of a command
+    assert refusal.value.message == "No space left on device."
 
 
 def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, session: Session) -> None:

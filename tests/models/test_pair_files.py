@@ -245,6 +245,21 @@ def test_a_tab_separated_text_with_stray_quotes_keeps_them(cell: str) -> None:
         )
 
 
+def test_a_long_cell_of_a_tsv_is_no_stray_quote() -> None:
+    rows = 'you ""big"" idiot'
+    for longest, problems in ((200_000, []), (2**20 + 1, ["a cell has more than 1,048,576 characters"])):
+        text = f'toxic\tneutral1\nlong\t{"x" * longest}\n"{rows}"\t"you, person"\n'
+        file = read_pairs_from(text.encode(), "pairs.tsv")
+        assert file.pairs[-1] == ('you "big" idiot', "you, person")
+        assert [problem.reason for problem in file.problems] == problems
+        assert not any("Quotes" in note for note in file.notes)
+
+
+def test_one_column_cannot_be_both_sides() -> None:
+    with pytest.raises(PairFileError, match=r"^The column Toxic cannot be both the source and the target\.$"):
+        read_pairs_from(b"toxic\tneutral1\na\tb\n", "pairs.tsv", Columns("Toxic", "toxic"))
+
+
 def test_a_broken_quote_in_a_csv_is_a_bad_row_and_the_next_row_is_good() -> None:
     file = read('source,target\n"a"b,c\nd,e\n', "a.csv")
     assert file.pairs == [("d", "e")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 from pathlib import Path
 
@@ -100,7 +101,11 @@ def test_a_base_model_that_is_none_is_told_in_one_sentence(
     assert main(["publish-base"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith(f"No encoder-decoder model could be loaded from {folder}: ")
+    assert said.err.startswith(
+        f"There is no model at {folder}."
+        if kind == "missing"
+        else f"No encoder-decoder model could be loaded from {folder}: "
+    )
     assert said.err.count("\n") == 1
     assert rows(session, Version) == []
     assert parts(app).store.numbers() == []
@@ -128,6 +133,32 @@ def test_a_setting_that_cannot_be_used_is_told_in_one_sentence(
     environment.setenv("PORT", "many")
     assert main(["publish-base"]) == 1
     assert capsys.readouterr().err == "PORT must be a whole number, not 'many'.\n"
+
+
+def test_a_database_without_tables_is_told_what_makes_them(
+    environment: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("MELLOW_HOME", str(tmp_path / "fresh"))
+    assert main(["publish-base"]) == 1
+    said = "The database has no tables yet: run `flask db upgrade` once, or `make run`.\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("place", ["worker.cli", "the command"])
+def test_ctrl_c_at_any_time_is_a_word_and_the_code_130(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["worker", "data", "check", str(tmp_path / "a.tsv")])
+    monkeypatch.setattr(
+        *(("worker.cli.main", interrupt) if place == "worker.cli" else ("worker.cli.add_parsers", interrupt))
+    )
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("worker", run_name="__main__")
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "\nInterrupted.\n"
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,6 +108,13 @@ def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(
     assert len(records(output)) == 2
 
 
+def test_a_report_takes_the_place_of_no_file(transcripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = transcripts.read_bytes()
+    assert main(["data", "check", str(transcripts), "--report", str(transcripts)]) == 1
+    assert capsys.readouterr().err == f"{transcripts} is there already: name another file.\n"
+    assert transcripts.read_bytes() == before
+
+
 def test_what_a_format_cannot_hold_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     turns = [{"role": role, "content": "x"} for role in ("user", "assistant", "user")]
     row = {"prompt": turns, "chosen": "a", "rejected": "b"}
@@ -141,7 +148,7 @@ def test_equal_rows_are_written_once_if_asked_for(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["check"], "Name either a file or a --dataset_name."),
-        (["check", "no.jsonl"], "[Errno 2] No such file or directory: 'no.jsonl'"),
+        (["check", "no.jsonl"], "no.jsonl: No such file or directory."),
         (["check", "a", "--columns", "prompt"], "prompt is not a field and its column, such as prompt=question."),
         (["check", "a", "--report", "/nowhere/r.json"], "There is no folder /nowhere to write r.json to."),
         (

@@ -58,6 +58,7 @@ def test_the_command_line_counts_more_than_the_file_wherever_it_stands(tmp_path:
         ("beta: true", "beta in FILE must not be true or false."),
         ("config: quick", "config in FILE is not a setting of this command."),
         ("a: b: c", "FILE is not YAML"),
+        ("beta: 1\nseed: 2\nbeta: 2", "FILE is not YAML: beta is there twice."),
     ],
 )
 def test_a_wrong_file_is_told_in_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:

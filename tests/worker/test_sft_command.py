@@ -176,9 +176,9 @@ def test_a_dataset_of_the_hub_is_read_by_its_name(
         (["--no_publish"], "--no_publish needs --output_dir, or the model would be lost."),
         (["--source_prefix", "x"], "--source_prefix needs --no_publish: the studio gives the model texts as they are "),
         (["--source_column", "x"], "There is no source column x with a target column of a known name: the columns are"),
-        (["--model_name_or_path", "/nowhere"], "No tokenizer could be loaded from /nowhere: "),
+        (["--model_name_or_path", "/nowhere"], "There is no model at /nowhere."),
         (["--report_to", "tensorbord"], "Training cannot report to tensorbord: "),
-        (["--validation_file", "/nowhere.tsv"], "[Errno 2] No such file or directory: '/nowhere.tsv'"),
+        (["--validation_file", "/nowhere.tsv"], "/nowhere.tsv: No such file or directory."),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

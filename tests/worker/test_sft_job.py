@@ -228,7 +228,11 @@ def test_a_cancelled_run_leaves_nothing(
 
 @pytest.mark.parametrize(
     ("damage", "sentence"),
-    [("data", "is damaged: upload it again."), ("gone", "There is no uploaded data"), ("model", "No tokenizer could")],
+    [
+        ("data", "is damaged: upload it again."),
+        ("gone", "There is no uploaded data"),
+        ("model", "There is no model at /nowhere."),
+    ],
 )
 def test_what_cannot_be_read_ends_the_run_with_the_reason(
     environment: None, session: Session, store: CheckpointStore, tiny: str, damage: str, sentence: str

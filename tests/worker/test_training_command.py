@@ -77,6 +77,35 @@ def test_a_complete_result_is_not_overwritten(
     assert capsys.readouterr().err.endswith("is there already: choose another output folder.\n")
 
 
+def test_a_first_attempt_that_failed_keeps_nobody_from_the_folder(
+    environment: pytest.MonkeyPatch, version_1: int, pairs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["dpo", "--train_file", pairs, *QUICK, "--output_dir", str(tmp_path / "out")]
+    attempts = [
+        (["--model_name_or_path", str(tmp_path)], "No model could be loaded from"),
+        (
+            ["--lora_target_modules", "nope"],
+            "lora_target_modules: the model has no layer nope; its linear ones are k, ",
+        ),
+        (["--report_to", "nope"], "Training cannot report to nope: nope is not supported"),
+    ]
+    for arguments, sentence in attempts:
+        assert main([*command, "--model_name_or_path", "version:1", *arguments]) == 1
+        assert capsys.readouterr().err.splitlines()[-1].startswith(sentence)
+
+    assert main([*command, "--model_name_or_path", "version:1"]) == 0
+
+
+def test_without_a_reward_model_there_is_nothing_to_learn_from(
+    pairs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ppo", "--train_file", pairs, "--output_dir", str(tmp_path / "out")]) == 1
+
+    said = "reward_model_path is missing: name the output folder of a training with `reward`.\n"
+    assert capsys.readouterr().err == said
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

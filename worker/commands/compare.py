@@ -45,11 +45,11 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask both and print; 130 after Ctrl-C."""
-    from worker.evaluation.writing import check_writable, write_aside
+    from worker.evaluation.writing import check_new, write_aside
 
     questions = questions_of(options)
     if options.json is not None:
-        check_writable(options.json)
+        check_new(options.json)
     try:
         before = _answers(options.before, questions, options)
         after = _answers(options.after, questions, options)

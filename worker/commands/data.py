@@ -156,12 +156,12 @@ def run_convert(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace, inputs: list[str]) -> None:
     """Refuse what cannot be meant, before anything is read."""
-    from worker.evaluation.writing import check_writable
+    from worker.evaluation.writing import check_new
 
     if bool(inputs) == bool(options.dataset_name):
         raise DataFileError("Name either a file or a --dataset_name.")
     if options.report is not None:
-        check_writable(options.report)
+        check_new(options.report)
 
 
 def _load(path: str | None, options: argparse.Namespace) -> RowFile:

@@ -77,11 +77,11 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print; returns 1, after one sentence, if something cannot be measured."""
     settings = Settings.from_env()
     from worker.evaluation.errors import EvaluationError
-    from worker.evaluation.writing import check_writable, write_aside
+    from worker.evaluation.writing import check_new, write_aside
 
     try:
         if options.json is not None:
-            check_writable(options.json)
+            check_new(options.json)
         report, text = _report(options, settings)
     except (EvaluationError, PairFileError) as error:
         print(error, file=sys.stderr)
@@ -105,6 +105,9 @@ def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, 
 
     if options.dev_split and not options.test_file:
         raise EvaluationError("--dev_split takes a share of a test file: name one with --test_file.")
+    for kind in ("toxicity", "fluency"):
+        if getattr(options, f"{kind}_label") and not getattr(options, f"{kind}_model"):
+            raise EvaluationError(f"--{kind}_label is a label of --{kind}_model: name that, too.")
     tests = (
         testset.read(options.test_file, dev_split=options.dev_split, max_samples=options.max_samples)
         if options.test_file

@@ -50,14 +50,14 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Ask and print; 130 after Ctrl-C."""
     from models.errors import RecipeError
-    from worker.evaluation.writing import check_writable, write_aside
+    from worker.evaluation.writing import check_new, write_aside
     from worker.training.answering import answer_all, conversation
 
     questions = questions_of(options)
     if options.num_samples > 1 and options.temperature == 0:
         raise RecipeError("num_samples above 1 needs a temperature above 0: without one all answers are the same.")
     if options.json is not None:
-        check_writable(options.json)
+        check_new(options.json)
     try:
         loaded = opened(options.model_name_or_path, options.adapter, options.dtype)
         prompts = [conversation(question, options.system) for question in questions for _ in range(options.num_samples)]

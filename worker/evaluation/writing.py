@@ -26,5 +26,16 @@ def check_writable(path: Path) -> None:
         raise IsADirectoryError(f"{path} is a folder: name a file.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} to.")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"Nothing can be written to the folder {path.parent}.")
+    try:
+        number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    except OSError as error:
+        raise PermissionError(f"Nothing can be written to the folder {path.parent}: {error.strerror}.") from None
+    os.close(number)
+    Path(draft).unlink()
+
+
+def check_new(path: Path) -> None:
+    """Raise OSError now if something is at `path` already, which `write_aside` would replace, or nothing can be."""
+    if os.path.lexists(path):
+        raise FileExistsError(f"{path} is there already: name another file.")
+    check_writable(path)

@@ -19,6 +19,7 @@ def load_model(source: Path | str) -> PreTrainedModel:
     Float32 whatever the parent was saved in: the change of one short DPO run is smaller than the rounding of bfloat16
     and would be lost on merging. Raises `CheckpointError` when there is no such model or it is no encoder-decoder.
     """
+    check_place(source)
     try:
         with quiet():
             model: PreTrainedModel = AutoModelForSeq2SeqLM.from_pretrained(
@@ -31,6 +32,13 @@ def load_model(source: Path | str) -> PreTrainedModel:
     return model
 
 
+def check_place(source: Path | str) -> None:
+    """Raise `CheckpointError` for what can only be a path, where there is nothing."""
+    name, path = str(source), Path(source)
+    if not path.exists() and (path.is_absolute() or name.startswith(".") or name.count("/") > 1):
+        raise CheckpointError(f"There is no model at {name}.")
+
+
 def load_tokenizer(source: Path | str) -> PreTrainedTokenizerFast:
     """The tokenizer exactly as tokenizer.json of `source` describes it.
 
@@ -38,6 +46,9 @@ def load_tokenizer(source: Path | str) -> PreTrainedTokenizerFast:
     fallback, and training would see other tokens than serving. Special tokens that no tokenizer_config.json names are
     T5's own. Raises `CheckpointError` when there is no tokenizer, or it lacks them.
     """
+    check_place(source)
+    if Path(source).is_dir() and not (Path(source) / "tokenizer.json").is_file():
+        raise CheckpointError(f"No tokenizer could be loaded from {source}: it has no tokenizer.json.")
     try:
         tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(source))
     except (OSError, ValueError) as error:

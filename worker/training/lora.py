@@ -5,9 +5,19 @@ from collections.abc import Sequence
 from peft import LoraConfig
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from models.errors import RecipeError
 
 _HEADS = {"classifier", "score", "pre_classifier"}
 """What classifiers call the layers of their heads, which are new and so trained whole, not adapted."""
+
+
+_ADAPTABLE = (nn.Linear, nn.Embedding, Conv1D)
+
+
+def _is_called(target: str, name: str) -> bool:
+    return name == target or name.endswith(f".{target}")
 
 
 def linear_layers(model: PreTrainedModel) -> list[str]:
@@ -33,7 +43,16 @@ def lora_config(
     task_type: str = "SEQ_2_SEQ_LM",
     target_modules: Sequence[str] = (),
 ) -> LoraConfig:
-    """An adapter of rank `r`, scaled by `alpha` / `r`, on `target_modules`, or on every linear layer but the head."""
+    """An adapter of rank `r`, scaled by `alpha` / `r`, on `target_modules`, or on every linear layer but the head.
+
+    Raises `RecipeError` for a target that the model does not have.
+    """
+    for target in target_modules:
+        if not any(
+            _is_called(target, name) for name, module in model.named_modules() if isinstance(module, _ADAPTABLE)
+        ):
+            layers = ", ".join(linear_layers(model))
+            raise RecipeError(f"lora_target_modules: the model has no layer {target}; its linear ones are {layers}.")
     return LoraConfig(
         task_type=task_type,
         r=r,

@@ -48,6 +48,7 @@ def run_folder(
         if start_over:
             for path in folder.glob("checkpoint-*"):
                 shutil.rmtree(path)
+        if last_whole_checkpoint(folder) is None:  # nothing that another training could go on from
             (folder / _IDENTITY).unlink(missing_ok=True)
         _check_identity(folder / _IDENTITY, identity)
         yield

@@ -108,6 +108,8 @@ def test_a_look_ahead_says_what_a_run_would_learn_from_and_stores_nothing(
     assert body(admin.post("/training-runs/preview", nobody), 200)["summary"] == "It would find no pair to train on."
     sentence = "No click fits that selection: choose more people, days or sources, or ask for less agreement."
     assert problem(admin.post("/training-runs", nobody)) == (422, sentence)
+    later = {"method": "dpo", "parent_version": 77}
+    assert problem(admin.post("/training-runs/preview", later)) == (404, "There is no version 77.")
     assert rows(session, TrainingRun) == []
 
 

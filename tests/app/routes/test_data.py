@@ -88,10 +88,12 @@ def test_prompts_are_listed_page_by_page_and_changed(session: Session, admin: Pe
     changed = body(admin.call("PATCH", f"/prompts/{number}", json={"priority": 3}), 200)
     assert (changed["priority"], changed["state"], changed["wanted"]) == (3, "waiting", 1)
     assert body(admin.call("PATCH", "/prompts?text=text", json={"queued": False}), 200) == {"changed": 3}
-    assert problem(admin.call("GET", "/prompts?state=lost")) == (
-        422,
-        "state must be one of queue, gold, judged, out, all.",
-    )
+    for query, sentence in (
+        ("state=lost", "state must be one of queue, gold, judged, out, all."),
+        ("limit=0", "limit must be a positive whole number."),
+        ("after_id=1", "A place in the queue is named by after_id and after_priority together."),
+    ):
+        assert problem(admin.call("GET", f"/prompts?{query}")) == (422, sentence)
 
 
 def test_judgments_of_everybody_are_listed_with_what_was_on_the_screen(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Webhook, WebhookDelivery
 from app.services import deliveries, webhooks
+from tests.app.routes.test_api_annotate import problem
 from tests.studio import Person, make_person, rows
 
 URL = "https://example.org/mellow"
@@ -97,6 +98,9 @@ def test_the_api_does_what_the_page_does(session: Session, admin: Person) -> Non
 def test_what_the_api_cannot_use_is_refused(admin: Person) -> None:
     for body in ({"url": URL, "events": "run.finished"}, {"url": URL, "events": []}, {"url": 7}, {}):
         assert admin.post("/webhooks", body).status_code == 422
+    answer = admin.post("/webhooks", {"url": URL, "evnts": ["run.finished"]})
+    assert problem(answer) == (422, "There is no field 'evnts' here: it takes url, events.")
+    assert admin.call("GET", "/webhooks").get_json() == []
     assert admin.call("GET", "/webhook-deliveries?before=x").status_code == 422
     assert admin.call("GET", f"/webhook-deliveries?before={2**40}").status_code == 422
 

@@ -121,6 +121,16 @@ def test_the_environment_creates_the_admin_once(session: Session) -> None:
     assert [event.action for event in rows(session, AuditEvent)] == ["user.created"]
 
 
+def test_the_environment_sets_no_password_that_is_too_short(session: Session) -> None:
+    for known in (False, True):
+        with pytest.raises(Invalid, match=r"^ADMIN_PASSWORD needs at least 8 characters\.$"):
+            accounts.ensure_admin(session, EMAIL, "short", "")
+        assert len(rows(session, User)) == known
+        if not known:
+            accounts.ensure_admin(session, EMAIL, PASSWORD, "")
+    assert accounts.authenticate(session, EMAIL, PASSWORD)
+
+
 def test_the_environment_wins_over_what_is_stored_and_signs_out_the_old_password(session: Session) -> None:
     user = factories.user(session, email=EMAIL, active=False)
     session_key = user.session_key

@@ -60,7 +60,7 @@ def test_bad_rows_are_told_with_their_lines_and_the_others_are_kept(session: Ses
     report = import_(session, text, NDJSON, longest=10)
     assert report.added == 1
     assert report.rejected == [
-        {"line": 2, "reason": "The text must be a string."},
+        {"line": 2, "reason": "The line is not JSON."},
         {"line": 4, "reason": "The text must be a string."},
         {"line": 5, "reason": "The text is empty."},
         {"line": 6, "reason": "The text must be a string."},
@@ -139,6 +139,15 @@ def test_a_body_that_cannot_be_read_is_refused_as_a_whole(
         import_(session, data, content_type)
     assert str(refusal.value) == sentence
     assert rows(session, Prompt) == []
+
+
+def test_a_quote_that_is_never_closed_swallows_no_row_without_a_word(session: Session) -> None:
+    report = import_(session, 'text,priority\n"one",3\n"two" or,1\n"three,4\nfour,5\n', CSV)
+    assert (report.added, [row.text for row in rows(session, Prompt)]) == (1, ["one"])
+    assert report.rejected == [
+        {"line": 3, "reason": "The row cannot be taken apart: ',' expected after '\"'."},
+        {"line": 4, "reason": "A quote that is opened in line 4 is never closed."},
+    ]
 
 
 def test_a_line_that_nests_too_deeply_is_just_a_bad_line(session: Session) -> None:

@@ -81,6 +81,7 @@ def test_two_models_are_compared_text_by_text(
         (["--compare", "1", "1"], "1 cannot be compared with itself: name two.\n"),
         (["--compare", "3", "03", "--baselines"], "3 cannot be compared with itself: name two.\n"),
         (["--dev_split"], "--dev_split takes a share of a test file: name one with --test_file.\n"),
+        (["--toxicity_label", "3"], "--toxicity_label is a label of --toxicity_model: name that, too.\n"),
         (["--version", "7"], "Version 7 is not in the checkpoint store {home}/versions.\n"),
         ([], "No version serves yet: name one with --version, or a model with --model_name_or_path.\n"),
     ],
@@ -97,7 +98,7 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_measured(
 ) -> None:
     for path, sentence in [
         (tmp_path / "none" / "report.json", f"There is no folder {tmp_path / 'none'} to write report.json to.\n"),
-        (tmp_path, f"{tmp_path} is a folder: name a file.\n"),
+        (tmp_path, f"{tmp_path} is there already: name another file.\n"),
     ]:
         assert main(["evaluate", "--json", str(path)]) == 1
         assert capsys.readouterr().err == sentence

@@ -6,11 +6,24 @@ from typing import Any, TypeVar
 
 import torch
 from transformers import TrainingArguments
+from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from models.train_options import TrainOptions
 from worker.training.errors import CheckpointError
 
 Config = TypeVar("Config", bound=TrainingArguments)
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Raise `CheckpointError` for a tracker that transformers does not know or that is not installed."""
+    for name in names:
+        try:
+            known = [] if name in ("all", "none") else [name]
+            for callback in get_reporting_integration_callbacks(known):  # type: ignore[no-untyped-call]
+                callback()
+        except (ImportError, RuntimeError, ValueError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise CheckpointError(f"Training cannot report to {name}: {reason}") from None
 
 
 def make_arguments(

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from models.train_options import TrainOptions
-from worker.training.checkpoint import load_tokenizer
+from worker.training.checkpoint import check_place, load_tokenizer
 from worker.training.errors import CheckpointError
 from worker.training.quiet import quiet
 from worker.training.run.adapters import base_of, check_adapter, is_adapter, merge_adapter
@@ -86,9 +86,8 @@ def architecture_of(source: Path | str) -> Architecture:
 
 def _gguf(name: str) -> tuple[str, dict[str, str]]:
     """The folder to load from, and the GGUF file in it if that is what the model is."""
+    check_place(name)
     path = Path(name)
-    if not path.exists() and (path.is_absolute() or name.startswith(".") or name.count("/") > 1):
-        raise CheckpointError(f"There is no model at {name}.")
     if path.is_file() and path.suffix == ".gguf":
         return str(path.parent), {"gguf_file": path.name}
     if path.is_dir() and not (path / "config.json").exists():

@@ -34,7 +34,7 @@ from worker.training.progress import Progress
 from worker.training.quiet import quiet
 from worker.training.rendering import render
 from worker.training.run import processes
-from worker.training.run.arguments import make_arguments
+from worker.training.run.arguments import check_trackers, make_arguments
 from worker.training.run.callbacks import RunCallback
 from worker.training.run.data import TrainingData, fit
 from worker.training.run.held_out import Figures, PairScores, objective_figures, score_pairs
@@ -83,6 +83,7 @@ def train(
     started = time.monotonic()
     if (output_dir / MODEL).exists():
         raise CheckpointError(f"{output_dir / MODEL} is there already: choose another output folder.")
+    check_trackers(report_to)
     identity = {
         "method": method.name,
         "model": str(model),
