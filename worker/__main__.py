@@ -2,10 +2,14 @@
 
 import sys
 
+from worker.interruption import is_interruption
+
 try:
     from worker.cli import main
 
     sys.exit(main())
-except KeyboardInterrupt:  # while the libraries were imported
+except (KeyboardInterrupt, Exception) as error:  # while the libraries were imported
+    if not is_interruption(error):
+        raise
     print("\nInterrupted.", file=sys.stderr)
     sys.exit(130)

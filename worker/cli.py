@@ -13,6 +13,7 @@ from app.errors import DomainError
 from models.errors import ModelError
 from worker.commands import Commands, Run, add_parsers
 from worker.flags import expand_config
+from worker.interruption import is_interruption
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,31 +27,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(_whole(list(sys.argv[1:] if arguments is None else arguments), commands))
         run: Run = options.run
         return run(options)
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
-        return 130
-    except (ConfigError, DomainError, ModelError) as error:
-        print(error, file=sys.stderr)
+    except (KeyboardInterrupt, Exception) as error:
+        if is_interruption(error):
+            print("\nInterrupted.", file=sys.stderr)
+            return 130
+        sentence = _sentence(error)
+        if not sentence:
+            raise
+        print(sentence, file=sys.stderr)
         return 1
-    except OSError as error:
-        # One of our own is a sentence already.
-        print(f"{error.filename or 'A file'}: {error.strerror}." if error.strerror else error, file=sys.stderr)
-        return 1
-    except SQLAlchemyError as error:
+
+
+def _sentence(error: BaseException) -> str:
+    """What went wrong, for whoever gave the command; empty for an error of the program itself."""
+    if isinstance(error, (ConfigError, DomainError, ModelError)):
+        return str(error)
+    if isinstance(error, OSError):  # one of our own is a sentence already
+        return f"{error.filename or 'A file'}: {error.strerror}." if error.strerror else str(error)
+    if isinstance(error, SQLAlchemyError):
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
         if reason.startswith(("no such table", 'relation "')):
-            print("The database has no tables yet: run `flask db upgrade` once, or `make run`.", file=sys.stderr)
-            return 1
-        print(f"The database cannot be used: {reason}. Give the same command again once it can.", file=sys.stderr)
-        return 1
-    except Exception as error:
-        # Known only once the training libraries are imported, which a start that finds a version never does.
-        from worker.training.errors import TrainingError
+            return "The database has no tables yet: run `flask db upgrade` once, or `make run`."
+        return f"The database cannot be used: {reason}. Give the same command again once it can."
+    # Known only once the training libraries are imported, which a start that finds a version never does.
+    from worker.training.errors import TrainingError
 
-        if not isinstance(error, TrainingError):
-            raise
-        print(error, file=sys.stderr)
-        return 1
+    return str(error) if isinstance(error, TrainingError) else ""
 
 
 def _whole(given: list[str], commands: Commands[argparse.ArgumentParser]) -> list[str]:

@@ -144,21 +144,34 @@ def test_a_database_without_tables_is_told_what_makes_them(
     assert capsys.readouterr().err == said
 
 
-@pytest.mark.parametrize("place", ["worker.cli", "the command"])
+@pytest.mark.parametrize("place", ["worker.cli.main", "worker.cli.add_parsers"])
+@pytest.mark.parametrize("as_another", [False, True])
 def test_ctrl_c_at_any_time_is_a_word_and_the_code_130(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str, as_another: bool
 ) -> None:
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as pressed:
+            if as_another:  # as libraries written in C do
+                raise ImportError("initialization failed") from pressed
+            raise
 
-    monkeypatch.setattr("sys.argv", ["worker", "data", "check", str(tmp_path / "a.tsv")])
-    monkeypatch.setattr(
-        *(("worker.cli.main", interrupt) if place == "worker.cli" else ("worker.cli.add_parsers", interrupt))
-    )
+    monkeypatch.setattr("sys.argv", ["worker", "data", "check", "a.tsv"])
+    monkeypatch.setattr(place, interrupt)
     with pytest.raises(SystemExit) as end:
         runpy.run_module("worker", run_name="__main__")
     assert end.value.code == 130
     assert capsys.readouterr().err == "\nInterrupted.\n"
+
+
+def test_an_error_of_the_program_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("worker.cli.add_parsers", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["publish-base"])
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,9 @@
+"""Ctrl-C, in whatever it arrives. Nothing is imported here: it is needed while all else still is."""
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether it comes of Ctrl-C, which a library written in C may turn into another error while it is imported."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, KeyboardInterrupt):
+        found = found.__cause__ or found.__context__
+    return found is not None
