@@ -87,6 +87,7 @@ def test_a_first_attempt_that_failed_keeps_nobody_from_the_folder(
             ["--lora_target_modules", "nope"],
             "lora_target_modules: the model has no layer nope; its linear ones are k, ",
         ),
+        (["--dtype", "float16", "--no-use_peft"], "Weights in float16 cannot be trained"),
         (["--report_to", "nope"], "Training cannot report to nope: nope is not supported"),
     ]
     for arguments, sentence in attempts:

@@ -26,6 +26,7 @@ from peft import LoraConfig
 from torch import nn
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, Trainer
 
+from models.errors import RecipeError
 from models.train_options import TrainOptions, default_learning_rate
 from worker.training.errors import Cancelled, CheckpointError
 from worker.training.lora import lora_config
@@ -94,6 +95,11 @@ def train(
     with quiet(), _held(output_dir, identity, progress, resume_from == "no"), _scratch() as work, ExitStack() as undo:
         progress.stage("loading")
         loaded = load_model_and_tokenizer(model, options, classifier=method.classifier)
+        if loaded.model.dtype == torch.float16 and not options.use_peft:
+            raise RecipeError(
+                "Weights in float16 cannot be trained, since small numbers vanish: load them in float32, or train an "
+                "adapter beside them (use_peft)."
+            )
         undo.enter_context(threads_worth_waking(loaded.model.config))
         _place(loaded, options)
         config = copy.deepcopy(loaded.model.config)
