@@ -6,7 +6,9 @@ browser sends one by itself; with the cookie every state-changing request must c
 
 from __future__ import annotations
 
-from flask import Flask, g, redirect, request, url_for
+from urllib.parse import urlsplit
+
+from flask import Flask, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
 
@@ -126,5 +128,15 @@ def _authenticate_by_token() -> bool:
 def _ask_to_sign_in() -> ResponseReturnValue:
     if request.path.startswith("/api/"):
         raise NotSignedIn("Send an API token: Authorization: Bearer …")
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    if request.method == "GET":
+        wanted: str | None = request.full_path.rstrip("?")
+    else:
+        flash("You were signed out meanwhile, so nothing was done: sign in and do it again.", "warning")
+        wanted = _page_before()
     return redirect(url_for("auth.sign_in", next=wanted if wanted not in (None, "/") else None))
+
+
+def _page_before() -> str | None:
+    """The page of ours that a form was sent from."""
+    before = urlsplit(request.referrer or "")
+    return before.path if before.netloc == request.host else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
@@ -15,6 +15,8 @@ from app.extensions import db
 from app.services import accounts
 
 blueprint = Blueprint("auth", __name__)
+
+_NEW_TOKEN = "new_token"  # noqa: S105 - the name of a place
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
@@ -68,15 +70,16 @@ def setup() -> ResponseReturnValue:
 @blueprint.get("/account")
 def account() -> ResponseReturnValue:
     """One's own account: who one is, and API tokens."""
-    return render_template("account.html", token=None)
+    return render_template("account.html", token=session.pop(_NEW_TOKEN, None))
 
 
 @blueprint.post("/account/token")
 def new_token() -> ResponseReturnValue:
     """A new API token in place of the old one, shown this once."""
-    token = accounts.issue_token(db.session(), access.user_id())
+    # For the one page that comes next, which may then be reloaded without making another.
+    session[_NEW_TOKEN] = accounts.issue_token(db.session(), access.user_id())
     flash("The new token works now; an older one no longer does.", "success")
-    return render_template("account.html", token=token)
+    return redirect(url_for("auth.account"))
 
 
 def _own_page(target: str | None) -> str | None:

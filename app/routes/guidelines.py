@@ -56,7 +56,6 @@ def _page(values: Mapping[str, Any], seen: str, problem: str | None = None) -> s
         seen=seen,
         problem=problem,
         preview=guidelines.to_html(values["guidelines"][: studio.MOST_TEXT]),
-        longest=studio.MOST_TEXT,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import session as flask_session
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
@@ -17,6 +18,8 @@ from app.services import accounts, agreement, invitations, people_stats, ratings
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
+_NEW_LINK = "new_invitation"
+
 _MOST_PAIRS = 50
 _ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
 
@@ -24,7 +27,7 @@ _ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     """Everybody, what their habits are, how much they agree, and the forms that add more."""
-    return _page()
+    return _page(link=flask_session.pop(_NEW_LINK, None))
 
 
 @blueprint.post("")
@@ -110,7 +113,9 @@ def invite() -> ResponseReturnValue:
         )
     except Invalid as refusal:
         return _page(invite_form=form, invite_problem=str(refusal)), refusal.status
-    return _page(link=url_for("join.page", token=token, _external=True))
+    # For the one page that comes next, which may then be reloaded without making another.
+    flask_session[_NEW_LINK] = url_for("join.page", token=token, _external=True)
+    return redirect(url_for("people.page"))
 
 
 @blueprint.post("/invitations/<int:invitation_id>/withdraw")

@@ -48,6 +48,11 @@ def page() -> ResponseReturnValue:
 @blueprint.get("/<int:number>")
 def version(number: int) -> ResponseReturnValue:
     """One version: where it comes from, and how good it is."""
+    return _version_page(number)
+
+
+def _version_page(number: int, typed: str | None = None) -> str:
+    """The page of a version, with its note or with what was typed for one."""
     session = db.session()
     row = versions.get(session, number)
     manifest, problem = None, None
@@ -66,6 +71,7 @@ def version(number: int) -> ResponseReturnValue:
         evaluation=evaluations.of(session, row),
         periods=lineage.periods(session, number),
         longest_note=versions.LONGEST_NOTE,
+        note=row.note if typed is None else typed,
     )
 
 
@@ -84,12 +90,13 @@ def promote(number: int) -> ResponseReturnValue:
 @blueprint.post("/<int:number>/note")
 def note(number: int) -> ResponseReturnValue:
     """Write down what people should know of a version."""
+    typed = request.form.get("note", "").replace("\r\n", "\n")  # as a browser sends the ends of lines
     try:
-        versions.set_note(db.session(), user_id(), number, request.form.get("note", ""))
+        versions.set_note(db.session(), user_id(), number, typed)
     except Invalid as refusal:
         flash(str(refusal), "warning")
-    else:
-        flash("The note is saved.", "success")
+        return _version_page(number, typed), refusal.status
+    flash("The note is saved.", "success")
     return redirect(url_for("versions.version", number=number))
 
 

@@ -89,7 +89,7 @@ def _said(generation_id: int) -> dict[str, Any]:
     elif said == Verdict.TIE:
         body["tied"] = [_id(each) for each in form.getlist("tied")]
     elif said == Verdict.EDITED:
-        body["edited_text"] = form.get("edited_text", "")
+        body["edited_text"] = form.get("edited_text", "").replace("\r\n", "\n")  # as a browser sends the ends of lines
     elif said in (Verdict.SKIPPED, work.FLAGGED):
         flagged = said == work.FLAGGED
         body |= {"verdict": Verdict.SKIPPED, "flagged": flagged, "reason": form.get("reason", "").strip() or None}

@@ -42,7 +42,7 @@ class _Rewrite(NamedTuple):
 
 @lru_cache(maxsize=16)
 def to_html(markdown: str) -> str:
-    """The Markdown as HTML; headings begin at the third level, images and raw HTML are left out."""
+    """The Markdown as HTML; headings begin at the third level, of images only what describes them is left."""
     return nh3.clean(
         _parser().render(markdown),
         tags=_TAGS,
@@ -60,9 +60,10 @@ def digest(markdown: str) -> str:
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.core.ruler.push("lower_headings", _lower_headings)
     parser.add_render_rule("fence", _fence)
+    parser.add_render_rule("image", _description)
     return parser
 
 
@@ -70,6 +71,12 @@ def _lower_headings(state: Any) -> None:
     for token in state.tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + _TOP_HEADING - 1, 6)}"
+
+
+def _description(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]
+) -> str:
+    return escapeHtml(tokens[index].content)
 
 
 def _fence(

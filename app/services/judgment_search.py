@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
@@ -196,16 +196,21 @@ def right(judgment: Judgment) -> bool | None:
 
 
 def _on_screen(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists(select(Generation.id).where(Generation.id == Judgment.generation_id, condition))
+    return _there_is(select(Generation.id).where(Generation.id == Judgment.generation_id, condition))
 
 
 def _with_candidate(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists(select(Candidate.id).where(Candidate.generation_id == Judgment.generation_id, condition))
+    return _there_is(select(Candidate.id).where(Candidate.generation_id == Judgment.generation_id, condition))
 
 
 def _of_prompt(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     joined = and_(Generation.id == Judgment.generation_id, Prompt.id == Generation.prompt_id)
-    return exists(select(Prompt.id).where(joined, condition))
+    return _there_is(select(Prompt.id).where(joined, condition))
+
+
+def _there_is(found: Select[int]) -> ColumnElement[bool]:
+    """Whether a row is found for the judgment, whatever other tables are asked beside it."""
+    return exists(found.correlate(Judgment))
 
 
 def _midnight(day: date) -> datetime:
@@ -235,8 +240,10 @@ def _day(values: Mapping[str, str], name: str) -> date | None:
 
 def _search(values: Mapping[str, str], name: str) -> str:
     text = values.get(name, "").strip()
-    if len(text) > _LONGEST_SEARCH or "\x00" in text:
+    if len(text) > _LONGEST_SEARCH:
         raise Invalid(f"{name} must have at most {_LONGEST_SEARCH} characters.")
+    if "\x00" in text:
+        raise Invalid(f"{name} holds a character that no text has.")
     return text
 
 

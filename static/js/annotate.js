@@ -157,6 +157,20 @@ function saveReason(kind, reason) {
   judge(gesture, [flagged ? "Flagged" : "Skipped", reason]);
 }
 
+function tieOrNot() {
+  if (tie.tying()) {
+    tie.leave();
+  } else {
+    editor.leave();
+    tie.begin();
+  }
+}
+
+function edit(slot) {
+  tie.leave();
+  editor.edit(screen, slot);
+}
+
 function undo() {
   const deed = deeds.pop();
   if (!deed) return;
@@ -184,7 +198,12 @@ function refused(key, error) {
   if (deed) counters.count(-1, deed.body.seconds);
   tell();
   if (error.status === 409) {
-    notices.problem("Not saved: this screen was judged before, perhaps in another tab.");
+    const typed = deed?.body.edited_text ? ` What you wrote: “${deed.body.edited_text}”. Under My work it can take the place.` : "";
+    notices.problem(`Not saved: this screen was judged before, perhaps in another tab.${typed}`);
+    return;
+  }
+  if (error.status === 404) {
+    notices.problem("Not saved: this screen belongs to somebody else than is signed in now. It is kept here and sent once its owner is back.");
     return;
   }
   notices.problem(`Not saved. ${error.message}`);
@@ -245,11 +264,11 @@ element("ask").addEventListener("submit", ask);
 text.addEventListener("input", measure);
 for (const card of cards) card.addEventListener("click", once(() => (tie.tying() ? tie.pick(card) : choose(card))));
 for (const button of document.querySelectorAll(".edit")) {
-  button.addEventListener("click", () => editor.edit(screen, Number(button.dataset.edit)));
+  button.addEventListener("click", () => edit(Number(button.dataset.edit)));
 }
 element("none").addEventListener("click", once(none));
-element("tie").addEventListener("click", once(() => (tie.tying() ? tie.leave() : tie.begin())));
-element("write").addEventListener("click", () => editor.edit(screen, 0));
+element("tie").addEventListener("click", once(tieOrNot));
+element("write").addEventListener("click", () => edit(0));
 for (const kind of ["skip", "flag"]) element(kind).addEventListener("click", once(() => saveReason(kind, "")));
 element("undo").addEventListener("click", once(undo));
 element("retry").addEventListener("click", again);
@@ -261,7 +280,8 @@ onKeys({
   choose,
   none,
   reason: saveReason,
-  edit: (slot) => editor.edit(screen, slot),
+  tie: tieOrNot,
+  edit,
   undo,
   ask,
 });

@@ -5,24 +5,43 @@ import "./desk/zone.js";
 
 const main = document.getElementById("content");
 
-async function send(form) {
+async function send(form, again = true) {
   const item = form.closest(".judgment");
   item.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
-    show(new DOMParser().parseFromString(await response.text(), "text/html"), item.id);
+    const page = await parsed(await fetch(form.action, { method: "POST", body: new FormData(form) }));
+    if (page.getElementById("work")) {
+      show(page, item.id);
+      return;
+    }
+    // Signed out, or out and in again meanwhile: what was typed stays, and goes with the token of the new session.
+    if (again && await renewed()) {
+      await send(form, false);
+      return;
+    }
+    tell(item, page.getElementById("password")
+      ? "You are signed out, so nothing is changed. Sign in in another tab, then do this again: what you typed is still here."
+      : `Nothing is changed. ${page.querySelector("h1")?.textContent ?? ""}`);
   } catch {
-    item.removeAttribute("aria-busy");
     tell(item, "Mellow cannot be reached. Nothing is changed: try again in a moment.");
   }
+  item.removeAttribute("aria-busy");
+}
+
+const parsed = async (response) => new DOMParser().parseFromString(await response.text(), "text/html");
+
+// Whether this page, asked for anew, has another token than its forms have.
+async function renewed() {
+  const page = await parsed(await fetch(location.href));
+  const token = page.getElementById("work") && page.querySelector('meta[name="csrf-token"]').content;
+  const fields = [...document.querySelectorAll('input[name="csrf_token"]')];
+  if (!token || fields.every((field) => field.value === token)) return false;
+  for (const field of fields) field.value = token;
+  return true;
 }
 
 function show(page, before) {
   const fresh = page.getElementById("work");
-  if (!fresh) { // signed out, or something went wrong on the server: show that page as it is
-    main.replaceChildren(...page.getElementById("content").childNodes);
-    return;
-  }
   main.querySelectorAll(":scope > .alert").forEach((note) => note.remove());
   document.getElementById("work").replaceWith(document.adoptNode(fresh));
   const here = document.getElementById(fresh.dataset.here) ?? document.getElementById(before);

@@ -190,6 +190,17 @@ def test_a_deactivated_person_is_out_at_once(app: Flask, session: Session, annot
     assert Browser(app.test_client()).submit("/sign-in", form).status_code == 403
 
 
+def test_a_form_sent_after_the_session_has_ended_leads_back_to_its_page_with_a_word(app: Flask, admin: Person) -> None:
+    browser = Browser(app.test_client())
+    page = f"{browser.base_url}/admin/versions/1"
+    for referrer, leads_to in ((page, "/sign-in?next=/admin/versions/1"), ("https://evil.example/x", "/sign-in")):
+        answer = browser.client.post(
+            "/admin/versions/1/note", data={"note": "x"}, headers={"Referer": referrer}, base_url=browser.base_url
+        )
+        assert (answer.status_code, answer.headers["Location"]) == (302, leads_to)
+    assert "You were signed out meanwhile, so nothing was done" in browser.get("/sign-in").text
+
+
 def test_someone_let_in_again_has_to_sign_in_again(app: Flask, session: Session, annotator: Person) -> None:
     browser = annotator.browser()
     other = factories.user(session)

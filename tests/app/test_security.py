@@ -63,7 +63,7 @@ def pages(app: Flask, session: Session, admin: Person) -> dict[str, str]:
     browser = admin.browser()
     bad_person = {"email": HOSTILE[1], "name": HOSTILE[0], "password": "x", "role": HOSTILE[2]}
     found = {path: browser.get(path) for path in ("/annotate", "/account", "/admin", "/admin/people", "/admin/runs/1")}
-    found["a new token"] = browser.submit("/account/token", {})
+    found["a new token"] = browser.submit("/account/token", {}, follow_redirects=True)
     found["a bad person"] = browser.submit("/admin/people", bad_person)
     found["not found"] = browser.get("/<script>alert(1)</script>")
     found["not allowed"] = browser.client.put("/annotate")

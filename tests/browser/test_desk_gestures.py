@@ -103,6 +103,36 @@ def test_a_rewrite_of_ones_own_begins_empty(desk: Page, product: Product) -> Non
     )
 
 
+def test_a_key_that_is_held_down_types_nothing_into_the_box_that_it_opens(desk: Page) -> None:
+    type_text(desk, "a heavy finger")
+    shown = texts(desk)
+    card(desk, 1).focus()
+    for key, box, value in (("e", "#edited", shown[0]), ("/", "#text", "")):
+        for _ in range(3):
+            desk.keyboard.down(key)
+        desk.keyboard.up(key)
+        expect(desk.locator(box)).to_be_focused()
+        expect(desk.locator(box)).to_have_value(value)
+        desk.keyboard.press("a")
+        expect(desk.locator(box)).to_have_value(f"{value}a")
+        desk.keyboard.press("Backspace")
+        desk.keyboard.press("Escape")
+
+
+def test_an_edit_ends_a_tie_and_a_tie_an_edit(desk: Page) -> None:
+    type_text(desk, "one thing at a time")
+    for key in ("t", "1"):
+        desk.keyboard.press(key)
+    desk.click("[data-edit='2']")
+    expect(desk.locator("#edited")).to_be_visible()
+    expect(desk.locator("#tie-bar")).to_be_hidden()
+    desk.keyboard.type("!")
+    desk.click("#tie")
+    expect(desk.locator("#tie-bar")).to_be_visible()
+    expect(desk.locator("#edited")).to_be_hidden()
+    expect(desk.locator("[data-edit='2']")).to_have_text("Edit draft")
+
+
 def test_an_edit_that_cannot_be_saved_says_why_and_stays(desk: Page) -> None:
     type_text(desk, "an edit that changes nothing")
     desk.keyboard.press("Shift+Digit1")

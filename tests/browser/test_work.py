@@ -97,6 +97,24 @@ def test_a_change_that_cannot_be_made_loses_nothing_that_was_typed(page: Page, v
     expect(item.locator("textarea")).to_have_value("x" * 301)
 
 
+def test_what_was_typed_outlives_the_session(page: Page, visitor: Visitor, product: Product) -> None:
+    visitor.expect_complaint("400")
+    item = page.locator(".judgment").first
+    item.get_by_text("Change…").click()
+    item.get_by_label("A better text of my own").first.check()
+    item.locator("textarea").fill("typed before the session ended")
+    visitor.context.clear_cookies()
+    save = item.get_by_role("button", name="Save the change")
+    save.click()
+    expect(item.get_by_role("alert")).to_contain_text("You are signed out, so nothing is changed.")
+    expect(item.locator("textarea")).to_have_value("typed before the session ended")
+    other = visitor.context.new_page()
+    visitor.sign_in(page=other)
+    save.click()
+    expect(item.locator("h3")).to_have_text("My own text")
+    assert standing(product)[-1] == ("edited", "typed before the session ended")
+
+
 def test_the_days_are_those_of_the_persons_own_time_zone(product: Product, chrome: Browser, ada: Cookies) -> None:
     context = chrome.new_context(base_url=product.url, storage_state=ada, timezone_id="Pacific/Kiritimati")
     with context:

@@ -8,10 +8,11 @@ import { help, reveal, toggleBlur, toggleDiff } from "./view.js";
 
 // `deeds`: judging() says whether a screen waits for its verdict; the others do what their names say.
 export function onKeys(deeds) {
+  let held = null; // the key that did something and is still down: it must not type into the box that it opened
   const always = { u: deeds.undo, d: toggleDiff, b: toggleBlur, v: () => reveal(), "?": help, "/": () => element("text").focus() };
   const judging = {
     n: deeds.none,
-    t: () => (tie.tying() ? tie.leave() : tie.begin()),
+    t: deeds.tie,
     e: () => deeds.edit(pointedAt()),
     s: (event) => (event.shiftKey ? reasons.ask("skip") : deeds.reason("skip", "")),
     f: (event) => (event.shiftKey ? reasons.ask("flag") : deeds.reason("flag", "")),
@@ -22,6 +23,7 @@ export function onKeys(deeds) {
     const card = digit && cards[digit - 1];
     if (!card || card.closest(".slot").hidden || !deeds.judging()) return;
     event.preventDefault(); // or the digit would land in the text box that comes next
+    held = event.code;
     if (tie.tying()) tie.pick(card);
     else if (event.shiftKey && event.key !== digit) deeds.edit(Number(digit));
     else if (!card.hidden) deeds.choose(card);
@@ -29,11 +31,17 @@ export function onKeys(deeds) {
 
   function inTextBox(event) {
     if (event.target.id !== "text") return;
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) deeds.ask(event);
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      deeds.ask(event);
+      held = event.code;
+    }
     if (event.key === "Escape") event.target.blur();
   }
 
+  document.addEventListener("keyup", () => { held = null; });
   document.addEventListener("keydown", (event) => {
+    if (!event.repeat) held = null;
+    if (event.repeat && event.code === held) event.preventDefault();
     if (event.repeat && ["Enter", " "].includes(event.key) && event.target.closest?.("button")) event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
     if (document.querySelector("dialog:modal")) return;
@@ -52,6 +60,7 @@ export function onKeys(deeds) {
     const deed = always[name] ?? (deeds.judging() ? judging[name] : undefined);
     if (deed) {
       event.preventDefault();
+      held = event.code;
       deed(event);
     } else {
       number(event);

@@ -115,7 +115,8 @@ def test_whoever_is_signed_in_meets_the_desk_instead_of_the_sign_in_page(annotat
 
 def test_a_new_api_token_is_shown_once_and_takes_the_place_of_the_old_one(app: Flask, annotator: Person) -> None:
     browser = annotator.browser()
-    page = browser.submit("/account/token", {})
+    page = browser.submit("/account/token", {}, follow_redirects=True)
+    assert page.request.path == "/account"
     found = re.search(r"data-token>([^<]+)<", page.text)
     assert found is not None
     fresh = Person(app, annotator.id, annotator.email, found[1])

@@ -19,9 +19,12 @@ LINK = re.compile(r'value="http://localhost(/join/[\w-]{32})"')
 
 def made_link(admin: Person, **form: str) -> str:
     """The path of a new invitation link."""
-    page = admin.browser().submit("/admin/people/invitations", {"role": "annotator", "days": "7"} | form)
+    browser, wanted = admin.browser(), {"role": "annotator", "days": "7"} | form
+    page = browser.submit("/admin/people/invitations", wanted, follow_redirects=True)
     found = LINK.search(page.text)
     assert found is not None
+    assert page.request.path == "/admin/people"
+    assert found[1] not in browser.get("/admin/people").text, "it is shown once"
     return found[1]
 
 

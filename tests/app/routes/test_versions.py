@@ -86,6 +86,21 @@ def test_a_note_is_saved_and_shown(session: Session, admin: Person) -> None:
     assert admin.call("PATCH", "/versions/1", json={"method": "x"}).status_code == 422
 
 
+def test_line_ends_count_once_in_a_note_and_one_that_is_refused_stays_on_the_page(
+    session: Session, admin: Person
+) -> None:
+    factories.version(session, 1)
+    browser, lines = admin.browser(), "\r\n".join(["x" * 199] * 10)
+    assert browser.submit("/admin/versions/1/note", {"note": lines}).status_code == 302
+    shown = admin.call("GET", "/versions/1").json
+    assert shown is not None
+    assert shown["note"] == lines.replace("\r\n", "\n")
+    answer = browser.submit("/admin/versions/1/note", {"note": f"{lines} and more"})
+    assert answer.status_code == 422
+    assert "The note must be a text of at most 2000 characters." in answer.text
+    assert "x and more</textarea>" in answer.text
+
+
 def test_deleting_needs_the_number_typed(two: Flask, session: Session, admin: Person) -> None:
     browser = admin.browser()
     answer = browser.submit("/admin/versions/2/delete", {"confirm": "1"}, follow_redirects=True)

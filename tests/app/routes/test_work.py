@@ -76,8 +76,8 @@ def test_every_other_verdict_can_be_given_instead(session: Session, annotator: P
     assert standing(session) == [("chosen", third, None)]
     press(annotator, path, {"said": "none"})
     assert standing(session) == [("none", None, None)]
-    press(annotator, path, {"said": "edited", "edited_text": " you are mistaken "})
-    assert standing(session) == [("edited", None, "you are mistaken")]
+    press(annotator, path, {"said": "edited", "edited_text": " you are\r\nmistaken "})  # as browsers end lines
+    assert standing(session) == [("edited", None, "you are\nmistaken")]
     press(annotator, path, {"said": "flagged", "reason": " a name "})
     flagged = rows(session, Judgment)[-1]
     assert (flagged.verdict, flagged.flagged, flagged.reason) == ("skipped", True, "a name")

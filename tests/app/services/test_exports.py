@@ -191,6 +191,22 @@ def test_an_export_can_be_of_what_a_filter_finds(session: Session, annotator: Pe
         assert made
 
 
+@pytest.mark.parametrize("query", [{"text": "wrong"}, {"source": "api"}, {"version": "1"}, {"gold": "no"}])
+def test_screens_of_which_none_was_good_are_filtered_like_the_others(
+    session: Session, annotator: Person, query: dict[str, str]
+) -> None:
+    factories.version(session, 1)
+    for said, source, version in (("you are wrong", "api", 1), ("be nice", "web", None)):
+        prompt = factories.prompt(session, said, source=source)
+        screen = factories.generation(session, annotator.id, ["a", "b"], prompt=prompt, gold=version is None)
+        for candidate in screen.candidates:
+            candidate.version_number = version
+        factories.judgment(session, screen, pairs=False, verdict="none", candidate_id=None)
+    session.commit()
+    made = [json.loads(line) for line in exports.stream(session, "kto", JudgmentFilter.parse(query))]
+    assert [(row["prompt"], row["completion"]) for row in made] == [("you are wrong", "a"), ("you are wrong", "b")]
+
+
 def test_letters_of_every_script_are_written_as_they_are(session: Session, judged: list[Judgment]) -> None:
     assert "👩🏽‍🚀" in "".join(exports.stream(session, "trl"))
 

@@ -61,3 +61,7 @@ def test_another_fenced_block_stays_what_it_is() -> None:
 def test_an_empty_example_and_no_text_at_all_are_no_error() -> None:
     assert "<figure" in guidelines.to_html("```example\n```")
     assert guidelines.to_html("") == ""
+
+
+def test_of_an_image_its_description_is_left() -> None:
+    assert guidelines.to_html("See ![a <cat>](https://evil.example/x.png).") == "<p>See a &lt;cat&gt;.</p>\n"

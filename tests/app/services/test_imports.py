@@ -155,6 +155,13 @@ def test_columns_can_be_mapped_to_attention_checks_and_overlap(session: Session,
     ]
 
 
+def test_columns_are_found_by_the_names_that_the_page_has_for_them(session: Session, admin: Person, write: Any) -> None:
+    path = write("a.csv", "Text,Priority,Overlap,Right answer,Wrong answers\none,1,3,two,three|four\n")
+    mapping = imports.preview(session, path, {}, 1000).mapping
+    assert (mapping.text, mapping.priority, mapping.overlap) == ("Text", "Priority", "Overlap")
+    assert (mapping.gold, mapping.gold_wrong) == ("Right answer", "Wrong answers")
+
+
 def test_bad_rows_are_listed_with_their_lines_and_the_others_stored(
     session: Session, admin: Person, write: Any
 ) -> None:
