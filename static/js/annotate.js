@@ -8,7 +8,7 @@ import * as editor from "./desk/editor.js";
 import { onKeys } from "./desk/keys.js";
 import * as notices from "./desk/notices.js";
 import { Outbox } from "./desk/outbox.js";
-import { desk, element } from "./desk/page.js";
+import { desk, element, size } from "./desk/page.js";
 import * as reasons from "./desk/reasons.js";
 import * as screens from "./desk/screens.js";
 import { Stopwatch } from "./desk/stopwatch.js";
@@ -99,7 +99,7 @@ async function ask(event) {
   event.preventDefault();
   const typed = text.value;
   const value = typed.trim();
-  if (asking || !value || value.length > longest) return;
+  if (asking || !value || size(value) > longest) return;
   asking = true;
   notices.problem();
   element("send").disabled = true;
@@ -203,7 +203,7 @@ function refused(key, error) {
     return;
   }
   if (error.status === 404) {
-    notices.problem("Not saved: this screen belongs to somebody else than is signed in now. It is kept here and sent once its owner is back.");
+    notices.problem("Not saved: this is not a screen of whoever is signed in now. What was said of it is kept here and sent on the next visits.");
     return;
   }
   notices.problem(`Not saved. ${error.message}`);
@@ -233,7 +233,7 @@ function again() {
 }
 
 function measure() {
-  const length = text.value.trim().length;
+  const length = size(text.value.trim());
   const over = length - longest;
   const hint = element("text-hint");
   hint.hidden = length === 0;

@@ -12,28 +12,37 @@ export class ApiError extends Error {
 }
 
 export async function call(method, path, body) {
-  const used = csrf;
-  let answer = await ask(method, path, body);
-  // Somebody signed out and in again in another tab: the page's token is of the session before.
-  if (answer.stale && (await renewed(used))) answer = await ask(method, path, body);
+  const answer = await ask(method, path, body);
   // Not a refusal of what was sent: it is kept, and may be sent again.
   if (answer.stale) throw new ApiError("Your session has changed: reload the page if this does not pass in a moment.", 0);
   return read(answer);
 }
 
+/** `fetch` as the person who is signed in now, also where that is another session than the page was opened in. */
+export async function send(address, request) {
+  const used = csrf;
+  const sent = () => fetch(address, { ...request, headers: { ...request.headers, "X-CSRFToken": csrf } });
+  const response = await sent();
+  // Somebody signed out and in again in another tab: the page's token is of the session before.
+  const stale = response.status === 400 && isStale(response, await response.clone().json().catch(() => null));
+  return stale && (await renewed(used)) ? sent() : response;
+}
+
+const isStale = (response, content) => response.status === 400 && Boolean(content?.stale_form);
+
 async function ask(method, path, body) {
   const click = path.startsWith("/judgments");
   try {
-    const response = await fetch(`/api/v1${path}`, {
+    const response = await send(`/api/v1${path}`, {
       method,
       keepalive: click, // it counts even if its page is left at once
       signal: click ? AbortSignal.timeout(LONGEST_JUDGMENT) : undefined,
-      headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
+      headers: { "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const content = response.status === 204 ? null : await response.json().catch(() => null);
     if (response.ok && response.status !== 204 && content === null) throw new TypeError("the answer was cut off");
-    return { response, content, stale: response.status === 400 && Boolean(content?.stale_form) };
+    return { response, content, stale: isStale(response, content) };
   } catch {
     throw new ApiError("Mellow cannot be reached. Nothing is lost: try again in a moment.", 0);
   }

@@ -1,19 +1,18 @@
 // Sends a file in pieces and goes on where it stopped when the connection comes back.
 
-import { ApiError } from "./api.js";
+import { ApiError, send as sendAsNow } from "./api.js";
 
 const PIECE = 4 * 1024 * 1024;
 const TRIES = 6;
-const csrf = document.querySelector('meta[name="csrf-token"]').content;
 
 function pause(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 async function send(method, path, piece) {
-  const response = await fetch(`/api/v1/imports${path}`, {
+  const response = await sendAsNow(`/api/v1/imports${path}`, {
     method,
-    headers: { "Content-Type": "application/octet-stream", "X-CSRFToken": csrf },
+    headers: { "Content-Type": "application/octet-stream" },
     body: piece,
   });
   const answer = await response.json().catch(() => null);
@@ -60,9 +59,9 @@ export async function upload(file, tell, say, stopped) {
 export async function store(id, wish, hear) {
   let response;
   try {
-    response = await fetch(`/api/v1/imports/${id}`, {
+    response = await sendAsNow(`/api/v1/imports/${id}`, {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
+      headers: { "Content-Type": "application/json" },
       body: JSON.stringify(wish),
     });
     if (!response.ok) throw new ApiError((await response.json().catch(() => null))?.detail ?? "Something went wrong on the server.", response.status);

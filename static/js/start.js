@@ -1,12 +1,11 @@
 // Initial training: the file is checked by the server before anything can be started, and kept under its hash.
 
-import { ApiError, call } from "./api.js";
+import { ApiError, call, send } from "./api.js";
 
 const TYPES = { tsv: "text/tab-separated-values", txt: "text/tab-separated-values", csv: "text/csv", jsonl: "application/x-ndjson", ndjson: "application/x-ndjson" };
 const LONGEST_SHOWN = 500;
 const element = (id) => document.getElementById(id);
 const form = element("start");
-const csrf = document.querySelector('meta[name="csrf-token"]').content;
 let file = null;
 let dataset = form.dataset.dataset ?? null; // of the run that is asked for again
 let latest = 0; // a newer choice of file makes the answers to older ones void
@@ -80,7 +79,7 @@ async function upload() {
   try {
     // Read here first: a file that has changed since it was chosen fails in its own words.
     const body = await file.arrayBuffer();
-    response = await fetch(`/api/v1/datasets?${columns}`, { method: "POST", headers: { "Content-Type": TYPES[extension], "X-CSRFToken": csrf }, body });
+    response = await send(`/api/v1/datasets?${columns}`, { method: "POST", headers: { "Content-Type": TYPES[extension] }, body });
   } catch (error) {
     const unreadable = error instanceof DOMException;
     throw new ApiError(unreadable ? `${file.name} cannot be read any more: choose it again.` : "Mellow cannot be reached: try again in a moment.", 0);

@@ -58,6 +58,21 @@ def test_a_dropped_file_is_shown_mapped_and_imported_and_its_bad_rows_are_listed
     expect(page.locator("[data-prompt] .words")).to_have_text(["dropped two", "dropped one"])
 
 
+def test_a_file_is_sent_and_stored_in_the_session_that_is_there_now(visitor: Visitor) -> None:
+    visitor.expect_complaint("400")
+    page = visitor.page
+    page.goto("/admin/data")
+    for step in ("sent", "stored"):
+        visitor.context.clear_cookies()
+        other = visitor.context.new_page()
+        visitor.sign_in(page=other)
+        if step == "sent":
+            page.set_input_files("#file", {"name": "later.txt", "mimeType": "text/plain", "buffer": b"sent later"})
+            expect(page.locator("#preview")).to_be_visible()
+    import_it(page)
+    expect(page.locator("#stored")).to_contain_text("1 row read")
+
+
 def test_judgments_of_a_file_are_taken_over_once_and_found(visitor: Visitor) -> None:
     page = visitor.page
     lines = [{"prompt": f"taken over {n}", "chosen": f"kind {n}", "rejected": f"rude {n}"} for n in range(3)]

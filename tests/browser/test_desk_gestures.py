@@ -139,10 +139,10 @@ def test_an_edit_that_cannot_be_saved_says_why_and_stays(desk: Page) -> None:
     expect(desk.locator("#edited")).to_be_focused()
     desk.keyboard.press("Enter")
     expect(desk.locator("#edited-problem")).to_contain_text("This is rewrite 1 as it stands")
-    desk.fill("#edited", "x" * 301)
+    desk.fill("#edited", "😀" * 301)
     desk.keyboard.press("Enter")
     expect(desk.locator("#edited-problem")).to_have_text("1 characters too long: 301 of 300.")
-    expect(desk.locator("#edited")).to_have_value("x" * 301)
+    expect(desk.locator("#edited")).to_have_value("😀" * 301)
 
 
 def test_drafts_survive_escape_reload_and_undo(desk: Page, product: Product) -> None:

@@ -2,7 +2,7 @@
 
 import { draftsOf, dropDrafts, keepDraft } from "./drafts.js";
 import { cards } from "./cards.js";
-import { desk, element } from "./page.js";
+import { desk, element, size } from "./page.js";
 
 const form = element("editor");
 const box = element("edited");
@@ -89,7 +89,8 @@ function announce(screen) {
 
 function complaint(text) {
   if (!text) return "There is no text yet.";
-  if (text.length > longest) return `${text.length - longest} characters too long: ${text.length} of ${longest}.`;
+  const length = size(text);
+  if (length > longest) return `${length - longest} characters too long: ${length} of ${longest}.`;
   const same = open.screen.candidates.findIndex((candidate) => candidate.text === text);
   return same < 0 ? "" : `This is rewrite ${same + 1} as it stands: change it, or leave with Esc and press ${same + 1}.`;
 }

@@ -103,7 +103,7 @@ export class Outbox {
     this.queue = this.queue.filter((one) => one.body.client_key !== entry.body.client_key);
     if (error.status === 404 && refusals < MOST_REFUSALS) this.drawer.put(entry.name, { ...entry, refusals });
     else this.#forget(entry.body.client_key);
-    if (entry.kind === "judge") this.told("refused", entry.body.client_key, error);
+    this.told("refused", entry.body.client_key, error);
   }
 
   #forget(key) {

@@ -4,6 +4,8 @@ export const element = (id) => document.getElementById(id);
 export const desk = element("desk");
 export const given = (name) => JSON.parse(desk.dataset[name]); // what the server wrote onto the page
 
+export const size = (text) => [...text].length; // in characters, as the server counts them
+
 export const typing = (target) => Boolean(target.closest?.("input, textarea, select, [contenteditable]"));
 
 // A drawer of this person's in a storage of the browser: what is put in is there after a reload. Where the browser

@@ -71,6 +71,7 @@ def test_a_run_with_another_reference_does_not_go_on_from_this_ones_checkpoints(
 ) -> None:
     options = options_of("dpo", **SETTINGS)
     with pytest.raises(Cancelled):
-        train(method_of("dpo"), str(tiny_t5), data_of("preference"), options, tmp_path, RecordingProgress(3))
+        train(method_of("dpo"), str(tiny_t5), data_of("preference"), options, tmp_path, RecordingProgress(4))
+    assert last_whole_checkpoint(tmp_path) is not None
     with pytest.raises(CheckpointError, match="differs in ref_model"):
         run("dpo", tiny_t5, tmp_path, **SETTINGS, ref_model=str(tiny_t5_v1_1))
