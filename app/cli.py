@@ -85,7 +85,8 @@ def import_prompts(path: Path) -> None:
     """Queue the texts of a file for the annotators: .csv, .tsv, .json, .jsonl or plain lines, each also with .gz."""
     session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
     found = imports.preview(session, path, {}, longest)
-    for progress in imports.run(session, None, path, imports.Wish(found.mapping, path.name), longest):
+    wish = imports.Wish.parse(found.mapping.as_json(), path.name)
+    for progress in imports.run(session, None, path, wish, longest):
         report = progress.report
     click.echo(f"{report.added} queued, {report.duplicates} known already, {report.rejected_count} not usable.")
     for row in report.rejected:
