@@ -118,6 +118,7 @@ def measure(work: Path) -> None:
     figures = compare(policies, data, str(work / "reward" / "reward" / "model"), options, progress)
     (work / "figures.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
     report = work / "evaluation.json"
+    report.unlink(missing_ok=True)
     worker(
         *("evaluate", "--model_name_or_path", *policies.values(), "--test_file", str(DATA), "--dev_split"),
         *("--max_samples", "100", "--json", str(report)),
