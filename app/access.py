@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Flask, flash, g, redirect, request, url_for
+from flask import Flask, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
 
@@ -137,6 +137,8 @@ def _ask_to_sign_in() -> ResponseReturnValue:
 
 
 def _page_before() -> str | None:
-    """The page of ours that a form was sent from."""
+    """The page of ours that a form was sent from, if it can be opened again."""
     before = urlsplit(request.referrer or "")
-    return before.path if before.netloc == request.host else None
+    if before.netloc != request.host or not current_app.url_map.bind(request.host).test(before.path, "GET"):
+        return None
+    return before._replace(scheme="", netloc="", fragment="").geturl()

@@ -16,9 +16,10 @@ from redis.exceptions import RedisError
 from app.config import PROJECT_ROOT, ConfigError, Settings
 from app.context import mellow
 from app.db import Role
-from app.errors import Conflict, DomainError
+from app.errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.services import accounts, backups, exports, imports
+from app.services.import_mapping import is_known
 from app.services.prompts import ImportReport
 
 P = ParamSpec("P")
@@ -49,6 +50,8 @@ def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except DomainError as error:
             raise click.ClickException(str(error)) from None
+        except BrokenPipeError:
+            raise  # nobody reads on, which is no error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(f"{where}{error.strerror or error}.") from None
@@ -85,6 +88,9 @@ def import_prompts(path: Path) -> None:
     """Queue the texts of a file for the annotators: .csv, .tsv, .json, .jsonl or plain lines, each also with .gz."""
     session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
     found = imports.preview(session, path, {}, longest)
+    if found.found.columns and not is_known(found.mapping.text):
+        columns = ", ".join(found.found.columns)[:200]
+        raise Invalid(f"Call the column of the texts `text`, or map it on the Data page: the columns are {columns}.")
     wish = imports.Wish.parse(found.mapping.as_json(), path.name)
     for progress in imports.run(session, None, path, wish, longest):
         report = progress.report

@@ -42,8 +42,9 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    """End the session."""
+    """End the session, and forget what it held."""
     logout_user()
+    session.clear()
     return redirect(url_for("auth.sign_in"))
 
 
@@ -70,14 +71,15 @@ def setup() -> ResponseReturnValue:
 @blueprint.get("/account")
 def account() -> ResponseReturnValue:
     """One's own account: who one is, and API tokens."""
-    return render_template("account.html", token=session.pop(_NEW_TOKEN, None))
+    owner, token = session.pop(_NEW_TOKEN, (None, None))
+    return render_template("account.html", token=token if owner == access.user_id() else None)
 
 
 @blueprint.post("/account/token")
 def new_token() -> ResponseReturnValue:
     """A new API token in place of the old one, shown this once."""
     # For the one page that comes next, which may then be reloaded without making another.
-    session[_NEW_TOKEN] = accounts.issue_token(db.session(), access.user_id())
+    session[_NEW_TOKEN] = (access.user_id(), accounts.issue_token(db.session(), access.user_id()))
     flash("The new token works now; an older one no longer does.", "success")
     return redirect(url_for("auth.account"))
 

@@ -27,7 +27,8 @@ _ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     """Everybody, what their habits are, how much they agree, and the forms that add more."""
-    return _page(link=flask_session.pop(_NEW_LINK, None))
+    owner, link = flask_session.pop(_NEW_LINK, (None, None))
+    return _page(link=link if owner == user_id() else None)
 
 
 @blueprint.post("")
@@ -114,7 +115,7 @@ def invite() -> ResponseReturnValue:
     except Invalid as refusal:
         return _page(invite_form=form, invite_problem=str(refusal)), refusal.status
     # For the one page that comes next, which may then be reloaded without making another.
-    flask_session[_NEW_LINK] = url_for("join.page", token=token, _external=True)
+    flask_session[_NEW_LINK] = (user_id(), url_for("join.page", token=token, _external=True))
     return redirect(url_for("people.page"))
 
 

@@ -84,14 +84,22 @@ def look(rows: Sequence[FileRow]) -> Found:
     return Found(tuple(columns), name, FORMATS[name].what, FORMATS[name].kind in _JUDGED)
 
 
+def is_known(text_column: str) -> bool:
+    """Whether a column holds texts by its name, and is not just the first one."""
+    return text_column == FROM_FORMAT or text_column.casefold() in _known_names()
+
+
+def _known_names() -> list[str]:
+    return [*_TEXT_NAMES, *(f"{part}.{name}" for part in ("data", "fields") for name in _TEXT_NAMES)]
+
+
 def guess(found: Found, layout: str, header: bool) -> ColumnMapping:
     """The mapping that is most likely meant."""
     folded = {name.casefold(): name for name in found.columns}
     options = {
         field: next((folded[name] for name in names if name in folded), "") for field, names in _OPTION_NAMES.items()
     }
-    inner = [*_TEXT_NAMES, *(f"{part}.{name}" for part in ("data", "fields") for name in _TEXT_NAMES)]
-    text = next((folded[name] for name in inner if name in folded), "")
+    text = next((folded[name] for name in _known_names() if name in folded), "")
     readable = found.format in FORMATS and found.format != "prompt"
     if readable and (not text or found.format in ("llamafactory", "alpaca")):
         text = FROM_FORMAT

@@ -251,7 +251,7 @@ def _table(text: io.TextIOWrapper, layout: str, header: bool) -> Iterator[FileRo
             yield problem
             continue
         except csv.Error as error:
-            yield FileRow(line, "", unreadable_row(line, error))
+            yield FileRow(line, "", unreadable_row(line, lines.number, error))
             continue
         if not any(cell.strip() for cell in cells):
             continue
@@ -273,10 +273,11 @@ def _names(cells: list[str], header: bool) -> list[str]:
     return names
 
 
-def unreadable_row(line: int, error: csv.Error) -> str:
-    """Why the row of a table that begins in `line` cannot be read."""
+def unreadable_row(line: int, last: int, error: csv.Error) -> str:
+    """Why the row of a table that begins in `line`, and was read up to line `last`, cannot be read."""
+    reach = f", which reaches to line {last}," if last > line else ""
     if "unexpected end of data" in str(error):
-        return f"A quote that is opened in line {line} is never closed."
+        return f"A quote that is opened in line {line} is never closed: nothing after it is read."
     if "field limit" in str(error):
         return f"A cell has more than {LONGEST_CELL:,} characters, or a quote that is opened is never closed."
-    return f"The row cannot be taken apart: {error}."
+    return f"The row{reach} cannot be taken apart: {error}."

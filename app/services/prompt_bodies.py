@@ -89,7 +89,7 @@ def _read_table(text: str, delimiter: str) -> Iterator[PromptRow]:
     try:
         header = [name.strip().casefold() for name in next(reader, [])]
     except csv.Error as error:
-        raise Malformed(unreadable_row(1, error)) from None
+        raise Malformed(unreadable_row(1, reader.line_num, error)) from None
     column = next((header.index(name) for name in TEXT_COLUMNS if name in header), None)
     if column is None:
         raise Malformed(f"The first line must name a column {', '.join(TEXT_COLUMNS[:-1])} or {TEXT_COLUMNS[-1]}.")
@@ -100,7 +100,7 @@ def _read_table(text: str, delimiter: str) -> Iterator[PromptRow]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield PromptRow(line, None, problem=unreadable_row(line, error))
+            yield PromptRow(line, None, problem=unreadable_row(line, reader.line_num, error))
             continue
         if cells:
             value = cells[column] if column < len(cells) else ""

@@ -192,21 +192,22 @@ function sent(key) {
   if (deed === deeds.at(-1)) tell();
 }
 
-function refused(key, error) {
-  const place = deeds.findIndex((one) => one.key === key);
+function refused({ kind, body }, error, kept) {
+  const place = deeds.findIndex((one) => one.key === body.client_key);
   const [deed] = place < 0 ? [] : deeds.splice(place, 1);
   if (deed) counters.count(-1, deed.body.seconds);
   tell();
+  const typed = body.edited_text ? ` What you wrote: “${body.edited_text}”.` : "";
   if (error.status === 409) {
-    const typed = deed?.body.edited_text ? ` What you wrote: “${deed.body.edited_text}”. Under My work it can take the place.` : "";
-    notices.problem(`Not saved: this screen was judged before, perhaps in another tab.${typed}`);
+    notices.problem(`Not saved: this screen was judged before, perhaps in another tab.${typed} Under My work it can be changed.`);
     return;
   }
-  if (error.status === 404) {
-    notices.problem("Not saved: this is not a screen of whoever is signed in now. What was said of it is kept here and sent on the next visits.");
+  if (error.status === 404 && kept) {
+    const what = kind === "undo" ? "Not taken back: this is not a judgment" : "Not saved: this is not a screen";
+    notices.problem(`${what} of whoever is signed in now.${typed} It is kept here and tried again on the next visit.`);
     return;
   }
-  notices.problem(`Not saved. ${error.message}`);
+  notices.problem(`${kind === "undo" ? "Not taken back" : "Not saved"}. ${error.message}${deed ? "" : typed}`);
   if (!deed) return;
   if (deed.body.verdict === "edited") keepDraft(deed.screen.id, 0, deed.body.edited_text, true);
   if (screen && !screen.done) screens.aside.unshift(deed.screen);

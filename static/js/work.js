@@ -9,13 +9,14 @@ async function send(form, again = true) {
   const item = form.closest(".judgment");
   item.setAttribute("aria-busy", "true");
   try {
-    const page = await parsed(await fetch(form.action, { method: "POST", body: new FormData(form) }));
+    const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
+    const page = await parsed(response);
     if (page.getElementById("work")) {
       show(page, item.id);
       return;
     }
     // Signed out, or out and in again meanwhile: what was typed stays, and goes with the token of the new session.
-    if (again && await renewed()) {
+    if (again && response.status === 400 && await renewed()) {
       await send(form, false);
       return;
     }

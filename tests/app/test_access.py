@@ -193,7 +193,12 @@ def test_a_deactivated_person_is_out_at_once(app: Flask, session: Session, annot
 def test_a_form_sent_after_the_session_has_ended_leads_back_to_its_page_with_a_word(app: Flask, admin: Person) -> None:
     browser = Browser(app.test_client())
     page = f"{browser.base_url}/admin/versions/1"
-    for referrer, leads_to in ((page, "/sign-in?next=/admin/versions/1"), ("https://evil.example/x", "/sign-in")):
+    for referrer, leads_to in (
+        (page, "/sign-in?next=/admin/versions/1"),
+        (f"{browser.base_url}/work?verdict=tie", "/sign-in?next=/work?verdict%3Dtie"),
+        (f"{page}/note", "/sign-in"),
+        ("https://evil.example/x", "/sign-in"),
+    ):
         answer = browser.client.post(
             "/admin/versions/1/note", data={"note": "x"}, headers={"Referer": referrer}, base_url=browser.base_url
         )

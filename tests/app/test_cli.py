@@ -98,6 +98,15 @@ def test_import_prompts_takes_nothing_from_a_file_that_is_no_text(app: Flask, se
     assert run(app, "import-prompts", str(path)).stderr == "Error: The file is UTF-16 text: save it as UTF-8.\n"
 
 
+def test_import_prompts_does_not_guess_which_column_has_the_texts(app: Flask, session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.csv"
+    path.write_text("id,body\n1,hello there\n", encoding="utf-8")
+    result = run(app, "import-prompts", str(path))
+    said = "Call the column of the texts `text`, or map it on the Data page: the columns are id, body."
+    assert (result.exit_code, result.stderr) == (1, f"Error: {said}\n")
+    assert rows(session, Prompt) == []
+
+
 def test_export_writes_what_stands_as_json_lines(app: Flask, session: Session, annotator: Person) -> None:
     prompt = factories.prompt(session, "you are ein Idiot ü")
     factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"], prompt=prompt))

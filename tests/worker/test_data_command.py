@@ -115,6 +115,15 @@ def test_a_report_takes_the_place_of_no_file(transcripts: Path, capsys: pytest.C
     assert transcripts.read_bytes() == before
 
 
+def test_the_output_and_the_report_are_two_files(
+    transcripts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.jsonl"
+    assert convert(transcripts, "trl", output, "--report", str(output)) == 1
+    assert capsys.readouterr().err == f"{output} cannot be both the output and the report.\n"
+    assert not output.exists()
+
+
 def test_what_a_format_cannot_hold_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     turns = [{"role": role, "content": "x"} for role in ("user", "assistant", "user")]
     row = {"prompt": turns, "chosen": "a", "rejected": "b"}

@@ -140,6 +140,8 @@ def run_convert(options: argparse.Namespace) -> int:
     writer = WRITERS[options.to]
     data_files.check_output(options.output, writer, options.overwrite)
     check_writable(options.output)
+    if options.report is not None and options.report.resolve() == options.output.resolve():
+        raise DataFileError(f"{options.report} cannot be both the output and the report.")
     files = [(name, _load(path, options)) for name, path in map(named_file, options.input or [""])]
     for name, file in files:
         file.check_usable()

@@ -38,7 +38,7 @@ export function onKeys(deeds) {
     if (event.key === "Escape") event.target.blur();
   }
 
-  document.addEventListener("keyup", () => { held = null; });
+  document.addEventListener("keyup", (event) => { if (event.code === held) held = null; });
   document.addEventListener("keydown", (event) => {
     if (!event.repeat) held = null;
     if (event.repeat && event.code === held) event.preventDefault();

@@ -11,7 +11,7 @@ const MOST_REFUSALS = 3;
 const REFUSALS = [400, 404, 409, 413, 422]; // anything else may be different next time: no connection, signed out, …
 
 export class Outbox {
-  // `told` is called with what became of a gesture: ("sent", key, id), ("refused", key, error), ("waiting", error) and
+  // `told` is called with what became of a gesture: ("sent", key, id), ("refused", entry, error, kept), ("waiting", error) and
   // ("through") once nothing waits any more.
   constructor(told) {
     this.told = told;
@@ -101,9 +101,10 @@ export class Outbox {
   #refused(entry, error) {
     const refusals = (entry.refusals ?? 0) + 1;
     this.queue = this.queue.filter((one) => one.body.client_key !== entry.body.client_key);
-    if (error.status === 404 && refusals < MOST_REFUSALS) this.drawer.put(entry.name, { ...entry, refusals });
+    const kept = error.status === 404 && refusals < MOST_REFUSALS;
+    if (kept) this.drawer.put(entry.name, { ...entry, refusals });
     else this.#forget(entry.body.client_key);
-    this.told("refused", entry.body.client_key, error);
+    this.told("refused", entry, error, kept);
   }
 
   #forget(key) {

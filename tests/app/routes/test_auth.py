@@ -113,6 +113,15 @@ def test_whoever_is_signed_in_meets_the_desk_instead_of_the_sign_in_page(annotat
     assert annotator.browser().get("/sign-in").headers["Location"] == "/"
 
 
+def test_a_new_api_token_is_shown_to_nobody_else(annotator: Person, admin: Person) -> None:
+    browser = annotator.browser()
+    assert browser.submit("/account/token", {}).status_code == 302  # and the page that would show it is never opened
+    browser.submit("/sign-out", {}, page="/annotate")
+    browser.submit("/sign-in", {"email": admin.email, "password": factories.PASSWORD})
+    assert browser.get("/account").status_code == 200
+    assert "data-token" not in browser.get("/account").text
+
+
 def test_a_new_api_token_is_shown_once_and_takes_the_place_of_the_old_one(app: Flask, annotator: Person) -> None:
     browser = annotator.browser()
     page = browser.submit("/account/token", {}, follow_redirects=True)

@@ -173,7 +173,7 @@ def test_bad_rows_are_listed_with_their_lines_and_the_others_stored(
         {"line": 5, "reason": "The row cannot be read: there is nothing under text."},
         {"line": 6, "reason": "The text has 1001 characters and may have at most 1000."},
         {"line": 7, "reason": "The row has 3 columns instead of 2."},
-        {"line": 9, "reason": "A quote that is opened in line 9 is never closed."},
+        {"line": 9, "reason": "A quote that is opened in line 9 is never closed: nothing after it is read."},
     ]
     assert found.problems == expected
     report = store(session, admin, path).report

@@ -146,7 +146,7 @@ def test_a_quote_that_is_never_closed_swallows_no_row_without_a_word(session: Se
     assert (report.added, [row.text for row in rows(session, Prompt)]) == (1, ["one"])
     assert report.rejected == [
         {"line": 3, "reason": "The row cannot be taken apart: ',' expected after '\"'."},
-        {"line": 4, "reason": "A quote that is opened in line 4 is never closed."},
+        {"line": 4, "reason": "A quote that is opened in line 4 is never closed: nothing after it is read."},
     ]
 
 
