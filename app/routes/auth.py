@@ -12,6 +12,7 @@ from app import access
 from app.context import mellow
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
+from app.routes import shown_once
 from app.services import accounts
 
 blueprint = Blueprint("auth", __name__)
@@ -71,15 +72,13 @@ def setup() -> ResponseReturnValue:
 @blueprint.get("/account")
 def account() -> ResponseReturnValue:
     """One's own account: who one is, and API tokens."""
-    owner, token = session.pop(_NEW_TOKEN, (None, None))
-    return render_template("account.html", token=token if owner == access.user_id() else None)
+    return render_template("account.html", token=shown_once.take(_NEW_TOKEN))
 
 
 @blueprint.post("/account/token")
 def new_token() -> ResponseReturnValue:
     """A new API token in place of the old one, shown this once."""
-    # For the one page that comes next, which may then be reloaded without making another.
-    session[_NEW_TOKEN] = (access.user_id(), accounts.issue_token(db.session(), access.user_id()))
+    shown_once.put(_NEW_TOKEN, accounts.issue_token(db.session(), access.user_id()))
     flash("The new token works now; an older one no longer does.", "success")
     return redirect(url_for("auth.account"))
 

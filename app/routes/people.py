@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask import session as flask_session
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.db import Role, User, Verdict
 from app.errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
+from app.routes import shown_once
 from app.routes.payload import row_id
 from app.routes.wording import WORDS
 from app.services import accounts, agreement, invitations, people_stats, ratings
@@ -27,8 +27,7 @@ _ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     """Everybody, what their habits are, how much they agree, and the forms that add more."""
-    owner, link = flask_session.pop(_NEW_LINK, (None, None))
-    return _page(link=link if owner == user_id() else None)
+    return _page(link=shown_once.take(_NEW_LINK))
 
 
 @blueprint.post("")
@@ -114,8 +113,7 @@ def invite() -> ResponseReturnValue:
         )
     except Invalid as refusal:
         return _page(invite_form=form, invite_problem=str(refusal)), refusal.status
-    # For the one page that comes next, which may then be reloaded without making another.
-    flask_session[_NEW_LINK] = (user_id(), url_for("join.page", token=token, _external=True))
+    shown_once.put(_NEW_LINK, url_for("join.page", token=token, _external=True))
     return redirect(url_for("people.page"))
 
 
