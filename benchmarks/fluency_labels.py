@@ -12,8 +12,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.base.build.covered import Token, ends
-from models.base.build.pool import Label, read_pool, write_label
+from worker.base.teaching.covered import Token, ends
+from worker.base.teaching.pool import Label, read_pool, write_label
 from worker.evaluation.scorers.fluency import Acceptability, as_prose, rarities
 
 _REWRITES = 14
@@ -41,7 +41,7 @@ def readable(text: str) -> bool:
 def main() -> None:
     """Score the pool and write what was found as it comes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fluency_labels", description=__doc__)
-    parser.add_argument("--pool", type=Path, required=True, help="as `models.base.build.pool` writes it")
+    parser.add_argument("--pool", type=Path, required=True, help="as `worker.base.teaching.pool` writes it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mellow")
     options = parser.parse_args()

@@ -10,7 +10,7 @@ from ctranslate2.converters import TransformersConverter
 from tokenizers import Tokenizer
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, T5ForConditionalGeneration
 
-from models.base.build.rewrites import beam_rewrites, sampled_rewrites
+from worker.base.build.rewrites import beam_rewrites, sampled_rewrites
 
 BASE = Path(__file__).parents[2] / "models" / "base"
 EOS_ID = 1

@@ -9,7 +9,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.fluency_labels import labels, readable
-from models.base.build.covered import covered
+from worker.base.teaching.covered import covered
 from worker.evaluation.errors import ScorerUnavailable
 from worker.evaluation.scorers import language_model
 from worker.evaluation.scorers.fluency import Acceptability

@@ -1,6 +1,6 @@
 """Rewrites that a model wrote itself and that are good enough to learn from.
 
-    python -m models.base.build.select --data DIR --model CHECKPOINT --language-model LM --out selected.jsonl
+    python -m worker.base.teaching.select --data DIR --model CHECKPOINT --language-model LM --out selected.jsonl
 
 Best-of-n self-training (RAFT, Dong et al. 2023; ReST, Gulcehre et al. 2023): for every rude sentence of the training
 corpora, paired or not, the model samples rewrites; those that read as neutral, keep the meaning, read well and are
@@ -23,11 +23,11 @@ from pathlib import Path
 import ctranslate2
 from tokenizers import Tokenizer
 
-from models.base.build.corpus import Corpus, Row, read_corpus
-from models.base.build.lexicon import Lexicon, learn_lexicon
-from models.base.build.meaning import similarities
-from models.base.build.ngrams import Ngrams
-from models.base.build.pairs import Pair
+from worker.base.texts.corpus import Corpus, Row, read_corpus
+from worker.base.texts.lexicon import Lexicon, learn_lexicon
+from worker.base.teaching.meaning import similarities
+from worker.base.texts.ngrams import Ngrams
+from worker.base.texts.pairs import Pair
 from models.generator import wording
 from models.neutrality import Neutrality
 
@@ -216,7 +216,7 @@ def write_selected(pairs: Iterable[Pair], path: Path) -> int:
 
 def main() -> None:
     """Select from a data folder with a converted checkpoint."""
-    parser = argparse.ArgumentParser(prog="python -m models.base.build.select", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m worker.base.teaching.select", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--model", type=Path, required=True, help="CTranslate2 folder of the model that writes")
     parser.add_argument(

@@ -8,8 +8,8 @@ the data.
 import random
 from collections.abc import Sequence
 
-from models.base.build.lexicon import Lexicon, Span
-from models.base.build.rudeness import outburst, rude_words
+from worker.base.texts.lexicon import Lexicon, Span
+from worker.base.texts.rudeness import outburst, rude_words
 
 _LEET = str.maketrans({"a": "@", "i": "1", "o": "0", "e": "3", "s": "$"})
 _SHARE_SUBSTITUTED = 0.3

@@ -10,16 +10,16 @@ import pytest
 import torch
 from transformers import T5ForConditionalGeneration
 
-from models.base.build.batches import to_batch
-from models.base.build.checkpoint import grow, new_model
-from models.base.build.corpus import Corpus, Row
-from models.base.build.lexicon import learn_lexicon
-from models.base.build.loss import cross_entropy
-from models.base.build.meaning import similarities
-from models.base.build.ngrams import Ngrams
-from models.base.build.pairs import PairSource, marked_up
-from models.base.build.rudeness import outburst, remark, rude_words
-from models.base.build.select import (
+from worker.base.build.batches import to_batch
+from worker.base.build.checkpoint import grow, new_model
+from worker.base.texts.corpus import Corpus, Row
+from worker.base.texts.lexicon import learn_lexicon
+from worker.base.build.loss import cross_entropy
+from worker.base.teaching.meaning import similarities
+from worker.base.texts.ngrams import Ngrams
+from worker.base.texts.pairs import PairSource, marked_up
+from worker.base.texts.rudeness import outburst, remark, rude_words
+from worker.base.teaching.select import (
     Candidate,
     Judges,
     alike,
@@ -32,8 +32,8 @@ from models.base.build.select import (
     without_toxic_words,
     write_selected,
 )
-from models.base.build.tidy import tidy
-from models.base.build.train import step_loss
+from worker.base.texts.tidy import tidy
+from worker.base.build.train import step_loss
 from models.neutrality import Neutrality
 
 ROWS = [

@@ -1,4 +1,4 @@
-"""Train the small classifier that helps to choose rewrites: `python -m models.base.build.neutrality --data DIR`.
+"""Train the small classifier that helps to choose rewrites: `python -m worker.base.judging.neutrality --data DIR`.
 
 Rude: ParaDetox's training sources, the sentences its people could not rewrite, tweets and comments that the first
 round calls rude, and the grammar of insults. Polite: the rewrites, dialogue, the polite side of the grammar, and
@@ -15,11 +15,11 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from models.base.build.corpus import Corpus, read_corpus
-from models.base.build.lexicon import learn_lexicon
-from models.base.build.phrases import short_insult
-from models.base.build.rudeness import remark
-from models.base.build.toxify import Toxifier
+from worker.base.texts.corpus import Corpus, read_corpus
+from worker.base.texts.lexicon import learn_lexicon
+from worker.base.texts.phrases import short_insult
+from worker.base.texts.rudeness import remark
+from worker.base.texts.toxify import Toxifier
 from models.neutrality import BUCKETS, WEIGHTS_FILE, Neutrality, buckets
 
 _DIALOGUE = 14_000
@@ -81,7 +81,7 @@ def sure_of(judge: Neutrality, texts: Sequence[str]) -> Labelled:
 
 def main() -> None:
     """Train on a data folder and write the weights; print what dev rows it tells apart."""
-    parser = argparse.ArgumentParser(prog="python -m models.base.build.neutrality", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m worker.base.judging.neutrality", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--out", type=Path, default=WEIGHTS_FILE, help="default %(default)s")
     options = parser.parse_args()

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from models.base.build.judge_student import Student
+from worker.base.judging.judge_student import Student
 from models.judge import HEAD_FILE
 
 _SPECIAL = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}

@@ -13,11 +13,11 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel, PreTrainedModel
 
-from models.base.build.covered import Token, covered, ends
-from models.base.build.judge import Lessons, batches, lessons, loss_of, train
-from models.base.build.judge_files import write_judge
-from models.base.build.judge_student import Student, features, pruned, smaller
-from models.base.build.pool import Label, Written, read_labels, read_pool, write_label
+from worker.base.teaching.covered import Token, covered, ends
+from worker.base.judging.judge import Lessons, batches, lessons, loss_of, train
+from worker.base.judging.judge_files import write_judge
+from worker.base.judging.judge_student import Student, features, pruned, smaller
+from worker.base.teaching.pool import Label, Written, read_labels, read_pool, write_label
 from models.judge import Judge
 from models.judge import features as served_features
 

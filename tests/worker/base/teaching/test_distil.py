@@ -9,10 +9,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from models.base.build.corpus import Row
-from models.base.build.distil import Teacher, choose, shortlist, written
-from models.base.build.pool import Written
-from models.base.build.teacher import (
+from worker.base.texts.corpus import Row
+from worker.base.teaching.distil import Teacher, choose, shortlist, written
+from worker.base.teaching.pool import Written
+from worker.base.teaching.teacher import (
     BOUNDARY,
     Lesson,
     asked,

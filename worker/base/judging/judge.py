@@ -1,4 +1,4 @@
-"""Train the judge of rewrites (`models.judge`): `python -m models.base.build.judge --pool FILE --fluency FILE`.
+"""Train the judge of rewrites (`models.judge`): `python -m worker.base.judging.judge --pool FILE --fluency FILE`.
 
 Two teachers, one student (Hinton, Vinyals & Dean 2015). MiniLM's sentence embeddings and the cosines between a text
 and its rewrites teach meaning; what a language model makes of a text, given as a file, teaches fluency, token by token
@@ -19,11 +19,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoModel
 
-from models.base.build.covered import covered
-from models.base.build.judge_files import write_judge
-from models.base.build.judge_student import Student, pruned, smaller
-from models.base.build.meaning import embeddings
-from models.base.build.pool import Label, Written, read_labels, read_pool
+from worker.base.teaching.covered import covered
+from worker.base.judging.judge_files import write_judge
+from worker.base.judging.judge_student import Student, pruned, smaller
+from worker.base.teaching.meaning import embeddings
+from worker.base.teaching.pool import Label, Written, read_labels, read_pool
 from models.judge import JUDGE_FOLDER, MOST_TOKENS
 
 log = logging.getLogger(__name__)
@@ -142,8 +142,8 @@ def train(student: Student, learned: Lessons, steps: int, learning_rate: float) 
 
 def main() -> None:
     """Train on a pool of rewrites and leave the judge in the out folder."""
-    parser = argparse.ArgumentParser(prog="python -m models.base.build.judge", description=__doc__)
-    parser.add_argument("--pool", type=Path, required=True, help="rewrites, as `models.base.build.pool` writes them")
+    parser = argparse.ArgumentParser(prog="python -m worker.base.judging.judge", description=__doc__)
+    parser.add_argument("--pool", type=Path, required=True, help="rewrites, as `worker.base.teaching.pool` writes them")
     parser.add_argument("--fluency", type=Path, required=True, help="as `benchmarks.fluency_labels` writes it")
     parser.add_argument("--steps", type=int, default=4_000, help="of a dozen texts each (default %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=2e-4, help="default %(default)s")

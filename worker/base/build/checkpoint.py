@@ -13,8 +13,8 @@ from torch.nn import Dropout
 from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from models.base.build.curriculum import Curriculum
-from models.base.build.tokenizer import EOS_ID, PAD_ID, save_tokenizer
+from worker.base.build.curriculum import Curriculum
+from worker.base.build.tokenizer import EOS_ID, PAD_ID, save_tokenizer
 
 _PROGRESS = "progress.json"
 _WEIGHTS = "resume.safetensors"

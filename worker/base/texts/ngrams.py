@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from models.base.build.corpus import tokens
+from worker.base.texts.corpus import tokens
 
 Gram = tuple[str, ...]
 _DISCOUNT = 0.75

@@ -1,4 +1,4 @@
-"""Build the base checkpoint: `python -m models.base.build --data DIR --work DIR --out models/base`.
+"""Build the base checkpoint: `python -m worker.base.build --data DIR --work DIR --out models/base`.
 
 Started again with the same work folder it goes on where it stopped.
 """
@@ -13,13 +13,13 @@ from tokenizers import Tokenizer
 from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
-from models.base.build.checkpoint import Progress, grow, new_model
-from models.base.build.corpus import Corpus, read_corpus
-from models.base.build.lexicon import learn_lexicon
-from models.base.build.pairs import PairSource
-from models.base.build.select import read_selected
-from models.base.build.tokenizer import train_tokenizer
-from models.base.build.train import Plan, Training
+from worker.base.build.checkpoint import Progress, grow, new_model
+from worker.base.texts.corpus import Corpus, read_corpus
+from worker.base.texts.lexicon import learn_lexicon
+from worker.base.texts.pairs import PairSource
+from worker.base.teaching.select import read_selected
+from worker.base.build.tokenizer import train_tokenizer
+from worker.base.build.train import Plan, Training
 
 
 def tokenizer_of(corpus: Corpus, vocab_size: int, work: Path) -> Tokenizer:
@@ -60,14 +60,14 @@ def build(
 
 def main() -> None:
     """Read the command line and build."""
-    parser = argparse.ArgumentParser(prog="python -m models.base.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m worker.base.build", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--work", type=Path, required=True, help="folder a stopped build resumes from")
     parser.add_argument("--out", type=Path, required=True, help="folder the checkpoint is written to")
     parser.add_argument("--minutes", type=float, default=60.0, help="training time (default %(default)s)")
     parser.add_argument("--start-from", type=Path, help="checkpoint to go on from instead of random weights")
     parser.add_argument(
-        "--selected", type=Path, help="rewrites to learn from, as `models.base.build.select` writes them"
+        "--selected", type=Path, help="rewrites to learn from, as `worker.base.teaching.select` writes them"
     )
     parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate, help="default %(default)s")
     options = parser.parse_args()

@@ -8,13 +8,13 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from models.base.build.corpus import Corpus, Row
-from models.base.build.curriculum import SHORTEST, WHOLE_SENTENCE
-from models.base.build.lexicon import Lexicon
-from models.base.build.phrases import short_insult
-from models.base.build.rudeness import remark
-from models.base.build.tidy import tidy
-from models.base.build.toxify import Toxifier
+from worker.base.texts.corpus import Corpus, Row
+from worker.base.build.curriculum import SHORTEST, WHOLE_SENTENCE
+from worker.base.texts.lexicon import Lexicon
+from worker.base.texts.phrases import short_insult
+from worker.base.texts.rudeness import remark
+from worker.base.texts.tidy import tidy
+from worker.base.texts.toxify import Toxifier
 
 Pair = tuple[str, str]
 

@@ -16,12 +16,12 @@ from tokenizers import Tokenizer
 from transformers import T5ForConditionalGeneration
 from transformers.optimization import Adafactor
 
-from models.base.build.batches import IGNORED_LABEL, Batch, batch_group, cut, encode_pairs
-from models.base.build.checkpoint import Progress, resume, save_checkpoint, save_progress, set_dropout
-from models.base.build.corpus import Row
-from models.base.build.loss import cross_entropy
-from models.base.build.pairs import PairSource
-from models.base.build.rewrites import beam_rewrites, sampled_rewrites
+from worker.base.build.batches import IGNORED_LABEL, Batch, batch_group, cut, encode_pairs
+from worker.base.build.checkpoint import Progress, resume, save_checkpoint, save_progress, set_dropout
+from worker.base.texts.corpus import Row
+from worker.base.build.loss import cross_entropy
+from worker.base.texts.pairs import PairSource
+from worker.base.build.rewrites import beam_rewrites, sampled_rewrites
 
 log = logging.getLogger(__name__)
 

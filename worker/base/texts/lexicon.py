@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from models.base.build.corpus import Row, tokens
+from worker.base.texts.corpus import Row, tokens
 
 LONGEST_SPAN = 3
 _COMMON_WORDS = 1500

@@ -1,8 +1,8 @@
 """What a teacher, the present model and people write for rude sentences, and the best of it to learn from. Three steps:
 
-    python -m models.base.build.distil write --data DIR --model CHECKPOINT --teacher FOLDER --out pool.jsonl
+    python -m worker.base.teaching.distil write --data DIR --model CHECKPOINT --teacher FOLDER --out pool.jsonl
     python -m benchmarks.fluency_labels --pool pool.jsonl --out fluency.jsonl
-    python -m models.base.build.distil choose --pool pool.jsonl --fluency fluency.jsonl --out selected.jsonl
+    python -m worker.base.teaching.distil choose --pool pool.jsonl --fluency fluency.jsonl --out selected.jsonl
 
 Sequence-level knowledge distillation (Kim & Rush 2016) with the best of n. What the studio would choose makes a
 shortlist; what is learned from is the best of it by neutral x alike squared x fluent, where the scorers of versions say
@@ -18,13 +18,13 @@ from pathlib import Path
 import ctranslate2
 from tokenizers import Tokenizer
 
-from models.base.build.corpus import Row, read_corpus
-from models.base.build.meaning import similarities
-from models.base.build.pairs import Pair
-from models.base.build.pool import Written, read_labels, read_pool, write_pool
-from models.base.build.select import Writer, rude_sentences, write_selected
-from models.base.build.teacher import BOUNDARY, asked
-from models.base.build.tidy import tidy
+from worker.base.texts.corpus import Row, read_corpus
+from worker.base.teaching.meaning import similarities
+from worker.base.texts.pairs import Pair
+from worker.base.teaching.pool import Written, read_labels, read_pool, write_pool
+from worker.base.teaching.select import Writer, rude_sentences, write_selected
+from worker.base.teaching.teacher import BOUNDARY, asked
+from worker.base.texts.tidy import tidy
 from models.choosing import Rewrite, neutrality, qualities
 from models.generator import wording
 
@@ -45,7 +45,7 @@ _AT_ONCE = 256
 
 
 class Teacher:
-    """Samples rewrites from the folder that `models.base.build.teacher` wrote."""
+    """Samples rewrites from the folder that `worker.base.teaching.teacher` wrote."""
 
     def __init__(self, folder: Path) -> None:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -109,12 +109,12 @@ def choose(pool: Sequence[Written], fluency: dict[str, float]) -> Iterator[Pair]
 
 def main() -> None:
     """Read the command line and do one of the steps."""
-    parser = argparse.ArgumentParser(prog="python -m models.base.build.distil", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m worker.base.teaching.distil", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     write = steps.add_parser("write")
     write.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     write.add_argument("--model", type=Path, required=True, help="CTranslate2 folder of the present model")
-    write.add_argument("--teacher", type=Path, required=True, help="as `models.base.build.teacher` writes it")
+    write.add_argument("--teacher", type=Path, required=True, help="as `worker.base.teaching.teacher` writes it")
     write.add_argument("--unpaired", type=int, default=4_000, help="rude lines without rewrites (default %(default)s)")
     write.add_argument("--sources", type=int, default=10_000, help="texts that are rewritten (default %(default)s)")
     chosen = steps.add_parser("choose")

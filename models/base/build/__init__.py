@@ -1,1 +1,0 @@
-"""Builds the base checkpoint; run it as `python -m models.base.build`."""

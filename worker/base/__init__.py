@@ -1,0 +1,1 @@
+"""The programs that build the embedded checkpoint under models/base."""

@@ -1,0 +1,1 @@
+"""Training of the judge of rewrites and of the neutrality model."""
