@@ -23,9 +23,9 @@ from app.routes import register_blueprints
 from app.services import versions
 from app.throttle import SignInThrottle
 from app.trial import Trial
-from models.generator import Generator
-from models.serving import Serving, ServingState
-from models.store import SERVING_FOLDER, CheckpointStore
+from models.serving.generator import Generator
+from models.serving.hot_swap import Serving, ServingState
+from models.store.store import SERVING_FOLDER, CheckpointStore
 
 # Neither server-sent events nor exports: those are sent as they come.
 COMPRESSED_TYPES = ("text/html", "text/css", "text/javascript", "image/svg+xml", "application/json")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.queue import JobQueue
 from app.services import runs
 from app.webhook_sender import WebhookSender
-from models.serving import Serving, ServingState
+from models.serving.hot_swap import Serving, ServingState
 
 log = logging.getLogger(__name__)
 

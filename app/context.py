@@ -14,9 +14,9 @@ from app.errors import NotReady
 from app.queue import JobQueue
 from app.throttle import SignInThrottle
 from app.trial import Trial
-from models.generator import Generator, Sampling
-from models.serving import Serving
-from models.store import CheckpointStore
+from models.serving.generator import Generator, Sampling
+from models.serving.hot_swap import Serving
+from models.store.store import CheckpointStore
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from models.serving import ServingState
+from models.serving.hot_swap import ServingState
 
 TRAIN_JOB = "worker.jobs.train"
 _CHANNEL = "mellow:alias"

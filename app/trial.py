@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.errors import NotReady
-from models.generator import Generator
+from models.serving.generator import Generator
 
 KEPT_SECONDS = 180.0
 PATIENCE_SECONDS = 60.0

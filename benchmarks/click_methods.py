@@ -19,8 +19,8 @@ from typing import Any
 import torch
 
 from benchmarks.dpo_defaults import TASTES, Clicks, measure, scores, session
-from models.click_options import CLICK_OPTIONS, click_options
-from models.recipe import DPORecipe
+from models.settings.clicks import CLICK_OPTIONS, click_options
+from models.settings.dpo import DPORecipe
 from worker.training.click_training import train_on_clicks
 from worker.training.examples import PreferenceExample
 from worker.training.progress import SilentProgress

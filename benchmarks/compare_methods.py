@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from models.train_options import METHOD_OPTIONS, PPOOptions
+from models.settings.command_line import METHOD_OPTIONS, PPOOptions
 
 READING = """\
 ## How to read it

@@ -33,8 +33,8 @@ from pathlib import Path
 
 import torch
 
-from models.generator import Generator, Sampling
-from models.recipe import DPORecipe
+from models.serving.generator import Generator, Sampling
+from models.settings.dpo import DPORecipe
 from worker.training.checkpoint import load_model, load_tokenizer
 from worker.training.convert import convert_to_ctranslate2
 from worker.training.dpo import train_dpo

@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from models.pair_files import in_dev, read_pair_file
+from models.formats.files.pair_files import in_dev, read_pair_file
 from worker.evaluation.scorers.fluency import CALIBRATION_FILE, FEATURES, Array, features
 from worker.evaluation.scorers.language_model import LanguageModel, release, smol_lm2
 from worker.evaluation.systems import without_profanity

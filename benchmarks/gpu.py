@@ -140,7 +140,7 @@ def timed(work: Callable[[], object], device: str) -> float:
 
 def retrain(clicks: int, parent: Path, output: Path) -> Finding:
     """Retrain with its defaults, loading and saving included."""
-    from models.recipe import DPORecipe
+    from models.settings.dpo import DPORecipe
     from worker.training.dpo import train_dpo
     from worker.training.examples import PreferenceExample
     from worker.training.progress import SilentProgress

@@ -21,8 +21,8 @@ from app.db import make_sessions, write_transaction
 from app.services import versions
 from benchmarks.harness import Finding, percentile
 from benchmarks.screens_over_http import texts
-from models.manifest import MANIFEST_NAME
-from models.store import CheckpointStore
+from models.store.manifest import MANIFEST_NAME
+from models.store.store import CheckpointStore
 from tests.processes import ADMIN, Product
 
 SWAP_SECONDS = 2.0

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.harness import Finding, interleaved, percentile
 from benchmarks.load import Load, closed_loop
 from benchmarks.screens_over_http import requests
-from models.generator import CANDIDATES
+from models.serving.generator import CANDIDATES
 from tests.processes import ADMIN, Product
 
 ANNOTATORS = 16

@@ -37,7 +37,7 @@ from app.services import exports, generations
 from benchmarks.filling import fill
 from benchmarks.harness import Finding, interleaved
 from benchmarks.screens import prepare
-from models.generator import Generator, Sampling, ScoredText, Screen
+from models.serving.generator import Generator, Sampling, ScoredText, Screen
 
 SMALL = 1_000
 GOAL_RATIO = 2.0

@@ -37,10 +37,10 @@ from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGene
 from app.config import EMBEDDED_BASE_MODEL
 from benchmarks.harness import Finding, interleaved
 from benchmarks.screens_over_http import texts
-from models import engine
-from models.engine import Draw
-from models.generator import Generator, Sampling
-from models.shortlist import write_shortlist
+from models.serving import engine
+from models.serving.engine import Draw
+from models.serving.generator import Generator, Sampling
+from models.serving.shortlist import write_shortlist
 from worker.training.checkpoint import load_tokenizer
 from worker.training.convert import convert_to_ctranslate2
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.store import CheckpointStore
+from models.store.store import CheckpointStore
 from tests.browsing import Visitor
 from tests.processes import Program
 

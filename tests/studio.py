@@ -36,7 +36,7 @@ from app.db import Base, Role
 from app.embedded_queue import EmbeddedQueue
 from app.extensions import db
 from app.services import versions
-from models.store import MODEL_FOLDER, CheckpointStore
+from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
 
 Row = TypeVar("Row", bound=Base)

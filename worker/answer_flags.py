@@ -68,7 +68,7 @@ def questions_of(options: argparse.Namespace) -> list[str]:
 
 def opened(model: str, adapter: str, dtype: str) -> Loaded:
     """The model, ready to answer. Raises CheckpointError."""
-    from models.train_options import TrainOptions
+    from models.settings.command_line import TrainOptions
     from worker.training.merging import load_merged
 
     return load_merged(model, adapter, TrainOptions(dtype=dtype))

@@ -22,7 +22,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from models.formats import Kind, Row, RowFile, rows_of, split_by_prompt
-from models.train_options import DPOOptions, TrainOptions, setting
+from models.settings.command_line import DPOOptions, TrainOptions, setting
 from worker.training.answering import answer_all
 from worker.training.errors import CheckpointError, DatasetError
 from worker.training.identity import build_identity_shift_dataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.config import Settings
 from app.db import make_sessions, write_transaction
 from app.services import versions
-from models.store import MODEL_FOLDER, CheckpointStore
+from models.store.store import MODEL_FOLDER, CheckpointStore
 
 BASE_NUMBER = 1
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from models.errors import DataFileError
 from models.formats import Row, RowFile, under, write_records
+from models.formats.files.problems import KEPT_PROBLEMS, Problem, complaint, report
 from models.formats.writers import Record, Writer
-from models.problems import KEPT_PROBLEMS, Problem, complaint, report
 
 _TABLES = {"csv": ",", "tsv": "\t"}
 

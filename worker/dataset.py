@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.services import clicks, training_data
 from app.services.selection import EVERYTHING, Selection
-from models.pair_files import in_dev
+from models.formats.files.pair_files import in_dev
 from worker.training.examples import PreferenceExample
 
 HELD_OUT_FROM = 50

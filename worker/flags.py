@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 
 from models.errors import RecipeError
-from models.train_options import TrainOptions
+from models.settings.command_line import TrainOptions
 
 PRESETS = Path(__file__).with_name("presets")
 

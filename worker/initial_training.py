@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.config import EMBEDDED_BASE_MODEL, Settings
-from models.generator import Sampling
-from models.manifest import Manifest
-from models.pair_columns import Columns
-from models.pair_files import PairFile, read_pairs_from
-from models.sft_recipe import SFTPlan, SFTRecipe
-from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
-from models.uploads import UploadStore
+from models.formats.files.pair_columns import Columns
+from models.formats.files.pair_files import PairFile, read_pairs_from
+from models.serving.generator import Sampling
+from models.settings.sft import SFTPlan, SFTRecipe
+from models.store.manifest import Manifest
+from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.store.uploads import UploadStore
 
 if TYPE_CHECKING:
     from worker.training.progress import Progress

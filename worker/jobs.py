@@ -25,9 +25,9 @@ from app.queue import JobQueue
 from app.services import runs, versions
 from app.services.selection import EVERYTHING, Selection
 from models.errors import ModelError, VersionMissing
-from models.generator import Sampling
-from models.manifest import Manifest
-from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.serving.generator import Sampling
+from models.store.manifest import Manifest
+from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker import dataset, initial_training, sft_job
 from worker.recorder import RunRecorder
 from worker.retraining import prepare

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import RecipeError
-from models.train_options import METHOD_OPTIONS, TrainOptions
+from models.settings.command_line import METHOD_OPTIONS, TrainOptions
 
 if TYPE_CHECKING:
     from worker.training.progress import Progress

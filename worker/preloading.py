@@ -69,8 +69,8 @@ def prepare_evaluation() -> None:
     from app.config import Settings
     from app.db import make_sessions
     from app.services import versions
-    from models.generator import Sampling
-    from models.store import SERVING_FOLDER, CheckpointStore
+    from models.serving.generator import Sampling
+    from models.store.store import SERVING_FOLDER, CheckpointStore
     from worker.evaluation.automatic import prepare
 
     try:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import VersionExists
-from models.manifest import Manifest
-from models.shortlist import read_shortlist, write_shortlist
-from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.serving.shortlist import read_shortlist, write_shortlist
+from models.store.manifest import Manifest
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.training.checkpoint import load_tokenizer
 from worker.training.convert import check_parity, convert_to_ctranslate2
 from worker.training.scoring import heldout_pairs

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from app.services.selection import EVERYTHING, Selection
-from models.click_options import CLICK_OPTIONS, ClickOptions, click_config, click_options
-from models.recipe import DPORecipe
-from models.store import ADAPTER_FOLDER, MODEL_FOLDER
+from models.settings.clicks import CLICK_OPTIONS, ClickOptions, click_config, click_options
+from models.settings.dpo import DPORecipe
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER
 from worker import dataset
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.services import runs
-from models.locks import remove_unless_locked
-from models.store import CheckpointStore
+from models.store.locks import remove_unless_locked
+from models.store.store import CheckpointStore
 
 
 @contextmanager

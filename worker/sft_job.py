@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
 from app.services import versions
-from models.sft_recipe import SFTPlan
-from models.store import CheckpointStore
+from models.settings.sft import SFTPlan
+from models.store.store import CheckpointStore
 from worker import initial_training
 from worker.recorder import RunRecorder
 from worker.run_folders import kept_while_owned

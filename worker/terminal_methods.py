@@ -13,9 +13,9 @@ from app.config import Settings
 from app.db import make_sessions
 from app.services import versions
 from models.errors import RecipeError
-from models.generator import Sampling
-from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
-from models.train_options import TrainOptions
+from models.serving.generator import Sampling
+from models.settings.command_line import TrainOptions
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.base_version import BASE_NUMBER
 from worker.console import ConsoleProgress
 from worker.terminal_training import check_database, record_version

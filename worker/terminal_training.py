@@ -17,9 +17,9 @@ from app.config import ConfigError, Settings
 from app.db import make_sessions, write_transaction
 from app.queue import JobQueue
 from app.services import versions
-from models.locks import remove_unless_locked, try_lock
-from models.manifest import Manifest
-from models.store import MODEL_FOLDER, CheckpointStore
+from models.store.locks import remove_unless_locked, try_lock
+from models.store.manifest import Manifest
+from models.store.store import MODEL_FOLDER, CheckpointStore
 from worker import initial_training
 from worker.base_version import BASE_NUMBER
 from worker.initial_training import InitialTraining

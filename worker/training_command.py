@@ -13,8 +13,8 @@ from pathlib import Path
 
 from app.config import Settings
 from models.errors import RecipeError
-from models.store import MODEL_FOLDER, CheckpointStore
-from models.train_options import METHOD_OPTIONS
+from models.settings.command_line import METHOD_OPTIONS
+from models.store.store import MODEL_FOLDER, CheckpointStore
 from worker.commands import Commands
 from worker.flags import add_config_flag, add_option_flags, options_from
 

@@ -13,7 +13,7 @@ from app.extensions import db
 from app.services import initial_training, runs, versions
 from app.services.selection import EVERYTHING
 from app.services.wishes import Wish
-from models.uploads import UploadStore
+from models.store.uploads import UploadStore
 
 
 def request_run(wish: Wish) -> TrainingRun:

@@ -30,8 +30,8 @@ from app.services import (
 from app.services.previews import Preview
 from app.services.selection import Selection
 from app.services.wishes import Wish
-from models.recipe import SCHEDULERS
-from models.sft_recipe import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
+from models.settings.dpo import SCHEDULERS
+from models.settings.sft import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
 
 _LATEST_RUNS = 10
 _RUNS_A_PAGE = 50

@@ -13,7 +13,7 @@ from app.context import mellow
 from app.db import now
 from app.extensions import db
 from app.services import desk_settings, judgments, pace, studio
-from models.generator import CANDIDATES
+from models.serving.generator import CANDIDATES
 
 blueprint = Blueprint("annotate", __name__)
 

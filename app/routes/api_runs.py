@@ -16,8 +16,8 @@ from app.routes import actions, events
 from app.routes.payload import json_object, run_json
 from app.routes.retrain_form import wish_of
 from app.services import curves, initial_training, previews, runs
-from models.pair_columns import Columns
-from models.uploads import UploadStore
+from models.formats.files.pair_columns import Columns
+from models.store.uploads import UploadStore
 
 blueprint = Blueprint("api_runs", __name__)
 

@@ -13,9 +13,9 @@ from app.errors import Invalid, NotReady
 from app.extensions import db
 from app.routes.payload import json_object, version_json
 from app.services import evaluations, prompts, versions
-from models.archive import Archive
 from models.errors import InputTooLong, ModelError, StoreError
-from models.generator import Generator, Screen
+from models.serving.generator import Generator, Screen
+from models.store.archive import Archive
 
 blueprint = Blueprint("api_versions", __name__)
 

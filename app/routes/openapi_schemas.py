@@ -7,7 +7,7 @@ from typing import Any
 from app.db import RunStatus, Verdict
 from app.routes.openapi_parts import BOOLEAN, INTEGER, NUMBER, STRING, TIME, maybe, ref
 from app.services import runs
-from models.click_options import SETTINGS
+from models.settings.clicks import SETTINGS
 
 
 def _object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from models.formats import WRITERS
-from models.formats.conversation import said_by_assistant, said_by_user
-from models.formats.instructions import STUDIO_INSTRUCTION
+from models.formats.schemas.conversation import said_by_assistant, said_by_user
+from models.formats.schemas.instructions import STUDIO_INSTRUCTION
 
 INSTRUCTION = STUDIO_INSTRUCTION
 

@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.services import audit, gold, prompt_queue, prompts, studio
 from app.services.studio import Studio
 from models.errors import InputTooLong
-from models.generator import Generator, Sampling, Screen
+from models.serving.generator import Generator, Sampling, Screen
 
 _shuffler = random.SystemRandom()
 

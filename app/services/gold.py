@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Prompt
-from models.generator import CANDIDATES
+from models.serving.generator import CANDIDATES
 
 _OTHERS = 50
 _chance = random.SystemRandom()

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 
 from app.errors import Malformed
 from app.services.json_stream import array_elements
-from models.pair_rows import LONGEST_CELL
+from models.formats.files.pair_rows import LONGEST_CELL
 
 LAYOUTS = {
     "csv": "Table with commas (CSV)",

@@ -13,10 +13,10 @@ from app.errors import Invalid, Malformed, NotFound, TooLarge
 from app.services import runs, versions
 from app.services.wishes import Wish
 from models.errors import PairFileError, RecipeError, UploadMissing
-from models.pair_columns import Columns
-from models.pair_files import PairFile, in_dev, read_pairs_from
-from models.sft_recipe import SFTPlan
-from models.uploads import UploadStore
+from models.formats.files.pair_columns import Columns
+from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
+from models.settings.sft import SFTPlan
+from models.store.uploads import UploadStore
 
 METHOD = "sft"
 LARGEST_UPLOAD = 50 * 1024 * 1024

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from app.errors import Invalid
-from models.click_options import CLICK_OPTIONS, SETTINGS, click_config, click_options
 from models.errors import RecipeError
-from models.recipe import BOUNDS, LOSS_TYPES, PRESETS, SCHEDULERS, DPORecipe
+from models.settings.clicks import CLICK_OPTIONS, SETTINGS, click_config, click_options
+from models.settings.dpo import BOUNDS, LOSS_TYPES, PRESETS, SCHEDULERS, DPORecipe
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.db import ACTIVE_STATUSES, SERVING, Alias, TrainingRun, Version, now, write_transaction
 from app.errors import Conflict, Invalid, NotFound
 from app.services import audit, webhooks
-from models.manifest import Manifest
-from models.store import CheckpointStore
+from models.store.manifest import Manifest
+from models.store.store import CheckpointStore
 
 LONGEST_NOTE = 2000
 

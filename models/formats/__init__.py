@@ -7,9 +7,9 @@ every format.
 from models.formats.catalog import FORMATS, Format
 from models.formats.detect import FORMAT_NAMES
 from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
-from models.formats.ranking import RANKINGS
 from models.formats.reading import read_rows, rows_from, rows_of
 from models.formats.rows import Kind, Message, Row, RowFile, Text, prompt_text
+from models.formats.schemas.ranking import RANKINGS
 from models.formats.splitting import split_by_prompt, without_prompts_of
 from models.formats.summary import sentences, summary
 from models.formats.writers import WRITERS, write_records

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from models.formats import chat, instructions, scored, studio, transcripts, trl
 from models.formats.rows import Fields, Kind, Row
+from models.formats.schemas import chat, instructions, scored, studio, transcripts, trl
 
 
 @dataclass(frozen=True)
@@ -226,4 +226,4 @@ PROMPT = Format(
     lambda fields: any(name in fields for name in trl.PROMPT_NAMES),
 )
 FORMATS: Mapping[str, Format] = {one.name: one for one in (*_LIST, PROMPT)}
-"""Every format but `pairs`, which models.pair_files reads, by its name."""
+"""Every format but `pairs`, which models.formats.files.pair_files reads, by its name."""

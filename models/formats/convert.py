@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from models.formats.ranking import ranked_pairs
 from models.formats.rows import BadRow, Kind, Row, Text, kind_of, prompt_text, row_key
+from models.formats.schemas.ranking import ranked_pairs
 
 MAKES: Mapping[Kind, frozenset[Kind]] = {
     Kind.PREFERENCE: frozenset(Kind),

@@ -8,8 +8,8 @@ from itertools import islice
 
 from models.errors import DataFileError
 from models.formats.catalog import FORMATS, PROMPT
+from models.formats.files.pair_columns import Columns, layout_of
 from models.formats.rows import Fields
-from models.pair_columns import Columns, layout_of
 
 SAMPLED = 200
 """How many rows are looked at before a format is named."""

@@ -12,13 +12,13 @@ from models.errors import DataFileError
 from models.formats.catalog import FORMATS, PROMPT
 from models.formats.convert import MAKES, NOUNS, sole_prompts, to_kind
 from models.formats.detect import AUTO, PAIRS, check_name, detect
-from models.formats.json_files import document_rows
-from models.formats.ranking import RANKINGS
+from models.formats.files.json_files import document_rows
+from models.formats.files.pair_columns import Columns
+from models.formats.files.pair_files import PairRow, pairs_of_rows, parse_pairs
+from models.formats.files.pair_rows import RawRow, decode, json_rows, table_rows
+from models.formats.files.problems import KEPT_PROBLEMS, Problem
 from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, row_key, text
-from models.pair_columns import Columns
-from models.pair_files import PairRow, pairs_of_rows, parse_pairs
-from models.pair_rows import RawRow, decode, json_rows, table_rows
-from models.problems import KEPT_PROBLEMS, Problem
+from models.formats.schemas.ranking import RANKINGS
 
 EXTENSIONS: Mapping[str, str] = {
     "json": "json",
@@ -128,7 +128,7 @@ def _read_objects(rows: list[RawRow], wish: _Wish) -> RowFile:
 
 
 def _read_table(content: str, extension: str, wish: _Wish) -> RowFile:
-    """The rows of a table: pairs as models.pair_files reads them, unless its header is that of another format."""
+    """The rows of a table: pairs as models.formats.files.pair_files reads them, unless its header is that of another format."""
     parsed, note = table_rows(content, extension)
     rows = list(parsed)
     header = rows[0].cells if rows and isinstance(rows[0].cells, list) else []

@@ -23,7 +23,7 @@ from itertools import islice
 from typing import Any
 
 from models.errors import DataFileError
-from models.problems import IS_UNSTORABLE, UNSTORABLE, Problem, complaint, report
+from models.formats.files.problems import IS_UNSTORABLE, UNSTORABLE, Problem, complaint, report
 
 Message = dict[str, str]
 Text = str | list[Message]

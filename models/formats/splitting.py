@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from models.errors import DataFileError
 from models.formats.convert import split_key
-from models.pair_files import DEV_SPLIT, in_dev
+from models.formats.files.pair_files import DEV_SPLIT, in_dev
 
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from models.formats.conversation import said_by_assistant, said_by_user
+from models.formats.files.problems import Problem
 from models.formats.rows import BadRow, Kind, Message, Row, Text
-from models.formats.transcripts import as_transcript
-from models.problems import Problem
+from models.formats.schemas.conversation import said_by_assistant, said_by_user
+from models.formats.schemas.transcripts import as_transcript
 
 Record = dict[str, object]
 Numbered = tuple[Row, int]

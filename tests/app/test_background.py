@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import background, create_app, ensure_serving_started
 from app.db import RunStatus, TrainingRun, now
 from app.services import runs, versions
-from models.store import CheckpointStore
+from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import add_version, close, new_settings, parts, rows
 

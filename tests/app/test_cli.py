@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app import cli, create_app
 from app.db import Prompt, User
 from app.services import accounts, judgments
-from models.serving import ServingState
+from models.serving.hot_swap import ServingState
 from tests import factories
 from tests.studio import Person, dispose, new_settings, parts, rows
 

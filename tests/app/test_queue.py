@@ -15,7 +15,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from app.queue import JobQueue, report_worker
-from models.serving import ServingState
+from models.serving.hot_swap import ServingState
 
 
 @pytest.fixture

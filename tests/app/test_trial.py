@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.trial import Trial
 from models.errors import StoreError, VersionDamaged
-from models.generator import Generator, Sampling
-from models.store import SERVING_FOLDER, CheckpointStore
+from models.serving.generator import Generator, Sampling
+from models.store.store import SERVING_FOLDER, CheckpointStore
 from tests.app.test_background import wait_until
 from tests.studio import add_version, parts
 

@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
-from models.store import CheckpointStore
+from models.store.store import CheckpointStore
 from tests.browsing import PATIENCE_MS, Visitor
 from tests.processes import Product, wait_for
 

@@ -13,7 +13,7 @@ from app.config import embedded_socket
 from app.db import make_sessions, write_transaction
 from app.queue import JobQueue
 from app.services import versions
-from models.store import CheckpointStore
+from models.store.store import CheckpointStore
 from tests.processes import ADMIN, Product, wait_for
 
 CLIENTS = 8

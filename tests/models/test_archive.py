@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from models.archive import Archive
 from models.errors import VersionDamaged, VersionMissing
-from models.manifest import Manifest, hash_file
-from models.store import CheckpointStore
+from models.store.archive import Archive
+from models.store.manifest import Manifest, hash_file
+from models.store.store import CheckpointStore
 
 FILES = {"model/model.safetensors": b"0123456789" * 1000, "model/tokenizer.json": b"{}", "adapter/empty": b""}
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from models.batching import Batcher
+from models.serving.batching import Batcher
 from tests.processes import wait_for
 
 

@@ -10,9 +10,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.choosing import Rewrite, choose, enough, is_polite, least_neutral_word, qualities, repetition, rude_words
 from models.errors import LoadError
-from models.neutrality import BUCKETS, Neutrality, buckets, words
+from models.serving.choosing import (
+    Rewrite,
+    choose,
+    enough,
+    is_polite,
+    least_neutral_word,
+    qualities,
+    repetition,
+    rude_words,
+)
+from models.serving.neutrality import BUCKETS, Neutrality, buckets, words
 
 SOURCE = "you are a stupid idiot and your plan will never work"
 

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from models.click_options import CLICK_OPTIONS, SETTINGS, click_config, click_options
 from models.errors import RecipeError
-from models.train_options import METHOD_OPTIONS
+from models.settings.clicks import CLICK_OPTIONS, SETTINGS, click_config, click_options
+from models.settings.command_line import METHOD_OPTIONS
 
 
 @pytest.mark.parametrize("method", ["orpo", "kto"])

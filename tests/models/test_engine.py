@@ -15,10 +15,10 @@ from tokenizers.models import Unigram
 from tokenizers.pre_tokenizers import Metaspace
 
 from app.config import EMBEDDED_BASE_MODEL
-from models.engine import Draw, Engine, Sample, Sampling
 from models.errors import InputTooLong
-from models.generator import Generator
-from models.store import SERVING_FOLDER, CheckpointStore
+from models.serving.engine import Draw, Engine, Sample, Sampling
+from models.serving.generator import Generator
+from models.store.store import SERVING_FOLDER, CheckpointStore
 from tests.processes import wait_for
 
 TEXT = "you are a stupid idiot"

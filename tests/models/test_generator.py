@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from models import choosing
-from models.engine import MAX_SOURCE_TOKENS, Sampling
 from models.errors import InputTooLong, LoadError
-from models.generator import CANDIDATES, COMPUTE_TYPE, Generator, wording
-from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.serving import choosing
+from models.serving.engine import MAX_SOURCE_TOKENS, Sampling
+from models.serving.generator import CANDIDATES, COMPUTE_TYPE, Generator, wording
+from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 
 TEXT = "you are a stupid idiot"
 LONG = " ".join(["I have lived in this quiet town for thirty years and I like it."] * 3)

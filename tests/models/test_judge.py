@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from models.errors import LoadError
-from models.judge import HEAD_FILE, JUDGE_FOLDER, Judge, judge
+from models.serving.judge import HEAD_FILE, JUDGE_FOLDER, Judge, judge
 
 SOURCE = "you are a stupid idiot and your plan will never work"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import VersionDamaged
-from models.manifest import MANIFEST_NAME, Manifest, hash_file, hash_folder
+from models.store.manifest import MANIFEST_NAME, Manifest, hash_file, hash_folder
 
 MANIFEST = Manifest(
     number=2,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from models.errors import RecipeError
-from models.recipe import PRESETS, DPORecipe
+from models.settings.dpo import PRESETS, DPORecipe
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from models.engine import Draw, Drawn, Sample, Sampling, Tokens
-from models.generator import Generator
-from models.store import SERVING_FOLDER, CheckpointStore
+from models.serving.engine import Draw, Drawn, Sample, Sampling, Tokens
+from models.serving.generator import Generator
+from models.store.store import SERVING_FOLDER, CheckpointStore
 
 TEXT = "you are a stupid idiot"
 LONG = " ".join(["I have lived in this quiet town for thirty years and I like it."] * 3)

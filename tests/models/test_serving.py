@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from models import serving as module
 from models.errors import LoadError
-from models.generator import Generator, Sampling
-from models.serving import Serving, ServingState
-from models.store import SERVING_FOLDER, CheckpointStore
+from models.serving import hot_swap as module
+from models.serving.generator import Generator, Sampling
+from models.serving.hot_swap import Serving, ServingState
+from models.store.store import SERVING_FOLDER, CheckpointStore
 
 
 class Studio:

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from models.errors import RecipeError
-from models.sft_recipe import SFT_BOUNDS, SFTPlan, SFTRecipe
+from models.settings.sft import SFT_BOUNDS, SFTPlan, SFTRecipe
 
 HASH = "a" * 64
 

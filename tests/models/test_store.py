@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import StoreError, VersionDamaged, VersionExists, VersionMissing
-from models.manifest import MANIFEST_NAME, Manifest
-from models.store import CheckpointStore
+from models.store.manifest import MANIFEST_NAME, Manifest
+from models.store.store import CheckpointStore
 
 WEIGHTS = b"0123456789" * 100
 
@@ -181,7 +181,7 @@ def test_what_a_killed_process_staged_is_removed_and_what_a_living_one_stages_is
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from models.store import CheckpointStore\n"
+        "from models.store.store import CheckpointStore\n"
         "with CheckpointStore(Path(sys.argv[1])).stage() as staged:\n"
         "    (staged / 'weights').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from models.errors import RecipeError
-from models.train_options import LEARNING_RATES, METHOD_OPTIONS, DPOOptions, PPOOptions, default_learning_rate
+from models.settings.command_line import LEARNING_RATES, METHOD_OPTIONS, DPOOptions, PPOOptions, default_learning_rate
 
 
 @pytest.mark.parametrize("method", METHOD_OPTIONS)

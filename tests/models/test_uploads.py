@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import UploadMissing
-from models.uploads import UploadStore
+from models.store.uploads import UploadStore
 
 BODY = b"source\ttarget\na\tb\n"
 DIGEST = hashlib.sha256(b"tsv\n" + BODY).hexdigest()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from models.manifest import Manifest
-from models.store import CheckpointStore
+from models.store.manifest import Manifest
+from models.store.store import CheckpointStore
 from worker import publish
 from worker.evaluation import testset
 

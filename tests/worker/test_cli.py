@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Version
 from app.services import versions
-from models.store import MODEL_FOLDER, CheckpointStore
+from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
 from tests.studio import parts, rows
 from worker.cli import main

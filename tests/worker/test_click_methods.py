@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.db import RunMetric, RunStatus, TrainingRun, Verdict, now, write_transaction
 from app.services import judgments, runs, versions
-from models.click_options import click_config, click_options
-from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.settings.clicks import click_config, click_options
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from models.errors import RecipeError
-from models.train_options import METHOD_OPTIONS, DPOOptions, SFTOptions
+from models.settings.command_line import METHOD_OPTIONS, DPOOptions, SFTOptions
 from worker.flags import PRESETS, add_config_flag, add_option_flags, expand_config, options_from, preset_names
 
 

@@ -18,9 +18,9 @@ from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version, write
 from app.queue import TRAIN_JOB
 from app.services import judgments, runs, versions
 from app.services.selection import Selection
-from models.locks import try_lock
-from models.recipe import DPORecipe
-from models.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.settings.dpo import DPORecipe
+from models.store.locks import try_lock
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows

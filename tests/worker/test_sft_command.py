@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.db import Version
 from app.services import versions
-from models.locks import try_lock
-from models.store import MODEL_FOLDER, CheckpointStore
+from models.store.locks import try_lock
+from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests.scorer_cache import share_cache
 from tests.studio import parts, rows
 from worker import publish

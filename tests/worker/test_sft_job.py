@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from app.db import RunMetric, RunStatus, TrainingRun, now, write_transaction
 from app.services import initial_training as service
 from app.services import runs, versions
-from models.locks import try_lock
-from models.pair_columns import Columns
-from models.shortlist import read_shortlist
-from models.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
-from models.uploads import UploadStore
+from models.formats.files.pair_columns import Columns
+from models.serving.shortlist import read_shortlist
+from models.store.locks import try_lock
+from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.store.uploads import UploadStore
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.services import versions
-from models.store import ADAPTER_FOLDER, MODEL_FOLDER, CheckpointStore
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, CheckpointStore
 from tests.scorer_cache import share_cache
 from tests.studio import parts
 from tests.tiny_llama import build_tiny_llama

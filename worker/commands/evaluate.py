@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, Any], str]:
-    from models.generator import Sampling
+    from models.serving.generator import Sampling
     from worker.evaluation import report, systems, testset
     from worker.evaluation.errors import EvaluationError
     from worker.evaluation.measure import measure
@@ -160,7 +160,7 @@ def _name(item: int | str) -> tuple[str, int]:
 
 
 def _version_folder(settings: Settings, number: int) -> str:
-    from models.store import SERVING_FOLDER, CheckpointStore
+    from models.store.store import SERVING_FOLDER, CheckpointStore
 
     return str(CheckpointStore(settings.store).folder(number) / SERVING_FOLDER)
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from models.identity_options import IdentityShiftOptions
+from models.settings.identity import IdentityShiftOptions
 from worker.commands import Commands
 from worker.flags import add_config_flag, add_option_flags, options_from
 

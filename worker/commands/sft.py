@@ -13,10 +13,10 @@ from pathlib import Path
 
 from app.config import Settings
 from models.errors import RecipeError
-from models.pair_columns import Columns
-from models.pair_files import PairFile, read_pair_file, read_pairs_of
-from models.sft_recipe import DEV_METRICS, OPTIMIZERS, SFTRecipe
-from models.store import CheckpointStore
+from models.formats.files.pair_columns import Columns
+from models.formats.files.pair_files import PairFile, read_pair_file, read_pairs_of
+from models.settings.sft import DEV_METRICS, OPTIMIZERS, SFTRecipe
+from models.store.store import CheckpointStore
 from worker.commands import Commands
 from worker.flags import add_config_flag
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ModelError, VersionDamaged
-from models.figures import PARENT, VERSION
-from models.generator import Sampling
-from models.manifest import Manifest
+from models.serving.generator import Sampling
+from models.store.figures import PARENT, VERSION
+from models.store.manifest import Manifest
 from worker.evaluation import report, systems, testset
 from worker.evaluation.comparison import check_comparable
 from worker.evaluation.errors import EvaluationError, NotComparable

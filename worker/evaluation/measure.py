@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.generator import CANDIDATES, wording
+from models.serving.generator import CANDIDATES, wording
 from worker.evaluation.bootstrap import Estimate, Statistic, estimate, mean_of
 from worker.evaluation.references import bleu_rows, chrf_rows, rouge_l, sentence_chrf
 from worker.evaluation.scorers import Scorers
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one system scored on the texts: a statistic a figure, by the names of `models.figures.FIGURES`."""
+    """What one system scored on the texts: a statistic a figure, by the names of `models.store.figures.FIGURES`."""
 
     system: str
     statistics: Mapping[str, Statistic]

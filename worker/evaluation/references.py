@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from models.generator import wording
+from models.serving.generator import wording
 
 Array = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def sentence_chrf(output: str, reference: str) -> float:
 def rouge_l(output: str, references: Sequence[str]) -> float:
     """The F1 of the longest common subsequence of words, 0 to 1, with the nearest reference (Lin 2004, equation 4).
 
-    Words are compared as `models.generator.wording` leaves them.
+    Words are compared as `models.serving.generator.wording` leaves them.
     """
     words = wording(output).split()
     return max((_f1(words, wording(reference).split()) for reference in references), default=0.0)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from models.figures import FIGURES, verdict
-from models.generator import Sampling
+from models.serving.generator import Sampling
+from models.store.figures import FIGURES, verdict
 from worker.evaluation import bootstrap
 from worker.evaluation.comparison import compare
 from worker.evaluation.measure import Measurement

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import models.generator
+import models.serving.generator
 from models.errors import InputTooLong
-from models.generator import CANDIDATES, Generator, Sampling
+from models.serving.generator import CANDIDATES, Generator, Sampling
 from worker.evaluation.errors import EvaluationError, ScorerUnavailable
 from worker.evaluation.testset import TestSet
 
@@ -138,7 +138,7 @@ class System:
 
 def drawing_code() -> str:
     """The hash of what draws and chooses candidates: where that changes, versions are measured anew."""
-    folder = Path(models.generator.__file__).parent
+    folder = Path(models.serving.generator.__file__).parent
     digest = hashlib.sha256()
     for name in _DRAWING:
         digest.update((folder / name).read_bytes())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from models.pair_files import PairRow, in_dev, read_pair_file
+from models.formats.files.pair_files import PairRow, in_dev, read_pair_file
 from worker.evaluation.errors import TestFileError
 from worker.training.scoring import HELDOUT_FILE
 
@@ -49,7 +49,7 @@ def heldout(max_samples: int | None = None) -> TestSet:
 
 
 def read(path: Path, *, dev_split: bool = False, max_samples: int | None = None, name: str = "") -> TestSet:
-    """The test set in a TSV, CSV or JSON Lines file: ParaDetox's columns or any that models/pair_files.py knows.
+    """The test set in a TSV, CSV or JSON Lines file: ParaDetox's columns or any that models/formats/files/pair_files.py knows.
 
     A file that ends in .txt has a text a line and no references.
     A source that occurs twice becomes one text with all its references. `dev_split` keeps the twentieth of the sources

@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from models.click_options import ClickOptions
-from models.locks import remove_unless_locked
+from models.settings.clicks import ClickOptions
+from models.store.locks import remove_unless_locked
 from worker.training.anchored import Anchored
 from worker.training.errors import DatasetError
 from worker.training.methods import method_of

@@ -24,7 +24,7 @@ from datasets import Dataset, load_from_disk
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallback
 from trl.trainer.dpo_config import DPOConfig
 
-from models.recipe import DPORecipe
+from models.settings.dpo import DPORecipe
 from worker.training.anchors import AnchoredDPOTrainer
 from worker.training.checkpoint import encode, load_model, load_tokenizer, save_checkpoint
 from worker.training.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning

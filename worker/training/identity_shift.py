@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from models.identity_options import IdentityShiftOptions
+from models.settings.identity import IdentityShiftOptions
 from worker.evaluation.bootstrap import Estimate, estimate, mean_of
 from worker.evaluation.writing import write_aside
 from worker.training.answering import answer_all, conversation

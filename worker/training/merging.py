@@ -10,7 +10,7 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-from models.train_options import TrainOptions
+from models.settings.command_line import TrainOptions
 from worker.training.errors import CheckpointError
 from worker.training.quiet import quiet
 from worker.training.run.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, base_of, check_adapter, merge_adapter

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.pair_files import read_pair_file
+from models.formats.files.pair_files import read_pair_file
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:

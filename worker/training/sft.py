@@ -30,8 +30,8 @@ from transformers import (
     Seq2SeqTrainingArguments,
 )
 
-from models.pair_files import PairFile
-from models.sft_recipe import SFTRecipe
+from models.formats.files.pair_files import PairFile
+from models.settings.sft import SFTRecipe
 from worker.training.checkpoint import load_model, load_tokenizer, save_checkpoint
 from worker.training.errors import Cancelled, CheckpointError, Diverged, NotLearning
 from worker.training.lora import linear_layers, lora_config

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from models.locks import LOCK_NAME, try_lock
+from models.store.locks import LOCK_NAME, try_lock
 from worker.training.errors import Cancelled, CheckpointError
 from worker.training.progress import Progress
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
-from models.pair_files import PairFile, in_dev
-from models.sft_recipe import SFTRecipe
+from models.formats.files.pair_files import PairFile, in_dev
+from models.settings.sft import SFTRecipe
 from worker.training.checkpoint import encode, truncate
 from worker.training.errors import DatasetError
 from worker.training.progress import Progress

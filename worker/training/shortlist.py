@@ -20,8 +20,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from transformers import PreTrainedTokenizerFast
 
-from models.engine import NUCLEUS_WITHIN
-from models.shortlist import listable
+from models.serving.engine import NUCLEUS_WITHIN
+from models.serving.shortlist import listable
 from worker.training.checkpoint import encode
 
 LARGE = 16_384

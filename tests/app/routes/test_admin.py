@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from app import create_app
 from app.db import Prompt, RunStatus, TrainingRun, User
 from app.services import versions
-from models.click_options import CLICK_OPTIONS, SETTINGS
-from models.recipe import DPORecipe
+from models.settings.clicks import CLICK_OPTIONS, SETTINGS
+from models.settings.dpo import DPORecipe
 from tests import factories
 from tests.studio import Person, close, new_settings, parts, rows
 

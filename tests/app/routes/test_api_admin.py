@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
 from app.services import exports, versions
-from models.store import CheckpointStore
+from models.store.store import CheckpointStore
 from tests import factories
 from tests.app.routes.test_api_annotate import body, problem
 from tests.studio import Person, add_version, parts, rows

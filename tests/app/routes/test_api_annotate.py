@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.db import Candidate, Generation, Judgment, Preference
-from models.manifest import MANIFEST_NAME
-from models.store import CheckpointStore
+from models.store.manifest import MANIFEST_NAME
+from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, add_version, make_person, parts, rows
 

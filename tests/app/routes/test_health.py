@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import RunStatus
-from models.store import CheckpointStore
+from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, add_version, close, new_settings, parts
 

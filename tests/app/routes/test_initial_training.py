@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 
 from app.db import TrainingRun
 from app.services import initial_training
-from models.sft_recipe import SFT_BOUNDS
-from models.uploads import UploadStore
+from models.settings.sft import SFT_BOUNDS
+from models.store.uploads import UploadStore
 from tests import factories
 from tests.app.routes.test_api_annotate import body, problem
 from tests.studio import Person, parts, rows

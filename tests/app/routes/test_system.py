@@ -18,7 +18,7 @@ from app import create_app
 from app.db import AuditEvent
 from app.queue import report_worker
 from app.services import backups, system
-from models.serving import ServingState
+from models.serving.hot_swap import ServingState
 from tests import factories
 from tests.studio import Person, close, new_settings, parts, rows
 

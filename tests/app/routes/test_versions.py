@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Version
 from app.services import versions
-from models.store import SERVING_FOLDER, CheckpointStore
+from models.store.store import SERVING_FOLDER, CheckpointStore
 from tests import factories
 from tests.reports import report
 from tests.studio import Person, add_version, make_person, parts, rows

@@ -12,7 +12,7 @@ from app.db import Candidate, Generation, Prompt, Verdict
 from app.errors import NotFound
 from app.services import generations, judgments
 from models.errors import InputTooLong
-from models.generator import Generator, Sampling, wording
+from models.serving.generator import Generator, Sampling, wording
 from tests import factories
 from tests.studio import Person, parts, rows
 

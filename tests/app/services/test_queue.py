@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, Candidate, Generation, Judgment, Preference, Prompt, Verdict, now, write_transaction
 from app.routes.payload import generation_json
 from app.services import generations, judgments, studio
-from models.generator import Generator, Sampling, Screen
+from models.serving.generator import Generator, Sampling, Screen
 from tests import factories
 from tests.studio import Person, make_person, parts, rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from app.services import evaluations
-from models.figures import FIGURES
+from models.store.figures import FIGURES
 from tests import factories
 from tests.reports import estimate, report
 

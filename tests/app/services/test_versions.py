@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from app.db import Alias, AuditEvent, RunStatus, Version, now
 from app.errors import Conflict, Invalid, NotFound
 from app.services import versions
-from models.manifest import Manifest
-from models.store import CheckpointStore
+from models.store.manifest import Manifest
+from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, add_version, parts, rows
 

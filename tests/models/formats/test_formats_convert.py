@@ -27,8 +27,8 @@ from models.formats import (
     without_prompts_of,
     write_records,
 )
-from models.formats.ranking import ranked_pairs
-from models.problems import Problem
+from models.formats.files.problems import Problem
+from models.formats.schemas.ranking import ranked_pairs
 
 ROW = {"prompt": "p", "chosen": "good", "rejected": "bad"}
 

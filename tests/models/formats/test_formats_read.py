@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.services import exports
 from models.errors import DataFileError
 from models.formats import FORMATS, Kind, Row, RowFile, read_rows, rows_from, rows_of
-from models.pair_files import read_pair_file
+from models.formats.files.pair_files import read_pair_file
 
 SHARED = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data"))
 HH = SHARED / "hh_rlhf_harmless_sample.jsonl.gz"

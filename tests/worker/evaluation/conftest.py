@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.pair_files import PairRow
+from models.formats.files.pair_files import PairRow
 from tests.scorer_cache import CACHE
 from tests.tiny_t5 import build_tiny_t5
 from worker.evaluation.scorers import Scorers

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from models.generator import Sampling
-from models.manifest import Manifest
-from models.store import CheckpointStore
+from models.serving.generator import Sampling
+from models.store.manifest import Manifest
+from models.store.store import CheckpointStore
 from worker.evaluation import automatic, systems, testset
 from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, evaluate_staged, prepare
 from worker.evaluation.errors import ScorerUnavailable

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models.generator import Generator, Sampling
-from models.pair_files import PairRow
+from models.formats.files.pair_files import PairRow
+from models.serving.generator import Generator, Sampling
 from worker.evaluation.errors import EvaluationError
 from worker.evaluation.systems import System, baselines, loaded, without_profanity
 from worker.evaluation.testset import TestSet

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from models.pair_files import read_pair_file
-from models.sft_recipe import SFTRecipe
+from models.formats.files.pair_files import read_pair_file
+from models.settings.sft import SFTRecipe
 from worker.training import sft_checkpoints
 from worker.training.progress import SilentProgress
 from worker.training.sft import train_sft

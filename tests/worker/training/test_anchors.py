@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.recipe import DPORecipe
+from models.settings.dpo import DPORecipe
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.anchors import ANCHORS_FILE, ANCHORS_PER_STEP
 from worker.training.checkpoint import encode, load_model, load_tokenizer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.click_options import click_options
+from models.settings.clicks import click_options
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.checkpoint import load_model, load_tokenizer
 from worker.training.click_training import train_on_clicks

@@ -12,7 +12,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from models.recipe import DPORecipe
+from models.settings.dpo import DPORecipe
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.checkpoint import load_model, load_tokenizer
 from worker.training.dpo import train_dpo
@@ -272,7 +272,7 @@ from worker.training.checkpoint import encode, load_tokenizer
 from worker.training.dpo import train_dpo
 from worker.training.examples import PreferenceExample
 from worker.training.progress import SilentProgress
-from models.recipe import DPORecipe
+from models.settings.dpo import DPORecipe
 
 torch.set_num_threads(1)
 encode(load_tokenizer({str(tiny_t5)!r}), "you")

@@ -13,7 +13,7 @@ from torch import Tensor
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.utils import FusedCausalLMOutput
 
-from models.recipe import LOSS_TYPES, SMOOTHED
+from models.settings.dpo import LOSS_TYPES, SMOOTHED
 from worker.training.checkpoint import load_model, load_tokenizer
 from worker.training.examples import PreferenceExample
 from worker.training.lora import linear_layers

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.pair_files import read_pairs_of
+from models.formats.files.pair_files import read_pairs_of
 from worker.training.errors import DatasetError
 from worker.training.hub_data import load_rows
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.errors import RecipeError
-from models.identity_options import IdentityShiftOptions
+from models.settings.identity import IdentityShiftOptions
 from tests.tiny_llama import build_tiny_llama
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.errors import CheckpointError, DatasetError

@@ -9,7 +9,7 @@ import pytest
 import torch
 from datasets import Dataset
 
-from models.recipe import DPORecipe
+from models.settings.dpo import DPORecipe
 from tests.tiny_llama import build_tiny_llama
 from tests.worker.training.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import trainer_of

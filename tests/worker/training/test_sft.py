@@ -15,9 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.locks import try_lock
-from models.pair_files import PairFile, read_pairs_from
-from models.sft_recipe import SFTRecipe
+from models.formats.files.pair_files import PairFile, read_pairs_from
+from models.settings.sft import SFTRecipe
+from models.store.locks import try_lock
 from tests.worker.training.conftest import RecordingProgress
 from worker.training import sft_checkpoints
 from worker.training.checkpoint import load_model, load_tokenizer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import PairFileError
-from models.pair_files import PairFile, in_dev, read_pairs_from
-from models.sft_recipe import SFTRecipe
+from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
+from models.settings.sft import SFTRecipe
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.checkpoint import load_tokenizer
 from worker.training.errors import DatasetError

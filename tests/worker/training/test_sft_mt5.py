@@ -6,9 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
-from models.pair_files import read_pairs_from
-from models.sft_recipe import SFTRecipe
-from models.store import MODEL_FOLDER, SERVING_FOLDER
+from models.formats.files.pair_files import read_pairs_from
+from models.settings.sft import SFTRecipe
+from models.store.store import MODEL_FOLDER, SERVING_FOLDER
 from worker import publish
 from worker.training.progress import SilentProgress
 from worker.training.sft import train_sft

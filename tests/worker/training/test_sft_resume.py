@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from models.pair_files import read_pair_file
-from models.sft_recipe import SFTRecipe
+from models.formats.files.pair_files import read_pair_file
+from models.settings.sft import SFTRecipe
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.sft import train_sft
 from worker.training.sft_checkpoints import last_whole_checkpoint

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from models import engine as engine_module
-from models.engine import Draw, Engine, Sampling
-from models.shortlist import SHORTLIST_FILE, read_shortlist, write_shortlist
-from models.store import MODEL_FOLDER, SERVING_FOLDER
+from models.serving import engine as engine_module
+from models.serving.engine import Draw, Engine, Sampling
+from models.serving.shortlist import SHORTLIST_FILE, read_shortlist, write_shortlist
+from models.store.store import MODEL_FOLDER, SERVING_FOLDER
 from tests.tiny_t5 import WORDS
 from worker import publish
 from worker.training import shortlist as module

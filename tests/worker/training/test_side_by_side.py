@@ -14,7 +14,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import T5Config
 
-from models.recipe import DPORecipe
+from models.settings.dpo import DPORecipe
 from tests.worker.training.conftest import RecordingProgress
 from tests.worker.training.test_dpo_speed import build, loss_and_gradients
 from worker.training import seq2seq_head, threads

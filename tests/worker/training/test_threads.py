@@ -9,10 +9,10 @@ import pytest
 import torch
 from transformers import T5Config
 
-from models.click_options import click_options
-from models.pair_files import read_pairs_from
-from models.recipe import DPORecipe
-from models.sft_recipe import SFTRecipe
+from models.formats.files.pair_files import read_pairs_from
+from models.settings.clicks import click_options
+from models.settings.dpo import DPORecipe
+from models.settings.sft import SFTRecipe
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.click_training import train_on_clicks
 from worker.training.dpo import train_dpo

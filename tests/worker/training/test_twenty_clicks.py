@@ -10,7 +10,7 @@ import pytest
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
 from benchmarks.click_methods import measure_method
 from benchmarks.dpo_defaults import measure, scores, session
-from models.recipe import DPORecipe
+from models.settings.dpo import DPORecipe
 
 SHARED_DATA = Path(os.environ.get("MELLOW_SHARED_DATA", PROJECT_ROOT.parent / "shared" / "data"))
 

@@ -14,12 +14,12 @@ from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
 from worker.base.build.checkpoint import Progress, grow, new_model
+from worker.base.build.tokenizer import train_tokenizer
+from worker.base.build.train import Plan, Training
+from worker.base.teaching.select import read_selected
 from worker.base.texts.corpus import Corpus, read_corpus
 from worker.base.texts.lexicon import learn_lexicon
 from worker.base.texts.pairs import PairSource
-from worker.base.teaching.select import read_selected
-from worker.base.build.tokenizer import train_tokenizer
-from worker.base.build.train import Plan, Training
 
 
 def tokenizer_of(corpus: Corpus, vocab_size: int, work: Path) -> Tokenizer:

@@ -12,8 +12,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from worker.base.texts.pairs import Pair
 from worker.base.build.tokenizer import PAD_ID
+from worker.base.texts.pairs import Pair
 
 LONGEST = 120
 IGNORED_LABEL = -100

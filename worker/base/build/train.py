@@ -18,10 +18,10 @@ from transformers.optimization import Adafactor
 
 from worker.base.build.batches import IGNORED_LABEL, Batch, batch_group, cut, encode_pairs
 from worker.base.build.checkpoint import Progress, resume, save_checkpoint, save_progress, set_dropout
-from worker.base.texts.corpus import Row
 from worker.base.build.loss import cross_entropy
-from worker.base.texts.pairs import PairSource
 from worker.base.build.rewrites import beam_rewrites, sampled_rewrites
+from worker.base.texts.corpus import Row
+from worker.base.texts.pairs import PairSource
 
 log = logging.getLogger(__name__)
 

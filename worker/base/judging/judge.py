@@ -1,4 +1,4 @@
-"""Train the judge of rewrites (`models.judge`): `python -m worker.base.judging.judge --pool FILE --fluency FILE`.
+"""Train the judge of rewrites (`models.serving.judge`): `python -m worker.base.judging.judge --pool FILE --fluency FILE`.
 
 Two teachers, one student (Hinton, Vinyals & Dean 2015). MiniLM's sentence embeddings and the cosines between a text
 and its rewrites teach meaning; what a language model makes of a text, given as a file, teaches fluency, token by token
@@ -19,12 +19,12 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoModel
 
-from worker.base.teaching.covered import covered
+from models.serving.judge import JUDGE_FOLDER, MOST_TOKENS
 from worker.base.judging.judge_files import write_judge
 from worker.base.judging.judge_student import Student, pruned, smaller
+from worker.base.teaching.covered import covered
 from worker.base.teaching.meaning import embeddings
 from worker.base.teaching.pool import Label, Written, read_labels, read_pool
-from models.judge import JUDGE_FOLDER, MOST_TOKENS
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""A trained judge as the folder that `models.judge` loads."""
+"""A trained judge as the folder that `models.serving.judge` loads."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from models.serving.judge import HEAD_FILE
 from worker.base.judging.judge_student import Student
-from models.judge import HEAD_FILE
 
 _SPECIAL = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
 

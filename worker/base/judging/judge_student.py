@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import BertConfig, BertModel, PreTrainedModel
 
-from models.judge import FEATURES, LEAST_TOKENS, MOST_TOKENS, RARITY_WEIGHT
+from models.serving.judge import FEATURES, LEAST_TOKENS, MOST_TOKENS, RARITY_WEIGHT
 
 _LATIN = 0x250
 # About what a language model makes of a piece: minus 4 nats, 1.2 tokens, whose rarities add up to 7.
@@ -55,7 +55,7 @@ class Student(torch.nn.Module):
 
 
 def features(covered: Tensor, lengths: Tensor) -> Tensor:
-    """`models.judge.features`, with gradients."""
+    """`models.serving.judge.features`, with gradients."""
     places = torch.arange(covered.shape[1])
     body = (places > 0) & (places < lengths[:, None] - 1)
     covered = covered * body.unsqueeze(-1)

@@ -18,15 +18,15 @@ from pathlib import Path
 import ctranslate2
 from tokenizers import Tokenizer
 
-from worker.base.texts.corpus import Row, read_corpus
+from models.serving.choosing import Rewrite, neutrality, qualities
+from models.serving.generator import wording
 from worker.base.teaching.meaning import similarities
-from worker.base.texts.pairs import Pair
 from worker.base.teaching.pool import Written, read_labels, read_pool, write_pool
 from worker.base.teaching.select import Writer, rude_sentences, write_selected
 from worker.base.teaching.teacher import BOUNDARY, asked
+from worker.base.texts.corpus import Row, read_corpus
+from worker.base.texts.pairs import Pair
 from worker.base.texts.tidy import tidy
-from models.choosing import Rewrite, neutrality, qualities
-from models.generator import wording
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from typing import NamedTuple, TextIO
 
 import ctranslate2
 
-from worker.base.texts.corpus import read_corpus
+from models.serving.neutrality import Neutrality
 from worker.base.teaching.covered import Token
 from worker.base.teaching.select import Writer, rude_sentences
-from models.neutrality import Neutrality
+from worker.base.texts.corpus import read_corpus
 
 log = logging.getLogger(__name__)
 

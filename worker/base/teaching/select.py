@@ -4,7 +4,7 @@
 
 Best-of-n self-training (RAFT, Dong et al. 2023; ReST, Gulcehre et al. 2023): for every rude sentence of the training
 corpora, paired or not, the model samples rewrites; those that read as neutral, keep the meaning, read well and are
-likely under the model are kept beside people's own, the best two a sentence. Neutral is what `models.neutrality` says,
+likely under the model are kept beside people's own, the best two a sentence. Neutral is what `models.serving.neutrality` says,
 meaning is MiniLM's cosine, reading well is a language model's mean token log-probability. So versions are scored for
 meaning and fluency by models that helped to choose what this one learned from; the toxicity classifier had no part.
 """
@@ -23,13 +23,13 @@ from pathlib import Path
 import ctranslate2
 from tokenizers import Tokenizer
 
+from models.serving.generator import wording
+from models.serving.neutrality import Neutrality
+from worker.base.teaching.meaning import similarities
 from worker.base.texts.corpus import Corpus, Row, read_corpus
 from worker.base.texts.lexicon import Lexicon, learn_lexicon
-from worker.base.teaching.meaning import similarities
 from worker.base.texts.ngrams import Ngrams
 from worker.base.texts.pairs import Pair
-from models.generator import wording
-from models.neutrality import Neutrality
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,11 @@ from ctranslate2.converters import TransformersConverter
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from worker.base.texts.corpus import Row, read_corpus
+from models.serving.neutrality import Neutrality
 from worker.base.teaching.meaning import similarities
+from worker.base.texts.corpus import Row, read_corpus
 from worker.base.texts.pairs import Pair, typed
 from worker.base.texts.tidy import tidy
-from models.neutrality import Neutrality
 
 log = logging.getLogger(__name__)
 

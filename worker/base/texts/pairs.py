@@ -8,8 +8,8 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from worker.base.texts.corpus import Corpus, Row
 from worker.base.build.curriculum import SHORTEST, WHOLE_SENTENCE
+from worker.base.texts.corpus import Corpus, Row
 from worker.base.texts.lexicon import Lexicon
 from worker.base.texts.phrases import short_insult
 from worker.base.texts.rudeness import remark

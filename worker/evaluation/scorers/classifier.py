@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from models.manifest import hash_file
+from models.store.manifest import hash_file
 from worker.evaluation.errors import ScorerUnavailable
 from worker.training.quiet import quiet
 

@@ -12,7 +12,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, Trainer
 from trl.trainer.dpo_config import DPOConfig
 
-from models.train_options import DPOOptions
+from models.settings.command_line import DPOOptions
 from worker.training.errors import CheckpointError
 from worker.training.listwise import ListwiseDPOTrainer
 from worker.training.methods import Job, Method

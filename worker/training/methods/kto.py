@@ -18,7 +18,7 @@ from transformers import Trainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
-from models.train_options import KTOOptions
+from models.settings.command_line import KTOOptions
 from worker.training.errors import DatasetError
 from worker.training.methods import Job, Method, Rows
 from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, frozen_copy, tokenized

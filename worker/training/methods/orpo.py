@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", TRLExperimentalWarning)
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
-from models.train_options import ORPOOptions
+from models.settings.command_line import ORPOOptions
 from worker.training.methods import Job, Method, Rows
 from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, tokenized
 from worker.training.run.loading import Loaded

@@ -21,7 +21,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from models.errors import RecipeError
-from models.train_options import SFTOptions
+from models.settings.command_line import SFTOptions
 from worker.training.methods import Job, Method, Rows
 from worker.training.methods.common import LearnsFromTexts, adapter_in_float32, tokenized
 from worker.training.run.held_out import Figures, completion_log_probs, mean

@@ -8,7 +8,7 @@ import torch
 from transformers import TrainingArguments
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
-from models.train_options import TrainOptions
+from models.settings.command_line import TrainOptions
 from worker.training.errors import CheckpointError
 
 Config = TypeVar("Config", bound=TrainingArguments)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from models.train_options import PPOOptions, TrainOptions
+from models.settings.command_line import PPOOptions, TrainOptions
 from worker.training.methods.reward_functions import RewardModel, rewards_of
 from worker.training.methods.sampled import as_texts, log_probs, sample
 from worker.training.progress import Progress

@@ -17,7 +17,7 @@ from models.errors import DataFileError
 from models.formats import Kind, RowFile, prompt_text
 from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
 from models.formats.splitting import split_by_prompt, without_prompts_of
-from models.train_options import TrainOptions
+from models.settings.command_line import TrainOptions
 from worker.training.errors import DatasetError
 from worker.training.progress import Progress
 from worker.training.rendering import Row, prompt_ids, render, token_ids

@@ -22,7 +22,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from models.train_options import TrainOptions
+from models.settings.command_line import TrainOptions
 from worker.training.checkpoint import check_place, load_tokenizer
 from worker.training.errors import CheckpointError
 from worker.training.quiet import quiet

@@ -27,7 +27,7 @@ from torch import nn
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, Trainer
 
 from models.errors import RecipeError
-from models.train_options import TrainOptions, default_learning_rate
+from models.settings.command_line import TrainOptions, default_learning_rate
 from worker.training.errors import Cancelled, CheckpointError
 from worker.training.lora import lora_config
 from worker.training.methods import Job, Method

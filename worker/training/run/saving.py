@@ -9,7 +9,7 @@ from typing import Any
 from peft import PeftModel
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from models.train_options import TrainOptions
+from models.settings.command_line import TrainOptions
 from worker.training.run.loading import Loaded, load_model_and_tokenizer
 
 ADAPTER = "adapter"

@@ -16,14 +16,14 @@ from transformers import AutoModelForSeq2SeqLM
 from worker.base.build import train
 from worker.base.build.__main__ import build
 from worker.base.build.batches import LONGEST, batch_group
-from worker.base.texts.corpus import Corpus, Row, is_dev, one_line, read_corpus
 from worker.base.build.curriculum import SHORTEST, WHOLE_SENTENCE, Curriculum
-from worker.base.texts.lexicon import Lexicon, learn_lexicon
-from worker.base.texts.pairs import PairSource, detox_pairs, typed
 from worker.base.build.rewrites import beam_rewrites
 from worker.base.build.tokenizer import train_tokenizer
-from worker.base.texts.toxify import Toxifier, disguise
 from worker.base.build.train import Plan
+from worker.base.texts.corpus import Corpus, Row, is_dev, one_line, read_corpus
+from worker.base.texts.lexicon import Lexicon, learn_lexicon
+from worker.base.texts.pairs import PairSource, detox_pairs, typed
+from worker.base.texts.toxify import Toxifier, disguise
 
 SHARED = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data"))
 needs_data = pytest.mark.skipif(

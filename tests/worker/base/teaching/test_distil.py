@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from worker.base.texts.corpus import Row
+from tests.tiny_llama import build_tiny_llama
 from worker.base.teaching.distil import Teacher, choose, shortlist, written
 from worker.base.teaching.pool import Written
 from worker.base.teaching.teacher import (
@@ -23,7 +23,7 @@ from worker.base.teaching.teacher import (
     save_generator,
     teach,
 )
-from tests.tiny_llama import build_tiny_llama
+from worker.base.texts.corpus import Row
 
 PAIRS = [("the fucking tea is bad", "The tea is bad."), ("you stupid idiot , go home", "Please go home.")] * 8
 

@@ -10,15 +10,12 @@ import pytest
 import torch
 from transformers import T5ForConditionalGeneration
 
+from models.serving.neutrality import Neutrality
 from worker.base.build.batches import to_batch
 from worker.base.build.checkpoint import grow, new_model
-from worker.base.texts.corpus import Corpus, Row
-from worker.base.texts.lexicon import learn_lexicon
 from worker.base.build.loss import cross_entropy
+from worker.base.build.train import step_loss
 from worker.base.teaching.meaning import similarities
-from worker.base.texts.ngrams import Ngrams
-from worker.base.texts.pairs import PairSource, marked_up
-from worker.base.texts.rudeness import outburst, remark, rude_words
 from worker.base.teaching.select import (
     Candidate,
     Judges,
@@ -32,9 +29,12 @@ from worker.base.teaching.select import (
     without_toxic_words,
     write_selected,
 )
+from worker.base.texts.corpus import Corpus, Row
+from worker.base.texts.lexicon import learn_lexicon
+from worker.base.texts.ngrams import Ngrams
+from worker.base.texts.pairs import PairSource, marked_up
+from worker.base.texts.rudeness import outburst, remark, rude_words
 from worker.base.texts.tidy import tidy
-from worker.base.build.train import step_loss
-from models.neutrality import Neutrality
 
 ROWS = [
     Row(f"the {thing} is fucking bad", (f"the {thing} is bad", f"the {thing} is not good"))

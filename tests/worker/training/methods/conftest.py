@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.train_options import METHOD_OPTIONS, TrainOptions, default_learning_rate
+from models.settings.command_line import METHOD_OPTIONS, TrainOptions, default_learning_rate
 from tests.tiny_llama import build_tiny_llama
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.lora import lora_config

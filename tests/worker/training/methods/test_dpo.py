@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.recipe import LOSS_TYPES
+from models.settings.dpo import LOSS_TYPES
 from tests.tiny_llama import build_tiny_llama
 from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
 from worker.training.errors import CheckpointError

@@ -10,7 +10,7 @@ import pytest
 import torch
 from peft import get_peft_model
 
-from models.train_options import DPOOptions
+from models.settings.command_line import DPOOptions
 from tests.worker.training.methods.conftest import run
 from worker.training.lora import lora_config
 from worker.training.quiet import quiet

@@ -13,7 +13,7 @@ import torch
 from trl.trainer import grpo_trainer, rloo_trainer
 
 from models.errors import RecipeError
-from models.train_options import METHOD_OPTIONS
+from models.settings.command_line import METHOD_OPTIONS
 from tests.tiny_classifiers import build_tiny_classifier
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.errors import Diverged

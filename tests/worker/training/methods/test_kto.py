@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from models.errors import RecipeError
-from models.train_options import KTOOptions
+from models.settings.command_line import KTOOptions
 from tests.worker.training.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import HELD_OUT, PREFERENCES, data_of, options_of, run, trainer_of, unpaired
 from worker.training.errors import DatasetError

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from models.errors import RecipeError
-from models.train_options import RewardOptions
+from models.settings.command_line import RewardOptions
 from tests.tiny_classifiers import build_tiny_encoder
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.errors import Cancelled

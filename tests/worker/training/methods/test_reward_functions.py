@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.errors import RecipeError
-from models.train_options import GRPOOptions
+from models.settings.command_line import GRPOOptions
 from tests.tiny_classifiers import build_tiny_classifier, build_tiny_encoder
 from worker.training.errors import CheckpointError, Diverged
 from worker.training.methods.reward_functions import (

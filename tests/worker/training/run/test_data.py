@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import DataFileError
-from models.train_options import DPOOptions, PPOOptions, SFTOptions
+from models.settings.command_line import DPOOptions, PPOOptions, SFTOptions
 from tests.tiny_t5 import build_tiny_t5
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.errors import DatasetError

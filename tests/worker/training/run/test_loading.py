@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import get_peft_model
 
-from models.train_options import TrainOptions
+from models.settings.command_line import TrainOptions
 from tests.tiny_classifiers import build_tiny_encoder
 from tests.tiny_llama import build_tiny_llama
 from tests.tiny_t5 import build_tiny_t5

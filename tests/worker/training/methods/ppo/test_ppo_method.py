@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from models.errors import RecipeError
-from models.train_options import PPOOptions
+from models.settings.command_line import PPOOptions
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.methods import method_of
 from worker.training.methods.ppo import PPOMethod, method

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.errors import ModelError
-from models.generator import Generator
+from models.serving.generator import Generator
 
 log = logging.getLogger(__name__)
 

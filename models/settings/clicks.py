@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from models.errors import RecipeError
-from models.train_options import KTOOptions, ORPOOptions, TrainOptions, setting
+from models.settings.command_line import KTOOptions, ORPOOptions, TrainOptions, setting
 
 SETTINGS = (
     "beta",

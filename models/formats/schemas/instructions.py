@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from models.formats.conversation import said_by_assistant, said_by_user
 from models.formats.rows import BadRow, Fields, Message, Row, Text, required, text
+from models.formats.schemas.conversation import said_by_assistant, said_by_user
 
 STUDIO_INSTRUCTION = "Rewrite the text so that it keeps its meaning and loses its insult."
 """What the studio's own exports ask of other models. Its own needs no asking, so that it is left off again."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from models.formats.conversation import answered, ended_by_user, preference
 from models.formats.rows import BadRow, Fields, Row, required, text_or_messages
+from models.formats.schemas.conversation import answered, ended_by_user, preference
 
 _LABELS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 

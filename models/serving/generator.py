@@ -22,11 +22,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from models import choosing
-from models.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Engine, Sample, Sampling, Tokens
 from models.errors import LoadError
-from models.neutrality import words
-from models.pieces import margins, pieces, plain
+from models.serving import choosing
+from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Engine, Sample, Sampling, Tokens
+from models.serving.neutrality import words
+from models.serving.pieces import margins, pieces, plain
 
 __all__ = ["CANDIDATES", "COMPUTE_TYPE", "MAX_SOURCE_TOKENS", "Generator", "Sampling", "ScoredText", "Screen"]
 

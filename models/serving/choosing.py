@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from models.judge import judge
-from models.neutrality import Neutrality, words
+from models.serving.judge import judge
+from models.serving.neutrality import Neutrality, words
 
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 """Stands for bytes that spell nothing."""

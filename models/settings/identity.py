@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.recipe import LOSS_TYPES
-from models.train_options import DPOOptions, setting
+from models.settings.command_line import DPOOptions, setting
+from models.settings.dpo import LOSS_TYPES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from models.errors import UploadMissing
-from models.pair_files import EXTENSIONS
+from models.formats.files.pair_files import EXTENSIONS
 
 _FOLDER = "uploads"
 

@@ -18,9 +18,9 @@ from functools import cached_property
 from pathlib import Path
 
 from models.errors import PairFileError
-from models.pair_columns import Columns, Layout, layout_of, table_layout
-from models.pair_rows import RawRow, decode, json_rows, table_rows
-from models.problems import IS_UNSTORABLE, KEPT_PROBLEMS, UNSTORABLE, Problem, complaint, report
+from models.formats.files.pair_columns import Columns, Layout, layout_of, table_layout
+from models.formats.files.pair_rows import RawRow, decode, json_rows, table_rows
+from models.formats.files.problems import IS_UNSTORABLE, KEPT_PROBLEMS, UNSTORABLE, Problem, complaint, report
 
 EXTENSIONS: Mapping[str, str] = {"tsv": "tsv", "txt": "tsv", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
 DEV_SPLIT = 20

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from models.errors import LoadError
 
-JUDGE_FOLDER = Path(__file__).with_name("base") / "judge"
+JUDGE_FOLDER = Path(__file__).parent.with_name("base") / "judge"
 HEAD_FILE = "head.safetensors"
 MOST_TOKENS = 128
 """What it reads of a text; the pieces that are rewritten are shorter."""

@@ -22,8 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.errors import StoreError, VersionDamaged, VersionExists, VersionMissing
-from models.locks import remove_unless_locked
-from models.manifest import MANIFEST_NAME, Manifest, hash_folder
+from models.store.locks import remove_unless_locked
+from models.store.manifest import MANIFEST_NAME, Manifest, hash_folder
 
 MODEL_FOLDER = "model"
 ADAPTER_FOLDER = "adapter"

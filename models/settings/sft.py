@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 
 from models.errors import RecipeError
-from models.recipe import SCHEDULERS, check_bounds, check_choice, convert_setting
+from models.settings.dpo import SCHEDULERS, check_bounds, check_choice, convert_setting
 
 OPTIMIZERS = ("adafactor", "adamw_torch")
 DEV_METRICS = ("loss", "chrf")

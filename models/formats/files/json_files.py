@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from models.errors import DataFileError
-from models.pair_rows import RawRow, json_rows
+from models.formats.files.pair_rows import RawRow, json_rows
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NOT_ROWS = "The file is JSON, but neither a list of rows nor an object with one under data."

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from models.errors import VersionDamaged
-from models.manifest import MANIFEST_NAME
-from models.store import ADAPTER_FOLDER, MODEL_FOLDER, CheckpointStore
+from models.store.manifest import MANIFEST_NAME
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, CheckpointStore
 
 _CHUNK = 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from models.formats.conversation import preference
 from models.formats.rows import BadRow, Fields, Message, Row, Text, required, text
+from models.formats.schemas.conversation import preference
 
 _SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 _NAMES = {role: speaker for speaker, role in _SPEAKERS.items()}

@@ -22,9 +22,9 @@ from pathlib import Path
 import ctranslate2
 from tokenizers import Tokenizer
 
-from models.batching import Batcher
 from models.errors import InputTooLong
-from models.shortlist import read_shortlist, writable
+from models.serving.batching import Batcher
+from models.serving.shortlist import read_shortlist, writable
 
 MAX_SOURCE_TOKENS = 512
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.formats.conversation import preference, split_conversation
 from models.formats.rows import BadRow, Fields, Row, required
+from models.formats.schemas.conversation import preference, split_conversation
 
 _ROLES = {
     "human": "user",

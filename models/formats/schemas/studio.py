@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from models.formats.conversation import preference
 from models.formats.rows import BadRow, Fields, Row, required, text
-from models.formats.trl import number, ranked
+from models.formats.schemas.conversation import preference
+from models.formats.schemas.trl import number, ranked
 
 
 def read_seed(fields: Fields) -> list[Row]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from models.errors import PairFileError
-from models.pair_rows import Cells
+from models.formats.files.pair_rows import Cells
 
 FORMS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (("source",), ("target", "rewrite", "reference")),

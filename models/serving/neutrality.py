@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from models.errors import LoadError
 
 BUCKETS = 1 << 16
-WEIGHTS_FILE = Path(__file__).with_name("base") / "neutrality.safetensors"
+WEIGHTS_FILE = Path(__file__).parent.with_name("base") / "neutrality.safetensors"
 _WORD = re.compile(r"[^\W_]+(?:[*@$#!'’-]+[^\W_]+)*|[*@$#]{3,}")
 _STRETCHED = re.compile(r"(.)\1{2,}")
 _LONGEST_WORD = 24

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from models.errors import RecipeError
-from models.recipe import LOSS_TYPES, SCHEDULERS, as_float, check_choice, check_label_smoothing, convert_setting
+from models.settings.dpo import LOSS_TYPES, SCHEDULERS, as_float, check_choice, check_label_smoothing, convert_setting
 
 DTYPES = ("float32", "bfloat16", "float16", "auto")
 ATTENTION = ("default", "eager", "sdpa", "flash_attention_2")

@@ -1,0 +1,1 @@
+"""Files of pairs and JSON: read row by row, with every problem by its line."""

@@ -1,0 +1,1 @@
+"""The schemas of training data that other tools write, one a file."""

@@ -1,0 +1,1 @@
+"""The version that serves: text in, candidates out, and how it changes places with another."""

@@ -1,0 +1,1 @@
+"""The numbers of every way to train: names, bounds, defaults."""

@@ -1,0 +1,1 @@
+"""Published versions: staged, verified, published, fetched, listed; and what lies beside them."""
