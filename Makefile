@@ -30,7 +30,7 @@ help: ## list what can be done
 
 .PHONY: run
 run: $(RUN_INSTALLED) ## install what is missing, then run the whole product until Ctrl-C
-	@exec $(BIN)/python -m app.launcher
+	@exec $(BIN)/python -m app.launch.launcher
 
 .PHONY: test
 test: $(DEV_INSTALLED) browser ## every test but the slow ones

@@ -12,17 +12,17 @@ from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import access, cli, migrating, security
-from app.background import Background
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS, make_sessions
 from app.errors import register_error_handlers
 from app.extensions import bootstrap, compress, csrf, db, login
-from app.queue import JobQueue
 from app.routes import register_blueprints
-from app.services import versions
-from app.throttle import SignInThrottle
-from app.trial import Trial
+from app.runtime.background import Background
+from app.runtime.queue import JobQueue
+from app.runtime.throttle import SignInThrottle
+from app.runtime.trial import Trial
+from app.services.versions import versions
 from models.serving.generator import Generator
 from models.serving.hot_swap import Serving, ServingState
 from models.store.store import SERVING_FOLDER, CheckpointStore

@@ -15,8 +15,8 @@ from flask_login import UserMixin, current_user, login_user
 from app.db import User, now
 from app.errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
-from app.services import accounts
-from app.services.accounts import Identity
+from app.services.people import accounts
+from app.services.people.accounts import Identity
 
 PUBLIC = frozenset(
     {

@@ -18,9 +18,11 @@ from app.context import mellow
 from app.db import Role
 from app.errors import Conflict, DomainError, Invalid
 from app.extensions import db
-from app.services import accounts, backups, exports, imports
-from app.services.import_mapping import is_known
-from app.services.prompts import ImportReport
+from app.services.exchange import exports, imports
+from app.services.exchange.mapping import is_known
+from app.services.people import accounts
+from app.services.prompts.prompts import ImportReport
+from app.services.system import backups
 
 P = ParamSpec("P")
 

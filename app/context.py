@@ -8,12 +8,12 @@ from typing import cast
 from flask import current_app
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.background import Background
 from app.config import Settings
 from app.errors import NotReady
-from app.queue import JobQueue
-from app.throttle import SignInThrottle
-from app.trial import Trial
+from app.runtime.background import Background
+from app.runtime.queue import JobQueue
+from app.runtime.throttle import SignInThrottle
+from app.runtime.trial import Trial
 from models.serving.generator import Generator, Sampling
 from models.serving.hot_swap import Serving
 from models.store.store import CheckpointStore

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.db import make_sessions, write_transaction
-from app.services import versions
+from app.services.versions import versions
 from benchmarks.harness import Finding, percentile
 from benchmarks.screens_over_http import texts
 from models.store.manifest import MANIFEST_NAME

@@ -32,8 +32,9 @@ from sqlalchemy import text
 from app import create_app
 from app.config import Settings
 from app.context import Mellow
-from app.embedded_queue import EmbeddedQueue
-from app.services import exports, generations
+from app.runtime.embedded_queue import EmbeddedQueue
+from app.services.desk import screens
+from app.services.exchange import exports
 from benchmarks.filling import fill
 from benchmarks.harness import Finding, interleaved
 from benchmarks.screens import prepare
@@ -113,7 +114,7 @@ class Studio:
             shown = list(session.execute(text(held), {"person": person}).scalars())
             session.rollback()
             with _timed() as took:
-                screen = generations.next_screen(
+                screen = screens.next_screen(
                     session, cast(Generator, Rewrites()), person, Sampling(1.0, 0.95, 0), shown
                 )
         assert screen is not None

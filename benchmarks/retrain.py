@@ -33,7 +33,7 @@ from pathlib import Path
 import psutil
 
 from app.config import PROJECT_ROOT, embedded_socket
-from app.queue import JobQueue
+from app.runtime.queue import JobQueue
 from benchmarks.harness import Finding, interleaved
 from tests.processes import ADMIN, ADMIN_TOKEN, Product, wait_for
 from tests.scorer_cache import CACHE
@@ -50,7 +50,7 @@ OURS, PLAIN = "ours", "plain rq worker"
 
 _MIB = 1024**2
 _LOOK_SECONDS = 0.01
-_LAUNCH = "import pathlib, sys; from app.launcher import main; sys.exit(main(pathlib.Path(sys.argv[1])))"
+_LAUNCH = "import pathlib, sys; from app.launch.launcher import main; sys.exit(main(pathlib.Path(sys.argv[1])))"
 _PLAIN_COMMAND = 'rq worker --url "$REDIS_URL" --serializer rq.serializers.JSONSerializer'
 _WORKER = "rq.serializers"
 

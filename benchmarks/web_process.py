@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
-from app.embedded_queue import EmbeddedQueue
+from app.runtime.embedded_queue import EmbeddedQueue
 from benchmarks.harness import Finding
 from benchmarks.load import closed_loop
 from benchmarks.screens_over_http import requests

@@ -265,7 +265,7 @@ class Product(Program):
 
     def launch_command(self) -> list[str]:
         """What starts it."""
-        return [sys.executable, "-m", "app.launcher"]
+        return [sys.executable, "-m", "app.launch.launcher"]
 
     def wait_until_ready(self) -> str:
         """The line that says where to go, once everything answers."""

@@ -33,9 +33,9 @@ from app import create_app
 from app.config import Settings
 from app.context import Mellow
 from app.db import Base, Role
-from app.embedded_queue import EmbeddedQueue
 from app.extensions import db
-from app.services import versions
+from app.runtime.embedded_queue import EmbeddedQueue
+from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.config import Settings
 from app.db import make_sessions, write_transaction
-from app.services import versions
+from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 
 BASE_NUMBER = 1

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.services import clicks, training_data
-from app.services.selection import EVERYTHING, Selection
+from app.services.training import kto_rows, preference_rows
+from app.services.training.selection import EVERYTHING, Selection
 from models.formats.files.pair_files import in_dev
 from worker.training.examples import PreferenceExample
 
@@ -35,7 +35,7 @@ def preference_examples(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
 ) -> list[PreferenceExample]:
     """The examples of every chosen standing judgment up to that one, in the order they were made."""
-    return [PreferenceExample(*row) for row in training_data.preference_rows(session, last_judgment_id, selection)]
+    return [PreferenceExample(*row) for row in preference_rows.preference_rows(session, last_judgment_id, selection)]
 
 
 def split(examples: Sequence[PreferenceExample]) -> Split:
@@ -61,7 +61,7 @@ def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection:
 
     Where `of` holds clicks out, the texts of every prompt that is to be held out are left out.
     """
-    rows = clicks.unpaired_rows(session, last_judgment_id, selection)
+    rows = kto_rows.unpaired_rows(session, last_judgment_id, selection)
     return [
         {"prompt": prompt, "completion": text, "label": good}
         for prompt, text, good in rows

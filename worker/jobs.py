@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
 from app.db import make_sessions, write_transaction
-from app.queue import JobQueue
-from app.services import runs, versions
-from app.services.selection import EVERYTHING, Selection
+from app.runtime.queue import JobQueue
+from app.services.training import runs
+from app.services.training.selection import EVERYTHING, Selection
+from app.services.versions import versions
 from models.errors import ModelError, VersionMissing
 from models.serving.generator import Sampling
 from models.store.manifest import Manifest

@@ -68,7 +68,7 @@ def prepare_evaluation() -> None:
     os.nice(_LOWEST_PRIORITY)
     from app.config import Settings
     from app.db import make_sessions
-    from app.services import versions
+    from app.services.versions import versions
     from models.serving.generator import Sampling
     from models.store.store import SERVING_FOLDER, CheckpointStore
     from worker.evaluation.automatic import prepare

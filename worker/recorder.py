@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import RunMetric, now, write_transaction
-from app.db.training_run import TrainingRun
-from app.services import runs
+from app.db.training.training_run import TrainingRun
+from app.services.training import runs
 
 log = logging.getLogger(__name__)
 

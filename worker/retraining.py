@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from app.services.selection import EVERYTHING, Selection
+from app.services.training.selection import EVERYTHING, Selection
 from models.settings.clicks import CLICK_OPTIONS, ClickOptions, click_config, click_options
 from models.settings.dpo import DPORecipe
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.services import runs
+from app.services.training import runs
 from models.store.locks import remove_unless_locked
 from models.store.store import CheckpointStore
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
-from app.services import versions
+from app.services.versions import versions
 from models.settings.sft import SFTPlan
 from models.store.store import CheckpointStore
 from worker import initial_training

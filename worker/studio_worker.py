@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.job import Job
 
-from app.queue import WORKER_TTL_SECONDS, report_worker
+from app.runtime.queue import WORKER_TTL_SECONDS, report_worker
 from worker.machine import machine
 from worker.preloading import preload, prepare_evaluation
 

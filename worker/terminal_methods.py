@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.config import Settings
 from app.db import make_sessions
-from app.services import versions
+from app.services.versions import versions
 from models.errors import RecipeError
 from models.serving.generator import Sampling
 from models.settings.command_line import TrainOptions

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import ConfigError, Settings
 from app.db import make_sessions, write_transaction
-from app.queue import JobQueue
-from app.services import versions
+from app.runtime.queue import JobQueue
+from app.services.versions import versions
 from models.store.locks import remove_unless_locked, try_lock
 from models.store.manifest import Manifest
 from models.store.store import MODEL_FOLDER, CheckpointStore

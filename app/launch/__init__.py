@@ -1,4 +1,4 @@
-"""What `python -m app.launcher` is made of: checks before the start, programs, and the end of every process."""
+"""What `python -m app.launch.launcher` is made of: checks before the start, programs, and the end of every process."""
 
 
 class LaunchError(RuntimeError):

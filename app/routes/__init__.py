@@ -7,55 +7,47 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
-from app.routes import (
-    admin,
-    annotate,
-    api_admin,
-    api_annotate,
-    api_data,
-    api_docs,
-    api_me,
-    api_runs,
-    api_versions,
-    api_webhooks,
-    auth,
-    data,
-    guidelines,
-    health,
-    join,
-    navigation,
-    openapi,
-    people,
-    system,
-    versions,
-    webhooks,
-    work,
-)
-from app.routes.openapi_parts import API_PREFIX
-from app.routes.payload import LARGEST_ID
+from app.api import api_docs, openapi
+from app.api.openapi_parts import API_PREFIX
+from app.api.payload import LARGEST_ID
+from app.routes import navigation
+from app.routes.desk import api as desk_api
+from app.routes.desk import api_me, guidelines, work
+from app.routes.desk import pages as desk_pages
+from app.routes.exchange import api as exchange_api
+from app.routes.exchange import pages as exchange_pages
+from app.routes.people import auth, join
+from app.routes.people import pages as people_pages
+from app.routes.system import api_webhooks, health, webhooks
+from app.routes.system import pages as system_pages
+from app.routes.training import api as training_api
+from app.routes.training import pages as training_pages
+from app.routes.versions import api as versions_api
+from app.routes.versions import api_admin
+from app.routes.versions import pages as versions_pages
 
 _PAGES = (
-    annotate.blueprint,
+    desk_pages.blueprint,
     auth.blueprint,
-    admin.blueprint,
+    training_pages.blueprint,
     health.blueprint,
-    people.blueprint,
+    people_pages.blueprint,
     join.blueprint,
-    system.blueprint,
+    system_pages.blueprint,
     work.blueprint,
     guidelines.blueprint,
-    versions.blueprint,
-    data.blueprint,
+    versions_pages.blueprint,
+    exchange_pages.blueprint,
     webhooks.blueprint,
     api_docs.blueprint,
 )
 _API = (
-    api_annotate.blueprint,
+    desk_api.blueprint,
     api_me.blueprint,
-    api_runs.blueprint,
+    training_api.blueprint,
     api_admin.blueprint,
-    api_data.blueprint,
-    api_versions.blueprint,
+    exchange_api.blueprint,
+    versions_api.blueprint,
     api_webhooks.blueprint,
     openapi.blueprint,
 )

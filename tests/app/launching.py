@@ -43,7 +43,7 @@ if os.fork() == 0:
 time.sleep(600)
 """
 
-START = "import pathlib, sys; from app.launcher import main; sys.exit(main(pathlib.Path(sys.argv[1])))"
+START = "import pathlib, sys; from app.launch.launcher import main; sys.exit(main(pathlib.Path(sys.argv[1])))"
 
 
 def free_port() -> int:

@@ -11,9 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app import background, create_app, ensure_serving_started
+from app import create_app, ensure_serving_started
 from app.db import RunStatus, TrainingRun, now
-from app.services import runs, versions
+from app.runtime import background
+from app.services.training import runs
+from app.services.versions import versions
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import add_version, close, new_settings, parts, rows

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from app import cli, create_app
 from app.db import Prompt, User
-from app.services import accounts, judgments
+from app.services.desk import judgments
+from app.services.people import accounts
 from models.serving.hot_swap import ServingState
 from tests import factories
 from tests.studio import Person, dispose, new_settings, parts, rows

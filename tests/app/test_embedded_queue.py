@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from app.config import embedded_socket
-from app.embedded_queue import EmbeddedQueue, QueueError
+from app.runtime.embedded_queue import EmbeddedQueue, QueueError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.services import versions
+from app.services.versions import versions
 from tests.studio import Person
 
 

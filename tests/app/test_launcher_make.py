@@ -111,7 +111,7 @@ def test_what_is_installed_is_not_installed_again(tmp_path: Path) -> None:
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     script(tmp_path / ".venv" / "bin", "python", 'echo "python $*"')
     assert "python -m pip install" in make(tmp_path, "run").stdout
-    assert make(tmp_path, "run").stdout == "python -m app.launcher\n"
+    assert make(tmp_path, "run").stdout == "python -m app.launch.launcher\n"
 
 
 def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.config import ConfigError
-from app.embedded_queue import EmbeddedQueue
 from app.launch import LaunchError, preflight
 from app.launch.dotenv import read_dotenv
+from app.runtime.embedded_queue import EmbeddedQueue
 from tests.app.launching import START, Launcher, free_port, write_procfile
 
 PASSWORD = "p4ssw0rd"

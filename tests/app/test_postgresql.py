@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, Role, RunMetric
 from app.errors import Conflict
-from app.services import accounts, exports, invitations, people_stats, runs
+from app.services.exchange import exports
+from app.services.people import accounts, invitations, statistics
+from app.services.training import runs
 from tests import factories
 from tests.studio import Browser, Person, make_person, parts, rows
 
@@ -93,7 +95,7 @@ def test_people_are_invited_and_their_habits_and_agreement_known(session: Sessio
             factories.judgment(session, screen, pairs=False, seconds=2.0)
     page = admin.browser().get("/admin/people").text
     assert "On 1 prompt everybody said the same kind of thing" in page
-    habits = people_stats.habits(session, joined.id)
+    habits = statistics.habits(session, joined.id)
     assert (habits.gold.part, habits.gold.whole, habits.positions.counts) == (1, 1, (2, 0, 0))
     assert admin.browser().get(f"/admin/people/{joined.id}?only=gold").status_code == 200
     accounts.set_role(session, admin.id, joined.id, "admin")

@@ -8,10 +8,11 @@ from pathlib import Path
 from flask import Flask
 
 from app.db import Role, write_transaction
-from app.services import exports, imports, judgment_search, prompt_queue, prompt_search, studio
-from app.services.imports import Wish
-from app.services.judgment_search import JudgmentFilter
-from app.services.prompt_search import PromptFilter
+from app.services.exchange import exports, imports, judgment_search
+from app.services.exchange.imports import Wish
+from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.prompts import policy, queue, search
+from app.services.prompts.search import PromptFilter
 from tests import factories
 from tests.studio import make_person, parts
 
@@ -27,24 +28,24 @@ def test_data_is_managed_on_postgresql_as_on_sqlite(postgres_app: Flask, tmp_pat
         wish = Wish.parse(mapping | {"judgments": True, "overlap_of_all": 2}, "a.jsonl")
         *_, last = imports.run(session, admin.id, path, wish, 1000)
         assert (last.report.added, last.report.judgments) == (3, 3)
-        decided = studio.settings(session)
+        decided = policy.settings(session)
         other = make_person(postgres_app, session)
-        served = prompt_queue.next_waiting(session, other.id, decided)
+        served = queue.next_waiting(session, other.id, decided)
         assert served is not None
         assert served.text == "fool 2"
         with write_transaction(session):
-            prompt_queue.retire(session, served, decided)
-        assert prompt_queue.left_over(session, other.id, [], decided) is None
+            queue.retire(session, served, decided)
+        assert queue.left_over(session, other.id, [], decided) is None
         screens = [factories.generation(session, other.id) for _ in range(30)]
-        gold = prompt_queue.next_gold(session, other.id, decided)
+        gold = queue.next_gold(session, other.id, decided)
         assert gold is not None
         assert gold.text == "check"
         factories.judgment(session, screens[0], pairs=False, verdict="none", candidate_id=None)
-        for state in prompt_search.STATES:
+        for state in search.STATES:
             wanted = PromptFilter(state, text="o")
-            assert len(prompt_search.page(session, wanted).rows) == prompt_search.count(session, wanted)
-        assert "a.jsonl" in prompt_search.sources(session)
-        assert prompt_search.change_all(session, admin.id, PromptFilter(), {"priority": 1}) == 3
+            assert len(search.page(session, wanted).rows) == search.count(session, wanted)
+        assert "a.jsonl" in search.sources(session)
+        assert search.change_all(session, admin.id, PromptFilter(), {"priority": 1}) == 3
         query = {"text": "FOOL", "source": "a.jsonl", "gold": "no", "since": "2026-01-01", "flagged": "no"}
         found = judgment_search.page(session, JudgmentFilter.parse(query))
         assert len(found.judgments) == 3

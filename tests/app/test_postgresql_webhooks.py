@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.db import Role, Version, WebhookDelivery
 from app.errors import Conflict
-from app.services import deliveries, lineage, versions, webhooks
-from app.services.deliveries import Outcome
+from app.services.system import deliveries, webhooks
+from app.services.system.deliveries import Outcome
+from app.services.versions import lineage, versions
 from tests import factories
 from tests.studio import Person, make_person, parts, rows
 

@@ -14,7 +14,7 @@ from rq import Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from app.queue import JobQueue, report_worker
+from app.runtime.queue import JobQueue, report_worker
 from models.serving.hot_swap import ServingState
 
 

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import RunStatus
-from app.services import accounts
+from app.services.people import accounts
 from tests import factories
 from tests.studio import Browser, Person, make_person, parts
 

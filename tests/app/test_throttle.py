@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app.throttle import MOST_FAILURES, WAIT_SECONDS, SignInThrottle
+from app.runtime.throttle import MOST_FAILURES, WAIT_SECONDS, SignInThrottle
 from tests import factories
 from tests.studio import Browser, Person
 

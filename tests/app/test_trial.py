@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.trial import Trial
+from app.runtime.trial import Trial
 from models.errors import StoreError, VersionDamaged
 from models.serving.generator import Generator, Sampling
 from models.store.store import SERVING_FOLDER, CheckpointStore

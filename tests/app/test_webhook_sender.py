@@ -15,12 +15,12 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from standardwebhooks.webhooks import Webhook as Library
 
-from app import webhook_sender
 from app.db import AuditEvent, Webhook, WebhookDelivery, now
 from app.errors import Conflict, NotFound
-from app.services import deliveries, webhooks
-from app.services.deliveries import JITTER, SCHEDULE, Outcome, Parcel
-from app.webhook_sender import WebhookSender, send
+from app.runtime import webhook_sender
+from app.runtime.webhook_sender import WebhookSender, send
+from app.services.system import deliveries, webhooks
+from app.services.system.deliveries import JITTER, SCHEDULE, Outcome, Parcel
 from tests.app.test_background import wait_until
 from tests.studio import Person, parts, rows
 

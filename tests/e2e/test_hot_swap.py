@@ -11,8 +11,8 @@ from pathlib import Path
 
 from app.config import embedded_socket
 from app.db import make_sessions, write_transaction
-from app.queue import JobQueue
-from app.services import versions
+from app.runtime.queue import JobQueue
+from app.services.versions import versions
 from models.store.store import CheckpointStore
 from tests.processes import ADMIN, Product, wait_for
 

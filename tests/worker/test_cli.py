@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Version
-from app.services import versions
+from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
 from tests.studio import parts, rows

@@ -12,7 +12,9 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import RunMetric, RunStatus, TrainingRun, Verdict, now, write_transaction
-from app.services import judgments, runs, versions
+from app.services.desk import judgments
+from app.services.training import runs
+from app.services.versions import versions
 from models.settings.clicks import click_config, click_options
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories

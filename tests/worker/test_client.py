@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from app.config import PROJECT_ROOT
-from app.services import versions
+from app.services.versions import versions
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts
 from worker import jobs

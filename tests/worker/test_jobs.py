@@ -15,9 +15,11 @@ from rq.utils import import_attribute
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version, write_transaction
-from app.queue import TRAIN_JOB
-from app.services import judgments, runs, versions
-from app.services.selection import Selection
+from app.runtime.queue import TRAIN_JOB
+from app.services.desk import judgments
+from app.services.training import runs
+from app.services.training.selection import Selection
+from app.services.versions import versions
 from models.settings.dpo import DPORecipe
 from models.store.locks import try_lock
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 from rq.serializers import JSONSerializer
 
-from app.queue import JobQueue
+from app.runtime.queue import JobQueue
 from tests.processes import wait_for
 from worker import machine
 from worker.studio_worker import StudioWorker

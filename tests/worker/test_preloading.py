@@ -14,7 +14,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.config import PROJECT_ROOT
-from app.queue import JobQueue
+from app.runtime.queue import JobQueue
 from tests.processes import Program, environment, wait_for
 from worker import preloading
 

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import RunMetric, RunStatus, TrainingRun
-from app.services import runs
+from app.services.training import runs
 from tests import factories
 from tests.studio import parts, rows
 from worker import recorder as module

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import Version
-from app.services import versions
+from app.services.versions import versions
 from models.store.locks import try_lock
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests.scorer_cache import share_cache

@@ -12,8 +12,9 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import RunMetric, RunStatus, TrainingRun, now, write_transaction
-from app.services import initial_training as service
-from app.services import runs, versions
+from app.services.training import initial_training as service
+from app.services.training import runs
+from app.services.versions import versions
 from models.formats.files.pair_columns import Columns
 from models.serving.shortlist import read_shortlist
 from models.store.locks import try_lock

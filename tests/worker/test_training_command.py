@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.services import versions
+from app.services.versions import versions
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, CheckpointStore
 from tests.scorer_cache import share_cache
 from tests.studio import parts

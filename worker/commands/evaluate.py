@@ -169,7 +169,7 @@ def _serving(settings: Settings) -> int:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.db import make_sessions
-    from app.services import versions
+    from app.services.versions import versions
     from worker.evaluation.errors import EvaluationError
 
     number = None

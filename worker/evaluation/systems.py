@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import models.serving.generator
+import models
 from models.errors import InputTooLong
 from models.serving.generator import CANDIDATES, Generator, Sampling
 from worker.evaluation.errors import EvaluationError, ScorerUnavailable
@@ -22,13 +22,16 @@ SEED = 20221107
 """Of the first generator of every system that is measured: versions with the same odds draw the same candidates."""
 
 _DRAWING = (
-    *("generator.py", "engine.py", "pieces.py", "choosing.py", "neutrality.py", "judge.py"),
-    *(
-        "base/neutrality.safetensors",
-        "base/judge/model.bin",
-        "base/judge/head.safetensors",
-        "base/judge/tokenizer.json",
-    ),
+    "serving/generator.py",
+    "serving/engine.py",
+    "serving/pieces.py",
+    "serving/choosing.py",
+    "serving/neutrality.py",
+    "serving/judge.py",
+    "base/neutrality.safetensors",
+    "base/judge/model.bin",
+    "base/judge/head.safetensors",
+    "base/judge/tokenizer.json",
 )
 
 SHARES = 2
@@ -138,7 +141,7 @@ class System:
 
 def drawing_code() -> str:
     """The hash of what draws and chooses candidates: where that changes, versions are measured anew."""
-    folder = Path(models.serving.generator.__file__).parent
+    folder = Path(models.__file__).parent
     digest = hashlib.sha256()
     for name in _DRAWING:
         digest.update((folder / name).read_bytes())

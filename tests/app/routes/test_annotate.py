@@ -6,7 +6,8 @@ import re
 
 from sqlalchemy.orm import Session
 
-from app.services import desk_settings, studio
+from app.services.desk import settings
+from app.services.prompts import policy
 from tests import factories
 from tests.studio import Person
 
@@ -28,16 +29,16 @@ def test_a_newcomer_finds_veiled_texts_and_a_content_warning(annotator: Person) 
 def test_texts_are_blurred_as_the_studio_has_it_unless_the_person_decides_otherwise(
     session: Session, admin: Person, annotator: Person
 ) -> None:
-    desk_settings.change(session, annotator.id, {"warned": True})
+    settings.change(session, annotator.id, {"warned": True})
     assert data(annotator)["class"] == "desk"
-    studio.change(session, admin.id, {"blur": True})
+    policy.change(session, admin.id, {"blur": True})
     assert (data(annotator)["class"], data(annotator)["blur"]) == ("desk veiled", "true")
-    desk_settings.change(session, annotator.id, {"blur": False})
+    settings.change(session, annotator.id, {"blur": False})
     assert (data(annotator)["class"], data(annotator)["blur"]) == ("desk", "false")
 
 
 def test_the_figures_go_on_where_they_were(session: Session, admin: Person, annotator: Person) -> None:
-    studio.change(session, admin.id, {"break_minutes": 30})
+    policy.change(session, admin.id, {"break_minutes": 30})
     for seconds in (5.0, 7.0):
         factories.judgment(session, factories.generation(session, annotator.id), seconds=seconds)
     factories.judgment(session, factories.generation(session, admin.id))

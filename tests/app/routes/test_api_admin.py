@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
-from app.services import exports, versions
+from app.services.exchange import exports
+from app.services.versions import versions
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.app.routes.test_api_annotate import body, problem

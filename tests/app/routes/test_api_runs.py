@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import Role, RunMetric, RunStatus, TrainingRun, now, write_transaction
-from app.services import runs
+from app.services.training import runs
 from tests import factories
 from tests.app.routes.test_api_annotate import at_once, body, problem
 from tests.studio import Person, close, make_person, new_settings, parts, rows

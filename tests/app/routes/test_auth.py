@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.db import User
-from app.services import accounts
+from app.services.people import accounts
 from tests import factories
 from tests.studio import Browser, Person, parts, rows
 

@@ -12,8 +12,8 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import RunStatus, TrainingRun
-from app.routes import events
-from app.services import runs
+from app.routes.training import events
+from app.services.training import runs
 from tests import factories
 from tests.studio import Person, parts
 

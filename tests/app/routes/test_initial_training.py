@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.db import TrainingRun
-from app.services import initial_training
+from app.services.training import initial_training
 from models.settings.sft import SFT_BOUNDS
 from models.store.uploads import UploadStore
 from tests import factories

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Invitation, Role, User, now
-from app.services import accounts, people_stats
+from app.services.people import accounts, statistics
 from tests import factories
 from tests.studio import Browser, Person, make_person, rows
 
@@ -59,7 +59,7 @@ def test_agreement_is_told_with_its_interval_and_pair_by_pair(
 def test_the_page_of_a_person_drills_down_to_their_judgments(
     session: Session, admin: Person, annotator: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people_stats, "JUDGMENTS_AT_ONCE", 2)
+    monkeypatch.setattr(statistics, "JUDGMENTS_AT_ONCE", 2)
     for text in ("first text", "second text", "third text"):
         prompt = factories.prompt(session, text)
         factories.judgment(session, factories.generation(session, annotator.id, prompt=prompt), pairs=False)

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import AuditEvent
-from app.queue import report_worker
-from app.services import backups, system
+from app.runtime.queue import report_worker
+from app.services.system import backups, system
 from models.serving.hot_swap import ServingState
 from tests import factories
 from tests.studio import Person, close, new_settings, parts, rows

@@ -12,7 +12,7 @@ from safetensors.numpy import load
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Version
-from app.services import versions
+from app.services.versions import versions
 from models.store.store import SERVING_FOLDER, CheckpointStore
 from tests import factories
 from tests.reports import report

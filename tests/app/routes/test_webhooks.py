@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Webhook, WebhookDelivery
-from app.services import deliveries, webhooks
+from app.services.system import deliveries, webhooks
 from tests.app.routes.test_api_annotate import problem
 from tests.studio import Person, make_person, rows
 

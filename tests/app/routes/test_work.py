@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.db import Judgment, Preference
-from app.services import studio, work
+from app.services.desk import own_judgments
+from app.services.prompts import policy
 from tests import factories
 from tests.studio import Person, rows
 
@@ -147,14 +148,14 @@ def test_an_attention_check_looks_like_any_other_screen(session: Session, annota
 
 
 def test_older_ones_are_a_page_away(session: Session, annotator: Person) -> None:
-    for _ in range(work.PAGE + 1):
+    for _ in range(own_judgments.PAGE + 1):
         factories.judgment(session, factories.generation(session, annotator.id), pairs=False)
     browser = annotator.browser()
     first = browser.get("/work").text
     older = re.search(r'href="(/work\?below=\d+)"', first)
     assert older is not None
     second = browser.get(older[1]).text
-    assert (first.count('class="panel judgment"'), second.count('class="panel judgment"')) == (work.PAGE, 1)
+    assert (first.count('class="panel judgment"'), second.count('class="panel judgment"')) == (own_judgments.PAGE, 1)
 
 
 @pytest.mark.parametrize("query", ["verdict=best", "day=x", "state=gone", "below=x", "below=0", "below=99999999999"])
@@ -169,7 +170,7 @@ def test_texts_are_hidden_where_the_person_or_the_studio_wants_it(
 ) -> None:
     browser = annotator.browser()
     assert 'class="work veiled"' not in browser.get("/work").text
-    studio.change(session, admin.id, {"blur": True})
+    policy.change(session, admin.id, {"blur": True})
     assert 'class="work veiled"' in browser.get("/work").text
     annotator.call("PATCH", "/me", json={"settings": {"blur": False}})
     assert 'class="work veiled"' not in browser.get("/work").text

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Role, User
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.services import accounts
+from app.services.people import accounts
 from tests import factories
 from tests.studio import rows
 

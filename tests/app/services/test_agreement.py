@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, User, now
-from app.services import agreement, ratings
-from app.services.agreement import alpha
+from app.services.people import agreement, ratings
+from app.services.people.agreement import alpha
 from tests import factories
 
 NO: int | None = None  # this observer did not rate that unit

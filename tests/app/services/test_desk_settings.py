@@ -6,25 +6,25 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid, NotFound
-from app.services import desk_settings
-from app.services.desk_settings import DeskSettings
+from app.services.desk import settings
+from app.services.desk.settings import DeskSettings
 from tests import factories
 from tests.studio import Person
 
 
 def test_what_was_never_decided_has_its_default(session: Session, annotator: Person) -> None:
-    assert desk_settings.read(session, annotator.id) == DeskSettings()
+    assert settings.read(session, annotator.id) == DeskSettings()
     assert not DeskSettings().toured
 
 
 def test_a_change_leaves_the_rest_and_other_people_alone(session: Session, annotator: Person) -> None:
     other = factories.user(session)
-    desk_settings.change(session, annotator.id, {"toured": True})
-    changed = desk_settings.change(session, annotator.id, {"blur": False, "time_zone": "Asia/Kolkata"})
+    settings.change(session, annotator.id, {"toured": True})
+    changed = settings.change(session, annotator.id, {"blur": False, "time_zone": "Asia/Kolkata"})
     assert changed == DeskSettings(blur=False, toured=True, time_zone="Asia/Kolkata")
-    assert desk_settings.read(session, annotator.id) == changed
-    assert desk_settings.of(other) == DeskSettings()
-    assert desk_settings.change(session, annotator.id, {"blur": None}).blur is None
+    assert settings.read(session, annotator.id) == changed
+    assert settings.of(other) == DeskSettings()
+    assert settings.change(session, annotator.id, {"blur": None}).blur is None
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_a_setting_that_makes_no_sense_changes_nothing(
     session: Session, annotator: Person, values: dict[str, object]
 ) -> None:
     with pytest.raises(Invalid):
-        desk_settings.change(session, annotator.id, {"toured": True, **values})
-    assert desk_settings.read(session, annotator.id) == DeskSettings()
+        settings.change(session, annotator.id, {"toured": True, **values})
+    assert settings.read(session, annotator.id) == DeskSettings()
 
 
 def test_nobody_has_no_settings(session: Session) -> None:
     with pytest.raises(NotFound):
-        desk_settings.read(session, 4711)
+        settings.read(session, 4711)
 
 
 @pytest.mark.parametrize(("own", "studio", "hidden"), [(None, True, True), (None, False, False), (False, True, False)])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.services import differences
-from app.services.differences import Kind, Piece, between
+from app.services.versions import differences
+from app.services.versions.differences import Kind, Piece, between
 
 
 def test_a_word_in_the_place_of_another_is_both_missing_and_own() -> None:

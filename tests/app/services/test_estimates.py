@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import RunStatus, now
-from app.services import estimates, previews
-from app.services.previews import in_words
-from app.services.wishes import Wish
+from app.services.training import estimates, previews
+from app.services.training.previews import in_words
+from app.services.training.run_request import Wish
 from tests import factories
 
 

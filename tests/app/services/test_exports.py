@@ -11,10 +11,11 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Preference, write_transaction
-from app.services import exports, judgments
-from app.services.export_formats import Pair
-from app.services.exports import INSTRUCTION
-from app.services.judgment_search import JudgmentFilter
+from app.services.desk import judgments
+from app.services.exchange import exports
+from app.services.exchange.export_formats import Pair
+from app.services.exchange.exports import INSTRUCTION
+from app.services.exchange.judgment_search import JudgmentFilter
 from tests import factories
 from tests.studio import Person, rows
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Prompt, Verdict
 from app.errors import NotFound
-from app.services import generations, judgments
+from app.services.desk import judgments
+from app.services.desk import screens as desk_screens
 from models.errors import InputTooLong
 from models.serving.generator import Generator, Sampling, wording
 from tests import factories
@@ -32,7 +33,7 @@ def test_a_screen_is_stored_with_all_it_takes_to_draw_it_again(
     session: Session, generator: Generator, annotator: Person
 ) -> None:
     sampling = Sampling(temperature=0.7, top_p=0.8, top_k=40)
-    screen, exhausted = generations.generate(session, generator, annotator.id, "you are stupid", sampling)
+    screen, exhausted = desk_screens.generate(session, generator, annotator.id, "you are stupid", sampling)
     assert not exhausted
     (stored,) = rows(session, Generation)
     assert stored.id == screen.id
@@ -51,7 +52,7 @@ def test_a_screen_is_stored_with_all_it_takes_to_draw_it_again(
 def test_its_three_candidates_are_distinct_and_carry_version_position_and_log_probability(
     session: Session, generator: Generator, annotator: Person
 ) -> None:
-    generations.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+    desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     candidates = rows(session, Candidate)
     assert len({wording(candidate.text) for candidate in candidates} - {wording("you are stupid")}) == 3
     assert [candidate.position for candidate in candidates] == [0, 1, 2]
@@ -67,7 +68,7 @@ def test_the_order_shown_does_not_tell_the_order_drawn(
     screen = generator.generate("you are stupid", SAMPLING)
     monkeypatch.setattr(generator, "generate", lambda *_: screen)
     for _ in range(40):
-        generations.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+        desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     first = screen.candidates[0].text
     places = Counter(candidate.position for candidate in rows(session, Candidate) if candidate.text == first)
     # Each place has 1/3: that one is missing after 40 screens happens once in four million times.
@@ -78,14 +79,14 @@ def test_the_same_text_is_one_prompt_however_often_it_is_asked(
     session: Session, generator: Generator, annotator: Person
 ) -> None:
     for _ in range(2):
-        generations.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+        desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     assert len(rows(session, Generation)) == 2
     assert len(rows(session, Prompt)) == 1
 
 
 def test_a_text_with_too_many_tokens_stores_nothing(session: Session, generator: Generator, annotator: Person) -> None:
     with pytest.raises(InputTooLong, match=r"^The text has 601 tokens and the model reads 512: shorten it a little\.$"):
-        generations.generate(session, generator, annotator.id, "you " * 599 + "you", SAMPLING)
+        desk_screens.generate(session, generator, annotator.id, "you " * 599 + "you", SAMPLING)
     assert rows(session, Generation) == []
     assert rows(session, Prompt) == []
 
@@ -98,7 +99,7 @@ def test_the_queue_serves_the_highest_priority_and_then_the_oldest(
     factories.prompt(session, "typed by someone")
     served = []
     shown: list[int] = []
-    while (screen := generations.next_screen(session, generator, annotator.id, SAMPLING, shown)) is not None:
+    while (screen := desk_screens.next_screen(session, generator, annotator.id, SAMPLING, shown)) is not None:
         served.append(screen[0].prompt.text)
         shown.append(screen[0].id)
     assert served == ["urgent", "old", "new", "low"]
@@ -109,12 +110,12 @@ def test_a_screen_that_was_never_judged_comes_again_unless_it_is_shown(
 ) -> None:
     queue(session, "first")
     queue(session, "second")
-    first = generations.next_screen(session, generator, annotator.id, SAMPLING, [])
-    again = generations.next_screen(session, generator, annotator.id, SAMPLING, [])
+    first = desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [])
+    again = desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [])
     assert first is not None
     assert again is not None
     assert again[0].id == first[0].id
-    second = generations.next_screen(session, generator, annotator.id, SAMPLING, [first[0].id])
+    second = desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [first[0].id])
     assert second is not None
     assert second[0].prompt.text == "second"
 
@@ -123,11 +124,11 @@ def test_a_judged_screen_does_not_come_again_neither_to_its_judge_nor_to_others(
     session: Session, generator: Generator, annotator: Person, admin: Person
 ) -> None:
     queue(session, "first")
-    screen = generations.next_screen(session, generator, annotator.id, SAMPLING, [])
+    screen = desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [])
     assert screen is not None
     judgments.judge(session, annotator.id, judgments.Gesture(screen[0].id, Verdict.TIE))
-    assert generations.next_screen(session, generator, annotator.id, SAMPLING, []) is None
-    assert generations.next_screen(session, generator, admin.id, SAMPLING, []) is None
+    assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []) is None
+    assert desk_screens.next_screen(session, generator, admin.id, SAMPLING, []) is None
 
 
 def test_two_people_may_have_the_same_prompt_on_the_desk_but_each_a_screen_of_their_own(
@@ -135,7 +136,7 @@ def test_two_people_may_have_the_same_prompt_on_the_desk_but_each_a_screen_of_th
 ) -> None:
     queue(session, "first")
     screens = [
-        generations.next_screen(session, generator, user_id, SAMPLING, []) for user_id in (annotator.id, admin.id)
+        desk_screens.next_screen(session, generator, user_id, SAMPLING, []) for user_id in (annotator.id, admin.id)
     ]
     assert [screen[0].user_id for screen in screens if screen] == [annotator.id, admin.id]
     assert len(rows(session, Generation)) == 2
@@ -143,7 +144,7 @@ def test_two_people_may_have_the_same_prompt_on_the_desk_but_each_a_screen_of_th
 
 def test_a_screen_belongs_to_the_person_it_was_made_for(session: Session, annotator: Person, admin: Person) -> None:
     screen = factories.generation(session, annotator.id)
-    assert generations.own(session, annotator.id, screen.id) is screen
+    assert desk_screens.own(session, annotator.id, screen.id) is screen
     for user_id, number in ((admin.id, screen.id), (annotator.id, 99)):
         with pytest.raises(NotFound, match=rf"^There is no generation {number} of yours\.$"):
-            generations.own(session, user_id, number)
+            desk_screens.own(session, user_id, number)

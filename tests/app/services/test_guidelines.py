@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.services import guidelines
+from app.services.desk import guidelines
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Candidate, Judgment, Preference, Prompt
 from app.errors import Conflict, Invalid, Malformed, NotFound
-from app.services import exports, import_rows, imports
-from app.services.import_rows import RowFile, layout_of
-from app.services.import_uploads import ImportUploads
-from app.services.imports import Preview, Progress, Wish
+from app.services.exchange import exports, imports
+from app.services.exchange import rows as import_rows
+from app.services.exchange.imports import Preview, Progress, Wish
+from app.services.exchange.rows import RowFile, layout_of
+from app.services.exchange.uploads import ImportUploads
 from tests import factories
 from tests.studio import Person, rows
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from app.services.intervals import Share, unevenness
+from app.services.system.intervals import Share, unevenness
 
 
 def test_the_interval_of_a_share_is_wilsons() -> None:

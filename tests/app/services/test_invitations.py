@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Invitation, Role, User, now
 from app.errors import Conflict, Invalid, NotFound
-from app.services import accounts, invitations
+from app.services.people import accounts, invitations
 from tests import factories
 from tests.studio import rows
 

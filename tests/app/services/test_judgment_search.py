@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, write_transaction
 from app.errors import Invalid
-from app.services import judgment_search, judgments
-from app.services.judgment_search import JudgmentFilter
+from app.services.desk import judgments
+from app.services.exchange import judgment_search
+from app.services.exchange.judgment_search import JudgmentFilter
 from tests import factories
 from tests.studio import Person
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, Preference, Verdict, Webhook, WebhookDelivery, write_transaction
 from app.errors import Conflict, Invalid
-from app.services import judgments
-from app.services.judgments import Gesture
+from app.services.desk import judgments
+from app.services.desk.judgments import Gesture
 from tests import factories
 from tests.studio import Person, rows
 

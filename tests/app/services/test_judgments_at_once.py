@@ -11,8 +11,8 @@ from flask import Flask
 
 from app.db import Judgment, Preference, Verdict
 from app.errors import Conflict
-from app.services import judgments
-from app.services.judgments import Gesture
+from app.services.desk import judgments
+from app.services.desk.judgments import Gesture
 from tests import factories
 from tests.studio import parts, rows
 

@@ -7,8 +7,8 @@ import itertools
 from sqlalchemy.orm import Session
 
 from app.db import Version
-from app.services import lineage, versions
-from app.services.lineage import Line, Row
+from app.services.versions import lineage, versions
+from app.services.versions.lineage import Line, Row
 from tests import factories
 from tests.studio import Person
 

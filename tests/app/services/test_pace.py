@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.orm import Session
 
-from app.services import pace
-from app.services.pace import Sitting, Tally
+from app.services.desk import pace
+from app.services.desk.pace import Sitting, Tally
 from tests import factories
 from tests.studio import Person
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, User, Verdict, now
-from app.services import people_stats
-from app.services.people_stats import Positions
+from app.services.people import statistics
+from app.services.people.statistics import Positions
 from tests import factories
 
 
@@ -25,7 +25,7 @@ def judge(session: Session, person: User, place: int = 0, texts: int = 3, **valu
 
 
 def test_habits_of_nobodys_judgments(session: Session, person: User) -> None:
-    habits = people_stats.habits(session, person.id)
+    habits = statistics.habits(session, person.id)
     assert (habits.judged, habits.median_seconds, habits.per_hour, habits.gold.whole) == (0, None, None, 0)
     assert habits.positions.habit is None
 
@@ -36,7 +36,7 @@ def test_verdicts_are_shares_of_what_stands(session: Session, person: User) -> N
     judge(session, person)
     judge(session, person, undone_at=now())
     judge(session, factories.user(session))
-    habits = people_stats.habits(session, person.id)
+    habits = statistics.habits(session, person.id)
     assert habits.judged == 4
     assert {verdict: share.part for verdict, share in habits.verdicts.items()} == {
         Verdict.CHOSEN: 1,
@@ -52,7 +52,7 @@ def test_pace_is_the_median_and_leaves_out_breaks(session: Session, person: User
     begun = now() - timedelta(hours=2)
     for after, seconds in ((0, 4.0), (10, None), (20, 6.0), (3_000, 9.0), (3_040, 5.0)):
         judge(session, person, created_at=begun + timedelta(seconds=after), seconds=seconds)
-    habits = people_stats.habits(session, person.id)
+    habits = statistics.habits(session, person.id)
     assert habits.median_seconds == 5.5
     assert habits.per_hour == pytest.approx(180)
 
@@ -65,21 +65,21 @@ def test_right_on_a_check_is_who_chose_the_right_answer(session: Session, person
         screen = factories.generation(session, person.id, texts, prompt=prompt, gold=True)
         best = next((one.id for one in screen.candidates if one.text == said), None)
         factories.judgment(session, screen, pairs=False, verdict="chosen" if best else said, candidate_id=best)
-    gold = people_stats.habits(session, person.id).gold
+    gold = statistics.habits(session, person.id).gold
     assert (gold.part, gold.whole) == (1, 3)
 
 
 def test_a_text_that_only_looks_like_an_answer_is_no_check(session: Session, person: User) -> None:
     prompt = factories.prompt(session, gold_answer="text 0")
     factories.judgment(session, factories.generation(session, person.id, ["text 0", "b"], prompt=prompt))
-    assert people_stats.habits(session, person.id).gold.whole == 0
+    assert statistics.habits(session, person.id).gold.whole == 0
 
 
 def test_places_are_counted_on_screens_of_three(session: Session, person: User) -> None:
     for place in (0, 0, 2):
         judge(session, person, place)
     judge(session, person, 1, texts=2)
-    assert people_stats.habits(session, person.id).positions.counts == (2, 0, 1)
+    assert statistics.habits(session, person.id).positions.counts == (2, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_habit_is_called_one_only_where_chance_is_a_poor_explanation(
 def test_only_the_latest_judgments_count(session: Session, person: User) -> None:
     for place, ago in ((0, 3), (1, 2), (2, 1)):
         judge(session, person, place, created_at=now() - timedelta(minutes=ago))
-    assert people_stats.habits(session, person.id, window=2).positions.counts == (0, 1, 1)
+    assert statistics.habits(session, person.id, window=2).positions.counts == (0, 1, 1)
 
 
 def test_everybody_is_listed_with_what_they_did_page_by_page(
@@ -112,12 +112,12 @@ def test_everybody_is_listed_with_what_they_did_page_by_page(
     other = factories.user(session)
     judge(session, other)
     judge(session, other, undone_at=now())
-    monkeypatch.setattr(people_stats, "PEOPLE_AT_ONCE", 1)
-    (first,) = people_stats.members(session)
-    (second,) = people_stats.members(session, first.user.id)
+    monkeypatch.setattr(statistics, "PEOPLE_AT_ONCE", 1)
+    (first,) = statistics.members(session)
+    (second,) = statistics.members(session, first.user.id)
     assert (first.user, first.judgments) == (person, 0)
     assert (second.user.id, second.judgments, second.habits.judged) == (other.id, 1, 1)
-    assert people_stats.members(session, other.id) == []
+    assert statistics.members(session, other.id) == []
 
 
 def test_the_totals_are_of_the_last_week(session: Session, person: User) -> None:
@@ -125,7 +125,7 @@ def test_the_totals_are_of_the_last_week(session: Session, person: User) -> None
     judge(session, person)
     judge(session, person, created_at=now() - timedelta(days=8))
     factories.user(session, active=False)
-    assert people_stats.totals(session) == (1, 1, 2)
+    assert statistics.totals(session) == (1, 1, 2)
 
 
 def test_judgments_are_found_by_verdict_flag_check_and_page(session: Session, person: User) -> None:
@@ -136,7 +136,7 @@ def test_judgments_are_found_by_verdict_flag_check_and_page(session: Session, pe
     judge(session, factories.user(session))
 
     def found(**wanted: object) -> list[int]:
-        return [one.id for one in people_stats.judgments(session, person.id, **wanted)]  # type: ignore[arg-type]
+        return [one.id for one in statistics.judgments(session, person.id, **wanted)]  # type: ignore[arg-type]
 
     assert found() == [check.id, undone.id, flagged.id, chosen.id]
     assert found(before=undone.id) == [flagged.id, chosen.id]

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
 from app.errors import Invalid, NotFound
-from app.services import prompt_search
-from app.services.prompt_search import PromptFilter
+from app.services.prompts import search
+from app.services.prompts.search import PromptFilter
 from tests import factories
 from tests.studio import Person, rows
 
@@ -46,19 +46,19 @@ def made(session: Session, annotator: Person) -> dict[str, int]:
 )
 def test_every_state_and_search_finds_its_prompts(session: Session, query: dict[str, str], texts: list[str]) -> None:
     wanted = PromptFilter.parse(query)
-    assert [row.prompt.text for row in prompt_search.page(session, wanted).rows] == texts
-    assert prompt_search.count(session, wanted) == len(texts)
+    assert [row.prompt.text for row in search.page(session, wanted).rows] == texts
+    assert search.count(session, wanted) == len(texts)
     assert PromptFilter.parse(wanted.as_query()) == wanted
 
 
 @pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("state", ["queue", "all"])
 def test_pages_follow_each_other_without_gap_or_repetition(session: Session, state: str) -> None:
-    whole = [row.prompt.id for row in prompt_search.page(session, PromptFilter(state)).rows]
+    whole = [row.prompt.id for row in search.page(session, PromptFilter(state)).rows]
     seen: list[int] = []
     after: dict[str, str] = {}
     for _ in whole:
-        found = prompt_search.page(session, PromptFilter(state), after, size=1)
+        found = search.page(session, PromptFilter(state), after, size=1)
         seen += [row.prompt.id for row in found.rows]
         after = found.after
     assert (seen, after) == (whole, {})
@@ -66,7 +66,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(session: Session, sta
 
 @pytest.mark.usefixtures("made")
 def test_a_row_says_how_many_of_how_many_people_have_judged(session: Session) -> None:
-    found = prompt_search.page(session, PromptFilter("all")).rows
+    found = search.page(session, PromptFilter("all")).rows
     assert {row.prompt.text: (row.state, row.judges, row.wanted) for row in found} == {
         "low": ("waiting", 0, 1),
         "old": ("waiting", 0, 1),
@@ -80,13 +80,13 @@ def test_a_row_says_how_many_of_how_many_people_have_judged(session: Session) ->
 
 
 def test_one_prompt_is_changed_and_the_change_is_audited(session: Session, made: dict[str, int], admin: Person) -> None:
-    row = prompt_search.change(session, admin.id, made["old"], {"priority": 7, "overlap": 3}, 1000)
+    row = search.change(session, admin.id, made["old"], {"priority": 7, "overlap": 3}, 1000)
     assert (row.prompt.priority, row.wanted, row.prompt.queued) == (7, 3, True)
-    row = prompt_search.change(session, admin.id, made["old"], {"overlap": None, "queued": False}, 1000)
+    row = search.change(session, admin.id, made["old"], {"overlap": None, "queued": False}, 1000)
     assert (row.prompt.priority, row.wanted, row.prompt.queued) == (7, 1, False)
-    check = prompt_search.change(session, admin.id, made["new"], {"gold": "yes", "gold_wrong": ["no"]}, 1000).prompt
+    check = search.change(session, admin.id, made["new"], {"gold": "yes", "gold_wrong": ["no"]}, 1000).prompt
     assert (check.gold_answer, check.gold_wrong) == ("yes", ["no"])
-    no_check = prompt_search.change(session, admin.id, made["new"], {"gold": None}, 1000).prompt
+    no_check = search.change(session, admin.id, made["new"], {"gold": None}, 1000).prompt
     assert (no_check.gold_answer, no_check.gold_wrong) == (None, None)
     assert [event.action for event in rows(session, AuditEvent)] == ["prompt.changed"] * 4
 
@@ -105,22 +105,22 @@ def test_a_change_that_makes_no_sense_changes_nothing(
     session: Session, made: dict[str, int], admin: Person, values: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(Invalid) as refusal:
-        prompt_search.change(session, admin.id, made["old"], values, 1000)
+        search.change(session, admin.id, made["old"], values, 1000)
     assert str(refusal.value) == sentence
     assert rows(session, AuditEvent) == []
 
 
 def test_a_prompt_that_is_not_there_cannot_be_changed(session: Session, admin: Person) -> None:
     with pytest.raises(NotFound):
-        prompt_search.change(session, admin.id, 9, {"priority": 1}, 1000)
+        search.change(session, admin.id, 9, {"priority": 1}, 1000)
 
 
 def test_all_that_a_filter_finds_are_changed_at_once(session: Session, made: dict[str, int], admin: Person) -> None:
-    assert prompt_search.change_all(session, admin.id, PromptFilter(text="o"), {"priority": 9, "overlap": 2}) == 2
+    assert search.change_all(session, admin.id, PromptFilter(text="o"), {"priority": 9, "overlap": 2}) == 2
     changed = {row.text for row in rows(session, Prompt) if (row.priority, row.overlap) == (9, 2)}
     assert changed == {"low", "old"}
-    assert prompt_search.change_all(session, admin.id, PromptFilter("judged"), {"queued": False}) == 2
-    assert prompt_search.change_all(session, admin.id, PromptFilter("out"), {"queued": True}) == 1
+    assert search.change_all(session, admin.id, PromptFilter("judged"), {"queued": False}) == 2
+    assert search.change_all(session, admin.id, PromptFilter("out"), {"queued": True}) == 1
     assert {row.text for row in rows(session, Prompt) if row.queued} == {"low", "old", "new", "check", "taken out"}
     (event, *_) = rows(session, AuditEvent)
     assert event.details == {
@@ -129,4 +129,4 @@ def test_all_that_a_filter_finds_are_changed_at_once(session: Session, made: dic
         "prompts": 2,
     }
     with pytest.raises(Invalid):
-        prompt_search.change_all(session, admin.id, PromptFilter(), {})
+        search.change_all(session, admin.id, PromptFilter(), {})

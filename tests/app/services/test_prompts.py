@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
 from app.errors import Malformed
-from app.services import prompt_bodies
-from app.services.prompts import ImportReport
+from app.services.exchange import prompt_bodies
+from app.services.prompts.prompts import ImportReport
 from tests import factories
 from tests.studio import rows
 

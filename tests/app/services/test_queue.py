@@ -11,9 +11,10 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.api.payload import generation_json
 from app.db import AuditEvent, Candidate, Generation, Judgment, Preference, Prompt, Verdict, now, write_transaction
-from app.routes.payload import generation_json
-from app.services import generations, judgments, studio
+from app.services.desk import judgments, screens
+from app.services.prompts import policy
 from models.serving.generator import Generator, Sampling, Screen
 from tests import factories
 from tests.studio import Person, make_person, parts, rows
@@ -36,7 +37,7 @@ def queue(session: Session, text: str, **values: object) -> Prompt:
 
 
 def serve(session: Session, generator: Generator, user_id: int, shown: Sequence[int] = ()) -> Generation | None:
-    screen = generations.next_screen(session, generator, user_id, SAMPLING, shown)
+    screen = screens.next_screen(session, generator, user_id, SAMPLING, shown)
     return screen[0] if screen else None
 
 
@@ -82,7 +83,7 @@ def test_each_person_meets_the_shared_rewrites_in_an_order_of_their_own(
 def test_the_studios_overlap_counts_where_a_prompt_has_none(
     session: Session, generator: Generator, people: list[int], admin: Person
 ) -> None:
-    studio.change(session, admin.id, {"overlap": 2})
+    policy.change(session, admin.id, {"overlap": 2})
     queue(session, "you are stupid")
     queue(session, "what a moron", overlap=1)
     choose(session, people[0], served(session, generator, people[0]))
@@ -130,7 +131,7 @@ def check(session: Session, text: str = "2 + 2 is a damn 5", wrong: list[str] | 
 
 @pytest.fixture
 def always(session: Session, admin: Person) -> None:
-    studio.change(session, admin.id, {"gold_every": 1})
+    policy.change(session, admin.id, {"gold_every": 1})
 
 
 @pytest.mark.usefixtures("always")
@@ -142,7 +143,7 @@ def test_an_attention_check_shows_its_answers_looks_like_any_screen_and_yields_n
     assert screen.gold
     assert sorted(texts(screen)) == ["2 + 2 is 3", "2 + 2 is 4", "shut up"]
     assert {one.version_number for one in rows(session, Candidate)} == {None}
-    ordinary, exhausted = generations.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+    ordinary, exhausted = screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     shown, usual = generation_json(screen, False), generation_json(ordinary, exhausted)
     assert shown.keys() == usual.keys()
     assert (shown["version"], shown["exhausted"]) == (usual["version"], usual["exhausted"]) == (1, False)
@@ -180,7 +181,7 @@ def test_one_screen_in_so_many_is_a_check_as_long_as_there_are_any(
 ) -> None:
     drawn = generator.generate("you are stupid", SAMPLING)
     monkeypatch.setattr(generator, "generate", lambda *_: drawn)
-    studio.change(session, admin.id, {"gold_every": 4})
+    policy.change(session, admin.id, {"gold_every": 4})
     for number in range(30):
         check(session, f"check {number}")
     for number in range(100):
@@ -199,7 +200,7 @@ def test_one_screen_in_so_many_is_a_check_as_long_as_there_are_any(
 def test_there_are_no_checks_if_the_studio_wants_none(
     session: Session, generator: Generator, annotator: Person, admin: Person
 ) -> None:
-    studio.change(session, admin.id, {"gold_every": 0})
+    policy.change(session, admin.id, {"gold_every": 0})
     check(session)
     assert serve(session, generator, annotator.id) is None
 
@@ -244,7 +245,7 @@ def test_a_second_tab_that_asks_while_the_first_waits_gets_the_same_screen(
 def test_a_check_whose_answer_is_taken_back_is_an_ordinary_prompt_again(
     session: Session, generator: Generator, people: list[int], admin: Person
 ) -> None:
-    studio.change(session, admin.id, {"gold_every": 1})
+    policy.change(session, admin.id, {"gold_every": 1})
     prompt = queue(session, "you are stupid", gold_answer="you are wrong")
     screen = served(session, generator, people[0])
     assert screen.gold

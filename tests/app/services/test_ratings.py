@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, now
-from app.services import ratings
+from app.services.people import ratings
 from tests import factories
 from tests.studio import parts
 

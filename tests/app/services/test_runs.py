@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, WebhookDelivery, now
 from app.errors import Conflict, Invalid, NotFound
-from app.services import clicks, judgments, runs, training_data, webhooks
-from app.services.selection import Selection
+from app.services.desk import judgments
+from app.services.system import webhooks
+from app.services.training import kto_rows, preference_rows, runs
+from app.services.training.selection import Selection
 from tests import factories
 from tests.studio import Person, rows
 
@@ -200,15 +202,15 @@ def test_after_a_run_has_ended_there_may_be_another(session: Session, pairs: Non
 def test_new_judgments_are_the_standing_ones_with_rows_since_the_last_successful_run(
     session: Session, pairs: None, annotator: Person
 ) -> None:
-    assert training_data.new_judgments(session) == 1
+    assert preference_rows.new_judgments(session) == 1
     factories.run(session, RunStatus.FAILED, last_judgment_id=1)
-    assert training_data.new_judgments(session) == 1
+    assert preference_rows.new_judgments(session) == 1
     factories.run(session, RunStatus.SUCCEEDED, last_judgment_id=1)
-    assert training_data.new_judgments(session) == 0
+    assert preference_rows.new_judgments(session) == 0
     judgment = factories.judgment(session, factories.generation(session, annotator.id))
-    assert training_data.new_judgments(session) == 1
+    assert preference_rows.new_judgments(session) == 1
     judgments.undo(session, annotator.id, judgment.id)
-    assert training_data.new_judgments(session) == 0
+    assert preference_rows.new_judgments(session) == 0
 
 
 def judge_none(session: Session, annotator: Person, *texts: str) -> int:
@@ -229,8 +231,8 @@ def test_kto_alone_also_trains_on_screens_of_which_none_is_good(
         runs.cancel(session, run.id, None)
     assert last == {"dpo": 1, "orpo": 1, "kto": none}
     marked = [("a", True), ("b", False), ("c", False), ("f", False), ("g", False)]
-    assert [(text, good) for _, text, good in clicks.unpaired_rows(session, none)] == marked
-    assert [(text, good) for _, text, good in clicks.unpaired_rows(session, none - 1)] == marked[:3]
+    assert [(text, good) for _, text, good in kto_rows.unpaired_rows(session, none)] == marked
+    assert [(text, good) for _, text, good in kto_rows.unpaired_rows(session, none - 1)] == marked[:3]
 
 
 def test_kto_too_needs_a_good_text(session: Session, serving: None, annotator: Person) -> None:
@@ -242,7 +244,7 @@ def test_kto_too_needs_a_good_text(session: Session, serving: None, annotator: P
 def test_a_run_trains_on_what_stood_when_it_was_asked_for(session: Session, pairs: None, annotator: Person) -> None:
     run, _ = runs.request(session, None, "dpo", {})
     factories.judgment(session, factories.generation(session, annotator.id, ["late", "later"]))
-    pairs_of_run = training_data.preference_rows(session, run.last_judgment_id)
+    pairs_of_run = preference_rows.preference_rows(session, run.last_judgment_id)
     assert [(chosen, rejected) for _, chosen, rejected, _ in pairs_of_run] == [("a", "b"), ("a", "c")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from app.services import evaluations
+from app.services.versions import evaluations
 from models.store.figures import FIGURES
 from tests import factories
 from tests.reports import estimate, report

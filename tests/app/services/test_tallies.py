@@ -11,9 +11,12 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt, Verdict
-from app.services import agreement, judgments, overview, people_stats, tallies
-from app.services.judgments import Gesture
-from app.services.tallies import Kind
+from app.services.desk import judgments
+from app.services.desk.judgments import Gesture
+from app.services.people import agreement, statistics
+from app.services.system import counts as stored_counts
+from app.services.system import overview
+from app.services.system.counts import Kind
 from tests import factories
 from tests.studio import parts, rows
 
@@ -42,22 +45,22 @@ def click(session: Session, person: int, gold: bool = False, **values: Any) -> i
 
 def test_what_is_kept_is_what_counting_gives_after_every_kind_of_change(either: Session) -> None:
     ada, bob = factories.user(either).id, factories.user(either).id
-    assert tallies.judgments(either) == Counter()
+    assert stored_counts.judgments(either) == Counter()
     first = click(either, ada)
-    assert tallies.judgments(either) == naive(either)
+    assert stored_counts.judgments(either) == naive(either)
     click(either, bob, gold=True)
     click(either, bob, verdict=Verdict.NONE)
     tied = factories.generation(either, ada)
     judgments.judge(either, ada, Gesture(tied.id, Verdict.TIE, tied=(tied.candidates[0].id, tied.candidates[2].id)))
-    assert tallies.judgments(either) == naive(either)
+    assert stored_counts.judgments(either) == naive(either)
     judgments.undo(either, ada, first)
-    assert tallies.judgments(either) == naive(either)
-    assert tallies.judgments(either, first) == naive(either, first)
+    assert stored_counts.judgments(either) == naive(either)
+    assert stored_counts.judgments(either, first) == naive(either, first)
     last = click(either, ada)
     judgments.undo(either, ada, last)
-    assert tallies.judgments(either, first) == naive(either, first)
-    assert tallies.judgments(either) == naive(either)
-    assert tallies.gestures(either) == {ada: (3, 2), bob: (2, 0)}
+    assert stored_counts.judgments(either, first) == naive(either, first)
+    assert stored_counts.judgments(either) == naive(either)
+    assert stored_counts.gestures(either) == {ada: (3, 2), bob: (2, 0)}
 
 
 def test_screens_and_sources_are_counted_as_they_come(either: Session) -> None:
@@ -65,8 +68,8 @@ def test_screens_and_sources_are_counted_as_they_come(either: Session) -> None:
     for source in ("typed", "file.csv", "typed"):
         factories.generation(either, ada, prompt=factories.prompt(either, source=source))
         either.rollback()
-        assert tallies.screens(either) == len(rows(either, Generation))
-        assert tallies.sources(either) == Counter(row.source for row in rows(either, Prompt))
+        assert stored_counts.screens(either) == len(rows(either, Generation))
+        assert stored_counts.sources(either) == Counter(row.source for row in rows(either, Prompt))
 
 
 def test_the_first_page_says_what_counting_gives(either: Session) -> None:
@@ -90,14 +93,14 @@ def test_habits_are_new_after_every_click_undo_and_change_of_a_right_answer(eith
     check = factories.prompt(either, gold_answer="first rewrite")
     screen = factories.generation(either, ada, prompt=check, gold=True)
     number = judgments.judge(either, ada, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
-    assert people_stats.habits(either, ada).gold.part == 1
+    assert statistics.habits(either, ada).gold.part == 1
     check.gold_answer = "second rewrite"
     either.commit()
-    assert people_stats.habits(either, ada).gold.part == 0
+    assert statistics.habits(either, ada).gold.part == 0
     click(either, ada)
-    assert people_stats.habits(either, ada).judged == 2
+    assert statistics.habits(either, ada).judged == 2
     judgments.undo(either, ada, number)
-    assert people_stats.habits(either, ada).judged == 1
+    assert statistics.habits(either, ada).judged == 1
 
 
 def test_agreement_is_measured_anew_when_somebody_judges_or_takes_back(either: Session) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, Prompt, RunStatus
 from app.errors import Invalid
-from app.services import clicks, training_data
-from app.services.selection import EVERYTHING, Selection
+from app.services.training import kto_rows, preference_rows
+from app.services.training.selection import EVERYTHING, Selection
 from tests import factories
 from tests.studio import parts
 
@@ -35,8 +35,8 @@ def judge(session: Session, person: int, prompt: Prompt, text: str, day: int = 1
 
 
 def chosen(session: Session, selection: Selection) -> list[str]:
-    rows = training_data.preference_rows(session, ALL, selection)
-    assert len(rows) == training_data.count_pairs(session, ALL, selection)
+    rows = preference_rows.preference_rows(session, ALL, selection)
+    assert len(rows) == preference_rows.count_pairs(session, ALL, selection)
     return [text for _, text, rejected, _ in rows if rejected == "neither"]
 
 
@@ -78,9 +78,9 @@ def test_an_amount_says_how_much_a_selection_holds(either: Session) -> None:
     judge(either, ada, prompt, "a")
     judge(either, bob, prompt, "b")
     judge(either, bob, factories.prompt(either), "c", verdict="none", candidate_id=None, pairs=False)
-    amount = training_data.amount(either, "kto")
+    amount = preference_rows.amount(either, "kto")
     assert (amount.judgments, amount.pairs, amount.prompts, amount.people, amount.none_good) == (2, 4, 1, 2, 1)
-    of_bob = training_data.amount(either, "dpo", Selection(people=(bob,)))
+    of_bob = preference_rows.amount(either, "dpo", Selection(people=(bob,)))
     assert (of_bob.judgments, of_bob.pairs, of_bob.people, of_bob.none_good) == (1, 2, 1, 0)
 
 
@@ -91,7 +91,7 @@ def test_news_is_what_came_after_the_last_run_that_ended_well(either: Session) -
     factories.run(either, RunStatus.FAILED, last_judgment_id=old.id + 9)
     judge(either, bob, factories.prompt(either), "new")
     judge(either, bob, factories.prompt(either), "x", verdict="none", candidate_id=None, pairs=False)
-    news = training_data.news(either)
+    news = preference_rows.news(either)
     assert (news.judgments, news.people, news.since_run) == (1, 1, run.id)
     assert news.verdicts == {"chosen": 1, "none": 1}
 
@@ -102,8 +102,8 @@ def test_the_people_and_sources_to_choose_from_are_those_that_there_are(either: 
     judge(either, ada.id, factories.prompt(either, source="typed"), "a")
     factories.prompt(either, source="file.csv")
     factories.prompt(either, source="file.csv")
-    assert [person.name for person in training_data.people(either)] == ["Ada"]
-    assert training_data.sources(either) == ["file.csv", "typed"]
+    assert [person.name for person in preference_rows.people(either)] == ["Ada"]
+    assert preference_rows.sources(either) == ["file.csv", "typed"]
 
 
 def test_a_tie_marks_the_tied_texts_good_and_the_rest_bad_unless_all_are_tied(either: Session) -> None:
@@ -114,9 +114,9 @@ def test_a_tie_marks_the_tied_texts_good_and_the_rest_bad_unless_all_are_tied(ei
         factories.judgment(either, screen, verdict="tie", candidate_id=None, pairs=False, tied=ids)
     gold = factories.generation(either, ada, ["d", "e"], gold=True)
     factories.judgment(either, gold, verdict="none", candidate_id=None, pairs=False)
-    marked = [(text, good) for _, text, good in clicks.unpaired_rows(either, ALL)]
+    marked = [(text, good) for _, text, good in kto_rows.unpaired_rows(either, ALL)]
     assert marked == [("a", True), ("b", False), ("c", True)]
-    assert clicks.last_marked(either) == 2, "attention checks mark no text"
+    assert kto_rows.last_marked(either) == 2, "attention checks mark no text"
 
 
 @pytest.mark.parametrize(

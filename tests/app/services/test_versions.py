@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Alias, AuditEvent, RunStatus, Version, now
 from app.errors import Conflict, Invalid, NotFound
-from app.services import versions
+from app.services.versions import versions
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from tests import factories

@@ -15,7 +15,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from app.db import AuditEvent, Webhook, WebhookDelivery, write_transaction
 from app.errors import Conflict, Invalid, NotFound
-from app.services import versions, webhooks
+from app.services.system import webhooks
+from app.services.versions import versions
 from tests import factories
 from tests.studio import Person, rows
 

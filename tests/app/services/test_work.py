@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, Preference, Verdict
 from app.errors import Invalid, NotFound
-from app.services import judgments, work
-from app.services.judgments import Gesture
-from app.services.work import Filters
+from app.services.desk import judgments, own_judgments
+from app.services.desk.judgments import Gesture
+from app.services.desk.own_judgments import Filters
 from tests import factories
 from tests.studio import Person, rows
 
@@ -28,7 +28,7 @@ def judged(session: Session, user_id: int, source: str = "", texts: str = "a b c
 
 
 def found(session: Session, user_id: int, below: int | None = None, **query: str) -> list[int]:
-    page = work.page(session, user_id, Filters.parse(query), UTC_ZONE, below)
+    page = own_judgments.page(session, user_id, Filters.parse(query), UTC_ZONE, below)
     return [judgment.id for judgment in page.judgments]
 
 
@@ -40,11 +40,11 @@ def test_ones_own_judgments_come_newest_first_and_nobody_elses(session: Session,
 
 
 def test_the_pages_hold_every_judgment_once_also_those_of_one_moment(session: Session, annotator: Person) -> None:
-    made = [judged(session, annotator.id, created_at=NOON, pairs=False).id for _ in range(2 * work.PAGE + 1)]
+    made = [judged(session, annotator.id, created_at=NOON, pairs=False).id for _ in range(2 * own_judgments.PAGE + 1)]
     seen: list[int] = []
     below = None
     while True:
-        page = work.page(session, annotator.id, Filters(), UTC_ZONE, below)
+        page = own_judgments.page(session, annotator.id, Filters(), UTC_ZONE, below)
         seen += [judgment.id for judgment in page.judgments]
         below = page.older
         if below is None:
@@ -106,7 +106,7 @@ def test_filters_come_back_from_their_own_query() -> None:
 def test_said_again_the_pairs_count_again_and_history_is_kept(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id, "source", seconds=4.0)
     judgments.undo(session, annotator.id, judgment.id)
-    gesture = Gesture.parse(work.same_again(judgment), 1000)
+    gesture = Gesture.parse(own_judgments.same_again(judgment), 1000)
     again = session.get_one(Judgment, judgments.judge_again(session, annotator.id, gesture))
     assert again.id != judgment.id
     assert [(row.id, row.undone_at is None) for row in rows(session, Judgment)] == [
@@ -130,7 +130,7 @@ def test_said_again_the_pairs_count_again_and_history_is_kept(session: Session, 
 )
 def test_every_verdict_can_be_said_again(session: Session, annotator: Person, values: dict[str, Any]) -> None:
     judgment = judged(session, annotator.id, undone_at=NOON, pairs=False, **values)
-    gesture = Gesture.parse(work.same_again(judgment), 1000)
+    gesture = Gesture.parse(own_judgments.same_again(judgment), 1000)
     again = session.get_one(Judgment, judgments.judge_again(session, annotator.id, gesture))
     for name in ("verdict", "candidate_id", "edited_text", "reason", "flagged", "tied"):
         assert getattr(again, name) == getattr(judgment, name)
@@ -143,8 +143,8 @@ def test_a_change_takes_the_place_of_what_stands_in_one_step(session: Session, a
     standing = [row.id for row in rows(session, Judgment) if row.undone_at is None]
     assert standing == [changed.id]
     undone = rows(session, Judgment)[0]
-    assert work.superseded(session, annotator.id, [undone]) == {judgment.id: changed.id}
-    assert work.superseded(session, annotator.id, [changed]) == {}
+    assert own_judgments.superseded(session, annotator.id, [undone]) == {judgment.id: changed.id}
+    assert own_judgments.superseded(session, annotator.id, [changed]) == {}
 
 
 def test_saying_what_stands_already_changes_nothing(session: Session, annotator: Person) -> None:
@@ -166,4 +166,4 @@ def test_nobody_says_something_else_of_another_persons_screen(session: Session, 
     with pytest.raises(NotFound):
         judgments.judge_again(session, annotator.id, Gesture(other.generation_id, Verdict.NONE))
     with pytest.raises(NotFound):
-        work.own(session, annotator.id, other.id)
+        own_judgments.own(session, annotator.id, other.id)

@@ -11,9 +11,9 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Verdict
-from app.services import desk_settings, judgments, pace, work
-from app.services.judgments import Gesture
-from app.services.work import Filters
+from app.services.desk import judgments, own_judgments, pace, settings
+from app.services.desk.judgments import Gesture
+from app.services.desk.own_judgments import Filters
 from tests import factories
 from tests.studio import Person, make_person, parts
 
@@ -40,8 +40,8 @@ def test_work_is_found_counted_changed_and_paged(session: Session, annotator: Pe
         for place, screen in enumerate(screens)
     ]
     ids = [judgment.id for judgment in made]
-    assert [one.id for one in work.page(session, me, Filters(text="QUIET"), KOLKATA).judgments] == ids
-    below = work.page(session, me, Filters(day=NOON.date()), KOLKATA, made[1].id)
+    assert [one.id for one in own_judgments.page(session, me, Filters(text="QUIET"), KOLKATA).judgments] == ids
+    below = own_judgments.page(session, me, Filters(day=NOON.date()), KOLKATA, made[1].id)
     assert [one.id for one in below.judgments] == ids[2:]
     tally = pace.today(session, me, KOLKATA, NOON)
     assert (tally.judged, tally.timed, tally.seconds) == (3, 3, 12.0)
@@ -49,12 +49,12 @@ def test_work_is_found_counted_changed_and_paged(session: Session, annotator: Pe
     assert pace.streak(session, me, KOLKATA, NOON) == 1
     assert [day.judged for day in pace.chart(session, me, KOLKATA, NOON)] == [0] * 13 + [3]
     changed = judgments.judge_again(session, me, Gesture(screens[0].id, Verdict.NONE))
-    assert work.superseded(session, me, [made[0]]) == {made[0].id: changed}
+    assert own_judgments.superseded(session, me, [made[0]]) == {made[0].id: changed}
     assert pace.total(session, me) == 3
 
 
 def test_settings_are_kept(session: Session, annotator: Person) -> None:
-    desk_settings.change(session, annotator.id, {"time_zone": "Asia/Kolkata"})
-    desk_settings.change(session, annotator.id, {"toured": True})
-    kept = desk_settings.read(session, annotator.id)
+    settings.change(session, annotator.id, {"time_zone": "Asia/Kolkata"})
+    settings.change(session, annotator.id, {"toured": True})
+    kept = settings.read(session, annotator.id)
     assert (kept.zone, kept.toured) == (KOLKATA, True)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services import exports
+from app.services.exchange import exports
 from models.errors import DataFileError
 from models.formats import FORMATS, Kind, Row, RowFile, read_rows, rows_from, rows_of
 from models.formats.files.pair_files import read_pair_file

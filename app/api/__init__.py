@@ -1,0 +1,1 @@
+"""The description of the API, and what every API route reads and writes JSON with."""

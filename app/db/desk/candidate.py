@@ -1,0 +1,33 @@
+"""One rewrite on a screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ForeignKey, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.base import Base, PrimaryKey
+
+if TYPE_CHECKING:
+    from app.db.desk.generation import Generation
+
+
+class Candidate(Base):
+    """A rewrite, its place on the screen (0 is the first), its log-probability in nats and the version that wrote it.
+
+    The version belongs to the candidate, not to the screen: two versions can be compared blind on one screen.
+    """
+
+    __tablename__ = "candidates"
+    __table_args__ = (UniqueConstraint("generation_id", "position"),)
+
+    id: Mapped[PrimaryKey]
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
+    position: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    log_probability: Mapped[float]
+    # Empty where no version wrote it: on an attention check.
+    version_number: Mapped[int | None] = mapped_column(ForeignKey("versions.number"), index=True)
+
+    generation: Mapped[Generation] = relationship(back_populates="candidates")

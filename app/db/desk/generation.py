@@ -1,0 +1,34 @@
+"""One screen: what was asked of the model, how, and by whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.base import Base, PrimaryKey, now
+
+if TYPE_CHECKING:
+    from app.db.desk.candidate import Candidate
+    from app.db.prompts.prompt import Prompt
+
+
+class Generation(Base):
+    """The candidates shown together for one prompt to one person, with all that is needed to make them again."""
+
+    __tablename__ = "generations"
+
+    id: Mapped[PrimaryKey]
+    prompt_id: Mapped[int] = mapped_column(ForeignKey("prompts.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    sampling: Mapped[dict[str, Any]]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    milliseconds: Mapped[float]
+    # An attention check: its judgment tells of the person and yields no preference rows.
+    gold: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    prompt: Mapped[Prompt] = relationship()
+    candidates: Mapped[list[Candidate]] = relationship(order_by="Candidate.position", back_populates="generation")

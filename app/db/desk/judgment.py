@@ -1,0 +1,77 @@
+"""One gesture of an annotator about one screen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.base import Base, PrimaryKey, now
+
+if TYPE_CHECKING:
+    from app.db.desk.generation import Generation
+    from app.db.desk.preference import Preference
+
+
+class Verdict(StrEnum):
+    """What was said: one is best, a better one was written, all are equal, none will do, or no opinion."""
+
+    CHOSEN = "chosen"
+    EDITED = "edited"
+    TIE = "tie"
+    NONE = "none"
+    SKIPPED = "skipped"
+
+
+class Judgment(Base):
+    """A verdict. Undoing marks it and frees the screen for another verdict; nothing is ever deleted."""
+
+    __tablename__ = "judgments"
+    __table_args__ = (
+        CheckConstraint("verdict IN ('chosen', 'edited', 'tie', 'none', 'skipped')", name="verdict"),
+        CheckConstraint("(verdict = 'edited') = (edited_text IS NOT NULL)", name="edited_text"),
+        CheckConstraint("verdict <> 'chosen' OR candidate_id IS NOT NULL", name="candidate"),
+        CheckConstraint("tied IS NULL OR verdict = 'tie'", name="tied"),
+        # At most one standing verdict a person and screen: this is what makes a double submit harmless.
+        Index(
+            "uq__judgments__standing",
+            "generation_id",
+            "user_id",
+            unique=True,
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
+        ),
+        # All that a person's figures are made of, so that they are read from the index alone.
+        Index("ix__judgments__pace", "user_id", "created_at", "undone_at", "seconds"),
+        # The few that do not count are found and counted by themselves.
+        Index(
+            "ix__judgments__undone",
+            "undone_at",
+            sqlite_where=text("undone_at IS NOT NULL"),
+            postgresql_where=text("undone_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[PrimaryKey]
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    verdict: Mapped[str] = mapped_column(String(16))
+    candidate_id: Mapped[int | None] = mapped_column(ForeignKey("candidates.id"))
+    # The candidates that are equally good, at least two of them; empty in a tie of all.
+    tied: Mapped[list[Any] | None]
+    edited_text: Mapped[str | None] = mapped_column(Text)
+    # Why it was skipped or flagged, in the person's own words.
+    reason: Mapped[str | None] = mapped_column(Text)
+    # An admin should look at this screen.
+    flagged: Mapped[bool] = mapped_column(default=False)
+    # Chosen by the browser, so that a gesture that is sent again is stored once, even if it was undone since.
+    client_key: Mapped[str | None] = mapped_column(String(36), unique=True)
+    seconds: Mapped[float | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    undone_at: Mapped[datetime | None]
+
+    generation: Mapped[Generation] = relationship()
+    preferences: Mapped[list[Preference]] = relationship(order_by="Preference.id", back_populates="judgment")

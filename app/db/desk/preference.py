@@ -1,0 +1,28 @@
+"""The chosen/rejected rows that training reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ForeignKey, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.base import Base, PrimaryKey
+
+if TYPE_CHECKING:
+    from app.db.desk.judgment import Judgment
+
+
+class Preference(Base):
+    """One pair that a judgment yields. The texts are copied: a pair is what the person saw, for ever."""
+
+    __tablename__ = "preferences"
+
+    id: Mapped[PrimaryKey]
+    judgment_id: Mapped[int] = mapped_column(ForeignKey("judgments.id"), index=True)
+    prompt: Mapped[str] = mapped_column(Text)
+    chosen: Mapped[str] = mapped_column(Text)
+    rejected: Mapped[str] = mapped_column(Text)
+    weight: Mapped[float] = mapped_column(default=1.0)
+
+    judgment: Mapped[Judgment] = relationship(back_populates="preferences")

@@ -1,0 +1,29 @@
+"""Links that let a person make an account of their own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, PrimaryKey, now
+from app.db.people.user import Role
+
+
+class Invitation(Base):
+    """One link, good for one account until it expires or is withdrawn. Only a hash of its secret is kept."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (CheckConstraint("role IN ('annotator', 'admin')", name="role"),)
+
+    id: Mapped[PrimaryKey]
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16), default=Role.ANNOTATOR)
+    label: Mapped[str] = mapped_column(String(100), default="")
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+    used_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

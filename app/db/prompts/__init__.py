@@ -1,0 +1,1 @@
+"""Tables of what is asked: prompts and the settings of the studio."""

@@ -1,0 +1,1 @@
+"""Tables of audit events, webhooks and their deliveries."""

@@ -1,0 +1,1 @@
+"""Tables of training runs and their metrics."""

@@ -1,0 +1,1 @@
+"""Tables of versions and of the alias that names the live one."""

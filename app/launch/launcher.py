@@ -1,0 +1,177 @@
+"""`python -m app.launch.launcher`: the whole product from one terminal, and its end with one Ctrl-C.
+
+Checks, then the embedded queue if no REDIS_URL is given, then the Procfile's release command to completion, then web
+and worker side by side. Exit codes: 0 a wanted stop, 1 something failed, 2 a setting cannot be used.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+from urllib.parse import quote
+
+from app.config import PROJECT_ROOT, ConfigError, Settings
+from app.launch import LaunchError
+from app.launch.dotenv import read_dotenv
+from app.launch.preflight import check_all
+from app.launch.programs import Events, Exited, Programs, Ready, StopWanted, read_procfile
+from app.launch.reaper import Reaper
+from app.runtime.embedded_queue import EmbeddedQueue, QueueError
+
+_POLL_SECONDS = 0.2
+_SLOW_START_SECONDS = 60.0
+
+
+def main(procfile: Path = PROJECT_ROOT / "Procfile") -> int:
+    """Runs until someone stops it or a program ends by itself; returns the exit code."""
+    events: Events = SimpleQueue()
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # `nohup make run` ignores the hang-up and is to outlive its terminal.
+        if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, lambda _signum, _frame: events.put(StopWanted()))
+    # What Mellow stores is for its own user alone, also in a MELLOW_HOME that was made for others to read.
+    os.umask(0o077)
+    try:
+        environ = {**read_dotenv(procfile.parent / ".env"), **os.environ}
+        settings = Settings.from_env(environ)
+        commands = read_procfile(procfile)
+        check_all(settings, environ)
+        _run(settings, environ, procfile.parent, commands, events)
+    except ConfigError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 2
+    except (LaunchError, QueueError) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    print("Mellow has stopped.", flush=True)
+    return 0
+
+
+def _run(
+    settings: Settings, environ: Mapping[str, str], folder: Path, commands: Mapping[str, str], events: Events
+) -> None:
+    """Returns after a wanted stop; raises LaunchError when something failed. Either way, all it started has ended."""
+    with ExitStack() as stack:
+        reaper = stack.enter_context(Reaper())
+        if settings.embedded_queue:
+            queue = stack.enter_context(EmbeddedQueue(settings.home))
+            reaper.watch([queue.process.pid])
+            threading.Thread(target=_watch_queue, args=(queue.process, events), daemon=True).start()
+        programs = Programs(folder, _child_environ(settings, environ), events, reaper)
+        stack.callback(programs.stop)
+        programs.start({"release": commands["release"]})
+        if not _released(events):
+            return
+        programs.start({"web": commands["web"], "worker": commands["worker"]})
+        threading.Thread(target=_watch_readiness, args=(settings, events), daemon=True).start()
+        _serve(settings, events)
+
+
+def _released(events: Events) -> bool:
+    """True once the release command has succeeded, False if someone wants to stop; LaunchError if it failed."""
+    event = events.get()
+    if isinstance(event, StopWanted):
+        return False
+    assert isinstance(event, Exited)
+    if event.name != "release" or event.code != 0:
+        raise LaunchError(f"Mellow cannot start: {event.last_line or _obituary(event)}")
+    return True
+
+
+def _serve(settings: Settings, events: Events) -> None:
+    """Returns when someone wants to stop; LaunchError when a program ends by itself."""
+    while True:
+        event = events.get()
+        if isinstance(event, StopWanted):
+            return
+        if isinstance(event, Exited):
+            raise LaunchError(f"Mellow has stopped because {_obituary(event)}")
+        print(_greeting(settings), flush=True)
+
+
+def _obituary(event: Exited) -> str:
+    if event.code < 0:
+        return f"{event.name} was ended by {signal.Signals(-event.code).name}."
+    return f"{event.name} ended by itself with exit code {event.code}."
+
+
+def _greeting(settings: Settings) -> str:
+    url = f"http://{_url_host(_reachable_host(settings.host))}:{settings.port}"
+    try:
+        token = settings.setup_token_path.read_text().strip()
+    except FileNotFoundError:
+        return f"Mellow is ready: {url}"
+    return f"Mellow is ready: create the first admin at {url}/setup?token={quote(token, safe='')}"
+
+
+def _watch_queue(process: subprocess.Popen[bytes], events: Events) -> None:
+    events.put(Exited("the embedded queue", process.wait(), ""))
+
+
+def _watch_readiness(settings: Settings, events: Events) -> None:
+    """Puts Ready once; says once if that takes long, for instance because a large checkpoint loads."""
+    begun, told = time.monotonic(), False
+    while not (answer := _readiness(settings)).startswith("200"):
+        if not told and time.monotonic() - begun > _SLOW_START_SECONDS:
+            told = True
+            print(f"Mellow is still starting after {_SLOW_START_SECONDS:.0f} s: /readyz answers {answer}.", flush=True)
+        time.sleep(_POLL_SECONDS)
+    events.put(Ready())
+
+
+def _readiness(settings: Settings) -> str:
+    """The status line of GET /readyz, or why there is none. http.client asks no proxy, as urllib would."""
+    connection = http.client.HTTPConnection(_reachable_host(settings.host), settings.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        response = connection.getresponse()
+        return f"{response.status} {response.reason}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"nothing ({error})"
+    finally:
+        connection.close()
+
+
+def _reachable_host(host: str) -> str:
+    """Where a browser on this machine finds a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _child_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """What the programs see: every place absolute, so that they agree whatever folder they run in."""
+    # gunicorn itself reads this one and cannot read an empty value.
+    kept = {name: value for name, value in environ.items() if value or name != "WEB_CONCURRENCY"}
+    return {
+        **kept,
+        "MELLOW_HOME": str(settings.home),
+        "MELLOW_STORE": str(settings.store),
+        "HOST": settings.host,
+        "PORT": str(settings.port),
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        # The Procfile's commands are those installed beside this Python.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", os.defpath)]),
+        # Lines arrive when they are written, not when a buffer is full.
+        "PYTHONUNBUFFERED": "1",
+        # The tokenizers library warns at every fork otherwise; RQ forks for each job.
+        "TOKENIZERS_PARALLELISM": "false",
+        # `.env` is read here already; flask would hint at installing python-dotenv.
+        "FLASK_SKIP_DOTENV": "1",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Routes of the desk: screens, gestures, judgments, own judgments, personal settings, guidelines, pace."""

@@ -1,0 +1,77 @@
+"""The admins' page for what everybody who judges is told and shown: the guidelines and the studio's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.access import user_id
+from app.errors import Conflict, DomainError, Invalid
+from app.extensions import db
+from app.services.desk import guidelines
+from app.services.prompts import policy
+
+blueprint = Blueprint("guidelines", __name__, url_prefix="/admin/guidelines")
+
+_NUMBERS = {
+    "overlap": "How many people judge a prompt",
+    "gold_every": "One attention check in how many screens",
+    "break_minutes": "Minutes of work before a break is suggested",
+}
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    """The guidelines, with a live preview, and the settings."""
+    now = policy.settings(db.session())
+    values = {name: getattr(now, name) for name in _NUMBERS}
+    return _page({**values, "guidelines": now.guidelines, "blur": now.blur}, guidelines.digest(now.guidelines))
+
+
+@blueprint.post("")
+def save() -> ResponseReturnValue:
+    """Store guidelines and settings; what was typed stays on the page if it cannot be used."""
+    form = request.form
+    typed: dict[str, Any] = {name: form.get(name, "") for name in (*_NUMBERS, "guidelines")}
+    typed |= {"blur": form.get("blur") == "yes", "guidelines": typed["guidelines"].replace("\r\n", "\n")}
+    seen = form.get("seen", "")
+    try:
+        _refuse_to_overwrite(seen, typed["guidelines"])
+        values = {**typed, **{name: _number(name, form) for name in _NUMBERS}}
+        policy.change(db.session(), user_id(), values)
+    except DomainError as refusal:
+        if isinstance(refusal, Conflict):
+            seen = guidelines.digest(policy.settings(db.session()).guidelines)
+        return _page(typed, seen, str(refusal)), refusal.status
+    flash("Saved. Everybody sees it from now on.", "success")
+    return redirect(url_for("guidelines.page"))
+
+
+def _page(values: Mapping[str, Any], seen: str, problem: str | None = None) -> str:
+    return render_template(
+        "guidelines/page.html",
+        values=values,
+        seen=seen,
+        problem=problem,
+        preview=guidelines.to_html(values["guidelines"][: policy.MOST_TEXT]),
+    )
+
+
+def _refuse_to_overwrite(seen: str, text: str) -> None:
+    """Raise Conflict if the guidelines were changed since the page was opened."""
+    now = policy.settings(db.session()).guidelines
+    if now != text and guidelines.digest(now) != seen:
+        raise Conflict(
+            "Somebody else has changed the guidelines meanwhile. Yours are still here: save again to put them in the "
+            "place of theirs."
+        )
+
+
+def _number(name: str, form: Mapping[str, str]) -> int:
+    try:
+        return int(form.get(name, ""))
+    except ValueError:
+        raise Invalid(f"“{_NUMBERS[name]}” needs a whole number.") from None

@@ -1,0 +1,56 @@
+"""The annotator's desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from app.access import user_id
+from app.context import mellow
+from app.db import now
+from app.extensions import db
+from app.services.desk import judgments, pace, settings
+from app.services.prompts import policy
+from models.serving.generator import CANDIDATES
+
+blueprint = Blueprint("annotate", __name__)
+
+SKIP_REASONS = ("I cannot tell", "It makes no sense", "I do not know this language", "I would rather not read this")
+FLAG_REASONS = ("A threat or self-harm", "Somebody's private data", "The rewrites are broken")
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """Everybody begins at the desk."""
+    return redirect(url_for("annotate.page"))
+
+
+@blueprint.get("/annotate")
+def page() -> ResponseReturnValue:
+    """The page where texts are typed and rewrites chosen; its script speaks to the API."""
+    return render_template(
+        "annotate.html",
+        longest=mellow().settings.max_text_length,
+        longest_reason=judgments.LONGEST_REASON,
+        candidates=range(1, CANDIDATES + 1),
+        reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS},
+        **_desk(db.session(), user_id()),
+    )
+
+
+def _desk(session: Session, person: int) -> dict[str, Any]:
+    """What the desk of that person begins with: their settings, the guidelines, and how much they have done."""
+    own, everybody = settings.read(session, person), policy.settings(session)
+    at = now()
+    today = pace.today(session, person, own.zone, at)
+    return {
+        "own": own,
+        "blurred": own.hides_texts(everybody.blur),
+        "break_minutes": everybody.break_minutes,
+        "today": today,
+        "sitting": pace.sitting(session, person, at),
+        "streak_days": pace.streak(session, person, own.zone, at),
+    }

@@ -1,0 +1,154 @@
+"""My work: one's own judgments, to look up, take back, say again or say otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from app.access import user_id
+from app.api.payload import LARGEST_ID
+from app.context import mellow
+from app.db import Verdict
+from app.errors import DomainError, Invalid, NotFound
+from app.extensions import db
+from app.services.desk import judgments, own_judgments, pace
+from app.services.desk import settings as desk_settings
+from app.services.prompts import policy
+from app.services.versions import differences
+
+blueprint = Blueprint("work", __name__, url_prefix="/work")
+
+VERDICTS = {
+    Verdict.CHOSEN: "One is best",
+    Verdict.TIE: "A tie",
+    Verdict.NONE: "None is good",
+    Verdict.EDITED: "My own text",
+    Verdict.SKIPPED: "Skipped",
+    own_judgments.FLAGGED: "Flagged",
+}
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    """One's own judgments, the newest first, and how much there is of them."""
+    try:
+        filters, below = own_judgments.Filters.parse(request.args), _below()
+    except Invalid as refusal:
+        return _page(own_judgments.Filters(), None, problem=str(refusal)), refusal.status
+    return _page(filters, below)
+
+
+@blueprint.post("/<int:judgment_id>/undo")
+def undo(judgment_id: int) -> ResponseReturnValue:
+    """Take a judgment back."""
+    judgments.undo(db.session(), user_id(), judgment_id)
+    kept = Markup('<a href="{}">among what is undone</a>').format(url_for("work.page", state="undone"))
+    flash(Markup("Undone: it no longer counts. It is kept {}.").format(kept), "success")
+    return _back(judgment_id)
+
+
+@blueprint.post("/<int:judgment_id>/redo")
+def redo(judgment_id: int) -> ResponseReturnValue:
+    """Say once more what was taken back, in the place of what was said of that screen since."""
+    judgment = own_judgments.own(db.session(), user_id(), judgment_id)
+    if judgment.undone_at is None:
+        flash("It counts already.", "success")
+        return _back(judgment_id)
+    return _judge_again(judgment_id, own_judgments.same_again(judgment), "It counts again.")
+
+
+@blueprint.post("/<int:judgment_id>/change")
+def change(judgment_id: int) -> ResponseReturnValue:
+    """Say something else of the screen of a judgment."""
+    judgment = own_judgments.own(db.session(), user_id(), judgment_id)
+    return _judge_again(judgment_id, _said(judgment.generation_id), "Changed.")
+
+
+def _judge_again(judgment_id: int, body: dict[str, Any], done: str) -> ResponseReturnValue:
+    try:
+        gesture = judgments.Gesture.parse(body, mellow().settings.max_text_length)
+        standing = judgments.judge_again(db.session(), user_id(), gesture)
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        # What was typed stays on the page.
+        filters, below = own_judgments.Filters.parse(request.args), _below()
+        return _page(filters, below, refused=(judgment_id, str(refusal))), refusal.status
+    flash(done, "success")
+    return _back(standing)
+
+
+def _said(generation_id: int) -> dict[str, Any]:
+    """The form as the body of a judgment."""
+    form = request.form
+    said, _, number = form.get("said", "").partition(":")
+    body: dict[str, Any] = {"generation_id": generation_id, "verdict": said}
+    if said == Verdict.CHOSEN:
+        body["candidate_id"] = _id(number)
+    elif said == Verdict.TIE:
+        body["tied"] = [_id(each) for each in form.getlist("tied")]
+    elif said == Verdict.EDITED:
+        body["edited_text"] = form.get("edited_text", "").replace("\r\n", "\n")  # as a browser sends the ends of lines
+    elif said in (Verdict.SKIPPED, own_judgments.FLAGGED):
+        flagged = said == own_judgments.FLAGGED
+        body |= {"verdict": Verdict.SKIPPED, "flagged": flagged, "reason": form.get("reason", "").strip() or None}
+    elif not said:
+        body["verdict"] = None
+    return body
+
+
+def _page(
+    filters: own_judgments.Filters,
+    below: int | None,
+    problem: str | None = None,
+    refused: tuple[int, str] | None = None,
+) -> str:
+    session, person = db.session(), user_id()
+    settings = desk_settings.read(session, person)
+    found = own_judgments.page(session, person, filters, settings.zone, below)
+    return render_template(
+        "work/page.html",
+        page=found,
+        superseded=own_judgments.superseded(session, person, found.judgments),
+        filters=filters,
+        query={**filters.as_query(), **({"below": below} if below else {})},
+        problem=problem,
+        refused=refused,
+        here=request.args.get("here"),  # a script does not learn the fragment of what it was redirected to
+        typed=request.form,
+        verdicts=VERDICTS,
+        states=own_judgments.STATES,
+        zone=settings.zone,
+        blur=settings.hides_texts(policy.settings(session).blur),
+        today=pace.today(session, person, settings.zone),
+        sitting=pace.sitting(session, person),
+        streak=pace.streak(session, person, settings.zone),
+        total=pace.total(session, person),
+        days=pace.chart(session, person, settings.zone),
+        between=differences.between,
+        longest=mellow().settings.max_text_length,
+    )
+
+
+def _back(judgment_id: int) -> ResponseReturnValue:
+    filters = own_judgments.Filters.parse(request.args)
+    below = _below()
+    query: Mapping[str, Any] = {**filters.as_query(), **({"below": below} if below else {})}
+    return redirect(url_for("work.page", **query, here=judgment_id, _anchor=f"judgment-{judgment_id}"))
+
+
+def _below() -> int | None:
+    value = request.args.get("below", "")
+    if not value:
+        return None
+    if not value.isdecimal() or not 0 < int(value) <= LARGEST_ID:
+        raise Invalid("below must be the number of a judgment.")
+    return int(value)
+
+
+def _id(value: str) -> int | str:
+    return int(value) if value.isdecimal() and len(value) < 12 else value

@@ -1,0 +1,1 @@
+"""Routes of files in and out: imports, exports, judgments found, formats of other tools."""

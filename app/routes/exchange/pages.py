@@ -1,0 +1,97 @@
+"""The admin's pages for data: import, queue, judgments, exports."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from app.context import mellow
+from app.db import Verdict
+from app.errors import Invalid
+from app.extensions import db
+from app.services.exchange import exports, judgment_search
+from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.exchange.rows import LAYOUTS
+from app.services.exchange.uploads import LARGEST_FILE
+from app.services.prompts import policy, search
+from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
+from app.services.prompts.search import STATES, PromptFilter
+from app.services.system import overview
+from app.services.versions import versions
+
+blueprint = Blueprint("data", __name__, url_prefix="/admin/data")
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    """Import files, and export what was judged."""
+    return render_template(
+        "data/import.html",
+        counts=overview.counts(db.session()),
+        studio=policy.settings(db.session()),
+        layouts=LAYOUTS,
+        formats=exports.LABELS,
+        limit=LARGEST_FILE,
+        most_overlap=MOST_OVERLAP,
+        most_priority=MOST_PRIORITY,
+    )
+
+
+@blueprint.get("/queue")
+def queue() -> ResponseReturnValue:
+    """The prompts, the queue first; what a filter finds can be changed at once."""
+    session = db.session()
+    problem = None
+    try:
+        wanted = PromptFilter.parse(request.args)
+        after = {name: request.args.get(f"after_{name}", "") for name in ("id", "priority")}
+        found = search.page(session, wanted, after)
+    except Invalid as refusal:
+        problem, wanted = str(refusal), PromptFilter()
+        found = search.page(session, wanted)
+    return render_template(
+        "data/queue.html",
+        wanted=wanted,
+        query=wanted.as_query(),
+        found=found,
+        after=wanted.as_query() | {f"after_{name}": value for name, value in found.after.items()},
+        begun=any(request.args.get(f"after_{name}") for name in ("id", "priority")),
+        count=search.count(session, wanted),
+        most_counted=search.COUNTED,
+        states=STATES,
+        sources=search.sources(session),
+        studio=policy.settings(session),
+        most_overlap=MOST_OVERLAP,
+        most_priority=MOST_PRIORITY,
+        problem=problem,
+    )
+
+
+@blueprint.get("/judgments")
+def judgments() -> ResponseReturnValue:
+    """All judgments, searched and filtered, and exports of what was found."""
+    session = db.session()
+    problem = None
+    try:
+        wanted = JudgmentFilter.parse(request.args)
+        before = judgment_search.parse_id(request.args, "before")
+    except Invalid as refusal:
+        problem, wanted, before = str(refusal), JudgmentFilter(), None
+    found = judgment_search.page(session, wanted, before)
+    return render_template(
+        "data/judgments.html",
+        wanted=wanted,
+        query=wanted.as_query(),
+        found=found,
+        before=before,
+        names=judgment_search.names(session, found.judgments),
+        best_of=judgment_search.best_of,
+        right=judgment_search.right,
+        people=judgment_search.people(session),
+        versions=versions.all_versions(session),
+        sources=search.sources(session),
+        verdicts=list(Verdict),
+        formats=exports.LABELS,
+        longest=mellow().settings.max_text_length,
+        problem=problem,
+    )

@@ -1,0 +1,1 @@
+"""Routes of people: accounts, invitations, statistics, agreement, reliability."""

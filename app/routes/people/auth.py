@@ -1,0 +1,91 @@
+"""Signing in and out, the first admin, and one's own account."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, logout_user
+
+from app import access
+from app.context import mellow
+from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.extensions import db
+from app.routes.people import shown_once
+from app.services.people import accounts
+
+blueprint = Blueprint("auth", __name__)
+
+_NEW_TOKEN = "new_token"  # noqa: S105 - the name of a place
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> ResponseReturnValue:
+    """The sign-in page."""
+    if current_user.is_authenticated:
+        return redirect(url_for("annotate.home"))
+    problem = None
+    email = request.form.get("email", "")
+    if request.method == "POST":
+        throttle, address = mellow().throttle, request.remote_addr or ""
+        if throttle.must_wait(email, address):
+            problem = "Too many wrong passwords: wait five minutes, then try again."
+            return render_template("sign_in.html", problem=problem, email=email), 429
+        user = accounts.authenticate(db.session(), email, request.form.get("password", ""))
+        if user is not None:
+            access.sign_in(user)
+            return redirect(_own_page(request.args.get("next")) or url_for("annotate.home"))
+        throttle.count_failure(email, address)
+        problem = "The email or the password is wrong."
+    return render_template("sign_in.html", problem=problem, email=email), 403 if problem else 200
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """End the session, and forget what it held."""
+    logout_user()
+    session.clear()
+    return redirect(url_for("auth.sign_in"))
+
+
+@blueprint.route("/setup", methods=["GET", "POST"])
+def setup() -> ResponseReturnValue:
+    """Create the first admin, with the one-time token that is printed at start."""
+    token_path = mellow().settings.setup_token_path
+    if accounts.anyone(db.session()) or not token_path.exists():
+        raise NotFound("Mellow is set up already: sign in.")
+    token = request.values.get("token", "")
+    email = request.form.get("email", "")
+    problem = None
+    if request.method == "POST":
+        try:
+            user = accounts.set_up(db.session(), token_path, token, email, request.form.get("password", ""))
+        except (Invalid, Forbidden, Conflict) as refusal:
+            problem = str(refusal)
+        else:
+            access.sign_in(user)
+            return redirect(url_for("annotate.home"))
+    return render_template("setup.html", problem=problem, token=token, email=email), 422 if problem else 200
+
+
+@blueprint.get("/account")
+def account() -> ResponseReturnValue:
+    """One's own account: who one is, and API tokens."""
+    return render_template("account.html", token=shown_once.take(_NEW_TOKEN))
+
+
+@blueprint.post("/account/token")
+def new_token() -> ResponseReturnValue:
+    """A new API token in place of the old one, shown this once."""
+    shown_once.put(_NEW_TOKEN, accounts.issue_token(db.session(), access.user_id()))
+    flash("The new token works now; an older one no longer does.", "success")
+    return redirect(url_for("auth.account"))
+
+
+def _own_page(target: str | None) -> str | None:
+    """`target` if it is a path of this site, so that signing in never leads elsewhere."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return None
+    parts = urlsplit(target)
+    return None if parts.scheme or parts.netloc else target

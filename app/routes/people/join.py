@@ -1,0 +1,39 @@
+"""The page behind an invitation link, for whoever has it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from app import access
+from app.errors import Conflict, Invalid
+from app.extensions import db
+from app.services.people import accounts, invitations
+
+blueprint = Blueprint("join", __name__)
+
+
+@blueprint.route("/join/<token>", methods=["GET", "POST"])
+def page(token: str) -> ResponseReturnValue:
+    """Choose an email, a name and a password; a link that is no longer good says why."""
+    session = db.session()
+    invitation = invitations.of_token(session, token)
+    form, problem, status = request.form, None, 200
+    if request.method == "POST" and not current_user.is_authenticated:
+        given = (form.get(name, "") for name in ("email", "name", "password"))
+        try:
+            user = invitations.accept(session, token, *given)
+        except (Invalid, Conflict) as refusal:
+            problem, status = str(refusal), int(refusal.status)
+        else:
+            access.sign_in(user)
+            return redirect(url_for("annotate.home"))
+    return render_template(
+        "people/join.html",
+        token=token,
+        role=invitation.role,
+        form=form,
+        problem=problem,
+        shortest=accounts.SHORTEST_PASSWORD,
+    ), status

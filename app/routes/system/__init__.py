@@ -1,0 +1,1 @@
+"""Routes of operation: audit, webhooks, backups, counts, health."""

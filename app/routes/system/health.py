@@ -1,0 +1,75 @@
+"""Is the process alive, is it ready, and how is it doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response
+from flask.typing import ResponseReturnValue
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.context import mellow
+from app.errors import DomainError
+from app.extensions import db
+from app.services.system import overview
+from app.services.training import runs
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> ResponseReturnValue:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+def readyz() -> ResponseReturnValue:
+    """The database, the queue and the model can be used; 503 with the reason otherwise."""
+    checks = {
+        "database": _check(lambda: db.session.execute(text("SELECT 1 FROM aliases"))),
+        "queue": _check(mellow().queue.ping),
+        "model": _check(mellow().generator),
+    }
+    ready = all(reason is None for reason in checks.values())
+    state = mellow().serving.state
+    body = {
+        "status": "ready" if ready else "not ready",
+        "checks": {name: reason or "ok" for name, reason in checks.items()},
+        "version": state.version,
+    }
+    return body, 200 if ready else 503
+
+
+@blueprint.get("/metrics")
+def metrics() -> ResponseReturnValue:
+    """The figures of the admin's first page in Prometheus' text format."""
+    registry = CollectorRegistry()
+    counts = overview.counts(db.session())
+    figures = {
+        "mellow_generations": ("Screens drawn", counts.generations),
+        "mellow_judgments": ("Standing judgments", counts.judgments),
+        "mellow_preferences": ("Standing preference rows", counts.preferences),
+        "mellow_new_judgments": ("Judgments with rows since the last successful run", counts.new_judgments),
+        "mellow_active_runs": ("Training runs that wait or work", len(runs.queue(db.session()))),
+        "mellow_serving_version": ("The version this process serves", mellow().serving.state.version or 0),
+    }
+    for name, (description, value) in figures.items():
+        Gauge(name, description, registry=registry).set(value)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _check(probe: Callable[[], object]) -> str | None:
+    try:
+        probe()
+    except RedisError:
+        return "The queue does not answer."
+    except SQLAlchemyError:
+        db.session.rollback()
+        return "The database does not answer or has no tables: run the migrations."
+    except DomainError as error:
+        return str(error)
+    return None

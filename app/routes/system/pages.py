@@ -1,0 +1,127 @@
+"""What keeps the studio going: workers, queue, web processes, disk, backups, and the audit log."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+
+from app.access import user_id
+from app.api.payload import row_id
+from app.context import mellow
+from app.errors import Conflict, Invalid
+from app.extensions import db
+from app.routes.wording import WORDS
+from app.services.people import accounts
+from app.services.system import audit, backups, system
+from app.services.versions import versions
+
+blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
+
+_FILTERS = ("action", "person", "subject", "since", "until")
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    """Everything but the audit log."""
+    session, settings = db.session(), mellow().settings
+    return render_template(
+        "system/page.html",
+        **_queue(),
+        runs=system.waiting_runs(session),
+        serving=versions.serving_number(session),
+        spaces=system.spaces(session, settings),
+        backups=backups.kept(settings),
+        sqlite=settings.database_url.startswith("sqlite"),
+        **WORDS,
+    )
+
+
+@blueprint.get("/audit")
+def audit_log() -> ResponseReturnValue:
+    """Who did what to what, when; filtered and page by page."""
+    session, args = db.session(), request.args
+    problem = None
+    try:
+        wanted = system.AuditFilter(
+            action=args.get("action", ""),
+            user_id=row_id(args.get("person")),
+            subject=_storable(args.get("subject", "").strip()),
+            since=_day(args.get("since", "")),
+            until=_day(args.get("until", "")),
+        )
+    except Invalid as refusal:
+        wanted, problem = system.AuditFilter(), str(refusal)
+    entries = system.audit_log(session, wanted, row_id(args.get("before")))
+    older = entries[-1].event.id if len(entries) == system.EVENTS_AT_ONCE else None
+    kept: dict[str, Any] = {name: args[name] for name in _FILTERS if args.get(name)}
+    return render_template(
+        "system/audit.html",
+        entries=entries,
+        older=url_for("system.audit_log", **kept, before=older) if older else None,
+        filtered=bool(kept),
+        actions=system.actions(session),
+        people=accounts.people(session),
+        args=args,
+        problem=problem,
+    )
+
+
+@blueprint.post("/backups")
+def back_up() -> ResponseReturnValue:
+    """Make a backup now."""
+    try:
+        made = backups.make(db.session(), mellow().settings, user_id())
+    except Conflict as refusal:
+        flash(str(refusal), "warning")
+    else:
+        flash(f"The backup {made.name} is kept in {mellow().settings.home / backups.FOLDER}.", "success")
+    return redirect(url_for("system.page"))
+
+
+@blueprint.get("/backups/<filename>")
+def download(filename: str) -> ResponseReturnValue:
+    """A backup, to keep elsewhere."""
+    path = backups.path_of(mellow().settings, filename)
+    session = db.session()
+    audit.record(session, user_id(), "backup.downloaded", filename)
+    session.commit()
+    return send_file(path, mimetype="application/zip", as_attachment=True, download_name=path.name)
+
+
+@blueprint.post("/backups/<filename>/remove")
+def remove(filename: str) -> ResponseReturnValue:
+    """Delete a backup."""
+    backups.remove(db.session(), mellow().settings, filename, user_id())
+    flash(f"The backup {filename} is gone.", "success")
+    return redirect(url_for("system.page"))
+
+
+def _queue() -> dict[str, Any]:
+    """What the queue says, or that it says nothing."""
+    queue = mellow().queue
+    try:
+        workers = [
+            worker | {"since": worker["since"] and datetime.fromisoformat(worker["since"])}
+            for worker in queue.workers()
+        ]
+        return {"processes": queue.reports(), "workers": workers, "depth": queue.depth(), "queue_problem": None}
+    except RedisError:
+        problem = "The queue does not answer: runs wait until it does, and what the processes do is not known."
+        return {"processes": {}, "workers": [], "depth": None, "queue_problem": problem}
+
+
+def _day(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise Invalid(f"{value[:20]} is not a day: write it as in 2026-01-31.") from None
+
+
+def _storable(value: str) -> str:
+    if "\x00" in value:
+        raise Invalid("No entry holds characters that cannot be stored.")
+    return value

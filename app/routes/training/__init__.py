@@ -1,0 +1,1 @@
+"""Routes of training: runs, what they learn from, settings, previews, curves, comparisons."""

@@ -1,0 +1,56 @@
+"""What the API and the pages do alike: store the deed first, then tell the queue, which may be away."""
+
+from __future__ import annotations
+
+from flask import current_app
+from redis.exceptions import RedisError
+
+from app.access import user_id
+from app.context import mellow
+from app.db import TrainingRun
+from app.errors import Invalid
+from app.extensions import db
+from app.services.training import initial_training, runs
+from app.services.training.run_request import Wish
+from app.services.training.selection import EVERYTHING
+from app.services.versions import versions
+from models.store.uploads import UploadStore
+
+
+def request_run(wish: Wish) -> TrainingRun:
+    """Store the wish for a run, then hand it to the queue if it is its turn; without a queue it waits for one."""
+    session = db.session()
+    if wish.method == initial_training.METHOD:
+        if wish.selection != EVERYTHING or wish.parent_version is not None:
+            raise Invalid("selection and parent_version are for runs on clicks; sft takes `version` in its config.")
+        uploads = UploadStore(mellow().store.root)
+        run, is_new = initial_training.request(session, uploads, user_id(), wish.config)
+    else:
+        run, is_new = runs.request(session, user_id(), wish.method, wish.config, wish.selection, wish.parent_version)
+    if is_new:
+        _hand_out_next()
+    return run
+
+
+def cancel_run(run_id: int) -> TrainingRun:
+    """Stop a run, and let the next one begin if that was the first of the queue."""
+    run = runs.cancel(db.session(), run_id, user_id())
+    if not run.active:
+        _hand_out_next()
+    return run
+
+
+def _hand_out_next() -> None:
+    try:
+        runs.hand_out_next(db.session(), mellow().queue.enqueue_training)
+    except RedisError:
+        current_app.logger.warning("The queue is away: runs wait for it.")
+
+
+def promote(number: int) -> None:
+    """Move the alias and tell every web process; without a queue they see it at their next poll."""
+    versions.promote(db.session(), number, user_id())
+    try:
+        mellow().queue.tell_alias_moved(number)
+    except RedisError:
+        current_app.logger.warning("The queue is away: the web processes will see version %d by polling.", number)

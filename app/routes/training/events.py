@@ -1,0 +1,61 @@
+"""A training run as server-sent events (WHATWG HTML, section 9.2), read from the database.
+
+Any number of browsers may follow, from any web process, at any time: each sees the same, since nothing lives in the
+process. `metric` events carry the row's id, so a browser that reconnects goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.api.payload import run_json
+from app.db import RunMetric, TrainingRun
+from app.services.training import runs
+
+POLL_SECONDS = 0.4
+_KEEP_ALIVE_SECONDS = 15.0
+
+
+def follow_run(sessions: sessionmaker[Session], run_id: int, after: int) -> Iterator[str]:
+    """Events `run`, `metric` and `log` as they change, and `end` when the run has ended."""
+    shown: dict[str, Any] = {}
+    sent_at = time.monotonic()
+    while True:
+        with sessions() as session:
+            run = session.get_one(TrainingRun, run_id)
+            state, log, ended = run_json(run, runs.position(session, run)), run.log, not run.active
+            metrics = list(
+                session.scalars(
+                    select(RunMetric).where(RunMetric.run_id == run_id, RunMetric.id > after).order_by(RunMetric.id)
+                )
+            )
+        chunks = []
+        # The state first: that a new attempt began empties the charts, which its metrics then fill.
+        for name, value in (("run", state), ("log", log)):
+            if shown.get(name) != value:
+                shown[name] = value
+                chunks.append(_event(name, value))
+        for metric in metrics:
+            after = metric.id
+            chunks.append(_event("metric", {"step": metric.step, "name": metric.name, "value": metric.value}, after))
+        if ended:
+            chunks.append(_event("end", {}))
+        if not chunks and time.monotonic() - sent_at > _KEEP_ALIVE_SECONDS:
+            chunks.append(": still here\n\n")
+        if chunks:
+            sent_at = time.monotonic()
+            yield "".join(chunks)
+        if ended:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _event(name: str, data: object, identifier: int | None = None) -> str:
+    prefix = f"id: {identifier}\n" if identifier is not None else ""
+    return f"{prefix}event: {name}\ndata: {json.dumps(data)}\n\n"

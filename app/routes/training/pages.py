@@ -1,0 +1,181 @@
+"""The admin's room: figures, runs, versions, people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+from werkzeug.datastructures import MultiDict
+
+from app.api.payload import LARGEST_ID, run_json
+from app.context import mellow
+from app.db import TrainingRun
+from app.errors import Conflict, DomainError
+from app.extensions import db
+from app.routes.training.actions import cancel_run, request_run
+from app.routes.training.retrain_form import Form, filled_in, read
+from app.services.system import overview
+from app.services.training import comparisons, curves, initial_training, preference_rows, previews, runs, setting_labels
+from app.services.training.previews import Preview
+from app.services.training.run_request import Wish
+from app.services.training.selection import Selection
+from app.services.versions import versions
+from models.settings.dpo import SCHEDULERS
+from models.settings.sft import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
+
+_LATEST_RUNS = 10
+_RUNS_A_PAGE = 50
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+
+
+@blueprint.get("")
+def home() -> ResponseReturnValue:
+    """Counts, the queue of runs, the Retrain form, empty or filled in from an earlier run, and the latest runs."""
+    form: Form = MultiDict()
+    cloned = None
+    if request.args.get("clone", "").isascii() and request.args.get("clone", "").isdigit():
+        cloned = runs.get(db.session(), min(int(request.args["clone"]), LARGEST_ID))
+        if cloned.method == initial_training.METHOD:
+            return redirect(url_for("admin.start", clone=cloned.id))
+        form = filled_in(cloned)
+    return _home(form, cloned=cloned)
+
+
+@blueprint.get("/queue")
+def queue() -> ResponseReturnValue:
+    """The part of the first page that shows the runs which wait or work."""
+    return render_template("admin/queue.html", **_queue())
+
+
+@blueprint.post("/runs")
+def retrain() -> ResponseReturnValue:
+    """The Retrain button; pressed twice it leads to the one run. A wish that is refused stays in the form."""
+    try:
+        run = request_run(read(request.form))
+    except DomainError as refusal:
+        return _home(request.form, problem=str(refusal)), refusal.status
+    return redirect(url_for("admin.run", run_id=run.id))
+
+
+@blueprint.get("/runs")
+def all_runs() -> ResponseReturnValue:
+    """Every run, the newest first, a page at a time."""
+    found = runs.page(db.session(), request.args.get("before", type=int), limit=_RUNS_A_PAGE + 1)
+    older = found[_RUNS_A_PAGE - 1].id if len(found) > _RUNS_A_PAGE else None
+    return render_template("admin/runs.html", runs=found[:_RUNS_A_PAGE], older=older)
+
+
+@blueprint.get("/runs/compare")
+def compare() -> ResponseReturnValue:
+    """Several runs on one chart, and what they differ in."""
+    session = db.session()
+    numbers = list(dict.fromkeys(request.args.getlist("run", type=int)))[: comparisons.MOST_RUNS]
+    chosen = [runs.get(session, number) for number in numbers if 0 < number <= LARGEST_ID]
+    names = curves.names(session, [run.id for run in chosen])
+    wanted = request.args.get("metric", "loss")
+    return render_template(
+        "admin/compare.html",
+        runs=chosen,
+        names=names,
+        labels=curves.LABELS,
+        metric=wanted if wanted in names else next(iter(names), "loss"),
+        along=request.args.get("along", "step"),
+        rows=comparisons.rows(session, chosen),
+        others=[run for run in runs.page(session, limit=50) if run not in chosen],
+        most=comparisons.MOST_RUNS,
+    )
+
+
+def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = None) -> str:
+    session = db.session()
+    counts = overview.counts(session)
+    method = form.get("method", "dpo")
+    form_method = method if method in setting_labels.METHODS else "dpo"
+    return render_template(
+        "admin/home.html",
+        counts=counts,
+        news=preference_rows.news(session),
+        form=form,
+        form_method=form_method,
+        problem=problem,
+        cloned=cloned,
+        preview=None if preference_rows.many(session) else _preview(form, form_method),
+        methods=setting_labels.METHODS,
+        settings={name: setting_labels.settings(name) for name in setting_labels.METHODS},
+        presets={name: setting_labels.presets(name) for name in setting_labels.METHODS},
+        people=preference_rows.people(session),
+        sources=preference_rows.sources(session),
+        versions=[version for version in versions.all_versions(session) if version.deleted_at is None],
+        serving=versions.serving_number(session),
+        runs=runs.page(session, limit=_LATEST_RUNS),
+        **_queue(),
+    )
+
+
+def _preview(form: Form, method: str) -> Preview:
+    try:
+        return previews.preview(db.session(), read(form))
+    except DomainError:  # the page says what is wrong with the form, and this what a run without it would do
+        return previews.preview(db.session(), Wish(method, {}))
+
+
+def _queue() -> dict[str, Any]:
+    problem, workers = None, 0
+    try:
+        workers = len(mellow().queue.workers())
+    except RedisError:
+        problem = "The queue does not answer: runs wait until it does."
+    return {"queue": runs.queue(db.session()), "workers": workers, "queue_problem": problem}
+
+
+@blueprint.get("/start")
+def start() -> ResponseReturnValue:
+    """Initial training: choose a model and data, see what the data holds, start; or the same again with changes."""
+    session = db.session()
+    number = request.args.get("clone", type=int)
+    cloned = runs.get(session, number) if number is not None and 0 < number <= LARGEST_ID else None
+    if cloned is not None and cloned.method != initial_training.METHOD:
+        return redirect(url_for("admin.home", clone=cloned.id))
+    return render_template(
+        "admin/start.html",
+        cloned=cloned,
+        asked=cloned.config if cloned else {},
+        waiting=len(runs.queue(session)),
+        versions=[version for version in versions.all_versions(session) if version.deleted_at is None],
+        defaults=SFTRecipe().as_dict() | (cloned.config if cloned else {}),
+        bounds=SFT_BOUNDS,
+        optimizers=OPTIMIZERS,
+        schedulers=SCHEDULERS,
+        dev_metrics=DEV_METRICS,
+        limit=initial_training.LARGEST_UPLOAD,
+    )
+
+
+@blueprint.get("/runs/<int:run_id>")
+def run(run_id: int) -> ResponseReturnValue:
+    """One run, live."""
+    row = runs.get(db.session(), run_id)
+    serving = versions.serving_number(db.session())
+    return render_template(
+        "admin/run.html",
+        run=row,
+        state=run_json(row, runs.position(db.session(), row)),
+        serving=serving,
+        charts=curves.CHARTS.get(row.method, curves.CHARTS["dpo"]),
+        selection=Selection.parse(row.selection).describe(),
+    )
+
+
+@blueprint.post("/runs/<int:run_id>/cancel")
+def cancel(run_id: int) -> ResponseReturnValue:
+    """Stop a run."""
+    try:
+        cancel_run(run_id)
+    except Conflict as refusal:
+        flash(str(refusal), "warning")
+    if request.form.get("back") == "queue":
+        return redirect(url_for("admin.home"))
+    return redirect(url_for("admin.run", run_id=run_id))

@@ -1,0 +1,108 @@
+"""The Retrain form: what was filled in, as a wish; and an earlier run, as what to fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from app.db import TrainingRun
+from app.errors import Invalid
+from app.services.training import setting_labels
+from app.services.training.run_request import Wish
+from app.services.training.selection import Selection
+from app.services.training.setting_labels import Setting
+
+Form = MultiDict[str, str]
+
+
+def read(form: Form) -> Wish:
+    """The wish that the form expresses; raises Invalid with one sentence about what cannot be understood."""
+    method = form.get("method", "dpo")
+    return Wish(
+        method, _config(method, form) if method in setting_labels.METHODS else {}, _selection(form), _parent(form)
+    )
+
+
+def filled_in(run: TrainingRun) -> Form:
+    """The form as it would have asked for `run`, to be changed; it starts from the version that `run` did."""
+    form: Form = MultiDict({"method": run.method, "parent_version": str(run.parent_version or "")})
+    config = dict(run.config)
+    preset = str(config.pop("preset", "default"))
+    form[f"{run.method}-preset"] = preset
+    for setting in setting_labels.settings(run.method):
+        if setting.name in config:
+            form[f"{run.method}-{setting.name}"] = setting.shown(config[setting.name])
+    for name, value in run.selection.items():
+        form.setlist(name, [str(one) for one in value] if isinstance(value, list) else [str(value)])
+    return form
+
+
+def _config(method: str, form: Form) -> dict[str, Any]:
+    """The chosen preset with every setting that was filled in laid over it; an empty field leaves it as it is."""
+    named = form.get(f"{method}-preset", "default")
+    preset = next((one for one in setting_labels.presets(method) if one.name == named), None)
+    if preset is None:
+        raise Invalid(f"There is no preset {named!r} for {method}.")
+    config = dict(preset.config)
+    for setting in setting_labels.settings(method):
+        text = form.get(f"{method}-{setting.name}", "").strip()
+        if text:
+            config[setting.name] = _value(setting, text)
+    return config
+
+
+def _value(setting: Setting, text: str) -> Any:
+    """What was typed, as JSON would have it. What is no number stays a text, which the recipe then refuses by name."""
+    if setting.kind == "bool":
+        return {"yes": True, "no": False}.get(text, text)
+    if setting.kind in ("names", "numbers"):
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        return parts if setting.kind == "names" else [_number(part) for part in parts]
+    return text if setting.kind == "choice" else _number(text)
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _selection(form: Form) -> Selection:
+    body: dict[str, Any] = {
+        "people": [_number(text) for text in form.getlist("people")],
+        "sources": form.getlist("sources"),
+        **{name: form.get(name) for name in ("from_day", "to_day")},
+        "min_agreement": _number(form.get("min_agreement") or "0"),
+    }
+    return Selection.parse(body)
+
+
+def _parent(form: Form) -> int | None:
+    text = form.get("parent_version", "").strip()
+    return parent_version(_number(text)) if text else None
+
+
+def parent_version(value: object) -> int | None:
+    """The number of the version to start from, or None for the one that serves; raises Invalid."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
+        raise Invalid("parent_version must be the number of a version.")
+    return value
+
+
+def wish_of(body: Mapping[str, Any]) -> Wish:
+    """The wish in the JSON body of a request; raises Invalid with a sentence about the first field that is wrong."""
+    unknown = set(body) - {"method", "config", "selection", "parent_version"}
+    if unknown:
+        raise Invalid(f"There is no field {min(unknown)!r} in a training run.")
+    config = body.get("config", {})
+    if not isinstance(config, dict):
+        raise Invalid("config must be an object.")
+    selection = Selection.parse(body.get("selection", {}))
+    return Wish(str(body.get("method")), config, selection, parent_version(body.get("parent_version")))

@@ -1,0 +1,1 @@
+"""Routes of versions: the alias, lineage, evaluations."""

@@ -1,0 +1,94 @@
+"""The admin's API for single versions: try, download, note, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from app.access import user_id
+from app.api.payload import json_object, version_json
+from app.context import mellow
+from app.errors import Invalid, NotReady
+from app.extensions import db
+from app.services.prompts import prompts
+from app.services.versions import evaluations, versions
+from models.errors import InputTooLong, ModelError, StoreError
+from models.serving.generator import Generator, Screen
+from models.store.archive import Archive
+
+blueprint = Blueprint("api_versions", __name__)
+
+
+@blueprint.post("/versions/<int:number>/generations")
+def try_version(number: int) -> ResponseReturnValue:
+    """Rewrites of a text by that version, to be looked at: nothing is stored."""
+    parts = mellow()
+    text = prompts.check_text(json_object().get("text"), parts.settings.max_text_length)
+    versions.usable(db.session(), number)
+    db.session.rollback()  # loading a version takes seconds, which no transaction should
+    sampling = parts.sampling
+
+    def draw(generator: Generator) -> Screen:
+        return generator.generate(text, sampling)
+
+    serving = parts.serving.current()
+    here = serving if serving is not None and serving.version == number else None
+    try:
+        screen = draw(here) if here else parts.trial.ask(number, draw)
+    except InputTooLong:
+        raise
+    except ModelError as error:
+        raise NotReady(str(error)) from None
+    return {
+        "version": number,
+        "text": text,
+        "candidates": [
+            {"text": candidate.text, "log_probability": candidate.log_probability} for candidate in screen.candidates
+        ],
+        "exhausted": screen.exhausted,
+        "milliseconds": round(screen.milliseconds, 1),
+    }
+
+
+@blueprint.get("/versions/<int:number>/checkpoint")
+def download_checkpoint(number: int) -> ResponseReturnValue:
+    """The version as a tar archive: manifest, safetensors, tokenizer, and the adapter where there is one."""
+    versions.usable(db.session(), number)
+    try:
+        archive = Archive(mellow().store, number)
+    except StoreError as error:
+        raise NotReady(str(error)) from None
+
+    def pieces() -> Iterator[bytes]:
+        with archive:
+            yield from archive
+
+    response = Response(pieces(), content_type="application/x-tar")
+    response.headers["Content-Disposition"] = f'attachment; filename="{archive.name}.tar"'
+    response.content_length = archive.size
+    response.call_on_close(archive.close)
+    return response
+
+
+@blueprint.patch("/versions/<int:number>")
+def change_version(number: int) -> ResponseReturnValue:
+    """Write the version's note."""
+    body = json_object()
+    if set(body) != {"note"}:
+        raise Invalid("Of a version only its note can be changed.")
+    session = db.session()
+    version = versions.set_note(session, user_id(), number, body["note"])
+    return version_json(version, versions.serving_number(session), evaluations.as_json(session, version))
+
+
+@blueprint.delete("/versions/<int:number>")
+def delete_version(number: int) -> ResponseReturnValue:
+    """Remove the version's files for ever; `confirm` must be its number again."""
+    try:
+        versions.delete(db.session(), mellow().store, user_id(), number, request.args.get("confirm", ""))
+    except StoreError as error:
+        raise NotReady(str(error)) from None
+    mellow().trial.forget()
+    return "", 204

@@ -1,0 +1,128 @@
+"""The admin's pages of versions: where each comes from, how good they are, which serves, and what becomes of them."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.access import user_id
+from app.context import mellow
+from app.db import TrainingRun, Version
+from app.errors import Conflict, Invalid
+from app.extensions import db
+from app.routes.training.actions import promote as let_serve
+from app.services.versions import evaluations, lineage, versions
+from models.errors import StoreError
+
+blueprint = Blueprint("versions", __name__, url_prefix="/admin/versions")
+
+MOST_COMPARED = 8
+SHOWN_PERIODS = 30
+# What the drawing of the lineage is made of, in pixels.
+LANE_WIDTH = 16
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    """The lineage, the figures of chosen versions side by side, two versions to try, and what served when."""
+    session = db.session()
+    everything = versions.all_versions(session)
+    usable = [version for version in everything if version.deleted_at is None]
+    serving = versions.serving_number(session)
+    chosen = _chosen(everything)
+    return render_template(
+        "versions/page.html",
+        rows=lineage.rows(everything),
+        lane_width=LANE_WIDTH,
+        serving=serving,
+        evaluations={version.number: evaluations.of(session, version) for version in everything},
+        usable=usable,
+        compared=chosen,
+        tables=evaluations.side_by_side(session, chosen) if chosen else None,
+        tried=_tried(usable, serving),
+        periods=lineage.periods(session)[:SHOWN_PERIODS],
+        longest=mellow().settings.max_text_length,
+    )
+
+
+@blueprint.get("/<int:number>")
+def version(number: int) -> ResponseReturnValue:
+    """One version: where it comes from, and how good it is."""
+    return _version_page(number)
+
+
+def _version_page(number: int, typed: str | None = None) -> str:
+    """The page of a version, with its note or with what was typed for one."""
+    session = db.session()
+    row = versions.get(session, number)
+    manifest, problem = None, None
+    if row.deleted_at is None:
+        try:
+            manifest = mellow().store.manifest(number)
+        except StoreError as error:
+            problem = str(error)
+    return render_template(
+        "versions/version.html",
+        version=row,
+        serving=versions.serving_number(session),
+        run=session.get(TrainingRun, row.run_id) if row.run_id else None,
+        manifest=manifest,
+        manifest_problem=problem,
+        evaluation=evaluations.of(session, row),
+        periods=lineage.periods(session, number),
+        longest_note=versions.LONGEST_NOTE,
+        note=row.note if typed is None else typed,
+    )
+
+
+@blueprint.post("/<int:number>/promote")
+def promote(number: int) -> ResponseReturnValue:
+    """Let a version serve: promote or roll back."""
+    try:
+        let_serve(number)
+    except Conflict as refusal:
+        flash(str(refusal), "warning")
+    else:
+        flash(f"Version {number} serves from now on.", "success")
+    return redirect(url_for("versions.page"))
+
+
+@blueprint.post("/<int:number>/note")
+def note(number: int) -> ResponseReturnValue:
+    """Write down what people should know of a version."""
+    typed = request.form.get("note", "").replace("\r\n", "\n")  # as a browser sends the ends of lines
+    try:
+        versions.set_note(db.session(), user_id(), number, typed)
+    except Invalid as refusal:
+        flash(str(refusal), "warning")
+        return _version_page(number, typed), refusal.status
+    flash("The note is saved.", "success")
+    return redirect(url_for("versions.version", number=number))
+
+
+@blueprint.post("/<int:number>/delete")
+def delete(number: int) -> ResponseReturnValue:
+    """Remove a version's files, once its number was typed."""
+    try:
+        versions.delete(db.session(), mellow().store, user_id(), number, request.form.get("confirm", ""))
+    except (Conflict, Invalid) as refusal:
+        flash(str(refusal), "warning")
+        return redirect(url_for("versions.version", number=number))
+    except (StoreError, OSError) as error:
+        flash(f"Version {number} is marked as deleted, but its files could not be removed: {error}", "warning")
+        return redirect(url_for("versions.version", number=number))
+    mellow().trial.forget()
+    flash(f"Version {number} is deleted.", "success")
+    return redirect(url_for("versions.page"))
+
+
+def _chosen(everything: list[Version]) -> list[Version]:
+    """The versions whose figures the person wants to see, in the order of their numbers; unknown ones are left out."""
+    wanted = set(request.args.getlist("compare", type=int)[:MOST_COMPARED])
+    return sorted((version for version in everything if version.number in wanted), key=lambda version: version.number)
+
+
+def _tried(usable: list[Version], serving: int | None) -> tuple[int | None, int | None]:
+    """The two versions that the try-it box begins with: the newest that does not serve, and the one that serves."""
+    other = next((version.number for version in usable if version.number != serving), serving)
+    return other, serving

@@ -1,0 +1,74 @@
+"""The threads beside the requests of a web process: hot swap, news of the alias, orphaned runs, and webhooks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.runtime.queue import JobQueue
+from app.runtime.webhook_sender import WebhookSender
+from app.services.training import runs
+from models.serving.hot_swap import Serving, ServingState
+
+log = logging.getLogger(__name__)
+
+RESCUE_SECONDS = 3.0
+
+
+class Background:
+    """Starts the threads once in a process, after any fork, and ends them together."""
+
+    def __init__(self, serving: Serving, queue: JobQueue, sessions: sessionmaker[Session]) -> None:
+        self._serving = serving
+        self._queue = queue
+        self._sessions = sessions
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def ensure_started(self) -> None:
+        """Load the serving version and start the threads, if that has not happened; harmless to call again."""
+        if self._threads:
+            return
+        with self._lock:
+            if self._threads or self._stop.is_set():
+                return
+            self._serving.ensure_started()
+            threads = [
+                threading.Thread(
+                    target=self._queue.listen, args=(self._serving.wake, self._stop), name="alias-news", daemon=True
+                ),
+                threading.Thread(target=self._rescue, name="run-rescue", daemon=True),
+                threading.Thread(
+                    target=WebhookSender(self._sessions).run, args=(self._stop,), name="webhooks", daemon=True
+                ),
+            ]
+            for thread in threads:
+                thread.start()
+            self._threads = threads
+
+    def stop(self) -> None:
+        """End every thread and wait for it."""
+        self._stop.set()
+        self._serving.stop()
+        for thread in self._threads:
+            thread.join()
+
+    def report(self, process: str, state: ServingState) -> None:
+        """Tell the queue what this process serves; without a queue the admin page just does not show it."""
+        try:
+            self._queue.report(process, state)
+        except RedisError:
+            log.debug("The queue is away; what this process serves is not reported.")
+
+    def _rescue(self) -> None:
+        while not self._stop.wait(RESCUE_SECONDS):
+            try:
+                with self._sessions() as session:
+                    runs.rescue(session, self._queue.has_job, self._queue.enqueue_training)
+            except (RedisError, SQLAlchemyError) as error:
+                log.warning("Looking for orphaned runs failed and will be tried again: %s", error)

@@ -1,0 +1,158 @@
+"""Sends the messages of webhooks: one thread that looks for what is due, and one for each address that has something.
+
+An address that is slow holds up its own messages alone. Redirects are not followed, proxies of the environment are
+not used, and of an answer only its status and beginning are read, within a time limit over the whole attempt.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.errors import Invalid
+from app.services.system import deliveries, webhooks
+from app.services.system.deliveries import Outcome, Parcel
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+ATTEMPT_SECONDS = 15.0
+MOST_THREADS = 8
+_PRUNE_SECONDS = 3600.0
+_SHOWN_ANSWER = 200  # characters of an answer that are kept where it was a refusal
+_USER_AGENT = "Mellow-Webhooks/1"
+
+
+class WebhookSender:
+    """The threads of one web process; several processes share the work, since a message is leased by one of them."""
+
+    def __init__(self, sessions: sessionmaker[Session]) -> None:
+        self._sessions = sessions
+        self._lock = threading.Lock()
+        self._busy: dict[int, threading.Thread] = {}
+        self._pruned_at = -_PRUNE_SECONDS
+
+    def run(self, stop: threading.Event) -> None:
+        """Send what becomes due until `stop` is set; then wait for the attempts under way, a few seconds at most."""
+        while not stop.wait(POLL_SECONDS):
+            try:
+                self._look(stop)
+            except SQLAlchemyError as error:
+                log.warning("Looking for messages to webhooks failed and will be tried again: %s", error)
+        for thread in list(self._busy.values()):
+            thread.join(ATTEMPT_SECONDS)
+
+    def _look(self, stop: threading.Event) -> None:
+        with self._sessions() as session:
+            if time.monotonic() - self._pruned_at >= _PRUNE_SECONDS:
+                self._pruned_at = time.monotonic()
+                deliveries.prune(session)
+            due = deliveries.due_webhooks(session)
+        for webhook_id in due:
+            with self._lock:
+                if webhook_id in self._busy or len(self._busy) >= MOST_THREADS:
+                    continue
+                name = f"webhook-{webhook_id}"
+                thread = threading.Thread(target=self._serve, args=(webhook_id, stop), name=name, daemon=True)
+                self._busy[webhook_id] = thread
+            thread.start()
+
+    def _serve(self, webhook_id: int, stop: threading.Event) -> None:
+        """Send what is due to one webhook, in order; a failure leaves the rest to the next look."""
+        try:
+            with self._sessions() as session:
+                while not stop.is_set():
+                    parcel = deliveries.lease(session, webhook_id)
+                    if parcel is None:
+                        return
+                    outcome = send(parcel)
+                    deliveries.store_outcome(session, parcel.delivery_id, outcome)
+                    if not outcome.delivered:
+                        return
+        except SQLAlchemyError as error:
+            log.warning("A message to webhook %d could not be settled and will be sent again: %s", webhook_id, error)
+        finally:
+            with self._lock:
+                self._busy.pop(webhook_id, None)
+
+
+def send(parcel: Parcel, seconds: float = ATTEMPT_SECONDS) -> Outcome:
+    """One attempt, over after `seconds` at the latest; whatever goes wrong is told in the outcome, never raised."""
+    body = json.dumps(parcel.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    timestamp = int(time.time())
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": _USER_AGENT,
+        "webhook-id": parcel.message_id,
+        "webhook-timestamp": str(timestamp),
+    }
+    try:
+        headers["webhook-signature"] = webhooks.signature(parcel.secret, parcel.message_id, timestamp, body)
+        return _judge(*_post(webhooks.check_url(parcel.url), body, headers, seconds))
+    except Invalid as refusal:
+        return Outcome(None, str(refusal))
+    except ssl.SSLError as error:
+        return Outcome(None, f"The connection is not safe: {error.reason or error}.")
+    except TimeoutError:
+        return Outcome(None, f"There was no answer within {seconds:g} seconds.")
+    except socket.gaierror:
+        return Outcome(None, "The name of the host is not known.")
+    except OSError as error:
+        return Outcome(None, f"The address cannot be reached: {error.strerror or error}.")
+    except (http.client.HTTPException, ValueError) as error:
+        return Outcome(None, f"The answer cannot be understood: {type(error).__name__}.")
+
+
+def _post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> tuple[int, str]:
+    """The status and the beginning of the answer. A receiver that drips its answer is cut off at the time limit."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+    late = threading.Event()
+
+    def cut_off() -> None:
+        late.set()
+        with suppress(OSError, AttributeError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut_off)
+    timer.daemon = True
+    timer.start()
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("POST", target, body, dict(headers))
+        response = connection.getresponse()
+        if late.is_set():
+            raise TimeoutError
+        if 200 <= response.status < 300:
+            return response.status, ""
+        return response.status, response.read(_SHOWN_ANSWER * 4).decode("utf-8", "replace")[:_SHOWN_ANSWER]
+    except (OSError, http.client.HTTPException) as error:
+        if late.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+        connection.close()
+
+
+def _judge(status: int, answer: str) -> Outcome:
+    if 200 <= status < 300:
+        return Outcome(status, None)
+    if 300 <= status < 400:
+        return Outcome(status, f"The address answered with a redirect ({status}), which is not followed.")
+    if status == http.client.GONE:
+        return Outcome(status, "The address answered that it is gone (410), so the webhook was paused.")
+    said = " ".join("".join(letter if letter.isprintable() else " " for letter in answer).split())
+    return Outcome(status, f"The address answered {status}" + (f": {said}" if said else "."))

@@ -1,0 +1,167 @@
+"""A person's own judgments: found again, taken back, said again, said otherwise. History is kept: see `judgments`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from app.db import Candidate, Generation, Judgment, Prompt, Verdict
+from app.errors import Invalid, NotFound
+from app.services.desk import pace
+
+PAGE = 20
+LONGEST_SEARCH = 200
+FLAGGED = "flagged"
+STATES = {"standing": "that count", "undone": "undone", "all": "all"}
+_YEARS = range(2000, 2200)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What to show of one's own work. Empty means everything, but what is undone only if `state` asks for it."""
+
+    verdict: str = ""
+    day: date | None = None
+    text: str = ""
+    state: str = "standing"
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Filters:
+        """Filters from a query string; raises Invalid with a sentence about the first that is wrong."""
+        verdict, text, state = query.get("verdict", ""), query.get("text", "").strip(), query.get("state", "")
+        if verdict and verdict != FLAGGED and verdict not in list(Verdict):
+            raise Invalid(f"There is no verdict {verdict[:40]!r}.")
+        if len(text) > LONGEST_SEARCH or "\x00" in text:
+            raise Invalid(f"Search for at most {LONGEST_SEARCH} characters.")
+        if state and state not in STATES:
+            raise Invalid(f"state must be one of {', '.join(STATES)}.")
+        return cls(verdict, _day(query.get("day", "")), text, state or "standing")
+
+    def as_query(self) -> dict[str, str]:
+        """The query string that leads to these filters; what is as at first is left out."""
+        given = {
+            "verdict": self.verdict,
+            "day": self.day.isoformat() if self.day else "",
+            "text": self.text,
+            "state": "" if self.state == "standing" else self.state,
+        }
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Judgments, the newest first; `older` is the id of the last one, below which more are found, if there are."""
+
+    judgments: Sequence[Judgment]
+    older: int | None
+
+
+def page(session: Session, user_id: int, filters: Filters, zone: ZoneInfo, below: int | None = None) -> Page:
+    """One page of a person's judgments that fit, below the one with the id `below`, with their screens and texts."""
+    query = (
+        select(Judgment)
+        .where(Judgment.user_id == user_id, *_conditions(filters, zone))
+        .order_by(Judgment.created_at.desc(), Judgment.id.desc())  # as the index over person and time has them
+        .limit(PAGE + 1)
+        .options(
+            selectinload(Judgment.generation).selectinload(Generation.candidates),
+            selectinload(Judgment.generation).selectinload(Generation.prompt),
+        )
+    )
+    if below is not None:
+        last = own(session, user_id, below)
+        same_moment = and_(Judgment.created_at == last.created_at, Judgment.id < last.id)
+        earlier = or_(Judgment.created_at < last.created_at, same_moment)
+        query = query.where(Judgment.created_at <= last.created_at, earlier)
+    found = list(session.scalars(query))
+    return Page(found[:PAGE], found[PAGE - 1].id if len(found) > PAGE else None)
+
+
+def superseded(session: Session, user_id: int, shown: Sequence[Judgment]) -> dict[int, int]:
+    """Of the undone judgments among `shown`, the id of the one that stands for the same screen now, where one does."""
+    screens = {judgment.generation_id for judgment in shown if judgment.undone_at is not None}
+    if not screens:
+        return {}
+    standing = select(Judgment.generation_id, Judgment.id).where(
+        Judgment.user_id == user_id, Judgment.generation_id.in_(screens), Judgment.undone_at.is_(None)
+    )
+    by_screen = dict(iter(session.execute(standing)))
+    return {
+        judgment.id: by_screen[judgment.generation_id]
+        for judgment in shown
+        if judgment.undone_at is not None and judgment.generation_id in by_screen
+    }
+
+
+def own(session: Session, user_id: int, judgment_id: int) -> Judgment:
+    """A person's own judgment; raises NotFound for anyone else's."""
+    judgment = session.get(Judgment, judgment_id)
+    if judgment is None or judgment.user_id != user_id:
+        raise NotFound(f"There is no judgment {judgment_id} of yours.")
+    return judgment
+
+
+def same_again(judgment: Judgment) -> dict[str, Any]:
+    """What to send to `judgments` to say the same of the same screen once more; the seconds looked are counted again,
+    because those of what is undone are not."""
+    body: dict[str, Any] = {
+        "generation_id": judgment.generation_id,
+        "verdict": judgment.verdict,
+        "candidate_id": judgment.candidate_id,
+        "edited_text": judgment.edited_text,
+        "tied": judgment.tied,
+        "reason": judgment.reason,
+        "flagged": judgment.flagged,
+        "seconds": judgment.seconds,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _conditions(filters: Filters, zone: ZoneInfo) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.state != "all":
+        standing = Judgment.undone_at.is_(None)
+        found.append(standing if filters.state == "standing" else ~standing)
+    if filters.verdict == FLAGGED:
+        found.append(Judgment.flagged.is_(True))
+    elif filters.verdict:
+        found.append(Judgment.verdict == filters.verdict)
+    if filters.day:
+        begin, end = pace.bounds(filters.day, zone)
+        found += [Judgment.created_at >= begin, Judgment.created_at < end]
+    if filters.text:
+        found.append(_mentions(filters.text))
+    return found
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    """The source, one of the rewrites or the person's own text holds that text, in upper or lower case."""
+    in_source = exists(
+        select(Generation.id)
+        .join(Prompt, Prompt.id == Generation.prompt_id)
+        .where(Generation.id == Judgment.generation_id, Prompt.text.icontains(text, autoescape=True))
+    )
+    in_rewrite = exists(
+        select(Candidate.id).where(
+            Candidate.generation_id == Judgment.generation_id, Candidate.text.icontains(text, autoescape=True)
+        )
+    )
+    return or_(Judgment.edited_text.icontains(text, autoescape=True), in_source, in_rewrite)
+
+
+def _day(value: str) -> date | None:
+    if not value:
+        return None
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        day = None
+    if day is None or day.year not in _YEARS:
+        raise Invalid("The day must be written like 2026-03-31.")
+    return day

@@ -1,0 +1,158 @@
+"""Screens: draw candidates for a text, shuffle them, and keep everything about them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, Generation, Prompt, write_transaction
+from app.errors import NotFound
+from app.services.prompts import attention_checks, policy, prompts, queue
+from app.services.prompts.policy import Studio
+from app.services.system import audit
+from models.errors import InputTooLong
+from models.serving.generator import Generator, Sampling, Screen
+
+_shuffler = random.SystemRandom()
+
+
+def generate(
+    session: Session, generator: Generator, user_id: int, text: str, sampling: Sampling, *, source: str = "typed"
+) -> tuple[Generation, bool]:
+    """Draw and store one screen for `text`; returns it and whether the model ran out of different rewrites.
+
+    Raises InputTooLong. Nothing is stored unless all of it is; no transaction is open while the model works.
+    """
+    session.commit()
+    screen = generator.generate(text, sampling)
+    with write_transaction(session):
+        prompt = prompts.find_or_add(session, text, source)
+        generation = _store_drawn(session, prompt, user_id, generator.version, screen)
+    return generation, screen.exhausted
+
+
+def next_screen(
+    session: Session, generator: Generator, user_id: int, sampling: Sampling, shown: Collection[int]
+) -> tuple[Generation, bool] | None:
+    """The next screen of the queue for a person, or None when the queue holds nothing for them.
+
+    A screen that was made for them and never judged comes again, unless its id is among `shown`. Now and then it is an
+    attention check. A prompt for several people shows all of them the same candidates, each in an order of their own.
+    """
+    decided = policy.settings(session)
+    waiting = queue.left_over(session, user_id, shown, decided)
+    if waiting is not None:
+        return waiting, False
+    check = queue.next_gold(session, user_id, decided)
+    if check is not None:
+        with write_transaction(session):
+            # Asked again: the same person may have two tabs.
+            met = queue.screen_of(session, user_id, check, gold=True)
+            return met or _store_check(session, check, user_id, generator.version), False
+    while (prompt := queue.next_waiting(session, user_id, decided)) is not None:
+        try:
+            return _serve(session, generator, user_id, prompt, sampling, decided)
+        except InputTooLong as refusal:
+            _set_aside(session, prompt, str(refusal))
+    return None
+
+
+def _set_aside(session: Session, prompt: Prompt, reason: str) -> None:
+    """Take a prompt that the model cannot read out of the queue, or nobody would be served anything else."""
+    with write_transaction(session):
+        prompt.queued = False
+        audit.record(session, None, "prompt.unreadable", f"prompt {prompt.id}", reason=reason)
+
+
+def own(session: Session, user_id: int, generation_id: int) -> Generation:
+    """A person's own screen; raises NotFound for anyone else's."""
+    generation = session.get(Generation, generation_id)
+    if generation is None or generation.user_id != user_id:
+        raise NotFound(f"There is no generation {generation_id} of yours.")
+    return generation
+
+
+def _serve(
+    session: Session, generator: Generator, user_id: int, prompt: Prompt, sampling: Sampling, decided: Studio
+) -> tuple[Generation, bool]:
+    shared = (prompt.overlap or decided.overlap) > 1
+    text = prompt.text
+    screen = None
+    if not (shared and _first_screen(session, prompt.id)):
+        session.commit()
+        screen = generator.generate(text, sampling)
+    with write_transaction(session):
+        # Asked again: the same person, or somebody else, may have had the same prompt drawn in the meantime.
+        mine = queue.screen_of(session, user_id, prompt, gold=False)
+        if mine is not None:
+            return mine, False
+        first = _first_screen(session, prompt.id) if shared else None
+        queue.retire(session, prompt, decided)
+        if first is not None:
+            return _store_copy(session, first, user_id), False
+        assert screen is not None  # screens are never deleted: one that was there before is there still
+        return _store_drawn(session, prompt, user_id, generator.version, screen), screen.exhausted
+
+
+def _first_screen(session: Session, prompt_id: int) -> Generation | None:
+    """The first screen of a prompt whose candidates versions wrote: neither an attention check nor imported."""
+    foreign = exists(
+        select(Candidate.id).where(Candidate.generation_id == Generation.id, Candidate.version_number.is_(None))
+    )
+    drawn = exists(select(Candidate.id).where(Candidate.generation_id == Generation.id))
+    return session.scalar(
+        select(Generation)
+        .where(Generation.prompt_id == prompt_id, ~Generation.gold, drawn, ~foreign)
+        .order_by(Generation.id)
+        .limit(1)
+    )
+
+
+def _store_drawn(session: Session, prompt: Prompt, user_id: int, version: int, screen: Screen) -> Generation:
+    candidates = [
+        Candidate(text=drawn.text, log_probability=drawn.log_probability, version_number=version)
+        for drawn in screen.candidates
+    ]
+    generation = Generation(
+        prompt=prompt, user_id=user_id, sampling=screen.sampling, seed=screen.seed, milliseconds=screen.milliseconds
+    )
+    return store(session, generation, candidates)
+
+
+def _store_copy(session: Session, first: Generation, user_id: int) -> Generation:
+    candidates = [
+        Candidate(text=one.text, log_probability=one.log_probability, version_number=one.version_number)
+        for one in first.candidates
+    ]
+    generation = Generation(
+        prompt_id=first.prompt_id,
+        user_id=user_id,
+        sampling={**first.sampling, "copy_of": first.id},
+        seed=first.seed,
+        milliseconds=0.0,
+    )
+    return store(session, generation, candidates)
+
+
+def _store_check(session: Session, prompt: Prompt, user_id: int, version: int) -> Generation:
+    candidates = [Candidate(text=text, log_probability=0.0) for text in attention_checks.texts(session, prompt)]
+    # The version is what an ordinary screen would show: nobody is to tell the two apart.
+    generation = Generation(
+        prompt=prompt, user_id=user_id, sampling={"version": version}, seed=0, milliseconds=0.0, gold=True
+    )
+    return store(session, generation, candidates)
+
+
+def store(session: Session, generation: Generation, candidates: Sequence[Candidate]) -> Generation:
+    """Add a screen with its candidates, in a random order, to the running transaction."""
+    shown = list(candidates)
+    _shuffler.shuffle(shown)
+    for position, candidate in enumerate(shown):
+        candidate.position = position
+    generation.candidates = shown
+    session.add(generation)
+    session.flush()
+    return generation

@@ -1,0 +1,1 @@
+"""Rules of files in and out: imports, exports, judgments found, formats of other tools."""

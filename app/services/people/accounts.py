@@ -1,0 +1,271 @@
+"""People: who they are, how they prove it, and how the first admin comes to be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Table, bindparam, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.db import Prebuilt, Role, User, now, write_transaction, write_with_others
+from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services.system import audit
+
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 200
+SEEN_EVERY = timedelta(minutes=1)
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+_hasher = PasswordHasher()  # Argon2id with the library's defaults, which follow RFC 9106
+
+
+@cache
+def _unknown_user_hash() -> str:
+    """Verified where there is no user; made at the first sign-in of a process, as it takes a quarter of a second."""
+    return _hasher.hash(secrets.token_hex())
+
+
+def anyone(session: Session) -> bool:
+    """Whether there is any account yet."""
+    return bool(session.scalar(select(exists(select(User.id)))))
+
+
+def people(session: Session) -> list[User]:
+    """All accounts, oldest first."""
+    return list(session.scalars(select(User).order_by(User.id)))
+
+
+class Identity(NamedTuple):
+    """What every request needs of the person who makes it."""
+
+    id: int
+    email: str
+    name: str
+    role: str
+    session_key: str
+    last_seen_at: datetime | None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this person may use the admin's room."""
+        return self.role == Role.ADMIN
+
+
+_users: Table = User.__table__  # type: ignore[assignment]
+_ACTIVE = select(*(_users.c[name] for name in Identity._fields)).where(_users.c.active)
+_BY_SESSION_KEY = Prebuilt(_ACTIVE.where(_users.c.session_key == bindparam("key")))
+_BY_TOKEN = Prebuilt(_ACTIVE.where(_users.c.api_token_hash == bindparam("key")))
+_SEEN = Prebuilt(
+    update(_users)
+    .where(
+        _users.c.id == bindparam("person"),
+        or_(_users.c.last_seen_at.is_(None), _users.c.last_seen_at < bindparam("before")),
+    )
+    .values(last_seen_at=bindparam("present"))
+)
+
+
+def by_session_key(session: Session, key: str) -> Identity | None:
+    """The active person a session cookie names."""
+    return _identity(session, _BY_SESSION_KEY, key)
+
+
+def by_token(session: Session, token: str) -> Identity | None:
+    """The active person an API token belongs to."""
+    return _identity(session, _BY_TOKEN, _token_hash(token))
+
+
+def _identity(session: Session, query: Prebuilt, key: str) -> Identity | None:
+    # Every request asks, so it is asked without the detour over an object of the whole row.
+    rows = query.read(session, {"key": key})
+    return Identity(*rows[0]) if rows else None
+
+
+def authenticate(session: Session, email: str, password: str) -> User | None:
+    """The active person with that email and password, or None; takes as long for an unknown email as for a known."""
+    email = _normal(email)
+    # PostgreSQL cannot even be asked for some texts, such as one with a NUL.
+    user = session.scalar(select(User).where(User.email == email)) if _EMAIL.fullmatch(email) else None
+    stand_in = _unknown_user_hash()  # made for a known email, too, so that the first answer gives nothing away
+    try:
+        _hasher.verify(user.password_hash if user else stand_in, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    return user if user and user.active else None
+
+
+def add_user(session: Session, by: int | None, email: str, password: str, role: str, name: str = "") -> User:
+    """Create an account; raises Invalid or Conflict with the sentence to show."""
+    check_new_password(password)
+    with write_transaction(session):
+        user = new_user(session, email, password, role, name)
+        session.flush()
+        audit.record(session, by, "user.created", f"user {user.id}", email=user.email, role=user.role)
+    return user
+
+
+def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
+    """Let a person in or keep them out; nobody can shut themselves out."""
+    with write_transaction(session):
+        user = session.get(User, user_id)
+        if user is None:
+            raise NotFound(f"There is no user {user_id}.")
+        if user_id == by and not active:
+            raise Conflict("You cannot deactivate your own account.")
+        if not active:
+            _keep_an_admin(session, user_id)
+        user.active = active
+        user.session_key = secrets.token_hex(16)
+        audit.record(session, by, "user.activated" if active else "user.deactivated", f"user {user_id}")
+    return user
+
+
+def set_role(session: Session, by: int, user_id: int, role: str) -> User:
+    """Make a person an admin or an annotator; raises Conflict for the last admin, who has to stay one."""
+    if role not in list(Role):
+        raise Invalid("The role must be annotator or admin.")
+    with write_transaction(session):
+        user = session.get(User, user_id)
+        if user is None:
+            raise NotFound(f"There is no user {user_id}.")
+        if role != Role.ADMIN:
+            _keep_an_admin(session, user_id)
+        if user.role != role:
+            audit.record(session, by, "role.changed", f"user {user_id}", before=str(user.role), after=role)
+            user.role = Role(role)
+    return user
+
+
+def seen(session: Session, user_id: int) -> None:
+    """Note that a person is here. At most once a minute, also when several processes notice at the same moment."""
+    present = now()
+    values = {"person": user_id, "present": present, "before": present - SEEN_EVERY}
+    if session.in_transaction():
+        session.commit()  # its connection is free while others are waited for
+    write_with_others(session, lambda connection: _SEEN.run(connection, [values]))
+
+
+def issue_token(session: Session, user_id: int) -> str:
+    """A new API token for a person, in place of any older one. It is shown once: only its hash is kept."""
+    token = f"mellow_{secrets.token_urlsafe(32)}"
+    with write_transaction(session):
+        user = session.get_one(User, user_id)
+        user.api_token_hash = _token_hash(token)
+        audit.record(session, user_id, "token.issued", f"user {user_id}")
+    return token
+
+
+def ensure_admin(session: Session, email: str, password: str, token: str) -> None:
+    """Make the account that the environment names an active admin with that password and API token.
+
+    The environment wins over what is stored, so that a forgotten password is mended by a restart. Raises Invalid for a
+    new password that is too short.
+    """
+    with write_transaction(session):
+        user = session.scalar(select(User).where(User.email == _normal(email)))
+        if user is None:
+            check_new_password(password, "ADMIN_PASSWORD")
+            user = new_user(session, email, password, Role.ADMIN, "")
+            session.flush()
+            audit.record(session, None, "user.created", f"user {user.id}", email=user.email, role=user.role)
+        elif not _matches(user, password):
+            check_new_password(password, "ADMIN_PASSWORD")
+            user.password_hash = _hasher.hash(password)
+            user.session_key = secrets.token_hex(16)
+            audit.record(session, None, "password.set", f"user {user.id}")
+        user.role, user.active = Role.ADMIN, True
+        if token:
+            user.api_token_hash = _token_hash(token)
+
+
+def ensure_setup_token(session: Session, path: Path) -> str | None:
+    """The one-time token of the setup page, kept in `path` with mode 600 while there is no account, else None."""
+    if anyone(session):
+        path.unlink(missing_ok=True)
+        return None
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text().strip()
+
+
+def set_up(session: Session, token_path: Path, token: str, email: str, password: str) -> User:
+    """Create the first admin with the one-time token; afterwards the token is gone and this is refused."""
+    if anyone(session) or not token_path.exists():
+        raise NotFound("Mellow is set up already: sign in.")
+    if not secrets.compare_digest(token.encode(), token_path.read_text().strip().encode()):
+        raise Forbidden("That setup link is not the one printed at start.")
+    check_new_password(password)
+    with write_transaction(session):
+        if anyone(session):
+            raise NotFound("Mellow is set up already: sign in.")
+        user = new_user(session, email, password, Role.ADMIN, "")
+        session.flush()
+        audit.record(session, user.id, "user.created", f"user {user.id}", email=user.email, role=user.role)
+    token_path.unlink(missing_ok=True)
+    return user
+
+
+def check_new_password(password: str, name: str = "The password") -> None:
+    """Raise Invalid for a password that is too short for a new account."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise Invalid(f"{name} needs at least {SHORTEST_PASSWORD} characters.")
+
+
+def new_user(session: Session, email: str, password: str, role: str, name: str) -> User:
+    """Within a transaction: an account; raises Invalid or Conflict with the sentence to show."""
+    email = _normal(email)
+    if not _EMAIL.fullmatch(email) or len(email) > 254:
+        raise Invalid("That is not an email address.")
+    if not 0 < len(password) <= LONGEST_PASSWORD:
+        raise Invalid(f"The password may have at most {LONGEST_PASSWORD} characters, and at least one.")
+    if role not in list(Role):
+        raise Invalid("The role must be annotator or admin.")
+    if len(name) > 100:
+        raise Invalid("The name may have at most 100 characters.")
+    if "\x00" in name:
+        raise Invalid("The name holds characters that cannot be stored.")
+    if session.scalar(select(exists(select(User.id).where(User.email == email)))):
+        raise Conflict("There is an account with that email already.")
+    user = User(
+        email=email,
+        name=name.strip(),
+        password_hash=_hasher.hash(password),
+        role=Role(role),
+        session_key=secrets.token_hex(16),
+    )
+    session.add(user)
+    return user
+
+
+def _keep_an_admin(session: Session, leaving: int) -> None:
+    """Within a transaction: raise Conflict if nobody but `leaving` is an active admin."""
+    # Locked, so that two admins who let each other go at the same moment do not both succeed.
+    admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active).with_for_update()).all()
+    if list(admins) == [leaving]:
+        raise Conflict("There has to be at least one admin: make someone else one first.")
+
+
+def _matches(user: User, password: str) -> bool:
+    try:
+        return _hasher.verify(user.password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _normal(email: str) -> str:
+    return email.strip().lower()
+
+
+def _token_hash(token: str) -> str:
+    # Tokens are long and random, so a plain hash cannot be guessed back; it must be fast, every API call needs it.
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,107 @@
+"""Links with which people make their own accounts. Only a hash of a link's secret is kept, so it is shown once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import Invitation, Role, User, now, write_transaction
+from app.errors import Conflict, Invalid, NotFound
+from app.services.people import accounts
+from app.services.system import audit
+
+DAYS = (1, 7, 30)
+_LISTED = 50
+_LONGEST_LABEL = 100
+
+
+def invite(session: Session, by: int, role: str, label: str, days: int) -> tuple[Invitation, str]:
+    """A new invitation and its secret, which is good for one account within `days`, one of DAYS."""
+    label = label.strip()
+    if role not in list(Role):
+        raise Invalid("The role must be annotator or admin.")
+    if days not in DAYS:
+        raise Invalid(f"A link may be good for {', '.join(map(str, DAYS[:-1]))} or {DAYS[-1]} days.")
+    if len(label) > _LONGEST_LABEL or "\x00" in label:
+        raise Invalid(f"The note may have at most {_LONGEST_LABEL} characters, and none that cannot be stored.")
+    token = secrets.token_urlsafe(24)
+    with write_transaction(session):
+        invitation = Invitation(
+            token_hash=_hash(token),
+            role=Role(role),
+            label=label,
+            created_by=by,
+            expires_at=now() + timedelta(days=days),
+        )
+        session.add(invitation)
+        session.flush()
+        audit.record(session, by, "invitation.created", f"invitation {invitation.id}", role=role, label=label)
+    return invitation, token
+
+
+def latest(session: Session) -> list[Invitation]:
+    """The newest invitations, the newest first."""
+    return list(session.scalars(select(Invitation).order_by(Invitation.id.desc()).limit(_LISTED)))
+
+
+def state(invitation: Invitation) -> str:
+    """open, used, withdrawn or expired."""
+    if invitation.used_at is not None:
+        return "used"
+    if invitation.withdrawn_at is not None:
+        return "withdrawn"
+    return "expired" if invitation.expires_at <= now() else "open"
+
+
+def withdraw(session: Session, by: int, invitation_id: int) -> Invitation:
+    """Make a link useless; raises Conflict where it was used already. Once more does nothing more."""
+    with write_transaction(session):
+        invitation = session.get(Invitation, invitation_id, with_for_update=True)
+        if invitation is None:
+            raise NotFound(f"There is no invitation {invitation_id}.")
+        if invitation.used_at is not None:
+            raise Conflict("That link was used already: deactivate the person instead.")
+        if invitation.withdrawn_at is None:
+            invitation.withdrawn_at = now()
+            audit.record(session, by, "invitation.withdrawn", f"invitation {invitation_id}")
+    return invitation
+
+
+def of_token(session: Session, token: str) -> Invitation:
+    """The invitation that a link's secret opens; raises NotFound with the reason why it opens none."""
+    # PostgreSQL cannot even be asked for a text with a NUL, but it is asked only for the hash.
+    invitation = session.scalar(select(Invitation).where(Invitation.token_hash == _hash(token)).with_for_update())
+    if invitation is None:
+        raise NotFound("This invitation link is not known: ask for a new one.")
+    said = {
+        "used": "This invitation link was used already: sign in with the account that it made.",
+        "withdrawn": "This invitation link was withdrawn: ask for a new one.",
+        "expired": "This invitation link has expired: ask for a new one.",
+    }
+    if (now_is := state(invitation)) in said:
+        raise NotFound(said[now_is])
+    inviter = session.get_one(User, invitation.created_by)
+    if not (inviter.active and inviter.is_admin):
+        raise NotFound("Whoever made this invitation link may no longer invite: ask for a new one.")
+    return invitation
+
+
+def accept(session: Session, token: str, email: str, name: str, password: str) -> User:
+    """Make the account that an invitation is good for; of two at the same moment one succeeds."""
+    accounts.check_new_password(password)
+    with write_transaction(session):
+        invitation = of_token(session, token)
+        user = accounts.new_user(session, email, password, invitation.role, name)
+        session.flush()
+        invitation.used_at, invitation.used_by = now(), user.id
+        subject = f"user {user.id}"
+        audit.record(session, user.id, "user.joined", subject, email=user.email, invitation=invitation.id)
+    return user
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""What admins decide for everybody who judges. What was never decided has its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import StudioSetting, now, write_transaction
+from app.errors import Invalid
+from app.services.system import audit
+
+MOST_TEXT = 20_000
+_BOUNDS = {"overlap": (1, 20), "gold_every": (0, 1000), "break_minutes": (0, 480)}
+
+DEFAULT_GUIDELINES = """\
+# What makes a rewrite good
+
+1. **It means the same.** What the person wanted to say is still there.
+2. **It insults nobody.** No slur, no swearing, no contempt.
+3. **It reads well.** Somebody could have written it.
+
+If two are good, take the one that keeps more of the meaning. If none is, say so, or write a better one.
+"""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """The settings of the whole studio.
+
+    `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue. One screen in `gold_every`
+    is an attention check while there are any (0: none). `blur` hides toxic texts until they are asked for, unless a
+    person decides otherwise. After `break_minutes` of work a break is suggested (0: never).
+    """
+
+    guidelines: str = DEFAULT_GUIDELINES
+    overlap: int = 1
+    gold_every: int = 20
+    blur: bool = False
+    break_minutes: int = 45
+
+
+def settings(session: Session) -> Studio:
+    """The settings as they are now."""
+    known = {field.name for field in fields(Studio)}
+    stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
+    return Studio(**{row.name: row.value["value"] for row in stored})
+
+
+def change(session: Session, by: int, values: Mapping[str, Any]) -> Studio:
+    """Store those settings; raises Invalid with a sentence about the first that is wrong, and then stores none."""
+    for name, value in values.items():
+        _check(name, value)
+    with write_transaction(session):
+        for name, value in values.items():
+            row = session.get(StudioSetting, name)
+            if row is None:
+                row = StudioSetting(name=name)
+                session.add(row)
+            row.value, row.changed_by, row.changed_at = {"value": value}, by, now()
+        audit.record(session, by, "studio.changed", "studio", settings=sorted(values))
+    return settings(session)
+
+
+def _check(name: str, value: object) -> None:
+    if name == "guidelines":
+        if not isinstance(value, str) or len(value) > MOST_TEXT or "\x00" in value:
+            raise Invalid(f"The guidelines must be a text of at most {MOST_TEXT} characters.")
+    elif name == "blur":
+        if not isinstance(value, bool):
+            raise Invalid("blur must be true or false.")
+    elif name in _BOUNDS:
+        least, most = _BOUNDS[name]
+        if type(value) is not int or not least <= value <= most:
+            raise Invalid(f"{name} must be a whole number from {least} to {most}.")
+    else:
+        raise Invalid(f"There is no setting {name!r}.")

@@ -1,0 +1,279 @@
+"""Finding prompts and changing them, one by one or all that are meant.
+
+The queue is shown in the order in which it is served, everything else the newest first; either way a page begins after
+the last row of the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import AuditEvent, Generation, Judgment, Prompt, write_transaction
+from app.errors import Invalid, NotFound
+from app.services.prompts import policy, prompts
+from app.services.prompts.policy import Studio
+from app.services.prompts.queue import GOLD, WAITING, judges, levels, wanted_judges
+from app.services.system import audit
+
+PAGE = 50
+SCANNED = 100_000
+"""So many prompts are looked at for one page of a search."""
+COUNTED = 2_000
+STATES = {
+    "queue": "In the queue",
+    "gold": "Attention checks",
+    "judged": "Judged",
+    "out": "Taken out",
+    "all": "All prompts",
+}
+_LONGEST_SEARCH = 200
+_LARGEST_ID = 2**31 - 1
+
+_judged = exists(
+    select(Judgment.id)
+    .join(Generation, Judgment.generation_id == Generation.id)
+    .where(Generation.prompt_id == Prompt.id, Judgment.undone_at.is_(None))
+)
+_CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
+    "queue": (WAITING,),  # and not judged by all who are wanted, which depends on the studio
+    "gold": (GOLD,),
+    "judged": (_judged,),
+    "out": (~Prompt.queued, ~_judged, Prompt.source != "typed"),
+    "all": (),
+}
+
+
+@dataclass(frozen=True)
+class PromptFilter:
+    """Which prompts are meant: those in one of STATES that hold a text and come from a source, if these are given."""
+
+    state: str = "queue"
+    text: str = ""
+    source: str = ""
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> PromptFilter:
+        """A filter from a query; raises Invalid with a sentence about the first value that is wrong."""
+        state = values.get("state") or "queue"
+        if state not in STATES:
+            raise Invalid(f"state must be one of {', '.join(STATES)}.")
+        return cls(str(state), _search(values, "text"), _search(values, "source"))
+
+    def as_query(self) -> dict[str, str]:
+        """The query that this filter is parsed from."""
+        return {"state": self.state} | {
+            name: value for name, value in (("text", self.text), ("source", self.source)) if value
+        }
+
+    def conditions(self, decided: Studio) -> list[ColumnElement[bool]]:
+        """The same as conditions on a Prompt."""
+        wanted = list(_CONDITIONS[self.state])
+        if self.state == "queue":
+            wanted.append(judges(Prompt.id) < wanted_judges(decided))
+        if self.text:
+            wanted.append(Prompt.text.icontains(self.text, autoescape=True))
+        if self.source:
+            wanted.append(Prompt.source == self.source)
+        return wanted
+
+
+@dataclass(frozen=True)
+class Row:
+    """A prompt, how many people's judgments of it stand, and how many are wanted."""
+
+    prompt: Prompt
+    judges: int
+    wanted: int
+
+    @property
+    def state(self) -> str:
+        """Where it stands, in a word or two."""
+        if self.prompt.gold_answer is not None:
+            return "attention check" if self.prompt.queued else "out"
+        if self.judges >= self.wanted:
+            return "done"
+        if not self.prompt.queued:
+            return "out"
+        return "begun" if self.judges else "waiting"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows, and the query that the next page is found by; empty if there is none."""
+
+    rows: list[Row]
+    after: dict[str, str]
+
+
+def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None = None, size: int = PAGE) -> Page:
+    """The rows after the one that `after` names (`id`, and `priority` in the queue)."""
+    place = {name: _place(after or {}, name) for name in ("id", "priority")}
+    if wanted.state == "queue" and (place["id"] is None) != (place["priority"] is None):
+        raise Invalid("A place in the queue is named by after_id and after_priority together.")
+    found, cursor = (_served if wanted.state == "queue" else _newest)(session, wanted, place, size)
+    return Page(_rows(session, found), cursor)
+
+
+def count(session: Session, wanted: PromptFilter) -> int:
+    """How many prompts are meant; at most `COUNTED` + 1 are counted."""
+    some = select(Prompt.id).where(*wanted.conditions(policy.settings(session))).limit(COUNTED + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def change(session: Session, by: int, prompt_id: int, values: Mapping[str, object], longest: int) -> Row:
+    """Change one prompt: `priority`, `overlap`, `queued`, `gold`, `gold_wrong`; raises NotFound or Invalid."""
+    unknown = set(values) - {"priority", "overlap", "queued", "gold", "gold_wrong"}
+    if unknown:
+        raise Invalid(f"There is no field {min(unknown)!r} that can be changed in a prompt.")
+    with write_transaction(session):
+        prompt = session.get(Prompt, prompt_id)
+        if prompt is None:
+            raise NotFound(f"There is no prompt {prompt_id}.")
+        checked = prompts.check_row(
+            prompts.PromptRow(
+                0,
+                prompt.text,
+                values.get("priority", prompt.priority),
+                values.get("gold", prompt.gold_answer),
+                values.get("gold_wrong", None if values.get("gold", 1) in (None, "") else prompt.gold_wrong),
+                values.get("overlap", prompt.overlap),
+            ),
+            max(longest, len(prompt.text)),
+        )
+        prompt.priority, prompt.overlap = checked.priority, checked.overlap
+        prompt.gold_answer, prompt.gold_wrong = checked.gold, list(checked.gold_wrong) or None
+        prompt.queued = _switch(values.get("queued", prompt.queued))
+        audit.record(session, by, "prompt.changed", str(prompt.id), **{name: values[name] for name in sorted(values)})
+    return _rows(session, [prompt])[0]
+
+
+def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[str, object]) -> int:
+    """Change `priority`, `overlap` or `queued` of all that are meant; returns how many there were. Raises Invalid."""
+    unknown = set(values) - {"priority", "overlap", "queued"}
+    if unknown or not values:
+        raise Invalid("Say what is to change: priority, overlap or queued.")
+    new: dict[str, Any] = {}
+    if "priority" in values:
+        new["priority"] = prompts.check_priority(values["priority"])
+    if "overlap" in values:
+        new["overlap"] = prompts.check_overlap(values["overlap"])
+    if "queued" in values:
+        new["queued"] = _switch(values["queued"])
+    with write_transaction(session):
+        meant = select(Prompt.id).where(*wanted.conditions(policy.settings(session)))
+        changed = session.execute(
+            update(Prompt)
+            .where(Prompt.id.in_(meant))
+            .values(**new)
+            .returning(Prompt.id)
+            .execution_options(synchronize_session=False)
+        )
+        number = sum(1 for _ in changed)
+        audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=new, prompts=number)
+    return number
+
+
+def sources(session: Session, most: int = 100) -> list[str]:
+    """Where prompts come from: the names of the latest imports, and what was typed at the desk."""
+    imports = session.scalars(
+        select(AuditEvent.subject)
+        .where(AuditEvent.action == "prompts.imported")
+        .group_by(AuditEvent.subject)
+        .order_by(func.max(AuditEvent.id).desc())
+        .limit(most)
+    )
+    return [*imports, "typed"]
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """One prompt as the API shows it; an `overlap` of null is the studio's."""
+    prompt = row.prompt
+    return {
+        "id": prompt.id,
+        "text": prompt.text,
+        "source": prompt.source,
+        "queued": prompt.queued,
+        "priority": prompt.priority,
+        "overlap": prompt.overlap,
+        "gold": prompt.gold_answer,
+        "gold_wrong": prompt.gold_wrong,
+        "judged_by": row.judges,
+        "wanted": row.wanted,
+        "state": row.state,
+    }
+
+
+def _served(
+    session: Session, wanted: PromptFilter, place: Mapping[str, int | None], size: int
+) -> tuple[list[Prompt], dict[str, str]]:
+    """The queue in its order: level by level, each by id, since no index has priorities falling and ids rising."""
+    found: list[Prompt] = []
+    conditions = wanted.conditions(policy.settings(session))
+    for priority in levels(session, place["priority"]):
+        after = place["id"] or 0 if priority == place["priority"] else 0
+        found += session.scalars(
+            select(Prompt)
+            .where(*conditions, Prompt.priority == priority, Prompt.id > after)
+            .order_by(Prompt.id)
+            .limit(size + 1 - len(found))
+        )
+        if len(found) > size:
+            last = found[size - 1]
+            return found[:size], {"id": str(last.id), "priority": str(last.priority)}
+    return found, {}
+
+
+def _newest(
+    session: Session, wanted: PromptFilter, place: Mapping[str, int | None], size: int
+) -> tuple[list[Prompt], dict[str, str]]:
+    top = place["id"] if place["id"] is not None else (session.scalar(select(func.max(Prompt.id))) or 0) + 1
+    bottom = max(0, top - SCANNED)
+    found = session.scalars(
+        select(Prompt)
+        .where(*wanted.conditions(policy.settings(session)), Prompt.id < top, Prompt.id >= bottom)
+        .order_by(Prompt.id.desc())
+        .limit(size + 1)
+    ).all()
+    if len(found) > size:
+        return list(found[:size]), {"id": str(found[size - 1].id)}
+    return list(found), {"id": str(bottom)} if bottom else {}
+
+
+def _rows(session: Session, found: list[Prompt]) -> list[Row]:
+    judged = session.execute(
+        select(Generation.prompt_id, func.count(Judgment.user_id.distinct()).label("people"))
+        .join(Judgment, Judgment.generation_id == Generation.id)
+        .where(Generation.prompt_id.in_([prompt.id for prompt in found]), Judgment.undone_at.is_(None))
+        .group_by(Generation.prompt_id)
+    )
+    people = {row.prompt_id: row.people for row in judged}
+    usual = policy.settings(session).overlap
+    return [Row(prompt, people.get(prompt.id, 0), prompt.overlap or usual) for prompt in found]
+
+
+def _search(values: Mapping[str, object], name: str) -> str:
+    text = values.get(name) or ""
+    if not isinstance(text, str) or len(text) > _LONGEST_SEARCH or "\x00" in text:
+        raise Invalid(f"{name} must be a text of at most {_LONGEST_SEARCH} characters.")
+    return text.strip()
+
+
+def _place(after: Mapping[str, str], name: str) -> int | None:
+    text = after.get(name, "")
+    if not text:
+        return None
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 10 or int(digits) > _LARGEST_ID:
+        raise Invalid(f"{name} must be a whole number.")
+    return int(text)
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid("queued must be true or false.")
+    return value

@@ -1,0 +1,1 @@
+"""Rules of operation: audit, webhooks, backups, counts, health."""

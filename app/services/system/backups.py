@@ -1,0 +1,255 @@
+"""Backups: one file with a consistent copy of the SQLite database and the list of versions that it names.
+
+    mellow-20261121-225319-1f0a.zip
+        mellow.db        the copy, whole in itself
+        backup.json      when it was made, the revision of the tables, every version with its place and hash
+
+The copy is one snapshot, taken with SQLite's own backup while people go on working. Versions are not in it: they are
+large and never change, so a plain copy of their folder is their backup.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db import write_transaction
+from app.errors import Conflict, Invalid, NotFound
+from app.services.system import audit
+
+FOLDER = "backups"
+DATABASE = "mellow.db"
+LIST = "backup.json"
+PATIENCE_SECONDS = 5.0
+_BESIDE = ("-journal", "-shm", "-wal")  # what SQLite would take for a part of any database of that name
+_NAME = re.compile(r"mellow-(\d{8}-\d{6})-[0-9a-f]{4}\.zip")
+_VERSIONS = "SELECT number, location, sha256 FROM versions WHERE deleted_at IS NULL ORDER BY number"
+_SERVING = "SELECT version_number FROM aliases WHERE name = 'serving'"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that is kept: the name of its file, how large it is, when it was made."""
+
+    name: str
+    bytes: int
+    made_at: datetime
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a backup has brought back, where what was there before is kept, and which versions have no files here."""
+
+    made_at: str
+    versions: int
+    before: Path | None
+    missing: tuple[int, ...]
+
+
+def kept(settings: Settings) -> list[Backup]:
+    """Every backup in MELLOW_HOME, the newest first."""
+    found = []
+    for path in (settings.home / FOLDER).glob("mellow-*.zip"):
+        if match := _NAME.fullmatch(path.name):
+            made_at = datetime.strptime(match[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+            found.append(Backup(path.name, path.stat().st_size, made_at))
+    return sorted(found, key=lambda backup: backup.name, reverse=True)
+
+
+def path_of(settings: Settings, name: str) -> Path:
+    """Where a backup lies; raises NotFound."""
+    path = settings.home / FOLDER / name
+    if not _NAME.fullmatch(name) or not path.is_file():
+        raise NotFound(f"There is no backup {name[:60]}.")
+    return path
+
+
+def make(session: Session, settings: Settings, by: int | None) -> Backup:
+    """Make a backup; raises Conflict for another database than SQLite, or when it cannot be written."""
+    database = sqlite_file(settings)
+    moment = datetime.now(UTC)
+    folder = settings.home / FOLDER
+    name = f"mellow-{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.zip"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _write(database, folder / name, moment)
+    except (OSError, sqlite3.Error) as error:
+        raise Conflict(f"The backup could not be written: {getattr(error, 'strerror', None) or error}.") from None
+    size = (folder / name).stat().st_size
+    with write_transaction(session):
+        audit.record(session, by, "backup.made", name, bytes=size)
+    return Backup(name, size, moment)
+
+
+def remove(session: Session, settings: Settings, name: str, by: int) -> None:
+    """Delete a backup; raises NotFound."""
+    path = path_of(settings, name)
+    with write_transaction(session):
+        audit.record(session, by, "backup.removed", name)
+        path.unlink(missing_ok=True)
+
+
+def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> Restored:
+    """Put the database of a backup in the place of the present one, which is kept beside it under another name.
+
+    Nothing may be running. What lies beside the present one (`-wal`, `-shm`) goes with it, and one that is damaged is
+    kept as it is. Raises Invalid for a file that is no backup, is damaged, or has tables of a later Mellow, and
+    Conflict while anything has the present one open; then nothing has changed.
+    """
+    target = sqlite_file(settings)
+    with _unpacked(path, target.parent) as (database, made_at, numbers):
+        _check_copy(database)
+        if _revision(database) not in known_revisions:
+            raise Invalid("The backup is of a later Mellow than this one: install that one first.")
+        missing = tuple(number for number in numbers if not (settings.store / f"{number:06d}").is_dir())
+        _settle(target)
+        before = _move_aside(target)
+        os.replace(database, target)
+    return Restored(made_at, len(numbers), before, missing)
+
+
+def sqlite_file(settings: Settings) -> Path:
+    """The file of the database; raises Conflict where it is not SQLite."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise Conflict("The database is PostgreSQL: back it up with pg_dump, and copy the folder of versions.")
+    return Path(url.database)
+
+
+def _write(database: Path, target: Path, moment: datetime) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as folder:
+        copy, draft = Path(folder) / DATABASE, Path(folder) / target.name
+        with closing(sqlite3.connect(database, timeout=60)) as source, closing(sqlite3.connect(copy)) as into:
+            source.backup(into)  # in one step, so it is one moment's state however much is written meanwhile
+            into.execute("PRAGMA journal_mode=DELETE")  # whole in itself, without a file beside it
+            listed = _listed(into, moment)
+        _check_copy(copy)
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+            archive.writestr(LIST, json.dumps(listed, indent=1))
+            archive.write(copy, DATABASE)
+        draft.chmod(0o600)
+        _flush(draft)
+        os.replace(draft, target)
+
+
+def _listed(connection: sqlite3.Connection, moment: datetime) -> dict[str, Any]:
+    serving = connection.execute(_SERVING).fetchone()
+    columns = ("number", "location", "sha256")
+    return {
+        "made_at": moment.isoformat(timespec="seconds"),
+        "revision": connection.execute("SELECT version_num FROM alembic_version").fetchone()[0],
+        "serving": serving[0] if serving else None,
+        "versions": [dict(zip(columns, row, strict=True)) for row in connection.execute(_VERSIONS)],
+    }
+
+
+@contextmanager
+def _unpacked(path: Path, folder: Path) -> Iterator[tuple[Path, str, list[int]]]:
+    """The database of a backup, unpacked to the file system of `folder`; when it was made; its versions' numbers."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".restoring-") as aside:
+        database = Path(aside) / DATABASE
+        try:
+            with zipfile.ZipFile(path) as archive:
+                listed = json.loads(archive.read(LIST))
+                made_at, numbers = str(listed["made_at"]), [int(version["number"]) for version in listed["versions"]]
+                with archive.open(DATABASE) as source, database.open("wb") as into:
+                    shutil.copyfileobj(source, into)
+        # Bit rot inside the archive, a list of another shape, an archive that is encrypted or packed in another way.
+        except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError, EOFError, RuntimeError):
+            raise Invalid(f"{path} is not a backup of Mellow, or it is damaged.") from None
+        except OSError as error:
+            raise Invalid(f"{path} could not be read or unpacked: {error.strerror or error}.") from None
+        database.chmod(0o600)
+        _flush(database)
+        yield database, made_at, numbers
+
+
+def _check_copy(database: Path) -> None:
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    if found != "ok":
+        raise Invalid(f"The copy of the database is damaged: {found}.")
+
+
+def _revision(database: Path) -> str | None:
+    with closing(sqlite3.connect(database)) as connection:
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.DatabaseError:
+            return None
+    return row[0] if row else None
+
+
+def _settle(database: Path) -> None:
+    """Bring what lies in the write-ahead log into the file, so that the file alone is the whole database.
+
+    Raises Conflict if anybody else has it open, even idle. One that is missing or damaged is left untouched.
+    """
+    if not database.exists() or _is_damaged(database):
+        return
+    try:
+        with closing(sqlite3.connect(database, timeout=PATIENCE_SECONDS)) as connection:
+            busy = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            if not busy:
+                connection.execute("PRAGMA journal_mode=DELETE")  # only for who is alone with the database
+    except sqlite3.OperationalError as error:
+        busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+        if not busy:
+            raise Conflict(f"The present database could not be put aside: {error}.") from None
+    if busy:
+        raise Conflict("The database is in use: stop Mellow first.")
+
+
+def _is_damaged(database: Path) -> bool:
+    """Whether SQLite cannot read it at all; looks only, for a writer would delete the log of a damaged database."""
+    if database.stat().st_size == 0:
+        return True
+    address = f"{database.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE_SECONDS)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:  # in use, say: no damage
+        return False
+    except sqlite3.DatabaseError:
+        return True
+    return False
+
+
+def _move_aside(database: Path) -> Path | None:
+    """Rename a database and the files beside it; returns where it is now, or else one of those files, or None."""
+    name = f"{database.name}.before-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    kept = None
+    for suffix in (*_BESIDE, ""):
+        present = database.with_name(database.name + suffix)
+        if present.exists():
+            kept = database.with_name(name + suffix)
+            os.replace(present, kept)
+    return kept
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,126 @@
+"""What keeps the studio going: disk, database, and the log of who did what."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db import ACTIVE_STATUSES, AuditEvent, TrainingRun, User
+from app.services.system import backups
+
+EVENTS_AT_ONCE = 50
+LOW_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Space:
+    """A place where Mellow stores something: what lies there, and its disk; sizes in bytes, None where unknown."""
+
+    label: str
+    place: str
+    used: int | None
+    free: int | None
+    total: int | None
+
+    @property
+    def low(self) -> bool:
+        """Whether a version or a backup may soon not fit any more."""
+        return self.free is not None and self.free < LOW_DISK_BYTES
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which entries of the audit log are wanted; what is empty is not asked for. Days are whole, in UTC."""
+
+    action: str = ""
+    user_id: int | None = None
+    subject: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
+class Entry(NamedTuple):
+    """One entry of the audit log and who did it; None is Mellow itself."""
+
+    event: AuditEvent
+    who: str | None
+
+
+def spaces(session: Session, settings: Settings) -> list[Space]:
+    """The store of versions, the database and the backups."""
+    return [
+        _space("Versions", settings.store, _folder_bytes(settings.store)),
+        _database_space(session, settings),
+        _space("Backups", settings.home / backups.FOLDER, sum(backup.bytes for backup in backups.kept(settings))),
+    ]
+
+
+def waiting_runs(session: Session) -> int:
+    """How many training runs wait or work."""
+    return session.scalar(select(func.count(TrainingRun.id)).where(TrainingRun.status.in_(ACTIVE_STATUSES))) or 0
+
+
+def actions(session: Session) -> list[str]:
+    """Every kind of deed in the audit log."""
+    return list(session.scalars(select(AuditEvent.action).distinct().order_by(AuditEvent.action)))
+
+
+def audit_log(session: Session, wanted: AuditFilter, before: int | None = None) -> list[Entry]:
+    """The entries that are wanted, the newest first, at most EVENTS_AT_ONCE with ids below `before`."""
+    found = (
+        select(AuditEvent, func.coalesce(func.nullif(User.name, ""), User.email))
+        .outerjoin(User, User.id == AuditEvent.user_id)
+        .order_by(AuditEvent.id.desc())
+        .limit(EVENTS_AT_ONCE)
+    )
+    if before is not None:
+        found = found.where(AuditEvent.id < before)
+    if wanted.action:
+        found = found.where(AuditEvent.action == wanted.action)
+    if wanted.user_id is not None:
+        found = found.where(AuditEvent.user_id == wanted.user_id)
+    if wanted.subject:
+        found = found.where(AuditEvent.subject.icontains(wanted.subject, autoescape=True))
+    if wanted.since:
+        found = found.where(AuditEvent.created_at >= _midnight(wanted.since))
+    if wanted.until:
+        found = found.where(AuditEvent.created_at < _midnight(wanted.until) + timedelta(days=1))
+    return [Entry(event, who) for event, who in session.execute(found)]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _database_space(session: Session, settings: Settings) -> Space:
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
+        size = session.scalar(select(func.pg_database_size(func.current_database())))
+        return Space("Database", url.render_as_string(hide_password=True), size, None, None)
+    file = backups.sqlite_file(settings)
+    sizes = [path.stat().st_size for path in (file, file.with_name(file.name + "-wal")) if path.exists()]
+    return _space("Database", file, sum(sizes))
+
+
+def _space(label: str, place: Path, used: int) -> Space:
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    disk = shutil.disk_usage(existing)
+    return Space(label, str(place), used, disk.free, disk.total)
+
+
+def _folder_bytes(folder: Path) -> int:
+    sizes = 0
+    for path in folder.rglob("*"):
+        try:
+            sizes += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:  # a training that tidies up while we look
+            continue
+    return sizes

@@ -1,0 +1,183 @@
+"""Webhooks: addresses of other programs, and the messages that are written for them.
+
+A message is stored in the transaction of the deed it tells of, so there is exactly one for each deed that lasts and
+none for one that was rolled back. `app.services.system.deliveries` sends it afterwards. Messages follow the Standard
+Webhooks specification, version 1.0.0 (https://www.standardwebhooks.com).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.db import Prebuilt, Webhook, WebhookDelivery, now, write_transaction
+from app.errors import Conflict, Invalid, NotFound
+from app.services.system import audit
+
+JUDGMENT_CREATED = "judgment.created"
+RUN_FINISHED = "run.finished"
+ALIAS_MOVED = "alias.moved"
+EVENTS = (JUDGMENT_CREATED, RUN_FINISHED, ALIAS_MOVED)
+TEST_EVENT = "webhook.test"
+LONGEST_URL = 2000
+MOST_WEBHOOKS = 50
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that the specification gives every secret
+_SECRET_BYTES = 32
+
+
+_WANTING = Prebuilt(
+    select(Webhook.__table__.c.id, Webhook.__table__.c.events).where(
+        Webhook.__table__.c.active, Webhook.__table__.c.removed_at.is_(None)
+    )
+)
+
+
+def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
+    """Write one message to each webhook that wants `event`, within the running transaction.
+
+    `data` is plain JSON; flush before, so that ids are known. It says, by event:
+
+    - ``judgment.created``: ``id``, ``generation_id``, ``user_id``, ``verdict``, ``preferences`` (how many rows)
+    - ``run.finished``: ``id``, ``method``, ``status``, ``parent_version``, ``produced_version``, ``error``, ``note``
+    - ``alias.moved``: ``alias``, ``before``, ``after``, ``by`` (a user id, or null where the gate moved it)
+    """
+    assert event in EVENTS, event
+    wanting = [number for number, events in _WANTING.rows(connection, {}) if event in events]
+    if wanting:
+        moment = now()
+        connection.execute(insert(WebhookDelivery), [_message(number, event, data, moment) for number in wanting])
+
+
+def message(webhook: Webhook, event: str, data: Mapping[str, Any], moment: datetime) -> WebhookDelivery:
+    """A message that is due at once. Its id tells the receiver a repetition from another message."""
+    return WebhookDelivery(**_message(webhook.id, event, data, moment))
+
+
+def _message(webhook_id: int, event: str, data: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
+    return {
+        "webhook_id": webhook_id,
+        "message_id": f"msg_{secrets.token_urlsafe(18)}",
+        "event": event,
+        "payload": {"type": event, "timestamp": moment.isoformat().replace("+00:00", "Z"), "data": dict(data)},
+        "next_attempt_at": moment,
+    }
+
+
+def all_webhooks(session: Session) -> list[Webhook]:
+    """Every webhook that was not removed, oldest first."""
+    return list(session.scalars(select(Webhook).where(Webhook.removed_at.is_(None)).order_by(Webhook.id)))
+
+
+def get(session: Session, webhook_id: int) -> Webhook:
+    """One webhook that was not removed; raises NotFound."""
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None or webhook.removed_at is not None:
+        raise NotFound(f"There is no webhook {webhook_id}.")
+    return webhook
+
+
+def add(session: Session, by: int, url: object, events: Iterable[object]) -> Webhook:
+    """Tell `url` of those events from now on, with a new secret; raises Invalid or Conflict.
+
+    The secret is to be shown once, now. It is kept as it is, since every message is signed with it.
+    """
+    wanted = _check_events(events)
+    address = check_url(url)
+    with write_transaction(session):
+        known = all_webhooks(session)
+        if len(known) >= MOST_WEBHOOKS:
+            raise Conflict(f"There are {MOST_WEBHOOKS} webhooks already: remove one first.")
+        if any(webhook.url == address for webhook in known):
+            raise Conflict("There is a webhook with that address already.")
+        webhook = Webhook(url=address, secret=new_secret(), events=wanted, created_by=by)
+        session.add(webhook)
+        session.flush()
+        audit.record(session, by, "webhook.added", f"webhook {webhook.id}", host=_host(address), events=wanted)
+    return webhook
+
+
+def set_active(session: Session, by: int | None, webhook_id: int, active: bool) -> Webhook:
+    """Pause a webhook or let it go on. A paused one gets no new messages; those that wait are sent afterwards."""
+    with write_transaction(session):
+        webhook = get(session, webhook_id)
+        if webhook.active != active:
+            webhook.active = active
+            audit.record(session, by, "webhook.resumed" if active else "webhook.paused", f"webhook {webhook_id}")
+    return webhook
+
+
+def remove(session: Session, by: int, webhook_id: int) -> None:
+    """Forget a webhook and its secret; its messages stay in the log, and those that wait are not sent any more."""
+    with write_transaction(session):
+        webhook = get(session, webhook_id)
+        webhook.active, webhook.removed_at, webhook.secret = False, now(), ""
+        session.execute(
+            update(WebhookDelivery)
+            .where(WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.status == "waiting")
+            .values(status="failed", error="The webhook was removed before this was sent.")
+        )
+        audit.record(session, by, "webhook.removed", f"webhook {webhook_id}", host=_host(webhook.url))
+
+
+def check_url(url: object) -> str:
+    """An address that messages can be sent to; raises Invalid with the sentence to show.
+
+    Private and local addresses are allowed: a studio on one's own machines tells programs on one's own machines.
+    """
+    if not isinstance(url, str) or len(url := url.strip()) > LONGEST_URL:
+        raise Invalid(f"The address must be a text of at most {LONGEST_URL} characters.")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Invalid("That is not an address that messages can be sent to.") from None
+    if parts.scheme not in ("http", "https"):
+        raise Invalid("The address must begin with https:// or http://.")
+    if not host or port == 0 or not url.isascii() or not url.isprintable() or " " in url:
+        raise Invalid("That is not an address that messages can be sent to.")
+    if parts.username is not None or parts.password is not None:
+        raise Invalid("The address must not hold a name or a password: the signature tells who sends.")
+    return url
+
+
+def new_secret() -> str:
+    """A fresh secret of 256 random bits, in the form that Standard Webhooks gives it."""
+    return _SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """The ``webhook-signature`` header: HMAC-SHA256 over ``id.timestamp.body``, in base64, with the scheme v1.
+
+    `timestamp` is in whole seconds since 1970 and is sent beside it, so that an old message cannot be sent again by
+    somebody else. Raises ValueError for a secret that is none.
+    """
+    try:
+        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        raise ValueError("that is not the secret of a webhook") from None
+    digest = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, "sha256")
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def _check_events(events: Iterable[object]) -> list[str]:
+    wanted = set(map(str, events))
+    unknown = wanted - set(EVENTS)
+    if unknown:
+        raise Invalid(f"There is no event {min(unknown)!r}: choose among {', '.join(EVENTS)}.")
+    if not wanted:
+        raise Invalid("Choose at least one event.")
+    return [event for event in EVENTS if event in wanted]
+
+
+def _host(url: str) -> str:
+    # The rest of an address can hold a secret, which the audit log must not.
+    return urlsplit(url).hostname or ""

@@ -1,0 +1,101 @@
+"""Runs side by side: what they were asked for, what they differ in, and what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import TrainingRun, Version
+from app.errors import Invalid
+from app.services.training import setting_labels
+from app.services.training.previews import in_words
+from app.services.training.selection import Selection
+
+MOST_RUNS = 6
+"""As many lines as can be told apart in one chart."""
+
+
+class Row(NamedTuple):
+    """One line of the table: a value for each run, and whether they differ."""
+
+    label: str
+    values: list[str]
+    differs: bool
+
+
+def rows(session: Session, chosen: Sequence[TrainingRun]) -> list[Row]:
+    """What there is to know of the runs; of the settings only those that are not the same in all."""
+    if not chosen:
+        return []
+    numbers = [run.produced_version for run in chosen if run.produced_version]
+    known = {
+        version.number: version.metrics
+        for version in session.scalars(select(Version).where(Version.number.in_(numbers)))
+    }
+    metrics = [known.get(run.produced_version or 0, {}) for run in chosen]
+    found = [_row(label, [value(run) for run in chosen]) for label, value in _ASKED.items()]
+    found += [row for row in _settings(chosen) if row.differs]
+    return found + [
+        _row(label, [said(figures.get(name)) for figures in metrics]) for name, (label, said) in _CAME.items()
+    ]
+
+
+def _settings(chosen: Sequence[TrainingRun]) -> list[Row]:
+    effective = [{setting_labels.label(name): value for name, value in _effective(run).items()} for run in chosen]
+    names = list(dict.fromkeys(name for settings in effective for name in settings))
+    return [_row(name, [_said(settings.get(name)) for settings in effective]) for name in names]
+
+
+def _effective(run: TrainingRun) -> Mapping[str, Any]:
+    try:
+        return setting_labels.effective(run.method, run.config) if run.method in setting_labels.METHODS else run.config
+    except Invalid:  # a setting of an older release
+        return run.config
+
+
+def _row(label: str, values: list[str]) -> Row:
+    return Row(label, values, len(set(values)) > 1)
+
+
+def _said(value: object) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_said, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _percent(value: object) -> str:
+    return f"{value:.1%}".replace("%", " %") if isinstance(value, int | float) else "–"
+
+
+def _change(value: object) -> str:
+    return f"{value:+.2%}".replace("%", " %").replace("-", "−") if isinstance(value, int | float) else "–"
+
+
+def _took(run: TrainingRun) -> str:
+    if run.started_at is None or run.finished_at is None:
+        return "–"
+    return in_words((run.finished_at - run.started_at).total_seconds())
+
+
+_ASKED: Mapping[str, Callable[[TrainingRun], str]] = {
+    "Method": lambda run: run.method.upper(),
+    "Pairs": lambda run: f"{run.pairs:,}",
+    "Clicks": lambda run: f"those {Selection.parse(run.selection).describe()}" if run.selection else "all",
+    "From version": lambda run: str(run.parent_version or "–"),
+    "Status": lambda run: run.status,
+    "Took": _took,
+    "Version": lambda run: str(run.produced_version or "–"),
+}
+
+_CAME: Mapping[str, tuple[str, Callable[[object], str]]] = {
+    "preference_accuracy": ("Agrees with its clicks", _percent),
+    "parent_preference_accuracy": ("Its parent did", _percent),
+    "heldout_relative_change": ("Held-out quality", _change),
+}

@@ -1,0 +1,129 @@
+"""Initial training as the web sees it: uploaded pairs are checked, shown and kept; a run names them by their hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import TrainingRun
+from app.errors import Invalid, Malformed, NotFound, TooLarge
+from app.services.training import runs
+from app.services.training.run_request import Wish
+from app.services.versions import versions
+from models.errors import PairFileError, RecipeError, UploadMissing
+from models.formats.files.pair_columns import Columns
+from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
+from models.settings.sft import SFTPlan
+from models.store.uploads import UploadStore
+
+METHOD = "sft"
+LARGEST_UPLOAD = 50 * 1024 * 1024
+CONTENT_TYPES: Mapping[str, str] = {
+    "text/tab-separated-values": "tsv",
+    "text/csv": "csv",
+    "application/x-ndjson": "jsonl",
+    "application/jsonl": "jsonl",
+}
+_SAMPLE_ROWS = 5
+_SAMPLE_REFERENCES = 20
+_SAMPLE_CHARACTERS = 2000
+_SHOWN_PROBLEMS = 20
+_UNUSED_FOR_SECONDS = 24 * 3600
+
+
+def add_dataset(
+    session: Session, uploads: UploadStore, body: bytes, content_type: str, columns: Columns
+) -> dict[str, Any]:
+    """Check the pairs in `body` and keep them; returns what was found, as the API shows it.
+
+    Nothing is kept of a file that cannot be used: Malformed if it cannot be read, Invalid if it holds no pairs or too
+    many bad rows, TooLarge beyond the limit. What nobody trained on is removed when it is a day old.
+    """
+    if content_type not in CONTENT_TYPES:
+        raise Malformed(
+            "Send text/tab-separated-values, text/csv or application/x-ndjson, "
+            f"not {content_type or 'no content type'}."
+        )
+    if len(body) > LARGEST_UPLOAD:
+        raise TooLarge(f"The file has more than the {LARGEST_UPLOAD // 1024**2} MB that are accepted at once.")
+    kind = CONTENT_TYPES[content_type]
+    file = _read(body, f"upload.{kind}", columns)
+    try:
+        file.check_usable()
+    except PairFileError as error:
+        raise Invalid(str(error), problems=_problems(file), problem_count=file.problem_count) from None
+    uploads.remove_older(_UNUSED_FOR_SECONDS, _used(session))
+    return {"sha256": uploads.add(body, kind), **describe(file)}
+
+
+def describe(file: PairFile) -> dict[str, Any]:
+    """What a file holds: counts, the first rows (long texts cut), the first problems, and how it was understood."""
+    sources = file.by_source()
+    return {
+        "rows": file.row_count,
+        "pairs": len(file.pairs),
+        "sources": len(sources),
+        "dev_sources": sum(in_dev(source) for source in sources),
+        "duplicates": file.duplicates,
+        "problem_count": file.problem_count,
+        "problems": _problems(file),
+        "notes": list(file.notes),
+        "sample": [
+            {
+                "line": row.line,
+                "source": _cut(row.source),
+                "references": [_cut(text) for text in row.references[:_SAMPLE_REFERENCES]],
+            }
+            for row in file.rows[:_SAMPLE_ROWS]
+        ],
+    }
+
+
+def request(
+    session: Session, uploads: UploadStore, user_id: int | None, config: Mapping[str, Any]
+) -> tuple[TrainingRun, bool]:
+    """The run of initial training that `config` asks for, and whether it is new; as `runs.request` otherwise.
+
+    Raises Invalid for a setting that cannot be used or data that was not uploaded, NotFound for an unknown version.
+    """
+    try:
+        plan = SFTPlan.from_mapping(config)
+        body, name = uploads.read(plan.dataset)
+        file = read_pairs_from(body, name, Columns(plan.source_column, plan.target_column))
+        file.check_usable()
+    except (RecipeError, UploadMissing, PairFileError) as error:
+        raise Invalid(str(error)) from None
+    if not 0 <= plan.version < 2**31:  # what the database can look for
+        raise NotFound(f"There is no version {plan.version}.")
+
+    def make() -> TrainingRun:
+        if plan.version:
+            versions.usable(session, plan.version, locked=True)
+        return TrainingRun(pairs=len(file.unique_pairs), data_hash=plan.dataset)
+
+    return runs.add(session, user_id, Wish(METHOD, config, parent_version=plan.version or None), make)
+
+
+def _read(body: bytes, name: str, columns: Columns) -> PairFile:
+    try:
+        return read_pairs_from(body, name, columns)
+    except PairFileError as error:
+        raise Malformed(str(error)) from None
+
+
+def _cut(text: str) -> str:
+    """The beginning of a text, to be shown."""
+    return text if len(text) <= _SAMPLE_CHARACTERS else f"{text[:_SAMPLE_CHARACTERS]}…"
+
+
+def _problems(file: PairFile) -> list[dict[str, Any]]:
+    return [{"line": problem.line, "reason": problem.reason} for problem in file.problems[:_SHOWN_PROBLEMS]]
+
+
+def _used(session: Session) -> set[str]:
+    """The hashes of all data that some run trained on or is to train on."""
+    configs = session.scalars(select(TrainingRun.config).where(TrainingRun.method == METHOD))
+    return {str(config.get("dataset")) for config in configs}

@@ -1,0 +1,65 @@
+"""Standing judgments as single texts marked good or bad: what KTO learns from."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from app.db import Generation, Judgment, Verdict
+from app.services.training.selection import EVERYTHING, Selection
+
+UNPAIRED_METHOD = "kto"
+"""The method that learns from single texts, and so from "none is good" too."""
+
+MARKING = (Verdict.CHOSEN, Verdict.EDITED, Verdict.NONE)
+"""The verdicts that always mark texts. A tie of all does not say whether all are good or all are bad."""
+
+
+def last_marked(session: Session) -> int | None:
+    """The id of the last standing judgment that marks texts."""
+    return session.scalar(
+        select(func.max(Judgment.id)).join(Generation).where(Judgment.undone_at.is_(None), *_marking())
+    )
+
+
+def unpaired_rows(
+    session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
+) -> list[tuple[str, str, bool]]:
+    """(prompt, text, whether it is good) of every chosen judgment up to that one, in the order they were made.
+
+    A chosen or an edited text is good and the others on its screen are bad; so are, of a tie, the tied texts and the
+    rest. On a screen of which none was good, all are bad.
+    """
+    judgments = session.scalars(
+        select(Judgment)
+        .join(Generation)
+        .where(*selection.conditions(last_judgment_id), *_marking())
+        .options(
+            selectinload(Judgment.preferences),
+            selectinload(Judgment.generation).selectinload(Generation.prompt),
+            selectinload(Judgment.generation).selectinload(Generation.candidates),
+        )
+        .order_by(Judgment.id)
+    )
+    return [row for judgment in judgments for row in _rows(judgment)]
+
+
+def _marking() -> tuple[ColumnElement[bool], ...]:
+    """What a judgment that marks texts fulfils; attention checks tell of the person and mark none."""
+    tie = and_(Judgment.verdict == Verdict.TIE, Judgment.tied.is_not(None))
+    return Generation.gold.is_(False), or_(Judgment.verdict.in_(MARKING), tie)
+
+
+def _rows(judgment: Judgment) -> list[tuple[str, str, bool]]:
+    screen = judgment.generation
+    prompt, candidates = screen.prompt.text, screen.candidates
+    if judgment.verdict == Verdict.NONE:
+        return [(prompt, candidate.text, False) for candidate in candidates]
+    if judgment.verdict == Verdict.TIE:
+        tied = set(judgment.tied or ())
+        if all(candidate.id in tied for candidate in candidates):
+            return []
+        return [(prompt, candidate.text, candidate.id in tied) for candidate in candidates]
+    pairs = judgment.preferences
+    good = [(pair.prompt, pair.chosen, True) for pair in pairs[:1]]
+    return good + [(pair.prompt, pair.rejected, False) for pair in pairs]

@@ -1,0 +1,162 @@
+"""What a run would learn from: the standing preference rows, how many there are, and which of them are new."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from app.db import Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
+from app.services.system import counts
+from app.services.training import kto_rows
+from app.services.training.selection import EVERYTHING, Selection
+
+MOST_SOURCES = 50
+COUNTED_AT_ONCE = 50_000
+"""Up to so many judgments a page counts before it is shown; more are counted while it is looked at."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much a selection holds: judgments that yield pairs, their pairs and prompts, and who judged them.
+
+    `none_good` counts the judgments that only a method on single texts learns from.
+    """
+
+    judgments: int
+    pairs: int
+    prompts: int
+    people: int
+    none_good: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Every number by its name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class News:
+    """What came after the last run that ended well: judgments with pairs, and all standing ones by their verdict."""
+
+    judgments: int
+    people: int
+    verdicts: Mapping[str, int]
+    since_run: int | None
+    since: datetime | None
+
+
+def preference_rows(
+    session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
+) -> list[tuple[str, str, str, int]]:
+    """(prompt, chosen, rejected, judgment id) of every chosen judgment up to that one, in the order they were made."""
+    rows = session.execute(
+        select(Preference.prompt, Preference.chosen, Preference.rejected, Preference.judgment_id)
+        .join(Judgment)
+        .where(*selection.conditions(last_judgment_id))
+        .order_by(Preference.id)
+    )
+    return [(prompt, chosen, rejected, judgment) for prompt, chosen, rejected, judgment in rows]
+
+
+def last_judgment(session: Session, method: str) -> int:
+    """The id of the last standing judgment that `method` can learn from, 0 if there is none."""
+    last = session.scalar(
+        select(func.max(Judgment.id)).join(Preference, Preference.judgment_id == Judgment.id).where(_standing())
+    )
+    marked = kto_rows.last_marked(session) if method == kto_rows.UNPAIRED_METHOD else None
+    return max(last or 0, marked or 0)
+
+
+def many(session: Session) -> bool:
+    """Whether there are too many judgments to count them before a page is shown."""
+    return (session.scalar(select(func.max(Judgment.id))) or 0) > COUNTED_AT_ONCE
+
+
+def count_pairs(session: Session, last_judgment_id: int, selection: Selection = EVERYTHING) -> int:
+    """How many preference rows a run would train on."""
+    return _count(session, _pairs(func.count(Preference.id)).where(*selection.conditions(last_judgment_id)))
+
+
+def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> Amount:
+    """How much a run asked for now would learn from."""
+    last = last_judgment(session, method)
+    conditions = selection.conditions(last)
+    judged = (
+        select(Judgment.id, Judgment.user_id, Judgment.generation_id)
+        .where(*conditions, Judgment.id.in_(select(Preference.judgment_id)))
+        .subquery()
+    )
+    judgments, people, prompts = session.execute(
+        select(
+            func.count(judged.c.id),
+            func.count(func.distinct(judged.c.user_id)),
+            func.count(func.distinct(Generation.prompt_id)),
+        )
+        .select_from(judged)
+        .join(Generation, Generation.id == judged.c.generation_id)
+    ).one()
+    none_good = 0
+    if method == kto_rows.UNPAIRED_METHOD:
+        bad = select(func.count(Judgment.id)).join(Generation).where(Generation.gold.is_(False))
+        none_good = _count(session, bad.where(*conditions, Judgment.verdict == Verdict.NONE))
+    return Amount(judgments, count_pairs(session, last, selection), prompts, people, none_good)
+
+
+def news(session: Session) -> News:
+    """What is new since the last run on clicks that ended well."""
+    run = session.scalar(
+        select(TrainingRun)
+        .where(TrainingRun.status == RunStatus.SUCCEEDED, TrainingRun.last_judgment_id > 0)
+        .order_by(TrainingRun.last_judgment_id.desc(), TrainingRun.id.desc())
+        .limit(1)
+    )
+    last = run.last_judgment_id if run else 0
+    newer = counts.judgments(session, last)
+    verdicts: Counter[str] = Counter()
+    for kind, count in newer.items():
+        if not kind.gold:
+            verdicts[kind.verdict] += count
+    return News(
+        new_judgments(session, last),
+        len({kind.person for kind in newer}),
+        verdicts,
+        run.id if run else None,
+        run.finished_at if run else None,
+    )
+
+
+def new_judgments(session: Session, last: int | None = None) -> int:
+    """How many standing judgments with preference rows came after that one, or after the last successful run's."""
+    if last is None:
+        done = select(func.max(TrainingRun.last_judgment_id)).where(TrainingRun.status == RunStatus.SUCCEEDED)
+        last = session.scalar(done) or 0
+    return sum(count for kind, count in counts.judgments(session, last).items() if kind.pairs)
+
+
+def people(session: Session) -> list[User]:
+    """Everyone who has judged something, by name."""
+    judged = select(Judgment.id).where(Judgment.user_id == User.id).exists()
+    return list(session.scalars(select(User).where(judged).order_by(User.name, User.email)))
+
+
+def sources(session: Session) -> list[str]:
+    """Where the prompts come from, the most frequent first, at most `MOST_SOURCES`."""
+    counted = counts.sources(session)
+    return sorted(counted, key=lambda source: (-counted[source], source))[:MOST_SOURCES]
+
+
+def _pairs(of: Any) -> Select[Any]:
+    return select(of).select_from(Preference).join(Judgment, Preference.judgment_id == Judgment.id)
+
+
+def _standing() -> Any:
+    return Judgment.undone_at.is_(None)
+
+
+def _count(session: Session, query: Select[Any]) -> int:
+    return int(session.scalar(query) or 0)

@@ -1,0 +1,82 @@
+"""What a run would train on and how long it would take, in words, before anybody asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.errors import Invalid
+from app.services.training import estimates, preference_rows, setting_labels
+from app.services.training.estimates import Estimate
+from app.services.training.preference_rows import Amount
+from app.services.training.run_request import Wish
+from app.services.versions import versions
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How much a run would learn from, how long it would take, and a sentence about each."""
+
+    amount: Amount
+    estimate: Estimate | None
+    summary: str
+    duration: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it."""
+        estimate = self.estimate.as_dict() if self.estimate else None
+        return {**self.amount.as_dict(), "estimate": estimate, "summary": self.summary, "duration": self.duration}
+
+
+def preview(session: Session, wish: Wish) -> Preview:
+    """Look ahead without storing anything; raises Invalid, or NotFound, for a wish that cannot be carried out."""
+    if wish.method not in setting_labels.METHODS:
+        raise Invalid(f"method must be one of {', '.join(setting_labels.METHODS)}.")
+    if wish.parent_version is not None:
+        versions.usable(session, wish.parent_version)
+    amount = preference_rows.amount(session, wish.method, wish.selection)
+    guess = estimates.estimate(session, wish.method, wish.config, amount.pairs)
+    return Preview(amount, guess, _summary(amount), _duration(wish.method, amount, guess))
+
+
+def in_words(seconds: float) -> str:
+    """A duration as people say it, such as "40 seconds" or "1 hour 20 minutes"."""
+    if seconds < 90:
+        return counted(max(1, round(seconds)), "second")
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    if not hours:
+        return counted(minutes, "minute")
+    return counted(hours, "hour") + (f" {counted(rest, 'minute')}" if rest else "")
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 pair", "2 pairs", "12,000 pairs"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _summary(amount: Amount) -> str:
+    if not amount.pairs:
+        return "It would find no pair to train on."
+    people = counted(amount.people, "person", "people")
+    said = (
+        f"It would train on {counted(amount.pairs, 'pair')} from {counted(amount.judgments, 'click')} of {people} on "
+        f"{counted(amount.prompts, 'prompt')}"
+    )
+    if amount.none_good:
+        said += f", and on {counted(amount.none_good, 'screen')} of which none was good"
+    return f"{said}."
+
+
+def _duration(method: str, amount: Amount, guess: Estimate | None) -> str:
+    if not amount.pairs:
+        return ""
+    if guess is None:
+        return f"No {method.upper()} run has ended well yet, so nobody knows how long it will take."
+    if guess.runs == 1:
+        return f"About {in_words(guess.seconds)}, judging by the one past run of this method."
+    least, greatest = in_words(guess.least), in_words(guess.greatest)
+    span = f" ({least} to {greatest})" if least != greatest else ""
+    return f"About {in_words(guess.seconds)}{span}, judging by the last {guess.runs} runs of this method."

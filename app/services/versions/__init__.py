@@ -1,0 +1,1 @@
+"""Rules of versions: the alias, lineage, evaluations."""

@@ -1,0 +1,151 @@
+"""Versions as the database knows them, and the alias that says which one serves."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.db import ACTIVE_STATUSES, SERVING, Alias, TrainingRun, Version, now, write_transaction
+from app.errors import Conflict, Invalid, NotFound
+from app.services.system import audit, webhooks
+from models.store.manifest import Manifest
+from models.store.store import CheckpointStore
+
+LONGEST_NOTE = 2000
+
+
+def serving_number(session: Session) -> int | None:
+    """The number of the version that should serve, or None while nothing is published."""
+    return session.scalar(select(Alias.version_number).where(Alias.name == SERVING))
+
+
+def all_versions(session: Session) -> list[Version]:
+    """All versions, the newest first."""
+    return list(session.scalars(select(Version).order_by(Version.number.desc())))
+
+
+def get(session: Session, number: int) -> Version:
+    """One version; raises NotFound."""
+    version = session.get(Version, number)
+    if version is None:
+        raise NotFound(f"There is no version {number}.")
+    return version
+
+
+def usable(session: Session, number: int, *, locked: bool = False) -> Version:
+    """One version whose files are there: to serve, to train from, to try; raises NotFound or Conflict.
+
+    `locked` holds the row until the running transaction ends, so that nobody deletes the version meanwhile.
+    """
+    version = session.get(Version, number, with_for_update=locked or None, populate_existing=locked)
+    if version is None:
+        raise NotFound(f"There is no version {number}.")
+    if version.deleted_at is not None:
+        raise Conflict(f"Version {number} was deleted: its files are gone.")
+    return version
+
+
+def highest_number(session: Session) -> int:
+    """The highest number the database knows, 0 if none."""
+    return session.scalar(select(func.max(Version.number))) or 0
+
+
+def next_number(sessions: sessionmaker[Session]) -> int:
+    """The lowest number above every one the database knows, read in a session of its own."""
+    with sessions() as session:
+        return highest_number(session) + 1
+
+
+def record_version(session: Session, manifest: Manifest, location: str) -> Version:
+    """Add a published version to the running transaction; if it is known already, that row is returned."""
+    known = session.get(Version, manifest.number)
+    if known is not None:
+        return known
+    version = Version(
+        number=manifest.number,
+        parent_number=manifest.parent,
+        run_id=manifest.run_id,
+        method=manifest.method,
+        location=location,
+        sha256=manifest.sha256,
+        metrics=dict(manifest.metrics),
+    )
+    session.add(version)
+    session.flush()
+    audit.record(session, None, "version.published", f"version {manifest.number}", run=manifest.run_id)
+    return version
+
+
+def point_serving_at(session: Session, number: int, by: int | None) -> bool:
+    """Move the alias within the running transaction; False if it is there already."""
+    alias = session.get(Alias, SERVING)
+    if alias is not None and alias.version_number == number:
+        return False
+    before = alias.version_number if alias else None
+    if alias is None:
+        session.add(Alias(name=SERVING, version_number=number))
+    else:
+        alias.version_number, alias.moves, alias.moved_at = number, alias.moves + 1, now()
+    audit.record(session, by, "alias.moved", SERVING, before=before, after=number)
+    moved = {"alias": SERVING, "before": before, "after": number, "by": by}
+    webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved)
+    return True
+
+
+def promote(session: Session, number: int, by: int) -> bool:
+    """Let version `number` serve from now on, newer or older; False if it serves already.
+
+    Raises NotFound, or Conflict for a version that was deleted.
+    """
+    with write_transaction(session):
+        usable(session, number, locked=True)
+        return point_serving_at(session, number, by)
+
+
+def set_note(session: Session, by: int, number: int, note: object) -> Version:
+    """Write what people should know of a version, in place of what was written before; raises NotFound or Invalid."""
+    if not isinstance(note, str) or len(note) > LONGEST_NOTE:
+        raise Invalid(f"The note must be a text of at most {LONGEST_NOTE} characters.")
+    if "\x00" in note:
+        raise Invalid("The note holds characters that cannot be stored.")
+    with write_transaction(session):
+        version = get(session, number)
+        if version.note != note.strip():
+            version.note = note.strip()
+            audit.record(session, by, "version.noted", f"version {number}")
+    return version
+
+
+def delete(session: Session, store: CheckpointStore, by: int, number: int, confirmed: object) -> None:
+    """Remove a version's files for ever and mark its row, which candidates and runs go on naming.
+
+    `confirmed` is the number once more, as the person typed it. Raises NotFound, Invalid if it was not confirmed, and
+    Conflict for a version that serves, that an active run starts from, or that was deleted already. A deletion that
+    was interrupted before the files were gone is finished by asking for it again.
+    """
+    if str(confirmed).strip() != str(number):
+        raise Invalid(f"Type {number} to confirm that version {number} shall be deleted.")
+    with write_transaction(session):
+        version = get(session, number)
+        session.refresh(version, with_for_update=True)
+        if version.deleted_at is not None and not store.place(number).exists():
+            raise Conflict(f"Version {number} was deleted already.")
+        if serving_number(session) == number:
+            raise Conflict(f"Version {number} serves: let another version serve before you delete it.")
+        run_id = _active_run_from(session, number)
+        if run_id is not None:
+            raise Conflict(f"Run {run_id} starts from version {number}: wait for it or cancel it first.")
+        if version.deleted_at is None:
+            version.deleted_at = now()
+            audit.record(session, by, "version.deleted", f"version {number}", sha256=version.sha256)
+    if store.place(number).exists():
+        store.remove(number)
+
+
+def _active_run_from(session: Session, number: int) -> int | None:
+    """An active run that starts from that version, or names it in its settings."""
+    active = select(TrainingRun).where(TrainingRun.status.in_(ACTIVE_STATUSES)).order_by(TrainingRun.id)
+    for run in session.scalars(active):
+        if number in (run.parent_version, run.config.get("version"), run.config.get("parent_version")):
+            return run.id
+    return None
