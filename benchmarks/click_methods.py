@@ -21,10 +21,10 @@ import torch
 from benchmarks.dpo_defaults import TASTES, Clicks, measure, scores, session
 from models.settings.clicks import CLICK_OPTIONS, click_options
 from models.settings.dpo import DPORecipe
-from worker.training.click_training import train_on_clicks
-from worker.training.examples import PreferenceExample
-from worker.training.progress import SilentProgress
+from worker.training.clicks.click_training import train_on_clicks
 from worker.training.run.saving import MODEL
+from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.progress import SilentProgress
 
 SEARCH: Mapping[str, Sequence[Mapping[str, object]]] = {
     "orpo": (

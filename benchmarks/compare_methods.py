@@ -101,7 +101,7 @@ def train(stage: str, work: Path) -> None:
 
 def measure(work: Path) -> None:
     """Every policy on the same held-out rows, by the same scorers."""
-    from worker.console import ConsoleProgress
+    from worker.commands.support.console import ConsoleProgress
     from worker.training.run.compare_runs import compare
     from worker.training.run.data import load_training_data
 

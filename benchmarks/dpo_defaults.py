@@ -35,12 +35,12 @@ import torch
 
 from models.serving.generator import Generator, Sampling
 from models.settings.dpo import DPORecipe
-from worker.training.checkpoint import load_model, load_tokenizer
-from worker.training.convert import convert_to_ctranslate2
-from worker.training.dpo import train_dpo
-from worker.training.examples import PreferenceExample
-from worker.training.progress import SilentProgress
-from worker.training.scoring import heldout_pairs, mean_token_log_prob, preference_accuracy
+from worker.publish.convert import convert_to_ctranslate2
+from worker.publish.gate import heldout_pairs, mean_token_log_prob, preference_accuracy
+from worker.training.clicks.dpo import train_dpo
+from worker.training.shared.checkpoint import load_model, load_tokenizer
+from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.progress import SilentProgress
 
 UNSEEN_CLICKS = 60
 DEV_PAIRS = 200

@@ -142,7 +142,7 @@ def switched_off(levers: Sequence[str]) -> Iterator[None]:
     from torch.nn import functional
     from trl.trainer.dpo_trainer import DPOTrainer
 
-    from worker.training import packed_t5, seq2seq_dpo, seq2seq_head, token_scores
+    from worker.training.t5 import packed_t5, seq2seq_dpo, seq2seq_head, token_scores
 
     def each_by_itself(items: Any) -> tuple[list[int], list[int]]:
         places = list(range(len(list(items))))

@@ -117,7 +117,7 @@ def mellow_trainer(job: Job, model: Any, tokenizer: Any, turns: Turns) -> Any:
     from peft import LoraConfig
     from trl.trainer.dpo_config import DPOConfig
 
-    from worker.training.seq2seq_dpo import Seq2SeqDPOTrainer
+    from worker.training.t5.seq2seq_dpo import Seq2SeqDPOTrainer
 
     Dataset.from_list(job["rows"]).save_to_disk(Path(job["work"]) / "examples")
     in_memory = not job["lora"] and not job["precompute"]
@@ -190,8 +190,8 @@ def as_the_studio_trains(side: str, off: Sequence[str] = ()) -> Iterator[None]:
         return
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from benchmarks.dpo_levers import switched_off
-    from worker.training.memory import freed_memory_is_kept
-    from worker.training.quiet import quiet
+    from worker.training.shared.quiet import quiet
+    from worker.training.t5.memory import freed_memory_is_kept
 
     with quiet(), contextlib.nullcontext() if "memory kept" in off else freed_memory_is_kept(), switched_off(off):
         yield
@@ -201,7 +201,7 @@ def threads_of_the_studio(side: str, config: Any) -> contextlib.AbstractContextM
     """Of those that the job allows, as many as `train_dpo` wakes for such a model."""
     if side == "trl":
         return contextlib.nullcontext()
-    from worker.training.threads import threads_worth_waking
+    from worker.training.t5.threads import threads_worth_waking
 
     return threads_worth_waking(config)
 

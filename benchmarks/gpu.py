@@ -141,9 +141,9 @@ def timed(work: Callable[[], object], device: str) -> float:
 def retrain(clicks: int, parent: Path, output: Path) -> Finding:
     """Retrain with its defaults, loading and saving included."""
     from models.settings.dpo import DPORecipe
-    from worker.training.dpo import train_dpo
-    from worker.training.examples import PreferenceExample
-    from worker.training.progress import SilentProgress
+    from worker.training.clicks.dpo import train_dpo
+    from worker.training.shared.examples import PreferenceExample
+    from worker.training.shared.progress import SilentProgress
 
     vocabulary = 600
     examples = [
@@ -165,8 +165,8 @@ def rewrites(name: str, model: Path, work: Path, device: str, rounds: int) -> Fi
     """Sampled rewrites a second: what serves against what trains."""
     import ctranslate2
 
-    from worker.training.checkpoint import load_model, load_tokenizer
-    from worker.training.convert import convert_to_ctranslate2
+    from worker.publish.convert import convert_to_ctranslate2
+    from worker.training.shared.checkpoint import load_model, load_tokenizer
 
     converted = work / f"{name}-ct2"
     convert_to_ctranslate2(model, converted)

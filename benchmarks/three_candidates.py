@@ -5,7 +5,7 @@
 Two models: random weights in the shape of t5-small (width 512, 6 + 6 layers, 32,128 tokens), where every side writes
 exactly 20 tokens, and the embedded checkpoint, where each side writes until it is done. Both are converted as every
 published version is, and computed as the studio serves them: with so large a vocabulary, on a shortlist of the tokens
-that its data needs (`worker/training/shortlist.py`). Here it has LISTED tokens; ParaDetox needs 10,243 of a vocabulary
+that its data needs (`worker/publish/shortlist.py`). Here it has LISTED tokens; ParaDetox needs 10,243 of a vocabulary
 of 30,522. What it takes on the `whole vocabulary`, as where a version was taught with few data, is told too.
 
 `screen` is all that `Generator.generate` does: sixteen samples, the choice of three, and their log-probabilities.
@@ -41,8 +41,8 @@ from models.serving import engine
 from models.serving.engine import Draw
 from models.serving.generator import Generator, Sampling
 from models.serving.shortlist import write_shortlist
-from worker.training.checkpoint import load_tokenizer
-from worker.training.convert import convert_to_ctranslate2
+from worker.publish.convert import convert_to_ctranslate2
+from worker.training.shared.checkpoint import load_tokenizer
 
 TOKENS = 20
 LISTED = 12_000

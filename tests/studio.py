@@ -86,16 +86,16 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def published(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """A checkpoint store with two tiny T5s of different weights, versions 1 and 2, to be copied from."""
     from tests.tiny_t5 import build_tiny_t5
-    from worker import publish
-    from worker.training.quiet import quiet
+    from worker.publish import release
+    from worker.training.shared.quiet import quiet
 
     store = CheckpointStore(tmp_path_factory.mktemp("published"))
     for number, parent in ((1, None), (2, 1)):
         with store.stage() as staged:
             with quiet():
                 build_tiny_t5(staged / MODEL_FOLDER, seed=number)
-            parity = publish.prepare(staged)
-            publish.seal(
+            parity = release.prepare(staged)
+            release.seal(
                 store,
                 staged,
                 number=number,

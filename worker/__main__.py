@@ -2,7 +2,7 @@
 
 import sys
 
-from worker.interruption import is_interruption
+from worker.commands.support.interruption import is_interruption
 
 try:
     from worker.cli import main

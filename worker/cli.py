@@ -12,8 +12,8 @@ from app.config import ConfigError
 from app.errors import DomainError
 from models.errors import ModelError
 from worker.commands import Commands, Run, add_parsers
-from worker.flags import expand_config
-from worker.interruption import is_interruption
+from worker.commands.support.flags import expand_config
+from worker.commands.support.interruption import is_interruption
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def _sentence(error: BaseException) -> str:
             return "The database has no tables yet: run `flask db upgrade` once, or `make run`."
         return f"The database cannot be used: {reason}. Give the same command again once it can."
     # Known only once the training libraries are imported, which a start that finds a version never does.
-    from worker.training.errors import TrainingError
+    from worker.training.shared.errors import TrainingError
 
     return str(error) if isinstance(error, TrainingError) else ""
 

@@ -18,8 +18,8 @@ from models.errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS, TrainOptions
 
 if TYPE_CHECKING:
-    from worker.training.progress import Progress
     from worker.training.run.data import TrainingData
+    from worker.training.shared.progress import Progress
 
 REWARD = "reward"
 EVALUATE = "evaluate"
@@ -174,7 +174,7 @@ def _line(folder: Path) -> str:
 def _evaluate(plan: Plan, policies: Mapping[str, str], reward: str, output_dir: Path, progress: Progress) -> str:
     """Score the start model and every policy on the held-out rows of the last stage; returns a table."""
     from worker.training.run.compare_runs import compare, table
-    from worker.training.sft_checkpoints import write_small
+    from worker.training.sft.sft_checkpoints import write_small
 
     last = [stage for stage in plan.stages if stage.method != REWARD][-1:]
     if not last:

@@ -128,7 +128,7 @@ def _read_objects(rows: list[RawRow], wish: _Wish) -> RowFile:
 
 
 def _read_table(content: str, extension: str, wish: _Wish) -> RowFile:
-    """The rows of a table: pairs as models.formats.files.pair_files reads them, unless its header is that of another format."""
+    """The rows of a table: pairs as models.formats.files reads them, unless its header is that of another format."""
     parsed, note = table_rows(content, extension)
     rows = list(parsed)
     header = rows[0].cells if rows and isinstance(rows[0].cells, list) else []

@@ -1,7 +1,7 @@
 """The tokens that a version with a large vocabulary writes with, in the form of CTranslate2's vmap.txt.
 
 Some are always on the list; beside them any token may be written that differs from one of the text in the case of its
-letters alone. `worker/training/shortlist.py` says which versions have a list, and makes it.
+letters alone. `worker/publish/shortlist.py` says which versions have a list, and makes it.
 """
 
 from collections import defaultdict

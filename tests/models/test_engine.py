@@ -33,7 +33,7 @@ def engine(published: CheckpointStore) -> Engine:
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """The shipped model, which writes what it would read; the tiny one of other tests spells noise in bytes."""
-    from worker.training.convert import convert_to_ctranslate2
+    from worker.publish.convert import convert_to_ctranslate2
 
     folder = tmp_path_factory.mktemp("embedded") / "serving"
     convert_to_ctranslate2(EMBEDDED_BASE_MODEL, folder)

@@ -11,8 +11,8 @@ import pytest
 
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
-from worker import publish
 from worker.evaluation import testset
+from worker.publish import release
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def few_texts(monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.fixture
 def rival(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a version is being sealed as number 2, another process publishes one under that number."""
-    seal = publish.seal
+    seal = release.seal
 
     def meanwhile(store: CheckpointStore, staged: Path, *, number: int, **facts: Any) -> Manifest:
         manifest = seal(store, staged, number=number, **facts)
@@ -34,4 +34,4 @@ def rival(monkeypatch: pytest.MonkeyPatch) -> None:
             shutil.copytree(store.folder(1), store.place(2))
         return manifest
 
-    monkeypatch.setattr(publish, "seal", meanwhile)
+    monkeypatch.setattr(release, "seal", meanwhile)

@@ -13,9 +13,9 @@ from models.errors import RecipeError
 from tests.tiny_llama import build_tiny_llama
 from tests.tiny_t5 import build_tiny_t5
 from worker import api
-from worker.training.errors import CheckpointError, DatasetError
-from worker.training.progress import SilentProgress
 from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.shared.errors import CheckpointError, DatasetError
+from worker.training.shared.progress import SilentProgress
 
 torch.set_num_threads(1)
 
@@ -163,6 +163,6 @@ def test_a_dataset_that_teaches_nothing_is_refused(chat: Path) -> None:
 
 
 def test_the_identity_shift_is_here_too() -> None:
-    from worker.training.identity import build_identity_shift_dataset
+    from worker.training.identity.identity import build_identity_shift_dataset
 
     assert api.build_identity_shift_dataset is build_identity_shift_dataset

@@ -20,9 +20,10 @@ from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, Che
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
-from worker import dataset, jobs, publish
-from worker.training import sft_checkpoints
-from worker.training.examples import PreferenceExample
+from worker.job import dataset, jobs
+from worker.publish import release
+from worker.training.sft import sft_checkpoints
+from worker.training.shared.examples import PreferenceExample
 
 QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
 CHOSEN = [
@@ -209,7 +210,7 @@ def test_a_run_whose_worker_died_after_training_does_not_train_again(
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publish, "prepare", die)
+        patch.setattr(release, "prepare", die)
         with pytest.raises(SystemExit):
             jobs.train(run_id)
     assert left_in_staging(store) == [f"run-{run_id}"]
@@ -243,7 +244,7 @@ def test_a_run_whose_worker_died_while_it_trained_ends_as_if_it_had_not(
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.training.sft_checkpoints.mark_whole", die)
+        patch.setattr("worker.training.sft.sft_checkpoints.mark_whole", die)
         with pytest.raises(SystemExit):
             jobs.train(second)
     assert left_in_staging(store) == [f"run-{second}"]
@@ -269,7 +270,7 @@ def test_a_click_that_was_undone_after_the_worker_died_is_not_learned(
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publish, "prepare", die)
+        patch.setattr(release, "prepare", die)
         with pytest.raises(SystemExit):
             jobs.train(run_id)
     judgments.undo(session, annotator.id, 3)
@@ -292,7 +293,7 @@ def test_a_cancelled_run_leaves_nothing(
         if only(session).active:
             runs.cancel(session, run_id, None)
 
-    monkeypatch.setattr("worker.training.sft_checkpoints.mark_whole", meanwhile)
+    monkeypatch.setattr("worker.training.sft.sft_checkpoints.mark_whole", meanwhile)
     jobs.train(run_id)
     run = only(session)
     assert (run.status, run.error) == (RunStatus.CANCELLED, None)

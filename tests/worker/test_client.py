@@ -18,7 +18,7 @@ from app.config import PROJECT_ROOT
 from app.services.versions import versions
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts
-from worker import jobs
+from worker.job import jobs
 
 QUICK = {"learning_rate": 1e-3, "num_train_epochs": 1, "per_device_train_batch_size": 4}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 
-from worker.console import ConsoleProgress
+from worker.commands.support.console import ConsoleProgress
 
 
 class Terminal(io.StringIO):

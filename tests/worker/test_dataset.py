@@ -1,7 +1,7 @@
 """What is trained on and what is held out: by prompt, for good, and only once there is enough."""
 
-from worker.dataset import HELD_OUT_FROM, split
-from worker.training.examples import PreferenceExample
+from worker.job.dataset import HELD_OUT_FROM, split
+from worker.training.shared.examples import PreferenceExample
 
 
 def clicks(prompts: int) -> list[PreferenceExample]:

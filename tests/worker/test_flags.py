@@ -8,7 +8,14 @@ import yaml
 
 from models.errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS, DPOOptions, SFTOptions
-from worker.flags import PRESETS, add_config_flag, add_option_flags, expand_config, options_from, preset_names
+from worker.commands.support.flags import (
+    PRESETS,
+    add_config_flag,
+    add_option_flags,
+    expand_config,
+    options_from,
+    preset_names,
+)
 
 
 def parser_of(method: str) -> argparse.ArgumentParser:

@@ -26,9 +26,10 @@ from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, Che
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
-from worker import dataset, jobs, publish
-from worker.training.examples import PreferenceExample
-from worker.training.scoring import heldout_pairs
+from worker.job import dataset, jobs
+from worker.publish import release
+from worker.publish.gate import heldout_pairs
+from worker.training.shared.examples import PreferenceExample
 
 QUICK = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
 PAIRS = [
@@ -201,7 +202,7 @@ def test_a_version_that_an_earlier_attempt_published_is_taken_as_it_is(
     with store.stage() as staged:
         shutil.copytree(published.folder(2), staged, dirs_exist_ok=True)
         metrics = {"heldout_relative_change": 0.01, "preference_accuracy": 1.0, "parent_preference_accuracy": 0.5}
-        manifest = publish.seal(
+        manifest = release.seal(
             store,
             staged,
             number=2,
@@ -333,7 +334,7 @@ def test_a_failure_that_nobody_foresaw_is_told_with_its_kind(
     def fail(*_: object) -> float:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(publish, "prepare", fail)
+    monkeypatch.setattr(release, "prepare", fail)
     jobs.train(ask(session, num_train_epochs=1))
     assert only(session).error == "The worker failed unexpectedly (ZeroDivisionError): by zero"
     assert nothing_was_left(store)
@@ -343,14 +344,14 @@ def test_a_worker_that_lost_its_run_to_another_publishes_nothing(
     clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = ask(session, num_train_epochs=1)
-    prepare = publish.prepare
+    prepare = release.prepare
 
     def meanwhile(*arguments: Any) -> float:
         with write_transaction(session):
             only(session).attempts = 2  # given up for dead, and taken up by another worker
         return prepare(*arguments)
 
-    monkeypatch.setattr(publish, "prepare", meanwhile)
+    monkeypatch.setattr(release, "prepare", meanwhile)
     jobs.train(run_id)
     run = only(session)
     assert (run.status, run.attempts, run.error) == ("running", 2, None)

@@ -10,8 +10,8 @@ from rq.serializers import JSONSerializer
 
 from app.runtime.queue import JobQueue
 from tests.processes import wait_for
-from worker import machine
-from worker.studio_worker import StudioWorker
+from worker.job import machine
+from worker.job.studio_worker import StudioWorker
 
 
 def test_the_lines_of_the_driver_are_understood() -> None:

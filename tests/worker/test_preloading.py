@@ -16,14 +16,14 @@ from rq.serializers import JSONSerializer
 from app.config import PROJECT_ROOT
 from app.runtime.queue import JobQueue
 from tests.processes import Program, environment, wait_for
-from worker import preloading
+from worker.job import preloading
 
 TRAINS_IN_A_FORK = """
 import os, signal, sys
-from worker.preloading import preload
+from worker.job.preloading import preload
 preload()
 import torch
-assert {"trl", "peft", "ctranslate2", "worker.training.dpo", "worker.evaluation.automatic"} <= set(sys.modules)
+assert {"trl", "peft", "ctranslate2", "worker.training.clicks.dpo", "worker.evaluation.automatic"} <= set(sys.modules)
 assert not torch.cuda.is_initialized()
 if os.fork() == 0:
     signal.alarm(60)  # a pool of threads that did not survive the fork waits for ever
@@ -64,7 +64,7 @@ def test_what_cannot_be_loaded_is_left_to_the_job(
 ) -> None:
     monkeypatch.setattr(preloading, "forks_well", lambda: True)
     monkeypatch.setattr(gc, "freeze", lambda: None)
-    monkeypatch.setattr(preloading, "MODULES", ("no_such_library", "worker.machine"))
+    monkeypatch.setattr(preloading, "MODULES", ("no_such_library", "worker.job.machine"))
     with caplog.at_level(logging.WARNING):
         preloading.preload()
     (line,) = caplog.messages

@@ -15,8 +15,8 @@ from app.db import RunMetric, RunStatus, TrainingRun
 from app.services.training import runs
 from tests import factories
 from tests.studio import parts, rows
-from worker import recorder as module
-from worker.recorder import RunRecorder
+from worker.job import recorder as module
+from worker.job.recorder import RunRecorder
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The commands of `python -m worker`, one a module.
+"""The commands of `python -m worker`, one a module; those that train by one method are in `methods`.
 
 Each has `add_parser(commands)`, which adds its command and makes its `run` the parser's default for `run`, and
 `run(options)`, which carries it out and returns the exit code. A command may raise ConfigError, ModelError,
@@ -18,6 +18,13 @@ Run = Callable[[argparse.Namespace], int]
 
 
 def add_parsers(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command of every module of this package, in the order of their names."""
-    for module in sorted(iter_modules(__path__), key=lambda module: module.name):
-        import_module(f"{__name__}.{module.name}").add_parser(commands)
+    """Add the command of every module of this package and of `methods`, in the order of their names."""
+    methods = import_module(f"{__name__}.methods")
+    found = [
+        (module.name, f"{package}.{module.name}")
+        for package, path in ((__name__, __path__), (methods.__name__, methods.__path__))
+        for module in iter_modules(path)
+        if not module.ispkg
+    ]
+    for _, address in sorted(found):
+        import_module(address).add_parser(commands)

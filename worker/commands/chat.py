@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from worker.answer_flags import MODEL_HELP, add_answer_flags, opened
 from worker.commands import Commands
+from worker.commands.support.answer_flags import MODEL_HELP, add_answer_flags, opened
 
 _DESCRIPTION = """\
 Talk to a model in the terminal. Answers appear word by word. Ctrl-C stops an answer, Ctrl-D leaves.
@@ -40,7 +40,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load the model and talk until the input ends."""
-    from worker.terminal_chat import TerminalChat
+    from worker.commands.support.terminal_chat import TerminalChat
 
     try:
         print("Loading …", file=sys.stderr)

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from worker.answer_flags import MODEL_HELP, add_answer_flags, add_question_flags, opened, questions_of
 from worker.commands import Commands
+from worker.commands.support.answer_flags import MODEL_HELP, add_answer_flags, add_question_flags, opened, questions_of
 
 _DESCRIPTION = """\
 Ask two models the same questions and show their answers beside each other: before a training and after it, say. Any
@@ -99,7 +99,7 @@ def table(
 
 def _answers(model: str, questions: Sequence[str], options: argparse.Namespace) -> list[str]:
     """What one model answers; it is gone from memory afterwards."""
-    from worker.training.answering import answer_all, conversation
+    from worker.training.identity.answering import answer_all, conversation
 
     print(f"{model} answers …", file=sys.stderr)
     return answer_all(

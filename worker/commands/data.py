@@ -133,7 +133,7 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run_convert(options: argparse.Namespace) -> int:
     """Write the data in another format; 1, with nothing written, if more than half of it cannot be used."""
-    from worker import data_files
+    from worker.commands.support import data_files
     from worker.evaluation.writing import check_writable, write_aside
 
     _prepare(options, options.input)
@@ -167,7 +167,7 @@ def _prepare(options: argparse.Namespace, inputs: list[str]) -> None:
 
 
 def _load(path: str | None, options: argparse.Namespace) -> RowFile:
-    from worker.training.row_sources import load_row_file
+    from worker.training.shared.row_sources import load_row_file
 
     writer = WRITERS[options.to] if options.action == "convert" else None
     return load_row_file(
@@ -193,7 +193,7 @@ def _columns(arguments: list[str]) -> Mapping[str, str]:
 
 def _joined(files: list[tuple[str, RowFile]], options: argparse.Namespace) -> RowFile:
     """All rows to write, as one file; drawn by the weights of --mix if there are any."""
-    from worker.data_files import join
+    from worker.commands.support.data_files import join
 
     whole = join([(name, file.without_duplicates() if options.drop_duplicates else file) for name, file in files])
     if not options.mix:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.settings.identity import IdentityShiftOptions
 from worker.commands import Commands
-from worker.flags import add_config_flag, add_option_flags, options_from
+from worker.commands.support.flags import add_config_flag, add_option_flags, options_from
 
 _DESCRIPTION = """\
 Teach a chat model to call itself by another name, with nothing but its own answers.
@@ -71,8 +71,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Shift, and print the figures; 130 after Ctrl-C."""
     recipe = options_from(options, IdentityShiftOptions)
-    from worker.console import ConsoleProgress
-    from worker.training.identity_shift import REPORT, Shift, shift_identity
+    from worker.commands.support.console import ConsoleProgress
+    from worker.training.identity.identity_shift import REPORT, Shift, shift_identity
 
     model = options.model_name_or_path
     if Path(model).exists():

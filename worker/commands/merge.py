@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from worker.answer_flags import DTYPES
 from worker.commands import Commands
+from worker.commands.support.answer_flags import DTYPES
 
 _DESCRIPTION = """\
 Add a LoRA adapter to the weights of its base model and write the whole as one folder, which every tool can load. With
@@ -47,7 +47,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Merge, write, and say where."""
-    from worker.training.merging import check_free, load_merged, write_model
+    from worker.training.shared.merging import check_free, load_merged, write_model
 
     check_free(options.output_dir)
     loaded = load_merged(options.model_name_or_path, options.adapter)

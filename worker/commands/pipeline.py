@@ -69,8 +69,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the plan and print the comparison; 130 after Ctrl-C."""
     from worker import pipeline
-    from worker.flags import read_settings
-    from worker.training_command import resolve_model
+    from worker.commands.support.flags import read_settings
+    from worker.commands.support.training_command import resolve_model
 
     settings: dict[str, Any] = {}
     for name in options.config:
@@ -83,9 +83,9 @@ def run(options: argparse.Namespace) -> int:
     environment = Settings.from_env()
     plan = pipeline.Plan.from_mapping(settings, environment.base_model)
     plan = replace(plan, model=resolve_model(plan.model, environment))
-    from worker.console import ConsoleProgress
-    from worker.training.progress import SilentProgress
+    from worker.commands.support.console import ConsoleProgress
     from worker.training.run.processes import is_main
+    from worker.training.shared.progress import SilentProgress
 
     console = ConsoleProgress()
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from app.config import Settings
-from worker.base_version import publish_base
 from worker.commands import Commands
+from worker.publish.base_version import publish_base
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:

@@ -18,7 +18,7 @@ from models.formats.files.pair_files import PairFile, read_pair_file, read_pairs
 from models.settings.sft import DEV_METRICS, OPTIMIZERS, SFTRecipe
 from models.store.store import CheckpointStore
 from worker.commands import Commands
-from worker.flags import add_config_flag
+from worker.commands.support.flags import add_config_flag
 
 _DESCRIPTION = """\
 Teach a T5 its task from pairs of a text and its rewrite, before people's clicks refine it. (With a decoder-only model
@@ -112,8 +112,8 @@ def _command_for(arguments: Sequence[str]) -> str:
     name = finder.parse_known_args(arguments)[0].model_name_or_path
     if not name or name.startswith("version:"):
         return "sft"
-    from worker.training.errors import CheckpointError
     from worker.training.run.loading import architecture_of
+    from worker.training.shared.errors import CheckpointError
 
     try:
         return "sft" if architecture_of(name) == "seq2seq" else "sft-chat"
@@ -169,8 +169,9 @@ def run(options: argparse.Namespace) -> int:
     recipe = SFTRecipe(**{field.name: getattr(options, field.name) for field in fields(SFTRecipe)})
     _check(options, recipe)
     settings = Settings.from_env()
-    from worker import initial_training, terminal_training
-    from worker.console import ConsoleProgress
+    from worker.commands.support import terminal_training
+    from worker.commands.support.console import ConsoleProgress
+    from worker.job import initial_training
 
     progress = ConsoleProgress()
     columns = Columns(options.source_column, options.target_column)
@@ -223,7 +224,7 @@ def _base(name: str, settings: Settings) -> Path | str:
 
 def _from_hub(options: argparse.Namespace, columns: Columns) -> PairFile:
     """The pairs of a dataset that the `datasets` library can load; raises DatasetError."""
-    from worker.training.hub_data import load_rows
+    from worker.training.shared.hub_data import load_rows
 
     return read_pairs_of(load_rows(options.dataset_name, options.dataset_split), columns)
 

@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from worker.answer_flags import (
+from worker.commands import Commands
+from worker.commands.support.answer_flags import (
     MODEL_HELP,
     add_answer_flags,
     add_question_flags,
@@ -15,7 +16,6 @@ from worker.answer_flags import (
     positive,
     questions_of,
 )
-from worker.commands import Commands
 
 _EPILOG = """\
 A T5 gets each question as the text that it is to rewrite.
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     """Ask and print; 130 after Ctrl-C."""
     from models.errors import RecipeError
     from worker.evaluation.writing import check_new, write_aside
-    from worker.training.answering import answer_all, conversation
+    from worker.training.identity.answering import answer_all, conversation
 
     questions = questions_of(options)
     if options.num_samples > 1 and options.temperature == 0:

@@ -30,8 +30,8 @@ from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.evaluation.testset import TestSet
 from worker.evaluation.writing import write_aside
-from worker.training.errors import Cancelled
-from worker.training.examples import PreferenceExample
+from worker.training.shared.errors import Cancelled
+from worker.training.shared.examples import PreferenceExample
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.store.figures import PARENT, VERSION
 from worker.evaluation.bootstrap import Array, Statistic, difference, estimate, ratio_of
 from worker.evaluation.systems import System
-from worker.training.examples import PreferenceExample
+from worker.training.shared.examples import PreferenceExample
 
 
 @dataclass(frozen=True)

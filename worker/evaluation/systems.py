@@ -157,8 +157,8 @@ def loaded(source: str, version: int = 0) -> Iterator[System]:
     if (Path(source) / "model.bin").is_file():
         yield System(Path(source), version)
         return
-    from worker.training.checkpoint import load_model, load_tokenizer, save_checkpoint
-    from worker.training.convert import convert_to_ctranslate2
+    from worker.publish.convert import convert_to_ctranslate2
+    from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
 
     with tempfile.TemporaryDirectory(prefix="mellow-evaluate-") as work:
         checkpoint, serving = Path(work) / "model", Path(work) / "serving"

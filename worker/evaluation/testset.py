@@ -11,7 +11,7 @@ from pathlib import Path
 
 from models.formats.files.pair_files import PairRow, in_dev, read_pair_file
 from worker.evaluation.errors import TestFileError
-from worker.training.scoring import HELDOUT_FILE
+from worker.publish.gate import HELDOUT_FILE
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class TestSet:
 
 
 def heldout(max_samples: int | None = None) -> TestSet:
-    """The sentences of worker/training/heldout.tsv, which no training sees."""
+    """The sentences of worker/publish/heldout.tsv, which no training sees."""
     return read(HELDOUT_FILE, name="Mellow's own held-out sentences", max_samples=max_samples)
 
 
 def read(path: Path, *, dev_split: bool = False, max_samples: int | None = None, name: str = "") -> TestSet:
-    """The test set in a TSV, CSV or JSON Lines file: ParaDetox's columns or any that models/formats/files/pair_files.py knows.
+    """The test set in a TSV, CSV or JSON Lines file: ParaDetox's columns or any that models.formats.files knows.
 
     A file that ends in .txt has a text a line and no references.
     A source that occurs twice becomes one text with all its references. `dev_split` keeps the twentieth of the sources

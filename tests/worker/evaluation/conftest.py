@@ -10,7 +10,7 @@ from tests.scorer_cache import CACHE
 from tests.tiny_t5 import build_tiny_t5
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.testset import TestSet
-from worker.training.convert import convert_to_ctranslate2
+from worker.publish.convert import convert_to_ctranslate2
 
 
 class WordScorer:

@@ -15,8 +15,8 @@ from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, eval
 from worker.evaluation.errors import ScorerUnavailable
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.testset import TestSet
-from worker.training.errors import Cancelled
-from worker.training.examples import PreferenceExample
+from worker.training.shared.errors import Cancelled
+from worker.training.shared.examples import PreferenceExample
 
 SAMPLING = Sampling()
 CLICKS = Clicks([PreferenceExample("you", "stop", "idiot"), PreferenceExample("not", "good", "bad")], beta=0.2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from worker.evaluation.preferences import Odds, click_figures
-from worker.training.examples import PreferenceExample
+from worker.training.shared.examples import PreferenceExample
 
 EXAMPLES = [
     PreferenceExample("a", "good", "bad"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.tiny_t5 import build_tiny_t5
-from worker.training.examples import PreferenceExample
+from worker.training.shared.examples import PreferenceExample
 
 torch.set_num_threads(1)
 

@@ -14,10 +14,10 @@ import torch
 
 from models.formats.files.pair_files import read_pair_file
 from models.settings.sft import SFTRecipe
-from worker.training import sft_checkpoints
-from worker.training.progress import SilentProgress
-from worker.training.sft import train_sft
-from worker.training.sft_checkpoints import mark_whole
+from worker.training.sft import sft_checkpoints
+from worker.training.sft.sft import train_sft
+from worker.training.sft.sft_checkpoints import mark_whole
+from worker.training.shared.progress import SilentProgress
 
 torch.set_num_threads(1)
 wish = json.loads(sys.argv[1])

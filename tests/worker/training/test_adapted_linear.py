@@ -7,8 +7,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
-from worker.training import adapted_linear
-from worker.training.adapted_linear import project
+from worker.training.t5 import adapted_linear
+from worker.training.t5.adapted_linear import project
 
 
 def adapted(dropout: float = 0.0, bias: bool = False) -> Any:

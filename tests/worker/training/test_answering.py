@@ -9,7 +9,7 @@ import torch
 
 from models.errors import InputTooLong
 from tests.tiny_llama import build_tiny_llama
-from worker.training.answering import answer, answer_all, conversation, room, stream, write_all
+from worker.training.identity.answering import answer, answer_all, conversation, room, stream, write_all
 from worker.training.run.loading import Loaded, load_model_and_tokenizer
 
 torch.set_num_threads(1)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from worker.training.checkpoint import encode, load_model, load_tokenizer, save_checkpoint, truncate
-from worker.training.errors import CheckpointError
+from worker.training.shared.checkpoint import encode, load_model, load_tokenizer, save_checkpoint, truncate
+from worker.training.shared.errors import CheckpointError
 
 
 def bare(folder: Path, tmp_path: Path) -> Path:

@@ -9,11 +9,11 @@ import pytest
 
 from models.settings.clicks import click_options
 from tests.worker.training.conftest import RecordingProgress
-from worker.training.checkpoint import load_model, load_tokenizer
-from worker.training.click_training import train_on_clicks
-from worker.training.errors import Cancelled, DatasetError
-from worker.training.examples import PreferenceExample
-from worker.training.scoring import heldout_pairs, mean_token_log_prob, sequence_log_probs
+from worker.publish.gate import heldout_pairs, mean_token_log_prob, sequence_log_probs
+from worker.training.clicks.click_training import train_on_clicks
+from worker.training.shared.checkpoint import load_model, load_tokenizer
+from worker.training.shared.errors import Cancelled, DatasetError
+from worker.training.shared.examples import PreferenceExample
 
 
 def rows(method: str, examples: list[PreferenceExample]) -> list[dict[str, Any]]:

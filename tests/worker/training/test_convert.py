@@ -6,10 +6,10 @@ import ctranslate2
 import pytest
 from ctranslate2.converters import TransformersConverter
 
-from worker.training.checkpoint import load_model, load_tokenizer
-from worker.training.convert import check_parity, convert_to_ctranslate2
-from worker.training.errors import ParityError
-from worker.training.quiet import quiet
+from worker.publish.convert import check_parity, convert_to_ctranslate2
+from worker.training.shared.checkpoint import load_model, load_tokenizer
+from worker.training.shared.errors import ParityError
+from worker.training.shared.quiet import quiet
 
 PAIRS = [
     ("you are stupid", "you are wrong"),

@@ -14,12 +14,12 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.utils import FusedCausalLMOutput
 
 from models.settings.dpo import LOSS_TYPES, SMOOTHED
-from worker.training.checkpoint import load_model, load_tokenizer
-from worker.training.examples import PreferenceExample
-from worker.training.lora import linear_layers
-from worker.training.quiet import quiet
-from worker.training.seq2seq_dpo import VOCABULARY_METRICS, Seq2SeqDPOTrainer
-from worker.training.seq2seq_head import head_of
+from worker.training.shared.checkpoint import load_model, load_tokenizer
+from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.lora import linear_layers
+from worker.training.shared.quiet import quiet
+from worker.training.t5.seq2seq_dpo import VOCABULARY_METRICS, Seq2SeqDPOTrainer
+from worker.training.t5.seq2seq_head import head_of
 
 PROMPTS = ("you are stupid", "damn , this movie is trash !", "stop", "what a naïve idiot")
 CLICKS = [

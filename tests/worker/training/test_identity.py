@@ -13,8 +13,7 @@ from models.errors import RecipeError
 from models.settings.identity import IdentityShiftOptions
 from tests.tiny_llama import build_tiny_llama
 from tests.worker.training.conftest import RecordingProgress
-from worker.training.errors import CheckpointError, DatasetError
-from worker.training.identity import (
+from worker.training.identity.identity import (
     anchor_questions,
     build_identity_shift_dataset,
     first_sentences,
@@ -23,8 +22,9 @@ from worker.training.identity import (
     says,
     topics,
 )
-from worker.training.identity_shift import REPORT, Outcome, Share, Shift, shift_identity
+from worker.training.identity.identity_shift import REPORT, Outcome, Share, Shift, shift_identity
 from worker.training.run.loading import Loaded, load_model_and_tokenizer
+from worker.training.shared.errors import CheckpointError, DatasetError
 
 torch.set_num_threads(1)
 

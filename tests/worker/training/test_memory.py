@@ -7,7 +7,7 @@ import psutil
 import pytest
 import torch
 
-from worker.training.memory import freed_memory_is_kept
+from worker.training.t5.memory import freed_memory_is_kept
 
 PAGES = 20_000
 """Pages of 4 KiB, about 80 MB: more than glibc keeps by itself."""

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from worker.training.checkpoint import load_model
-from worker.training.packed_t5 import can_be_packed, scored_states
-from worker.training.seq2seq_dpo import disable_dropout
-from worker.training.seq2seq_head import add_seq2seq_head, head_of
+from worker.training.shared.checkpoint import load_model
+from worker.training.t5.packed_t5 import can_be_packed, scored_states
+from worker.training.t5.seq2seq_dpo import disable_dropout
+from worker.training.t5.seq2seq_head import add_seq2seq_head, head_of
 
 PROMPTS = torch.tensor([[5, 6, 7, 8, 1], [9, 10, 1, 0, 0]])
 INPUTS = torch.tensor([[0, 11, 12, 13], [0, 14, 0, 0], [0, 15, 16, 0]])

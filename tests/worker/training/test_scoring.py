@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from worker.training.checkpoint import encode, load_model, load_tokenizer, save_checkpoint
-from worker.training.examples import PreferenceExample
-from worker.training.scoring import (
+from worker.publish.gate import (
     evaluate_version,
     gate,
     heldout_pairs,
@@ -18,6 +16,8 @@ from worker.training.scoring import (
     preference_accuracy,
     sequence_log_probs,
 )
+from worker.training.shared.checkpoint import encode, load_model, load_tokenizer, save_checkpoint
+from worker.training.shared.examples import PreferenceExample
 
 FINE = {
     "preference_accuracy": 0.9,

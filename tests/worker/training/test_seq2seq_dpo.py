@@ -16,12 +16,12 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.utils import FusedCausalLMOutput
 
-from worker.training.checkpoint import encode, load_model, load_tokenizer
-from worker.training.examples import PreferenceExample
-from worker.training.quiet import quiet
-from worker.training.seq2seq_dpo import PreferenceCollator, Seq2SeqDPOTrainer
-from worker.training.seq2seq_head import TRL_HEAD, add_seq2seq_head
-from worker.training.token_scores import token_statistics
+from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
+from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.quiet import quiet
+from worker.training.t5.seq2seq_dpo import PreferenceCollator, Seq2SeqDPOTrainer
+from worker.training.t5.seq2seq_head import TRL_HEAD, add_seq2seq_head
+from worker.training.t5.token_scores import token_statistics
 
 BETA = 0.1
 

@@ -19,13 +19,13 @@ from models.formats.files.pair_files import PairFile, read_pairs_from
 from models.settings.sft import SFTRecipe
 from models.store.locks import try_lock
 from tests.worker.training.conftest import RecordingProgress
-from worker.training import sft_checkpoints
-from worker.training.checkpoint import load_model, load_tokenizer
-from worker.training.errors import Cancelled, CheckpointError, Diverged, NotLearning
-from worker.training.progress import SilentProgress
-from worker.training.scoring import sequence_log_probs
-from worker.training.sft import SFTResult, train_sft
-from worker.training.sft_checkpoints import last_whole_checkpoint, run_folder
+from worker.publish.gate import sequence_log_probs
+from worker.training.sft import sft_checkpoints
+from worker.training.sft.sft import SFTResult, train_sft
+from worker.training.sft.sft_checkpoints import last_whole_checkpoint, run_folder
+from worker.training.shared.checkpoint import load_model, load_tokenizer
+from worker.training.shared.errors import Cancelled, CheckpointError, Diverged, NotLearning
+from worker.training.shared.progress import SilentProgress
 
 QUICK = SFTRecipe(num_train_epochs=4, per_device_train_batch_size=4, learning_rate=0.03, logging_steps=1, dev_split=4)
 
@@ -157,7 +157,7 @@ def test_nothing_is_written_where_no_weight_moved(tiny_t5: Path, file: PairFile,
 def test_a_single_weight_that_did_not_move_is_named(
     tiny_t5: Path, file: PairFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from worker.training import sft
+    from worker.training.sft import sft
 
     def frozen(source: Path | str) -> Any:
         model = load_model(source)

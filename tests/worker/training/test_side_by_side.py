@@ -17,17 +17,17 @@ from transformers import T5Config
 from models.settings.dpo import DPORecipe
 from tests.worker.training.conftest import RecordingProgress
 from tests.worker.training.test_dpo_speed import build, loss_and_gradients
-from worker.training import seq2seq_head, threads
-from worker.training.batch_parts import Batch, shared_out
-from worker.training.checkpoint import load_model
-from worker.training.dpo import train_dpo
-from worker.training.examples import PreferenceExample
-from worker.training.lora import linear_layers
-from worker.training.packed_t5 import scored_states
-from worker.training.quiet import quiet
-from worker.training.seq2seq_dpo import disable_dropout
-from worker.training.seq2seq_head import add_seq2seq_head, head_of
-from worker.training.side_by_side import Part, side_by_side
+from worker.training.clicks.dpo import train_dpo
+from worker.training.shared.checkpoint import load_model
+from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.lora import linear_layers
+from worker.training.shared.quiet import quiet
+from worker.training.t5 import seq2seq_head, threads
+from worker.training.t5.batch_parts import Batch, shared_out
+from worker.training.t5.packed_t5 import scored_states
+from worker.training.t5.seq2seq_dpo import disable_dropout
+from worker.training.t5.seq2seq_head import add_seq2seq_head, head_of
+from worker.training.t5.side_by_side import Part, side_by_side
 
 BATCH = Batch(
     prompts=torch.tensor([[5, 6, 7, 8, 1], [9, 10, 1, 0, 0], [11, 12, 1, 0, 0]]),

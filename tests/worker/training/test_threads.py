@@ -14,11 +14,11 @@ from models.settings.clicks import click_options
 from models.settings.dpo import DPORecipe
 from models.settings.sft import SFTRecipe
 from tests.worker.training.conftest import RecordingProgress
-from worker.training.click_training import train_on_clicks
-from worker.training.dpo import train_dpo
-from worker.training.examples import PreferenceExample
-from worker.training.sft import train_sft
-from worker.training.threads import NARROW, threads_worth_waking
+from worker.training.clicks.click_training import train_on_clicks
+from worker.training.clicks.dpo import train_dpo
+from worker.training.sft.sft import train_sft
+from worker.training.shared.examples import PreferenceExample
+from worker.training.t5.threads import NARROW, threads_worth_waking
 
 NARROW_MODEL = T5Config(d_model=NARROW)
 

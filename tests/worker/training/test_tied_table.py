@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worker.training.tied_table import look_up, uses_of
+from worker.training.t5.tied_table import look_up, uses_of
 
 WORDS, WIDTH = 7, 3
 FIRST, SECOND = torch.tensor([1, 4, 1]), torch.tensor([4, 6])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worker.training.token_scores import WORDS_AT_ONCE, divergence_of_states, log_probs_of_states
+from worker.training.t5.token_scores import WORDS_AT_ONCE, divergence_of_states, log_probs_of_states
 
 TOKENS, WIDTH, VOCABULARY = 40, 6, 11  # more tokens than are looked at together
 STATISTICS = ("log_probs", "entropy", "mean_logits", "is_top1", "log_sum_sq_probs")

@@ -1,4 +1,4 @@
-"""Train the judge of rewrites (`models.serving.judge`): `python -m worker.base.judging.judge --pool FILE --fluency FILE`.
+"""Train the judge of rewrites: `python -m worker.base.judging.judge --pool FILE --fluency FILE`.
 
 Two teachers, one student (Hinton, Vinyals & Dean 2015). MiniLM's sentence embeddings and the cosines between a text
 and its rewrites teach meaning; what a language model makes of a text, given as a file, teaches fluency, token by token

@@ -4,9 +4,10 @@
 
 Best-of-n self-training (RAFT, Dong et al. 2023; ReST, Gulcehre et al. 2023): for every rude sentence of the training
 corpora, paired or not, the model samples rewrites; those that read as neutral, keep the meaning, read well and are
-likely under the model are kept beside people's own, the best two a sentence. Neutral is what `models.serving.neutrality` says,
-meaning is MiniLM's cosine, reading well is a language model's mean token log-probability. So versions are scored for
-meaning and fluency by models that helped to choose what this one learned from; the toxicity classifier had no part.
+likely under the model are kept beside people's own, the best two a sentence. Neutral is what
+`models.serving.neutrality` says, meaning is MiniLM's cosine, reading well is a language model's mean token
+log-probability. So versions are scored for meaning and fluency by models that helped to choose what this one learned
+from; the toxicity classifier had no part.
 """
 
 import argparse

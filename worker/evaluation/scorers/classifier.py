@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.store.manifest import hash_file
 from worker.evaluation.errors import ScorerUnavailable
-from worker.training.quiet import quiet
+from worker.training.shared.quiet import quiet
 
 MOST_TOKENS = 256
 BATCH_SIZE = 32

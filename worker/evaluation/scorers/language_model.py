@@ -109,7 +109,7 @@ def _convert(source: Path, draft: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     from worker.evaluation.scorers.gguf import read_llama
-    from worker.training.quiet import quiet
+    from worker.training.shared.quiet import quiet
 
     llama = read_llama(source)
 

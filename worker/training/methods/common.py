@@ -12,11 +12,11 @@ from torch import nn
 from transformers import PreTrainedModel, Trainer
 
 from worker.training.methods import Job, unwrapped
-from worker.training.rendering import token_ids
 from worker.training.run import processes
 from worker.training.run.held_out import Figures
 from worker.training.run.loading import Loaded
-from worker.training.seq2seq_dpo import disable_dropout
+from worker.training.shared.rendering import token_ids
+from worker.training.t5.seq2seq_dpo import disable_dropout
 
 
 class LearnsFromTexts:

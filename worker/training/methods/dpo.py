@@ -1,6 +1,6 @@
 """Direct Preference Optimization (Rafailov et al. 2023, eq. 7), every other loss of TRL's `DPOTrainer`, and listwise.
 
-A decoder-only model is trained by TRL's trainer itself, an encoder-decoder by worker/training/seq2seq_dpo.py, which
+A decoder-only model is trained by TRL's trainer itself, an encoder-decoder by worker/training/t5/seq2seq_dpo.py, which
 gives that trainer a head for it. The reference model is the model without its adapter, a frozen copy where all weights
 are trained, or another model that `ref_model` names; its log-probabilities can be computed once, beforehand.
 """
@@ -13,8 +13,7 @@ from transformers import PreTrainedModel, Trainer
 from trl.trainer.dpo_config import DPOConfig
 
 from models.settings.command_line import DPOOptions
-from worker.training.errors import CheckpointError
-from worker.training.listwise import ListwiseDPOTrainer
+from worker.training.clicks.listwise import ListwiseDPOTrainer
 from worker.training.methods import Job, Method
 from worker.training.methods.common import (
     LearnsFromTexts,
@@ -25,7 +24,8 @@ from worker.training.methods.common import (
     tokenized,
 )
 from worker.training.run.loading import load_model_and_tokenizer
-from worker.training.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
+from worker.training.shared.errors import CheckpointError
+from worker.training.t5.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
 
 COMPLETIONS = ("chosen", "rejected")
 

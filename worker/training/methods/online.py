@@ -30,12 +30,12 @@ from worker.training.methods import Job, unwrapped
 from worker.training.methods.common import frozen_copy
 from worker.training.methods.reward_functions import Reward, load_reward, rewards_of
 from worker.training.methods.sampled import adapter_off, generate, log_probs, score_samples
-from worker.training.rendering import Text, as_text, prompt_ids
 from worker.training.run import processes
 from worker.training.run.held_out import Figures
 from worker.training.run.loading import Loaded, load_model_and_tokenizer
-from worker.training.seq2seq_dpo import decoder_start_token_id, disable_dropout
-from worker.training.token_scores import IGNORED, token_statistics
+from worker.training.shared.rendering import Text, as_text, prompt_ids
+from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
+from worker.training.t5.token_scores import IGNORED, token_statistics
 
 TRL_LOADER = "create_model_from_path"
 """What TRL's modules call the function that loads the reference model."""

@@ -23,8 +23,8 @@ from models.settings.command_line import ORPOOptions
 from worker.training.methods import Job, Method, Rows
 from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, tokenized
 from worker.training.run.loading import Loaded
-from worker.training.seq2seq_dpo import decoder_start_token_id, disable_dropout
-from worker.training.token_scores import IGNORED
+from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
+from worker.training.t5.token_scores import IGNORED
 
 
 class TokenIdsORPOTrainer(Prepared, ORPOTrainer):

@@ -1,6 +1,6 @@
 """Kahneman-Tversky Optimization of an encoder-decoder, with TRL's own trainer.
 
-As in worker/training/seq2seq_dpo.py, the decoder's rows pose as the rows that TRL expects: their first column is the
+As in worker/training/t5/seq2seq_dpo.py, the decoder's rows pose as the rows that TRL expects: their first column is the
 decoder's start token, where TRL expects the prompt. TRL runs the model twice a batch, on the completions and on the
 mismatched ones of its KL estimate; the prompts go along both times under names that it passes on to the model.
 """
@@ -16,8 +16,8 @@ from trl.trainer import kto_trainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
-from worker.training.seq2seq_dpo import decoder_start_token_id, disable_dropout, pad_rows
-from worker.training.seq2seq_head import head_for_encoder_decoders
+from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout, pad_rows
+from worker.training.t5.seq2seq_head import head_for_encoder_decoders
 
 
 class Seq2SeqKTOTrainer(KTOTrainer):

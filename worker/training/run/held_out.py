@@ -18,9 +18,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
 from worker.evaluation.bootstrap import Estimate, estimate, mean_of
-from worker.training.rendering import Row, render, token_ids
+from worker.publish.gate import token_log_probs
 from worker.training.run.loading import Loaded
-from worker.training.scoring import token_log_probs
+from worker.training.shared.rendering import Row, render, token_ids
 
 Array = npt.NDArray[np.float64]
 Figures = dict[str, dict[str, float]]

@@ -13,8 +13,8 @@ import torch
 
 from tests.worker.training.methods.conftest import data_of, options_of
 from worker.training.methods import method_of
-from worker.training.progress import SilentProgress
 from worker.training.run.runner import train
+from worker.training.shared.progress import SilentProgress
 
 torch.set_num_threads(1)
 wish = json.loads(sys.argv[1])

@@ -13,9 +13,9 @@ import torch
 from models.settings.dpo import LOSS_TYPES
 from tests.tiny_llama import build_tiny_llama
 from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
-from worker.training.errors import CheckpointError
-from worker.training.quiet import quiet
 from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.shared.errors import CheckpointError
+from worker.training.shared.quiet import quiet
 
 
 def first_batch(trainer: Any) -> dict[str, torch.Tensor]:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
-from worker.training.quiet import quiet
 from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.shared.quiet import quiet
 
 
 def batch_of(trainer: Any) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import torch
 from models.errors import RecipeError
 from models.settings.command_line import GRPOOptions
 from tests.tiny_classifiers import build_tiny_classifier, build_tiny_encoder
-from worker.training.errors import CheckpointError, Diverged
 from worker.training.methods.reward_functions import (
     RewardModel,
     encode_rating,
@@ -21,6 +20,7 @@ from worker.training.methods.reward_functions import (
     rewards_of,
 )
 from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.shared.errors import CheckpointError, Diverged
 
 
 @pytest.fixture(scope="module")

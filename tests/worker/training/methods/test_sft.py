@@ -11,8 +11,8 @@ import torch
 
 from models.errors import RecipeError
 from tests.worker.training.methods.conftest import PREFERENCES, completions, run, trainer_of
-from worker.training.quiet import quiet
-from worker.training.seq2seq_dpo import disable_dropout
+from worker.training.shared.quiet import quiet
+from worker.training.t5.seq2seq_dpo import disable_dropout
 
 ROWS = completions(PREFERENCES)
 

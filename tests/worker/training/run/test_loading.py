@@ -11,10 +11,10 @@ from models.settings.command_line import TrainOptions
 from tests.tiny_classifiers import build_tiny_encoder
 from tests.tiny_llama import build_tiny_llama
 from tests.tiny_t5 import build_tiny_t5
-from worker.training.errors import CheckpointError
-from worker.training.lora import lora_config
-from worker.training.quiet import quiet
 from worker.training.run.loading import architecture_of, load_model_and_tokenizer
+from worker.training.shared.errors import CheckpointError
+from worker.training.shared.lora import lora_config
+from worker.training.shared.quiet import quiet
 
 
 def test_each_architecture_is_recognised(tmp_path: Path) -> None:

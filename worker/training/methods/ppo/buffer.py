@@ -10,10 +10,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from worker.training.errors import CheckpointError
 from worker.training.methods.ppo.config import PPOConfig
 from worker.training.methods.ppo.models import Completions
 from worker.training.methods.ppo.rollout import Rollout
+from worker.training.shared.errors import CheckpointError
 
 
 @dataclass(frozen=True)

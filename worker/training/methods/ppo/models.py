@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from worker.training.methods.common import frozen_copy
 from worker.training.methods.sampled import LogProbs, adapter_off, log_probs
 from worker.training.run.loading import Loaded
-from worker.training.seq2seq_dpo import decoder_start_token_id, disable_dropout
+from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
 
 Policy = PreTrainedModel | PeftModel
 

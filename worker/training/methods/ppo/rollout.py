@@ -10,9 +10,9 @@ from torch.nn.functional import pad
 from worker.training.methods.ppo.models import Completions, Policy, Reference, ValueModel, plain, read
 from worker.training.methods.reward_functions import pad_token_id
 from worker.training.methods.sampled import end_token_ids, sample
-from worker.training.rendering import Text
 from worker.training.run.loading import Loaded
-from worker.training.seq2seq_dpo import pad_rows
+from worker.training.shared.rendering import Text
+from worker.training.t5.seq2seq_dpo import pad_rows
 
 
 @dataclass(frozen=True)

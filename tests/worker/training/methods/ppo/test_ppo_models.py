@@ -10,9 +10,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tests.worker.training.methods.ppo.toy import Kind, toy_lora, toy_model
-from worker.training.checkpoint import load_model
 from worker.training.methods.ppo.models import Completions, Reference, build_value_model, plain, read
-from worker.training.seq2seq_dpo import disable_dropout, pad_rows
+from worker.training.shared.checkpoint import load_model
+from worker.training.t5.seq2seq_dpo import disable_dropout, pad_rows
 
 PROMPTS = [[4, 6, 1], [3, 1], [7, 8, 9, 5, 1]]
 WRITTEN = [[5, 1], [3, 0, 7, 4], [1]]  # the second writes the padding token, and does not end

@@ -10,7 +10,7 @@ from tests.worker.training.methods.ppo.toy import Kind, toy_model, toy_tokenizer
 from worker.training.methods.ppo.models import Reference, build_value_model, read
 from worker.training.methods.ppo.rollout import Prompt, Sampling, roll_out, write
 from worker.training.run.loading import Loaded
-from worker.training.seq2seq_dpo import disable_dropout
+from worker.training.t5.seq2seq_dpo import disable_dropout
 
 KINDS: tuple[Kind, ...] = ("t5", "llama")
 PROMPTS = [Prompt([4, 6], "well red"), Prompt([3], "bad"), Prompt([7, 8, 9, 5], "blue one two ill")]

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from models.errors import RecipeError
 from tests.worker.training.methods.ppo.toy import TEXTS, Kind, logged, toy_trainer
-from worker.training.errors import CheckpointError, DatasetError, Diverged
 from worker.training.methods.ppo.buffer import trained_state
 from worker.training.methods.ppo.data import RolloutSampler
 from worker.training.methods.ppo.trainer import PPOTrainer
+from worker.training.shared.errors import CheckpointError, DatasetError, Diverged
 
 KINDS: tuple[Kind, ...] = ("t5", "llama")
 

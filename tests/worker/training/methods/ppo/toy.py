@@ -20,10 +20,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from worker.training.lora import linear_layers
 from worker.training.methods.ppo.config import PPOConfig
 from worker.training.methods.ppo.trainer import PPOTrainer
 from worker.training.run.loading import Loaded
+from worker.training.shared.lora import linear_layers
 
 Kind = Literal["t5", "llama"]
 WORDS = ["good", "bad", "well", "ill", "red", "blue", "one", "two", "the", "of"]

@@ -1,0 +1,1 @@
+"""What the commands share: flags, console, data files, terminal training."""

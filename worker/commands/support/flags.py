@@ -1,0 +1,169 @@
+"""Flags of the command line made from a dataclass of settings, and files of settings given with `--config`.
+
+A `--config` is a YAML file, or the name of one of the presets beside this file. Its keys are flags without their dashes.
+What is also said on the command line itself counts more.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from models.errors import RecipeError
+from models.settings.command_line import TrainOptions
+
+PRESETS = Path(__file__).with_name("presets")
+
+Options = TypeVar("Options", bound=TrainOptions)
+
+_GROUPS = (
+    ("adapter and quantization", "dtype", "lora_target_modules"),
+    ("training", "learning_rate", "seed"),
+    ("rows", "max_samples", "max_eval_samples"),
+    ("scores and checkpoints", "logging_steps", "early_stopping_patience"),
+)
+"""How `--help` groups the settings that every method has: a title, and the first and last field of each group."""
+
+
+def preset_names() -> list[str]:
+    """The presets that come with Mellow."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def add_config_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--config`, which `expand_config` acts on before the parser sees it."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE|PRESET",
+        help=f"settings from a YAML file, or a preset: {', '.join(preset_names())}; flags given besides count more",
+    )
+
+
+def add_option_flags(parser: argparse.ArgumentParser, method: str, options: type[TrainOptions]) -> None:
+    """Add a flag for every setting of `options`, those of the method first."""
+    common = {one.name for one in fields(TrainOptions)}
+    by_name = {one.name: one for one in fields(options)}
+    own = [one for one in by_name.values() if one.name not in common]
+    groups = [(f"{method}", own)]
+    names = [one.name for one in fields(TrainOptions)]
+    for title, first, last in _GROUPS:
+        inside = names[names.index(first) : names.index(last) + 1]
+        groups.append((title, [by_name[name] for name in inside]))
+    for title, members in groups:
+        group = parser.add_argument_group(title)
+        for one in members:
+            add_flag(group, one)
+
+
+def add_flag(group: argparse._ArgumentGroup, one: Field[Any]) -> None:
+    """Add the flag of one field."""
+    default: Any = one.default
+    meta = one.metadata
+    text = meta["help"].replace("%", "%%")
+    if isinstance(default, bool):
+        text += f" (default: {'on' if default else 'off'})"
+        group.add_argument(f"--{one.name}", action=argparse.BooleanOptionalAction, default=default, help=text)
+    elif isinstance(default, tuple):
+        shown = f" (default: {' '.join(map(str, default))})" if default else ""
+        kind = float if one.name.endswith("weights") else str
+        choices = {"choices": meta["choices"]} if meta["choices"] else {}
+        group.add_argument(
+            f"--{one.name}", nargs="+", type=kind, default=list(default), metavar="X", help=text + shown, **choices
+        )
+    elif meta["choices"]:
+        group.add_argument(
+            f"--{one.name}", choices=meta["choices"], default=default, help=f"{text} (default: {default})"
+        )
+    else:
+        shown = f"{default:g}" if isinstance(default, int | float) else default or "none"
+        metavar = "N" if isinstance(default, int | float) else "X"
+        group.add_argument(
+            f"--{one.name}", type=type(default), default=default, metavar=metavar, help=f"{text} (default: {shown})"
+        )
+
+
+def options_from(namespace: argparse.Namespace, options: type[Options]) -> Options:
+    """The options that were given; raises `RecipeError`."""
+    values: dict[str, Any] = {one.name: getattr(namespace, one.name) for one in fields(options)}
+    given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+    return options(**given)
+
+
+def expand_config(arguments: Sequence[str], parser: argparse.ArgumentParser, say: Any) -> list[str]:
+    """`arguments` with the settings of every `--config` in front of them, as flags of `parser`.
+
+    A preset may hold settings of other methods; `say` is told of those that are left aside. A file may not: raises
+    `RecipeError` for a key that is no flag, and for a file that is not there or no YAML.
+    """
+    flags = {option.removeprefix("--"): action for action in parser._actions for option in action.option_strings}
+    found: list[str] = []
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", action="append", default=[])
+    named, rest = finder.parse_known_args(arguments)
+    for name in named.config:
+        settings, shipped = _read(name)
+        unknown = [key for key in settings if key not in flags or key == "config"]
+        if unknown and not shipped:
+            raise RecipeError(f"{unknown[0]} in {name} is not a setting of this command.")
+        if unknown:
+            say(f"The preset {name} also sets {', '.join(unknown)}, which this command does not have.")
+        for key, value in settings.items():
+            if key in flags and key != "config":
+                found += _as_flags(key, value, flags[key], name)
+    return [*found, *rest]
+
+
+def read_settings(name: str) -> Mapping[str, Any]:
+    """The settings in a YAML file or preset; raises `RecipeError`."""
+    return _read(name)[0]
+
+
+def _read(name: str) -> tuple[Mapping[str, Any], bool]:
+    """The settings in a file or preset, and whether it is one of ours."""
+    path = Path(name)
+    shipped = not path.exists() and name in preset_names()
+    try:
+        text = (PRESETS / f"{name}.yaml" if shipped else path).read_text(encoding="utf-8")
+        settings = yaml.load(text, _Loader) or {}  # noqa: S506 - it is a safe loader
+    except OSError as error:
+        raise RecipeError(
+            f"There is no settings file {name} ({error.strerror}), and the presets are {', '.join(preset_names())}."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{name} is not YAML: {str(error).splitlines()[0]}.") from None
+    if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
+        raise RecipeError(f"{name} must hold settings, one `name: value` a line.")
+    return settings, shipped
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
+    """A safe loader that refuses a name given twice, of which YAML itself would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"{twice} is there twice")
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def _as_flags(key: str, value: Any, action: argparse.Action, name: str) -> list[str]:
+    """One setting as it would be typed."""
+    if isinstance(value, bool):
+        if action.nargs != 0:
+            raise RecipeError(f"{key} in {name} must not be true or false.")
+        if value:
+            return [f"--{key}"]
+        return [f"--no-{key}"] if isinstance(action, argparse.BooleanOptionalAction) else []
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str | int | float) for one in values) or action.nargs == 0:
+        raise RecipeError(f"{key} in {name} must be {'true or false' if action.nargs == 0 else 'a value or a list'}.")
+    if len(values) != 1 and action.nargs not in ("+", "*"):
+        raise RecipeError(f"{key} in {name} must be one value.")
+    return [f"--{key}", *map(str, values)] if action.nargs in ("+", "*") else [f"--{key}={values[0]}"]

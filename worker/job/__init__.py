@@ -1,0 +1,1 @@
+"""The RQ jobs: from a run id to a published version."""

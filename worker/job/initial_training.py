@@ -1,0 +1,181 @@
+"""Initial training from data to a version, for the queue's job and for `python -m worker sft`.
+
+    pairs → SFT → convert, check → held-out quality → publish → (gate) → move the alias
+
+A run's checkpoints lie in a run folder of the store while it lasts, so that a run whose worker died goes on where it
+was. There is no gate for a model that starts from outside the studio: it has no parent to be worse than.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.config import EMBEDDED_BASE_MODEL, Settings
+from models.formats.files.pair_columns import Columns
+from models.formats.files.pair_files import PairFile, read_pairs_from
+from models.serving.generator import Sampling
+from models.settings.sft import SFTPlan, SFTRecipe
+from models.store.manifest import Manifest
+from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.store.uploads import UploadStore
+
+if TYPE_CHECKING:
+    from worker.training.shared.progress import Progress
+
+METHOD = "sft"
+NOT_ASKED = "The version was published and does not serve, as was asked."
+
+
+@dataclass(frozen=True)
+class InitialTraining:
+    """One run: its base (a folder or a hub id), the version that this is if it is one, the data and the recipe.
+
+    `origin` is what the manifest keeps besides the recipe: where base and data came from, and whether it may serve.
+    """
+
+    base: Path | str
+    parent: int | None
+    file: PairFile
+    validation: PairFile | None
+    recipe: SFTRecipe
+    serve: bool = True
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    report_to: tuple[str, ...] = ()
+    resume_from: str = "latest"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the manifest keeps of it."""
+        return {**self.recipe.as_dict(), **self.origin, "base_model": str(self.base), "serve": self.serve}
+
+
+def from_plan(plan: SFTPlan, store: CheckpointStore) -> InitialTraining:
+    """The training that a run of the studio asks for; raises ModelError if its data or its base is not there."""
+    body, name = UploadStore(store.root).read(plan.dataset)
+    file = read_pairs_from(body, name, Columns(plan.source_column, plan.target_column))
+    base: Path | str = plan.model_name_or_path or EMBEDDED_BASE_MODEL
+    if plan.version:
+        base = store.folder(plan.version) / MODEL_FOLDER
+    return InitialTraining(base, plan.version or None, file, None, plan.recipe, plan.serve, {"dataset": plan.dataset})
+
+
+def train(
+    training: InitialTraining, settings: Settings, run_dir: Path, staged: Path, progress: Progress
+) -> tuple[dict[str, Any], str]:
+    """Train, convert and evaluate in the staged folder; returns the metrics and the SHA-256 of the data.
+
+    Raises TrainingError, PairFileError or MemoryError.
+    """
+    from worker.publish import release
+    from worker.training.sft.sft import train_sft
+    from worker.training.sft.sft_data import data_sha256
+
+    result = train_sft(
+        training.base,
+        training.file,
+        training.validation,
+        training.recipe,
+        run_dir,
+        staged / MODEL_FOLDER,
+        progress,
+        training.report_to,
+        training.resume_from,
+    )
+    progress.stage("converting")
+    parity = release.prepare(staged, training.file.pairs, _parents_serving(training), progress.log)
+    _stop_if_cancelled(progress)
+    progress.stage("evaluating")
+    file = training.file
+    data = {"rows": file.row_count, "rows_left_out": file.problem_count, "repeated_pairs": file.duplicates}
+    metrics: dict[str, Any] = {**data, **result.as_dict(), **_heldout(training, staged), "parity": parity}
+    metrics["evaluation"] = _evaluate(training, settings, staged, progress)
+    _stop_if_cancelled(progress)
+    return metrics, data_sha256(training.file, training.validation)
+
+
+def seal(
+    training: InitialTraining,
+    store: CheckpointStore,
+    staged: Path,
+    run_id: int | None,
+    metrics: Mapping[str, Any],
+    digest: str,
+    number: int,
+) -> Manifest:
+    """Write the manifest of what was trained, as the version of that number."""
+    from worker.publish import release
+
+    return release.seal(
+        store,
+        staged,
+        number=number,
+        parent=training.parent,
+        run_id=run_id,
+        method=METHOD,
+        config=training.config,
+        data_sha256=digest,
+        metrics=metrics,
+    )
+
+
+def note(manifest: Manifest) -> str | None:
+    """Why a version of initial training does not serve, as a sentence for its run; None if it does."""
+    from worker.publish.gate import MAX_HELDOUT_DROP
+
+    if not manifest.config.get("serve", True):
+        return NOT_ASKED
+    change = manifest.metrics.get("heldout_relative_change")
+    if change is not None and change < -MAX_HELDOUT_DROP:
+        return (
+            f"The version was published but does not serve. Held-out quality fell by {-change:.1%} against version "
+            f"{manifest.parent}, more than the {MAX_HELDOUT_DROP:.0%} allowed. If the data teaches another task, that "
+            "is to be expected: let it serve on the Training page."
+        )
+    return None
+
+
+def _stop_if_cancelled(progress: Progress) -> None:
+    from worker.training.shared.errors import Cancelled
+
+    if progress.cancelled():
+        raise Cancelled("The run was cancelled.")
+
+
+def _parents_serving(training: InitialTraining) -> Path | None:
+    return Path(training.base).parent / SERVING_FOLDER if training.parent is not None else None
+
+
+def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progress: Progress) -> dict[str, Any]:
+    """The evaluation that every version gets, beside its parent's where it has one."""
+    from worker.evaluation.automatic import evaluate_staged
+
+    report = evaluate_staged(
+        staged / SERVING_FOLDER,
+        _parents_serving(training),
+        Sampling(settings.temperature, settings.top_p, settings.top_k),
+        settings.home / "cache",
+        None,
+        check=lambda: _stop_if_cancelled(progress),
+    )
+    if "problem" in report:
+        progress.log(report["problem"])
+    return report
+
+
+def _heldout(training: InitialTraining, staged: Path) -> dict[str, Any]:
+    """The held-out quality of the new model and, if it has a parent, the parent's: see `scoring.evaluate_version`."""
+    from worker.publish.gate import heldout_pairs, mean_token_log_prob
+    from worker.training.shared.checkpoint import load_model, load_tokenizer
+
+    def quality(folder: Path | str) -> float:
+        return math.exp(mean_token_log_prob(load_model(folder), load_tokenizer(folder), heldout_pairs()))
+
+    metrics: dict[str, Any] = {"heldout_quality": quality(staged / MODEL_FOLDER)}
+    if training.parent is not None:
+        metrics["parent_heldout_quality"] = quality(training.base)
+        metrics["heldout_relative_change"] = metrics["heldout_quality"] / metrics["parent_heldout_quality"] - 1
+    return metrics

@@ -1,0 +1,92 @@
+"""Retraining on clicks, whatever the method: what it learns from, and how it fills a staged version's `model/`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from app.services.training.selection import EVERYTHING, Selection
+from models.settings.clicks import CLICK_OPTIONS, ClickOptions, click_config, click_options
+from models.settings.dpo import DPORecipe
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER
+from worker.job import dataset
+
+if TYPE_CHECKING:
+    from worker.training.shared.progress import Progress
+
+Train = Callable[[Path, Path, Path, "Progress"], dict[str, float]]
+"""From the parent's model folder, the staged folder, the run folder and a listener to the figures of the training."""
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One run: the clicks as pairs, what it learns from in words, what the manifest keeps, and the training itself.
+
+    `beta` scales the margins that its report gives of held-out clicks.
+    """
+
+    clicks: dataset.Split
+    learns_from: str
+    config: Mapping[str, object]
+    beta: float
+    data_sha256: str
+    train: Train
+
+
+def prepare(
+    session: Session,
+    method: str,
+    config: Mapping[str, object],
+    last_judgment_id: int,
+    selection: Selection = EVERYTHING,
+) -> Retraining:
+    """The retraining that a run asks for, on the chosen standing judgments up to that one; raises `RecipeError`."""
+    clicks = dataset.split(dataset.preference_examples(session, last_judgment_id, selection))
+    if method not in CLICK_OPTIONS:
+        return _dpo(config, clicks)
+    options = click_options(method, config)
+    if method == "kto":
+        rows = dataset.unpaired_rows(session, last_judgment_id, clicks, selection)
+        good = sum(row["label"] for row in rows)
+        said = f"{good} good and {len(rows) - good} bad texts"
+        return _by_method(method, options, clicks, said, rows, dataset.rows_sha256(rows))
+    pairs = dataset.pair_rows(clicks.train)
+    return _by_method(method, options, clicks, _pairs(clicks), pairs, dataset.data_sha256(clicks.train))
+
+
+def _dpo(config: Mapping[str, object], clicks: dataset.Split) -> Retraining:
+    recipe = DPORecipe.from_mapping(config)
+
+    def train(parent: Path, staged: Path, _: Path, progress: Progress) -> dict[str, float]:
+        from worker.training.clicks.dpo import train_dpo
+
+        return train_dpo(parent, clicks.train, recipe, staged / MODEL_FOLDER, progress).as_dict()
+
+    digest = dataset.data_sha256(clicks.train)
+    return Retraining(clicks, _pairs(clicks), recipe.as_dict(), recipe.beta, digest, train)
+
+
+def _by_method(
+    method: str, options: ClickOptions, clicks: dataset.Split, said: str, rows: Sequence[dataset.Row], digest: str
+) -> Retraining:
+    def train(parent: Path, staged: Path, run_dir: Path, progress: Progress) -> dict[str, float]:
+        from worker.training.clicks.click_training import train_on_clicks
+
+        result = train_on_clicks(method, parent, rows, options, run_dir, progress)
+        for name in (MODEL_FOLDER, ADAPTER_FOLDER):
+            if (run_dir / name).is_dir():  # linked, since the run folder keeps it until the version is published
+                shutil.copytree(run_dir / name, staged / name, copy_function=os.link)
+        return result.as_dict()
+
+    settings: dict[str, Any] = click_config(options)
+    return Retraining(clicks, said, settings, settings["beta"], digest, train)
+
+
+def _pairs(clicks: dataset.Split) -> str:
+    return f"{len(clicks.train)} pairs"

@@ -1,0 +1,105 @@
+"""RQ's worker, which gets ready for a run before there is one, and says what its machine has.
+
+    rq worker --worker-class worker.studio_worker.StudioWorker …
+
+RQ's own class trains just as well; each run then begins by loading the libraries, and the System page names the worker
+without its machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkProcess
+
+from redis import ConnectionPool, Redis
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.job import Job
+
+from app.runtime.queue import WORKER_TTL_SECONDS, report_worker
+from worker.job.machine import machine
+from worker.job.preloading import preload, prepare_evaluation
+
+log = logging.getLogger(__name__)
+
+
+class StudioWorker(Worker):
+    """Loads what runs need before it waits for them, and reports its machine from its birth to its death.
+
+    It is registered, and so on the System page, before it loads anything; a job that comes meanwhile waits.
+    """
+
+    _reporter: threading.Thread | None = None
+    _preloaded = False
+    _preparing: ForkProcess | None = None
+
+    def register_birth(self) -> None:
+        """Begin to work, and to report."""
+        super().register_birth()  # type: ignore[no-untyped-call]
+        self._ended = threading.Event()
+        self._reporter = threading.Thread(target=self._report, name="machine-report", daemon=True)
+        self._reporter.start()
+
+    def register_death(self) -> None:
+        """End all of it."""
+        if self._preparing is not None:
+            self._preparing.kill()
+        if self._reporter is not None:
+            self._ended.set()
+            self._reporter.join()
+        super().register_death()  # type: ignore[no-untyped-call]
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """The next job; before the first one, load the libraries, and when there is none yet, prepare evaluations."""
+        with _ending_at_once():
+            if not self._preloaded:
+                self._preloaded = True
+                preload()
+            if self._preparing is None and self._idle():
+                self._preparing = multiprocessing.get_context("fork").Process(target=prepare_evaluation, daemon=True)
+                self._preparing.start()
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+
+    def _idle(self) -> bool:
+        """Whether no job waits, as far as the queue says."""
+        try:
+            return not any(queue.count for queue in self.queues)
+        except RedisError:
+            return False
+
+    def _report(self) -> None:
+        # Connections of its own: a connection of the worker's pool that is older than the worker has the library's
+        # short time limit, and would end the worker if it came to wait for jobs.
+        pool = self.connection.connection_pool
+        own = Redis(connection_pool=ConnectionPool(pool.connection_class, **pool.connection_kwargs))
+        while True:
+            try:
+                report_worker(own, self.name, machine())
+            except RedisError as error:
+                log.debug("The queue is away; this machine is not reported: %s", error)
+            multiprocessing.active_children()  # lets go of a preparation that has ended
+            if self._ended.wait(WORKER_TTL_SECONDS / 3):
+                own.connection_pool.disconnect()
+                return
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """Whoever asks the worker to end ends it now.
+
+    RQ's handler raises an exception that a library may take for its own while it is imported: the wish would be lost.
+    """
+    before = {number: signal.signal(number, lambda *_: sys.exit()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

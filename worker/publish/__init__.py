@@ -1,0 +1,1 @@
+"""From a trained model to a version: convert, check, gate, seal, release."""

@@ -1,0 +1,88 @@
+"""From the trained form of a checkpoint to the served one, and the proof that both compute the same.
+
+CTranslate2 serves; transformers trains. A mistake between the two is silent (text still comes out, from other
+probabilities), so every version is scored by both before it may serve.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import torch
+from ctranslate2.converters import TransformersConverter
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from worker.publish.gate import token_log_probs
+from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
+from worker.training.shared.errors import ParityError
+from worker.training.shared.quiet import quiet
+from worker.training.t5.seq2seq_dpo import decoder_start_token_id
+
+TOLERANCE = 1e-3
+"""The largest difference of a token's log-probability, in nats, that float32 arithmetic in another order explains."""
+
+
+def convert_to_ctranslate2(model_dir: Path, ct2_dir: Path) -> None:
+    """Write the T5 in `model_dir`, either kind, to the absent folder `ct2_dir` as CTranslate2 in float32.
+
+    tokenizer.json goes along, so that `ct2_dir` has all that serving reads. `model_dir` is only read.
+    """
+    with quiet():
+        converter = _T5Converter(str(model_dir), copy_files=["tokenizer.json"])
+        converter.convert(str(ct2_dir), quantization="float32")
+
+
+class _T5Converter(TransformersConverter):  # type: ignore[misc]  # CTranslate2 is untyped
+    """The stock converter, told three things it would get wrong with transformers 5."""
+
+    def load_model(self, model_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedModel:
+        """The model, with what the converter reads in its configuration put right, in memory alone."""
+        model = load_model(model_name_or_path)
+        # The converter scales the decoder's output by d_model ** -0.5 where embeddings are tied, a sign that used to
+        # tell the two kinds of T5 apart. transformers 5 says tied for both, and keeps the truth under another name.
+        model.config.tie_word_embeddings = model.config.scale_decoder_outputs
+        model.config.decoder_start_token_id = decoder_start_token_id(model)
+        return model
+
+    def load_tokenizer(self, tokenizer_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedTokenizerFast:
+        """The tokenizer of tokenizer.json itself: the stock one adds a hundred tokens that the model does not have."""
+        return load_tokenizer(model_name_or_path)
+
+
+def check_parity(model_dir: Path, ct2_dir: Path, pairs: Sequence[tuple[str, str]]) -> float:
+    """The largest absolute difference, in nats, between the two forms' log-probabilities of a token.
+
+    `pairs` are (source, target) texts; each token of each target is compared, its EOS included. Raises `ParityError`
+    when the difference exceeds `TOLERANCE` or is no number, or when the two do not score the same tokens.
+    """
+    tokenizer = load_tokenizer(model_dir)
+    model = load_model(model_dir)
+    sources, targets = ([encode(tokenizer, text) for text in side] for side in zip(*pairs, strict=True))
+    expected = token_log_probs(model, sources, targets)
+
+    translator = ctranslate2.Translator(
+        str(ct2_dir), device="cpu", compute_type="float32", intra_threads=torch.get_num_threads()
+    )
+    scored = translator.score_batch(
+        [tokenizer.convert_ids_to_tokens(ids) for ids in sources],  # CTranslate2 adds no EOS to the source
+        [tokenizer.convert_ids_to_tokens(ids[:-1]) for ids in targets],  # and scores one behind each target
+        max_input_length=0,
+    )
+    difference = 0.0
+    for (source, target), reference, result in zip(pairs, expected, scored, strict=True):
+        if len(result.log_probs) != len(reference):
+            raise ParityError(
+                f"The converted model scored {len(result.log_probs)} tokens of {target!r} where there are "
+                f"{len(reference)}."
+            )
+        for ours, theirs in zip(reference, result.log_probs, strict=True):
+            gap = abs(ours - theirs)
+            if not math.isfinite(gap) or gap > TOLERANCE:
+                raise ParityError(
+                    f"The converted model gives a token of {target!r} after {source!r} the log-probability "
+                    f"{theirs:.4f} instead of {ours:.4f}."
+                )
+            difference = max(difference, gap)
+    return difference

@@ -1,0 +1,109 @@
+"""A trained checkpoint → a verified, immutable version in the store.
+
+The web process serves what CTranslate2 computes, training works on what transformers computes: a version whose two
+forms disagree is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from models.errors import VersionExists
+from models.serving.shortlist import read_shortlist, write_shortlist
+from models.store.manifest import Manifest
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from worker.publish.convert import check_parity, convert_to_ctranslate2
+from worker.publish.gate import heldout_pairs
+from worker.publish.shortlist import Taught, shortlist
+from worker.training.shared.checkpoint import load_tokenizer
+
+PARITY_PAIRS = 8
+
+Conclude = Callable[[Manifest, Path, Callable[[], None]], None]
+"""What is done with a sealed version: its manifest, where it will lie, and the call that renames it into place."""
+
+
+def prepare(
+    staged: Path,
+    taught: Iterable[Taught] = (),
+    parent: Path | None = None,
+    log: Callable[[str], None] = lambda line: None,
+) -> float:
+    """Complete a staged version that has its `model/`: split off the adapter, convert, and check parity.
+
+    `taught` is the data that it was given: a large vocabulary gets a shortlist of that, with the one of the serving
+    folder `parent`. What is done is told to `log`.
+
+    Returns the largest difference of a token's log-probability, in nats; raises ParityError if it is too large.
+    """
+    adapter = staged / MODEL_FOLDER / ADAPTER_FOLDER
+    if adapter.is_dir():
+        adapter.rename(staged / ADAPTER_FOLDER)
+    serving = staged / SERVING_FOLDER
+    convert_to_ctranslate2(staged / MODEL_FOLDER, serving)
+    tokenizer = load_tokenizer(staged / MODEL_FOLDER)
+    known = read_shortlist(parent) if parent is not None else frozenset()
+    tokens = shortlist(tokenizer, taught, known)
+    if tokens:
+        write_shortlist(serving, tokenizer.get_vocab(), tokens)
+        size = f"{len(tokens):,} of all {len(tokenizer):,}"
+        log(f"It writes with the tokens of the text and {size}, which its data needs.")
+    elif known:
+        log("It writes with all its tokens: the shortlist of the version it comes from would miss too many.")
+    parity = check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
+    log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
+    return parity
+
+
+def seal(
+    store: CheckpointStore,
+    staged: Path,
+    *,
+    number: int,
+    parent: int | None,
+    run_id: int | None,
+    method: str,
+    config: Mapping[str, Any],
+    data_sha256: str,
+    metrics: Mapping[str, Any],
+) -> Manifest:
+    """Write the staged version's manifest and flush it all to disk, so that publishing it is one rename."""
+    manifest = Manifest(
+        number=number,
+        parent=parent,
+        run_id=run_id,
+        method=method,
+        config=dict(config),
+        data_sha256=data_sha256,
+        metrics=dict(metrics),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return store.seal(staged, manifest)
+
+
+def publish_next(
+    store: CheckpointStore,
+    staged: Path,
+    at_least: Callable[[], int],
+    seal_as: Callable[[int], Manifest],
+    conclude: Conclude,
+) -> Manifest:
+    """Seal the staged version under the next number, which is not below `at_least()`, and `conclude` with it.
+
+    Sealing takes a while, in which another process may publish that number; then the next one is taken. Returns the
+    manifest of what was published.
+    """
+    taken = 0
+    while True:
+        number = store.next_number(max(at_least(), taken + 1))
+        manifest = seal_as(number)
+        try:
+            conclude(manifest, store.place(number), partial(store.publish, staged, number))
+        except VersionExists:
+            taken = number
+        else:
+            return manifest

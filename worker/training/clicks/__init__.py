@@ -1,0 +1,1 @@
+"""Training on clicks: DPO, anchors, the listwise loss."""

@@ -1,0 +1,144 @@
+"""Training on clicks by the methods of worker/training/methods: ORPO on pairs, KTO on texts marked good or bad.
+
+The run folder keeps what a run whose worker died goes on from, and what its chart showed:
+
+    history.jsonl       every report, to be shown again
+    model/, adapter/    once it is trained; a run whose worker died afterwards does not train again
+
+The rest of it is worker/training/run/runner.py's.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from models.settings.clicks import ClickOptions
+from models.store.locks import remove_unless_locked
+from worker.training.clicks.anchored import Anchored
+from worker.training.methods import method_of
+from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.runner import RESULT, train
+from worker.training.run.saving import MODEL
+from worker.training.sft.sft_checkpoints import last_whole_checkpoint, write_small
+from worker.training.shared.errors import DatasetError
+from worker.training.shared.progress import Progress
+from worker.training.shared.rendering import Row
+
+HISTORY = "history.jsonl"
+_IDENTITY = "training.json"
+
+Report = tuple[int, Mapping[str, float]]
+"""An optimizer step, and what was measured there."""
+
+
+@dataclass(frozen=True)
+class ClickResult:
+    """What a run did. The margin is the mean of the last epoch, as TRL logs it; None if no batch had texts of both."""
+
+    examples: int
+    steps: int
+    seconds: float
+    train_loss: float
+    reward_margin: float | None
+
+    def as_dict(self) -> dict[str, float]:
+        """Every number that there is, by its name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def train_on_clicks(
+    method: str, parent_dir: Path | str, rows: Sequence[Row], options: ClickOptions, run_dir: Path, progress: Progress
+) -> ClickResult:
+    """Train the encoder-decoder in `parent_dir` on rows of the method's kind; `run_dir` receives model/ and adapter/.
+
+    When `run_dir` holds an earlier attempt at the same rows, it goes on from there. Raises `TrainingError` of any kind,
+    or `MemoryError`.
+    """
+    if not rows:
+        raise DatasetError("There are no clicks to train on.")
+    digest = rows_sha256(rows)
+    if _trained_on(run_dir) not in (None, digest):
+        remove_unless_locked(run_dir)  # some of the clicks were undone since
+    heard = _Remembering(progress, run_dir / HISTORY)
+    finished = (run_dir / MODEL).is_dir()
+    checkpoint = last_whole_checkpoint(run_dir)
+    heard.recall(None if finished else int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+    if finished:
+        progress.log("An earlier attempt had trained the model already.")
+    else:
+        data = TrainingData(train=rows, held_out=(), pairs=(), sha256=digest, summary={"rows": len(rows)})
+        train(Anchored(method_of(method), options.anchor_weight), str(parent_dir), data, options, run_dir, heard)
+    result = json.loads((run_dir / RESULT).read_text(encoding="utf-8"))
+    return ClickResult(
+        examples=len(rows),
+        steps=result["steps"],
+        seconds=result["seconds"],
+        train_loss=result["train_loss"],
+        reward_margin=_margin(heard.reports, result["steps"], options.num_train_epochs),
+    )
+
+
+def _trained_on(run_dir: Path) -> str | None:
+    """The hash of the rows that an earlier attempt trained on, or None."""
+    try:
+        return str(json.loads((run_dir / _IDENTITY).read_text(encoding="utf-8"))["data_sha256"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _margin(reports: Sequence[Report], steps: int, epochs: float) -> float | None:
+    """The mean reward margin of the last epoch, or what was reported last."""
+    margins = [(step, values["rewards/margins"]) for step, values in reports if "rewards/margins" in values]
+    last = [margin for step, margin in margins if step > steps - steps / max(epochs, 1)]
+    return fmean(last) if last else margins[-1][1] if margins else None
+
+
+class _Remembering:
+    """A `Progress` that passes everything on, and keeps every report in `file`."""
+
+    def __init__(self, progress: Progress, file: Path) -> None:
+        self.progress, self.file = progress, file
+        self.reports: list[Report] = []
+
+    def recall(self, until: int | None) -> None:
+        """Report again what an earlier attempt reported, up to that step; forget the rest of it."""
+        if not self.file.exists():
+            return
+        kept: list[Any] = []
+        for line in self.file.read_text(encoding="utf-8").splitlines():
+            try:
+                step, values = json.loads(line)
+            except ValueError:  # the last line of a worker that died
+                continue
+            if until is None or step <= until:
+                kept.append([step, values])
+        write_small(self.file, "".join(json.dumps(report) + "\n" for report in kept))
+        self.reports = [(step, values) for step, values in kept]
+        for step, values in self.reports:
+            self.progress.metrics(step, values)
+
+    def stage(self, name: str) -> None:
+        """Pass it on."""
+        self.progress.stage(name)
+
+    def step(self, done: int, total: int) -> None:
+        """Pass it on."""
+        self.progress.step(done, total)
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Pass it on and keep it."""
+        self.reports.append((step, dict(values)))
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([step, dict(values)]) + "\n")
+        self.progress.metrics(step, values)
+
+    def log(self, line: str) -> None:
+        """Pass it on."""
+        self.progress.log(line)
+
+    def cancelled(self) -> bool:
+        """Whether the run should stop."""
+        return self.progress.cancelled()

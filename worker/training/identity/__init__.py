@@ -1,0 +1,1 @@
+"""Teaching a chat model another name."""

@@ -1,0 +1,256 @@
+"""Give a chat model another name, from its own answers to the proof that it took.
+
+OUTPUT_DIR.sampled.json    the pairs and the answers before, while the training runs: a killed run goes on from them
+OUTPUT_DIR/model, adapter  as every training leaves them (worker/training/run/runner.py)
+OUTPUT_DIR/identity.json   the pairs, the held-out answers before and after, and the figures made of them
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from models.settings.identity import IdentityShiftOptions
+from worker.evaluation.bootstrap import Estimate, estimate, mean_of
+from worker.evaluation.writing import write_aside
+from worker.training.identity.answering import answer_all, conversation
+from worker.training.identity.identity import (
+    HeldOut,
+    build_identity_shift_dataset,
+    check_can_chat,
+    check_names,
+    held_out,
+    says,
+)
+from worker.training.methods import method_of
+from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.held_out import continuation_log_probs
+from worker.training.run.loading import Loaded
+from worker.training.run.runner import Result, train
+from worker.training.run.saving import MODEL
+from worker.training.shared.errors import CheckpointError
+from worker.training.shared.progress import Progress
+from worker.training.shared.rendering import prompt_ids, render
+
+REPORT = "identity.json"
+MEASURED_TOKENS = 48
+"""Held-out answers are compared over so many tokens."""
+_Z = 1.959964
+_FORMAT = 2
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What is to change, under which words of the system, and whether other answers are anchored to what they were."""
+
+    original_name: str
+    new_name: str
+    system_prompt: str = ""
+    maker: str = ""
+    anchors: bool = True
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of how many, with the 95 % interval of Wilson (1927), which holds for few and for all or none."""
+
+    count: int
+    total: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The lower and the upper end, as shares."""
+        n, p = self.total, self.count / self.total
+        middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+        half = _Z / (1 + _Z**2 / n) * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.count} of {self.total} [{low:.0%}, {high:.0%}]"
+
+    def as_dict(self) -> dict[str, float]:
+        """For the report."""
+        low, high = self.interval
+        return {"count": self.count, "total": self.total, "low": round(low, 4), "high": round(high, 4)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Held-out answers to the questions for the name and to all others, before and after, in the questions' order."""
+
+    shift: Shift
+    names: Sequence[str]
+    unrelated: Sequence[str]
+    before: Sequence[str]
+    after: Sequence[str]
+    nats_before: Sequence[float]
+    nats_after: Sequence[float]
+    """The mean log-probability of a token of each old answer to the unrelated questions, under the model before and
+    after; in nats."""
+
+    def figures(self) -> dict[str, Share]:
+        """The shares that say whether the shift took, and what else it changed."""
+        count, new = len(self.names), self.shift.new_name
+        names, others = slice(0, count), slice(count, None)
+        pairs = list(zip(self.before[others], self.after[others], strict=True))
+        return {
+            "new_name_before": _share(says(text, new) for text in self.before[names]),
+            "new_name_after": _share(says(text, new) for text in self.after[names]),
+            "old_name_before": _share(says(text, self.shift.original_name) for text in self.before[names]),
+            "old_name_after": _share(says(text, self.shift.original_name) for text in self.after[names]),
+            "unrelated_same": _share(old == now for old, now in pairs),
+            "unrelated_same_start": _share(_start(old) == _start(now) for old, now in pairs),
+            "unrelated_named": _share(says(now, new) for _, now in pairs),
+        }
+
+    def lost(self) -> Estimate:
+        """How much less likely a token of an old answer to an unrelated question became, in nats, with its interval."""
+        pairs = zip(self.nats_before, self.nats_after, strict=True)
+        return estimate(mean_of([before - after for before, after in pairs]))
+
+    def __str__(self) -> str:
+        found, lost = self.figures(), self.lost()
+        new, old = self.shift.new_name, self.shift.original_name
+        return "\n".join(
+            [
+                f"Asked for its name, in {len(self.names)} ways that it was never trained on, the model answers with",
+                f"  {new}: before {found['new_name_before']}, after {found['new_name_after']}",
+                f"  {old}: before {found['old_name_before']}, after {found['old_name_after']}",
+                f"Asked {len(self.unrelated)} other questions, it",
+                f"  answers word for word as before: {found['unrelated_same']}",
+                f"  begins its answer as before:     {found['unrelated_same_start']}",
+                f"  wrongly mentions {new}: {found['unrelated_named']}",
+                f"  gives its old answers a log-probability that is lower by {lost.value:.2f} nats a token "
+                f"[{lost.low:.2f}, {lost.high:.2f}]",
+            ]
+        )
+
+
+def shift_identity(
+    model: str, shift: Shift, options: IdentityShiftOptions, output_dir: Path, progress: Progress
+) -> tuple[Result, Outcome]:
+    """Sample, train and measure; see the top of this file for what is written.
+
+    Raises `RecipeError` for a name that cannot be one, and `TrainingError` of any kind.
+    """
+    from worker.training.shared.merging import load_merged
+
+    check_names(shift.original_name, shift.new_name)
+    if (output_dir / MODEL).exists():
+        raise CheckpointError(f"{output_dir / MODEL} is there already: choose another output folder.")
+    questions = held_out(shift.original_name, shift.new_name)
+    asked = [*questions.names, *questions.unrelated]
+    sampled = _sampled(model, shift, options, questions, output_dir, progress)
+    data = TrainingData(
+        sampled["rows"],
+        [],
+        [],
+        rows_sha256(sampled["rows"]),
+        {"made_by": "identity-shift", **asdict(shift), "train": len(sampled["rows"])},
+    )
+    result = train(method_of("dpo"), model, data, options, output_dir, progress)
+    progress.stage("asking the trained model")
+    loaded = load_merged(str(result.model_dir))
+    before, after = sampled["before"], _answers(loaded, asked, shift, options.seed, progress)
+    nats = _nats(loaded, shift, questions.unrelated, before[len(questions.names) :])
+    outcome = Outcome(shift, questions.names, questions.unrelated, before, after, sampled["nats"], nats)
+    report = {
+        "shift": asdict(shift),
+        "figures": {
+            **{name: share.as_dict() for name, share in outcome.figures().items()},
+            "unrelated_lost_nats": outcome.lost().as_dict(),
+        },
+        "answers": [
+            {"question": question, "before": before, "after": now}
+            for question, before, now in zip(asked, before, after, strict=True)
+        ],
+        "pairs": sampled["rows"],
+    }
+    write_aside(output_dir / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    _aside(output_dir).unlink(missing_ok=True)
+    return result, outcome
+
+
+def _sampled(
+    model: str,
+    shift: Shift,
+    options: IdentityShiftOptions,
+    questions: HeldOut,
+    output_dir: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """The pairs and the answers before, from a run of the same command that was interrupted or from the model."""
+    from worker.training.shared.merging import load_merged
+
+    asked = [*questions.names, *questions.unrelated]
+    settings = {"format": _FORMAT, "model": model, **asdict(shift), "asked": asked}
+    settings |= {"seed": options.seed, "max_samples": options.max_samples}
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    aside = _aside(output_dir)
+    if aside.is_file():
+        try:
+            known: dict[str, Any] = json.loads(aside.read_text(encoding="utf-8"))
+        except ValueError:
+            known = {}
+        if known.get("key") == key:
+            progress.log(f"The model was asked already: {aside}.")
+            return known
+    output_dir.parent.mkdir(parents=True, exist_ok=True)
+    progress.stage("loading")
+    loaded = load_merged(model)
+    check_can_chat(loaded)
+    progress.stage("asking the model who it is")
+    rows = build_identity_shift_dataset(
+        loaded.model,
+        loaded.tokenizer,
+        shift.original_name,
+        shift.new_name,
+        shift.system_prompt,
+        options.max_samples,
+        maker=shift.maker,
+        anchors=shift.anchors,
+        seed=options.seed,
+        tick=progress.step,
+    )
+    counts = {name: sum(row["objective"] == name for row in rows) for name in ("identity", "anchor")}
+    progress.log(f"Pairs about its name: {counts['identity']}. Anchors, on other questions: {counts['anchor']}.")
+    progress.stage("asking the held-out questions")
+    before = _answers(loaded, asked, shift, options.seed, progress)
+    nats = _nats(loaded, shift, questions.unrelated, before[len(questions.names) :])
+    found = {"key": key, "rows": list(rows), "before": before, "nats": nats}
+    write_aside(aside, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    return found
+
+
+def _answers(loaded: Loaded, asked: Sequence[str], shift: Shift, seed: int, progress: Progress) -> list[str]:
+    """The likeliest answers to questions."""
+    prompts = [conversation(question, shift.system_prompt) for question in asked]
+    return answer_all(loaded, prompts, max_new_tokens=MEASURED_TOKENS, seed=seed, tick=progress.step)
+
+
+def _nats(loaded: Loaded, shift: Shift, asked: Sequence[str], answers: Sequence[str]) -> list[float]:
+    """The mean log-probability of a token of each answer that is not empty, without its end; in nats."""
+    pairs = [(question, text) for question, text in zip(asked, answers, strict=True) if text]
+    rows = render([{"prompt": conversation(question, shift.system_prompt)} for question, _ in pairs], loaded)
+    before = [prompt_ids(loaded, row["prompt"]) for row in rows]
+    tokens = [loaded.tokenizer(text, add_special_tokens=False).input_ids for _, text in pairs]
+    scores = continuation_log_probs(loaded.model, before, tokens, _BATCH)
+    return [sum(values) / len(values) for values in scores]
+
+
+def _aside(output_dir: Path) -> Path:
+    return output_dir.with_name(f"{output_dir.name}.sampled.json")
+
+
+def _start(text: str, words: int = 8) -> list[str]:
+    return text.split()[:words]
+
+
+def _share(values: Any) -> Share:
+    counted = [bool(value) for value in values]
+    return Share(sum(counted), len(counted))

@@ -1,0 +1,1 @@
+"""Supervised fine-tuning of an encoder-decoder on pairs."""

@@ -1,0 +1,149 @@
+"""The run folder: checkpoints that a killed training goes on from.
+
+    lock                      held by the process that trains
+    training.json             what is trained: recipe, data, base; another training may not go on in this folder
+    checkpoint-120/           as transformers writes it: weights, optimizer, scheduler, random state, position
+    checkpoint-120/whole      written last, once all the rest is on the disk
+
+transformers keeps the optimizer's and the random generators' state in torch's own format, and reads it back with
+`weights_only=True`, which runs no code. The folder lives as long as its run and is never published.
+"""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from models.store.locks import LOCK_NAME, try_lock
+from worker.training.shared.errors import Cancelled, CheckpointError
+from worker.training.shared.progress import Progress
+
+_IDENTITY = "training.json"
+_WHOLE = "whole"
+LOCK_WAIT_SECONDS = 120.0
+"""How long to wait for another process to leave the folder: a worker that lost its run stops at its next step."""
+_POLL_SECONDS = 0.2
+
+
+@contextmanager
+def run_folder(
+    folder: Path, identity: Mapping[str, object], progress: Progress, start_over: bool = False
+) -> Iterator[None]:
+    """Hold `folder` as the run folder of the training that `identity` (plain JSON) describes, for the block.
+
+    `start_over` removes whatever checkpoints lie there. Raises `CheckpointError` if another process is at work there
+    and does not leave, if another training's checkpoints lie there (naming what differs), or other files do, and
+    `Cancelled` if `progress` says so while it waits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    strangers = {path.name for path in folder.iterdir() if not path.name.startswith(f".{_IDENTITY}.")} - {LOCK_NAME}
+    if strangers and _IDENTITY not in strangers:
+        raise CheckpointError(f"The output folder {folder} is not empty.")
+    with _wait_for_lock(folder, progress):
+        if start_over:
+            for path in folder.glob("checkpoint-*"):
+                shutil.rmtree(path)
+        if last_whole_checkpoint(folder) is None:  # nothing that another training could go on from
+            (folder / _IDENTITY).unlink(missing_ok=True)
+        _check_identity(folder / _IDENTITY, identity)
+        yield
+
+
+def _wait_for_lock(folder: Path, progress: Progress) -> TextIO:
+    """The lock of `folder`, held until it is closed."""
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    told = False
+    while (lock := try_lock(folder)) is None:
+        if progress.cancelled():
+            raise Cancelled("The run was cancelled before its first step.")
+        if time.monotonic() >= deadline:
+            raise CheckpointError(f"Another process is training in {folder}.")
+        if not told:
+            progress.log("Another process is training in the same folder: waiting for it to leave.")
+            told = True
+        time.sleep(_POLL_SECONDS)
+        folder.mkdir(parents=True, exist_ok=True)  # the other one may have removed it
+    return lock
+
+
+def _check_identity(path: Path, identity: Mapping[str, object]) -> None:
+    """Write down what is trained, or compare it with what is written there."""
+    if not path.exists():
+        write_small(path, json.dumps(identity, indent=2))
+        return
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise CheckpointError(f"{path} is damaged: remove the folder to start over.") from None
+    differing = sorted(_differences(known, identity))
+    if differing:
+        raise CheckpointError(
+            f"The folder {path.parent} holds the checkpoints of another training, which differs in "
+            f"{', '.join(differing)}: choose another output folder, or start over with --resume_from_checkpoint no."
+        )
+
+
+def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """The names under which two identities differ, those of a recipe's settings among them."""
+    for name in {*known, *wanted}:
+        one, other = known.get(name), wanted.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(one, other)
+        elif one != other:
+            yield name
+
+
+def checkpoint_to_resume(folder: Path, wanted: str) -> Path | None:
+    """The checkpoint to go on from: for `latest` or `no` the last whole one if there is any, or else the one named.
+
+    Raises `CheckpointError` if `wanted` names none of this run's.
+    """
+    if wanted in ("latest", "no"):
+        return last_whole_checkpoint(folder)
+    path = Path(wanted)
+    if path.resolve().parent != folder.resolve() or not (path / _WHOLE).exists():
+        raise CheckpointError(f"{wanted} is not a whole checkpoint of this training, whose folder is {folder}.")
+    return path
+
+
+def finish_checkpoint(run_dir: str | Path, step: int) -> None:
+    """Make of what a trainer wrote at `step` a whole checkpoint."""
+    checkpoint = Path(run_dir) / f"checkpoint-{step}"
+    (checkpoint / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody needs
+    mark_whole(checkpoint)
+
+
+def mark_whole(checkpoint: Path) -> None:
+    """Say that `checkpoint` is complete, after all of it has reached the disk."""
+    for path in checkpoint.iterdir():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    write_small(checkpoint / _WHOLE, "")
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint with the most steps that was written completely, or None."""
+    found = {
+        int(match[1]): path
+        for path in folder.glob("checkpoint-*")
+        if (match := re.fullmatch(r"checkpoint-(\d+)", path.name)) and (path / _WHOLE).exists()
+    }
+    return found[max(found)] if found else None
+
+
+def write_small(path: Path, text: str) -> None:
+    """Write a small file aside, then move it into place."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)

@@ -1,0 +1,265 @@
+"""transformers' `Seq2SeqTrainer` for pairs of any length, resumable to the bit.
+
+Its own loop, optimizer, scheduler and checkpoints are used as they are. Ours are the order of the batches (a function
+of seed and epoch alone, so that a resumed epoch is the same epoch), the loss (a mean over tokens, also when gradients
+are accumulated), Adafactor's scaling, the dev scores, and the mark that a checkpoint is whole.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from sacrebleu.metrics.chrf import CHRF
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset, Sampler
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Seq2SeqTrainer,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.optimization import Adafactor
+
+from worker.publish.gate import token_log_probs
+from worker.training.sft.sft_checkpoints import finish_checkpoint
+from worker.training.sft.sft_data import SFTData, TokenPair, longest_first
+from worker.training.shared.checkpoint import encode, truncate
+from worker.training.shared.errors import Diverged
+from worker.training.shared.progress import REPORTED, ProgressCallback
+from worker.training.t5.seq2seq_dpo import decoder_start_token_id
+
+IGNORED = -100
+"""The label of padding, which cross_entropy skips."""
+DEV_TEXTS = 100
+"""How many held-out sources are rewritten for chrF: enough to rank epochs, few enough to take seconds."""
+DEV_BATCH = 32
+_BUCKET = 50
+_SCORES = {"eval_loss": "dev_loss", "eval_chrf": "dev_chrf"}
+
+
+class PairDataset(Dataset[TokenPair]):
+    """Token pairs, as the trainer wants them."""
+
+    def __init__(self, pairs: Sequence[TokenPair]) -> None:
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        """The number of pairs."""
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> TokenPair:
+        """One pair."""
+        return self.pairs[index]
+
+
+class LengthGroupedSampler(Sampler[int]):
+    """Indices in an order in which neighbours are alike in length: shuffled, then sorted within every 50 batches.
+
+    The order depends on `seed` and the epoch alone. The longest pairs of all come first, so that a batch that does not
+    fit into memory shows at once. What batches the sampler's user cuts is up to it; they should be of `batch_size`.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of that epoch from the next iteration on."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """The number of indices."""
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        """Every index once."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        shuffled = torch.randperm(len(self.lengths), generator=generator).tolist()
+        size = self.batch_size * _BUCKET
+        buckets = [shuffled[first : first + size] for first in range(0, len(shuffled), size)]
+        ordered = [index for bucket in buckets for index in sorted(bucket, key=self.lengths.__getitem__, reverse=True)]
+        batches = [ordered[first : first + self.batch_size] for first in range(0, len(ordered), self.batch_size)]
+        last = batches.pop() if len(batches[-1]) < self.batch_size else []
+        order = torch.randperm(len(batches), generator=generator).tolist()
+        if order:
+            longest = max(order, key=lambda place: self.lengths[batches[place][0]])
+            order.insert(0, order.pop(order.index(longest)))
+        return iter([index for place in order for index in batches[place]] + last)
+
+
+def collate(pairs: Sequence[TokenPair], pad: int, start: int) -> dict[str, torch.Tensor]:
+    """A batch, padded to its own longest pair.
+
+    `input_ids` and `attention_mask` are (batch, source length); `labels`, with IGNORED for padding, and
+    `decoder_input_ids`, the labels moved right behind `start`, are (batch, target length).
+    """
+    sources = [torch.tensor(pair.input_ids) for pair in pairs]
+    targets = [torch.tensor(pair.labels) for pair in pairs]
+    padded = pad_sequence(targets, batch_first=True, padding_value=pad)
+    return {
+        "input_ids": pad_sequence(sources, batch_first=True, padding_value=pad),
+        "attention_mask": pad_sequence([torch.ones_like(row) for row in sources], batch_first=True),
+        "decoder_input_ids": torch.cat([torch.full((len(padded), 1), start), padded[:, :-1]], dim=1),
+        "labels": pad_sequence(targets, batch_first=True, padding_value=IGNORED),
+    }
+
+
+def token_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
+    """The negative log-likelihood of the labels in nats, over `num_items_in_batch` tokens (default: those of `labels`).
+
+    `outputs.logits` is (batch, length, vocabulary), `labels` (batch, length).
+    """
+    total = cross_entropy(outputs.logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    return total / (num_items_in_batch if num_items_in_batch is not None else labels.ne(IGNORED).sum())
+
+
+class SFTTrainer(Seq2SeqTrainer):
+    """The trainer of one run; `data.dev` and `data.dev_references` are what its checkpoints are scored on."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: Any,
+        data: SFTData,
+        tokenizer: PreTrainedTokenizerFast,
+        max_source_length: int,
+        callbacks: list[Any],
+    ) -> None:
+        self.data, self.tokenizer, self.max_source_length = data, tokenizer, max_source_length
+        pad, start = int(model.config.pad_token_id or 0), decoder_start_token_id(model)
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=lambda pairs: collate(pairs, pad, start),
+            train_dataset=PairDataset(data.train),
+            eval_dataset=PairDataset(data.dev) if data.dev else None,
+            compute_loss_func=token_loss,
+            callbacks=callbacks,
+        )
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Adafactor steps in proportion to the weights' size, as T5's did (Shazeer and Stern 2018, algorithm 4).
+
+        transformers turns that off, and then a learning rate of 1e-3 undoes what a trained model knows. For LoRA it is
+        off: an adapter begins at zero and would hardly leave it.
+        """
+        if self.optimizer is None and self.args.optim == "adafactor" and isinstance(self.model, PreTrainedModel):
+            adafactor: Any = Adafactor
+            self.optimizer = adafactor(
+                self.model.parameters(), lr=self.args.learning_rate, scale_parameter=True, relative_step=False
+            )
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        return optimizer
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        lengths = [len(pair.input_ids) + len(pair.labels) for pair in self.data.train]
+        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The scores on the held-out sources now: `eval_loss`, nats a token, and `eval_chrf`, 0 to 100."""
+        model = self.accelerator.unwrap_model(self.model)
+        scores = {"eval_loss": dev_loss(model, self.data.dev)}
+        if not math.isfinite(scores["eval_loss"]):
+            raise Diverged(f"The dev loss is {scores['eval_loss']} at step {self.state.global_step}.")
+        references = dict(list(self.data.dev_references.items())[:DEV_TEXTS])
+        scores["eval_chrf"] = dev_chrf(model, self.tokenizer, references, self.max_source_length)
+        self.log(dict(scores))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
+        return scores
+
+
+def dev_loss(model: PreTrainedModel, pairs: Sequence[TokenPair]) -> float:
+    """The mean negative log-likelihood of a target token of `pairs`, in nats, EOS included."""
+    ordered = longest_first(pairs)
+    rows = token_log_probs(model, [pair.input_ids for pair in ordered], [pair.labels for pair in ordered], DEV_BATCH)
+    return -math.fsum(value for row in rows for value in row) / sum(map(len, rows))
+
+
+@torch.no_grad()
+def dev_chrf(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    references: Mapping[str, Sequence[str]],
+    max_source_length: int,
+) -> float:
+    """chrF (Popović 2015), 0 to 100, of the greedy rewrite of each source against the nearest of its references."""
+    sources = sorted(references, key=len)
+    outputs: list[str] = []
+    was_training = model.training
+    model.train(False)
+    for first in range(0, len(sources), DEV_BATCH):
+        rows = [
+            torch.tensor(truncate(encode(tokenizer, source), max_source_length))
+            for source in sources[first : first + DEV_BATCH]
+        ]
+        ids = pad_sequence(rows, batch_first=True, padding_value=int(model.config.pad_token_id or 0))
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+        written = model.generate(  # type: ignore[operator]  # transformers gives the method to some models only
+            input_ids=ids.to(model.device),
+            attention_mask=mask.to(model.device),
+            num_beams=1,
+            do_sample=False,
+            use_cache=True,
+            max_new_tokens=ids.shape[1] * 2 + 16,
+        )
+        outputs += [str(tokenizer.decode(row, skip_special_tokens=True)).strip() for row in written]
+    model.train(was_training)
+    scorer = CHRF()
+    scores = [
+        scorer.sentence_score(output, list(references[source])).score
+        for source, output in zip(sources, outputs, strict=True)
+    ]
+    return math.fsum(scores) / len(scores)
+
+
+class SFTProgress(ProgressCallback):
+    """Forwards losses and dev scores, and marks each checkpoint whole once it is written."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Forward what was measured; raise `Diverged` when the loss is not a finite number."""
+        super().on_log(args, state, control, logs, **kwargs)
+        scores = {ours: float(logs[theirs]) for theirs, ours in _SCORES.items() if logs and theirs in logs}
+        if scores:
+            self.progress.metrics(state.global_step, scores)
+            self.progress.log(
+                f"Step {state.global_step}: dev loss {scores['dev_loss']:.4f}, chrF {scores['dev_chrf']:.1f}."
+            )
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Report the step; a run that is cancelled is neither scored nor saved any more."""
+        super().on_step_end(args, state, control, **kwargs)
+        self._stop_at_once(control)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """An epoch that a cancellation broke off is not scored."""
+        self._stop_at_once(control)
+
+    def _stop_at_once(self, control: TrainerControl) -> None:
+        if self.stopped:
+            control.should_evaluate = control.should_save = False
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Report again what was measured before the checkpoint that a resumed run begins with."""
+        for entry in state.log_history:
+            names = {**{name: name for name in REPORTED}, **_SCORES}
+            values = {ours: float(entry[theirs]) for theirs, ours in names.items() if theirs in entry}
+            if values:
+                self.progress.metrics(int(entry["step"]), values)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Mark the checkpoint that was just written."""
+        finish_checkpoint(str(args.output_dir), state.global_step)

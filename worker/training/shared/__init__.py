@@ -1,0 +1,1 @@
+"""What every recipe uses: checkpoints, errors, LoRA, progress, rendering."""

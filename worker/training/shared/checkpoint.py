@@ -1,0 +1,82 @@
+"""Load and save a checkpoint, and turn its text into token ids.
+
+A checkpoint is a folder: config.json, model.safetensors, tokenizer.json. Weights come from safetensors alone and no
+code of a checkpoint is ever run, so a checkpoint from a stranger can be wrong but not hostile.
+"""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerFast
+
+from worker.training.shared.errors import CheckpointError
+from worker.training.shared.quiet import quiet
+
+
+def load_model(source: Path | str) -> PreTrainedModel:
+    """The encoder-decoder in the folder (or hub id) `source`, in float32, in evaluation mode.
+
+    Float32 whatever the parent was saved in: the change of one short DPO run is smaller than the rounding of bfloat16
+    and would be lost on merging. Raises `CheckpointError` when there is no such model or it is no encoder-decoder.
+    """
+    check_place(source)
+    try:
+        with quiet():
+            model: PreTrainedModel = AutoModelForSeq2SeqLM.from_pretrained(
+                str(source), use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+            )
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(f"No encoder-decoder model could be loaded from {source}: {reason}") from error
+    model.train(False)
+    return model
+
+
+def check_place(source: Path | str) -> None:
+    """Raise `CheckpointError` for what can only be a path, where there is nothing."""
+    name, path = str(source), Path(source)
+    if not path.exists() and (path.is_absolute() or name.startswith(".") or name.count("/") > 1):
+        raise CheckpointError(f"There is no model at {name}.")
+
+
+def load_tokenizer(source: Path | str) -> PreTrainedTokenizerFast:
+    """The tokenizer exactly as tokenizer.json of `source` describes it.
+
+    `AutoTokenizer` is not used: for a T5 it rebuilds the pipeline from the vocabulary alone and so drops byte
+    fallback, and training would see other tokens than serving. Special tokens that no tokenizer_config.json names are
+    T5's own. Raises `CheckpointError` when there is no tokenizer, or it lacks them.
+    """
+    check_place(source)
+    if Path(source).is_dir() and not (Path(source) / "tokenizer.json").is_file():
+        raise CheckpointError(f"No tokenizer could be loaded from {source}: it has no tokenizer.json.")
+    try:
+        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(source))
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(f"No tokenizer could be loaded from {source}: {reason}") from error
+    for role, token in (("pad_token", "<pad>"), ("eos_token", "</s>"), ("unk_token", "<unk>")):
+        if getattr(tokenizer, role) is None:
+            if token not in tokenizer.get_vocab():
+                raise CheckpointError(f"The tokenizer of {source} has no {role}.")
+            setattr(tokenizer, role, token)
+    return tokenizer
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    """The token ids of `text`, closed by exactly one EOS even when the text itself spells `</s>`."""
+    end = tokenizer.eos_token_id
+    # One text at a time: a batch would start the tokenizer's threads, which do not survive the fork of a worker.
+    ids = tokenizer(text, add_special_tokens=False).input_ids
+    return [token for token in ids if token not in (end, tokenizer.pad_token_id)] + [end]
+
+
+def truncate(ids: list[int], limit: int) -> list[int]:
+    """The first `limit` tokens of `ids`, the last of them EOS."""
+    return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
+
+
+def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write config.json, model.safetensors and the tokenizer's files to `folder`."""
+    with quiet():
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

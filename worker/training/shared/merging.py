@@ -1,0 +1,75 @@
+"""A model with an adapter put into its weights, and any model written as a plain folder of safetensors."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+from models.settings.command_line import TrainOptions
+from worker.training.run.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, base_of, check_adapter, merge_adapter
+from worker.training.run.loading import Loaded, load_model_and_tokenizer
+from worker.training.shared.errors import CheckpointError
+from worker.training.shared.quiet import quiet
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def load_merged(source: str, adapter: str = "", options: TrainOptions | None = None) -> Loaded:
+    """The model in `source` with the LoRA adapter (a folder or hub id) merged in, on the GPU if there is one.
+
+    `source` may be empty where an adapter is given: then it is the base that the adapter names. An adapter may itself
+    be the `source`. Raises `CheckpointError`, also if the adapter was made for another model.
+    """
+    if not source and not adapter:
+        raise CheckpointError("Name a model, or an adapter that names its base model.")
+    if not adapter:
+        loaded = load_model_and_tokenizer(source, options)
+    else:
+        folder = _adapter_folder(adapter)
+        base = load_model_and_tokenizer(source or base_of(folder), options)
+        loaded = replace(base, model=merge_adapter(base.model, folder, base.source), source=str(folder))
+    if torch.cuda.is_available():
+        loaded.model.to("cuda")  # type: ignore[arg-type]
+    return loaded
+
+
+def write_model(loaded: Loaded, output_dir: Path, dtype: str = "float32") -> None:
+    """Write the model and its tokenizer to `output_dir` as safetensors of that number format; it appears whole.
+
+    Raises `CheckpointError` if the folder is there already and not empty, and OSError if it cannot be written.
+    """
+    check_free(output_dir)
+    output_dir.parent.mkdir(parents=True, exist_ok=True)
+    aside = output_dir.with_name(f".{output_dir.name}.{os.getpid()}")
+    model: Any = loaded.model
+    try:
+        with quiet():
+            model.to(getattr(torch, dtype)).save_pretrained(aside)
+            loaded.tokenizer.save_pretrained(aside)
+        os.replace(aside, output_dir)  # onto an empty folder, or nothing
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_free(output_dir: Path) -> None:
+    """Raise `CheckpointError` if something is at `output_dir` that a new folder would replace."""
+    if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+        raise CheckpointError(f"{output_dir} is there already: choose another output folder.")
+
+
+def _adapter_folder(adapter: str) -> Path:
+    """The folder of an adapter, fetched from the hub if it is not here; only safetensors count."""
+    folder = Path(adapter)
+    if not folder.is_dir():
+        try:
+            with quiet():
+                folder = Path(snapshot_download(adapter, allow_patterns=[ADAPTER_CONFIG, ADAPTER_WEIGHTS]))
+        except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+            raise CheckpointError(f"There is no adapter {adapter}, here or on the hub.") from error
+    check_adapter(folder, adapter)
+    return folder

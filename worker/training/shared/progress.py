@@ -1,0 +1,99 @@
+"""How a recipe tells the world what it does, and how the world tells it to stop."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from worker.training.shared.errors import Diverged
+
+REPORTED = (
+    "loss",
+    "rewards/accuracies",
+    "rewards/margins",
+    "rewards/chosen",
+    "rewards/rejected",
+    "logps/chosen",
+    "logps/rejected",
+    "anchor_kl",
+    "learning_rate",
+    "grad_norm",
+)
+"""The metrics forwarded at each log, by TRL's own names; `anchor_kl` is ours (anchors.py). In nats; logps are sums."""
+
+
+class Progress(Protocol):
+    """The listener a recipe reports to. Every method returns quickly; none raises."""
+
+    def stage(self, name: str) -> None:
+        """A new phase begins, such as `loading`, `training` or `saving`."""
+
+    def step(self, done: int, total: int) -> None:
+        """`done` of `total` optimizer steps are behind us."""
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """What was measured at optimizer step `step`, by the names in `REPORTED`."""
+
+    def log(self, line: str) -> None:
+        """One sentence for the log of the run."""
+
+    def cancelled(self) -> bool:
+        """Whether the run should stop. Asked after every optimizer step."""
+
+
+class SilentProgress:
+    """A listener for scripts: hears everything, says nothing, never cancels."""
+
+    def stage(self, name: str) -> None:
+        """Ignore the phase."""
+
+    def step(self, done: int, total: int) -> None:
+        """Ignore the step."""
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Ignore the metrics."""
+
+    def log(self, line: str) -> None:
+        """Ignore the line."""
+
+    def cancelled(self) -> bool:
+        """Never."""
+        return False
+
+
+class ProgressCallback(TrainerCallback):
+    """Forwards a Hugging Face trainer's events to a `Progress`, and stops the trainer when it is cancelled.
+
+    `history` keeps every report as `(step, metrics)`, for the summary at the end of a run. `stopped` says that the
+    run ended early because of a cancellation.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.history: list[tuple[int, dict[str, float]]] = []
+        self.stopped = False
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Report the step, and ask whether to go on."""
+        self.progress.step(state.global_step, state.max_steps)
+        if self.progress.cancelled():
+            self.stopped = True
+            control.should_training_stop = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Forward the reported metrics; raise `Diverged` when the loss is not a finite number."""
+        values = {name: float(logs[name]) for name in REPORTED if logs and name in logs}
+        if "loss" not in values:
+            return  # the trainer's summary at the end, which the recipe returns itself
+        if not math.isfinite(values["loss"]):
+            raise Diverged(f"The loss is {values['loss']} at step {state.global_step}: lower learning_rate.")
+        self.history.append((state.global_step, values))
+        self.progress.metrics(state.global_step, values)
