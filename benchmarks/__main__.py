@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.harness import ROOT
+from benchmarks.support.harness import ROOT
 
 PROGRAMS = (
     "three_candidates",

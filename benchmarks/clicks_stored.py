@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
-from benchmarks.harness import Finding, interleaved, percentile
-from benchmarks.label_studio import VERSION, LabelStudio
-from benchmarks.load import Load, closed_loop, open_loop
-from benchmarks.screens import prepare
+from benchmarks.support.harness import Finding, interleaved, percentile
+from benchmarks.support.label_studio import VERSION, LabelStudio
+from benchmarks.support.load import Load, closed_loop, open_loop
+from benchmarks.support.screens import prepare
 from tests.processes import ADMIN, Product
 
 GOAL_RATIO = 100.0

@@ -15,7 +15,7 @@ training; a tenth of that time is counted to each step, since a run has ten epoc
 text: they say what is left where there are no clicks. `bfloat16` is the option of that name on both sides.
 
 Each side is a process of its own that makes a few steps in turn with the others. The first loss, of a policy that has
-been moved from its reference, is held against the exact one (benchmarks/dpo_side.py).
+been moved from its reference, is held against the exact one (benchmarks/support/dpo_side.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import ROOT, Finding, baseline_python, interleaved
+from benchmarks.support.harness import ROOT, Finding, baseline_python, interleaved
 
 GOAL = 2.5
 GREATEST_ERROR = 1e-4
@@ -238,7 +238,7 @@ class Side:
         file = self.work / "job.json"
         file.write_text(json.dumps({**self.job, "work": str(self.work)}), encoding="utf-8")
         python = baseline_python("trl-0.28", BASELINE) if self.kind == "trl" else Path(sys.executable)
-        command = [str(python), str(ROOT / "benchmarks" / "dpo_side.py"), self.kind, str(file)]
+        command = [str(python), str(ROOT / "benchmarks" / "support" / "dpo_side.py"), self.kind, str(file)]
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(self.job["threads"])}
         with (self.work / "log").open("w") as log:
             process = subprocess.Popen(

@@ -29,7 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as worker/__init__.py has
 import torch
 
 from benchmarks.dpo_steps import LAST_TRL, SHAPES, TOKENS, Shape, Side, make_model, preference_rows
-from benchmarks.harness import Finding, interleaved
+from benchmarks.support.harness import Finding, interleaved
 
 GOAL = 2.5
 PAIRS = 64

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from app.db import make_sessions, write_transaction
 from app.services.versions import versions
-from benchmarks.harness import Finding, percentile
-from benchmarks.screens_over_http import texts
+from benchmarks.support.harness import Finding, percentile
+from benchmarks.support.screens_over_http import texts
 from models.store.manifest import MANIFEST_NAME
 from models.store.store import CheckpointStore
 from tests.processes import ADMIN, Product

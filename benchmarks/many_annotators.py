@@ -12,9 +12,9 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks.harness import Finding, interleaved, percentile
-from benchmarks.load import Load, closed_loop
-from benchmarks.screens_over_http import requests
+from benchmarks.support.harness import Finding, interleaved, percentile
+from benchmarks.support.load import Load, closed_loop
+from benchmarks.support.screens_over_http import requests
 from models.serving.generator import CANDIDATES
 from tests.processes import ADMIN, Product
 

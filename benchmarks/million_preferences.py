@@ -2,7 +2,7 @@
 
     python -m benchmarks.million_preferences [--rounds 15] [--preferences 1000000]
 
-Both databases are filled in bulk with the same kinds of rows (benchmarks/filling.py: 20 people, 200 days). Requests go
+Both databases are filled in bulk with the same kinds of rows (support/filling.py: 20 people, 200 days). Requests go
 through the whole application in this process, without a network; the next screen is served with rewrites that are there
 already, so that it is the database that is timed and not the model. Rounds take turns between the two studios; of each
 the median counts. The first look, before a process has counted anything, and the page of people right after a click,
@@ -35,9 +35,9 @@ from app.context import Mellow
 from app.runtime.embedded_queue import EmbeddedQueue
 from app.services.desk import screens
 from app.services.exchange import exports
-from benchmarks.filling import fill
-from benchmarks.harness import Finding, interleaved
-from benchmarks.screens import prepare
+from benchmarks.support.filling import fill
+from benchmarks.support.harness import Finding, interleaved
+from benchmarks.support.screens import prepare
 from models.serving.generator import Generator, Sampling, ScoredText, Screen
 
 SMALL = 1_000

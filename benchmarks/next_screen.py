@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Request, Route
 
-from benchmarks.harness import Finding, percentile
+from benchmarks.support.harness import Finding, percentile
 from tests.browsing import Visitor, chromium
 from tests.processes import ADMIN, Product
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from benchmarks.harness import Finding
+from benchmarks.support.harness import Finding
 from tests.browsing import Cookies, Visitor, chromium
 from tests.processes import ADMIN, Product
 

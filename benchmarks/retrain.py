@@ -34,7 +34,7 @@ import psutil
 
 from app.config import PROJECT_ROOT, embedded_socket
 from app.runtime.queue import JobQueue
-from benchmarks.harness import Finding, interleaved
+from benchmarks.support.harness import Finding, interleaved
 from tests.processes import ADMIN, ADMIN_TOKEN, Product, wait_for
 from tests.scorer_cache import CACHE
 

@@ -35,8 +35,8 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from app.config import EMBEDDED_BASE_MODEL
-from benchmarks.harness import Finding, interleaved
-from benchmarks.screens_over_http import texts
+from benchmarks.support.harness import Finding, interleaved
+from benchmarks.support.screens_over_http import texts
 from models.serving import engine
 from models.serving.engine import Draw
 from models.serving.generator import Generator, Sampling

@@ -24,9 +24,9 @@ import psutil
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
 from app.runtime.embedded_queue import EmbeddedQueue
-from benchmarks.harness import Finding
-from benchmarks.load import closed_loop
-from benchmarks.screens_over_http import requests
+from benchmarks.support.harness import Finding
+from benchmarks.support.load import closed_loop
+from benchmarks.support.screens_over_http import requests
 from tests.processes import ADMIN, BIN, PATIENCE, Product, Program, environment, free_port
 
 PROCESSES = 2

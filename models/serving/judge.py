@@ -1,7 +1,7 @@
 """How much of a text a rewrite keeps, and how well it reads: a small encoder, quick enough for every web process.
 
 It began as all-MiniLM-L6-v2 (Wang et al. 2020) with a smaller vocabulary, still knows its cosines, and was taught, word
-piece by word piece, the log-probabilities of a language model of 135 million parameters (`worker/base/judging`). It helps
+piece by word piece, the log-probabilities of a language model of 135 million parameters (worker/base/judging). It helps
 to choose which of the rewrites to show. Versions are measured with its two teachers themselves, which flatters what is
 chosen with it; the classifier of toxicity that measures them had no part.
 """

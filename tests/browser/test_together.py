@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import empty_queue
-from tests.browser.desk import expect_source, texts
+from tests.browser.desk.screen import expect_source, texts
 from tests.browsing import PATIENCE_MS, Visitor
 from tests.processes import Product
 

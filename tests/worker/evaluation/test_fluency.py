@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from benchmarks.fluency_labels import labels, readable
+from benchmarks.experiments.fluency_labels import labels, readable
 from worker.base.teaching.covered import covered
 from worker.evaluation.errors import ScorerUnavailable
 from worker.evaluation.scorers import language_model

@@ -144,7 +144,9 @@ def main() -> None:
     """Train on a pool of rewrites and leave the judge in the out folder."""
     parser = argparse.ArgumentParser(prog="python -m worker.base.judging.judge", description=__doc__)
     parser.add_argument("--pool", type=Path, required=True, help="rewrites, as `worker.base.teaching.pool` writes them")
-    parser.add_argument("--fluency", type=Path, required=True, help="as `benchmarks.fluency_labels` writes it")
+    parser.add_argument(
+        "--fluency", type=Path, required=True, help="as `benchmarks.experiments.fluency_labels` writes it"
+    )
     parser.add_argument("--steps", type=int, default=4_000, help="of a dozen texts each (default %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=2e-4, help="default %(default)s")
     parser.add_argument("--out", type=Path, default=JUDGE_FOLDER, help="default %(default)s")

@@ -1,7 +1,7 @@
 """What a teacher, the present model and people write for rude sentences, and the best of it to learn from. Three steps:
 
     python -m worker.base.teaching.distil write --data DIR --model CHECKPOINT --teacher FOLDER --out pool.jsonl
-    python -m benchmarks.fluency_labels --pool pool.jsonl --out fluency.jsonl
+    python -m benchmarks.experiments.fluency_labels --pool pool.jsonl --out fluency.jsonl
     python -m worker.base.teaching.distil choose --pool pool.jsonl --fluency fluency.jsonl --out selected.jsonl
 
 Sequence-level knowledge distillation (Kim & Rush 2016) with the best of n. What the studio would choose makes a
@@ -119,7 +119,9 @@ def main() -> None:
     write.add_argument("--sources", type=int, default=10_000, help="texts that are rewritten (default %(default)s)")
     chosen = steps.add_parser("choose")
     chosen.add_argument("--pool", type=Path, required=True, help="what the first step wrote")
-    chosen.add_argument("--fluency", type=Path, required=True, help="as `benchmarks.fluency_labels` writes it")
+    chosen.add_argument(
+        "--fluency", type=Path, required=True, help="as `benchmarks.experiments.fluency_labels` writes it"
+    )
     for step in (write, chosen):
         step.add_argument("--out", type=Path, required=True, help="file that is written")
     options = parser.parse_args()

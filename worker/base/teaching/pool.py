@@ -2,7 +2,7 @@
 
 The model writes what it is later chosen from, beams and samples, for ParaDetox's training sources and for rude lines
 without a rewrite; no dev sentence is among them. One JSON object a line: `{"source": …, "rewrites": […]}`. The lines
-that `read_labels` takes are made of its texts by `python -m benchmarks.fluency_labels`.
+that `read_labels` takes are made of its texts by `python -m benchmarks.experiments.fluency_labels`.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Flags of the command line made from a dataclass of settings, and files of settings given with `--config`.
 
-A `--config` is a YAML file, or the name of one of the presets beside this file. Its keys are flags without their dashes.
+A `--config` is a YAML file or the name of a preset beside this file. Its keys are flags without their dashes.
 What is also said on the command line itself counts more.
 """
 

@@ -4,7 +4,7 @@ A language model's probability of a text depends on its length and its rare word
 of acceptability correct for that (Lau, Clark & Lappin 2017, section 4). Here a logistic function of the mean token
 log-probability (their MeanLP), the worst stretch of three tokens, the rarity of the tokens and the length tells
 sentences as people wrote them from the same sentences with a word dropped, doubled or swapped with its neighbour.
-`benchmarks/fluency_calibration.py` fits its constants and says how well that separates the two.
+`benchmarks/experiments/fluency_calibration.py` fits its constants and says how well that separates the two.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ each of the decoder's rows. Here all tokens lie one after another (T, d) through
 projections; only the attention itself, which is cheap in sentences, sees padded rows. Keys and values of a prompt are
 projected once however many completions it has. The layers' own modules do the projections, so whatever replaces them
 (LoRA, 4-bit weights) takes part. What comes out is what the model's own forward gives at these tokens, and so are the
-gradients; tests/worker/training/test_packed_t5.py compares both.
+gradients; tests/worker/training/t5/test_packed_t5.py compares both.
 
 Not covered, and left to the model's own forward: dropout, gradient checkpointing, float16 (which T5 clamps), and
 parameters that are gathered a block at a time (FSDP, DeepSpeed).

@@ -15,8 +15,8 @@ Nothing is left out of the loss by that: a text that two pairs share has one log
 sum of both. What makes a step cheap is in click_order.py, packed_t5.py and token_scores.py.
 
 Three names of TRL 1.16 that it does not document are relied on: `trl.trainer.dpo_trainer.add_fused_lm_head`, the head
-it puts on a model, `DPOTrainer._prepare_dataset` and `DPOTrainer._metrics`. tests/worker/training/test_seq2seq_dpo.py
-and test_dpo_speed.py fail when one of them changes.
+it puts on a model, `DPOTrainer._prepare_dataset` and `DPOTrainer._metrics`. The tests of this module
+(test_seq2seq_dpo.py, test_dpo_speed.py) fail when one of them changes.
 """
 
 from collections.abc import Hashable, Iterable, Sequence

@@ -1,0 +1,1 @@
+"""The experiments behind the default settings."""

@@ -1,0 +1,58 @@
+"""The API's description is valid and says exactly what the routes do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+from openapi_spec_validator import validate
+from sqlalchemy.orm import Session
+
+from tests import factories
+from tests.app.routes.desk.test_api import problem
+from tests.studio import Person
+
+
+def test_the_description_is_valid_openapi(app: Flask) -> None:
+    validate(app.test_client().get("/api/v1/openapi.json").get_json())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sentence"),
+    [
+        ("PATCH", "/prompts?stat=waiting", "There is no parameter 'stat' here: it takes state, text, source."),
+        ("GET", "/versions?state=serving", "There is no parameter 'state' here: it takes none."),
+        ("HEAD", "/versions?state=serving", ""),
+        ("DELETE", "/versions/1?confrm=1", "There is no parameter 'confrm' here: it takes confirm."),
+    ],
+)
+def test_a_parameter_that_is_not_described_is_refused_and_nothing_is_done(
+    session: Session, admin: Person, method: str, path: str, sentence: str
+) -> None:
+    prompt = factories.prompt(session, "you are wrong", queued=True)
+    answer = admin.call(method, path, json={"priority": 7} if method == "PATCH" else None)
+    assert answer.status_code == 422
+    assert not sentence or problem(answer) == (422, sentence)
+    session.refresh(prompt)
+    assert prompt.priority == 0
+
+
+def test_exports_take_every_filter_that_is_described_and_no_other(admin: Person) -> None:
+    assert admin.call("GET", "/preferences?verdict=chosen&flagged=no&since=2026-01-01").status_code == 200
+    assert problem(admin.call("GET", "/preferences?verson=1"))[1].startswith("There is no parameter 'verson' here")
+
+
+def test_every_api_route_is_described_and_nothing_else(app: Flask) -> None:
+    described = {
+        (method.upper(), path)
+        for path, operations in app.test_client().get("/api/v1/openapi.json").get_json()["paths"].items()
+        for method in operations
+    }
+    routes = {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1")))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/v1/")
+    }
+    assert described == routes

@@ -1,0 +1,161 @@
+"""The launcher from its start to the end of its last process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.app.launch.launching import Launcher, still_alive, write_procfile
+
+
+def test_it_says_once_where_mellow_answers(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path), {}) as launcher:
+        assert launcher.wait_for("ready") == f"Mellow is ready: http://127.0.0.1:{launcher.port}"
+        launcher.process.terminate()
+        launcher.finish()
+        assert len([line for line in launcher.lines if "http://" in line]) == 1
+
+
+def test_without_an_account_it_leads_to_the_setup_page(tmp_path: Path) -> None:
+    procfile = write_procfile(tmp_path, release='echo "one time/only" > "$MELLOW_HOME/setup-token"')
+    with Launcher(procfile, {}) as launcher:
+        assert launcher.wait_for("ready") == (
+            f"Mellow is ready: create the first admin at http://127.0.0.1:{launcher.port}/setup?token=one%20time%2Fonly"
+        )
+
+
+def test_every_line_of_a_program_carries_its_name(tmp_path: Path) -> None:
+    procfile = write_procfile(tmp_path, release="echo tables are made", worker="echo listening; exec sleep 600")
+    with Launcher(procfile, {}) as launcher:
+        assert launcher.wait_for("tables are made").endswith("release | tables are made")
+        assert launcher.wait_for("listening").endswith("worker  | listening")
+
+
+def test_the_programs_see_absolute_places_and_the_commands_of_this_environment(tmp_path: Path) -> None:
+    release = 'python -c \'import json, os; json.dump(dict(os.environ), open("environ.json", "w"))\'; exit 1'
+    home = os.path.relpath(tmp_path / "home")
+    with Launcher(write_procfile(tmp_path, release=release), {"MELLOW_HOME": home}) as launcher:
+        launcher.finish()
+    seen = json.loads((tmp_path / "environ.json").read_text())
+    assert seen["MELLOW_HOME"] == str(tmp_path / "home")
+    assert seen["REDIS_URL"] == f"unix://{tmp_path}/home/queue/valkey.sock"
+    assert seen["DATABASE_URL"] == f"sqlite:///{tmp_path}/home/mellow.db"
+    assert seen["PATH"].startswith(str(Path(sys.executable).parent) + os.pathsep)
+    assert seen["HOST"] == "127.0.0.1"
+    assert seen["PORT"] == str(launcher.port)
+    assert seen["TOKENIZERS_PARALLELISM"] == "false"
+    assert seen["PYTHONUNBUFFERED"] == "1"
+
+
+def to_the_launcher(launcher: Launcher, signum: signal.Signals) -> None:
+    launcher.process.send_signal(signum)
+
+
+def to_its_group(launcher: Launcher, signum: signal.Signals) -> None:
+    """As a terminal does when someone presses Ctrl-C."""
+    os.killpg(launcher.process.pid, signum)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("send", [to_the_launcher, to_its_group])
+def test_a_wanted_stop_ends_every_process(
+    tmp_path: Path, send: Callable[[Launcher, signal.Signals], None], signum: signal.Signals
+) -> None:
+    with Launcher(write_procfile(tmp_path), {}) as launcher:
+        launcher.wait_for("ready")
+        tree = launcher.tree()
+        names = {process.name() for process in tree}
+        # launcher, reaper, web and its child; the queue; the worker
+        assert len(tree) >= 6
+        assert {"valkey-server", "sleep"} <= names
+        send(launcher, signum)
+        code, errors = launcher.finish()
+        assert (code, errors) == (0, "")
+        assert launcher.lines[-1] == "Mellow has stopped."
+        assert still_alive(tree) == []
+
+
+def test_a_work_horse_that_heeds_nothing_ends_too(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path, worker="python worker.py"), {}) as launcher:
+        launcher.wait_for("work-horse at work")
+        launcher.wait_for("ready")
+        tree = launcher.tree()
+        launcher.process.terminate()
+        assert launcher.finish() == (0, "")
+        assert still_alive(tree) == []
+
+
+def test_a_stop_during_the_release_starts_nothing_more(tmp_path: Path) -> None:
+    with Launcher(
+        write_procfile(tmp_path, release="echo migrating; sleep 600", web="echo web was started"), {}
+    ) as launcher:
+        launcher.wait_for("migrating")
+        tree = launcher.tree()
+        launcher.process.terminate()
+        assert launcher.finish() == (0, "")
+        assert still_alive(tree) == []
+        assert "web was started" not in "\n".join(launcher.lines)
+
+
+def test_when_the_launcher_is_killed_its_programs_end(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path, worker="python worker.py"), {}) as launcher:
+        launcher.wait_for("work-horse at work")
+        launcher.wait_for("ready")
+        tree = launcher.tree()
+        launcher.process.kill()
+        assert still_alive(tree) == []
+
+
+@pytest.mark.parametrize(
+    ("web", "worker", "sentence"),
+    [
+        ("python web.py", "exit 3", "Mellow has stopped because worker ended by itself with exit code 3.\n"),
+        ("exit 4", "exec sleep 600", "Mellow has stopped because web ended by itself with exit code 4.\n"),
+        ("kill -9 $$", "exec sleep 600", "Mellow has stopped because web was ended by SIGKILL.\n"),
+    ],
+)
+def test_a_program_that_ends_by_itself_ends_everything(tmp_path: Path, web: str, worker: str, sentence: str) -> None:
+    with Launcher(write_procfile(tmp_path, "echo going on", web, worker), {}) as launcher:
+        launcher.wait_for("going on")
+        tree = launcher.tree()
+        assert launcher.finish() == (1, sentence)
+        assert still_alive(tree) == []
+
+
+def test_a_queue_that_ends_by_itself_ends_everything(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path), {}) as launcher:
+        launcher.wait_for("ready")
+        tree = launcher.tree()
+        next(process for process in tree if process.name() == "valkey-server").kill()
+        assert launcher.finish() == (1, "Mellow has stopped because the embedded queue was ended by SIGKILL.\n")
+        assert still_alive(tree) == []
+
+
+def test_a_release_that_fails_is_told_by_its_last_line(tmp_path: Path) -> None:
+    procfile = write_procfile(
+        tmp_path, release="echo first; echo the disk is full. >&2; exit 1", web="echo web was started"
+    )
+    with Launcher(procfile, {}) as launcher:
+        assert launcher.finish() == (1, "Mellow cannot start: the disk is full.\n")
+        assert "web was started" not in "\n".join(launcher.lines)
+
+
+def test_a_second_start_on_the_same_home_is_one_sentence(tmp_path: Path) -> None:
+    procfile = write_procfile(tmp_path)
+    with Launcher(procfile, {}) as first:
+        first.wait_for("ready")
+        with Launcher(procfile, {}) as second:
+            home = tmp_path / "home"
+            assert second.finish() == (
+                1,
+                f"Mellow already runs with MELLOW_HOME {home}: stop it first or choose another MELLOW_HOME.\n",
+            )
+        assert psutil.pid_exists(first.process.pid)
+        assert first.process.poll() is None

@@ -1,0 +1,275 @@
+"""Messages on their way to a real receiver: signed, tried again, never told twice as done, never forgotten."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+from standardwebhooks.webhooks import Webhook as Library
+
+from app.db import AuditEvent, Webhook, WebhookDelivery, now
+from app.errors import Conflict, NotFound
+from app.runtime import webhook_sender
+from app.runtime.webhook_sender import WebhookSender, send
+from app.services.system import deliveries, webhooks
+from app.services.system.deliveries import JITTER, SCHEDULE, Outcome, Parcel
+from tests.app.runtime.test_background import wait_until
+from tests.studio import Person, parts, rows
+
+
+class Receiver:
+    """An HTTP server that keeps what it gets and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, dict[str, str], bytes]] = []
+        self.got: list[tuple[str, dict[str, str], bytes]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.got.append((self.path, dict(self.headers), body))
+                status, headers, answer = receiver.answers.pop(0) if receiver.answers else (204, {}, b"")
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook?team=one"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def webhook(session: Session, admin: Person, receiver: Receiver) -> Webhook:
+    return webhooks.add(session, admin.id, receiver.url, ["alias.moved"])
+
+
+def parcel(url: str) -> Parcel:
+    return Parcel(1, 1, url, webhooks.new_secret(), "msg_1", {"type": "webhook.test", "data": {}})
+
+
+def attempt(session: Session, webhook: Webhook) -> Outcome:
+    """One attempt of whatever is due."""
+    leased = deliveries.lease(session, webhook.id)
+    assert leased is not None
+    outcome = send(leased)
+    deliveries.store_outcome(session, leased.delivery_id, outcome)
+    return outcome
+
+
+def make_due(session: Session) -> None:
+    (message,) = rows(session, WebhookDelivery)
+    message.next_attempt_at = now()
+    session.commit()
+
+
+def test_a_message_arrives_signed_and_only_once(
+    session: Session, admin: Person, webhook: Webhook, receiver: Receiver
+) -> None:
+    deliveries.send_test(session, admin.id, webhook.id)
+    assert deliveries.due_webhooks(session) == [webhook.id]
+    assert attempt(session, webhook) == Outcome(204, None)
+    ((path, headers, body),) = receiver.got
+    assert path == "/hook?team=one"
+    message = Library(webhook.secret).verify(body, headers)
+    assert (message["type"], message["data"]) == ("webhook.test", {"webhook": webhook.id, "by": admin.id})
+    assert headers["Content-Type"] == "application/json"
+    (row,) = rows(session, WebhookDelivery)
+    assert (row.status, row.attempts, row.response_status, row.error) == ("delivered", 1, 204, None)
+    assert row.message_id == headers["webhook-id"]
+    assert row.delivered_at is not None
+    assert deliveries.due_webhooks(session) == []
+    assert deliveries.lease(session, webhook.id) is None
+
+
+def test_a_leased_message_is_nobody_else_s_until_the_lease_runs_out(
+    session: Session, admin: Person, webhook: Webhook
+) -> None:
+    deliveries.send_test(session, admin.id, webhook.id)
+    first = deliveries.lease(session, webhook.id)
+    assert first is not None
+    assert deliveries.lease(session, webhook.id) is None
+    assert deliveries.due_webhooks(session) == []
+    make_due(session)  # as time would, had the first sender died
+    again = deliveries.lease(session, webhook.id)
+    assert again is not None
+    assert again.message_id == first.message_id
+
+
+def test_failures_are_tried_again_on_the_schedule_and_at_last_given_up(
+    session: Session, admin: Person, webhook: Webhook, receiver: Receiver
+) -> None:
+    deliveries.send_test(session, admin.id, webhook.id)
+    for count, wait in enumerate(SCHEDULE, start=1):
+        receiver.answers.append((503, {}, b"not\nnow <b>"))
+        began = now()
+        assert attempt(session, webhook) == Outcome(503, "The address answered 503: not now <b>")
+        (row,) = rows(session, WebhookDelivery)
+        assert (row.status, row.attempts) == ("waiting", count)
+        waits = row.next_attempt_at - began
+        assert wait * (1 - JITTER) <= waits <= wait * (1 + JITTER) + timedelta(seconds=5)
+        make_due(session)
+    receiver.answers.append((500, {}, b""))
+    attempt(session, webhook)
+    (row,) = rows(session, WebhookDelivery)
+    assert (row.status, row.attempts, row.error) == ("failed", len(SCHEDULE) + 1, "The address answered 500.")
+    ids = {headers["webhook-id"] for _, headers, _ in receiver.got}
+    assert len(receiver.got) == 10
+    assert ids == {row.message_id}, "the same message each time"
+
+    deliveries.resend(session, admin.id, row.id)
+    assert attempt(session, webhook).delivered
+    assert rows(session, WebhookDelivery)[0].status == "delivered"
+
+
+def test_a_redirect_is_not_followed(session: Session, receiver: Receiver) -> None:
+    receiver.answers.append((302, {"Location": receiver.url}, b""))
+    outcome = send(parcel(receiver.url))
+    assert outcome == Outcome(302, "The address answered with a redirect (302), which is not followed.")
+    assert len(receiver.got) == 1
+
+
+def test_an_address_that_is_gone_is_paused(
+    session: Session, admin: Person, webhook: Webhook, receiver: Receiver
+) -> None:
+    deliveries.send_test(session, admin.id, webhook.id)
+    receiver.answers.append((410, {}, b""))
+    attempt(session, webhook)
+    assert rows(session, WebhookDelivery)[0].status == "failed"
+    assert not rows(session, Webhook)[0].active
+    assert rows(session, AuditEvent)[-1].action == "webhook.paused"
+    with pytest.raises(Conflict, match="paused"):
+        deliveries.send_test(session, admin.id, webhook.id)
+
+
+def test_a_long_answer_is_cut(receiver: Receiver) -> None:
+    receiver.answers.append((400, {}, b"x" * 1_000_000))
+    outcome = send(parcel(receiver.url))
+    assert outcome.error is not None
+    assert len(outcome.error) < 300
+
+
+def test_an_answer_that_drips_is_cut_off_at_the_time_limit() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        stop = threading.Event()
+
+        def drip() -> None:
+            connection, _ = listener.accept()
+            with closing(connection):
+                try:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                    while not stop.wait(0.05):
+                        connection.sendall(b"x-slow: 1\r\n")
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        outcome = send(parcel(f"http://127.0.0.1:{listener.getsockname()[1]}/"), seconds=0.5)
+        stop.set()
+        thread.join()
+    assert outcome == Outcome(None, "There was no answer within 0.5 seconds.")
+
+
+def test_what_cannot_be_reached_is_told_in_a_sentence() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    assert send(parcel(f"http://127.0.0.1:{port}/")) == Outcome(
+        None, "The address cannot be reached: Connection refused."
+    )
+    assert send(parcel("http://no-such-host.invalid/")).error == "The name of the host is not known."
+    assert send(parcel("ftp://example.org/")).error == "The address must begin with https:// or http://."
+
+
+def test_what_does_not_speak_http_is_told_in_a_sentence() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def babble() -> None:
+            connection, _ = listener.accept()
+            with closing(connection):
+                connection.recv(65536)
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
+
+        thread = threading.Thread(target=babble)
+        thread.start()
+        outcome = send(parcel(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
+        thread.join()
+    assert outcome == Outcome(None, "The answer cannot be understood: BadStatusLine.")
+
+
+def test_the_thread_sends_what_becomes_due_and_ends_when_told(
+    app: Flask, session: Session, admin: Person, webhook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_sender, "POLL_SECONDS", 0.01)
+    for _ in range(3):
+        deliveries.send_test(session, admin.id, webhook.id)
+    stop = threading.Event()
+    thread = threading.Thread(target=WebhookSender(parts(app).sessions).run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: {row.status for row in rows(session, WebhookDelivery)} == {"delivered"})
+    finally:
+        stop.set()
+        thread.join()
+    assert len(receiver.got) == 3
+    assert [row.attempts for row in rows(session, WebhookDelivery)] == [1, 1, 1]
+
+
+def test_old_messages_are_removed_and_waiting_ones_never(session: Session, admin: Person, webhook: Webhook) -> None:
+    old = now() - deliveries.KEPT - timedelta(days=1)
+    for status in ("delivered", "waiting", "failed"):
+        message = deliveries.send_test(session, admin.id, webhook.id)
+        message.status, message.next_attempt_at = status, old
+        session.commit()
+    deliveries.send_test(session, admin.id, webhook.id)
+    assert deliveries.prune(session) == 2
+    assert [row.status for row in rows(session, WebhookDelivery)] == ["waiting", "waiting"]
+
+
+def test_the_log_comes_in_pages_the_newest_first(session: Session, admin: Person, webhook: Webhook) -> None:
+    moment = now()
+    session.add_all(webhooks.message(webhook, "webhook.test", {}, moment) for _ in range(deliveries.PAGE + 2))
+    session.commit()
+    first = deliveries.log(session)
+    rest = deliveries.log(session, before=first[-1].id)
+    assert [len(first), len(rest)] == [deliveries.PAGE, 2]
+    ids = [row.id for row in first + rest]
+    assert ids == sorted(ids, reverse=True)
+    assert deliveries.log(session, status="failed") == []
+    assert deliveries.log(session, webhook_id=webhook.id + 1) == []
+
+
+def test_what_is_not_there_cannot_be_sent_again(session: Session, admin: Person, webhook: Webhook) -> None:
+    with pytest.raises(NotFound, match="no message 9"):
+        deliveries.resend(session, admin.id, 9)
+    message = deliveries.send_test(session, admin.id, webhook.id)
+    webhooks.remove(session, admin.id, webhook.id)
+    with pytest.raises(NotFound, match="no webhook"):
+        deliveries.resend(session, admin.id, message.id)

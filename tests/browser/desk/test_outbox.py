@@ -1,0 +1,168 @@
+"""What the desk does when connection, session or page go away: nothing is lost, nothing is stored twice."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.desk.screen import (
+    JUDGMENTS,
+    card,
+    expect_saved,
+    expect_source,
+    hold,
+    judged,
+    queue,
+    serve,
+    standing,
+    type_text,
+)
+from tests.browsing import PATIENCE_MS, SIGN_IN, Visitor
+from tests.processes import Product, wait_for
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def test_a_lost_connection_keeps_the_gestures_and_sends_them_in_order(
+    desk: Page, visitor: Visitor, product: Product
+) -> None:
+    visitor.expect_complaint("Failed to load resource")
+    serve(desk, product, "before the tunnel", "in the tunnel", "behind the tunnel")
+    desk.wait_for_load_state("networkidle")
+    before = judged(product)
+    visitor.context.set_offline(True)
+    desk.keyboard.press("1")
+    expect_source(desk, "in the tunnel")
+    expect(desk.locator("#connection")).to_contain_text("No connection. One gesture is kept on this device")
+    expect(desk.locator("#last-text")).to_contain_text("Kept on this device: “")
+    desk.keyboard.press("n")
+    desk.keyboard.press("u")
+    desk.keyboard.press("s")
+    expect(desk.locator("#connection")).to_contain_text("4 gestures are kept")
+    assert judged(product) == before
+    visitor.context.set_offline(False)
+    expect(desk.locator("#connection")).to_have_text("All that was kept has been sent.")
+    expect_source(desk, "behind the tunnel")
+    rows = product.rows(
+        "SELECT verdict, undone_at IS NULL FROM judgments ORDER BY id DESC LIMIT ?", judged(product) - before
+    )
+    assert rows == [("skipped", 1), ("none", 0), ("chosen", 1)]
+
+
+def test_an_answer_that_was_never_heard_makes_no_second_judgment(
+    desk: Page, visitor: Visitor, product: Product
+) -> None:
+    visitor.expect_complaint("Failed to load resource")
+    type_text(desk, "stored, but the answer is lost")
+    before = judged(product)
+    lost: list[Route] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route)
+        route.fetch()
+        route.abort()
+
+    desk.route(JUDGMENTS, lose_the_first_answer)
+    desk.keyboard.press("2")
+    expect_saved(desk, "Saved: “")
+    assert lost
+    assert judged(product) == before + 1
+
+
+def test_gestures_that_were_kept_are_sent_by_the_next_visit(desk: Page, visitor: Visitor, product: Product) -> None:
+    visitor.expect_complaint("Failed to load resource")
+    serve(desk, product, "kept over a reload", "after the reload")
+    before = len(standing(product))
+    desk.route(JUDGMENTS, lambda route: route.abort())
+    desk.keyboard.press("1")
+    expect_source(desk, "after the reload")
+    expect(desk.locator("#connection")).to_contain_text("One gesture is kept")
+    desk.reload()
+    expect_source(desk, "after the reload")  # what is judged here does not come again
+    assert len(standing(product)) == before
+    desk.unroute(JUDGMENTS)
+    desk.reload()
+    wait_for(lambda: len(standing(product)) == before + 1, what="the judgment that was kept")
+    expect_source(desk, "after the reload")
+
+
+def test_a_server_error_keeps_the_gesture_and_says_so(desk: Page, visitor: Visitor, product: Product) -> None:
+    visitor.expect_complaint("Failed to load resource")
+    type_text(desk, "You are a stupid idiot")
+    before = len(standing(product))
+    desk.route(JUDGMENTS, lambda route: route.fulfill(status=500))
+    desk.keyboard.press("2")
+    expect(desk.locator("#connection")).to_contain_text("Something went wrong on the server. One gesture is kept")
+    expect(card(desk, 2)).to_have_class(re.compile("chosen"))
+    desk.unroute(JUDGMENTS)
+    expect_saved(desk, "Saved: “")
+    assert len(standing(product)) == before + 1
+
+
+def test_a_gesture_that_the_server_refuses_comes_back_with_the_reason(
+    desk: Page, visitor: Visitor, product: Product
+) -> None:
+    visitor.expect_complaint("422")
+    serve(desk, product, "refused once", "after the refused one")
+    held = hold(desk, JUDGMENTS)
+    desk.click("[data-edit='1']")
+    desk.fill("#edited", "what was typed")
+    desk.press("#edited", "Enter")
+    expect_source(desk, "after the refused one")
+    wait_for(lambda: desk.evaluate("true") and held, what="the judgment on its way")
+    held[0].fulfill(status=422, json={"detail": "It may not be so."})
+    expect(desk.locator("#problem-text")).to_have_text("Not saved. It may not be so.")
+    desk.unroute(JUDGMENTS)
+    desk.keyboard.press("Escape")
+    desk.keyboard.press("n")
+    expect_source(desk, "refused once")
+    expect(desk.locator("#edited")).to_have_value("what was typed")
+
+
+def test_a_choice_counts_even_if_the_page_is_left_at_once(desk: Page, product: Product) -> None:
+    type_text(desk, "chosen in passing")
+    before = len(standing(product))
+    desk.keyboard.press("1")
+    desk.goto("/account")
+    wait_for(lambda: len(standing(product)) == before + 1, what="the judgment")
+
+
+def test_signing_out_in_another_tab_loses_nothing(desk: Page, visitor: Visitor) -> None:
+    visitor.expect_complaint("40[01]")
+    type_text(desk, "You are a stupid idiot")
+    other = visitor.context.new_page()
+    other.goto("/account")
+    other.click("text=Sign out")
+    other.wait_for_url(SIGN_IN)
+    visitor.context.clear_cookies()  # even the session's secret is another one afterwards
+    desk.keyboard.press("1")
+    expect(desk.locator("#connection")).to_contain_text(
+        "You are signed out: sign in in another tab. One gesture is kept"
+    )
+    visitor.sign_in(page=other)
+    expect_saved(desk, "Saved: “")
+    expect(desk.locator("#connection")).to_have_text("All that was kept has been sent.")
+
+
+def test_a_screen_that_was_judged_in_another_tab_is_passed_over(desk: Page, visitor: Visitor, product: Product) -> None:
+    visitor.expect_complaint("409")
+    queue(product, "open in two tabs", "open in the second only")
+    desk.reload()
+    expect_source(desk, "open in two tabs")
+    other = visitor.context.new_page()
+    other.goto("/annotate")
+    expect_source(other, "open in two tabs")
+    desk.keyboard.press("1")
+    expect_saved(desk)
+    other.click("[data-edit='2']")
+    other.fill("#edited", "typed in vain")
+    other.press("#edited", "Enter")
+    expect(other.locator("#problem")).to_contain_text("judged before, perhaps in another tab")
+    expect(other.locator("#problem")).to_contain_text("What you wrote: “typed in vain”.")
+    expect_source(other, "open in the second only")

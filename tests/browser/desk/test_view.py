@@ -1,0 +1,214 @@
+"""How the annotator's desk looks and counts: differences, blur, the content warning, help, figures, breaks."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.axe import in_both_themes
+from tests.browser.conftest import empty_queue
+from tests.browser.desk.screen import card, expect_saved, expect_source, serve, texts, type_text
+from tests.browsing import PATIENCE_MS, SIDEWAYS, Cookies, Visitor
+from tests.processes import ADMIN_EMAIL, Product, wait_for
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=PATIENCE_MS)
+SETTINGS = "SELECT settings FROM users WHERE email = ?"
+DIFFERENCES = """async ([before, after]) => {
+    const { differences } = await import("/static/js/diff.js");
+    return differences(before, after);
+}"""
+SCROLL_DOWN = """() => {
+    const page = document.documentElement;
+    scrollTo(0, page.scrollHeight);
+    return [scrollY, page.scrollHeight - innerHeight - scrollY];
+}"""
+FILTER = "element => getComputedStyle(element).filter"
+
+
+def settings(product: Product) -> dict[str, object]:
+    """Ada's settings as they are stored."""
+    stored: dict[str, object] = json.loads(product.rows(SETTINGS, ADMIN_EMAIL)[0][0])
+    return stored
+
+
+@pytest.fixture
+def newcomer(desk: Page, product: Product) -> Iterator[Page]:
+    """The desk of somebody who has decided nothing yet; what they decide is forgotten afterwards."""
+    before = product.rows(SETTINGS, ADMIN_EMAIL)[0][0]
+    set_settings(product, "{}")
+    desk.reload()
+    yield desk
+    set_settings(product, before)
+
+
+def set_settings(product: Product, stored: str) -> None:
+    """Store Ada's settings past the product."""
+    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
+        database.execute("UPDATE users SET settings = ? WHERE email = ?", (stored, ADMIN_EMAIL))
+        database.commit()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("you are dumb", "you are wrong", [["same", "you are "], ["gone", "dumb"], ["new", "wrong"]]),
+        ("a b c d", "a x y d", [["same", "a "], ["gone", "b c"], ["new", "x y"], ["same", " d"]]),
+        ("please stop", "stop", [["gone", "please "], ["same", "stop"]]),
+        ("", "new", [["new", "new"]]),
+        ("same", "same", [["same", "same"]]),
+        ("Ты дурак", "Ты неправ", [["same", "Ты "], ["gone", "дурак"], ["new", "неправ"]]),
+    ],
+)
+def test_differences_are_found_word_by_word(desk: Page, before: str, after: str, expected: list[list[str]]) -> None:
+    assert desk.evaluate(DIFFERENCES, [before, after]) == expected
+
+
+def test_differences_can_be_hidden_and_that_is_remembered(desk: Page, product: Product) -> None:
+    type_text(desk, "this tiny model writes nothing like this")
+    shown = texts(desk)
+    expect(desk.locator(".choice ins").first).to_be_attached()
+    expect(desk.locator(".choice .gone").first).to_be_attached()
+    desk.keyboard.press("d")
+    assert desk.locator(".choice :is(ins, .drawn)").count() == 0
+    assert texts(desk) == shown
+    wait_for(lambda: settings(product).get("diff") is False, what="the setting")
+    desk.reload()
+    expect(desk.locator("#diff")).to_have_attribute("aria-pressed", "false")
+    desk.click("#diff")
+    wait_for(lambda: settings(product).get("diff") is True, what="the setting")
+    assert desk.locator(".choice ins").count() > 0
+
+
+def test_each_card_says_how_much_longer_or_shorter_it_is(desk: Page) -> None:
+    source = "You are a stupid idiot"
+    type_text(desk, source)
+    for text, said in zip(texts(desk), desk.locator(".length").all_text_contents(), strict=True):
+        more = len(text) - len(source)
+        assert said.startswith(f"{abs(more)} {'longer' if more > 0 else 'shorter'}" if more else "as long")
+
+
+def test_the_source_stays_in_view_and_the_page_scrolls_at_once(desk: Page) -> None:
+    desk.set_viewport_size({"width": 320, "height": 480})
+    type_text(desk, "You are a stupid idiot")
+    scrolled, below = desk.evaluate(SCROLL_DOWN)
+    assert scrolled > 0
+    assert below == pytest.approx(0, abs=1)
+    box = desk.locator("#source").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 100
+
+
+def test_texts_are_veiled_until_the_content_warning_is_answered_once(newcomer: Page, product: Product) -> None:
+    serve(newcomer, product, "veiled at first")
+    expect(newcomer.locator("#warning")).to_be_visible()
+    assert newcomer.locator("#source").evaluate(FILTER) != "none"
+    assert card(newcomer, 1).locator(".choice-text").evaluate(FILTER) != "none"
+    newcomer.click("#warning-show")
+    expect(newcomer.locator("#warning")).to_be_hidden()
+    assert newcomer.locator("#source").evaluate(FILTER) == "none"
+    wait_for(lambda: settings(product).get("warned") is True, what="the setting")
+    newcomer.reload()
+    expect_source(newcomer, "veiled at first")
+    expect(newcomer.locator("#warning")).to_be_hidden()
+
+
+def test_blurred_texts_show_under_the_pointer_at_the_focus_and_by_a_key(newcomer: Page, product: Product) -> None:
+    serve(newcomer, product, "blurred", "blurred again")
+    newcomer.click("#warning-blur")
+    wait_for(lambda: settings(product).get("blur") is True, what="the setting")
+    newcomer.mouse.move(1, 1)
+    newcomer.locator("#help-open").focus()
+    source, text = newcomer.locator("#source"), card(newcomer, 2).locator(".choice-text")
+    assert [source.evaluate(FILTER) == "none", text.evaluate(FILTER) == "none"] == [False, False]
+    source.hover()
+    assert source.evaluate(FILTER) == "none"
+    card(newcomer, 2).hover()
+    assert [source.evaluate(FILTER) == "none", text.evaluate(FILTER) == "none"] == [False, True]
+    newcomer.mouse.move(1, 1)
+    source.focus()
+    assert source.evaluate(FILTER) == "none"
+    newcomer.locator("#help-open").focus()
+    newcomer.keyboard.press("v")
+    assert text.evaluate(FILTER) == "none"
+    newcomer.keyboard.press("1")
+    expect_source(newcomer, "blurred again")
+    assert text.evaluate(FILTER) != "none"
+    newcomer.keyboard.press("b")
+    assert text.evaluate(FILTER) == "none"
+    wait_for(lambda: settings(product).get("blur") is False, what="the setting")
+
+
+def test_help_lists_the_keys_and_gives_the_focus_back(desk: Page) -> None:
+    type_text(desk, "help me")
+    desk.locator("#none").focus()
+    desk.keyboard.press("?")
+    expect(desk.locator("#help")).to_be_visible()
+    desk.keyboard.press("1")  # no verdict behind the dialog
+    desk.keyboard.press("Escape")
+    expect(desk.locator("#help")).to_be_hidden()
+    expect(desk.locator("#none")).to_be_focused()
+    expect(desk.locator("#last")).to_be_hidden()
+
+
+def test_the_figures_count_up_and_down(desk: Page) -> None:
+    type_text(desk, "count me")
+    before = int((desk.text_content("#tally") or "0").split()[0] if desk.text_content("#tally") else 0)
+    desk.keyboard.press("1")
+    expect(desk.locator("#tally")).to_have_text(f"{before + 1} judged in this sitting")
+    expect_saved(desk)
+    desk.reload()
+    expect(desk.locator("#tally")).to_have_text(f"{before + 1} judged in this sitting")
+
+
+def test_a_break_is_suggested_after_enough_work_and_can_be_put_off(desk: Page, product: Product) -> None:
+    desk.clock.install()
+    serve(desk, product, *(f"text {number}" for number in range(20)))
+    for number in range(1, 14):
+        desk.clock.fast_forward(4 * 60_000)
+        desk.keyboard.press("n")
+        expect_source(desk, f"text {number}")
+        if number < 13:
+            expect(desk.locator("#break")).to_be_hidden()
+    expect(desk.locator("#break-text")).to_contain_text("You have worked for 4")
+    desk.click("#break-over")
+    desk.keyboard.press("n")
+    expect_source(desk, "text 14")
+    expect(desk.locator("#break")).to_be_hidden()
+
+
+def test_axe_finds_nothing_whatever_is_open_and_nothing_is_wider_than_the_window(
+    chrome: Browser, product: Product, ada: Cookies
+) -> None:
+    empty_queue(product)
+    with Visitor(chrome, product.url, width=320, signed_in_as=ada) as visitor:
+        page = visitor.page
+        page.goto("/annotate")
+        type_text(page, "You are a stupid idiot")
+        check(page)
+        page.keyboard.press("t")
+        page.keyboard.press("1")
+        check(page)
+        page.keyboard.press("Escape")
+        page.click("#flag-why")
+        check(page)
+        page.keyboard.press("Escape")
+        page.click("[data-edit='1']")
+        check(page)
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        check(page)
+        page.keyboard.press("Escape")
+        page.keyboard.press("2")
+        expect_saved(page)
+        check(page)
+
+
+def check(page: Page) -> None:
+    assert in_both_themes(page) == {}
+    assert not page.evaluate(SIDEWAYS)
