@@ -5,8 +5,8 @@
 Starting from a step with every lever of docs/performance.md ("A step of DPO") off, they are switched on one after the
 other. Each state is a process of its own (benchmarks/support/dpo_side.py) that makes a few steps in turn with the
 others, on one thread; what is told is the processor time of a step, the median over the rounds, so that other programs
-count little. A step is 4 clicks on one of three texts of 6 to 24 tokens. The reference model, where it is asked once, counts
-a tenth, since a run has ten epochs.
+count little. A step is 4 clicks on one of three texts of 6 to 24 tokens. The reference model, where it is asked once,
+counts a tenth, since a run has ten epochs.
 
 The floor is the time of the matrix products alone. With S tokens of prompts and T tokens of texts that differ in a
 step, width d, inner width a = heads x 64, feed-forward width f, vocabulary V, e encoder and n decoder layers, a forward

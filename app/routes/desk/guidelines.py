@@ -52,7 +52,7 @@ def save() -> ResponseReturnValue:
 
 def _page(values: Mapping[str, Any], seen: str, problem: str | None = None) -> str:
     return render_template(
-        "guidelines/page.html",
+        "desk/guidelines_page.html",
         values=values,
         seen=seen,
         problem=problem,

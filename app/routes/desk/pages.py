@@ -32,7 +32,7 @@ def home() -> ResponseReturnValue:
 def page() -> ResponseReturnValue:
     """The page where texts are typed and rewrites chosen; its script speaks to the API."""
     return render_template(
-        "annotate.html",
+        "desk/annotate.html",
         longest=mellow().settings.max_text_length,
         longest_reason=judgments.LONGEST_REASON,
         candidates=range(1, CANDIDATES + 1),

@@ -111,7 +111,7 @@ def _page(
     settings = desk_settings.read(session, person)
     found = own_judgments.page(session, person, filters, settings.zone, below)
     return render_template(
-        "work/page.html",
+        "desk/work.html",
         page=found,
         superseded=own_judgments.superseded(session, person, found.judgments),
         filters=filters,

@@ -26,7 +26,7 @@ blueprint = Blueprint("data", __name__, url_prefix="/admin/data")
 def page() -> ResponseReturnValue:
     """Import files, and export what was judged."""
     return render_template(
-        "data/import.html",
+        "exchange/import.html",
         counts=overview.counts(db.session()),
         studio=policy.settings(db.session()),
         layouts=LAYOUTS,
@@ -50,7 +50,7 @@ def queue() -> ResponseReturnValue:
         problem, wanted = str(refusal), PromptFilter()
         found = search.page(session, wanted)
     return render_template(
-        "data/queue.html",
+        "prompts/queue.html",
         wanted=wanted,
         query=wanted.as_query(),
         found=found,
@@ -79,7 +79,7 @@ def judgments() -> ResponseReturnValue:
         problem, wanted, before = str(refusal), JudgmentFilter(), None
     found = judgment_search.page(session, wanted, before)
     return render_template(
-        "data/judgments.html",
+        "exchange/judgments.html",
         wanted=wanted,
         query=wanted.as_query(),
         found=found,

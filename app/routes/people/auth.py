@@ -31,14 +31,14 @@ def sign_in() -> ResponseReturnValue:
         throttle, address = mellow().throttle, request.remote_addr or ""
         if throttle.must_wait(email, address):
             problem = "Too many wrong passwords: wait five minutes, then try again."
-            return render_template("sign_in.html", problem=problem, email=email), 429
+            return render_template("people/sign_in.html", problem=problem, email=email), 429
         user = accounts.authenticate(db.session(), email, request.form.get("password", ""))
         if user is not None:
             access.sign_in(user)
             return redirect(_own_page(request.args.get("next")) or url_for("annotate.home"))
         throttle.count_failure(email, address)
         problem = "The email or the password is wrong."
-    return render_template("sign_in.html", problem=problem, email=email), 403 if problem else 200
+    return render_template("people/sign_in.html", problem=problem, email=email), 403 if problem else 200
 
 
 @blueprint.post("/sign-out")
@@ -66,13 +66,13 @@ def setup() -> ResponseReturnValue:
         else:
             access.sign_in(user)
             return redirect(url_for("annotate.home"))
-    return render_template("setup.html", problem=problem, token=token, email=email), 422 if problem else 200
+    return render_template("people/setup.html", problem=problem, token=token, email=email), 422 if problem else 200
 
 
 @blueprint.get("/account")
 def account() -> ResponseReturnValue:
     """One's own account: who one is, and API tokens."""
-    return render_template("account.html", token=shown_once.take(_NEW_TOKEN))
+    return render_template("people/account.html", token=shown_once.take(_NEW_TOKEN))
 
 
 @blueprint.post("/account/token")

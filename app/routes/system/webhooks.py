@@ -82,7 +82,7 @@ def _page(problem: str | None = None, added: Webhook | None = None) -> str:
     webhook_id = request.args.get("webhook", type=int)
     messages = deliveries.log(session, webhook_id, status, request.args.get("before", type=int))
     return render_template(
-        "webhooks/page.html",
+        "system/webhooks.html",
         webhooks=webhooks.all_webhooks(session),
         addresses=_addresses(messages),
         events=webhooks.EVENTS,

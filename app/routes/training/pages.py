@@ -47,7 +47,7 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/queue")
 def queue() -> ResponseReturnValue:
     """The part of the first page that shows the runs which wait or work."""
-    return render_template("admin/queue.html", **_queue())
+    return render_template("training/queue.html", **_queue())
 
 
 @blueprint.post("/runs")
@@ -65,7 +65,7 @@ def all_runs() -> ResponseReturnValue:
     """Every run, the newest first, a page at a time."""
     found = runs.page(db.session(), request.args.get("before", type=int), limit=_RUNS_A_PAGE + 1)
     older = found[_RUNS_A_PAGE - 1].id if len(found) > _RUNS_A_PAGE else None
-    return render_template("admin/runs.html", runs=found[:_RUNS_A_PAGE], older=older)
+    return render_template("training/runs.html", runs=found[:_RUNS_A_PAGE], older=older)
 
 
 @blueprint.get("/runs/compare")
@@ -77,7 +77,7 @@ def compare() -> ResponseReturnValue:
     names = curves.names(session, [run.id for run in chosen])
     wanted = request.args.get("metric", "loss")
     return render_template(
-        "admin/compare.html",
+        "training/compare.html",
         runs=chosen,
         names=names,
         labels=curves.LABELS,
@@ -95,7 +95,7 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
     method = form.get("method", "dpo")
     form_method = method if method in setting_labels.METHODS else "dpo"
     return render_template(
-        "admin/home.html",
+        "training/home.html",
         counts=counts,
         news=preference_rows.news(session),
         form=form,
@@ -140,7 +140,7 @@ def start() -> ResponseReturnValue:
     if cloned is not None and cloned.method != initial_training.METHOD:
         return redirect(url_for("admin.home", clone=cloned.id))
     return render_template(
-        "admin/start.html",
+        "training/start.html",
         cloned=cloned,
         asked=cloned.config if cloned else {},
         waiting=len(runs.queue(session)),
@@ -160,7 +160,7 @@ def run(run_id: int) -> ResponseReturnValue:
     row = runs.get(db.session(), run_id)
     serving = versions.serving_number(db.session())
     return render_template(
-        "admin/run.html",
+        "training/run.html",
         run=row,
         state=run_json(row, runs.position(db.session(), row)),
         serving=serving,

@@ -1,7 +1,7 @@
 // The guidelines panel of the desk. It is not modal: the keys 1, 2, 3 and the rest work while it is open.
 // G, or anything with data-opens="guidelines", opens and closes it; Escape closes it while the focus is inside.
 
-import { call } from "../api.js";
+import { call } from "../shared/api.js";
 import "./zone.js";
 
 const panel = document.getElementById("guidelines");

@@ -1,6 +1,6 @@
 // Where screens come from: those that were put aside, then the queue, whose next one is drawn while this one is read.
 
-import { call } from "../api.js";
+import { call } from "../shared/api.js";
 
 const MOST_SHOWN = 100;
 export const aside = []; // screens that had to make room; they come back before anything new is drawn

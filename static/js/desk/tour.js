@@ -1,6 +1,6 @@
 // The one-minute tour. It plays with texts of its own: nothing is sent but that the tour was taken.
 
-import { call } from "../api.js";
+import { call } from "../shared/api.js";
 import { LESSONS } from "./lessons.js";
 
 const element = (id) => document.getElementById(id);

@@ -1,7 +1,7 @@
 // How the desk looks: differences marked, texts blurred, the keys explained. What a person decides is remembered.
 
-import { call } from "../api.js";
-import { mark } from "./cards.js";
+import { call } from "../shared/api.js";
+import { mark } from "./gestures/cards.js";
 import { desk, element, given } from "./page.js";
 
 let blurred = given("blur");

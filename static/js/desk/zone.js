@@ -1,6 +1,6 @@
 // Tells the server in which time zone this person's days begin, whenever it is another than the server knows.
 
-import { call } from "../api.js";
+import { call } from "../shared/api.js";
 
 const known = document.querySelector("[data-time-zone]")?.dataset.timeZone;
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

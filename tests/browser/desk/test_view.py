@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
 SETTINGS = "SELECT settings FROM users WHERE email = ?"
 DIFFERENCES = """async ([before, after]) => {
-    const { differences } = await import("/static/js/diff.js");
+    const { differences } = await import("/static/js/shared/diff.js");
     return differences(before, after);
 }"""
 SCROLL_DOWN = """() => {

@@ -1,0 +1,149 @@
+// "Try it": the request of one operation, filled in by a person, sent with the session of this page, and its answer.
+
+import { send } from "../shared/api.js";
+import { make } from "../shared/dom.js";
+
+const JSON_TYPE = "application/json";
+const MOST_SHOWN = 100_000; // characters of an answer
+const LONGEST_STREAM_MS = 3_000; // a live stream is shown this long
+const SAMPLES = {
+  "text/csv": "text\nYou are a stupid idiot\n",
+  "text/tab-separated-values": "text\nYou are a stupid idiot\n",
+  "application/x-ndjson": '{"text": "You are a stupid idiot"}\n',
+};
+
+export class Trial {
+  constructor(schemas, server, verb, path, operation, id) {
+    Object.assign(this, { schemas, server, verb, path, operation, id });
+    this.inputs = (operation.parameters ?? []).map((parameter) => this.parameter(parameter));
+    this.state = make("p", { className: "hint mb-0", role: "status" });
+    this.answer = make("pre", { className: "log", tabindex: "0", "aria-label": "The answer", hidden: true });
+    this.button = make("button", { className: "btn btn-primary" }, verb === "get" ? "Send" : "Send: this is the real studio");
+    this.node = make("form", { className: "trial", novalidate: true }, make("h3", {}, "Try it"));
+    this.node.append(...this.inputs.map(({ node }) => node), ...this.body(), make("div", {}, this.button), this.state, this.answer);
+    this.node.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+  }
+
+  labelled(name, input, hint) {
+    input.id = `${this.id}-${name}`;
+    const label = make("label", { for: input.id, className: "form-label mb-0" }, name);
+    return make("div", {}, label, hint ? make("span", { className: "hint" }, ` ${hint}`) : "", input);
+  }
+
+  parameter({ name, in: place, required, schema }) {
+    const options = schema?.enum;
+    const input = options
+      ? make("select", { className: "form-select" }, ...(required ? [] : [make("option", { value: "" }, "(not sent)")]), ...options.map((one) => make("option", {}, String(one))))
+      : make("input", { className: "form-control", autocomplete: "off", inputmode: schema?.type === "integer" ? "numeric" : "text" });
+    if (place === "path" && !options) input.value = "1";
+    return { name, place, input, node: this.labelled(name, input, required ? "" : "optional") };
+  }
+
+  body() {
+    const content = this.operation.requestBody?.content;
+    if (!content) return [];
+    const media = Object.keys(content);
+    this.media = make("select", { className: "form-select" }, ...media.map((one) => make("option", {}, one)));
+    this.text = make("textarea", { className: "form-control", rows: "7", spellcheck: "false" });
+    this.file = make("input", { className: "form-control", type: "file" });
+    const fileRow = this.labelled("file", this.file, "in place of the body above");
+    const fill = () => {
+      const chosen = this.media.value;
+      this.text.value = chosen === JSON_TYPE ? JSON.stringify(this.schemas.example(content[chosen].schema), null, 2) : SAMPLES[chosen] ?? "";
+      fileRow.hidden = chosen === JSON_TYPE;
+      this.file.value = "";
+    };
+    this.media.addEventListener("change", fill);
+    fill();
+    const rows = [this.labelled("body", this.text), fileRow];
+    return media.length > 1 ? [this.labelled("content type", this.media), ...rows] : rows;
+  }
+
+  url() {
+    let path = this.path;
+    const query = new URLSearchParams();
+    for (const { name, place, input } of this.inputs) {
+      const value = input.value.trim();
+      if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(value || "0"));
+      else if (value) query.set(name, value);
+    }
+    return `${this.server}${path}${query.size ? `?${query}` : ""}`;
+  }
+
+  request(signal) {
+    const headers = { Accept: "application/json, */*" };
+    const request = { method: this.verb.toUpperCase(), headers, signal };
+    if (this.text) {
+      const media = this.media.value;
+      const file = this.file.files[0];
+      if (media === "multipart/form-data") {
+        request.body = new FormData();
+        if (file) request.body.set("file", file);
+      } else {
+        headers["Content-Type"] = media;
+        request.body = file ?? this.text.value;
+      }
+    }
+    return request;
+  }
+
+  async send() {
+    const stop = new AbortController();
+    this.button.disabled = true;
+    this.answer.hidden = true;
+    this.state.textContent = "Waiting for the answer …";
+    const began = performance.now();
+    try {
+      const response = await send(this.url(), this.request(stop.signal));
+      const took = Math.round(performance.now() - began);
+      const media = response.headers.get("Content-Type")?.split(";")[0] ?? "";
+      this.state.textContent = `${response.status} ${response.statusText} · ${media || "no body"} · ${took} ms`;
+      this.show(await this.read(response, media, stop));
+    } catch {
+      this.state.textContent = "Mellow cannot be reached, or the connection broke off.";
+    } finally {
+      stop.abort();
+      this.button.disabled = false;
+    }
+  }
+
+  async read(response, media, stop) {
+    if (media === "application/x-tar" || media === "application/zip" || media === "application/octet-stream") {
+      const size = Number(response.headers.get("Content-Length"));
+      return `A file${size ? ` of ${(size / 1e6).toFixed(1)} MB` : ""}, which is not read here. Open ${this.url()} to download it.`;
+    }
+    const late = setTimeout(() => stop.abort(), LONGEST_STREAM_MS * (media === "text/event-stream" ? 1 : 20));
+    const text = await this.beginning(response);
+    clearTimeout(late);
+    if (!media.endsWith("json") || text.length >= MOST_SHOWN) return text;
+    try {
+      return JSON.stringify(JSON.parse(text), null, 2);
+    } catch {
+      return text;
+    }
+  }
+
+  async beginning(response) {
+    if (!response.body) return "";
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    try {
+      while (text.length < MOST_SHOWN) {
+        const { done, value } = await reader.read();
+        if (done) return text;
+        text += value;
+      }
+      return `${text.slice(0, MOST_SHOWN)}\n… (cut here)`;
+    } catch {
+      return `${text}\n… (stopped here)`;
+    }
+  }
+
+  show(text) {
+    this.answer.textContent = text;
+    this.answer.hidden = !text;
+  }
+}

@@ -1,0 +1,86 @@
+// Sends a file in pieces and goes on where it stopped when the connection comes back.
+
+import { ApiError, send as sendAsNow } from "../shared/api.js";
+
+const PIECE = 4 * 1024 * 1024;
+const TRIES = 6;
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+async function send(method, path, piece) {
+  const response = await sendAsNow(`/api/v1/imports${path}`, {
+    method,
+    headers: { "Content-Type": "application/octet-stream" },
+    body: piece,
+  });
+  const answer = await response.json().catch(() => null);
+  if (response.ok || (response.status === 409 && answer?.bytes !== undefined)) return answer;
+  throw new ApiError(answer?.detail ?? "Something went wrong on the server.", response.status);
+}
+
+async function sendPatiently(method, path, piece, say) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await send(method, path, piece);
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      if (attempt === TRIES) throw new ApiError("Mellow cannot be reached: choose the file again in a moment.", 0);
+      say("The connection is lost. Sending goes on when it is back.");
+      await pause(500 * 2 ** attempt);
+    }
+  }
+}
+
+/** The id of the file on the server. `tell` hears the share that is sent, `say` what holds it up. */
+export async function upload(file, tell, say, stopped) {
+  let id = null;
+  let sent = 0;
+  do {
+    let piece;
+    try {
+      // Read here first: a file that has changed since it was chosen fails in its own words.
+      piece = await file.slice(sent, sent + PIECE).arrayBuffer();
+    } catch {
+      throw new ApiError(`${file.name} cannot be read any more: choose it again.`, 0);
+    }
+    const answer = id === null
+      ? await sendPatiently("POST", `?${new URLSearchParams({ name: file.name })}`, piece, say)
+      : await sendPatiently("PATCH", `/${id}?offset=${sent}`, piece, say);
+    id ??= answer.id;
+    sent = answer.bytes;
+    tell(file.size ? sent / file.size : 1);
+  } while (sent < file.size && !stopped());
+  return id;
+}
+
+/** Stores the file; `hear` gets each line of progress as it comes. */
+export async function store(id, wish, hear) {
+  let response;
+  try {
+    response = await sendAsNow(`/api/v1/imports/${id}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(wish),
+    });
+    if (!response.ok) throw new ApiError((await response.json().catch(() => null))?.detail ?? "Something went wrong on the server.", response.status);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let held = "";
+    let done = false;
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      const lines = (held + piece.value).split("\n");
+      held = lines.pop();
+      for (const line of lines) {
+        const progress = JSON.parse(line);
+        if (progress.problem) throw new ApiError(progress.problem, 0);
+        done = progress.done;
+        hear(progress);
+      }
+    }
+    if (!done) throw new TypeError("cut off");
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw new ApiError("The connection broke off. What is stored stays stored: press Import again, and the rest follows.", 0);
+  }
+}
