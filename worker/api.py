@@ -25,15 +25,15 @@ from models.formats import Kind, Row, RowFile, rows_of, split_by_prompt
 from models.settings.command_line import DPOOptions, TrainOptions, setting
 from worker.training.identity.answering import answer_all
 from worker.training.identity.identity import build_identity_shift_dataset
+from worker.training.loading import loading
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import as_messages
 from worker.training.methods import method_of
-from worker.training.run import loading
 from worker.training.run.data import TrainingData, load_training_data, rows_sha256, sample
-from worker.training.run.loading import Loaded
+from worker.training.run.row_sources import load_row_file
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import CheckpointError, DatasetError
 from worker.training.shared.progress import Progress, SilentProgress
-from worker.training.shared.rendering import as_messages
-from worker.training.shared.row_sources import load_row_file
 
 __all__ = [
     "DPOTrainerWrapper",

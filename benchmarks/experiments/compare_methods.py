@@ -101,8 +101,8 @@ def train(stage: str, work: Path) -> None:
 
 def measure(work: Path) -> None:
     """Every policy on the same held-out rows, by the same scorers."""
+    from worker.commands.support.compare_runs import compare
     from worker.commands.support.console import ConsoleProgress
-    from worker.training.run.compare_runs import compare
     from worker.training.run.data import load_training_data
 
     policies = {"start": str(BASE)} | {name: str(work / name / name / "model") for name in METHODS}

@@ -38,11 +38,13 @@ import torch
 from models.serving.generator import Generator, Sampling
 from models.settings.dpo import DPORecipe
 from worker.publish.convert import convert_to_ctranslate2
-from worker.publish.gate import heldout_pairs, mean_token_log_prob, preference_accuracy
+from worker.publish.gate import preference_accuracy
 from worker.training.clicks.dpo import train_dpo
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.pairs import heldout_pairs
 from worker.training.shared.progress import SilentProgress
+from worker.training.t5.scoring import mean_token_log_prob
 
 UNSEEN_CLICKS = 60
 DEV_PAIRS = 200

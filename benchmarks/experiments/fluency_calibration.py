@@ -25,7 +25,7 @@ from models.formats.files.pair_files import in_dev, read_pair_file
 from worker.evaluation.scorers.fluency import CALIBRATION_FILE, FEATURES, Array, features
 from worker.evaluation.scorers.language_model import LanguageModel, release, smol_lm2
 from worker.evaluation.systems import without_profanity
-from worker.evaluation.writing import write_aside
+from worker.training.shared.writing import write_aside
 
 NUMBER = 1
 SEED = 1

@@ -13,7 +13,7 @@ from models.errors import RecipeError
 from tests.tiny_llama import build_tiny_llama
 from tests.tiny_t5 import build_tiny_t5
 from worker import api
-from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.errors import CheckpointError, DatasetError
 from worker.training.shared.progress import SilentProgress
 

@@ -45,7 +45,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask both and print; 130 after Ctrl-C."""
-    from worker.evaluation.writing import check_new, write_aside
+    from worker.training.shared.writing import check_new, write_aside
 
     questions = questions_of(options)
     if options.json is not None:

@@ -134,7 +134,7 @@ def run_check(options: argparse.Namespace) -> int:
 def run_convert(options: argparse.Namespace) -> int:
     """Write the data in another format; 1, with nothing written, if more than half of it cannot be used."""
     from worker.commands.support import data_files
-    from worker.evaluation.writing import check_writable, write_aside
+    from worker.training.shared.writing import check_writable, write_aside
 
     _prepare(options, options.input)
     writer = WRITERS[options.to]
@@ -158,7 +158,7 @@ def run_convert(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace, inputs: list[str]) -> None:
     """Refuse what cannot be meant, before anything is read."""
-    from worker.evaluation.writing import check_new
+    from worker.training.shared.writing import check_new
 
     if bool(inputs) == bool(options.dataset_name):
         raise DataFileError("Name either a file or a --dataset_name.")
@@ -167,7 +167,7 @@ def _prepare(options: argparse.Namespace, inputs: list[str]) -> None:
 
 
 def _load(path: str | None, options: argparse.Namespace) -> RowFile:
-    from worker.training.shared.row_sources import load_row_file
+    from worker.training.run.row_sources import load_row_file
 
     writer = WRITERS[options.to] if options.action == "convert" else None
     return load_row_file(
@@ -213,7 +213,7 @@ def _say(name: str, file: RowFile) -> None:
 
 
 def _report(options: argparse.Namespace, content: Mapping[str, object]) -> None:
-    from worker.evaluation.writing import write_aside
+    from worker.training.shared.writing import write_aside
 
     if options.report is not None:
         write_aside(options.report, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

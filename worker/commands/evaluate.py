@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print; returns 1, after one sentence, if something cannot be measured."""
     settings = Settings.from_env()
     from worker.evaluation.errors import EvaluationError
-    from worker.evaluation.writing import check_new, write_aside
+    from worker.training.shared.writing import check_new, write_aside
 
     try:
         if options.json is not None:

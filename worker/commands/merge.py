@@ -47,7 +47,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Merge, write, and say where."""
-    from worker.training.shared.merging import check_free, load_merged, write_model
+    from worker.training.loading.merging import check_free, load_merged, write_model
 
     check_free(options.output_dir)
     loaded = load_merged(options.model_name_or_path, options.adapter)

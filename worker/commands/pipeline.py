@@ -68,7 +68,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the plan and print the comparison; 130 after Ctrl-C."""
-    from worker import pipeline
+    from worker.commands.support import pipeline
     from worker.commands.support.flags import read_settings
     from worker.commands.support.training_command import resolve_model
 

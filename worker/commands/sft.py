@@ -112,7 +112,7 @@ def _command_for(arguments: Sequence[str]) -> str:
     name = finder.parse_known_args(arguments)[0].model_name_or_path
     if not name or name.startswith("version:"):
         return "sft"
-    from worker.training.run.loading import architecture_of
+    from worker.training.loading.loading import architecture_of
     from worker.training.shared.errors import CheckpointError
 
     try:

@@ -50,8 +50,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Ask and print; 130 after Ctrl-C."""
     from models.errors import RecipeError
-    from worker.evaluation.writing import check_new, write_aside
     from worker.training.identity.answering import answer_all, conversation
+    from worker.training.shared.writing import check_new, write_aside
 
     questions = questions_of(options)
     if options.num_samples > 1 and options.temperature == 0:

@@ -29,9 +29,9 @@ from worker.evaluation.preferences import click_figures, odds
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.evaluation.testset import TestSet
-from worker.evaluation.writing import write_aside
 from worker.training.shared.errors import Cancelled
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.writing import write_aside
 
 log = logging.getLogger(__name__)
 

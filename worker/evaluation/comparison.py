@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from worker.evaluation.bootstrap import Difference, difference
 from worker.evaluation.errors import NotComparable
 from worker.evaluation.measure import Measurement
+from worker.measures.bootstrap import Difference, difference
 
 _ROLES = ("toxicity", "similarity", "fluency")
 

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.serving.generator import CANDIDATES, wording
-from worker.evaluation.bootstrap import Estimate, Statistic, estimate, mean_of
-from worker.evaluation.references import bleu_rows, chrf_rows, rouge_l, sentence_chrf
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.systems import Outputs
 from worker.evaluation.testset import TestSet
+from worker.measures.bootstrap import Estimate, Statistic, estimate, mean_of
+from worker.measures.references import bleu_rows, chrf_rows, rouge_l, sentence_chrf
 
 TOXIC = 0.5
 """The probability from which a text counts as toxic."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from models.serving.generator import Sampling
 from models.store.figures import FIGURES, verdict
-from worker.evaluation import bootstrap
 from worker.evaluation.comparison import compare
 from worker.evaluation.measure import Measurement
-from worker.evaluation.references import signatures
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.systems import SEED, drawing_code
 from worker.evaluation.testset import TestSet
+from worker.measures import bootstrap
+from worker.measures.references import signatures
 
 FORMAT = 1
 _NOTHING = "–"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from models.formats.files.pair_files import PairRow, in_dev, read_pair_file
 from worker.evaluation.errors import TestFileError
-from worker.publish.gate import HELDOUT_FILE
+from worker.training.shared.pairs import HELDOUT_FILE
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TestSet:
 
 
 def heldout(max_samples: int | None = None) -> TestSet:
-    """The sentences of worker/publish/heldout.tsv, which no training sees."""
+    """The sentences of worker/training/shared/heldout.tsv, which no training sees."""
     return read(HELDOUT_FILE, name="Mellow's own held-out sentences", max_samples=max_samples)
 
 

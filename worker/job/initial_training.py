@@ -168,8 +168,9 @@ def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progr
 
 def _heldout(training: InitialTraining, staged: Path) -> dict[str, Any]:
     """The held-out quality of the new model and, if it has a parent, the parent's: see `scoring.evaluate_version`."""
-    from worker.publish.gate import heldout_pairs, mean_token_log_prob
     from worker.training.shared.checkpoint import load_model, load_tokenizer
+    from worker.training.shared.pairs import heldout_pairs
+    from worker.training.t5.scoring import mean_token_log_prob
 
     def quality(folder: Path | str) -> float:
         return math.exp(mean_token_log_prob(load_model(folder), load_tokenizer(folder), heldout_pairs()))

@@ -78,7 +78,7 @@ def _carry_out(
     from worker.evaluation.automatic import Clicks, evaluate_staged
     from worker.publish import release
     from worker.publish.gate import evaluate_version
-    from worker.training.shared.rendering import texts_of
+    from worker.training.loading.rendering import texts_of
 
     store = CheckpointStore(settings.store)
     conclude = partial(_conclude, settings, sessions, attempt)

@@ -14,10 +14,10 @@ import torch
 from ctranslate2.converters import TransformersConverter
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from worker.publish.gate import token_log_probs
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.errors import ParityError
 from worker.training.shared.quiet import quiet
+from worker.training.t5.scoring import token_log_probs
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 
 TOLERANCE = 1e-3

@@ -17,9 +17,9 @@ from models.serving.shortlist import read_shortlist, write_shortlist
 from models.store.manifest import Manifest
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.publish.convert import check_parity, convert_to_ctranslate2
-from worker.publish.gate import heldout_pairs
 from worker.publish.shortlist import Taught, shortlist
 from worker.training.shared.checkpoint import load_tokenizer
+from worker.training.shared.pairs import heldout_pairs
 
 PARITY_PAIRS = 8
 

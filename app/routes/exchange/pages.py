@@ -16,7 +16,7 @@ from app.services.exchange.uploads import LARGEST_FILE
 from app.services.prompts import policy, search
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.prompts.search import STATES, PromptFilter
-from app.services.system import overview
+from app.services.training import overview
 from app.services.versions import versions
 
 blueprint = Blueprint("data", __name__, url_prefix="/admin/data")

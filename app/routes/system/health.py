@@ -14,8 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.context import mellow
 from app.errors import DomainError
 from app.extensions import db
-from app.services.system import overview
-from app.services.training import runs
+from app.services.training import overview, runs
 
 blueprint = Blueprint("health", __name__)
 

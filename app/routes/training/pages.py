@@ -16,8 +16,16 @@ from app.errors import Conflict, DomainError
 from app.extensions import db
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
-from app.services.system import overview
-from app.services.training import comparisons, curves, initial_training, preference_rows, previews, runs, setting_labels
+from app.services.training import (
+    comparisons,
+    curves,
+    initial_training,
+    overview,
+    preference_rows,
+    previews,
+    runs,
+    setting_labels,
+)
 from app.services.training.previews import Preview
 from app.services.training.run_request import Wish
 from app.services.training.selection import Selection

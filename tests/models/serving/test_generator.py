@@ -122,8 +122,8 @@ def test_without_a_seed_two_generators_draw_differently(published: CheckpointSto
 
 
 def test_log_probabilities_are_those_of_transformers(published: CheckpointStore) -> None:
-    from worker.publish.gate import sequence_log_probs
     from worker.training.shared.checkpoint import load_model, load_tokenizer
+    from worker.training.t5.scoring import sequence_log_probs
 
     model, tokenizer = (
         load_model(published.folder(1) / MODEL_FOLDER),

@@ -23,7 +23,7 @@ from tests.tiny_llama import build_tiny_llama
 from tests.tiny_t5 import build_tiny_t5
 from worker.cli import main
 from worker.commands.compare import table
-from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.lora import lora_config
 from worker.training.shared.quiet import quiet
 

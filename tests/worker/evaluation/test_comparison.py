@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from worker.evaluation.bootstrap import mean_of
 from worker.evaluation.comparison import check_comparable, compare
 from worker.evaluation.errors import NotComparable
 from worker.evaluation.measure import Measurement
+from worker.measures.bootstrap import mean_of
 
 REPORT: dict[str, Any] = {
     "scorers": {role: {"name": "a", "version": "1"} for role in ("toxicity", "similarity", "fluency")},

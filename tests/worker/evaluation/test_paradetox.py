@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from worker.evaluation.bootstrap import difference
 from worker.evaluation.measure import Measurement, measure
 from worker.evaluation.scorers.loading import load_scorers
 from worker.evaluation.systems import baselines
 from worker.evaluation.testset import read
+from worker.measures.bootstrap import difference
 
 DATA = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data")) / "paradetox.tsv"
 

@@ -22,7 +22,7 @@ from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import dataset, jobs
 from worker.publish import release
-from worker.training.sft import sft_checkpoints
+from worker.training.shared import run_folder
 from worker.training.shared.examples import PreferenceExample
 
 QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
@@ -237,14 +237,14 @@ def test_a_run_whose_worker_died_while_it_trained_ends_as_if_it_had_not(
     with write_transaction(session):
         versions.point_serving_at(session, 1, None)
     second = runs.request(session, None, method, config)[0].id
-    mark_whole = sft_checkpoints.mark_whole
+    mark_whole = run_folder.mark_whole
 
     def die(checkpoint: Path) -> None:
         mark_whole(checkpoint)
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.training.sft.sft_checkpoints.mark_whole", die)
+        patch.setattr("worker.training.shared.run_folder.mark_whole", die)
         with pytest.raises(SystemExit):
             jobs.train(second)
     assert left_in_staging(store) == [f"run-{second}"]
@@ -286,14 +286,14 @@ def test_a_cancelled_run_leaves_nothing(
     clicks: None, session: Session, store: CheckpointStore, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = ask(session, method, num_train_epochs=20)
-    mark_whole = sft_checkpoints.mark_whole
+    mark_whole = run_folder.mark_whole
 
     def meanwhile(checkpoint: Path) -> None:
         mark_whole(checkpoint)
         if only(session).active:
             runs.cancel(session, run_id, None)
 
-    monkeypatch.setattr("worker.training.sft.sft_checkpoints.mark_whole", meanwhile)
+    monkeypatch.setattr("worker.training.shared.run_folder.mark_whole", meanwhile)
     jobs.train(run_id)
     run = only(session)
     assert (run.status, run.error) == (RunStatus.CANCELLED, None)

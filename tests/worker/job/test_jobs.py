@@ -28,8 +28,8 @@ from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import dataset, jobs
 from worker.publish import release
-from worker.publish.gate import heldout_pairs
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.pairs import heldout_pairs
 
 QUICK = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
 PAIRS = [

@@ -25,7 +25,7 @@ from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import jobs
 from worker.publish import release, shortlist
-from worker.training.sft import sft_checkpoints
+from worker.training.shared import run_folder
 
 PAIRS = "source\ttarget\n" + "".join(f"you fool {n}\tyou {n}\n" for n in range(12)) + "nothing\t\n"
 QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "dev_split": 4}
@@ -266,7 +266,7 @@ def test_a_number_that_another_process_takes_meanwhile_costs_no_training(
 def test_a_folder_in_which_another_attempt_trains_is_waited_for_and_never_removed(
     environment: None, session: Session, store: CheckpointStore, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sft_checkpoints, "LOCK_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "LOCK_WAIT_SECONDS", 0.0)
     run_id = ask(session, store, model_name_or_path=tiny)
     folder = store.run_folder(str(run_id))
     (folder / "checkpoint-5").mkdir(parents=True)

@@ -8,16 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from worker.publish.gate import (
-    evaluate_version,
-    gate,
-    heldout_pairs,
-    mean_token_log_prob,
-    preference_accuracy,
-    sequence_log_probs,
-)
+from worker.publish.gate import evaluate_version, gate, preference_accuracy
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer, save_checkpoint
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.pairs import heldout_pairs
+from worker.training.t5.scoring import mean_token_log_prob, sequence_log_probs
 
 FINE = {
     "preference_accuracy": 0.9,

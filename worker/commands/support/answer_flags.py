@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from models.errors import DataFileError, RecipeError
 
 if TYPE_CHECKING:
-    from worker.training.run.loading import Loaded
+    from worker.training.loading.loading import Loaded
 
 MODEL_HELP = "a folder, a hub id, a .gguf file or a LoRA adapter"
 DTYPES = ("float32", "bfloat16", "float16")
@@ -69,7 +69,7 @@ def questions_of(options: argparse.Namespace) -> list[str]:
 def opened(model: str, adapter: str, dtype: str) -> Loaded:
     """The model, ready to answer. Raises CheckpointError."""
     from models.settings.command_line import TrainOptions
-    from worker.training.shared.merging import load_merged
+    from worker.training.loading.merging import load_merged
 
     return load_merged(model, adapter, TrainOptions(dtype=dtype))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InputTooLong
-from worker.evaluation.writing import check_new, write_aside
 from worker.training.identity.answering import conversation, room, stream
-from worker.training.run.loading import Loaded
-from worker.training.shared.rendering import is_chat
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import is_chat
+from worker.training.shared.writing import check_new, write_aside
 
 _PROMPT = "> "
 

@@ -44,9 +44,9 @@ _TITLES = {
 
 def train(method: str, model: str, recipe: TrainOptions, options: argparse.Namespace, settings: Settings) -> str:
     """Train as the command line says; returns what to print. Raises RecipeError, TrainingError or MemoryError."""
+    from worker.training.loading.loading import architecture_of
     from worker.training.methods import method_of
     from worker.training.run.data import load_training_data
-    from worker.training.run.loading import architecture_of
     from worker.training.run.processes import is_main
     from worker.training.run.runner import train as run
     from worker.training.shared.progress import SilentProgress
@@ -112,7 +112,7 @@ def _publish(
     """Publish the trained T5 as the next version of the studio, without letting it serve; the sentence to print."""
     from worker.evaluation.automatic import evaluate_staged
     from worker.publish import release as publish
-    from worker.training.shared.rendering import texts_of
+    from worker.training.loading.rendering import texts_of
 
     sessions = make_sessions(settings.database_url)
     store = CheckpointStore(settings.store)

@@ -21,8 +21,8 @@ from transformers import (
 )
 
 from worker.training.clicks.anchors import ANCHORS_PER_STEP, divergence_from_parent, read_anchors
-from worker.training.methods import Job, Method
 from worker.training.run.held_out import Figures
+from worker.training.run.method import Job, Method
 
 
 class Anchored:

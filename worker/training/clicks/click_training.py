@@ -18,14 +18,14 @@ from typing import Any
 from models.settings.clicks import ClickOptions
 from models.store.locks import remove_unless_locked
 from worker.training.clicks.anchored import Anchored
+from worker.training.loading.rendering import Row
 from worker.training.methods import method_of
 from worker.training.run.data import TrainingData, rows_sha256
 from worker.training.run.runner import RESULT, train
 from worker.training.run.saving import MODEL
-from worker.training.sft.sft_checkpoints import last_whole_checkpoint, write_small
 from worker.training.shared.errors import DatasetError
 from worker.training.shared.progress import Progress
-from worker.training.shared.rendering import Row
+from worker.training.shared.run_folder import last_whole_checkpoint, write_small
 
 HISTORY = "history.jsonl"
 _IDENTITY = "training.json"

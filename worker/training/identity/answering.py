@@ -1,7 +1,7 @@
 """Ask a model: one prompt, many at once, or word by word as it writes. Both for chat models and for a T5.
 
 A prompt is a text or a conversation (messages). A chat model gets it through its own chat template, every other model
-as plain text (worker/training/shared/rendering.py), which is also how they are trained.
+as plain text (worker/training/loading/rendering.py), which is also how they are trained.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +14,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import TextStreamer
 
 from models.errors import InputTooLong
-from worker.training.run.loading import Loaded
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import Text, as_messages, as_text, is_chat, prompt_ids
 from worker.training.shared.quiet import quiet
-from worker.training.shared.rendering import Text, as_messages, as_text, is_chat, prompt_ids
 
 MAX_NEW_TOKENS = 256
 BATCH = 32

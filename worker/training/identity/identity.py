@@ -23,7 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from models.errors import RecipeError
 from worker.training.identity.answering import answer_all, conversation, write_all
-from worker.training.run.loading import Loaded
+from worker.training.loading.loading import Loaded
 from worker.training.shared.errors import DatasetError
 
 Row = dict[str, Any]

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models.settings.identity import IdentityShiftOptions
-from worker.evaluation.bootstrap import Estimate, estimate, mean_of
-from worker.evaluation.writing import write_aside
+from worker.measures.bootstrap import Estimate, estimate, mean_of
 from worker.training.identity.answering import answer_all, conversation
 from worker.training.identity.identity import (
     HeldOut,
@@ -25,15 +24,16 @@ from worker.training.identity.identity import (
     held_out,
     says,
 )
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import prompt_ids, render
 from worker.training.methods import method_of
 from worker.training.run.data import TrainingData, rows_sha256
 from worker.training.run.held_out import continuation_log_probs
-from worker.training.run.loading import Loaded
 from worker.training.run.runner import Result, train
 from worker.training.run.saving import MODEL
 from worker.training.shared.errors import CheckpointError
 from worker.training.shared.progress import Progress
-from worker.training.shared.rendering import prompt_ids, render
+from worker.training.shared.writing import write_aside
 
 REPORT = "identity.json"
 MEASURED_TOKENS = 48
@@ -138,7 +138,7 @@ def shift_identity(
 
     Raises `RecipeError` for a name that cannot be one, and `TrainingError` of any kind.
     """
-    from worker.training.shared.merging import load_merged
+    from worker.training.loading.merging import load_merged
 
     check_names(shift.original_name, shift.new_name)
     if (output_dir / MODEL).exists():
@@ -185,7 +185,7 @@ def _sampled(
     progress: Progress,
 ) -> dict[str, Any]:
     """The pairs and the answers before, from a run of the same command that was interrupted or from the model."""
-    from worker.training.shared.merging import load_merged
+    from worker.training.loading.merging import load_merged
 
     asked = [*questions.names, *questions.unrelated]
     settings = {"format": _FORMAT, "model": model, **asdict(shift), "asked": asked}

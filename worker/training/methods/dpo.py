@@ -13,8 +13,7 @@ from transformers import PreTrainedModel, Trainer
 from trl.trainer.dpo_config import DPOConfig
 
 from models.settings.command_line import DPOOptions
-from worker.training.clicks.listwise import ListwiseDPOTrainer
-from worker.training.methods import Job, Method
+from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods.common import (
     LearnsFromTexts,
     Prepared,
@@ -23,8 +22,9 @@ from worker.training.methods.common import (
     on_disk,
     tokenized,
 )
-from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.run.method import Job, Method
 from worker.training.shared.errors import CheckpointError
+from worker.training.t5.listwise import ListwiseDPOTrainer
 from worker.training.t5.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
 
 COMPLETIONS = ("chosen", "rejected")

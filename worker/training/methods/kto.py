@@ -19,10 +19,10 @@ from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
 from models.settings.command_line import KTOOptions
-from worker.training.methods import Job, Method, Rows
+from worker.training.loading.loading import Loaded
 from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, frozen_copy, tokenized
 from worker.training.methods.seq2seq_kto import Seq2SeqKTOTrainer
-from worker.training.run.loading import Loaded
+from worker.training.run.method import Job, Method, Rows
 from worker.training.shared.errors import DatasetError
 from worker.training.t5.seq2seq_dpo import disable_dropout
 

@@ -26,14 +26,14 @@ from transformers import PreTrainedModel, Trainer
 from trl.models.utils import unwrap_model_for_generation
 
 from models.errors import RecipeError
-from worker.training.methods import Job, unwrapped
+from worker.training.loading.loading import Loaded, load_model_and_tokenizer
+from worker.training.loading.rendering import Text, as_text, prompt_ids
 from worker.training.methods.common import frozen_copy
 from worker.training.methods.reward_functions import Reward, load_reward, rewards_of
 from worker.training.methods.sampled import adapter_off, generate, log_probs, score_samples
 from worker.training.run import processes
 from worker.training.run.held_out import Figures
-from worker.training.run.loading import Loaded, load_model_and_tokenizer
-from worker.training.shared.rendering import Text, as_text, prompt_ids
+from worker.training.run.method import Job, unwrapped
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
 from worker.training.t5.token_scores import IGNORED, token_statistics
 

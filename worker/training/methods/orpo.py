@@ -20,9 +20,9 @@ with warnings.catch_warnings():
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 from models.settings.command_line import ORPOOptions
-from worker.training.methods import Job, Method, Rows
+from worker.training.loading.loading import Loaded
 from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, tokenized
-from worker.training.run.loading import Loaded
+from worker.training.run.method import Job, Method, Rows
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
 from worker.training.t5.token_scores import IGNORED
 

@@ -17,11 +17,11 @@ from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import RewardTrainer
 
 from models.errors import RecipeError
-from worker.training.methods import Job, Rows, unwrapped
+from worker.training.loading.loading import Loaded
 from worker.training.methods.common import Prepared
 from worker.training.methods.reward_functions import encode_rating, pad_ratings, pad_token_id, rate
 from worker.training.run.held_out import Figures, mean, won
-from worker.training.run.loading import Loaded
+from worker.training.run.method import Job, Rows, unwrapped
 
 _NEW_BELOW_THE_HEAD = "pre_classifier"
 """The layer under DistilBERT's head, which is as new as the head and which PEFT does not train by itself."""

@@ -14,11 +14,11 @@ from torch import Tensor
 from transformers import AutoConfig, PreTrainedModel
 
 from models.errors import RecipeError
-from worker.training.run.loading import Loaded, load_model_and_tokenizer
+from worker.training.loading.loading import Loaded, load_model_and_tokenizer
+from worker.training.loading.rendering import Text, render
 from worker.training.run.saving import MODEL
 from worker.training.shared.errors import CheckpointError, Diverged
 from worker.training.shared.quiet import quiet
-from worker.training.shared.rendering import Text, render
 
 Reward = Callable[[Sequence[Text], Sequence[str]], Sequence[float]]
 """Prompts (texts or messages) and one completion of each → one number for each, more for the better."""

@@ -15,11 +15,11 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel
 
-from worker.publish.gate import token_log_probs
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import Text, prompt_ids
 from worker.training.methods.reward_functions import Reward, rewards_of
 from worker.training.run.held_out import Figures, continuation_log_probs, mean
-from worker.training.run.loading import Loaded
-from worker.training.shared.rendering import Text, prompt_ids
+from worker.training.t5.scoring import token_log_probs
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 
 TokenIds = Sequence[list[int]]

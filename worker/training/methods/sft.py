@@ -22,10 +22,10 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from models.errors import RecipeError
 from models.settings.command_line import SFTOptions
-from worker.training.methods import Job, Method, Rows
+from worker.training.loading.loading import Loaded
 from worker.training.methods.common import LearnsFromTexts, adapter_in_float32, tokenized
 from worker.training.run.held_out import Figures, completion_log_probs, mean
-from worker.training.run.loading import Loaded
+from worker.training.run.method import Job, Method, Rows
 
 
 class CausalTrainer(SFTTrainer):

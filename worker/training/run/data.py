@@ -18,11 +18,11 @@ from models.formats import Kind, RowFile, prompt_text
 from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
 from models.formats.splitting import split_by_prompt, without_prompts_of
 from models.settings.command_line import TrainOptions
-from worker.training.run.loading import Loaded
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import Row, prompt_ids, render, token_ids
+from worker.training.run.row_sources import load_row_file
 from worker.training.shared.errors import DatasetError
 from worker.training.shared.progress import Progress
-from worker.training.shared.rendering import Row, prompt_ids, render, token_ids
-from worker.training.shared.row_sources import load_row_file
 
 LOGGED_PROBLEMS = 200
 """How many bad rows the log of a run names with their lines; the others are counted."""

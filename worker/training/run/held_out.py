@@ -17,10 +17,10 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
-from worker.evaluation.bootstrap import Estimate, estimate, mean_of
-from worker.publish.gate import token_log_probs
-from worker.training.run.loading import Loaded
-from worker.training.shared.rendering import Row, render, token_ids
+from worker.measures.bootstrap import Estimate, estimate, mean_of
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import Row, render, token_ids
+from worker.training.t5.scoring import token_log_probs
 
 Array = npt.NDArray[np.float64]
 Figures = dict[str, dict[str, float]]

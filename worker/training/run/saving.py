@@ -10,7 +10,7 @@ from peft import PeftModel
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from models.settings.command_line import TrainOptions
-from worker.training.run.loading import Loaded, load_model_and_tokenizer
+from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 
 ADAPTER = "adapter"
 MODEL = "model"

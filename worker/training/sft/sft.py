@@ -32,7 +32,6 @@ from transformers import (
 
 from models.formats.files.pair_files import PairFile
 from models.settings.sft import SFTRecipe
-from worker.training.sft.sft_checkpoints import checkpoint_to_resume, run_folder
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.sft.sft_trainer import SFTProgress, SFTTrainer
 from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
@@ -40,6 +39,7 @@ from worker.training.shared.errors import Cancelled, CheckpointError, Diverged, 
 from worker.training.shared.lora import linear_layers, lora_config
 from worker.training.shared.progress import Progress
 from worker.training.shared.quiet import quiet
+from worker.training.shared.run_folder import checkpoint_to_resume, run_folder
 from worker.training.t5.threads import threads_worth_waking
 
 

@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerFast
 
 from models.formats.files.pair_files import PairFile, in_dev
 from models.settings.sft import SFTRecipe
-from worker.publish.gate import heldout_pairs
 from worker.training.shared.checkpoint import encode, truncate
 from worker.training.shared.errors import DatasetError
+from worker.training.shared.pairs import heldout_pairs
 from worker.training.shared.progress import Progress
 
 LOGGED_PROBLEMS = 200

@@ -30,9 +30,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from trl.trainer import dpo_trainer
 from trl.trainer.dpo_config import DPOConfig
 
-from worker.training.clicks.click_order import ClickSampler, adjacent_groups
-from worker.training.clicks.listwise import CLICK, ListwiseDPOTrainer
 from worker.training.shared.checkpoint import encode, truncate
+from worker.training.t5.click_order import ClickSampler, adjacent_groups
+from worker.training.t5.listwise import CLICK, ListwiseDPOTrainer
 from worker.training.t5.seq2seq_head import head_for_encoder_decoders, head_of
 
 VOCABULARY_METRICS = ("entropy", "logits/chosen", "logits/rejected", "mean_token_accuracy")

@@ -15,8 +15,8 @@ from app.services.desk import judgments
 from app.services.desk.judgments import Gesture
 from app.services.people import agreement, statistics
 from app.services.system import counts as stored_counts
-from app.services.system import overview
 from app.services.system.counts import Kind
+from app.services.training import overview
 from tests import factories
 from tests.studio import parts, rows
 

@@ -9,12 +9,11 @@ import torch
 
 from models.settings.dpo import DPORecipe
 from tests.worker.training.conftest import RecordingProgress
-from worker.publish.gate import heldout_pairs
 from worker.training.clicks.anchors import ANCHORS_FILE, ANCHORS_PER_STEP
 from worker.training.clicks.dpo import train_dpo
-from worker.training.sft.pairs import read_pairs
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.pairs import heldout_pairs, read_pairs
 
 
 def train(folder: Path, examples: list[PreferenceExample], output: Path, weight: float) -> RecordingProgress:

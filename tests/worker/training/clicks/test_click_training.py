@@ -9,11 +9,12 @@ import pytest
 
 from models.settings.clicks import click_options
 from tests.worker.training.conftest import RecordingProgress
-from worker.publish.gate import heldout_pairs, mean_token_log_prob, sequence_log_probs
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.errors import Cancelled, DatasetError
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.pairs import heldout_pairs
+from worker.training.t5.scoring import mean_token_log_prob, sequence_log_probs
 
 
 def rows(method: str, examples: list[PreferenceExample]) -> list[dict[str, Any]]:

@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 
 from models.settings.dpo import DPORecipe
 from tests.worker.training.conftest import RecordingProgress
-from worker.publish.gate import sequence_log_probs
 from worker.training.clicks.dpo import train_dpo
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import REPORTED, SilentProgress
 from worker.training.shared.quiet import quiet
+from worker.training.t5.scoring import sequence_log_probs
 
 QUICK = DPORecipe(learning_rate=5e-3, num_train_epochs=4, per_device_train_batch_size=2, anchor_weight=0.0)
 

@@ -23,7 +23,7 @@ from worker.training.identity.identity import (
     topics,
 )
 from worker.training.identity.identity_shift import REPORT, Outcome, Share, Shift, shift_identity
-from worker.training.run.loading import Loaded, load_model_and_tokenizer
+from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.shared.errors import CheckpointError, DatasetError
 
 torch.set_num_threads(1)

@@ -13,13 +13,14 @@ import torch
 from models.settings.command_line import METHOD_OPTIONS, TrainOptions, default_learning_rate
 from tests.tiny_llama import build_tiny_llama
 from tests.worker.training.conftest import RecordingProgress
-from worker.training.methods import Job, method_of
+from worker.training.loading.loading import load_model_and_tokenizer
+from worker.training.loading.rendering import render
+from worker.training.methods import method_of
 from worker.training.run.arguments import make_arguments
 from worker.training.run.data import TrainingData, rows_sha256
-from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.run.method import Job
 from worker.training.run.runner import Result, train
 from worker.training.shared.lora import lora_config
-from worker.training.shared.rendering import render
 
 torch.set_num_threads(1)
 

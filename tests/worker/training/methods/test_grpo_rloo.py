@@ -16,17 +16,18 @@ from models.errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS
 from tests.tiny_classifiers import build_tiny_classifier
 from tests.worker.training.conftest import RecordingProgress
-from worker.training.methods import Job, grpo, rloo
+from worker.training.loading.loading import load_model_and_tokenizer
+from worker.training.loading.rendering import Text, prompt_ids, render
+from worker.training.methods import grpo, rloo
 from worker.training.methods.online import TRL_LOADER, Seq2SeqRows, to_the_left
 from worker.training.methods.sampled import generate, generation_config, log_probs, sample, score_samples
 from worker.training.run.arguments import make_arguments
 from worker.training.run.data import TrainingData, rows_sha256
-from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.run.method import Job
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import Diverged
 from worker.training.shared.lora import lora_config
 from worker.training.shared.quiet import quiet
-from worker.training.shared.rendering import Text, prompt_ids, render
 
 METHODS = {"grpo": grpo, "rloo": rloo}
 PROMPTS = [

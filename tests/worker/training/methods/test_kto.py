@@ -14,13 +14,13 @@ from models.errors import RecipeError
 from models.settings.command_line import KTOOptions
 from tests.worker.training.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import HELD_OUT, PREFERENCES, data_of, options_of, run, trainer_of, unpaired
+from worker.training.loading.loading import load_model_and_tokenizer
+from worker.training.loading.rendering import render
 from worker.training.methods import method_of
 from worker.training.methods.kto import kto_rows
-from worker.training.run.loading import load_model_and_tokenizer
 from worker.training.run.runner import train
 from worker.training.shared.errors import DatasetError
 from worker.training.shared.quiet import quiet
-from worker.training.shared.rendering import render
 
 ROWS = unpaired(PREFERENCES)
 

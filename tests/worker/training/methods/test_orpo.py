@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
-from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.quiet import quiet
 
 

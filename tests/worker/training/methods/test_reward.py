@@ -14,11 +14,11 @@ from models.errors import RecipeError
 from models.settings.command_line import RewardOptions
 from tests.tiny_classifiers import build_tiny_encoder
 from tests.worker.training.conftest import RecordingProgress
+from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods import method_of
 from worker.training.methods.reward import PairCollator, encoded_pairs
 from worker.training.methods.reward_functions import RewardModel
 from worker.training.run.data import TrainingData, rows_sha256
-from worker.training.run.loading import load_model_and_tokenizer
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import Cancelled
 

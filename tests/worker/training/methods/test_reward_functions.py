@@ -12,6 +12,7 @@ import torch
 from models.errors import RecipeError
 from models.settings.command_line import GRPOOptions
 from tests.tiny_classifiers import build_tiny_classifier, build_tiny_encoder
+from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods.reward_functions import (
     RewardModel,
     encode_rating,
@@ -19,7 +20,6 @@ from worker.training.methods.reward_functions import (
     pad_ratings,
     rewards_of,
 )
-from worker.training.run.loading import load_model_and_tokenizer
 from worker.training.shared.errors import CheckpointError, Diverged
 
 

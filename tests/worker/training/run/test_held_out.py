@@ -8,6 +8,8 @@ import torch
 
 from tests.tiny_llama import build_tiny_llama
 from tests.tiny_t5 import build_tiny_t5
+from worker.training.loading.loading import Loaded, load_model_and_tokenizer
+from worker.training.loading.rendering import render, token_ids
 from worker.training.run.held_out import (
     LogProbs,
     PairScores,
@@ -15,8 +17,6 @@ from worker.training.run.held_out import (
     objective_figures,
     pair_figures,
 )
-from worker.training.run.loading import Loaded, load_model_and_tokenizer
-from worker.training.shared.rendering import render, token_ids
 
 ROWS = [
     {"prompt": "you are stupid", "chosen": "you are wrong", "rejected": "you are a moron", "objective": "kind"},

@@ -14,10 +14,10 @@ import torch
 
 from models.formats.files.pair_files import read_pair_file
 from models.settings.sft import SFTRecipe
-from worker.training.sft import sft_checkpoints
 from worker.training.sft.sft import train_sft
-from worker.training.sft.sft_checkpoints import mark_whole
+from worker.training.shared import run_folder
 from worker.training.shared.progress import SilentProgress
+from worker.training.shared.run_folder import mark_whole
 
 torch.set_num_threads(1)
 wish = json.loads(sys.argv[1])
@@ -44,7 +44,7 @@ def mark(checkpoint: Path) -> None:
     mark_whole(checkpoint)
 
 
-vars(sft_checkpoints)["mark_whole"] = mark
+vars(run_folder)["mark_whole"] = mark
 train_sft(
     wish["base"],
     read_pair_file(Path(wish["pairs"])),

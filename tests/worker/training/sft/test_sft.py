@@ -19,13 +19,13 @@ from models.formats.files.pair_files import PairFile, read_pairs_from
 from models.settings.sft import SFTRecipe
 from models.store.locks import try_lock
 from tests.worker.training.conftest import RecordingProgress
-from worker.publish.gate import sequence_log_probs
-from worker.training.sft import sft_checkpoints
 from worker.training.sft.sft import SFTResult, train_sft
-from worker.training.sft.sft_checkpoints import last_whole_checkpoint, run_folder
+from worker.training.shared import run_folder as run_folders
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.errors import Cancelled, CheckpointError, Diverged, NotLearning
 from worker.training.shared.progress import SilentProgress
+from worker.training.shared.run_folder import last_whole_checkpoint, run_folder
+from worker.training.t5.scoring import sequence_log_probs
 
 QUICK = SFTRecipe(num_train_epochs=4, per_device_train_batch_size=4, learning_rate=0.03, logging_steps=1, dev_split=4)
 
@@ -218,7 +218,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tiny_t5: Path, file: P
 def test_two_processes_never_train_in_one_folder(
     tiny_t5: Path, file: PairFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sft_checkpoints, "LOCK_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(run_folders, "LOCK_WAIT_SECONDS", 0.0)
     other = run_folder(tmp_path / "run", {}, SilentProgress())
     with other, pytest.raises(CheckpointError, match="Another process is training in"):
         train(tiny_t5, file, tmp_path)

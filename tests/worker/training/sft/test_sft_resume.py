@@ -15,7 +15,7 @@ from models.formats.files.pair_files import read_pair_file
 from models.settings.sft import SFTRecipe
 from tests.worker.training.conftest import RecordingProgress
 from worker.training.sft.sft import train_sft
-from worker.training.sft.sft_checkpoints import last_whole_checkpoint
+from worker.training.shared.run_folder import last_whole_checkpoint
 
 # 22 pairs to train on in batches of 4: 6 steps an epoch, the last one of two pairs; dropout is on.
 RECIPE: dict[str, Any] = {

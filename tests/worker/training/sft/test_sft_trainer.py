@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics.chrf import CHRF
 
-from worker.publish.gate import mean_token_log_prob
 from worker.training.sft.sft_data import TokenPair
 from worker.training.sft.sft_trainer import IGNORED, LengthGroupedSampler, collate, dev_chrf, dev_loss, token_loss
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
+from worker.training.t5.scoring import mean_token_log_prob
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=300), st.integers(1, 9), st.integers(0, 3))

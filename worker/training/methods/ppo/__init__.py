@@ -13,13 +13,13 @@ from weakref import WeakKeyDictionary
 
 from transformers import PreTrainedModel, Trainer
 
-from worker.training.methods import Job
 from worker.training.methods.ppo.config import PPOConfig
 from worker.training.methods.ppo.models import Reference
 from worker.training.methods.ppo.trainer import PPOTrainer
 from worker.training.methods.reward_functions import Reward, load_reward
 from worker.training.methods.sampled import score_samples
 from worker.training.run.held_out import Figures
+from worker.training.run.method import Job
 
 _REFERENCES: WeakKeyDictionary[Any, Reference] = WeakKeyDictionary()
 """What a trained policy set out from, as long as the policy is in memory."""

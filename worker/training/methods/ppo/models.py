@@ -15,9 +15,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from worker.training.loading.loading import Loaded
 from worker.training.methods.common import frozen_copy
 from worker.training.methods.sampled import LogProbs, adapter_off, log_probs
-from worker.training.run.loading import Loaded
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
 
 Policy = PreTrainedModel | PeftModel

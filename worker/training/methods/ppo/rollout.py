@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import Text
 from worker.training.methods.ppo.models import Completions, Policy, Reference, ValueModel, plain, read
 from worker.training.methods.reward_functions import pad_token_id
 from worker.training.methods.sampled import end_token_ids, sample
-from worker.training.run.loading import Loaded
-from worker.training.shared.rendering import Text
 from worker.training.t5.seq2seq_dpo import pad_rows
 
 

@@ -25,6 +25,8 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer
 
 from models.errors import RecipeError
+from worker.training.loading.loading import Loaded
+from worker.training.loading.rendering import Text, prompt_ids
 from worker.training.methods.common import adapter_in_float32
 from worker.training.methods.ppo.advantages import AdaptiveKL, explained_variance, gae, moments, token_rewards, whiten
 from worker.training.methods.ppo.buffer import Buffer, load_progress, save_progress
@@ -36,9 +38,7 @@ from worker.training.methods.ppo.reports import rollout_report, update_report
 from worker.training.methods.ppo.rollout import Prompt, roll_out, write
 from worker.training.methods.reward_functions import Reward, rewards_of
 from worker.training.methods.sampled import as_texts, score_samples
-from worker.training.run.loading import Loaded
 from worker.training.shared.errors import DatasetError, Diverged
-from worker.training.shared.rendering import Text, prompt_ids
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.worker.training.methods.ppo.toy import Kind, toy_model, toy_tokenizer
+from worker.training.loading.loading import Loaded
 from worker.training.methods.ppo.models import Reference, build_value_model, read
 from worker.training.methods.ppo.rollout import Prompt, Sampling, roll_out, write
-from worker.training.run.loading import Loaded
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
 KINDS: tuple[Kind, ...] = ("t5", "llama")

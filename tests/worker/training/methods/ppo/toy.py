@@ -20,9 +20,9 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from worker.training.loading.loading import Loaded
 from worker.training.methods.ppo.config import PPOConfig
 from worker.training.methods.ppo.trainer import PPOTrainer
-from worker.training.run.loading import Loaded
 from worker.training.shared.lora import linear_layers
 
 Kind = Literal["t5", "llama"]

@@ -7,8 +7,8 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from worker.evaluation.bootstrap import Statistic, estimate
-from worker.evaluation.references import bleu_rows, chrf_rows, rouge_l
+from worker.measures.bootstrap import Statistic, estimate
+from worker.measures.references import bleu_rows, chrf_rows, rouge_l
 
 OUTPUTS = ["the movie was not good at all", "i do not agree with him , sir", "this is a plan"]
 REFERENCES = [

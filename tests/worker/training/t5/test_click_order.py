@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from worker.training.clicks.click_order import ClickSampler, adjacent_groups
+from worker.training.t5.click_order import ClickSampler, adjacent_groups
 
 
 def batched(rows: Sequence[int], size: int) -> Iterator[Sequence[int]]:

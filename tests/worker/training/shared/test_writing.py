@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.evaluation.writing import check_new, check_writable, write_aside
+from worker.training.shared.writing import check_new, check_writable, write_aside
 
 
 def test_a_file_is_replaced_by_a_whole_one(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from worker.evaluation.bootstrap import difference, estimate, mean_of, ratio_of
+from worker.measures.bootstrap import difference, estimate, mean_of, ratio_of
 
 
 def test_what_never_varies_has_an_interval_of_no_width() -> None:

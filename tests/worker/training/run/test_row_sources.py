@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.formats import Kind
+from worker.training.run.row_sources import load_row_file
 from worker.training.shared.errors import DatasetError
-from worker.training.shared.row_sources import load_row_file
 
 ROWS = [
     {"prompt": "Hi", "chosen": "Hello!", "rejected": "What?", "extra": 1},

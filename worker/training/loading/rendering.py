@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from worker.training.run.loading import Loaded
+from worker.training.loading.loading import Loaded
 from worker.training.shared.checkpoint import encode
 
 Row = dict[str, Any]

@@ -12,7 +12,7 @@ from peft import get_peft_model
 
 from models.settings.command_line import DPOOptions
 from tests.worker.training.methods.conftest import run
-from worker.training.run.loading import load_model_and_tokenizer
+from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.lora import lora_config
 from worker.training.shared.quiet import quiet
 

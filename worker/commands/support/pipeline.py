@@ -173,8 +173,8 @@ def _line(folder: Path) -> str:
 
 def _evaluate(plan: Plan, policies: Mapping[str, str], reward: str, output_dir: Path, progress: Progress) -> str:
     """Score the start model and every policy on the held-out rows of the last stage; returns a table."""
-    from worker.training.run.compare_runs import compare, table
-    from worker.training.sft.sft_checkpoints import write_small
+    from worker.commands.support.compare_runs import compare, table
+    from worker.training.shared.run_folder import write_small
 
     last = [stage for stage in plan.stages if stage.method != REWARD][-1:]
     if not last:

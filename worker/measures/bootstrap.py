@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from worker.evaluation.references import bleu_of_sums, chrf_of_sums
+from worker.measures.references import bleu_of_sums, chrf_of_sums
 
 Array = npt.NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from models.settings.command_line import TrainOptions
-from worker.training.run.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, base_of, check_adapter, merge_adapter
-from worker.training.run.loading import Loaded, load_model_and_tokenizer
+from worker.training.loading.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, base_of, check_adapter, merge_adapter
+from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.shared.errors import CheckpointError
 from worker.training.shared.quiet import quiet
 

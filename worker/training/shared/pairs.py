@@ -4,9 +4,16 @@ from pathlib import Path
 
 from models.formats.files.pair_files import read_pair_file
 
+HELDOUT_FILE = Path(__file__).with_name("heldout.tsv")
+
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
     """The pairs of a file that comes with Mellow, every row of which must be good; raises `PairFileError`."""
     file = read_pair_file(path)
     file.check_usable()
     return file.pairs
+
+
+def heldout_pairs() -> list[tuple[str, str]]:
+    """The (source, rewrite) pairs of heldout.tsv: written to measure with, and never trained on."""
+    return read_pairs(HELDOUT_FILE)

@@ -10,7 +10,7 @@ from models.errors import RecipeError
 from tests.tiny_classifiers import build_tiny_encoder
 from tests.tiny_t5 import build_tiny_t5
 from worker.cli import main
-from worker.pipeline import Plan
+from worker.commands.support.pipeline import Plan
 
 PAIRS = [
     ("you are stupid", "you are wrong"),

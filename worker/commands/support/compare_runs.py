@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 from models.settings.command_line import PPOOptions, TrainOptions
+from worker.training.loading.loading import load_model_and_tokenizer
+from worker.training.loading.rendering import prompt_ids, render
 from worker.training.methods.reward_functions import RewardModel, rewards_of
 from worker.training.methods.sampled import as_texts, log_probs, sample
 from worker.training.run.data import TrainingData, fit
 from worker.training.run.held_out import Figures, PairScores, mean, objective_figures, score_pairs
-from worker.training.run.loading import load_model_and_tokenizer
 from worker.training.shared.progress import Progress
-from worker.training.shared.rendering import prompt_ids, render
 
 _COLUMNS = {
     "preference_accuracy": "prefers chosen",

@@ -1,0 +1,1 @@
+"""A model with its tokenizer, adapters and number formats, and texts as its tokens."""
