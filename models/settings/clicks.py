@@ -1,17 +1,20 @@
-"""The settings of a run on clicks by another method than DPO: which of the method's can be set, and their defaults.
+"""The settings of a run on clicks: which of the method's can be set, and their defaults.
 
-Those of DPO are in recipe.py. The names are those of train_options.py, but for `anchor_weight`, which is ours and means
-here what it means there. The defaults were chosen by experiment: docs/experiments/clicks-orpo-kto.md.
+What the studio is asked of DPO is a `DPORecipe` (dpo.py), which becomes `DPOClickOptions` here. The names are those of
+command_line.py, but for `anchor_weight`, which is ours and means here what it means there. The defaults of ORPO and KTO
+were chosen by experiment: docs/experiments/clicks-orpo-kto.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import ClassVar, Self
 
 from models.errors import RecipeError
-from models.settings.command_line import KTOOptions, ORPOOptions, TrainOptions, setting
+from models.settings.command_line import DPOOptions, KTOOptions, ORPOOptions, TrainOptions, setting
+from models.settings.dpo import DPORecipe
 
 SETTINGS = (
     "beta",
@@ -50,6 +53,25 @@ class ClickOptions(TrainOptions):
     learning_rate: float = setting(1e-3, "step size; 0 takes the one that suits the method", 0, 0.1)
     num_train_epochs: float = setting(10.0, "passes over the clicks", 0.001, 1000)
     logging_steps: int = setting(1, "report the training loss every so many steps", 1, 10_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DPOClickOptions(ClickOptions, DPOOptions):
+    """Direct Preference Optimization on clicks, made of a `DPORecipe`."""
+
+    cuts_prompts: ClassVar[bool] = True
+
+    optim: str = setting("adamw_torch_fused", "optimizer", choices=("adamw_torch_fused",))
+
+    @classmethod
+    def from_recipe(cls, recipe: DPORecipe) -> Self:
+        """The options that train as `recipe` says."""
+        settings = asdict(recipe)
+        return cls(use_peft=settings.pop("use_lora"), **settings)
+
+    def step_size(self, default: float) -> float:
+        """The step size of the recipe, also where it is 0."""
+        return self.learning_rate
 
 
 @dataclass(frozen=True, kw_only=True)

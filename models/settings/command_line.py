@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from models.errors import RecipeError
 from models.settings.dpo import LOSS_TYPES, SCHEDULERS, as_float, check_choice, check_label_smoothing, convert_setting
@@ -35,6 +35,9 @@ def setting(
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """What every method can be told. Lengths are in tokens; `learning_rate` 0 stands for the method's own."""
+
+    cuts_prompts: ClassVar[bool] = False
+    """Whether a prompt longer than `max_prompt_length` is cut rather than its row left out."""
 
     dtype: str = setting("float32", "number format of the loaded weights", choices=DTYPES)
     attn_implementation: str = setting("default", "how attention is computed", choices=ATTENTION)
@@ -102,6 +105,10 @@ class TrainOptions:
             raise RecipeError("bf16 and fp16 cannot both be on.")
         if self.early_stopping_patience and not self.dev_split:
             raise RecipeError("early_stopping_patience needs held-out rows: dev_split must not be 0.")
+
+    def step_size(self, default: float) -> float:
+        """The step size to train with, where `default` is the method's own."""
+        return self.learning_rate or default
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, object]) -> Self:

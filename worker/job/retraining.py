@@ -63,10 +63,10 @@ def prepare(
 def _dpo(config: Mapping[str, object], clicks: dataset.Split) -> Retraining:
     recipe = DPORecipe.from_mapping(config)
 
-    def train(parent: Path, staged: Path, _: Path, progress: Progress) -> dict[str, float]:
+    def train(parent: Path, staged: Path, run_dir: Path, progress: Progress) -> dict[str, float]:
         from worker.training.clicks.dpo import train_dpo
 
-        return train_dpo(parent, clicks.train, recipe, staged / MODEL_FOLDER, progress).as_dict()
+        return train_dpo(parent, clicks.train, recipe, staged / MODEL_FOLDER, progress, run_dir).as_dict()
 
     digest = dataset.data_sha256(clicks.train)
     return Retraining(clicks, _pairs(clicks), recipe.as_dict(), recipe.beta, digest, train)

@@ -1,7 +1,7 @@
-"""Learning without forgetting: DPO that holds still on sentences nobody clicked on.
+"""Learning without forgetting: training on clicks that holds still on sentences nobody clicked on.
 
-Twenty clicks say a great deal about twenty sentences and nothing about the others, yet every step of DPO moves the
-probabilities of all of them. `AnchoredDPOTrainer` therefore adds to TRL's loss, at each step, a penalty on a few
+Twenty clicks say a great deal about twenty sentences and nothing about the others, yet every step of training moves
+the probabilities of all of them. anchored.py therefore adds to the loss of the method, at each step, a penalty on a few
 anchors: (sentence, rewrite) pairs of everyday kinds, written for this and trained on by nothing else. The penalty is
 
     anchor_weight * mean over the anchors' tokens of  KL( p_parent || p_policy )
@@ -14,9 +14,7 @@ The parent's distributions over the anchors are computed once and kept: anchors 
 a vocabulary of 8,000 and 300 MB for Flan-T5's.
 """
 
-import itertools
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from transformers import PreTrainedTokenizerFast
 
 from worker.training.shared.checkpoint import encode
 from worker.training.shared.pairs import read_pairs
-from worker.training.t5.seq2seq_dpo import Seq2SeqDPOTrainer, decoder_start_token_id, pad_rows
+from worker.training.t5.seq2seq_dpo import decoder_start_token_id, pad_rows
 from worker.training.t5.seq2seq_head import has_head
 
 ANCHORS_FILE = Path(__file__).with_name("anchors.tsv")
@@ -86,48 +84,3 @@ def _batch(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> dict[str
         "decoder_attention_mask": target_mask,
     }
     return {name: values.to(network.device) for name, values in batch.items()}
-
-
-class AnchoredDPOTrainer(Seq2SeqDPOTrainer):
-    """`Seq2SeqDPOTrainer` with the penalty above; logs it as `anchor_kl`, in nats a token, before its weight."""
-
-    def __init__(
-        self, *args: Any, processing_class: PreTrainedTokenizerFast, anchor_weight: float, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, processing_class=processing_class, **kwargs)
-        self.anchor_weight = anchor_weight
-        self._anchor_kl: list[float] = []
-        if anchor_weight:
-            self._turns = self._take_turns(self._read_anchors(processing_class))
-
-    def _read_anchors(self, tokenizer: PreTrainedTokenizerFast) -> list[Anchor]:
-        """Every anchor, as the parent sees it: before the first step the policy is the parent."""
-        with self.accelerator.autocast():
-            return read_anchors(self.model, tokenizer)
-
-    def _take_turns(self, anchors: Sequence[Anchor]) -> Iterator[Anchor]:
-        """The anchors in a shuffled order, over and over; the order depends on the seed alone."""
-        order = list(anchors)
-        random.Random(self.args.seed).shuffle(order)
-        return itertools.cycle(order)
-
-    def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """TRL's loss, and while training the penalty on the next few anchors."""
-        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        if not self.anchor_weight or not model.training:
-            return result
-        turn = list(itertools.islice(self._turns, ANCHORS_PER_STEP))
-        divergence = divergence_from_parent(model, turn)
-        self._anchor_kl.append(float(divergence.detach()))
-        return result + self.anchor_weight * divergence
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log TRL's metrics and the mean divergence since the last log; `loss` stays DPO's own, without the penalty."""
-        if self._anchor_kl:
-            logs["anchor_kl"] = sum(self._anchor_kl) / len(self._anchor_kl)
-            if "loss" in logs:
-                logs["loss"] -= self.anchor_weight * logs["anchor_kl"]
-            self._anchor_kl.clear()
-        super().log(logs, start_time)

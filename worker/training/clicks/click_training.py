@@ -1,4 +1,4 @@
-"""Training on clicks by the methods of worker/training/methods: ORPO on pairs, KTO on texts marked good or bad.
+"""Training on clicks by the methods of worker/training/methods: DPO and ORPO on pairs, KTO on texts marked good or bad.
 
 The run folder keeps what a run whose worker died goes on from, and what its chart showed:
 
@@ -9,7 +9,7 @@ The rest of it is worker/training/run/runner.py's.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -21,6 +21,7 @@ from worker.training.clicks.anchored import Anchored
 from worker.training.loading.rendering import Row
 from worker.training.methods import method_of
 from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.method import Method
 from worker.training.run.runner import RESULT, train
 from worker.training.run.saving import MODEL
 from worker.training.shared.errors import DatasetError
@@ -36,13 +37,17 @@ Report = tuple[int, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class ClickResult:
-    """What a run did. The margin is the mean of the last epoch, as TRL logs it; None if no batch had texts of both."""
+    """What a run did. Margin and accuracy are means of the last epoch, as TRL logs them.
+
+    They are None where the method reports none, or no batch had texts of both kinds.
+    """
 
     examples: int
     steps: int
     seconds: float
     train_loss: float
     reward_margin: float | None
+    reward_accuracy: float | None
 
     def as_dict(self) -> dict[str, float]:
         """Every number that there is, by its name."""
@@ -50,19 +55,25 @@ class ClickResult:
 
 
 def train_on_clicks(
-    method: str, parent_dir: Path | str, rows: Sequence[Row], options: ClickOptions, run_dir: Path, progress: Progress
+    method: str | Method,
+    parent_dir: Path | str,
+    rows: Sequence[Row],
+    options: ClickOptions,
+    run_dir: Path,
+    progress: Progress,
+    reported: Collection[str] | None = None,
 ) -> ClickResult:
     """Train the encoder-decoder in `parent_dir` on rows of the method's kind; `run_dir` receives model/ and adapter/.
 
-    When `run_dir` holds an earlier attempt at the same rows, it goes on from there. Raises `TrainingError` of any kind,
-    or `MemoryError`.
+    When `run_dir` holds an earlier attempt at the same rows, it goes on from there. `progress` hears every metric, or
+    those that `reported` names. Raises `TrainingError` of any kind, or `MemoryError`.
     """
     if not rows:
         raise DatasetError("There are no clicks to train on.")
     digest = rows_sha256(rows)
     if _trained_on(run_dir) not in (None, digest):
         remove_unless_locked(run_dir)  # some of the clicks were undone since
-    heard = _Remembering(progress, run_dir / HISTORY)
+    heard = _Remembering(progress, run_dir / HISTORY, reported)
     finished = (run_dir / MODEL).is_dir()
     checkpoint = last_whole_checkpoint(run_dir)
     heard.recall(None if finished else int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
@@ -70,14 +81,16 @@ def train_on_clicks(
         progress.log("An earlier attempt had trained the model already.")
     else:
         data = TrainingData(train=rows, held_out=(), pairs=(), sha256=digest, summary={"rows": len(rows)})
-        train(Anchored(method_of(method), options.anchor_weight), str(parent_dir), data, options, run_dir, heard)
+        chosen = method_of(method) if isinstance(method, str) else method
+        train(Anchored(chosen, options.anchor_weight), str(parent_dir), data, options, run_dir, heard)
     result = json.loads((run_dir / RESULT).read_text(encoding="utf-8"))
     return ClickResult(
         examples=len(rows),
         steps=result["steps"],
         seconds=result["seconds"],
         train_loss=result["train_loss"],
-        reward_margin=_margin(heard.reports, result["steps"], options.num_train_epochs),
+        reward_margin=_last_epoch("rewards/margins", heard.reports, result["steps"], options.num_train_epochs),
+        reward_accuracy=_last_epoch("rewards/accuracies", heard.reports, result["steps"], options.num_train_epochs),
     )
 
 
@@ -89,18 +102,18 @@ def _trained_on(run_dir: Path) -> str | None:
         return None
 
 
-def _margin(reports: Sequence[Report], steps: int, epochs: float) -> float | None:
-    """The mean reward margin of the last epoch, or what was reported last."""
-    margins = [(step, values["rewards/margins"]) for step, values in reports if "rewards/margins" in values]
-    last = [margin for step, margin in margins if step > steps - steps / max(epochs, 1)]
-    return fmean(last) if last else margins[-1][1] if margins else None
+def _last_epoch(name: str, reports: Sequence[Report], steps: int, epochs: float) -> float | None:
+    """The mean of a metric over the last epoch, or what was reported last; None if it never was."""
+    seen = [(step, values[name]) for step, values in reports if name in values]
+    last = [value for step, value in seen if step > steps - steps / max(epochs, 1)]
+    return fmean(last) if last else seen[-1][1] if seen else None
 
 
 class _Remembering:
     """A `Progress` that passes everything on, and keeps every report in `file`."""
 
-    def __init__(self, progress: Progress, file: Path) -> None:
-        self.progress, self.file = progress, file
+    def __init__(self, progress: Progress, file: Path, names: Collection[str] | None) -> None:
+        self.progress, self.file, self.names = progress, file, names
         self.reports: list[Report] = []
 
     def recall(self, until: int | None) -> None:
@@ -130,6 +143,8 @@ class _Remembering:
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Pass it on and keep it."""
+        if self.names is not None:
+            values = {name: value for name, value in values.items() if name in self.names}
         self.reports.append((step, dict(values)))
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps([step, dict(values)]) + "\n")

@@ -3,45 +3,44 @@
     loss = -log sigmoid( beta * [ log p(chosen|prompt)   - log p_ref(chosen|prompt)
                                 - log p(rejected|prompt) + log p_ref(rejected|prompt) ] )           (their eq. 7)
 
-where p is the policy being trained and p_ref the parent it starts from. `train_dpo` is the recipe; the functions
-below it are its steps, in order.
+where p is the policy being trained and p_ref the parent it starts from. The loss and its trainer are those of
+worker/training/methods/dpo.py; the penalty of anchors.py is added as for every method, and click_training.py runs both.
+Here stands what the studio asks of them: which clicks are refused, and what a run tells of itself.
 """
 
-import copy
 import math
+import os
 import shutil
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from statistics import fmean
 
-import torch
-from datasets import Dataset, load_from_disk
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallback
-from trl.trainer.dpo_config import DPOConfig
+from transformers import PreTrainedTokenizerFast, Trainer
 
+from models.settings.clicks import DPOClickOptions
 from models.settings.dpo import DPORecipe
-from worker.training.clicks.anchors import AnchoredDPOTrainer
-from worker.training.shared.checkpoint import encode, load_model, load_tokenizer, save_checkpoint
-from worker.training.shared.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning
+from worker.training.clicks.click_training import train_on_clicks
+from worker.training.methods.dpo import DPO
+from worker.training.run.method import Job
+from worker.training.run.saving import ADAPTER, MODEL
+from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
+from worker.training.shared.errors import CheckpointError, DatasetError
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.lora import lora_config
-from worker.training.shared.progress import Progress, ProgressCallback
-from worker.training.shared.quiet import quiet
+from worker.training.shared.progress import REPORTED, Progress
 from worker.training.t5.memory import freed_memory_is_kept
-from worker.training.t5.threads import threads_worth_waking
-
-ADAPTER = "adapter"
-"""The folder beside the merged model that holds the LoRA adapter alone."""
 
 
 @dataclass(frozen=True)
 class DPOResult:
-    """What a run did. Rewards are in nats times beta, as TRL logs them, averaged over the last epoch."""
+    """What a run did. Rewards are in nats times beta, as TRL logs them, averaged over the last epoch.
+
+    `train_loss` is DPO's own loss, without the penalty. `policy_moved` is the largest absolute difference between a
+    weight of the new model and the parent's.
+    """
 
     examples: int
     truncated_prompts: int
@@ -51,11 +50,25 @@ class DPOResult:
     reward_margin: float
     reward_accuracy: float
     policy_moved: float
-    """The largest absolute difference between a weight of the new model and the parent's."""
 
     def as_dict(self) -> dict[str, float]:
         """Every number by its name."""
         return asdict(self)
+
+
+class ClickDPO(DPO):
+    """DPO as the studio runs it: without the metrics over the vocabulary, and with a report of a run however short."""
+
+    vocabulary_metrics = False
+
+    def build(self, job: Job) -> Trainer:
+        """The trainer of DPO; raises `CheckpointError` as that does."""
+        trainer = super().build(replace(job, arguments=partial(job.arguments, logging_first_step=False)))
+        batches = len(trainer.get_train_dataloader())
+        steps_per_epoch = math.ceil(batches / trainer.args.gradient_accumulation_steps)
+        steps = math.ceil(steps_per_epoch * trainer.args.num_train_epochs)
+        trainer.args.logging_steps = min(trainer.args.logging_steps, steps)
+        return trainer
 
 
 def train_dpo(
@@ -64,62 +77,33 @@ def train_dpo(
     recipe: DPORecipe,
     output_dir: Path,
     progress: Progress,
+    run_dir: Path | None = None,
 ) -> DPOResult:
     """Train the model in `parent_dir` (a folder, or a hub id) on `examples`, and write the new one to `output_dir`.
 
     `output_dir`, which must be absent or empty, receives the merged model (float32 safetensors), the tokenizer, and
     under `adapter/` the LoRA adapter when one was trained. It receives nothing at all when the run fails. On the CPU
-    the same inputs and seed give the same weights.
+    the same inputs and seed give the same weights. `run_dir`, on the same file system, keeps what a run whose worker
+    died goes on from; without one nothing is kept.
 
     Raises `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning` or `Cancelled`.
     """
-    started = time.monotonic()
-    with quiet(), freed_memory_is_kept(), _workspace(output_dir) as work, ExitStack() as undo:
-        progress.stage("loading")
-        model = load_model(parent_dir)
-        undo.enter_context(threads_worth_waking(model.config))
-        parent_config = copy.deepcopy(model.config)
-        tokenizer = load_tokenizer(parent_dir)
-        truncated = _check_examples(examples, tokenizer, recipe, progress)
-
-        progress.stage("preparing")
-        callback = ProgressCallback(progress)
-        trainer = _build_trainer(model, tokenizer, examples, recipe, work, callback)
-        if progress.cancelled():
-            raise Cancelled("The run was cancelled before its first step.")
-
-        progress.stage("training")
-        outcome = trainer.train()
-        if callback.stopped:
-            raise Cancelled(f"The run was cancelled after step {trainer.state.global_step}.")
-
-        progress.stage("saving")
-        staged = work / "checkpoint"
-        policy = trainer.accelerator.unwrap_model(trainer.model)
-        if recipe.use_lora:
-            policy.save_pretrained(staged / ADAPTER)
-            (staged / ADAPTER / "README.md").unlink()  # PEFT's card is an unfilled form
-            policy = policy.merge_and_unload()
-        moved = _largest_change(policy, parent_dir)
-        if moved == 0:
-            raise NotLearning(
-                f"No weight moved in {trainer.state.global_step} steps with learning_rate {recipe.learning_rate:g} and "
-                f"warmup_steps {recipe.warmup_steps:g}."
-            )
-        policy.config = parent_config  # training turns the cache of generation off there
-        save_checkpoint(policy, tokenizer, staged)
-        _publish(staged, output_dir)
-
-    last_epoch = _last_epoch(callback.history, _steps_per_epoch(trainer))
+    with _workspace(output_dir) as work, freed_memory_is_kept():
+        kept = run_dir or work / "run"
+        truncated = _check_examples(examples, load_tokenizer(parent_dir), recipe, progress)
+        options = DPOClickOptions.from_recipe(recipe)
+        rows = [asdict(example) for example in examples]
+        result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, reported=REPORTED)
+        _place(kept, output_dir)
     return DPOResult(
-        examples=len(examples),
+        examples=result.examples,
         truncated_prompts=truncated,
-        steps=trainer.state.global_step,
-        seconds=time.monotonic() - started,
-        train_loss=float(outcome.training_loss),
-        reward_margin=fmean(values["rewards/margins"] for values in last_epoch),
-        reward_accuracy=fmean(values["rewards/accuracies"] for values in last_epoch),
-        policy_moved=moved,
+        steps=result.steps,
+        seconds=result.seconds,
+        train_loss=result.train_loss,
+        reward_margin=result.reward_margin or 0.0,
+        reward_accuracy=result.reward_accuracy or 0.0,
+        policy_moved=_largest_change(output_dir, parent_dir),
     )
 
 
@@ -176,89 +160,19 @@ def _check_examples(
     return truncated
 
 
-def _build_trainer(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerFast,
-    examples: Sequence[PreferenceExample],
-    recipe: DPORecipe,
-    work: Path,
-    callback: ProgressCallback,
-) -> AnchoredDPOTrainer:
-    """TRL's trainer set up as `recipe` says, on the GPU in bfloat16 where there is one, else on the CPU."""
-    cuda = torch.cuda.is_available()
-    args = DPOConfig(
-        output_dir=str(work / "trainer"),
-        beta=recipe.beta,
-        loss_type=list(recipe.loss_type),
-        loss_weights=list(recipe.loss_weights),
-        label_smoothing=recipe.label_smoothing,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type=recipe.lr_scheduler_type,
-        warmup_steps=recipe.warmup_steps,
-        max_grad_norm=recipe.max_grad_norm,
-        num_train_epochs=recipe.num_train_epochs,
-        per_device_train_batch_size=recipe.per_device_train_batch_size,
-        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
-        precompute_ref_log_probs=recipe.precompute_ref_log_probs,
-        logging_steps=recipe.logging_steps,
-        seed=recipe.seed,
-        use_cpu=not cuda,
-        bf16=recipe.bf16 or (cuda and torch.cuda.is_bf16_supported()),
-        dataloader_pin_memory=cuda,
-        activation_checkpointing=False,  # sentences are short: memory is not what is scarce
-        disable_dropout=False,  # the trainer silences the model's own; this switch would silence LoRA's too
-        logging_nan_inf_filter=False,  # a loss that is no number must be seen, to be refused
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-    )
-    # On disk, because the reference log-probabilities are cached beside the dataset: in the workspace.
-    Dataset.from_list([asdict(example) for example in examples]).save_to_disk(work / "examples")
-    lora = lora_config(model, recipe.lora_r, recipe.lora_alpha, recipe.lora_dropout) if recipe.use_lora else None
-    in_memory_reference = not recipe.use_lora and not recipe.precompute_ref_log_probs
-    trainer = AnchoredDPOTrainer(
-        model,
-        copy.deepcopy(model) if in_memory_reference else None,  # with LoRA the reference is the model without it
-        args=args,
-        processing_class=tokenizer,
-        max_prompt_length=recipe.max_prompt_length,
-        max_completion_length=recipe.max_completion_length,
-        anchor_weight=recipe.anchor_weight,
-        vocabulary_metrics=False,  # nobody is shown them (progress.py)
-        train_dataset=load_from_disk(work / "examples"),
-        peft_config=lora,
-        callbacks=[callback],
-    )
-    trainer.remove_callback(PrinterCallback)
-    # A run of fewer steps than that is reported at its end.
-    args.logging_steps = min(recipe.logging_steps, _steps_per_epoch(trainer) * recipe.num_train_epochs)
-    return trainer
+def _place(run_dir: Path, output_dir: Path) -> None:
+    """Link the trained model into `output_dir`, its adapter beneath it, config.json last: that means completeness.
+
+    Linked rather than moved: the run folder keeps the model until the version is published.
+    """
+    if (run_dir / ADAPTER).is_dir():
+        shutil.copytree(run_dir / ADAPTER, output_dir / ADAPTER, copy_function=os.link)
+    for path in sorted((run_dir / MODEL).iterdir(), key=lambda path: path.name == "config.json"):
+        os.link(path, output_dir / path.name)
 
 
-def _largest_change(policy: PreTrainedModel, parent_dir: Path | str) -> float:
-    """The largest absolute difference between a weight of `policy` and the same weight of its parent."""
+def _largest_change(child_dir: Path, parent_dir: Path | str) -> float:
+    """The largest absolute difference between a weight of the model in `child_dir` and the same one of its parent."""
     before = load_model(parent_dir).state_dict()
-    largest = 0.0
-    for name, weight in policy.state_dict().items():
-        change = float((weight.float().cpu() - before[name]).abs().max())
-        if not math.isfinite(change):
-            raise Diverged("The last step left weights that are no numbers: lower learning_rate.")
-        largest = max(largest, change)
-    return largest
-
-
-def _publish(staged: Path, output_dir: Path) -> None:
-    """Move a finished checkpoint from the workspace into place, config.json last: its presence means completeness."""
-    for path in sorted(staged.iterdir(), key=lambda path: path.name == "config.json"):
-        path.rename(output_dir / path.name)
-
-
-def _steps_per_epoch(trainer: AnchoredDPOTrainer) -> int:
-    """Optimizer steps in one pass over the data."""
-    return math.ceil(len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps)
-
-
-def _last_epoch(history: Sequence[tuple[int, Mapping[str, float]]], steps_per_epoch: int) -> list[Mapping[str, float]]:
-    """The reports of the last epoch, or the last report where reports are rarer than epochs."""
-    first = history[-1][0] - steps_per_epoch
-    return [values for step, values in history if step > first]
+    after = load_model(child_dir).state_dict()
+    return max(float((weight - before[name]).abs().max()) for name, weight in after.items())

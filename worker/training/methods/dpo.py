@@ -23,6 +23,7 @@ from worker.training.methods.common import (
     tokenized,
 )
 from worker.training.run.method import Job, Method
+from worker.training.shared.checkpoint import truncate
 from worker.training.shared.errors import CheckpointError
 from worker.training.t5.listwise import ListwiseDPOTrainer
 from worker.training.t5.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
@@ -44,6 +45,8 @@ class DPO(LearnsFromTexts):
     name = "dpo"
     kind = "preference"
     best_metric = "eval_rewards/margins"
+    vocabulary_metrics = True
+    """Whether an encoder-decoder is also measured over its whole vocabulary, on the steps that are logged."""
 
     def build(self, job: Job) -> Trainer:
         """TRL's trainer, or ours for an encoder-decoder. Raises `CheckpointError` about another reference model."""
@@ -66,6 +69,7 @@ class DPO(LearnsFromTexts):
             kind = Seq2SeqTrainer
             extra["max_prompt_length"] = options.max_prompt_length
             extra["max_completion_length"] = options.max_completion_length
+            extra["vocabulary_metrics"] = self.vocabulary_metrics
         trainer = kind(
             loaded.model,
             _reference(job),
@@ -98,8 +102,11 @@ def _reference(job: Job) -> PreTrainedModel | None:
 
 
 def _dataset(job: Job, rows: Sequence[Mapping[str, Any]], name: str) -> Dataset:
+    options: DPOOptions = job.options
     ids = tokenized(rows, job.loaded, COMPLETIONS)
-    return on_disk(ids, job.work, name) if job.options.precompute_ref_log_probs else Dataset.from_list(ids)
+    if options.cuts_prompts:
+        ids = [{**row, "prompt_ids": truncate(row["prompt_ids"], options.max_prompt_length)} for row in ids]
+    return on_disk(ids, job.work, name) if options.precompute_ref_log_probs else Dataset.from_list(ids)
 
 
 METHOD: Method = DPO()

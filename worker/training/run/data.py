@@ -6,6 +6,7 @@ its lines, never dropped in silence.
 
 import hashlib
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -106,12 +107,15 @@ def load_training_data(
 
 
 def fit(data: TrainingData, loaded: Loaded, options: Any, progress: Progress) -> TrainingData:
-    """`data` without the rows that are longer, in the tokens of the model, than `options` allow; says how many."""
+    """`data` without the rows that are longer, in the tokens of the model, than `options` allow; says how many.
+
+    Where `options` cut prompts, a long prompt is no reason to leave its row out.
+    """
 
     def fits(row: Row) -> bool:
         shown = render([row], loaded)[0]
         whole = getattr(options, "max_length", 0)
-        longest_prompt = getattr(options, "max_prompt_length", 0)
+        longest_prompt = math.inf if options.cuts_prompts else getattr(options, "max_prompt_length", 0)
         completions = [shown[name] for name in ("chosen", "rejected", "completion") if name in shown]
         if not completions:
             return not longest_prompt or len(prompt_ids(loaded, shown["prompt"])) <= longest_prompt

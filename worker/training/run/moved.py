@@ -21,14 +21,17 @@ def fingerprint(model: nn.Module) -> Fingerprint:
     return {name: _checksum(weight) for name, weight in model.named_parameters() if weight.requires_grad}
 
 
-def check_moved(model: nn.Module, before: Fingerprint, steps: int, learning_rate: float) -> None:
+def check_moved(
+    model: nn.Module, before: Fingerprint, steps: int, learning_rate: float, warmup_steps: float = 0.0
+) -> None:
     """Raise `NotLearning` unless every trained tensor differs from `before`, and `Diverged` at one with no number.
 
     The first matrix of a LoRA adapter gets its first gradient in the second step, when the other has left zero, and so
     may stand still after one step alone.
     """
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    still = [name for name, weight in trained.items() if before.get(name) == _checksum(weight)]
+    unmoved = [name for name, weight in trained.items() if before.get(name) == _checksum(weight)]
+    still = unmoved
     if steps <= 1:
         still = [name for name in still if "lora_A" not in name]
     for weight in trained.values():
@@ -36,6 +39,10 @@ def check_moved(model: nn.Module, before: Fingerprint, steps: int, learning_rate
             raise Diverged("Training left weights that are no numbers: lower learning_rate.")
     if not trained:
         raise NotLearning("No weight was to be trained.")
+    if len(unmoved) == len(trained):
+        raise NotLearning(
+            f"No weight moved in {steps} steps with learning_rate {learning_rate:g} and warmup_steps {warmup_steps:g}."
+        )
     if still:
         raise NotLearning(
             f"{len(still)} of {len(trained)} trained weights did not move in {steps} steps with learning_rate "

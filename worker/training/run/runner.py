@@ -103,7 +103,7 @@ def train(
         undo.enter_context(threads_worth_waking(loaded.model.config))
         _place(loaded, options)
         config = copy.deepcopy(loaded.model.config)
-        rate = options.learning_rate or default_learning_rate(method.name, _size_of(loaded), options.use_peft)
+        rate = options.step_size(default_learning_rate(method.name, _size_of(loaded), options.use_peft))
         data = fit(data, loaded, options, progress)
         job = Job(
             loaded=loaded,
@@ -129,10 +129,11 @@ def train(
         trainer, callback = _trainer(method, job)
         before = fingerprint(cast(nn.Module, trainer.model))
         loss = _run(trainer, callback, checkpoint, progress)
-        check_moved(cast(nn.Module, trainer.model), before, _steps_kept(trainer), rate)
+        check_moved(cast(nn.Module, trainer.model), before, _steps_kept(trainer), rate, options.warmup_steps)
 
-        progress.stage("scoring")
         policy = method.policy(trainer)
+        if _is_scored(data):
+            progress.stage("scoring")
         after = {**method.score(job, policy), **_pairs(loaded, policy, data, start_pairs)}
         progress.stage("saving")
         result = Result(
@@ -220,7 +221,8 @@ def _start(
     method: Method, job: Job, data: TrainingData, output_dir: Path, resumed: bool
 ) -> tuple[Figures, PairScores | None]:
     """The held-out figures before the first step, remembered for a run that goes on, and the scores behind them."""
-    job.progress.stage("scoring")
+    if _is_scored(data):
+        job.progress.stage("scoring")
     pairs = score_pairs(job.loaded, job.loaded.model, data.pairs) if _scores_pairs(job.loaded, data) else None
     file = output_dir / _START
     if resumed and file.exists():
@@ -237,6 +239,10 @@ def _pairs(loaded: Loaded, policy: PreTrainedModel, data: TrainingData, start: P
     if start is None:
         return {}
     return objective_figures(data.pairs, score_pairs(loaded, policy, data.pairs), start)
+
+
+def _is_scored(data: TrainingData) -> bool:
+    return bool(data.held_out or data.pairs)
 
 
 def _scores_pairs(loaded: Loaded, data: TrainingData) -> bool:
