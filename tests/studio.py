@@ -86,7 +86,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def published(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """A checkpoint store with two tiny T5s of different weights, versions 1 and 2, to be copied from."""
     from tests.tiny_t5 import build_tiny_t5
-    from worker.publish import release
+    from worker.publish import release, staging
     from worker.training.shared.quiet import quiet
 
     store = CheckpointStore(tmp_path_factory.mktemp("published"))
@@ -94,7 +94,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
         with store.stage() as staged:
             with quiet():
                 build_tiny_t5(staged / MODEL_FOLDER, seed=number)
-            parity = release.prepare(staged)
+            parity = staging.prepare(staged)
             release.seal(
                 store,
                 staged,

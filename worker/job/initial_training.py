@@ -22,6 +22,7 @@ from models.settings.sft import SFTPlan, SFTRecipe
 from models.store.manifest import Manifest
 from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from models.store.uploads import UploadStore
+from worker.publish.release import Facts
 
 if TYPE_CHECKING:
     from worker.training.shared.progress import Progress
@@ -64,15 +65,21 @@ def from_plan(plan: SFTPlan, store: CheckpointStore) -> InitialTraining:
 
 
 def train(
-    training: InitialTraining, settings: Settings, run_dir: Path, staged: Path, progress: Progress
-) -> tuple[dict[str, Any], str]:
-    """Train, convert and evaluate in the staged folder; returns the metrics and the SHA-256 of the data.
+    training: InitialTraining,
+    settings: Settings,
+    run_dir: Path,
+    staged: Path,
+    progress: Progress,
+    run_id: int | None = None,
+) -> Facts:
+    """Train, convert and evaluate in the staged folder; returns what the manifest says of the version.
 
     Raises TrainingError, PairFileError or MemoryError.
     """
-    from worker.publish import release
+    from worker.publish import staging
     from worker.training.sft.sft import train_sft
     from worker.training.sft.sft_data import data_sha256
+    from worker.training.shared.progress import stop_if_cancelled
 
     result = train_sft(
         training.base,
@@ -86,63 +93,38 @@ def train(
         training.resume_from,
     )
     progress.stage("converting")
-    parity = release.prepare(staged, training.file.pairs, _parents_serving(training), progress.log)
-    _stop_if_cancelled(progress)
+    parity = staging.prepare(staged, training.file.pairs, _parents_serving(training), progress.log)
+    stop_if_cancelled(progress)
     progress.stage("evaluating")
     file = training.file
     data = {"rows": file.row_count, "rows_left_out": file.problem_count, "repeated_pairs": file.duplicates}
     metrics: dict[str, Any] = {**data, **result.as_dict(), **_heldout(training, staged), "parity": parity}
     metrics["evaluation"] = _evaluate(training, settings, staged, progress)
-    _stop_if_cancelled(progress)
-    return metrics, data_sha256(training.file, training.validation)
-
-
-def seal(
-    training: InitialTraining,
-    store: CheckpointStore,
-    staged: Path,
-    run_id: int | None,
-    metrics: Mapping[str, Any],
-    digest: str,
-    number: int,
-) -> Manifest:
-    """Write the manifest of what was trained, as the version of that number."""
-    from worker.publish import release
-
-    return release.seal(
-        store,
-        staged,
-        number=number,
+    stop_if_cancelled(progress)
+    return Facts(
         parent=training.parent,
         run_id=run_id,
         method=METHOD,
         config=training.config,
-        data_sha256=digest,
+        data_sha256=data_sha256(training.file, training.validation),
         metrics=metrics,
     )
 
 
-def note(manifest: Manifest) -> str | None:
+def note(version: Manifest | Facts) -> str | None:
     """Why a version of initial training does not serve, as a sentence for its run; None if it does."""
     from worker.publish.gate import MAX_HELDOUT_DROP
 
-    if not manifest.config.get("serve", True):
+    if not version.config.get("serve", True):
         return NOT_ASKED
-    change = manifest.metrics.get("heldout_relative_change")
+    change = version.metrics.get("heldout_relative_change")
     if change is not None and change < -MAX_HELDOUT_DROP:
         return (
             f"The version was published but does not serve. Held-out quality fell by {-change:.1%} against version "
-            f"{manifest.parent}, more than the {MAX_HELDOUT_DROP:.0%} allowed. If the data teaches another task, that "
+            f"{version.parent}, more than the {MAX_HELDOUT_DROP:.0%} allowed. If the data teaches another task, that "
             "is to be expected: let it serve on the Training page."
         )
     return None
-
-
-def _stop_if_cancelled(progress: Progress) -> None:
-    from worker.training.shared.errors import Cancelled
-
-    if progress.cancelled():
-        raise Cancelled("The run was cancelled.")
 
 
 def _parents_serving(training: InitialTraining) -> Path | None:
@@ -152,6 +134,7 @@ def _parents_serving(training: InitialTraining) -> Path | None:
 def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progress: Progress) -> dict[str, Any]:
     """The evaluation that every version gets, beside its parent's where it has one."""
     from worker.evaluation.automatic import evaluate_staged
+    from worker.training.shared.progress import stop_if_cancelled
 
     report = evaluate_staged(
         staged / SERVING_FOLDER,
@@ -159,7 +142,7 @@ def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progr
         Sampling(settings.temperature, settings.top_p, settings.top_k),
         settings.home / "cache",
         None,
-        check=lambda: _stop_if_cancelled(progress),
+        check=lambda: stop_if_cancelled(progress),
     )
     if "problem" in report:
         progress.log(report["problem"])

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 MODULES = (
     "worker.job.jobs",
-    "worker.publish.release",
+    "worker.publish.staging",
     "worker.training.clicks.dpo",
     "worker.training.clicks.click_training",
     "worker.evaluation.automatic",

@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from app.services.training.selection import EVERYTHING, Selection
+from models.errors import VersionMissing
+from models.serving.generator import Sampling
 from models.settings.clicks import CLICK_OPTIONS, ClickOptions, click_config, click_options
 from models.settings.dpo import DPORecipe
-from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER
 from worker.job import dataset
+from worker.job.recorder import RunRecorder
+from worker.publish.release import Facts
+from worker.studio.attempt import Attempt
+from worker.studio.studio import Studio
 
 if TYPE_CHECKING:
     from worker.training.shared.progress import Progress
@@ -37,6 +43,61 @@ class Retraining:
     beta: float
     data_sha256: str
     train: Train
+
+
+def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
+    """Train from the parent version on the clicks that the run asks for, and fill the staged version.
+
+    Raises VersionMissing, RecipeError, or TrainingError of any kind.
+    """
+    from worker.evaluation.automatic import Clicks, evaluate_staged
+    from worker.publish import staging
+    from worker.publish.gate import evaluate_version
+    from worker.training.loading.rendering import texts_of
+    from worker.training.shared.progress import stop_if_cancelled
+
+    if attempt.parent is None:
+        raise VersionMissing(f"Run {attempt.run_id} names no version to train from.")
+    selection = Selection.parse(attempt.selection)
+    with studio.sessions() as session:
+        retraining = prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, selection)
+    clicks = retraining.clicks
+    parent_folder, parent_serving = (
+        studio.store.folder(attempt.parent) / name for name in (MODEL_FOLDER, SERVING_FOLDER)
+    )
+    role = "the starting point" if attempt.method == "orpo" else "the starting point and the reference model"
+    recorder.log(f"{retraining.learns_from}; version {attempt.parent} is {role}.")
+    if selection != EVERYTHING:
+        recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
+    if clicks.held_out:
+        recorder.log(f"Pairs held out of training, to test the version with: {len(clicks.held_out)}.")
+    trained = retraining.train(parent_folder, staged, run_dir, recorder)
+    recorder.stage("converting")
+    taught = map(texts_of, dataset.pair_rows(clicks.train))
+    parity = staging.prepare(staged, taught, parent_serving, recorder.log)
+    stop_if_cancelled(recorder)
+    recorder.stage("evaluating")
+    evaluation = evaluate_version(parent_folder, staged / MODEL_FOLDER, clicks.train)
+    settings = studio.settings
+    report = evaluate_staged(
+        staged / SERVING_FOLDER,
+        parent_serving,
+        Sampling(settings.temperature, settings.top_p, settings.top_k),
+        settings.home / "cache",
+        Clicks(clicks.held_out, retraining.beta),
+        check=lambda: stop_if_cancelled(recorder),
+    )
+    if "problem" in report:
+        recorder.log(report["problem"])
+    stop_if_cancelled(recorder)
+    return Facts(
+        parent=attempt.parent,
+        run_id=attempt.run_id,
+        method=attempt.method,
+        config=retraining.config,
+        data_sha256=retraining.data_sha256,
+        metrics={**trained, **evaluation, "parity": parity, "evaluation": report},
+    )
 
 
 def prepare(

@@ -1,42 +1,18 @@
-"""The SFT path of the queue's job: a run's id and its plan → initial training → a sealed version to conclude with."""
+"""The SFT path of the queue's job: the plan of a run → initial training → what the manifest says of its version."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
-from sqlalchemy.orm import Session, sessionmaker
-
-from app.config import Settings
-from app.services.versions import versions
 from models.settings.sft import SFTPlan
-from models.store.store import CheckpointStore
 from worker.job import initial_training
 from worker.job.recorder import RunRecorder
-from worker.job.run_folders import kept_while_owned
+from worker.publish.release import Facts
+from worker.studio.attempt import Attempt
+from worker.studio.studio import Studio
 
-if TYPE_CHECKING:
-    from worker.publish.release import Conclude
 
-
-def carry_out(
-    settings: Settings,
-    store: CheckpointStore,
-    sessions: sessionmaker[Session],
-    run_id: int,
-    attempt: int,
-    config: Mapping[str, Any],
-    recorder: RunRecorder,
-    conclude: Conclude,
-) -> None:
-    """Train as `config` says, from where an earlier attempt was, and hand the version to `conclude`."""
-    from worker.publish import release
-
-    with kept_while_owned(store, sessions, run_id, attempt) as folder:
-        training = initial_training.from_plan(SFTPlan.from_mapping(config), store)
-        with store.stage() as staged:
-            metrics, digest = initial_training.train(training, settings, folder, staged, recorder)
-            recorder.stage("publishing")
-            seal_as = partial(initial_training.seal, training, store, staged, run_id, metrics, digest)
-            release.publish_next(store, staged, partial(versions.next_number, sessions), seal_as, conclude)
+def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
+    """Train in `run_dir` as the run asks, from where an earlier attempt was, and fill the staged version."""
+    training = initial_training.from_plan(SFTPlan.from_mapping(attempt.config), studio.store)
+    return initial_training.train(training, studio.settings, run_dir, staged, recorder, attempt.run_id)

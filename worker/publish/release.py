@@ -1,62 +1,43 @@
-"""A trained checkpoint → a verified, immutable version in the store.
+"""The release step: a staged version is sealed, published, recorded, and serves, or none of it happens.
 
-The web process serves what CTranslate2 computes, training works on what transformers computes: a version whose two
-forms disagree is refused.
+    seal → one transaction { rename into place → record → move the alias → end the run } → ring the web processes
+
+The files are renamed inside the transaction, which keeps a cancellation from coming in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.db import write_transaction
+from app.runtime import doorbell
+from app.services.training import runs
+from app.services.versions import versions
 from models.errors import VersionExists
-from models.serving.shortlist import read_shortlist, write_shortlist
 from models.store.manifest import Manifest
-from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
-from worker.publish.convert import check_parity, convert_to_ctranslate2
-from worker.publish.shortlist import Taught, shortlist
-from worker.training.shared.checkpoint import load_tokenizer
-from worker.training.shared.pairs import heldout_pairs
+from models.store.store import CheckpointStore
+from worker.studio.attempt import Attempt
+from worker.studio.studio import Studio
 
-PARITY_PAIRS = 8
-
-Conclude = Callable[[Manifest, Path, Callable[[], None]], None]
-"""What is done with a sealed version: its manifest, where it will lie, and the call that renames it into place."""
+log = logging.getLogger(__name__)
 
 
-def prepare(
-    staged: Path,
-    taught: Iterable[Taught] = (),
-    parent: Path | None = None,
-    log: Callable[[str], None] = lambda line: None,
-) -> float:
-    """Complete a staged version that has its `model/`: split off the adapter, convert, and check parity.
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the manifest of a version says besides its number."""
 
-    `taught` is the data that it was given: a large vocabulary gets a shortlist of that, with the one of the serving
-    folder `parent`. What is done is told to `log`.
-
-    Returns the largest difference of a token's log-probability, in nats; raises ParityError if it is too large.
-    """
-    adapter = staged / MODEL_FOLDER / ADAPTER_FOLDER
-    if adapter.is_dir():
-        adapter.rename(staged / ADAPTER_FOLDER)
-    serving = staged / SERVING_FOLDER
-    convert_to_ctranslate2(staged / MODEL_FOLDER, serving)
-    tokenizer = load_tokenizer(staged / MODEL_FOLDER)
-    known = read_shortlist(parent) if parent is not None else frozenset()
-    tokens = shortlist(tokenizer, taught, known)
-    if tokens:
-        write_shortlist(serving, tokenizer.get_vocab(), tokens)
-        size = f"{len(tokens):,} of all {len(tokenizer):,}"
-        log(f"It writes with the tokens of the text and {size}, which its data needs.")
-    elif known:
-        log("It writes with all its tokens: the shortlist of the version it comes from would miss too many.")
-    parity = check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
-    log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
-    return parity
+    parent: int | None
+    method: str
+    config: Mapping[str, Any]
+    data_sha256: str
+    metrics: Mapping[str, Any]
+    run_id: int | None = None
 
 
 def seal(
@@ -85,25 +66,54 @@ def seal(
     return store.seal(staged, manifest)
 
 
-def publish_next(
-    store: CheckpointStore,
+def release(
+    studio: Studio,
     staged: Path,
-    at_least: Callable[[], int],
-    seal_as: Callable[[int], Manifest],
-    conclude: Conclude,
+    facts: Facts,
+    note: str | None,
+    attempt: Attempt | None = None,
+    lowest: int = 1,
 ) -> Manifest:
-    """Seal the staged version under the next number, which is not below `at_least()`, and `conclude` with it.
+    """Publish what is staged as the next version, not below `lowest`, and let it serve unless `note` says why not.
 
-    Sealing takes a while, in which another process may publish that number; then the next one is taken. Returns the
-    manifest of what was published.
+    Sealing takes a while, in which another process may publish that number; then the next one is taken. Raises
+    Cancelled, and publishes nothing, if the run of `attempt` is not its own any more.
     """
-    taken = 0
+    number = lowest - 1
     while True:
-        number = store.next_number(max(at_least(), taken + 1))
-        manifest = seal_as(number)
+        number = studio.store.next_number(max(versions.next_number(studio.sessions), number + 1))
+        manifest = seal(studio.store, staged, number=number, **vars(facts))
         try:
-            conclude(manifest, store.place(number), partial(store.publish, staged, number))
+            record(studio, manifest, note, attempt, partial(studio.store.publish, staged, number))
         except VersionExists:
-            taken = number
-        else:
-            return manifest
+            continue
+        return manifest
+
+
+def record(
+    studio: Studio,
+    manifest: Manifest,
+    note: str | None,
+    attempt: Attempt | None = None,
+    publish: Callable[[], object] = lambda: None,
+) -> None:
+    """Publish the sealed files, record the version, move the alias unless `note` says why not, and end the run.
+
+    Without `publish` the files are in their place already. Raises Cancelled if the run of `attempt` is not its own any
+    more; then nothing is done.
+    """
+    with studio.sessions() as session, write_transaction(session):
+        run = attempt.owned(session) if attempt else None
+        if attempt and (run is None or run.cancel_requested_at is not None):
+            from worker.training.shared.errors import Cancelled
+
+            raise Cancelled("The run was cancelled before its version was published.")
+        publish()
+        versions.record_version(session, manifest, str(studio.store.place(manifest.number)))
+        if note is None:
+            versions.point_serving_at(session, manifest.number, None)
+        if run is not None:
+            runs.succeed(session, run, manifest.number, note)
+            run.data_hash = manifest.data_sha256
+    if note is None and not doorbell.alias_moved(studio.queue, manifest.number) and attempt:
+        log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)

@@ -1,19 +1,18 @@
-"""What the API and the pages do alike: store the deed first, then tell the queue, which may be away."""
+"""What API and pages do alike with runs: store first, then tell the queue, which may be away."""
 
 from __future__ import annotations
 
 from flask import current_app
-from redis.exceptions import RedisError
 
 from app.access import user_id
 from app.context import mellow
 from app.db import TrainingRun
 from app.errors import Invalid
 from app.extensions import db
+from app.runtime import doorbell
 from app.services.training import initial_training, runs
 from app.services.training.run_request import Wish
 from app.services.training.selection import EVERYTHING
-from app.services.versions import versions
 from models.store.uploads import UploadStore
 
 
@@ -41,16 +40,5 @@ def cancel_run(run_id: int) -> TrainingRun:
 
 
 def _hand_out_next() -> None:
-    try:
-        runs.hand_out_next(db.session(), mellow().queue.enqueue_training)
-    except RedisError:
+    if not doorbell.run_waits(mellow().queue, db.session()):
         current_app.logger.warning("The queue is away: runs wait for it.")
-
-
-def promote(number: int) -> None:
-    """Move the alias and tell every web process; without a queue they see it at their next poll."""
-    versions.promote(db.session(), number, user_id())
-    try:
-        mellow().queue.tell_alias_moved(number)
-    except RedisError:
-        current_app.logger.warning("The queue is away: the web processes will see version %d by polling.", number)

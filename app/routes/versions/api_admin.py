@@ -12,7 +12,7 @@ from app.api.payload import LARGEST_ID, json_object, version_json
 from app.context import mellow
 from app.errors import Invalid, NotFound
 from app.extensions import db
-from app.routes.training.actions import promote
+from app.routes.versions.actions import promote
 from app.services.exchange import exports, prompt_bodies
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.versions import evaluations, versions

@@ -10,7 +10,7 @@ from app.context import mellow
 from app.db import TrainingRun, Version
 from app.errors import Conflict, Invalid
 from app.extensions import db
-from app.routes.training.actions import promote as let_serve
+from app.routes.versions.actions import promote as let_serve
 from app.services.versions import evaluations, lineage, versions
 from models.errors import StoreError
 

@@ -19,7 +19,7 @@ from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests.scorer_cache import share_cache
 from tests.studio import parts, rows
 from worker.cli import main
-from worker.publish import release
+from worker.publish import staging
 
 PAIRS = "source\ttarget\n" + "".join(f"you fool {number}\tyou {number}\n" for number in range(12))
 QUICK = ["--num_train_epochs", "1", "--per_device_train_batch_size", "4", "--dev_split", "4"]
@@ -110,7 +110,7 @@ def test_an_interrupted_command_goes_on_when_it_is_given_again(
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(release, "prepare", interrupt)
+        patch.setattr(staging, "prepare", interrupt)
         assert main(["sft", "--train_file", pairs, *QUICK]) == 130
     assert capsys.readouterr().err.endswith("Stopped. The same command goes on from the last checkpoint.\n")
     assert len(staging_of(app)) == 1

@@ -21,7 +21,7 @@ from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import dataset, jobs
-from worker.publish import release
+from worker.publish import staging
 from worker.training.shared import run_folder
 from worker.training.shared.examples import PreferenceExample
 
@@ -210,7 +210,7 @@ def test_a_run_whose_worker_died_after_training_does_not_train_again(
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(release, "prepare", die)
+        patch.setattr(staging, "prepare", die)
         with pytest.raises(SystemExit):
             jobs.train(run_id)
     assert left_in_staging(store) == [f"run-{run_id}"]
@@ -270,7 +270,7 @@ def test_a_click_that_was_undone_after_the_worker_died_is_not_learned(
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(release, "prepare", die)
+        patch.setattr(staging, "prepare", die)
         with pytest.raises(SystemExit):
             jobs.train(run_id)
     judgments.undo(session, annotator.id, 3)

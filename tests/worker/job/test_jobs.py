@@ -27,7 +27,7 @@ from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import dataset, jobs
-from worker.publish import release
+from worker.publish import release, staging
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.pairs import heldout_pairs
 
@@ -334,7 +334,7 @@ def test_a_failure_that_nobody_foresaw_is_told_with_its_kind(
     def fail(*_: object) -> float:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(release, "prepare", fail)
+    monkeypatch.setattr(staging, "prepare", fail)
     jobs.train(ask(session, num_train_epochs=1))
     assert only(session).error == "The worker failed unexpectedly (ZeroDivisionError): by zero"
     assert nothing_was_left(store)
@@ -344,14 +344,14 @@ def test_a_worker_that_lost_its_run_to_another_publishes_nothing(
     clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = ask(session, num_train_epochs=1)
-    prepare = release.prepare
+    prepare = staging.prepare
 
     def meanwhile(*arguments: Any) -> float:
         with write_transaction(session):
             only(session).attempts = 2  # given up for dead, and taken up by another worker
         return prepare(*arguments)
 
-    monkeypatch.setattr(release, "prepare", meanwhile)
+    monkeypatch.setattr(staging, "prepare", meanwhile)
     jobs.train(run_id)
     run = only(session)
     assert (run.status, run.attempts, run.error) == ("running", 2, None)

@@ -24,7 +24,7 @@ from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import jobs
-from worker.publish import release, shortlist
+from worker.publish import shortlist, staging
 from worker.training.shared import run_folder
 
 PAIRS = "source\ttarget\n" + "".join(f"you fool {n}\tyou {n}\n" for n in range(12)) + "nothing\t\n"
@@ -175,7 +175,7 @@ def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(
         raise SystemExit("killed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(release, "prepare", die)
+        patch.setattr(staging, "prepare", die)
         with pytest.raises(SystemExit):
             jobs.train(run_id)
     assert left_in_staging(store) == [f"run-{run_id}"]
@@ -199,14 +199,14 @@ def test_a_worker_that_lost_its_run_leaves_the_checkpoints_to_the_other(
     environment: None, session: Session, store: CheckpointStore, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = ask(session, store, model_name_or_path=tiny)
-    prepare = release.prepare
+    prepare = staging.prepare
 
     def meanwhile(*arguments: Any) -> float:
         with write_transaction(session):
             only(session).attempts = 2
         return prepare(*arguments)
 
-    monkeypatch.setattr(release, "prepare", meanwhile)
+    monkeypatch.setattr(staging, "prepare", meanwhile)
     jobs.train(run_id)
     assert (only(session).status, store.numbers()) == ("running", [1])
     assert left_in_staging(store) == [f"run-{run_id}"]
@@ -216,13 +216,13 @@ def test_a_cancelled_run_leaves_nothing(
     environment: None, session: Session, store: CheckpointStore, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = ask(session, store, model_name_or_path=tiny)
-    prepare = release.prepare
+    prepare = staging.prepare
 
     def meanwhile(*arguments: Any) -> float:
         runs.cancel(session, run_id, None)
         return prepare(*arguments)
 
-    monkeypatch.setattr(release, "prepare", meanwhile)
+    monkeypatch.setattr(staging, "prepare", meanwhile)
     jobs.train(run_id)
     assert only(session).status == RunStatus.CANCELLED
     assert (left_in_staging(store), store.numbers()) == ([], [1])

@@ -14,8 +14,8 @@ from models.serving.engine import Draw, Engine, Sampling
 from models.serving.shortlist import SHORTLIST_FILE, read_shortlist, write_shortlist
 from models.store.store import MODEL_FOLDER, SERVING_FOLDER
 from tests.tiny_t5 import WORDS
-from worker.publish import release
 from worker.publish import shortlist as module
+from worker.publish import staging
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.shortlist import Taught, shortlist
 from worker.training.shared.checkpoint import load_tokenizer
@@ -207,7 +207,7 @@ def test_a_version_gets_its_own_list_hands_it_on_and_says_so(tiny_t5: Path, tmp_
     data: list[list[Taught]] = [ENOUGH, [("so dumb", "so wrong", "wrong")], [("damn", "this movie is not good")]]
     said: list[str] = []
     for staged, taught in zip(versions, data, strict=True):
-        release.prepare(staged, taught, parent if staged != versions[0] else None, said.append)
+        staging.prepare(staged, taught, parent if staged != versions[0] else None, said.append)
 
     assert [words(read_shortlist(staged / SERVING_FOLDER)) for staged in versions] == [OF_ENOUGH, OF_ENOUGH, set()]
     size = len(read_shortlist(parent))
@@ -221,7 +221,7 @@ def test_few_data_leave_a_version_all_its_words(tiny_t5: Path, tmp_path: Path) -
     shutil.copytree(tiny_t5, tmp_path / MODEL_FOLDER)
     said: list[str] = []
 
-    release.prepare(tmp_path, [("stop", "please go")], log=said.append)
+    staging.prepare(tmp_path, [("stop", "please go")], log=said.append)
 
     assert not (tmp_path / SERVING_FOLDER / SHORTLIST_FILE).exists()
     assert [line for line in said if line.startswith("It writes")] == []

@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.config import Settings
 from app.db import make_sessions
-from app.services.versions import versions
 from models.errors import RecipeError
 from models.serving.generator import Sampling
 from models.settings.command_line import TrainOptions
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.commands.support.console import ConsoleProgress
-from worker.commands.support.terminal_training import check_database, record_version
+from worker.commands.support.terminal_training import check_database
+from worker.job.initial_training import NOT_ASKED
 from worker.publish.base_version import BASE_NUMBER
+from worker.publish.release import Facts, release
+from worker.studio.studio import Studio
 
 if TYPE_CHECKING:
     from worker.training.run.data import TrainingData
@@ -111,20 +112,19 @@ def _publish(
 ) -> str:
     """Publish the trained T5 as the next version of the studio, without letting it serve; the sentence to print."""
     from worker.evaluation.automatic import evaluate_staged
-    from worker.publish import release as publish
+    from worker.publish.staging import prepare
     from worker.training.loading.rendering import texts_of
 
-    sessions = make_sessions(settings.database_url)
-    store = CheckpointStore(settings.store)
-    parent = _version_of(model, store)
-    parent_serving = store.folder(parent) / SERVING_FOLDER if parent is not None else None
-    with store.stage() as staged:
+    studio = Studio.of(settings)
+    parent = _version_of(model, studio.store)
+    parent_serving = studio.store.folder(parent) / SERVING_FOLDER if parent is not None else None
+    with studio.store.stage() as staged:
         progress.stage("converting")
         shutil.copytree(result.model_dir, staged / MODEL_FOLDER)
         adapter = result.model_dir.parent / ADAPTER_FOLDER
         if adapter.is_dir():
             shutil.copytree(adapter, staged / ADAPTER_FOLDER)
-        parity = publish.prepare(staged, map(texts_of, data.train), parent_serving, progress.log)
+        parity = prepare(staged, map(texts_of, data.train), parent_serving, progress.log)
         metrics: dict[str, object] = {"parity": parity, "steps": result.steps}
         metrics |= {"train_loss": result.train_loss, "held_out": {"before": result.before, "after": result.after}}
         progress.stage("evaluating")
@@ -136,24 +136,14 @@ def _publish(
             None,
         )
         progress.stage("publishing")
-        seal = partial(
-            publish.seal,
-            store,
-            staged,
+        facts = Facts(
             parent=parent,
-            run_id=None,
             method=result.method,
             config={**recipe.as_dict(), "base_model": model},
             data_sha256=data.sha256,
             metrics=metrics,
         )
-        manifest = publish.publish_next(
-            store,
-            staged,
-            lambda: max(versions.next_number(sessions), BASE_NUMBER + 1),
-            lambda number: seal(number=number),
-            partial(record_version, sessions),
-        )
+        manifest = release(studio, staged, facts, note=NOT_ASKED, lowest=BASE_NUMBER + 1)
     return (
         f"\nVersion {manifest.number} is published and does not serve yet: an admin lets it serve on the Training page."
     )

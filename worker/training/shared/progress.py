@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from worker.training.shared.errors import Diverged
+from worker.training.shared.errors import Cancelled, Diverged
 
 REPORTED = (
     "loss",
@@ -40,6 +40,12 @@ class Progress(Protocol):
 
     def cancelled(self) -> bool:
         """Whether the run should stop. Asked after every optimizer step."""
+
+
+def stop_if_cancelled(progress: Progress) -> None:
+    """Raise Cancelled if the run should stop."""
+    if progress.cancelled():
+        raise Cancelled("The run was cancelled.")
 
 
 class SilentProgress:

@@ -9,7 +9,7 @@ from pathlib import Path
 from models.formats.files.pair_files import read_pairs_from
 from models.settings.sft import SFTRecipe
 from models.store.store import MODEL_FOLDER, SERVING_FOLDER
-from worker.publish import release
+from worker.publish import staging
 from worker.training.sft.sft import train_sft
 from worker.training.shared.progress import SilentProgress
 
@@ -26,5 +26,5 @@ def test_an_mt5_is_trained_converted_and_agrees_with_its_served_form(tiny_t5_v1_
     result = train_sft(base, file, None, recipe, tmp_path / "run", staged / MODEL_FOLDER, SilentProgress())
     assert result.dev_loss < result.parent_dev_loss
     assert json.loads((staged / MODEL_FOLDER / "config.json").read_text())["model_type"] == "mt5"
-    assert release.prepare(staged) < 1e-3
+    assert staging.prepare(staged) < 1e-3
     assert (staged / SERVING_FOLDER / "model.bin").exists()

@@ -1,0 +1,51 @@
+"""A staged version that has its trained model: completed with the form that is served, and checked.
+
+The web process serves what CTranslate2 computes, training works on what transformers computes: a version whose two
+forms disagree is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from models.serving.shortlist import read_shortlist, write_shortlist
+from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER
+from worker.publish.convert import check_parity, convert_to_ctranslate2
+from worker.publish.shortlist import Taught, shortlist
+from worker.training.shared.checkpoint import load_tokenizer
+from worker.training.shared.pairs import heldout_pairs
+
+PARITY_PAIRS = 8
+
+
+def prepare(
+    staged: Path,
+    taught: Iterable[Taught] = (),
+    parent: Path | None = None,
+    log: Callable[[str], None] = lambda line: None,
+) -> float:
+    """Complete a staged version that has its `model/`: split off the adapter, convert, and check parity.
+
+    `taught` is the data that it was given: a large vocabulary gets a shortlist of that, with the one of the serving
+    folder `parent`. What is done is told to `log`.
+
+    Returns the largest difference of a token's log-probability, in nats; raises ParityError if it is too large.
+    """
+    adapter = staged / MODEL_FOLDER / ADAPTER_FOLDER
+    if adapter.is_dir():
+        adapter.rename(staged / ADAPTER_FOLDER)
+    serving = staged / SERVING_FOLDER
+    convert_to_ctranslate2(staged / MODEL_FOLDER, serving)
+    tokenizer = load_tokenizer(staged / MODEL_FOLDER)
+    known = read_shortlist(parent) if parent is not None else frozenset()
+    tokens = shortlist(tokenizer, taught, known)
+    if tokens:
+        write_shortlist(serving, tokenizer.get_vocab(), tokens)
+        size = f"{len(tokens):,} of all {len(tokenizer):,}"
+        log(f"It writes with the tokens of the text and {size}, which its data needs.")
+    elif known:
+        log("It writes with all its tokens: the shortlist of the version it comes from would miss too many.")
+    parity = check_parity(staged / MODEL_FOLDER, serving, heldout_pairs()[:PARITY_PAIRS])
+    log(f"The served form agrees with the trained one to {parity:.1e} nats a token.")
+    return parity

@@ -1,0 +1,81 @@
+"""One attempt at a training run: what was asked for, and the number under which this process owns the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.db import TrainingRun
+from app.services.training import runs
+from models.store.locks import remove_unless_locked
+from models.store.store import CheckpointStore
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A run that this process works on, unless another attempt has taken it meanwhile."""
+
+    sessions: sessionmaker[Session]
+    run_id: int
+    number: int
+    method: str
+    parent: int | None
+    config: Mapping[str, Any]
+    selection: Mapping[str, Any]
+    last_judgment_id: int
+
+    @classmethod
+    def claim(cls, sessions: sessionmaker[Session], run_id: int) -> Attempt | None:
+        """Take the run to work on it; None if it does not wait, or another one comes before it."""
+        with sessions() as session:
+            number = runs.claim(session, run_id)
+            if number is None:
+                return None
+            run = runs.get(session, run_id)
+            return cls(
+                sessions,
+                run.id,
+                number,
+                method=run.method,
+                parent=run.parent_version,
+                config=run.config,
+                selection=run.selection,
+                last_judgment_id=run.last_judgment_id,
+            )
+
+    def owned(self, session: Session) -> TrainingRun | None:
+        """Return the run, within the caller's transaction, if it is still this attempt's."""
+        return runs.owned(session, self.run_id, self.number)
+
+    def fail(self, reason: str) -> None:
+        """End the run with the reason, if it is still this attempt's."""
+        with self.sessions() as session:
+            runs.fail(session, self.run_id, self.number, reason)
+
+    def end_cancelled(self) -> None:
+        """End the run as cancelled, if it is still this attempt's."""
+        with self.sessions() as session:
+            runs.finish_cancel(session, self.run_id, self.number)
+
+    @contextmanager
+    def folder(self, store: CheckpointStore) -> Iterator[Path]:
+        """The run folder of the store, removed when the run ends, well or not.
+
+        It stays where the worker dies, or has lost its run to another attempt, which goes on from it, or waited in
+        vain for one that is still at work in it.
+        """
+        folder = store.run_folder(str(self.run_id))
+        try:
+            yield folder
+        except Exception:
+            with self.sessions() as session:
+                still_ours = self.owned(session) is not None
+            if still_ours:
+                remove_unless_locked(folder)
+            raise
+        remove_unless_locked(folder)

@@ -1,0 +1,28 @@
+"""The studio as a worker or a command meets it: one object for settings, database, store and queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.config import Settings
+from app.db import make_sessions
+from app.runtime.queue import JobQueue
+from models.store.store import CheckpointStore
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Settings, and what they lead to. Nothing is connected before it is used."""
+
+    settings: Settings
+    sessions: sessionmaker[Session]
+    store: CheckpointStore
+    queue: JobQueue
+
+    @classmethod
+    def of(cls, settings: Settings) -> Studio:
+        """Return the studio of these settings."""
+        sessions = make_sessions(settings.database_url)
+        return cls(settings, sessions, CheckpointStore(settings.store), JobQueue(settings.redis_url))
