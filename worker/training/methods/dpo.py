@@ -25,7 +25,7 @@ from worker.training.methods.common import (
 from worker.training.run.method import Job, Method
 from worker.training.shared.checkpoint import truncate
 from worker.training.shared.errors import CheckpointError
-from worker.training.t5.listwise import ListwiseDPOTrainer
+from worker.training.t5.listwise import CLICK, ListwiseDPOTrainer
 from worker.training.t5.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
 
 COMPLETIONS = ("chosen", "rejected")
@@ -103,9 +103,12 @@ def _reference(job: Job) -> PreTrainedModel | None:
 
 def _dataset(job: Job, rows: Sequence[Mapping[str, Any]], name: str) -> Dataset:
     options: DPOOptions = job.options
-    ids = tokenized(rows, job.loaded, COMPLETIONS)
-    if options.cuts_prompts:
-        ids = [{**row, "prompt_ids": truncate(row["prompt_ids"], options.max_prompt_length)} for row in ids]
+    ids: list[dict[str, Any]] = [*tokenized(rows, job.loaded, COMPLETIONS)]
+    for row, made in zip(rows, ids, strict=True):
+        if options.cuts_prompts:
+            made["prompt_ids"] = truncate(made["prompt_ids"], options.max_prompt_length)
+        if row.get(CLICK) is not None:
+            made[CLICK] = row[CLICK]
     return on_disk(ids, job.work, name) if options.precompute_ref_log_probs else Dataset.from_list(ids)
 
 
