@@ -1,18 +1,26 @@
-"""What the tests of the worker share."""
+"""What the tests of the worker share: two tiny T5s, one of each kind, and preferences that they can learn."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
+from tests.scorer_cache import CACHE
+from tests.tiny_t5 import build_tiny_t5
 from worker.evaluation import testset
 from worker.publish import release
+from worker.publish.convert import convert_to_ctranslate2
+from worker.training.shared.examples import PreferenceExample
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -35,3 +43,72 @@ def rival(monkeypatch: pytest.MonkeyPatch) -> None:
         return manifest
 
     monkeypatch.setattr(release, "seal", meanwhile)
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random T5 of the first kind."""
+    return build_tiny_t5(tmp_path_factory.mktemp("tiny-t5"))
+
+
+@pytest.fixture(scope="session")
+def tiny_t5_v1_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random T5 v1.1: gated, with a head of its own."""
+    return build_tiny_t5(tmp_path_factory.mktemp("tiny-t5-v1-1"), gated=True)
+
+
+@pytest.fixture(params=["t5", "t5-v1.1"])
+def each_t5(request: pytest.FixtureRequest, tiny_t5: Path, tiny_t5_v1_1: Path) -> Path:
+    """Both kinds in turn."""
+    return tiny_t5 if request.param == "t5" else tiny_t5_v1_1
+
+
+@pytest.fixture
+def examples() -> list[PreferenceExample]:
+    """Four comparisons of unequal lengths, one of which needs byte fallback."""
+    return [
+        PreferenceExample("you are stupid", "you are wrong", "you are a moron"),
+        PreferenceExample("damn , this movie is trash !", "this movie is not good", "this movie is trash"),
+        PreferenceExample("stop", "please stop it now", "stop"),
+        PreferenceExample("what a naïve idiot", "i disagree with that person", "naïve"),
+    ]
+
+
+class RecordingProgress:
+    """Hears everything, and cancels after `cancel_after` optimizer steps when given."""
+
+    def __init__(self, cancel_after: int | None = None) -> None:
+        self.cancel_after = cancel_after
+        self.stages: list[str] = []
+        self.steps: list[tuple[int, int]] = []
+        self.reports: list[tuple[int, dict[str, float]]] = []
+        self.lines: list[str] = []
+
+    def stage(self, name: str) -> None:
+        self.stages.append(name)
+
+    def step(self, done: int, total: int) -> None:
+        self.steps.append((done, total))
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        self.reports.append((step, dict(values)))
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+    def cancelled(self) -> bool:
+        return self.cancel_after is not None and len(self.steps) >= self.cancel_after
+
+
+@pytest.fixture(scope="session")
+def tiny_serving(tiny_t5: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in its serving form."""
+    folder = tmp_path_factory.mktemp("tiny-serving") / "serving"
+    convert_to_ctranslate2(tiny_t5, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    """Where prepared scorers are kept for all tests."""
+    return CACHE

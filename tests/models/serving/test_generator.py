@@ -134,7 +134,8 @@ def test_log_probabilities_are_those_of_transformers(published: CheckpointStore)
     expected = sequence_log_probs(model, tokenizer, prompts, completions)
     exact = load(published, compute_type="float32")
     assert exact.log_probabilities(prompts, completions) == pytest.approx(expected, abs=1e-3)
-    assert load(published).log_probabilities(prompts, completions) == pytest.approx(expected, rel=0.02)
+    # In 8 bits: 0.02 on a processor with instructions for them, 0.033 on one with AVX2 alone.
+    assert load(published).log_probabilities(prompts, completions) == pytest.approx(expected, rel=0.05)
     assert all(score < -1 for score in expected)
     assert exact.log_probabilities([], []) == []
 

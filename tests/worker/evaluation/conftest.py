@@ -1,16 +1,12 @@
 """Scorers that can be worked out by hand, and a tiny T5 in its serving form."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from models.formats.files.pair_files import PairRow
-from tests.scorer_cache import CACHE
-from tests.tiny_t5 import build_tiny_t5
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.testset import TestSet
-from worker.publish.convert import convert_to_ctranslate2
 
 
 class WordScorer:
@@ -57,23 +53,3 @@ def tests() -> TestSet:
             PairRow(4, "good idea", ()),
         ),
     )
-
-
-@pytest.fixture(scope="session")
-def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random T5 as a checkpoint."""
-    return build_tiny_t5(tmp_path_factory.mktemp("tiny-t5"))
-
-
-@pytest.fixture(scope="session")
-def tiny_serving(tiny_t5: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same in its serving form."""
-    folder = tmp_path_factory.mktemp("tiny-serving") / "serving"
-    convert_to_ctranslate2(tiny_t5, folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def cache() -> Path:
-    """Where prepared scorers are kept for all tests."""
-    return CACHE

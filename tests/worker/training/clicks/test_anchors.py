@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.settings.dpo import DPORecipe
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.anchors import ANCHORS_FILE, ANCHORS_PER_STEP
 from worker.training.clicks.dpo import train_dpo
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer

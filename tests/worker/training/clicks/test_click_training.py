@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.settings.clicks import click_options
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.errors import Cancelled, DatasetError

@@ -13,7 +13,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from models.settings.dpo import DPORecipe
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.dpo import train_dpo
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning

@@ -12,7 +12,7 @@ import torch
 from models.errors import RecipeError
 from models.settings.identity import IdentityShiftOptions
 from tests.tiny_llama import build_tiny_llama
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.identity.identity import (
     anchor_questions,
     build_identity_shift_dataset,

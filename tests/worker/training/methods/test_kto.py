@@ -12,7 +12,7 @@ import torch
 
 from models.errors import RecipeError
 from models.settings.command_line import KTOOptions
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import HELD_OUT, PREFERENCES, data_of, options_of, run, trainer_of, unpaired
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.loading.rendering import render

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import data_of, options_of, run
 from worker.training.methods import method_of
 from worker.training.run.runner import train

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from models.formats.files.pair_files import PairFile, read_pairs_from
 from models.settings.sft import SFTRecipe
 from models.store.locks import try_lock
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.sft.sft import SFTResult, train_sft
 from worker.training.shared import run_folder as run_folders
 from worker.training.shared.checkpoint import load_model, load_tokenizer

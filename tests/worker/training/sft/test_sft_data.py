@@ -10,7 +10,7 @@ import pytest
 from models.errors import PairFileError
 from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
 from models.settings.sft import SFTRecipe
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.shared.checkpoint import load_tokenizer
 from worker.training.shared.errors import DatasetError

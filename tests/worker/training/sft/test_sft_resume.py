@@ -13,7 +13,7 @@ import pytest
 
 from models.formats.files.pair_files import read_pair_file
 from models.settings.sft import SFTRecipe
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.sft.sft import train_sft
 from worker.training.shared.run_folder import last_whole_checkpoint
 

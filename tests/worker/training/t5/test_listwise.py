@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from models.settings.dpo import DPORecipe
 from tests.tiny_llama import build_tiny_llama
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import trainer_of
 from tests.worker.training.t5.test_dpo_speed import build
 from worker.training.clicks.dpo import train_dpo

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import T5Config
 
 from models.settings.dpo import DPORecipe
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from tests.worker.training.t5.test_dpo_speed import build, loss_and_gradients
 from worker.training.clicks.dpo import train_dpo
 from worker.training.shared.checkpoint import load_model

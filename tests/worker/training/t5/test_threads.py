@@ -13,7 +13,7 @@ from models.formats.files.pair_files import read_pairs_from
 from models.settings.clicks import click_options
 from models.settings.dpo import DPORecipe
 from models.settings.sft import SFTRecipe
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.clicks.dpo import train_dpo
 from worker.training.sft.sft import train_sft

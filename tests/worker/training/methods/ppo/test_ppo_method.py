@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from models.errors import RecipeError
 from models.settings.command_line import PPOOptions
-from tests.worker.training.conftest import RecordingProgress
+from tests.worker.conftest import RecordingProgress
 from worker.training.methods import method_of
 from worker.training.methods.ppo import PPOMethod, method
 from worker.training.run.data import TrainingData, rows_sha256
