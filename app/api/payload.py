@@ -11,7 +11,9 @@ from flask import request
 from app.db import Generation, TrainingRun, Version
 from app.db import now as present
 from app.errors import Invalid, Malformed
+from app.services.exchange import judgment_search
 
+LARGEST_PAGE = 500
 LARGEST_ID = 2**31 - 1  # what an integer column of PostgreSQL holds
 
 
@@ -33,6 +35,14 @@ def row_id(value: str | None) -> int | None:
     if not (value and value.isascii() and value.isdigit() and len(value) <= len(str(LARGEST_ID))):
         return None
     return int(value) if int(value) <= LARGEST_ID else None
+
+
+def page_size() -> int:
+    """How many rows the request's `limit` asks for; raises Invalid for more than are given at once."""
+    size = judgment_search.parse_id(request.args, "limit") or judgment_search.PAGE
+    if size > LARGEST_PAGE:
+        raise Invalid(f"limit must be at most {LARGEST_PAGE}.")
+    return size
 
 
 def generation_json(generation: Generation, exhausted: bool) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from app.routes.exchange import api as exchange_api
 from app.routes.exchange import pages as exchange_pages
 from app.routes.people import auth, join
 from app.routes.people import pages as people_pages
+from app.routes.prompts import api as prompts_api
+from app.routes.prompts import pages as prompts_pages
 from app.routes.system import api_webhooks, health, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
 from app.routes.training import pages as training_pages
 from app.routes.versions import api as versions_api
-from app.routes.versions import api_admin
 from app.routes.versions import pages as versions_pages
 
 _PAGES = (
@@ -38,6 +39,7 @@ _PAGES = (
     guidelines.blueprint,
     versions_pages.blueprint,
     exchange_pages.blueprint,
+    prompts_pages.blueprint,
     webhooks.blueprint,
     api_docs.blueprint,
 )
@@ -45,8 +47,8 @@ _API = (
     desk_api.blueprint,
     api_me.blueprint,
     training_api.blueprint,
-    api_admin.blueprint,
     exchange_api.blueprint,
+    prompts_api.blueprint,
     versions_api.blueprint,
     api_webhooks.blueprint,
     openapi.blueprint,

@@ -1,4 +1,4 @@
-"""The admin's API for data: bring files, look after the queue, find judgments."""
+"""The admin's API for files in and out: bring files, find judgments, export preferences."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
-from app.api.payload import json_object
+from app.api.payload import json_object, page_size
 from app.context import mellow
 from app.errors import DomainError, Invalid
 from app.extensions import db
-from app.services.exchange import imports, judgment_search
+from app.services.exchange import exports, imports, judgment_search
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.uploads import ImportUploads, check_offset
-from app.services.prompts import search
-from app.services.prompts.search import PromptFilter
 
 blueprint = Blueprint("api_data", __name__)
-
-LARGEST_PAGE = 500
 
 
 def uploads() -> ImportUploads:
@@ -86,39 +82,13 @@ def remove_import(upload_id: str) -> ResponseReturnValue:
     return "", 204
 
 
-@blueprint.get("/prompts")
-def list_prompts() -> ResponseReturnValue:
-    """Prompts: the queue in its order, anything else the newest first."""
-    wanted = PromptFilter.parse(request.args)
-    after = {name: request.args.get(f"after_{name}", "") for name in ("id", "priority")}
-    found = search.page(db.session(), wanted, after, _size())
-    return {
-        "prompts": [search.as_json(row) for row in found.rows],
-        "after": {f"after_{name}": value for name, value in found.after.items()} or None,
-    }
-
-
-@blueprint.patch("/prompts/<int:prompt_id>")
-def change_prompt(prompt_id: int) -> ResponseReturnValue:
-    """Change a prompt's priority, overlap, place in the queue or right answer."""
-    longest = mellow().settings.max_text_length
-    return search.as_json(search.change(db.session(), user_id(), prompt_id, json_object(), longest))
-
-
-@blueprint.patch("/prompts")
-def change_prompts() -> ResponseReturnValue:
-    """Change all prompts that a filter finds."""
-    wanted = PromptFilter.parse(request.args)
-    return {"changed": search.change_all(db.session(), user_id(), wanted, json_object())}
-
-
 @blueprint.get("/judgments")
 def list_judgments() -> ResponseReturnValue:
     """Judgments of everybody, the newest first."""
     session = db.session()
     wanted = JudgmentFilter.parse(request.args)
     before = judgment_search.parse_id(request.args, "before")
-    found = judgment_search.page(session, wanted, before, _size())
+    found = judgment_search.page(session, wanted, before, page_size())
     names = judgment_search.names(session, found.judgments)
     return {
         "judgments": [judgment_search.as_json(one, names[one.user_id]) for one in found.judgments],
@@ -126,8 +96,23 @@ def list_judgments() -> ResponseReturnValue:
     }
 
 
-def _size() -> int:
-    size = judgment_search.parse_id(request.args, "limit") or judgment_search.PAGE
-    if size > LARGEST_PAGE:
-        raise Invalid(f"limit must be at most {LARGEST_PAGE}.")
-    return size
+@blueprint.get("/preferences")
+def export_preferences() -> ResponseReturnValue:
+    """The standing preferences that a filter finds, all of them without one, in one of the field's schemas."""
+    format_name = request.args.get("format", "trl")
+    if format_name not in exports.FORMATS:
+        raise Invalid(f"format must be one of {', '.join(exports.FORMATS)}.")
+    wanted = JudgmentFilter.parse(request.args)
+    sessions = mellow().sessions
+
+    def lines() -> Iterator[str]:
+        with sessions() as session:
+            yield from exports.pieces(exports.stream(session, format_name, wanted))
+
+    media = exports.media_of(format_name)
+    name = f"mellow-preferences-{format_name}.{media.extension}"
+    return Response(
+        lines(),
+        content_type=media.content_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -1,4 +1,4 @@
-"""The admin's pages for data: import, queue, judgments, exports."""
+"""The admin's pages for files in and out: import, judgments, exports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from app.services.exchange.rows import LAYOUTS
 from app.services.exchange.uploads import LARGEST_FILE
 from app.services.prompts import policy, search
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
-from app.services.prompts.search import STATES, PromptFilter
 from app.services.training import overview
 from app.services.versions import versions
 
@@ -34,36 +33,6 @@ def page() -> ResponseReturnValue:
         limit=LARGEST_FILE,
         most_overlap=MOST_OVERLAP,
         most_priority=MOST_PRIORITY,
-    )
-
-
-@blueprint.get("/queue")
-def queue() -> ResponseReturnValue:
-    """The prompts, the queue first; what a filter finds can be changed at once."""
-    session = db.session()
-    problem = None
-    try:
-        wanted = PromptFilter.parse(request.args)
-        after = {name: request.args.get(f"after_{name}", "") for name in ("id", "priority")}
-        found = search.page(session, wanted, after)
-    except Invalid as refusal:
-        problem, wanted = str(refusal), PromptFilter()
-        found = search.page(session, wanted)
-    return render_template(
-        "prompts/queue.html",
-        wanted=wanted,
-        query=wanted.as_query(),
-        found=found,
-        after=wanted.as_query() | {f"after_{name}": value for name, value in found.after.items()},
-        begun=any(request.args.get(f"after_{name}") for name in ("id", "priority")),
-        count=search.count(session, wanted),
-        most_counted=search.COUNTED,
-        states=STATES,
-        sources=search.sources(session),
-        studio=policy.settings(session),
-        most_overlap=MOST_OVERLAP,
-        most_priority=MOST_PRIORITY,
-        problem=problem,
     )
 
 

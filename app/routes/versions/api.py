@@ -1,4 +1,4 @@
-"""The admin's API for single versions: try, download, note, delete."""
+"""The admin's API for versions: look, promote, roll back, try, download, note, delete."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
-from app.api.payload import json_object, version_json
+from app.api.payload import LARGEST_ID, json_object, version_json
 from app.context import mellow
-from app.errors import Invalid, NotReady
+from app.errors import Invalid, NotFound, NotReady
 from app.extensions import db
+from app.routes.versions.actions import promote
 from app.services.prompts import prompts
 from app.services.versions import evaluations, versions
 from models.errors import InputTooLong, ModelError, StoreError
@@ -19,6 +20,37 @@ from models.serving.generator import Generator, Screen
 from models.store.archive import Archive
 
 blueprint = Blueprint("api_versions", __name__)
+
+
+@blueprint.get("/versions")
+def list_versions() -> ResponseReturnValue:
+    """All versions, the newest first."""
+    session = db.session()
+    serving = versions.serving_number(session)
+    return [
+        version_json(version, serving, evaluations.as_json(session, version))
+        for version in versions.all_versions(session)
+    ]
+
+
+@blueprint.get("/versions/<int:number>")
+def get_version(number: int) -> ResponseReturnValue:
+    """One version."""
+    session = db.session()
+    version = versions.get(session, number)
+    return version_json(version, versions.serving_number(session), evaluations.as_json(session, version))
+
+
+@blueprint.put("/aliases/serving")
+def move_serving() -> ResponseReturnValue:
+    """Let a version serve: promote a newer one or roll back to an older one."""
+    number = json_object().get("version")
+    if type(number) is not int:
+        raise Invalid("version must be a whole number.")
+    if abs(number) > LARGEST_ID:
+        raise NotFound(f"There is no version {number}.")
+    promote(number)
+    return {"version": number}
 
 
 @blueprint.post("/versions/<int:number>/generations")

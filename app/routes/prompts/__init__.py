@@ -1,0 +1,1 @@
+"""Routes of what is asked: prompts, their queue, attention checks."""

@@ -1,0 +1,44 @@
+"""The admin's page of prompts: the queue, and whatever else a filter finds."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from app.errors import Invalid
+from app.extensions import db
+from app.services.prompts import policy, search
+from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
+from app.services.prompts.search import STATES, PromptFilter
+
+blueprint = Blueprint("prompts", __name__, url_prefix="/admin/data")
+
+
+@blueprint.get("/queue")
+def queue() -> ResponseReturnValue:
+    """The prompts, the queue first; what a filter finds can be changed at once."""
+    session = db.session()
+    problem = None
+    try:
+        wanted = PromptFilter.parse(request.args)
+        after = {name: request.args.get(f"after_{name}", "") for name in ("id", "priority")}
+        found = search.page(session, wanted, after)
+    except Invalid as refusal:
+        problem, wanted = str(refusal), PromptFilter()
+        found = search.page(session, wanted)
+    return render_template(
+        "prompts/queue.html",
+        wanted=wanted,
+        query=wanted.as_query(),
+        found=found,
+        after=wanted.as_query() | {f"after_{name}": value for name, value in found.after.items()},
+        begun=any(request.args.get(f"after_{name}") for name in ("id", "priority")),
+        count=search.count(session, wanted),
+        most_counted=search.COUNTED,
+        states=STATES,
+        sources=search.sources(session),
+        studio=policy.settings(session),
+        most_overlap=MOST_OVERLAP,
+        most_priority=MOST_PRIORITY,
+        problem=problem,
+    )

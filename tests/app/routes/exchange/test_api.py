@@ -1,0 +1,104 @@
+"""The admin's API for files in and out over HTTP."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db import Judgment, Prompt
+from app.services.exchange import exports
+from tests import factories
+from tests.app.routes.desk.test_api import body, problem
+from tests.studio import Person, rows
+
+
+def test_a_file_is_sent_in_pieces_looked_at_stored_and_forgotten(session: Session, admin: Person) -> None:
+    sent = body(admin.call("POST", "/imports?name=a.csv", data=b"comment,chosen,rej"))
+    place = f"/imports/{sent['id']}"
+    assert problem(admin.call("PATCH", f"{place}?offset=3", data=b"x"))[0] == 409
+    rest = b"ected\nyou fool,you,idiot\n,,\n"
+    assert body(admin.call("PATCH", f"{place}?offset=18", data=rest), 200)["bytes"] == 18 + len(rest)
+    found = body(admin.call("GET", f"{place}?text=comment&layout=csv"), 200)
+    assert (found["name"], found["usable"], found["found"]["format"]) == ("a.csv", 1, "preference")
+    assert rows(session, Prompt) == []
+    answer = admin.post(place, found["mapping"] | {"judgments": True})
+    assert (answer.status_code, answer.content_type) == (200, "application/x-ndjson; charset=utf-8")
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [(line["done"], line["added"]) for line in lines] == [(False, 1), (True, 1)]
+    assert admin.call("DELETE", place).status_code == 204
+    assert problem(admin.call("GET", place)) == (404, "There is no such upload any more: choose the file again.")
+
+
+def test_a_file_that_breaks_off_says_so_in_the_last_line(session: Session, admin: Person) -> None:
+    content = "[" + ",".join(json.dumps(f"text {number}") for number in range(501)) + ",{"
+    sent = body(admin.call("POST", "/imports?name=a.json", data=content.encode()))
+    answer = admin.post(f"/imports/{sent['id']}", {"layout": "json"})
+    *_, first, last = (json.loads(line) for line in answer.text.splitlines())
+    assert (first["added"], first["done"]) == (500, False)
+    assert last == {"problem": "The file is not whole JSON: what begins in line 1 cannot be read."}
+
+
+def test_judgments_of_everybody_are_listed_with_what_was_on_the_screen(
+    session: Session, admin: Person, annotator: Person
+) -> None:
+    for _ in range(2):
+        factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"]))
+    newest = body(admin.call("GET", "/judgments?limit=1"), 200)
+    (one,) = newest["judgments"]
+    assert (one["verdict"], one["person"]["id"], one["gold"], one["right"]) == ("chosen", annotator.id, False, None)
+    assert [(text["text"], text["best"], text["version"]) for text in one["candidates"]] == [
+        ("a", True, 1),
+        ("b", False, 1),
+    ]
+    older = body(admin.call("GET", f"/judgments?limit=1&before={newest['before']}"), 200)
+    ids = [newest["judgments"][0]["id"], older["judgments"][0]["id"]]
+    assert ids == sorted((row.id for row in rows(session, Judgment)), reverse=True)
+    assert older["before"] is None
+
+
+@pytest.mark.parametrize("format_name", [name for name in exports.FORMATS if name != "csv"])
+def test_an_export_is_streamed_as_json_lines(session: Session, admin: Person, format_name: str) -> None:
+    factories.judgment(session, factories.generation(session, admin.id))
+    answer = admin.call("GET", f"/preferences?format={format_name}")
+    assert (answer.status_code, answer.content_type) == (200, "application/x-ndjson; charset=utf-8")
+    assert answer.is_streamed
+    assert "Content-Length" not in answer.headers
+    disposition = f'attachment; filename="mellow-preferences-{format_name}.jsonl"'
+    assert answer.headers["Content-Disposition"] == disposition
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert lines == [json.loads(line) for line in exports.stream(session, format_name)]
+    assert len(lines) in (1, 2, 3)
+
+
+def test_an_export_is_in_trl_format_unless_another_is_asked_for(session: Session, admin: Person) -> None:
+    factories.judgment(session, factories.generation(session, admin.id, ["a", "b"]))
+    (line,) = admin.call("GET", "/preferences").text.splitlines()
+    assert set(json.loads(line)) == {"prompt", "chosen", "rejected"}
+
+
+def test_an_export_as_a_table_is_one(session: Session, admin: Person) -> None:
+    factories.judgment(session, factories.generation(session, admin.id, ["a", "b"]))
+    answer = admin.call("GET", "/preferences?format=csv")
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="mellow-preferences-csv.csv"'
+    assert answer.text.splitlines()[0] == "prompt,chosen,rejected"
+
+
+def test_an_export_can_be_filtered(session: Session, admin: Person) -> None:
+    factories.judgment(session, factories.generation(session, admin.id, ["a", "b"]))
+    assert admin.call("GET", f"/preferences?person={admin.id}&verdict=chosen").text
+    assert admin.call("GET", "/preferences?verdict=tie").text == ""
+    sentence = "since must be a day such as 2026-01-31."
+    assert problem(admin.call("GET", "/preferences?since=yesterday")) == (422, sentence)
+
+
+def test_an_export_of_nothing_is_empty(admin: Person) -> None:
+    answer = admin.call("GET", "/preferences")
+    assert (answer.status_code, answer.text) == (200, "")
+
+
+def test_an_unknown_format_is_refused_with_those_there_are(admin: Person) -> None:
+    sentence = "format must be one of trl, trl-chat, kto, seed, llamafactory, labelstudio, argilla, hh, csv."
+    assert problem(admin.call("GET", "/preferences?format=parquet")) == (422, sentence)

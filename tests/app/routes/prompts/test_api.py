@@ -1,0 +1,45 @@
+"""The admin's API for prompts over HTTP."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from app.db import AuditEvent, Prompt
+from tests import factories
+from tests.app.routes.desk.test_api import body, problem
+from tests.studio import Person, rows
+
+
+def test_prompts_are_imported_in_the_format_that_the_content_type_names(session: Session, admin: Person) -> None:
+    answer = admin.call("POST", "/prompts", data="text\none\n\ntwo\n", content_type="text/csv; charset=utf-8")
+    assert body(answer) == {"added": 2, "duplicates": 0, "rejected": []}
+    answer = admin.post("/prompts", ["two", "three", 4])
+    expected = {"added": 1, "duplicates": 1, "rejected": [{"line": 3, "reason": "The text must be a string."}]}
+    assert body(answer) == expected
+    assert [row.text for row in rows(session, Prompt)] == ["one", "two", "three"]
+    assert [event.user_id for event in rows(session, AuditEvent)] == [admin.id, admin.id]
+
+
+def test_a_file_that_cannot_be_read_is_malformed(admin: Person) -> None:
+    answer = admin.call("POST", "/prompts", data=b"\xff", content_type="text/csv")
+    assert problem(answer) == (400, "The file is not UTF-8 text.")
+
+
+def test_prompts_are_listed_page_by_page_and_changed(session: Session, admin: Person) -> None:
+    for number in range(3):
+        factories.prompt(session, f"text {number}", queued=True)
+    first = body(admin.call("GET", "/prompts?limit=2"), 200)
+    assert [one["text"] for one in first["prompts"]] == ["text 0", "text 1"]
+    after = "&".join(f"{name}={value}" for name, value in first["after"].items())
+    second = body(admin.call("GET", f"/prompts?limit=2&{after}"), 200)
+    assert ([one["text"] for one in second["prompts"]], second["after"]) == (["text 2"], None)
+    number = second["prompts"][0]["id"]
+    changed = body(admin.call("PATCH", f"/prompts/{number}", json={"priority": 3}), 200)
+    assert (changed["priority"], changed["state"], changed["wanted"]) == (3, "waiting", 1)
+    assert body(admin.call("PATCH", "/prompts?text=text", json={"queued": False}), 200) == {"changed": 3}
+    for query, sentence in (
+        ("state=lost", "state must be one of queue, gold, judged, out, all."),
+        ("limit=0", "limit must be a positive whole number."),
+        ("after_id=1", "A place in the queue is named by after_id and after_priority together."),
+    ):
+        assert problem(admin.call("GET", f"/prompts?{query}")) == (422, sentence)
