@@ -31,14 +31,25 @@ class Progress:
     curriculum: Curriculum = field(default_factory=Curriculum)
 
 
-def new_model(vocab_size: int, *, width: int, encoder_layers: int, decoder_layers: int) -> T5ForConditionalGeneration:
-    """An untrained T5 v1.0: relu feed forward, embeddings tied and so decoder outputs scaled."""
+def new_model(
+    vocab_size: int,
+    *,
+    width: int,
+    encoder_layers: int,
+    decoder_layers: int,
+    feed_forward: int | None = None,
+    heads: int | None = None,
+) -> T5ForConditionalGeneration:
+    """An untrained T5 v1.0: relu feed forward, embeddings tied and so decoder outputs scaled.
+
+    Where nothing else is said the feed forward is four times the width, and a head is there for every 64 of it.
+    """
     config = T5Config(  # type: ignore[call-arg]
         vocab_size=vocab_size,
         d_model=width,
         d_kv=64,
-        d_ff=4 * width,
-        num_heads=max(1, width // 64),
+        d_ff=feed_forward or 4 * width,
+        num_heads=heads or max(1, width // 64),
         num_layers=encoder_layers,
         num_decoder_layers=decoder_layers,
         feed_forward_proj="relu",

@@ -69,9 +69,9 @@ def dev_loss(model: T5ForConditionalGeneration, batches: Sequence[Batch]) -> flo
     return total / sum(batch.size for batch in batches)
 
 
-def step_loss(model: T5ForConditionalGeneration, batch: Batch) -> torch.Tensor:
-    """The loss of one batch, computed in bfloat16 except where that loses precision."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+def step_loss(model: T5ForConditionalGeneration, batch: Batch, products: torch.dtype = torch.bfloat16) -> torch.Tensor:
+    """Return the mean loss of one batch in nats a token, with matrix products in a precision (bfloat16 or float32)."""
+    with torch.autocast(batch.labels.device.type, dtype=products, enabled=products != torch.float32):
         states = model.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
         hidden = model.decoder(
             input_ids=model.prepare_decoder_input_ids_from_labels(batch.labels),
@@ -82,7 +82,17 @@ def step_loss(model: T5ForConditionalGeneration, batch: Batch) -> torch.Tensor:
     if model.config.scale_decoder_outputs:
         hidden = hidden * model.config.d_model**-0.5
     wanted = batch.labels != IGNORED_LABEL
-    return cross_entropy(hidden[wanted], model.lm_head.weight, batch.labels[wanted])
+    return cross_entropy(hidden[wanted], model.lm_head.weight, batch.labels[wanted], products)
+
+
+@torch.no_grad()
+def take_into_average(
+    average: T5ForConditionalGeneration, model: T5ForConditionalGeneration, *, averaging: float, steps: int
+) -> None:
+    """Move the average a little towards the present weights; over the first steps it is their plain mean."""
+    weight = max(1 - averaging, 1 / (1 + steps))
+    for mean, present in zip(average.parameters(), model.parameters(), strict=True):
+        mean.lerp_(present, weight)
 
 
 class Training:
@@ -144,7 +154,7 @@ class Training:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
             self._optimizer.step()  # type: ignore[no-untyped-call]
             self._optimizer.zero_grad()
-            self._take_into_average()
+            take_into_average(self._average, self._model, averaging=self._plan.averaging, steps=progress.steps)
             progress.steps += 1
             progress.tokens += batch.size
             if progress.curriculum.observe(loss.item()):
@@ -170,10 +180,3 @@ class Training:
             log.info("  %s -> %s | %s", probe, rewrite, " | ".join(drawn))
         save_checkpoint(self._average, self._tokenizer, out)
         save_progress(self._model, progress, self._work)
-
-    @torch.no_grad()
-    def _take_into_average(self) -> None:
-        """Move the average a little towards the present weights; over the first steps it is their plain mean."""
-        weight = max(1 - self._plan.averaging, 1 / (1 + self._progress.steps))
-        for average, present in zip(self._average.parameters(), self._model.parameters(), strict=True):
-            average.lerp_(present, weight)

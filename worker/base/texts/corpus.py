@@ -17,6 +17,7 @@ from pathlib import Path
 _TOKEN = re.compile(r"[\w@$#*][\w'@$#*-]*|[^\w\s]")
 _MENTION = re.compile(r"@\w+:?")
 _SPACE = re.compile(r"\s+")
+_SIGN = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ def one_line(text: str) -> str:
     return _SPACE.sub(" ", text).strip()
 
 
+def letters(text: str) -> str:
+    """Return the letters and digits of a text without case, so that two ways of spacing and pointing it are equal."""
+    return _SIGN.sub("", text.casefold())
+
+
+def without_mentions(text: str) -> str:
+    """Return a text without the names it mentions, such as "@someone:"."""
+    return one_line(_MENTION.sub("", text))
+
+
 def read_paradetox(path: Path) -> list[Row]:
     """All rows of the ParaDetox table that have at least one rewrite."""
     rows = []
@@ -82,11 +93,16 @@ def read_lines(path: Path) -> list[str]:
         return [text for text in (one_line(line) for line in handle) if text]
 
 
+def dev_texts(rows: Iterable[Row]) -> set[str]:
+    """Return every source and rewrite of the dev rows among these."""
+    return {text for row in rows if is_dev(row.toxic) for text in (row.toxic, *row.rewrites)}
+
+
 def read_corpus(data: Path) -> Corpus:
     """Read every source under a data folder and drop the dev sentences from all but the dev rows."""
     rows = read_paradetox(data / "paradetox.tsv")
     dev = [row for row in rows if is_dev(row.toxic)]
-    held_out = {one_line(text).casefold() for row in dev for text in (row.toxic, *row.rewrites)}
+    held_out = {one_line(text).casefold() for text in dev_texts(rows)}
 
     def allowed(lines: Iterable[str]) -> list[str]:
         return [line for line in lines if line.casefold() not in held_out]
@@ -100,7 +116,7 @@ def read_corpus(data: Path) -> Corpus:
     dialogue = read_lines(folder / "topical_chat.txt.gz") + read_lines(folder / "taskmaster.txt.gz")
     comments = read_lines(folder / "jigsaw_comments.txt.gz")
     hostile = read_lines(folder / "paradetox_cannot_rewrite.txt.gz")
-    tweets = [one_line(_MENTION.sub("", line)) for line in read_lines(folder / "davidson_tweets.txt.gz")]
+    tweets = [without_mentions(line) for line in read_lines(folder / "davidson_tweets.txt.gz")]
     return Corpus(
         train=train,
         dev=dev,

@@ -1,0 +1,75 @@
+"""The program from its command line."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import AutoModelForSeq2SeqLM
+
+from worker.base.pretrain.__main__ import main
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
+    """Run the program with these arguments."""
+    monkeypatch.setattr(sys, "argv", ["pretrain", "--device", "cpu", *map(str, arguments)])
+    main()
+
+
+def tokenizer_of(folder: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def test_a_run_leaves_a_checkpoint_like_the_one_it_began_with(
+    data: Path, tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    call(monkeypatch, "--data", data, "--work", work, "--model", checkpoint, "--tokens", "1000", "--tokens-each", "300")
+
+    out = work / "checkpoint"
+    assert {path.name for path in out.iterdir()} == {path.name for path in checkpoint.iterdir()}
+    assert tokenizer_of(out).get_vocab() == tokenizer_of(checkpoint).get_vocab()
+    began, ended = (load_file(folder / "model.safetensors") for folder in (checkpoint, out))
+    assert {name: (w.shape, w.dtype) for name, w in ended.items()} == {n: (w.shape, w.dtype) for n, w in began.items()}
+    assert any((ended[name] != began[name]).any() for name in began)
+
+
+def test_a_new_shape_begins_with_random_weights_and_is_resumed(
+    data: Path, tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--data", data, "--work", tmp_path / "work", "--model", checkpoint, "--tokens-each", "300")
+    call(monkeypatch, *options, "--new", "2", "1", "32", "48", "2", "--tokens", "600")
+    call(monkeypatch, *options, "--tokens", "1200")
+
+    model = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "work" / "checkpoint", local_files_only=True)
+    config = model.config
+    assert (config.num_layers, config.num_decoder_layers, config.d_model, config.d_ff, config.num_heads) == (
+        (2, 1, 32, 48, 2)
+    )
+    line = json.loads((tmp_path / "work" / "log.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert line["held_out"]["corruption"]["all"] > 4  # about the logarithm of the vocabulary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--new", "12", "12", "512", "2048", "8"], "at most 25,000,000 are allowed"),
+        (["--model", "nowhere"], "nowhere is no checkpoint"),
+        (["--cool-down", "1000"], "has no training to cool down"),
+    ],
+)
+def test_bad_input_gives_one_sentence(
+    data: Path,
+    tmp_path: Path,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    reason: str,
+) -> None:
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "--data", data, "--work", tmp_path / "work", "--model", checkpoint, *arguments)
+
+    assert reason in capsys.readouterr().err

@@ -1,0 +1,169 @@
+"""Pretrain the base checkpoint on plain text: `python -m worker.base.pretrain --data DIR --work DIR`.
+
+Started again with the same work folder it goes on where it stopped. The checkpoint is in WORK/checkpoint, the log in
+WORK/log.jsonl; after a cool-down both are in WORK/cooled.
+"""
+
+import argparse
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import T5ForConditionalGeneration
+from transformers.utils.logging import disable_progress_bar
+
+from worker.base.build.checkpoint import new_model
+from worker.base.pretrain.mixture import Mixture, held_out_batches
+from worker.base.pretrain.objectives import marks_of
+from worker.base.pretrain.state import Progress
+from worker.base.pretrain.token_store import load_corpora
+from worker.base.pretrain.training import Plan, Pretraining, run_folder, starting_state
+
+LARGEST = 25_000_000
+_TOKENS_EACH_ON_GPU = 65_536
+_LOADERS_ON_GPU = 8
+_LEARNING_RATE = 1e-2
+
+log = logging.getLogger(__name__)
+
+
+def untrained_model(vocab_size: int, shape: list[int], seed: int) -> T5ForConditionalGeneration:
+    """Return random weights of a shape: encoder layers, decoder layers, width, feed forward and heads.
+
+    Raises ValueError where it would have more parameters than the product can serve.
+    """
+    encoder_layers, decoder_layers, width, feed_forward, heads = shape
+    torch.manual_seed(seed)
+    model = new_model(
+        vocab_size,
+        width=width,
+        encoder_layers=encoder_layers,
+        decoder_layers=decoder_layers,
+        feed_forward=feed_forward,
+        heads=heads,
+    )
+    if model.num_parameters() > LARGEST:
+        raise ValueError(f"This shape has {model.num_parameters():,} parameters; at most {LARGEST:,} are allowed.")
+    return model
+
+
+def precision(device: torch.device) -> torch.dtype:
+    """Return what matrix products are fastest in: bfloat16, except on processors that would have to emulate it."""
+    if device.type == "cpu" and not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        return torch.float32
+    return torch.bfloat16
+
+
+def pretrain(
+    data: Path,
+    work: Path,
+    model: Path,
+    plan: Plan,
+    stop: threading.Event,
+    *,
+    device: torch.device,
+    shape: list[int] | None = None,
+    tokens: int | None = None,
+    minutes: float | None = None,
+) -> Progress:
+    """Train in a work folder until told to stop, or for some minutes, or up to a number of tokens.
+
+    The tokenizer is that of the model folder, and so are the first weights unless a shape is given.
+    """
+    if not (model / "tokenizer.json").exists():
+        raise ValueError(f"{model} is no checkpoint: it has no tokenizer.json.")
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    marks = marks_of(tokenizer)
+    start = starting_state(work, plan) or (
+        untrained_model(tokenizer.get_vocab_size(), shape, plan.seed)
+        if shape
+        else T5ForConditionalGeneration.from_pretrained(model, dtype=torch.float32, local_files_only=True)
+    )
+    corpora = load_corpora(data, work, tokenizer)
+    return Pretraining(
+        start,
+        tokenizer,
+        Mixture(corpora, marks, tokens_each=plan.tokens_each, seed=plan.seed),
+        held_out_batches(corpora, marks, plan.tokens_each),
+        plan,
+        run_folder(work, plan),
+        device=device,
+        products=precision(device),
+    ).run(stop, tokens=tokens, minutes=minutes)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("There is no CUDA device here; use --device cpu.")
+    return torch.device(name)
+
+
+def _plan(options: argparse.Namespace, device: torch.device) -> Plan:
+    on_gpu = device.type == "cuda"
+    tokens_each = options.tokens_each or (_TOKENS_EACH_ON_GPU if on_gpu else Plan.tokens_each)
+    return Plan(
+        learning_rate=options.learning_rate,
+        tokens_each=tokens_each,
+        warm_up=max(Plan.warm_up, 50 * tokens_each),
+        cool_down=options.cool_down,
+        loaders=_LOADERS_ON_GPU if on_gpu else 0,
+    )
+
+
+def main() -> None:
+    """Read the command line and pretrain."""
+    parser = argparse.ArgumentParser(prog="python -m worker.base.pretrain", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
+    parser.add_argument("--work", type=Path, required=True, help="folder a stopped run resumes from")
+    parser.add_argument(
+        "--model", type=Path, default=Path("models/base"), help="checkpoint to begin with, default %(default)s"
+    )
+    parser.add_argument(
+        "--new",
+        type=int,
+        nargs=5,
+        metavar=("ENCODER", "DECODER", "WIDTH", "FF", "HEADS"),
+        help="begin with random weights of this shape instead: layers of both sides, width, feed forward, heads",
+    )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default %(default)s")
+    parser.add_argument("--minutes", type=float, help="stop after this time")
+    parser.add_argument("--tokens", type=int, help="stop when this many tokens were seen, earlier runs included")
+    parser.add_argument("--tokens-each", type=int, help="tokens of a batch (default 5000, on a GPU 65536)")
+    parser.add_argument("--learning-rate", type=float, default=_LEARNING_RATE, help="default %(default)s")
+    parser.add_argument(
+        "--cool-down",
+        type=int,
+        metavar="TOKENS",
+        help="lower the learning rate over this many tokens and finish, in WORK/cooled; WORK itself can go on later",
+    )
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        device = _device(options.device)
+        progress = pretrain(
+            options.data,
+            options.work,
+            options.model,
+            _plan(options, device),
+            stop,
+            device=device,
+            shape=options.new,
+            tokens=options.tokens,
+            minutes=options.minutes,
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    log.info("stopped after %d steps and %.2fM tokens", progress.steps, progress.tokens / 1e6)
+
+
+if __name__ == "__main__":
+    main()
