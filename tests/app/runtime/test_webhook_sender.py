@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from standardwebhooks.webhooks import Webhook as Library
 
 from app.db import AuditEvent, Webhook, WebhookDelivery, now
-from app.errors import Conflict, NotFound
+from app.errors import Conflict
 from app.runtime import webhook_sender
 from app.runtime.webhook_sender import WebhookSender, send
 from app.services.system import deliveries, webhooks
@@ -107,20 +107,6 @@ def test_a_message_arrives_signed_and_only_once(
     assert row.delivered_at is not None
     assert deliveries.due_webhooks(session) == []
     assert deliveries.lease(session, webhook.id) is None
-
-
-def test_a_leased_message_is_nobody_else_s_until_the_lease_runs_out(
-    session: Session, admin: Person, webhook: Webhook
-) -> None:
-    deliveries.send_test(session, admin.id, webhook.id)
-    first = deliveries.lease(session, webhook.id)
-    assert first is not None
-    assert deliveries.lease(session, webhook.id) is None
-    assert deliveries.due_webhooks(session) == []
-    make_due(session)  # as time would, had the first sender died
-    again = deliveries.lease(session, webhook.id)
-    assert again is not None
-    assert again.message_id == first.message_id
 
 
 def test_failures_are_tried_again_on_the_schedule_and_at_last_given_up(
@@ -240,36 +226,3 @@ def test_the_thread_sends_what_becomes_due_and_ends_when_told(
         thread.join()
     assert len(receiver.got) == 3
     assert [row.attempts for row in rows(session, WebhookDelivery)] == [1, 1, 1]
-
-
-def test_old_messages_are_removed_and_waiting_ones_never(session: Session, admin: Person, webhook: Webhook) -> None:
-    old = now() - deliveries.KEPT - timedelta(days=1)
-    for status in ("delivered", "waiting", "failed"):
-        message = deliveries.send_test(session, admin.id, webhook.id)
-        message.status, message.next_attempt_at = status, old
-        session.commit()
-    deliveries.send_test(session, admin.id, webhook.id)
-    assert deliveries.prune(session) == 2
-    assert [row.status for row in rows(session, WebhookDelivery)] == ["waiting", "waiting"]
-
-
-def test_the_log_comes_in_pages_the_newest_first(session: Session, admin: Person, webhook: Webhook) -> None:
-    moment = now()
-    session.add_all(webhooks.message(webhook, "webhook.test", {}, moment) for _ in range(deliveries.PAGE + 2))
-    session.commit()
-    first = deliveries.log(session)
-    rest = deliveries.log(session, before=first[-1].id)
-    assert [len(first), len(rest)] == [deliveries.PAGE, 2]
-    ids = [row.id for row in first + rest]
-    assert ids == sorted(ids, reverse=True)
-    assert deliveries.log(session, status="failed") == []
-    assert deliveries.log(session, webhook_id=webhook.id + 1) == []
-
-
-def test_what_is_not_there_cannot_be_sent_again(session: Session, admin: Person, webhook: Webhook) -> None:
-    with pytest.raises(NotFound, match="no message 9"):
-        deliveries.resend(session, admin.id, 9)
-    message = deliveries.send_test(session, admin.id, webhook.id)
-    webhooks.remove(session, admin.id, webhook.id)
-    with pytest.raises(NotFound, match="no webhook"):
-        deliveries.resend(session, admin.id, message.id)

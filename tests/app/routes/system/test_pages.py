@@ -66,17 +66,6 @@ def test_while_the_queue_is_away_the_page_is_there(app: Flask, admin: Person) ->
         close(cut_off)
 
 
-def test_space_is_of_the_versions_the_database_and_the_backups(app: Flask, session: Session) -> None:
-    settings = parts(app).settings
-    (settings.store / "000001").mkdir(parents=True)
-    (settings.store / "000001" / "file").write_bytes(b"x" * 1234)
-    versions, database, kept = system.spaces(session, settings)
-    assert (versions.label, versions.used) == ("Versions", 1234)
-    assert (database.used or 0) > 10_000
-    assert (kept.used, kept.low) == (0, (kept.free or 0) < system.LOW_DISK_BYTES)
-    assert (kept.free or 0) <= (kept.total or 0)
-
-
 def test_a_backup_is_made_downloaded_and_removed(app: Flask, session: Session, admin: Person) -> None:
     browser = admin.browser()
     made = browser.submit("/admin/system/backups", {}, follow_redirects=True)

@@ -156,17 +156,6 @@ def test_a_table_has_a_header_and_quotes_what_needs_it(session: Session, judged:
     )
 
 
-def test_a_tie_of_some_is_one_record_with_both_on_top(session: Session, annotator: Person) -> None:
-    screen = factories.generation(session, annotator.id, ["a", "b", "c"], prompt=factories.prompt(session, P1))
-    pairs = [factories.preference(P1, good, "c") for good in ("a", "b")]
-    session.add(Judgment(generation_id=screen.id, user_id=annotator.id, verdict="tie", preferences=pairs))
-    session.commit()
-    made = {name: [json.loads(line) for line in exports.stream(session, name)] for name in ("argilla", "kto", "seed")}
-    assert [place["rank"] for place in made["argilla"][0]["responses"][0]["values"]["ranking"]["value"]] == [1, 1, 2]
-    assert [(row["completion"], row["label"]) for row in made["kto"]] == [("a", True), ("b", True), ("c", False)]
-    assert [(row["chosen"], row["rejected"]) for row in made["seed"]] == [("a", ["c"]), ("b", ["c"])]
-
-
 def test_kto_learns_from_none_is_good_but_not_from_an_attention_check(session: Session, annotator: Person) -> None:
     for gold in (False, True):
         screen = factories.generation(session, annotator.id, ["a", "b"], gold=gold)

@@ -3,101 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
-import tracemalloc
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Candidate, Judgment, Preference, Prompt
-from app.errors import Conflict, Invalid, Malformed, NotFound
+from app.db import AuditEvent, Judgment, Preference, Prompt
+from app.errors import Invalid, Malformed
 from app.services.exchange import exports, imports
-from app.services.exchange import rows as import_rows
-from app.services.exchange.imports import Preview, Progress, Wish
-from app.services.exchange.rows import RowFile, layout_of
-from app.services.exchange.uploads import ImportUploads
+from app.services.exchange.imports import Wish
 from tests import factories
+from tests.app.services.exchange.conftest import LONGEST, look, queued, store
 from tests.studio import Person, rows
-
-LONGEST = 1000
-LABEL_STUDIO = {
-    "id": 7,
-    "data": {"prompt": "you fool", "answers": [{"id": "a", "body": "you are wrong"}, {"id": "b", "body": "you idiot"}]},
-    "annotations": [
-        {
-            "id": 12,
-            "completed_by": 1,
-            "was_cancelled": False,
-            "ground_truth": False,
-            "lead_time": 3.5,
-            "result": [
-                {
-                    "id": "x1",
-                    "type": "ranker",
-                    "origin": "manual",
-                    "from_name": "rank",
-                    "to_name": "answers",
-                    "value": {"ranker": {"_": [], "chosen": ["a"], "rejected": ["b"]}},
-                }
-            ],
-        },
-        {"id": 13, "was_cancelled": True, "result": []},
-    ],
-    "predictions": [],
-    "meta": {},
-}
-LABEL_STUDIO_ORDER = LABEL_STUDIO | {
-    "annotations": [{"result": [{"type": "ranker", "value": {"ranker": {"rank": ["a", "b"]}}}]}]
-}
-ARGILLA_SERVER = {
-    "fields": {"prompt": "you fool", "first": "you are wrong", "second": "you idiot"},
-    "responses": [
-        {
-            "values": {"order": {"value": [{"value": "first", "rank": 1}, {"value": "second", "rank": 2}]}},
-            "status": "submitted",
-            "user_id": "6c1cbdbf-1b1f-4f7a-b94c-6a2a8bd5a3a4",
-        }
-    ],
-    "external_id": "9",
-}
-ARGILLA_CLIENT = {
-    "id": "9",
-    "fields": {"prompt": "you fool", "first": "you are wrong", "second": "you idiot"},
-    "metadata": {},
-    "suggestions": {},
-    "responses": {"order": [{"value": ["first", "second"], "user_id": "6c1cbdbf-1b1f-4f7a-b94c-6a2a8bd5a3a4"}]},
-    "vectors": {},
-    "status": "completed",
-}
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Any:
-    def written(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return written
-
-
-def look(session: Session, path: Path, **wished: object) -> Preview:
-    return imports.preview(session, path, wished, LONGEST)
-
-
-def store(session: Session, person: Person, path: Path, **wished: object) -> Progress:
-    mapping = look(session, path).mapping.as_json()
-    wish = Wish.parse({**mapping, **wished}, path.name)
-    *_, last = imports.run(session, person.id, path, wish, LONGEST)
-    assert last.done
-    return last
-
-
-def queued(session: Session) -> list[str]:
-    return [prompt.text for prompt in rows(session, Prompt) if prompt.queued]
 
 
 @pytest.mark.parametrize(
@@ -156,13 +74,6 @@ def test_columns_can_be_mapped_to_attention_checks_and_overlap(session: Session,
     ]
 
 
-def test_columns_are_found_by_the_names_that_the_page_has_for_them(session: Session, admin: Person, write: Any) -> None:
-    path = write("a.csv", "Text,Priority,Overlap,Right answer,Wrong answers\none,1,3,two,three|four\n")
-    mapping = imports.preview(session, path, {}, 1000).mapping
-    assert (mapping.text, mapping.priority, mapping.overlap) == ("Text", "Priority", "Overlap")
-    assert (mapping.gold, mapping.gold_wrong) == ("Right answer", "Wrong answers")
-
-
 def test_bad_rows_are_listed_with_their_lines_and_the_others_stored(
     session: Session, admin: Person, write: Any
 ) -> None:
@@ -205,101 +116,6 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(
     assert sentence is None or str(refusal.value) == sentence
 
 
-def test_rows_of_a_long_json_list_come_one_by_one_with_their_lines(write: Any) -> None:
-    texts = ["x" * (1 + number % 5000) for number in range(2_000)]
-    path = write("a.json", "[\n" + ",\n".join(json.dumps({"text": text}) for text in texts) + "\n]\n")
-    file = RowFile(path, layout_of(path))
-    found = list(file.rows())
-    assert [row.value["text"] for row in found if isinstance(row.value, dict)] == texts
-    assert [row.line for row in found] == list(range(2, 2_002))
-
-
-@pytest.mark.parametrize(
-    ("name", "lines", "good"),
-    [
-        ("a.txt", ["one", "{}", "two"], ["one", "two"]),
-        ("a.jsonl", ['"one"', '"{}"', '"two"'], ["one", "two"]),
-        ("a.csv", ["text,n", "{},1", "two,2"], [{"text": "two", "n": "2"}]),
-        ("a.tsv", ["text\tn", "{}\t1", "two\t2"], [{"text": "two", "n": "2"}]),
-    ],
-)
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_line_that_is_too_long_spoils_its_own_row_and_is_never_held_whole(
-    write: Any, monkeypatch: pytest.MonkeyPatch, name: str, lines: list[str], good: list[object], end: str
-) -> None:
-    monkeypatch.setattr(import_rows, "_LONGEST_LINE", 1000)
-    whole = end.join(lines).replace("{}", "x" * 2_000_000) + end
-    path = write(name + ".gz", gzip.compress(whole.encode(), 1))
-    tracemalloc.start()
-    try:
-        found = list(RowFile(path, layout_of(path)).rows())
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert [(row.line, row.problem) for row in found if row.problem] == [
-        (2, "The line has more than 1,000 characters.")
-    ]
-    assert [row.value for row in found if not row.problem] == good
-    assert found[-1].line == 3
-    assert peak < 1_000_000
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("length", [10, 11, 12, 23, 24])
-def test_lines_keep_their_numbers_wherever_a_long_one_is_cut(
-    write: Any, monkeypatch: pytest.MonkeyPatch, end: str, length: int
-) -> None:
-    monkeypatch.setattr(import_rows, "_LONGEST_LINE", 10)
-    path = write("a.txt", f"one{end}{'x' * length}{end}{end}four{end}".encode())
-    problem = "" if length <= 10 else "The line has more than 10 characters."
-    assert [(row.line, row.problem) for row in RowFile(path, "lines").rows()] == [(1, ""), (2, problem), (4, "")]
-
-
-def test_a_table_whose_names_are_too_long_is_refused(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_rows, "_LONGEST_LINE", 10)
-    with pytest.raises(Malformed, match="names of the columns in line 1 cannot be read"):
-        list(RowFile(write("a.csv", "text,priority\none,1\n"), "csv").rows())
-
-
-@pytest.mark.parametrize("content", ['{"data": ["one", "two", "three"]}', '{"data":\n["one", "two", "three"]}'])
-def test_a_json_object_that_is_too_long_is_refused_before_it_is_read_whole(
-    write: Any, monkeypatch: pytest.MonkeyPatch, content: str
-) -> None:
-    path = write("a.json", content + " " * 2_000_000)
-    monkeypatch.setattr(import_rows, "_LARGEST_DOCUMENT", 20)
-    tracemalloc.start()
-    try:
-        with pytest.raises(Malformed, match="one JSON object of more than 64 MB"):
-            list(RowFile(path, "json").rows())
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 1_000_000
-
-
-def test_an_element_of_a_json_list_may_have_a_million_characters_and_not_three(write: Any) -> None:
-    path = write("a.json", json.dumps(["x" * 1_000_000]))
-    assert [len(row.value) for row in RowFile(path, "json").rows()] == [1_000_000]
-    path = write("a.json", '["one",\n' + json.dumps("x" * 3_000_000) + "]")
-    rows_of_it = RowFile(path, "json").rows()
-    assert next(rows_of_it).value == "one"
-    with pytest.raises(Malformed, match="What begins in line 2 has more than 1,048,576 characters or is not whole"):
-        next(rows_of_it)
-
-
-def test_white_space_before_a_json_list_is_read_past_in_large_pieces() -> None:
-    class Counted(io.TextIOWrapper):
-        reads = 0
-
-        def read(self, size: int | None = -1, /) -> str:
-            self.reads += 1
-            return super().read(size)
-
-    text = Counted(io.BytesIO(b" " * 20_000 + b'["one"]'), encoding="utf-8", newline="")
-    assert [row.value for row in import_rows._json(text)] == ["one"]
-    assert text.reads < 20
-
-
 def test_known_and_repeated_texts_are_counted_and_stored_once(session: Session, admin: Person, write: Any) -> None:
     factories.prompt(session, "known", queued=True)
     path = write("a.txt", "new\nknown\nnew\n")
@@ -337,32 +153,6 @@ def test_what_was_stored_before_a_file_breaks_off_stays(session: Session, admin:
     assert rows(session, AuditEvent)[0].details["added"] == 500
 
 
-@pytest.mark.parametrize(
-    "record",
-    [LABEL_STUDIO, LABEL_STUDIO_ORDER, ARGILLA_SERVER, ARGILLA_CLIENT],
-    ids=["label-studio-buckets", "label-studio-order", "argilla-server", "argilla-client"],
-)
-@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
-def test_files_of_label_studio_and_argilla_bring_their_judgments(
-    session: Session, admin: Person, write: Any, record: dict[str, Any], name: str
-) -> None:
-    path = write(name, json.dumps([record] if name == "a.json" else record))
-    found = look(session, path)
-    assert (found.found.judged, found.judgments, found.usable) == (True, 1, 1)
-    assert found.sample[0]["text"] == "you fool"
-    assert found.sample[0]["chosen"] == ["you are wrong"]
-    for new in (1, 0):
-        report = store(session, admin, path, judgments=True, source="elsewhere").report
-        assert report.judgments == new, "the same judgment is taken over once"
-    (judgment,) = rows(session, Judgment)
-    assert (judgment.user_id, judgment.verdict, judgment.seconds) == (admin.id, "chosen", None)
-    assert [(row.prompt, row.chosen, row.rejected) for row in rows(session, Preference)] == [
-        ("you fool", "you are wrong", "you idiot")
-    ]
-    assert {row.version_number for row in rows(session, Candidate)} == {None}
-    assert judgment.generation.sampling == {"imported_from": "elsewhere"}
-
-
 @pytest.mark.parametrize("format_name", [name for name in exports.FORMATS if name != "kto"])
 def test_an_export_imports_again_as_the_same_pairs(
     session: Session, admin: Person, write: Any, format_name: str
@@ -384,27 +174,6 @@ def test_an_export_imports_again_as_the_same_pairs(
     assert after == before
 
 
-def test_a_tie_survives_label_studio_and_argilla(session: Session, admin: Person, write: Any) -> None:
-    screen = factories.generation(session, admin.id, ["a", "b", "c"], prompt=factories.prompt(session, "you fool"))
-    pairs = [factories.preference("you fool", good, "c") for good in ("a", "b")]
-    tied = [one.id for one in screen.candidates[:2]]
-    session.add(Judgment(generation_id=screen.id, user_id=admin.id, verdict="tie", tied=tied, preferences=pairs))
-    session.commit()
-    path = write("a.jsonl", "".join(exports.stream(session, "labelstudio")))
-    store(session, admin, path, judgments=True)
-    judgment = rows(session, Judgment)[-1]
-    assert (judgment.verdict, len(judgment.tied or [])) == ("tie", 2)
-    assert [(row.chosen, row.rejected, row.weight) for row in judgment.preferences] == [
-        ("a", "c", 0.5),
-        ("b", "c", 0.5),
-    ]
-
-
-def test_pairs_of_a_text_and_its_rewrite_are_texts_and_no_judgments(session: Session, write: Any) -> None:
-    found = look(session, write("a.tsv", "toxic\tneutral1\tneutral2\nyou fool\tyou\t\nmoron\tperson\thuman\n"))
-    assert (found.mapping.text, found.found.judged, found.usable, found.judgments) == ("toxic", False, 2, 0)
-
-
 @pytest.mark.parametrize(
     ("wished", "sentence"),
     [
@@ -420,20 +189,3 @@ def test_a_wish_that_cannot_be_met_is_refused(wished: dict[str, object], sentenc
     with pytest.raises(Invalid) as refusal:
         Wish.parse(wished, "a.csv")
     assert str(refusal.value) == sentence
-
-
-def test_a_file_is_sent_in_pieces_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    uploads = ImportUploads(tmp_path / "imports")
-    upload_id = uploads.begin("../etc/pass wd.csv", b"text\n")
-    assert uploads.append(upload_id, 5, b"one\n") == 9
-    with pytest.raises(Conflict) as refusal:
-        uploads.append(upload_id, 5, b"one\n")
-    assert refusal.value.extra == {"bytes": 9}
-    assert uploads.path(upload_id).read_bytes() == b"text\none\n"
-    assert uploads.name(upload_id) == "pass_wd.csv"
-    assert uploads.path(upload_id).parent == tmp_path / "imports"
-    for _ in range(2):
-        uploads.remove(upload_id)
-    for strange in (upload_id, "../../x", "*"):
-        with pytest.raises(NotFound):
-            uploads.path(strange)

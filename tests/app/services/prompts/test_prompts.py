@@ -1,161 +1,123 @@
-"""Imports in every format that is read, good rows and bad."""
+"""Texts to rewrite: what is taken and what is refused, and that each is stored once."""
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Prompt
-from app.errors import Malformed
-from app.services.exchange import prompt_bodies
-from app.services.prompts.prompts import ImportReport
+from app.db import Prompt, write_transaction
+from app.services.prompts import policy, prompts
+from app.services.prompts.prompts import CheckedRow, ImportReport, PromptRow
 from tests import factories
-from tests.studio import rows
+from tests.studio import Person, make_person, rows
 
-JSON = "application/json"
-NDJSON = "application/x-ndjson"
-CSV = "text/csv"
-TSV = "text/tab-separated-values"
+LONGEST = 20
 
 
-def import_(session: Session, text: str | bytes, content_type: str, longest: int = 1000) -> ImportReport:
-    data = text.encode() if isinstance(text, str) else text
-    return prompt_bodies.import_prompts(session, None, data, content_type, "a file", longest)
-
-
-def queued(session: Session) -> list[tuple[str, int, str | None]]:
-    """(text, priority, gold answer) of every queued prompt."""
-    return [(row.text, row.priority, row.gold_answer) for row in rows(session, Prompt) if row.queued]
+def store(session: Session, *batch: CheckedRow) -> ImportReport:
+    report = ImportReport()
+    with write_transaction(session):
+        prompts.store_batch(session, batch, "a file", report)
+    return report
 
 
 @pytest.mark.parametrize(
-    ("content_type", "text"),
+    ("fields", "checked"),
     [
-        (JSON, '["one", {"text": "two", "priority": 5}, {"prompt": "three", "gold": "3"}, {"toxic": "four"}]'),
-        (NDJSON, '"one"\n{"text": "two", "priority": "5"}\n\n{"prompt": "three", "gold": "3"}\r\n{"toxic": "four"}'),
-        ("application/jsonl", '"one"\n{"text": "two", "priority": 5}\n{"text": "three", "gold": "3"}\n"four"\n'),
-        (CSV, "id,Text,priority,gold\n1,one,,\n2,two,5,\n3,three,,3\n4,four\n"),
-        (CSV, 'toxic,priority,gold\r\n"one",,\r\n"two",5,\r\n"three",0,3\r\n\r\n four ,,\r\n'),
-        (TSV, "prompt\tpriority\tgold\none\t\t\ntwo\t5\t\nthree\t\t3\nfour\t\t\n"),
+        ({}, CheckedRow(3, "one")),
+        ({"priority": "-7", "overlap": 2}, CheckedRow(3, "one", -7, overlap=2)),
+        ({"priority": "", "gold": "", "overlap": ""}, CheckedRow(3, "one")),
+        ({"gold": " yes ", "gold_wrong": ["no", " never"]}, CheckedRow(3, "one", 0, "yes", ("no", "never"))),
+        ({"gold": "yes", "gold_wrong": "no| |never"}, CheckedRow(3, "one", 0, "yes", ("no", "never"))),
+        ({"gold": "yes", "gold_wrong": '["no|never"]'}, CheckedRow(3, "one", 0, "yes", ("no|never",))),
+        ({"gold": "yes", "gold_wrong": "[no"}, CheckedRow(3, "one", 0, "yes", ("[no",))),
     ],
 )
-@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order-mark"])
-def test_every_format_yields_the_same_prompts(session: Session, content_type: str, text: str, mark: str) -> None:
-    report = import_(session, mark + text, content_type)
-    assert report == ImportReport(added=4, duplicates=0, rejected=[])
-    assert queued(session) == [("one", 0, None), ("two", 5, None), ("three", 0, "3"), ("four", 0, None)]
-    assert {row.source for row in rows(session, Prompt)} == {"a file"}
+def test_a_row_is_checked_and_brought_to_one_form(fields: dict[str, Any], checked: CheckedRow) -> None:
+    assert prompts.check_row(PromptRow(3, " one\n", **fields), LONGEST) == checked
 
 
-def test_quotes_begin_a_cell_in_csv_and_mean_nothing_in_tsv(session: Session) -> None:
-    import_(session, 'text\n"one, ""two""\nthree"\n', CSV)
-    import_(session, 'text\n"four" she said\n', TSV)
-    assert [text for text, _, _ in queued(session)] == ['one, "two"\nthree', '"four" she said']
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (PromptRow(1, 7), "The text must be a string."),
+        (PromptRow(1, " \u2003"), "The text is empty."),
+        (PromptRow(1, "x" * 21), "The text has 21 characters and may have at most 20."),
+        (PromptRow(1, "a\x00b"), "The text holds characters that cannot be stored."),
+        (PromptRow(1, "a\ud800b"), "The text holds characters that cannot be stored."),
+        (PromptRow(1, "one", priority=1.5), "The priority must be a whole number, not '1.5'."),
+        (PromptRow(1, "one", priority=1_000_001), "The priority must be between -1000000 and 1000000."),
+        (PromptRow(1, "one", overlap=0), "The overlap must be between 1 and 20."),
+        (PromptRow(1, "one", gold_wrong="no"), "Wrong answers need the right one beside them."),
+        (PromptRow(1, "one", gold="a", gold_wrong=7), "The wrong answers must be a list of texts."),
+        (PromptRow(1, "one", gold="a", gold_wrong=["a"]), "The answers of an attention check must all be different."),
+        (PromptRow(1, "one", gold="a", gold_wrong="b|b"), "The answers of an attention check must all be different."),
+        (
+            PromptRow(1, "one", gold="a", gold_wrong=[str(number) for number in range(11)]),
+            "An attention check has at most 10 wrong answers.",
+        ),
+        (PromptRow(1, "one", problem="The line is not JSON."), "The line is not JSON."),
+    ],
+)
+def test_a_row_that_cannot_be_used_says_why_and_the_others_are_kept(row: PromptRow, sentence: str) -> None:
+    report = ImportReport()
+    usable = prompts.check_all([row, PromptRow(2, "two")], LONGEST, report)
+    assert usable == [CheckedRow(2, "two")]
+    assert (report.rejected, report.rejected_count) == ([{"line": 1, "reason": sentence}], 1)
 
 
-def test_bad_rows_are_told_with_their_lines_and_the_others_are_kept(session: Session) -> None:
-    text = '"one"\nnot json\n\n7\n{"text": ""}\n{"other": "x"}\n{"text": "two", "priority": "high"}\n"' + "x" * 11 + '"'
-    report = import_(session, text, NDJSON, longest=10)
-    assert report.added == 1
-    assert report.rejected == [
-        {"line": 2, "reason": "The line is not JSON."},
-        {"line": 4, "reason": "The text must be a string."},
-        {"line": 5, "reason": "The text is empty."},
-        {"line": 6, "reason": "The text must be a string."},
-        {"line": 7, "reason": "The priority must be a whole number, not 'high'."},
-        {"line": 8, "reason": "The text has 11 characters and may have at most 10."},
+def test_so_many_refusals_are_named_and_the_others_counted() -> None:
+    report = ImportReport()
+    for line in range(prompts.KEPT_REFUSALS + 2):
+        report.refuse(line, "no")
+    assert (len(report.rejected), report.rejected_count) == (prompts.KEPT_REFUSALS, prompts.KEPT_REFUSALS + 2)
+
+
+def test_a_text_is_found_again_or_else_new_and_not_in_the_queue(session: Session) -> None:
+    with write_transaction(session):
+        first, second, other = (prompts.find_or_add(session, text, "typed") for text in ("one", "one", "One"))
+    assert first is second
+    assert [(row.text, row.source, row.queued) for row in rows(session, Prompt)] == [
+        ("one", "typed", False),
+        ("One", "typed", False),
     ]
-    assert queued(session) == [("one", 0, None)]
+    assert prompts.by_text(session, ["one", "two"]) == {"one": first}
+    assert other.sha256 == prompts.digest_of("One")
 
 
-def test_the_line_of_a_bad_row_in_a_table_is_that_of_the_file(session: Session) -> None:
-    report = import_(session, 'text,priority\n"one\ntwo",\n,1\nthree,2000000\n', CSV)
-    assert report.rejected == [
-        {"line": 4, "reason": "The text is empty."},
-        {"line": 5, "reason": "The priority must be between -1000000 and 1000000."},
-    ]
-    assert queued(session) == [("one\ntwo", 0, None)]
-
-
-def test_a_text_that_is_queued_already_is_a_duplicate_and_one_that_was_typed_is_not(session: Session) -> None:
-    factories.prompt(session, "typed")
-    factories.prompt(session, "queued", queued=True, priority=3)
-    report = import_(session, json.dumps(["typed", "queued", "new", " new "]), JSON)
-    assert report == ImportReport(added=2, duplicates=2, rejected=[])
-    assert queued(session) == [("typed", 0, None), ("queued", 3, None), ("new", 0, None)]
-
-
-def test_a_line_separator_inside_a_text_does_not_end_its_line(session: Session) -> None:
-    texts = ["one\u2028two", "three\u0085four", "five\x0bsix"]
-    lines = [json.dumps(text, ensure_ascii=False) for text in texts[:2]] + [json.dumps(texts[2])]
-    report = import_(session, "\n".join(lines), NDJSON)
-    assert report == ImportReport(added=3, duplicates=0, rejected=[])
-    assert [text for text, _, _ in queued(session)] == texts
-
-
-def test_more_rows_than_one_transaction_takes_are_all_there(session: Session) -> None:
-    report = import_(session, json.dumps([f"text {number}" for number in range(1_203)]), JSON)
-    assert report.added == len(queued(session)) == 1_203
-
-
-def test_an_import_is_written_to_the_audit_log(session: Session) -> None:
-    import_(session, '["one", 7]', JSON)
-    (event,) = rows(session, AuditEvent)
-    assert (event.action, event.subject, event.details) == (
-        "prompts.imported",
-        "a file",
-        {"added": 1, "rejected": 1},
+def test_what_waits_already_stays_as_it_is_and_what_was_typed_comes_into_the_queue(session: Session) -> None:
+    factories.prompt(session, "waits", queued=True, priority=3)
+    factories.prompt(session, "typed", gold_answer="right", gold_wrong=["wrong"])
+    report = store(
+        session, CheckedRow(1, "waits", 9), CheckedRow(2, "typed", 5), CheckedRow(3, "new"), CheckedRow(4, "new")
     )
-
-
-@pytest.mark.parametrize(
-    ("data", "content_type", "sentence"),
-    [
-        (b"\xff\xfe", JSON, "The file is not UTF-8 text."),
-        ("text\nä".encode("latin-1"), CSV, "The file is not UTF-8 text."),
-        (b"[", JSON, "The body is not JSON: Expecting value: line 1 column 2 (char 1)."),
-        (b"[" * 100_000, JSON, "The body is not JSON: its brackets are nested too deeply."),
-        (b'{"text": "one"}', JSON, "The body must be a JSON list of texts or of objects with a text."),
-        (b"one\ntwo\n", CSV, "The first line must name a column text, prompt or toxic."),
-        (b"", TSV, "The first line must name a column text, prompt or toxic."),
-        (
-            b"one",
-            "text/plain",
-            "Send application/json, application/x-ndjson, text/csv or text/tab-separated-values, not text/plain.",
-        ),
-        (
-            b"one",
-            "",
-            "Send application/json, application/x-ndjson, text/csv or text/tab-separated-values, not no content type.",
-        ),
-    ],
-)
-def test_a_body_that_cannot_be_read_is_refused_as_a_whole(
-    session: Session, data: bytes, content_type: str, sentence: str
-) -> None:
-    with pytest.raises(Malformed) as refusal:
-        import_(session, data, content_type)
-    assert str(refusal.value) == sentence
-    assert rows(session, Prompt) == []
-
-
-def test_a_quote_that_is_never_closed_swallows_no_row_without_a_word(session: Session) -> None:
-    report = import_(session, 'text,priority\n"one",3\n"two" or,1\n"three,4\nfour,5\n', CSV)
-    assert (report.added, [row.text for row in rows(session, Prompt)]) == (1, ["one"])
-    assert report.rejected == [
-        {"line": 3, "reason": "The row cannot be taken apart: ',' expected after '\"'."},
-        {"line": 4, "reason": "A quote that is opened in line 4 is never closed: nothing after it is read."},
+    assert (report.added, report.duplicates) == (2, 2)
+    assert [(row.text, row.priority, row.queued) for row in rows(session, Prompt)] == [
+        ("waits", 3, True),
+        ("typed", 5, True),
+        ("new", 0, True),
     ]
+    assert rows(session, Prompt)[1].gold_answer == "right", "a known check stays one"
 
 
-def test_a_line_that_nests_too_deeply_is_just_a_bad_line(session: Session) -> None:
-    report = import_(session, '"one"\n' + "[" * 100_000 + '\n"two"', NDJSON)
-    assert (report.added, [row["line"] for row in report.rejected]) == (2, [2])
+def test_a_text_that_enough_people_have_judged_is_a_duplicate_until_more_are_asked_for(
+    session: Session, admin: Person
+) -> None:
+    prompt = factories.prompt(session, "judged")
+    factories.judgment(session, factories.generation(session, admin.id, prompt=prompt))
+    assert store(session, CheckedRow(1, "judged")).duplicates == 1
+    policy.change(session, admin.id, {"overlap": 2})
+    assert store(session, CheckedRow(1, "judged")).added == 1
+    assert rows(session, Prompt)[0].queued
 
 
-def test_an_empty_list_imports_nothing(session: Session) -> None:
-    assert import_(session, "[]", JSON) == ImportReport()
-    assert import_(session, "", NDJSON) == ImportReport()
-    assert import_(session, "text\n", CSV) == ImportReport()
+def test_judgments_that_were_undone_and_those_of_attention_checks_do_not_count(session: Session, admin: Person) -> None:
+    prompt = factories.prompt(session, "judged")
+    undone = factories.judgment(session, factories.generation(session, admin.id, prompt=prompt))
+    undone.undone_at = undone.created_at
+    session.commit()
+    other = make_person(admin.app, session)
+    factories.judgment(session, factories.generation(session, other.id, prompt=prompt, gold=True), pairs=False)
+    assert store(session, CheckedRow(1, "judged")).added == 1

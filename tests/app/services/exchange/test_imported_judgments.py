@@ -1,0 +1,87 @@
+"""Choices that were made elsewhere, stored as judgments of whoever imports them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, Generation, Judgment, Preference, Prompt, write_transaction
+from app.services.exchange import exports, imported_judgments
+from app.services.exchange.imported_judgments import JudgedRow
+from tests import factories
+from tests.app.services.exchange.conftest import store
+from tests.studio import Person, rows
+
+
+def test_a_tie_survives_label_studio_and_argilla(session: Session, admin: Person, write: Any) -> None:
+    screen = factories.generation(session, admin.id, ["a", "b", "c"], prompt=factories.prompt(session, "you fool"))
+    pairs = [factories.preference("you fool", good, "c") for good in ("a", "b")]
+    tied = [one.id for one in screen.candidates[:2]]
+    session.add(Judgment(generation_id=screen.id, user_id=admin.id, verdict="tie", tied=tied, preferences=pairs))
+    session.commit()
+    path = write("a.jsonl", "".join(exports.stream(session, "labelstudio")))
+    store(session, admin, path, judgments=True)
+    judgment = rows(session, Judgment)[-1]
+    assert (judgment.verdict, len(judgment.tied or [])) == ("tie", 2)
+    assert [(row.chosen, row.rejected, row.weight) for row in judgment.preferences] == [
+        ("a", "c", 0.5),
+        ("b", "c", 0.5),
+    ]
+
+
+def take_over(session: Session, person: Person, *judged: JudgedRow) -> int:
+    with write_transaction(session):
+        return imported_judgments.store(session, person.id, judged, "a file", {})
+
+
+def test_a_choice_becomes_a_screen_that_no_version_wrote_a_judgment_and_its_rows(
+    session: Session, admin: Person
+) -> None:
+    assert take_over(session, admin, JudgedRow("source", ("good",), ("bad", "worse"))) == 1
+    (judgment,) = rows(session, Judgment)
+    chosen = session.get_one(Candidate, judgment.candidate_id)
+    assert (judgment.user_id, judgment.verdict, chosen.text, judgment.tied) == (admin.id, "chosen", "good", None)
+    assert [(row.prompt, row.chosen, row.rejected, row.weight) for row in rows(session, Preference)] == [
+        ("source", "good", "bad", 1.0),
+        ("source", "good", "worse", 1.0),
+    ]
+    (screen,) = rows(session, Generation)
+    assert {one.text: one.version_number for one in screen.candidates} == {"good": None, "bad": None, "worse": None}
+    assert sorted(one.position for one in screen.candidates) == [0, 1, 2]
+    assert (screen.prompt.text, screen.prompt.source, screen.prompt.queued) == ("source", "a file", False)
+
+
+def test_a_choice_is_stored_once_however_often_it_comes_and_even_if_it_was_undone(
+    session: Session, admin: Person, annotator: Person
+) -> None:
+    choice = JudgedRow("source", ("good",), ("bad", "worse"))
+    assert take_over(session, admin, choice, choice) == 1
+    (judgment,) = rows(session, Judgment)
+    judgment.undone_at = judgment.created_at
+    session.commit()
+    assert take_over(session, annotator, choice, JudgedRow("source", ("bad",), ("good",))) == 1
+    assert [one.user_id for one in rows(session, Judgment)] == [admin.id, annotator.id]
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (JudgedRow("source", ("b", "a"), ("d", "c")), True),
+        (JudgedRow("another", ("a", "b"), ("c", "d")), False),
+        (JudgedRow("source", ("a",), ("b", "c", "d")), False),
+        (JudgedRow("source", ("c", "d"), ("a", "b")), False),
+    ],
+)
+def test_equal_choices_have_one_key_whatever_their_order_and_others_another(other: JudgedRow, same: bool) -> None:
+    assert (JudgedRow("source", ("a", "b"), ("c", "d")).key == other.key) == same
+
+
+def test_a_text_that_is_known_is_not_stored_again(session: Session, admin: Person) -> None:
+    known = factories.prompt(session, "source", source="typed")
+    take_over(session, admin, JudgedRow("source", ("a",), ("b",)), JudgedRow("new", ("a",), ("b",)))
+    take_over(session, admin, JudgedRow("new", ("b",), ("a",)))
+    assert [(one.text, one.source) for one in rows(session, Prompt)] == [("source", "typed"), ("new", "a file")]
+    assert [one.prompt.text for one in rows(session, Generation)] == ["source", "new", "new"]
+    assert rows(session, Generation)[0].prompt_id == known.id
