@@ -1,6 +1,6 @@
 """The numbers of a DPO run: their names (TRL's own), bounds, presets, and what is said when one is wrong.
 
-Those of initial training are in sft_recipe.py, which checks its values with the functions at the end of this file.
+Those of initial training are in sft.py, which checks its values with the functions at the end of this file.
 """
 
 import math

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,10 +11,8 @@ from transformers import PreTrainedTokenizerFast
 from models.serving import engine as engine_module
 from models.serving.engine import Draw, Engine, Sampling
 from models.serving.shortlist import SHORTLIST_FILE, read_shortlist, write_shortlist
-from models.store.store import MODEL_FOLDER, SERVING_FOLDER
 from tests.tiny_t5 import WORDS
 from worker.publish import shortlist as module
-from worker.publish import staging
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.shortlist import Taught, shortlist
 from worker.training.shared.checkpoint import load_tokenizer
@@ -197,31 +194,3 @@ def test_a_probability_among_the_listed_tokens_is_not_taken_for_the_models_own(
     assert scored
     assert all(sample.at_most > exact for sample, exact in zip(scored, own, strict=True))
     assert not any(sample.exact for sample in drawn)
-
-
-def test_a_version_gets_its_own_list_hands_it_on_and_says_so(tiny_t5: Path, tmp_path: Path) -> None:
-    versions = [tmp_path / name for name in ("parent", "child", "stranger")]
-    for staged in versions:
-        shutil.copytree(tiny_t5, staged / MODEL_FOLDER)
-    parent = versions[0] / SERVING_FOLDER
-    data: list[list[Taught]] = [ENOUGH, [("so dumb", "so wrong", "wrong")], [("damn", "this movie is not good")]]
-    said: list[str] = []
-    for staged, taught in zip(versions, data, strict=True):
-        staging.prepare(staged, taught, parent if staged != versions[0] else None, said.append)
-
-    assert [words(read_shortlist(staged / SERVING_FOLDER)) for staged in versions] == [OF_ENOUGH, OF_ENOUGH, set()]
-    size = len(read_shortlist(parent))
-    told = [line for line in said if line.startswith("It writes")]
-    assert told == [f"It writes with the tokens of the text and {size} of all 364, which its data needs."] * 2 + [
-        "It writes with all its tokens: the shortlist of the version it comes from would miss too many."
-    ]
-
-
-def test_few_data_leave_a_version_all_its_words(tiny_t5: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_t5, tmp_path / MODEL_FOLDER)
-    said: list[str] = []
-
-    staging.prepare(tmp_path, [("stop", "please go")], log=said.append)
-
-    assert not (tmp_path / SERVING_FOLDER / SHORTLIST_FILE).exists()
-    assert [line for line in said if line.startswith("It writes")] == []

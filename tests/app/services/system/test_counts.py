@@ -16,7 +16,6 @@ from app.services.desk.judgments import Gesture
 from app.services.people import agreement, statistics
 from app.services.system import counts as stored_counts
 from app.services.system.counts import Kind
-from app.services.training import overview
 from tests import factories
 from tests.studio import parts, rows
 
@@ -70,22 +69,6 @@ def test_screens_and_sources_are_counted_as_they_come(either: Session) -> None:
         either.rollback()
         assert stored_counts.screens(either) == len(rows(either, Generation))
         assert stored_counts.sources(either) == Counter(row.source for row in rows(either, Prompt))
-
-
-def test_the_first_page_says_what_counting_gives(either: Session) -> None:
-    ada = factories.user(either).id
-    first = click(either, ada)
-    click(either, ada, verdict=Verdict.NONE)
-    click(either, ada, gold=True)
-    judgments.undo(either, ada, first)
-    click(either, ada)
-    counts = overview.counts(either)
-    standing = [row for row in rows(either, Judgment) if row.undone_at is None]
-    assert counts.judgments == len(standing) == 3
-    assert counts.chosen == 2
-    assert counts.preferences == sum(len(row.preferences) for row in standing) == 2
-    assert counts.new_judgments == 1
-    assert counts.generations == 4
 
 
 def test_habits_are_new_after_every_click_undo_and_change_of_a_right_answer(either: Session) -> None:

@@ -9,9 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import RunStatus, now
-from app.services.training import estimates, previews
-from app.services.training.previews import in_words
-from app.services.training.run_request import Wish
+from app.services.training import estimates
 from tests import factories
 
 
@@ -53,22 +51,3 @@ def test_only_the_last_few_runs_count(session: Session) -> None:
     assert guess is not None
     assert guess.greatest == pytest.approx(60, abs=0.01)
     assert guess.runs == estimates.RUNS
-
-
-def test_a_preview_says_on_what_its_estimate_rests(session: Session) -> None:
-    ada = factories.user(session)
-    factories.judgment(session, factories.generation(session, ada.id))
-    past(session, 2, whole=60, trained=40, pairs=2)
-    said = previews.preview(session, Wish("dpo", {})).duration
-    assert said == "About 60 seconds, judging by the one past run of this method."
-    past(session, 3, whole=600, trained=40, pairs=2)
-    said = previews.preview(session, Wish("dpo", {})).duration
-    assert said == "About 6 minutes (60 seconds to 10 minutes), judging by the last 2 runs of this method."
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.2, "1 second"), (89, "89 seconds"), (90, "2 minutes"), (3600, "1 hour"), (4860, "1 hour 21 minutes")],
-)
-def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words

@@ -1,0 +1,190 @@
+"""The release step on small made-up folders: a staged version serves in the end, or nothing is published."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from redis import Redis
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.db import TrainingRun, Version, make_sessions, write_transaction
+from app.runtime.queue import JobQueue
+from app.services.training import runs
+from app.services.versions import versions
+from models.store.manifest import Manifest
+from tests import factories
+from tests.studio import parts, rows
+from worker.publish import release
+from worker.publish.release import Facts
+from worker.studio.attempt import Attempt
+from worker.studio.studio import Studio
+from worker.training.shared.errors import Cancelled
+
+FACTS = Facts(parent=1, method="dpo", config={"beta": 0.2}, data_sha256="d" * 64, metrics={"parity": 1e-6})
+NOTE = "The version was published but does not serve."
+
+
+@contextmanager
+def staged_in(studio: Studio, weights: bytes) -> Iterator[Path]:
+    """A made-up version in the store's staging folder."""
+    with studio.store.stage() as staged:
+        (staged / "model").mkdir()
+        (staged / "model" / "weights").write_bytes(weights)
+        yield staged
+
+
+@pytest.fixture
+def studio(app: Flask, session: Session) -> Studio:
+    """A studio in which a made-up version 1 serves."""
+    studio = Studio.of(parts(app).settings)
+    with staged_in(studio, b"first") as staged:
+        facts = dataclasses.replace(FACTS, parent=None, method="base")
+        release.release(studio, staged, facts, note=None)
+    return studio
+
+
+@pytest.fixture
+def staged(studio: Studio) -> Iterator[Path]:
+    """What is to become the next version."""
+    with staged_in(studio, b"second") as staged:
+        yield staged
+
+
+@pytest.fixture
+def attempt(studio: Studio, session: Session) -> Attempt:
+    """The attempt at the only run, which started from version 1."""
+    attempt = Attempt.claim(studio.sessions, factories.run(session, total_steps=9).id)
+    assert attempt is not None
+    return attempt
+
+
+def serving(session: Session) -> int | None:
+    session.rollback()
+    return versions.serving_number(session)
+
+
+def only(session: Session) -> TrainingRun:
+    (run,) = rows(session, TrainingRun)
+    session.refresh(run)
+    return run
+
+
+def nothing_was_published(studio: Studio, session: Session) -> bool:
+    """Whether the store, the database and the alias are as they were."""
+    known = [version.number for version in rows(session, Version)]
+    return (studio.store.numbers(), known, serving(session)) == ([1], [1], 1)
+
+
+def test_a_staged_version_becomes_the_next_one_and_serves(
+    studio: Studio, staged: Path, session: Session, queue_url: str
+) -> None:
+    with Redis.from_url(queue_url) as connection, connection.pubsub(ignore_subscribe_messages=True) as news:
+        news.subscribe("mellow:alias")
+        while news.get_message(timeout=5) is not None:
+            pass  # the subscription is confirmed
+        manifest = release.release(studio, staged, FACTS, note=None)
+        message = news.get_message(timeout=5)
+    assert message is not None
+    assert message["data"] == b"2", "the web processes are told at once"
+    assert studio.store.verify(2) == manifest
+    assert (manifest.number, manifest.parent, manifest.method, manifest.metrics) == (2, 1, "dpo", {"parity": 1e-6})
+    assert (studio.store.folder(2) / "model" / "weights").read_bytes() == b"second"
+    version = rows(session, Version)[1]
+    assert (version.number, version.sha256, version.location) == (2, manifest.sha256, str(studio.store.folder(2)))
+    assert serving(session) == 2
+
+
+def test_the_run_of_a_released_version_ends_well(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt
+) -> None:
+    facts = dataclasses.replace(FACTS, run_id=attempt.run_id)
+    release.release(studio, staged, facts, note=None, attempt=attempt)
+    run = only(session)
+    assert (run.status, run.produced_version, run.note, run.data_hash) == ("succeeded", 2, None, "d" * 64)
+    assert run.step == run.total_steps
+    assert studio.store.find_run(attempt.run_id) == studio.store.manifest(2)
+
+
+def test_a_version_with_a_note_is_published_and_does_not_serve(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt
+) -> None:
+    release.release(studio, staged, FACTS, NOTE, attempt)
+    assert studio.store.verify(2).number == 2
+    assert [version.number for version in rows(session, Version)] == [1, 2]
+    assert serving(session) == 1
+    assert (only(session).status, only(session).produced_version, only(session).note) == ("succeeded", 2, NOTE)
+
+
+def test_a_number_that_is_taken_meanwhile_leads_to_the_next_one(
+    studio: Studio, staged: Path, session: Session, rival: None
+) -> None:
+    manifest = release.release(studio, staged, FACTS, note=None)
+    assert manifest.number == studio.store.verify(3).number == 3
+    assert (studio.store.folder(2) / "model" / "weights").read_bytes() == b"first", "that of the other stays"
+    assert serving(session) == 3
+
+
+def test_a_number_is_above_all_that_the_database_knows_and_not_below_the_lowest(
+    studio: Studio, session: Session
+) -> None:
+    factories.version(session, 4, parent_number=1)  # its files were deleted
+    for lowest, number in ((1, 5), (9, 9), (2, 10)):
+        with staged_in(studio, b"more") as staged:
+            assert release.release(studio, staged, FACTS, NOTE, lowest=lowest).number == number
+
+
+@pytest.mark.parametrize("loss", ["asked to stop", "cancelled", "taken by another"])
+def test_an_attempt_that_lost_its_run_publishes_nothing(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt, loss: str
+) -> None:
+    if loss == "taken by another":
+        with write_transaction(session):
+            only(session).attempts += 1
+    else:
+        runs.cancel(session, attempt.run_id, None)
+    if loss == "cancelled":
+        attempt.end_cancelled()
+    before = only(session).status
+    with pytest.raises(Cancelled, match=r"^The run was cancelled before its version was published\.$"):
+        release.release(studio, staged, FACTS, note=None, attempt=attempt)
+    assert nothing_was_published(studio, session)
+    assert (only(session).status, only(session).produced_version) == (before, None)
+
+
+def test_a_database_that_fails_leaves_nothing_published(
+    studio: Studio, staged: Path, session: Session, tmp_path: Path
+) -> None:
+    broken = dataclasses.replace(studio, sessions=make_sessions(f"sqlite:///{tmp_path / 'empty.db'}"))
+    with pytest.raises(OperationalError, match="no such table"):
+        release.release(broken, staged, FACTS, note=None)
+    manifest = release.seal(studio.store, staged, number=2, **vars(FACTS))
+    nowhere = dataclasses.replace(studio, sessions=make_sessions("sqlite:////nowhere/mellow.db"))
+    with pytest.raises(OperationalError, match="unable to open database file"):
+        release.record(nowhere, manifest, None, publish=lambda: studio.store.publish(staged, 2))
+    assert nothing_was_published(studio, session)
+
+
+def test_files_that_lie_in_the_store_already_are_recorded_as_they_are(studio: Studio, session: Session) -> None:
+    with staged_in(studio, b"second") as staged:
+        manifest: Manifest = release.seal(studio.store, staged, number=2, **vars(FACTS))
+        studio.store.publish(staged, 2)
+    release.record(studio, manifest, note=None)
+    assert rows(session, Version)[1].sha256 == studio.store.verify(2).sha256
+    assert serving(session) == 2
+
+
+def test_while_the_queue_is_away_the_version_serves_and_the_log_says_how_it_is_found(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = dataclasses.replace(studio, queue=JobQueue("unix:///nowhere/valkey.sock"))
+    with caplog.at_level(logging.WARNING, logger=release.__name__):
+        release.release(away, staged, FACTS, note=None, attempt=attempt)
+    assert caplog.messages == ["The queue is away: the web processes will see version 2 by polling."]
+    assert (serving(session), only(session).status) == (2, "succeeded")
