@@ -85,7 +85,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """A checkpoint store with two tiny T5s of different weights, versions 1 and 2, to be copied from."""
-    from tests.tiny_t5 import build_tiny_t5
+    from tests.tiny.t5 import build_tiny_t5
     from worker.publish import release, staging
     from worker.training.shared.quiet import quiet
 

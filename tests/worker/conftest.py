@@ -14,7 +14,7 @@ import torch
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from tests.scorer_cache import CACHE
-from tests.tiny_t5 import build_tiny_t5
+from tests.tiny.t5 import build_tiny_t5
 from worker.evaluation import testset
 from worker.publish import release
 from worker.publish.convert import convert_to_ctranslate2

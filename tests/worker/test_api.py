@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from models.errors import RecipeError
-from tests.tiny_llama import build_tiny_llama
-from tests.tiny_t5 import build_tiny_t5
+from tests.tiny.llama import build_tiny_llama
+from tests.tiny.t5 import build_tiny_t5
 from worker import api
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.errors import CheckpointError, DatasetError

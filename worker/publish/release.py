@@ -1,8 +1,10 @@
-"""The release step: a staged version is sealed, published, recorded, and serves, or none of it happens.
+"""The release step: a staged version is sealed, published, recorded, and serves.
 
     seal → one transaction { rename into place → record → move the alias → end the run } → ring the web processes
 
-The files are renamed inside the transaction, which keeps a cancellation from coming in between.
+The files are renamed inside the transaction, which keeps a cancellation from coming in between. Where the database fails
+or the worker dies after that, the files lie in the store and no row knows them: the next attempt at the run finds them
+there and records them.
 """
 
 from __future__ import annotations

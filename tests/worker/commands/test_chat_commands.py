@@ -19,8 +19,8 @@ from peft import get_peft_model
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from tests.tiny_llama import build_tiny_llama
-from tests.tiny_t5 import build_tiny_t5
+from tests.tiny.llama import build_tiny_llama
+from tests.tiny.t5 import build_tiny_t5
 from worker.cli import main
 from worker.commands.compare import table
 from worker.training.loading.loading import load_model_and_tokenizer

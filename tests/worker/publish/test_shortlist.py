@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from models.serving import engine as engine_module
 from models.serving.engine import Draw, Engine, Sampling
 from models.serving.shortlist import SHORTLIST_FILE, read_shortlist, write_shortlist
-from tests.tiny_t5 import WORDS
+from tests.tiny.t5 import WORDS
 from worker.publish import shortlist as module
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.shortlist import Taught, shortlist

@@ -11,7 +11,7 @@ import pytest
 from models.serving.engine import Engine
 from models.serving.shortlist import SHORTLIST_FILE, read_shortlist
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER
-from tests.tiny_t5 import WORDS
+from tests.tiny.t5 import WORDS
 from worker.publish import shortlist as module
 from worker.publish import staging
 from worker.publish.convert import convert_to_ctranslate2

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.tiny_llama import build_tiny_llama
+from tests.tiny.llama import build_tiny_llama
 from worker.base.teaching.distil import Teacher, choose, shortlist, written
 from worker.base.teaching.pool import Written
 from worker.base.teaching.teacher import (

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from models.errors import RecipeError
-from tests.tiny_classifiers import build_tiny_encoder
-from tests.tiny_t5 import build_tiny_t5
+from tests.tiny.classifiers import build_tiny_encoder
+from tests.tiny.t5 import build_tiny_t5
 from worker.cli import main
 from worker.commands.support.pipeline import Plan
 

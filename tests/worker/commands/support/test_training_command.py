@@ -13,7 +13,7 @@ from app.services.versions import versions
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, CheckpointStore
 from tests.scorer_cache import share_cache
 from tests.studio import parts
-from tests.tiny_llama import build_tiny_llama
+from tests.tiny.llama import build_tiny_llama
 from worker.cli import main
 from worker.commands import sft
 

@@ -11,7 +11,7 @@ import torch
 
 from models.errors import RecipeError
 from models.settings.identity import IdentityShiftOptions
-from tests.tiny_llama import build_tiny_llama
+from tests.tiny.llama import build_tiny_llama
 from tests.worker.conftest import RecordingProgress
 from worker.training.identity.identity import (
     anchor_questions,

@@ -8,9 +8,9 @@ import torch
 from peft import get_peft_model
 
 from models.settings.command_line import TrainOptions
-from tests.tiny_classifiers import build_tiny_encoder
-from tests.tiny_llama import build_tiny_llama
-from tests.tiny_t5 import build_tiny_t5
+from tests.tiny.classifiers import build_tiny_encoder
+from tests.tiny.llama import build_tiny_llama
+from tests.tiny.t5 import build_tiny_t5
 from worker.training.loading.loading import architecture_of, load_model_and_tokenizer
 from worker.training.shared.errors import CheckpointError
 from worker.training.shared.lora import lora_config

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from models.settings.command_line import METHOD_OPTIONS, TrainOptions, default_learning_rate
-from tests.tiny_llama import build_tiny_llama
+from tests.tiny.llama import build_tiny_llama
 from tests.worker.conftest import RecordingProgress
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.loading.rendering import render

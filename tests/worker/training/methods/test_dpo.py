@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from models.settings.dpo import LOSS_TYPES
-from tests.tiny_llama import build_tiny_llama
+from tests.tiny.llama import build_tiny_llama
 from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.errors import CheckpointError

@@ -14,7 +14,7 @@ from trl.trainer import grpo_trainer, rloo_trainer
 
 from models.errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS
-from tests.tiny_classifiers import build_tiny_classifier
+from tests.tiny.classifiers import build_tiny_classifier
 from tests.worker.conftest import RecordingProgress
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.loading.rendering import Text, prompt_ids, render

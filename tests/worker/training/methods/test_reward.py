@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from models.errors import RecipeError
 from models.settings.command_line import RewardOptions
-from tests.tiny_classifiers import build_tiny_encoder
+from tests.tiny.classifiers import build_tiny_encoder
 from tests.worker.conftest import RecordingProgress
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods import method_of

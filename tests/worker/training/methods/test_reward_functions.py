@@ -11,7 +11,7 @@ import torch
 
 from models.errors import RecipeError
 from models.settings.command_line import GRPOOptions
-from tests.tiny_classifiers import build_tiny_classifier, build_tiny_encoder
+from tests.tiny.classifiers import build_tiny_classifier, build_tiny_encoder
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods.reward_functions import (
     RewardModel,

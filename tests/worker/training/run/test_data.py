@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import DataFileError
 from models.settings.command_line import DPOOptions, PPOOptions, SFTOptions
-from tests.tiny_t5 import build_tiny_t5
+from tests.tiny.t5 import build_tiny_t5
 from tests.worker.conftest import RecordingProgress
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.run.data import TrainingData, fit, load_training_data

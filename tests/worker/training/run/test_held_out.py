@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny_llama import build_tiny_llama
-from tests.tiny_t5 import build_tiny_t5
+from tests.tiny.llama import build_tiny_llama
+from tests.tiny.t5 import build_tiny_t5
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import render, token_ids
 from worker.training.run.held_out import (

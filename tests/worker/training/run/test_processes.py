@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_t5 import build_tiny_t5
+from tests.tiny.t5 import build_tiny_t5
 
 PAIRS = [
     ("you are stupid", "you are wrong"),

@@ -10,7 +10,7 @@ import torch
 from datasets import Dataset
 
 from models.settings.dpo import DPORecipe
-from tests.tiny_llama import build_tiny_llama
+from tests.tiny.llama import build_tiny_llama
 from tests.worker.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import trainer_of
 from tests.worker.training.t5.test_dpo_speed import build

@@ -17,7 +17,7 @@ from transformers import (
     RobertaConfig,
 )
 
-from tests.tiny_t5 import WORDS
+from tests.tiny.t5 import WORDS
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 POSITIONS = 64
