@@ -2,9 +2,8 @@
 
     seal → one transaction { rename into place → record → move the alias → end the run } → ring the web processes
 
-The files are renamed inside the transaction, which keeps a cancellation from coming in between. Where the database fails
-or the worker dies after that, the files lie in the store and no row knows them: the next attempt at the run finds them
-there and records them.
+The files are renamed inside the transaction, which keeps a cancellation from coming in between. Where the worker dies
+after that, the files lie in the store and no row knows them: the next attempt at the run finds and records them.
 """
 
 from __future__ import annotations
