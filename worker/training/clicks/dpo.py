@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast, Trainer
 
 from models.settings.clicks import DPOClickOptions
@@ -174,5 +175,5 @@ def _place(run_dir: Path, output_dir: Path) -> None:
 def _largest_change(child_dir: Path, parent_dir: Path | str) -> float:
     """The largest absolute difference between a weight of the model in `child_dir` and the same one of its parent."""
     before = load_model(parent_dir).state_dict()
-    after = load_model(child_dir).state_dict()
-    return max(float((weight - before[name]).abs().max()) for name, weight in after.items())
+    weights = (pair for file in child_dir.glob("*.safetensors") for pair in load_file(file).items())
+    return max(float((weight - before[name]).abs().max()) for name, weight in weights)
