@@ -6,7 +6,7 @@ from benchmarks.support.harness import ROOT
 from benchmarks.support.load import request
 from tests.processes import ADMIN_TOKEN
 
-SENTENCES = ROOT / "worker" / "training" / "heldout.tsv"
+SENTENCES = ROOT / "worker" / "training" / "shared" / "heldout.tsv"
 
 
 def texts() -> list[str]:
