@@ -1,0 +1,216 @@
+"""What clicks change on texts that nobody clicked: the figure that a person buys with them.
+
+    python -m benchmarks.learning [--tastes brief formal] [--clicks 0 5 20 60 200] [--people 5] [--texts 100]
+    python -m benchmarks.learning --report
+
+A simulated person has a taste (benchmarks/support/tastes.py) and clicks the best of three on so many texts. Then every
+card that is shown for an unseen text is compared, by that taste, with every card that was shown for it before; ties
+count half, so 0.50 says that nothing was learned:
+
+- `shown`: the cards of a screen, chosen as the studio chooses;
+- `plain`: samples of the T5 itself at temperature 0.9, without any choice among them;
+- `ceiling`: the three that the taste itself picks among what was drawn before, against what was shown before.
+
+Beside them, of the cards that are shown: the share that is neutral (STA), the mean meaning (SIM) and fluency (FL) by
+scorers that have no part in choosing, the product of the three (J), the share of copies and of screens of three cards,
+and the length in words; after and, as `before_…`, before. Rude sentences of talk pages are read from MELLOW_SHARED_DATA
+(default ../shared/data); the unseen ones are the same for everybody, and nobody clicks them.
+
+Each cell (arm, taste, clicks, person) is a line of JSON in build/learning/cells.jsonl; a cell that is there is not
+computed again. The table has means over people, with 95 % intervals by the bootstrap over people and texts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from app.config import EMBEDDED_BASE_MODEL
+from benchmarks.support.harness import ROOT
+from benchmarks.support.people import (
+    POOL,
+    Cards,
+    Click,
+    Writer,
+    ceiling,
+    clicks,
+    interval,
+    pairs,
+    rude_sentences,
+    win_rates,
+)
+from benchmarks.support.tastes import KINDS
+from models.serving.generator import wording
+from models.settings.dpo import DPORecipe
+from worker.evaluation.measure import TOXIC
+from worker.evaluation.scorers import Scorers
+from worker.evaluation.scorers.loading import load_scorers
+from worker.publish.convert import convert_to_ctranslate2
+from worker.training.clicks.dpo import train_dpo
+from worker.training.shared.progress import SilentProgress
+
+FOLDER = ROOT / "build" / "learning"
+CELLS = FOLDER / "cells.jsonl"
+KEY = ("arm", "taste", "clicks", "person", "texts")
+UNSEEN_SEED = 1_000_003
+"""Of the order of the sentences whose first ones nobody clicks."""
+
+Learn = Callable[[Path, Sequence[Click], Path, int], Path]
+"""An arm: from the serving folder of the version before, clicks, a scratch folder and a seed to a serving folder."""
+
+
+def dpo(before: Path, made: Sequence[Click], work: Path, seed: int) -> Path:
+    """Retrain with the defaults of the studio, on the clicked pairs alone."""
+    if not made:
+        return before
+    train_dpo(EMBEDDED_BASE_MODEL, pairs(made), DPORecipe(seed=seed), work / "model", SilentProgress())
+    convert_to_ctranslate2(work / "model", work / "serving")
+    return work / "serving"
+
+
+ARMS: Mapping[str, Learn] = {"dpo": dpo}
+
+
+class Person:
+    """What is the same for a person whatever the taste: the texts, and what was shown before."""
+
+    def __init__(self, number: int, serving: Path, unseen: Sequence[str], data: Path) -> None:
+        self.number, self.unseen, self.data = number, unseen, data
+        self.writer = Writer(serving, seed=2 * number + 1)
+        self.shown: Cards = self.writer.screens(unseen)
+        self.plain: Cards = self.writer.plain(unseen)
+        self.pools: Cards = [self.writer.screen(text, POOL) for text in unseen]
+        self._clicks: dict[str, list[Click]] = {}
+
+    def clicks(self, kind: str, number: int) -> list[Click]:
+        """The first so many clicks of a person of that kind; more of them begin with these."""
+        made = self._clicks.setdefault(kind, [])
+        if len(made) < number:
+            reserved = {*self.unseen, *(one.text for one in made)}
+            texts = (text for text in rude_sentences(self.data, self.number) if text not in reserved)
+            made += clicks(self.writer, KINDS[kind], texts, number - len(made), self.number * 1000 + len(made))
+        return made[:number]
+
+
+def cell(arm: str, kind: str, number: int, person: Person, before: Path, scorers: Scorers) -> dict[str, Any]:
+    """What one person's clicks changed, by one arm: each text's win rates, and the means of what must not suffer."""
+    taste, texts = KINDS[kind].taste, person.unseen
+    made = person.clicks(kind, number)
+    with tempfile.TemporaryDirectory() as work:
+        started = time.perf_counter()
+        serving = ARMS[arm](before, made, Path(work), person.number)
+        seconds = time.perf_counter() - started
+        writer = Writer(serving, seed=2 * person.number + 2)
+        shown, plain = writer.screens(texts), writer.plain(texts)
+    wins = {
+        "shown": win_rates(taste, texts, shown, person.shown),
+        "plain": win_rates(taste, texts, plain, person.plain),
+        "ceiling": win_rates(taste, texts, ceiling(taste, texts, person.pools), person.shown),
+    }
+    earlier = {f"before_{name}": value for name, value in collateral(texts, person.shown, scorers).items()}
+    return {
+        "arm": arm,
+        "taste": kind,
+        "clicks": number,
+        "person": person.number,
+        "texts": len(texts),
+        "seconds": round(seconds, 1),
+        **{name: [round(rate, 4) for rate in rates] for name, rates in wins.items()},
+        **{name: round(value, 4) for name, value in {**collateral(texts, shown, scorers), **earlier}.items()},
+    }
+
+
+def collateral(texts: Sequence[str], shown: Cards, scorers: Scorers) -> dict[str, float]:
+    """What must not suffer, as means over the cards; `three` is the share of screens with three of them."""
+    sources, cards = zip(*((text, card) for text, of in zip(texts, shown, strict=True) for card in of), strict=True)
+    neutral = np.array(scorers.toxicity(cards)) < TOXIC
+    meaning, fluency = np.array(scorers.similarity(sources, cards)), np.array(scorers.fluency(cards))
+    return {
+        "neutral": float(neutral.mean()),
+        "meaning": float(meaning.mean()),
+        "fluency": float(fluency.mean()),
+        "j": float((neutral * meaning * fluency).mean()),
+        "copies": float(np.mean([wording(a) == wording(b) for a, b in zip(sources, cards, strict=True)])),
+        "words": float(np.mean([len(card.split()) for card in cards])),
+        "three": float(np.mean([len(of) == 3 for of in shown])),
+    }
+
+
+def known() -> list[dict[str, Any]]:
+    """The cells that were computed, here or in an earlier run."""
+    return [json.loads(line) for line in CELLS.read_text("utf-8").splitlines()] if CELLS.exists() else []
+
+
+def table(cells: Iterable[Mapping[str, Any]]) -> str:
+    """The cells as a table of Markdown: a row for each arm, taste and number of clicks."""
+    names = ("neutral", "meaning", "fluency", "j", "copies", "words", "three")
+    head = ("arm", "taste", "clicks", "people", "shown", "plain", "ceiling", *names, "seconds")
+    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
+    rows = sorted(cells, key=lambda one: (one["arm"], one["taste"], one["clicks"]))
+    for (arm, taste, number), group in itertools.groupby(rows, lambda one: (one["arm"], one["taste"], one["clicks"])):
+        people = list(group)
+        rates = [interval([one[name] for one in people]) for name in ("shown", "plain", "ceiling")]
+        moved = [
+            [float(np.mean([one[f"{when}{name}"] for one in people])) for when in ("before_", "")] for name in names
+        ]
+        said = (
+            *(f"{mean:.3f} [{low:.3f}, {high:.3f}]" for mean, low, high in rates),
+            *(f"{then:.3f} → {now:.3f}" for then, now in moved),
+            f"{np.mean([one['seconds'] for one in people]):.0f}",
+        )
+        lines.append(f"| {arm} | {taste} | {number} | {len(people)} | {' | '.join(said)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Compute the cells that are missing, then print the table of all that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--tastes", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--clicks", nargs="+", type=int, default=[0, 5, 20, 60, 200])
+    parser.add_argument("--people", type=int, default=5, help="of each taste; three at most with 200 clicks")
+    parser.add_argument("--texts", type=int, default=100, help="unseen ones (%(default)s)")
+    parser.add_argument("--report", action="store_true", help="only print the table of what is there")
+    options = parser.parse_args()
+    if not options.report:
+        compute(options)
+    print(table(known()))
+
+
+def compute(options: argparse.Namespace) -> None:
+    """Add the missing cells to the file, one after the other; what was interrupted goes on there."""
+    torch.set_num_threads(1)
+    data = Path(os.environ.get("MELLOW_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    unseen = list(itertools.islice(rude_sentences(data, UNSEEN_SEED), options.texts))
+    done = {tuple(one[name] for name in KEY) for one in known()}
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    scorers = load_scorers(FOLDER / "cache")
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path(folder) / "serving"
+        convert_to_ctranslate2(EMBEDDED_BASE_MODEL, before)
+        for number in range(options.people):
+            wanted = [
+                (arm, kind, clicks)
+                for arm, kind, clicks in itertools.product(options.arms, options.tastes, options.clicks)
+                if (arm, kind, clicks, number, options.texts) not in done and not (clicks >= 200 and number >= 3)
+            ]
+            person = Person(number, before, unseen, data) if wanted else None
+            for arm, kind, clicks in wanted:
+                assert person is not None
+                line = json.dumps(cell(arm, kind, clicks, person, before, scorers))
+                with CELLS.open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The yardstick of learning: what it counts, by hand, and the whole of it in a short form."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
+from benchmarks.learning import UNSEEN_SEED, Person, cell, table
+from benchmarks.support.people import Click, ceiling, clicks, interval, pairs, rude_sentences, win_rates
+from benchmarks.support.tastes import KINDS, Kind, at_random, brief
+from tests.scorer_cache import CACHE
+from worker.evaluation.scorers.loading import load_scorers
+from worker.publish.convert import convert_to_ctranslate2
+
+SHARED_DATA = Path(os.environ.get("MELLOW_SHARED_DATA", PROJECT_ROOT.parent / "shared" / "data"))
+
+
+class Shows:
+    """A version that shows the same three cards for every text, and two for a text without words."""
+
+    def screen(self, text: str, wanted: int = 3) -> list[str]:
+        return ["a b c", "a", "a b"] if text else ["a", "b"]
+
+
+def texts() -> Iterator[str]:
+    return itertools.chain(["one", ""], (f"text {number}" for number in itertools.count()))
+
+
+def of(kind: Kind, number: int) -> list[Click]:
+    writer: Any = Shows()
+    return clicks(writer, kind, texts(), number, 0)
+
+
+def test_a_card_wins_ties_or_loses_against_every_card_shown_before() -> None:
+    before, after = [["a b", "a b c"]], [["a", "a b"]]
+    assert win_rates(brief, ["text"], after, before) == [(1 + 1 + 0.5 + 1) / 4]
+    assert win_rates(brief, ["text"], before, before) == [0.5]
+
+
+def test_a_person_clicks_what_the_taste_likes_best_where_three_cards_are_shown() -> None:
+    made = of(KINDS["brief"], 3)
+    assert [(click.text, click.chosen) for click in made] == [("one", 1), ("text 0", 1), ("text 1", 1)]
+    assert pairs(made[:1])[0].chosen == "a"
+    assert [(pair.rejected, pair.click) for pair in pairs(made[:1])] == [("a b c", 0), ("a b", 0)]
+
+
+def test_of_cards_that_please_alike_any_is_clicked_and_noise_clicks_any() -> None:
+    for kind in (Kind(lambda source, rewrite: 0.0), Kind(brief, noise=1.0)):
+        assert {click.chosen for click in of(kind, 40)} == {0, 1, 2}
+
+
+def test_a_random_taste_scores_the_same_rewrite_alike_and_others_apart() -> None:
+    assert at_random("s", "a") == at_random("s", "a") != at_random("s", "b")
+    assert 0 <= at_random("s", "a") < 1
+
+
+def test_the_ceiling_is_the_three_that_the_taste_would_show() -> None:
+    assert ceiling(brief, ["s"], [["a b c d", "a", "a b c", "a b"]]) == [["a", "a b", "a b c"]]
+
+
+def test_the_interval_holds_the_mean_of_the_people_and_grows_with_how_they_differ() -> None:
+    assert interval([[0.5, 0.5], [0.5, 0.5]]) == (0.5, 0.5, 0.5)
+    mean, low, high = interval([[0.0, 0.2, 0.1], [0.9, 1.0, 0.8]])
+    assert mean == pytest.approx(0.5)
+    assert low < 0.2
+    assert high > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (SHARED_DATA / "corpus").is_dir(), reason="MELLOW_SHARED_DATA holds no corpus")
+def test_the_short_form_says_nothing_of_no_clicks_and_something_of_twenty(tmp_path: Path) -> None:
+    convert_to_ctranslate2(EMBEDDED_BASE_MODEL, tmp_path / "serving")
+    unseen = list(itertools.islice(rude_sentences(SHARED_DATA, UNSEEN_SEED), 20))
+    person, scorers = Person(0, tmp_path / "serving", unseen, SHARED_DATA), load_scorers(CACHE)
+    none, twenty = (cell("dpo", "brief", number, person, tmp_path / "serving", scorers) for number in (0, 20))
+    assert not {click.text for click in person.clicks("brief", 20)} & set(unseen)
+    assert sum(none["shown"]) / len(unseen) == pytest.approx(0.5, abs=0.1)
+    assert sum(none["ceiling"]) / len(unseen) > 0.7
+    assert twenty["seconds"] > 1
+    assert 0 < twenty["j"] <= twenty["meaning"] <= 1
+    assert len(table([none, twenty]).splitlines()) == 4
