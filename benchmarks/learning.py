@@ -1,4 +1,4 @@
-"""What clicks change on texts that nobody clicked: the figure that a person buys with them.
+"""Measure what clicks change on texts that nobody clicked: the figure that a person buys with them.
 
     python -m benchmarks.learning [--tastes brief formal] [--clicks 0 5 20 60 200] [--people 5] [--texts 100]
     python -m benchmarks.learning --report
@@ -82,7 +82,7 @@ ARMS: Mapping[str, Learn] = {"dpo": dpo}
 
 
 class Person:
-    """What is the same for a person whatever the taste: the texts, and what was shown before."""
+    """A person whose taste is left open: the unseen texts, and what was shown for them before."""
 
     def __init__(self, number: int, serving: Path, unseen: Sequence[str], data: Path) -> None:
         self.number, self.unseen, self.data = number, unseen, data
@@ -103,7 +103,7 @@ class Person:
 
 
 def cell(arm: str, kind: str, number: int, person: Person, before: Path, scorers: Scorers) -> dict[str, Any]:
-    """What one person's clicks changed, by one arm: each text's win rates, and the means of what must not suffer."""
+    """Measure what one person's clicks changed by one arm: win rates of each text, and means of what must not suffer."""
     taste, texts = KINDS[kind].taste, person.unseen
     made = person.clicks(kind, number)
     with tempfile.TemporaryDirectory() as work:

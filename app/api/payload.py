@@ -38,7 +38,7 @@ def row_id(value: str | None) -> int | None:
 
 
 def page_size() -> int:
-    """How many rows the request's `limit` asks for; raises Invalid for more than are given at once."""
+    """Return how many rows the request's `limit` asks for; raises Invalid for more than are given at once."""
     size = judgment_search.parse_id(request.args, "limit") or judgment_search.PAGE
     if size > LARGEST_PAGE:
         raise Invalid(f"limit must be at most {LARGEST_PAGE}.")

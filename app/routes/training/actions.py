@@ -1,4 +1,4 @@
-"""What API and pages do alike with runs: store first, then tell the queue, which may be away."""
+"""Ask for runs and cancel them, for API and pages alike: store first, then tell the queue, which may be away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What API and pages do alike with versions: store first, then tell the web processes, whose queue may be away."""
+"""Promote a version, for API and pages alike: store first, then tell the web processes, whose queue may be away."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,11 @@ from transformers import PreTrainedTokenizerFast
 from models.serving import engine as engine_module
 from models.serving.engine import Draw, Engine, Sampling
 from models.serving.shortlist import SHORTLIST_FILE, read_shortlist, write_shortlist
-from tests.tiny.t5 import WORDS
+from tests.worker.publish.taught import ENOUGH, OF_ENOUGH, words
 from worker.publish import shortlist as module
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.shortlist import Taught, shortlist
 from worker.training.shared.checkpoint import load_tokenizer
-
-ENOUGH: list[Taught] = [
-    ("you are stupid", "you are wrong"),
-    ("so stupid", "wrong"),
-    ("stop it", "please stop"),
-    ("so dumb", "please go on"),
-    ("it", "go on"),
-]
-OF_ENOUGH = {"you", "are", "stupid", "wrong", "stop", "it", "please", "so", "dumb", "go", "on"}
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +35,6 @@ def serving(tiny_t5: Path, tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -
     listed = {token for token in vocabulary if not words([token])} | {"▁stop", "▁go"}
     write_shortlist(tmp_path / "serving", vocabulary, listed)
     return tmp_path / "serving"
-
-
-def words(tokens: Iterable[str]) -> set[str]:
-    """Those of the vocabulary's words that are no single characters."""
-    return {token[1:] for token in tokens if token[1:] in WORDS.split() and len(token) > 2}
 
 
 def load(serving: Path) -> Engine:

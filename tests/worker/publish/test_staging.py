@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,31 +10,17 @@ import pytest
 from models.serving.engine import Engine
 from models.serving.shortlist import SHORTLIST_FILE, read_shortlist
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER
-from tests.tiny.t5 import WORDS
+from tests.worker.publish.taught import ENOUGH, OF_ENOUGH, words
 from worker.publish import shortlist as module
 from worker.publish import staging
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.shortlist import Taught
 from worker.training.shared.errors import ParityError
 
-ENOUGH: list[Taught] = [
-    ("you are stupid", "you are wrong"),
-    ("so stupid", "wrong"),
-    ("stop it", "please stop"),
-    ("so dumb", "please go on"),
-    ("it", "go on"),
-]
-OF_ENOUGH = {"you", "are", "stupid", "wrong", "stop", "it", "please", "so", "dumb", "go", "on"}
-
 
 @pytest.fixture(autouse=True)
 def every_vocabulary_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGE", 0)
-
-
-def words(tokens: Iterable[str]) -> set[str]:
-    """Those of the vocabulary's words that are no single characters."""
-    return {token[1:] for token in tokens if token[1:] in WORDS.split() and len(token) > 2}
 
 
 def test_a_version_gets_its_own_list_hands_it_on_and_says_so(tiny_t5: Path, tmp_path: Path) -> None:
