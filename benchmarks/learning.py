@@ -103,7 +103,7 @@ class Person:
 
 
 def cell(arm: str, kind: str, number: int, person: Person, before: Path, scorers: Scorers) -> dict[str, Any]:
-    """Measure what one person's clicks changed by one arm: win rates of each text, and means of what must not suffer."""
+    """Measure what one person's clicks changed by one arm: win rates of each text, means of what must not suffer."""
     taste, texts = KINDS[kind].taste, person.unseen
     made = person.clicks(kind, number)
     with tempfile.TemporaryDirectory() as work:
