@@ -26,6 +26,6 @@ def run_waits(queue: JobQueue, session: Session) -> bool:
     """Hand the first run of the queue to a worker, unless it was handed out already; False if the queue is away."""
     try:
         runs.hand_out_next(session, queue.enqueue_training)
-    except RedisError:
+    except (RedisError, OSError):
         return False
     return True

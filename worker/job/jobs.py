@@ -73,8 +73,7 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
-            manifest = release.release(studio, staged, facts, _note(facts), attempt)
-        log.info("Run %d published version %d.", attempt.run_id, manifest.number)
+            release.release(studio, staged, facts, _note(facts), attempt)
 
 
 def _note(version: Manifest | release.Facts) -> str | None:

@@ -116,5 +116,7 @@ def record(
         if run is not None:
             runs.succeed(session, run, manifest.number, note)
             run.data_hash = manifest.data_sha256
+    if attempt:
+        log.info("Run %d published version %d.", attempt.run_id, manifest.number)
     if note is None and not doorbell.alias_moved(studio.queue, manifest.number) and attempt:
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)

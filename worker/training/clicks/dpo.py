@@ -96,6 +96,7 @@ def train_dpo(
         rows = [asdict(example) for example in examples]
         result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, reported=REPORTED)
         _place(kept, output_dir)
+        moved = _largest_change(output_dir, parent_dir)
     return DPOResult(
         examples=result.examples,
         truncated_prompts=truncated,
@@ -104,7 +105,7 @@ def train_dpo(
         train_loss=result.train_loss,
         reward_margin=result.reward_margin or 0.0,
         reward_accuracy=result.reward_accuracy or 0.0,
-        policy_moved=_largest_change(output_dir, parent_dir),
+        policy_moved=moved,
     )
 
 

@@ -26,13 +26,13 @@ def check_moved(
 ) -> None:
     """Raise `NotLearning` unless every trained tensor differs from `before`, and `Diverged` at one with no number.
 
-    The first matrix of a LoRA adapter gets its first gradient in the second step, when the other has left zero, and so
-    may stand still after one step alone.
+    The first matrix of a LoRA adapter gets its first gradient in the second step that moves anything, when the other
+    has left zero, and so may stand still after one such step. While the rate warms up the first step moves nothing.
     """
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     unmoved = [name for name, weight in trained.items() if before.get(name) == _checksum(weight)]
     still = unmoved
-    if steps <= 1:
+    if steps - (warmup_steps > 0) <= 1:
         still = [name for name in still if "lora_A" not in name]
     for weight in trained.values():
         if not math.isfinite(float(weight.detach().float().sum())):

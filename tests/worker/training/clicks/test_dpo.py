@@ -188,6 +188,15 @@ def test_a_run_that_moves_no_weight_is_an_error(
     assert not (tmp_path / "child").exists()
 
 
+def test_two_steps_with_a_warm_up_are_enough(tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path) -> None:
+    recipe = replace(QUICK, num_train_epochs=1, warmup_steps=0.1)
+
+    result = train_dpo(tiny_t5, examples, recipe, tmp_path / "child", SilentProgress())
+
+    assert result.steps == 2
+    assert result.policy_moved > 0
+
+
 def test_a_loss_that_is_no_number_is_an_error(tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path) -> None:
     broken: Any = load_model(tiny_t5)
     with torch.no_grad():

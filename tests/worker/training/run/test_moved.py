@@ -74,3 +74,22 @@ def test_numbers_of_sixteen_bits_have_a_fingerprint_too() -> None:
     move(model, "0.bias")
 
     assert {name for name, value in fingerprint(model).items() if before[name] != value} == {"0.bias"}
+
+
+def test_a_first_matrix_may_stand_still_while_only_one_step_had_a_rate() -> None:
+    model = nn.ModuleDict({"lora_A": nn.Linear(2, 2, bias=False), "lora_B": nn.Linear(2, 2, bias=False)})
+    before = fingerprint(model)
+    move(model, "lora_B.weight")
+
+    check_moved(model, before, 2, 1e-3, warmup_steps=0.1)
+    with pytest.raises(NotLearning, match=r"lora_A\.weight among them"):
+        check_moved(model, before, 3, 1e-3, warmup_steps=0.1)
+
+
+def test_a_model_that_moved_nowhere_is_refused_with_the_rate_and_the_warm_up() -> None:
+    model = two_layers()
+
+    with pytest.raises(
+        NotLearning, match=r"^No weight moved in 4 steps with learning_rate 0\.001 and warmup_steps 2\.$"
+    ):
+        check_moved(model, fingerprint(model), 4, 1e-3, warmup_steps=2)
