@@ -112,7 +112,7 @@ def test_white_space_before_a_json_list_is_read_past_in_large_pieces() -> None:
         ("a.txt", b'{"text": "one"}', "jsonl"),
         ("a.txt", b"one\ttwo\nthree", "tsv"),
         ("a.txt", b"one\nthree\tfour", "lines"),
-        ("a.gz", gzip.compress(b"[1]"), "json"),
+        ("a.gz", gzip.compress(b"[1]", mtime=0), "json"),
     ],
 )
 def test_the_layout_is_told_by_the_name_or_else_by_how_the_file_begins(
