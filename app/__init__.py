@@ -22,6 +22,7 @@ from app.runtime.background import Background
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
+from app.services.training.reward.heads import Heads
 from app.services.versions import versions
 from models.serving.generator import Generator
 from models.serving.hot_swap import Serving, ServingState
@@ -95,6 +96,7 @@ def _assemble(settings: Settings) -> Mellow:
         background.report(f"{socket.gethostname()}:{os.getpid()}", state)
 
     serving = Serving(wanted_version, load, report)
-    trial = Trial(load)
-    background = Background(serving, queue, sessions)
-    return Mellow(settings, sessions, queue, SignInThrottle(settings.redis_url), store, serving, background, trial)
+    trial, heads = Trial(load), Heads()
+    background = Background(serving, queue, sessions, heads)
+    throttle = SignInThrottle(settings.redis_url)
+    return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads)

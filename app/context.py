@@ -14,6 +14,7 @@ from app.runtime.background import Background
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
+from app.services.training.reward.heads import Chooser, Heads
 from models.serving.generator import Generator, Sampling
 from models.serving.hot_swap import Serving
 from models.store.store import CheckpointStore
@@ -31,6 +32,7 @@ class Mellow:
     serving: Serving
     background: Background
     trial: Trial
+    heads: Heads
 
     def generator(self) -> Generator:
         """The Generator that serves now; raises NotReady while none is loaded."""
@@ -40,6 +42,10 @@ class Mellow:
             reason = self.serving.state.error or "No version is published yet."
             raise NotReady(f"The model is not ready: {reason}")
         return generator
+
+    def chooser(self, session: Session, generator: Generator) -> Chooser | None:
+        """The head that chooses among what that Generator draws, None as long as nobody has clicked."""
+        return self.heads.chooser(session, generator.version, generator.features)
 
     @property
     def sampling(self) -> Sampling:

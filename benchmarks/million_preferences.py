@@ -18,12 +18,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import psutil
 from flask import Flask
 from flask_migrate import upgrade
@@ -38,7 +39,10 @@ from app.services.exchange import exports
 from benchmarks.support.filling import fill
 from benchmarks.support.harness import Finding, interleaved
 from benchmarks.support.screens import prepare
-from models.serving.generator import Generator, Sampling, ScoredText, Screen
+from models.reward.features import SIZE, Array
+from models.reward.head import Head
+from models.serving.generator import Generator, Sampling, Screen
+from models.serving.screen import Shown
 
 SMALL = 1_000
 GOAL_RATIO = 2.0
@@ -64,10 +68,15 @@ class Rewrites:
 
     version = 1
 
-    def generate(self, prompt: str, sampling: Sampling) -> Screen:
+    def generate(self, prompt: str, sampling: Sampling, head: Head | None = None) -> Screen:
         """Three rewrites."""
-        drawn = tuple(ScoredText(f"I do not think so, and this is way {one} to say it.", -3.0) for one in range(3))
+        texts = [f"I do not think so, and this is way {one} to say it." for one in range(3)]
+        drawn = tuple(Shown(text, -3.0, row) for text, row in zip(texts, self.features(prompt, texts), strict=True))
         return Screen(drawn, False, {}, 1, 1.0)
+
+    def features(self, prompt: str, rewrites: Sequence[str]) -> Array:
+        """Nothing that a head could tell them apart by."""
+        return np.zeros((len(rewrites), SIZE))
 
 
 class Studio:

@@ -2,6 +2,7 @@
 
 from app.db.base import Base, now
 from app.db.desk.candidate import Candidate
+from app.db.desk.drawn_pool import DrawnPool
 from app.db.desk.generation import Generation
 from app.db.desk.judgment import Judgment, Verdict
 from app.db.desk.preference import Preference
@@ -15,6 +16,7 @@ from app.db.shared_commits import write_with_others
 from app.db.system.audit_event import AuditEvent
 from app.db.system.webhook import Webhook
 from app.db.system.webhook_delivery import WebhookDelivery
+from app.db.training.reward_head import RewardHead
 from app.db.training.run_metric import RunMetric
 from app.db.training.training_run import ACTIVE_STATUSES, RunStatus, TrainingRun
 from app.db.versions.alias import SERVING, Alias
@@ -28,6 +30,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Candidate",
+    "DrawnPool",
     "Generation",
     "Invitation",
     "Judgment",
@@ -35,6 +38,7 @@ __all__ = [
     "PrebuiltInsert",
     "Preference",
     "Prompt",
+    "RewardHead",
     "Role",
     "RunMetric",
     "RunStatus",

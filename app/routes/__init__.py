@@ -23,6 +23,7 @@ from app.routes.prompts import pages as prompts_pages
 from app.routes.system import api_webhooks, health, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
+from app.routes.training import liking
 from app.routes.training import pages as training_pages
 from app.routes.versions import api as versions_api
 from app.routes.versions import pages as versions_pages
@@ -31,6 +32,7 @@ _PAGES = (
     desk_pages.blueprint,
     auth.blueprint,
     training_pages.blueprint,
+    liking.blueprint,
     health.blueprint,
     people_pages.blueprint,
     join.blueprint,

@@ -17,7 +17,7 @@ _FOR_ADMINS = (
 )
 
 # Pages without a place of their own in the bar, by blueprint, and the place that leads to them.
-_BELOW = {"prompts": "data", "webhooks": "system", "api_docs": "system", "guidelines": "system"}
+_BELOW = {"prompts": "data", "webhooks": "system", "api_docs": "system", "guidelines": "system", "liking": "admin"}
 
 
 class Place(NamedTuple):

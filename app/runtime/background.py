@@ -1,4 +1,4 @@
-"""The threads beside the requests of a web process: hot swap, news of the alias, orphaned runs, and webhooks."""
+"""The threads beside the requests of a web process: hot swap, news of the alias, orphaned runs, webhooks, learning."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.runtime.queue import JobQueue
 from app.runtime.webhook_sender import WebhookSender
 from app.services.training import runs
+from app.services.training.reward.heads import Heads
+from models.errors import ModelError
 from models.serving.hot_swap import Serving, ServingState
 
 log = logging.getLogger(__name__)
 
 RESCUE_SECONDS = 3.0
+LEARN_SECONDS = 0.5
+"""How long learning waits at least from one head to the next."""
 
 
 class Background:
     """Starts the threads once in a process, after any fork, and ends them together."""
 
-    def __init__(self, serving: Serving, queue: JobQueue, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, serving: Serving, queue: JobQueue, sessions: sessionmaker[Session], heads: Heads) -> None:
         self._serving = serving
+        self._heads = heads
+        self._news = threading.Event()
+        self._news.set()  # of what was judged while no process learned
         self._queue = queue
         self._sessions = sessions
         self._stop = threading.Event()
@@ -43,6 +50,7 @@ class Background:
                     target=self._queue.listen, args=(self._serving.wake, self._stop), name="alias-news", daemon=True
                 ),
                 threading.Thread(target=self._rescue, name="run-rescue", daemon=True),
+                threading.Thread(target=self._learn, name="learning", daemon=True),
                 threading.Thread(
                     target=WebhookSender(self._sessions).run, args=(self._stop,), name="webhooks", daemon=True
                 ),
@@ -54,9 +62,14 @@ class Background:
     def stop(self) -> None:
         """End every thread and wait for it."""
         self._stop.set()
+        self._news.set()
         self._serving.stop()
         for thread in self._threads:
             thread.join()
+
+    def judged(self) -> None:
+        """Learn from what was judged or taken back just now."""
+        self._news.set()
 
     def report(self, process: str, state: ServingState) -> None:
         """Tell the queue what this process serves; without a queue the admin page just does not show it."""
@@ -64,6 +77,24 @@ class Background:
             self._queue.report(process, state)
         except RedisError:
             log.debug("The queue is away; what this process serves is not reported.")
+
+    def _learn(self) -> None:
+        """Keep the head of the serving version up to date, so that whoever draws need not learn first."""
+        while not self._stop.wait(LEARN_SECONDS):
+            self._news.wait()
+            self._news.clear()
+            generator = self._serving.current()
+            if self._stop.is_set():
+                return
+            if generator is None:
+                self._news.set()
+                continue
+            try:
+                with self._sessions() as session:
+                    if self._heads.follow(session, generator.version, generator.features):
+                        self._news.set()
+            except (SQLAlchemyError, ModelError) as error:
+                log.warning("Learning from the clicks failed and will be tried again at the next: %s", error)
 
     def _rescue(self) -> None:
         while not self._stop.wait(RESCUE_SECONDS):

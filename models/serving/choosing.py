@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from models.reward.features import Verdict
 from models.serving.judge import judge
 from models.serving.neutrality import Neutrality, words
 
@@ -26,13 +27,16 @@ _NAMES_OF_GROUPS = frozenset({
 })  # fmt: skip
 _POLITE = 0.8
 _NEUTRAL = 0.5
-_NEUTRALITY = 0.67
+NEUTRALITY = 0.67
+"""The power of how neutral a rewrite is in its quality."""
 _MEANING = 2.0
 _LEAST_MEANING = 0.05
 _FLUENCY = 0.8
-_LIKELIHOOD = 0.1
-_REPETITION = 0.35
-_MUCH_LESS_LIKELY = 0.7
+LIKELIHOOD = 0.1
+"""The power of a rewrite's mean probability of a token in its quality."""
+REPETITION = 0.35
+"""What of a rewrite's quality is taken off if it repeats, word by word, one that is shown."""
+MUCH_LESS_LIKELY = 0.7
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,15 @@ class Rewrite:
     text: str
     mean_log_probability: float
     exact: bool = True
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the classifier and the judge make of a rewrite, and its quality in 0 … 1 apart from its likelihood."""
+
+    neutrality: float
+    verdict: Verdict
+    quality: float
 
 
 @functools.cache
@@ -63,20 +76,26 @@ def repetition(first: str, second: str) -> float:
 
 def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
     """How good each rewrite is, in 0 … 1."""
-    base = _qualities_apart_from_likelihood(source, [rewrite.text for rewrite in rewrites])
+    readings = read(source, [rewrite.text for rewrite in rewrites])
     return [
-        quality * math.exp(_LIKELIHOOD * rewrite.mean_log_probability)
-        for quality, rewrite in zip(base, rewrites, strict=True)
+        reading.quality * math.exp(LIKELIHOOD * rewrite.mean_log_probability)
+        for reading, rewrite in zip(readings, rewrites, strict=True)
     ]
 
 
-def _qualities_apart_from_likelihood(source: str, texts: Sequence[str]) -> list[float]:
+def read(source: str, texts: Sequence[str]) -> list[Reading]:
+    """What the classifier and the judge make of each of the rewrites of a text."""
     return [
-        0.0
-        if NO_TEXT in text and NO_TEXT not in source
-        else neutral**_NEUTRALITY * max(verdict.meaning, _LEAST_MEANING) ** _MEANING * verdict.fluency**_FLUENCY
+        Reading(neutral, verdict, _quality(source, text, neutral, verdict))
         for text, neutral, verdict in zip(texts, neutrality()(texts), judge()(source, texts), strict=True)
     ]
+
+
+def _quality(source: str, text: str, neutral: float, verdict: Verdict) -> float:
+    if NO_TEXT in text and NO_TEXT not in source:
+        return 0.0
+    kept = max(verdict.meaning, _LEAST_MEANING) ** _MEANING
+    return float(neutral**NEUTRALITY * kept * verdict.fluency**_FLUENCY)
 
 
 def is_polite(text: str) -> bool:
@@ -117,15 +136,17 @@ def choose(
     rewrites: Sequence[Rewrite],
     wanted: int,
     score: Callable[[Sequence[int]], Sequence[float]] = lambda places: (),
+    readings: Sequence[Reading] | None = None,
 ) -> list[int]:
-    """The places of up to `wanted` rewrites to show, the best one first.
+    """The places of up to `wanted` rewrites to show, the best one first; `readings` are what `read` makes of them.
 
     Beside the copy of a polite text, what is much less likely than it comes last: most often it is damaged.
 
     `score` gives the mean log-probabilities of the rewrites at places where it is not exact. It is asked only for those
     that might be chosen: quality grows with likelihood, so what comes second with the most it can be stays second.
     """
-    base = _qualities_apart_from_likelihood(source, [rewrite.text for rewrite in rewrites])
+    readings = readings or read(source, [rewrite.text for rewrite in rewrites])
+    base = [reading.quality for reading in readings]
     likelihood = [rewrite.mean_log_probability for rewrite in rewrites]
     unsure = {place for place, rewrite in enumerate(rewrites) if not rewrite.exact}
 
@@ -139,11 +160,11 @@ def choose(
     copies = [place for place in left if words(rewrites[place].text) == words(source)]
     if copies and is_polite(source):
         learn([copy for copy in copies if copy in unsure])
-        least = max(likelihood[copy] for copy in copies) - _MUCH_LESS_LIKELY
+        least = max(likelihood[copy] for copy in copies) - MUCH_LESS_LIKELY
     chosen: list[int] = []
 
     def value(place: int) -> tuple[bool, bool, float, int]:
-        quality = base[place] * math.exp(_LIKELIHOOD * likelihood[place]) * (1 - _REPETITION * repeated[place])
+        quality = base[place] * math.exp(LIKELIHOOD * likelihood[place]) * (1 - REPETITION * repeated[place])
         return quality > 0, likelihood[place] >= least, quality, -place
 
     while left and len(chosen) < wanted:

@@ -87,12 +87,14 @@ class Sample:
     """A sampled text and what is known of log p(text | source) in nats, end of sequence included.
 
     It is at most `at_most` (probabilities are shared out anew where sequences are forbidden, or tokens left out), and
-    exactly that if `exact`.
+    exactly that if `exact`. `drawn` is the log-probability of the tokens as they were drawn, which may be other ones
+    than those the text is encoded to.
     """
 
     text: str
     at_most: float
     exact: bool
+    drawn: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,7 @@ class Engine:
             text = self.text(tokens[:longest])
             if text and text not in samples and self.can_read(text):
                 known = len(tokens) < longest and self.encode(text) == tokens
-                samples[text] = Sample(text, score if known else 0.0, exact=known and free)
+                samples[text] = Sample(text, score if known else 0.0, exact=known and free, drawn=score)
         return tuple(samples.values())
 
     def _score_together(self, requests: Sequence[Sequence[tuple[Tokens, Tokens]]]) -> list[list[float]]:

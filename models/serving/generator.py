@@ -17,16 +17,21 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from models.errors import LoadError
-from models.serving import choosing
+from models.reward.features import Array, MeasuredRewrite, features
+from models.reward.head import Head
+from models.serving import choosing, preferring
 from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Engine, Sample, Sampling, Tokens
 from models.serving.neutrality import words
 from models.serving.pieces import margins, pieces, plain
+from models.serving.pool import Option
+from models.serving.screen import ScoredText, Screen, Shown
 
 __all__ = ["CANDIDATES", "COMPUTE_TYPE", "MAX_SOURCE_TOKENS", "Generator", "Sampling", "ScoredText", "Screen"]
 
@@ -39,47 +44,36 @@ _WARM_UP_TEXT = "Good morning, how are you?"
 # More than are shown, to choose from; then again, and wider, if too few of them differ and are neutral.
 _ROUNDS = ((16, 1.0), (16, 1.25), (24, 1.6))
 
+# And with a head, which tells more of them apart: as many as take hardly longer, and wider.
+_ROUNDS_WITH_HEAD = ((32, 4 / 3), (24, 1.6))
+
 # If too few differ even so: searched, which finds others where samples of a polite text are all the text itself.
 _FEW_BEAMS = 8
 
 # In tokens. The embedded model was trained on texts of a sentence or two; it loses its way in longer ones.
 _LONGEST_PIECE = 64
 
-# log p(rewrite | text) in nats, by (text, rewrite).
-_Known = dict[tuple[str, str], float]
-
 _NO_WORD = re.compile(r"[\W_]+")
-
-
-@dataclass(frozen=True)
-class ScoredText:
-    """A rewrite and the log-probability, in nats, that the model itself (temperature 1) gives to all its tokens."""
-
-    text: str
-    log_probability: float
-
-
-@dataclass(frozen=True)
-class Screen:
-    """The outcome of one draw: distinct candidates in the order drawn, and what it takes to draw them again.
-
-    `exhausted` says that the model could not write as many different rewrites as were wanted.
-    """
-
-    candidates: tuple[ScoredText, ...]
-    exhausted: bool
-    sampling: dict[str, Any]
-    seed: int
-    milliseconds: float
 
 
 @dataclass
 class _Effort:
-    """A screen's number and what its draws took: rounds, and of each the call of the model and the place in it."""
+    """A screen under way: its number, the head that chooses, and what comes to light of it.
+
+    `rounds` of draws, and of each the call of the model and the place in it; `known` log p(rewrite | text) in nats,
+    `readings` and `rows` of features of rewrites, by (text, rewrite); `pools` of options by text, and `probabilities`
+    of what was chosen.
+    """
 
     number: int
+    head: Head | None = None
     rounds: list[dict[str, float]] = field(default_factory=list)
     calls: list[tuple[int, int]] = field(default_factory=list)
+    known: dict[tuple[str, str], float] = field(default_factory=dict)
+    readings: dict[tuple[str, str], choosing.Reading] = field(default_factory=dict)
+    rows: dict[tuple[str, str], Array] = field(default_factory=dict)
+    pools: dict[str, tuple[Option, ...]] = field(default_factory=dict)
+    probabilities: dict[str, float] = field(default_factory=dict)
 
 
 @lru_cache(1024)
@@ -108,27 +102,49 @@ class Generator:
         except Exception as error:  # the libraries raise bare exceptions for damaged files
             raise LoadError(f"Version {version} cannot be loaded: {error}") from error
 
-    def generate(self, text: str, sampling: Sampling, wanted: int = CANDIDATES) -> Screen:
+    def generate(self, text: str, sampling: Sampling, wanted: int = CANDIDATES, head: Head | None = None) -> Screen:
         """Draw rewrites of `text` and choose up to `wanted` that differ in wording, in no particular order.
 
         A copy of the text itself is let through only if the text is polite or if there are too few others. Of a text
-        of many sentences the rude ones are rewritten, each by itself. Raises InputTooLong.
+        of many sentences the rude ones are rewritten, each by itself. With a `head` they are to its liking, too. Raises
+        InputTooLong.
         """
         self.tokens(text)
         started = time.perf_counter()
-        effort = _Effort(next(self._numbers))
-        known: _Known = {}
-        chosen = self._by_pieces(text, lambda piece: self._drawn(piece, sampling, wanted, effort, known), wanted)
-        candidates = self._scored(text, chosen, known)
+        effort = _Effort(next(self._numbers), head)
+        chosen = self._by_pieces(text, lambda piece: self._drawn(piece, sampling, wanted, effort), wanted)
         copied = wording(text) in map(wording, chosen)
-        random.Random(f"{self.seed}:{effort.number}").shuffle(candidates)  # or the first card would always be the best
         return Screen(
-            candidates=tuple(candidates),
+            candidates=self._shown(text, chosen, effort),
             exhausted=len(chosen) < wanted or (copied and not choosing.is_polite(text)),
             sampling={**asdict(sampling), "rounds": effort.rounds, "calls": effort.calls, "draw": effort.number},
             seed=self.seed,
             milliseconds=(time.perf_counter() - started) * 1000,
+            pool=effort.pools.get(text, ()) if all(rewrite in effort.probabilities for rewrite in chosen) else (),
         )
+
+    def choose_again(self, text: str, screen: Screen, head: Head, wanted: int = CANDIDATES) -> Screen:
+        """Choose up to `wanted` once more, by another head, from the pool of a screen of `text`.
+
+        Raises ValueError without a pool.
+        """
+        if not screen.pool:
+            raise ValueError("Nothing was kept to choose from.")
+        started = time.perf_counter()
+        effort = _Effort(next(self._numbers), head)
+        chosen = self._prefer(text, screen.pool, wanted, effort)
+        return replace(
+            screen,
+            candidates=self._shown(text, chosen, effort),
+            sampling={**screen.sampling, "chosen_by_draw": effort.number},
+            seed=self.seed,
+            milliseconds=screen.milliseconds + (time.perf_counter() - started) * 1000,
+        )
+
+    def features(self, text: str, rewrites: Sequence[str]) -> Array:
+        """The features of rewrites of `text` that stand on no screen of it, (rewrites, SIZE); raises InputTooLong."""
+        effort = _Effort(0)
+        return self._features(text, self._scored(text, rewrites, effort), effort)
 
     def log_probabilities(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
         """log p(completion | prompt) in nats, end of sequence included, one number a pair; raises InputTooLong."""
@@ -175,11 +191,10 @@ class Generator:
         spelt = [self._engine.spells(word) for word in words(text)]
         return 2 * sum(spelt) >= len(spelt) > 0
 
-    def _drawn(self, text: str, sampling: Sampling, wanted: int, effort: _Effort, known: _Known) -> list[str]:
-        """Up to `wanted` rewrites of `text`, the best one first; adds to `effort` what it took.
+    def _drawn(self, text: str, sampling: Sampling, wanted: int, effort: _Effort) -> list[str]:
+        """Up to `wanted` rewrites of `text`, the best one first; adds to `effort` what it took and what came to light.
 
         They are sampled, and searched for where too few differ, as when the model leaves a polite text as it is.
-        `known` is told the log-probabilities that come to light.
         """
         source, forbidden, polite = self.tokens(text), self._forbidden(text), choosing.is_polite(text)
         drawn: dict[str, Sample] = {}
@@ -187,7 +202,7 @@ class Generator:
         def others() -> list[str]:
             return [sample.text for key, sample in drawn.items() if key != wording(text)]
 
-        for count, widening in _ROUNDS:
+        for count, widening in _ROUNDS_WITH_HEAD if effort.head else _ROUNDS:
             temperature = sampling.temperature * widening
             found = self._draw(Draw(source, count, temperature, sampling, forbidden, effort.number))
             effort.rounds.append({"samples": count, "temperature": temperature})
@@ -200,7 +215,7 @@ class Generator:
         copy = drawn.pop(wording(text), None)
         if copy is not None and (len(drawn) < wanted or polite):
             drawn[wording(text)] = copy
-        return self._chosen(text, list(drawn.values()), wanted, known)
+        return self._chosen(text, list(drawn.values()), wanted, effort)
 
     def _fill_up(self, drawn: dict[str, Sample], text: str, forbidden: frozenset[Tokens], effort: _Effort) -> None:
         """Add the likeliest rewrites, with the least neutral word of `text` and without it."""
@@ -213,34 +228,81 @@ class Generator:
 
     def _search(self, text: str, beam_size: int) -> list[str]:
         """The best of the likeliest rewrites of `text`."""
-        return self._chosen(text, self._found(self.tokens(text), beam_size, self._forbidden(text)), 1, {})
+        found = self._found(self.tokens(text), beam_size, self._forbidden(text))
+        return self._chosen(text, found, 1, _Effort(0))
 
     def _found(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
         return self._engine.search(source, beam_size, forbidden)
 
-    def _chosen(self, text: str, samples: Sequence[Sample], wanted: int, known: _Known) -> list[str]:
-        """The rewrites to show, the best one first; `known` is told the log-probabilities that come to light."""
-        lengths = [len(self._engine.encode(sample.text)) + 1 for sample in samples]
+    def _chosen(self, text: str, samples: Sequence[Sample], wanted: int, effort: _Effort) -> list[str]:
+        """The rewrites to show, the best one first; `effort` is told what comes to light."""
+        lengths = [self._length(sample.text) for sample in samples]
 
         def score(places: Sequence[int]) -> list[float]:
-            scored = self._scored(text, [samples[place].text for place in places], {})
-            known.update(((text, one.text), one.log_probability) for one in scored)
+            scored = self._scored(text, [samples[place].text for place in places], effort)
             return [one.log_probability / lengths[place] for one, place in zip(scored, places, strict=True)]
 
-        known.update(((text, sample.text), sample.at_most) for sample in samples if sample.exact)
+        effort.known.update(((text, sample.text), sample.at_most) for sample in samples if sample.exact)
         rewrites = [
             choosing.Rewrite(sample.text, sample.at_most / length, exact=sample.exact)
             for sample, length in zip(samples, lengths, strict=True)
         ]
-        return [samples[place].text for place in choosing.choose(text, rewrites, wanted, score)]
+        if effort.head is not None:
+            drawn = [
+                choosing.Rewrite(sample.text, sample.drawn / length)
+                for sample, length in zip(samples, lengths, strict=True)
+            ]
+            return self._prefer(text, preferring.options(text, drawn, effort.head), wanted, effort)
+        readings = choosing.read(text, [sample.text for sample in samples])
+        effort.readings.update(
+            ((text, sample.text), reading) for sample, reading in zip(samples, readings, strict=True)
+        )
+        return [samples[place].text for place in choosing.choose(text, rewrites, wanted, score, readings)]
 
-    def _scored(self, text: str, rewrites: Sequence[str], known: _Known) -> list[ScoredText]:
-        """The rewrites with their log-probabilities, of which some may be `known`."""
-        unknown = [rewrite for rewrite in rewrites if (text, rewrite) not in known]
-        found = dict(zip(unknown, self.log_probabilities([text] * len(unknown), unknown), strict=True))
-        return [
-            ScoredText(rewrite, found[rewrite] if rewrite in found else known[text, rewrite]) for rewrite in rewrites
+    def _prefer(self, text: str, pool: Sequence[Option], wanted: int, effort: _Effort) -> list[str]:
+        """The options to show by the head, the best one first."""
+        assert effort.head is not None
+        chance = random.Random(f"{self.seed}:{effort.number}:{text}")
+        picks = preferring.prefer(text, pool, wanted, effort.head, chance)
+        effort.pools[text] = tuple(pool)
+        effort.rows.update(((text, option.text), option.features) for option in pool)
+        effort.probabilities.update((pool[pick.place].text, pick.probability) for pick in picks)
+        return [pool[pick.place].text for pick in picks]
+
+    def _shown(self, text: str, chosen: Sequence[str], effort: _Effort) -> tuple[Shown, ...]:
+        """The chosen rewrites, in a random order, or the first card would always be the best."""
+        scored = self._scored(text, chosen, effort)
+        rows = self._features(text, scored, effort)
+        shown = [
+            Shown(one.text, one.log_probability, row, effort.probabilities.get(one.text, 1.0))
+            for one, row in zip(scored, rows, strict=True)
         ]
+        random.Random(f"{self.seed}:{effort.number}").shuffle(shown)
+        return tuple(shown)
+
+    def _features(self, text: str, scored: Sequence[ScoredText], effort: _Effort) -> Array:
+        """The features of rewrites, (rewrites, SIZE), of which some may be known or read already."""
+        wanting = [one for one in scored if (text, one.text) not in effort.rows]
+        unread = [one.text for one in wanting if (text, one.text) not in effort.readings]
+        effort.readings.update(zip([(text, one) for one in unread], choosing.read(text, unread), strict=True))
+        readings = [effort.readings[text, one.text] for one in wanting]
+        measured = [
+            MeasuredRewrite(one.text, one.log_probability / self._length(one.text), reading.neutrality, reading.verdict)
+            for one, reading in zip(wanting, readings, strict=True)
+        ]
+        effort.rows.update(zip([(text, one.text) for one in wanting], features(text, measured), strict=True))
+        return np.array([effort.rows[text, one.text] for one in scored])
+
+    def _length(self, text: str) -> int:
+        """In tokens, the end of sequence included."""
+        return len(self._engine.encode(text)) + 1
+
+    def _scored(self, text: str, rewrites: Sequence[str], effort: _Effort) -> list[ScoredText]:
+        """The rewrites with their log-probabilities; those that come to light are known from then on."""
+        unknown = [rewrite for rewrite in rewrites if (text, rewrite) not in effort.known]
+        found = self.log_probabilities([text] * len(unknown), unknown)
+        effort.known.update(((text, rewrite), value) for rewrite, value in zip(unknown, found, strict=True))
+        return [ScoredText(rewrite, effort.known[text, rewrite]) for rewrite in rewrites]
 
     def _forbidden(self, text: str) -> frozenset[Tokens]:
         return self._forms(choosing.rude_words(text))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import ctranslate2
@@ -20,6 +19,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from models.errors import LoadError
+from models.reward.features import Verdict
 
 JUDGE_FOLDER = Path(__file__).parent.with_name("base") / "judge"
 HEAD_FILE = "head.safetensors"
@@ -35,14 +35,6 @@ LEAST_TOKENS = 0.5
 _TEXTS_AT_ONCE = 6
 
 Array = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Of a rewrite: the cosine of its meaning and the text's, in −1 … 1, and how acceptable it is, in 0 … 1."""
-
-    meaning: float
-    fluency: float
 
 
 class Judge:
@@ -66,21 +58,24 @@ class Judge:
         """A verdict on each of the rewrites of a text."""
         if not rewrites:
             return []
-        meanings, fluency = self._encode([source, *rewrites])
+        meanings, fluency, covered = self._encode([source, *rewrites])
         cosines = np.einsum("tw,w->t", meanings[1:], meanings[0])
-        return [Verdict(float(cosine), float(fluent)) for cosine, fluent in zip(cosines, fluency[1:], strict=True)]
+        return [
+            Verdict(float(cosine), float(fluent), float(of[0]), float(of[1]), state)
+            for cosine, fluent, of, state in zip(cosines, fluency[1:], covered[1:], meanings[1:], strict=True)
+        ]
 
-    def _encode(self, texts: Sequence[str]) -> tuple[Array, Array]:
-        """The mean state of each text, made one long, (texts, width), and its acceptability, (texts,)."""
+    def _encode(self, texts: Sequence[str]) -> tuple[Array, Array, Array]:
+        """The mean state of each text, made one long, (texts, width), its acceptability, (texts,), and `features`."""
         ids = [row.ids for row in self._tokenizer.encode_batch_fast(list(texts))]
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
         stretches = [order[start : start + _TEXTS_AT_ONCE] for start in range(0, len(order), _TEXTS_AT_ONCE)]
         encoded = [self._encode_together([ids[row] for row in rows]) for rows in stretches]
         back = np.argsort(order)
-        meanings, fluency = (np.concatenate(parts)[back] for parts in zip(*encoded, strict=True))
-        return meanings, fluency
+        meanings, fluency, found = (np.concatenate(parts)[back] for parts in zip(*encoded, strict=True))
+        return meanings, fluency, found
 
-    def _encode_together(self, ids: Sequence[list[int]]) -> tuple[Array, Array]:
+    def _encode_together(self, ids: Sequence[list[int]]) -> tuple[Array, Array, Array]:
         output = self._encoder.forward_batch(list(ids))
         states = np.array(output.last_hidden_state, dtype=np.float32)
         lengths = np.array([len(row) for row in ids])
@@ -91,9 +86,10 @@ class Judge:
         covered = np.einsum("tpw,cw->tpc", states, head["pieces.weight"]) + head["pieces.bias"]
         state = np.array(output.pooler_output, dtype=np.float32)
         pooled = np.einsum("tw,w->t", state, head["pooled.weight"][0]) + head["pooled.bias"]
-        score = np.einsum("tf,f->t", features(covered, lengths), head["calibration"]) + pooled
+        found = features(covered, lengths)
+        score = np.einsum("tf,f->t", found, head["calibration"]) + pooled
         scores: Array = 1 / (1 + np.exp(-score))
-        return sums / np.linalg.norm(sums, axis=1, keepdims=True), scores
+        return sums / np.linalg.norm(sums, axis=1, keepdims=True), scores, found
 
 
 def features(covered: Array, lengths: npt.NDArray[np.int_]) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, PrimaryKey
@@ -29,5 +29,10 @@ class Candidate(Base):
     log_probability: Mapped[float]
     # Empty where no version wrote it: on an attention check.
     version_number: Mapped[int | None] = mapped_column(ForeignKey("versions.number"), index=True)
+
+    # What a reward head reads (models/reward/features.py); empty on screens that were not drawn here.
+    features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    # How probable it was, when the screen was chosen, that this card is on it.
+    probability: Mapped[float | None]
 
     generation: Mapped[Generation] = relationship(back_populates="candidates")

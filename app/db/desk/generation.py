@@ -28,6 +28,10 @@ class Generation(Base):
     milliseconds: Mapped[float]
     # An attention check: its judgment tells of the person and yields no preference rows.
     gold: Mapped[bool] = mapped_column(default=False)
+    # The reward head that chose what is shown; empty where none did.
+    head_id: Mapped[int | None] = mapped_column(ForeignKey("reward_heads.id"))
+    # The screen that was chosen in its place, by a newer head, before anybody judged it.
+    superseded_by: Mapped[int | None] = mapped_column(ForeignKey("generations.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     prompt: Mapped[Prompt] = relationship()

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, PrimaryKey, now
@@ -70,6 +70,8 @@ class Judgment(Base):
     # Chosen by the browser, so that a gesture that is sent again is stored once, even if it was undone since.
     client_key: Mapped[str | None] = mapped_column(String(36), unique=True)
     seconds: Mapped[float | None]
+    # What a reward head reads of the edited text.
+    edited_features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     undone_at: Mapped[datetime | None]
 

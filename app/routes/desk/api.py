@@ -21,16 +21,19 @@ def create_generation() -> ResponseReturnValue:
     """A screen for a text of one's own (`text`) or for the next of the queue (`from`: `queue`)."""
     body = json_object()
     parts = mellow()
+    session, generator = db.session(), parts.generator()
     if body.get("from") == "queue" and "text" not in body:
         shown = body.get("shown", [])
         if not isinstance(shown, list) or len(shown) > 100 or not all(map(_is_id, shown)):
             raise Invalid("shown must be a list of at most 100 generation ids.")
-        screen = screens.next_screen(db.session(), parts.generator(), user_id(), parts.sampling, shown)
+        chooser = parts.chooser(session, generator)
+        screen = screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser)
         if screen is None:
             return "", 204
     else:
         text = prompts.check_text(body.get("text"), parts.settings.max_text_length)
-        screen = screens.generate(db.session(), parts.generator(), user_id(), text, parts.sampling)
+        chooser = parts.chooser(session, generator)
+        screen = screens.generate(session, generator, user_id(), text, parts.sampling, chooser)
     return generation_json(*screen), 201
 
 
@@ -38,13 +41,16 @@ def create_generation() -> ResponseReturnValue:
 def create_judgment() -> ResponseReturnValue:
     """A verdict on one's own screen; sending the same twice is one judgment."""
     gesture = judgments.Gesture.parse(json_object(), mellow().settings.max_text_length)
-    return {"id": judgments.judge(db.session(), user_id(), gesture)}, 201
+    number = judgments.judge(db.session(), user_id(), gesture)
+    mellow().background.judged()
+    return {"id": number}, 201
 
 
 @blueprint.delete("/judgments/<int:judgment_id>")
 def undo_judgment(judgment_id: int) -> ResponseReturnValue:
     """Undo one's own judgment."""
     judgments.undo(db.session(), user_id(), judgment_id)
+    mellow().background.judged()
     return "", 204
 
 

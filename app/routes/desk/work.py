@@ -46,6 +46,7 @@ def page() -> ResponseReturnValue:
 def undo(judgment_id: int) -> ResponseReturnValue:
     """Take a judgment back."""
     judgments.undo(db.session(), user_id(), judgment_id)
+    mellow().background.judged()
     kept = Markup('<a href="{}">among what is undone</a>').format(url_for("work.page", state="undone"))
     flash(Markup("Undone: it no longer counts. It is kept {}.").format(kept), "success")
     return _back(judgment_id)
@@ -78,6 +79,7 @@ def _judge_again(judgment_id: int, body: dict[str, Any], done: str) -> ResponseR
         # What was typed stays on the page.
         filters, below = own_judgments.Filters.parse(request.args), _below()
         return _page(filters, below, refused=(judgment_id, str(refusal))), refusal.status
+    mellow().background.judged()
     flash(done, "success")
     return _back(standing)
 

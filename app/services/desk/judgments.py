@@ -168,7 +168,8 @@ _STANDING = Prebuilt(
         _judgments.c.undone_at.is_(None),
     )
 )
-_ADD_JUDGMENT = PrebuiltInsert(_judgments, (c.name for c in _judgments.c if c.name not in ("id", "undone_at")))
+_NOT_SENT = frozenset({"id", "undone_at", "edited_features"})
+_ADD_JUDGMENT = PrebuiltInsert(_judgments, (c.name for c in _judgments.c if c.name not in _NOT_SENT))
 _ADD_PREFERENCES = Prebuilt(insert(_preferences), (c.name for c in _preferences.c if c.name != "id"))
 
 

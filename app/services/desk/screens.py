@@ -5,47 +5,64 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Prompt, write_transaction
+from app.db import Candidate, DrawnPool, Generation, Prompt, write_transaction
 from app.errors import NotFound
 from app.services.prompts import attention_checks, policy, prompts, queue
 from app.services.prompts.policy import Studio
 from app.services.system import audit
+from app.services.training.reward.heads import Chooser
 from models.errors import InputTooLong
+from models.reward.features import pack
+from models.serving import pool
 from models.serving.generator import Generator, Sampling, Screen
 
 _shuffler = random.SystemRandom()
 
 
 def generate(
-    session: Session, generator: Generator, user_id: int, text: str, sampling: Sampling, *, source: str = "typed"
+    session: Session,
+    generator: Generator,
+    user_id: int,
+    text: str,
+    sampling: Sampling,
+    chooser: Chooser | None = None,
+    *,
+    source: str = "typed",
 ) -> tuple[Generation, bool]:
     """Draw and store one screen for `text`; returns it and whether the model ran out of different rewrites.
 
-    Raises InputTooLong. Nothing is stored unless all of it is; no transaction is open while the model works.
+    What is shown is to the liking of the head of `chooser`. Raises InputTooLong. Nothing is stored unless all of it is;
+    no transaction is open while the model works.
     """
     session.commit()
-    screen = generator.generate(text, sampling)
+    screen = generator.generate(text, sampling, head=chooser.head if chooser else None)
     with write_transaction(session):
         prompt = prompts.find_or_add(session, text, source)
-        generation = _store_drawn(session, prompt, user_id, generator.version, screen)
+        generation = _store_drawn(session, prompt, user_id, generator.version, screen, chooser)
     return generation, screen.exhausted
 
 
 def next_screen(
-    session: Session, generator: Generator, user_id: int, sampling: Sampling, shown: Collection[int]
+    session: Session,
+    generator: Generator,
+    user_id: int,
+    sampling: Sampling,
+    shown: Collection[int],
+    chooser: Chooser | None = None,
 ) -> tuple[Generation, bool] | None:
     """The next screen of the queue for a person, or None when the queue holds nothing for them.
 
-    A screen that was made for them and never judged comes again, unless its id is among `shown`. Now and then it is an
-    attention check. A prompt for several people shows all of them the same candidates, each in an order of their own.
+    A screen that was made for them and never judged comes again, unless its id is among `shown`; if another head
+    chooses by now, its cards are chosen again. Now and then it is an attention check. A prompt for several people shows
+    all of them the same candidates, each in an order of their own.
     """
     decided = policy.settings(session)
     waiting = queue.left_over(session, user_id, shown, decided)
     if waiting is not None:
-        return waiting, False
+        return _chosen_again(session, generator, waiting, sampling, decided, chooser), False
     check = queue.next_gold(session, user_id, decided)
     if check is not None:
         with write_transaction(session):
@@ -54,7 +71,7 @@ def next_screen(
             return met or _store_check(session, check, user_id, generator.version), False
     while (prompt := queue.next_waiting(session, user_id, decided)) is not None:
         try:
-            return _serve(session, generator, user_id, prompt, sampling, decided)
+            return _serve(session, generator, user_id, prompt, sampling, decided, chooser)
         except InputTooLong as refusal:
             _set_aside(session, prompt, str(refusal))
     return None
@@ -76,14 +93,20 @@ def own(session: Session, user_id: int, generation_id: int) -> Generation:
 
 
 def _serve(
-    session: Session, generator: Generator, user_id: int, prompt: Prompt, sampling: Sampling, decided: Studio
+    session: Session,
+    generator: Generator,
+    user_id: int,
+    prompt: Prompt,
+    sampling: Sampling,
+    decided: Studio,
+    chooser: Chooser | None,
 ) -> tuple[Generation, bool]:
     shared = (prompt.overlap or decided.overlap) > 1
     text = prompt.text
     screen = None
     if not (shared and _first_screen(session, prompt.id)):
         session.commit()
-        screen = generator.generate(text, sampling)
+        screen = generator.generate(text, sampling, head=chooser.head if chooser else None)
     with write_transaction(session):
         # Asked again: the same person, or somebody else, may have had the same prompt drawn in the meantime.
         mine = queue.screen_of(session, user_id, prompt, gold=False)
@@ -94,7 +117,49 @@ def _serve(
         if first is not None:
             return _store_copy(session, first, user_id), False
         assert screen is not None  # screens are never deleted: one that was there before is there still
-        return _store_drawn(session, prompt, user_id, generator.version, screen), screen.exhausted
+        return _store_drawn(session, prompt, user_id, generator.version, screen, chooser), screen.exhausted
+
+
+def _chosen_again(
+    session: Session,
+    generator: Generator,
+    waiting: Generation,
+    sampling: Sampling,
+    decided: Studio,
+    chooser: Chooser | None,
+) -> Generation:
+    """What is shown in the place of a screen that nobody judged yet: the same, if the head would choose the same.
+
+    Nothing changes on a screen that several people are to see alike, nor on one that another version wrote. Where what
+    was chosen from was not kept, it is drawn anew.
+    """
+    shared = (waiting.prompt.overlap or decided.overlap) > 1
+    written = {candidate.version_number for candidate in waiting.candidates}
+    if chooser is None or waiting.head_id == chooser.id or shared or written != {generator.version}:
+        return waiting
+    text, texts = waiting.prompt.text, {candidate.text for candidate in waiting.candidates}
+    kept = session.scalar(select(DrawnPool.data).where(DrawnPool.generation_id == waiting.id))
+    options = pool.unpack(kept) if kept else ()
+    session.commit()
+    if options:
+        screen = generator.choose_again(text, _as_drawn(waiting, options), chooser.head)
+    else:
+        screen = generator.generate(text, sampling, head=chooser.head)
+    if {candidate.text for candidate in screen.candidates} == texts:
+        return waiting
+    with write_transaction(session):
+        session.refresh(waiting, with_for_update=True)
+        if waiting.superseded_by is not None:
+            return session.get_one(Generation, waiting.superseded_by)
+        found = _store_drawn(session, waiting.prompt, waiting.user_id, generator.version, screen, chooser)
+        waiting.superseded_by = found.id
+        session.execute(delete(DrawnPool).where(DrawnPool.generation_id == waiting.id))
+        return found
+
+
+def _as_drawn(waiting: Generation, options: tuple[pool.Option, ...]) -> Screen:
+    """A stored screen with what it was chosen from; what the cards were is chosen again."""
+    return Screen((), False, waiting.sampling, waiting.seed, waiting.milliseconds, options)
 
 
 def _first_screen(session: Session, prompt_id: int) -> Generation | None:
@@ -111,20 +176,42 @@ def _first_screen(session: Session, prompt_id: int) -> Generation | None:
     )
 
 
-def _store_drawn(session: Session, prompt: Prompt, user_id: int, version: int, screen: Screen) -> Generation:
+def _store_drawn(
+    session: Session, prompt: Prompt, user_id: int, version: int, screen: Screen, chooser: Chooser | None
+) -> Generation:
     candidates = [
-        Candidate(text=drawn.text, log_probability=drawn.log_probability, version_number=version)
+        Candidate(
+            text=drawn.text,
+            log_probability=drawn.log_probability,
+            version_number=version,
+            features=pack(drawn.features),
+            probability=drawn.probability,
+        )
         for drawn in screen.candidates
     ]
     generation = Generation(
-        prompt=prompt, user_id=user_id, sampling=screen.sampling, seed=screen.seed, milliseconds=screen.milliseconds
+        prompt=prompt,
+        user_id=user_id,
+        sampling=screen.sampling,
+        seed=screen.seed,
+        milliseconds=screen.milliseconds,
+        head_id=chooser.id if chooser else None,
     )
-    return store(session, generation, candidates)
+    store(session, generation, candidates)
+    if screen.pool:
+        session.add(DrawnPool(generation_id=generation.id, data=pool.pack(screen.pool)))
+    return generation
 
 
 def _store_copy(session: Session, first: Generation, user_id: int) -> Generation:
     candidates = [
-        Candidate(text=one.text, log_probability=one.log_probability, version_number=one.version_number)
+        Candidate(
+            text=one.text,
+            log_probability=one.log_probability,
+            version_number=one.version_number,
+            features=one.features,
+            probability=one.probability,
+        )
         for one in first.candidates
     ]
     generation = Generation(
@@ -133,6 +220,7 @@ def _store_copy(session: Session, first: Generation, user_id: int) -> Generation
         sampling={**first.sampling, "copy_of": first.id},
         seed=first.seed,
         milliseconds=0.0,
+        head_id=first.head_id,
     )
     return store(session, generation, candidates)
 

@@ -14,6 +14,7 @@ from app.errors import Invalid
 from app.services.system import audit
 
 MOST_TEXT = 20_000
+_SWITCHES = frozenset({"blur", "learn_at_once"})
 _BOUNDS = {"overlap": (1, 20), "gold_every": (0, 1000), "break_minutes": (0, 480)}
 
 DEFAULT_GUIDELINES = """\
@@ -33,7 +34,8 @@ class Studio:
 
     `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue. One screen in `gold_every`
     is an attention check while there are any (0: none). `blur` hides toxic texts until they are asked for, unless a
-    person decides otherwise. After `break_minutes` of work a break is suggested (0: never).
+    person decides otherwise. After `break_minutes` of work a break is suggested (0: never). With `learn_at_once` every
+    click moves what is shown next; without, only a training does.
     """
 
     guidelines: str = DEFAULT_GUIDELINES
@@ -41,6 +43,7 @@ class Studio:
     gold_every: int = 20
     blur: bool = False
     break_minutes: int = 45
+    learn_at_once: bool = True
 
 
 def settings(session: Session) -> Studio:
@@ -69,9 +72,9 @@ def _check(name: str, value: object) -> None:
     if name == "guidelines":
         if not isinstance(value, str) or len(value) > MOST_TEXT or "\x00" in value:
             raise Invalid(f"The guidelines must be a text of at most {MOST_TEXT} characters.")
-    elif name == "blur":
+    elif name in _SWITCHES:
         if not isinstance(value, bool):
-            raise Invalid("blur must be true or false.")
+            raise Invalid(f"{name} must be true or false.")
     elif name in _BOUNDS:
         least, most = _BOUNDS[name]
         if type(value) is not int or not least <= value <= most:

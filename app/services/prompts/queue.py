@@ -24,6 +24,8 @@ RETIRED_AFTER = timedelta(days=1)
 RETIRED_AT_ONCE = 500
 
 WAITING = and_(Prompt.queued, Prompt.gold_answer.is_(None))
+CURRENT = Generation.superseded_by.is_(None)
+"""Of the screens that were chosen again before anybody judged them, the last."""
 GOLD = and_(Prompt.queued, Prompt.gold_answer.is_not(None))
 
 
@@ -125,7 +127,7 @@ def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
     longest = every + every // 2
     latest = session.execute(
         select(Generation.id, Generation.gold)
-        .where(Generation.user_id == user_id)
+        .where(Generation.user_id == user_id, CURRENT)
         .order_by(Generation.id.desc())
         .limit(longest)
     ).all()
@@ -142,7 +144,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
     """
     latest = (
         select(Generation.id)
-        .where(Generation.user_id == user_id)
+        .where(Generation.user_id == user_id, CURRENT)
         .order_by(Generation.id.desc())
         .limit(LOOK_BACK)
         .subquery()
@@ -172,7 +174,7 @@ def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Gen
     session.get(Prompt, prompt.id, with_for_update=True, populate_existing=True)
     return session.scalar(
         select(Generation)
-        .where(Generation.prompt_id == prompt.id, Generation.user_id == user_id, Generation.gold.is_(gold))
+        .where(Generation.prompt_id == prompt.id, Generation.user_id == user_id, Generation.gold.is_(gold), CURRENT)
         .order_by(Generation.id)
         .limit(1)
     )

@@ -65,7 +65,7 @@ async function advance() {
   if (advancing) return undefined;
   advancing = true;
   try {
-    const next = await notices.pending("Drawing the next screen…", screens.next());
+    const next = await notices.pending("Drawing the next screen…", screens.next(outbox.settled()));
     if (!next) drained();
     else if (screen && !screen.done) screens.aside.push(next); // meanwhile a text was typed, or undone
     else show(next);

@@ -1,8 +1,11 @@
 // Where screens come from: those that were put aside, then the queue, whose next one is drawn while this one is read.
+// What was drawn early was chosen before the latest click, so the server is asked once more, which chooses again from what
+// it drew; without an answer in time what is there is shown.
 
 import { call } from "../shared/api.js";
 
 const MOST_SHOWN = 100;
+const PATIENCE = 600; // milliseconds for choosing again
 export const aside = []; // screens that had to make room; they come back before anything new is drawn
 const shown = []; // ids of the queue's screens that were on the desk lately
 let upcoming = null; // a promise of the next screen of the queue
@@ -19,12 +22,20 @@ export function prefetch() {
   upcoming ??= fetchNext();
 }
 
-// The next screen of the queue, or null if it holds none for this person.
-export async function next() {
+// The next screen of the queue, or null if it holds none for this person. `said` settles when the server knows of the
+// latest gesture, or when it cannot be told for now, and then with false.
+export async function next(said = Promise.resolve(false)) {
   const early = upcoming;
   upcoming = null;
-  const found = (await early) ?? (await fetchNext()); // what was not there early may have been queued since
+  const drawn = await early;
+  const found = drawn ? await chosenAgain(drawn, said) : await fetchNext(); // it may have been queued since
   return found && { ...found, fromQueue: true };
+}
+
+function chosenAgain(drawn, said) {
+  const late = new Promise((resolve) => { setTimeout(resolve, PATIENCE, drawn); });
+  const again = said.then((known) => (known ? fetchNext() : drawn)).then((found) => found ?? drawn, () => drawn);
+  return Promise.race([again, late]);
 }
 
 function fetchNext() {

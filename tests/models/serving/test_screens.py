@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
+from models.reward.features import SIZE
+from models.reward.head import Head, fit
+from models.reward.judgments import Judged
+from models.serving import choosing
 from models.serving.engine import Draw, Drawn, Sample, Sampling, Tokens
 from models.serving.generator import Generator
 from models.store.store import SERVING_FOLDER, CheckpointStore
@@ -40,6 +45,13 @@ class Scripted(Generator):
 @pytest.fixture
 def scripted(published: CheckpointStore) -> Scripted:
     return Scripted(published.folder(1) / SERVING_FOLDER, 1, threads=1)
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    """Of somebody who likes long rewrites."""
+    longer, shorter = np.eye(SIZE)[0], -np.eye(SIZE)[0]
+    return fit([Judged([longer, shorter], (0,))] * 10, (0.5, 0.2, 0.1))
 
 
 def test_of_rewrites_alike_the_first_is_kept_and_copies_of_the_text_are_dropped(scripted: Scripted) -> None:
@@ -183,3 +195,53 @@ def test_a_model_that_says_nothing_yields_an_empty_screen(scripted: Scripted) ->
     scripted.script([], [], [])
     screen = scripted.generate(TEXT, Sampling())
     assert (screen.candidates, screen.exhausted) == ((), True)
+
+
+def test_with_a_head_more_is_drawn_at_once_and_wider(scripted: Scripted, head: Head) -> None:
+    scripted.script(["you are wrong", "please stop", "no, that is not right", "I see it otherwise"])
+    screen = scripted.generate(TEXT, Sampling(temperature=0.9), head=head)
+    assert scripted.asked == [(32, pytest.approx(1.2))]
+    assert len(screen.candidates) == 3
+    assert len(screen.pool) == 4
+    assert {candidate.text for candidate in screen.candidates} <= {option.text for option in screen.pool}
+    assert sorted(candidate.probability for candidate in screen.candidates)[1:] == [1.0, 1.0]
+
+
+def test_another_head_chooses_again_without_drawing(scripted: Scripted, head: Head) -> None:
+    scripted.script(["you are wrong", "please stop", "no, that is not right", "I see it otherwise", "hm"])
+    first = scripted.generate(TEXT, Sampling(), head=head)
+    again = scripted.choose_again(TEXT, first, head)
+    assert scripted.asked == [(32, pytest.approx(1.2))]
+    assert again.pool == first.pool
+    assert {candidate.text for candidate in again.candidates} <= {option.text for option in first.pool}
+    for candidate in again.candidates:
+        assert [candidate.log_probability] == pytest.approx(scripted.log_probabilities([TEXT], [candidate.text]))
+    without = scripted.script(["you are wrong", "please stop", "no"]).generate(TEXT, Sampling())
+    with pytest.raises(ValueError, match="Nothing was kept"):
+        scripted.choose_again(TEXT, without, head)
+
+
+def test_a_screen_without_a_head_is_what_it_always_was(scripted: Scripted) -> None:
+    drawn = ["you are wrong", "please stop", "no, that is not right", "I see it otherwise", "I disagree"]
+    screen = scripted.script(drawn).generate(TEXT, Sampling())
+    rewrites = [choosing.Rewrite(text, 0.0, exact=False) for text in drawn]
+
+    def score(places: Sequence[int]) -> list[float]:
+        found = scripted.log_probabilities([TEXT] * len(places), [drawn[place] for place in places])
+        lengths = [len(scripted._engine.encode(drawn[place])) + 1 for place in places]
+        return [value / length for value, length in zip(found, lengths, strict=True)]
+
+    expected = {drawn[place] for place in choosing.choose(TEXT, rewrites, 3, score)}
+    assert {candidate.text for candidate in screen.candidates} == expected
+    assert screen.pool == ()
+    assert all(candidate.probability == 1.0 for candidate in screen.candidates)
+
+
+def test_every_card_carries_its_features(scripted: Scripted) -> None:
+    for text in (TEXT, LONG + " You are a stupid idiot."):
+        scripted.script(["you are wrong", "please stop", "no, that is not right"])
+        screen = scripted.generate(text, Sampling())
+        assert screen.candidates
+        shown = [candidate.text for candidate in screen.candidates]
+        for candidate, row in zip(screen.candidates, scripted.features(text, shown), strict=True):
+            assert candidate.features == pytest.approx(row, abs=0.3)

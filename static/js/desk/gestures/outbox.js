@@ -21,6 +21,7 @@ export class Outbox {
     this.pause = FIRST_PAUSE;
     this.trouble = null;
     this.busy = false;
+    this.expecting = []; // those who wait until it has settled
     addEventListener("online", () => this.flush());
     addEventListener("focus", () => this.flush());
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.flush(); });
@@ -73,7 +74,14 @@ export class Outbox {
       this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
     } finally {
       this.busy = false;
+      for (const settle of this.expecting.splice(0)) settle(!this.trouble);
     }
+  }
+
+  // Settles when all is sent, with true, or when something cannot be sent for now, with false.
+  settled() {
+    if (!this.busy) return Promise.resolve(!this.trouble);
+    return new Promise((resolve) => { this.expecting.push(resolve); });
   }
 
   // Throws if it is to be tried again.

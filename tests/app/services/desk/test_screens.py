@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Prompt, Verdict
+from app.db import Candidate, Generation, Prompt, Verdict, write_transaction
 from app.errors import NotFound
 from app.services.desk import judgments
 from app.services.desk import screens as desk_screens
+from app.services.training.reward.heads import Chooser, Heads
 from models.errors import InputTooLong
+from models.reward.features import unpack
+from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, wording
+from models.serving.screen import Screen
 from tests import factories
 from tests.studio import Person, parts, rows
 
@@ -66,7 +71,7 @@ def test_the_order_shown_does_not_tell_the_order_drawn(
     session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = generator.generate("you are stupid", SAMPLING)
-    monkeypatch.setattr(generator, "generate", lambda *_: screen)
+    monkeypatch.setattr(generator, "generate", lambda *_, head: screen)
     for _ in range(40):
         desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     first = screen.candidates[0].text
@@ -148,3 +153,100 @@ def test_a_screen_belongs_to_the_person_it_was_made_for(session: Session, annota
     for user_id, number in ((admin.id, screen.id), (annotator.id, 99)):
         with pytest.raises(NotFound, match=rf"^There is no generation {number} of yours\.$"):
             desk_screens.own(session, user_id, number)
+
+
+@pytest.fixture
+def clicked(session: Session, generator: Generator, annotator: Person) -> Heads:
+    """What a process knows after one click."""
+    screen, _ = desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+    judgments.judge(session, annotator.id, judgments.Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    return Heads()
+
+
+def click(session: Session, person: int, screen: Generation) -> None:
+    judgments.judge(session, person, judgments.Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+
+
+def chooser(session: Session, heads: Heads, generator: Generator) -> Chooser:
+    found = heads.chooser(session, generator.version, generator.features)
+    assert found is not None
+    return found
+
+
+def test_a_screen_tells_which_head_chose_it_and_how_probable_each_card_was(
+    session: Session, generator: Generator, annotator: Person, clicked: Heads
+) -> None:
+    (before,) = rows(session, Generation)
+    assert before.head_id is None
+    assert {one.probability for one in before.candidates} == {1.0}
+    by = chooser(session, clicked, generator)
+    screen, _ = desk_screens.generate(session, generator, annotator.id, "you are an idiot", SAMPLING, by)
+    assert screen.head_id == by.id
+    assert all(0 < (one.probability or 0) <= 1 for one in screen.candidates)
+    assert all(unpack(one.features) is not None for one in screen.candidates)
+
+
+def test_a_screen_that_was_drawn_before_the_click_is_chosen_again_after_it(
+    session: Session, generator: Generator, annotator: Person, clicked: Heads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(session, "your plan is utter rubbish")
+    by = chooser(session, clicked, generator)
+    early, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], by))
+    assert early.head_id == by.id
+    same, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], by))
+    assert same.id == early.id, "the same head has nothing else to say"
+    click(session, annotator.id, desk_screens.generate(session, generator, annotator.id, "go away", SAMPLING, by)[0])
+    now_by = chooser(session, clicked, generator)
+    assert now_by.id != by.id
+    texts = [one.text for one in early.candidates]
+
+    def others(text: str, screen: Screen, head: Head) -> Screen:
+        return replace(again(text, screen, head), candidates=generator.generate(text, SAMPLING, head=head).candidates)
+
+    again = generator.choose_again
+    monkeypatch.setattr(generator, "choose_again", others)
+    late, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], now_by))
+    if {one.text for one in late.candidates} == set(texts):
+        pytest.skip("The tiny model drew the very same cards.")
+    assert late.head_id == now_by.id
+    session.expire_all()
+    assert session.get_one(Generation, early.id).superseded_by == late.id
+    assert [one.text for one in session.get_one(Generation, early.id).candidates] == texts, "a screen never changes"
+    click(session, annotator.id, late)
+    assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], now_by) is None
+
+
+def test_what_is_looked_at_is_not_chosen_again(
+    session: Session, generator: Generator, annotator: Person, clicked: Heads
+) -> None:
+    queue(session, "your plan is utter rubbish")
+    early, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
+    by = chooser(session, clicked, generator)
+    assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [early.id], by) is None
+
+
+def test_a_superseded_screen_can_still_be_judged_where_it_is_looked_at(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    queue(session, "your plan is utter rubbish")
+    early, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
+    late = factories.generation(session, annotator.id, prompt=early.prompt)
+    with write_transaction(session):
+        early.superseded_by = late.id
+    click(session, annotator.id, early)
+    assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []) is None
+
+
+def test_a_screen_that_several_people_see_alike_is_not_chosen_again(
+    session: Session, generator: Generator, annotator: Person, clicked: Heads
+) -> None:
+    factories.prompt(session, "your plan is utter rubbish", queued=True, overlap=2)
+    early, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
+    by = chooser(session, clicked, generator)
+    late, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], by))
+    assert late.id == early.id
+
+
+def served(found: tuple[Generation, bool] | None) -> tuple[Generation, bool]:
+    assert found is not None
+    return found

@@ -15,6 +15,7 @@ from app.api.payload import generation_json
 from app.db import AuditEvent, Candidate, Generation, Judgment, Preference, Prompt, Verdict, now, write_transaction
 from app.services.desk import judgments, screens
 from app.services.prompts import policy
+from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
 from tests import factories
 from tests.studio import Person, make_person, parts, rows
@@ -168,7 +169,7 @@ def test_one_screen_in_so_many_is_a_check_as_long_as_there_are_any(
     session: Session, generator: Generator, annotator: Person, admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = generator.generate("you are stupid", SAMPLING)
-    monkeypatch.setattr(generator, "generate", lambda *_: drawn)
+    monkeypatch.setattr(generator, "generate", lambda *_, head: drawn)
     policy.change(session, admin.id, {"gold_every": 4})
     for number in range(30):
         check(session, f"check {number}")
@@ -212,11 +213,11 @@ class Interrupted:
         self._meanwhile: Callable[[], object] | None = meanwhile
         self.version = generator.version
 
-    def generate(self, text: str, sampling: Sampling) -> Screen:
+    def generate(self, text: str, sampling: Sampling, head: Head | None = None) -> Screen:
         meanwhile, self._meanwhile = self._meanwhile, None
         if meanwhile:
             meanwhile()
-        return self._generator.generate(text, sampling)
+        return self._generator.generate(text, sampling, head=head)
 
 
 @pytest.mark.parametrize("overlap", [1, 2])

@@ -1,0 +1,49 @@
+"""What people like here: the head in words, and whether every click moves what is shown next."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.access import user_id
+from app.context import mellow
+from app.errors import NotReady
+from app.extensions import db
+from app.services.prompts import policy
+from app.services.training.reward.liking import likings
+from models.reward.head import WINDOW
+
+blueprint = Blueprint("liking", __name__, url_prefix="/admin/liking")
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    """The head that chooses now, in words."""
+    parts, session = mellow(), db.session()
+    try:
+        generator = parts.generator()
+    except NotReady as reason:
+        chooser, version = None, None
+        problem: str | None = str(reason)
+    else:
+        chooser, version, problem = parts.chooser(session, generator), generator.version, None
+    return render_template(
+        "training/liking.html",
+        problem=problem,
+        version=version,
+        head=chooser.head if chooser else None,
+        likings=likings(chooser.head) if chooser else [],
+        at_once=policy.settings(session).learn_at_once,
+        window=WINDOW,
+    )
+
+
+@blueprint.post("")
+def save() -> ResponseReturnValue:
+    """Decide whether every click moves what is shown next."""
+    at_once = request.form.get("learn_at_once") == "yes"
+    policy.change(db.session(), user_id(), {"learn_at_once": at_once})
+    mellow().background.judged()
+    said = "Every click counts at once from now on." if at_once else "What is shown changes with the next training."
+    flash(said, "success")
+    return redirect(url_for("liking.page"))

@@ -1,0 +1,151 @@
+"""Standing judgments as the reward head reads them: the features of what was shown, and what was said of it.
+
+Attention checks and skipped screens say nothing of what people like, and what was undone no longer counts. Cards that
+were drawn here carry their features; those that were judged before there were any, or elsewhere, and what people wrote
+themselves are measured when they are met, a few at a time, and remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, Generation, Judgment, Prompt, Verdict, write_transaction
+from models.errors import InputTooLong
+from models.reward.features import Array, pack, unpack
+from models.reward.head import WINDOW
+from models.reward.judgments import Judged
+
+Measure = Callable[[str, Sequence[str]], Array]
+"""From a text and rewrites of it to their features, (rewrites, SIZE); raises InputTooLong."""
+
+_IDS_AT_ONCE = 500
+
+
+class Marker(NamedTuple):
+    """What changes with every judgment that comes or is taken back."""
+
+    last_judgment_id: int
+    undone: int
+
+
+class Screen(NamedTuple):
+    """A judged screen as it is stored; features are None where nothing measured them yet."""
+
+    judgment_id: int
+    text: str
+    verdict: str
+    chosen: tuple[int, ...]
+    written: str | None
+    written_features: bytes | None
+    cards: tuple[tuple[int, str, bytes | None], ...]
+
+    @property
+    def measured(self) -> bool:
+        """Whether all features of the screen can be read."""
+        texts = [data for _, _, data in self.cards]
+        return all(unpack(data) is not None for data in texts) and (
+            self.written is None or unpack(self.written_features) is not None
+        )
+
+    def judged(self) -> Judged:
+        """The judgment as the head reads it; of a screen that is measured."""
+        cards = [unpack(data) for _, _, data in self.cards]
+        places = {number: place for place, (number, _, _) in enumerate(self.cards)}
+        chosen = tuple(sorted(places[number] for number in self.chosen if number in places))
+        return Judged([row for row in cards if row is not None], chosen, unpack(self.written_features))
+
+
+def marker(session: Session) -> Marker:
+    """Where the judgments stand now."""
+    last = session.scalar(select(func.max(Judgment.id))) or 0
+    undone = session.scalar(select(func.count()).select_from(Judgment).where(Judgment.undone_at.is_not(None))) or 0
+    return Marker(last, undone)
+
+
+def standing(session: Session) -> list[int]:
+    """The ids of the latest WINDOW judgments that say what people like, the oldest first."""
+    found = session.scalars(
+        select(Judgment.id)
+        .join(Generation, Generation.id == Judgment.generation_id)
+        .where(Judgment.undone_at.is_(None), Judgment.verdict != Verdict.SKIPPED, Generation.gold.is_(False))
+        .order_by(Judgment.id.desc())
+        .limit(WINDOW)
+    )
+    return list(found)[::-1]
+
+
+def screens(session: Session, ids: Sequence[int]) -> list[Screen]:
+    """The judged screens of those judgments, of which none is missing, in no particular order."""
+    found: list[Screen] = []
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        found += _some(session, ids[start : start + _IDS_AT_ONCE])
+    return found
+
+
+def _some(session: Session, ids: Collection[int]) -> list[Screen]:
+    said = session.execute(
+        select(
+            Judgment.id,
+            Judgment.generation_id,
+            Judgment.verdict,
+            Judgment.candidate_id,
+            Judgment.tied,
+            Judgment.edited_text,
+            Judgment.edited_features,
+            Prompt.text,
+        )
+        .join(Generation, Generation.id == Judgment.generation_id)
+        .join(Prompt, Prompt.id == Generation.prompt_id)
+        .where(Judgment.id.in_(ids))
+    ).all()
+    cards: dict[int, list[tuple[int, str, bytes | None]]] = {row.generation_id: [] for row in said}
+    shown = session.execute(
+        select(Candidate.generation_id, Candidate.id, Candidate.text, Candidate.features)
+        .where(Candidate.generation_id.in_(list(cards)))
+        .order_by(Candidate.generation_id, Candidate.position)
+    )
+    for row in shown:
+        cards[row.generation_id].append((row.id, row.text, row.features))
+    return [
+        Screen(
+            row.id,
+            row.text,
+            row.verdict,
+            _chosen(row, cards[row.generation_id]),
+            row.edited_text,
+            row.edited_features,
+            tuple(cards[row.generation_id]),
+        )
+        for row in said
+    ]
+
+
+def _chosen(row: Any, cards: Sequence[tuple[int, str, bytes | None]]) -> tuple[int, ...]:
+    """The ids of the cards that were preferred to the others."""
+    if row.verdict == Verdict.CHOSEN:
+        return (row.candidate_id,)
+    if row.verdict == Verdict.TIE:
+        return tuple(row.tied or [number for number, _, _ in cards])
+    return ()
+
+
+def measure(session: Session, screen: Screen, features: Measure) -> bool:
+    """Measure what is missing of a screen and store it; False if its text is too long for the model that measures."""
+    wanting = [(number, text) for number, text, data in screen.cards if unpack(data) is None]
+    texts = [text for _, text in wanting]
+    session.commit()  # nothing is held while the model works
+    try:
+        found = features(screen.text, [*texts, *([] if screen.written is None else [screen.written])])
+    except InputTooLong:
+        return False
+    with write_transaction(session):
+        for (number, _), row in zip(wanting, found, strict=False):
+            session.execute(update(Candidate).where(Candidate.id == number).values(features=pack(row)))
+        if screen.written is not None:
+            own = update(Judgment).where(Judgment.id == screen.judgment_id).values(edited_features=pack(found[-1]))
+            session.execute(own)
+    return True

@@ -1,0 +1,60 @@
+"""The rewrites that a head may choose among: kept until a screen is judged, so that a newer head can choose again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from models.errors import ModelError
+from models.reward.features import SIZE, Array
+from models.reward.features import VERSION as FEATURES_VERSION
+
+_NUMBERS = ("likelihood", "neutrality", "meaning", "fluency", "quality")
+
+
+@dataclass(frozen=True)
+class Option:
+    """A rewrite that may be shown: what quality and liking are made of.
+
+    `likelihood` is the mean log-probability of a token in nats, as it was drawn. `neutrality`, `meaning`, `fluency` and
+    `quality` (apart from likelihood) are what classifier and judge make of it; `features` are its features, (SIZE,).
+    """
+
+    text: str
+    likelihood: float
+    neutrality: float
+    meaning: float
+    fluency: float
+    quality: float
+    features: Array = field(compare=False)
+
+
+def pack(pool: Sequence[Option]) -> bytes:
+    """Options as safetensors: numbers in single precision, features in half precision."""
+    return save(
+        {
+            "numbers": np.array([[getattr(one, name) for name in _NUMBERS] for one in pool], dtype=np.float32),
+            "features": np.array([one.features for one in pool], dtype=np.float16),
+        },
+        metadata={"texts": json.dumps([one.text for one in pool]), "features": str(FEATURES_VERSION)},
+    )
+
+
+def unpack(data: bytes) -> tuple[Option, ...]:
+    """The options that were packed; none if their features are those of another version. Raises ModelError."""
+    try:
+        arrays = load(data)
+        length = int.from_bytes(data[:8], "little")
+        said = json.loads(data[8 : 8 + length])["__metadata__"]
+        texts = json.loads(said["texts"])
+        if said["features"] != str(FEATURES_VERSION) or arrays["features"].shape != (len(texts), SIZE):
+            return ()
+        numbers = [dict(zip(_NUMBERS, row, strict=True)) for row in arrays["numbers"].tolist()]
+        rows = arrays["features"].astype(np.float64)
+        return tuple(Option(text, features=row, **of) for text, of, row in zip(texts, numbers, rows, strict=True))
+    except Exception as error:  # the library raises bare exceptions for damaged data
+        raise ModelError(f"This is no pool of rewrites: {error}") from error

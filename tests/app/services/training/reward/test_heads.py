@@ -1,0 +1,249 @@
+"""The head follows the judgments that stand, click by click, and belongs to a version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.db import SERVING, Alias, Candidate, DrawnPool, Generation, Judgment, RewardHead, now, write_transaction
+from app.services.prompts import policy
+from app.services.training.reward import heads as module
+from app.services.training.reward.heads import Heads
+from models.errors import InputTooLong
+from models.reward.features import SIZE, Array, pack
+from tests import factories
+
+TEXTS = ("first rewrite", "second rewrite", "third rewrite")
+
+
+def row(value: float) -> Array:
+    found = np.zeros(SIZE)
+    found[0] = value
+    return found
+
+
+def by_length(text: str, rewrites: Sequence[str]) -> Array:
+    """Stands in for the model that measures: the first feature is the length of a rewrite."""
+    return np.array([row(len(rewrite) / 10) for rewrite in rewrites])
+
+
+def never(text: str, rewrites: Sequence[str]) -> Array:
+    raise AssertionError("Nothing is to be measured here.")
+
+
+@pytest.fixture
+def person(session: Session) -> int:
+    factories.version(session)
+    factories.serving(session)
+    return factories.user(session).id
+
+
+def screen(session: Session, person: int, values: Sequence[float] = (1.0, 0.0, -1.0), **of: object) -> Generation:
+    """A screen whose cards differ in the first feature."""
+    found = factories.generation(session, person, TEXTS[: len(values)], **of)
+    with write_transaction(session):
+        for candidate, value in zip(found.candidates, values, strict=True):
+            candidate.features = pack(row(value))
+    return found
+
+
+def heads_stored(session: Session) -> list[RewardHead]:
+    session.expire_all()
+    return list(session.scalars(select(RewardHead).order_by(RewardHead.id)))
+
+
+def test_without_a_judgment_there_is_no_head(session: Session, person: int) -> None:
+    screen(session, person)
+    assert Heads().chooser(session, 1, never) is None
+    assert heads_stored(session) == []
+
+
+def test_a_click_makes_a_head_and_the_next_one_another(session: Session, person: int) -> None:
+    heads = Heads()
+    factories.judgment(session, screen(session, person))
+    first = heads.chooser(session, 1, never)
+    assert first is not None
+    assert first.head.weights[0] > 0
+    again = heads.chooser(session, 1, never)
+    assert again is not None
+    assert again.id == first.id, "nothing came, so nothing was learned"
+    factories.judgment(session, screen(session, person))
+    second = heads.chooser(session, 1, never)
+    assert second is not None
+    assert second.head.judgments == 2
+    assert second.head.weights[0] > first.head.weights[0]
+    older, latest = heads_stored(session)
+    assert (older.data, latest.id) == (None, second.id), "only the latest is kept whole"
+    assert older.weights == first.head.weights.astype("<f4").tobytes()
+
+
+def test_every_process_chooses_by_the_same_head(session: Session, person: int) -> None:
+    factories.judgment(session, screen(session, person))
+    one, other = Heads().chooser(session, 1, never), Heads().chooser(session, 1, never)
+    assert one is not None
+    assert other is not None
+    assert one.id == other.id
+    assert len(heads_stored(session)) == 1
+
+
+def test_what_is_undone_no_longer_counts(session: Session, person: int) -> None:
+    heads = Heads()
+    factories.judgment(session, screen(session, person))
+    undone = factories.judgment(session, screen(session, person, (-1.0, 0.0, 1.0)))
+    both = heads.chooser(session, 1, never)
+    with write_transaction(session):
+        session.get_one(Judgment, undone.id).undone_at = now()
+    one = heads.chooser(session, 1, never)
+    assert both is not None
+    assert one is not None
+    assert (both.head.judgments, one.head.judgments) == (2, 1)
+
+
+def test_checks_and_skipped_screens_say_nothing_of_taste(session: Session, person: int) -> None:
+    factories.judgment(session, screen(session, person, gold=True))
+    factories.judgment(session, screen(session, person), verdict="skipped", candidate_id=None, pairs=False)
+    heads = Heads()
+    assert heads.chooser(session, 1, never) is None
+    assert heads.chooser(session, 1, never) is None
+    assert heads_stored(session) == []
+
+
+def test_every_gesture_is_learned_from(session: Session, person: int) -> None:
+    two = screen(session, person)
+    factories.judgment(
+        session,
+        two,
+        verdict="tie",
+        candidate_id=None,
+        tied=[two.candidates[0].id, two.candidates[1].id],
+        pairs=False,
+    )
+    factories.judgment(session, screen(session, person), verdict="tie", candidate_id=None, pairs=False)
+    factories.judgment(
+        session, screen(session, person, (-1.0, -1.0, -1.0)), verdict="none", candidate_id=None, pairs=False
+    )
+    factories.judgment(
+        session, screen(session, person), verdict="edited", candidate_id=None, edited_text="x" * 30, pairs=False
+    )
+    found = Heads().chooser(session, 1, by_length)
+    assert found is not None
+    assert found.head.judgments == 4
+    assert found.head.tie is not None
+    assert found.head.threshold is not None
+    assert found.head.weights[0] > 0
+    written = session.scalar(select(Judgment).where(Judgment.verdict == "edited"))
+    assert written is not None
+    assert written.edited_features == pack(row(3.0))
+
+
+def test_cards_without_features_are_measured_a_few_at_a_time(session: Session, person: int) -> None:
+    for _ in range(5):
+        factories.judgment(session, factories.generation(session, person, ("a", "a long one", "the longest of all")))
+    heads = Heads()
+    assert heads.learn(session, 1, by_length, 2) == 3
+    (first,) = heads_stored(session)
+    assert (first.judgments, first.waiting) == (2, 3)
+    assert heads.learn(session, 1, by_length, 2) == 1
+    assert heads.learn(session, 1, by_length, 2) == 0
+    assert heads.learn(session, 1, never) == 0
+    assert [one.judgments for one in heads_stored(session)] == [2, 4, 5]
+    found = Heads().chooser(session, 1, never)
+    assert found is not None
+    assert found.head.weights[0] < 0
+    assert session.scalar(select(func.count(Candidate.id)).where(Candidate.features.is_(None))) == 0
+
+
+def test_a_text_that_the_model_cannot_read_is_passed_over(session: Session, person: int) -> None:
+    factories.judgment(session, screen(session, person))
+    factories.judgment(session, factories.generation(session, person))
+
+    def too_long(text: str, rewrites: Sequence[str]) -> Array:
+        raise InputTooLong("too long")
+
+    heads = Heads()
+    found = heads.chooser(session, 1, too_long)
+    assert found is not None
+    assert found.head.judgments == 1
+    assert heads.learn(session, 1, never) == 0
+
+
+def test_many_judgments_are_left_to_the_thread(session: Session, person: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    heads = Heads()
+    for _ in range(3):
+        factories.judgment(session, screen(session, person))
+        found = heads.chooser(session, 1, never)
+    assert found is not None
+    assert found.head.judgments == 2
+    assert heads.follow(session, 1, never) == 0
+    found = heads.chooser(session, 1, never)
+    assert found is not None
+    assert found.head.judgments == 3
+
+
+def test_going_back_to_a_version_goes_back_to_its_head_until_the_next_click(session: Session, person: int) -> None:
+    heads = Heads()
+    factories.judgment(session, screen(session, person))
+    first = heads.chooser(session, 1, never)
+    factories.version(session, 2)
+    factories.serving(session, 2)
+    factories.judgment(session, screen(session, person))
+    second = heads.chooser(session, 2, never)
+    assert second is not None
+    assert second.head.judgments == 2
+    with write_transaction(session):
+        alias = session.get_one(Alias, SERVING)
+        alias.version_number, alias.moved_at = 1, now()
+    back = heads.chooser(session, 1, never)
+    assert first is not None
+    assert back is not None
+    assert back.id == first.id
+    factories.judgment(session, screen(session, person))
+    on = heads.chooser(session, 1, never)
+    assert on is not None
+    assert on.head.judgments == 3
+
+
+def test_learning_at_once_can_be_switched_off_and_what_the_version_came_with_then_chooses(
+    session: Session, person: int
+) -> None:
+    heads = Heads()
+    factories.judgment(session, screen(session, person))
+    found = heads.chooser(session, 1, never)
+    assert found is not None
+    policy.change(session, person, {"learn_at_once": False})
+    assert heads.chooser(session, 1, never) is None
+    assert heads.follow(session, 1, never) == 0
+    with write_transaction(session):
+        session.add(
+            RewardHead(
+                version_number=1,
+                judgments=1,
+                last_judgment_id=0,
+                undone=0,
+                carried=True,
+                weights=b"",
+                data=found.head.to_bytes(),
+            )
+        )
+    carried = heads.chooser(session, 1, never)
+    assert carried is not None
+    assert carried.id > found.id
+    policy.change(session, person, {"learn_at_once": True})
+    factories.judgment(session, screen(session, person))
+    on = heads.chooser(session, 1, never)
+    assert on is not None
+    assert on.head.judgments == 2
+
+
+def test_what_a_judged_screen_was_chosen_from_is_let_go(session: Session, person: int) -> None:
+    judged, open_one = screen(session, person), screen(session, person)
+    with write_transaction(session):
+        session.add_all([DrawnPool(generation_id=one.id, data=b"pool") for one in (judged, open_one)])
+    factories.judgment(session, judged)
+    Heads().chooser(session, 1, never)
+    assert list(session.scalars(select(DrawnPool.generation_id))) == [open_one.id]
