@@ -132,7 +132,7 @@ def _preferred(head: Head, rows: Array, usual: Sequence[int]) -> Array:
 
 def _drawn_preferences(head: Head, rows: Array, usual: Sequence[int], chance: random.Random) -> Array:
     """What `_preferred` would be with other weights, drawn from the posterior: _DRAWS times, (draws, rewrites)."""
-    normal = np.random.default_rng(chance.getrandbits(64)).standard_normal((_DRAWS, len(head.weights)))
+    normal = np.random.default_rng(chance.getrandbits(64)).standard_normal((_DRAWS, head.root.shape[1]))
     spread = rows @ head.root
     moved = head.utilities(rows) + _EXPLORING * normal @ spread.T
     means = moved[:, :, None] - moved[:, None, usual]

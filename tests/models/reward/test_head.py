@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 
 from models.errors import ModelError
 from models.reward import head as heads
+from models.reward import posterior
 from models.reward.features import GROUPS, SIZE, Array
 from models.reward.head import Head, choose_widths, chosen_on, fit
 from models.reward.judgments import Judged
@@ -121,9 +122,10 @@ def test_the_covariance_is_that_of_the_posterior_at_its_mode() -> None:
 def test_what_is_left_out_is_predicted_as_by_a_fit_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = every_gesture(np.random.default_rng(5), 30)
     whole = fit(judged, WIDTHS)
-    told = heads._Fit(heads.choices(judged), WIDTHS).left_out()
-    monkeypatch.setattr(heads, "_LAPSE_COUNT", 1e9)  # the lapse of the whole, which one judgment hardly moves
-    monkeypatch.setattr(heads, "_LAPSE", whole.lapse)
+    data = heads.choices(judged)
+    told = posterior.Posterior(data, WIDTHS).left_out() - np.log(data.real.sum(1))
+    monkeypatch.setattr(posterior, "LAPSE_COUNT", 1e9)  # the lapse of the whole, which one judgment hardly moves
+    monkeypatch.setattr(posterior, "LAPSE", whole.lapse)
     reference = Reference(judged)
     for place, one in enumerate(judged):
         without = fit([*judged[:place], *judged[place + 1 :]], WIDTHS)
