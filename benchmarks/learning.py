@@ -29,6 +29,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,13 @@ from benchmarks.support.people import (
     ceiling,
     clicks,
     interval,
+    learned,
     pairs,
     rude_sentences,
     win_rates,
 )
 from benchmarks.support.tastes import KINDS
+from models.reward.head import Head
 from models.serving.generator import wording
 from models.settings.dpo import DPORecipe
 from worker.evaluation.measure import TOXIC
@@ -65,20 +68,36 @@ KEY = ("arm", "taste", "clicks", "person", "texts")
 UNSEEN_SEED = 1_000_003
 """Of the order of the sentences whose first ones nobody clicks."""
 
-Learn = Callable[[Path, Sequence[Click], Path, int], Path]
-"""An arm: from the serving folder of the version before, clicks, a scratch folder and a seed to a serving folder."""
+Learned = tuple[Path, Head | None]
+"""The serving folder of the version afterwards, and the head that chooses what is shown."""
 
 
-def dpo(before: Path, made: Sequence[Click], work: Path, seed: int) -> Path:
+@dataclass(frozen=True)
+class Arm:
+    """A way to learn: from the serving folder before, clicks, a scratch folder and a seed.
+
+    With `live` clicks a head has chosen each screen by those before it.
+    """
+
+    learn: Callable[[Path, Sequence[Click], Path, int], Learned]
+    live: bool
+
+
+def dpo(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
     """Retrain with the defaults of the studio, on the clicked pairs alone."""
     if not made:
-        return before
+        return before, None
     train_dpo(EMBEDDED_BASE_MODEL, pairs(made), DPORecipe(seed=seed), work / "model", SilentProgress())
     convert_to_ctranslate2(work / "model", work / "serving")
-    return work / "serving"
+    return work / "serving", None
 
 
-ARMS: Mapping[str, Learn] = {"dpo": dpo}
+def head(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
+    """No training: the head that every click moves at once."""
+    return before, learned(made)
+
+
+ARMS: Mapping[str, Arm] = {"dpo": Arm(dpo, live=False), "head": Arm(head, live=True)}
 
 
 class Person:
@@ -89,29 +108,28 @@ class Person:
         self.writer = Writer(serving, seed=2 * number + 1)
         self.shown: Cards = self.writer.screens(unseen)
         self.plain: Cards = self.writer.plain(unseen)
-        self.pools: Cards = [self.writer.screen(text, POOL) for text in unseen]
-        self._clicks: dict[str, list[Click]] = {}
+        self.pools: Cards = self.writer.screens(unseen, wanted=POOL)
+        self._clicks: dict[tuple[str, int, bool], list[Click]] = {}
 
-    def clicks(self, kind: str, number: int) -> list[Click]:
-        """The first so many clicks of a person of that kind; more of them begin with these."""
-        made = self._clicks.setdefault(kind, [])
-        if len(made) < number:
-            reserved = {*self.unseen, *(one.text for one in made)}
-            texts = (text for text in rude_sentences(self.data, self.number) if text not in reserved)
-            made += clicks(self.writer, KINDS[kind], texts, number - len(made), self.number * 1000 + len(made))
-        return made[:number]
+    def clicks(self, kind: str, number: int, *, live: bool = False) -> list[Click]:
+        """So many clicks of a person of that kind."""
+        key = (kind, number, live)
+        if key not in self._clicks:
+            texts = (text for text in rude_sentences(self.data, self.number) if text not in self.unseen)
+            self._clicks[key] = clicks(self.writer, KINDS[kind], texts, number, self.number * 1000, live=live)
+        return self._clicks[key]
 
 
 def cell(arm: str, kind: str, number: int, person: Person, before: Path, scorers: Scorers) -> dict[str, Any]:
     """Measure what one person's clicks changed by one arm: win rates of each text, means of what must not suffer."""
     taste, texts = KINDS[kind].taste, person.unseen
-    made = person.clicks(kind, number)
+    made = person.clicks(kind, number, live=ARMS[arm].live)
     with tempfile.TemporaryDirectory() as work:
         started = time.perf_counter()
-        serving = ARMS[arm](before, made, Path(work), person.number)
+        serving, chooses = ARMS[arm].learn(before, made, Path(work), person.number)
         seconds = time.perf_counter() - started
         writer = Writer(serving, seed=2 * person.number + 2)
-        shown, plain = writer.screens(texts), writer.plain(texts)
+        shown, plain = writer.screens(texts, chooses), writer.plain(texts)
     wins = {
         "shown": win_rates(taste, texts, shown, person.shown),
         "plain": win_rates(taste, texts, plain, person.plain),

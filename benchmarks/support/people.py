@@ -5,16 +5,20 @@ from __future__ import annotations
 import gzip
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.support.tastes import Kind, Taste
+from models.reward.features import Array
+from models.reward.head import Head, choose_widths, chosen_on, fit
+from models.reward.judgments import Judged
 from models.serving import choosing
 from models.serving.engine import Draw, Engine
 from models.serving.generator import COMPUTE_TYPE, Generator, Sampling, wording
+from models.serving.screen import Shown
 from worker.training.shared.examples import PreferenceExample
 
 PLAIN_SAMPLES = 4
@@ -28,11 +32,12 @@ Cards = list[list[str]]
 
 @dataclass(frozen=True)
 class Click:
-    """A text, the three cards that were shown, and which of them was clicked."""
+    """A text, the three cards that were shown, which of them was clicked, and what a head reads of them."""
 
     text: str
     cards: tuple[str, ...]
     chosen: int
+    features: tuple[Array, ...] = field(compare=False)
 
 
 class Writer:
@@ -42,13 +47,13 @@ class Writer:
         self.generator = Generator(folder, 1, threads=1, seed=seed)
         self._engine = Engine(folder, compute_type=COMPUTE_TYPE, threads=1, seed=seed)
 
-    def screen(self, text: str, wanted: int = 3) -> list[str]:
+    def cards(self, text: str, head: Head | None = None, wanted: int = 3) -> tuple[Shown, ...]:
         """The cards of one screen; more of what was drawn with a greater `wanted`."""
-        return [one.text for one in self.generator.generate(text, Sampling(), wanted).candidates]
+        return self.generator.generate(text, Sampling(), wanted, head).candidates
 
-    def screens(self, texts: Sequence[str]) -> Cards:
+    def screens(self, texts: Sequence[str], head: Head | None = None, wanted: int = 3) -> Cards:
         """The cards of a screen of each text."""
-        return [self.screen(text) for text in texts]
+        return [[one.text for one in self.cards(text, head, wanted)] for text in texts]
 
     def plain(self, texts: Sequence[str]) -> Cards:
         """Samples at the temperature of the studio, without any choice among them and nothing forbidden."""
@@ -73,21 +78,33 @@ def rude_sentences(data: Path, seed: int) -> Iterator[str]:
             yield line
 
 
-def clicks(writer: Writer, kind: Kind, texts: Iterator[str], number: int, seed: int) -> list[Click]:
-    """So many clicks of a person on the next texts of which three different rewrites can be shown."""
+def clicks(
+    writer: Writer, kind: Kind, texts: Iterator[str], number: int, seed: int, *, live: bool = False
+) -> list[Click]:
+    """So many clicks of a person on the next texts of which three different rewrites can be shown.
+
+    If they are `live`, a head learns from each at once, and chooses what is shown next.
+    """
     chance = random.Random(seed)
     made: list[Click] = []
     while len(made) < number:
         text = next(texts)
-        cards = writer.screen(text)
+        shown = writer.cards(text, learned(made) if live else None)
+        cards = [one.text for one in shown]
         if len(cards) < 3:
             continue
         best = chance.randrange(3)  # of cards that please alike, any
         if chance.random() >= kind.noise:
             scores = [kind.taste(text, card) for card in cards]
             best = chance.choice([place for place, score in enumerate(scores) if score == max(scores)])
-        made.append(Click(text, tuple(cards), best))
+        made.append(Click(text, tuple(cards), best, tuple(one.features for one in shown)))
     return made
+
+
+def learned(made: Sequence[Click]) -> Head | None:
+    """The head that the studio would have after those clicks."""
+    judged = [Judged(one.features, (one.chosen,)) for one in made]
+    return fit(judged, choose_widths(judged[: chosen_on(len(judged))])) if judged else None
 
 
 def pairs(made: Sequence[Click]) -> list[PreferenceExample]:

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
 from benchmarks.learning import UNSEEN_SEED, Person, cell, table
-from benchmarks.support.people import Click, ceiling, clicks, interval, pairs, rude_sentences, win_rates
+from benchmarks.support.people import Click, ceiling, clicks, interval, learned, pairs, rude_sentences, win_rates
 from benchmarks.support.tastes import KINDS, Kind, at_random, brief
+from models.reward.features import SIZE
+from models.reward.head import Head
+from models.serving.screen import Shown
 from tests.scorer_cache import CACHE
 from worker.evaluation.scorers.loading import load_scorers
 from worker.publish.convert import convert_to_ctranslate2
@@ -24,8 +28,10 @@ SHARED_DATA = Path(os.environ.get("MELLOW_SHARED_DATA", PROJECT_ROOT.parent / "s
 class Shows:
     """A version that shows the same three cards for every text, and two for a text without words."""
 
-    def screen(self, text: str, wanted: int = 3) -> list[str]:
-        return ["a b c", "a", "a b"] if text else ["a", "b"]
+    def cards(self, text: str, head: Head | None = None, wanted: int = 3) -> list[Shown]:
+        self.heads = [*getattr(self, "heads", []), head]
+        shown = ["a b c", "a", "a b"] if text else ["a", "b"]
+        return [Shown(card, -1.0, np.eye(SIZE)[0] * len(card)) for card in shown]
 
 
 def texts() -> Iterator[str]:
@@ -48,6 +54,16 @@ def test_a_person_clicks_what_the_taste_likes_best_where_three_cards_are_shown()
     assert [(click.text, click.chosen) for click in made] == [("one", 1), ("text 0", 1), ("text 1", 1)]
     assert pairs(made[:1])[0].chosen == "a"
     assert [(pair.rejected, pair.click) for pair in pairs(made[:1])] == [("a b c", 0), ("a b", 0)]
+
+
+def test_live_clicks_are_made_on_what_the_head_of_those_before_shows() -> None:
+    writer: Any = Shows()
+    made = clicks(writer, KINDS["brief"], texts(), 3, 0, live=True)
+    assert [None if head is None else head.judgments for head in writer.heads] == [None, 1, 1, 2]
+    found = learned(made)
+    assert found is not None
+    assert found.weights[0] < 0
+    assert learned([]) is None
 
 
 def test_of_cards_that_please_alike_any_is_clicked_and_noise_clicks_any() -> None:
@@ -83,5 +99,9 @@ def test_the_short_form_says_nothing_of_no_clicks_and_something_of_twenty(tmp_pa
     assert sum(none["shown"]) / len(unseen) == pytest.approx(0.5, abs=0.1)
     assert sum(none["ceiling"]) / len(unseen) > 0.7
     assert twenty["seconds"] > 1
+    live = cell("head", "brief", 20, person, tmp_path / "serving", scorers)
+    assert sum(live["shown"]) / len(unseen) > 0.6
+    assert sum(live["plain"]) / len(unseen) == pytest.approx(0.5, abs=0.1)
+    assert live["meaning"] > 0.85 * none["meaning"]
     assert 0 < twenty["j"] <= twenty["meaning"] <= 1
     assert len(table([none, twenty]).splitlines()) == 4
