@@ -108,6 +108,7 @@ class Person:
         self.writer = Writer(serving, seed=2 * number + 1)
         self.shown: Cards = self.writer.screens(unseen)
         self.plain: Cards = self.writer.plain(unseen)
+        self.plain_again: Cards = self.writer.plain(unseen)
         self.pools: Cards = self.writer.screens(unseen, wanted=POOL)
         self._clicks: dict[tuple[str, int, bool], list[Click]] = {}
 
@@ -129,7 +130,8 @@ def cell(arm: str, kind: str, number: int, person: Person, before: Path, scorers
         serving, chooses = ARMS[arm].learn(before, made, Path(work), person.number)
         seconds = time.perf_counter() - started
         writer = Writer(serving, seed=2 * person.number + 2)
-        shown, plain = writer.screens(texts, chooses), writer.plain(texts)
+        shown = writer.screens(texts, chooses)
+        plain = person.plain_again if serving == before else writer.plain(texts)
     wins = {
         "shown": win_rates(taste, texts, shown, person.shown),
         "plain": win_rates(taste, texts, plain, person.plain),

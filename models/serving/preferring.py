@@ -28,9 +28,8 @@ from models.serving.pool import Option
 READ = 10
 """So many of the samples the judge reads, the most promising ones: reading takes longer than drawing more."""
 
-_LIKING = 8.0
-_MORE_MEANING, _MORE_FLUENCY, _MORE_NEUTRALITY = 3.0, 6.0, 10.0
-_NEUTRAL_ENOUGH = 0.6
+_LIKING, _QUALITY, _MEANING, _FLUENCY = 12.0, 0.6, 9.0, 8.0
+_RUDE, _NEUTRAL_BETWEEN = 4.0, (0.45, 0.55)
 _PROMISING = 3.0
 _EXPLORING = 0.3
 _DRAWS = 64
@@ -87,12 +86,7 @@ def prefer(source: str, among: Sequence[Option], wanted: int, head: Head, chance
     )
     quality -= _unfit(source, among)
     usual = _greedily(among, quality, wanted)
-    worth = quality + np.array([
-        _MORE_MEANING * one.meaning
-        + _MORE_FLUENCY * one.fluency
-        + _MORE_NEUTRALITY * min(one.neutrality, _NEUTRAL_ENOUGH)
-        for one in among
-    ])  # fmt: skip
+    worth = _worth(among, quality)
     first = _greedily(among, worth + _LIKING * _preferred(head, rows, usual), wanted - 1)
     left = [place for place in range(len(among)) if place not in first]
     if not left:
@@ -102,6 +96,15 @@ def prefer(source: str, among: Sequence[Option], wanted: int, head: Head, chance
     last = np.argmax(discounted + _LIKING * liked, axis=1)
     explored = int(last[chance.randrange(_DRAWS)])
     return [*(Pick(place, 1.0) for place in first), Pick(left[explored], float(np.mean(last == explored)))]
+
+
+def _worth(among: Sequence[Option], quality: Array) -> Array:
+    """What each rewrite is worth apart from liking, by the logarithms of their qualities."""
+    neutral = np.array([one.neutrality for one in among])
+    rude, enough = _NEUTRAL_BETWEEN
+    kept = np.array([_MEANING * one.meaning + _FLUENCY * one.fluency for one in among])
+    worth: Array = _QUALITY * quality + kept - _RUDE * np.clip((enough - neutral) / (enough - rude), 0, 1)
+    return worth
 
 
 def _features(

@@ -15,7 +15,7 @@ from models.reward import head as heads
 from models.reward import posterior
 from models.reward.features import GROUPS, SIZE, Array
 from models.reward.head import Head, choose_widths, chosen_on, fit
-from models.reward.judgments import Judged
+from models.reward.judgments import Judged, choices
 
 WIDTHS = (0.5, 0.2, 0.1)
 FEW = 4
@@ -57,7 +57,9 @@ class Reference:
         self.refused = any(one.written is None and not one.chosen for one in judged)
 
     def log_likelihood(self, one: Judged, weights: Array, tie: float, threshold: float, lapse: float) -> float:
-        utility = {(place,): float(row[:FEW] @ weights) for place, row in enumerate(one.cards)}
+        utility: dict[tuple[int, ...], float] = {
+            (place,): float(row[:FEW] @ weights) for place, row in enumerate(one.cards)
+        }
         for size in self.sizes:
             for tied in itertools.combinations(range(len(one.cards)), size):
                 utility[tied] = tie + sum(utility[place,] for place in tied) / size
@@ -72,10 +74,10 @@ class Reference:
 
     def __call__(self, theta: Array) -> float:
         weights, (tie, threshold, lapse) = theta[:FEW], theta[FEW:]
-        found = sum(one.weight * self.log_likelihood(one, weights, tie, threshold, lapse) for one in self.judged)
-        found -= weights @ weights / (2 * WIDTHS[0] ** 2)
+        found = math.fsum(one.weight * self.log_likelihood(one, weights, tie, threshold, lapse) for one in self.judged)
+        found -= float(weights @ weights) / (2 * WIDTHS[0] ** 2)
         found -= ((tie + 1) ** 2 + (threshold + 1) ** 2) / (2 * 2.0**2)
-        return -found - 12.0 * (0.08 * math.log(lapse) + 0.92 * math.log(1 - lapse))
+        return -float(found) - 12.0 * (0.08 * math.log(lapse) + 0.92 * math.log(1 - lapse))
 
     def mode(self) -> Array:
         start = np.array([0.0] * FEW + [-1.0, -1.0, 0.08])
@@ -122,7 +124,7 @@ def test_the_covariance_is_that_of_the_posterior_at_its_mode() -> None:
 def test_what_is_left_out_is_predicted_as_by_a_fit_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = every_gesture(np.random.default_rng(5), 30)
     whole = fit(judged, WIDTHS)
-    data = heads.choices(judged)
+    data = choices(judged)
     told = posterior.Posterior(data, WIDTHS).left_out() - np.log(data.real.sum(1))
     monkeypatch.setattr(posterior, "LAPSE_COUNT", 1e9)  # the lapse of the whole, which one judgment hardly moves
     monkeypatch.setattr(posterior, "LAPSE", whole.lapse)

@@ -200,7 +200,8 @@ def test_a_model_that_says_nothing_yields_an_empty_screen(scripted: Scripted) ->
 def test_with_a_head_more_is_drawn_at_once_and_wider(scripted: Scripted, head: Head) -> None:
     scripted.script(["you are wrong", "please stop", "no, that is not right", "I see it otherwise"])
     screen = scripted.generate(TEXT, Sampling(temperature=0.9), head=head)
-    assert scripted.asked == [(32, pytest.approx(1.2))]
+    [(samples, temperature)] = scripted.asked
+    assert (samples, temperature) == (32, pytest.approx(1.35))
     assert len(screen.candidates) == 3
     assert len(screen.pool) == 4
     assert {candidate.text for candidate in screen.candidates} <= {option.text for option in screen.pool}
@@ -211,7 +212,7 @@ def test_another_head_chooses_again_without_drawing(scripted: Scripted, head: He
     scripted.script(["you are wrong", "please stop", "no, that is not right", "I see it otherwise", "hm"])
     first = scripted.generate(TEXT, Sampling(), head=head)
     again = scripted.choose_again(TEXT, first, head)
-    assert scripted.asked == [(32, pytest.approx(1.2))]
+    assert len(scripted.asked) == 1
     assert again.pool == first.pool
     assert {candidate.text for candidate in again.candidates} <= {option.text for option in first.pool}
     for candidate in again.candidates:

@@ -1,0 +1,52 @@
+"""The page that says what people like here, and its switch."""
+
+from __future__ import annotations
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.services.prompts import policy
+from tests import factories
+from tests.studio import Person, parts
+
+
+def test_before_the_first_click_it_says_how_to_begin(admin: Person, version_1: int) -> None:
+    page = admin.browser().get("/admin/liking")
+    assert page.status_code == 200
+    assert "Nobody has clicked yet" in page.text
+
+
+def test_after_clicks_it_says_in_words_what_people_like(
+    app: Flask, session: Session, admin: Person, annotator: Person, version_1: int
+) -> None:
+    generator = parts(app).generator()
+    for number in range(3):
+        screen = factories.generation(session, annotator.id, ("so", "so it is", "so it is, my dear friend"))
+        factories.judgment(session, screen)
+        assert parts(app).heads.learn(session, generator.version, generator.features) == 0, number
+    page = admin.browser().get("/admin/liking").text
+    assert "Learned from 3 judgments, while version 1 serves" in page
+    assert "shorter" in page
+    assert "unclear" in page
+
+
+def test_learning_at_once_is_switched_off_and_on(session: Session, admin: Person, version_1: int) -> None:
+    assert policy.settings(session).learn_at_once
+    answer = admin.browser().submit("/admin/liking", {})
+    assert answer.status_code == 302
+    session.rollback()
+    assert not policy.settings(session).learn_at_once
+    assert "quality alone decides" in admin.browser().get("/admin/liking").text
+    admin.browser().submit("/admin/liking", {"learn_at_once": "yes"})
+    session.rollback()
+    assert policy.settings(session).learn_at_once
+
+
+def test_it_is_for_admins(annotator: Person, version_1: int) -> None:
+    assert annotator.browser().get("/admin/liking").status_code == 403
+
+
+def test_without_a_version_it_says_so(admin: Person) -> None:
+    page = admin.browser().get("/admin/liking")
+    assert page.status_code == 200
+    assert "No version is published yet" in page.text
