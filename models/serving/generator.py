@@ -45,7 +45,7 @@ _WARM_UP_TEXT = "Good morning, how are you?"
 _ROUNDS = ((16, 1.0), (16, 1.25), (24, 1.6))
 
 # And with a head, which tells more of them apart: as many as take hardly longer, and wider.
-_ROUNDS_WITH_HEAD = ((32, 1.5), (24, 1.8))
+_ROUNDS_WITH_HEAD = ((24, 7 / 6), (24, 1.6))
 
 # If too few differ even so: searched, which finds others where samples of a polite text are all the text itself.
 _FEW_BEAMS = 8

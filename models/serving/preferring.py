@@ -25,11 +25,11 @@ from models.serving import choosing
 from models.serving.neutrality import words
 from models.serving.pool import Option
 
-READ = 10
+READ = 8
 """So many of the samples the judge reads, the most promising ones: reading takes longer than drawing more."""
 
-_LIKING, _QUALITY, _MEANING, _FLUENCY = 12.0, 0.6, 9.0, 8.0
-_RUDE, _NEUTRAL_BETWEEN = 4.0, (0.45, 0.55)
+_LIKING, _QUALITY, _MEANING, _FLUENCY = 16.0, 0.5, 12.0, 14.0
+_RUDE, _NEUTRAL_BETWEEN = 5.0, (0.45, 0.55)
 _PROMISING = 3.0
 _EXPLORING = 0.3
 _DRAWS = 64

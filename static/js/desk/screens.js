@@ -5,7 +5,7 @@
 import { call } from "../shared/api.js";
 
 const MOST_SHOWN = 100;
-const PATIENCE = 600; // milliseconds for choosing again
+const PATIENCE = 300; // milliseconds for choosing again
 export const aside = []; // screens that had to make room; they come back before anything new is drawn
 const shown = []; // ids of the queue's screens that were on the desk lately
 let upcoming = null; // a promise of the next screen of the queue

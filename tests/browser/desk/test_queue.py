@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser.desk.screen import (
     GENERATIONS,
@@ -55,6 +55,37 @@ def test_the_next_screen_of_the_queue_waits_for_no_answer(desk: Page, product: P
     assert desk.locator("#last-text").text_content() == f"Saving: “{first[0]}”"
     let_go(desk, held)
     expect(desk.locator("#last-text")).to_have_text(f"Saved: “{first[0]}”")
+
+
+def test_the_next_screen_knows_of_the_click_before_it_though_it_was_drawn_earlier(desk: Page, product: Product) -> None:
+    serve(desk, product, "you are a fool", "your plan is stupid, really", "go away, idiot")
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/api/v1/generations"):
+            asked.append(request.method)
+
+    desk.on("request", note)
+    for source, following in (
+        ("you are a fool", "your plan is stupid, really"),
+        ("your plan is stupid, really", "go away, idiot"),
+    ):
+        expect_source(desk, source)
+        wait_for(lambda text=following: drawn(product, text), what="the next screen drawn ahead")
+        desk.wait_for_load_state("networkidle")
+        before = len(asked)
+        card(desk, 1).click()
+        expect_source(desk, following)
+        assert len(asked) > before, "the server was asked once more"
+    [(chosen_by, last)] = product.rows("SELECT max(id), max(last_judgment_id) FROM reward_heads")
+    assert chosen_by
+    judged_ids = [number for (number,) in product.rows("SELECT id FROM judgments ORDER BY id DESC LIMIT 2")]
+    assert last >= judged_ids[1]
+    shown = desk.evaluate("document.querySelector('.choice').dataset.candidate")
+    [(head,)] = product.rows(
+        "SELECT g.head_id FROM generations g JOIN candidates c ON c.generation_id = g.id WHERE c.id = ?", int(shown)
+    )
+    assert head, "the cards on the desk were chosen by a head"
 
 
 def test_a_drained_queue_says_so_and_hands_the_text_box_over(desk: Page, product: Product) -> None:

@@ -201,7 +201,8 @@ def test_with_a_head_more_is_drawn_at_once_and_wider(scripted: Scripted, head: H
     scripted.script(["you are wrong", "please stop", "no, that is not right", "I see it otherwise"])
     screen = scripted.generate(TEXT, Sampling(temperature=0.9), head=head)
     [(samples, temperature)] = scripted.asked
-    assert (samples, temperature) == (32, pytest.approx(1.35))
+    assert samples == 24
+    assert temperature == pytest.approx(1.05)
     assert len(screen.candidates) == 3
     assert len(screen.pool) == 4
     assert {candidate.text for candidate in screen.candidates} <= {option.text for option in screen.pool}
