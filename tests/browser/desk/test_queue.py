@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from playwright.sync_api import Page, Request, expect
 
@@ -71,7 +73,7 @@ def test_the_next_screen_knows_of_the_click_before_it_though_it_was_drawn_earlie
         ("your plan is stupid, really", "go away, idiot"),
     ):
         expect_source(desk, source)
-        wait_for(lambda text=following: drawn(product, text), what="the next screen drawn ahead")
+        wait_for(partial(drawn, product, following), what="the next screen drawn ahead")
         desk.wait_for_load_state("networkidle")
         before = len(asked)
         card(desk, 1).click()
