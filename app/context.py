@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,9 +16,12 @@ from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
 from app.services.training.reward.heads import Chooser, Heads
+from models.errors import ModelError
 from models.serving.generator import Generator, Sampling
 from models.serving.hot_swap import Serving
 from models.store.store import CheckpointStore
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,15 @@ class Mellow:
         return generator
 
     def chooser(self, session: Session, generator: Generator) -> Chooser | None:
-        """The head that chooses among what that Generator draws, None as long as nobody has clicked."""
-        return self.heads.chooser(session, generator.version, generator.features)
+        """The head that chooses among what that Generator draws, None as long as nobody has clicked.
+
+        A head that cannot be read keeps nobody from working: it is said in the log, and quality alone chooses.
+        """
+        try:
+            return self.heads.chooser(session, generator.version, generator.features)
+        except ModelError as error:
+            log.warning("What is shown is chosen without what the clicks say: %s", error)
+            return None
 
     @property
     def sampling(self) -> Sampling:

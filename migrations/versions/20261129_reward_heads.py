@@ -27,6 +27,7 @@ def upgrade() -> None:
         "reward_heads",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("version_number", sa.Integer(), nullable=False),
+        sa.Column("features_version", sa.Integer(), nullable=False),
         sa.Column("judgments", sa.Integer(), nullable=False),
         sa.Column("last_judgment_id", sa.Integer(), nullable=False),
         sa.Column("undone", sa.Integer(), nullable=False),

@@ -25,6 +25,8 @@ class RewardHead(Base):
 
     id: Mapped[PrimaryKey]
     version_number: Mapped[int] = mapped_column(ForeignKey("versions.number"))
+    # Of models/reward/features.py: what was fitted to others is not read.
+    features_version: Mapped[int]
     judgments: Mapped[int]
     last_judgment_id: Mapped[int]
     undone: Mapped[int]

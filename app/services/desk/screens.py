@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Collection, Sequence
 
@@ -14,10 +15,12 @@ from app.services.prompts import attention_checks, policy, prompts, queue
 from app.services.prompts.policy import Studio
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
-from models.errors import InputTooLong
+from models.errors import InputTooLong, ModelError
 from models.reward.features import pack
 from models.serving import pool
 from models.serving.generator import Generator, Sampling, Screen
+
+log = logging.getLogger(__name__)
 
 _shuffler = random.SystemRandom()
 
@@ -139,8 +142,8 @@ def _chosen_again(
         return waiting
     text, texts = waiting.prompt.text, {candidate.text for candidate in waiting.candidates}
     kept = session.scalar(select(DrawnPool.data).where(DrawnPool.generation_id == waiting.id))
-    options = pool.unpack(kept) if kept else ()
     session.commit()
+    options = _options(waiting.id, kept)
     if options:
         screen = generator.choose_again(text, _as_drawn(waiting, options), chooser.head)
     else:
@@ -155,6 +158,15 @@ def _chosen_again(
         waiting.superseded_by = found.id
         session.execute(delete(DrawnPool).where(DrawnPool.generation_id == waiting.id))
         return found
+
+
+def _options(screen_id: int, kept: bytes | None) -> tuple[pool.Option, ...]:
+    """What a screen was chosen from, nothing if it cannot be read."""
+    try:
+        return pool.unpack(kept) if kept else ()
+    except ModelError as error:
+        log.warning("Screen %d is drawn anew: %s", screen_id, error)
+        return ()
 
 
 def _as_drawn(waiting: Generation, options: tuple[pool.Option, ...]) -> Screen:

@@ -21,6 +21,7 @@ from app.db import SERVING, Alias, DrawnPool, Judgment, RewardHead, write_transa
 from app.services.prompts import policy
 from app.services.training.reward import judged
 from app.services.training.reward.judged import Marker, Measure
+from models.reward.features import VERSION as FEATURES_VERSION
 from models.reward.head import Head, choose_widths, chosen_on, fit
 from models.reward.judgments import Judged
 
@@ -29,6 +30,9 @@ AT_ONCE = 200
 
 MEASURED_AT_ONCE = 8
 """So many screens that carry no features yet are measured at a time, by the thread beside the requests."""
+
+
+_OF_OURS = (RewardHead.features_version == FEATURES_VERSION,)
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ class Heads:
         with write_transaction(session):
             row = RewardHead(
                 version_number=version,
+                features_version=head.features_version,
                 judgments=head.judgments,
                 last_judgment_id=now.last_judgment_id,
                 undone=now.undone,
@@ -173,7 +178,7 @@ def carried(session: Session, version: int) -> RewardHead | None:
     """The head that a version came with."""
     return session.scalar(
         select(RewardHead)
-        .where(RewardHead.version_number == version, RewardHead.carried)
+        .where(*_OF_OURS, RewardHead.version_number == version, RewardHead.carried)
         .order_by(RewardHead.id.desc())
         .limit(1)
     )
@@ -181,5 +186,8 @@ def carried(session: Session, version: int) -> RewardHead | None:
 
 def _latest(session: Session, version: int) -> RewardHead | None:
     return session.scalar(
-        select(RewardHead).where(RewardHead.version_number == version).order_by(RewardHead.id.desc()).limit(1)
+        select(RewardHead)
+        .where(*_OF_OURS, RewardHead.version_number == version)
+        .order_by(RewardHead.id.desc())
+        .limit(1)
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from app.db import RewardHead, write_transaction
 from app.services.prompts import policy
 from tests import factories
-from tests.studio import Person, parts
+from tests.studio import Person, parts, rows
 
 
 def test_before_the_first_click_it_says_how_to_begin(admin: Person, version_1: int) -> None:
@@ -40,6 +41,21 @@ def test_learning_at_once_is_switched_off_and_on(session: Session, admin: Person
     admin.browser().submit("/admin/liking", {"learn_at_once": "yes"})
     session.rollback()
     assert policy.settings(session).learn_at_once
+
+
+def test_a_head_that_cannot_be_read_keeps_nobody_from_working(
+    app: Flask, session: Session, annotator: Person, version_1: int
+) -> None:
+    factories.judgment(session, factories.generation(session, annotator.id))
+    generator = parts(app).generator()
+    parts(app).heads.learn(session, generator.version, generator.features)
+    with write_transaction(session):
+        for row in rows(session, RewardHead):
+            row.data = b"damaged"
+    parts(app).heads.__init__()  # type: ignore[misc]  # another process, which remembers nothing
+    answer = annotator.post("/generations", {"text": "you are stupid"})
+    assert answer.status_code == 201
+    assert len(answer.get_json()["candidates"]) == 3
 
 
 def test_it_is_for_admins(annotator: Person, version_1: int) -> None:

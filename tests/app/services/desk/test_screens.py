@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Prompt, Verdict, write_transaction
+from app.db import Candidate, DrawnPool, Generation, Prompt, Verdict, write_transaction
 from app.errors import NotFound
 from app.services.desk import judgments
 from app.services.desk import screens as desk_screens
@@ -214,6 +214,21 @@ def test_a_screen_that_was_drawn_before_the_click_is_chosen_again_after_it(
     assert [one.text for one in session.get_one(Generation, early.id).candidates] == texts, "a screen never changes"
     click(session, annotator.id, late)
     assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], now_by) is None
+
+
+def test_a_pool_that_cannot_be_read_is_drawn_anew(
+    session: Session, generator: Generator, annotator: Person, clicked: Heads
+) -> None:
+    queue(session, "your plan is utter rubbish")
+    by = chooser(session, clicked, generator)
+    early, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], by))
+    with write_transaction(session):
+        session.merge(DrawnPool(generation_id=early.id, data=b"damaged"))
+    click(session, annotator.id, desk_screens.generate(session, generator, annotator.id, "go away", SAMPLING, by)[0])
+    late = desk_screens.next_screen(
+        session, generator, annotator.id, SAMPLING, [], chooser(session, clicked, generator)
+    )
+    assert served(late)[0].prompt.text == "your plan is utter rubbish"
 
 
 def test_what_is_looked_at_is_not_chosen_again(

@@ -15,6 +15,7 @@ from app.services.training.reward import heads as module
 from app.services.training.reward.heads import Heads
 from models.errors import InputTooLong
 from models.reward.features import SIZE, Array, pack
+from models.reward.features import VERSION as FEATURES_VERSION
 from tests import factories
 
 TEXTS = ("first rewrite", "second rewrite", "third rewrite")
@@ -222,6 +223,7 @@ def test_learning_at_once_can_be_switched_off_and_what_the_version_came_with_the
         session.add(
             RewardHead(
                 version_number=1,
+                features_version=FEATURES_VERSION,
                 judgments=1,
                 last_judgment_id=0,
                 undone=0,
@@ -238,6 +240,17 @@ def test_learning_at_once_can_be_switched_off_and_what_the_version_came_with_the
     on = heads.chooser(session, 1, never)
     assert on is not None
     assert on.head.judgments == 2
+
+
+def test_a_head_of_other_features_is_not_read_but_learned_anew(session: Session, person: int) -> None:
+    factories.judgment(session, screen(session, person))
+    found = Heads().chooser(session, 1, never)
+    assert found is not None
+    with write_transaction(session):
+        session.get_one(RewardHead, found.id).features_version = 0
+    anew = Heads().chooser(session, 1, never)
+    assert anew is not None
+    assert anew.id > found.id
 
 
 def test_what_a_judged_screen_was_chosen_from_is_let_go(session: Session, person: int) -> None:
