@@ -21,17 +21,19 @@ def create_generation() -> ResponseReturnValue:
     """A screen for a text of one's own (`text`) or for the next of the queue (`from`: `queue`)."""
     body = json_object()
     parts = mellow()
-    session, generator = db.session(), parts.generator()
+    session = db.session()
     if body.get("from") == "queue" and "text" not in body:
         shown = body.get("shown", [])
         if not isinstance(shown, list) or len(shown) > 100 or not all(map(_is_id, shown)):
             raise Invalid("shown must be a list of at most 100 generation ids.")
+        generator = parts.generator()
         chooser = parts.chooser(session, generator)
         screen = screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser)
         if screen is None:
             return "", 204
     else:
         text = prompts.check_text(body.get("text"), parts.settings.max_text_length)
+        generator = parts.generator()
         chooser = parts.chooser(session, generator)
         screen = screens.generate(session, generator, user_id(), text, parts.sampling, chooser)
     return generation_json(*screen), 201

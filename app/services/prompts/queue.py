@@ -140,7 +140,8 @@ def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
 def left_over(session: Session, user_id: int, shown: Collection[int], studio: Studio) -> Generation | None:
     """The oldest of a person's latest screens that still waits for their judgment, but none of `shown`.
 
-    A screen of the queue does, as long as its prompt wants judgments.
+    A screen of the queue does, as long as its prompt wants judgments. What was chosen again for a prompt that is shown
+    already, in cards that were chosen before, came too late and is not asked for a second time.
     """
     latest = (
         select(Generation.id)
@@ -159,7 +160,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
         .join(Prompt)
         .where(
             Generation.id.in_(select(latest.c.id)),
-            Generation.id.not_in(shown),
+            Generation.prompt_id.not_in(select(Generation.prompt_id).where(Generation.id.in_(shown))),
             ~standing,
             wants,
             Prompt.queued,

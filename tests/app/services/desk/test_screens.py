@@ -231,6 +231,21 @@ def test_a_pool_that_cannot_be_read_is_drawn_anew(
     assert served(late)[0].prompt.text == "your plan is utter rubbish"
 
 
+def test_what_was_chosen_again_too_late_does_not_bring_the_same_text_twice(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    queue(session, "your plan is utter rubbish", priority=1)
+    queue(session, "go away")
+    early, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
+    late = factories.generation(session, annotator.id, prompt=early.prompt)
+    with write_transaction(session):
+        session.get_one(Generation, early.id).superseded_by = late.id
+    following, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [early.id]))
+    assert following.prompt.text == "go away"
+    anew, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
+    assert anew.id == late.id, "after a reload nothing is shown yet"
+
+
 def test_what_is_looked_at_is_not_chosen_again(
     session: Session, generator: Generator, annotator: Person, clicked: Heads
 ) -> None:
