@@ -98,7 +98,7 @@ def measure(found: Sequence[Pool]) -> dict[str, Array]:
     apart = np.concatenate([pool.states - pool.states.mean(0) for pool in found])
     _, lengths, directions = np.linalg.svd(apart, full_matrices=False)
     usual = lengths[:MEANING] / np.sqrt(len(apart))
-    scale = np.maximum(within, _LEAST_SHARE * named.std(0))
+    scale = np.maximum(np.maximum(within, _LEAST_SHARE * named.std(0)), _LEAST)
     return {
         "mean": named.mean(0),
         "scale": scale,
