@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 RESCUE_SECONDS = 3.0
 LEARN_SECONDS = 0.5
-"""How long learning waits at least from one head to the next."""
+"""Learning waits at least so long from one head to the next."""
 
 
 class Background:

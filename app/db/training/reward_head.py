@@ -1,4 +1,4 @@
-"""What the clicks say: linear reward heads, each fitted to the judgments that stood."""
+"""Store what the clicks say: linear reward heads, each fitted to the judgments that stood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people like here: the head in words, and whether every click moves what is shown next."""
+"""Show what people like here, and let an admin decide whether every click moves what is shown next."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _chosen_again(
     decided: Studio,
     chooser: Chooser | None,
 ) -> Generation:
-    """What is shown in the place of a screen that nobody judged yet: the same, if the head would choose the same.
+    """Return the screen to show in the place of one that nobody judged yet: itself, if the same would be chosen.
 
     Nothing changes on a screen that several people are to see alike, nor on one that another version wrote. Where what
     was chosen from was not kept, it is drawn anew.
@@ -161,7 +161,7 @@ def _chosen_again(
 
 
 def _options(screen_id: int, kept: bytes | None) -> tuple[pool.Option, ...]:
-    """What a screen was chosen from, nothing if it cannot be read."""
+    """Read what a screen was chosen from; nothing if it cannot be read."""
     try:
         return pool.unpack(kept) if kept else ()
     except ModelError as error:

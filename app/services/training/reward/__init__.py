@@ -1,1 +1,1 @@
-"""What the clicks say at once: judgments as a head reads them, the heads that choose, and a head in words."""
+"""Learn from clicks at once: judgments as a head reads them, the heads that choose, and a head in words."""

@@ -22,7 +22,7 @@ from app.services.prompts import policy
 from app.services.training.reward import judged
 from app.services.training.reward.judged import Marker, Measure
 from models.reward.features import VERSION as FEATURES_VERSION
-from models.reward.head import Head, choose_widths, chosen_on, fit
+from models.reward.head import WINDOW, Head, choose_widths, chosen_on, fit
 from models.reward.judgments import Judged
 
 AT_ONCE = 200
@@ -44,7 +44,7 @@ class Chooser:
 
 
 class Heads:
-    """What one process remembers of judgments and heads. All methods may be called from several threads."""
+    """Remembers judgments and heads for one process. All methods may be called from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class Heads:
             return waiting
 
     def _is_behind(self, session: Session, version: int, latest: RewardHead | None) -> bool:
-        """Whether judgments came or went that the latest head of a version does not know."""
+        """Tell whether judgments came or went that the latest head of a version does not know."""
         now = judged.marker(session)
         if self._learned == (version, now) or not now.last_judgment_id:
             return False
@@ -123,10 +123,14 @@ class Heads:
         return max(0, len(wanting) - most)
 
     def _widths_of(self, ids: Sequence[int]) -> tuple[float, ...]:
-        """The widths of the prior, which are chosen on the first of the judgments."""
+        """Return the widths of the prior, which are chosen on the first of the judgments.
+
+        Once as many count as ever do, the first ones change with every click, and the widths stay.
+        """
         known = [number for number in ids if number in self._judged]
         on = tuple(known[: chosen_on(len(known))])
-        if self._widths[0] != on:
+        settled = len(ids) >= WINDOW and len(self._widths[0]) == len(on)
+        if self._widths[0] != on and not settled:
             self._widths = (on, choose_widths([self._judged[number] for number in on]))
         return self._widths[1]
 
@@ -159,8 +163,9 @@ class Heads:
                 .where(RewardHead.data.is_not(None))
                 .values(data=None)
             )
-            answered = select(Judgment.generation_id).where(Judgment.id <= now.last_judgment_id)
-            session.execute(delete(DrawnPool).where(DrawnPool.generation_id.in_(answered)))
+            # Asked of each pool, of which there are few, and not of each judgment.
+            answered = exists(select(Judgment.id).where(Judgment.generation_id == DrawnPool.generation_id))
+            session.execute(delete(DrawnPool).where(answered))
 
     def _load(self, session: Session, row: RewardHead | None) -> Chooser | None:
         if row is None:

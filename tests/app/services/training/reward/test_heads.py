@@ -12,10 +12,13 @@ from sqlalchemy.orm import Session
 from app.db import SERVING, Alias, Candidate, DrawnPool, Generation, Judgment, RewardHead, now, write_transaction
 from app.services.prompts import policy
 from app.services.training.reward import heads as module
+from app.services.training.reward import judged
 from app.services.training.reward.heads import Heads
 from models.errors import InputTooLong
 from models.reward.features import SIZE, Array, pack
 from models.reward.features import VERSION as FEATURES_VERSION
+from models.reward.head import choose_widths
+from models.reward.judgments import Judged
 from tests import factories
 
 TEXTS = ("first rewrite", "second rewrite", "third rewrite")
@@ -251,6 +254,27 @@ def test_a_head_of_other_features_is_not_read_but_learned_anew(session: Session,
     anew = Heads().chooser(session, 1, never)
     assert anew is not None
     assert anew.id > found.id
+
+
+def test_the_widths_are_not_chosen_anew_at_every_click_once_as_many_judgments_count_as_ever_do(
+    session: Session, person: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WINDOW", 3)
+    monkeypatch.setattr(judged, "WINDOW", 3)
+    chosen: list[int] = []
+
+    def counted(of: Sequence[Judged]) -> tuple[float, ...]:
+        chosen.append(len(of))
+        return choose_widths(of)
+
+    monkeypatch.setattr(module, "choose_widths", counted)
+    heads = Heads()
+    for _ in range(6):
+        factories.judgment(session, screen(session, person))
+        found = heads.chooser(session, 1, never)
+    assert found is not None
+    assert found.head.judgments == 3
+    assert chosen == [1, 2, 3]
 
 
 def test_what_a_judged_screen_was_chosen_from_is_let_go(session: Session, person: int) -> None:
