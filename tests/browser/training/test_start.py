@@ -18,6 +18,7 @@ PAIRS = "source\ttarget\n" + "".join(f"you fool {n}\tyou {n}\n" for n in range(3
 def start(visitor: Visitor) -> Page:
     visitor.page.goto("/admin")
     visitor.page.get_by_role("link", name="start from a model").click()
+    visitor.page.wait_for_url("**/admin/start")  # until it is loaded: only then does its script listen
     expect(visitor.page.locator("#go")).to_be_disabled()
     return visitor.page
 

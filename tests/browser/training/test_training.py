@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -80,6 +81,7 @@ def test_a_run_is_asked_for_again_with_changes_and_cancelled(visitor: Visitor, p
     page = visitor.page
     page.goto(f"/admin/runs/{old}")
     page.get_by_role("link", name="Again, with changes").click()
+    page.wait_for_url(re.compile(r"/admin\?clone="))
     expect(page.locator("#dpo-num_train_epochs")).to_have_value("1000")
     page.fill("#dpo-beta", "0.3")
     page.get_by_role("button", name="Retrain").click()
