@@ -29,7 +29,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,16 @@ from benchmarks.support.people import (
 )
 from benchmarks.support.tastes import KINDS
 from models.reward.head import Head
-from models.serving.generator import wording
+from models.serving.generator import Sampling, wording
 from models.settings.dpo import DPORecipe
 from worker.evaluation.measure import TOXIC
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.publish.convert import convert_to_ctranslate2
 from worker.training.clicks.dpo import train_dpo
+from worker.training.clicks.labelling import label
+from worker.training.clicks.samples import Samples
+from worker.training.clicks.unclicked import shipped_texts
 from worker.training.shared.progress import SilentProgress
 
 FOLDER = ROOT / "build" / "learning"
@@ -84,10 +87,11 @@ class Arm:
 
 
 def dpo(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
-    """Retrain with the defaults of the studio, on the clicked pairs alone."""
+    """What Retrain was before it had a head: the clicked pairs alone, held fast to what the version was."""
     if not made:
         return before, None
-    train_dpo(EMBEDDED_BASE_MODEL, pairs(made), DPORecipe(seed=seed), work / "model", SilentProgress())
+    recipe = DPORecipe(seed=seed, beta=0.5, anchor_weight=100.0, num_train_epochs=10)
+    train_dpo(EMBEDDED_BASE_MODEL, pairs(made), recipe, work / "model", SilentProgress())
     convert_to_ctranslate2(work / "model", work / "serving")
     return work / "serving", None
 
@@ -97,7 +101,27 @@ def head(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
     return before, learned(made)
 
 
-ARMS: Mapping[str, Arm] = {"dpo": Arm(dpo, live=False), "head": Arm(head, live=True)}
+def retrain(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
+    """Retrain with the defaults of the studio: the clicks, and pairs of the texts that come with the recipe."""
+    chooses = learned(made)
+    if chooses is None:
+        return before, None
+    recipe = DPORecipe(seed=seed)
+    samples = Samples(before, Sampling(), FOLDER / "samples")
+    texts = shipped_texts()
+    samples.draw(texts)
+    pools = [(text, pool) for text in texts if (pool := samples.known(text)) is not None]
+    taught = label(chooses, pools, recipe.head_pairs).examples
+    train_dpo(EMBEDDED_BASE_MODEL, [*pairs(made), *taught], recipe, work / "model", SilentProgress())
+    convert_to_ctranslate2(work / "model", work / "serving")
+    return work / "serving", replace(chooses, taught=bool(taught))
+
+
+ARMS: Mapping[str, Arm] = {
+    "dpo": Arm(dpo, live=False),
+    "head": Arm(head, live=True),
+    "retrain": Arm(retrain, live=True),
+}
 
 
 class Person:

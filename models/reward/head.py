@@ -45,6 +45,7 @@ class Head:
     to be passed over with the others; None if nobody said such a thing. `lapse` is the share of gestures that say
     nothing, `widths` the standard deviations of the prior by group, `judgments` how many were fitted, and `left_out`
     the mean log-likelihood of the latest of them, each left out in turn, less that of a guess among its alternatives.
+    The version is `taught` if it was trained on what such a head says, and then writes what people like by itself.
     """
 
     weights: Array
@@ -56,6 +57,7 @@ class Head:
     judgments: int
     left_out: float
     features_version: int = field(default=FEATURES_VERSION)
+    taught: bool = False
 
     def utilities(self, features: Array) -> Array:
         """The utility of each rewrite, (rewrites,), of features (rewrites, SIZE)."""
@@ -64,7 +66,7 @@ class Head:
 
     def to_bytes(self) -> bytes:
         """The head as safetensors, in single precision."""
-        names = ("tie", "threshold", "lapse", "widths", "judgments", "left_out", "features_version")
+        names = ("tie", "threshold", "lapse", "widths", "judgments", "left_out", "features_version", "taught")
         said = {"head": json.dumps({name: getattr(self, name) for name in names})}
         arrays = {"weights": self.weights.astype(np.float32), "root": self.root.astype(np.float32)}
         return save(arrays, metadata=said)

@@ -141,6 +141,19 @@ class Generator:
             milliseconds=screen.milliseconds + (time.perf_counter() - started) * 1000,
         )
 
+    def samples(self, text: str, sampling: Sampling, count: int) -> tuple[Option, ...]:
+        """Draw `count` samples of a text; those of different wording, all read by the judge and none left out.
+
+        None of a text that it cannot rewrite, and not the text itself. Raises InputTooLong.
+        """
+        source = self.tokens(text)
+        if not self._can_rewrite(text):
+            return ()
+        drawn: dict[str, Sample] = {}
+        _add(drawn, self._draw(Draw(source, count, sampling.temperature, sampling, self._forbidden(text))).samples)
+        drawn.pop(wording(text), None)
+        return tuple(preferring.read(text, [self._as_drawn(sample) for sample in drawn.values()]))
+
     def features(self, text: str, rewrites: Sequence[str]) -> Array:
         """The features of rewrites of `text` that stand on no screen of it, (rewrites, SIZE); raises InputTooLong."""
         effort = _Effort(0)
@@ -248,10 +261,7 @@ class Generator:
             for sample, length in zip(samples, lengths, strict=True)
         ]
         if effort.head is not None:
-            drawn = [
-                choosing.Rewrite(sample.text, sample.drawn / length)
-                for sample, length in zip(samples, lengths, strict=True)
-            ]
+            drawn = [self._as_drawn(sample) for sample in samples]
             return self._prefer(text, preferring.options(text, drawn, effort.head), wanted, effort)
         readings = choosing.read(text, [sample.text for sample in samples])
         effort.readings.update(
@@ -292,6 +302,10 @@ class Generator:
         ]
         effort.rows.update(zip([(text, one.text) for one in wanting], features(text, measured), strict=True))
         return np.array([effort.rows[text, one.text] for one in scored])
+
+    def _as_drawn(self, sample: Sample) -> choosing.Rewrite:
+        """With the mean log-probability of its tokens as they were drawn."""
+        return choosing.Rewrite(sample.text, sample.drawn / self._length(sample.text))
 
     def _length(self, text: str) -> int:
         """In tokens, the end of sequence included."""

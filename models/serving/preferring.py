@@ -5,6 +5,8 @@ would be shown without the head. That probability is the head's own (its mean an
 pulls where it is sure, and no harder the further a rewrite goes in that direction: quality is not sold for what is
 liked already. Where nobody has an opinion all rewrites are preferred alike, and quality decides. What meaning, fluency
 and neutrality cost counts for more than in quality alone, which keeps what is shown as true and as polite as it was.
+A version that was taught what the head says writes it by itself: there the head pulls less, and the prices are higher,
+or what is liked would count twice.
 
 The last card of a screen explores: it is the best by weights drawn from the head's own uncertainty (Thompson sampling),
 made smaller, so that the cards differ where the head is unsure. How probable each card was is told.
@@ -29,6 +31,7 @@ READ = 8
 """So many of the samples the judge reads, the most promising ones: reading takes longer than drawing more."""
 
 _LIKING, _QUALITY, _MEANING, _FLUENCY = 16.0, 0.5, 12.0, 14.0
+_LIKING_OF_TAUGHT, _MEANING_OF_TAUGHT, _FLUENCY_OF_TAUGHT = 8.0, 24.0, 28.0
 _RUDE, _NEUTRAL_BETWEEN = 5.0, (0.45, 0.55)
 _PROMISING = 3.0
 _EXPLORING = 0.3
@@ -53,9 +56,13 @@ def options(source: str, rewrites: Sequence[choosing.Rewrite], head: Head) -> li
         before = _features(source, rewrites, neutral, [None] * len(rewrites))
         promise = guess(before) + _known_quality(rewrites, neutral) + _PROMISING * _preferred(head, before, kept)
         kept = sorted(sorted(kept, key=lambda place: -promise[place])[:READ])
-    few = [rewrites[place] for place in kept]
-    readings = choosing.read(source, [rewrite.text for rewrite in few])
-    rows = _features(source, few, [one.neutrality for one in readings], [one.verdict for one in readings])
+    return read(source, [rewrites[place] for place in kept])
+
+
+def read(source: str, rewrites: Sequence[choosing.Rewrite]) -> list[Option]:
+    """The rewrites, all of them read by the judge."""
+    readings = choosing.read(source, [rewrite.text for rewrite in rewrites])
+    rows = _features(source, rewrites, [one.neutrality for one in readings], [one.verdict for one in readings])
     return [
         Option(
             rewrite.text,
@@ -66,7 +73,7 @@ def options(source: str, rewrites: Sequence[choosing.Rewrite], head: Head) -> li
             reading.quality,
             row,
         )
-        for rewrite, reading, row in zip(few, readings, rows, strict=True)
+        for rewrite, reading, row in zip(rewrites, readings, rows, strict=True)
     ]
 
 
@@ -86,23 +93,24 @@ def prefer(source: str, among: Sequence[Option], wanted: int, head: Head, chance
     )
     quality -= _unfit(source, among)
     usual = _greedily(among, quality, wanted)
-    worth = _worth(among, quality)
-    first = _greedily(among, worth + _LIKING * _preferred(head, rows, usual), wanted - 1)
+    worth, liking = _worth(among, quality, head), _LIKING_OF_TAUGHT if head.taught else _LIKING
+    first = _greedily(among, worth + liking * _preferred(head, rows, usual), wanted - 1)
     left = [place for place in range(len(among)) if place not in first]
     if not left:
         return [Pick(place, 1.0) for place in first]
     discounted = (worth + _discount(among, first))[left]
     liked = _drawn_preferences(head, rows, usual, chance)[:, left]
-    last = np.argmax(discounted + _LIKING * liked, axis=1)
+    last = np.argmax(discounted + liking * liked, axis=1)
     explored = int(last[chance.randrange(_DRAWS)])
     return [*(Pick(place, 1.0) for place in first), Pick(left[explored], float(np.mean(last == explored)))]
 
 
-def _worth(among: Sequence[Option], quality: Array) -> Array:
+def _worth(among: Sequence[Option], quality: Array, head: Head) -> Array:
     """What each rewrite is worth apart from liking, by the logarithms of their qualities."""
     neutral = np.array([one.neutrality for one in among])
     rude, enough = _NEUTRAL_BETWEEN
-    kept = np.array([_MEANING * one.meaning + _FLUENCY * one.fluency for one in among])
+    meaning, fluency = (_MEANING_OF_TAUGHT, _FLUENCY_OF_TAUGHT) if head.taught else (_MEANING, _FLUENCY)
+    kept = np.array([meaning * one.meaning + fluency * one.fluency for one in among])
     worth: Array = _QUALITY * quality + kept - _RUDE * np.clip((enough - neutral) / (enough - rude), 0, 1)
     return worth
 

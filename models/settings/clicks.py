@@ -1,8 +1,8 @@
 """The settings of a run on clicks: which of the method's can be set, and their defaults.
 
 What the studio is asked of DPO is a `DPORecipe` (dpo.py), which becomes `DPOClickOptions` here. The names are those of
-command_line.py, but for `anchor_weight`, which is ours and means here what it means there. The defaults of ORPO and KTO
-were chosen by experiment: docs/experiments/clicks-orpo-kto.md.
+command_line.py, but for `anchor_weight` and `head_pairs`, which are ours and mean here what they mean there. The
+defaults of ORPO and KTO were chosen by experiment: docs/experiments/clicks-orpo-kto.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ SETTINGS = (
     "desirable_weight",
     "undesirable_weight",
     "anchor_weight",
+    "head_pairs",
     "learning_rate",
     "lr_scheduler_type",
     "warmup_steps",
@@ -48,6 +49,7 @@ class ClickOptions(TrainOptions):
     """What the methods share: few clicks are passed over often, by an adapter, and other sentences are held still."""
 
     anchor_weight: float = setting(100.0, "weight of staying as the parent was on other sentences", 0, 1000)
+    head_pairs: int = setting(250, "pairs of other texts that the reward head labels, at most", 0, 10_000)
     use_peft: bool = setting(True, "train a LoRA adapter instead of all weights")
     lora_dropout: float = setting(0.0, "share of the adapter's input that is dropped while training", 0, 0.9)
     learning_rate: float = setting(1e-3, "step size; 0 takes the one that suits the method", 0, 0.1)

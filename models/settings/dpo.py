@@ -43,6 +43,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "beta": (1e-4, 10.0),
         "anchor_weight": (0.0, 1000.0),
+        "head_pairs": (0, 10_000),
         "label_smoothing": (0.0, 0.499),
         "learning_rate": (0.0, 0.1),
         "num_train_epochs": (1, 1000),
@@ -68,21 +69,24 @@ class DPORecipe:
 
     The loss is the sum over `loss_type` of each loss times its entry in `loss_weights`. `beta` scales the log-ratio of
     policy to reference model: the reward of a completion is beta * (log p_policy - log p_reference), in nats.
-    `anchor_weight`, ours and not TRL's, is the weight of staying as the parent was on other sentences (anchors.py).
+    Two are ours and not TRL's: `anchor_weight` is the weight of staying as the parent was on other sentences
+    (anchors.py), `head_pairs` how many pairs of other texts the reward head may label beside the clicks
+    (labelling.py).
     Lengths are in tokens, EOS included. `warmup_steps` is in optimizer steps, or a share of the run when below 1.
     `bf16` computes in bfloat16; a GPU that can does so anyway.
     """
 
-    beta: float = 0.5
+    beta: float = 0.1
     loss_type: tuple[str, ...] = ("sigmoid",)
     loss_weights: tuple[float, ...] = (1.0,)
     label_smoothing: float = 0.0
-    anchor_weight: float = 100.0
+    anchor_weight: float = 10.0
+    head_pairs: int = 250
     learning_rate: float = 1e-3
     lr_scheduler_type: str = "linear"
     warmup_steps: float = 0.0
     max_grad_norm: float = 1.0
-    num_train_epochs: int = 10
+    num_train_epochs: int = 2
     per_device_train_batch_size: int = 8
     gradient_accumulation_steps: int = 1
     use_lora: bool = True
@@ -154,6 +158,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
                 "num_train_epochs": 2,
                 "per_device_train_batch_size": 4,
                 "anchor_weight": 0.0,
+                "head_pairs": 0,
             }
         ),
     }

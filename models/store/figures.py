@@ -64,6 +64,20 @@ CLICK_FIGURES: dict[str, Figure] = {
 """Of clicks that were kept out of training."""
 
 
+def preference_in_words(preferred: Mapping[str, Any], parent: int | None) -> str:
+    """What clicks say of a version, by what its manifest keeps under `preferred` (models/reward/crossfit.py)."""
+    if not preferred:
+        return "No click says which of two texts is better, so nothing is known of what people will prefer."
+    if not preferred["shown"]:
+        return "No change that these clicks could show."
+    often, low, high = (round(100 * preferred[name]) for name in ("value", "low", "high"))
+    clicks = "1 click" if preferred["clicks"] == 1 else f"{preferred['clicks']:,} clicks"
+    return (
+        f"On texts nobody clicked, it is preferred to version {parent} in {often} of 100 cases ({low} to {high}), "
+        f"judged by {clicks}."
+    )
+
+
 def verdict(name: str, difference: Mapping[str, Any]) -> str:
     """In words, what a paired difference shows: better, worse, more, fewer, or nothing.
 

@@ -28,6 +28,8 @@ from models.store.manifest import MANIFEST_NAME, Manifest, hash_folder
 MODEL_FOLDER = "model"
 ADAPTER_FOLDER = "adapter"
 SERVING_FOLDER = "serving"
+HEAD_FILE = "head.safetensors"
+"""The reward head that a version carries, if it learned from clicks."""
 _STAGING = ".staging"
 _STAGE_PREFIX = "tmp"
 _LOCK_SUFFIX = ".lock"

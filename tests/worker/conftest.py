@@ -16,6 +16,7 @@ from models.store.store import CheckpointStore
 from tests.scorer_cache import CACHE
 from tests.tiny.t5 import build_tiny_t5
 from worker.evaluation import testset
+from worker.job import lesson
 from worker.publish import release
 from worker.publish.convert import convert_to_ctranslate2
 from worker.training.shared.examples import PreferenceExample
@@ -25,8 +26,12 @@ torch.set_num_threads(1)
 
 @pytest.fixture
 def few_texts(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Evaluations measure on this many held-out texts instead of all 60, for tests that are about something else."""
+    """Evaluations measure on this many held-out texts instead of all 60, and runs learn from clicks alone.
+
+    For tests that are about something else.
+    """
     texts = 4
+    monkeypatch.setattr(lesson, "TEXTS", 0)
     monkeypatch.setattr(testset, "heldout", partial(testset.heldout, max_samples=texts))
     return texts
 

@@ -56,6 +56,15 @@ def pair_rows(examples: Sequence[PreferenceExample]) -> list[Row]:
     return [{"prompt": one.prompt, "chosen": one.chosen, "rejected": one.rejected} for one in examples]
 
 
+def pairs_as_unpaired(examples: Sequence[PreferenceExample]) -> list[Row]:
+    """The examples as unpaired rows: of each the chosen text is good and the other bad."""
+    return [
+        {"prompt": one.prompt, "completion": text, "label": good}
+        for one in examples
+        for text, good in ((one.chosen, True), (one.rejected, False))
+    ]
+
+
 def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING) -> list[Row]:
     """The texts that chosen standing judgments up to that one mark good or bad, as unpaired rows (models/formats).
 

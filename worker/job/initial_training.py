@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from worker.training.shared.progress import Progress
 
 METHOD = "sft"
+MAX_HELDOUT_DROP = 0.02
+"""The share of its parent's held-out quality that a version may lose and serve by itself."""
 NOT_ASKED = "The version was published and does not serve, as was asked."
 
 
@@ -113,8 +115,6 @@ def train(
 
 def note(version: Manifest | Facts) -> str | None:
     """Why a version of initial training does not serve, as a sentence for its run; None if it does."""
-    from worker.publish.gate import MAX_HELDOUT_DROP
-
     if not version.config.get("serve", True):
         return NOT_ASKED
     change = version.metrics.get("heldout_relative_change")

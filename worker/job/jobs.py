@@ -15,6 +15,7 @@ import logging
 
 from app.config import Settings
 from app.runtime import doorbell
+from app.services.prompts import policy
 from models.errors import ModelError
 from models.store.manifest import Manifest
 from worker.job import initial_training, retraining, sft_job
@@ -67,22 +68,24 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
     studio.store.remove_run_folders("[0-9]*", keep=None if published else str(attempt.run_id))
     if published is not None:
         # An earlier attempt got as far as the store and died before the database knew.
-        release.record(studio, published, _note(published), attempt)
+        release.record(studio, published, _note(studio, published), attempt)
     else:
         job = sft_job if attempt.method == initial_training.METHOD else retraining
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
-            release.release(studio, staged, facts, _note(facts), attempt)
+            release.release(studio, staged, facts, _note(studio, facts), attempt)
 
 
-def _note(version: Manifest | release.Facts) -> str | None:
+def _note(studio: Studio, version: Manifest | release.Facts) -> str | None:
     """Why a version must not serve, as a sentence for its run; None if it may."""
     from worker.publish.gate import gate
 
     if version.method == initial_training.METHOD:
         return initial_training.note(version)
-    reasons = gate(version.metrics)
+    with studio.sessions() as session:
+        only_if_better = policy.settings(session).only_if_better
+    reasons = gate(version.metrics, only_if_better=only_if_better)
     return " ".join(["The version was published but does not serve.", *reasons]) if reasons else None
 
 

@@ -21,6 +21,7 @@ MODULES = (
     "worker.publish.staging",
     "worker.training.clicks.dpo",
     "worker.training.clicks.click_training",
+    "worker.training.clicks.labelling",
     "worker.evaluation.automatic",
     "ctranslate2.converters.transformers",
     "transformers.models.t5.modeling_t5",
@@ -58,8 +59,8 @@ def preload() -> None:
     gc.freeze()
 
 
-def prepare_evaluation() -> None:
-    """Measure what the evaluation of the next version needs beside that version, at the lowest priority.
+def prepare_run() -> None:
+    """Measure and draw what the next run needs of the version that serves, at the lowest priority.
 
     For a process of its own. Everything is kept in the cache; what fails is left to the run, which does the same.
     """
@@ -67,20 +68,24 @@ def prepare_evaluation() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_LOWEST_PRIORITY)
     from app.config import Settings
-    from app.db import make_sessions
     from app.services.versions import versions
     from models.serving.generator import Sampling
-    from models.store.store import SERVING_FOLDER, CheckpointStore
+    from models.store.store import SERVING_FOLDER
     from worker.evaluation.automatic import prepare
+    from worker.job import lesson
+    from worker.studio.studio import Studio
+    from worker.training.clicks.samples import Samples
 
     try:
-        settings = Settings.from_env()
-        with make_sessions(settings.database_url)() as session:
+        studio = Studio.of(Settings.from_env())
+        settings = studio.settings
+        with studio.sessions() as session:
             number = versions.serving_number(session)
         if number is None:
             return
-        serving = CheckpointStore(settings.store).folder(number) / SERVING_FOLDER
+        serving = studio.store.folder(number) / SERVING_FOLDER
         sampling = Sampling(settings.temperature, settings.top_p, settings.top_k)
         prepare(serving, sampling, settings.home / "cache")
+        Samples(serving, sampling, lesson.samples_cache(settings.home)).draw(lesson.other_texts(studio))
     except Exception as error:
-        log.warning("The next evaluation cannot be prepared (%s); the run will do it.", error)
+        log.warning("The next run cannot be prepared (%s); it will do all itself.", error)

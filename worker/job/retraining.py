@@ -16,31 +16,36 @@ from models.errors import VersionMissing
 from models.serving.generator import Sampling
 from models.settings.clicks import CLICK_OPTIONS, ClickOptions, click_config, click_options
 from models.settings.dpo import DPORecipe
-from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER
-from worker.job import dataset
+from models.store.figures import preference_in_words
+from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER
+from worker.job import dataset, lesson
 from worker.job.recorder import RunRecorder
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
+from worker.training.shared.examples import PreferenceExample
 
 if TYPE_CHECKING:
     from worker.training.shared.progress import Progress
 
-Train = Callable[[Path, Path, Path, "Progress"], dict[str, float]]
-"""From the parent's model folder, the staged folder, the run folder and a listener to the figures of the training."""
+Train = Callable[[Path, Path, Path, "Progress", Sequence[PreferenceExample]], dict[str, float]]
+"""From the parent's model folder, the staged folder, the run folder, a listener and pairs of texts that nobody clicked
+to the figures of the training."""
 
 
 @dataclass(frozen=True)
 class Retraining:
     """One run: the clicks as pairs, what it learns from in words, what the manifest keeps, and the training itself.
 
-    `beta` scales the margins that its report gives of held-out clicks.
+    `beta` scales the margins that its report gives of held-out clicks; `head_pairs` is how many pairs of other texts
+    it may learn from beside the clicks.
     """
 
     clicks: dataset.Split
     learns_from: str
     config: Mapping[str, object]
     beta: float
+    head_pairs: int
     data_sha256: str
     train: Train
 
@@ -51,6 +56,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     Raises VersionMissing, RecipeError, or TrainingError of any kind.
     """
     from worker.evaluation.automatic import Clicks, evaluate_staged
+    from worker.evaluation.promised import promised
     from worker.publish import staging
     from worker.publish.gate import evaluate_version
     from worker.training.loading.rendering import texts_of
@@ -71,24 +77,44 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
     if clicks.held_out:
         recorder.log(f"Pairs held out of training, to test the version with: {len(clicks.held_out)}.")
-    trained = retraining.train(parent_folder, staged, run_dir, recorder)
+    taught = lesson.learn(
+        studio, attempt, parent_serving, run_dir, recorder, most=retraining.head_pairs, held_out=bool(clicks.held_out)
+    )
+    if taught.head is not None:
+        (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
+    trained = retraining.train(parent_folder, staged, run_dir, recorder, taught.labelled)
     recorder.stage("converting")
-    taught = map(texts_of, dataset.pair_rows(clicks.train))
-    parity = staging.prepare(staged, taught, parent_serving, recorder.log)
+    seen = map(texts_of, dataset.pair_rows([*clicks.train, *taught.labelled]))
+    parity = staging.prepare(staged, seen, parent_serving, recorder.log)
     stop_if_cancelled(recorder)
     recorder.stage("evaluating")
     evaluation = evaluate_version(parent_folder, staged / MODEL_FOLDER, clicks.train)
     settings = studio.settings
+    sampling = Sampling(settings.temperature, settings.top_p, settings.top_k)
     report = evaluate_staged(
         staged / SERVING_FOLDER,
         parent_serving,
-        Sampling(settings.temperature, settings.top_p, settings.top_k),
+        sampling,
         settings.home / "cache",
         Clicks(clicks.held_out, retraining.beta),
         check=lambda: stop_if_cancelled(recorder),
     )
     if "problem" in report:
         recorder.log(report["problem"])
+    preferred = (
+        promised(
+            staged / SERVING_FOLDER,
+            parent_serving,
+            taught.head,
+            taught.judged,
+            taught.prompts,
+            sampling,
+            check=lambda: stop_if_cancelled(recorder),
+        )
+        if taught.head is not None
+        else {}
+    )
+    recorder.log(preference_in_words(preferred, attempt.parent))
     stop_if_cancelled(recorder)
     return Facts(
         parent=attempt.parent,
@@ -96,7 +122,14 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         method=attempt.method,
         config=retraining.config,
         data_sha256=retraining.data_sha256,
-        metrics={**trained, **evaluation, "parity": parity, "evaluation": report},
+        metrics={
+            **trained,
+            **evaluation,
+            **taught.as_dict(),
+            "parity": parity,
+            "preferred": preferred,
+            "evaluation": report,
+        },
     )
 
 
@@ -124,29 +157,36 @@ def prepare(
 def _dpo(config: Mapping[str, object], clicks: dataset.Split) -> Retraining:
     recipe = DPORecipe.from_mapping(config)
 
-    def train(parent: Path, staged: Path, run_dir: Path, progress: Progress) -> dict[str, float]:
+    def train(
+        parent: Path, staged: Path, run_dir: Path, progress: Progress, labelled: Sequence[PreferenceExample]
+    ) -> dict[str, float]:
         from worker.training.clicks.dpo import train_dpo
 
-        return train_dpo(parent, clicks.train, recipe, staged / MODEL_FOLDER, progress, run_dir).as_dict()
+        examples = [*clicks.train, *labelled]
+        return train_dpo(parent, examples, recipe, staged / MODEL_FOLDER, progress, run_dir).as_dict()
 
     digest = dataset.data_sha256(clicks.train)
-    return Retraining(clicks, _pairs(clicks), recipe.as_dict(), recipe.beta, digest, train)
+    return Retraining(clicks, _pairs(clicks), recipe.as_dict(), recipe.beta, recipe.head_pairs, digest, train)
 
 
 def _by_method(
     method: str, options: ClickOptions, clicks: dataset.Split, said: str, rows: Sequence[dataset.Row], digest: str
 ) -> Retraining:
-    def train(parent: Path, staged: Path, run_dir: Path, progress: Progress) -> dict[str, float]:
+    as_rows = dataset.pairs_as_unpaired if method == "kto" else dataset.pair_rows
+
+    def train(
+        parent: Path, staged: Path, run_dir: Path, progress: Progress, labelled: Sequence[PreferenceExample]
+    ) -> dict[str, float]:
         from worker.training.clicks.click_training import train_on_clicks
 
-        result = train_on_clicks(method, parent, rows, options, run_dir, progress)
+        result = train_on_clicks(method, parent, [*rows, *as_rows(labelled)], options, run_dir, progress)
         for name in (MODEL_FOLDER, ADAPTER_FOLDER):
             if (run_dir / name).is_dir():  # linked, since the run folder keeps it until the version is published
                 shutil.copytree(run_dir / name, staged / name, copy_function=os.link)
         return result.as_dict()
 
     settings: dict[str, Any] = click_config(options)
-    return Retraining(clicks, said, settings, settings["beta"], digest, train)
+    return Retraining(clicks, said, settings, settings["beta"], options.head_pairs, digest, train)
 
 
 def _pairs(clicks: dataset.Split) -> str:

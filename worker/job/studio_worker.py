@@ -24,7 +24,7 @@ from rq.job import Job
 
 from app.runtime.queue import WORKER_TTL_SECONDS, report_worker
 from worker.job.machine import machine
-from worker.job.preloading import preload, prepare_evaluation
+from worker.job.preloading import preload, prepare_run
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +58,22 @@ class StudioWorker(Worker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """The next job; before the first one, load the libraries, and when there is none yet, prepare evaluations."""
+        """The next job; before the first one, load the libraries, and when there is none yet, prepare the next run."""
         with _ending_at_once():
             if not self._preloaded:
                 self._preloaded = True
                 preload()
             if self._preparing is None and self._idle():
-                self._preparing = multiprocessing.get_context("fork").Process(target=prepare_evaluation, daemon=True)
+                self._preparing = multiprocessing.get_context("fork").Process(target=prepare_run, daemon=True)
                 self._preparing.start()
         return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Do the job; then another version may serve, which is to be prepared for."""
+        super().execute_job(job, queue)
+        if self._preparing is not None:
+            self._preparing.kill()
+            self._preparing = None
 
     def _idle(self) -> bool:
         """Whether no job waits, as far as the queue says."""

@@ -19,10 +19,11 @@ from typing import Any
 from app.db import write_transaction
 from app.runtime import doorbell
 from app.services.training import runs
+from app.services.training.reward import heads
 from app.services.versions import versions
 from models.errors import VersionExists
 from models.store.manifest import Manifest
-from models.store.store import CheckpointStore
+from models.store.store import HEAD_FILE, CheckpointStore
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 
@@ -110,7 +111,11 @@ def record(
 
             raise Cancelled("The run was cancelled before its version was published.")
         publish()
-        versions.record_version(session, manifest, str(studio.store.place(manifest.number)))
+        place = studio.store.place(manifest.number)
+        versions.record_version(session, manifest, str(place))
+        if (place / HEAD_FILE).is_file():
+            last = run.last_judgment_id if run else 0
+            heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last)
         if note is None:
             versions.point_serving_at(session, manifest.number, None)
         if run is not None:

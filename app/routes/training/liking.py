@@ -1,4 +1,4 @@
-"""Show what people like here, and let an admin decide whether every click moves what is shown next."""
+"""Show what people like here, and let an admin decide what follows from a click."""
 
 from __future__ import annotations
 
@@ -33,17 +33,21 @@ def page() -> ResponseReturnValue:
         version=version,
         head=chooser.head if chooser else None,
         likings=likings(chooser.head) if chooser else [],
-        at_once=policy.settings(session).learn_at_once,
+        studio=policy.settings(session),
         window=WINDOW,
     )
 
 
 @blueprint.post("")
 def save() -> ResponseReturnValue:
-    """Decide whether every click moves what is shown next."""
-    at_once = request.form.get("learn_at_once") == "yes"
-    policy.change(db.session(), user_id(), {"learn_at_once": at_once})
+    """Decide whether every click moves what is shown next, and whether only a better version may serve."""
+    names = ("learn_at_once", "only_if_better")
+    now = {name: request.form.get(name) == "yes" for name in names}
+    policy.change(db.session(), user_id(), now)
     mellow().background.judged()
+    at_once, better = (now[name] for name in names)
     said = "Every click counts at once from now on." if at_once else "What is shown changes with the next training."
+    if better:
+        said += " A retrained version serves only if the clicks show that it is better."
     flash(said, "success")
     return redirect(url_for("liking.page"))

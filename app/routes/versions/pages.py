@@ -13,6 +13,7 @@ from app.extensions import db
 from app.routes.versions.actions import promote as let_serve
 from app.services.versions import evaluations, lineage, versions
 from models.errors import StoreError
+from models.store.figures import preference_in_words
 
 blueprint = Blueprint("versions", __name__, url_prefix="/admin/versions")
 
@@ -69,6 +70,7 @@ def _version_page(number: int, typed: str | None = None) -> str:
         manifest=manifest,
         manifest_problem=problem,
         evaluation=evaluations.of(session, row),
+        preference_in_words=preference_in_words,
         periods=lineage.periods(session, number),
         longest_note=versions.LONGEST_NOTE,
         note=row.note if typed is None else typed,

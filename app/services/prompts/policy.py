@@ -14,7 +14,7 @@ from app.errors import Invalid
 from app.services.system import audit
 
 MOST_TEXT = 20_000
-_SWITCHES = frozenset({"blur", "learn_at_once"})
+_SWITCHES = frozenset({"blur", "learn_at_once", "only_if_better"})
 _BOUNDS = {"overlap": (1, 20), "gold_every": (0, 1000), "break_minutes": (0, 480)}
 
 DEFAULT_GUIDELINES = """\
@@ -35,7 +35,8 @@ class Studio:
     `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue. One screen in `gold_every`
     is an attention check while there are any (0: none). `blur` hides toxic texts until they are asked for, unless a
     person decides otherwise. After `break_minutes` of work a break is suggested (0: never). With `learn_at_once` every
-    click moves what is shown next; without, only a training does.
+    click moves what is shown next; without, only a training does. With `only_if_better` a version that was retrained
+    serves only if the clicks show that it is preferred to the one it was trained from.
     """
 
     guidelines: str = DEFAULT_GUIDELINES
@@ -44,6 +45,7 @@ class Studio:
     blur: bool = False
     break_minutes: int = 45
     learn_at_once: bool = True
+    only_if_better: bool = False
 
 
 def settings(session: Session) -> Studio:

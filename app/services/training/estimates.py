@@ -38,12 +38,13 @@ class Estimate:
 def estimate(session: Session, method: str, config: Mapping[str, Any], pairs: int) -> Estimate | None:
     """How long a run on that many pairs will take, or None if none of the method has ended well yet.
 
-    A run takes a fixed time (loading, checks, evaluation) and a time for each pair and pass; both are those of the past
-    runs, one by one. Raises Invalid for a config that the method cannot be run with.
+    A run takes a fixed time (loading, checks, evaluation) and a time for each pair and pass, those of other texts among
+    them; both are those of the past runs, one by one. Raises Invalid for a config that the method cannot be run with.
     """
-    passes = float(setting_labels.effective(method, config)["num_train_epochs"])
+    settings = setting_labels.effective(method, config)
+    passes, whole = float(settings["num_train_epochs"]), pairs + int(settings["head_pairs"])
     guesses = sorted(
-        fixed + each * pairs * passes for fixed, each in map(_cost, _past(session, method)) if each is not None
+        fixed + each * whole * passes for fixed, each in map(_cost, _past(session, method)) if each is not None
     )
     return Estimate(median(guesses), guesses[0], guesses[-1], len(guesses)) if guesses else None
 
@@ -77,4 +78,5 @@ def _cost(past: tuple[TrainingRun, Mapping[str, Any]]) -> tuple[float, float | N
     except Invalid:  # a setting of an older release
         return 0.0, None
     whole = (run.finished_at - run.started_at).total_seconds()
-    return max(whole - trained, 0.0), trained / (run.pairs * passes)
+    pairs = run.pairs + int(metrics.get("head_pairs", 0))
+    return max(whole - trained, 0.0), trained / (pairs * passes)

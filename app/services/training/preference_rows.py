@@ -52,15 +52,24 @@ class News:
 
 def preference_rows(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
-) -> list[tuple[str, str, str, int]]:
-    """(prompt, chosen, rejected, judgment id) of every chosen judgment up to that one, in the order they were made."""
+) -> list[tuple[str, str, str, int, bool]]:
+    """Every pair of the chosen judgments up to that one, in the order they were made.
+
+    Each is (prompt, chosen, rejected, judgment id, whether the person wrote the chosen text).
+    """
     rows = session.execute(
-        select(Preference.prompt, Preference.chosen, Preference.rejected, Preference.judgment_id)
+        select(
+            Preference.prompt,
+            Preference.chosen,
+            Preference.rejected,
+            Preference.judgment_id,
+            Judgment.verdict == Verdict.EDITED,
+        )
         .join(Judgment)
         .where(*selection.conditions(last_judgment_id))
         .order_by(Preference.id)
     )
-    return [(prompt, chosen, rejected, judgment) for prompt, chosen, rejected, judgment in rows]
+    return [(prompt, chosen, rejected, judgment, edited) for prompt, chosen, rejected, judgment, edited in rows]
 
 
 def last_judgment(session: Session, method: str) -> int:

@@ -38,7 +38,8 @@ def preview(session: Session, wish: Wish) -> Preview:
         versions.usable(session, wish.parent_version)
     amount = preference_rows.amount(session, wish.method, wish.selection)
     guess = estimates.estimate(session, wish.method, wish.config, amount.pairs)
-    return Preview(amount, guess, _summary(amount), _duration(wish.method, amount, guess))
+    others = int(setting_labels.effective(wish.method, wish.config)["head_pairs"])
+    return Preview(amount, guess, _summary(amount, others), _duration(wish.method, amount, guess))
 
 
 def in_words(seconds: float) -> str:
@@ -57,7 +58,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def _summary(amount: Amount) -> str:
+def _summary(amount: Amount, others: int) -> str:
     if not amount.pairs:
         return "It would find no pair to train on."
     people = counted(amount.people, "person", "people")
@@ -67,6 +68,8 @@ def _summary(amount: Amount) -> str:
     )
     if amount.none_good:
         said += f", and on {counted(amount.none_good, 'screen')} of which none was good"
+    if others:
+        said += f". What they say would label up to {counted(others, 'pair')} of texts that nobody clicked, too"
     return f"{said}."
 
 

@@ -36,6 +36,10 @@ _LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Hold on elsewhere",
             "How strongly it is kept as it was on sentences that nobody clicked. 0 lets go.",
         ),
+        "head_pairs": (
+            "Pairs of other texts",
+            "At most so many pairs of rewrites that nobody clicked, labelled by what the clicks say. 0: clicks alone.",
+        ),
         "loss_type": ("Loss", "Which formula the clicks are learned by. The default is the method's own."),
         "loss_weights": ("Weights of the losses", "One number for each loss, if there are several."),
         "label_smoothing": (

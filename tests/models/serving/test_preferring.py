@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,3 +125,10 @@ def test_the_judge_reads_the_most_promising_ones(monkeypatch: pytest.MonkeyPatch
 
 def test_the_normal_distribution_is_that_of_the_tables() -> None:
     assert preferring._normal(np.array([-1.96, 0.0, 1.0])) == pytest.approx([0.025, 0.5, 0.8413], abs=1e-4)
+
+
+def test_where_a_version_was_taught_the_head_pulls_less_and_quality_costs_more() -> None:
+    """A taught version writes what is liked by itself; what is liked a little more buys no loss of meaning there."""
+    among = [*ALIKE[:4], option("orange", 1.6, meaning=0.62)]
+    assert "orange" in shown(among, head())[:2]
+    assert "orange" not in shown(among, replace(head(), taught=True))[:2]

@@ -28,6 +28,7 @@ from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import dataset, jobs
 from worker.publish import release, staging
+from worker.publish.gate import MAX_HELDOUT_DROP
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.pairs import heldout_pairs
 
@@ -232,12 +233,12 @@ def test_a_version_that_the_gate_refuses_is_published_but_does_not_serve(
             session, annotator.id, ["stop stop stop", rewrite], prompt=factories.prompt(session, source)
         )
         factories.judgment(session, screen)
-    jobs.train(ask(session, learning_rate=5e-3, num_train_epochs=10))
+    jobs.train(ask(session, learning_rate=2e-2, num_train_epochs=20, anchor_weight=0))
     run = only(session)
     assert (run.status, run.produced_version) == ("succeeded", 2)
     assert run.note is not None
     assert run.note.startswith("The version was published but does not serve. Held-out quality fell by ")
-    assert store.verify(2).metrics["heldout_relative_change"] < -0.02
+    assert store.verify(2).metrics["heldout_relative_change"] < -MAX_HELDOUT_DROP
     assert [version.number for version in rows(session, Version)] == [1, 2]
     assert serving(session) == 1
 

@@ -85,7 +85,7 @@ def test_a_worker_that_is_still_loading_is_seen_and_its_job_finds_the_libraries(
     with Redis.from_url(queue_url) as redis, start_worker(queue_url, tmp_path / "home") as worker:
         wait_for(queue.workers, what="a worker in the queue")
         # There is no database at all, so there is nothing to prepare, which is no reason to stop.
-        worker.wait_for_line("The next evaluation cannot be prepared")
+        worker.wait_for_line("The next run cannot be prepared")
         ask = '"trl" in __import__("sys").modules'
         job = Queue(connection=redis, serializer=JSONSerializer).enqueue("builtins.eval", ask)
         found = wait_for(lambda: job.latest_result(), what="the result of the job")

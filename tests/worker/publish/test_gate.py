@@ -83,16 +83,43 @@ def test_a_better_version_passes() -> None:
     assert gate(FINE) == []
 
 
-def test_a_loss_of_more_than_two_percent_is_a_reason() -> None:
-    assert gate(FINE | {"heldout_relative_change": -0.021}) == [
-        "Held-out quality fell by 2.1%, more than the 2% allowed: other inputs suffer."
+def test_rewrites_that_became_far_less_probable_are_a_reason() -> None:
+    assert gate(FINE | {"heldout_relative_change": -0.149}) == []
+    assert gate(FINE | {"heldout_relative_change": -0.151}) == [
+        "Held-out quality fell by 15.1%, more than the 15% allowed: other inputs suffer."
     ]
 
 
-def test_agreeing_less_with_the_clicks_than_before_is_a_reason() -> None:
-    assert gate(FINE | {"preference_accuracy": 0.3}) == [
-        "The new version agrees with 30% of the preferences it was trained on, its parent with 40%."
+def measured(value: float, low: float, high: float) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "differs": high < 0 or low > 0}
+
+
+def test_quality_that_surely_fell_too_far_is_a_reason() -> None:
+    def with_j(*found: float) -> dict[str, Any]:
+        return FINE | {"evaluation": {"comparisons": [{"figures": {"j": measured(*found)}}]}}
+
+    assert gate(with_j(-0.06, -0.09, -0.03)) == [], "it may be as little as 0.03"
+    assert gate(with_j(-0.09, -0.12, -0.06)) == [
+        "J fell by 0.090 (0.060 to 0.120) on the held-out sentences, surely by more than 0.05."
     ]
+
+
+def test_clicks_that_were_held_out_have_a_say() -> None:
+    def with_clicks(*found: float) -> dict[str, Any]:
+        return FINE | {"evaluation": {"clicks": {"comparison": {"preference_accuracy": measured(*found)}}}}
+
+    assert gate(with_clicks(-0.2, -0.5, 0.1)) == [], "too few to tell"
+    assert gate(with_clicks(0.2, 0.1, 0.3)) == []
+    assert gate(with_clicks(-0.2, -0.3, -0.1)) == ["Agreement with the clicks that were held out fell by 20%."]
+
+
+def test_only_a_better_version_serves_where_that_is_asked() -> None:
+    said = ["The clicks do not show that it is better, and only such a version is to serve."]
+    nothings: list[dict[str, Any]] = [{}, {"preferred": {}}, {"preferred": {"shown": False}}]
+    for nothing in nothings:
+        assert gate(FINE | nothing) == []
+        assert gate(FINE | nothing, only_if_better=True) == said
+    assert gate(FINE | {"preferred": {"shown": True}}, only_if_better=True) == []
 
 
 def test_a_metric_that_is_no_number_is_a_reason() -> None:

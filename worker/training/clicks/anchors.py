@@ -29,7 +29,7 @@ from worker.training.t5.seq2seq_head import has_head
 
 ANCHORS_FILE = Path(__file__).with_name("anchors.tsv")
 
-ANCHORS_PER_STEP = 8
+ANCHORS_PER_STEP = 4
 
 Anchor = tuple[list[int], list[int], Tensor]
 """Source ids, target ids (T), and the parent's log-probabilities at each target position (T, V), in nats."""

@@ -34,6 +34,8 @@ from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import REPORTED, Progress
 from worker.training.t5.memory import freed_memory_is_kept
 
+WRITTEN_TIMES, MOST_WRITTEN = 5, 240
+
 
 @dataclass(frozen=True)
 class DPOResult:
@@ -93,12 +95,12 @@ def train_dpo(
         kept = run_dir or work / "run"
         truncated = _check_examples(examples, load_tokenizer(parent_dir), recipe, progress)
         options = DPOClickOptions.from_recipe(recipe)
-        rows = [asdict(example) for example in examples]
+        rows = [asdict(example) for example in with_written_again(examples)]
         result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, reported=REPORTED)
         _place(kept, output_dir)
         moved = _largest_change(output_dir, parent_dir)
     return DPOResult(
-        examples=result.examples,
+        examples=len(examples),
         truncated_prompts=truncated,
         steps=result.steps,
         seconds=result.seconds,
@@ -107,6 +109,17 @@ def train_dpo(
         reward_accuracy=result.reward_accuracy or 0.0,
         policy_moved=moved,
     )
+
+
+def with_written_again(examples: Sequence[PreferenceExample]) -> list[PreferenceExample]:
+    """The examples, and those that people wrote again behind them, so that each is passed over WRITTEN_TIMES as often.
+
+    To write what a model would not takes more passes than to prefer. Of many fewer are enough: no more than
+    MOST_WRITTEN are added.
+    """
+    written = [example for example in examples if example.written]
+    times = min(WRITTEN_TIMES - 1, MOST_WRITTEN // len(written)) if written else 0
+    return [*examples, *written * times]
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from worker.training.run.method import Job, Method
 from worker.training.shared.checkpoint import truncate
 from worker.training.shared.errors import CheckpointError
 from worker.training.t5.listwise import CLICK, ListwiseDPOTrainer
-from worker.training.t5.seq2seq_dpo import Seq2SeqDPOTrainer, disable_dropout
+from worker.training.t5.seq2seq_dpo import WRITTEN, Seq2SeqDPOTrainer, disable_dropout
 
 COMPLETIONS = ("chosen", "rejected")
 
@@ -109,6 +109,8 @@ def _dataset(job: Job, rows: Sequence[Mapping[str, Any]], name: str) -> Dataset:
             made["prompt_ids"] = truncate(made["prompt_ids"], options.max_prompt_length)
         if row.get(CLICK) is not None:
             made[CLICK] = row[CLICK]
+        if job.loaded.architecture == "seq2seq" and WRITTEN in row:
+            made[WRITTEN] = row[WRITTEN]
     return on_disk(ids, job.work, name) if options.precompute_ref_log_probs else Dataset.from_list(ids)
 
 

@@ -1,6 +1,7 @@
 """The run folder: checkpoints that a killed training goes on from.
 
     lock                      held by the process that trains
+    labelled.json             pairs that were made before the training began, if it learns from any
     training.json             what is trained: recipe, data, base; another training may not go on in this folder
     checkpoint-120/           as transformers writes it: weights, optimizer, scheduler, random state, position
     checkpoint-120/whole      written last, once all the rest is on the disk
@@ -25,6 +26,7 @@ from worker.training.shared.progress import Progress
 
 _IDENTITY = "training.json"
 _WHOLE = "whole"
+LABELLED = "labelled.json"
 LOCK_WAIT_SECONDS = 120.0
 """How long to wait for another process to leave the folder: a worker that lost its run stops at its next step."""
 _POLL_SECONDS = 0.2
@@ -41,7 +43,9 @@ def run_folder(
     `Cancelled` if `progress` says so while it waits.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    strangers = {path.name for path in folder.iterdir() if not path.name.startswith(f".{_IDENTITY}.")} - {LOCK_NAME}
+    drafts = tuple(f".{name}." for name in (_IDENTITY, LABELLED))
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(drafts)}
+    strangers = names - {LOCK_NAME, LABELLED}
     if strangers and _IDENTITY not in strangers:
         raise CheckpointError(f"The output folder {folder} is not empty.")
     with _wait_for_lock(folder, progress):

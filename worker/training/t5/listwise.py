@@ -152,7 +152,7 @@ class ListwiseDPOTrainer(DPOTrainer):
         if "ref_chosen_logps" not in batch:
             reference = self.compute_ref_log_probs(self.ref_model or self.model, batch)  # type: ignore[no-untyped-call]
             batch["ref_chosen_logps"], batch["ref_rejected_logps"] = reference
-        policy = _Heard(model)
+        policy = Heard(model)
         result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
         loss = self.listwise_weight * first_place_loss(self.beta * _advantages(policy.said, batch), list_of_pair)
         return (result[0] + loss, result[1]) if return_outputs else result + loss
@@ -166,7 +166,7 @@ def _advantages(outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
     return advantages
 
 
-class _Heard:
+class Heard:
     """Calls a model for TRL, and keeps what it said first."""
 
     def __init__(self, model: Any) -> None:

@@ -19,7 +19,7 @@ it puts on a model, `DPOTrainer._prepare_dataset` and `DPOTrainer._metrics`. The
 (test_seq2seq_dpo.py, test_dpo_speed.py) fail when one of them changes.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,13 @@ from trl.trainer.dpo_config import DPOConfig
 
 from worker.training.shared.checkpoint import encode, truncate
 from worker.training.t5.click_order import ClickSampler, adjacent_groups
-from worker.training.t5.listwise import CLICK, ListwiseDPOTrainer
+from worker.training.t5.listwise import CLICK, Heard, ListwiseDPOTrainer
 from worker.training.t5.seq2seq_head import head_for_encoder_decoders, head_of
+
+WRITTEN = "written"
+"""The column that says of which pairs a person wrote the chosen text."""
+WRITTEN_WEIGHT = 3.0
+"""What -log p of such a text, the mean of its tokens in nats, weighs beside DPO's loss."""
 
 VOCABULARY_METRICS = ("entropy", "logits/chosen", "logits/rejected", "mean_token_accuracy")
 """TRL's metrics that take a pass over the whole vocabulary at every token."""
@@ -47,6 +52,7 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
     step; dropout of a LoRA adapter is left to `DPOConfig.disable_dropout`. Rows that follow each other and share their
     prompt, the pairs of one click, are kept in one batch where they fit. `VOCABULARY_METRICS` are computed on the steps
     that are logged, and are of those alone; without `vocabulary_metrics` they are neither computed nor logged.
+    What people wrote themselves is also made likelier, with WRITTEN_WEIGHT (as in Pang et al. 2024, eq. 2).
     """
 
     def __init__(
@@ -97,7 +103,15 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
         wanted = self.vocabulary_metrics and self._is_logged()
         network: Any = self.model
         self._head.statistics = wanted
-        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        batch = dict(inputs)
+        written = batch.pop(WRITTEN, None)
+        if written is None or not bool(written.any()):
+            result = super().compute_loss(model, batch, return_outputs, num_items_in_batch)
+        else:
+            policy = Heard(model)
+            result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)
+            loss = WRITTEN_WEIGHT * (_surprise(policy.said, batch) * written).mean()
+            result = (result[0] + loss, result[1]) if return_outputs else result + loss
         if not wanted:
             seen = self._metrics["train" if network.training else "eval"]
             for name in VOCABULARY_METRICS:
@@ -125,7 +139,7 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
         args: DPOConfig,
         dataset_name: str,
     ) -> Dataset:
-        """Replace the columns by `prompt_ids`, `chosen_ids` and `rejected_ids`, as TRL names them; `click` stays."""
+        """Replace the texts by `prompt_ids`, `chosen_ids` and `rejected_ids`, as TRL names them."""
 
         # Not through `self`: datasets hashes what the function refers to, and would hash the whole trainer.
         limits = {
@@ -139,7 +153,8 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
                 f"{part}_ids": truncate(encode(processing_class, row[part]), limit) for part, limit in limits.items()
             }
 
-        return dataset.map(tokenize, remove_columns=[name for name in dataset.column_names if name != CLICK])
+        kept = (CLICK, WRITTEN)
+        return dataset.map(tokenize, remove_columns=[name for name in dataset.column_names if name not in kept])
 
 
 @dataclass
@@ -151,7 +166,7 @@ class PreferenceCollator:
     completions and then the rejected ones, each behind the decoder's start token, which the completion mask leaves out.
     Of the R completions that differ in prompt or text, `distinct_rows` (R) says in which of the 2N rows each is first
     found, `prompt_of_row` (R) which prompt it belongs to, and `row_of_pair` (2N) which of them each row is. Reference
-    log-probabilities (N,) pass through when the dataset has them.
+    log-probabilities (N,) pass through when the dataset has them, and so does `written` (N,).
     """
 
     pad_token_id: int
@@ -179,10 +194,19 @@ class PreferenceCollator:
             "prompt_of_row": torch.tensor([prompt_of[row] for row in distinct_rows]),
             "row_of_pair": torch.tensor(row_of_pair),
         }
-        for column in ("ref_chosen_logps", "ref_rejected_logps"):
+        for column in ("ref_chosen_logps", "ref_rejected_logps", WRITTEN):
             if column in examples[0]:
                 batch[column] = torch.tensor([row[column] for row in examples])
         return batch
+
+
+def _surprise(outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """-log p of the chosen text of each pair (N), the mean of its tokens in nats."""
+    mask = batch["completion_mask"][:, 1:]
+    chosen, _ = outputs.log_probs[:, -mask.shape[1] :].sum(1).chunk(2)
+    tokens, _ = mask.sum(1).chunk(2)
+    surprise: Tensor = -chosen / tokens
+    return surprise
 
 
 def distinct(items: Iterable[Hashable]) -> tuple[list[int], list[int]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -143,7 +143,7 @@ class Heads:
         widths: tuple[float, ...],
         waiting: int,
     ) -> None:
-        head = fit(known, widths)
+        head = replace(fit(known, widths), taught=_is_taught(session, version))
         with write_transaction(session):
             row = RewardHead(
                 version_number=version,
@@ -179,6 +179,26 @@ class Heads:
         return remembered
 
 
+def carry(session: Session, version: int, data: bytes, last_judgment_id: int) -> None:
+    """Store, within the running transaction, the head that a version comes with; raises ModelError if it is none.
+
+    It was fitted to judgments up to that one.
+    """
+    head = Head.from_bytes(data)
+    session.add(
+        RewardHead(
+            version_number=version,
+            features_version=head.features_version,
+            judgments=head.judgments,
+            last_judgment_id=last_judgment_id,
+            undone=judged.marker(session).undone,
+            carried=True,
+            weights=head.weights.astype("<f4").tobytes(),
+            data=data,
+        )
+    )
+
+
 def carried(session: Session, version: int) -> RewardHead | None:
     """The head that a version came with."""
     return session.scalar(
@@ -187,6 +207,12 @@ def carried(session: Session, version: int) -> RewardHead | None:
         .order_by(RewardHead.id.desc())
         .limit(1)
     )
+
+
+def _is_taught(session: Session, version: int) -> bool:
+    """Whether a version was trained on what the head says that it came with."""
+    row = carried(session, version)
+    return row is not None and row.data is not None and Head.from_bytes(row.data).taught
 
 
 def _latest(session: Session, version: int) -> RewardHead | None:

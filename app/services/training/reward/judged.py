@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Prompt, Verdict, write_transaction
@@ -51,6 +51,16 @@ class Screen(NamedTuple):
             self.written is None or unpack(self.written_features) is not None
         )
 
+    def said(self) -> list[Any]:
+        """What was shown and what was said of it, as JSON can hold it."""
+        return [
+            self.text,
+            [text for _, text, _ in self.cards],
+            self.verdict,
+            [text for number, text, _ in self.cards if number in self.chosen],
+            self.written,
+        ]
+
     def judged(self) -> Judged:
         """The judgment as the head reads it; of a screen that is measured."""
         cards = [unpack(data) for _, _, data in self.cards]
@@ -66,12 +76,17 @@ def marker(session: Session) -> Marker:
     return Marker(last, undone)
 
 
-def standing(session: Session) -> list[int]:
-    """The ids of the latest WINDOW judgments that say what people like, the oldest first."""
+def standing(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
+    """The ids of the latest WINDOW judgments that say what people like and meet the conditions, the oldest first."""
     found = session.scalars(
         select(Judgment.id)
         .join(Generation, Generation.id == Judgment.generation_id)
-        .where(Judgment.undone_at.is_(None), Judgment.verdict != Verdict.SKIPPED, Generation.gold.is_(False))
+        .where(
+            Judgment.undone_at.is_(None),
+            Judgment.verdict != Verdict.SKIPPED,
+            Generation.gold.is_(False),
+            *conditions,
+        )
         .order_by(Judgment.id.desc())
         .limit(WINDOW)
     )

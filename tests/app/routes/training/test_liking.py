@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask
 from sqlalchemy.orm import Session
 
@@ -41,6 +43,19 @@ def test_learning_at_once_is_switched_off_and_on(session: Session, admin: Person
     admin.browser().submit("/admin/liking", {"learn_at_once": "yes"})
     session.rollback()
     assert policy.settings(session).learn_at_once
+
+
+def test_only_a_better_version_may_serve_where_an_admin_says_so(
+    session: Session, admin: Person, version_1: int
+) -> None:
+    assert not policy.settings(session).only_if_better
+    browser = admin.browser()
+    browser.submit("/admin/liking", {"learn_at_once": "yes", "only_if_better": "yes"})
+    session.rollback()
+    assert policy.settings(session).only_if_better
+    page = browser.get("/admin/liking").text
+    assert re.search(r'id="only_if_better"[^>]* checked', page)
+    assert "A retrained version serves only if the clicks show that it is better." in page
 
 
 def test_a_head_that_cannot_be_read_keeps_nobody_from_working(

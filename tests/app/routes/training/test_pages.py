@@ -156,7 +156,7 @@ def test_runs_are_compared_by_what_they_differ_in(session: Session, admin: Perso
         factories.version(session, number, metrics={"preference_accuracy": agrees})
         factories.metric(session, run.id)
     page = admin.browser().get("/admin/runs/compare?run=1&run=2&run=").text
-    assert re.search(r'<tr class="differs"><th scope="row">Beta</th><td>0.5</td><td>0.3</td></tr>', page)
+    assert re.search(r'<tr class="differs"><th scope="row">Beta</th><td>0.1</td><td>0.3</td></tr>', page)
     assert re.search(r"<td>75.0 %</td><td>87.5 %</td>", page)
     assert '<th scope="row">Learning rate</th>' not in page, "it is the same in both"
     assert admin.browser().get("/admin/runs/compare?run=1&run=99").status_code == 404

@@ -49,6 +49,30 @@ def test_a_version_says_where_it_comes_from(session: Session, measured: None, ad
     assert "changed by −1.23 %" in page
 
 
+@pytest.mark.parametrize(
+    ("preferred", "sentence"),
+    [
+        (
+            {"value": 0.744, "low": 0.66, "high": 0.81, "clicks": 60, "shown": True},
+            "On texts nobody clicked, it is preferred to version 1 in 74 of 100 cases (66 to 81), judged by 60 clicks.",
+        ),
+        (
+            {"value": 0.51, "low": 0.4, "high": 0.6, "clicks": 20, "shown": False},
+            "No change that these clicks could show.",
+        ),
+        ({}, "No click says which of two texts is better, so nothing is known of what people will prefer."),
+    ],
+    ids=["better", "unclear", "none"],
+)
+def test_it_begins_with_what_people_will_prefer(
+    session: Session, measured: None, admin: Person, preferred: dict[str, object], sentence: str
+) -> None:
+    factories.version(session, 3, metrics={"preferred": preferred}, parent_number=1)
+    page = seen(admin, 3)
+    assert page.index(sentence) < page.index("Where it comes from")
+    assert "preferred to version" not in seen(admin, 2), "an older one was not asked"
+
+
 def test_of_initial_training_nothing_is_said_about_agreement(session: Session, measured: None, admin: Person) -> None:
     evaluation = {name: value for name, value in report().items() if name != "clicks"}
     factories.version(session, 3, metrics={"heldout_relative_change": -0.01, "evaluation": evaluation})

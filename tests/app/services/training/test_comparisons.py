@@ -54,7 +54,7 @@ def test_a_run_with_a_setting_of_an_older_release_is_told_as_it_was_asked_for(se
     new = factories.run(session, RunStatus.SUCCEEDED)
     found = told(session, old, new)
     assert found["forgotten"].values == ["7", "–"]
-    assert found["Beta"].values == ["–", "0.5"]
+    assert found["Beta"].values == ["–", "0.1"]
 
 
 def test_what_came_of_a_run_is_what_its_version_says(session: Session) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, now
+from app.db import RunStatus, Version, now, write_transaction
 from app.services.training import estimates
 from tests import factories
+from tests.studio import rows
 
 
 def past(session: Session, number: int, *, whole: float, trained: float | None, pairs: int, **values: Any) -> None:
@@ -31,23 +32,33 @@ def test_without_a_past_run_of_the_method_there_is_no_estimate(session: Session)
 
 def test_an_estimate_adds_the_fixed_time_to_that_of_each_pair_and_pass(session: Session) -> None:
     past(session, 2, whole=60, trained=40, pairs=20)  # 20 s, and 40 / 200 = 0.2 s for a pair in a pass
-    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 5}, 100)
+    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 5, "head_pairs": 0}, 100)
     assert guess is not None
     # 20 + 0.2 * 100 * 5
     assert guess.seconds == guess.least == guess.greatest == pytest.approx(120, abs=0.01)
     past(session, 3, whole=40, trained=20, pairs=20)  # 20 + 0.1 * 500 = 70
     past(session, 4, whole=100, trained=80, pairs=20)  # 20 + 0.4 * 500 = 220
-    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 5}, 100)
+    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 5, "head_pairs": 0}, 100)
     assert guess is not None
     assert (guess.seconds, guess.least, guess.greatest) == pytest.approx((120, 70, 220), abs=0.01)
     assert guess.runs == 3
+
+
+def test_pairs_of_other_texts_take_as_long_as_those_of_clicks(session: Session) -> None:
+    past(session, 2, whole=60, trained=40, pairs=20)
+    [version] = rows(session, Version)
+    with write_transaction(session):
+        version.metrics = {"seconds": 40, "head_pairs": 180}  # 40 / 2,000 s for a pair in a pass
+    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 1, "head_pairs": 400}, 100)
+    assert guess is not None
+    assert guess.seconds == pytest.approx(20 + 0.02 * 500, abs=0.01)
 
 
 def test_only_the_last_few_runs_count(session: Session) -> None:
     past(session, 2, whole=10_000, trained=9_000, pairs=20)
     for number in range(3, 3 + estimates.RUNS):
         past(session, number, whole=60, trained=40, pairs=20)
-    guess = estimates.estimate(session, "dpo", {}, 20)
+    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 10, "head_pairs": 0}, 20)
     assert guess is not None
     assert guess.greatest == pytest.approx(60, abs=0.01)
     assert guess.runs == estimates.RUNS

@@ -19,12 +19,12 @@ from tests.studio import rows
 
 
 def past(session: Session, number: int, *, whole: float, trained: float | None, pairs: int, **values: Any) -> None:
-    """A run of ten epochs that took `whole` seconds, `trained` of which it trained."""
+    """A run of two epochs, on 250 pairs of other texts, too, that took `whole` seconds and trained for `trained`."""
     end = now()
-    given: dict[str, Any] = {"method": "dpo", "config": {"num_train_epochs": 10}, "attempts": 1, "pairs": pairs}
+    given: dict[str, Any] = {"method": "dpo", "config": {"num_train_epochs": 2}, "attempts": 1, "pairs": pairs}
     times = {"started_at": end - timedelta(seconds=whole), "finished_at": end}
     factories.run(session, RunStatus.SUCCEEDED, produced_version=number, **given | times | values)
-    factories.version(session, number, metrics={} if trained is None else {"seconds": trained})
+    factories.version(session, number, metrics={} if trained is None else {"seconds": trained, "head_pairs": 250})
 
 
 def test_a_preview_says_on_what_its_estimate_rests(session: Session) -> None:
@@ -53,9 +53,11 @@ def test_what_a_run_would_learn_from_is_one_sentence(session: Session) -> None:
     none = factories.generation(session, bob)
     factories.judgment(session, none, verdict="none", candidate_id=None, pairs=False)
     assert previews.preview(session, Wish("dpo", {})).summary == (
-        "It would train on 4 pairs from 2 clicks of 2 people on 2 prompts."
+        "It would train on 4 pairs from 2 clicks of 2 people on 2 prompts. "
+        "What they say would label up to 250 pairs of texts that nobody clicked, too."
     )
-    assert previews.preview(session, Wish("kto", {}, Selection(people=(bob,)))).summary == (
+    alone = {"head_pairs": 0}
+    assert previews.preview(session, Wish("kto", alone, Selection(people=(bob,)))).summary == (
         "It would train on 2 pairs from 1 click of 1 person on 1 prompt, and on 1 screen of which none was good."
     )
 

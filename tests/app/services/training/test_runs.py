@@ -245,7 +245,7 @@ def test_a_run_trains_on_what_stood_when_it_was_asked_for(session: Session, pair
     run, _ = runs.request(session, None, "dpo", {})
     factories.judgment(session, factories.generation(session, annotator.id, ["late", "later"]))
     pairs_of_run = preference_rows.preference_rows(session, run.last_judgment_id)
-    assert [(chosen, rejected) for _, chosen, rejected, _ in pairs_of_run] == [("a", "b"), ("a", "c")]
+    assert [(chosen, rejected) for _, chosen, rejected, *_ in pairs_of_run] == [("a", "b"), ("a", "c")]
 
 
 def test_cancelling_a_waiting_run_ends_it_at_once(session: Session, admin: Person) -> None:

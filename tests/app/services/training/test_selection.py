@@ -26,7 +26,7 @@ def judge(session: Session, person: int, prompt: Prompt, text: str, day: int = 1
 def chosen(session: Session, selection: Selection) -> list[str]:
     rows = preference_rows.preference_rows(session, ALL, selection)
     assert len(rows) == preference_rows.count_pairs(session, ALL, selection)
-    return [text for _, text, rejected, _ in rows if rejected == "neither"]
+    return [text for _, text, rejected, *_ in rows if rejected == "neither"]
 
 
 def test_a_selection_takes_the_clicks_of_some_people_days_and_sources(either: Session) -> None:
@@ -90,7 +90,7 @@ def test_a_click_that_came_later_than_the_last_one_of_a_run_is_not_taken(either:
     first = judge(either, ada, factories.prompt(either), "first")
     judge(either, ada, factories.prompt(either), "later")
     rows = preference_rows.preference_rows(either, first.id, EVERYTHING)
-    assert {chosen for _, chosen, _, _ in rows} == {"first"}
+    assert {chosen for _, chosen, *_ in rows} == {"first"}
 
 
 def test_a_selection_is_put_into_words() -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from models.settings.dpo import DPORecipe
 from tests.worker.conftest import RecordingProgress
-from worker.training.clicks.dpo import train_dpo
+from worker.training.clicks.dpo import WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning
 from worker.training.shared.examples import PreferenceExample
@@ -43,6 +43,28 @@ def test_clicks_become_a_checkpoint_that_prefers_what_was_chosen(
             )
             gained.append(after - before)
         assert gained[0] > gained[1]
+
+
+def test_what_a_person_wrote_becomes_likelier_and_not_only_preferred(
+    tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path
+) -> None:
+    def likelihood(folder: Path) -> float:
+        prompts, chosen = [one.prompt for one in examples], [one.chosen for one in examples]
+        return sum(sequence_log_probs(load_model(folder), load_tokenizer(folder), prompts, chosen))
+
+    train_dpo(tiny_t5, examples, QUICK, tmp_path / "preferred", SilentProgress())
+    written = [replace(example, written=True) for example in examples]
+    result = train_dpo(tiny_t5, written, QUICK, tmp_path / "written", SilentProgress())
+    assert (result.examples, result.steps) == (4, 8 * WRITTEN_TIMES)
+    assert likelihood(tmp_path / "written") > likelihood(tmp_path / "preferred") + 1
+
+
+def test_what_was_written_comes_as_often_as_there_is_time_for() -> None:
+    clicked, typed = PreferenceExample("a", "b", "c"), PreferenceExample("d", "e", "f", written=True)
+    assert with_written_again([clicked]) == [clicked]
+    assert with_written_again([clicked, typed]) == [clicked, *[typed] * WRITTEN_TIMES]
+    assert len(with_written_again([typed] * 100)) == 300
+    assert len(with_written_again([typed] * 1000)) == 1000
 
 
 def test_the_output_is_a_checkpoint_like_its_parent_and_the_adapter(
@@ -278,7 +300,7 @@ import sys
 from pathlib import Path
 import torch
 from worker.training.shared.checkpoint import encode, load_tokenizer
-from worker.training.clicks.dpo import train_dpo
+from worker.training.clicks.dpo import WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import SilentProgress
 from models.settings.dpo import DPORecipe

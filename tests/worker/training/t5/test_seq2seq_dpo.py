@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from trl.trainer.utils import FusedCausalLMOutput
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.quiet import quiet
-from worker.training.t5.seq2seq_dpo import PreferenceCollator, Seq2SeqDPOTrainer
+from worker.training.t5.scoring import sequence_log_probs
+from worker.training.t5.seq2seq_dpo import WRITTEN_WEIGHT, PreferenceCollator, Seq2SeqDPOTrainer
 from worker.training.t5.seq2seq_head import TRL_HEAD, add_seq2seq_head
 from worker.training.t5.token_scores import token_statistics
 
@@ -185,6 +187,20 @@ def test_margins_rise_with_every_kind_of_loss(
     margins = [row["rewards/margins"] for row in trainer.state.log_history if "rewards/margins" in row]
     assert margins[0] == pytest.approx(0, abs=1e-5)
     assert margins[-1] > 0.05
+
+
+def test_what_people_wrote_is_made_likelier_too(
+    tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path
+) -> None:
+    written = [replace(example, written=number < 2) for number, example in enumerate(examples)]
+    plain, other = build(tiny_t5, examples, tmp_path / "a"), build(tiny_t5, written, tmp_path / "b")
+    losses = [float(trainer.compute_loss(trainer.model, batch_of(trainer)).detach()) for trainer in (plain, other)]
+    model, tokenizer = load_model(tiny_t5), load_tokenizer(tiny_t5)
+    surprise = [
+        -sequence_log_probs(model, tokenizer, [one.prompt], [one.chosen])[0] / len(encode(tokenizer, one.chosen))
+        for one in written[:2]
+    ]
+    assert losses[1] - losses[0] == pytest.approx(WRITTEN_WEIGHT * sum(surprise) / len(examples), rel=1e-4)
 
 
 def test_prompt_and_completions_end_with_exactly_one_eos(tiny_t5: Path, tmp_path: Path) -> None:

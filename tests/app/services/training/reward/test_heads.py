@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from app.services.prompts import policy
 from app.services.training.reward import heads as module
 from app.services.training.reward import judged
 from app.services.training.reward.heads import Heads
-from models.errors import InputTooLong
+from models.errors import InputTooLong, ModelError
 from models.reward.features import SIZE, Array, pack
 from models.reward.features import VERSION as FEATURES_VERSION
 from models.reward.head import choose_widths
@@ -284,3 +285,28 @@ def test_what_a_judged_screen_was_chosen_from_is_let_go(session: Session, person
     factories.judgment(session, judged)
     Heads().chooser(session, 1, never)
     assert list(session.scalars(select(DrawnPool.generation_id))) == [open_one.id]
+
+
+def test_a_version_that_was_taught_by_a_head_tells_the_heads_that_follow(session: Session, person: int) -> None:
+    factories.judgment(session, screen(session, person))
+    heads = Heads()
+    first = heads.chooser(session, 1, never)
+    assert first is not None
+    assert not first.head.taught
+    factories.version(session, 2)
+    taught = replace(first.head, taught=True)
+    with write_transaction(session):
+        module.carry(session, 2, taught.to_bytes(), 1)
+        session.get_one(Alias, SERVING).version_number = 2
+        session.get_one(Alias, SERVING).moved_at = now()
+    carried = heads.chooser(session, 2, never)
+    assert carried is not None
+    assert carried.head.taught
+    assert carried.head.weights == pytest.approx(first.head.weights, abs=1e-6)
+    assert (heads_stored(session)[-1].carried, heads_stored(session)[-1].last_judgment_id) == (True, 1)
+    factories.judgment(session, screen(session, person))
+    followed = heads.chooser(session, 2, never)
+    assert followed is not None
+    assert (followed.head.judgments, followed.head.taught) == (2, True)
+    with pytest.raises(ModelError, match="no reward head"):
+        module.carry(session, 2, b"broken", 1)

@@ -1,0 +1,102 @@
+"""What a head promises on other texts is put right by clicks that it has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.reward.crossfit import Promise, promise
+from models.reward.features import SIZE, Array
+from models.reward.head import Head, choose_widths, fit
+from models.reward.judgments import Judged
+
+LIKED = np.zeros(SIZE)
+LIKED[:2] = (2.0, -1.0)
+
+
+def cards(chance: np.random.Generator, number: int = 3) -> Array:
+    found = np.zeros((number, SIZE))
+    found[:, :8] = chance.standard_normal((number, 8))
+    return found
+
+
+def clicks(number: int, seed: int, liking: Array = LIKED) -> list[Judged]:
+    """Of people who choose by `liking`; with none at random."""
+    chance = np.random.default_rng(seed)
+    found = []
+    for _ in range(number):
+        shown = cards(chance)
+        wanted = int(np.argmax(shown @ liking)) if liking.any() else int(chance.integers(3))
+        found.append(Judged(list(shown), (wanted,)))
+    return found
+
+
+def learned(judged: list[Judged]) -> Head:
+    return fit(judged, choose_widths(judged))
+
+
+def differences(head: Head, texts: int = 20, seed: int = 5) -> list[Array]:
+    """Of the two that the head likes best of six rewrites, to any three of them."""
+    chance = np.random.default_rng(seed)
+    found = []
+    for _ in range(texts):
+        pool = cards(chance, 6)
+        best = pool[np.argsort(-head.utilities(pool))[:2]]
+        found.append((best[:, None] - pool[None, :3]).reshape(-1, SIZE))
+    return found
+
+
+def told(judged: list[Judged], prompts: list[str] | None = None) -> Promise:
+    head = learned(judged)
+    found = promise(judged, prompts or [f"text {number}" for number in range(len(judged))], head, differences(head))
+    assert found is not None
+    return found
+
+
+def test_clicks_with_a_taste_promise_what_then_comes_true() -> None:
+    judged = clicks(40, 1)
+    found = told(judged)
+    assert found.shown
+    assert found.low < found.value < found.high
+    assert (found.clicks, found.texts) == (40, 20)
+    assert found.right > 25
+    preferred = [np.mean((one @ LIKED > 0) + 0.5 * (one @ LIKED == 0)) for one in differences(learned(judged))]
+    assert found.low - 0.05 < np.mean(preferred), "people who never err prefer it at least as often"
+
+
+def test_random_clicks_promise_nothing() -> None:
+    found = [told(clicks(20, seed, np.zeros(SIZE))) for seed in range(12)]
+    assert sum(one.shown for one in found) <= 1
+    assert 0.45 < np.mean([one.value for one in found]) < 0.55
+
+
+def test_a_prompt_that_was_judged_twice_is_left_out_whole() -> None:
+    """The same random click twice: who left out one of them only would predict it from the other."""
+    once = clicks(20, 3, np.zeros(SIZE))
+    twice = told([*once, *once], [f"text {number % 20}" for number in range(40)])
+    assert not twice.shown
+    cheated = told([*once, *once[1:], once[0]])
+    assert cheated.right > twice.right
+
+
+def test_what_people_wrote_themselves_is_predicted_too() -> None:
+    chance = np.random.default_rng(4)
+    judged = [Judged(list(cards(chance)), (), LIKED + cards(chance, 1)[0]) for _ in range(20)]
+    found = told(judged)
+    assert found.clicks == 20
+    assert found.right == pytest.approx(20, abs=4)
+    assert found.by_chance < 0.001, "a guess among four is right a quarter of the time"
+
+
+def test_where_no_click_prefers_a_text_there_is_no_promise() -> None:
+    chance = np.random.default_rng(6)
+    ties = [Judged(list(cards(chance)), (0, 1, 2)) for _ in range(5)]
+    assert promise(ties, list("abcde"), learned(ties), [np.ones((1, SIZE))]) is None
+    one = clicks(1, 1)
+    assert promise(one, ["a"], learned(one), [np.ones((1, SIZE))]) is None, "nothing else is left to learn from"
+    some = clicks(5, 1)
+    assert promise(some, list("abcde"), learned(some), []) is None
+
+
+def test_equal_clicks_give_an_equal_promise() -> None:
+    assert told(clicks(10, 2)) == told(clicks(10, 2))

@@ -1,0 +1,75 @@
+"""What clicks promise of a version is asked of what it and its parent show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.config import EMBEDDED_BASE_MODEL
+from models.errors import ModelError
+from models.reward.head import choose_widths, fit
+from models.reward.judgments import Judged
+from models.serving.generator import Generator, Sampling
+from models.store.store import HEAD_FILE
+from worker.evaluation.promised import promised
+from worker.publish.convert import convert_to_ctranslate2
+
+TEXTS = [
+    f"You are a stupid idiot and your {thing} will never work, go home."
+    for thing in ("plan", "idea", "car", "house", "boat", "clock", "song", "letter", "garden", "story", "phone", "bike")
+]
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("version") / "serving"
+    convert_to_ctranslate2(EMBEDDED_BASE_MODEL, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judged(serving: Path) -> list[Judged]:
+    """Clicks of somebody who likes what is short."""
+    generator = Generator(serving, 1, threads=1, seed=1)
+    found = []
+    for text in TEXTS:
+        cards = generator.generate(text, Sampling()).candidates
+        shortest = min(range(len(cards)), key=lambda place: len(cards[place].text))
+        found.append(Judged([card.features for card in cards], (shortest,)))
+    return found
+
+
+@pytest.mark.usefixtures("few_texts")
+def test_a_head_that_chooses_better_is_a_promise_by_itself(serving: Path, judged: list[Judged]) -> None:
+    head = fit(judged, choose_widths(judged))
+    found = promised(serving, serving, head, judged, TEXTS, Sampling())
+    assert found["clicks"] == len(TEXTS)
+    assert 0.5 < found["value"] <= 1
+    assert found["low"] < found["value"] < found["high"]
+    assert isinstance(found["shown"], bool)
+    (serving.parent / HEAD_FILE).write_bytes(head.to_bytes())
+    try:
+        level = promised(serving, serving, head, judged, TEXTS, Sampling())
+    finally:
+        (serving.parent / HEAD_FILE).unlink()
+    assert abs(level["value"] - 0.5) < abs(found["value"] - 0.5), "the parent chooses by the same head"
+
+
+@pytest.mark.usefixtures("few_texts")
+def test_who_asks_may_end_it(serving: Path, judged: list[Judged]) -> None:
+    def stop() -> None:
+        raise ModelError("enough")
+
+    with pytest.raises(ModelError, match="enough"):
+        promised(serving, serving, fit(judged, (0.5, 0.2, 0.1)), judged, TEXTS, Sampling(), check=stop)
+
+
+@pytest.mark.usefixtures("few_texts")
+def test_a_head_that_cannot_be_read_is_left_aside(serving: Path, judged: list[Judged]) -> None:
+    (serving.parent / HEAD_FILE).write_bytes(b"broken")
+    try:
+        found = promised(serving, serving, fit(judged, choose_widths(judged)), judged, TEXTS, Sampling())
+    finally:
+        (serving.parent / HEAD_FILE).unlink()
+    assert found["value"] > 0.5

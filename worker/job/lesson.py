@@ -1,0 +1,204 @@
+"""What the clicks of a run say, and what they say of other texts: the reward head, and the pairs that it labels.
+
+The head that labels has not seen the clicks that are held out, so that they can test what it taught. The head that the
+version carries has seen them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.services.training.reward import judged
+from app.services.training.reward.judged import Screen
+from app.services.training.reward.unclicked import unclicked_texts
+from app.services.training.selection import Selection
+from models.formats.files.pair_files import in_dev
+from models.reward.head import Head, choose_widths, chosen_on, fit
+from models.reward.judgments import Judged
+from models.serving.generator import Generator, Sampling
+from worker.job.dataset import HELD_OUT_ONE_IN
+from worker.job.recorder import RunRecorder
+from worker.studio.attempt import Attempt
+from worker.studio.studio import Studio
+from worker.training.shared.examples import PreferenceExample
+
+if TYPE_CHECKING:
+    from worker.training.clicks.labelling import Labelled
+
+TEXTS = 480
+"""Other texts that are looked at, at most: the studio's own first, then those that come with the recipe."""
+SAMPLES = "samples"
+"""The folder of the cache."""
+
+_DRAWING_SECONDS = 12.0
+_AT_ONCE = 48
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The head that the version carries, None if nobody said anything that a head learns from, and pairs it labelled.
+
+    `judged` is what the head learned from, on these `prompts`, and `sha256` names it; `texts` were looked at for the
+    pairs, of which it was sure by `sureness` on average.
+    """
+
+    head: Head | None
+    labelled: tuple[PreferenceExample, ...] = ()
+    judged: tuple[Judged, ...] = field(default=(), repr=False)
+    prompts: tuple[str, ...] = field(default=(), repr=False)
+    sha256: str = ""
+    texts: int = 0
+    sureness: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the manifest keeps of it."""
+        kept: dict[str, Any] = {"judgments": len(self.judged), "judgments_sha256": self.sha256}
+        if self.labelled:
+            kept |= {"head_pairs": len(self.labelled), "head_texts": self.texts, "head_sureness": self.sureness}
+        return kept
+
+
+def samples_cache(home: Path) -> Path:
+    """Where the samples of versions are kept."""
+    folder = home / "cache" / SAMPLES
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def other_texts(studio: Studio, *, without_held_out: bool = False) -> list[str]:
+    """Up to TEXTS texts that nobody clicked, the studio's own first, then those that come with the recipe.
+
+    None of them is measured on, nor, `without_held_out`, one whose clicks would be held out.
+    """
+    from worker.training.clicks.unclicked import shipped_texts
+    from worker.training.shared.pairs import heldout_pairs
+
+    measured_on = {source for source, _ in heldout_pairs()}
+
+    def leave_out(text: str) -> bool:
+        return text in measured_on or (without_held_out and in_dev(text, HELD_OUT_ONE_IN))
+
+    with studio.sessions() as session:
+        own = unclicked_texts(session, TEXTS, leave_out)
+    return list(dict.fromkeys([*own, *itertools.filterfalse(leave_out, shipped_texts())]))[:TEXTS]
+
+
+def learn(
+    studio: Studio,
+    attempt: Attempt,
+    parent_serving: Path,
+    run_dir: Path,
+    recorder: RunRecorder,
+    *,
+    most: int,
+    held_out: bool,
+) -> Lesson:
+    """Fit heads to the judgments that the run asks for, and let them label at most `most` pairs.
+
+    What an earlier attempt labelled by the same judgments is taken from `run_dir`. `held_out` says whether clicks are
+    held out. Raises LoadError, or Cancelled.
+    """
+    screens = _screens(studio, attempt, parent_serving)
+    if not screens:
+        return Lesson(None)
+    digest = hashlib.sha256()
+    for screen in screens:
+        digest.update(json.dumps(screen.said()).encode() + b"\n")
+    seen = [screen.judged() for screen in screens if not (held_out and in_dev(screen.text, HELD_OUT_ONE_IN))]
+    judged_ones = tuple(screen.judged() for screen in screens)
+    prompts = tuple(screen.text for screen in screens)
+    lesson = Lesson(_fit(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest.hexdigest())
+    if not most or not seen:
+        return lesson
+    from worker.training.shared.run_folder import LABELLED, write_small
+
+    kept = _kept(run_dir / LABELLED, lesson.sha256)
+    if kept is None:
+        labelled, texts = _label(studio, _fit(seen), parent_serving, recorder, most, held_out)
+        kept = {
+            "sha256": lesson.sha256,
+            "texts": texts,
+            "sureness": labelled.sureness,
+            "pairs": [asdict(example) for example in labelled.examples],
+        }
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_small(run_dir / LABELLED, json.dumps(kept))
+    pairs = tuple(PreferenceExample(**pair) for pair in kept["pairs"])
+    recorder.log(_in_words(len(pairs), kept["texts"], kept["sureness"]))
+    assert lesson.head is not None
+    head = replace(lesson.head, taught=bool(pairs))
+    return replace(lesson, head=head, labelled=pairs, texts=kept["texts"], sureness=kept["sureness"])
+
+
+def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Screen]:
+    """The judged screens that the run asks for, measured, in the order they were judged."""
+    selection = Selection.parse(attempt.selection)
+    loaded: list[Generator] = []
+
+    def measure(text: str, rewrites: Sequence[str]) -> Any:
+        if not loaded:
+            loaded.append(Generator(parent_serving, 0, threads=1, seed=1))
+        return loaded[0].features(text, rewrites)
+
+    with studio.sessions() as session:
+        ids = judged.standing(session, *selection.conditions(attempt.last_judgment_id))
+        for screen in judged.screens(session, ids):
+            if not screen.measured:
+                judged.measure(session, screen, measure)
+        found = {screen.judgment_id: screen for screen in judged.screens(session, ids) if screen.measured}
+    return [found[number] for number in ids if number in found]
+
+
+def _fit(known: Sequence[Judged]) -> Head:
+    return fit(known, choose_widths(known[: chosen_on(len(known))]))
+
+
+def _label(
+    studio: Studio, head: Head, parent_serving: Path, recorder: RunRecorder, most: int, held_out: bool
+) -> tuple[Labelled, int]:
+    """The pairs that the head labels, and how many texts it looked at."""
+    from worker.training.clicks.labelling import label
+    from worker.training.clicks.samples import Samples
+    from worker.training.shared.progress import stop_if_cancelled
+
+    labelled = label(head, [], most)
+    recorder.stage("asking the clicks about other texts")
+    settings = studio.settings
+    sampling = Sampling(settings.temperature, settings.top_p, settings.top_k)
+    samples = Samples(parent_serving, sampling, samples_cache(settings.home))
+    until = time.monotonic() + _DRAWING_SECONDS
+    pools = []
+    asked = other_texts(studio, without_held_out=held_out)
+    for first in range(0, len(asked), _AT_ONCE):
+        texts = asked[first : first + _AT_ONCE]
+        samples.draw(texts, until - time.monotonic(), lambda: stop_if_cancelled(recorder))
+        pools += [(text, pool) for text in texts if (pool := samples.known(text)) is not None]
+        labelled = label(head, pools, most)
+        if len(labelled.examples) >= most:
+            break
+    return labelled, len(pools)
+
+
+def _kept(path: Path, sha256: str) -> dict[str, Any] | None:
+    """What an earlier attempt labelled by the same judgments."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if found["sha256"] == sha256 else None
+
+
+def _in_words(pairs: int, texts: int, sureness: float) -> str:
+    if not pairs:
+        return f"The clicks say too little to tell the rewrites of {texts} other texts apart: none is trained on."
+    return (
+        f"{pairs} pairs of rewrites of {texts} texts that nobody clicked were labelled by what the clicks say, "
+        f"{sureness:.0%} sure on average."
+    )
