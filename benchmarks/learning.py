@@ -79,11 +79,12 @@ Learned = tuple[Path, Head | None]
 class Arm:
     """A way to learn: from the serving folder before, clicks, a scratch folder and a seed.
 
-    With `live` clicks a head has chosen each screen by those before it.
+    With `live` clicks a head has chosen each screen by those before it; with `edits` people write instead of clicking.
     """
 
     learn: Callable[[Path, Sequence[Click], Path, int], Learned]
     live: bool
+    edits: bool = False
 
 
 def dpo(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
@@ -121,6 +122,7 @@ ARMS: Mapping[str, Arm] = {
     "dpo": Arm(dpo, live=False),
     "head": Arm(head, live=True),
     "retrain": Arm(retrain, live=True),
+    "edits": Arm(retrain, live=True, edits=True),
 }
 
 
@@ -134,21 +136,23 @@ class Person:
         self.plain: Cards = self.writer.plain(unseen)
         self.plain_again: Cards = self.writer.plain(unseen)
         self.pools: Cards = self.writer.screens(unseen, wanted=POOL)
-        self._clicks: dict[tuple[str, int, bool], list[Click]] = {}
+        self._clicks: dict[tuple[str, int, bool, bool], list[Click]] = {}
 
-    def clicks(self, kind: str, number: int, *, live: bool = False) -> list[Click]:
-        """So many clicks of a person of that kind."""
-        key = (kind, number, live)
+    def clicks(self, kind: str, number: int, *, live: bool = False, edits: bool = False) -> list[Click]:
+        """So many clicks of a person of that kind, or so many edits."""
+        key = (kind, number, live, edits)
         if key not in self._clicks:
             texts = (text for text in rude_sentences(self.data, self.number) if text not in self.unseen)
-            self._clicks[key] = clicks(self.writer, KINDS[kind], texts, number, self.number * 1000, live=live)
+            self._clicks[key] = clicks(
+                self.writer, KINDS[kind], texts, number, self.number * 1000, live=live, edits=edits
+            )
         return self._clicks[key]
 
 
 def cell(arm: str, kind: str, number: int, person: Person, before: Path, scorers: Scorers) -> dict[str, Any]:
     """Measure what one person's clicks changed by one arm: win rates of each text, means of what must not suffer."""
     taste, texts = KINDS[kind].taste, person.unseen
-    made = person.clicks(kind, number, live=ARMS[arm].live)
+    made = person.clicks(kind, number, live=ARMS[arm].live, edits=ARMS[arm].edits)
     with tempfile.TemporaryDirectory() as work:
         started = time.perf_counter()
         serving, chooses = ARMS[arm].learn(before, made, Path(work), person.number)
@@ -246,7 +250,9 @@ def compute(options: argparse.Namespace) -> None:
             wanted = [
                 (arm, kind, clicks)
                 for arm, kind, clicks in itertools.product(options.arms, options.tastes, options.clicks)
-                if (arm, kind, clicks, number, options.texts) not in done and not (clicks >= 200 and number >= 3)
+                if (arm, kind, clicks, number, options.texts) not in done
+                and not (clicks >= 200 and number >= 3)
+                and (KINDS[kind].edit or not ARMS[arm].edits)
             ]
             person = Person(number, before, unseen, data) if wanted else None
             for arm, kind, clicks in wanted:

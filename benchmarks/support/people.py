@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,12 +32,17 @@ Cards = list[list[str]]
 
 @dataclass(frozen=True)
 class Click:
-    """A text, the three cards that were shown, which of them was clicked, and what a head reads of them."""
+    """A text, the three cards that were shown, which of them was clicked, and what a head reads of them.
+
+    Or what was `written` instead, and what a head reads of that.
+    """
 
     text: str
     cards: tuple[str, ...]
     chosen: int
     features: tuple[Array, ...] = field(compare=False)
+    written: str | None = None
+    written_features: Array | None = field(default=None, compare=False)
 
 
 class Writer:
@@ -79,11 +84,19 @@ def rude_sentences(data: Path, seed: int) -> Iterator[str]:
 
 
 def clicks(
-    writer: Writer, kind: Kind, texts: Iterator[str], number: int, seed: int, *, live: bool = False
+    writer: Writer,
+    kind: Kind,
+    texts: Iterator[str],
+    number: int,
+    seed: int,
+    *,
+    live: bool = False,
+    edits: bool = False,
 ) -> list[Click]:
     """So many clicks of a person on the next texts of which three different rewrites can be shown.
 
-    If they are `live`, a head learns from each at once, and chooses what is shown next.
+    If they are `live`, a head learns from each at once, and chooses what is shown next. With `edits` the person makes a
+    card better by hand instead of clicking it.
     """
     chance = random.Random(seed)
     made: list[Click] = []
@@ -97,23 +110,30 @@ def clicks(
         if chance.random() >= kind.noise:
             scores = [kind.taste(text, card) for card in cards]
             best = chance.choice([place for place, score in enumerate(scores) if score == max(scores)])
-        made.append(Click(text, tuple(cards), best, tuple(one.features for one in shown)))
+        click = Click(text, tuple(cards), best, tuple(one.features for one in shown))
+        if edits:
+            assert kind.edit is not None
+            written = kind.edit(cards[best], chance)
+            click = replace(click, written=written, written_features=writer.generator.features(text, [written])[0])
+        made.append(click)
     return made
 
 
 def learned(made: Sequence[Click]) -> Head | None:
     """The head that the studio would have after those clicks."""
-    judged = [Judged(one.features, (one.chosen,)) for one in made]
+    judged = [Judged(one.features, (one.chosen,) if one.written is None else (), one.written_features) for one in made]
     return fit(judged, choose_widths(judged[: chosen_on(len(judged))])) if judged else None
 
 
 def pairs(made: Sequence[Click]) -> list[PreferenceExample]:
     """The pairs that the studio makes of clicks."""
     return [
-        PreferenceExample(one.text, one.cards[one.chosen], other, click=number)
+        PreferenceExample(
+            one.text, one.written or one.cards[one.chosen], other, click=number, written=one.written is not None
+        )
         for number, one in enumerate(made)
         for place, other in enumerate(one.cards)
-        if place != one.chosen
+        if one.written is not None or place != one.chosen
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,19 +87,26 @@ def at_random(source: str, rewrite: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
+def soften(card: str, chance: random.Random) -> str:
+    """A card with a word before or behind it that softens."""
+    inner = card if card.startswith("I ") else card[:1].lower() + card[1:]
+    return chance.choice([f"I think {inner}", f"Maybe {inner}", f"{card.rstrip(' .!?')}, please.", f"Perhaps {inner}"])
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of person: a taste, and the share of the clicks that are made at random."""
+    """A kind of person: a taste, the share of clicks made at random, and how they better a card by hand."""
 
     taste: Taste
     noise: float = 0.0
+    edit: Callable[[str, random.Random], str] | None = None
 
 
 KINDS: Mapping[str, Kind] = {
     "brief": Kind(brief),
     "faithful": Kind(faithful),
     "formal": Kind(formal),
-    "gentle": Kind(gentle),
+    "gentle": Kind(gentle, edit=soften),
     "without-you": Kind(without_you),
     "lively": Kind(lively),
     "random": Kind(at_random),

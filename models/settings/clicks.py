@@ -48,12 +48,12 @@ SETTINGS = (
 class ClickOptions(TrainOptions):
     """What the methods share: few clicks are passed over often, by an adapter, and other sentences are held still."""
 
-    anchor_weight: float = setting(100.0, "weight of staying as the parent was on other sentences", 0, 1000)
+    anchor_weight: float = setting(10.0, "weight of staying as the parent was on other sentences", 0, 1000)
     head_pairs: int = setting(250, "pairs of other texts that the reward head labels, at most", 0, 10_000)
     use_peft: bool = setting(True, "train a LoRA adapter instead of all weights")
     lora_dropout: float = setting(0.0, "share of the adapter's input that is dropped while training", 0, 0.9)
     learning_rate: float = setting(1e-3, "step size; 0 takes the one that suits the method", 0, 0.1)
-    num_train_epochs: float = setting(10.0, "passes over the clicks", 0.001, 1000)
+    num_train_epochs: float = setting(2.0, "passes over the clicks and the pairs of other texts", 0.001, 1000)
     logging_steps: int = setting(1, "report the training loss every so many steps", 1, 10_000)
 
 

@@ -112,10 +112,10 @@ def train_dpo(
 
 
 def with_written_again(examples: Sequence[PreferenceExample]) -> list[PreferenceExample]:
-    """The examples, and those that people wrote again behind them, so that each is passed over WRITTEN_TIMES as often.
+    """The examples, and behind them those that people wrote again, so that each comes WRITTEN_TIMES.
 
-    To write what a model would not takes more passes than to prefer. Of many fewer are enough: no more than
-    MOST_WRITTEN are added.
+    To write what a model would not takes more steps than to prefer. Where there are many, fewer are enough: no more
+    than MOST_WRITTEN are added.
     """
     written = [example for example in examples if example.written]
     times = min(WRITTEN_TIMES - 1, MOST_WRITTEN // len(written)) if written else 0

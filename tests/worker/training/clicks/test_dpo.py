@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from models.settings.dpo import DPORecipe
 from tests.worker.conftest import RecordingProgress
-from worker.training.clicks.dpo import WRITTEN_TIMES, train_dpo, with_written_again
+from worker.training.clicks.dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning
 from worker.training.shared.examples import PreferenceExample
@@ -63,8 +63,8 @@ def test_what_was_written_comes_as_often_as_there_is_time_for() -> None:
     clicked, typed = PreferenceExample("a", "b", "c"), PreferenceExample("d", "e", "f", written=True)
     assert with_written_again([clicked]) == [clicked]
     assert with_written_again([clicked, typed]) == [clicked, *[typed] * WRITTEN_TIMES]
-    assert len(with_written_again([typed] * 100)) == 300
-    assert len(with_written_again([typed] * 1000)) == 1000
+    assert len(with_written_again([typed] * (MOST_WRITTEN // 2))) == MOST_WRITTEN // 2 + MOST_WRITTEN
+    assert len(with_written_again([typed] * (MOST_WRITTEN + 1))) == MOST_WRITTEN + 1
 
 
 def test_the_output_is_a_checkpoint_like_its_parent_and_the_adapter(
@@ -300,7 +300,7 @@ import sys
 from pathlib import Path
 import torch
 from worker.training.shared.checkpoint import encode, load_tokenizer
-from worker.training.clicks.dpo import WRITTEN_TIMES, train_dpo, with_written_again
+from worker.training.clicks.dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import SilentProgress
 from models.settings.dpo import DPORecipe
