@@ -102,11 +102,20 @@ class StudioWorker(Worker):
 def _ending_at_once() -> Iterator[None]:
     """Whoever asks the worker to end ends it now.
 
-    RQ's handler raises an exception that a library may take for its own while it is imported: the wish would be lost.
+    RQ's handler raises an exception that a library may take for its own while it is imported, and whatever is raised
+    while a process forks is ignored: the wish would be lost. So it is remembered, too.
     """
-    before = {number: signal.signal(number, lambda *_: sys.exit()) for number in (signal.SIGINT, signal.SIGTERM)}
+    told: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        told.append(number)
+        sys.exit()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if told:
+        sys.exit()

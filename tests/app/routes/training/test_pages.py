@@ -80,7 +80,7 @@ def test_the_form_can_say_everything_that_the_api_can(session: Session, pairs: N
     assert post(admin, "/admin/runs", **form).headers["Location"] == "/admin/runs/1"
     (run,) = rows(session, TrainingRun)
     settings = {"beta": 0.25, "use_peft": False, "loss_type": "apo_zero_unpaired"}
-    assert run.config == {"learning_rate": 3e-4, "num_train_epochs": 5} | settings
+    assert run.config == {"learning_rate": 3e-4, "num_train_epochs": 1} | settings
     assert run.selection == {
         "people": [admin.id],
         "sources": [source],

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from app.db import RunStatus, Version, now, write_transaction
 from app.services.training import estimates
 from tests import factories
-from tests.studio import rows
 
 
 def past(session: Session, number: int, *, whole: float, trained: float | None, pairs: int, **values: Any) -> None:
@@ -46,7 +45,7 @@ def test_an_estimate_adds_the_fixed_time_to_that_of_each_pair_and_pass(session: 
 
 def test_pairs_of_other_texts_take_as_long_as_those_of_clicks(session: Session) -> None:
     past(session, 2, whole=60, trained=40, pairs=20)
-    [version] = rows(session, Version)
+    version = session.get_one(Version, 2)
     with write_transaction(session):
         version.metrics = {"seconds": 40, "head_pairs": 180}  # 40 / 2,000 s for a pair in a pass
     guess = estimates.estimate(session, "dpo", {"num_train_epochs": 1, "head_pairs": 400}, 100)
