@@ -157,7 +157,7 @@ def presets(method: str) -> tuple[Preset, ...]:
     gentle = {"learning_rate": 3e-4, "num_train_epochs": max(1, int(usual["num_train_epochs"] / 2))}
     found = [
         Preset(
-            "default", "Standard", "What an experiment found to make twenty clicks matter and harm nothing else.", {}
+            "default", "Standard", "What an experiment found to make twenty clicks matter and harm little else.", {}
         ),
         Preset("gentle", *_GENTLE, gentle),
     ]

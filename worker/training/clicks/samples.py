@@ -29,6 +29,7 @@ _WIDENED = 1.15  # times the usual temperature, so that they differ
 _SHARES = 2
 _SEED = 20260321
 _VERSIONS_KEPT = 3
+_IN_USE_SECONDS = 3600.0  # somebody may be drawing into what is younger
 
 Pool = tuple[Option, ...]
 
@@ -45,9 +46,10 @@ class Samples:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.touch()
         self._generators: dict[int, Generator] = {}
-        others = sorted(cache.iterdir(), key=lambda folder: folder.stat().st_mtime)
-        for folder in others[:-_VERSIONS_KEPT]:
-            shutil.rmtree(folder, ignore_errors=True)
+        ages = {folder: time.time() - folder.stat().st_mtime for folder in cache.iterdir()}
+        for folder in sorted(ages, key=ages.__getitem__)[_VERSIONS_KEPT:]:
+            if ages[folder] > _IN_USE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def known(self, text: str) -> Pool | None:
         """What was drawn of a text, None if nothing was."""
