@@ -88,7 +88,7 @@ class Arm:
 
 
 def dpo(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
-    """What Retrain was before it had a head: the clicked pairs alone, held fast to what the version was."""
+    """Retrain as it was before it had a head: on the clicked pairs alone, held fast to what the version was."""
     if not made:
         return before, None
     recipe = DPORecipe(seed=seed, beta=0.5, anchor_weight=100.0, num_train_epochs=10)

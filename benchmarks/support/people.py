@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.support.tastes import Kind, Taste
 from models.reward.features import Array
-from models.reward.head import Head, choose_widths, chosen_on, fit
+from models.reward.head import Head, fitted
 from models.reward.judgments import Judged
 from models.serving import choosing
 from models.serving.engine import Draw, Engine
@@ -122,7 +122,7 @@ def clicks(
 def learned(made: Sequence[Click]) -> Head | None:
     """The head that the studio would have after those clicks."""
     judged = [Judged(one.features, (one.chosen,) if one.written is None else (), one.written_features) for one in made]
-    return fit(judged, choose_widths(judged[: chosen_on(len(judged))])) if judged else None
+    return fitted(judged) if judged else None
 
 
 def pairs(made: Sequence[Click]) -> list[PreferenceExample]:

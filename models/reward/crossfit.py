@@ -1,4 +1,4 @@
-"""How much a head may be believed, by clicks that it has not seen: what it promises on other texts, put right by them.
+"""Ask how far a head may be believed: what it promises on other texts, put right by clicks that it has not seen.
 
 A head fitted to few clicks is sure of more than is true. So the prompts are shared out into folds, and each fold's
 clicks are predicted by a head fitted to the others (cross-fitting: Stone 1974). The slope by which those predictions
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.reward.features import Array
-from models.reward.head import Head, choose_widths, chosen_on, fit
+from models.reward.head import Head, fitted
 from models.reward.judgments import Judged
 
 FOLDS = 20
@@ -30,7 +30,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Promise:
-    """How often, in 0 … 1, the new version's rewrites are preferred, and the 95 % interval of that.
+    """A promise: how often, in 0 … 1, the new version's rewrites are preferred, with its 95 % interval.
 
     `clicks` were predicted without having been seen, `right` of them rightly, which a guess reaches with the
     probability `by_chance`; `texts` were compared. `slope` is that of the calibration.
@@ -47,7 +47,7 @@ class Promise:
 
     @property
     def shown(self) -> bool:
-        """Whether the clicks show that the new version is preferred.
+        """Tell whether the clicks show that the new version is preferred.
 
         The bootstrap alone believes too much of twenty clicks; that clicks which were not seen are predicted better
         than by a guess is asked, too.
@@ -58,7 +58,7 @@ class Promise:
 def promise(
     judged: Sequence[Judged], prompts: Sequence[str], head: Head, differences: Sequence[Array]
 ) -> Promise | None:
-    """What `head`, fitted to all of the judgments, promises of other texts; None if no judgment prefers a text.
+    """Return what `head`, fitted to all judgments, promises of other texts; None if no judgment prefers a text.
 
     `prompts` are those of the judgments. Of each text there are the differences in features, (pairs, SIZE), of each of
     the new version's rewrites to each of the old one's.
@@ -100,7 +100,7 @@ def _left_out(judged: Sequence[Judged], prompts: Sequence[str]) -> list[Array]:
         others = [one for one, prompt in zip(judged, prompts, strict=True) if fold_of[prompt] != fold]
         if not asked or not others:
             continue
-        head = fit(others, choose_widths(others[: chosen_on(len(others))]))
+        head = fitted(others)
         found += [_differences(judged[place], head) for place in asked]
     return found
 
@@ -148,7 +148,7 @@ def _by_chance(right: int, guesses: Array) -> float:
 
 
 def _preferred(gains: Array, slope: float) -> Array:
-    """How often a text's new rewrites are preferred to its old ones, (texts,), by what they gain, (texts, pairs)."""
+    """Return how often a text's new rewrites are preferred, (texts,), by what they gain, (texts, pairs)."""
     found: Array = np.nanmean(1 / (1 + np.exp(-np.clip(slope * gains, -50, 50))), axis=1)
     return found
 

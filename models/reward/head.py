@@ -109,6 +109,11 @@ def fit(judged: Sequence[Judged], widths: tuple[float, ...]) -> Head:
     )
 
 
+def fitted(judged: Sequence[Judged]) -> Head:
+    """Fit a head with the widths that its first judgments choose; raises ValueError if there are none."""
+    return fit(judged, choose_widths(judged[: chosen_on(len(judged))]))
+
+
 def chosen_on(judgments: int) -> int:
     """How many of the first judgments the widths are chosen on, so that most clicks need not choose them anew."""
     number = 1

@@ -45,8 +45,9 @@ def promised(
     """
     texts = [item.source for item in testset.heldout().items][::TEXTS_EVERY]
 
-    def shown(folder: Path, by: Head | None) -> list[list[str]]:
-        generator = Generator(folder, 0, threads=1, seed=SEED)
+    theirs, ours = (Generator(folder, 0, threads=1, seed=SEED) for folder in (parent_serving, serving))
+
+    def shown(generator: Generator, by: Head | None) -> list[list[str]]:
         screens = []
         for text in texts:
             check()
@@ -54,9 +55,9 @@ def promised(
         return screens
 
     with ThreadPoolExecutor(2) as pool:
-        theirs, ours = pool.map(shown, (parent_serving, serving), (_head_of(parent_serving), head))
-    reader = Generator(parent_serving, 0, threads=1, seed=SEED)  # both by the same likelihoods
-    differences = [_differences(reader, *row) for row in zip(texts, ours, theirs, strict=True)]
+        before, after = pool.map(shown, (theirs, ours), (_head_of(parent_serving), head))
+    # Both are read by the parent, so by the same likelihoods.
+    differences = [_differences(theirs, *row) for row in zip(texts, after, before, strict=True)]
     found = promise(judged, prompts, head, differences)
     check()
     return {} if found is None else {**asdict(found), "shown": found.shown}

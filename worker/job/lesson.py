@@ -20,7 +20,7 @@ from app.services.training.reward.judged import Screen
 from app.services.training.reward.unclicked import unclicked_texts
 from app.services.training.selection import Selection
 from models.formats.files.pair_files import in_dev
-from models.reward.head import Head, choose_widths, chosen_on, fit
+from models.reward.head import Head, fitted
 from models.reward.judgments import Judged
 from models.serving.generator import Generator, Sampling
 from worker.job.dataset import HELD_OUT_ONE_IN
@@ -114,14 +114,14 @@ def learn(
     seen = [screen.judged() for screen in screens if not (held_out and in_dev(screen.text, HELD_OUT_ONE_IN))]
     judged_ones = tuple(screen.judged() for screen in screens)
     prompts = tuple(screen.text for screen in screens)
-    lesson = Lesson(_fit(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest.hexdigest())
+    lesson = Lesson(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest.hexdigest())
     if not most or not seen:
         return lesson
     from worker.training.shared.run_folder import LABELLED, write_small
 
     kept = _kept(run_dir / LABELLED, lesson.sha256)
     if kept is None:
-        labelled, texts = _label(studio, _fit(seen), parent_serving, recorder, most, held_out)
+        labelled, texts = _label(studio, fitted(seen), parent_serving, recorder, most, held_out)
         kept = {
             "sha256": lesson.sha256,
             "texts": texts,
@@ -154,10 +154,6 @@ def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Scr
                 judged.measure(session, screen, measure)
         found = {screen.judgment_id: screen for screen in judged.screens(session, ids) if screen.measured}
     return [found[number] for number in ids if number in found]
-
-
-def _fit(known: Sequence[Judged]) -> Head:
-    return fit(known, choose_widths(known[: chosen_on(len(known))]))
 
 
 def _label(

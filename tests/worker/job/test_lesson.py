@@ -160,11 +160,11 @@ def test_clicks_that_are_held_out_teach_nothing(
 ) -> None:
     seen: list[int] = []
 
-    def fit(known: Sequence[Judged], widths: tuple[float, ...]) -> Head:
+    def fitted(known: Sequence[Judged]) -> Head:
         seen.append(len(known))
-        return head.fit(known, widths)
+        return head.fitted(known)
 
-    monkeypatch.setattr(lesson, "fit", fit)
+    monkeypatch.setattr(lesson, "fitted", fitted)
     monkeypatch.setattr(lesson, "in_dev", lambda text, one_in: text.endswith(("1", "2")))
     attempt = attempt_of(studio, ask(session))
     held = sum(one.text.endswith(("1", "2")) for one in lesson._screens(studio, attempt, Path("never")))

@@ -53,6 +53,7 @@ class Heads:
         self._latest: Chooser | None = None
         self._widths: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
         self._learned: tuple[int, Marker] | None = None
+        self._taught: dict[int, bool] = {}
 
     def chooser(self, session: Session, version: int, measure: Measure) -> Chooser | None:
         """The head that chooses for a version now, None as long as there is nothing to choose by."""
@@ -143,7 +144,7 @@ class Heads:
         widths: tuple[float, ...],
         waiting: int,
     ) -> None:
-        head = replace(fit(known, widths), taught=_is_taught(session, version))
+        head = replace(fit(known, widths), taught=self._is_taught(session, version))
         with write_transaction(session):
             row = RewardHead(
                 version_number=version,
@@ -166,6 +167,13 @@ class Heads:
             # Asked of each pool, of which there are few, and not of each judgment.
             answered = exists(select(Judgment.id).where(Judgment.generation_id == DrawnPool.generation_id))
             session.execute(delete(DrawnPool).where(answered))
+
+    def _is_taught(self, session: Session, version: int) -> bool:
+        """Tell whether a version was trained on what the head says that it came with, which never changes."""
+        if version not in self._taught:
+            row = carried(session, version)
+            self._taught[version] = row is not None and row.data is not None and Head.from_bytes(row.data).taught
+        return self._taught[version]
 
     def _load(self, session: Session, row: RewardHead | None) -> Chooser | None:
         if row is None:
@@ -207,12 +215,6 @@ def carried(session: Session, version: int) -> RewardHead | None:
         .order_by(RewardHead.id.desc())
         .limit(1)
     )
-
-
-def _is_taught(session: Session, version: int) -> bool:
-    """Whether a version was trained on what the head says that it came with."""
-    row = carried(session, version)
-    return row is not None and row.data is not None and Head.from_bytes(row.data).taught
 
 
 def _latest(session: Session, version: int) -> RewardHead | None:

@@ -52,7 +52,7 @@ class Screen(NamedTuple):
         )
 
     def said(self) -> list[Any]:
-        """What was shown and what was said of it, as JSON can hold it."""
+        """Tell what was shown and what was said of it, as JSON can hold it."""
         return [
             self.text,
             [text for _, text, _ in self.cards],
