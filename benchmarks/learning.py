@@ -13,8 +13,9 @@ count half, so 0.50 says that nothing was learned:
 
 Beside them, of the cards that are shown: the share that is neutral (STA), the mean meaning (SIM) and fluency (FL) by
 scorers that have no part in choosing, the product of the three (J), the share of copies and of screens of three cards,
-and the length in words; after and, as `before_…`, before. Rude sentences of talk pages are read from MELLOW_SHARED_DATA
-(default ../shared/data); the unseen ones are the same for everybody, and nobody clicks them.
+and the length in words; after and, as `before_…`, before. `told` is what the report of a training says of it. Rude
+sentences of talk pages are read from MELLOW_SHARED_DATA (default ../shared/data); the unseen ones are the same for
+everybody, and nobody clicks them.
 
 Each cell (arm, taste, clicks, person) is a line of JSON in build/learning/cells.jsonl; a cell that is there is not
 computed again. The table has means over people, with 95 % intervals by the bootstrap over people and texts.
@@ -28,7 +29,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from benchmarks.support.people import (
     ceiling,
     clicks,
     interval,
+    judgments,
     learned,
     pairs,
     rude_sentences,
@@ -55,7 +57,9 @@ from benchmarks.support.tastes import KINDS
 from models.reward.head import Head
 from models.serving.generator import Sampling, wording
 from models.settings.dpo import DPORecipe
+from models.store.store import HEAD_FILE
 from worker.evaluation.measure import TOXIC
+from worker.evaluation.promised import promised
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.publish.convert import convert_to_ctranslate2
@@ -63,6 +67,7 @@ from worker.training.clicks.dpo import train_dpo
 from worker.training.clicks.labelling import label
 from worker.training.clicks.samples import Samples
 from worker.training.clicks.unclicked import shipped_texts
+from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import SilentProgress
 
 FOLDER = ROOT / "build" / "learning"
@@ -71,57 +76,73 @@ KEY = ("arm", "taste", "clicks", "person", "texts")
 UNSEEN_SEED = 1_000_003
 """Of the order of the sentences whose first ones nobody clicks."""
 
-Learned = tuple[Path, Head | None]
-"""The serving folder of the version afterwards, and the head that chooses what is shown."""
+
+@dataclass(frozen=True)
+class Version:
+    """A version: the folders of its model and of its serving form, and the head that chooses what it shows."""
+
+    model: Path
+    serving: Path
+    head: Head | None = None
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to learn: from the serving folder before, clicks, a scratch folder and a seed.
+    """A way to learn: from the version before, clicks, a scratch folder and a seed to the version afterwards.
 
     With `live` clicks a head has chosen each screen by those before it; with `edits` people write instead of clicking.
+    There are so many clicks in each of `rounds`, those of a later one on the version that the round before led to.
     """
 
-    learn: Callable[[Path, Sequence[Click], Path, int], Learned]
+    learn: Callable[[Version, Sequence[Click], Path, int], Version]
     live: bool
     edits: bool = False
+    rounds: int = 1
 
 
-def dpo(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
+def dpo(before: Version, made: Sequence[Click], work: Path, seed: int) -> Version:
     """Retrain as it was before it had a head: on the clicked pairs alone, held fast to what the version was."""
     if not made:
-        return before, None
+        return before
     recipe = DPORecipe(seed=seed, beta=0.5, anchor_weight=100.0, num_train_epochs=10)
-    train_dpo(EMBEDDED_BASE_MODEL, pairs(made), recipe, work / "model", SilentProgress())
-    convert_to_ctranslate2(work / "model", work / "serving")
-    return work / "serving", None
+    return _trained(before, pairs(made), recipe, work, None)
 
 
-def head(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
+def head(before: Version, made: Sequence[Click], work: Path, seed: int) -> Version:
     """No training: the head that every click moves at once."""
-    return before, learned(made)
+    return replace(before, head=learned(made))
 
 
-def retrain(before: Path, made: Sequence[Click], work: Path, seed: int) -> Learned:
+def retrain(before: Version, made: Sequence[Click], work: Path, seed: int) -> Version:
     """Retrain with the defaults of the studio: the clicks, and pairs of the texts that come with the recipe."""
     chooses = learned(made)
     if chooses is None:
-        return before, None
+        return before
     recipe = DPORecipe(seed=seed)
-    samples = Samples(before, Sampling(), FOLDER / "samples")
+    samples = Samples(before.serving, Sampling(), FOLDER / "samples")
     texts = shipped_texts()
     samples.draw(texts)
     pools = [(text, pool) for text in texts if (pool := samples.known(text)) is not None]
     taught = label(chooses, pools, recipe.head_pairs).examples
-    train_dpo(EMBEDDED_BASE_MODEL, [*pairs(made), *taught], recipe, work / "model", SilentProgress())
+    return _trained(before, [*pairs(made), *taught], recipe, work, replace(chooses, taught=bool(taught)))
+
+
+def _trained(
+    before: Version, examples: Sequence[PreferenceExample], recipe: DPORecipe, work: Path, chooses: Head | None
+) -> Version:
+    """Train from the version before, and keep the head beside the version as a studio does."""
+    train_dpo(before.model, examples, recipe, work / "model", SilentProgress())
     convert_to_ctranslate2(work / "model", work / "serving")
-    return work / "serving", replace(chooses, taught=bool(taught))
+    if chooses is not None:
+        (work / HEAD_FILE).write_bytes(chooses.to_bytes())
+    return Version(work / "model", work / "serving", chooses)
 
 
 ARMS: Mapping[str, Arm] = {
     "dpo": Arm(dpo, live=False),
     "head": Arm(head, live=True),
     "retrain": Arm(retrain, live=True),
+    "again": Arm(retrain, live=True, rounds=2),
     "edits": Arm(retrain, live=True, edits=True),
 }
 
@@ -138,28 +159,36 @@ class Person:
         self.pools: Cards = self.writer.screens(unseen, wanted=POOL)
         self._clicks: dict[tuple[str, int, bool, bool], list[Click]] = {}
 
+    def texts(self) -> Iterator[str]:
+        """The sentences that this person may click, in an order of their own."""
+        return (text for text in rude_sentences(self.data, self.number) if text not in self.unseen)
+
     def clicks(self, kind: str, number: int, *, live: bool = False, edits: bool = False) -> list[Click]:
-        """So many clicks of a person of that kind, or so many edits."""
+        """So many clicks of a person of that kind on the version before, or so many edits."""
         key = (kind, number, live, edits)
         if key not in self._clicks:
-            texts = (text for text in rude_sentences(self.data, self.number) if text not in self.unseen)
             self._clicks[key] = clicks(
-                self.writer, KINDS[kind], texts, number, self.number * 1000, live=live, edits=edits
+                self.writer, KINDS[kind], self.texts(), number, self.number * 1000, live=live, edits=edits
             )
         return self._clicks[key]
 
 
-def cell(arm: str, kind: str, number: int, person: Person, before: Path, scorers: Scorers) -> dict[str, Any]:
+def cell(arm: str, kind: str, number: int, person: Person, before: Version, scorers: Scorers) -> dict[str, Any]:
     """Measure what one person's clicks changed by one arm: win rates of each text, means of what must not suffer."""
-    taste, texts = KINDS[kind].taste, person.unseen
-    made = person.clicks(kind, number, live=ARMS[arm].live, edits=ARMS[arm].edits)
+    taste, texts, how = KINDS[kind].taste, person.unseen, ARMS[arm]
+    made = person.clicks(kind, number, live=how.live, edits=how.edits)
     with tempfile.TemporaryDirectory() as work:
-        started = time.perf_counter()
-        serving, chooses = ARMS[arm].learn(before, made, Path(work), person.number)
-        seconds = time.perf_counter() - started
-        writer = Writer(serving, seed=2 * person.number + 2)
-        shown = writer.screens(texts, chooses)
-        plain = person.plain_again if serving == before else writer.plain(texts)
+        parent, now, seconds = before, before, 0.0
+        for turn in range(how.rounds):
+            if turn:
+                made = _more_clicks(now, kind, number, made, person)
+            started = time.perf_counter()
+            parent, now = now, how.learn(now, made, _folder(work, turn), person.number)
+            seconds += time.perf_counter() - started
+        writer = Writer(now.serving, seed=2 * person.number + 2)
+        shown = writer.screens(texts, now.head)
+        plain = person.plain_again if now.serving == before.serving else writer.plain(texts)
+        told = _told(parent, now, made)
     wins = {
         "shown": win_rates(taste, texts, shown, person.shown),
         "plain": win_rates(taste, texts, plain, person.plain),
@@ -173,9 +202,34 @@ def cell(arm: str, kind: str, number: int, person: Person, before: Path, scorers
         "person": person.number,
         "texts": len(texts),
         "seconds": round(seconds, 1),
+        "told": told,
         **{name: [round(rate, 4) for rate in rates] for name, rates in wins.items()},
         **{name: round(value, 4) for name, value in {**collateral(texts, shown, scorers), **earlier}.items()},
     }
+
+
+def _folder(work: str, turn: int) -> Path:
+    folder = Path(work) / str(turn)
+    folder.mkdir()
+    return folder
+
+
+def _more_clicks(version: Version, kind: str, number: int, made: list[Click], person: Person) -> list[Click]:
+    """The clicks so far, and so many more on what the version of the last round shows for other texts."""
+    seen = {one.text for one in made}
+    texts = (text for text in person.texts() if text not in seen)
+    writer = Writer(version.serving, seed=2 * person.number + 101)
+    return clicks(
+        writer, KINDS[kind], texts, len(made) + number, person.number * 1000 + len(made), live=True, before=made
+    )
+
+
+def _told(parent: Version, version: Version, made: Sequence[Click]) -> dict[str, Any]:
+    """What the report of a training says of how often people will prefer it; empty if nothing was trained."""
+    if version.head is None or version.serving == parent.serving:
+        return {}
+    prompts = [one.text for one in made]
+    return promised(version.serving, parent.serving, version.head, judgments(made), prompts, Sampling())
 
 
 def collateral(texts: Sequence[str], shown: Cards, scorers: Scorers) -> dict[str, float]:
@@ -227,6 +281,7 @@ def main() -> None:
     parser.add_argument("--tastes", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--clicks", nargs="+", type=int, default=[0, 5, 20, 60, 200])
     parser.add_argument("--people", type=int, default=5, help="of each taste; three at most with 200 clicks")
+    parser.add_argument("--from-person", type=int, default=0, help="the first of them (%(default)s)")
     parser.add_argument("--texts", type=int, default=100, help="unseen ones (%(default)s)")
     parser.add_argument("--report", action="store_true", help="only print the table of what is there")
     options = parser.parse_args()
@@ -244,9 +299,9 @@ def compute(options: argparse.Namespace) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     scorers = load_scorers(FOLDER / "cache")
     with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder) / "serving"
-        convert_to_ctranslate2(EMBEDDED_BASE_MODEL, before)
-        for number in range(options.people):
+        before = Version(EMBEDDED_BASE_MODEL, Path(folder) / "serving")
+        convert_to_ctranslate2(before.model, before.serving)
+        for number in range(options.from_person, options.people):
             wanted = [
                 (arm, kind, clicks)
                 for arm, kind, clicks in itertools.product(options.arms, options.tastes, options.clicks)
@@ -254,7 +309,7 @@ def compute(options: argparse.Namespace) -> None:
                 and not (clicks >= 200 and number >= 3)
                 and (KINDS[kind].edit or not ARMS[arm].edits)
             ]
-            person = Person(number, before, unseen, data) if wanted else None
+            person = Person(number, before.serving, unseen, data) if wanted else None
             for arm, kind, clicks in wanted:
                 assert person is not None
                 line = json.dumps(cell(arm, kind, clicks, person, before, scorers))

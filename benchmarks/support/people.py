@@ -92,17 +92,18 @@ def clicks(
     *,
     live: bool = False,
     edits: bool = False,
+    before: Sequence[Click] = (),
 ) -> list[Click]:
     """So many clicks of a person on the next texts of which three different rewrites can be shown.
 
     If they are `live`, a head learns from each at once, and chooses what is shown next. With `edits` the person makes a
-    card better by hand instead of clicking it.
+    card better by hand instead of clicking it. Those made `before` count, and taught the version that writes.
     """
     chance = random.Random(seed)
-    made: list[Click] = []
+    made = list(before)
     while len(made) < number:
         text = next(texts)
-        shown = writer.cards(text, learned(made) if live else None)
+        shown = writer.cards(text, learned(made, taught=bool(before)) if live else None)
         cards = [one.text for one in shown]
         if len(cards) < 3:
             continue
@@ -119,10 +120,14 @@ def clicks(
     return made
 
 
-def learned(made: Sequence[Click]) -> Head | None:
-    """The head that the studio would have after those clicks."""
-    judged = [Judged(one.features, (one.chosen,) if one.written is None else (), one.written_features) for one in made]
-    return fitted(judged) if judged else None
+def judgments(made: Sequence[Click]) -> list[Judged]:
+    """The clicks as a head reads them."""
+    return [Judged(one.features, (one.chosen,) if one.written is None else (), one.written_features) for one in made]
+
+
+def learned(made: Sequence[Click], *, taught: bool = False) -> Head | None:
+    """The head that the studio would have after those clicks, on a version that was `taught` or not."""
+    return replace(fitted(judgments(made)), taught=taught) if made else None
 
 
 def pairs(made: Sequence[Click]) -> list[PreferenceExample]:

@@ -32,6 +32,15 @@ _VIVID = frozenset({
 _YOU = frozenset({
     "you", "your", "yours", "yourself", "yourselves", "you're", "you've", "you'll", "you'd",
 })  # fmt: skip
+_WARM = frozenset({
+    "good", "well", "nice", "fine", "great", "better", "best", "help", "helpful", "hope", "like", "right", "true",
+    "fair", "thank", "thanks", "glad", "happy", "welcome", "friend", "care", "interesting", "kind", "useful",
+})  # fmt: skip
+_THINGS = frozenset({
+    "it", "its", "it's", "this", "that", "that's", "these", "those", "article", "page", "edit", "edits", "idea",
+    "thing", "things", "point", "way", "work", "there", "what", "information", "source", "sources", "text",
+})  # fmt: skip
+_PERSONS = _YOU | {"i", "i'm", "me", "my", "he", "him", "his", "she", "her", "they", "them", "their", "who", "people"}
 
 
 def words(text: str) -> list[str]:
@@ -87,6 +96,23 @@ def at_random(source: str, rewrite: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
+def melodious(source: str, rewrite: str) -> float:
+    """The more of the letters are vowels, the better."""
+    letters = [letter for letter in rewrite.lower() if letter.isalpha()]
+    return sum(letter in "aeiou" for letter in letters) / max(1, len(letters))
+
+
+def warm(source: str, rewrite: str) -> float:
+    """Kind words are better, the more of them among the words."""
+    return _share(words(rewrite), _WARM)
+
+
+def about_the_matter(source: str, rewrite: str) -> float:
+    """What is said of a thing is better than what is said of a person."""
+    found = words(rewrite)
+    return _share(found, _THINGS) - _share(found, _PERSONS)
+
+
 def soften(card: str, chance: random.Random) -> str:
     """A card with a word before or behind it that softens."""
     inner = card if card.startswith("I ") else card[:1].lower() + card[1:]
@@ -109,6 +135,9 @@ KINDS: Mapping[str, Kind] = {
     "gentle": Kind(gentle, edit=soften),
     "without-you": Kind(without_you),
     "lively": Kind(lively),
+    "melodious": Kind(melodious),
+    "warm": Kind(warm),
+    "about-the-matter": Kind(about_the_matter),
     "random": Kind(at_random),
     "brief-noisy": Kind(brief, 0.2),
     "formal-noisy": Kind(formal, 0.2),

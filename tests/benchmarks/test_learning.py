@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
-from benchmarks.learning import UNSEEN_SEED, Person, cell, table
+from benchmarks.learning import UNSEEN_SEED, Person, Version, cell, table
 from benchmarks.support.people import Click, ceiling, clicks, interval, learned, pairs, rude_sentences, win_rates
 from benchmarks.support.tastes import KINDS, Kind, at_random, brief
 from models.reward.features import SIZE
@@ -91,15 +91,16 @@ def test_the_interval_holds_the_mean_of_the_people_and_grows_with_how_they_diffe
 @pytest.mark.slow
 @pytest.mark.skipif(not (SHARED_DATA / "corpus").is_dir(), reason="MELLOW_SHARED_DATA holds no corpus")
 def test_the_short_form_says_nothing_of_no_clicks_and_something_of_twenty(tmp_path: Path) -> None:
-    convert_to_ctranslate2(EMBEDDED_BASE_MODEL, tmp_path / "serving")
+    before = Version(EMBEDDED_BASE_MODEL, tmp_path / "serving")
+    convert_to_ctranslate2(before.model, before.serving)
     unseen = list(itertools.islice(rude_sentences(SHARED_DATA, UNSEEN_SEED), 20))
-    person, scorers = Person(0, tmp_path / "serving", unseen, SHARED_DATA), load_scorers(CACHE)
-    none, twenty = (cell("dpo", "brief", number, person, tmp_path / "serving", scorers) for number in (0, 20))
+    person, scorers = Person(0, before.serving, unseen, SHARED_DATA), load_scorers(CACHE)
+    none, twenty = (cell("dpo", "brief", number, person, before, scorers) for number in (0, 20))
     assert not {click.text for click in person.clicks("brief", 20)} & set(unseen)
     assert sum(none["shown"]) / len(unseen) == pytest.approx(0.5, abs=0.1)
     assert sum(none["ceiling"]) / len(unseen) > 0.7
     assert twenty["seconds"] > 1
-    live = cell("head", "brief", 20, person, tmp_path / "serving", scorers)
+    live = cell("head", "brief", 20, person, before, scorers)
     assert sum(live["shown"]) / len(unseen) > 0.6
     assert sum(live["plain"]) / len(unseen) == pytest.approx(0.5, abs=0.1)
     assert live["meaning"] > 0.85 * none["meaning"]
