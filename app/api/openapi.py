@@ -1,30 +1,36 @@
-"""The API's own description: OpenAPI 3.1, written by hand so that it says what things mean.
-
-A test holds it against the routes: each is described, and nothing else is.
-"""
+"""The API's own description: OpenAPI 3.1, made of what is said at each view, its route and who may call it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, Flask, current_app
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import Rule
 
-from app.api import openapi_data, openapi_desk, openapi_training, openapi_versions
-from app.api import openapi_schemas as schemas
-from app.api.openapi_parts import ADMIN, API_PREFIX, JSON, number_in_path, operation, ref, reply
-from app.db import Verdict
-from app.errors import Invalid
-from app.services.exchange import exports
-from app.services.training import initial_training
+from app.access import ANNOTATOR, PUBLIC
+from app.api.operations import JSON, Answer, Operation, gives, operation, operation_of
+from app.api.problems import PROBLEMS, Problem
+from app.context import mellow
+from app.errors import PROBLEM_JSON
+from app.schemas.describing import JsonSchema, described, parameters
 
+API_PREFIX = "/api/v1"
 blueprint = Blueprint("openapi", __name__)
 
 
 @blueprint.get("/openapi.json")
+@operation("This document", gives("OpenAPI 3.1.", dict[str, Any]))
 def document() -> ResponseReturnValue:
     """The description."""
+    longest = mellow().settings.max_text_length
+    routes = list(_routes(current_app))
+    kinds = _Kinds(routes, longest)
+    paths: dict[str, dict[str, Any]] = {}
+    for method, path, rule, said in routes:
+        paths.setdefault(path, {})[method] = _operation(rule, said, kinds, longest)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -35,192 +41,77 @@ def document() -> ResponseReturnValue:
         },
         "servers": [{"url": API_PREFIX}],
         "security": [{"token": []}],
-        "paths": _PATHS,
+        "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {
-                **schemas.SCHEMAS,
-                **openapi_data.SCHEMAS,
-                **openapi_desk.SCHEMAS,
-                **openapi_training.SCHEMAS,
-                **openapi_versions.SCHEMAS,
-            },
+            "schemas": kinds.named,
         },
     }
 
 
-def refuse_unknown_parameters() -> None:
-    """Raise Invalid for a parameter that the operation asked for does not have.
-
-    A filter that is misspelt would otherwise be none, and mean everything.
-    """
-    rule = request.url_rule
-    if not request.args or rule is None or not rule.rule.startswith(f"{API_PREFIX}/"):
-        return
-    path = _IN_PATH.sub(r"{\1}", rule.rule.removeprefix(API_PREFIX))
-    described = _PATHS[path].get("get" if request.method == "HEAD" else request.method.lower(), {})
-    known = [one["name"] for one in described.get("parameters", ()) if one["in"] == "query"]
-    for name in request.args:
-        if name not in known:
-            takes = f"it takes {', '.join(known)}" if known else "it takes none"
-            raise Invalid(f"There is no parameter {name!r} here: {takes}.")
+Route = tuple[str, str, Rule, Operation]
+_IN_PATH = re.compile(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>")
 
 
-_IN_PATH = re.compile(r"<(?:\w+:)?(\w+)>")
-_RUN_ID = number_in_path("run_id")
-_PATHS: dict[str, Any] = {
-    "/generations": {
-        "post": operation(
-            "Draw rewrites of a text, or of the next prompt in the queue",
-            {
-                "201": reply("The screen, in the order to show it.", ref("Generation")),
-                "204": reply("The queue holds nothing for this person."),
-            },
-            400,
-            422,
-            503,
-            body={JSON: {"schema": ref("GenerationRequest")}},
-        )
-    },
-    "/judgments": {
-        "post": operation(
-            f"Say what is best on one's own screen: {', '.join(Verdict)}",
-            {"201": reply("Stored; saying the same again yields the same id.", ref("Id"))},
-            400,
-            404,
-            409,
-            422,
-            body={JSON: {"schema": ref("JudgmentRequest")}},
-        ),
-        **openapi_data.JUDGMENTS_OPERATIONS,
-    },
-    "/judgments/{judgment_id}": {
-        "delete": operation(
-            "Undo one's own judgment", {"204": reply("Undone.")}, 404, parameters=(number_in_path("judgment_id"),)
-        )
-    },
-    "/preferences": {
-        "get": operation(
-            f"Export standing preferences, all or those that a filter finds. {ADMIN}",
-            {
-                "200": {
-                    "description": "One record a line.",
-                    "content": {
-                        media: {"schema": {"type": "string"}} for media in ("application/x-ndjson", "text/csv")
-                    },
-                }
-            },
-            422,
-            parameters=(
-                {
-                    "name": "format",
-                    "in": "query",
-                    "schema": {"type": "string", "enum": list(exports.FORMATS), "default": "trl"},
-                },
-                *openapi_data.JUDGMENT_FILTER,
-            ),
-        )
-    },
-    "/prompts": {
-        "post": operation(
-            f"Queue texts for the annotators; rows that cannot be used are listed and the others kept. {ADMIN}",
-            {"201": reply("What became of the rows.", ref("ImportReport"))},
-            400,
-            body={
-                JSON: {"schema": ref("PromptList")},
-                "application/x-ndjson": {"schema": {"type": "string"}},
-                "text/csv": {"schema": {"type": "string"}},
-                "text/tab-separated-values": {"schema": {"type": "string"}},
-            },
-        ),
-        **openapi_data.PROMPTS_OPERATIONS,
-    },
-    "/datasets": {
-        "post": operation(
-            f"Keep pairs for initial training, at most {initial_training.LARGEST_UPLOAD // 1024**2} MB, and say what "
-            f"is in them. Rows that cannot be used are listed and left out. {ADMIN}",
-            {"201": reply("What was found; sha256 names the data from now on.", ref("Dataset"))},
-            400,
-            413,
-            422,
-            body={media: {"schema": {"type": "string"}} for media in initial_training.CONTENT_TYPES},
-            parameters=tuple(
-                {"name": name, "in": "query", "schema": {"type": "string"}, "description": "Its name in the header."}
-                for name in ("source_column", "target_column")
-            ),
-        )
-    },
-    "/training-runs": {
-        "get": operation(
-            f"The latest runs, the newest first. {ADMIN}",
-            {"200": reply("Runs.", {"type": "array", "items": ref("Run")})},
-        ),
-        "post": operation(
-            "Train: dpo, orpo and kto learn from the clicks, sft from uploaded pairs. Runs are carried out one after "
-            f"the other; the same wish while its run is active yields that run. {ADMIN}",
-            {"202": reply("The run that will do it.", ref("RunReceipt"))},
-            400,
-            404,
-            409,
-            422,
-            body={JSON: {"schema": ref("RunRequest")}},
-        ),
-    },
-    "/training-runs/{run_id}": {
-        "get": operation(f"One run. {ADMIN}", {"200": reply("The run.", ref("Run"))}, 404, parameters=(_RUN_ID,))
-    },
-    "/training-runs/{run_id}/events": {
-        "get": operation(
-            f"A run, live, as server-sent events: run, metric, log, end. {ADMIN}",
-            {"200": reply("The stream; Last-Event-ID resumes it.", {"type": "string"}, "text/event-stream")},
-            404,
-            parameters=(_RUN_ID,),
-        )
-    },
-    "/training-runs/{run_id}/cancel": {
-        "post": operation(
-            f"Stop a run, at once if it waits and within seconds if it works. {ADMIN}",
-            {"202": reply("The run.", ref("Run"))},
-            404,
-            409,
-            parameters=(_RUN_ID,),
-        )
-    },
-    "/versions": {
-        "get": operation(
-            f"All versions, the newest first. {ADMIN}",
-            {"200": reply("Versions.", {"type": "array", "items": ref("Version")})},
-        )
-    },
-    "/versions/{number}": {
-        "get": operation(
-            f"One version. {ADMIN}",
-            {"200": reply("The version.", ref("Version"))},
-            404,
-            parameters=(number_in_path("number"),),
-        ),
-        **openapi_versions.VERSION_OPERATIONS,
-    },
-    "/aliases/serving": {
-        "put": operation(
-            f"Let a version serve: promote a newer one or roll back to an older one. {ADMIN}",
-            {"200": reply("The version that serves.", ref("ServingAlias"))},
-            400,
-            404,
-            409,
-            422,
-            body={JSON: {"schema": ref("ServingAlias")}},
-        )
-    },
-    "/openapi.json": {
-        "get": {
-            "summary": "This document",
-            "security": [],
-            "responses": {"200": reply("OpenAPI 3.1.", {"type": "object"})},
-        }
-    },
-    **openapi_data.PATHS,
-    **openapi_desk.PATHS,
-    **openapi_training.PATHS,
-    **openapi_versions.PATHS,
-}
+def _routes(app: Flask) -> Iterator[Route]:
+    """(method, path, rule, what is said of it) of every operation, in the order of their registration."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(f"{API_PREFIX}/"):
+            path = _IN_PATH.sub(r"{\g<name>}", rule.rule.removeprefix(API_PREFIX))
+            said = operation_of(app.view_functions[rule.endpoint])
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield method.lower(), path, rule, said
+
+
+class _Kinds:
+    """The schemas of all operations: all are described at once, so that their names are known."""
+
+    def __init__(self, routes: Iterable[Route], longest: int) -> None:
+        kinds: list[Any] = [Problem]
+        for *_, said in routes:
+            kinds += [kind for kind in (said.body, *said.media.values()) if kind is not None]
+            kinds += [kind for answer in said.answers for kind in (answer.kind, answer.lines) if kind is not None]
+        schemas, self.named = described(kinds, longest)
+        self._found = dict(zip(map(repr, kinds), schemas, strict=True))
+
+    def content(self, media: str, kind: Any) -> dict[str, Any]:
+        """A body of that kind."""
+        return {media: {"schema": self._found[repr(kind)]}}
+
+
+def _operation(rule: Rule, said: Operation, kinds: _Kinds, longest: int) -> dict[str, Any]:
+    public, for_admins = rule.endpoint in PUBLIC, rule.endpoint not in PUBLIC | ANNOTATOR
+    refusals = {422, *said.refusals} | (set() if public else {401, 403})
+    refusals |= ({404} if rule.arguments else set()) | ({400} if said.body is not None else set())
+    made: dict[str, Any] = {"summary": f"{said.summary}. For admins." if for_admins else said.summary}
+    if public:
+        made["security"] = []
+    sent = [_path_parameter(found) for found in _IN_PATH.finditer(rule.rule)]
+    sent += parameters(said.query, longest) if said.query is not None else []
+    if sent:
+        made["parameters"] = sent
+    bodies = {JSON: said.body} if said.body is not None else said.media
+    if bodies:
+        content: JsonSchema = {}
+        for media, kind in bodies.items():
+            content |= kinds.content(media, kind)
+        made["requestBody"] = {"required": True, "content": content}
+    made["responses"] = {str(answer.status): _answer(answer, kinds) for answer in said.answers} | {
+        str(status): {"description": PROBLEMS[status], "content": kinds.content(PROBLEM_JSON, Problem)}
+        for status in sorted(refusals)
+    }
+    return made
+
+
+def _answer(answer: Answer, kinds: _Kinds) -> dict[str, Any]:
+    made: dict[str, Any] = {"description": answer.meaning}
+    if answer.kind is not None:
+        made["content"] = {}
+        for media in answer.media:
+            made["content"] |= kinds.content(media, answer.kind)
+    return made
+
+
+def _path_parameter(found: re.Match[str]) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 0} if found["kind"] == "int" else {"type": "string"}
+    return {"name": found["name"], "in": "path", "required": True, "schema": schema}

@@ -1,4 +1,4 @@
-"""Reading requests and writing rows as JSON, for every API blueprint."""
+"""Rows as the API shows them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import request
-
 from app.db import Generation, TrainingRun, Version
 from app.db import now as present
-from app.errors import Invalid, Malformed
-from app.services.exchange import judgment_search
-
-LARGEST_PAGE = 500
-LARGEST_ID = 2**31 - 1  # what an integer column of PostgreSQL holds
-
-
-def json_object(*fields: str) -> dict[str, Any]:
-    """The request's body as a JSON object; raises Malformed, and Invalid for another field than `fields` if given."""
-    try:
-        body = request.get_json(silent=True)
-    except RecursionError:  # brackets in brackets in brackets
-        body = None
-    if not isinstance(body, dict):
-        raise Malformed("Send a JSON object with Content-Type: application/json.")
-    if fields and (unknown := [name for name in body if name not in fields]):
-        raise Invalid(f"There is no field {unknown[0]!r} here: it takes {', '.join(fields)}.")
-    return body
+from app.schemas.kinds import LARGEST_ID
 
 
 def row_id(value: str | None) -> int | None:
@@ -35,14 +16,6 @@ def row_id(value: str | None) -> int | None:
     if not (value and value.isascii() and value.isdigit() and len(value) <= len(str(LARGEST_ID))):
         return None
     return int(value) if int(value) <= LARGEST_ID else None
-
-
-def page_size() -> int:
-    """Return how many rows the request's `limit` asks for; raises Invalid for more than are given at once."""
-    size = judgment_search.parse_id(request.args, "limit") or judgment_search.PAGE
-    if size > LARGEST_PAGE:
-        raise Invalid(f"limit must be at most {LARGEST_PAGE}.")
-    return size
 
 
 def generation_json(generation: Generation, exhausted: bool) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
 from app.api import api_docs, openapi
-from app.api.openapi_parts import API_PREFIX
-from app.api.payload import LARGEST_ID
+from app.api.openapi import API_PREFIX
 from app.routes import navigation
 from app.routes.desk import api as desk_api
 from app.routes.desk import api_me, guidelines, work
@@ -27,6 +26,7 @@ from app.routes.training import liking
 from app.routes.training import pages as training_pages
 from app.routes.versions import api as versions_api
 from app.routes.versions import pages as versions_pages
+from app.schemas.kinds import LARGEST_ID
 
 _PAGES = (
     desk_pages.blueprint,
@@ -65,7 +65,6 @@ def register_blueprints(app: Flask) -> None:
         app.register_blueprint(blueprint)
     for blueprint in _API:
         app.register_blueprint(blueprint, url_prefix=API_PREFIX)
-    app.before_request(openapi.refuse_unknown_parameters)
 
 
 class _Id(IntegerConverter):

@@ -227,3 +227,12 @@ PROMPT = Format(
 )
 FORMATS: Mapping[str, Format] = {one.name: one for one in (*_LIST, PROMPT)}
 """Every format but `pairs`, which models.formats.files.pair_files reads, by its name."""
+
+FIELD_NAMES = tuple(
+    sorted(
+        {name.casefold() for one in FORMATS.values() for name in json.loads(one.example)}
+        | {"scores", "system"}  # what a row may have besides
+        | {"source", "target"}  # the two sides of a pair, whatever its columns are called
+    )
+)
+"""The fields that a column of another name can stand for, in lower case."""

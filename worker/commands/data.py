@@ -23,6 +23,7 @@ from models.formats import (
     sentences,
     summary,
 )
+from models.formats.catalog import FIELD_NAMES
 from worker.commands import Commands
 
 _DESCRIPTION = """\
@@ -187,7 +188,10 @@ def _columns(arguments: list[str]) -> Mapping[str, str]:
         name, _, column = argument.partition("=")
         if not name or not column:
             raise DataFileError(f"{argument} is not a field and its column, such as prompt=question.")
-        columns[name.strip().casefold()] = column.strip()
+        field = name.strip().casefold()
+        if field not in FIELD_NAMES:
+            raise DataFileError(f"There is no field {name.strip()}: it is one of {', '.join(FIELD_NAMES)}.")
+        columns[field] = column.strip()
     return columns
 
 

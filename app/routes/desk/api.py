@@ -4,35 +4,44 @@ from __future__ import annotations
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from msgspec import UNSET
 
 from app.access import user_id
-from app.api.payload import LARGEST_ID, generation_json, json_object
+from app.api.desk import Generation, GenerationRequest
+from app.api.kinds import Id
+from app.api.operations import gives, operation
+from app.api.payload import generation_json
 from app.context import mellow
-from app.errors import Invalid
+from app.db import Verdict
 from app.extensions import db
 from app.services.desk import judgments, screens
+from app.services.desk.gestures import JudgmentRequest
 from app.services.prompts import prompts
 
 blueprint = Blueprint("api_annotate", __name__)
 
 
 @blueprint.post("/generations")
-def create_generation() -> ResponseReturnValue:
+@operation(
+    "Draw rewrites of a text, or of the next prompt in the queue",
+    gives("The screen, in the order to show it.", Generation, status=201),
+    gives("The queue holds nothing for this person.", status=204),
+    body=GenerationRequest,
+    refusals=(503,),
+)
+def create_generation(body: GenerationRequest) -> ResponseReturnValue:
     """A screen for a text of one's own (`text`) or for the next of the queue (`from`: `queue`)."""
-    body = json_object()
     parts = mellow()
     session = db.session()
-    if body.get("from") == "queue" and "text" not in body:
-        shown = body.get("shown", [])
-        if not isinstance(shown, list) or len(shown) > 100 or not all(map(_is_id, shown)):
-            raise Invalid("shown must be a list of at most 100 generation ids.")
+    if body.text is UNSET:
         generator = parts.generator()
         chooser = parts.chooser(session, generator)
+        shown = body.shown or []
         screen = screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser)
         if screen is None:
             return "", 204
     else:
-        text = prompts.check_text(body.get("text"), parts.settings.max_text_length)
+        text = prompts.check_text(body.text, parts.settings.max_text_length)
         generator = parts.generator()
         chooser = parts.chooser(session, generator)
         screen = screens.generate(session, generator, user_id(), text, parts.sampling, chooser)
@@ -40,21 +49,24 @@ def create_generation() -> ResponseReturnValue:
 
 
 @blueprint.post("/judgments")
-def create_judgment() -> ResponseReturnValue:
+@operation(
+    f"Say what is best on one's own screen: {', '.join(Verdict)}",
+    gives("Stored; saying the same again yields the same id.", Id, status=201),
+    body=JudgmentRequest,
+    refusals=(404, 409),
+)
+def create_judgment(body: JudgmentRequest) -> ResponseReturnValue:
     """A verdict on one's own screen; sending the same twice is one judgment."""
-    gesture = judgments.Gesture.parse(json_object(), mellow().settings.max_text_length)
+    gesture = judgments.Gesture.of(body, mellow().settings.max_text_length)
     number = judgments.judge(db.session(), user_id(), gesture)
     mellow().background.judged()
     return {"id": number}, 201
 
 
 @blueprint.delete("/judgments/<int:judgment_id>")
+@operation("Undo one's own judgment", gives("Undone.", status=204))
 def undo_judgment(judgment_id: int) -> ResponseReturnValue:
     """Undo one's own judgment."""
     judgments.undo(db.session(), user_id(), judgment_id)
     mellow().background.judged()
     return "", 204
-
-
-def _is_id(value: object) -> bool:
-    return type(value) is int and 0 < value <= LARGEST_ID

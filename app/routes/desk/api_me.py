@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
-from app.api.payload import json_object
+from app.api.desk import Guidelines, GuidelinesPreview, Me, MeChange
+from app.api.operations import gives, operation
 from app.db import User
-from app.errors import Invalid
 from app.extensions import db
 from app.services.desk import guidelines, pace
 from app.services.desk import settings as desk_settings
@@ -21,25 +22,22 @@ blueprint = Blueprint("api_me", __name__)
 
 
 @blueprint.get("/me")
+@operation("Who one is, the settings of one's desk, and today's work", gives("Oneself.", Me))
 def me() -> ResponseReturnValue:
     """Oneself."""
     return _me()
 
 
 @blueprint.patch("/me")
-def change_me() -> ResponseReturnValue:
+@operation("Change settings of one's own desk", gives("Oneself, as changed.", Me), body=MeChange)
+def change_me(body: MeChange) -> ResponseReturnValue:
     """Change settings of one's own desk; those that are not sent stay."""
-    body = json_object()
-    settings = body.pop("settings", None)
-    if body:
-        raise Invalid(f"{min(body)!r} cannot be changed here.")
-    if not isinstance(settings, dict):
-        raise Invalid("Send settings: an object of the settings to change.")
-    desk_settings.change(db.session(), user_id(), settings)
+    desk_settings.change(db.session(), user_id(), msgspec.to_builtins(body.settings))
     return _me()
 
 
 @blueprint.get("/guidelines")
+@operation("What makes a good rewrite", gives("The guidelines.", Guidelines))
 def read_guidelines() -> ResponseReturnValue:
     """The guidelines as they are now."""
     markdown = policy.settings(db.session()).guidelines
@@ -47,12 +45,14 @@ def read_guidelines() -> ResponseReturnValue:
 
 
 @blueprint.post("/guidelines/preview")
-def preview_guidelines() -> ResponseReturnValue:
+@operation(
+    "Markdown as the guidelines would show it; nothing is stored",
+    gives("What it looks like.", Guidelines),
+    body=GuidelinesPreview,
+)
+def preview_guidelines(body: GuidelinesPreview) -> ResponseReturnValue:
     """Markdown as it would look; nothing is stored."""
-    markdown = json_object().get("markdown")
-    if not isinstance(markdown, str) or len(markdown) > policy.MOST_TEXT:
-        raise Invalid(f"markdown must be a text of at most {policy.MOST_TEXT} characters.")
-    return {"markdown": markdown, "html": guidelines.to_html(markdown)}
+    return {"markdown": body.markdown, "html": guidelines.to_html(body.markdown)}
 
 
 def _me() -> dict[str, Any]:

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from app.access import user_id
-from app.api.payload import LARGEST_ID
 from app.context import mellow
 from app.db import Verdict
 from app.errors import DomainError, Invalid, NotFound
 from app.extensions import db
+from app.schemas.kinds import LARGEST_ID
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
 from app.services.prompts import policy

@@ -5,19 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import msgspec
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
-from app.api.payload import json_object, page_size
+from app.api.exchange import (
+    Bytes,
+    ExportQuery,
+    ImportPreview,
+    ImportProgress,
+    ImportQuery,
+    JudgmentPage,
+    PieceQuery,
+    Upload,
+    UploadQuery,
+)
+from app.api.operations import Answer, gives, operation
 from app.context import mellow
-from app.errors import DomainError, Invalid
+from app.errors import DomainError
 from app.extensions import db
 from app.services.exchange import exports, imports, judgment_search
-from app.services.exchange.judgment_search import JudgmentFilter
-from app.services.exchange.uploads import ImportUploads, check_offset
+from app.services.exchange.imports import ImportWish
+from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
+from app.services.exchange.uploads import ImportUploads
 
 blueprint = Blueprint("api_data", __name__)
+_BYTES = {"application/octet-stream": Bytes}
 
 
 def uploads() -> ImportUploads:
@@ -26,38 +40,65 @@ def uploads() -> ImportUploads:
 
 
 @blueprint.post("/imports")
-def create_import() -> ResponseReturnValue:
+@operation(
+    "Begin to send a file: CSV, TSV, JSON, JSON Lines or plain lines, also with .gz",
+    gives("What is there; send the rest with PATCH.", Upload, status=201),
+    query=UploadQuery,
+    media=_BYTES,
+    refusals=(413, 503),
+)
+def create_import(query: UploadQuery) -> ResponseReturnValue:
     """Begin to send a file; the body is its first piece, or all of it."""
-    name = request.args.get("name", "")
-    if not name or len(name) > 300:
-        raise Invalid("name must be the name of the file.")
     body = request.get_data()
-    return {"id": uploads().begin(name, body), "bytes": len(body)}, 201
+    return {"id": uploads().begin(query.name, body), "bytes": len(body)}, 201
 
 
 @blueprint.patch("/imports/<upload_id>")
-def append_import(upload_id: str) -> ResponseReturnValue:
+@operation(
+    "Send the next piece of a file; where a piece does not fit, `bytes` in the refusal says how much is there",
+    gives("What is there.", Upload),
+    query=PieceQuery,
+    media=_BYTES,
+    refusals=(409, 413, 503),
+)
+def append_import(upload_id: str, query: PieceQuery) -> ResponseReturnValue:
     """Send the next piece of a file, which begins at `offset`."""
-    offset = check_offset(request.args.get("offset", ""))
-    return {"id": upload_id, "bytes": uploads().append(upload_id, offset, request.get_data())}
+    return {"id": upload_id, "bytes": uploads().append(upload_id, query.offset, request.get_data())}
 
 
 @blueprint.get("/imports/<upload_id>")
-def preview_import(upload_id: str) -> ResponseReturnValue:
+@operation(
+    "Look into a file that was sent; nothing is stored",
+    gives("What an import would do.", ImportPreview),
+    query=ImportQuery,
+    refusals=(400,),
+)
+def preview_import(upload_id: str, query: ImportQuery) -> ResponseReturnValue:
     """What is in the file and what an import would do."""
     files = uploads()
     path = files.path(upload_id)
     longest = mellow().settings.max_text_length
-    found = imports.preview(db.session(), path, request.args.to_dict(), longest)
+    wished = {name: value for name, value in msgspec.structs.asdict(query).items() if value is not None}
+    found = imports.preview(db.session(), path, wished, longest)
     return {"id": upload_id, "name": files.name(upload_id), "bytes": path.stat().st_size, **found.as_json()}
 
 
 @blueprint.post("/imports/<upload_id>")
-def run_import(upload_id: str) -> ResponseReturnValue:
+@operation(
+    "Store a file: queue its texts, take over its judgments, or both",
+    gives(
+        "A line of JSON after each batch, each an ImportProgress; the last one is `done`.",
+        str,
+        media="application/x-ndjson",
+        lines=ImportProgress,
+    ),
+    body=ImportWish,
+)
+def run_import(upload_id: str, body: ImportWish) -> ResponseReturnValue:
     """Store the file; the answer tells line by line how far it is, and at last what became of the rows."""
     files = uploads()
     path = files.path(upload_id)
-    wish = imports.Wish.parse(json_object(), files.name(upload_id))
+    wish = imports.Wish.of(body, files.name(upload_id))
     parts, by = mellow(), user_id()
     log = current_app.logger
 
@@ -76,6 +117,7 @@ def run_import(upload_id: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/imports/<upload_id>")
+@operation("Forget a file that was sent", gives("Forgotten.", status=204))
 def remove_import(upload_id: str) -> ResponseReturnValue:
     """Forget a file that was sent."""
     uploads().remove(upload_id)
@@ -83,12 +125,16 @@ def remove_import(upload_id: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/judgments")
-def list_judgments() -> ResponseReturnValue:
+@operation(
+    "Judgments of everybody, the newest first",
+    gives("Judgments; send `before` for those before them.", JudgmentPage),
+    query=JudgmentPageQuery,
+)
+def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
     """Judgments of everybody, the newest first."""
     session = db.session()
-    wanted = JudgmentFilter.parse(request.args)
-    before = judgment_search.parse_id(request.args, "before")
-    found = judgment_search.page(session, wanted, before, page_size())
+    size = query.limit or judgment_search.PAGE
+    found = judgment_search.page(session, JudgmentFilter.of(query), query.before, size)
     names = judgment_search.names(session, found.judgments)
     return {
         "judgments": [judgment_search.as_json(one, names[one.user_id]) for one in found.judgments],
@@ -97,20 +143,22 @@ def list_judgments() -> ResponseReturnValue:
 
 
 @blueprint.get("/preferences")
-def export_preferences() -> ResponseReturnValue:
+@operation(
+    "Export standing preferences, all or those that a filter finds",
+    Answer(200, "One record a line.", str, ("application/x-ndjson", "text/csv")),
+    query=ExportQuery,
+)
+def export_preferences(query: ExportQuery) -> ResponseReturnValue:
     """The standing preferences that a filter finds, all of them without one, in one of the field's schemas."""
-    format_name = request.args.get("format", "trl")
-    if format_name not in exports.FORMATS:
-        raise Invalid(f"format must be one of {', '.join(exports.FORMATS)}.")
-    wanted = JudgmentFilter.parse(request.args)
+    wanted = JudgmentFilter.of(query)
     sessions = mellow().sessions
 
     def lines() -> Iterator[str]:
         with sessions() as session:
-            yield from exports.pieces(exports.stream(session, format_name, wanted))
+            yield from exports.pieces(exports.stream(session, query.format, wanted))
 
-    media = exports.media_of(format_name)
-    name = f"mellow-preferences-{format_name}.{media.extension}"
+    media = exports.media_of(query.format)
+    name = f"mellow-preferences-{query.format}.{media.extension}"
     return Response(
         lines(),
         content_type=media.content_type,

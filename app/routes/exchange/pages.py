@@ -9,8 +9,9 @@ from app.context import mellow
 from app.db import Verdict
 from app.errors import Invalid
 from app.extensions import db
+from app.schemas.reading import read_form
 from app.services.exchange import exports, judgment_search
-from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.rows import LAYOUTS
 from app.services.exchange.uploads import LARGEST_FILE
 from app.services.prompts import policy, search
@@ -42,8 +43,8 @@ def judgments() -> ResponseReturnValue:
     session = db.session()
     problem = None
     try:
-        wanted = JudgmentFilter.parse(request.args)
-        before = judgment_search.parse_id(request.args, "before")
+        query = read_form(JudgmentPageQuery, request.args)
+        wanted, before = JudgmentFilter.of(query), query.before
     except Invalid as refusal:
         problem, wanted, before = str(refusal), JudgmentFilter(), None
     found = judgment_search.page(session, wanted, before)

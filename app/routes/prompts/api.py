@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import msgspec
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
-from app.api.payload import json_object, page_size
+from app.api.operations import JSON, gives, operation
+from app.api.prompts import Changed, ImportReport, Prompt, PromptLine, PromptPage
 from app.context import mellow
 from app.extensions import db
 from app.services.exchange import prompt_bodies
 from app.services.prompts import search
-from app.services.prompts.search import PromptFilter
+from app.services.prompts.changes import PromptChange, PromptsChange
+from app.services.prompts.search import PromptFilter, PromptQuery
 
 blueprint = Blueprint("api_prompts", __name__)
 
 
 @blueprint.post("/prompts")
+@operation(
+    "Queue texts for the annotators; rows that cannot be used are listed and the others kept",
+    gives("What became of the rows.", ImportReport, status=201),
+    media={
+        JSON: list[str | PromptLine],
+        "application/x-ndjson": str,
+        "text/csv": str,
+        "text/tab-separated-values": str,
+    },
+    refusals=(400,),
+)
 def create_prompts() -> ResponseReturnValue:
     """Queue texts: a JSON list, JSON Lines, CSV or TSV."""
     report = prompt_bodies.import_prompts(
@@ -26,11 +40,14 @@ def create_prompts() -> ResponseReturnValue:
 
 
 @blueprint.get("/prompts")
-def list_prompts() -> ResponseReturnValue:
+@operation(
+    "Prompts: the queue in its order, anything else the newest first",
+    gives("Prompts; `after` leads to the next ones.", PromptPage),
+    query=PromptQuery,
+)
+def list_prompts(query: PromptQuery) -> ResponseReturnValue:
     """Prompts: the queue in its order, anything else the newest first."""
-    wanted = PromptFilter.parse(request.args)
-    after = {name: request.args.get(f"after_{name}", "") for name in ("id", "priority")}
-    found = search.page(db.session(), wanted, after, page_size())
+    found = search.page(db.session(), query, query.after, query.limit or search.PAGE)
     return {
         "prompts": [search.as_json(row) for row in found.rows],
         "after": {f"after_{name}": value for name, value in found.after.items()} or None,
@@ -38,14 +55,17 @@ def list_prompts() -> ResponseReturnValue:
 
 
 @blueprint.patch("/prompts/<int:prompt_id>")
-def change_prompt(prompt_id: int) -> ResponseReturnValue:
+@operation("Change a prompt", gives("The prompt.", Prompt), body=PromptChange)
+def change_prompt(prompt_id: int, body: PromptChange) -> ResponseReturnValue:
     """Change a prompt's priority, overlap, place in the queue or right answer."""
     longest = mellow().settings.max_text_length
-    return search.as_json(search.change(db.session(), user_id(), prompt_id, json_object(), longest))
+    return search.as_json(search.change(db.session(), user_id(), prompt_id, msgspec.to_builtins(body), longest))
 
 
 @blueprint.patch("/prompts")
-def change_prompts() -> ResponseReturnValue:
+@operation(
+    "Change all prompts that a filter finds", gives("How many.", Changed), query=PromptFilter, body=PromptsChange
+)
+def change_prompts(query: PromptFilter, body: PromptsChange) -> ResponseReturnValue:
     """Change all prompts that a filter finds."""
-    wanted = PromptFilter.parse(request.args)
-    return {"changed": search.change_all(db.session(), user_id(), wanted, json_object())}
+    return {"changed": search.change_all(db.session(), user_id(), query, msgspec.to_builtins(body))}

@@ -9,7 +9,7 @@ from app.errors import Invalid
 from app.extensions import db
 from app.services.prompts import policy, search
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
-from app.services.prompts.search import STATES, PromptFilter
+from app.services.prompts.search import STATES, PromptFilter, PromptQuery
 
 blueprint = Blueprint("prompts", __name__, url_prefix="/admin/data")
 
@@ -19,10 +19,10 @@ def queue() -> ResponseReturnValue:
     """The prompts, the queue first; what a filter finds can be changed at once."""
     session = db.session()
     problem = None
+    wanted: PromptFilter
     try:
-        wanted = PromptFilter.parse(request.args)
-        after = {name: request.args.get(f"after_{name}", "") for name in ("id", "priority")}
-        found = search.page(session, wanted, after)
+        wanted = PromptQuery.parse(request.args)
+        found = search.page(session, wanted, wanted.after)
     except Invalid as refusal:
         problem, wanted = str(refusal), PromptFilter()
         found = search.page(session, wanted)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from msgspec import UNSET
 
 from app.access import user_id
-from app.api.payload import LARGEST_ID, json_object
+from app.api import system as described
+from app.api.operations import gives, operation
+from app.api.system import LogQuery, NewWebhook, WebhookChange, WebhookRequest
 from app.db import Webhook, WebhookDelivery
-from app.errors import Invalid
 from app.extensions import db
 from app.services.system import deliveries, webhooks
 
@@ -18,32 +20,34 @@ blueprint = Blueprint("api_webhooks", __name__)
 
 
 @blueprint.get("/webhooks")
+@operation("Every webhook, without its secret", gives("Webhooks.", list[described.Webhook]))
 def list_webhooks() -> ResponseReturnValue:
     """Every webhook, without its secret."""
     return [_webhook_json(webhook) for webhook in webhooks.all_webhooks(db.session())]
 
 
 @blueprint.post("/webhooks")
-def create_webhook() -> ResponseReturnValue:
+@operation(
+    "Tell an address of events. The answer holds the secret that messages are signed with; it is shown once",
+    gives("The webhook.", NewWebhook, status=201),
+    body=WebhookRequest,
+    refusals=(409,),
+)
+def create_webhook(body: WebhookRequest) -> ResponseReturnValue:
     """Tell an address of events; the answer holds the secret, which is never shown again."""
-    body = json_object("url", "events")
-    events = body.get("events", list(webhooks.EVENTS))
-    if not isinstance(events, list):
-        raise Invalid("events must be a list.")
-    webhook = webhooks.add(db.session(), user_id(), body.get("url"), events)
+    webhook = webhooks.add(db.session(), user_id(), body.url, webhooks.EVENTS if body.events is UNSET else body.events)
     return {**_webhook_json(webhook), "secret": webhook.secret}, 201
 
 
 @blueprint.patch("/webhooks/<int:webhook_id>")
-def change_webhook(webhook_id: int) -> ResponseReturnValue:
+@operation("Pause a webhook, or let it go on", gives("The webhook.", described.Webhook), body=WebhookChange)
+def change_webhook(webhook_id: int, body: WebhookChange) -> ResponseReturnValue:
     """Pause a webhook, or let it go on."""
-    active = json_object("active").get("active")
-    if not isinstance(active, bool):
-        raise Invalid("active must be true or false.")
-    return _webhook_json(webhooks.set_active(db.session(), user_id(), webhook_id, active))
+    return _webhook_json(webhooks.set_active(db.session(), user_id(), webhook_id, body.active))
 
 
 @blueprint.delete("/webhooks/<int:webhook_id>")
+@operation("Forget a webhook and its secret", gives("Removed.", status=204))
 def remove_webhook(webhook_id: int) -> ResponseReturnValue:
     """Forget a webhook and its secret."""
     webhooks.remove(db.session(), user_id(), webhook_id)
@@ -51,22 +55,33 @@ def remove_webhook(webhook_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/webhooks/<int:webhook_id>/test")
+@operation(
+    f"Send a test message, an event of type {webhooks.TEST_EVENT}",
+    gives("The message, on its way.", described.Delivery, status=202),
+    refusals=(409,),
+)
 def test_webhook(webhook_id: int) -> ResponseReturnValue:
     """Send a test message."""
     return _delivery_json(deliveries.send_test(db.session(), user_id(), webhook_id)), 202
 
 
 @blueprint.get("/webhook-deliveries")
-def list_deliveries() -> ResponseReturnValue:
+@operation(
+    f"The delivery log, the newest first, {deliveries.PAGE} at a time",
+    gives("Messages.", list[described.Delivery]),
+    query=LogQuery,
+)
+def list_deliveries(query: LogQuery) -> ResponseReturnValue:
     """A page of the delivery log, the newest first."""
-    before = request.args.get("before", "")
-    if before and not (before.isascii() and before.isdigit() and int(before) <= LARGEST_ID):
-        raise Invalid("before must be the id of a message.")
-    found = deliveries.log(db.session(), before=int(before) if before else None)
-    return [_delivery_json(delivery) for delivery in found]
+    return [_delivery_json(delivery) for delivery in deliveries.log(db.session(), before=query.before)]
 
 
 @blueprint.post("/webhook-deliveries/<int:delivery_id>/resend")
+@operation(
+    "Send a message again, with the same message id",
+    gives("The message, on its way.", described.Delivery, status=202),
+    refusals=(409,),
+)
 def resend_delivery(delivery_id: int) -> ResponseReturnValue:
     """Send a message again, with the same id."""
     return _delivery_json(deliveries.resend(db.session(), user_id(), delivery_id)), 202

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
@@ -15,6 +15,7 @@ from app.context import mellow
 from app.errors import Conflict, Invalid
 from app.extensions import db
 from app.routes.wording import WORDS
+from app.schemas.days import parse_day
 from app.services.people import accounts
 from app.services.system import audit, backups, system
 from app.services.versions import versions
@@ -50,8 +51,8 @@ def audit_log() -> ResponseReturnValue:
             action=args.get("action", ""),
             user_id=row_id(args.get("person")),
             subject=_storable(args.get("subject", "").strip()),
-            since=_day(args.get("since", "")),
-            until=_day(args.get("until", "")),
+            since=parse_day(args.get("since", ""), "since"),
+            until=parse_day(args.get("until", ""), "until"),
         )
     except Invalid as refusal:
         wanted, problem = system.AuditFilter(), str(refusal)
@@ -112,13 +113,6 @@ def _queue() -> dict[str, Any]:
     except RedisError:
         problem = "The queue does not answer: runs wait until it does, and what the processes do is not known."
         return {"processes": {}, "workers": [], "depth": None, "queue_problem": problem}
-
-
-def _day(value: str) -> date | None:
-    try:
-        return date.fromisoformat(value) if value else None
-    except ValueError:
-        raise Invalid(f"{value[:20]} is not a day: write it as in 2026-01-31.") from None
 
 
 def _storable(value: str) -> str:

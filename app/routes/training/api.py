@@ -8,14 +8,16 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from app.api.payload import json_object, run_json
+from app.api.operations import gives, operation
+from app.api.payload import run_json
+from app.api.training import CurveQuery, Dataset, DatasetQuery, Run, RunCurve, RunPreview, RunReceipt
 from app.context import mellow
 from app.db import TrainingRun
 from app.errors import TooLarge
 from app.extensions import db
 from app.routes.training import actions, events
-from app.routes.training.retrain_form import wish_of
 from app.services.training import curves, initial_training, previews, runs
+from app.services.training.run_request import PreviewRequest, RunRequest
 from models.formats.files.pair_columns import Columns
 from models.store.uploads import UploadStore
 
@@ -23,29 +25,51 @@ blueprint = Blueprint("api_runs", __name__)
 
 
 @blueprint.post("/datasets")
-def create_dataset() -> ResponseReturnValue:
+@operation(
+    f"Keep pairs for initial training, at most {initial_training.LARGEST_UPLOAD // 1024**2} MB, and say what is in "
+    "them. Rows that cannot be used are listed and left out",
+    gives("What was found; sha256 names the data from now on.", Dataset, status=201),
+    query=DatasetQuery,
+    media=dict.fromkeys(initial_training.CONTENT_TYPES, str),
+    refusals=(400, 413),
+)
+def create_dataset(query: DatasetQuery) -> ResponseReturnValue:
     """Keep pairs for initial training, and say what is in them."""
     if request.content_length is not None and request.content_length > initial_training.LARGEST_UPLOAD:
         raise TooLarge(f"The file has more than the {initial_training.LARGEST_UPLOAD // 1024**2} MB accepted at once.")
-    columns = Columns(request.args.get("source_column", ""), request.args.get("target_column", ""))
+    columns = Columns(query.source_column, query.target_column)
     uploads = UploadStore(mellow().store.root)
     return initial_training.add_dataset(db.session(), uploads, request.get_data(), request.mimetype, columns), 201
 
 
 @blueprint.post("/training-runs")
-def create_run() -> ResponseReturnValue:
+@operation(
+    "Train: dpo, orpo and kto learn from the clicks, sft from uploaded pairs. Runs are carried out one after the "
+    "other; the same wish while its run is active yields that run",
+    gives("The run that will do it.", RunReceipt, status=202),
+    body=RunRequest,
+    refusals=(404, 409),
+)
+def create_run(body: RunRequest) -> ResponseReturnValue:
     """Ask for a training run; asking again while the same run is active yields that run."""
-    run = actions.request_run(wish_of(json_object()))
+    run = actions.request_run(body.wish)
     return {"id": run.id, "status": run.status}, 202
 
 
 @blueprint.post("/training-runs/preview")
-def preview_run() -> ResponseReturnValue:
+@operation(
+    "What a run on clicks would train on, and how long it would take. Nothing is stored",
+    gives("The amount, and two sentences about it.", RunPreview),
+    body=PreviewRequest,
+    refusals=(404,),
+)
+def preview_run(body: PreviewRequest) -> ResponseReturnValue:
     """What such a run would train on, and how long it would take; nothing is stored."""
-    return previews.preview(db.session(), wish_of(json_object())).as_dict()
+    return previews.preview(db.session(), body.wish).as_dict()
 
 
 @blueprint.get("/training-runs")
+@operation("The latest runs, the newest first", gives("Runs.", list[Run]))
 def list_runs() -> ResponseReturnValue:
     """The latest runs, the newest first."""
     places = {run.id: place for place, run in enumerate(runs.queue(db.session()))}
@@ -53,21 +77,30 @@ def list_runs() -> ResponseReturnValue:
 
 
 @blueprint.get("/training-runs/<int:run_id>")
+@operation("One run", gives("The run.", Run))
 def get_run(run_id: int) -> ResponseReturnValue:
     """One run."""
     return _shown(runs.get(db.session(), run_id))
 
 
 @blueprint.get("/training-runs/<int:run_id>/metrics")
-def run_metrics(run_id: int) -> ResponseReturnValue:
+@operation(
+    "The points of one metric of a run, at most 1,000 of them, and which metrics it has",
+    gives("The points.", RunCurve),
+    query=CurveQuery,
+)
+def run_metrics(run_id: int, query: CurveQuery) -> ResponseReturnValue:
     """The points of one metric of a run, and which metrics it has."""
     run = runs.get(db.session(), run_id)
-    name = request.args.get("name", "loss")
-    points = curves.points(db.session(), run_id, name)
-    return {"run": run.id, "name": name, "names": curves.names(db.session(), [run_id]), "points": points}
+    points = curves.points(db.session(), run_id, query.name)
+    return {"run": run.id, "name": query.name, "names": curves.names(db.session(), [run_id]), "points": points}
 
 
 @blueprint.get("/training-runs/<int:run_id>/events")
+@operation(
+    "A run, live, as server-sent events: run, metric, log, end",
+    gives("The stream; Last-Event-ID resumes it.", str, media="text/event-stream"),
+)
 def run_events(run_id: int) -> ResponseReturnValue:
     """The run's state, metrics and log as server-sent events, from the beginning or after Last-Event-ID."""
     runs.get(db.session(), run_id)
@@ -79,6 +112,11 @@ def run_events(run_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/training-runs/<int:run_id>/cancel")
+@operation(
+    "Stop a run, at once if it waits and within seconds if it works",
+    gives("The run.", Run, status=202),
+    refusals=(409,),
+)
 def cancel_run(run_id: int) -> ResponseReturnValue:
     """Stop a run that waits or works."""
     return _shown(actions.cancel_run(run_id)), 202

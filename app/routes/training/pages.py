@@ -9,13 +9,14 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from werkzeug.datastructures import MultiDict
 
-from app.api.payload import LARGEST_ID, run_json
+from app.api.payload import run_json
 from app.context import mellow
 from app.db import TrainingRun
 from app.errors import Conflict, DomainError
 from app.extensions import db
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
+from app.schemas.kinds import LARGEST_ID
 from app.services.training import (
     comparisons,
     curves,

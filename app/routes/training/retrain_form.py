@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
 from app.db import TrainingRun
 from app.errors import Invalid
+from app.schemas.reading import read as checked
 from app.services.training import setting_labels
-from app.services.training.run_request import Wish
+from app.services.training.run_request import RunRequest, Wish
 from app.services.training.selection import Selection
 from app.services.training.setting_labels import Setting
 
@@ -84,25 +84,4 @@ def _selection(form: Form) -> Selection:
 
 def _parent(form: Form) -> int | None:
     text = form.get("parent_version", "").strip()
-    return parent_version(_number(text)) if text else None
-
-
-def parent_version(value: object) -> int | None:
-    """The number of the version to start from, or None for the one that serves; raises Invalid."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        raise Invalid("parent_version must be the number of a version.")
-    return value
-
-
-def wish_of(body: Mapping[str, Any]) -> Wish:
-    """The wish in the JSON body of a request; raises Invalid with a sentence about the first field that is wrong."""
-    unknown = set(body) - {"method", "config", "selection", "parent_version"}
-    if unknown:
-        raise Invalid(f"There is no field {min(unknown)!r} in a training run.")
-    config = body.get("config", {})
-    if not isinstance(config, dict):
-        raise Invalid("config must be an object.")
-    selection = Selection.parse(body.get("selection", {}))
-    return Wish(str(body.get("method")), config, selection, parent_version(body.get("parent_version")))
+    return checked(RunRequest, {"method": "dpo", "parent_version": _number(text)}).parent_version if text else None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
-from app.api.payload import LARGEST_ID, json_object, version_json
+from app.api.operations import gives, operation
+from app.api.payload import version_json
+from app.api.versions import Archive as ArchiveBytes
+from app.api.versions import ConfirmQuery, ServingAlias, Trial, TrialRequest, Version, VersionChange
 from app.context import mellow
-from app.errors import Invalid, NotFound, NotReady
+from app.errors import NotFound, NotReady
 from app.extensions import db
 from app.routes.versions.actions import promote
+from app.schemas.kinds import LARGEST_ID
 from app.services.prompts import prompts
 from app.services.versions import evaluations, versions
 from models.errors import InputTooLong, ModelError, StoreError
@@ -23,6 +27,7 @@ blueprint = Blueprint("api_versions", __name__)
 
 
 @blueprint.get("/versions")
+@operation("All versions, the newest first", gives("Versions.", list[Version]))
 def list_versions() -> ResponseReturnValue:
     """All versions, the newest first."""
     session = db.session()
@@ -34,6 +39,7 @@ def list_versions() -> ResponseReturnValue:
 
 
 @blueprint.get("/versions/<int:number>")
+@operation("One version", gives("The version.", Version))
 def get_version(number: int) -> ResponseReturnValue:
     """One version."""
     session = db.session()
@@ -42,22 +48,31 @@ def get_version(number: int) -> ResponseReturnValue:
 
 
 @blueprint.put("/aliases/serving")
-def move_serving() -> ResponseReturnValue:
+@operation(
+    "Let a version serve: promote a newer one or roll back to an older one",
+    gives("The version that serves.", ServingAlias),
+    body=ServingAlias,
+    refusals=(404, 409),
+)
+def move_serving(body: ServingAlias) -> ResponseReturnValue:
     """Let a version serve: promote a newer one or roll back to an older one."""
-    number = json_object().get("version")
-    if type(number) is not int:
-        raise Invalid("version must be a whole number.")
-    if abs(number) > LARGEST_ID:
-        raise NotFound(f"There is no version {number}.")
-    promote(number)
-    return {"version": number}
+    if abs(body.version) > LARGEST_ID:
+        raise NotFound(f"There is no version {body.version}.")
+    promote(body.version)
+    return {"version": body.version}
 
 
 @blueprint.post("/versions/<int:number>/generations")
-def try_version(number: int) -> ResponseReturnValue:
+@operation(
+    "Draw rewrites by any version, to look at: nothing is stored",
+    gives("What that version writes.", Trial),
+    body=TrialRequest,
+    refusals=(409, 503),
+)
+def try_version(number: int, body: TrialRequest) -> ResponseReturnValue:
     """Rewrites of a text by that version, to be looked at: nothing is stored."""
     parts = mellow()
-    text = prompts.check_text(json_object().get("text"), parts.settings.max_text_length)
+    text = prompts.check_text(body.text, parts.settings.max_text_length)
     versions.usable(db.session(), number)
     db.session.rollback()  # loading a version takes seconds, which no transaction should
     sampling = parts.sampling
@@ -85,6 +100,11 @@ def try_version(number: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/versions/<int:number>/checkpoint")
+@operation(
+    "Download a version: its manifest, safetensors, tokenizer, and the adapter where there is one",
+    gives("A tar archive.", ArchiveBytes, media="application/x-tar"),
+    refusals=(409, 503),
+)
 def download_checkpoint(number: int) -> ResponseReturnValue:
     """The version as a tar archive: manifest, safetensors, tokenizer, and the adapter where there is one."""
     versions.usable(db.session(), number)
@@ -105,21 +125,25 @@ def download_checkpoint(number: int) -> ResponseReturnValue:
 
 
 @blueprint.patch("/versions/<int:number>")
-def change_version(number: int) -> ResponseReturnValue:
+@operation("Write a version's note", gives("The version.", Version), body=VersionChange)
+def change_version(number: int, body: VersionChange) -> ResponseReturnValue:
     """Write the version's note."""
-    body = json_object()
-    if set(body) != {"note"}:
-        raise Invalid("Of a version only its note can be changed.")
     session = db.session()
-    version = versions.set_note(session, user_id(), number, body["note"])
+    version = versions.set_note(session, user_id(), number, body.note)
     return version_json(version, versions.serving_number(session), evaluations.as_json(session, version))
 
 
 @blueprint.delete("/versions/<int:number>")
-def delete_version(number: int) -> ResponseReturnValue:
+@operation(
+    "Delete a version's files for ever. Refused for the version that serves and for one that an active run starts from",
+    gives("Deleted.", status=204),
+    query=ConfirmQuery,
+    refusals=(409, 503),
+)
+def delete_version(number: int, query: ConfirmQuery) -> ResponseReturnValue:
     """Remove the version's files for ever; `confirm` must be its number again."""
     try:
-        versions.delete(db.session(), mellow().store, user_id(), number, request.args.get("confirm", ""))
+        versions.delete(db.session(), mellow().store, user_id(), number, query.confirm)
     except StoreError as error:
         raise NotReady(str(error)) from None
     mellow().trial.forget()

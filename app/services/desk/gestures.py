@@ -4,29 +4,118 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta
 
 from app.db import Verdict
 from app.errors import Invalid
+from app.schemas.kinds import STORABLE, RowId, Text
+from app.schemas.reading import Sent, read
 from app.services.prompts import prompts
 
 LONGEST_REASON = 1_000
 """Characters of a reason for skipping or flagging."""
 
 _LONGEST_SECONDS = 86_400.0
-_FIELDS = frozenset(
-    {
-        "generation_id",
-        "verdict",
-        "candidate_id",
-        "edited_text",
-        "seconds",
-        "tied",
-        "reason",
-        "flagged",
-        "client_key",
+_NO_SECONDS = "seconds must be a number that is not negative."
+_FEW_TIED = "tied must name at least two different candidates; leave it out if all are equally good."
+_TiedId = Annotated[RowId, Meta(extra={"refusal": "A candidate id in tied must be a positive whole number."})]
+_Seconds = Annotated[float, Meta(ge=0, description="How long the person looked.", extra={"refusal": _NO_SECONDS})]
+_Tied = Annotated[
+    tuple[_TiedId, ...],
+    Meta(
+        min_length=2,
+        description="The candidates that are equally good, with a verdict of tie; left out: all of them.",
+        extra_json_schema={"uniqueItems": True},
+        extra={"refusal": "tied must be a list of candidate ids.", "bounds": _FEW_TIED},
+    ),
+]
+_Reason = Annotated[
+    str,
+    Meta(
+        description="Why, with a verdict of skipped.",
+        extra_json_schema={"maxLength": LONGEST_REASON, "pattern": STORABLE},
+        extra={"refusal": "The text must be a string."},
+    ),
+]
+_ClientKey = Annotated[
+    str,
+    Meta(
+        description="Your own name for this gesture. Sent again, it is the same judgment, even if undone since.",
+        extra_json_schema={"format": "uuid"},
+        extra={"refusal": "client_key must be a UUID."},
+    ),
+]
+
+
+def _said_by(verdict: Verdict, needed: str = "", may_have: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of one verdict as a JSON Schema: one that is not its own says nothing."""
+    own = {needed, *may_have}
+    nothing: dict[str, Any] = {
+        **{name: {"type": "null"} for name in ("candidate_id", "edited_text", "tied")},
+        "reason": {"enum": [None, ""]},
+        "flagged": {"const": False},
     }
-)
+    properties = {"verdict": {"const": str(verdict)}} | {
+        name: schema for name, schema in nothing.items() if name not in own
+    }
+    if not needed:
+        return {"properties": properties}
+    return {"properties": properties | {needed: {"not": {"type": "null"}}}, "required": [needed]}
+
+
+class JudgmentRequest(Sent, frozen=True):
+    """What an annotator did on one screen. Each verdict has fields of its own; a field that is null says nothing."""
+
+    unknown: ClassVar[str] = "There is no field {name!r} in a judgment."
+    rules: ClassVar[tuple[dict[str, Any], ...]] = (
+        {
+            "anyOf": [
+                _said_by(Verdict.CHOSEN, "candidate_id"),
+                _said_by(Verdict.EDITED, "edited_text", ("candidate_id",)),
+                _said_by(Verdict.TIE, may_have=("tied",)),
+                _said_by(Verdict.NONE),
+                _said_by(Verdict.SKIPPED, may_have=("reason", "flagged")),
+            ]
+        },
+    )
+
+    generation_id: RowId
+    verdict: Verdict
+    candidate_id: Annotated[RowId, Meta(description="The chosen one, with a verdict of chosen.")] | None = None
+    edited_text: Annotated[Text, Meta(description="The better text, with a verdict of edited.")] | None = None
+    seconds: _Seconds | None = None
+    tied: _Tied | None = None
+    reason: _Reason | None = None
+    flagged: Annotated[bool, Meta(description="An admin should look at it, with a verdict of skipped.")] = False
+    client_key: _ClientKey | None = None
+
+    @classmethod
+    def prepared(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the values with no more seconds than count: a whole number of hundreds of digits is no float."""
+        seconds = values.get("seconds")
+        too_many = type(seconds) is int and seconds > _LONGEST_SECONDS
+        return {**values, "seconds": _LONGEST_SECONDS} if too_many else values
+
+    def __post_init__(self) -> None:
+        """Check what the fields ask of each other; raises Invalid."""
+        if self.verdict == Verdict.CHOSEN and self.candidate_id is None:
+            raise Invalid("A chosen verdict needs the candidate_id of the chosen one.")
+        if self.verdict not in (Verdict.CHOSEN, Verdict.EDITED) and self.candidate_id is not None:
+            raise Invalid(f"A verdict of {self.verdict} has no candidate_id.")
+        if (self.verdict == Verdict.EDITED) != (self.edited_text is not None):
+            raise Invalid("edited_text belongs to a verdict of edited, and only to that.")
+        if self.tied and len(set(self.tied)) < len(self.tied):
+            raise Invalid(_FEW_TIED)
+        if self.tied and self.verdict != Verdict.TIE:
+            raise Invalid("tied belongs to a verdict of tie, and only to that.")
+        if (self.flagged or self.reason) and self.verdict != Verdict.SKIPPED:
+            raise Invalid("reason and flagged belong to a verdict of skipped, and only to that.")
+        if self.seconds == math.inf:
+            raise Invalid(_NO_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -49,80 +138,30 @@ class Gesture:
     client_key: str | None = None
 
     @classmethod
-    def parse(cls, body: dict[str, object], longest_text: int) -> Gesture:
+    def parse(cls, body: Mapping[str, Any], longest_text: int) -> Gesture:
         """A gesture from a JSON object; raises Invalid with a sentence about the first field that is wrong."""
-        unknown = set(body) - _FIELDS
-        if unknown:
-            raise Invalid(f"There is no field {min(unknown)!r} in a judgment.")
-        try:
-            verdict = Verdict(str(body.get("verdict")))
-        except ValueError:
-            raise Invalid(f"verdict must be one of {', '.join(Verdict)}.") from None
-        generation_id = _whole_number(body.get("generation_id"), "generation_id")
-        candidate = body.get("candidate_id")
-        candidate_id = None if candidate is None else _whole_number(candidate, "candidate_id")
-        edited = body.get("edited_text")
-        edited_text = None if edited is None else prompts.check_text(edited, longest_text)
-        if verdict == Verdict.CHOSEN and candidate_id is None:
-            raise Invalid("A chosen verdict needs the candidate_id of the chosen one.")
-        if verdict not in (Verdict.CHOSEN, Verdict.EDITED) and candidate_id is not None:
-            raise Invalid(f"A verdict of {verdict} has no candidate_id.")
-        if (verdict == Verdict.EDITED) != (edited_text is not None):
-            raise Invalid("edited_text belongs to a verdict of edited, and only to that.")
-        tied, reason, flagged = _tied(body.get("tied")), _reason(body.get("reason")), body.get("flagged", False)
-        if tied and verdict != Verdict.TIE:
-            raise Invalid("tied belongs to a verdict of tie, and only to that.")
-        if not isinstance(flagged, bool):
-            raise Invalid("flagged must be true or false.")
-        if (flagged or reason) and verdict != Verdict.SKIPPED:
-            raise Invalid("reason and flagged belong to a verdict of skipped, and only to that.")
+        return cls.of(read(JudgmentRequest, body), longest_text)
+
+    @classmethod
+    def of(cls, sent: JudgmentRequest, longest_text: int) -> Gesture:
+        """What was sent, its texts without white space around them; raises Invalid for one that is too long."""
         return cls(
-            generation_id,
-            verdict,
-            candidate_id,
-            edited_text,
-            _duration(body.get("seconds")),
-            tied,
-            reason,
-            flagged,
-            _client_key(body.get("client_key")),
+            sent.generation_id,
+            sent.verdict,
+            sent.candidate_id,
+            None if sent.edited_text is None else prompts.check_text(sent.edited_text, longest_text),
+            None if sent.seconds is None else min(sent.seconds, _LONGEST_SECONDS),
+            sent.tied or (),
+            prompts.check_text(sent.reason, LONGEST_REASON) if sent.reason else None,
+            sent.flagged,
+            _uuid(sent.client_key),
         )
 
 
-def _tied(value: object) -> tuple[int, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise Invalid("tied must be a list of candidate ids.")
-    numbers = tuple(_whole_number(number, "A candidate id in tied") for number in value)
-    if len(numbers) < 2 or len(set(numbers)) < len(numbers):
-        raise Invalid("tied must name at least two different candidates; leave it out if all are equally good.")
-    return numbers
-
-
-def _reason(value: object) -> str | None:
-    return None if value is None or value == "" else prompts.check_text(value, LONGEST_REASON)
-
-
-def _client_key(value: object) -> str | None:
-    if value is None:
+def _uuid(key: str | None) -> str | None:
+    if key is None:
         return None
     try:
-        return str(uuid.UUID(value if isinstance(value, str) else ""))
+        return str(uuid.UUID(key))
     except ValueError:
         raise Invalid("client_key must be a UUID.") from None
-
-
-def _whole_number(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        raise Invalid(f"{name} must be a positive whole number.")
-    return value
-
-
-def _duration(value: object) -> float | None:
-    if value is None:
-        return None
-    # Not math.isfinite, which cannot tell of a whole number of hundreds of digits.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise Invalid("seconds must be a number that is not negative.")
-    return float(min(value, _LONGEST_SECONDS))

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, Verdict
 from app.errors import Invalid, NotFound
+from app.schemas.days import parse_day
 from app.services.desk import pace
 
 PAGE = 20
 LONGEST_SEARCH = 200
 FLAGGED = "flagged"
 STATES = {"standing": "that count", "undone": "undone", "all": "all"}
-_YEARS = range(2000, 2200)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Filters:
             raise Invalid(f"Search for at most {LONGEST_SEARCH} characters.")
         if state and state not in STATES:
             raise Invalid(f"state must be one of {', '.join(STATES)}.")
-        return cls(verdict, _day(query.get("day", "")), text, state or "standing")
+        return cls(verdict, parse_day(query.get("day", ""), "day"), text, state or "standing")
 
     def as_query(self) -> dict[str, str]:
         """The query string that leads to these filters; what is as at first is left out."""
@@ -153,15 +153,3 @@ def _mentions(text: str) -> ColumnElement[bool]:
         )
     )
     return or_(Judgment.edited_text.icontains(text, autoescape=True), in_source, in_rewrite)
-
-
-def _day(value: str) -> date | None:
-    if not value:
-        return None
-    try:
-        day = date.fromisoformat(value)
-    except ValueError:
-        day = None
-    if day is None or day.year not in _YEARS:
-        raise Invalid("The day must be written like 2026-03-31.")
-    return day

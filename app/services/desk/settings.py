@@ -4,13 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy.orm import Session
 
 from app.db import User, write_transaction
 from app.errors import Invalid, NotFound
+from app.schemas import reading
+from app.schemas.reading import Sent
+
+TIME_ZONE_FORMAT = "time-zone"
+"""What JSON Schemas call the format of a time zone's name."""
+_NO_ZONE = "time_zone must be the name of a time zone, such as Europe/Berlin."
+
+Blur = Annotated[bool, Meta(description="Hide toxic texts until they are asked for; null: as the studio has it.")]
+Diff = Annotated[bool, Meta(description="Mark where a rewrite differs from its source.")]
+Toured = Annotated[bool, Meta(description="The tour was taken or declined.")]
+Warned = Annotated[bool, Meta(description="The content warning was read.")]
+TimeZone = Annotated[
+    str,
+    Meta(
+        description="IANA name; a day of work begins at its midnight.",
+        extra_json_schema={"format": TIME_ZONE_FORMAT},
+        extra={"refusal": _NO_ZONE},
+    ),
+]
+
+
+class DeskChange(Sent, frozen=True):
+    """The settings of a desk to change; the others stay."""
+
+    unknown: ClassVar[str] = "There is no setting {name!r} of a desk."
+
+    blur: Blur | UnsetType | None = UNSET
+    diff: Diff | UnsetType = UNSET
+    toured: Toured | UnsetType = UNSET
+    warned: Warned | UnsetType = UNSET
+    time_zone: TimeZone | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Check that the time zone is one; raises Invalid."""
+        if self.time_zone is not UNSET:
+            _zone(self.time_zone)
 
 
 @dataclass(frozen=True)
@@ -54,8 +91,7 @@ def read(session: Session, user_id: int) -> DeskSettings:
 
 def change(session: Session, user_id: int, values: Mapping[str, Any]) -> DeskSettings:
     """Store those settings and keep the others; raises Invalid about the first that is wrong, and then stores none."""
-    for name, value in values.items():
-        _check(name, value)
+    reading.read(DeskChange, values)
     with write_transaction(session):
         user = _person(session, user_id)
         user.settings = {**user.settings, **values}
@@ -74,19 +110,10 @@ def _person(session: Session, user_id: int) -> User:
     return user
 
 
-def _check(name: str, value: object) -> None:
-    if name == "time_zone":
-        _zone(value)
-    elif name not in {field.name for field in fields(DeskSettings)}:
-        raise Invalid(f"There is no setting {name!r} of a desk.")
-    elif not isinstance(value, bool) and (name, value) != ("blur", None):
-        raise Invalid(f"{name} must be true or false.")
-
-
-def _zone(name: object) -> ZoneInfo:
+def _zone(name: str) -> ZoneInfo:
     try:
-        if isinstance(name, str) and 0 < len(name) <= 64:
+        if 0 < len(name) <= 64:
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones, such as Europe
         pass
-    raise Invalid("time_zone must be the name of a time zone, such as Europe/Berlin.")
+    raise Invalid(_NO_ZONE)

@@ -10,6 +10,7 @@ from heapq import merge
 from itertools import groupby, islice
 from json.encoder import encode_basestring as _text
 from operator import itemgetter
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,7 +21,7 @@ from app.services.exchange.export_formats import INSTRUCTION, Judged, Pair, Reco
 from app.services.exchange.judgment_search import JudgmentFilter
 from models.formats.rows import BadRow
 
-__all__ = ["FORMATS", "INSTRUCTION", "LABELS", "Media", "media_of", "pieces", "stream"]
+__all__ = ["FORMATS", "INSTRUCTION", "LABELS", "FormatName", "Media", "media_of", "pieces", "stream"]
 
 _ROWS_AT_ONCE = 1_000
 _LINES_AT_ONCE = 500
@@ -29,7 +30,8 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
 
-FORMATS: dict[str, Render] = {
+FormatName = Literal["trl", "trl-chat", "kto", "seed", "llamafactory", "labelstudio", "argilla", "hh", "csv"]
+FORMATS: Mapping[FormatName, Render] = {
     "trl": export_formats.trl,
     "trl-chat": export_formats.trl_chat,
     "kto": export_formats.kto,
@@ -40,7 +42,7 @@ FORMATS: dict[str, Render] = {
     "hh": export_formats.hh,
     "csv": export_formats.trl,
 }
-LABELS: Mapping[str, str] = {
+LABELS: Mapping[FormatName, str] = {
     "trl": "TRL: prompt, chosen, rejected",
     "trl-chat": "TRL, as messages",
     "kto": "TRL for KTO: texts labelled good or bad",
@@ -62,7 +64,7 @@ class Media:
     extension: str
 
 
-def media_of(format_name: str) -> Media:
+def media_of(format_name: FormatName) -> Media:
     """How the export in that format is sent."""
     if format_name == "csv":
         return Media("text/csv; charset=utf-8", "csv")
@@ -75,7 +77,7 @@ def pieces(lines: Iterator[str]) -> Iterator[str]:
         yield piece
 
 
-def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = None) -> Iterator[str]:
+def stream(session: Session, format_name: FormatName, wanted: JudgmentFilter | None = None) -> Iterator[str]:
     """The lines of an export, a record each; `format_name` is a key of FORMATS. Undone judgments are never in it.
 
     KTO also learns from the screens of which none was good. What a format cannot hold is left out: of the transcripts

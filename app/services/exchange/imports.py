@@ -10,17 +10,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
+from msgspec import Meta
 from sqlalchemy.orm import Session
 
 from app.db import write_transaction
 from app.errors import Invalid
+from app.schemas.reading import read
 from app.services.exchange import imported_judgments
 from app.services.exchange.imported_judgments import JudgedRow
-from app.services.exchange.mapping import ColumnMapping, Found, guess, judged_rows, look, prompt_row
+from app.services.exchange.mapping import ColumnMapping, Found, MappingSent, guess, judged_rows, look, prompt_row
 from app.services.exchange.rows import LAYOUTS, FileRow, RowFile, layout_of
 from app.services.prompts import prompts
+from app.services.prompts.changes import Overlap, Priority
 from app.services.prompts.prompts import CheckedRow, ImportReport
 from app.services.system import audit
 from models.formats.detect import SAMPLED
@@ -31,6 +34,40 @@ LOOKED_AT = 20_000
 _SHOWN_ROWS = 6
 _SHOWN_PROBLEMS = 100
 _LONGEST_SOURCE = 200
+
+
+_Source = Annotated[
+    str,
+    Meta(
+        max_length=_LONGEST_SOURCE,
+        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
+        extra={"refusal": f"source must be a text of at most {_LONGEST_SOURCE} characters in one line."},
+    ),
+]
+
+
+class ImportWish(MappingSent, frozen=True):
+    """How a file is to be stored: its texts are queued, its judgments taken over, or both."""
+
+    rules: ClassVar[tuple[dict[str, Any], ...]] = (
+        {
+            "anyOf": [
+                {"properties": {"queue": {"const": True}}},
+                {"properties": {"judgments": {"const": True}}, "required": ["judgments"]},
+            ]
+        },
+    )
+
+    source: _Source | None = None
+    priority_of_all: Priority | None = None
+    overlap_of_all: Overlap | None = None
+    queue: bool = True
+    judgments: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that something is to be done; raises Invalid."""
+        if not self.queue and not self.judgments:
+            raise Invalid("Put the texts into the queue, or take over the judgments, or both.")
 
 
 @dataclass(frozen=True)
@@ -49,24 +86,20 @@ class Wish:
     judgments: bool = False
 
     @classmethod
-    def parse(cls, values: Mapping[str, object], name: str) -> Wish:
+    def parse(cls, values: Mapping[str, Any], name: str) -> Wish:
         """A wish from a JSON object, for a file called `name`; raises Invalid about the first value that is wrong."""
-        source = values.get("source") or name
-        if not isinstance(source, str) or len(source) > _LONGEST_SOURCE or not source.isprintable():
-            raise Invalid(f"source must be a text of at most {_LONGEST_SOURCE} characters in one line.")
-        switches = {name: values.get(name, standard) for name, standard in (("queue", True), ("judgments", False))}
-        for switch, value in switches.items():
-            if not isinstance(value, bool):
-                raise Invalid(f"{switch} must be true or false.")
-        if not any(switches.values()):
-            raise Invalid("Put the texts into the queue, or take over the judgments, or both.")
+        return cls.of(read(ImportWish, values), name)
+
+    @classmethod
+    def of(cls, sent: ImportWish, name: str) -> Wish:
+        """The wish that was sent for a file called `name`."""
         return cls(
-            ColumnMapping.parse(values),
-            source,
-            prompts.check_priority(values.get("priority_of_all")),
-            prompts.check_overlap(values.get("overlap_of_all")),
-            queue=bool(switches["queue"]),
-            judgments=bool(switches["judgments"]),
+            ColumnMapping.of(sent),
+            sent.source or name,
+            sent.priority_of_all or 0,
+            sent.overlap_of_all,
+            sent.queue,
+            sent.judgments,
         )
 
 

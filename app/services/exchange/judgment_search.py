@@ -9,19 +9,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
-from app.errors import Invalid
+from app.schemas.days import Day, check_days
+from app.schemas.kinds import Limit, RowId, Search, YesNo
+from app.schemas.reading import Sent, read_form
 
 PAGE = 50
 SCANNED = 30_000
 """So many judgments are looked at for one page."""
-_LONGEST_SEARCH = 200
-_LARGEST_ID = 2**31 - 1
+
+
+class JudgmentQuery(Sent, frozen=True):
+    """Which judgments are meant; what is left out leaves it open."""
+
+    person: Annotated[RowId, Meta(description="The id of who judged.")] | None = None
+    verdict: Annotated[Verdict, Meta(description="What was said.")] | None = None
+    since: Annotated[Day, Meta(description="The first day, UTC.")] | None = None
+    until: Annotated[Day, Meta(description="The last day, UTC.")] | None = None
+    text: Annotated[Search, Meta(description="What the prompt, a rewrite, an edited text or a reason holds.")] = ""
+    flagged: Annotated[YesNo, Meta(description="Whether it was flagged.")] | None = None
+    gold: Annotated[YesNo, Meta(description="Whether it was an attention check.")] | None = None
+    version: Annotated[RowId, Meta(description="A version that wrote a rewrite on the screen.")] | None = None
+    source: Annotated[Search, Meta(description="Where the prompt comes from.")] = ""
+
+    def __post_init__(self) -> None:
+        """Check the days; raises Invalid."""
+        check_days(since=self.since, until=self.until)
+
+
+class JudgmentPageQuery(JudgmentQuery, frozen=True):
+    """A page of the judgments that are meant."""
+
+    undone: Annotated[
+        Literal["yes", "no", "any"],
+        Meta(
+            description="Undone ones; only those that stand unless given.",
+            extra={"refusal": "undone must be yes, no or any."},
+        ),
+    ] = "no"
+    limit: Limit | None = None
+    before: Annotated[RowId, Meta(description="Only ids below it.")] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,21 +77,24 @@ class JudgmentFilter:
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> JudgmentFilter:
-        """A filter from a query; raises Invalid with a sentence about the first value that is wrong."""
-        verdict = values.get("verdict", "")
-        if verdict and verdict not in set(Verdict):
-            raise Invalid(f"verdict must be one of {', '.join(Verdict)}.")
+        """What a page was asked for; raises Invalid with a sentence about the first value that is wrong."""
+        return cls.of(read_form(JudgmentPageQuery, values))
+
+    @classmethod
+    def of(cls, query: JudgmentQuery) -> JudgmentFilter:
+        """What a query means; one that does not speak of undone ones means those that stand."""
+        undone = query.undone if isinstance(query, JudgmentPageQuery) else "no"
         return cls(
-            parse_id(values, "person"),
-            verdict,
-            _day(values, "since"),
-            _day(values, "until"),
-            _search(values, "text"),
-            _switch(values, "flagged"),
-            _switch(values, "gold"),
-            parse_id(values, "version"),
-            _search(values, "source"),
-            None if values.get("undone") == "any" else bool(_switch(values, "undone")),
+            query.person,
+            query.verdict or "",
+            query.since,
+            query.until,
+            query.text.strip(),
+            _SWITCH[query.flagged],
+            _SWITCH[query.gold],
+            query.version,
+            query.source.strip(),
+            None if undone == "any" else undone == "yes",
         )
 
     def as_query(self) -> dict[str, str]:
@@ -217,38 +253,4 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
-def parse_id(values: Mapping[str, str], name: str) -> int | None:
-    """A positive number from a query, None if it is left out; raises Invalid."""
-    text = values.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= _LARGEST_ID:
-        raise Invalid(f"{name} must be a positive whole number.")
-    return int(text)
-
-
-def _day(values: Mapping[str, str], name: str) -> date | None:
-    text = values.get(name, "")
-    try:
-        day = date.fromisoformat(text) if text else None
-    except ValueError:
-        day = date.max
-    if day is not None and not 1970 <= day.year <= 9998:
-        raise Invalid(f"{name} must be a day such as 2026-01-31.")
-    return day
-
-
-def _search(values: Mapping[str, str], name: str) -> str:
-    text = values.get(name, "").strip()
-    if len(text) > _LONGEST_SEARCH:
-        raise Invalid(f"{name} must have at most {_LONGEST_SEARCH} characters.")
-    if "\x00" in text:
-        raise Invalid(f"{name} holds a character that no text has.")
-    return text
-
-
-def _switch(values: Mapping[str, str], name: str) -> bool | None:
-    text = values.get(name, "")
-    if text not in ("", "yes", "no"):
-        raise Invalid(f"{name} must be yes or no.")
-    return {"yes": True, "no": False}.get(text)
+_SWITCH: Mapping[str | None, bool | None] = {"yes": True, "no": False, None: None}

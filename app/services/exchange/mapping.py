@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from app.errors import Invalid
+from msgspec import Meta
+
+from app.schemas.kinds import one_of
+from app.schemas.reading import Sent, read
 from app.services.exchange.foreign_records import known_shape, with_prompt
-from app.services.exchange.rows import LAYOUTS, FileRow, Value
+from app.services.exchange.rows import LAYOUTS, FileRow, Layout, Value
 from app.services.prompts.prompts import PromptRow
 from models.formats import FORMATS, Kind, prompt_text
 from models.formats.convert import MAKES, to_kind
@@ -28,6 +31,23 @@ _JUDGED = (Kind.PREFERENCE, Kind.RANKED)
 _LONGEST_NAME = 200
 
 
+Column = Annotated[str, Meta(max_length=_LONGEST_NAME, extra={"refusal": "{name} must be the name of a column."})]
+TextColumn = Annotated[Column, Meta(description="A column, or @prompt: where the format keeps its prompt.")]
+ChosenLayout = Annotated[Layout, one_of(LAYOUTS)]
+
+
+class MappingSent(Sent, frozen=True):
+    """How a file is to be read; a column that is null or empty is none."""
+
+    layout: ChosenLayout
+    header: bool = True
+    text: TextColumn | None = None
+    priority: Column | None = None
+    gold: Column | None = None
+    gold_wrong: Column | None = None
+    overlap: Column | None = None
+
+
 @dataclass(frozen=True)
 class ColumnMapping:
     """How a file is read: its layout, whether its first line names the columns, and the column of each field."""
@@ -41,18 +61,16 @@ class ColumnMapping:
     overlap: str = ""
 
     @classmethod
-    def parse(cls, values: Mapping[str, object]) -> ColumnMapping:
+    def parse(cls, values: Mapping[str, Any]) -> ColumnMapping:
         """A mapping from what was sent; raises Invalid with a sentence about the first value that is wrong."""
-        columns = {}
-        for name in ("text", *_OPTION_NAMES):
-            value = values.get(name) or ""
-            if not isinstance(value, str) or len(value) > _LONGEST_NAME:
-                raise Invalid(f"{name} must be the name of a column.")
-            columns[name] = value
-        layout = values.get("layout")
-        if layout not in LAYOUTS:
-            raise Invalid(f"layout must be one of {', '.join(LAYOUTS)}.")
-        return cls(str(layout), values.get("header", True) not in (False, "no", "false"), **columns)
+        sent = {name: values[name] for name in MappingSent.__struct_fields__ if name in values}
+        return cls.of(read(MappingSent, {**sent, "header": values.get("header", True) not in (False, "no", "false")}))
+
+    @classmethod
+    def of(cls, sent: MappingSent) -> ColumnMapping:
+        """The mapping that was sent."""
+        columns = {name: getattr(sent, name) or "" for name in ("text", *_OPTION_NAMES)}
+        return cls(sent.layout, sent.header, **columns)
 
     def as_json(self) -> dict[str, Any]:
         """The same as a JSON object."""

@@ -27,7 +27,8 @@ def import_prompts(
 
     A row that cannot be used is reported with its line and the others are kept; raises Malformed if the whole body
     cannot be read. JSON rows are strings or objects with `text` (or `prompt`, `toxic`) and maybe `priority`, `gold`,
-    `gold_wrong`, `overlap`; columns of tables are called the same.
+    `gold_wrong`, `overlap`, and nothing else; columns of tables are called the same, and those of other names are left
+    out.
     """
     rows = list(read_body(body, content_type))  # all of it is read before any of it is stored
     report = ImportReport()
@@ -111,6 +112,10 @@ def _read_table(text: str, delimiter: str) -> Iterator[PromptRow]:
 def _row_of(value: object, line: int) -> PromptRow:
     if isinstance(value, dict):
         text = next((value[name] for name in TEXT_COLUMNS if name in value), None)
+        unknown = set(value) - {*TEXT_COLUMNS, *_OPTIONS}
+        if unknown and text is not None:
+            takes = ", ".join((*TEXT_COLUMNS, *_OPTIONS))
+            return PromptRow(line, None, problem=f"There is no field {min(unknown)!r} in a row: it takes {takes}.")
         return PromptRow(line, text, **_options(value))
     return PromptRow(line, value)
 

@@ -12,16 +12,17 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 from app.errors import Malformed
 from app.services.exchange.json_stream import array_elements
 from models.formats.files.pair_rows import LONGEST_CELL
 
-LAYOUTS = {
+Layout = Literal["csv", "tsv", "json", "jsonl", "lines"]
+LAYOUTS: Mapping[Layout, str] = {
     "csv": "Table with commas (CSV)",
     "tsv": "Table with tabs (TSV)",
     "json": "JSON",

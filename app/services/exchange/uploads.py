@@ -11,9 +11,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from app.errors import Conflict, Invalid, NotFound, NotReady, TooLarge
+from app.errors import Conflict, NotFound, NotReady, TooLarge
 
 LARGEST_FILE = 2 * 1024**3
+LARGEST_OFFSET = 10**12 - 1
 _KEPT_SECONDS = 86_400
 _LONGEST_NAME = 80
 
@@ -77,13 +78,6 @@ class ImportUploads:
             with suppress(FileNotFoundError):  # another process may remove it at the same time
                 if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
                     path.unlink()
-
-
-def check_offset(text: str) -> int:
-    """A place in a file, from a query; raises Invalid."""
-    if not re.fullmatch("[0-9]{1,12}", text):
-        raise Invalid("offset must be a whole number that is not negative.")
-    return int(text)
 
 
 def _cannot_keep(error: OSError) -> NotReady:

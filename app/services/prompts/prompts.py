@@ -21,7 +21,7 @@ KEPT_REFUSALS = 1_000
 """So many rows that cannot be used are named with their lines; the others are only counted."""
 MOST_PRIORITY = 1_000_000
 MOST_OVERLAP = 20
-_MOST_WRONG = 10
+MOST_WRONG = 10
 
 
 @dataclass
@@ -205,8 +205,8 @@ def _wrong(value: object, gold: str | None, longest: int) -> tuple[str, ...]:
         raise Invalid("Wrong answers need the right one beside them.")
     if gold in texts or len(set(texts)) < len(texts):
         raise Invalid("The answers of an attention check must all be different.")
-    if len(texts) > _MOST_WRONG:
-        raise Invalid(f"An attention check has at most {_MOST_WRONG} wrong answers.")
+    if len(texts) > MOST_WRONG:
+        raise Invalid(f"An attention check has at most {MOST_WRONG} wrong answers.")
     return texts
 
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
+from msgspec import Meta
+from msgspec.structs import force_setattr
 from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Judgment, Prompt, write_transaction
 from app.errors import Invalid, NotFound
+from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
+from app.schemas.reading import Sent, read, read_form
 from app.services.prompts import policy, prompts
+from app.services.prompts.changes import Priority, PromptChange, PromptsChange
 from app.services.prompts.policy import Studio
 from app.services.prompts.queue import GOLD, WAITING, judges, levels, wanted_judges
 from app.services.system import audit
@@ -24,15 +29,14 @@ PAGE = 50
 SCANNED = 100_000
 """So many prompts are looked at for one page of a search."""
 COUNTED = 2_000
-STATES = {
+State = Literal["queue", "gold", "judged", "out", "all"]
+STATES: Mapping[State, str] = {
     "queue": "In the queue",
     "gold": "Attention checks",
     "judged": "Judged",
     "out": "Taken out",
     "all": "All prompts",
 }
-_LONGEST_SEARCH = 200
-_LARGEST_ID = 2**31 - 1
 
 _judged = exists(
     select(Judgment.id)
@@ -48,21 +52,22 @@ _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class PromptFilter:
+class PromptFilter(Sent, frozen=True):
     """Which prompts are meant: those in one of STATES that hold a text and come from a source, if these are given."""
 
-    state: str = "queue"
-    text: str = ""
-    source: str = ""
+    state: Annotated[State, one_of(STATES), Meta(description="Which prompts; the queue unless given.")] = "queue"
+    text: Annotated[Search, Meta(description="What the prompt holds.")] = ""
+    source: Annotated[Search, Meta(description="Where it comes from.")] = ""
+
+    def __post_init__(self) -> None:
+        """Leave out white space around what is looked for."""
+        force_setattr(self, "text", self.text.strip())
+        force_setattr(self, "source", self.source.strip())
 
     @classmethod
-    def parse(cls, values: Mapping[str, object]) -> PromptFilter:
-        """A filter from a query; raises Invalid with a sentence about the first value that is wrong."""
-        state = values.get("state") or "queue"
-        if state not in STATES:
-            raise Invalid(f"state must be one of {', '.join(STATES)}.")
-        return cls(str(state), _search(values, "text"), _search(values, "source"))
+    def parse(cls, values: Mapping[str, str]) -> Self:
+        """What a page was asked for; raises Invalid with a sentence about the first value that is wrong."""
+        return read_form(cls, values)
 
     def as_query(self) -> dict[str, str]:
         """The query that this filter is parsed from."""
@@ -80,6 +85,20 @@ class PromptFilter:
         if self.source:
             wanted.append(Prompt.source == self.source)
         return wanted
+
+
+class PromptQuery(PromptFilter, frozen=True):
+    """A page of the prompts that are meant."""
+
+    limit: Limit | None = None
+    after_id: Annotated[int, Meta(ge=0, le=LARGEST_ID, description="Of the last page's `after`.")] | None = None
+    after_priority: Annotated[Priority, Meta(description="Of the last page's `after`.")] | None = None
+
+    @property
+    def after(self) -> dict[str, str]:
+        """The last row of the page before, as `page` takes it."""
+        place = {"id": self.after_id, "priority": self.after_priority}
+        return {name: str(value) for name, value in place.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -125,11 +144,9 @@ def count(session: Session, wanted: PromptFilter) -> int:
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 
-def change(session: Session, by: int, prompt_id: int, values: Mapping[str, object], longest: int) -> Row:
+def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any], longest: int) -> Row:
     """Change one prompt: `priority`, `overlap`, `queued`, `gold`, `gold_wrong`; raises NotFound or Invalid."""
-    unknown = set(values) - {"priority", "overlap", "queued", "gold", "gold_wrong"}
-    if unknown:
-        raise Invalid(f"There is no field {min(unknown)!r} that can be changed in a prompt.")
+    read(PromptChange, values)
     with write_transaction(session):
         prompt = session.get(Prompt, prompt_id)
         if prompt is None:
@@ -147,23 +164,17 @@ def change(session: Session, by: int, prompt_id: int, values: Mapping[str, objec
         )
         prompt.priority, prompt.overlap = checked.priority, checked.overlap
         prompt.gold_answer, prompt.gold_wrong = checked.gold, list(checked.gold_wrong) or None
-        prompt.queued = _switch(values.get("queued", prompt.queued))
+        prompt.queued = bool(values.get("queued", prompt.queued))
         audit.record(session, by, "prompt.changed", str(prompt.id), **{name: values[name] for name in sorted(values)})
     return _rows(session, [prompt])[0]
 
 
-def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[str, object]) -> int:
+def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[str, Any]) -> int:
     """Change `priority`, `overlap` or `queued` of all that are meant; returns how many there were. Raises Invalid."""
-    unknown = set(values) - {"priority", "overlap", "queued"}
-    if unknown or not values:
-        raise Invalid("Say what is to change: priority, overlap or queued.")
-    new: dict[str, Any] = {}
+    read(PromptsChange, values)
+    new: dict[str, Any] = dict(values)
     if "priority" in values:
         new["priority"] = prompts.check_priority(values["priority"])
-    if "overlap" in values:
-        new["overlap"] = prompts.check_overlap(values["overlap"])
-    if "queued" in values:
-        new["queued"] = _switch(values["queued"])
     with write_transaction(session):
         meant = select(Prompt.id).where(*wanted.conditions(policy.settings(session)))
         changed = session.execute(
@@ -256,24 +267,5 @@ def _rows(session: Session, found: list[Prompt]) -> list[Row]:
     return [Row(prompt, people.get(prompt.id, 0), prompt.overlap or usual) for prompt in found]
 
 
-def _search(values: Mapping[str, object], name: str) -> str:
-    text = values.get(name) or ""
-    if not isinstance(text, str) or len(text) > _LONGEST_SEARCH or "\x00" in text:
-        raise Invalid(f"{name} must be a text of at most {_LONGEST_SEARCH} characters.")
-    return text.strip()
-
-
 def _place(after: Mapping[str, str], name: str) -> int | None:
-    text = after.get(name, "")
-    if not text:
-        return None
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 10 or int(digits) > _LARGEST_ID:
-        raise Invalid(f"{name} must be a whole number.")
-    return int(text)
-
-
-def _switch(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise Invalid("queued must be true or false.")
-    return value
+    return int(after[name]) if after.get(name) else None

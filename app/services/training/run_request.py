@@ -6,10 +6,55 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
-from app.services.training import setting_labels
+import msgspec
+from msgspec import Meta
+
+from app.schemas.kinds import LARGEST_ID, one_of
+from app.schemas.reading import Sent
+from app.services.training import setting_labels, setting_schemas
 from app.services.training.selection import EVERYTHING, Selection
+
+Method = Literal["dpo", "orpo", "kto", "sft"]
+METHODS: tuple[Method, ...] = ("dpo", "orpo", "kto", "sft")
+ParentVersion = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=LARGEST_ID,
+        description="The version to start from; left out: the one that serves when the run begins. Not for sft.",
+        extra={"refusal": "parent_version must be the number of a version."},
+    ),
+]
+
+
+class RunRequest(Sent, frozen=True):
+    """What a training run is asked for with."""
+
+    unknown: ClassVar[str] = "There is no field {name!r} in a training run."
+    rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.by_method()},)
+
+    method: Annotated[Method, one_of(METHODS)]
+    config: Annotated[
+        dict[str, Any],
+        Meta(description=setting_schemas.DESCRIPTION, extra={"refusal": "config must be an object."}),
+    ] = msgspec.field(default_factory=dict)
+    selection: Annotated[Selection, Meta(extra={"refusal": "selection must be an object."})] = EVERYTHING
+    parent_version: ParentVersion | None = None
+
+    @property
+    def wish(self) -> Wish:
+        """What the run is asked for."""
+        return Wish(self.method, self.config, self.selection, self.parent_version)
+
+
+class PreviewRequest(RunRequest, frozen=True):
+    """What a run on clicks would be asked for with."""
+
+    rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.of_clicks()},)
+
+    method: Annotated[Literal["dpo", "orpo", "kto"], one_of(setting_labels.METHODS)]
 
 
 @dataclass(frozen=True)

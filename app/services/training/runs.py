@@ -20,12 +20,10 @@ from app.db import ACTIVE_STATUSES, RunMetric, RunStatus, TrainingRun, now, writ
 from app.errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
 from app.services.training import preference_rows, setting_labels
-from app.services.training.run_request import Wish
+from app.services.training.run_request import METHODS, Wish
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.versions import versions
 
-METHODS = ("dpo", "orpo", "kto", "sft")
-PRESETS = ("default", "seed")
 MOST_ATTEMPTS = 2
 LONGEST_QUEUE = 50
 # A worker says that it is alive every few seconds; this long a silence means that it is not.

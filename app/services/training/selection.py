@@ -3,52 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
+from msgspec import Meta
+from msgspec.structs import force_setattr
 from sqlalchemy import ColumnElement, func, select
 
 from app.db import Candidate, Generation, Judgment, Prompt, Verdict
 from app.errors import Invalid
+from app.schemas.days import Day, check_days
+from app.schemas.kinds import LARGEST_ID, STORABLE
+from app.schemas.reading import Sent, read
 
 MOST_CHOICES = 200
-_FIELDS = ("people", "sources", "from_day", "to_day", "min_agreement")
 _ROUNDING = 1e-9  # two of three judges are two thirds, however the third was written
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What is empty selects everything.
+_Person = Annotated[int, Meta(ge=1, le=LARGEST_ID, extra={"bounds": "people must be a list of the ids of people."})]
+_Source = Annotated[str, Meta(pattern=STORABLE, extra={"pattern": "sources holds characters that cannot be stored."})]
+_People = Annotated[
+    tuple[_Person, ...],
+    Meta(
+        max_length=MOST_CHOICES,
+        description="The ids of those who judged.",
+        extra={"refusal": f"people must be a list of the ids of people, at most {MOST_CHOICES} of them."},
+    ),
+]
+_Sources = Annotated[
+    tuple[_Source, ...],
+    Meta(
+        max_length=MOST_CHOICES,
+        description="Where the prompts came from.",
+        extra={"refusal": f"sources must be a list of names of sources, at most {MOST_CHOICES} of them."},
+    ),
+]
+_Agreement = Annotated[
+    float,
+    Meta(
+        ge=0,
+        le=1,
+        description="On prompts that several people judged, the least share of them that gave the answer.",
+        extra={"refusal": "min_agreement must be a number from 0 to 1."},
+    ),
+]
 
-    `people` are ids, `sources` say where prompts came from, the days are in UTC and both included. `min_agreement`
-    leaves out, on prompts that several people judged, every judgment whose answer was given by a smaller share of them.
-    """
 
-    people: tuple[int, ...] = ()
-    sources: tuple[str, ...] = ()
-    from_day: date | None = None
-    to_day: date | None = None
-    min_agreement: float = 0.0
+class Selection(Sent, frozen=True):
+    """Which of the clicks a run learns from; what is left out leaves nothing out."""
+
+    # `min_agreement` leaves out, on prompts that several people judged, every judgment whose answer was given by a
+    # smaller share of them.
+    unknown: ClassVar[str] = "There is no field {name!r} in a selection."
+
+    people: _People = ()
+    sources: _Sources = ()
+    from_day: Annotated[Day, Meta(description="In UTC, included.")] | None = None
+    to_day: Annotated[Day, Meta(description="In UTC, included.")] | None = None
+    min_agreement: _Agreement = 0.0
+
+    def __post_init__(self) -> None:
+        """Put the choices in order, and check what the fields ask of each other; raises Invalid."""
+        force_setattr(self, "people", tuple(sorted(set(self.people))))
+        force_setattr(self, "sources", tuple(sorted(set(self.sources))))
+        check_days(from_day=self.from_day, to_day=self.to_day)
+        if self.from_day and self.to_day and self.to_day < self.from_day:
+            raise Invalid("from_day must not be after to_day.")
 
     @classmethod
     def parse(cls, body: object) -> Selection:
-        """A selection from parsed JSON; raises Invalid with a sentence about the first field that is wrong."""
+        """A selection from parsed JSON; raises Invalid with a sentence about the first field that is wrong.
+
+        A field that is null or an empty text, as a form has it, leaves nothing out.
+        """
         if not isinstance(body, Mapping):
             raise Invalid("selection must be an object.")
-        unknown = set(map(str, body)) - set(_FIELDS)
-        if unknown:
-            raise Invalid(f"There is no field {min(unknown)!r} in a selection.")
-        chosen = cls(
-            people=tuple(sorted(set(_list(body, "people", int, "the ids of people")))),
-            sources=tuple(sorted(set(_list(body, "sources", str, "names of sources")))),
-            from_day=_day(body, "from_day"),
-            to_day=_day(body, "to_day"),
-            min_agreement=_share(body.get("min_agreement")),
-        )
-        if chosen.from_day and chosen.to_day and chosen.to_day < chosen.from_day:
-            raise Invalid("from_day must not be after to_day.")
-        return chosen
+        return read(cls, {name: value for name, value in body.items() if value is not None and value != ""})
 
     def as_dict(self) -> dict[str, Any]:
         """What narrows the choice, as JSON can hold it; `parse` reads it back."""
@@ -131,38 +161,6 @@ def _disputed(last_judgment_id: int, least: float) -> Any:
         .join(agreed, (agreed.c.prompt == answers.c.prompt) & (agreed.c.answer == answers.c.answer))
         .where(agreed.c.same < (least - _ROUNDING) * judges.c.judges)
     )
-
-
-def _list(body: Mapping[str, Any], name: str, kind: type, meaning: str) -> list[Any]:
-    value = body.get(name, [])
-    if not isinstance(value, list) or len(value) > MOST_CHOICES or any(type(one) is not kind for one in value):
-        raise Invalid(f"{name} must be a list of {meaning}, at most {MOST_CHOICES} of them.")
-    if kind is str and any("\x00" in one for one in value):
-        raise Invalid(f"{name} holds characters that cannot be stored.")
-    if kind is int and any(not 0 < one < 2**31 for one in value):
-        raise Invalid(f"{name} must be a list of {meaning}.")
-    return value
-
-
-def _day(body: Mapping[str, Any], name: str) -> date | None:
-    value = body.get(name)
-    if value in (None, ""):
-        return None
-    try:
-        day = date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
-    except ValueError:
-        day = None
-    if day is None or not 1970 <= day.year < 9999:
-        raise Invalid(f"{name} must be a day such as 2026-01-31.")
-    return day
-
-
-def _share(value: object) -> float:
-    if value is None:
-        return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise Invalid("min_agreement must be a number from 0 to 1.")
-    return float(value)
 
 
 def _midnight(day: date) -> datetime:

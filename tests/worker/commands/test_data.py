@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from models.formats.catalog import FIELD_NAMES
 from worker.cli import main
 
 HEARD = "\n\nHuman: Hi\n\nAssistant:"
@@ -159,6 +160,10 @@ def test_equal_rows_are_written_once_if_asked_for(tmp_path: Path) -> None:
         (["check"], "Name either a file or a --dataset_name."),
         (["check", "no.jsonl"], "no.jsonl: No such file or directory."),
         (["check", "a", "--columns", "prompt"], "prompt is not a field and its column, such as prompt=question."),
+        (
+            ["check", "a", "--columns", "chosen=better", "regected=worse"],
+            f"There is no field regected: it is one of {', '.join(FIELD_NAMES)}.",
+        ),
         (["check", "a", "--report", "/nowhere/r.json"], "There is no folder /nowhere to write r.json to."),
         (
             ["convert", "--input", "a", "--to", "csv", "--output", "o.jsonl"],

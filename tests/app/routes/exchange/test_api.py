@@ -31,6 +31,12 @@ def test_a_file_is_sent_in_pieces_looked_at_stored_and_forgotten(session: Sessio
     assert problem(admin.call("GET", place)) == (404, "There is no such upload any more: choose the file again.")
 
 
+@pytest.mark.parametrize("offset", ["", "-1", "0.5", "one", "1\n", "1" * 13])
+def test_an_offset_is_a_whole_number_that_is_not_negative(admin: Person, offset: str) -> None:
+    answer = admin.call("PATCH", f"/imports/{'0' * 32}", query_string={"offset": offset}, data=b"x")
+    assert problem(answer) == (422, "offset must be a whole number that is not negative.")
+
+
 def test_a_file_that_breaks_off_says_so_in_the_last_line(session: Session, admin: Person) -> None:
     content = "[" + ",".join(json.dumps(f"text {number}") for number in range(501)) + ",{"
     sent = body(admin.call("POST", "/imports?name=a.json", data=content.encode()))

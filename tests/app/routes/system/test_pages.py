@@ -116,7 +116,7 @@ def test_the_audit_log_can_be_filtered(session: Session, admin: Person, annotato
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
-        ({"since": "yesterday"}, "yesterday is not a day: write it as in 2026-01-31."),
+        ({"since": "yesterday"}, "since must be a day such as 2026-01-31."),
         ({"subject": "a\x00"}, "No entry holds characters that cannot be stored."),
     ],
 )

@@ -55,6 +55,14 @@ def test_quotes_begin_a_cell_in_csv_and_mean_nothing_in_tsv(session: Session) ->
     assert [text for text, _, _ in queued(session)] == ['one, "two"\nthree', '"four" she said']
 
 
+def test_a_row_with_a_field_that_there_is_not_is_refused_and_names_it(session: Session) -> None:
+    report = import_(session, '[{"text": "one", "priorty": 5}, {"text": "two", "priority": 5}]', JSON)
+    takes = "text, prompt, toxic, priority, gold, gold_wrong, overlap"
+    sentence = f"There is no field 'priorty' in a row: it takes {takes}."
+    assert (report.added, report.rejected) == (1, [{"line": 1, "reason": sentence}])
+    assert queued(session) == [("two", 5, None)]
+
+
 def test_bad_rows_are_told_with_their_lines_and_the_others_are_kept(session: Session) -> None:
     text = '"one"\nnot json\n\n7\n{"text": ""}\n{"other": "x"}\n{"text": "two", "priority": "high"}\n"' + "x" * 11 + '"'
     report = import_(session, text, NDJSON, longest=10)

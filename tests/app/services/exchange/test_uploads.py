@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import Conflict, Invalid, NotFound, NotReady, TooLarge
+from app.errors import Conflict, NotFound, NotReady, TooLarge
 from app.services.exchange import uploads as exchange_uploads
-from app.services.exchange.uploads import ImportUploads, check_offset
+from app.services.exchange.uploads import ImportUploads
 
 
 def test_a_file_is_sent_in_pieces_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -72,10 +72,3 @@ def test_where_files_cannot_be_kept_the_reason_is_told(tmp_path: Path) -> None:
     (tmp_path / "imports").write_bytes(b"")
     with pytest.raises(NotReady, match=r"^The file cannot be kept on the server: File exists\.$"):
         ImportUploads(tmp_path / "imports").begin("a.csv", b"x")
-
-
-def test_an_offset_is_a_whole_number_that_is_not_negative() -> None:
-    assert [check_offset(text) for text in ("0", "007", "999999999999")] == [0, 7, 999_999_999_999]
-    for text in ("", "-1", "1.0", "one", "1\n", "1" * 13):
-        with pytest.raises(Invalid, match="offset must be a whole number"):
-            check_offset(text)

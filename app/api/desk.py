@@ -1,0 +1,133 @@
+"""What the API of the desk takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.api.kinds import Count
+from app.errors import Invalid
+from app.schemas.kinds import LARGEST_ID, Text
+from app.schemas.reading import Sent
+from app.services.desk.settings import Blur, DeskChange, Diff, TimeZone, Toured, Warned
+from app.services.prompts.policy import MOST_TEXT
+
+MOST_SHOWN = 100
+_NOT_SHOWN = f"shown must be a list of at most {MOST_SHOWN} generation ids."
+_Shown = Annotated[
+    list[Annotated[int, Meta(ge=1, le=LARGEST_ID)]],
+    Meta(
+        max_length=MOST_SHOWN,
+        description="Screens on the desk already, which must not come again.",
+        extra={"refusal": _NOT_SHOWN},
+    ),
+]
+_Markdown = Annotated[
+    str,
+    Meta(
+        max_length=MOST_TEXT,
+        extra={"refusal": f"markdown must be a text of at most {MOST_TEXT} characters."},
+    ),
+]
+
+
+class GenerationRequest(Sent, frozen=True):
+    """A `text` of one's own, or `from` the queue what comes next."""
+
+    rules: ClassVar[tuple[dict[str, Any], ...]] = (
+        {
+            "oneOf": [
+                {"required": ["text"], "properties": {"from": False, "shown": False}},
+                {"required": ["from"], "properties": {"text": False}},
+            ]
+        },
+    )
+
+    text: Text | UnsetType = UNSET
+    source: Literal["queue"] | UnsetType = msgspec.field(name="from", default=UNSET)
+    shown: _Shown | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Check that it is either of the two; raises Invalid."""
+        if self.source is UNSET and self.text is UNSET:
+            raise Invalid("The text must be a string.")
+        if self.text is not UNSET and (self.source is not UNSET or self.shown is not UNSET):
+            raise Invalid("Send a text, or from: queue, not both.")
+
+
+class ShownCandidate(Struct):
+    """One rewrite on a screen."""
+
+    id: int
+    text: str
+
+
+class Generation(Struct):
+    """A screen."""
+
+    id: int
+    text: str
+    version: int | None
+    candidates: Annotated[list[ShownCandidate], Meta(max_length=3)]
+    exhausted: Annotated[bool, Meta(description="The model could not write three different rewrites.")]
+
+
+class MeChange(Sent, frozen=True):
+    """What may be changed of oneself."""
+
+    unknown: ClassVar[str] = "{name!r} cannot be changed here."
+
+    settings: Annotated[DeskChange, Meta(extra={"refusal": "Send settings: an object of the settings to change."})]
+
+
+class Today(Struct):
+    """Today's work."""
+
+    judged: Count
+    seconds: Annotated[float, Meta(description="Spent looking, at most two minutes a screen.")]
+    per_minute: float | None
+
+
+class Sitting(Struct):
+    """Judgments without a long pause between them, up to now."""
+
+    judged: Count
+    minutes: Annotated[int, Meta(description="Since the first judgment after a pause of half an hour.")]
+
+
+class DeskSettings(Struct, forbid_unknown_fields=True):
+    """How one likes one's desk."""
+
+    blur: Blur | None
+    diff: Diff
+    toured: Toured
+    warned: Warned
+    time_zone: TimeZone
+
+
+class Me(Struct):
+    """Oneself."""
+
+    id: Count
+    email: str
+    name: str
+    role: str
+    settings: DeskSettings
+    today: Today
+    sitting: Sitting
+    streak_days: Annotated[int, Meta(description="Days in a row with a judgment, up to today or yesterday.")]
+
+
+class Guidelines(Struct):
+    """What makes a good rewrite."""
+
+    markdown: _Markdown
+    html: Annotated[str, Meta(description="Cleaned: safe to show.")]
+
+
+class GuidelinesPreview(Sent, frozen=True):
+    """Markdown to look at."""
+
+    markdown: _Markdown

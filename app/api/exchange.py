@@ -1,0 +1,179 @@
+"""What the API of files in and out takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from app.api.kinds import Anything, Refused, Time
+from app.db import Verdict
+from app.schemas.kinds import YesNo, one_of
+from app.schemas.reading import Sent
+from app.services.exchange.exports import FORMATS, FormatName
+from app.services.exchange.judgment_search import JudgmentQuery
+from app.services.exchange.mapping import ChosenLayout, Column
+from app.services.exchange.uploads import LARGEST_OFFSET
+
+LONGEST_FILE_NAME = 300
+Bytes = Annotated[str, Meta(extra_json_schema={"format": "binary"})]
+_Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=LONGEST_FILE_NAME,
+        description="The file's name; its ending tells the layout.",
+        extra={"refusal": "name must be the name of the file."},
+    ),
+]
+_Offset = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=LARGEST_OFFSET,
+        description="Where the piece begins, in bytes.",
+        extra={"refusal": "offset must be a whole number that is not negative."},
+    ),
+]
+_For = Annotated[Column, Meta(description="The column for it.")]
+
+
+class UploadQuery(Sent, frozen=True):
+    """A file that is sent."""
+
+    name: _Name
+
+
+class PieceQuery(Sent, frozen=True):
+    """The next piece of a file."""
+
+    offset: _Offset
+
+
+class ImportQuery(Sent, frozen=True):
+    """How to look into a file; what is left out is guessed."""
+
+    layout: Annotated[ChosenLayout, Meta(description="How it is laid out.")] | None = None
+    header: Annotated[YesNo, Meta(description="Whether its first line names the columns.")] | None = None
+    text: _For | None = None
+    priority: _For | None = None
+    gold: _For | None = None
+    gold_wrong: _For | None = None
+    overlap: _For | None = None
+
+
+class ExportQuery(JudgmentQuery, frozen=True):
+    """Which preferences to export, and in which format."""
+
+    format: Annotated[FormatName, one_of(FORMATS)] = "trl"
+
+
+class Upload(Struct):
+    """What is there of a file."""
+
+    id: str
+    bytes: int
+
+
+class Mapping(Struct):
+    """How a file is read."""
+
+    layout: ChosenLayout
+    header: bool
+    text: str
+    priority: str
+    gold: str
+    gold_wrong: str
+    overlap: str
+
+
+class Found(Struct):
+    """What the first rows tell of a file."""
+
+    columns: list[str]
+    format: str
+    what: str
+    judged: bool
+
+
+class ImportPreview(Struct):
+    """What an import would do."""
+
+    id: str
+    name: str
+    bytes: int
+    mapping: Mapping
+    found: Found
+    rows: Annotated[int, Meta(description="Rows that were looked at; `complete` says whether that is all.")]
+    usable: int
+    repeated: int
+    known: int
+    gold: int
+    judgments: int
+    bad: int
+    complete: bool
+    problems: list[Refused]
+    sample: list[Anything]
+
+
+class ImportProgress(Struct):
+    """One line of the answer of an import."""
+
+    fraction: Annotated[float, Meta(ge=0, le=1)] = 0
+    rows: int = 0
+    added: int = 0
+    duplicates: int = 0
+    judgments: int = 0
+    rejected_count: int = 0
+    rejected: list[Refused] = []
+    done: bool = False
+    problem: Annotated[str, Meta(description="Why the import broke off; what came before is stored.")] = ""
+
+
+class Who(Struct):
+    """Who judged."""
+
+    id: int
+    name: str
+
+
+class JudgedPrompt(Struct):
+    """What was judged."""
+
+    id: int
+    text: str
+    source: str
+
+
+class JudgedCandidate(Struct):
+    """A rewrite that was judged."""
+
+    id: int
+    text: str
+    version: int | None
+    best: bool
+
+
+class FoundJudgment(Struct):
+    """A judgment with all that was on its screen."""
+
+    id: int
+    person: Who
+    verdict: Verdict
+    prompt: JudgedPrompt
+    candidates: list[JudgedCandidate]
+    edited_text: str | None
+    reason: str | None
+    flagged: bool
+    gold: bool
+    right: Annotated[bool, Meta(description="Whether an attention check was passed.")] | None
+    seconds: float | None
+    created_at: Time
+    undone_at: Time | None
+
+
+class JudgmentPage(Struct):
+    """A page of judgments."""
+
+    judgments: list[FoundJudgment]
+    before: int | None

@@ -1,0 +1,113 @@
+"""What an operation of the API takes and gives, said once at its view: checked at each request, and described.
+
+@blueprint.patch("/webhooks/<int:webhook_id>")
+@operation("Pause a webhook, or let it go on", gives("The webhook.", Webhook), body=WebhookChange)
+def change_webhook(webhook_id: int, body: WebhookChange) -> ResponseReturnValue:
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from app.errors import Invalid, Malformed
+from app.schemas.reading import Sent, read, read_query
+
+JSON = "application/json"
+View = Callable[..., ResponseReturnValue]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer that is no refusal; without a `kind` it has no body. `lines` is what each line of a text holds."""
+
+    status: int
+    meaning: str
+    kind: Any = None
+    media: tuple[str, ...] = (JSON,)
+    lines: Any = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the document says of one operation.
+
+    `body` is the schema of a JSON object; `media` are other bodies, each with the type of its content. `refusals` are
+    the statuses of problem documents besides those that every operation has.
+    """
+
+    summary: str
+    answers: tuple[Answer, ...]
+    refusals: tuple[int, ...] = ()
+    body: type[Sent] | None = None
+    query: type[Sent] | None = None
+    media: Mapping[str, Any] = field(default_factory=dict)
+
+
+def gives(meaning: str, kind: Any = None, status: int = 200, media: str = JSON, lines: Any = None) -> Answer:
+    """An answer, with status 200 unless another is named."""
+    return Answer(status, meaning, kind, (media,), lines)
+
+
+def operation(
+    summary: str,
+    *answers: Answer,
+    refusals: tuple[int, ...] = (),
+    body: type[Sent] | None = None,
+    query: type[Sent] | None = None,
+    media: Mapping[str, Any] | None = None,
+) -> Callable[[View], View]:
+    """Describe a view, and call it with its `body` and `query`, read and checked.
+
+    A parameter that the operation does not have is refused: a filter that is misspelt would otherwise be none, and mean
+    everything.
+    """
+    described = Operation(summary, answers, refusals, body, query, media or {})
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(**values: Any) -> ResponseReturnValue:
+            _refuse_unknown_parameters(query)
+            if query is not None:
+                values["query"] = read_query(query, request.args.to_dict())
+            if body is not None:
+                values["body"] = read(body, json_object())
+            return view(**values)
+
+        setattr(checked, _DESCRIBED, described)
+        return checked
+
+    return decorate
+
+
+def operation_of(view: Callable[..., Any]) -> Operation:
+    """What was said of a view; raises AttributeError for one that is no operation."""
+    found: Operation = getattr(view, _DESCRIBED)
+    return found
+
+
+def json_object() -> dict[str, Any]:
+    """The request's body as a JSON object; raises Malformed."""
+    try:
+        sent = request.get_json(silent=True)
+    except RecursionError:  # brackets in brackets in brackets
+        sent = None
+    if not isinstance(sent, dict):
+        raise Malformed("Send a JSON object with Content-Type: application/json.")
+    return sent
+
+
+_DESCRIBED = "__operation__"
+
+
+def _refuse_unknown_parameters(query: type[Sent] | None) -> None:
+    known = query.__struct_encode_fields__ if query is not None else ()
+    for name in request.args:
+        if name not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise Invalid(f"There is no parameter {name!r} here: {takes}.")

@@ -1,0 +1,29 @@
+"""Refusals: problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class Problem(Struct):
+    """Why something was refused."""
+
+    type: str
+    title: str
+    status: int
+    detail: Annotated[str, Meta(description="One sentence for the person who asked.")]
+
+
+PROBLEMS = {
+    400: "The body cannot be read.",
+    401: "No token, or one that is not known.",
+    403: "This person may not do that.",
+    404: "There is no such thing, or it is not this person's.",
+    409: "It does not fit the present state.",
+    413: "More than is accepted at once.",
+    422: "What was sent cannot be used.",
+    503: "It cannot be done at present; the detail says why.",
+}
+"""What each status means, whatever was asked for."""

@@ -1,0 +1,63 @@
+"""What the API of prompts gives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.api.kinds import Anything, Refused
+from app.schemas.reading import Sent
+
+
+class PromptLine(Sent, frozen=True):
+    """A text and what else is known of it; `prompt` and `toxic` are other names of `text`."""
+
+    rules: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"anyOf": [{"required": [name]} for name in ("text", "prompt", "toxic")]},
+    )
+
+    text: str | UnsetType = UNSET
+    prompt: str | UnsetType = UNSET
+    toxic: str | UnsetType = UNSET
+    priority: int | None = None
+    overlap: int | None = None
+    gold: str | None = None
+    gold_wrong: list[str] | None = None
+
+
+class ImportReport(Struct):
+    """What became of the rows."""
+
+    added: int
+    duplicates: int
+    rejected: list[Refused]
+
+
+class Prompt(Struct):
+    """A prompt; an `overlap` of null is the studio's."""
+
+    id: int
+    text: str
+    source: str
+    judged_by: int
+    wanted: Annotated[int, Meta(description="How many people are to judge it.")]
+    state: Literal["waiting", "begun", "done", "out", "attention check"]
+    priority: int
+    overlap: int | None
+    queued: bool
+    gold: str | None
+    gold_wrong: list[str] | None
+
+
+class PromptPage(Struct):
+    """A page of prompts."""
+
+    prompts: list[Prompt]
+    after: Anything | None
+
+
+class Changed(Struct):
+    """How many were changed."""
+
+    changed: int

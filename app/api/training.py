@@ -1,0 +1,116 @@
+"""What the API of training runs takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from app.api.kinds import Anything, Refused, Time
+from app.db import RunStatus
+from app.schemas.reading import Sent
+from app.services.training.selection import Selection
+
+_Column = Annotated[str, Meta(description="Its name in the header.")]
+
+
+class DatasetQuery(Sent, frozen=True):
+    """Which columns hold the pairs."""
+
+    source_column: _Column = ""
+    target_column: _Column = ""
+
+
+class CurveQuery(Sent, frozen=True):
+    """Which metric."""
+
+    name: str = "loss"
+
+
+class Sample(Struct):
+    """One of the first rows."""
+
+    line: int
+    source: str
+    references: list[str]
+
+
+class Dataset(Struct):
+    """What is in the data."""
+
+    sha256: Annotated[str, Meta(description="Of the format's extension, a line break and the content.")]
+    rows: int
+    pairs: Annotated[int, Meta(description="A row with three references is three pairs.")]
+    sources: int
+    dev_sources: Annotated[int, Meta(description="Held out at the default dev_split.")]
+    duplicates: Annotated[int, Meta(description="Pairs that repeat an earlier one; each is used once.")]
+    problem_count: Annotated[int, Meta(description="Rows that are left out.")]
+    problems: Annotated[list[Refused], Meta(max_length=20)]
+    notes: Annotated[list[str], Meta(description="How the file was understood, where that is open.")]
+    sample: list[Sample]
+
+
+class RunReceipt(Struct):
+    """The run that was asked for."""
+
+    id: int
+    status: RunStatus
+
+
+class Run(Struct):
+    """A training run."""
+
+    id: int
+    status: RunStatus
+    stage: str
+    method: str
+    config: Anything
+    selection: Selection
+    position: Annotated[int, Meta(description="How many runs come before it; null when it has ended.")] | None
+    pairs: int
+    step: int
+    total_steps: int
+    eta_seconds: float | None
+    attempts: int
+    parent_version: int | None
+    produced_version: int | None
+    cancelling: bool
+    error: str | None
+    note: str | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+
+
+class RunEstimate(Struct):
+    """Seconds: the middle, and the range that past runs of the method suggest."""
+
+    seconds: int
+    least: int
+    greatest: int
+    runs: int
+
+
+class RunPreview(Struct):
+    """What a run would train on, and how long it would take."""
+
+    judgments: Annotated[int, Meta(description="Those that yield pairs.")]
+    pairs: int
+    prompts: int
+    people: int
+    none_good: Annotated[int, Meta(description="Screens of which none was good; only kto learns from them.")]
+    estimate: RunEstimate | None
+    summary: str
+    duration: str
+
+
+_Point = Annotated[list[float], Meta(min_length=2, max_length=2, description="Step and value.")]
+
+
+class RunCurve(Struct):
+    """The points of one metric of a run."""
+
+    run: int
+    name: str
+    names: list[str]
+    points: list[_Point]

@@ -1,0 +1,167 @@
+"""What the API of versions takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.api.kinds import Anything, Time
+from app.schemas.kinds import STORABLE, Text
+from app.schemas.reading import Sent
+from app.services.versions.versions import LONGEST_NOTE
+
+Archive = Annotated[str, Meta(extra_json_schema={"format": "binary"})]
+_Number = Annotated[int, Meta(extra={"refusal": "version must be a whole number."})]
+_Note = Annotated[
+    str,
+    Meta(
+        max_length=LONGEST_NOTE,
+        pattern=STORABLE,
+        extra={
+            "refusal": f"The note must be a text of at most {LONGEST_NOTE} characters.",
+            "pattern": "The note holds characters that cannot be stored.",
+        },
+    ),
+]
+
+
+class ServingAlias(Sent, frozen=True):
+    """The version that serves."""
+
+    version: _Number
+
+
+class VersionChange(Sent, frozen=True):
+    """What can be changed of a version."""
+
+    unknown: ClassVar[str] = "Of a version only its note can be changed."
+
+    note: _Note
+
+
+class ConfirmQuery(Sent, frozen=True):
+    """Deleting is confirmed by the number."""
+
+    confirm: Annotated[
+        int,
+        Meta(
+            description="The version's number once more.",
+            extra={"refusal": "confirm must be the version's number once more."},
+        ),
+    ]
+
+
+class TrialRequest(Sent, frozen=True):
+    """A text to rewrite."""
+
+    text: Text
+
+
+class TriedCandidate(Struct):
+    """One rewrite."""
+
+    text: str
+    log_probability: Annotated[float, Meta(description="Of the whole text, in nats.")]
+
+
+class Trial(Struct):
+    """What a version writes."""
+
+    version: int
+    text: str
+    candidates: Annotated[list[TriedCandidate], Meta(max_length=3)]
+    exhausted: Annotated[bool, Meta(description="The model could not write three different rewrites.")]
+    milliseconds: float
+
+
+class Estimate(Struct):
+    """A figure and its interval."""
+
+    value: float
+    low: float
+    high: float
+    texts: int
+
+
+class Difference(Struct):
+    """A difference and its interval."""
+
+    value: float
+    low: float
+    high: float
+    differs: Annotated[bool, Meta(description="Whether the interval leaves out zero.")]
+
+
+class MeasuredOn(Struct):
+    """The texts that a version was measured on."""
+
+    name: str
+    sha256: str
+    texts: int
+
+
+class Scorer(Struct):
+    """What figures were measured with."""
+
+    name: str
+    version: str
+
+
+class Comparison(Struct, kw_only=True):
+    """The differences of two systems."""
+
+    of: str
+    other: str = msgspec.field(name="with")
+    figures: dict[str, Difference]
+
+
+_Scorers = Annotated[
+    dict[str, Scorer],
+    Meta(description="Role to scorer; figures of different scorers cannot be compared."),
+]
+_Systems = Annotated[
+    dict[str, dict[str, Estimate]],
+    Meta(description="version, parent and the baselines; each has figures by name."),
+]
+_Clicks = Annotated[Anything, Meta(description="The same on clicks that were held out of training, or a note.")]
+_MeasuredWith = Annotated[
+    int, Meta(description="The version in whose training this one was measured, where that was not its own.")
+]
+_Problem = Annotated[str, Meta(description="Why there is no evaluation; then there is nothing else.")]
+
+
+class Evaluation(Struct):
+    """How good a version is, on a test set and on clicks."""
+
+    problem: _Problem | UnsetType = UNSET
+    measured_with: _MeasuredWith | UnsetType = UNSET
+    test_set: MeasuredOn | UnsetType = UNSET
+    scorers: _Scorers | UnsetType = UNSET
+    systems: _Systems | UnsetType = UNSET
+    comparisons: list[Comparison] | UnsetType = UNSET
+    clicks: _Clicks | UnsetType = UNSET
+    sampling: Anything | UnsetType = UNSET
+    bootstrap: Anything | UnsetType = UNSET
+    signatures: Anything | UnsetType = UNSET
+    format: int | UnsetType = UNSET
+
+
+_Metrics = Annotated[Anything, Meta(description="The figures that decided whether it may serve, and of its training.")]
+
+
+class Version(Struct):
+    """A published version."""
+
+    number: int
+    parent: int | None
+    run_id: int | None
+    method: str
+    metrics: _Metrics
+    evaluation: Evaluation | None
+    sha256: str
+    serving: bool
+    note: str
+    created_at: Time
+    deleted_at: Annotated[Time, Meta(description="When its files were removed; null while they are there.")] | None

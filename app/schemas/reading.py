@@ -1,0 +1,149 @@
+"""Reading what was sent as a schema; what does not fit is refused with one sentence that names the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+from msgspec import Struct, inspect
+
+from app.errors import Invalid
+
+_LONGEST_SHOWN = 40
+
+
+class Sent(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request holds: the fields say what they must be, and nothing else may be sent.
+
+    `unknown` is the sentence about another field. `rules` are what fields ask of each other, as JSON Schemas that all
+    hold; `__post_init__` checks the same.
+    """
+
+    unknown: ClassVar[str] = "There is no field {name!r} here: it takes {fields}."
+    rules: ClassVar[tuple[dict[str, Any], ...]] = ()
+
+    @classmethod
+    def prepared(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what is checked: `values`, unless a schema has them changed first."""
+        return values
+
+
+Schema = TypeVar("Schema", bound=Sent)
+
+
+def read(kind: type[Schema], values: Mapping[str, Any]) -> Schema:
+    """Return `values`, parsed JSON, as a `kind`; raises Invalid."""
+    return _read(kind, values, strict=True)
+
+
+def read_query(kind: type[Schema], values: Mapping[str, str]) -> Schema:
+    """Return the values of a query, all of them texts, as a `kind`; raises Invalid."""
+    return _read(kind, values, strict=False)
+
+
+def read_form(kind: type[Schema], values: Mapping[str, str]) -> Schema:
+    """Return what a page was asked for as a `kind`; raises Invalid.
+
+    A form also sends the fields that nobody filled in, and a page has parameters of its own: both say nothing here.
+    """
+    fields = kind.__struct_encode_fields__
+    return _read(kind, {name: values[name] for name in fields if values.get(name)}, strict=False)
+
+
+def _read(kind: type[Schema], values: Mapping[str, Any], *, strict: bool) -> Schema:
+    fields = kind.__struct_encode_fields__
+    unknown = set(map(str, values)) - set(fields)
+    if unknown:
+        raise Invalid(kind.unknown.format(name=min(unknown), fields=", ".join(fields)))
+    try:
+        return msgspec.convert(kind.prepared(values), kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise Invalid(_sentence(kind, values, str(error))) from None
+
+
+_BOUNDS = re.compile(r"Expected `\w+` (of length|[<>])|.* out of range$")
+_FIELD = re.compile(r"Object (?P<what>contains unknown|missing required) field `(?P<name>[^`]*)`")
+_STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<place>\d+)\]")
+
+
+def _sentence(kind: type[Sent], values: Mapping[str, Any], said: str) -> str:
+    """What is wrong, in the words of the schema: msgspec says it in its own, with the path of the value."""
+    problem, _, path = said.partition(" - at `$")
+    steps = [step["name"] or int(step["place"]) for step in _STEP.finditer(path)]
+    named = _FIELD.match(problem)
+    if named and named["what"] == "missing required":
+        steps.append(named["name"])
+    found, value = _followed(kind, values, steps)
+    if named and named["what"] == "contains unknown":
+        inner = next(one for one in reversed(found) if isinstance(one, inspect.StructType))
+        fields = ", ".join(field.encode_name for field in inner.fields)
+        unknown: str = getattr(inner.cls, "unknown", Sent.unknown)
+        return unknown.format(name=named["name"], fields=fields)
+    name = next((step for step in reversed(steps) if isinstance(step, str)), "")
+    sentences = [one.extra or {} for one in reversed(found) if isinstance(one, inspect.Metadata)]
+    wanted = _wanted(problem)
+    for sentence in sentences:
+        for which in wanted:
+            if which in sentence:
+                return str(sentence[which]).format(name=name, value=str(value)[:_LONGEST_SHOWN])
+    return _usual(found[-1]).format(name=name)
+
+
+def _wanted(problem: str) -> tuple[str, ...]:
+    """Which sentences of a kind fit the problem, the best one first."""
+    if "matching regex" in problem:
+        return ("pattern", "refusal")
+    if not _BOUNDS.match(problem):
+        return ("refusal",)
+    return ("greatest", "bounds", "refusal") if "<=" in problem else ("bounds", "refusal")
+
+
+def _followed(kind: type[Sent], values: object, steps: list[str | int]) -> tuple[list[inspect.Type], object]:
+    """Every type on the way from `kind` to the value at the end of `steps`, and that value, None if it is missing."""
+    found = _opened(inspect.type_info(kind))
+    for step in steps:
+        here = found[-1]
+        if isinstance(here, inspect.StructType):
+            found += _opened(next(field.type for field in here.fields if field.encode_name == step))
+        elif isinstance(here, inspect.ListType | inspect.VarTupleType):
+            found += _opened(here.item_type)
+        values = _inside(values, step)
+    return found, values
+
+
+def _opened(kind: inspect.Type) -> list[inspect.Type]:
+    """The type, what it is apart from null, and what is inside its annotations."""
+    found = [kind]
+    while isinstance(kind, inspect.UnionType | inspect.Metadata):
+        if isinstance(kind, inspect.Metadata):
+            kind = kind.type
+        else:
+            kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+        found.append(kind)
+    return found
+
+
+def _inside(value: object, step: str | int) -> object:
+    if isinstance(value, Mapping):
+        return value.get(step)
+    return value[step] if isinstance(value, list) and isinstance(step, int) else None
+
+
+def _usual(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.BoolType):
+        return "{name} must be true or false."
+    if isinstance(kind, inspect.IntType):
+        return "{name} must be a whole number."
+    if isinstance(kind, inspect.EnumType):
+        return f"{{name}} must be one of {', '.join(str(one.value) for one in kind.cls)}."
+    if isinstance(kind, inspect.LiteralType):
+        return f"{{name}} must be one of {', '.join(map(str, kind.values))}."
+    if isinstance(kind, inspect.StrType):
+        return "{name} must be a text" + (f" of at most {kind.max_length} characters." if kind.max_length else ".")
+    if isinstance(kind, inspect.FloatType):
+        return "{name} must be a number."
+    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
+        return "{name} must be a list."
+    return "{name} must be an object."

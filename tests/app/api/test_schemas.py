@@ -1,0 +1,107 @@
+"""What the API's description allows is accepted, and what it does not allow is refused: by cases made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.services.desk.settings import TIME_ZONE_FORMAT
+from tests import factories
+from tests.studio import Person
+
+ENDLESS = "/training-runs/{run_id}/events"
+# Each is about several values at once, or about what is stored: no schema can say it.
+BEYOND_SCHEMAS = (
+    "A place in the queue is named by after_id and after_priority together.",
+    "Type ",  # the number in the path, to confirm
+    "from_day must not be after to_day.",
+    "The answers of an attention check must all be different.",
+    "Wrong answers need the right one beside them.",
+    "No click fits that selection",
+    "There is nothing to learn from yet",
+    "dataset must be the SHA-256",
+    "There is no upload",
+    "Give version or model_name_or_path",
+    "dev_split must not be 1",
+    "source_prefix cannot be used here",
+    "loss_weights must have one weight for each loss_type",
+    "label_smoothing",
+    "The text has ",  # characters, and the model's own limit in tokens
+)
+READ_AS_A_WHOLE = ("/datasets", "/imports/{upload_id}")
+"""Bodies that are files: what is in them is no matter of a schema."""
+
+schemathesis.openapi.format(TIME_ZONE_FORMAT, st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]))
+
+
+@pytest.fixture
+def send(app: Flask, session: Session, version_1: int, admin: Person) -> Callable[[Case], TestResponse]:
+    """Send a case as an admin to a studio in which there is something."""
+    for number in range(3):
+        factories.prompt(session, f"you are wrong {number}", queued=True)
+    factories.judgment(session, factories.generation(session, admin.id))
+
+    def sent(case: Case) -> TestResponse:
+        return case.call(headers={"Authorization": f"Bearer {admin.token}"})
+
+    return sent
+
+
+def hold(app: Flask, send: Callable[[Case], TestResponse], cases: int) -> None:
+    """Send so many cases of each kind to each operation, always the same ones."""
+    found = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
+    for result in found.get_all_operations():
+        operation = result.ok()
+        if operation.path == ENDLESS or not (operation.body or operation.query):
+            continue
+        for mode, check in ((GenerationMode.POSITIVE, accepted), (GenerationMode.NEGATIVE, refused)):
+            each = settings(
+                max_examples=cases,
+                derandomize=True,
+                database=None,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            )
+
+            @each
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def one(case: Case, check: Callable[[Case, TestResponse], None] = check) -> None:
+                check(case, send(case))
+
+            one()
+
+
+def accepted(case: Case, answer: TestResponse) -> None:
+    """A case that the description allows is refused for no reason but those that it cannot tell of."""
+    if answer.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+        sentence = answer.json()["detail"]
+        known = sentence.startswith(BEYOND_SCHEMAS) or case.operation.path in READ_AS_A_WHOLE
+        assert known, f"{case.method} {case.path} {case.query} {case.body!r} is refused: {sentence}"
+    assert answer.status_code != HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def refused(case: Case, answer: TestResponse) -> None:
+    """A case that the description does not allow is refused, or the rows of it are."""
+    assert answer.status_code != HTTPStatus.INTERNAL_SERVER_ERROR
+    if answer.status_code >= HTTPStatus.BAD_REQUEST or (case.path == "/prompts" and answer.json().get("rejected")):
+        return
+    raise AssertionError(f"{case.method} {case.path} {case.query} {case.body!r} is accepted")
+
+
+def test_what_is_described_is_what_is_taken(app: Flask, send: Callable[[Case], TestResponse]) -> None:
+    hold(app, send, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_what_is_described_is_what_is_taken_in_many_cases(app: Flask, send: Callable[[Case], TestResponse]) -> None:
+    hold(app, send, 150)
