@@ -19,7 +19,6 @@ from app.db import Role
 from app.errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.services.exchange import exports, imports
-from app.services.exchange.exports import FormatName
 from app.services.exchange.mapping import is_known
 from app.services.people import accounts
 from app.services.prompts.prompts import ImportReport
@@ -136,7 +135,7 @@ def restore(path: Path) -> None:
 @click.command("export")
 @click.option("--format", "format_name", type=click.Choice(list(exports.FORMATS)), default="trl", show_default=True)
 @_plain_errors
-def export(format_name: FormatName) -> None:
+def export(format_name: str) -> None:
     """Write every standing preference to standard output as JSON Lines."""
     for line in exports.stream(db.session(), format_name):
         sys.stdout.write(line)

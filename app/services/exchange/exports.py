@@ -31,7 +31,7 @@ _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
 
 FormatName = Literal["trl", "trl-chat", "kto", "seed", "llamafactory", "labelstudio", "argilla", "hh", "csv"]
-FORMATS: Mapping[FormatName, Render] = {
+FORMATS: dict[str, Render] = {
     "trl": export_formats.trl,
     "trl-chat": export_formats.trl_chat,
     "kto": export_formats.kto,
@@ -42,7 +42,7 @@ FORMATS: Mapping[FormatName, Render] = {
     "hh": export_formats.hh,
     "csv": export_formats.trl,
 }
-LABELS: Mapping[FormatName, str] = {
+LABELS: Mapping[str, str] = {
     "trl": "TRL: prompt, chosen, rejected",
     "trl-chat": "TRL, as messages",
     "kto": "TRL for KTO: texts labelled good or bad",
@@ -64,7 +64,7 @@ class Media:
     extension: str
 
 
-def media_of(format_name: FormatName) -> Media:
+def media_of(format_name: str) -> Media:
     """How the export in that format is sent."""
     if format_name == "csv":
         return Media("text/csv; charset=utf-8", "csv")
@@ -77,7 +77,7 @@ def pieces(lines: Iterator[str]) -> Iterator[str]:
         yield piece
 
 
-def stream(session: Session, format_name: FormatName, wanted: JudgmentFilter | None = None) -> Iterator[str]:
+def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = None) -> Iterator[str]:
     """The lines of an export, a record each; `format_name` is a key of FORMATS. Undone judgments are never in it.
 
     KTO also learns from the screens of which none was good. What a format cannot hold is left out: of the transcripts

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, Prompt
 from app.errors import Invalid, NotFound
 from app.services.prompts import search
-from app.services.prompts.search import PromptFilter
+from app.services.prompts.search import PromptFilter, State
 from tests import factories
 from tests.studio import Person, rows
 
@@ -53,7 +53,7 @@ def test_every_state_and_search_finds_its_prompts(session: Session, query: dict[
 
 @pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("state", ["queue", "all"])
-def test_pages_follow_each_other_without_gap_or_repetition(session: Session, state: str) -> None:
+def test_pages_follow_each_other_without_gap_or_repetition(session: Session, state: State) -> None:
     whole = [row.prompt.id for row in search.page(session, PromptFilter(state)).rows]
     seen: list[int] = []
     after: dict[str, str] = {}
