@@ -44,6 +44,8 @@ def _of_clicks(method: str) -> JsonSchema:
     found = {setting.name: _setting(setting) for setting in setting_labels.settings(method)}
     if method == "dpo":
         found["preset"] = {"enum": list(PRESETS)}
+    if method == "kto":
+        found["per_device_train_batch_size"]["minimum"] = 2  # it compares the rows of a batch
     return {"properties": found, "additionalProperties": False}
 
 
