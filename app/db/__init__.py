@@ -11,6 +11,7 @@ from app.db.people.invitation import Invitation
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.prompts.prompt import Prompt
+from app.db.prompts.reservation import Reservation
 from app.db.prompts.studio_setting import StudioSetting
 from app.db.shared_commits import write_with_others
 from app.db.system.audit_event import AuditEvent
@@ -38,6 +39,7 @@ __all__ = [
     "PrebuiltInsert",
     "Preference",
     "Prompt",
+    "Reservation",
     "RewardHead",
     "Role",
     "RunMetric",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Candidate, DrawnPool, Generation, Prompt, write_transaction
 from app.errors import NotFound
-from app.services.prompts import attention_checks, policy, prompts, queue
+from app.services.prompts import attention_checks, policy, prompts, queue, reservations, retirement
 from app.services.prompts.policy import Studio
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
@@ -63,8 +63,10 @@ def next_screen(
     all of them the same candidates, each in an order of their own.
     """
     decided = policy.settings(session)
-    waiting = queue.left_over(session, user_id, shown, decided)
-    if waiting is not None:
+    reservations.renew(session, user_id, shown)
+    while (waiting := queue.left_over(session, user_id, shown, decided)) is not None:
+        if not waiting.gold and not reservations.reserve(session, user_id, waiting.prompt_id, decided):
+            continue  # somebody else took the place meanwhile: it is no longer found
         return _chosen_again(session, generator, waiting, sampling, decided, chooser), False
     check = queue.next_gold(session, user_id, decided)
     if check is not None:
@@ -73,11 +75,23 @@ def next_screen(
             met = queue.screen_of(session, user_id, check, gold=True)
             return met or _store_check(session, check, user_id, generator.version), False
     while (prompt := queue.next_waiting(session, user_id, decided)) is not None:
+        if not reservations.reserve(session, user_id, prompt.id, decided):
+            continue
         try:
-            return _serve(session, generator, user_id, prompt, sampling, decided, chooser)
+            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser)
         except InputTooLong as refusal:
             _set_aside(session, prompt, str(refusal))
+        else:
+            if served is not None:
+                return served
+    _retire(session, decided)
     return None
+
+
+def _retire(session: Session, decided: Studio) -> None:
+    """Let what is done leave a queue that holds nothing for somebody, so that the next look at it is short."""
+    with write_transaction(session):
+        retirement.retire(session, decided)
 
 
 def _set_aside(session: Session, prompt: Prompt, reason: str) -> None:
@@ -103,7 +117,8 @@ def _serve(
     sampling: Sampling,
     decided: Studio,
     chooser: Chooser | None,
-) -> tuple[Generation, bool]:
+) -> tuple[Generation, bool] | None:
+    """Draw and store a screen of a prompt that is reserved; None if others took the place while it was drawn."""
     shared = (prompt.overlap or decided.overlap) > 1
     text = prompt.text
     screen = None
@@ -115,8 +130,10 @@ def _serve(
         mine = queue.screen_of(session, user_id, prompt, gold=False)
         if mine is not None:
             return mine, False
+        if not reservations.still_theirs(session, user_id, prompt.id, decided):
+            return None
         first = _first_screen(session, prompt.id) if shared else None
-        queue.retire(session, prompt, decided)
+        retirement.retire(session, decided, before=prompt)
         if first is not None:
             return _store_copy(session, first, user_id), False
         assert screen is not None  # screens are never deleted: one that was there before is there still

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Prompt
+from app.db import Prompt
 from app.errors import Invalid
 from app.services.prompts import policy
+from app.services.prompts.reservations import counts_of
 
 BATCH = 500
 """How many rows one transaction stores."""
@@ -151,7 +152,8 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
             prompt = Prompt(text=row.text, sha256=digest_of(row.text), source=source)
             session.add(prompt)
             known[row.text] = prompt
-        prompt.queued, prompt.priority, prompt.overlap = True, row.priority, row.overlap
+        prompt.queued, prompt.retired_at = True, None
+        prompt.priority, prompt.overlap = row.priority, row.overlap
         if row.gold is not None:  # a known check stays one
             prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
         report.added += 1
@@ -174,19 +176,9 @@ def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
     """Which of the prompts need no more judgments."""
     if not prompts:
         return set()
-    judged = session.execute(
-        select(Generation.prompt_id, func.count(Judgment.user_id.distinct()).label("people"))
-        .join(Judgment, Judgment.generation_id == Generation.id)
-        .where(
-            Generation.prompt_id.in_([prompt.id for prompt in prompts]),
-            ~Generation.gold,
-            Judgment.undone_at.is_(None),
-        )
-        .group_by(Generation.prompt_id)
-    )
-    people = {row.prompt_id: row.people for row in judged}
+    counts = counts_of(session, [prompt.id for prompt in prompts])
     usual = policy.settings(session).overlap
-    return {prompt.id for prompt in prompts if people.get(prompt.id, 0) >= (prompt.overlap or usual)}
+    return {prompt.id for prompt in prompts if counts.get(prompt.id, (0, 0))[0] >= (prompt.overlap or usual)}
 
 
 def _whole(value: object, name: str) -> int | None:

@@ -1,0 +1,44 @@
+"""Places of prompts are reserved before a screen is drawn, and prompts that are done say so.
+
+Revision ID: c27d90b4e1f6
+Revises: 8a41c6e20d57
+Create Date: 2026-11-29 08:55:40.118204
+
+"""
+
+from typing import Literal
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "c27d90b4e1f6"
+down_revision = "8a41c6e20d57"
+branch_labels = None
+depends_on = None
+
+
+def _copied() -> Literal["always", "auto"]:
+    """SQLite copies a table, so that its definition reads as that of a new one; PostgreSQL need not."""
+    return "always" if op.get_bind().dialect.name == "sqlite" else "auto"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "reservations",
+        sa.Column("prompt_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["prompt_id"], ["prompts.id"], name=op.f("fk__reservations__prompt_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk__reservations__user_id")),
+        sa.PrimaryKeyConstraint("prompt_id", "user_id", name=op.f("pk__reservations")),
+    )
+    op.create_index(op.f("ix__reservations__user_id"), "reservations", ["user_id"])
+    with op.batch_alter_table("prompts", recreate=_copied()) as batch_op:
+        batch_op.add_column(sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("prompts", recreate=_copied()) as batch_op:
+        batch_op.drop_column("retired_at")
+    op.drop_index(op.f("ix__reservations__user_id"), "reservations")
+    op.drop_table("reservations")
