@@ -1,4 +1,4 @@
-"""Places of prompts are reserved before a screen is drawn, and prompts that are done say so.
+"""Places of prompts are reserved, prompts that are done say so, and screens of checks keep what was right.
 
 Revision ID: c27d90b4e1f6
 Revises: 8a41c6e20d57
@@ -22,6 +22,16 @@ def _copied() -> Literal["always", "auto"]:
     return "always" if op.get_bind().dialect.name == "sqlite" else "auto"
 
 
+# What was right on the screens so far is only known by the answer as it is now.
+_RIGHT_SO_FAR = """
+UPDATE candidates SET "right" = (
+    SELECT candidates.text = prompts.gold_answer FROM generations
+    JOIN prompts ON prompts.id = generations.prompt_id WHERE generations.id = candidates.generation_id
+)
+WHERE generation_id IN (SELECT id FROM generations WHERE gold)
+"""
+
+
 def upgrade() -> None:
     op.create_table(
         "reservations",
@@ -35,9 +45,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix__reservations__user_id"), "reservations", ["user_id"])
     with op.batch_alter_table("prompts", recreate=_copied()) as batch_op:
         batch_op.add_column(sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True))
+    with op.batch_alter_table("candidates", recreate=_copied()) as batch_op:
+        batch_op.add_column(sa.Column("right", sa.Boolean(), nullable=True))
+    op.execute(_RIGHT_SO_FAR)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("candidates", recreate=_copied()) as batch_op:
+        batch_op.drop_column("right")
     with op.batch_alter_table("prompts", recreate=_copied()) as batch_op:
         batch_op.drop_column("retired_at")
     op.drop_index(op.f("ix__reservations__user_id"), "reservations")

@@ -65,7 +65,9 @@ def next_screen(
     decided = policy.settings(session)
     reservations.renew(session, user_id, shown)
     while (waiting := queue.left_over(session, user_id, shown, decided)) is not None:
-        if not waiting.gold and not reservations.reserve(session, user_id, waiting.prompt_id, decided):
+        if waiting.gold:
+            return _with_todays_answer(session, waiting, generator.version), False
+        if not reservations.reserve(session, user_id, waiting.prompt_id, decided):
             continue  # somebody else took the place meanwhile: it is no longer found
         return _chosen_again(session, generator, waiting, sampling, decided, chooser), False
     check = queue.next_gold(session, user_id, decided)
@@ -138,6 +140,17 @@ def _serve(
             return _store_copy(session, first, user_id), False
         assert screen is not None  # screens are never deleted: one that was there before is there still
         return _store_drawn(session, prompt, user_id, generator.version, screen, chooser), screen.exhausted
+
+
+def _with_todays_answer(session: Session, waiting: Generation, version: int) -> Generation:
+    """Return the screen to show in the place of an unjudged one of a check: itself, unless the answer changed."""
+    if any(one.right and one.text == waiting.prompt.gold_answer for one in waiting.candidates):
+        return waiting
+    with write_transaction(session):
+        session.refresh(waiting, with_for_update=True)
+        if waiting.superseded_by is None:
+            waiting.superseded_by = _store_check(session, waiting.prompt, waiting.user_id, version).id
+        return session.get_one(Generation, waiting.superseded_by)
 
 
 def _chosen_again(
@@ -255,7 +268,10 @@ def _store_copy(session: Session, first: Generation, user_id: int) -> Generation
 
 
 def _store_check(session: Session, prompt: Prompt, user_id: int, version: int) -> Generation:
-    candidates = [Candidate(text=text, log_probability=0.0) for text in attention_checks.texts(session, prompt)]
+    candidates = [
+        Candidate(text=text, log_probability=0.0, right=text == prompt.gold_answer)
+        for text in attention_checks.texts(session, prompt)
+    ]
     # The version is what an ordinary screen would show: nobody is to tell the two apart.
     generation = Generation(
         prompt=prompt, user_id=user_id, sampling={"version": version}, seed=0, milliseconds=0.0, gold=True

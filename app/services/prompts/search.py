@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Judgment, Prompt, write_transaction
@@ -164,7 +164,10 @@ def change(session: Session, by: int, prompt_id: int, values: Mapping[str, objec
 
 
 def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[str, object]) -> int:
-    """Change `priority`, `overlap` or `queued` of all that are meant; returns how many there were. Raises Invalid."""
+    """Change `priority`, `overlap` or `queued` of all that are meant, and return how many there were; raises Invalid.
+
+    Neither checks nor what was typed at the desk are put into the queue by the way.
+    """
     unknown = set(values) - {"priority", "overlap", "queued"}
     if unknown or not values:
         raise Invalid("Say what is to change: priority, overlap or queued.")
@@ -176,8 +179,12 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
     if "queued" in values:
         new |= {"queued": _switch(values["queued"]), "retired_at": None}
     said = {name: new[name] for name in values}
+    # What was typed at the desk never was in the queue, and a check that was withdrawn would be one again.
+    never = [Prompt.gold_answer.is_(None), or_(Prompt.source != "typed", Prompt.retired_at.is_not(None))]
     with write_transaction(session):
-        meant = select(Prompt.id).where(*wanted.conditions(policy.settings(session)))
+        meant = select(Prompt.id).where(
+            *wanted.conditions(policy.settings(session)), *(never if new.get("queued") else ())
+        )
         changed = session.execute(
             update(Prompt)
             .where(Prompt.id.in_(meant))

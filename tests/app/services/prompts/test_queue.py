@@ -25,6 +25,7 @@ from app.db import (
     write_transaction,
 )
 from app.services.desk import judgments, screens
+from app.services.people import statistics
 from app.services.prompts import policy, search
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
@@ -332,3 +333,37 @@ def test_a_check_whose_answer_is_taken_back_is_an_ordinary_prompt_again(
     again = served(session, generator, people[0])
     assert not again.gold
     assert again.prompt is prompt
+
+
+@pytest.mark.usefixtures("always")
+def test_an_open_check_shows_the_answer_of_today_and_judged_ones_keep_what_was_right(
+    session: Session, generator: Generator, people: list[int]
+) -> None:
+    prompt = check(session)
+    judged, opened = (served(session, generator, user_id) for user_id in people[:2])
+    right = next(one for one in judged.candidates if one.right)
+    judgments.judge(session, people[0], judgments.Gesture(judged.id, Verdict.CHOSEN, candidate_id=right.id))
+    with write_transaction(session):
+        prompt.gold_answer = "2 + 2 is 4."
+    again = served(session, generator, people[1])
+    assert opened.superseded_by == again.id
+    assert "2 + 2 is 4." in texts(again)
+    assert served(session, generator, people[1]) is again
+    assert statistics.habits(session, people[0]).gold.part == 1
+
+
+def test_putting_the_judged_ones_back_leaves_what_was_typed_and_withdrawn_checks_out(
+    session: Session, generator: Generator, people: list[int], admin: Person
+) -> None:
+    queue(session, "you are stupid")
+    choose(session, people[0], served(session, generator, people[0]))
+    assert serve(session, generator, people[1]) is None
+    typed, _ = screens.generate(session, generator, people[0], "shut up, you fool", SAMPLING)
+    choose(session, people[0], typed)
+    withdrawn = check(session)
+    withdrawn.queued = False
+    session.commit()
+    judged = search.PromptFilter(state="judged")
+    assert search.change_all(session, admin.id, judged, {"queued": True, "overlap": 2}) == 1
+    session.expire_all()
+    assert [one.text for one in rows(session, Prompt) if one.queued] == ["you are stupid"]
