@@ -74,7 +74,7 @@ def has_place(user_id: int, studio: Studio) -> ColumnElement[bool]:
         .correlate(Prompt)
         .scalar_subquery()
     )
-    return and_(open_for(studio), opinions(Prompt.id) + reserved < wanted_opinions(studio))
+    return and_(opinions(Prompt.id) + reserved < wanted_opinions(studio), skips(Prompt.id) < studio.most_skips)
 
 
 def reserve(session: Session, user_id: int, prompt_id: int, studio: Studio) -> bool:
