@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.db import StudioSetting, now, write_transaction
+from app.db import StudioSetting, insert_new, now, write_transaction
 from app.errors import Invalid
 from app.services.prompts import retirement
 from app.services.system import audit
@@ -64,11 +64,9 @@ def change(session: Session, by: int, values: Mapping[str, Any]) -> Studio:
         _check(name, value)
     with write_transaction(session):
         for name, value in values.items():
-            row = session.get(StudioSetting, name)
-            if row is None:
-                row = StudioSetting(name=name)
-                session.add(row)
-            row.value, row.changed_by, row.changed_at = {"value": value}, by, now()
+            new = {"value": {"value": value}, "changed_by": by, "changed_at": now()}
+            insert_new(session, StudioSetting, [{"name": name, **new}], StudioSetting.name)
+            session.execute(update(StudioSetting).where(StudioSetting.name == name).values(**new))
         session.flush()
         if "overlap" in values:
             retirement.bring_back(session, settings(session))
