@@ -205,7 +205,7 @@ SCHEMAS: dict[str, Any] = {
         source=STRING,
         judged_by=INTEGER,
         wanted={"type": "integer", "description": "How many people are to judge it."},
-        state={"enum": ["waiting", "begun", "done", "out", "attention check"]},
+        state={"enum": ["waiting", "begun", "done", "skipped", "out", "attention check"]},
         **_CHANGE,
         **_GOLD,
     ),

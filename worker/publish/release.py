@@ -16,7 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.db import write_transaction
+from sqlalchemy.orm import Session
+
+from app.db import SERVING, Alias, TrainingRun, write_transaction
 from app.runtime import doorbell
 from app.services.training import runs
 from app.services.training.reward import heads
@@ -110,6 +112,8 @@ def record(
             from worker.training.shared.errors import Cancelled
 
             raise Cancelled("The run was cancelled before its version was published.")
+        if note is None and run is not None:
+            note = _somebody_chose(session, run)
         publish()
         place = studio.store.place(manifest.number)
         versions.record_version(session, manifest, str(place))
@@ -125,3 +129,18 @@ def record(
         log.info("Run %d published version %d.", attempt.run_id, manifest.number)
     if note is None and not doorbell.alias_moved(studio.queue, manifest.number) and attempt:
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)
+
+
+def _somebody_chose(session: Session, run: TrainingRun) -> str | None:
+    """Say why a version must not take the place of one that a person let serve while it was trained; None if none did.
+
+    The alias is held until the running transaction ends, so that nobody moves it in between.
+    """
+    session.get(Alias, SERVING, with_for_update=True)
+    chosen = versions.chosen_since(session, run.started_at) if run.started_at else None
+    if chosen is None:
+        return None
+    return (
+        f"The version was published but does not serve: version {chosen} was chosen to serve while it was trained. "
+        "Promote it if it shall take its place."
+    )

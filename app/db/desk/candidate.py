@@ -35,4 +35,7 @@ class Candidate(Base):
     # How probable it was, when the screen was chosen, that this card is on it.
     probability: Mapped[float | None]
 
+    # On an attention check: if this was the right answer when the screen was shown. Empty on any other screen.
+    right: Mapped[bool | None]
+
     generation: Mapped[Generation] = relationship(back_populates="candidates")

@@ -32,6 +32,8 @@ class Prompt(Base):
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     source: Mapped[str] = mapped_column(String(200))
     queued: Mapped[bool] = mapped_column(default=False)
+    # When it left the queue because enough people had judged it; it comes back if one of them takes that back.
+    retired_at: Mapped[datetime | None]
     priority: Mapped[int] = mapped_column(default=0)
     # How many people are to judge it; empty means as many as the studio asks for.
     overlap: Mapped[int | None]

@@ -18,6 +18,7 @@ blueprint = Blueprint("guidelines", __name__, url_prefix="/admin/guidelines")
 
 _NUMBERS = {
     "overlap": "How many people judge a prompt",
+    "most_skips": "How many people may skip a prompt before it is served to nobody else",
     "gold_every": "One attention check in how many screens",
     "break_minutes": "Minutes of work before a break is suggested",
 }

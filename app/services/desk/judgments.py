@@ -28,6 +28,7 @@ from app.db import (
 )
 from app.errors import Conflict, DomainError, Invalid, NotFound
 from app.services.desk.gestures import LONGEST_REASON, Gesture
+from app.services.prompts import policy, retirement
 from app.services.system import webhooks
 
 __all__ = ["LONGEST_REASON", "Gesture", "judge", "judge_again", "undo"]
@@ -135,6 +136,7 @@ def judge_again(session: Session, user_id: int, gesture: Gesture) -> int:
         number = _add(connection, user_id, gesture, yielded)
         if number is None:
             raise _meanwhile()
+        _bring_back(session, screen.id)
         return number
 
 
@@ -146,6 +148,14 @@ def undo(session: Session, user_id: int, judgment_id: int) -> None:
             raise NotFound(f"There is no judgment {judgment_id} of yours.")
         if judgment.undone_at is None:
             judgment.undone_at = now()
+            session.flush()
+            _bring_back(session, judgment.generation_id)
+
+
+def _bring_back(session: Session, generation_id: int) -> None:
+    """Put the prompt of a screen back into the queue if it left it as done and is not done any more."""
+    prompt_id = select(Generation.prompt_id).where(Generation.id == generation_id).scalar_subquery()
+    retirement.bring_back(session, policy.settings(session), Prompt.id == prompt_id)
 
 
 _SCREEN = Prebuilt(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Candidate, DrawnPool, Generation, Prompt, write_transaction
 from app.errors import NotFound
-from app.services.prompts import attention_checks, policy, prompts, queue
+from app.services.prompts import attention_checks, policy, prompts, queue, reservations, retirement
 from app.services.prompts.policy import Studio
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
@@ -63,8 +63,12 @@ def next_screen(
     all of them the same candidates, each in an order of their own.
     """
     decided = policy.settings(session)
-    waiting = queue.left_over(session, user_id, shown, decided)
-    if waiting is not None:
+    reservations.renew(session, user_id, shown)
+    while (waiting := queue.left_over(session, user_id, shown, decided)) is not None:
+        if waiting.gold:
+            return _with_todays_answer(session, waiting, generator.version), False
+        if not reservations.reserve(session, user_id, waiting.prompt_id, decided):
+            continue  # somebody else took the place meanwhile: it is no longer found
         return _chosen_again(session, generator, waiting, sampling, decided, chooser), False
     check = queue.next_gold(session, user_id, decided)
     if check is not None:
@@ -73,11 +77,23 @@ def next_screen(
             met = queue.screen_of(session, user_id, check, gold=True)
             return met or _store_check(session, check, user_id, generator.version), False
     while (prompt := queue.next_waiting(session, user_id, decided)) is not None:
+        if not reservations.reserve(session, user_id, prompt.id, decided):
+            continue
         try:
-            return _serve(session, generator, user_id, prompt, sampling, decided, chooser)
+            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser)
         except InputTooLong as refusal:
             _set_aside(session, prompt, str(refusal))
+        else:
+            if served is not None:
+                return served
+    _retire(session, decided)
     return None
+
+
+def _retire(session: Session, decided: Studio) -> None:
+    """Let what is done leave a queue that holds nothing for somebody, so that the next look at it is short."""
+    with write_transaction(session):
+        retirement.retire(session, decided)
 
 
 def _set_aside(session: Session, prompt: Prompt, reason: str) -> None:
@@ -103,7 +119,8 @@ def _serve(
     sampling: Sampling,
     decided: Studio,
     chooser: Chooser | None,
-) -> tuple[Generation, bool]:
+) -> tuple[Generation, bool] | None:
+    """Draw and store a screen of a prompt that is reserved; None if others took the place while it was drawn."""
     shared = (prompt.overlap or decided.overlap) > 1
     text = prompt.text
     screen = None
@@ -115,12 +132,25 @@ def _serve(
         mine = queue.screen_of(session, user_id, prompt, gold=False)
         if mine is not None:
             return mine, False
+        if not reservations.still_theirs(session, user_id, prompt.id, decided):
+            return None
         first = _first_screen(session, prompt.id) if shared else None
-        queue.retire(session, prompt, decided)
+        retirement.retire(session, decided, before=prompt)
         if first is not None:
             return _store_copy(session, first, user_id), False
         assert screen is not None  # screens are never deleted: one that was there before is there still
         return _store_drawn(session, prompt, user_id, generator.version, screen, chooser), screen.exhausted
+
+
+def _with_todays_answer(session: Session, waiting: Generation, version: int) -> Generation:
+    """Return the screen to show in the place of an unjudged one of a check: itself, unless the answer changed."""
+    if any(one.right and one.text == waiting.prompt.gold_answer for one in waiting.candidates):
+        return waiting
+    with write_transaction(session):
+        session.refresh(waiting, with_for_update=True)
+        if waiting.superseded_by is None:
+            waiting.superseded_by = _store_check(session, waiting.prompt, waiting.user_id, version).id
+        return session.get_one(Generation, waiting.superseded_by)
 
 
 def _chosen_again(
@@ -238,7 +268,10 @@ def _store_copy(session: Session, first: Generation, user_id: int) -> Generation
 
 
 def _store_check(session: Session, prompt: Prompt, user_id: int, version: int) -> Generation:
-    candidates = [Candidate(text=text, log_probability=0.0) for text in attention_checks.texts(session, prompt)]
+    candidates = [
+        Candidate(text=text, log_probability=0.0, right=text == prompt.gold_answer)
+        for text in attention_checks.texts(session, prompt)
+    ]
     # The version is what an ordinary screen would show: nobody is to tell the two apart.
     generation = Generation(
         prompt=prompt, user_id=user_id, sampling={"version": version}, seed=0, milliseconds=0.0, gold=True

@@ -58,6 +58,7 @@ def change(session: Session, user_id: int, values: Mapping[str, Any]) -> DeskSet
         _check(name, value)
     with write_transaction(session):
         user = _person(session, user_id)
+        session.refresh(user, with_for_update=True)  # other changes wait, and keep this one
         user.settings = {**user.settings, **values}
     return of(user)
 

@@ -60,8 +60,9 @@ class Agreement:
 
 def measured(session: Session) -> Agreement:
     """The agreement among the latest judgments; measured anew when one was made or undone since."""
-    made = stored_counts.gestures(session).values()
-    stamp = (sum(count for count, _ in made), sum(undone for _, undone in made))
+    made = stored_counts.by_person(session)
+    totals = made.counts.values()
+    stamp = (sum(count for count, _ in totals), sum(undone for _, undone in totals)) if made.exact else None
 
     def measure() -> Agreement:
         rated = ratings.units(session)

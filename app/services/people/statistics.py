@@ -6,7 +6,7 @@ Habits are those of a person's latest judgments that stand, so that a page takes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -137,32 +137,38 @@ def totals(session: Session) -> Totals:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What habits are made of, at a glance: everybody's (judgments, undone ones), and a hash of all right answers."""
+    """What habits are made of, at a glance: everybody's judgments, counted, and which checks there are."""
 
-    gestures: Mapping[int, tuple[int, int]]
-    answers: int
+    judgments: stored_counts.ByPerson
+    checks: int
 
     @classmethod
     def now(cls, session: Session) -> Self:
-        """As it is now."""
-        answers = select(Prompt.id, Prompt.gold_answer).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
-        return cls(stored_counts.gestures(session), hash(tuple(map(tuple, session.execute(answers)))))
+        """Look at it now."""
+        checks = select(Prompt.id).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
+        return cls(stored_counts.by_person(session), hash(tuple(session.scalars(checks))))
 
     def standing(self, user_id: int) -> int:
         """How many judgments of a person stand."""
-        made, undone = self.gestures.get(user_id, (0, 0))
+        made, undone = self.judgments.counts.get(user_id, (0, 0))
         return made - undone
+
+    def stamp(self, user_id: int) -> tuple[object, ...] | None:
+        """Return what stays the same as long as a person's habits do; None if that cannot be told."""
+        return (self.judgments.counts.get(user_id), self.checks) if self.judgments.exact else None
 
 
 def habits(session: Session, user_id: int, window: int = WINDOW, seen: _Seen | None = None) -> Habits:
     """The habits of a person's latest `window` standing judgments.
 
-    Right on an attention check is who chose, or edited, the text with the right answer; skipped ones do not count.
+    Right on an attention check is who chose, or edited, the candidate that was right when it was shown; skipped ones
+    do not count.
     """
-    # They are what they were unless the person has judged or undone something, or a right answer was changed.
+    # They are what they were unless the person has judged or undone something, or a check came or went.
     seen = seen or _Seen.now(session)
-    stamp = (seen.gestures.get(user_id), seen.answers)
-    return remembered(session, ("habits", user_id, window), stamp, lambda: _habits(session, user_id, window))
+    return remembered(
+        session, ("habits", user_id, window), seen.stamp(user_id), lambda: _habits(session, user_id, window)
+    )
 
 
 def _habits(session: Session, user_id: int, window: int) -> Habits:
@@ -242,7 +248,7 @@ def _judged(user_id: int, window: int) -> Select[Any]:
             latest.c.flagged,
             # A check whose answer was taken back since tells nothing of the person.
             and_(Generation.gold, Prompt.gold_answer.is_not(None)),
-            Candidate.text == Prompt.gold_answer,
+            Candidate.right,
             Candidate.position,
             shown,
         )

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Prompt
+from app.db import Prompt, insert_new
 from app.errors import Invalid
 from app.services.prompts import policy
+from app.services.prompts.reservations import counts_of
 
 BATCH = 500
 """How many rows one transaction stores."""
@@ -115,13 +116,16 @@ def check_overlap(value: object) -> int | None:
 
 def find_or_add(session: Session, text: str, source: str) -> Prompt:
     """The prompt with exactly that text, new in the running transaction if it is unknown."""
-    digest = digest_of(text)
-    prompt = session.scalar(select(Prompt).where(Prompt.sha256 == digest))
-    if prompt is None:
-        prompt = Prompt(text=text, sha256=digest, source=source)
-        session.add(prompt)
-        session.flush()
-    return prompt
+    by_digest = select(Prompt).where(Prompt.sha256 == digest_of(text))
+    known = session.scalar(by_digest)
+    if known is not None:
+        return known
+    insert_new(session, Prompt, [_new(text, source)], Prompt.sha256)
+    return session.scalars(by_digest).one()
+
+
+def _new(text: str, source: str) -> dict[str, Any]:
+    return {"text": text, "sha256": digest_of(text), "source": source}
 
 
 def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> list[CheckedRow]:
@@ -141,17 +145,18 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
     A text that waits already, or that has been judged by as many people as asked for, stays as it is: a duplicate.
     """
     known = by_text(session, [row.text for row in rows])
+    unknown = dict.fromkeys(row.text for row in rows if row.text not in known)
+    insert_new(session, Prompt, [_new(text, source) for text in unknown], Prompt.sha256)
+    if unknown:
+        known |= by_text(session, unknown)
     done = _done(session, [prompt for prompt in known.values() if not prompt.queued])
     for row in rows:
-        prompt = known.get(row.text)
-        if prompt is not None and (prompt.queued or prompt.id in done):
+        prompt = known[row.text]
+        if prompt.queued or prompt.id in done:
             report.duplicates += 1
             continue
-        if prompt is None:
-            prompt = Prompt(text=row.text, sha256=digest_of(row.text), source=source)
-            session.add(prompt)
-            known[row.text] = prompt
-        prompt.queued, prompt.priority, prompt.overlap = True, row.priority, row.overlap
+        prompt.queued, prompt.retired_at = True, None
+        prompt.priority, prompt.overlap = row.priority, row.overlap
         if row.gold is not None:  # a known check stays one
             prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
         report.added += 1
@@ -174,19 +179,9 @@ def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
     """Which of the prompts need no more judgments."""
     if not prompts:
         return set()
-    judged = session.execute(
-        select(Generation.prompt_id, func.count(Judgment.user_id.distinct()).label("people"))
-        .join(Judgment, Judgment.generation_id == Generation.id)
-        .where(
-            Generation.prompt_id.in_([prompt.id for prompt in prompts]),
-            ~Generation.gold,
-            Judgment.undone_at.is_(None),
-        )
-        .group_by(Generation.prompt_id)
-    )
-    people = {row.prompt_id: row.people for row in judged}
+    counts = counts_of(session, [prompt.id for prompt in prompts])
     usual = policy.settings(session).overlap
-    return {prompt.id for prompt in prompts if people.get(prompt.id, 0) >= (prompt.overlap or usual)}
+    return {prompt.id for prompt in prompts if counts.get(prompt.id, (0, 0))[0] >= (prompt.overlap or usual)}
 
 
 def _whole(value: object, name: str) -> int | None:

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Judgment, Prompt, write_transaction
 from app.errors import Invalid, NotFound
-from app.services.prompts import policy, prompts
+from app.services.prompts import policy, prompts, retirement
 from app.services.prompts.policy import Studio
-from app.services.prompts.queue import GOLD, WAITING, judges, levels, wanted_judges
+from app.services.prompts.queue import GOLD, WAITING, levels
+from app.services.prompts.reservations import counts_of, open_for, opinions, skips, wanted_opinions
 from app.services.system import audit
 
 PAGE = 50
@@ -28,6 +29,7 @@ STATES = {
     "queue": "In the queue",
     "gold": "Attention checks",
     "judged": "Judged",
+    "skipped": "Nobody could judge",
     "out": "Taken out",
     "all": "All prompts",
 }
@@ -40,7 +42,8 @@ _judged = exists(
     .where(Generation.prompt_id == Prompt.id, Judgment.undone_at.is_(None))
 )
 _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
-    "queue": (WAITING,),  # and not judged by all who are wanted, which depends on the studio
+    "queue": (WAITING,),  # and open, which depends on the studio, as does
+    "skipped": (WAITING,),
     "gold": (GOLD,),
     "judged": (_judged,),
     "out": (~Prompt.queued, ~_judged, Prompt.source != "typed"),
@@ -74,7 +77,9 @@ class PromptFilter:
         """The same as conditions on a Prompt."""
         wanted = list(_CONDITIONS[self.state])
         if self.state == "queue":
-            wanted.append(judges(Prompt.id) < wanted_judges(decided))
+            wanted.append(open_for(decided))
+        if self.state == "skipped":
+            wanted += [skips(Prompt.id) >= decided.most_skips, opinions(Prompt.id) < wanted_opinions(decided)]
         if self.text:
             wanted.append(Prompt.text.icontains(self.text, autoescape=True))
         if self.source:
@@ -84,11 +89,12 @@ class PromptFilter:
 
 @dataclass(frozen=True)
 class Row:
-    """A prompt, how many people's judgments of it stand, and how many are wanted."""
+    """A prompt, how many people's judgments of it stand, how many are wanted, and if too many people skipped it."""
 
     prompt: Prompt
     judges: int
     wanted: int
+    skipped: bool
 
     @property
     def state(self) -> str:
@@ -99,6 +105,8 @@ class Row:
             return "done"
         if not self.prompt.queued:
             return "out"
+        if self.skipped:
+            return "skipped"
         return "begun" if self.judges else "waiting"
 
 
@@ -147,13 +155,19 @@ def change(session: Session, by: int, prompt_id: int, values: Mapping[str, objec
         )
         prompt.priority, prompt.overlap = checked.priority, checked.overlap
         prompt.gold_answer, prompt.gold_wrong = checked.gold, list(checked.gold_wrong) or None
-        prompt.queued = _switch(values.get("queued", prompt.queued))
+        if "queued" in values:
+            prompt.queued, prompt.retired_at = _switch(values["queued"]), None
+        session.flush()
+        retirement.bring_back(session, policy.settings(session), Prompt.id == prompt.id)
         audit.record(session, by, "prompt.changed", str(prompt.id), **{name: values[name] for name in sorted(values)})
     return _rows(session, [prompt])[0]
 
 
 def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[str, object]) -> int:
-    """Change `priority`, `overlap` or `queued` of all that are meant; returns how many there were. Raises Invalid."""
+    """Change `priority`, `overlap` or `queued` of all that are meant, and return how many there were; raises Invalid.
+
+    Neither checks nor what was typed at the desk are put into the queue by the way.
+    """
     unknown = set(values) - {"priority", "overlap", "queued"}
     if unknown or not values:
         raise Invalid("Say what is to change: priority, overlap or queued.")
@@ -163,9 +177,14 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
     if "overlap" in values:
         new["overlap"] = prompts.check_overlap(values["overlap"])
     if "queued" in values:
-        new["queued"] = _switch(values["queued"])
+        new |= {"queued": _switch(values["queued"]), "retired_at": None}
+    said = {name: new[name] for name in values}
+    # What was typed at the desk never was in the queue, and a check that was withdrawn would be one again.
+    never = [Prompt.gold_answer.is_(None), or_(Prompt.source != "typed", Prompt.retired_at.is_not(None))]
     with write_transaction(session):
-        meant = select(Prompt.id).where(*wanted.conditions(policy.settings(session)))
+        meant = select(Prompt.id).where(
+            *wanted.conditions(policy.settings(session)), *(never if new.get("queued") else ())
+        )
         changed = session.execute(
             update(Prompt)
             .where(Prompt.id.in_(meant))
@@ -174,7 +193,9 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
             .execution_options(synchronize_session=False)
         )
         number = sum(1 for _ in changed)
-        audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=new, prompts=number)
+        if "overlap" in new:
+            retirement.bring_back(session, policy.settings(session))
+        audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=said, prompts=number)
     return number
 
 
@@ -245,15 +266,13 @@ def _newest(
 
 
 def _rows(session: Session, found: list[Prompt]) -> list[Row]:
-    judged = session.execute(
-        select(Generation.prompt_id, func.count(Judgment.user_id.distinct()).label("people"))
-        .join(Judgment, Judgment.generation_id == Generation.id)
-        .where(Generation.prompt_id.in_([prompt.id for prompt in found]), Judgment.undone_at.is_(None))
-        .group_by(Generation.prompt_id)
-    )
-    people = {row.prompt_id: row.people for row in judged}
-    usual = policy.settings(session).overlap
-    return [Row(prompt, people.get(prompt.id, 0), prompt.overlap or usual) for prompt in found]
+    counts = counts_of(session, [prompt.id for prompt in found])
+    decided = policy.settings(session)
+    return [
+        Row(prompt, opinions, prompt.overlap or decided.overlap, skips >= decided.most_skips)
+        for prompt in found
+        for opinions, skips in [counts.get(prompt.id, (0, 0))]
+    ]
 
 
 def _search(values: Mapping[str, object], name: str) -> str:

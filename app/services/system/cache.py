@@ -18,12 +18,14 @@ _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKey
 _lock = threading.Lock()
 
 
-def remembered(session: Session, key: Hashable, stamp: Hashable, compute: Callable[[], T]) -> T:
+def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute: Callable[[], T]) -> T:
     """What `compute` returned when it was last asked for by that key, as long as the stamp is the same.
 
     The stamp must be read before what is computed from, so that an answer is never kept under a later stamp than its
-    own.
+    own. Nothing is kept under a stamp of None.
     """
+    if stamp is None:
+        return compute()
     with _lock:
         answers = _kept.setdefault(session.get_bind().engine, {})
         known = answers.get(key)

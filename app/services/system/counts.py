@@ -51,20 +51,29 @@ def judgments(session: Session, since: int = 0) -> Tally:
         return Counter({Kind(*kind): count for kind, count in (running.read(session) - undone.read(session)).items()})
 
 
-def gestures(session: Session) -> dict[int, tuple[int, int]]:
+class ByPerson(NamedTuple):
     """Of each person, how many judgments there are and how many of them are undone; both only ever grow.
 
-    As long as they are the same, the same judgments stand.
+    As long as they are the same, the same judgments stand. They are `exact` if they are those of the moment that the
+    session sees; else somebody wrote since, and what is read now must not be kept under these numbers.
     """
+
+    counts: dict[int, tuple[int, int]]
+    exact: bool
+
+
+def by_person(session: Session) -> ByPerson:
+    """Count each person's judgments."""
     judgments(session)
     book = _book(session)
     with book.lock:
-        made, undone = book.judgments[0].read(session), book.undone[0].read(session)
-    found: dict[int, tuple[int, int]] = {}
-    for kind, count in made.items():
-        before = found.get(kind[0], (0, 0))
-        found[kind[0]] = before[0] + count, before[1] + undone[kind]
-    return found
+        running = book.judgments[0]
+        made, undone = running.read(session), book.undone[0].read(session)
+        found: dict[int, tuple[int, int]] = {}
+        for kind, count in made.items():
+            before = found.get(kind[0], (0, 0))
+            found[kind[0]] = before[0] + count, before[1] + undone[kind]
+        return ByPerson(found, running.is_of(session))
 
 
 def screens(session: Session) -> int:
@@ -139,6 +148,10 @@ class _Running:
             self._kept += self._between(session, self._up_to, settled)
             self._up_to = settled
         return self._kept + self._between(session, self._up_to, newest) if newest > self._up_to else self._kept
+
+    def is_of(self, session: Session) -> bool:
+        """Tell whether what is kept goes no further than what the session sees."""
+        return int(session.connection().execute(self._newest).scalar() or 0) >= self._up_to
 
     def _between(self, session: Session, after: int, up_to: int) -> Counter[tuple[Any, ...]]:
         found = session.connection().execute(self._counted, {"after": after, "up_to": up_to})

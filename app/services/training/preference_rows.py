@@ -41,11 +41,16 @@ class Amount:
 
 @dataclass(frozen=True)
 class News:
-    """What came after the last run that ended well: judgments with pairs, and all standing ones by their verdict."""
+    """The judgments that came after the last run that ended well, without attention checks.
+
+    `judgments` of them have pairs, by so many `people`, and are counted by verdict; `silent` counts the others, which
+    say nothing to learn from, by verdict.
+    """
 
     judgments: int
     people: int
     verdicts: Mapping[str, int]
+    silent: Mapping[str, int]
     since_run: int | None
     since: datetime | None
 
@@ -125,15 +130,20 @@ def news(session: Session) -> News:
         .limit(1)
     )
     last = run.last_judgment_id if run else 0
-    newer = counts.judgments(session, last)
     verdicts: Counter[str] = Counter()
-    for kind, count in newer.items():
-        if not kind.gold:
+    silent: Counter[str] = Counter()
+    people = set()
+    for kind, count in counts.judgments(session, last).items():
+        if kind.pairs:
             verdicts[kind.verdict] += count
+            people.add(kind.person)
+        elif not kind.gold:
+            silent[kind.verdict] += count
     return News(
-        new_judgments(session, last),
-        len({kind.person for kind in newer}),
+        verdicts.total(),
+        len(people),
         verdicts,
+        silent,
         run.id if run else None,
         run.finished_at if run else None,
     )

@@ -190,8 +190,8 @@ def _hold(session: Session, run_id: int) -> None:
 
 
 def owned(session: Session, run_id: int, attempt: int) -> TrainingRun | None:
-    """The run, if it is still this attempt's to work on; within the caller's transaction."""
-    run = session.get(TrainingRun, run_id)
+    """Return the run, if it is still this attempt's to work on; held until the caller's transaction ends."""
+    run = session.get(TrainingRun, run_id, with_for_update=True, populate_existing=True)
     return run if run is not None and run.status == RunStatus.RUNNING and run.attempts == attempt else None
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db import ACTIVE_STATUSES, SERVING, Alias, TrainingRun, Version, now, write_transaction
+from app.db import (
+    ACTIVE_STATUSES,
+    SERVING,
+    Alias,
+    AuditEvent,
+    TrainingRun,
+    Version,
+    insert_new,
+    now,
+    write_transaction,
+)
 from app.errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
 from models.store.manifest import Manifest
@@ -78,18 +90,34 @@ def record_version(session: Session, manifest: Manifest, location: str) -> Versi
 
 def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     """Move the alias within the running transaction; False if it is there already."""
-    alias = session.get(Alias, SERVING)
-    if alias is not None and alias.version_number == number:
+    first = bool(insert_new(session, Alias, [{"name": SERVING, "version_number": number}], Alias.name))
+    # Held until the running transaction ends: who moves it next then reads where it was moved to.
+    alias = session.get_one(Alias, SERVING, with_for_update=True, populate_existing=True)
+    if not first and alias.version_number == number:
         return False
-    before = alias.version_number if alias else None
-    if alias is None:
-        session.add(Alias(name=SERVING, version_number=number))
-    else:
+    before = None if first else alias.version_number
+    if not first:
         alias.version_number, alias.moves, alias.moved_at = number, alias.moves + 1, now()
     audit.record(session, by, "alias.moved", SERVING, before=before, after=number)
     moved = {"alias": SERVING, "before": before, "after": number, "by": by}
     webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved)
     return True
+
+
+def chosen_since(session: Session, moment: datetime) -> int | None:
+    """Return the version that a person last let serve since a moment, or None if nobody moved the alias by hand."""
+    event = session.scalar(
+        select(AuditEvent)
+        .where(
+            AuditEvent.action == "alias.moved",
+            AuditEvent.subject == SERVING,
+            AuditEvent.user_id.is_not(None),
+            AuditEvent.created_at > moment,
+        )
+        .order_by(AuditEvent.id.desc())
+        .limit(1)
+    )
+    return int(event.details["after"]) if event is not None else None
 
 
 def promote(session: Session, number: int, by: int) -> bool:

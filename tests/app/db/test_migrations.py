@@ -29,6 +29,7 @@ TABLES = {
     "judgments",
     "preferences",
     "prompts",
+    "reservations",
     "reward_heads",
     "run_metrics",
     "studio_settings",

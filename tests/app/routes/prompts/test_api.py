@@ -38,7 +38,7 @@ def test_prompts_are_listed_page_by_page_and_changed(session: Session, admin: Pe
     assert (changed["priority"], changed["state"], changed["wanted"]) == (3, "waiting", 1)
     assert body(admin.call("PATCH", "/prompts?text=text", json={"queued": False}), 200) == {"changed": 3}
     for query, sentence in (
-        ("state=lost", "state must be one of queue, gold, judged, out, all."),
+        ("state=lost", "state must be one of queue, gold, judged, skipped, out, all."),
         ("limit=0", "limit must be a positive whole number."),
         ("after_id=1", "A place in the queue is named by after_id and after_priority together."),
     ):
