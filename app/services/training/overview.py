@@ -1,4 +1,4 @@
-"""The figures of the admin's first page."""
+"""The counts on the admin's first page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.services.training import preference_rows
 
 @dataclass(frozen=True)
 class Counts:
-    """How much of everything there is; judgments that were undone do not count."""
+    """Numbers of people, prompts, screens and judgments; judgments that were undone do not count."""
 
     people: int
     queued_prompts: int
@@ -26,7 +26,7 @@ class Counts:
 
 
 def counts(session: Session) -> Counts:
-    """Count everything once."""
+    """Count everything for the admin's first page."""
     standing = stored_counts.judgments(session)
     best = (Verdict.CHOSEN, Verdict.EDITED)
     return Counts(
