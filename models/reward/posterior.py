@@ -44,7 +44,7 @@ class Posterior:
         self._offset = data.rows @ self._middle
         scaled = data.rows * self._scale
         self._basis = _basis(scaled)
-        self._rows = scaled @ self._basis if self._basis.shape[1] < WIDTH else scaled  # else all directions as they are
+        self._rows = scaled @ self._basis if self._basis.shape[1] < WIDTH else scaled  # else span all directions
         self._single = self._rows.astype(np.float32)
         self._position = np.zeros(self._basis.shape[1])
         self.lapse = LAPSE
@@ -163,7 +163,7 @@ class Posterior:
         left = known - hidden.T @ hidden
         try:
             np.linalg.cholesky(left)
-        except np.linalg.LinAlgError:  # where the posterior is not bent down in every direction
+        except np.linalg.LinAlgError:  # the posterior is not concave here
             return known
         return left
 

@@ -172,7 +172,7 @@ class Engine:
             return_scores=True,
         )
         means = zip(result.hypotheses, result.scores, strict=True)
-        scored = [(tokens, mean * (len(tokens) + 1)) for tokens, mean in means]  # the end counts
+        scored = [(tokens, mean * (len(tokens) + 1)) for tokens, mean in means]  # + 1: the end of sequence
         return self._samples(source, scored, forbidden)
 
     def text(self, tokens: Sequence[str]) -> str:

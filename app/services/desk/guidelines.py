@@ -30,7 +30,7 @@ _TAGS = {
 }
 _CLASSES = {"example", "example-good", "example-bad", "example-why", "example-mark"}
 _SIGNS = {"+": ("good", "Good"), "-": ("bad", "Not good")}
-_TOP_HEADING = 3  # the page and the panel have the first two levels
+_TOP_HEADING = 3  # the page and the panel use the first two levels
 
 
 class _Rewrite(NamedTuple):

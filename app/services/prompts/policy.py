@@ -1,4 +1,4 @@
-"""What admins decide for everybody who judges. What was never decided has its default."""
+"""Settings of the whole studio that admins change, with defaults for those that were never changed."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ If two are good, take the one that keeps more of the meaning. If none is, say so
 class Studio:
     """The settings of the whole studio.
 
-    `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue. One screen in `gold_every`
-    is an attention check while there are any (0: none). `blur` hides toxic texts until they are asked for, unless a
-    person decides otherwise. After `break_minutes` of work a break is suggested (0: never). With `learn_at_once` every
-    click moves what is shown next; without, only a training does. With `only_if_better` a version that was retrained
-    serves only if the clicks show that it is preferred to the one it was trained from.
+    `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue. On average one screen in
+    `gold_every` is an attention check while there are any (0: none). `blur` hides toxic texts until they are asked for,
+    unless a person's own setting differs. After `break_minutes` of work a break is suggested (0: never). With
+    `learn_at_once` every click changes what is shown next; without, only training does. With `only_if_better` a
+    retrained version becomes live only if the clicks show that it is preferred to its parent.
     """
 
     guidelines: str = DEFAULT_GUIDELINES
@@ -49,14 +49,14 @@ class Studio:
 
 
 def settings(session: Session) -> Studio:
-    """The settings as they are now."""
+    """Return the present settings."""
     known = {field.name for field in fields(Studio)}
     stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
     return Studio(**{row.name: row.value["value"] for row in stored})
 
 
 def change(session: Session, by: int, values: Mapping[str, Any]) -> Studio:
-    """Store those settings; raises Invalid with a sentence about the first that is wrong, and then stores none."""
+    """Store those settings; raises Invalid for a wrong one, and then stores none."""
     for name, value in values.items():
         _check(name, value)
     with write_transaction(session):

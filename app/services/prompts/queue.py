@@ -1,9 +1,9 @@
-"""The queue: which prompt a person is served next, and what of it was served to whom.
+"""The queue: which prompt a person is served next.
 
-A prompt with an overlap of k is for k people. One that has k judgments is done; a day later it leaves the queue, when
-the queue is walked past it, so that a walk stays short however much was judged. As long as there are others, nobody is
-served a prompt that k people have on their desks already; when there are none, somebody is, since whoever went away
-from a screen must not hold up the rest.
+A prompt with an overlap of k is for k people. One that has k judgments is done; a day later it leaves the queue, when a
+search passes it, so that a search stays short however much was judged. As long as there are others, nobody is served a
+prompt that k people have open already; when there are none, somebody is, so that a person who left a screen does not
+block the prompt.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from app.db import Generation, Judgment, Prompt, now
 from app.services.prompts.policy import Studio
 
 LOOK_BACK = 300
-"""Among so many of their latest screens a person's unjudged one is looked for."""
+"""Number of a person's latest screens among which one without a judgment is looked for."""
 RETIRED_AFTER = timedelta(days=1)
 RETIRED_AT_ONCE = 500
 
 WAITING = and_(Prompt.queued, Prompt.gold_answer.is_(None))
 CURRENT = Generation.superseded_by.is_(None)
-"""Of the screens that were chosen again before anybody judged them, the last."""
+"""Screens that were not replaced by a later choice of cards."""
 GOLD = and_(Prompt.queued, Prompt.gold_answer.is_not(None))
 
 
 def judges(prompt_id: InstrumentedAttribute[int]) -> ScalarSelect[int]:
-    """How many people's judgments of a prompt stand; those of attention checks do not count."""
+    """Count the people whose judgments of a prompt stand; those of attention checks do not count."""
     return (
         select(func.count(Judgment.user_id.distinct()))
         .join(Generation, Judgment.generation_id == Generation.id)
@@ -41,12 +41,12 @@ def judges(prompt_id: InstrumentedAttribute[int]) -> ScalarSelect[int]:
 
 
 def wanted_judges(studio: Studio) -> ColumnElement[int]:
-    """How many people are to judge a prompt."""
+    """Return how many people are to judge a prompt."""
     return func.coalesce(Prompt.overlap, studio.overlap)
 
 
 def next_waiting(session: Session, user_id: int, studio: Studio) -> Prompt | None:
-    """The prompt to serve a person next: the highest priority first, then the oldest, never one they have had.
+    """Return the prompt to serve next: the highest priority first, then the oldest, never one that the person has had.
 
     Attention checks are not among them: see `next_gold`.
     """
@@ -71,7 +71,7 @@ def next_waiting(session: Session, user_id: int, studio: Studio) -> Prompt | Non
 
 
 def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
-    """The priorities in the queue, the highest first; each is one look into the index."""
+    """Yield the priorities in the queue, the highest first; each takes one lookup in the index."""
     while True:
         limit = () if at_most is None else (Prompt.priority <= at_most,)
         highest = session.scalar(select(func.max(Prompt.priority)).where(Prompt.queued, *limit))
@@ -82,9 +82,9 @@ def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
 
 
 def retire(session: Session, before: Prompt, studio: Studio) -> None:
-    """Take out of the queue what stands before that prompt and was done a day ago, in the running transaction.
+    """Take out of the queue the prompts before `before` that were done a day ago, in the running transaction.
 
-    Not sooner: what is undone soon after it was judged is then still there to be judged again.
+    Not sooner, so that a judgment that is undone soon can be made again.
     """
     of_late = exists(
         select(Judgment.id)
@@ -109,11 +109,11 @@ def retire(session: Session, before: Prompt, studio: Studio) -> None:
 
 
 def next_gold(session: Session, user_id: int, studio: Studio) -> Prompt | None:
-    """The attention check to serve a person now, if one is due: on average one screen in `studio.gold_every`.
+    """Return the attention check to serve now, if one is due: on average one screen in `studio.gold_every`.
 
-    The distance to the one before is drawn anew each time, from half to one and a half times that many screens, so
-    that nobody can count on it; it depends on the person and their last check alone, so that asking again changes
-    nothing. Each person is served each check once.
+    The distance to the one before is random, from half to one and a half times that many screens, so that it cannot be
+    predicted; it depends on the person and their last check only, so that a repeated request gives the same. Each
+    person is served each check once.
     """
     if not studio.gold_every or not _gold_is_due(session, user_id, studio.gold_every):
         return None
@@ -123,7 +123,7 @@ def next_gold(session: Session, user_id: int, studio: Studio) -> Prompt | None:
 
 
 def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
-    """Whether the person has had so many screens since their last check that the next may be one."""
+    """Return whether the person has had enough screens since their last check."""
     longest = every + every // 2
     latest = session.execute(
         select(Generation.id, Generation.gold)
@@ -138,10 +138,10 @@ def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
 
 
 def left_over(session: Session, user_id: int, shown: Collection[int], studio: Studio) -> Generation | None:
-    """The oldest of a person's latest screens that still waits for their judgment, but none of `shown`.
+    """Return the oldest of a person's latest screens that still waits for their judgment and is not in `shown`.
 
-    A screen of the queue does, as long as its prompt wants judgments. What was chosen again for a prompt that is shown
-    already, in cards that were chosen before, came too late and is not asked for a second time.
+    A screen of the queue waits as long as its prompt needs judgments. A screen whose cards were chosen again while its
+    prompt was already shown with the earlier cards came too late and is left out.
     """
     latest = (
         select(Generation.id)
@@ -171,7 +171,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
 
 
 def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Generation | None:
-    """The screen of a prompt that a person has already. Holds the prompt until the running transaction ends."""
+    """Return the person's screen of a prompt, or None; locks the prompt until the running transaction ends."""
     session.get(Prompt, prompt.id, with_for_update=True, populate_existing=True)
     return session.scalar(
         select(Generation)

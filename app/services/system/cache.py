@@ -1,4 +1,4 @@
-"""What was computed from the database and stays right until something that can be told at a glance changes."""
+"""A cache of values computed from the database, valid while a stamp that is quick to read stays the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 MOST = 1_000
-"""So many answers a process keeps for a database; then it begins anew."""
+"""The most values that a process keeps per database; then the cache is cleared."""
 
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKeyDictionary()
@@ -19,10 +19,9 @@ _lock = threading.Lock()
 
 
 def remembered(session: Session, key: Hashable, stamp: Hashable, compute: Callable[[], T]) -> T:
-    """What `compute` returned when it was last asked for by that key, as long as the stamp is the same.
+    """Return the cached value of `key` if its stamp is the same, else call `compute` and cache what it returns.
 
-    The stamp must be read before what is computed from, so that an answer is never kept under a later stamp than its
-    own.
+    Read the stamp before the data, so that a value is never stored under a stamp later than its data.
     """
     with _lock:
         answers = _kept.setdefault(session.get_bind().engine, {})

@@ -241,7 +241,7 @@ def _is_lost(run: TrainingRun, has_job: Callable[[str], bool]) -> bool:
     silence = now() - run.heartbeat_at
     if run.job_id is not None and has_job(run.job_id):
         return silence > SILENCE
-    return silence >= timedelta(seconds=10)  # the queue may have forgotten a job whose worker is well
+    return silence >= timedelta(seconds=10)  # the queue may have lost a job whose worker is still working
 
 
 def _give_up_or_retry(session: Session, run_id: int, attempt: int) -> None:
