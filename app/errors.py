@@ -86,7 +86,7 @@ class NotReady(DomainError):
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Answer every exception with one sentence, in the form the asker reads."""
+    """Turn every exception into a response with one sentence: problem+json for the API, else a page."""
 
     @app.errorhandler(DomainError)
     def _domain(error: DomainError) -> Response:
