@@ -120,10 +120,10 @@ def _watch_queue(process: subprocess.Popen[bytes], events: Events) -> None:
 def _watch_readiness(settings: Settings, events: Events) -> None:
     """Put Ready once; print one line if that takes long, for instance because a large checkpoint loads."""
     begun, told = time.monotonic(), False
-    while not (answer := _readiness(settings)).startswith("200"):
+    while not (status := _readiness(settings)).startswith("200"):
         if not told and time.monotonic() - begun > _SLOW_START_SECONDS:
             told = True
-            print(f"Mellow is still starting after {_SLOW_START_SECONDS:.0f} s: /readyz answers {answer}.", flush=True)
+            print(f"Mellow is still starting after {_SLOW_START_SECONDS:.0f} s: /readyz answers {status}.", flush=True)
         time.sleep(_POLL_SECONDS)
     events.put(Ready())
 

@@ -72,7 +72,7 @@ class Background:
         self._news.set()
 
     def report(self, process: str, state: ServingState) -> None:
-        """Report to the queue what this process serves; if the queue is away, the System page does not show it."""
+        """Report to the queue what this process serves; ignored if the queue is away."""
         try:
             self._queue.report(process, state)
         except RedisError:

@@ -93,7 +93,7 @@ class JobQueue:
         self._redis.set(_PROCESS_KEY + process, json.dumps(asdict(state)), ex=_PROCESS_TTL_SECONDS)
 
     def reports(self) -> dict[str, ServingState]:
-        """Return what each live web process serves, by process name."""
+        """Return what each running web process serves, by process name."""
         keys = sorted(self._redis.scan_iter(match=_PROCESS_KEY + "*"))
         values = self._redis.mget(keys) if keys else []
         return {

@@ -147,12 +147,12 @@ def _post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> 
         connection.close()
 
 
-def _outcome(status: int, answer: str) -> Outcome:
+def _outcome(status: int, body: str) -> Outcome:
     if 200 <= status < 300:
         return Outcome(status, None)
     if 300 <= status < 400:
         return Outcome(status, f"The address answered with a redirect ({status}), which is not followed.")
     if status == http.client.GONE:
         return Outcome(status, "The address answered that it is gone (410), so the webhook was paused.")
-    said = " ".join("".join(letter if letter.isprintable() else " " for letter in answer).split())
+    said = " ".join("".join(letter if letter.isprintable() else " " for letter in body).split())
     return Outcome(status, f"The address answered {status}" + (f": {said}" if said else "."))

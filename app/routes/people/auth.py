@@ -51,7 +51,7 @@ def sign_out() -> ResponseReturnValue:
 
 @blueprint.route("/setup", methods=["GET", "POST"])
 def setup() -> ResponseReturnValue:
-    """Create the first admin, with the one-time token that is printed at start."""
+    """Show the setup page, or create the first admin with the one-time token that is printed at start."""
     token_path = mellow().settings.setup_token_path
     if accounts.anyone(db.session()) or not token_path.exists():
         raise NotFound("Mellow is set up already: sign in.")

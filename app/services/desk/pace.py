@@ -1,4 +1,4 @@
-"""How much and how fast one person judges: today, in this sitting, in a row of days, per minute.
+"""Amount and speed of one person's judging: today, in this sitting, in a row of days, per minute.
 
 Only judgments that were not undone are counted. A day is a day of the person's own time zone. Every query reads a range
 of the index over person and time, so it stays quick however large the table is.

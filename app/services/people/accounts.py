@@ -202,7 +202,10 @@ def ensure_setup_token(session: Session, path: Path) -> str | None:
 
 
 def set_up(session: Session, token_path: Path, token: str, email: str, password: str) -> User:
-    """Create the first admin with the one-time token and remove the token; raises NotFound once there is an account."""
+    """Create the first admin with the one-time token, and remove the token.
+
+    Raises NotFound once there is an account, Forbidden for a wrong token, and Invalid.
+    """
     if anyone(session) or not token_path.exists():
         raise NotFound("Mellow is set up already: sign in.")
     if not secrets.compare_digest(token.encode(), token_path.read_text().strip().encode()):

@@ -140,18 +140,18 @@ def totals(session: Session) -> Totals:
 class _HabitState:
     """The state that habits depend on: everybody's (judgments, undone ones), and a hash of the checks' right texts."""
 
-    gestures: Mapping[int, tuple[int, int]]
-    answers: int
+    made_and_undone: Mapping[int, tuple[int, int]]
+    right_texts: int
 
     @classmethod
     def now(cls, session: Session) -> Self:
         """Read the present state."""
-        answers = select(Prompt.id, Prompt.gold_answer).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
-        return cls(stored_counts.gestures(session), hash(tuple(map(tuple, session.execute(answers)))))
+        right_texts = select(Prompt.id, Prompt.gold_answer).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
+        return cls(stored_counts.gestures(session), hash(tuple(map(tuple, session.execute(right_texts)))))
 
     def standing(self, user_id: int) -> int:
         """Return how many judgments of a person stand."""
-        made, undone = self.gestures.get(user_id, (0, 0))
+        made, undone = self.made_and_undone.get(user_id, (0, 0))
         return made - undone
 
 
@@ -162,7 +162,7 @@ def habits(session: Session, user_id: int, window: int = WINDOW, seen: _HabitSta
     """
     # Cached until the person judges or undoes something, or the right text of a check changes.
     seen = seen or _HabitState.now(session)
-    stamp = (seen.gestures.get(user_id), seen.answers)
+    stamp = (seen.made_and_undone.get(user_id), seen.right_texts)
     return remembered(session, ("habits", user_id, window), stamp, lambda: _habits(session, user_id, window))
 
 

@@ -82,7 +82,7 @@ def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
 
 
 def retire(session: Session, before: Prompt, studio: Studio) -> None:
-    """Take out of the queue the prompts before `before` that were done a day ago, in the running transaction.
+    """Take out of the queue the prompts before `before` that were done more than a day ago, in the running transaction.
 
     Not sooner, so that a judgment that is undone soon can be made again.
     """

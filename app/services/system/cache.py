@@ -24,14 +24,14 @@ def remembered(session: Session, key: Hashable, stamp: Hashable, compute: Callab
     Read the stamp before the data, so that a value is never stored under a stamp later than its data.
     """
     with _lock:
-        answers = _kept.setdefault(session.get_bind().engine, {})
-        known = answers.get(key)
+        entries = _kept.setdefault(session.get_bind().engine, {})
+        known = entries.get(key)
     if known is not None and known[0] == stamp:
-        answer: T = known[1]
-        return answer
-    answer = compute()
+        result: T = known[1]
+        return result
+    result = compute()
     with _lock:
-        if len(answers) >= MOST:
-            answers.clear()
-        answers[key] = (stamp, answer)
-    return answer
+        if len(entries) >= MOST:
+            entries.clear()
+        entries[key] = (stamp, result)
+    return result

@@ -102,12 +102,12 @@ def _disputed(last_judgment_id: int, least: float) -> Any:
     A choice is a text, or that none is good, or that some are equally good. Skipped screens are not counted.
     """
     text = func.coalesce(Judgment.edited_text, Candidate.text, "")
-    answers = (
+    choices = (
         select(
             Judgment.id.label("id"),
             Judgment.user_id.label("person"),
             Generation.prompt_id.label("prompt"),
-            (Judgment.verdict + ":" + text).label("answer"),
+            (Judgment.verdict + ":" + text).label("choice"),
         )
         .join(Generation, Generation.id == Judgment.generation_id)
         .outerjoin(Candidate, Candidate.id == Judgment.candidate_id)
@@ -117,18 +117,18 @@ def _disputed(last_judgment_id: int, least: float) -> Any:
             Judgment.verdict != Verdict.SKIPPED,
             Generation.gold.is_(False),
         )
-        .cte("answers")
+        .cte("choices")
     )
-    people: ColumnElement[int] = func.count(func.distinct(answers.c.person))
+    people: ColumnElement[int] = func.count(func.distinct(choices.c.person))
     judges = (
-        select(answers.c.prompt, people.label("judges")).group_by(answers.c.prompt).having(people > 1).cte("judges")
+        select(choices.c.prompt, people.label("judges")).group_by(choices.c.prompt).having(people > 1).cte("judges")
     )
-    same = select(answers.c.prompt, answers.c.answer, people.label("same")).group_by(answers.c.prompt, answers.c.answer)
+    same = select(choices.c.prompt, choices.c.choice, people.label("same")).group_by(choices.c.prompt, choices.c.choice)
     agreed = same.cte("agreed")
     return (
-        select(answers.c.id)
-        .join(judges, judges.c.prompt == answers.c.prompt)
-        .join(agreed, (agreed.c.prompt == answers.c.prompt) & (agreed.c.answer == answers.c.answer))
+        select(choices.c.id)
+        .join(judges, judges.c.prompt == choices.c.prompt)
+        .join(agreed, (agreed.c.prompt == choices.c.prompt) & (agreed.c.choice == choices.c.choice))
         .where(agreed.c.same < (least - _ROUNDING) * judges.c.judges)
     )
 

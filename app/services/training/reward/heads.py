@@ -56,7 +56,7 @@ class Heads:
         self._taught: dict[int, bool] = {}
 
     def chooser(self, session: Session, version: int, measure: Measure) -> Chooser | None:
-        """Return the head that chooses for a version now; None as long as there are no judgments."""
+        """Return the head that chooses for a version now, or None if it has none yet."""
         if not policy.settings(session).learn_at_once:
             return self._load(session, carried(session, version))
         latest = _latest(session, version)
@@ -165,8 +165,8 @@ class Heads:
                 .values(data=None)
             )
             # Correlated with the pools, which are few, rather than with the judgments.
-            answered = exists(select(Judgment.id).where(Judgment.generation_id == DrawnPool.generation_id))
-            session.execute(delete(DrawnPool).where(answered))
+            has_judgment = exists(select(Judgment.id).where(Judgment.generation_id == DrawnPool.generation_id))
+            session.execute(delete(DrawnPool).where(has_judgment))
 
     def _is_taught(self, session: Session, version: int) -> bool:
         """Return whether a version was trained on pairs that its carried head labelled; that never changes."""
