@@ -1,9 +1,10 @@
 """The judge of rewrites: how much of a text a rewrite keeps, and how well it reads; a small encoder for web processes.
 
-It is all-MiniLM-L6-v2 (Wang et al. 2020) with a smaller vocabulary, distilled to keep its cosines and to predict, word
-piece by word piece, the log-probabilities of a language model of 135 million parameters (worker/base/judging). It takes
-part in choosing which rewrites to show. Versions are evaluated with its two teachers themselves, which favours rewrites
-that were chosen with it; the classifier of toxicity that evaluates them was not involved.
+It is derived from all-MiniLM-L6-v2 (Wang et al. 2020) with a smaller vocabulary, keeps its cosines, and was distilled
+to predict, word piece by word piece, the log-probabilities of a language model of 135 million parameters
+(worker/base/judging). It takes part in choosing which rewrites to show. Versions are evaluated with its two teachers
+themselves, which favours rewrites that were chosen with it; the classifier of toxicity that evaluates them was not
+involved.
 """
 
 from __future__ import annotations
