@@ -18,7 +18,7 @@ from app.services.training.selection import EVERYTHING, Selection
 
 MOST_SOURCES = 50
 COUNTED_AT_ONCE = 50_000
-"""Up to this number of judgments are counted before a page is shown; more are counted in the background."""
+"""Up to this number of judgments are counted before a page is shown; more are counted once it is shown."""
 
 
 @dataclass(frozen=True)
