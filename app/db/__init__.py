@@ -1,4 +1,4 @@
-"""The SQL tables, one entity a file. Importing this package registers them all."""
+"""The SQL tables, one entity per file. Importing this package registers them all."""
 
 from app.db.base import Base, now
 from app.db.desk.candidate import Candidate

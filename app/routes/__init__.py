@@ -1,4 +1,4 @@
-"""Thin routes: parse → service → render. One blueprint a file."""
+"""Thin routes: parse → service → render. One blueprint per file."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def register_blueprints(app: Flask) -> None:
 
 
 class _Id(IntegerConverter):
-    """A number in a path. One that no row can have leads to no page, rather than to an error of the database."""
+    """An id in a path. A number that no row can have matches no page, rather than raising an error of the database."""
 
     def __init__(self, map: Map, **options: Any) -> None:
         super().__init__(map, max=LARGEST_ID, **options)

@@ -1,4 +1,4 @@
-"""What keeps the studio going: workers, queue, web processes, disk, backups, and the audit log."""
+"""The admin pages of the system: workers, queue, web processes, disk, backups, and the audit log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FILTERS = ("action", "person", "subject", "since", "until")
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """Everything but the audit log."""
+    """Show everything but the audit log."""
     session, settings = db.session(), mellow().settings
     return render_template(
         "system/page.html",
@@ -42,7 +42,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.get("/audit")
 def audit_log() -> ResponseReturnValue:
-    """Who did what to what, when; filtered and page by page."""
+    """Show the audit log, filtered and page by page."""
     session, args = db.session(), request.args
     problem = None
     try:
@@ -84,7 +84,7 @@ def back_up() -> ResponseReturnValue:
 
 @blueprint.get("/backups/<filename>")
 def download(filename: str) -> ResponseReturnValue:
-    """A backup, to keep elsewhere."""
+    """Send a backup as a file."""
     path = backups.path_of(mellow().settings, filename)
     session = db.session()
     audit.record(session, user_id(), "backup.downloaded", filename)
@@ -101,7 +101,7 @@ def remove(filename: str) -> ResponseReturnValue:
 
 
 def _queue() -> dict[str, Any]:
-    """What the queue says, or that it says nothing."""
+    """Return the state of the queue, its workers and the web processes, or a sentence if the queue is away."""
     queue = mellow().queue
     try:
         workers = [

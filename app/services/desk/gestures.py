@@ -1,4 +1,4 @@
-"""What an annotator did on one screen, read from a JSON object and checked."""
+"""A judgment as it is sent for one screen: the fields of a JSON object, checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.errors import Invalid
 from app.services.prompts import prompts
 
 LONGEST_REASON = 1_000
-"""Characters of a reason for skipping or flagging."""
+"""The most characters of a reason for skipping or flagging."""
 
 _LONGEST_SECONDS = 86_400.0
 _FIELDS = frozenset(
@@ -31,11 +31,11 @@ _FIELDS = frozenset(
 
 @dataclass(frozen=True)
 class Gesture:
-    """What an annotator did on one screen; `seconds` is how long they looked.
+    """A judgment that was sent for one screen; `seconds` is how long the person looked at it.
 
-    `tied` are the candidates of a tie that are equally good, none named meaning all of them. A `flagged` screen is a
-    skipped one that an admin should look at; `reason` says why it was skipped or flagged. `client_key` is the sender's
-    own name for this gesture: a second sending of it is the same judgment, even if that was undone since.
+    `tied` holds the candidates of a tie that are equally good; empty means all of them. A `flagged` screen is a skipped
+    one that an admin should look at; `reason` says why it was skipped or flagged. `client_key` is a UUID that the
+    sender gave to this judgment: sent a second time, it is the same judgment, even if that was undone since.
     """
 
     generation_id: int
@@ -50,7 +50,7 @@ class Gesture:
 
     @classmethod
     def parse(cls, body: dict[str, object], longest_text: int) -> Gesture:
-        """A gesture from a JSON object; raises Invalid with a sentence about the first field that is wrong."""
+        """Read a judgment from a JSON object; raises Invalid about the first field that is wrong."""
         unknown = set(body) - _FIELDS
         if unknown:
             raise Invalid(f"There is no field {min(unknown)!r} in a judgment.")
@@ -122,7 +122,7 @@ def _whole_number(value: object, name: str) -> int:
 def _duration(value: object) -> float | None:
     if value is None:
         return None
-    # Not math.isfinite, which cannot tell of a whole number of hundreds of digits.
+    # Not math.isfinite, which raises OverflowError for an integer of hundreds of digits.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise Invalid("seconds must be a number that is not negative.")
     return float(min(value, _LONGEST_SECONDS))

@@ -1,6 +1,7 @@
-"""How each person judges: how much, how fast, how attentively, and whether the place on the screen decides.
+"""Each person's statistics: amount, speed, attention checks, and bias towards a position on the screen.
 
-Habits are those of a person's latest judgments that stand, so that a page takes the same time however many there are.
+Habits are computed from a person's latest standing judgments, so that a page takes the same time however many there
+are.
 """
 
 from __future__ import annotations
@@ -25,39 +26,39 @@ WINDOW = 1_000
 PEOPLE_AT_ONCE = 50
 JUDGMENTS_AT_ONCE = 25
 PLACES = 3
-# Below this many choices even a strong habit cannot be told from chance; above, one in a hundred is called a habit.
+# With fewer choices even a strong habit cannot be told from chance; with more, a p-value below RARE is called a habit.
 FEWEST_CHOICES = 30
 RARE = 0.01
-# Who does nothing for longer than this is at something else.
+# A longer gap between two judgments counts as a break.
 _PAUSE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Positions:
-    """How often each place on screens of three was chosen. Places are shuffled, so without a habit all are alike."""
+    """Counts of chosen positions on screens of three. Positions are shuffled, so without a habit all are alike."""
 
     counts: tuple[int, ...]
 
     @property
     def total(self) -> int:
-        """All choices."""
+        """Return the number of choices."""
         return sum(self.counts)
 
     @property
     def chance(self) -> float:
-        """How often chance alone makes the counts at least this uneven."""
+        """Return the probability that chance alone makes the counts at least this uneven."""
         return unevenness(self.counts)
 
     @property
     def habit(self) -> int | None:
-        """The place, from 1, that is chosen too often to be chance; None if there is none, or too few choices."""
+        """Return the position, from 1, that is chosen too often for chance; None without one or with few choices."""
         if self.total < FEWEST_CHOICES or self.chance >= RARE:
             return None
         return self.counts.index(max(self.counts)) + 1
 
     @property
     def sentence(self) -> str:
-        """What the counts say, in plain words."""
+        """Describe the counts in plain words."""
         if self.total < FEWEST_CHOICES:
             return f"Too few choices to tell: it takes {FEWEST_CHOICES}, and there are {self.total}."
         uneven = f"chance alone makes counts this uneven {_how_often(self.chance)}"
@@ -72,7 +73,7 @@ class Positions:
 
 @dataclass(frozen=True)
 class Habits:
-    """What a person's latest judgments say. `per_hour` counts working time only: breaks are left out."""
+    """Statistics of a person's latest judgments. `per_hour` counts working time only: breaks are left out."""
 
     judged: int
     verdicts: dict[Verdict, Share]
@@ -84,7 +85,7 @@ class Habits:
 
 
 class Member(NamedTuple):
-    """A person with the number of all their standing judgments, and their habits."""
+    """A person, the number of all their standing judgments, and their habits."""
 
     user: User
     judgments: int
@@ -92,7 +93,7 @@ class Member(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """How many people may sign in, how many of them judged in the last seven days, and how often they did."""
+    """Numbers of people who may sign in, of those who judged in the last seven days, and of their judgments."""
 
     active: int
     busy: int
@@ -111,16 +112,16 @@ class _Judged(NamedTuple):
 
 
 def members(session: Session, after: int = 0) -> list[Member]:
-    """The people whose ids come after `after`, in that order, at most PEOPLE_AT_ONCE."""
+    """Return the people with ids above `after`, in the order of ids, at most PEOPLE_AT_ONCE."""
     users = session.scalars(select(User).where(User.id > after).order_by(User.id).limit(PEOPLE_AT_ONCE)).all()
-    seen = _Seen.now(session)
+    seen = _HabitState.now(session)
     return [Member(user, seen.standing(user.id), habits(session, user.id, seen=seen)) for user in users]
 
 
 def totals(session: Session) -> Totals:
-    """The figures of the whole studio."""
+    """Return the totals of the whole studio."""
     active = session.scalar(select(func.count(User.id)).where(User.active)) or 0
-    # One look into the index of (person, moment) for each person, however many judgments there are.
+    # One lookup in the index over (person, time) for each person, however many judgments there are.
     week = (
         select(func.count())
         .where(
@@ -158,8 +159,8 @@ class _Seen:
         return (self.judgments.counts.get(user_id), self.checks) if self.judgments.exact else None
 
 
-def habits(session: Session, user_id: int, window: int = WINDOW, seen: _Seen | None = None) -> Habits:
-    """The habits of a person's latest `window` standing judgments.
+def habits(session: Session, user_id: int, window: int = WINDOW, seen: _HabitState | None = None) -> Habits:
+    """Return the habits of a person's latest `window` standing judgments.
 
     Right on an attention check is who chose, or edited, the candidate that was right when it was shown; skipped ones
     do not count.
@@ -195,9 +196,9 @@ def _habits(session: Session, user_id: int, window: int) -> Habits:
 def judgments(
     session: Session, user_id: int, before: int | None = None, verdict: Verdict | None = None, only: str = ""
 ) -> list[Judgment]:
-    """A person's judgments, undone ones too, the newest first, at most JUDGMENTS_AT_ONCE that came before `before`.
+    """Return a person's judgments, undone ones too, the newest first, at most JUDGMENTS_AT_ONCE older than `before`.
 
-    `only` is "flagged", "gold" or "undone", or nothing for all.
+    `only` is "flagged", "gold" or "undone", or empty for all.
     """
     found = (
         select(Judgment)
@@ -246,7 +247,7 @@ def _judged(user_id: int, window: int) -> Select[Any]:
             latest.c.seconds,
             latest.c.created_at,
             latest.c.flagged,
-            # A check whose answer was taken back since tells nothing of the person.
+            # A prompt that is no attention check any more does not count as one.
             and_(Generation.gold, Prompt.gold_answer.is_not(None)),
             Candidate.right,
             Candidate.position,

@@ -1,4 +1,4 @@
-"""What admins decide for everybody who judges. What was never decided has its default."""
+"""Settings of the whole studio that admins change, with defaults for those that were never changed."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Studio:
 
 
 def settings(session: Session) -> Studio:
-    """The settings as they are now."""
+    """Return the present settings."""
     known = {field.name for field in fields(Studio)}
     stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
     return Studio(**{row.name: row.value["value"] for row in stored})
 
 
 def change(session: Session, by: int, values: Mapping[str, Any]) -> Studio:
-    """Store those settings; raises Invalid with a sentence about the first that is wrong, and then stores none."""
+    """Store those settings; raises Invalid for a wrong one, and then stores none."""
     for name, value in values.items():
         _check(name, value)
     with write_transaction(session):

@@ -1,4 +1,4 @@
-"""Texts to rewrite: checked, and stored once each."""
+"""Prompts: checked, and stored once each."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from app.services.prompts import policy
 from app.services.prompts.reservations import counts_of
 
 BATCH = 500
-"""How many rows one transaction stores."""
+"""The number of rows that one transaction stores."""
 KEPT_REFUSALS = 1_000
-"""So many rows that cannot be used are named with their lines; the others are only counted."""
+"""The most rejected rows that are reported with their lines; further ones are only counted."""
 MOST_PRIORITY = 1_000_000
 MOST_OVERLAP = 20
 _MOST_WRONG = 10
@@ -27,10 +27,11 @@ _MOST_WRONG = 10
 
 @dataclass
 class ImportReport:
-    """What became of an import.
+    """The result of an import.
 
     `added` counts the prompts that are new in the queue, `duplicates` the rows that were there already, `judgments`
-    those that came along. `rejected` has the first `KEPT_REFUSALS` rows that cannot be used, each with its line.
+    those that were imported with them. `rejected` has the first `KEPT_REFUSALS` rows that cannot be used, each with its
+    line.
     """
 
     added: int = 0
@@ -40,7 +41,7 @@ class ImportReport:
     judgments: int = 0
 
     def refuse(self, line: int, reason: str) -> None:
-        """One row that cannot be used."""
+        """Count and report one row that cannot be used."""
         self.rejected_count += 1
         if len(self.rejected) < KEPT_REFUSALS:
             self.rejected.append({"line": line, "reason": reason})
@@ -48,7 +49,7 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class PromptRow:
-    """A row as it was sent, nothing checked."""
+    """A row as it was sent, unchecked."""
 
     line: int
     text: object
@@ -57,7 +58,7 @@ class PromptRow:
     gold_wrong: object = None
     overlap: object = None
     problem: object = None
-    """Why nothing of the row could be read, as a sentence."""
+    """A sentence that says why the row could not be read, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class CheckedRow:
 
 
 def check_text(text: object, longest: int) -> str:
-    """The text without surrounding white space; raises Invalid if it is empty, too long or not storable."""
+    """Return the text without surrounding white space; raises Invalid if it is empty, too long or not storable."""
     if not isinstance(text, str):
         raise Invalid("The text must be a string.")
     stripped = text.strip()
@@ -87,7 +88,7 @@ def check_text(text: object, longest: int) -> str:
 
 
 def check_row(row: PromptRow, longest: int) -> CheckedRow:
-    """The row, all of it usable; raises Invalid with a sentence about the first thing that is not."""
+    """Check all fields of a row; raises Invalid about the first that is wrong."""
     if row.problem:
         raise Invalid(str(row.problem))
     text = check_text(row.text, longest)
@@ -97,7 +98,7 @@ def check_row(row: PromptRow, longest: int) -> CheckedRow:
 
 
 def check_priority(value: object) -> int:
-    """A priority, 0 if nothing is given; raises Invalid."""
+    """Return a priority, 0 if none is given; raises Invalid."""
     number = _whole(value, "priority")
     if number is None:
         return 0
@@ -107,7 +108,7 @@ def check_priority(value: object) -> int:
 
 
 def check_overlap(value: object) -> int | None:
-    """How many people are to judge a prompt, None if nothing is given; raises Invalid."""
+    """Return how many people are to judge a prompt, None if nothing is given; raises Invalid."""
     number = _whole(value, "overlap")
     if number is not None and not 1 <= number <= MOST_OVERLAP:
         raise Invalid(f"The overlap must be between 1 and {MOST_OVERLAP}.")
@@ -129,7 +130,7 @@ def _new(text: str, source: str) -> dict[str, Any]:
 
 
 def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> list[CheckedRow]:
-    """The usable ones of the rows; the others go into the report."""
+    """Return the rows that can be used; the others go into the report."""
     usable = []
     for row in rows:
         try:
@@ -140,9 +141,9 @@ def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> 
 
 
 def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport) -> dict[str, Prompt]:
-    """Queue the rows in the running transaction, `BATCH` of them at most; returns the prompts by their texts.
+    """Queue the rows, at most `BATCH`, in the running transaction; returns the prompts by their texts.
 
-    A text that waits already, or that has been judged by as many people as asked for, stays as it is: a duplicate.
+    A prompt that waits already, or that enough people have judged, stays as it is: a duplicate.
     """
     known = by_text(session, [row.text for row in rows])
     unknown = dict.fromkeys(row.text for row in rows if row.text not in known)
@@ -165,18 +166,18 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
 
 
 def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:
-    """Those prompts that exist already, by their texts."""
+    """Return the existing prompts of those texts, by text."""
     digests = {digest_of(text) for text in texts}
     return {prompt.text: prompt for prompt in session.scalars(select(Prompt).where(Prompt.sha256.in_(digests)))}
 
 
 def digest_of(text: str) -> str:
-    """The SHA-256 that a prompt's text is found by."""
+    """Return the SHA-256 by which a prompt's text is found."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
-    """Which of the prompts need no more judgments."""
+    """Return the ids of the prompts that need no more judgments."""
     if not prompts:
         return set()
     counts = counts_of(session, [prompt.id for prompt in prompts])
@@ -194,7 +195,7 @@ def _whole(value: object, name: str) -> int | None:
 
 
 def _wrong(value: object, gold: str | None, longest: int) -> tuple[str, ...]:
-    """The wrong answers of an attention check: a list, a JSON list, or one text with | between them."""
+    """Read the wrong texts of an attention check: a list, a JSON list, or one text separated by |."""
     texts = tuple(check_text(one, longest) for one in _listed(value))
     if texts and gold is None:
         raise Invalid("Wrong answers need the right one beside them.")

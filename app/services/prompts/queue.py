@@ -17,7 +17,7 @@ LOOK_BACK = 300
 
 WAITING = and_(Prompt.queued, Prompt.gold_answer.is_(None))
 CURRENT = Generation.superseded_by.is_(None)
-"""Of the screens that were chosen again before anybody judged them, the last."""
+"""Screens that were not replaced by a later choice of cards."""
 GOLD = and_(Prompt.queued, Prompt.gold_answer.is_not(None))
 
 
@@ -40,7 +40,7 @@ def next_waiting(session: Session, user_id: int, studio: Studio) -> Prompt | Non
 
 
 def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
-    """The priorities in the queue, the highest first; each is one look into the index."""
+    """Yield the priorities in the queue, the highest first; each takes one lookup in the index."""
     while True:
         limit = () if at_most is None else (Prompt.priority <= at_most,)
         highest = session.scalar(select(func.max(Prompt.priority)).where(Prompt.queued, *limit))
@@ -51,11 +51,11 @@ def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
 
 
 def next_gold(session: Session, user_id: int, studio: Studio) -> Prompt | None:
-    """The attention check to serve a person now, if one is due: on average one screen in `studio.gold_every`.
+    """Return the attention check to serve now, if one is due: on average one screen in `studio.gold_every`.
 
-    The distance to the one before is drawn anew each time, from half to one and a half times that many screens, so
-    that nobody can count on it; it depends on the person and their last check alone, so that asking again changes
-    nothing. Each person is served each check once.
+    The distance to the one before is random, from half to one and a half times that many screens, so that it cannot be
+    predicted; it depends on the person and their last check only, so that a repeated request gives the same. Each
+    person is served each check once.
     """
     if not studio.gold_every or not _gold_is_due(session, user_id, studio.gold_every):
         return None
@@ -69,7 +69,7 @@ def next_gold(session: Session, user_id: int, studio: Studio) -> Prompt | None:
 
 
 def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
-    """Whether the person has had so many screens since their last check that the next may be one."""
+    """Return whether the person has had enough screens since their last check."""
     longest = every + every // 2
     latest = session.execute(
         select(Generation.id, Generation.gold)
@@ -84,7 +84,7 @@ def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
 
 
 def left_over(session: Session, user_id: int, shown: Collection[int], studio: Studio) -> Generation | None:
-    """The oldest of a person's latest screens that still waits for their judgment, but none of `shown`.
+    """Return the oldest of a person's latest screens that still waits for their judgment and is not in `shown`.
 
     A screen of the queue does, as long as its prompt has a place for them. What was chosen again for a prompt that is
     shown already, in cards that were chosen before, came too late and is not asked for a second time.
@@ -117,7 +117,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
 
 
 def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Generation | None:
-    """The screen of a prompt that a person has already. Holds the prompt until the running transaction ends."""
+    """Return the person's screen of a prompt, or None; locks the prompt until the running transaction ends."""
     session.get(Prompt, prompt.id, with_for_update=True, populate_existing=True)
     return session.scalar(
         select(Generation)

@@ -1,7 +1,7 @@
-"""Finding prompts and changing them, one by one or all that are meant.
+"""Searching prompts and changing them, one by one or all that match.
 
-The queue is shown in the order in which it is served, everything else the newest first; either way a page begins after
-the last row of the one before.
+The queue is listed in the order in which it is served, everything else the newest first; a page begins after the last
+row of the one before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.services.system import audit
 
 PAGE = 50
 SCANNED = 100_000
-"""So many prompts are looked at for one page of a search."""
+"""The number of prompts that are scanned for one page of a search."""
 COUNTED = 2_000
 STATES = {
     "queue": "In the queue",
@@ -53,7 +53,7 @@ _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
 
 @dataclass(frozen=True)
 class PromptFilter:
-    """Which prompts are meant: those in one of STATES that hold a text and come from a source, if these are given."""
+    """A filter of prompts: those in one of STATES that hold `text` and come from `source`, if these are given."""
 
     state: str = "queue"
     text: str = ""
@@ -61,20 +61,20 @@ class PromptFilter:
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> PromptFilter:
-        """A filter from a query; raises Invalid with a sentence about the first value that is wrong."""
+        """Read a filter from a query; raises Invalid about the first value that is wrong."""
         state = values.get("state") or "queue"
         if state not in STATES:
             raise Invalid(f"state must be one of {', '.join(STATES)}.")
         return cls(str(state), _search(values, "text"), _search(values, "source"))
 
     def as_query(self) -> dict[str, str]:
-        """The query that this filter is parsed from."""
+        """Return the query that this filter is parsed from."""
         return {"state": self.state} | {
             name: value for name, value in (("text", self.text), ("source", self.source)) if value
         }
 
     def conditions(self, decided: Studio) -> list[ColumnElement[bool]]:
-        """The same as conditions on a Prompt."""
+        """Return the filter as conditions on a Prompt."""
         wanted = list(_CONDITIONS[self.state])
         if self.state == "queue":
             wanted.append(open_for(decided))
@@ -98,7 +98,7 @@ class Row:
 
     @property
     def state(self) -> str:
-        """Where it stands, in a word or two."""
+        """Return the prompt's state in a word or two."""
         if self.prompt.gold_answer is not None:
             return "attention check" if self.prompt.queued else "out"
         if self.judges >= self.wanted:
@@ -112,14 +112,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Page:
-    """Rows, and the query that the next page is found by; empty if there is none."""
+    """Rows, and the query of the next page; empty if there is none."""
 
     rows: list[Row]
     after: dict[str, str]
 
 
 def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None = None, size: int = PAGE) -> Page:
-    """The rows after the one that `after` names (`id`, and `priority` in the queue)."""
+    """Return the rows after the one that `after` names (`id`, and `priority` in the queue)."""
     place = {name: _place(after or {}, name) for name in ("id", "priority")}
     if wanted.state == "queue" and (place["id"] is None) != (place["priority"] is None):
         raise Invalid("A place in the queue is named by after_id and after_priority together.")
@@ -128,7 +128,7 @@ def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None
 
 
 def count(session: Session, wanted: PromptFilter) -> int:
-    """How many prompts are meant; at most `COUNTED` + 1 are counted."""
+    """Count the prompts that match; at most `COUNTED` + 1 are counted."""
     some = select(Prompt.id).where(*wanted.conditions(policy.settings(session))).limit(COUNTED + 1).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 
@@ -200,7 +200,7 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
 
 
 def sources(session: Session, most: int = 100) -> list[str]:
-    """Where prompts come from: the names of the latest imports, and what was typed at the desk."""
+    """Return the sources of prompts: the names of the latest imports, and what was typed at the desk."""
     imports = session.scalars(
         select(AuditEvent.subject)
         .where(AuditEvent.action == "prompts.imported")
@@ -212,7 +212,7 @@ def sources(session: Session, most: int = 100) -> list[str]:
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """One prompt as the API shows it; an `overlap` of null is the studio's."""
+    """Return one prompt as the API shows it; an `overlap` of null means the studio's."""
     prompt = row.prompt
     return {
         "id": prompt.id,
@@ -232,7 +232,7 @@ def as_json(row: Row) -> dict[str, Any]:
 def _served(
     session: Session, wanted: PromptFilter, place: Mapping[str, int | None], size: int
 ) -> tuple[list[Prompt], dict[str, str]]:
-    """The queue in its order: level by level, each by id, since no index has priorities falling and ids rising."""
+    """List the queue in its order: level by level, each by id, as no index has falling priorities and rising ids."""
     found: list[Prompt] = []
     conditions = wanted.conditions(policy.settings(session))
     for priority in levels(session, place["priority"]):

@@ -1,4 +1,4 @@
-"""What was computed from the database and stays right until something that can be told at a glance changes."""
+"""A cache of values computed from the database, valid while a stamp that is quick to read stays the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 MOST = 1_000
-"""So many answers a process keeps for a database; then it begins anew."""
+"""The most values that a process keeps per database; then the cache is cleared."""
 
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKeyDictionary()
@@ -27,14 +27,14 @@ def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute:
     if stamp is None:
         return compute()
     with _lock:
-        answers = _kept.setdefault(session.get_bind().engine, {})
-        known = answers.get(key)
+        entries = _kept.setdefault(session.get_bind().engine, {})
+        known = entries.get(key)
     if known is not None and known[0] == stamp:
-        answer: T = known[1]
-        return answer
-    answer = compute()
+        result: T = known[1]
+        return result
+    result = compute()
     with _lock:
-        if len(answers) >= MOST:
-            answers.clear()
-        answers[key] = (stamp, answer)
-    return answer
+        if len(entries) >= MOST:
+            entries.clear()
+        entries[key] = (stamp, result)
+    return result

@@ -1,4 +1,4 @@
-"""Shares with intervals, and whether counts are more uneven than chance makes them."""
+"""Shares with confidence intervals, and a test of whether counts are more uneven than by chance."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution: 95 % l
 
 @dataclass(frozen=True)
 class Share:
-    """`part` out of `whole`, with the 95 % score interval of Wilson (1927), which is right for few and for all."""
+    """`part` out of `whole`, with the 95 % score interval of Wilson (1927), which also holds for few and for all."""
 
     part: int
     whole: int
 
     @property
     def value(self) -> float | None:
-        """The share, or None out of nothing."""
+        """Return the share, or None if `whole` is 0."""
         return self.part / self.whole if self.whole else None
 
     @property
     def low(self) -> float:
-        """The lower end of the interval."""
+        """Return the lower end of the interval."""
         return max(0.0, self._middle - self._half)
 
     @property
     def high(self) -> float:
-        """The upper end of the interval."""
+        """Return the upper end of the interval."""
         return min(1.0, self._middle + self._half)
 
     @property
@@ -47,9 +47,10 @@ class Share:
 
 
 def unevenness(counts: Sequence[int]) -> float:
-    """How often chance alone makes three counts, each equally likely, at least as uneven as these: Pearson's p-value.
+    """Return Pearson's p-value of three counts: the probability that equal chances make counts at least as uneven.
 
-    The chi-square distribution with 2 degrees of freedom has the survival function exp(-x / 2) (Pearson 1900).
+    The chi-square distribution with 2 degrees of freedom has the survival function exp(-x / 2) (Pearson 1900). Raises
+    ValueError for another number of counts.
     """
     if len(counts) != 3:
         raise ValueError("only three counts have two degrees of freedom")

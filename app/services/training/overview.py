@@ -1,4 +1,4 @@
-"""The figures of the admin's first page."""
+"""The counts on the admin's first page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Counts:
 
 
 def counts(session: Session) -> Counts:
-    """Count everything once."""
+    """Count everything for the admin's first page."""
     standing = stored_counts.judgments(session)
     best = (Verdict.CHOSEN, Verdict.EDITED)
     return Counts(

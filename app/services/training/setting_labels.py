@@ -1,4 +1,4 @@
-"""The settings of a run on clicks as people meet them: what each means, its bounds and default, and the presets."""
+"""The settings of a run on clicks as the form shows them: meaning, bounds, default and presets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "kto": "Takes each text by itself as good or bad, so it also learns from “none is good”.",
     }
 )
-"""The methods that learn from clicks, each with what it does."""
+"""The methods that learn from clicks, each with a description."""
 
 _LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -109,19 +109,19 @@ class Setting:
 
     @property
     def main(self) -> bool:
-        """Whether it is one of the few that most people change."""
+        """Return whether it is one of the few settings that most people change."""
         return self.name in _MAIN
 
     @property
     def bounds(self) -> str:
-        """The least and the greatest value in words, empty where there are none."""
+        """Return the least and the greatest value in words, empty for other kinds than numbers."""
         if self.kind not in ("int", "float"):
             return ""
         least, greatest = (f"{Decimal(repr(bound)).normalize():,f}" for bound in (self.least, self.greatest))
         return f"From {least} to {greatest}."
 
     def shown(self, value: Any) -> str:
-        """A value of this setting as the form shows it."""
+        """Return a value of this setting as the form shows it."""
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, list | tuple):
@@ -131,7 +131,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named start for the settings. `config` is what a run is asked for with, `values` what it sets them to."""
+    """A named start for the settings. `config` is what a run is requested with, `values` the settings it changes."""
 
     name: str
     label: str
@@ -140,19 +140,19 @@ class Preset:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The settings that it changes, by name."""
+        """Return the settings that it changes, by name."""
         return dict(PRESETS[self.config["preset"]]) if "preset" in self.config else dict(self.config)
 
 
 def settings(method: str) -> tuple[Setting, ...]:
-    """Every setting of a method on clicks, the ones that are changed most first."""
+    """Return every setting of a method on clicks, the ones that are changed most first."""
     found = _dpo_settings() if method == "dpo" else _click_settings(method)
     order = {name: place for place, name in enumerate(_LABELS)}
     return tuple(sorted(found, key=lambda setting: order[setting.name]))
 
 
 def presets(method: str) -> tuple[Preset, ...]:
-    """The presets of a method; the first is what a run has if nothing is chosen."""
+    """Return the presets of a method; the first is the default."""
     usual = {setting.name: setting.default for setting in settings(method)}
     gentle = {"learning_rate": 3e-4, "num_train_epochs": max(1, int(usual["num_train_epochs"] / 2))}
     found = [
@@ -168,12 +168,12 @@ def presets(method: str) -> tuple[Preset, ...]:
 
 
 def label(name: str) -> str:
-    """What a setting is called in the form; its own name if it is none of those."""
+    """Return the label of a setting; its own name if it has none."""
     return _LABELS[name][0] if name in _LABELS else name
 
 
 def effective(method: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting that a run by `method` with `config` has; raises Invalid with one sentence."""
+    """Return every setting of a run by `method` with `config`; raises Invalid."""
     try:
         if method in CLICK_OPTIONS:
             return click_config(click_options(method, config))

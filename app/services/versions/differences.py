@@ -1,4 +1,4 @@
-"""Which words tell two texts apart."""
+"""The words in which two texts differ."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from itertools import takewhile
 from typing import NamedTuple
 
 MOST_WORDS = 300
-"""Longer texts are shown as they are: comparing takes time that grows with the product of both lengths."""
+"""Longer texts are not compared: the time grows with the product of both lengths."""
 _WORDS = re.compile(r"(\w+|[^\w\s]|\A(?=\s))(\s*)")
 
 Word = tuple[str, str]
-"""A word or a mark, and the white space after it; the word is empty for what a text begins with."""
+"""A word or a mark, and the white space after it; the word is empty for white space at the start of a text."""
 
 
 class Kind(StrEnum):
-    """In both texts, only in the one that is compared with, or only in the one that is shown."""
+    """The texts that a piece is in: both, only the reference, or only the text that is shown."""
 
     SAME = "same"
     MISSING = "missing"
@@ -26,14 +26,14 @@ class Kind(StrEnum):
 
 
 class Piece(NamedTuple):
-    """A stretch of text, and in which of the two it is found."""
+    """A stretch of text, and the texts that it is in."""
 
     kind: Kind
     text: str
 
 
 def between(reference: str, shown: str) -> list[Piece]:
-    """`shown` in pieces, with what `reference` has instead before each piece of its own; upper case counts as other.
+    """Split `shown` into pieces, with the reference's words before each piece that replaces them; case counts.
 
     The pieces that are not MISSING are `shown`; those that are not OWN are `reference`.
     """
@@ -44,7 +44,7 @@ def between(reference: str, shown: str) -> list[Piece]:
 
 
 def _pieces(theirs: Sequence[Word], ours: Sequence[Word]) -> Iterator[Piece]:
-    """Stretches that change side by side change as a phrase, not one by one."""
+    """Yield pieces; adjacent changes are joined, so that a phrase changes as a whole."""
     missing, own, same = "", "", ""
     for there, here in _stretches(theirs, ours):
         if there != here:
@@ -62,7 +62,7 @@ def _pieces(theirs: Sequence[Word], ours: Sequence[Word]) -> Iterator[Piece]:
 
 
 def _stretches(theirs: Sequence[Word], ours: Sequence[Word]) -> Iterator[tuple[str, str]]:
-    """The two texts side by side. Words are aligned without the white space after them, which may differ."""
+    """Yield the two texts side by side. Words are aligned without the white space after them, which may differ."""
     matcher = SequenceMatcher(None, [word for word, _ in theirs], [word for word, _ in ours], autojunk=False)
     for kind, i1, i2, j1, j2 in matcher.get_opcodes():
         if kind != "equal":
@@ -78,7 +78,7 @@ def _joined(words: Sequence[Word]) -> str:
 
 
 def _common_space(one: str, other: str) -> str:
-    """The white space that both end with."""
+    """Return the white space that both end with."""
     ends = zip(reversed(one), reversed(other), strict=False)
     length = sum(1 for _ in takewhile(lambda marks: marks[0] == marks[1] and marks[0].isspace(), ends))
     return one[len(one) - length :]
