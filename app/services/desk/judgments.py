@@ -137,7 +137,7 @@ def judge_again(session: Session, user_id: int, gesture: Gesture) -> int:
             session.expire_all()
         number = _add(connection, user_id, gesture, yielded)
         if number is None:
-            raise _meanwhile()
+            raise _judged_meanwhile()
         _bring_back(session, screen.id)
         return number
 

@@ -69,7 +69,7 @@ def next_screen(
             return _with_todays_answer(session, waiting, generator.version), False
         if not reservations.reserve(session, user_id, waiting.prompt_id, decided):
             continue  # somebody else took the place meanwhile: it is no longer found
-        return _chosen_again(session, generator, waiting, sampling, decided, chooser), False
+        return _choose_again(session, generator, waiting, sampling, decided, chooser), False
     check = queue.next_gold(session, user_id, decided)
     if check is not None:
         with write_transaction(session):
@@ -153,7 +153,7 @@ def _with_todays_answer(session: Session, waiting: Generation, version: int) -> 
         return session.get_one(Generation, waiting.superseded_by)
 
 
-def _chosen_again(
+def _choose_again(
     session: Session,
     generator: Generator,
     waiting: Generation,

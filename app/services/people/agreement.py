@@ -59,7 +59,7 @@ class Agreement:
 
 
 def measured(session: Session) -> Agreement:
-    """The agreement among the latest judgments; measured anew when one was made or undone since."""
+    """Return the agreement among the latest judgments, computed again if one was made or undone since."""
     made = stored_counts.by_person(session)
     totals = made.counts.values()
     stamp = (sum(count for count, _ in totals), sum(undone for _, undone in totals)) if made.exact else None

@@ -137,36 +137,36 @@ def totals(session: Session) -> Totals:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What habits are made of, at a glance: everybody's judgments, counted, and which checks there are."""
+class _HabitState:
+    """The state that habits depend on: everybody's numbers of judgments, and a hash of the ids of the checks."""
 
     judgments: stored_counts.ByPerson
     checks: int
 
     @classmethod
     def now(cls, session: Session) -> Self:
-        """Look at it now."""
+        """Read the present state."""
         checks = select(Prompt.id).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
         return cls(stored_counts.by_person(session), hash(tuple(session.scalars(checks))))
 
     def standing(self, user_id: int) -> int:
-        """How many judgments of a person stand."""
+        """Return how many judgments of a person stand."""
         made, undone = self.judgments.counts.get(user_id, (0, 0))
         return made - undone
 
     def stamp(self, user_id: int) -> tuple[object, ...] | None:
-        """Return what stays the same as long as a person's habits do; None if that cannot be told."""
+        """Return a value that changes when a person's habits may have; None if newer rows than these were counted."""
         return (self.judgments.counts.get(user_id), self.checks) if self.judgments.exact else None
 
 
 def habits(session: Session, user_id: int, window: int = WINDOW, seen: _HabitState | None = None) -> Habits:
     """Return the habits of a person's latest `window` standing judgments.
 
-    Right on an attention check is who chose, or edited, the candidate that was right when it was shown; skipped ones
-    do not count.
+    An attention check is passed by choosing or editing the candidate that was right when it was shown; skipped ones do
+    not count.
     """
-    # They are what they were unless the person has judged or undone something, or a check came or went.
-    seen = seen or _Seen.now(session)
+    # Cached until the person judges or undoes something, or a check comes or goes.
+    seen = seen or _HabitState.now(session)
     return remembered(
         session, ("habits", user_id, window), seen.stamp(user_id), lambda: _habits(session, user_id, window)
     )

@@ -116,7 +116,7 @@ def check_overlap(value: object) -> int | None:
 
 
 def find_or_add(session: Session, text: str, source: str) -> Prompt:
-    """The prompt with exactly that text, new in the running transaction if it is unknown."""
+    """Return the prompt with exactly that text, added in the running transaction if it is unknown."""
     by_digest = select(Prompt).where(Prompt.sha256 == digest_of(text))
     known = session.scalar(by_digest)
     if known is not None:

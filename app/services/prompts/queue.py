@@ -1,4 +1,4 @@
-"""The queue: which prompt a person is served next, and what of it was served to whom."""
+"""The queue: which prompt a person is served next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.services.prompts.policy import Studio
 from app.services.prompts.reservations import has_place
 
 LOOK_BACK = 300
-"""Among so many of their latest screens a person's unjudged one is looked for."""
+"""Number of a person's latest screens among which one without a judgment is looked for."""
 
 WAITING = and_(Prompt.queued, Prompt.gold_answer.is_(None))
 CURRENT = Generation.superseded_by.is_(None)
@@ -86,8 +86,8 @@ def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
 def left_over(session: Session, user_id: int, shown: Collection[int], studio: Studio) -> Generation | None:
     """Return the oldest of a person's latest screens that still waits for their judgment and is not in `shown`.
 
-    A screen of the queue does, as long as its prompt has a place for them. What was chosen again for a prompt that is
-    shown already, in cards that were chosen before, came too late and is not asked for a second time.
+    A screen of the queue waits as long as its prompt has a place for the person. A screen whose cards were chosen again
+    while its prompt was already shown with the earlier cards came too late and is left out.
     """
     latest = (
         select(Generation.id)

@@ -19,10 +19,10 @@ _lock = threading.Lock()
 
 
 def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute: Callable[[], T]) -> T:
-    """What `compute` returned when it was last asked for by that key, as long as the stamp is the same.
+    """Return the cached value of `key` if its stamp is the same, else call `compute` and cache what it returns.
 
-    The stamp must be read before what is computed from, so that an answer is never kept under a later stamp than its
-    own. Nothing is kept under a stamp of None.
+    Read the stamp before the data, so that a value is never stored under a stamp later than its data. With a stamp of
+    None nothing is cached.
     """
     if stamp is None:
         return compute()

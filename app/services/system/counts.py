@@ -52,10 +52,10 @@ def judgments(session: Session, since: int = 0) -> Tally:
 
 
 class ByPerson(NamedTuple):
-    """Of each person, how many judgments there are and how many of them are undone; both only ever grow.
+    """For each person the numbers of judgments and of undone ones among them; both only ever grow.
 
-    As long as they are the same, the same judgments stand. They are `exact` if they are those of the moment that the
-    session sees; else somebody wrote since, and what is read now must not be kept under these numbers.
+    While both are the same, the same judgments stand. They are `exact` if no later rows than those that the session
+    sees were counted; else what the session reads must not be cached under these numbers.
     """
 
     counts: dict[int, tuple[int, int]]

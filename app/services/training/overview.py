@@ -15,9 +15,9 @@ from app.services.training import preference_rows
 
 @dataclass(frozen=True)
 class Counts:
-    """How much of everything there is; neither judgments that were undone nor those of attention checks count.
+    """Numbers of people, prompts, screens and judgments, without undone judgments and those of attention checks.
 
-    Of the prompts in the queue one more than `most_counted` are counted at most.
+    At most `most_counted` + 1 prompts of the queue are counted.
     """
 
     people: int
