@@ -20,7 +20,7 @@ from models.errors import RecipeError
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import Prepared
 from worker.training.methods.reward_functions import encode_rating, pad_ratings, pad_token_id, rate
-from worker.training.run.held_out import Figures, mean, won
+from worker.training.run.held_out import Figures, mean, positive_share
 from worker.training.run.method import Job, Rows, unwrapped
 
 _NEW_BELOW_THE_HEAD = "pre_classifier"
@@ -76,7 +76,7 @@ class RewardMethod:
             for column in ("chosen", "rejected")
         )
         margins = [better - worse for better, worse in zip(chosen, rejected, strict=True)]
-        return {"accuracy": won(margins), "margin": mean(margins)}
+        return {"accuracy": positive_share(margins), "margin": mean(margins)}
 
 
 METHOD = RewardMethod()
