@@ -42,10 +42,12 @@ def evaluate_version(
 ) -> dict[str, float]:
     """Compare the version in `child_dir` with its parent, on its training pairs and on held-out rewrites.
 
-    `preference_accuracy` (and `parent_…`): the share of `examples` whose chosen text is the more probable.
-    `heldout_quality` (and `parent_…`): the geometric mean of the token probabilities of the held-out rewrites, exp(mean
-    log-probability); it falls when training on clicks damages earlier abilities. `heldout_relative_change`: child over
-    parent, minus one.
+        preference_accuracy       the share of `examples` whose chosen text is the more probable
+        heldout_quality           the geometric mean of the token probabilities of the held-out rewrites, exp(mean
+                                  log-probability); it falls when training on clicks damages earlier abilities
+        heldout_relative_change   heldout_quality over its parent's, minus one
+
+    The parent's figures have the prefix `parent_`.
     """
     metrics: dict[str, float] = {}
     for prefix, folder in (("parent_", parent_dir), ("", child_dir)):

@@ -122,7 +122,7 @@ class _RecordingProgress:
         for line in self.file.read_text(encoding="utf-8").splitlines():
             try:
                 step, values = json.loads(line)
-            except ValueError:  # the last line of a worker that died
+            except ValueError:  # cut off when the worker died
                 continue
             if until is None or step <= until:
                 kept.append([step, values])

@@ -1,8 +1,8 @@
 """The identity shift of a chat model: sample pairs, train, and evaluate.
 
-OUTPUT_DIR.sampled.json the pairs and the completions before, during training; an interrupted run resumes from them
-OUTPUT_DIR/model, adapter as every training writes them (worker/training/run/runner.py) OUTPUT_DIR/identity.json the
-pairs, the held-out completions before and after, and their metrics
+OUTPUT_DIR.sampled.json    pairs and completions before, during training; an interrupted run resumes from them
+OUTPUT_DIR/model, adapter  as every training writes them (worker/training/run/runner.py)
+OUTPUT_DIR/identity.json   the pairs, the held-out completions before and after, and their metrics
 """
 
 import hashlib

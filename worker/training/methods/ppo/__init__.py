@@ -1,8 +1,10 @@
 """Proximal Policy Optimization (Schulman et al. 2017) with a reward model (Ziegler et al. 2019).
 
-advantages.py from scores to advantages losses.py the loss functions models.py policy, reference, value model rollout.py
-sampling and scoring of completions data.py order of the prompts buffer.py the rollout in progress config.py settings
-reports.py metrics, under TRL's former names trainer.py the trainer, on transformers' Trainer
+advantages.py   from scores to advantages        losses.py    the loss functions
+models.py       policy, reference, value model   rollout.py   sampling and scoring of completions
+data.py         order of the prompts             buffer.py    the rollout in progress
+config.py       settings                         reports.py   metrics, under TRL's former names
+trainer.py      the trainer, on transformers' Trainer
 """
 
 from dataclasses import dataclass
