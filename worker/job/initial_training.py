@@ -96,7 +96,7 @@ def train(
         training.resume_from,
     )
     progress.stage("converting")
-    parity = staging.prepare(staged, training.file.pairs, _parents_serving(training), progress.log)
+    parity = staging.prepare(staged, training.file.pairs, _parent_serving(training), progress.log)
     stop_if_cancelled(progress)
     progress.stage("evaluating")
     file = training.file
@@ -128,7 +128,7 @@ def note(version: Manifest | Facts) -> str | None:
     return None
 
 
-def _parents_serving(training: InitialTraining) -> Path | None:
+def _parent_serving(training: InitialTraining) -> Path | None:
     return Path(training.base).parent / SERVING_FOLDER if training.parent is not None else None
 
 
@@ -139,7 +139,7 @@ def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progr
 
     report = evaluate_staged(
         staged / SERVING_FOLDER,
-        _parents_serving(training),
+        _parent_serving(training),
         Sampling(settings.temperature, settings.top_p, settings.top_k),
         settings.home / "cache",
         None,

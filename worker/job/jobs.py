@@ -68,16 +68,16 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
     studio.store.remove_run_folders("[0-9]*", keep=None if published else str(attempt.run_id))
     if published is not None:
         # An earlier attempt died between publishing the files and recording them in the database.
-        release.record(studio, published, _note(studio, published), attempt)
+        release.record(studio, published, _refusal(studio, published), attempt)
     else:
         job = sft_job if attempt.method == initial_training.METHOD else retraining
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
-            release.release(studio, staged, facts, _note(studio, facts), attempt)
+            release.release(studio, staged, facts, _refusal(studio, facts), attempt)
 
 
-def _note(studio: Studio, version: Manifest | release.Facts) -> str | None:
+def _refusal(studio: Studio, version: Manifest | release.Facts) -> str | None:
     """Return why a version must not go live, as a sentence for its run, or None if it may."""
     from worker.publish.gate import gate
 

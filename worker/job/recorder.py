@@ -38,7 +38,7 @@ class RunRecorder:
         self._stopped = threading.Event()
         self._done = threading.Event()
         self._wrote_step_at = 0.0
-        self._thread = threading.Thread(target=self._beat, name="run-heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._send_heartbeats, name="run-heartbeat", daemon=True)
 
     def __enter__(self) -> RunRecorder:
         """Begin the heartbeat."""
@@ -97,7 +97,7 @@ class RunRecorder:
                 run.heartbeat_at = now()
             yield run
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         while not self._done.wait(HEARTBEAT_SECONDS):
             try:
                 with self._own_run():

@@ -59,7 +59,7 @@ class StudioWorker(Worker):
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
         """Return the next job; first preload the libraries and, while no job waits, prepare the next run."""
-        with _ending_at_once():
+        with _exiting_on_signals():
             if not self._preloaded:
                 self._preloaded = True
                 preload()
@@ -100,7 +100,7 @@ class StudioWorker(Worker):
 
 
 @contextmanager
-def _ending_at_once() -> Iterator[None]:
+def _exiting_on_signals() -> Iterator[None]:
     """End the process as soon as SIGINT or SIGTERM arrives.
 
     RQ's handler raises an exception, which a library may swallow while it is imported, and exceptions raised during a

@@ -62,7 +62,7 @@ def load_corpora(data: Path, work: Path, tokenizer: Tokenizer) -> list[TokenCorp
     folder = work / "tokens"
     origin = _fingerprint([data / "paradetox.tsv", *paths], tokenizer)
     if not (folder / _MANIFEST).exists():
-        _tokenise(data / "paradetox.tsv", paths, folder, tokenizer, origin)
+        _tokenize(data / "paradetox.tsv", paths, folder, tokenizer, origin)
     manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     if manifest["origin"] != origin:
         raise ValueError(f"{work} was begun with other texts or another tokenizer; choose a new work folder.")
@@ -116,7 +116,7 @@ def trainable_lines(lines: Sequence[str], dev: set[str], held_out: set[str]) -> 
     return kept, equal_to_dev, equal_to_held_out
 
 
-def _tokenise(paradetox: Path, paths: Sequence[Path], folder: Path, tokenizer: Tokenizer, origin: str) -> None:
+def _tokenize(paradetox: Path, paths: Sequence[Path], folder: Path, tokenizer: Tokenizer, origin: str) -> None:
     """Write the ids of every corpus, and the manifest last, so that an interrupted pass begins again."""
     folder.mkdir(parents=True, exist_ok=True)
     dev = {letters(text) for text in dev_texts(read_paradetox(paradetox))} - {""}

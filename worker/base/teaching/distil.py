@@ -65,9 +65,9 @@ class Teacher:
             include_prompt_in_result=False,
             end_token=BOUNDARY,
         )
-        return [list(dict.fromkeys(map(self._line, result.sequences_ids))) for result in results]
+        return [list(dict.fromkeys(map(self._first_line, result.sequences_ids))) for result in results]
 
-    def _line(self, ids: Sequence[int]) -> str:
+    def _first_line(self, ids: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(ids)
         return text.strip().split("\n")[0].strip()
 

@@ -52,8 +52,8 @@ class Ngrams:
 
     def worst_new(self, source: str, rewrite: str) -> float:
         """Return the lowest association of the rewrite's trigrams that its source does not have; at most 0."""
-        known = set(_runs(source))
-        return min([0.0, *(self.association(run) for run in _runs(rewrite) if run not in known)])
+        known = set(_trigrams(source))
+        return min([0.0, *(self.association(run) for run in _trigrams(rewrite) if run not in known)])
 
     def fluency(self, source: str, rewrite: str) -> float:
         """Return a score that is 1 if no new trigram is improbable, and falls towards 0 otherwise."""
@@ -64,6 +64,6 @@ def _padded(text: str) -> list[str]:
     return ["^", "^", *(token.lower() for token in tokens(text)), "$"]
 
 
-def _runs(text: str) -> list[Gram]:
+def _trigrams(text: str) -> list[Gram]:
     padded = _padded(text)
     return [tuple(padded[place - 2 : place + 1]) for place in range(2, len(padded))]

@@ -97,7 +97,7 @@ def train_dpo(
         options = DPOClickOptions.from_recipe(recipe)
         rows = [asdict(example) for example in with_written_again(examples)]
         result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, reported=REPORTED)
-        _place(kept, output_dir)
+        _link_result(kept, output_dir)
         moved = _largest_change(output_dir, parent_dir)
     return DPOResult(
         examples=len(examples),
@@ -175,7 +175,7 @@ def _check_examples(
     return truncated
 
 
-def _place(run_dir: Path, output_dir: Path) -> None:
+def _link_result(run_dir: Path, output_dir: Path) -> None:
     """Link the trained model into `output_dir` and its adapter beneath it.
 
     config.json comes last: its presence marks the model as complete. Files are linked, not moved, because the run

@@ -40,15 +40,15 @@ class RunCallback(TrainerCallback):
         if self.progress.cancelled():
             self.stopped = True
             control.should_training_stop = True
-        self._before_scoring(control)
+        self._before_evaluation(control)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Skip the evaluation of an epoch that a cancellation cut short."""
-        self._before_scoring(control)
+        self._before_evaluation(control)
 
-    def _before_scoring(self, control: TrainerControl) -> None:
+    def _before_evaluation(self, control: TrainerControl) -> None:
         if self.stopped:
             control.should_evaluate = control.should_save = False
         if control.should_evaluate:

@@ -106,7 +106,7 @@ def train(
                 "adapter beside them (use_peft)."
             )
         undo.enter_context(threads_worth_waking(loaded.model.config))
-        _place(loaded, options)
+        _to_training_device(loaded, options)
         config = copy.deepcopy(loaded.model.config)
         rate = options.step_size(default_learning_rate(method.name, _rate_architecture(loaded), options.use_peft))
         data = fit(data, loaded, options, progress)
@@ -192,7 +192,7 @@ def _run(trainer: Trainer, callback: RunCallback, checkpoint: Path | None, progr
     return float(outcome.training_loss)
 
 
-def _place(loaded: Loaded, options: TrainOptions) -> None:
+def _to_training_device(loaded: Loaded, options: TrainOptions) -> None:
     """Move the model to its training device before it is first scored; quantized weights are there already."""
     if torch.cuda.is_available() and not options.use_cpu and not options.load_in_4bit:
         loaded.model.to(torch.device("cuda", processes.local_rank()))  # type: ignore[arg-type]  # stub of a decorator

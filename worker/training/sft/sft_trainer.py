@@ -236,15 +236,15 @@ class SFTProgress(ProgressCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Report the step, and stop a cancelled run without evaluating or saving it."""
         super().on_step_end(args, state, control, **kwargs)
-        self._stop_at_once(control)
+        self._skip_if_stopped(control)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Skip the evaluation of an epoch that a cancellation cut short."""
-        self._stop_at_once(control)
+        self._skip_if_stopped(control)
 
-    def _stop_at_once(self, control: TrainerControl) -> None:
+    def _skip_if_stopped(self, control: TrainerControl) -> None:
         if self.stopped:
             control.should_evaluate = control.should_save = False
 

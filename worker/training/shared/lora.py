@@ -16,7 +16,7 @@ _HEADS = {"classifier", "score", "pre_classifier"}
 _ADAPTABLE = (nn.Linear, nn.Embedding, Conv1D)
 
 
-def _is_called(target: str, name: str) -> bool:
+def _has_name(target: str, name: str) -> bool:
     return name == target or name.endswith(f".{target}")
 
 
@@ -50,9 +50,7 @@ def lora_config(
     Raises `RecipeError` for a target that the model does not have.
     """
     for target in target_modules:
-        if not any(
-            _is_called(target, name) for name, module in model.named_modules() if isinstance(module, _ADAPTABLE)
-        ):
+        if not any(_has_name(target, name) for name, module in model.named_modules() if isinstance(module, _ADAPTABLE)):
             layers = ", ".join(linear_layers(model))
             raise RecipeError(f"lora_target_modules: the model has no layer {target}; its linear ones are {layers}.")
     return LoraConfig(

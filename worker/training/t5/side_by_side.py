@@ -30,7 +30,7 @@ def side_by_side(parts: Sequence[Part], weights: Sequence[Tensor]) -> list[tuple
     trained = [weight for weight in weights if weight.requires_grad] if torch.is_grad_enabled() else []
     if not trained:
         return _call_in_threads(parts)
-    outputs = _SideBySide.apply(parts, *trained)  # type: ignore[no-untyped-call]
+    outputs = _Parallel.apply(parts, *trained)  # type: ignore[no-untyped-call]
     each = len(outputs) // len(parts)
     return [tuple(outputs[first : first + each]) for first in range(0, len(outputs), each)]
 
@@ -59,7 +59,7 @@ def _call_in_threads(calls: Sequence[Callable[[], Any]]) -> list[Any]:
         torch.set_num_threads(threads)
 
 
-class _SideBySide(torch.autograd.Function):
+class _Parallel(torch.autograd.Function):
     """The autograd function of `side_by_side`."""
 
     @staticmethod
