@@ -1,4 +1,4 @@
-"""`python -m worker …`: what is done beside the queue. The commands themselves are the modules of worker/commands."""
+"""`python -m worker …`: the command line beside the queue. Each command is a module of worker/commands."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from worker.commands.support.interruption import is_interruption
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code, 130 after Ctrl-C, and says on standard error why it is not 0."""
+    """Run one command and return the exit code, 130 after Ctrl-C; print an error's sentence on standard error."""
     try:
         parser = argparse.ArgumentParser(
             prog="python -m worker", description="Mellow's training side, without the queue."
         )
         commands = parser.add_subparsers(dest="command", required=True, metavar="command")
         add_parsers(commands)
-        options = parser.parse_args(_whole(list(sys.argv[1:] if arguments is None else arguments), commands))
+        options = parser.parse_args(_expanded(list(sys.argv[1:] if arguments is None else arguments), commands))
         run: Run = options.run
         return run(options)
     except (KeyboardInterrupt, Exception) as error:
@@ -39,24 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sentence(error: BaseException) -> str:
-    """What went wrong, for whoever gave the command; empty for an error of the program itself."""
+    """Return the error as a sentence for the user, or "" for an error of the program itself."""
     if isinstance(error, (ConfigError, DomainError, ModelError)):
         return str(error)
-    if isinstance(error, OSError):  # one of our own is a sentence already
+    if isinstance(error, OSError):  # an error of our own is a sentence already
         return f"{error.filename or 'A file'}: {error.strerror}." if error.strerror else str(error)
     if isinstance(error, SQLAlchemyError):
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
         if reason.startswith(("no such table", 'relation "')):
             return "The database has no tables yet: run `flask db upgrade` once, or `make run`."
         return f"The database cannot be used: {reason}. Give the same command again once it can."
-    # Known only once the training libraries are imported, which a start that finds a version never does.
+    # Imported late: a start that finds a version never imports the training libraries.
     from worker.training.shared.errors import TrainingError
 
     return str(error) if isinstance(error, TrainingError) else ""
 
 
-def _whole(given: list[str], commands: Commands[argparse.ArgumentParser]) -> list[str]:
-    """The arguments with what `--config` names in them, and with the command that suits the model they name."""
+def _expanded(given: list[str], commands: Commands[argparse.ArgumentParser]) -> list[str]:
+    """Return the arguments with those of `--config` inserted, and with the command that suits the model they name."""
     if not given or given[0] not in commands.choices:
         return given
     instead = commands.choices[given[0]].get_default("instead")
@@ -64,8 +64,8 @@ def _whole(given: list[str], commands: Commands[argparse.ArgumentParser]) -> lis
     parser = commands.choices[name]
     if parser.get_default("own_config"):  # a pipeline reads its plan itself: its stages have settings of their own
         return [name, *given[1:]]
-    return [name, *expand_config(given[1:], parser, _say)]
+    return [name, *expand_config(given[1:], parser, _print_error)]
 
 
-def _say(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     print(sentence, file=sys.stderr)

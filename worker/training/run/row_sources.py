@@ -1,4 +1,4 @@
-"""Rows to train on, wherever they are: a file of any format, Parquet among them, or a dataset of the hub."""
+"""Training rows from a file of any format, Parquet included, or from a hub dataset."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,13 +16,12 @@ def load_row_file(
     format: str = "auto",
     columns: Mapping[str, str] | None = None,
 ) -> RowFile:
-    """The rows in `train_file`, or, where that is None, in a split of the dataset `dataset_name`.
+    """Load the rows of `train_file` or, if that is None, of a split of the dataset `dataset_name`.
 
-    They are of `kind`, or of the kind that the data has if that is None.
-
-    `ranking`, `format` and `columns` are those of `models.formats.read_rows`. Raises `DataFileError` if the data as a
-    whole cannot be understood, `DatasetError` if a dataset or a Parquet file cannot be loaded, OSError if a file
-    cannot be read. What holds bad rows is returned: `RowFile.check_usable` judges it.
+    They are of `kind`, or of the data's own kind if that is None. `ranking`, `format` and `columns` are those of
+    `models.formats.read_rows`. Raises `DataFileError` if the data as a whole cannot be read, `DatasetError` if a
+    dataset or a Parquet file cannot be loaded, OSError if a file cannot be opened. Data with bad rows is returned; see
+    `RowFile.check_usable`.
     """
     if train_file is None:
         from worker.training.shared.hub_data import load_rows
@@ -34,7 +33,7 @@ def load_row_file(
 
 
 def parquet_rows(path: Path) -> Iterator[Mapping[str, object]]:
-    """The rows of a Parquet file, in their order; raises `DatasetError` if it is none, OSError if it is not there."""
+    """Yield the rows of a Parquet file in order; raises `DatasetError` if it is none, OSError if it is missing."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
