@@ -32,9 +32,18 @@ help: ## list what can be done
 run: $(RUN_INSTALLED) ## install what is missing, then run the whole product until Ctrl-C
 	@exec $(BIN)/python -m app.launch.launcher
 
+# More for pytest, as in: make test ARGS="-k judgments". From the command line only: what lies in the environment must not
+# change what is tested.
+ARGS :=
+PYTEST := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
-test: $(DEV_INSTALLED) browser ## every test but the slow ones
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+test: $(DEV_INSTALLED) browser ## every test but the slow ones; some of them: make test ARGS="-k judgments"
+	$(PYTEST) $(ARGS)
+
+.PHONY: quick
+quick: $(DEV_INSTALLED) ## the tests that need no training library, browser, PostgreSQL or patience (tests/quick.py)
+	$(PYTEST) --quick $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes
@@ -51,8 +60,8 @@ check: $(DEV_INSTALLED) ## formatting, lint, types, and which part may import wh
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-.PHONY: format
-format: $(DEV_INSTALLED) ## format, and repair what lint can repair
+.PHONY: fix
+fix: $(DEV_INSTALLED) ## format, and repair what lint can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
