@@ -1,7 +1,7 @@
 """Settings: every choice a deployment can make, read once from the environment and then frozen.
 
-This is the only module that reads ``os.environ``. Each variable appears in ``.env.example`` and in the README, and
-a test holds the three together.
+This is the only module that reads ``os.environ``. Each variable appears in ``.env.example``, in the README and in
+``docs/settings.md``, and a test holds the four together.
 """
 
 from __future__ import annotations
