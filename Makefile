@@ -10,6 +10,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 # Stamps say which list was installed into the environment, so that a second run takes no time.
 RUN_INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.installed-dev
+DOCS_INSTALLED := $(VENV)/.installed-docs
 
 # Installs the requirements file $(1), with pip's options $(2). The errors are kept in a variable, not in a file: the
 # disk may be full.
@@ -65,6 +66,18 @@ fix: $(DEV_INSTALLED) ## format, and repair what lint can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The documents link to files beside them, so the site is made of a copy of those that git knows, laid out as here.
+DOCS := build/docs
+
+.PHONY: docs
+docs: $(DOCS_INSTALLED) ## the documents as a searchable site that asks no other host, in build/docs/site
+	@rm -rf $(DOCS) && mkdir -p $(DOCS)/pages
+	@git ls-files -z '*.md' docs LICENSE Procfile 'models/settings/*.py' | tar --null -cf - -T - | tar -xf - -C $(DOCS)/pages
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@! grep -rnE '<(script|link|img|iframe)[^>]+(src|href)="?(https?:)?//' $(DOCS)/site --include='*.html' \
+	  || { echo "The site would ask other hosts: see above." >&2; exit 1; }
+	@echo "The documents are in $(DOCS)/site/index.html."
+
 .PHONY: clean
 clean: ## remove the environment and the caches, never what Mellow stores
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -109,3 +122,7 @@ $(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt requiremen
 	$(call INSTALL,requirements-dev.txt)
 	$(call INSTALL,requirements-scorers.txt,--no-deps)
 	@touch $(RUN_INSTALLED) $@
+
+$(DOCS_INSTALLED): $(BIN)/python requirements-docs.txt constraints.txt
+	$(call INSTALL,requirements-docs.txt)
+	@touch $@
