@@ -17,7 +17,7 @@ from app.config import PROJECT_ROOT
 
 def make(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs the Makefile in `folder`, a checkout with no environment yet."""
-    for name in ("Makefile", "constraints.txt", *(f"requirements{part}.txt" for part in ("", "-dev", "-scorers"))):
+    for name in ("Makefile", "constraints.txt", *(f"requirements{part}.txt" for part in ("", "-dev", "-scorers", "-torch"))):
         # With their times, by which make tells what is new.
         shutil.copy2(PROJECT_ROOT / name, folder)
     # Make would tell its own children how it was called, if these tests were started by it.
@@ -114,7 +114,7 @@ def test_what_is_installed_is_not_installed_again(tmp_path: Path) -> None:
 
 def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> None:
     listed = re.findall(r"^  make ([a-z-]+) +\S", make(tmp_path).stdout, re.MULTILINE)
-    assert listed == ["help", "run", "test", "quick", "test-slow", "bench", "check", "fix", "docs", "clean"]
+    assert listed == ["help", "run", "test", "quick", "test-slow", "bench", "check", "fix", "docs", "lock", "clean"]
 
 
 def test_ci_runs_the_checks_and_every_test_that_make_test_runs(bin_folder: Path) -> None:
