@@ -1,7 +1,7 @@
 """Settings: every choice of a deployment, read once from the environment and then frozen.
 
-This is the only module that reads ``os.environ``. Each variable appears in ``.env.example`` and in the README, and a
-test compares the three.
+This is the only module that reads ``os.environ``. Each variable appears in ``.env.example``, in the README and in
+``docs/settings.md``, and a test holds the four together.
 """
 
 from __future__ import annotations

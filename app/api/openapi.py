@@ -18,6 +18,7 @@ from app.db import Verdict
 from app.errors import Invalid
 from app.services.exchange import exports
 from app.services.training import initial_training
+from app.version import VERSION
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -29,7 +30,7 @@ def document() -> ResponseReturnValue:
         "openapi": "3.1.0",
         "info": {
             "title": "Mellow",
-            "version": "1",
+            "version": VERSION,
             "description": "Draw three rewrites of a text, say which is best, retrain, choose which version serves. "
             "Errors are RFC 9457 problem documents whose detail is one sentence.",
         },

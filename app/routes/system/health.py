@@ -15,14 +15,15 @@ from app.context import mellow
 from app.errors import DomainError
 from app.extensions import db
 from app.services.training import overview, runs
+from app.version import VERSION
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """Respond that the process is alive."""
-    return {"status": "ok"}
+    """Respond that the process is alive, and which Mellow it runs."""
+    return {"status": "ok", "mellow_version": VERSION}
 
 
 @blueprint.get("/readyz")

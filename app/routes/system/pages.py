@@ -18,6 +18,7 @@ from app.routes.wording import WORDS
 from app.services.people import accounts
 from app.services.system import audit, backups, system
 from app.services.versions import versions
+from app.version import VERSION
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
 
@@ -30,6 +31,7 @@ def page() -> ResponseReturnValue:
     session, settings = db.session(), mellow().settings
     return render_template(
         "system/page.html",
+        mellow_version=VERSION,
         **_queue(),
         runs=system.waiting_runs(session),
         serving=versions.serving_number(session),

@@ -9,13 +9,16 @@ from flask import Flask
 from openapi_spec_validator import validate
 from sqlalchemy.orm import Session
 
+from app.version import VERSION
 from tests import factories
 from tests.app.routes.desk.test_api import problem
 from tests.studio import Person
 
 
-def test_the_description_is_valid_openapi(app: Flask) -> None:
-    validate(app.test_client().get("/api/v1/openapi.json").get_json())
+def test_the_description_is_valid_openapi_of_this_mellow(app: Flask) -> None:
+    document = app.test_client().get("/api/v1/openapi.json").get_json()
+    validate(document)
+    assert document["info"]["version"] == VERSION
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ def test_bad_rows_without_end_are_counted_and_the_first_thousand_are_kept() -> N
         file.check_usable()
 
 
+@pytest.mark.long
 def test_a_megabyte_of_bad_lines_takes_little_memory() -> None:
     body = b"{}\n" * 350_000
     tracemalloc.start()
