@@ -57,7 +57,8 @@ check: $(DEV_INSTALLED) check-js ## formatting, lint, types, and which part may 
 
 .PHONY: check-js
 check-js: $(NODE_INSTALLED) ## types and lint of the pages' scripts alone
-	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 eslint.config.js static/js
+	$(NODE) node_modules/typescript/bin/tsc
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 eslint.config.js static/js tests/js
 
 .PHONY: format
 format: $(DEV_INSTALLED) ## format, and repair what lint can repair

@@ -9,7 +9,7 @@ export default [
     rules: {
       eqeqeq: "error",
       "no-undef": "off",
-      "no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
+      "no-unused-vars": ["error", { argsIgnorePattern: "^_$" }],
       "no-var": "error",
       "prefer-const": "error",
       "object-shorthand": "error",
