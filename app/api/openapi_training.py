@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api.openapi_parts import ADMIN, INTEGER, JSON, STRING, number_in_path, operation, ref, reply
+from app.api.openapi_parts import ADMIN, FORM, INTEGER, JSON, STRING, number_in_path, operation, ref, reply
 
 _DAY = {"type": "string", "format": "date"}
+_RETRAIN_FORM = {
+    "type": "object",
+    "description": "The fields of the Retrain form on the Training page; an empty one leaves what is usual.",
+    "properties": {"method": STRING, "parent_version": STRING},
+    "additionalProperties": STRING,
+}
 
 
 def _operation(summary: str, meaning: str, schema: str, *refusals: int, **more: Any) -> dict[str, Any]:
@@ -21,7 +27,7 @@ PATHS: dict[str, Any] = {
             "RunPreview",
             400,
             422,
-            body={JSON: {"schema": ref("RunRequest")}},
+            body={JSON: {"schema": ref("RunRequest")}, FORM: {"schema": _RETRAIN_FORM}},
         )
     },
     "/training-runs/{run_id}/metrics": {

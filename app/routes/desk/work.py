@@ -18,7 +18,6 @@ from app.extensions import db
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
 from app.services.prompts import policy
-from app.services.versions import differences
 
 blueprint = Blueprint("work", __name__, url_prefix="/work")
 
@@ -131,7 +130,6 @@ def _page(
         streak=pace.streak(session, person, settings.zone),
         total=pace.total(session, person),
         days=pace.chart(session, person, settings.zone),
-        between=differences.between,
         longest=mellow().settings.max_text_length,
     )
 

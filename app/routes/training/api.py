@@ -8,13 +8,14 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
+from app.api.openapi_parts import FORM
 from app.api.payload import json_object, run_json
 from app.context import mellow
 from app.db import TrainingRun
 from app.errors import TooLarge
 from app.extensions import db
 from app.routes.training import actions, events
-from app.routes.training.retrain_form import wish_of
+from app.routes.training.retrain_form import read, wish_of
 from app.services.training import curves, initial_training, previews, runs
 from models.formats.files.pair_columns import Columns
 from models.store.uploads import UploadStore
@@ -41,8 +42,9 @@ def create_run() -> ResponseReturnValue:
 
 @blueprint.post("/training-runs/preview")
 def preview_run() -> ResponseReturnValue:
-    """What such a run would train on, and how long it would take; nothing is stored."""
-    return previews.preview(db.session(), wish_of(json_object())).as_dict()
+    """Say what such a run, or the one that the Retrain form asks for, would train on; nothing is stored."""
+    wish = read(request.form) if request.mimetype == FORM else wish_of(json_object())
+    return previews.preview(db.session(), wish).as_dict()
 
 
 @blueprint.get("/training-runs")

@@ -11,6 +11,7 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from app import create_app
 from app.db import Role, RunMetric, RunStatus, TrainingRun, now, write_transaction
@@ -111,6 +112,23 @@ def test_a_look_ahead_says_what_a_run_would_learn_from_and_stores_nothing(
     assert problem(admin.post("/training-runs", nobody)) == (422, sentence)
     later = {"method": "dpo", "parent_version": 77}
     assert problem(admin.post("/training-runs/preview", later)) == (404, "There is no version 77.")
+    assert rows(session, TrainingRun) == []
+
+
+def test_the_form_as_it_is_looks_ahead_like_the_wish_that_it_expresses(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    def ahead(**form: object) -> TestResponse:
+        return admin.call("POST", "/training-runs/preview", data={"method": "dpo", "parent_version": "", **form})
+
+    usual = body(admin.post("/training-runs/preview", {"method": "dpo"}), 200)
+    assert body(ahead(), 200) == usual
+    alone = {"method": "dpo", "config": {"head_pairs": 0}, "selection": {"people": [admin.id]}}
+    found = body(ahead(**{"dpo-preset": "default", "dpo-head_pairs": " 0 ", "people": [str(admin.id)]}), 200)
+    assert found == body(admin.post("/training-runs/preview", alone), 200) != usual
+    assert body(ahead(to_day="2001-01-01"), 200)["summary"] == "It would find no pair to train on."
+    assert problem(ahead(**{"dpo-beta": "eleven"})) == (422, "beta must be a number, not 'eleven'.")
+    assert problem(ahead(parent_version="77")) == (404, "There is no version 77.")
     assert rows(session, TrainingRun) == []
 
 
