@@ -56,7 +56,7 @@ from benchmarks.support.people import (
 from benchmarks.support.tastes import KINDS
 from models.reward.head import Head
 from models.serving.generator import Sampling, wording
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions
 from models.store.store import HEAD_FILE
 from worker.evaluation.measure import TOXIC
 from worker.evaluation.promised import promised
@@ -104,7 +104,7 @@ def dpo(before: Version, made: Sequence[Click], work: Path, seed: int) -> Versio
     """Retrain as it was before it had a head: on the clicked pairs alone, held fast to what the version was."""
     if not made:
         return before
-    recipe = DPORecipe(seed=seed, beta=0.5, anchor_weight=100.0, num_train_epochs=10)
+    recipe = DPOClickOptions(seed=seed, beta=0.5, anchor_weight=100.0, num_train_epochs=10)
     return _trained(before, pairs(made), recipe, work, None)
 
 
@@ -118,7 +118,7 @@ def retrain(before: Version, made: Sequence[Click], work: Path, seed: int) -> Ve
     chooses = learned(made)
     if chooses is None:
         return before
-    recipe = DPORecipe(seed=seed)
+    recipe = DPOClickOptions(seed=seed)
     samples = Samples(before.serving, Sampling(), FOLDER / "samples")
     texts = shipped_texts()
     samples.draw(texts)
@@ -128,7 +128,7 @@ def retrain(before: Version, made: Sequence[Click], work: Path, seed: int) -> Ve
 
 
 def _trained(
-    before: Version, examples: Sequence[PreferenceExample], recipe: DPORecipe, work: Path, chooses: Head | None
+    before: Version, examples: Sequence[PreferenceExample], recipe: DPOClickOptions, work: Path, chooses: Head | None
 ) -> Version:
     """Train from the version before, and keep the head beside the version as a studio does."""
     train_dpo(before.model, examples, recipe, work / "model", SilentProgress())

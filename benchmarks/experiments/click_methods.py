@@ -21,8 +21,7 @@ from typing import Any
 import torch
 
 from benchmarks.experiments.dpo_defaults import TASTES, Clicks, measure, scores, session
-from models.settings.clicks import CLICK_OPTIONS, click_options
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import CLICK_OPTIONS, DPOClickOptions, click_options
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.run.saving import MODEL
 from worker.training.shared.examples import PreferenceExample
@@ -106,7 +105,7 @@ def main() -> None:
                 simulated = session(chosen.model, data, *key)
                 sessions[key] = simulated, scores(chosen.model, simulated)
             if method == "dpo":
-                figures = measure(chosen.model, *sessions[key], DPORecipe(seed=seed))
+                figures = measure(chosen.model, *sessions[key], DPOClickOptions(seed=seed))
             else:
                 figures = measure_method(method, chosen.model, *sessions[key], {**settings, "seed": seed})
             rounded = {name: round(value, 4) for name, value in figures.items()}

@@ -36,7 +36,7 @@ from pathlib import Path
 import torch
 
 from models.serving.generator import Generator, Sampling
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.gate import preference_accuracy
 from worker.training.clicks.dpo import train_dpo
@@ -141,7 +141,7 @@ def scores(model_dir: Path, clicks: Clicks) -> dict[str, float]:
     }
 
 
-def measure(model_dir: Path, clicks: Clicks, parent: Mapping[str, float], recipe: DPORecipe) -> dict[str, float]:
+def measure(model_dir: Path, clicks: Clicks, parent: Mapping[str, float], recipe: DPOClickOptions) -> dict[str, float]:
     """Train once and compare with the `parent` scores."""
     with tempfile.TemporaryDirectory() as folder:
         result = train_dpo(model_dir, clicks.trained, recipe, Path(folder) / "child", SilentProgress())
@@ -184,7 +184,7 @@ def main() -> None:
             if key not in sessions:
                 simulated = session(options.model, data, *key)
                 sessions[key] = simulated, scores(options.model, simulated)
-            recipe = DPORecipe.from_mapping({**settings, "seed": seed})
+            recipe = DPOClickOptions.from_mapping({**settings, "seed": seed})
             figures = measure(options.model, *sessions[key], recipe)
             rounded = {name: round(value, 4) for name, value in figures.items()}
             line = {"clicks": clicks, "taste": taste, "set": seed, "settings": settings, **rounded}

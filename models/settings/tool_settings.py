@@ -1,0 +1,60 @@
+"""The settings that only the command line has: nothing offers them to those who press Retrain."""
+
+from models.settings.setting import Setting
+
+_DTYPES = ("float32", "bfloat16", "float16", "auto")
+_ATTENTION = ("default", "eager", "sdpa", "flash_attention_2")
+
+TOOL_SETTINGS = (
+    Setting("dtype", "float32", "number format of the loaded weights", choices=_DTYPES),
+    Setting("attn_implementation", "default", "how attention is computed", choices=_ATTENTION),
+    Setting("load_in_4bit", False, "QLoRA: hold the frozen weights in 4 bits (bitsandbytes); needs --use_peft"),
+    Setting("bnb_4bit_quant_type", "nf4", "the 4-bit number format", choices=("nf4", "fp4")),
+    Setting("use_bnb_nested_quant", False, "also quantize the constants of the quantization"),
+    Setting("lora_target_modules", (), "layers that get an adapter (default: every linear layer)"),
+    Setting("max_steps", -1, "stop after so many optimizer steps; -1: as the epochs say", (-1, 10_000_000)),
+    Setting("per_device_eval_batch_size", 8, "held-out rows computed at once", (1, 1024)),
+    Setting("gradient_checkpointing", False, "compute activations twice instead of keeping them: less memory"),
+    Setting("fp16", False, "compute in float16, for a GPU without bfloat16"),
+    Setting("use_cpu", False, "leave the GPU alone"),
+    Setting("max_eval_samples", 200, "score at most that many held-out rows; 0: all", (0, 100_000_000)),
+    Setting(
+        "eval_steps",
+        0,
+        "score on the held-out rows every so many steps; 0: once an epoch, or at each checkpoint with early stopping",
+        (0, 1_000_000),
+    ),
+    Setting("source_prefix", "", "put before every source; only with --no_publish, since the studio puts none"),
+    Setting("max_length", 1024, "a prompt with its completion that is longer is left out", (2, 131_072)),
+    Setting("completion_only_loss", True, "learn the completion alone, not the prompt"),
+    Setting("packing", False, "fill each row of a batch with several examples"),
+    Setting("center_rewards_coefficient", 0.0, "pull of the rewards towards a mean of zero; 0.01 is usual", (0, 10)),
+    Setting("ref_model", "", "another reference model, a folder or a hub id (default: the model as it was)"),
+    Setting("reward_model_path", "", "folder of a reward model that `reward` trained, or a hub id"),
+    Setting("temperature", 1.0, "of the sampling; 1 samples the policy itself", (0.01, 10)),
+    Setting("top_p", 1.0, "sample from the likeliest tokens that hold this share", (0.01, 1)),
+    Setting("top_k", 0, "sample from the so many likeliest tokens; 0: all", (0, 1_000_000)),
+    Setting("num_generations", 4, "texts sampled for each prompt, and compared with each other", (2, 256)),
+    Setting("num_iterations", 1, "optimizer passes over each batch of samples", (1, 100)),
+    Setting("epsilon", 0.2, "the ratio of new to old policy counts up to 1 ± this", (1e-4, 10)),
+    Setting("rollout_batch_size", 32, "prompts answered between two rounds of optimization", (1, 65_536)),
+    Setting("num_ppo_epochs", 4, "optimizer passes over each batch of answers", (1, 100)),
+    Setting("kl_coef", 0.05, "price of a nat of divergence from the reference model", (0, 100)),
+    Setting("cliprange", 0.2, "the ratio of new to old policy counts up to 1 ± this", (1e-4, 10)),
+    Setting("cliprange_value", 0.2, "a value may move that far from its old estimate in one round", (1e-4, 1000)),
+    Setting("vf_coef", 0.1, "weight of the value loss", (0, 100)),
+    Setting("gamma", 1.0, "discount of later rewards", (0, 1)),
+    Setting("lam", 0.95, "GAE's trade of bias (0) for variance (1)", (0, 1)),
+    Setting("whiten_rewards", False, "scale the rewards of a batch to unit variance"),
+    Setting("whiten_advantages", True, "scale the advantages of a batch to a mean of 0 and unit variance"),
+    Setting("missing_eos_penalty", 0.0, "taken from the reward of a text that does not end", (0, 1000)),
+    Setting("kl_target", 0.0, "adapt kl_coef towards this divergence in nats a text; 0: kl_coef is fixed", (0, 1e4)),
+    Setting(
+        "value_model",
+        "shared",
+        "what estimates rewards to come: a head on the model itself (shared), or a second one (separate)",
+        choices=("shared", "separate"),
+    ),
+    Setting("value_head_width", 0, "units of a hidden layer in the head of the value model; 0: none", (0, 65_536)),
+    Setting("value_learning_rate", 1e-4, "step size of that head, which starts at zero", (0, 0.1)),
+)
