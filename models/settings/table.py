@@ -229,7 +229,7 @@ _OFFERED = (
     Setting(
         "use_peft",
         False,
-        "train a LoRA adapter instead of all weights: less memory, and gentler with few clicks",
+        "train a LoRA adapter instead of all weights: less memory",
         label="Train an adapter (LoRA)",
         offered=_ALL,
     ),

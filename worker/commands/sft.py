@@ -16,7 +16,7 @@ from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, read_pair_file, read_pairs_of
 from models.settings.sft import SFTRecipe
 from models.store.store import CheckpointStore
-from worker.commands import Commands
+from worker.commands.support.command import Command
 from worker.commands.support.flags import add_config_flag, add_flag, options_from
 
 _DESCRIPTION = """\
@@ -47,15 +47,7 @@ _KEPT_SECONDS = 7 * 24 * 3600
 """What an interrupted training left in the store is kept that long, for the same command to go on from."""
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `sft`."""
-    parser = commands.add_parser(
-        "sft",
-        help="initial training: fine-tune any T5 on a file of pairs, publish it and let it serve",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     add_config_flag(parser)
     _add_data(parser.add_argument_group("model and data"))
     recipe = parser.add_argument_group("recipe")
@@ -83,7 +75,6 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="TRACKER",
         help="also report to trackers that are installed, such as tensorboard or wandb",
     )
-    parser.set_defaults(run=run, instead=_command_for)
 
 
 def _command_for(arguments: Sequence[str]) -> str:
@@ -180,5 +171,16 @@ def _from_hub(options: argparse.Namespace, columns: Columns) -> PairFile:
 
 def _command_hash(options: argparse.Namespace) -> str:
     """What tells one command from another, so that the same one finds its checkpoints again."""
-    ours = {name: str(value) for name, value in vars(options).items() if name not in ("run", "resume_from_checkpoint")}
+    ours = {name: str(value) for name, value in vars(options).items() if name != "resume_from_checkpoint"}
     return hashlib.sha256(json.dumps(ours, sort_keys=True).encode()).hexdigest()[:16]
+
+
+COMMAND = Command(
+    name="sft",
+    help="initial training: fine-tune any T5 on a file of pairs, publish it and let it serve",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    instead=_command_for,
+    add_flags=_add_flags,
+    run=run,
+)
