@@ -21,7 +21,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from models.formats import Kind, Row, RowFile, rows_of, split_by_prompt
+from models.formats import Kind, Row, RowFile, rows_of, rows_sha256, split_by_prompt
 from models.settings.command_line import DPOOptions, TrainOptions
 from models.settings.options import declared, field_of
 from models.settings.setting import Setting
@@ -31,7 +31,7 @@ from worker.training.loading import loading
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import as_messages
 from worker.training.methods import method_of
-from worker.training.run.data import TrainingData, load_training_data, rows_sha256, sample
+from worker.training.run.data import TrainingData, load_training_data, sample
 from worker.training.run.row_sources import load_row_file
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import CheckpointError, DatasetError

@@ -84,14 +84,14 @@ def plan(mode: str, method: str) -> Iterator[tuple[str, int, Mapping[str, object
     if mode == "search":
         yield from ((method, 20, settings) for settings in SEARCH[method])
     else:
-        yield from ((one, clicks, {}) for clicks in (20, 60) for one in ("dpo", *CLICK_OPTIONS))
+        yield from ((one, clicks, {}) for clicks in (20, 60) for one in CLICK_OPTIONS)
 
 
 def main() -> None:
     """Print one JSON line for each run and click set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=("confirm", "search"))
-    parser.add_argument("--method", choices=tuple(CLICK_OPTIONS), default="kto", help="of the search (%(default)s)")
+    parser.add_argument("--method", choices=tuple(SEARCH), default="kto", help="of the search (%(default)s)")
     parser.add_argument("--model", type=Path, default=Path("models/base"), help="parent checkpoint (%(default)s)")
     parser.add_argument("--sets", type=int, default=1, help="sessions a taste (%(default)s)")
     chosen = parser.parse_args()

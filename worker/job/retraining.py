@@ -148,7 +148,7 @@ def prepare(
         rows = dataset.unpaired_rows(session, last_judgment_id, clicks, selection)
         good = sum(row["label"] for row in rows)
         said = f"{good} good and {len(rows) - good} bad texts"
-        return _by_method(method, options, clicks, said, rows, dataset.rows_sha256(rows))
+        return _by_method(method, options, clicks, said, rows, dataset.unpaired_sha256(rows))
     pairs = dataset.pair_rows(clicks.train)
     return _by_method(method, options, clicks, _pairs(clicks), pairs, dataset.data_sha256(clicks.train))
 
