@@ -42,6 +42,13 @@ def test_flags_are_made_for_the_given_command_alone() -> None:
     assert made["dpo"].get_default("beta") is None
 
 
+def test_what_was_given_is_data_alone_so_that_the_same_command_is_known_again_by_its_hash() -> None:
+    """An address of a function would differ in every process."""
+    given = vars(parsers("sft")["sft"].parse_args(["--train_file", "pairs.tsv"]))
+    assert given["num_train_epochs"] == 20
+    assert not any(map(callable, given.values()))
+
+
 def test_help_loads_no_training_library() -> None:
     code = (
         "import sys; from worker.commands.table import COMMANDS; "
