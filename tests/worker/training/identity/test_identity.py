@@ -169,7 +169,7 @@ def test_the_figures_count_names_and_answers_that_stayed() -> None:
         nats_before=[-1.0, -0.5, -0.5],
         nats_after=[-1.0, -0.75, -1.0],
     )
-    counts = {name: (share.count, share.total) for name, share in outcome.figures().items()}
+    counts = {name: (share.part, share.whole) for name, share in outcome.figures().items()}
     assert counts == {
         "new_name_before": (0, 2),
         "new_name_after": (2, 2),
