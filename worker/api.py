@@ -21,15 +21,17 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from models.formats import Kind, Row, RowFile, rows_of, split_by_prompt
-from models.settings.command_line import DPOOptions, TrainOptions, setting
+from models.formats import Kind, Row, RowFile, rows_of, rows_sha256, split_by_prompt
+from models.settings.command_line import DPOOptions, TrainOptions
+from models.settings.options import declared, field_of
+from models.settings.setting import Setting
 from worker.training.identity.answering import answer_all
 from worker.training.identity.identity import build_identity_shift_dataset
 from worker.training.loading import loading
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import as_messages
 from worker.training.methods import method_of
-from worker.training.run.data import TrainingData, load_training_data, rows_sha256, sample
+from worker.training.run.data import TrainingData, load_training_data, sample
 from worker.training.run.row_sources import load_row_file
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import CheckpointError, DatasetError
@@ -58,12 +60,12 @@ class DPOTrainingConfig(DPOOptions):
     a larger model take less, or 0 for the method's default. Raises `RecipeError`, which names the invalid field.
     """
 
-    beta: float = setting(0.2, "how dear it is to move away from the reference model", 1e-4, 10)
-    learning_rate: float = setting(5e-5, "step size; 0 takes the one that suits method and model", 0, 0.1)
-    per_device_train_batch_size: int = setting(1, "rows computed at once", 1, 1024)
-    gradient_accumulation_steps: int = setting(8, "batches that make one optimizer step", 1, 1024)
-    logging_steps: int = setting(2, "report the training loss every so many steps", 1, 10_000)
-    output_dir: str = setting("./dpo_output", "where the checkpoints and the result go")
+    beta: float = declared("beta", default=0.2)
+    learning_rate: float = declared("learning_rate", default=5e-5)
+    per_device_train_batch_size: int = declared("per_device_train_batch_size", default=1)
+    gradient_accumulation_steps: int = declared("gradient_accumulation_steps", default=8)
+    logging_steps: int = declared("logging_steps", default=2)
+    output_dir: str = field_of(Setting("output_dir", "./dpo_output", "where the checkpoints and the result go"))
 
     def options(self, **changed: object) -> DPOOptions:
         """Return the settings without `output_dir`, updated with `changed`."""

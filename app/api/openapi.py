@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from app.api import openapi_data, openapi_desk, openapi_training, openapi_versions
+from app.api import openapi_data, openapi_desk, openapi_training, openapi_versions, setting_schemas
 from app.api import openapi_schemas as schemas
 from app.api.openapi_parts import ADMIN, API_PREFIX, JSON, number_in_path, operation, ref, reply
 from app.db import Verdict
@@ -41,6 +41,7 @@ def document() -> ResponseReturnValue:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
                 **schemas.SCHEMAS,
+                **setting_schemas.SCHEMAS,
                 **openapi_data.SCHEMAS,
                 **openapi_desk.SCHEMAS,
                 **openapi_training.SCHEMAS,

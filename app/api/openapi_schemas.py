@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.api import setting_schemas
 from app.api.openapi_parts import BOOLEAN, INTEGER, NUMBER, STRING, TIME, maybe, ref
 from app.db import RunStatus, Verdict
 from app.services.training import runs
-from models.settings.clicks import SETTINGS
 
 
 def _object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
@@ -120,15 +120,7 @@ SCHEMAS: dict[str, Any] = {
     "RunRequest": _object(
         ("method",),
         method={"enum": list(runs.METHODS)},
-        config={
-            "type": "object",
-            "description": f"For dpo, settings by TRL's names, over a preset: {', '.join(runs.PRESETS)}. For orpo and "
-            "kto, settings by TRL's names, without presets: "
-            f"{', '.join(SETTINGS)}. `loss_type`, `desirable_weight` and `undesirable_weight` are kto's. For sft, "
-            "`dataset` (the sha256 that POST /datasets gave), `version` or `model_name_or_path` to start from "
-            "(neither: the checkpoint that comes with Mellow), `source_column`, `target_column`, `serve` (true unless "
-            "given), and settings by the names of transformers' Seq2SeqTrainingArguments.",
-        },
+        config={"description": "The settings of the method.", "anyOf": [ref(name) for name in setting_schemas.SCHEMAS]},
         selection=ref("Selection"),
         parent_version={
             "type": "integer",

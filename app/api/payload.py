@@ -12,6 +12,7 @@ from app.db import Generation, TrainingRun, Version
 from app.db import now as present
 from app.errors import Invalid, Malformed
 from app.services.exchange import judgment_search
+from models.settings.options import current_names
 
 LARGEST_PAGE = 500
 LARGEST_ID = 2**31 - 1  # what an integer column of PostgreSQL holds
@@ -74,7 +75,7 @@ def run_json(run: TrainingRun, position: int | None) -> dict[str, Any]:
         "status": run.status,
         "stage": run.stage,
         "method": run.method,
-        "config": run.config,
+        "config": current_names(run.config),
         "selection": run.selection,
         "position": position,
         "pairs": run.pairs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.db import now
-from app.services.system.intervals import Share
+from models.shares import Share
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _PREFIXES = ("kB", "MB", "GB", "TB")

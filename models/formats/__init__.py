@@ -8,7 +8,7 @@ from models.formats.catalog import FORMATS, Format
 from models.formats.detect import FORMAT_NAMES
 from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
 from models.formats.reading import read_rows, rows_from, rows_of
-from models.formats.rows import Kind, Message, Row, RowFile, Text, prompt_text
+from models.formats.rows import Kind, Message, Row, RowFile, Text, prompt_text, rows_sha256
 from models.formats.schemas.ranking import RANKINGS
 from models.formats.splitting import split_by_prompt, without_prompts_of
 from models.formats.summary import sentences, summary
@@ -33,6 +33,7 @@ __all__ = [
     "read_rows",
     "rows_from",
     "rows_of",
+    "rows_sha256",
     "sentences",
     "split_by_prompt",
     "summary",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from models.formats import rows_sha256
 from models.formats.files.pair_files import PairRow, in_dev, read_pair_file
 from worker.evaluation.errors import TestFileError
 from worker.training.shared.pairs import HELDOUT_FILE
@@ -31,11 +30,8 @@ class TestSet:
 
     @cached_property
     def sha256(self) -> str:
-        """Return the hash of sources and references in order: the same texts, the same hash."""
-        digest = hashlib.sha256()
-        for item in self.items:
-            digest.update(json.dumps([item.source, *item.references]).encode() + b"\n")
-        return digest.hexdigest()
+        """Return the hash of the sources and references in order: the same texts, the same hash."""
+        return rows_sha256([item.source, *item.references] for item in self.items)
 
     @property
     def identity(self) -> dict[str, str | int]:

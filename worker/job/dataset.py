@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.services.training import kto_rows, preference_rows
 from app.services.training.selection import EVERYTHING, Selection
+from models.formats import rows_sha256
 from models.formats.files.pair_files import in_dev
 from worker.training.shared.examples import PreferenceExample
 
@@ -78,17 +77,11 @@ def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection:
     ]
 
 
-def rows_sha256(rows: Sequence[Row]) -> str:
-    """Return the hash of unpaired rows for the manifest: of (prompt, text, label) as JSON Lines, in order."""
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(json.dumps([row["prompt"], row["completion"], row["label"]]).encode() + b"\n")
-    return digest.hexdigest()
+def unpaired_sha256(rows: Sequence[Row]) -> str:
+    """Return the hash of unpaired rows for the manifest: of (prompt, text, label), in order."""
+    return rows_sha256([row["prompt"], row["completion"], row["label"]] for row in rows)
 
 
 def data_sha256(examples: Sequence[PreferenceExample]) -> str:
-    """Return the hash of preference pairs for the manifest: of (prompt, chosen, rejected) as JSON Lines, in order."""
-    digest = hashlib.sha256()
-    for example in examples:
-        digest.update(json.dumps([example.prompt, example.chosen, example.rejected]).encode() + b"\n")
-    return digest.hexdigest()
+    """Return the hash of preference pairs for the manifest: of (prompt, chosen, rejected), in order."""
+    return rows_sha256([one.prompt, one.chosen, one.rejected] for one in examples)

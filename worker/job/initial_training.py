@@ -27,8 +27,7 @@ from worker.publish.release import Facts
 if TYPE_CHECKING:
     from worker.training.shared.progress import Progress
 
-METHOD = "sft"
-MAX_HELDOUT_DROP = 0.02
+MAX_SFT_DROP = 0.02
 """The share of its parent's held-out quality that a version may lose and still go live by itself."""
 NOT_ASKED = "The version was published and does not serve, as was asked."
 
@@ -107,7 +106,7 @@ def train(
     return Facts(
         parent=training.parent,
         run_id=run_id,
-        method=METHOD,
+        method=SFTRecipe.method,
         config=training.config,
         data_sha256=data_sha256(training.file, training.validation),
         metrics=metrics,
@@ -119,10 +118,10 @@ def note(version: Manifest | Facts) -> str | None:
     if not version.config.get("serve", True):
         return NOT_ASKED
     change = version.metrics.get("heldout_relative_change")
-    if change is not None and change < -MAX_HELDOUT_DROP:
+    if change is not None and change < -MAX_SFT_DROP:
         return (
             f"The version was published but does not serve. Held-out quality fell by {-change:.1%} against version "
-            f"{version.parent}, more than the {MAX_HELDOUT_DROP:.0%} allowed. If the data teaches another task, that "
+            f"{version.parent}, more than the {MAX_SFT_DROP:.0%} allowed. If the data teaches another task, that "
             "is to be expected: let it serve on the Training page."
         )
     return None

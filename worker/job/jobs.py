@@ -17,6 +17,7 @@ from app.config import Settings
 from app.runtime import doorbell
 from app.services.prompts import policy
 from models.errors import ModelError
+from models.settings.sft import SFTRecipe
 from models.store.manifest import Manifest
 from worker.job import initial_training, retraining, sft_job
 from worker.job.recorder import RunRecorder
@@ -70,7 +71,7 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
         # An earlier attempt died between publishing the files and recording them in the database.
         release.record(studio, published, _refusal(studio, published), attempt)
     else:
-        job = sft_job if attempt.method == initial_training.METHOD else retraining
+        job = sft_job if attempt.method == SFTRecipe.method else retraining
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
@@ -81,7 +82,7 @@ def _refusal(studio: Studio, version: Manifest | release.Facts) -> str | None:
     """Return why a version must not go live, as a sentence for its run, or None if it may."""
     from worker.publish.gate import gate
 
-    if version.method == initial_training.METHOD:
+    if version.method == SFTRecipe.method:
         return initial_training.note(version)
     with studio.sessions() as session:
         only_if_better = policy.settings(session).only_if_better

@@ -6,7 +6,6 @@ the version carries is fitted to all of them.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import time
@@ -19,6 +18,7 @@ from app.services.training.reward import judged
 from app.services.training.reward.judged import Screen
 from app.services.training.reward.unclicked import unclicked_texts
 from app.services.training.selection import Selection
+from models.formats import rows_sha256
 from models.formats.files.pair_files import in_dev
 from models.reward.head import Head, fitted
 from models.reward.judgments import Judged
@@ -108,13 +108,11 @@ def learn(
     screens = _screens(studio, attempt, parent_serving)
     if not screens:
         return Lesson(None)
-    digest = hashlib.sha256()
-    for screen in screens:
-        digest.update(json.dumps(screen.said()).encode() + b"\n")
+    digest = rows_sha256(screen.said() for screen in screens)
     seen = [screen.judged() for screen in screens if not (held_out and in_dev(screen.text, HELD_OUT_ONE_IN))]
     judged_ones = tuple(screen.judged() for screen in screens)
     prompts = tuple(screen.text for screen in screens)
-    lesson = Lesson(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest.hexdigest())
+    lesson = Lesson(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest)
     if not most or not seen:
         return lesson
     from worker.training.shared.run_folder import LABELLED, write_small

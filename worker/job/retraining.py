@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 from app.services.training.selection import EVERYTHING, Selection
 from models.errors import VersionMissing
 from models.serving.generator import Sampling
-from models.settings.clicks import CLICK_OPTIONS, ClickOptions, click_config, click_options
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import ClickOptions, DPOClickOptions, click_config, click_options
 from models.store.figures import preference_in_words
 from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER
 from worker.job import dataset, lesson
@@ -142,31 +141,29 @@ def prepare(
 ) -> Retraining:
     """Return the retraining of a run, on the selected judgments up to that id; raises `RecipeError`."""
     clicks = dataset.split(dataset.preference_examples(session, last_judgment_id, selection))
-    if method not in CLICK_OPTIONS:
-        return _dpo(config, clicks)
     options = click_options(method, config)
+    if isinstance(options, DPOClickOptions):
+        return _dpo(options, clicks)
     if method == "kto":
         rows = dataset.unpaired_rows(session, last_judgment_id, clicks, selection)
         good = sum(row["label"] for row in rows)
-        learns_from_words = f"{good} good and {len(rows) - good} bad texts"
-        return _by_method(method, options, clicks, learns_from_words, rows, dataset.rows_sha256(rows))
+        said = f"{good} good and {len(rows) - good} bad texts"
+        return _by_method(method, options, clicks, said, rows, dataset.unpaired_sha256(rows))
     pairs = dataset.pair_rows(clicks.train)
     return _by_method(method, options, clicks, _pairs(clicks), pairs, dataset.data_sha256(clicks.train))
 
 
-def _dpo(config: Mapping[str, object], clicks: dataset.Split) -> Retraining:
-    recipe = DPORecipe.from_mapping(config)
-
+def _dpo(options: DPOClickOptions, clicks: dataset.Split) -> Retraining:
     def train(
         parent: Path, staged: Path, run_dir: Path, progress: Progress, labelled: Sequence[PreferenceExample]
     ) -> dict[str, float]:
         from worker.training.clicks.dpo import train_dpo
 
         examples = [*clicks.train, *labelled]
-        return train_dpo(parent, examples, recipe, staged / MODEL_FOLDER, progress, run_dir).as_dict()
+        return train_dpo(parent, examples, options, staged / MODEL_FOLDER, progress, run_dir).as_dict()
 
     digest = dataset.data_sha256(clicks.train)
-    return Retraining(clicks, _pairs(clicks), recipe.as_dict(), recipe.beta, recipe.head_pairs, digest, train)
+    return Retraining(clicks, _pairs(clicks), click_config(options), options.beta, options.head_pairs, digest, train)
 
 
 def _by_method(

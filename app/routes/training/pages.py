@@ -30,8 +30,8 @@ from app.services.training.previews import Preview
 from app.services.training.run_request import Wish
 from app.services.training.selection import Selection
 from app.services.versions import versions
-from models.settings.dpo import SCHEDULERS
-from models.settings.sft import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
+from models.settings.options import current_names
+from models.settings.sft import SFTRecipe
 
 _LATEST_RUNS = 10
 _RUNS_A_PAGE = 50
@@ -147,17 +147,15 @@ def start() -> ResponseReturnValue:
     cloned = runs.get(session, number) if number is not None and 0 < number <= LARGEST_ID else None
     if cloned is not None and cloned.method != initial_training.METHOD:
         return redirect(url_for("admin.home", clone=cloned.id))
+    asked = current_names(cloned.config) if cloned else {}
     return render_template(
         "training/start.html",
         cloned=cloned,
-        asked=cloned.config if cloned else {},
+        asked=asked,
         waiting=len(runs.queue(session)),
         versions=[version for version in versions.all_versions(session) if version.deleted_at is None],
-        defaults=SFTRecipe().as_dict() | (cloned.config if cloned else {}),
-        bounds=SFT_BOUNDS,
-        optimizers=OPTIMIZERS,
-        schedulers=SCHEDULERS,
-        dev_metrics=DEV_METRICS,
+        settings=SFTRecipe.offered(),
+        values=SFTRecipe().as_dict() | asked,
         limit=initial_training.LARGEST_UPLOAD,
     )
 

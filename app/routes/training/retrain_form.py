@@ -12,7 +12,8 @@ from app.errors import Invalid
 from app.services.training import setting_labels
 from app.services.training.run_request import Wish
 from app.services.training.selection import Selection
-from app.services.training.setting_labels import Setting
+from models.settings.options import current_names
+from models.settings.setting import Setting
 
 Form = MultiDict[str, str]
 
@@ -28,7 +29,7 @@ def read(form: Form) -> Wish:
 def filled_in(run: TrainingRun) -> Form:
     """Return the form filled in as it would have requested `run`, with the parent version of `run`."""
     form: Form = MultiDict({"method": run.method, "parent_version": str(run.parent_version or "")})
-    config = dict(run.config)
+    config = current_names(run.config)
     preset = str(config.pop("preset", "default"))
     form[f"{run.method}-preset"] = preset
     for setting in setting_labels.settings(run.method):

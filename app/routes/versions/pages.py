@@ -13,6 +13,7 @@ from app.extensions import db
 from app.routes.versions.actions import promote as let_serve
 from app.services.versions import evaluations, lineage, versions
 from models.errors import StoreError
+from models.settings.options import current_names
 from models.store.figures import preference_in_words
 
 blueprint = Blueprint("versions", __name__, url_prefix="/admin/versions")
@@ -69,6 +70,7 @@ def _version_page(number: int, typed: str | None = None) -> str:
         run=session.get(TrainingRun, row.run_id) if row.run_id else None,
         manifest=manifest,
         manifest_problem=problem,
+        config=current_names(manifest.config) if manifest else {},
         evaluation=evaluations.of(session, row),
         preference_in_words=preference_in_words,
         periods=lineage.periods(session, number),

@@ -18,7 +18,7 @@ from app.services.people import ratings
 from app.services.people.ratings import Unit
 from app.services.system import counts as stored_counts
 from app.services.system.cache import remembered
-from app.services.system.intervals import Share
+from models.shares import Share
 
 RESAMPLES = 1_000
 _SEED = 2004

@@ -6,6 +6,7 @@ are.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session, selectinload
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, now
 from app.services.system import counts as stored_counts
 from app.services.system.cache import remembered
-from app.services.system.intervals import Share, unevenness
+from models.shares import Share
 
 WINDOW = 1_000
 PEOPLE_AT_ONCE = 50
@@ -273,3 +274,18 @@ def _how_often(chance: float) -> str:
     if chance < 0.095:
         return f"about {chance * 1000:.0f} times in 1,000"
     return f"about {chance * 100:.0f} times in 100"
+
+
+def unevenness(counts: Sequence[int]) -> float:
+    """How often chance alone makes three counts, each equally likely, at least as uneven as these: Pearson's p-value.
+
+    The chi-square distribution with 2 degrees of freedom has the survival function exp(-x / 2) (Pearson 1900).
+    """
+    if len(counts) != 3:
+        raise ValueError("only three counts have two degrees of freedom")
+    total = sum(counts)
+    if not total:
+        return 1.0
+    expected = total / 3
+    statistic = sum((count - expected) ** 2 for count in counts) / expected
+    return math.exp(-statistic / 2)

@@ -16,10 +16,10 @@ from app.services.versions import versions
 from models.errors import PairFileError, RecipeError, UploadMissing
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
-from models.settings.sft import SFTPlan
+from models.settings.sft import SFTPlan, SFTRecipe
 from models.store.uploads import UploadStore
 
-METHOD = "sft"
+METHOD = SFTRecipe.method
 LARGEST_UPLOAD = 50 * 1024 * 1024
 CONTENT_TYPES: Mapping[str, str] = {
     "text/tab-separated-values": "tsv",

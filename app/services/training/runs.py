@@ -23,9 +23,10 @@ from app.services.training import preference_rows, setting_labels
 from app.services.training.run_request import Wish
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.versions import versions
+from models.settings.options import current_names
+from models.settings.sft import SFTRecipe
 
-METHODS = ("dpo", "orpo", "kto", "sft")
-PRESETS = ("default", "seed")
+METHODS = (*setting_labels.METHODS, SFTRecipe.method)
 MOST_ATTEMPTS = 2
 LONGEST_QUEUE = 50
 # A worker sends a heartbeat every few seconds; after this long without one it is taken for dead.
@@ -111,7 +112,8 @@ def add(session: Session, user_id: int | None, wish: Wish, make: Callable[[], Tr
             if len(queue(session)) >= LONGEST_QUEUE:
                 raise Conflict(f"{LONGEST_QUEUE} runs wait already: cancel one of them first.")
             run = make()
-            run.method, run.config, run.selection = wish.method, dict(wish.config), wish.selection.as_dict()
+            run.method, run.config = wish.method, current_names(wish.config)
+            run.selection = wish.selection.as_dict()
             run.parent_version, run.requested_by, run.wish = wish.parent_version, user_id, digest
             session.add(run)
             session.flush()

@@ -13,12 +13,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from models.formats import rows_sha256
 from models.settings.clicks import ClickOptions
 from models.store.locks import remove_unless_locked
 from worker.training.clicks.anchored import Anchored
 from worker.training.loading.rendering import Row
 from worker.training.methods import method_of
-from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.data import TrainingData
 from worker.training.run.method import Method
 from worker.training.run.runner import RESULT, train
 from worker.training.run.saving import MODEL

@@ -23,7 +23,6 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast, Trainer
 
 from models.settings.clicks import DPOClickOptions
-from models.settings.dpo import DPORecipe
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.methods.dpo import DPO
 from worker.training.run.method import Job
@@ -77,7 +76,7 @@ class ClickDPO(DPO):
 def train_dpo(
     parent_dir: Path | str,
     examples: Sequence[PreferenceExample],
-    recipe: DPORecipe,
+    options: DPOClickOptions,
     output_dir: Path,
     progress: Progress,
     run_dir: Path | None = None,
@@ -93,8 +92,7 @@ def train_dpo(
     """
     with _workspace(output_dir) as work, freed_memory_is_kept():
         kept = run_dir or work / "run"
-        truncated = _check_examples(examples, load_tokenizer(parent_dir), recipe, progress)
-        options = DPOClickOptions.from_recipe(recipe)
+        truncated = _check_examples(examples, load_tokenizer(parent_dir), options, progress)
         rows = [asdict(example) for example in with_written_again(examples)]
         result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, reported=REPORTED)
         _link_result(kept, output_dir)
@@ -142,7 +140,7 @@ def _workspace(output_dir: Path) -> Iterator[Path]:
 def _check_examples(
     examples: Sequence[PreferenceExample],
     tokenizer: PreTrainedTokenizerFast,
-    recipe: DPORecipe,
+    options: DPOClickOptions,
     progress: Progress,
 ) -> int:
     """Refuse pairs that cannot be trained on, and return how many prompts will be cut to `max_prompt_length`.
@@ -162,15 +160,15 @@ def _check_examples(
             reasons["have an empty completion"] += 1
         elif chosen == rejected:
             reasons["have chosen and rejected texts that are the same to the model"] += 1
-        elif max(len(chosen), len(rejected)) > recipe.max_completion_length:
-            reasons[f"have a completion of more than {recipe.max_completion_length} tokens"] += 1
-        truncated += len(encode(tokenizer, example.prompt)) > recipe.max_prompt_length
+        elif max(len(chosen), len(rejected)) > options.max_completion_length:
+            reasons[f"have a completion of more than {options.max_completion_length} tokens"] += 1
+        truncated += len(encode(tokenizer, example.prompt)) > options.max_prompt_length
     if reasons:
         listed = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         raise DatasetError(f"Of {len(examples)} preference examples {listed}.")
     if truncated:
         progress.log(
-            f"{truncated} of {len(examples)} prompts are cut to their first {recipe.max_prompt_length} tokens."
+            f"{truncated} of {len(examples)} prompts are cut to their first {options.max_prompt_length} tokens."
         )
     return truncated
 

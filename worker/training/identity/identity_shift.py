@@ -7,13 +7,14 @@ OUTPUT_DIR/identity.json   the pairs, the held-out completions before and after,
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from models.formats import rows_sha256
 from models.settings.identity import IdentityShiftOptions
+from models.shares import Share
 from worker.measures.bootstrap import Estimate, estimate, mean_of
 from worker.training.identity.answering import answer_all, conversation
 from worker.training.identity.identity import (
@@ -27,7 +28,7 @@ from worker.training.identity.identity import (
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import prompt_ids, render
 from worker.training.methods import method_of
-from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.data import TrainingData
 from worker.training.run.held_out import continuation_log_probs
 from worker.training.run.runner import Result, train
 from worker.training.run.saving import MODEL
@@ -38,7 +39,6 @@ from worker.training.shared.writing import write_aside
 REPORT = "identity.json"
 MEASURED_TOKENS = 48
 """Held-out completions are compared over this many tokens."""
-_Z = 1.959964
 _FORMAT = 2
 _BATCH = 8
 
@@ -52,31 +52,6 @@ class Shift:
     system_prompt: str = ""
     maker: str = ""
     anchors: bool = True
-
-
-@dataclass(frozen=True)
-class Share:
-    """A count and its total, with Wilson's (1927) 95 % interval, which also holds for small numbers, none or all."""
-
-    count: int
-    total: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Return the lower and the upper end, as shares."""
-        n, p = self.total, self.count / self.total
-        middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-        half = _Z / (1 + _Z**2 / n) * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
-        return max(0.0, middle - half), min(1.0, middle + half)
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        return f"{self.count} of {self.total} [{low:.0%}, {high:.0%}]"
-
-    def as_dict(self) -> dict[str, float]:
-        """Return the numbers for the report."""
-        low, high = self.interval
-        return {"count": self.count, "total": self.total, "low": round(low, 4), "high": round(high, 4)}
 
 
 @dataclass(frozen=True)
@@ -162,7 +137,7 @@ def shift_identity(
     report = {
         "shift": asdict(shift),
         "figures": {
-            **{name: share.as_dict() for name, share in outcome.figures().items()},
+            **{name: _figure(share) for name, share in outcome.figures().items()},
             "unrelated_lost_nats": outcome.lost().as_dict(),
         },
         "answers": [
@@ -249,6 +224,12 @@ def _sampled_path(output_dir: Path) -> Path:
 
 def _start(text: str, words: int = 8) -> list[str]:
     return text.split()[:words]
+
+
+def _figure(share: Share) -> dict[str, float]:
+    """A share for the report."""
+    low, high = round(share.low, 4), round(share.high, 4)
+    return {"count": share.part, "total": share.whole, "low": low, "high": high}
 
 
 def _share(values: Any) -> Share:

@@ -4,7 +4,6 @@ Rows are held out by prompt, so that no completion of a held-out prompt is train
 reported with their line numbers, never dropped silently.
 """
 
-import hashlib
 import json
 import math
 import random
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DataFileError
-from models.formats import Kind, RowFile, prompt_text
+from models.formats import Kind, RowFile, prompt_text, rows_sha256
 from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
 from models.formats.splitting import split_by_prompt, without_prompts_of
 from models.settings.command_line import TrainOptions
@@ -159,15 +158,6 @@ def sample(rows: Sequence[Row], options: TrainOptions) -> list[Row]:
         most = min(most, options.max_samples)
     drawn = sorted(random.Random(options.seed).sample(range(len(rows)), most))
     return [rows[place] for place in drawn]
-
-
-def rows_sha256(*parts: Sequence[Row]) -> str:
-    """Return the hash of rows, in order, as JSON Lines."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for row in part:
-            digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
-    return digest.hexdigest()
 
 
 def _joined(files: Sequence[tuple[str, RowFile]]) -> list[Row]:

@@ -6,13 +6,13 @@ teach the model to stop in mid-sentence. Whatever is cut or left out is logged.
 """
 
 import hashlib
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
+from models.formats import rows_sha256
 from models.formats.files.pair_files import PairFile, in_dev
 from models.settings.sft import SFTRecipe
 from worker.training.shared.checkpoint import encode, truncate
@@ -89,12 +89,8 @@ def report(name: str, file: PairFile, progress: Progress) -> None:
 
 
 def data_sha256(file: PairFile, validation: PairFile | None) -> str:
-    """Return the hash of the training data for the manifest: of the pairs as JSON Lines, in order."""
-    digest = hashlib.sha256()
-    for part in (file, validation):
-        for pair in part.pairs if part is not None else ():
-            digest.update(json.dumps(pair).encode() + b"\n")
-    return digest.hexdigest()
+    """Return the hash of the training data for the manifest: of the pairs, in order."""
+    return rows_sha256(*(part.pairs for part in (file, validation) if part is not None))
 
 
 def _split(

@@ -209,6 +209,27 @@ def test_the_other_methods_take_their_settings_and_are_handed_to_the_queue(
     assert jobs(queue_url) == [(f"train-{answer['id']}-1", "worker.jobs.train", [run.id])]
 
 
+def test_old_names_in_a_body_are_read_and_stored_as_those_of_today(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    old = admin.post("/training-runs", {"method": "dpo", "config": {"use_lora": False}})
+    new = admin.post("/training-runs", {"method": "dpo", "config": {"use_peft": False}})
+    assert body(old, 202)["id"] == body(new, 202)["id"], "both ask for the same run"
+    (run,) = rows(session, TrainingRun)
+    assert run.config == {"use_peft": False}
+    both = {"use_lora": False, "use_peft": False}
+    sentence = "Give use_peft or use_lora, not both: they are the same setting."
+    assert problem(admin.post("/training-runs", {"method": "dpo", "config": both})) == (422, sentence)
+
+
+def test_a_run_of_an_earlier_release_is_shown_under_the_names_of_today(session: Session, admin: Person) -> None:
+    run = factories.run(session, RunStatus.SUCCEEDED, config={"preset": "seed", "use_lora": False})
+    assert body(admin.call("GET", f"/training-runs/{run.id}"))["config"] == {"preset": "seed", "use_peft": False}
+    page = admin.browser().get(f"/admin/runs/{run.id}").text
+    assert "<code>use_peft</code>" in page
+    assert "use_lora" not in page
+
+
 @pytest.mark.parametrize("method", ["dpo", "kto"])
 @pytest.mark.parametrize("name", ["beta", "seed"])
 def test_a_setting_of_hundreds_of_digits_is_just_out_of_bounds(

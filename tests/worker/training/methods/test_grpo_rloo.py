@@ -13,6 +13,7 @@ import torch
 from trl.trainer import grpo_trainer, rloo_trainer
 
 from models.errors import RecipeError
+from models.formats import rows_sha256
 from models.settings.command_line import METHOD_OPTIONS
 from tests.tiny.classifiers import build_tiny_classifier
 from tests.worker.conftest import RecordingProgress
@@ -22,7 +23,7 @@ from worker.training.methods import grpo, rloo
 from worker.training.methods.online import TRL_LOADER, Seq2SeqRows, padded_right
 from worker.training.methods.sampled import generate, generation_config, log_probs, sample, score_samples
 from worker.training.run.arguments import make_arguments
-from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.data import TrainingData
 from worker.training.run.method import Job
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import Diverged

@@ -1,9 +1,8 @@
-"""Shares with confidence intervals, and a test of whether counts are more uneven than by chance."""
+"""Shares with confidence intervals, for the web and for the worker."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 _Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution: 95 % lie within ± that
@@ -45,18 +44,5 @@ class Share:
         spread = math.sqrt(share * (1 - share) / self.whole + _Z**2 / (4 * self.whole**2))
         return _Z * spread / (1 + _Z**2 / self.whole)
 
-
-def unevenness(counts: Sequence[int]) -> float:
-    """Return Pearson's p-value of three counts: the probability that equal chances make counts at least as uneven.
-
-    The chi-square distribution with 2 degrees of freedom has the survival function exp(-x / 2) (Pearson 1900). Raises
-    ValueError for another number of counts.
-    """
-    if len(counts) != 3:
-        raise ValueError("only three counts have two degrees of freedom")
-    total = sum(counts)
-    if not total:
-        return 1.0
-    expected = total / 3
-    statistic = sum((count - expected) ** 2 for count in counts) / expected
-    return math.exp(-statistic / 2)
+    def __str__(self) -> str:
+        return f"{self.part} of {self.whole} [{self.low:.0%}, {self.high:.0%}]"

@@ -1,16 +1,17 @@
-"""What a recipe accepts, and the sentence it answers with when it does not."""
+"""What DPO on clicks can be asked for with, and the sentence that answers when it cannot."""
 
 import json
 
 import pytest
 
 from models.errors import RecipeError
-from models.settings.dpo import PRESETS, DPORecipe
+from models.settings.clicks import PRESETS, DPOClickOptions, click_config, click_options
 
 
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
+        ({"dev_split": 5}, "dev_split is not a setting of the DPO recipe."),
         ({"betta": 0.1}, "betta is not a setting of the DPO recipe."),
         ({"beta": 0}, "beta must be between 0.0001 and 10, not 0."),
         ({"beta": float("nan")}, "beta must be between 0.0001 and 10, not nan."),
@@ -45,35 +46,35 @@ from models.settings.dpo import PRESETS, DPORecipe
 )
 def test_a_wrong_setting_is_answered_with_one_sentence(config: dict[str, object], sentence: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        DPORecipe.from_mapping(config)
+        click_options("dpo", config)
 
     assert str(caught.value) == sentence
 
 
 def test_an_unknown_loss_is_named() -> None:
     with pytest.raises(RecipeError, match=r"^loss_type must be one of sigmoid, .*, not 'kto'\.$"):
-        DPORecipe.from_mapping({"loss_type": "kto"})
+        DPOClickOptions.from_mapping({"loss_type": "kto"})
 
 
 def test_an_empty_mapping_is_the_default_preset() -> None:
-    assert DPORecipe.from_mapping({}) == DPORecipe()
+    assert click_options("dpo", {}) == DPOClickOptions()
 
 
 def test_settings_are_laid_over_the_named_preset() -> None:
-    recipe = DPORecipe.from_mapping({"preset": "seed", "beta": 1})
+    options = DPOClickOptions.from_mapping({"preset": "seed", "beta": 1})
 
-    assert (recipe.learning_rate, recipe.num_train_epochs, recipe.per_device_train_batch_size) == (1e-6, 2, 4)
-    assert recipe.beta == 1.0
+    assert (options.learning_rate, options.num_train_epochs, options.per_device_train_batch_size) == (1e-6, 2, 4)
+    assert options.beta == 1.0
 
 
 def test_losses_without_weights_weigh_one_each() -> None:
-    recipe = DPORecipe.from_mapping({"loss_type": ["hinge", "sft", "ipo"]})
+    options = DPOClickOptions.from_mapping({"loss_type": ["hinge", "sft", "ipo"]})
 
-    assert recipe.loss_weights == (1.0, 1.0, 1.0)
+    assert options.loss_weights == (1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_recipe_survives_json(preset: str) -> None:
-    recipe = DPORecipe.from_mapping({"preset": preset})
+def test_settings_survive_json(preset: str) -> None:
+    options = click_options("dpo", {"preset": preset})
 
-    assert DPORecipe.from_mapping(json.loads(json.dumps(recipe.as_dict()))) == recipe
+    assert click_options("dpo", json.loads(json.dumps(click_config(options)))) == options
