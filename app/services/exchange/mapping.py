@@ -20,8 +20,8 @@ FROM_FORMAT = "@prompt"
 _TEXT_NAMES = ("text", "prompt", "toxic", "source", "sentence", "comment", "question", "instruction", "input")
 _OPTION_NAMES = {
     "priority": ("priority",),
-    "gold": ("gold", "gold_answer", "right answer"),
-    "gold_wrong": ("gold_wrong", "wrong", "wrong answers"),
+    "gold": ("gold", "gold_answer", "right rewrite", "right answer"),
+    "gold_wrong": ("gold_wrong", "wrong", "wrong rewrites", "wrong answers"),
     "overlap": ("overlap",),
 }
 _JUDGED = (Kind.PREFERENCE, Kind.RANKED)

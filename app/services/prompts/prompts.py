@@ -198,11 +198,11 @@ def _wrong(value: object, gold: str | None, longest: int) -> tuple[str, ...]:
     """Read the wrong texts of an attention check: a list, a JSON list, or one text separated by |."""
     texts = tuple(check_text(one, longest) for one in _listed(value))
     if texts and gold is None:
-        raise Invalid("Wrong answers need the right one beside them.")
+        raise Invalid("Wrong rewrites need the right one beside them.")
     if gold in texts or len(set(texts)) < len(texts):
-        raise Invalid("The answers of an attention check must all be different.")
+        raise Invalid("The rewrites of an attention check must all be different.")
     if len(texts) > _MOST_WRONG:
-        raise Invalid(f"An attention check has at most {_MOST_WRONG} wrong answers.")
+        raise Invalid(f"An attention check has at most {_MOST_WRONG} wrong rewrites.")
     return texts
 
 
@@ -212,7 +212,7 @@ def _listed(value: object) -> list[object]:
     if not isinstance(value, str):
         if value is None:
             return []
-        raise Invalid("The wrong answers must be a list of texts.")
+        raise Invalid("The wrong rewrites must be a list of texts.")
     if value.lstrip().startswith("["):
         try:
             found = json.loads(value)

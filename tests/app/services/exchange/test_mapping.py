@@ -27,10 +27,10 @@ from tests.studio import Person
 
 
 def test_columns_are_found_by_the_names_that_the_page_has_for_them(session: Session, admin: Person, write: Any) -> None:
-    path = write("a.csv", "Text,Priority,Overlap,Right answer,Wrong answers\none,1,3,two,three|four\n")
+    path = write("a.csv", "Text,Priority,Overlap,Right rewrite,Wrong rewrites\none,1,3,two,three|four\n")
     mapping = imports.preview(session, path, {}, 1000).mapping
     assert (mapping.text, mapping.priority, mapping.overlap) == ("Text", "Priority", "Overlap")
-    assert (mapping.gold, mapping.gold_wrong) == ("Right answer", "Wrong answers")
+    assert (mapping.gold, mapping.gold_wrong) == ("Right rewrite", "Wrong rewrites")
 
 
 def test_pairs_of_a_text_and_its_rewrite_are_texts_and_no_judgments(session: Session, write: Any) -> None:
