@@ -122,7 +122,7 @@ def test_a_run_can_be_asked_for_again_with_changes(session: Session, pairs: None
 def test_a_run_of_initial_training_is_asked_for_again_where_it_was(session: Session, admin: Person) -> None:
     config = {"dataset": "ab" * 32, "version": 1, "num_train_epochs": 7, "seed": 123456789, "serve": False}
     old = factories.run(session, RunStatus.SUCCEEDED, method="sft", config=config)
-    page = admin.browser().get(f"/admin?clone={old.id}", follow_redirects=True).text
+    page = one_line(admin.browser().get(f"/admin?clone={old.id}", follow_redirects=True).text)
     assert f'data-dataset="{"ab" * 32}" data-dataset-name="The 2 pairs of run {old.id}"' in page
     assert re.search(r'id="num_train_epochs" name="num_train_epochs" value="7"', page)
     assert 'name="seed" value="123456789"' in page
