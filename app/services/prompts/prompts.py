@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ KEPT_REFUSALS = 1_000
 MOST_PRIORITY = 1_000_000
 MOST_OVERLAP = 20
 _MOST_WRONG = 10
+_NOTHING = ("", "nan", "none", "null", "na", "n/a", "<na>")
+"""How programs write that there is no number."""
 
 
 @dataclass
@@ -103,6 +106,11 @@ def check_priority(value: object) -> int:
     if abs(number) > MOST_PRIORITY:
         raise Invalid(f"The priority must be between -{MOST_PRIORITY} and {MOST_PRIORITY}.")
     return number
+
+
+def is_nothing(value: object) -> bool:
+    """Whether a value stands for no number, in any of the ways in which programs write that."""
+    return value is None or str(value).strip().casefold() in _NOTHING
 
 
 def check_overlap(value: object) -> int | None:
@@ -190,12 +198,17 @@ def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
 
 
 def _whole(value: object, name: str) -> int | None:
-    if value in (None, ""):
+    """A whole number, also as the 5.0 of programs that know no other numbers; None if nothing is given."""
+    if is_nothing(value):
         return None
+    said = str(value).strip()
     try:
-        return int(str(value))
+        return int(said)
     except ValueError:
-        raise Invalid(f"The {name} must be a whole number, not {str(value)[:40]!r}.") from None
+        with suppress(ValueError, OverflowError):
+            if float(said).is_integer() and "_" not in said:
+                return int(float(said))
+    raise Invalid(f"The {name} must be a whole number, not {said[:40]!r}.")
 
 
 def _wrong(value: object, gold: str | None, longest: int) -> tuple[str, ...]:
