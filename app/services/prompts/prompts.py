@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -23,6 +24,7 @@ KEPT_REFUSALS = 1_000
 MOST_PRIORITY = 1_000_000
 MOST_OVERLAP = 20
 _MOST_WRONG = 10
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 _NOTHING = ("", "nan", "none", "null", "na", "n/a", "<na>")
 """How programs write that there is no number."""
 
@@ -122,7 +124,7 @@ def check_overlap(value: object) -> int | None:
 
 
 def find_or_add(session: Session, text: str, source: str) -> Prompt:
-    """The prompt with exactly that text, new in the running transaction if it is unknown."""
+    """Return the prompt that reads like that text, new in the running transaction if it is unknown."""
     digest = digest_of(text)
     prompt = session.scalar(select(Prompt).where(Prompt.sha256 == digest))
     if prompt is None:
@@ -150,15 +152,18 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
     """
     known = by_text(session, [row.text for row in rows])
     done = _done(session, [prompt for prompt in known.values() if not prompt.queued])
+    by_digest = {prompt.sha256: prompt for prompt in known.values()}
     for row in rows:
-        prompt = known.get(row.text)
+        digest = digest_of(row.text)
+        prompt = by_digest.get(digest)
         if prompt is not None and (prompt.queued or prompt.id in done):
+            known[row.text] = prompt
             report.duplicates += 1
             continue
         if prompt is None:
-            prompt = Prompt(text=row.text, sha256=digest_of(row.text), source=source)
+            prompt = by_digest[digest] = Prompt(text=row.text, sha256=digest, source=source)
             session.add(prompt)
-            known[row.text] = prompt
+        known[row.text] = prompt
         prompt.queued, prompt.priority, prompt.overlap = True, row.priority, row.overlap
         if row.gold is not None:  # a known check stays one
             prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
@@ -168,13 +173,22 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
 
 
 def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:
-    """Those prompts that exist already, by their texts."""
-    digests = {digest_of(text) for text in texts}
-    return {prompt.text: prompt for prompt in session.scalars(select(Prompt).where(Prompt.sha256.in_(digests)))}
+    """Return those prompts that exist already, by the texts that were asked for."""
+    digests = {text: digest_of(text) for text in texts}
+    stored = session.scalars(select(Prompt).where(Prompt.sha256.in_(set(digests.values()))))
+    found = {prompt.sha256: prompt for prompt in stored}
+    return {text: found[digest] for text, digest in digests.items() if digest in found}
 
 
 def digest_of(text: str) -> str:
-    """The SHA-256 that a prompt's text is found by."""
+    """Return the SHA-256 that a prompt's text is found by, the same for texts that read the same.
+
+    These may differ in their line ends, in how accents are composed, and in marks that take no place: zero-width
+    spaces, word joiners and byte order marks. The migration of 29 November 2026 has the same rule.
+    """
+    if not text.isascii() or "\r" in text:
+        plain = normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNSEEN)).strip()
+        text = plain or text
     return hashlib.sha256(text.encode()).hexdigest()
 
 

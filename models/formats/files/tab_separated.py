@@ -54,7 +54,8 @@ class _Rows:
 
     def rows(self) -> Iterator[RawRow]:
         """Yield the rows, a row a line but where a quoted cell has several."""
-        while (line := self._next()) is not False:
+        while self._more():
+            line = self._next()
             begins = self._line
             if line is None:
                 yield RawRow(begins, [], too_long())
@@ -69,11 +70,16 @@ class _Rows:
                 self._width = self._width or len(row)
             yield RawRow(begins, row)
 
-    def _next(self) -> str | bool | None:
-        """The next line, False at the end."""
-        line = self._ahead.popleft() if self._ahead else next(self._lines, False)
-        self._line += line is not False
-        return line
+    def _more(self) -> bool:
+        """Whether there is another line."""
+        self._look(0)
+        return len(self._ahead) > 0
+
+    def _next(self) -> str | None:
+        """Use up the next line, of which there must be one; None if it is too long."""
+        self._look(0)
+        self._line += 1
+        return self._ahead.popleft()
 
     def _quoted_cells(self, line: str) -> list[str] | None:
         """The cells of a row with quotes around some; None if they are none, with nothing read but its line."""
@@ -103,10 +109,10 @@ class _Rows:
     def _look(self, place: int) -> str | None:
         """The line so far ahead, None if there is none or it is too long."""
         while len(self._ahead) <= place:
-            line = next(self._lines, False)
-            if line is False:
+            try:
+                self._ahead.append(next(self._lines))
+            except StopIteration:
                 return None
-            self._ahead.append(line)
         return self._ahead[place]
 
     def _fits(self, cells: list[str], lines: list[str]) -> bool:
