@@ -54,6 +54,8 @@ def _find_by(digest: Callable[[str], str]) -> None:
             return
         last = rows[-1].id
         for row in rows:
+            if _plain(row.text) == row.text:
+                continue
             new = digest(row.text)
             taken = sa.select(_PROMPTS.c.id).where(_PROMPTS.c.sha256 == new)
             if new != row.sha256 and connection.execute(taken).first() is None:
