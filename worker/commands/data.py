@@ -92,7 +92,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         action.set_defaults(run=run_action)
 
 
-_FILES = ".json, .jsonl, .csv or .tsv (each also with .gz), or .parquet"
+_FILES = "JSON, JSON Lines, CSV, TSV, XLSX or Parquet, also packed"
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:

@@ -82,7 +82,7 @@ def _first_lines(text: TextIO) -> list[str]:
 
 def _delimiter(lines: Sequence[str], preferred: str) -> str:
     """What separates the cells: what gives most rows one width, and the names of columns that are known."""
-    best, most = ONE_COLUMN, (False, False, 0.0)
+    best, most = ONE_COLUMN if preferred == "," else preferred, (False, False, 0.0)
     for delimiter in _DELIMITERS:
         rows = [row for row in _split(lines, delimiter) if any(cell.strip() for cell in row)]
         widths = Counter(len(row) for row in rows if len(row) > 1)
@@ -96,7 +96,7 @@ def _delimiter(lines: Sequence[str], preferred: str) -> str:
             found = named, len(rows[0]) == width, share + (delimiter == preferred)
             best, most = (delimiter, found) if found > most else (best, most)
     first = next((line.strip() for line in lines if line.strip()), "")
-    return ONE_COLUMN if is_known(first.strip('"')) else best
+    return preferred if is_known(first.strip('"')) else best
 
 
 def _split(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
