@@ -87,10 +87,10 @@ def create_user(email: str, role: str, name: str, password: str) -> None:
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_plain_errors
 def import_prompts(path: Path) -> None:
-    """Queue the texts of a file for the annotators: .csv, .tsv, .json, .jsonl or plain lines, each also with .gz."""
+    """Queue the texts of a file for the annotators: CSV, TSV, JSON, JSON Lines, XLSX, Parquet or plain lines."""
     session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
     found = imports.preview(session, path, {}, longest)
-    if found.found.columns and not is_known(found.mapping.text):
+    if len(found.found.columns) > 1 and not is_known(found.mapping.text):
         columns = ", ".join(found.found.columns)[:200]
         raise Invalid(f"Call the column of the texts `text`, or map it on the Data page: the columns are {columns}.")
     wish = imports.Wish.parse(found.mapping.as_json(), path.name)

@@ -1,7 +1,7 @@
 """Places of prompts are reserved, prompts that are done say so, and screens of checks keep what was right.
 
 Revision ID: c27d90b4e1f6
-Revises: 8a41c6e20d57
+Revises: 3c9d5a7e1b24
 Create Date: 2026-11-29 08:55:40.118204
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c27d90b4e1f6"
-down_revision = "8a41c6e20d57"
+down_revision = "3c9d5a7e1b24"
 branch_labels = None
 depends_on = None
 

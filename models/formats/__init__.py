@@ -1,4 +1,6 @@
-"""Training data in the forms that people have it: detection, validation, conversion. Standard library only.
+"""Training data in the forms that people have it: detection, validation, conversion.
+
+Standard library only, but for workbooks and Parquet, whose libraries are loaded when such a file comes.
 
 `read_rows` reads a file and `rows_of` a dataset's rows, into a `RowFile` of one `Kind`; docs/data-formats.md shows
 every format.

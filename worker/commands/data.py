@@ -83,7 +83,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         _add_reading(action)
 
 
-_FILES = ".json, .jsonl, .csv or .tsv (each also with .gz), or .parquet"
+_FILES = "JSON, JSON Lines, CSV, TSV, XLSX or Parquet, also packed"
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,6 +25,9 @@ KEPT_REFUSALS = 1_000
 MOST_PRIORITY = 1_000_000
 MOST_OVERLAP = 20
 _MOST_WRONG = 10
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
+_NOTHING = ("", "nan", "none", "null", "na", "n/a", "<na>")
+"""How programs write that there is no number."""
 
 
 @dataclass
@@ -107,6 +112,11 @@ def check_priority(value: object) -> int:
     return number
 
 
+def is_nothing(value: object) -> bool:
+    """Tell whether a value stands for no number, in any of the ways in which programs write that."""
+    return value is None or str(value).strip().casefold() in _NOTHING
+
+
 def check_overlap(value: object) -> int | None:
     """Return how many people are to judge a prompt, None if nothing is given; raises Invalid."""
     number = _whole(value, "overlap")
@@ -116,7 +126,7 @@ def check_overlap(value: object) -> int | None:
 
 
 def find_or_add(session: Session, text: str, source: str) -> Prompt:
-    """Return the prompt with exactly that text, added in the running transaction if it is unknown."""
+    """Return the prompt that reads like that text, added in the running transaction if it is unknown."""
     by_digest = select(Prompt).where(Prompt.sha256 == digest_of(text))
     known = session.scalar(by_digest)
     if known is not None:
@@ -146,10 +156,10 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
     A prompt that waits already, or that enough people have judged, stays as it is: a duplicate.
     """
     known = by_text(session, [row.text for row in rows])
-    unknown = dict.fromkeys(row.text for row in rows if row.text not in known)
-    insert_new(session, Prompt, [_new(text, source) for text in unknown], Prompt.sha256)
+    unknown = {digest_of(row.text): row.text for row in reversed(rows) if row.text not in known}
+    insert_new(session, Prompt, [_new(text, source) for text in reversed(unknown.values())], Prompt.sha256)
     if unknown:
-        known |= by_text(session, unknown)
+        known |= by_text(session, [row.text for row in rows])
     done = _done(session, [prompt for prompt in known.values() if not prompt.queued])
     for row in rows:
         prompt = known[row.text]
@@ -166,13 +176,22 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
 
 
 def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:
-    """Return the existing prompts of those texts, by text."""
-    digests = {digest_of(text) for text in texts}
-    return {prompt.text: prompt for prompt in session.scalars(select(Prompt).where(Prompt.sha256.in_(digests)))}
+    """Return those prompts that exist already, by the texts that were asked for."""
+    digests = {text: digest_of(text) for text in texts}
+    stored = session.scalars(select(Prompt).where(Prompt.sha256.in_(set(digests.values()))))
+    found = {prompt.sha256: prompt for prompt in stored}
+    return {text: found[digest] for text, digest in digests.items() if digest in found}
 
 
 def digest_of(text: str) -> str:
-    """Return the SHA-256 by which a prompt's text is found."""
+    """Return the SHA-256 that a prompt's text is found by, the same for texts that read the same.
+
+    These may differ in their line ends, in how accents are composed, and in marks that take no place: zero-width
+    spaces, word joiners and byte order marks. The migration of 29 November 2026 has the same rule.
+    """
+    if not text.isascii() or "\r" in text:
+        plain = normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNSEEN)).strip()
+        text = plain or text
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -186,12 +205,17 @@ def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
 
 
 def _whole(value: object, name: str) -> int | None:
-    if value in (None, ""):
+    """A whole number, also as the 5.0 of programs that know no other numbers; None if nothing is given."""
+    if is_nothing(value):
         return None
+    said = str(value).strip()
     try:
-        return int(str(value))
+        return int(said)
     except ValueError:
-        raise Invalid(f"The {name} must be a whole number, not {str(value)[:40]!r}.") from None
+        with suppress(ValueError, OverflowError):
+            if float(said).is_integer() and "_" not in said:
+                return int(float(said))
+    raise Invalid(f"The {name} must be a whole number, not {said[:40]!r}.")
 
 
 def _wrong(value: object, gold: str | None, longest: int) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def found_in(*objects: dict[str, object]) -> Found:
         ({"instruction": "Greet.", "input": "a", "chosen": "b", "rejected": "c"}, "llamafactory", True, FROM_FORMAT),
         ({"messages": [{"role": "user", "content": "a"}]}, "chat", False, FROM_FORMAT),
         ({"id": 7, "comment": "a"}, "", False, "comment"),
-        ({"id": 7, "said": "a"}, "", False, "id"),
+        ({"id": 7, "said": "a"}, "", False, "said"),
     ],
 )
 def test_the_format_and_the_column_of_the_text_are_guessed_from_the_first_rows(
@@ -59,7 +59,7 @@ def test_the_format_and_the_column_of_the_text_are_guessed_from_the_first_rows(
     found = found_in(fields)
     assert (found.format, found.judged) == (format_name, judged)
     assert guess(found, "json", True).text == text
-    assert is_known(text) == (text != "id")
+    assert is_known(text) == (text != "said")
 
 
 def test_a_row_that_cannot_be_read_says_nothing_of_the_columns() -> None:
@@ -87,7 +87,7 @@ def test_a_mapping_is_read_from_what_was_sent_and_back(values: dict[str, object]
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({}, "layout must be one of csv, tsv, json, jsonl, lines."),
+        ({}, "layout must be one of csv, tsv, json, jsonl, lines, xlsx, parquet."),
         ({"layout": "csv", "priority": ["p"]}, "priority must be the name of a column."),
         ({"layout": "csv", "gold": "x" * 201}, "gold must be the name of a column."),
     ],
@@ -100,7 +100,7 @@ def test_a_mapping_that_cannot_be_is_refused(values: dict[str, object], sentence
 
 def test_a_row_gives_the_prompt_and_what_the_mapped_columns_say() -> None:
     mapping = ColumnMapping("json", text="data.q", priority="p")
-    value = flat({"data": {"q": 12}, "p": 3, "gold": "not mapped"})
+    value = flat({"data": {"q": "12"}, "p": 3, "gold": "not mapped"})
     assert prompt_row(FileRow(4, value), mapping, "") == PromptRow(4, "12", priority=3)
     assert prompt_row(FileRow(5, "a text"), mapping, "") == PromptRow(5, "a text")
     fields: dict[str, object] = {
