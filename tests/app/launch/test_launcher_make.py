@@ -17,7 +17,11 @@ from app.config import PROJECT_ROOT
 
 def make(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs the Makefile in `folder`, a checkout with no environment yet."""
-    for name in ("Makefile", "constraints.txt", *(f"requirements{part}.txt" for part in ("", "-dev", "-scorers", "-torch"))):
+    for name in (
+        "Makefile",
+        "constraints.txt",
+        *(f"requirements{part}.txt" for part in ("", "-dev", "-scorers", "-torch")),
+    ):
         # With their times, by which make tells what is new.
         shutil.copy2(PROJECT_ROOT / name, folder)
     # Make would tell its own children how it was called, if these tests were started by it.
