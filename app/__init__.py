@@ -28,13 +28,13 @@ from models.serving.generator import Generator
 from models.serving.hot_swap import Serving, ServingState
 from models.store.store import SERVING_FOLDER, CheckpointStore
 
-# Neither server-sent events nor exports: those are sent as they come.
+# Neither server-sent events nor exports: those are streamed.
 COMPRESSED_TYPES = ("text/html", "text/css", "text/javascript", "image/svg+xml", "application/json")
 LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The web application; without `settings` they come from the environment.
+    """Create the web application; without `settings` they come from the environment.
 
     Nothing is loaded and no thread is started here: `ensure_serving_started` does that in each serving process.
     """
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
         COMPRESS_MIMETYPES=COMPRESSED_TYPES,
         COMPRESS_STREAMING_ENDPOINT_CONDITIONAL=["static", "bootstrap.static"],
-        WTF_CSRF_CHECK_DEFAULT=False,  # app.access checks it, so that bearer tokens need none
+        WTF_CSRF_CHECK_DEFAULT=False,  # app.access checks it, except for bearer tokens
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: annotators keep a page open all day
     )
     if settings.trusted_proxies:
@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def ensure_serving_started(app: Callable[..., ResponseReturnValue] | Flask) -> None:
-    """Load the serving version into this process and keep it the one the alias names; harmless to call again."""
+    """Load the live version into this process and follow the alias; repeated calls do nothing."""
     cast(Mellow, cast(Flask, app).extensions["mellow"]).background.ensure_started()
 
 

@@ -1,4 +1,4 @@
-"""Who may call what. Every endpoint that is not named here is for admins only: forgetting one locks it, never opens it.
+"""Access rules of all endpoints. An endpoint that is not listed is for admins only, so forgetting one never opens it.
 
 A request is authenticated by a bearer token or by the session cookie. With a token no CSRF check is needed, since no
 browser sends one by itself; with the cookie every state-changing request must carry the CSRF token.
@@ -54,7 +54,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
-    """What flask-login keeps of a person for one request: plain values, so that no row is read behind one's back."""
+    """The signed-in person of one request: plain values, so that no row is loaded implicitly."""
 
     def __init__(self, user: User | Identity) -> None:
         self.user_id = user.id
@@ -65,7 +65,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
         self._session_key = user.session_key
 
     def get_id(self) -> str:
-        """The value the session cookie holds."""
+        """Return the value that the session cookie holds."""
         return self._session_key
 
 
@@ -87,13 +87,13 @@ def sign_in(user: User) -> None:
 
 
 def user_id() -> int:
-    """The id of the person who is signed in."""
+    """Return the id of the person who is signed in."""
     return int(current_user.user_id)
 
 
 def _check() -> ResponseReturnValue | None:
     if request.endpoint is None:
-        return None  # no such page, whoever asks
+        return None  # there is no such page
     by_token = _authenticate_by_token()
     if request.endpoint not in PUBLIC:
         if not current_user.is_authenticated:
@@ -113,7 +113,7 @@ def _note_presence(person: SignedIn) -> None:
 
 
 def _authenticate_by_token() -> bool:
-    """Whether the request carries a bearer token that is good; a bad one is refused whatever the cookie says."""
+    """Return whether the request carries a valid bearer token; raises NotSignedIn for an invalid one."""
     header = request.headers.get("Authorization")
     if header is None or not request.path.startswith("/api/"):
         return False
@@ -137,7 +137,7 @@ def _ask_to_sign_in() -> ResponseReturnValue:
 
 
 def _page_before() -> str | None:
-    """The page of ours that a form was sent from, if it can be opened again."""
+    """Return the page of this site that a form was sent from, if it can be opened again, or None."""
     before = urlsplit(request.referrer or "")
     if before.netloc != request.host or not current_app.url_map.bind(request.host).test(before.path, "GET"):
         return None

@@ -1,4 +1,4 @@
-"""`flask …`: what an operator does from a terminal."""
+"""The commands `flask …` of operators."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def register(app: Flask) -> None:
 
 
 def settings() -> Settings:
-    """Those of the environment; for a command of the terminal a bad one is one sentence, not a traceback."""
+    """Read the settings of the environment; for a command a bad one is one sentence, not a traceback."""
     try:
         return Settings.from_env()
     except ConfigError as error:
@@ -44,7 +44,7 @@ def settings() -> Settings:
 
 
 def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """A refusal is one sentence on the terminal, not a traceback."""
+    """Print a refusal as one sentence instead of a traceback."""
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -53,7 +53,7 @@ def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
         except DomainError as error:
             raise click.ClickException(str(error)) from None
         except BrokenPipeError:
-            raise  # nobody reads on, which is no error
+            raise  # the reader has closed the pipe, which is no error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(f"{where}{error.strerror or error}.") from None
@@ -87,10 +87,10 @@ def create_user(email: str, role: str, name: str, password: str) -> None:
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_plain_errors
 def import_prompts(path: Path) -> None:
-    """Queue the texts of a file for the annotators: .csv, .tsv, .json, .jsonl or plain lines, each also with .gz."""
+    """Queue the texts of a file for the annotators: CSV, TSV, JSON, JSON Lines, XLSX, Parquet or plain lines."""
     session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
     found = imports.preview(session, path, {}, longest)
-    if found.found.columns and not is_known(found.mapping.text):
+    if len(found.found.columns) > 1 and not is_known(found.mapping.text):
         columns = ", ".join(found.found.columns)[:200]
         raise Invalid(f"Call the column of the texts `text`, or map it on the Data page: the columns are {columns}.")
     wish = imports.Wish.parse(found.mapping.as_json(), path.name)
@@ -118,7 +118,7 @@ def backup() -> None:
 def restore(path: Path) -> None:
     """Put the database of a backup in the place of the present one, which is kept. Mellow must not be running."""
     settings = mellow().settings
-    with suppress(RedisError):  # without a queue nothing runs, or it runs without us seeing it: the database tells
+    with suppress(RedisError):  # without a queue this check is skipped; `restore` then fails if the database is in use
         if mellow().queue.reports() or mellow().queue.workers():
             raise Conflict("Mellow is running: stop it first.")
     from alembic.script import ScriptDirectory
@@ -139,4 +139,4 @@ def export(format_name: str) -> None:
     """Write every standing preference to standard output as JSON Lines."""
     for line in exports.stream(db.session(), format_name):
         sys.stdout.write(line)
-    sys.stdout.flush()  # or a full disk would be met too late to be told
+    sys.stdout.flush()  # so that a full disk is reported as an error of this command

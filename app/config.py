@@ -1,7 +1,7 @@
-"""Settings: every choice a deployment can make, read once from the environment and then frozen.
+"""Settings: every choice of a deployment, read once from the environment and then frozen.
 
-This is the only module that reads ``os.environ``. Each variable appears in ``.env.example`` and in the README, and
-a test holds the three together.
+This is the only module that reads ``os.environ``. Each variable appears in ``.env.example``, in the README and in
+``docs/settings.md``, and a test holds the four together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LONGEST_SOCKET_PATH = 100
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be used; its text is one sentence for whoever set it."""
+    """A setting cannot be used; the text is one sentence for the person who set it."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Settings from `environ` (default: the process environment).
+        """Read settings from `environ` (default: the process environment).
 
-        Creates `MELLOW_HOME` and, if none is given, a secret key that is kept there with mode 600.
-        Raises ConfigError with one sentence about the first variable that cannot be used.
+        Creates `MELLOW_HOME` and, if none is given, a secret key that is stored there with mode 600. Raises ConfigError
+        about the first variable that cannot be used.
         """
         env = _Reader(os.environ if environ is None else environ)
         home = Path(env.text("MELLOW_HOME", "instance")).expanduser().resolve()
@@ -98,7 +98,7 @@ class Settings:
 
     @property
     def setup_token_path(self) -> Path:
-        """Where the one-time token of the setup page lies until the first admin exists."""
+        """Return the path of the one-time token of the setup page, which exists until there is an admin."""
         return self.home / "setup-token"
 
 
@@ -125,7 +125,7 @@ SETTING_NAMES = (
 
 
 def embedded_socket(home: Path) -> Path:
-    """The Unix socket of the embedded queue: under `home`, or in a short private folder if that path is too long."""
+    """Return the Unix socket of the embedded queue: under `home`, or in a private folder if that path is too long."""
     socket = home / "queue" / "valkey.sock"
     if len(str(socket)) <= _LONGEST_SOCKET_PATH:
         return socket
@@ -134,7 +134,7 @@ def embedded_socket(home: Path) -> Path:
 
 
 class _Reader:
-    """Reads typed values and turns a bad one into a sentence that names its variable."""
+    """Typed reading of variables; a bad value raises a ConfigError that names its variable."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -181,7 +181,7 @@ def _database_url(url: str, home: Path) -> str:
         path = rest.removeprefix("/").partition("?")[0]
         if path in ("", ":memory:"):
             raise ConfigError("DATABASE_URL must name a file: a database in memory would lose every click.")
-        # Web, worker and migrations must mean the same file, wherever each is started.
+        # Web, worker and migrations must use the same file, whatever folder each is started in.
         return f"sqlite:///{Path(path).resolve()}"
     raise ConfigError(f"DATABASE_URL must begin with sqlite:// or postgresql://, not {scheme!r}.")
 
@@ -201,7 +201,7 @@ def _make_private_directory(path: Path) -> None:
 
 
 def _kept_secret(path: Path) -> str:
-    """The secret in `path`; made there once, atomically and with mode 600, so that parallel starts agree on one."""
+    """Return the secret in `path`; created once, atomically and with mode 600, so that parallel starts share one."""
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:

@@ -1,4 +1,4 @@
-"""What the routes find on the running application."""
+"""The parts of the running application that routes use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Mellow:
     heads: Heads
 
     def generator(self) -> Generator:
-        """The Generator that serves now; raises NotReady while none is loaded."""
+        """Return the Generator of the version in memory; raises NotReady while none is loaded."""
         self.background.ensure_started()
         generator = self.serving.current()
         if generator is None:
@@ -48,9 +48,9 @@ class Mellow:
         return generator
 
     def chooser(self, session: Session, generator: Generator) -> Chooser | None:
-        """The head that chooses among what that Generator draws, None as long as nobody has clicked.
+        """Return the head that chooses among that Generator's samples, None as long as nobody has clicked.
 
-        A head that cannot be read keeps nobody from working: it is said in the log, and quality alone chooses.
+        A head that cannot be read is logged, and the choice is then made by quality alone.
         """
         try:
             return self.heads.chooser(session, generator.version, generator.features)
@@ -60,10 +60,10 @@ class Mellow:
 
     @property
     def sampling(self) -> Sampling:
-        """How candidates are drawn."""
+        """Return the sampling parameters of candidates."""
         return Sampling(self.settings.temperature, self.settings.top_p, self.settings.top_k)
 
 
 def mellow() -> Mellow:
-    """The parts of the application that answers the present request."""
+    """Return the parts of the application that handles the present request."""
     return cast(Mellow, current_app.extensions["mellow"])

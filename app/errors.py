@@ -1,14 +1,14 @@
-"""Domain exceptions, and how each becomes HTTP.
+"""Domain exceptions, and the HTTP response of each.
 
     DomainError
-    ├── Invalid        422   what was sent cannot be used
-    ├── Malformed      400   what was sent cannot be read at all
+    ├── Invalid        422   the request can be read, but not used
+    ├── Malformed      400   the request cannot be read
     ├── NotSignedIn    401   nobody is signed in, or the token is unknown
     ├── Forbidden      403   this person may not do that
     ├── NotFound       404   there is no such thing (or it is not this person's)
-    ├── Conflict       409   it does not fit the present state
-    ├── TooLarge       413   more than is accepted at once
-    └── NotReady       503   a part that is needed is not there yet
+    ├── Conflict       409   the request does not fit the present state
+    ├── TooLarge       413   the request is larger than is accepted at once
+    └── NotReady       503   a part that is needed is not available yet
 
 Under ``/api/`` an error is RFC 9457 problem+json; elsewhere it is a page with the same sentence.
 """
@@ -28,7 +28,7 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class DomainError(Exception):
-    """A refusal; its text is one sentence for the person who asked. `extra` joins the problem document."""
+    """A refusal; its text is one sentence for the person who made the request. `extra` joins the problem document."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -38,13 +38,13 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """What was sent cannot be used."""
+    """The request can be read, but not used."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class Malformed(DomainError):
-    """What was sent cannot be read at all."""
+    """The request cannot be read."""
 
     status = HTTPStatus.BAD_REQUEST
 
@@ -68,37 +68,37 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """It does not fit the present state."""
+    """The request does not fit the present state."""
 
     status = HTTPStatus.CONFLICT
 
 
 class TooLarge(DomainError):
-    """More than is accepted at once."""
+    """The request is larger than is accepted at once."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class NotReady(DomainError):
-    """A part that is needed is not there yet."""
+    """A part that is needed is not available yet."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Answer every exception with one sentence, in the form the asker reads."""
+    """Turn every exception into a response with one sentence: problem+json for the API, else a page."""
 
     @app.errorhandler(DomainError)
     def _domain(error: DomainError) -> Response:
-        return _answer(error.status, str(error), error.extra)
+        return _response(error.status, str(error), error.extra)
 
     @app.errorhandler(InputTooLong)
     def _too_long(error: InputTooLong) -> Response:
-        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {})
+        return _response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {})
 
     @app.errorhandler(CSRFError)
     def _csrf(error: CSRFError) -> Response:
-        return _answer(
+        return _response(
             HTTPStatus.BAD_REQUEST,
             "This form is out of date or came from elsewhere: reload the page and try again.",
             {"stale_form": True},
@@ -108,7 +108,7 @@ def register_error_handlers(app: Flask) -> None:
     def _http(error: HTTPException) -> Response | HTTPException:
         if error.code is None or error.code < 400:
             return error
-        response = _answer(HTTPStatus(error.code), error.description or HTTPStatus(error.code).phrase, {})
+        response = _response(HTTPStatus(error.code), error.description or HTTPStatus(error.code).phrase, {})
         for name, value in error.get_headers():
             if name.lower() in ("allow", "retry-after"):
                 response.headers[name] = value
@@ -117,10 +117,10 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         app.logger.exception("%s %s failed", request.method, request.path)
-        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the log says what.", {})
+        return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the log says what.", {})
 
 
-def _answer(status: HTTPStatus, sentence: str, extra: dict[str, Any]) -> Response:
+def _response(status: HTTPStatus, sentence: str, extra: dict[str, Any]) -> Response:
     if request.path.startswith("/api/"):
         problem = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": sentence, **extra}
         response = Response(json.dumps(problem), status, content_type=PROBLEM_JSON)

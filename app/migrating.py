@@ -1,4 +1,4 @@
-"""`flask db …` and `flask_migrate.upgrade`. Flask-Migrate comes with Alembic, which a web process has no use for."""
+"""`flask db …` and `flask_migrate.upgrade`, loaded when used: they import Alembic, which web processes do not need."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from app.config import PROJECT_ROOT
 from app.extensions import db
 
 
-class _Later:
-    """What Flask-Migrate finds as its configuration of an application: the real one, once it is asked for anything."""
+class _LazyMigrate:
+    """A placeholder for Flask-Migrate's configuration, replaced by the real one at the first access."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -24,13 +24,13 @@ class _Later:
         return getattr(self._app.extensions["migrate"], name)
 
 
-class _Commands(click.Command):
+class _LazyCommands(click.Command):
     """Flask-Migrate's group of commands, loaded when it is called."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """The context of the real group, which then does the rest."""
+        """Return the context of the real group, which then does the rest."""
         from flask_migrate.cli import db as commands
 
         context: click.Context = commands.make_context(info_name, args, parent, **extra)
@@ -39,5 +39,5 @@ class _Commands(click.Command):
 
 def init_app(app: Flask) -> None:
     """Add the commands; nothing is loaded yet."""
-    app.extensions["migrate"] = _Later(app)
-    app.cli.add_command(_Commands("db", help="Perform database migrations."))
+    app.extensions["migrate"] = _LazyMigrate(app)
+    app.cli.add_command(_LazyCommands("db", help="Perform database migrations."))

@@ -1,4 +1,4 @@
-"""Response headers and cookies that keep hostile input harmless and sessions private."""
+"""Response headers and cookies against hostile input and for private sessions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 class _SessionCookie(SecureCookieSessionInterface):
-    """The session cookie: never for scripts, not sent from other sites, and over HTTPS only once the page came so."""
+    """The session cookie: hidden from scripts, not sent from other sites, and HTTPS only if the page was."""
 
     def __init__(self) -> None:
         self._signing: tuple[object, URLSafeTimedSerializer | None] = (None, None)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """What signs and reads the cookie. Every request asks, also one without a cookie; it is made once a secret."""
+        """Return the serializer that signs and reads the cookie; cached, because every request needs it."""
         secrets = (app.secret_key, tuple(app.config["SECRET_KEY_FALLBACKS"] or ()))
         known, signing = self._signing
         if known != secrets:
@@ -50,7 +50,7 @@ class _SessionCookie(SecureCookieSessionInterface):
 
 
 def init_app(app: Flask) -> None:
-    """Set the headers on every response."""
+    """Set the session cookie and the headers of every response."""
     app.session_interface = _SessionCookie()
     app.after_request(_headers)
 

@@ -140,7 +140,7 @@ def timed(work: Callable[[], object], device: str) -> float:
 
 def retrain(clicks: int, parent: Path, output: Path) -> Finding:
     """Retrain with its defaults, loading and saving included."""
-    from models.settings.dpo import DPORecipe
+    from models.settings.clicks import DPOClickOptions
     from worker.training.clicks.dpo import train_dpo
     from worker.training.shared.examples import PreferenceExample
     from worker.training.shared.progress import SilentProgress
@@ -151,7 +151,7 @@ def retrain(clicks: int, parent: Path, output: Path) -> Finding:
         for row in preference_rows(vocabulary, clicks=True, count=clicks)
     ]
     began = time.perf_counter()
-    result = train_dpo(parent, examples, DPORecipe(), output, SilentProgress())
+    result = train_dpo(parent, examples, DPOClickOptions(), output, SilentProgress())
     seconds = time.perf_counter() - began
     return Finding(
         claim=f"Retrain of {clicks:,} clicks",

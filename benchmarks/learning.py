@@ -1,6 +1,7 @@
 """Measure what clicks change on texts that nobody clicked: the figure that a person buys with them.
 
     python -m benchmarks.learning [--tastes brief formal] [--clicks 0 5 20 60 200] [--people 5] [--texts 100]
+    python -m benchmarks.learning --arms retrain --settings '{"beta": 0.3}' '{"num_train_epochs": 4}'
     python -m benchmarks.learning --report
 
 A simulated person has a taste (benchmarks/support/tastes.py) and clicks the best of three on so many texts. Then every
@@ -31,6 +32,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +56,10 @@ from benchmarks.support.people import (
     win_rates,
 )
 from benchmarks.support.tastes import KINDS
+from models.errors import RecipeError
 from models.reward.head import Head
 from models.serving.generator import Sampling, wording
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions
 from models.store.store import HEAD_FILE
 from worker.evaluation.measure import TOXIC
 from worker.evaluation.promised import promised
@@ -104,7 +107,7 @@ def dpo(before: Version, made: Sequence[Click], work: Path, seed: int) -> Versio
     """Retrain as it was before it had a head: on the clicked pairs alone, held fast to what the version was."""
     if not made:
         return before
-    recipe = DPORecipe(seed=seed, beta=0.5, anchor_weight=100.0, num_train_epochs=10)
+    recipe = DPOClickOptions(seed=seed, beta=0.5, anchor_weight=100.0, num_train_epochs=10)
     return _trained(before, pairs(made), recipe, work, None)
 
 
@@ -113,12 +116,14 @@ def head(before: Version, made: Sequence[Click], work: Path, seed: int) -> Versi
     return replace(before, head=learned(made))
 
 
-def retrain(before: Version, made: Sequence[Click], work: Path, seed: int) -> Version:
-    """Retrain with the defaults of the studio: the clicks, and pairs of the texts that come with the recipe."""
+def retrain(
+    before: Version, made: Sequence[Click], work: Path, seed: int, settings: Mapping[str, object] | None = None
+) -> Version:
+    """Retrain as the studio does, with `settings` over its defaults: the clicks, and pairs of texts of the recipe."""
     chooses = learned(made)
     if chooses is None:
         return before
-    recipe = DPORecipe(seed=seed)
+    recipe = DPOClickOptions.from_mapping({**(settings or {}), "seed": seed})
     samples = Samples(before.serving, Sampling(), FOLDER / "samples")
     texts = shipped_texts()
     samples.draw(texts)
@@ -128,7 +133,7 @@ def retrain(before: Version, made: Sequence[Click], work: Path, seed: int) -> Ve
 
 
 def _trained(
-    before: Version, examples: Sequence[PreferenceExample], recipe: DPORecipe, work: Path, chooses: Head | None
+    before: Version, examples: Sequence[PreferenceExample], recipe: DPOClickOptions, work: Path, chooses: Head | None
 ) -> Version:
     """Train from the version before, and keep the head beside the version as a studio does."""
     train_dpo(before.model, examples, recipe, work / "model", SilentProgress())
@@ -145,6 +150,22 @@ ARMS: Mapping[str, Arm] = {
     "again": Arm(retrain, live=True, rounds=2),
     "edits": Arm(retrain, live=True, edits=True),
 }
+
+
+def arm_of(name: str) -> Arm:
+    """The arm of that name; `retrain {"beta": 0.3}` is the arm retrain with those settings."""
+    known, _, settings = name.partition(" ")
+    return replace(ARMS[known], learn=partial(retrain, settings=json.loads(settings))) if settings else ARMS[known]
+
+
+def tried(text: str) -> str:
+    """The name of the arm that lays settings, given as JSON, over the defaults of Retrain; raises ValueError."""
+    settings = json.loads(text)
+    try:
+        DPOClickOptions.from_mapping(settings)
+    except RecipeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return f"retrain {json.dumps(settings, sort_keys=True)}"
 
 
 class Person:
@@ -175,7 +196,7 @@ class Person:
 
 def cell(arm: str, kind: str, number: int, person: Person, before: Version, scorers: Scorers) -> dict[str, Any]:
     """Measure what one person's clicks changed by one arm: win rates of each text, means of what must not suffer."""
-    taste, texts, how = KINDS[kind].taste, person.unseen, ARMS[arm]
+    taste, texts, how = KINDS[kind].taste, person.unseen, arm_of(arm)
     made = person.clicks(kind, number, live=how.live, edits=how.edits)
     with tempfile.TemporaryDirectory() as work:
         parent, now, seconds = before, before, 0.0
@@ -278,6 +299,14 @@ def main() -> None:
     """Compute the cells that are missing, then print the table of all that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        type=tried,
+        default=[],
+        metavar="JSON",
+        help="of Retrain to try, each an arm of its own",
+    )
     parser.add_argument("--tastes", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--clicks", nargs="+", type=int, default=[0, 5, 20, 60, 200])
     parser.add_argument("--people", type=int, default=5, help="of each taste; three at most with 200 clicks")
@@ -304,10 +333,12 @@ def compute(options: argparse.Namespace) -> None:
         for number in range(options.from_person, options.people):
             wanted = [
                 (arm, kind, clicks)
-                for arm, kind, clicks in itertools.product(options.arms, options.tastes, options.clicks)
+                for arm, kind, clicks in itertools.product(
+                    [*options.arms, *options.settings], options.tastes, options.clicks
+                )
                 if (arm, kind, clicks, number, options.texts) not in done
                 and not (clicks >= 200 and number >= 3)
-                and (KINDS[kind].edit or not ARMS[arm].edits)
+                and (KINDS[kind].edit or not arm_of(arm).edits)
             ]
             person = Person(number, before.serving, unseen, data) if wanted else None
             for arm, kind, clicks in wanted:

@@ -12,7 +12,7 @@ from xdist.scheduler import LoadFileScheduling
 # As gunicorn.conf.py has it, and for its reason; here the tests themselves are what must not be kept from working.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-pytest_plugins = ["tests.postgres", "tests.studio", "tests.outside"]
+pytest_plugins = ["tests.quick", "tests.postgres", "tests.studio", "tests.outside"]
 
 
 class OneProcessAFile(LoadFileScheduling):  # type: ignore[misc]

@@ -104,7 +104,13 @@ def generation(
         version(session)
     of = values.pop("prompt", None) or prompt(session)
     candidates = [
-        Candidate(position=position, text=text, log_probability=-3.0, version_number=1)
+        Candidate(
+            position=position,
+            text=text,
+            log_probability=-3.0,
+            version_number=1,
+            right=text == of.gold_answer if values.get("gold") else None,
+        )
         for position, text in enumerate(texts)
     ]
     given: dict[str, Any] = {"sampling": {}, "seed": 1, "milliseconds": 1.0, "prompt": of, "user_id": user_id}

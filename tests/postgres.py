@@ -28,8 +28,10 @@ _POLL_SECONDS = 0.02
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+def postgres_server(pytestconfig: pytest.Config) -> Iterator[str]:
     """The libpq connection string of a running server's maintenance database."""
+    if pytestconfig.getoption("quick"):
+        pytest.skip("--quick starts no PostgreSQL.")
     with running_postgres() as dsn:
         yield dsn
 

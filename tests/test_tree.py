@@ -14,6 +14,9 @@ from app.config import PROJECT_ROOT
 MOST_MODULES = 14
 """In one folder; what is beyond it wants rooms."""
 
+WIDEST_LINE = 120
+"""Of a template, in characters, as ruff has it for Python."""
+
 if not (PROJECT_ROOT / ".git").exists():
     pytest.skip("The tree is known by git alone, and this is no checkout.", allow_module_level=True)
 
@@ -41,6 +44,16 @@ def test_no_folder_is_a_hall() -> None:
         str(folder): count for folder, count in Counter(path.parent for path in files).items() if count > MOST_MODULES
     }
     assert crowded == {}
+
+
+def test_no_line_of_a_template_is_wider_than_a_line_of_code() -> None:
+    wide = [
+        f"{template}:{number}"
+        for template in tracked("templates/*.html")
+        for number, line in enumerate((PROJECT_ROOT / template).read_text(encoding="utf-8").splitlines(), start=1)
+        if len(line) > WIDEST_LINE
+    ]
+    assert wide == []
 
 
 @pytest.mark.parametrize("layer", ["app/services", "app/routes", "templates", "static/js"])

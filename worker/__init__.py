@@ -1,4 +1,4 @@
-"""The worker side: what RQ runs, and the training tools."""
+"""The worker side: RQ jobs, training, evaluation and their commands."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Training from Python, by the same code that the commands run.
+"""Training from Python, by the same code as the commands.
 
     from worker.api import DPOTrainerWrapper, DPOTrainingConfig
 
@@ -7,7 +7,7 @@
                                training_config=config).train()
     print(result.after["preference_accuracy"], result.model_dir)
 
-A run that was interrupted goes on from its last whole checkpoint when the same call is made again.
+Repeating a call that was interrupted resumes from its last complete checkpoint.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from models.formats import Kind, Row, RowFile, rows_of, split_by_prompt
-from models.settings.command_line import DPOOptions, TrainOptions, setting
+from models.formats import Kind, Row, RowFile, rows_of, rows_sha256, split_by_prompt
+from models.settings.command_line import DPOOptions, TrainOptions
+from models.settings.options import declared, field_of
+from models.settings.setting import Setting
 from worker.training.identity.answering import answer_all
 from worker.training.identity.identity import build_identity_shift_dataset
 from worker.training.loading import loading
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import as_messages
 from worker.training.methods import method_of
-from worker.training.run.data import TrainingData, load_training_data, rows_sha256, sample
+from worker.training.run.data import TrainingData, load_training_data, sample
 from worker.training.run.row_sources import load_row_file
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import CheckpointError, DatasetError
@@ -52,33 +54,33 @@ _ANSWER_COLUMNS = ("chosen", "completion", "response", "answer", "output")
 
 @dataclass(frozen=True, kw_only=True)
 class DPOTrainingConfig(DPOOptions):
-    """Every setting of `python -m worker dpo`, by its name there, with defaults for small machines, and `output_dir`.
+    """The settings of `python -m worker dpo` under the same names, with defaults for small machines, and `output_dir`.
 
-    A learning rate of 5e-5 suits an adapter (`use_peft=True`) on a chat model, and a small T5; to train all weights
-    of a larger model take less, or 0 for the one that suits. Raises `RecipeError`, which names the field that is wrong.
+    A learning rate of 5e-5 suits an adapter (`use_peft=True`) on a chat model, and a small T5; to train all weights of
+    a larger model take less, or 0 for the method's default. Raises `RecipeError`, which names the invalid field.
     """
 
-    beta: float = setting(0.2, "how dear it is to move away from the reference model", 1e-4, 10)
-    learning_rate: float = setting(5e-5, "step size; 0 takes the one that suits method and model", 0, 0.1)
-    per_device_train_batch_size: int = setting(1, "rows computed at once", 1, 1024)
-    gradient_accumulation_steps: int = setting(8, "batches that make one optimizer step", 1, 1024)
-    logging_steps: int = setting(2, "report the training loss every so many steps", 1, 10_000)
-    output_dir: str = setting("./dpo_output", "where the checkpoints and the result go")
+    beta: float = declared("beta", default=0.2)
+    learning_rate: float = declared("learning_rate", default=5e-5)
+    per_device_train_batch_size: int = declared("per_device_train_batch_size", default=1)
+    gradient_accumulation_steps: int = declared("gradient_accumulation_steps", default=8)
+    logging_steps: int = declared("logging_steps", default=2)
+    output_dir: str = field_of(Setting("output_dir", "./dpo_output", "where the checkpoints and the result go"))
 
     def options(self, **changed: object) -> DPOOptions:
-        """The settings without `output_dir`, with those of `changed`."""
+        """Return the settings without `output_dir`, updated with `changed`."""
         kept = {one.name: getattr(self, one.name) for one in fields(DPOOptions)}
         return DPOOptions(**{**kept, **changed})
 
 
 class DPOTrainerWrapper:
-    """One DPO run: a model, preferences, and settings.
+    """One DPO training: a model, preference pairs, and settings.
 
-    `model_name` is a folder, a hub id, a folder with a PEFT adapter, or a `.gguf` file. The preferences are either
-    `dataset_name` (a file of any format that `python -m worker data check` knows, or a dataset of the hub, of which
-    the split `train` is taken), or `train_dataset`: mappings with the columns of such a file, a `datasets.Dataset`
-    for example. `ref_model` names another reference model than `model_name` itself. `max_samples` rows are drawn by
-    the seed. With `use_gpu` there must be a GPU; without it none is used.
+    `model_name` is a folder, a hub id, a folder with a PEFT adapter, or a `.gguf` file. The pairs are either
+    `dataset_name` (a file of any format that `python -m worker data check` knows, or a hub dataset, whose split `train`
+    is used), or `train_dataset`: mappings with the columns of such a file, for example a `datasets.Dataset`.
+    `ref_model` names another reference model than `model_name` itself. `max_samples` limits the rows, drawn by the
+    seed. With `use_gpu` there must be a GPU; without it none is used.
 
     Raises `DatasetError` unless exactly one of the two sources is given, and `CheckpointError` if there is no GPU.
     """
@@ -110,8 +112,8 @@ class DPOTrainerWrapper:
     def train(self, progress: Progress | None = None) -> Result:
         """Train, and write `output_dir/model`, `output_dir/result.json` and, for LoRA, `output_dir/adapter`.
 
-        The result holds the held-out figures before and after, each with its 95 % bootstrap interval; log-probabilities
-        are in nats. `progress` hears of every step. Raises `TrainingError` of any kind, `DataFileError` or
+        The result holds the held-out metrics before and after, each with its 95 % bootstrap interval; log-probabilities
+        are in nats. `progress` receives every step. Raises `TrainingError` of any kind, `DataFileError` or
         `MemoryError`; then no model is written.
         """
         listener = progress or SilentProgress()
@@ -127,9 +129,9 @@ class DPOTrainerWrapper:
 def load_model_and_tokenizer(
     model_name: str | Path, use_gpu: bool = False, options: TrainOptions | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model in evaluation mode, on the GPU if asked, with its tokenizer, which has a padding and an EOS token.
+    """Load a model in evaluation mode, on the GPU if asked, and its tokenizer, which has a padding and an EOS token.
 
-    `model_name` is what `DPOTrainerWrapper` takes; `options` may set the number format and the quantization (default:
+    `model_name` is as for `DPOTrainerWrapper`; `options` may set the number format and the quantization (default:
     float32). Raises `CheckpointError`.
     """
     _check_gpu(use_gpu)
@@ -139,10 +141,10 @@ def load_model_and_tokenizer(
 
 
 def load_dpo_dataset(name: str | Path, split: str = "train", max_samples: int | None = None) -> Dataset:
-    """The preferences in a file, or in a split of a dataset of the hub: columns prompt, chosen and rejected.
+    """Load the preference pairs of a file, or of a split of a hub dataset, with columns prompt, chosen and rejected.
 
-    Texts are strings, or lists of messages if those of any row are. `max_samples` of the rows are drawn, always the
-    same ones. Raises `DataFileError` if they cannot be understood, `DatasetError` if the dataset cannot be loaded.
+    Texts are strings, or lists of messages if any row has them. `max_samples` of the rows are drawn, always the same
+    ones. Raises `DataFileError` if the rows cannot be read, `DatasetError` if the dataset cannot be loaded.
     """
     path = Path(name)
     file = load_row_file(path if path.is_file() else None, str(name), split, Kind.PREFERENCE)
@@ -161,14 +163,13 @@ def build_dpo_dataset(
     temperature: float = 0.0,
     seed: int = 0,
 ) -> Dataset:
-    """Preferences of better answers over the model's own: columns prompt, chosen and rejected.
+    """Build preference pairs of better completions over the model's own, with columns prompt, chosen and rejected.
 
-    The model answers every prompt (the likeliest answer, or one sampled at `temperature`), and its answer is rejected.
-    Chosen is `chosen_transform` of that answer, such as one with a word replaced; without it, the answer that the
-    dataset has in a column chosen, completion, response, answer or output. Where the two are the same there is nothing
-    to learn, and the row is left out. Prompts are texts or lists of messages.
+    The model completes every prompt (greedily, or sampled at `temperature`), and its completion is rejected. Chosen is
+    `chosen_transform` of that completion; without it, the dataset's own text in a column chosen, completion, response,
+    answer or output. Rows in which the two are equal are left out. Prompts are texts or lists of messages.
 
-    Raises `DatasetError` if a row has no prompt or no answer, or no row is left, and `InputTooLong`.
+    Raises `DatasetError` if a row has no prompt or no better text, or if no row is left, and `InputTooLong`.
     """
     loaded = Loaded(model, tokenizer, "seq2seq" if model.config.is_encoder_decoder else "causal", "the model")
     raw = [dict(row) for row in raw_dataset]
@@ -194,7 +195,7 @@ def build_dpo_dataset(
 
 
 def _answer(row: Mapping[str, Any], number: int) -> str:
-    """The answer that a row of a dataset holds."""
+    """Return the better completion that a row of a dataset holds."""
     for name in _ANSWER_COLUMNS:
         text = row.get(name)
         if isinstance(text, list) and text:
@@ -208,7 +209,7 @@ def _answer(row: Mapping[str, Any], number: int) -> str:
 
 
 def _dataset(rows: Iterable[Row]) -> Dataset:
-    """The rows as columns of one type each: messages everywhere if they are anywhere."""
+    """Return the rows as a dataset with one type for each column: messages everywhere if any text is a list of them."""
     names = ("prompt", "chosen", "rejected")
     plain = [{name: row[name] for name in names} for row in rows]
     if any(isinstance(row[name], list) for row in plain for name in names):
@@ -220,7 +221,7 @@ def _dataset(rows: Iterable[Row]) -> Dataset:
 
 
 def _training_data(file: RowFile, options: DPOOptions, progress: Progress) -> TrainingData:
-    """Rows that were given as such, sampled and split as those of a file are."""
+    """Sample and split rows that were passed directly, as those of a file are."""
     if file.problem_count:
         progress.log(file.problem_report())
     file.check_usable()

@@ -1,32 +1,32 @@
-"""`python -m worker …`: what is done beside the queue. The commands themselves are the modules of worker/commands."""
+"""`python -m worker …`: the command line beside the queue. Its commands are listed in worker/commands/table.py."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import ConfigError
 from app.errors import DomainError
 from models.errors import ModelError
-from worker.commands import Commands, Run, add_parsers
 from worker.commands.support.flags import expand_config
 from worker.commands.support.interruption import is_interruption
+from worker.commands.table import COMMANDS, add_parsers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code, 130 after Ctrl-C, and says on standard error why it is not 0."""
+    """Run one command and return the exit code, 130 after Ctrl-C; print an error's sentence on standard error."""
     try:
+        given = _meant(list(sys.argv[1:] if arguments is None else arguments))
         parser = argparse.ArgumentParser(
             prog="python -m worker", description="Mellow's training side, without the queue."
         )
         commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-        add_parsers(commands)
-        options = parser.parse_args(_whole(list(sys.argv[1:] if arguments is None else arguments), commands))
-        run: Run = options.run
-        return run(options)
+        add_parsers(commands, next(iter(given), ""))
+        options = parser.parse_args(_with_config(given, commands.choices))
+        return COMMANDS[options.command].run(options)
     except (KeyboardInterrupt, Exception) as error:
         if is_interruption(error):
             print("\nInterrupted.", file=sys.stderr)
@@ -39,33 +39,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sentence(error: BaseException) -> str:
-    """What went wrong, for whoever gave the command; empty for an error of the program itself."""
+    """Return the error as a sentence for the user, or "" for an error of the program itself."""
     if isinstance(error, (ConfigError, DomainError, ModelError)):
         return str(error)
-    if isinstance(error, OSError):  # one of our own is a sentence already
+    if isinstance(error, OSError):  # an error of our own is a sentence already
         return f"{error.filename or 'A file'}: {error.strerror}." if error.strerror else str(error)
     if isinstance(error, SQLAlchemyError):
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
         if reason.startswith(("no such table", 'relation "')):
             return "The database has no tables yet: run `flask db upgrade` once, or `make run`."
         return f"The database cannot be used: {reason}. Give the same command again once it can."
-    # Known only once the training libraries are imported, which a start that finds a version never does.
+    # Imported late: a start that finds a version never imports the training libraries.
     from worker.training.shared.errors import TrainingError
 
     return str(error) if isinstance(error, TrainingError) else ""
 
 
-def _whole(given: list[str], commands: Commands[argparse.ArgumentParser]) -> list[str]:
-    """The arguments with what `--config` names in them, and with the command that suits the model they name."""
-    if not given or given[0] not in commands.choices:
+def _meant(given: list[str]) -> list[str]:
+    """Return the arguments with the command that suits the model they name."""
+    command = COMMANDS.get(given[0]) if given else None
+    return [command.instead(given[1:]), *given[1:]] if command is not None and command.instead else given
+
+
+def _with_config(given: list[str], parsers: Mapping[str, argparse.ArgumentParser]) -> list[str]:
+    """Return the arguments with those of `--config` inserted."""
+    command = COMMANDS.get(given[0]) if given else None
+    if command is None or command.own_config:  # a pipeline reads its plan itself: its stages have their own settings
         return given
-    instead = commands.choices[given[0]].get_default("instead")
-    name = instead(given[1:]) if instead else given[0]
-    parser = commands.choices[name]
-    if parser.get_default("own_config"):  # a pipeline reads its plan itself: its stages have settings of their own
-        return [name, *given[1:]]
-    return [name, *expand_config(given[1:], parser, _say)]
+    return [command.name, *expand_config(given[1:], parsers[command.name], _print_error)]
 
 
-def _say(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     print(sentence, file=sys.stderr)

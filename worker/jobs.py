@@ -1,3 +1,3 @@
-"""Hand on the job under the name that stands in queues: worker/job/jobs.py holds it."""
+"""Alias of worker/job/jobs.py under the name that queued jobs have."""
 
 from worker.job.jobs import train as train

@@ -1,3 +1,3 @@
-"""Hand on the worker class under the name that commands and Procfiles know: worker/job/studio_worker.py holds it."""
+"""Alias of worker/job/studio_worker.py under the name in commands and Procfiles."""
 
 from worker.job.studio_worker import StudioWorker as StudioWorker

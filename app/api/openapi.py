@@ -6,27 +6,23 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flask import Blueprint, Flask, current_app
-from flask.typing import ResponseReturnValue
+from flask import Flask
 from werkzeug.routing import Rule
 
 from app.access import ANNOTATOR, PUBLIC
-from app.api.operations import JSON, Answer, Operation, gives, operation, operation_of
+from app.api.operations import JSON, Answer, Operation, operation_of
 from app.api.problems import PROBLEMS, Problem
-from app.context import mellow
 from app.errors import PROBLEM_JSON
 from app.schemas.describing import JsonSchema, described, parameters
+from app.services.training import setting_schemas
+from app.version import VERSION
 
 API_PREFIX = "/api/v1"
-blueprint = Blueprint("openapi", __name__)
 
 
-@blueprint.get("/openapi.json")
-@operation("This document", gives("OpenAPI 3.1.", dict[str, Any]))
-def document() -> ResponseReturnValue:
-    """The description."""
-    longest = mellow().settings.max_text_length
-    routes = list(_routes(current_app))
+def description(app: Flask, longest: int) -> dict[str, Any]:
+    """Return the description of what `app` offers; `longest` is how long the texts that people write may be."""
+    routes = list(_routes(app))
     kinds = _Kinds(routes, longest)
     paths: dict[str, dict[str, Any]] = {}
     for method, path, rule, said in routes:
@@ -35,7 +31,7 @@ def document() -> ResponseReturnValue:
         "openapi": "3.1.0",
         "info": {
             "title": "Mellow",
-            "version": "1",
+            "version": VERSION,
             "description": "Draw three rewrites of a text, say which is best, retrain, choose which version serves. "
             "Errors are RFC 9457 problem documents whose detail is one sentence.",
         },
@@ -44,7 +40,7 @@ def document() -> ResponseReturnValue:
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": kinds.named,
+            "schemas": kinds.named | setting_schemas.SCHEMAS,
         },
     }
 
@@ -90,7 +86,7 @@ def _operation(rule: Rule, said: Operation, kinds: _Kinds, longest: int) -> dict
     sent += parameters(said.query, longest) if said.query is not None else []
     if sent:
         made["parameters"] = sent
-    bodies = {JSON: said.body} if said.body is not None else said.media
+    bodies = ({JSON: said.body} if said.body is not None else {}) | dict(said.media)
     if bodies:
         content: JsonSchema = {}
         for media, kind in bodies.items():

@@ -19,6 +19,7 @@ from app.errors import Invalid, Malformed
 from app.schemas.reading import Sent, read, read_query
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 View = Callable[..., ResponseReturnValue]
 
 
@@ -37,8 +38,8 @@ class Answer:
 class Operation:
     """What the document says of one operation.
 
-    `body` is the schema of a JSON object; `media` are other bodies, each with the type of its content. `refusals` are
-    the statuses of problem documents besides those that every operation has.
+    `body` is the schema of a JSON object; `media` are other bodies, each with the type of its content, which the view
+    reads itself. `refusals` are the statuses of problem documents besides those that every operation has.
     """
 
     summary: str
@@ -64,6 +65,7 @@ def operation(
 ) -> Callable[[View], View]:
     """Describe a view, and call it with its `body` and `query`, read and checked.
 
+    Where a request has one of the bodies of `media` instead, `body` is None.
     A parameter that the operation does not have is refused: a filter that is misspelt would otherwise be none, and mean
     everything.
     """
@@ -76,7 +78,7 @@ def operation(
             if query is not None:
                 values["query"] = read_query(query, request.args.to_dict())
             if body is not None:
-                values["body"] = read(body, json_object())
+                values["body"] = None if request.mimetype in described.media else read(body, json_object())
             return view(**values)
 
         setattr(checked, _DESCRIBED, described)

@@ -9,6 +9,7 @@ from typing import Any
 from app.db import Generation, TrainingRun, Version
 from app.db import now as present
 from app.schemas.kinds import LARGEST_ID
+from models.settings.options import current_names
 
 
 def row_id(value: str | None) -> int | None:
@@ -47,7 +48,7 @@ def run_json(run: TrainingRun, position: int | None) -> dict[str, Any]:
         "status": run.status,
         "stage": run.stage,
         "method": run.method,
-        "config": run.config,
+        "config": current_names(run.config),
         "selection": run.selection,
         "position": position,
         "pairs": run.pairs,

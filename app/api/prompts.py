@@ -10,6 +10,16 @@ from app.api.kinds import Anything, Refused
 from app.schemas.reading import Sent
 
 
+class Message(Struct):
+    """A message of a conversation."""
+
+    role: str
+    content: str
+
+
+_Text = Annotated[str | list[Message], Meta(description="A text, or messages of which the last is the user's.")]
+
+
 class PromptLine(Sent, frozen=True):
     """A text and what else is known of it; `prompt` and `toxic` are other names of `text`."""
 
@@ -17,9 +27,9 @@ class PromptLine(Sent, frozen=True):
         {"anyOf": [{"required": [name]} for name in ("text", "prompt", "toxic")]},
     )
 
-    text: str | UnsetType = UNSET
-    prompt: str | UnsetType = UNSET
-    toxic: str | UnsetType = UNSET
+    text: _Text | UnsetType = UNSET
+    prompt: _Text | UnsetType = UNSET
+    toxic: _Text | UnsetType = UNSET
     priority: int | None = None
     overlap: int | None = None
     gold: str | None = None
@@ -42,7 +52,7 @@ class Prompt(Struct):
     source: str
     judged_by: int
     wanted: Annotated[int, Meta(description="How many people are to judge it.")]
-    state: Literal["waiting", "begun", "done", "out", "attention check"]
+    state: Literal["waiting", "begun", "done", "skipped", "out", "attention check"]
     priority: int
     overlap: int | None
     queued: bool

@@ -11,6 +11,10 @@ from app.db import RunStatus
 from app.schemas.reading import Sent
 from app.services.training.selection import Selection
 
+RetrainForm = Annotated[
+    dict[str, str],
+    Meta(description="The fields of the Retrain form on the Training page; an empty one leaves what is usual."),
+]
 _Column = Annotated[str, Meta(description="Its name in the header.")]
 
 

@@ -1,4 +1,4 @@
-"""The SQL tables, one entity a file. Importing this package registers them all."""
+"""The SQL tables, one entity per file. Importing this package registers them all."""
 
 from app.db.base import Base, now
 from app.db.desk.candidate import Candidate
@@ -7,10 +7,12 @@ from app.db.desk.generation import Generation
 from app.db.desk.judgment import Judgment, Verdict
 from app.db.desk.preference import Preference
 from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
+from app.db.insert_new import insert_new
 from app.db.people.invitation import Invitation
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.prompts.prompt import Prompt
+from app.db.prompts.reservation import Reservation
 from app.db.prompts.studio_setting import StudioSetting
 from app.db.shared_commits import write_with_others
 from app.db.system.audit_event import AuditEvent
@@ -38,6 +40,7 @@ __all__ = [
     "PrebuiltInsert",
     "Preference",
     "Prompt",
+    "Reservation",
     "RewardHead",
     "Role",
     "RunMetric",
@@ -49,6 +52,7 @@ __all__ = [
     "Version",
     "Webhook",
     "WebhookDelivery",
+    "insert_new",
     "make_sessions",
     "now",
     "write_transaction",

@@ -1,4 +1,4 @@
-"""The declarative base that every table shares, and the column types that mean the same on SQLite and PostgreSQL."""
+"""The declarative base of all tables, and column types that behave the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column, registry
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no time zone, so it is put back on reading; a naive value is refused."""
+    """A moment in UTC. SQLite stores no time zone, so it is added on reading; a naive value raises ValueError."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -29,12 +29,12 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 def now() -> datetime:
-    """The present moment, in UTC."""
+    """Return the present moment, in UTC."""
     return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
-    """The base of all tables; constraint names are fixed here so that migrations can name them on every database."""
+    """The base of all tables, with fixed constraint names, so that migrations can refer to them on every database."""
 
     registry = registry(
         metadata=MetaData(

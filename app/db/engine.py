@@ -1,13 +1,13 @@
-"""What every connection and every transaction of Mellow has in common, in the web processes and in the worker.
+"""Connections and transactions of Mellow, the same in the web processes and in the worker.
 
 SQLite runs in WAL mode with ``synchronous=FULL``: once a commit returns, the row is on the disk and survives
-``kill -9`` and power loss. A transaction that will write says so when it begins (``write_transaction``): in SQLite a
-read snapshot that turns into a write can fail at once with "database is locked", whatever the busy timeout, while
+``kill -9`` and power loss. A transaction that will write is begun as such (``write_transaction``): in SQLite a read
+transaction that turns into a write can fail at once with "database is locked", whatever the busy timeout, while
 ``BEGIN IMMEDIATE`` waits its turn.
 
-SQLite lets one transaction write at a time. Its own way to wait for that is to sleep for up to a tenth of a second
-between two looks, and who looks first wins: under load some wait for seconds. Here the threads of a process queue for a
-lock, and only the one whose turn it is looks, every half of a millisecond, whether another process still writes.
+SQLite lets one transaction write at a time. Its own way to wait is to sleep for up to a tenth of a second between
+attempts, in no fair order: under load some wait for seconds. Here the threads of a process queue for a lock, and only
+the one that holds it tries, every half millisecond, whether another process still writes.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ BUSY_TIMEOUT_MS = 15_000
 LOOK_SECONDS = 0.0005
 WRITES = "mellow_writes"  # the execution option that begins a writing transaction
 _turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
-# A process that was split off has the locks, but not the threads that would release them.
+# A forked process inherits the locks, but not the threads that would release them.
 os.register_at_fork(after_in_child=_turns.clear)
 
-# A connection that PostgreSQL has closed is found before it is used; each of a web process's 16 threads can have one.
+# pool_pre_ping finds connections that PostgreSQL has closed; each of a web process's 16 threads can have one.
 ENGINE_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 16, "max_overflow": 4}
 
 
@@ -39,7 +39,7 @@ ENGINE_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 16, "max_o
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
-    connection.isolation_level = None  # the driver must not begin transactions behind our back
+    connection.isolation_level = None  # the driver must not begin transactions by itself
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
@@ -60,7 +60,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _begin_writing(connection: Connection) -> None:
-    """Wait until no other process writes, looking often, and begin; "database is locked" after the busy timeout."""
+    """Begin once no other process writes, trying often; raises "database is locked" after the busy timeout."""
     raw: Any = connection.connection.dbapi_connection
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     raw.execute("PRAGMA busy_timeout=0").close()
@@ -70,7 +70,7 @@ def _begin_writing(connection: Connection) -> None:
                 raw.execute("BEGIN IMMEDIATE").close()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    break  # SQLAlchemy meets it below, and raises it as one of its own
+                    break  # raised again below, as an exception of SQLAlchemy
                 time.sleep(LOOK_SECONDS)
             else:
                 return
@@ -83,7 +83,7 @@ def _begin_writing(connection: Connection) -> None:
 def turn_to_write(engine: Engine | Connection) -> Iterator[None]:
     """Keep the other threads of this process from writing to the same SQLite database meanwhile, if it is one.
 
-    Nobody waits for longer than the busy timeout: the database itself then says what is to be said.
+    After the busy timeout the block runs without the lock, and the database decides.
     """
     if engine.dialect.name != "sqlite":
         yield
@@ -115,5 +115,5 @@ def write_transaction(session: Session) -> Iterator[None]:
 
 
 def make_sessions(database_url: str) -> sessionmaker[Session]:
-    """A session factory of its own engine, for processes and threads outside a web request."""
+    """Return a session factory with its own engine, for processes and threads outside a web request."""
     return sessionmaker(create_engine(database_url, **ENGINE_OPTIONS))

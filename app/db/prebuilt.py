@@ -1,8 +1,8 @@
-"""Statements that every request or every click needs, built once and run without SQLAlchemy's detour on SQLite.
+"""Statements of every request or click, compiled once and run on SQLite without SQLAlchemy's overhead.
 
-SQLAlchemy takes some 70 µs for what it does around one small statement, SQLite itself about 5. Here the SQL, the order
-of the parameters and what turns values into columns and back are worked out once, by SQLAlchemy, and the statement then
-goes to the driver directly. On PostgreSQL, where the way to the server is longer than that, SQLAlchemy runs it as ever.
+SQLAlchemy takes some 70 µs around one small statement, SQLite itself about 5. Here SQLAlchemy compiles the SQL, the
+order of the parameters and the conversions of values once, and the statement then goes to the driver directly. On
+PostgreSQL, where the network takes longer than that, SQLAlchemy runs it as usual.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Convert = Callable[[Any], Any]
 
 
 class _Plan(NamedTuple):
-    """A statement for the driver: SQL, the names of its parameters in order, and what converts values both ways."""
+    """A compiled statement: SQL, the names of its parameters in order, and the conversions of values both ways."""
 
     sql: str
     names: tuple[str, ...]
@@ -34,14 +34,14 @@ class _Plan(NamedTuple):
     out: tuple[tuple[int, _Convert], ...]
 
     def values(self, values: Mapping[str, Any]) -> list[Any]:
-        """The parameters in order, as the driver takes them; raises KeyError if one is missing."""
+        """Return the parameters in order, converted for the driver; raises KeyError if one is missing."""
         ordered = [values[name] for name in self.names]
         for place, convert in self.into:
             ordered[place] = convert(ordered[place])
         return ordered
 
     def row(self, row: Row) -> Row:
-        """A row of the driver, with the values that the columns have in Python."""
+        """Return a row of the driver with its values converted to Python's."""
         converted = list(row)
         for place, convert in self.out:
             converted[place] = convert(converted[place])
@@ -49,9 +49,9 @@ class _Plan(NamedTuple):
 
 
 class Prebuilt:
-    """One statement; `columns` are those that an insert gives a value to.
+    """One statement; `columns` are those to which an insert gives a value.
 
-    Whatever the driver raises is raised as the exception of SQLAlchemy that stands for it.
+    Errors of the driver are raised as the corresponding exceptions of SQLAlchemy.
     """
 
     def __init__(self, statement: Select[*tuple[Any, ...]] | Insert | Update, columns: Iterable[str] = ()) -> None:
@@ -59,7 +59,7 @@ class Prebuilt:
         self._columns = tuple(columns)
 
     def read(self, session: Session, values: Mapping[str, Any]) -> Sequence[Row]:
-        """The rows it finds, in the session's transaction; on SQLite none is opened for it if none is open."""
+        """Return the rows, read in the session's transaction; on SQLite none is opened if none is open."""
         bind = session.get_bind()
         if session.in_transaction() or isinstance(bind, Connection) or bind.dialect.name != "sqlite":
             return self.rows(session.connection(), values)
@@ -67,13 +67,13 @@ class Prebuilt:
             return self._fetch(cast(sqlite3.Connection, connection.driver_connection), values)
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
-        """The rows it finds in a running transaction, as plain sequences in the order of its columns."""
+        """Return the rows, read in a running transaction, as plain sequences in the order of the columns."""
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, values).all()
         return self._fetch(_driver(connection), values)
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Do it once for each of `rows`, none of which may be missing a value."""
+        """Execute the statement once for each of `rows`, none of which may lack a value."""
         if connection.dialect.name != "sqlite":
             connection.execute(self._statement, rows)
             return
@@ -81,14 +81,14 @@ class Prebuilt:
         try:
             _driver(connection).executemany(plan.sql, [plan.values(row) for row in rows])
         except sqlite3.Error as error:
-            raise _told(error, plan) from error
+            raise _wrapped_error(error, plan) from error
 
     def _fetch(self, driver: sqlite3.Connection, values: Mapping[str, Any]) -> list[Row]:
         plan = self._plan
         try:
             found = driver.execute(plan.sql, plan.values(values)).fetchall()
         except sqlite3.Error as error:
-            raise _told(error, plan) from error
+            raise _wrapped_error(error, plan) from error
         return [plan.row(row) for row in found] if plan.out else found
 
     @cached_property
@@ -109,17 +109,17 @@ class Prebuilt:
 
 
 class PrebuiltInsert(Prebuilt):
-    """Writes one row whose number the database chooses, unless a unique index says that such a row is there already."""
+    """An insert of one row whose id the database chooses, unless a unique index has such a row already."""
 
     def __init__(self, table: Table, columns: Iterable[str]) -> None:
         super().__init__(sqlite.insert(table).on_conflict_do_nothing(), columns)
         self._elsewhere = postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key.columns)
 
     def add(self, connection: Connection, values: Mapping[str, Any]) -> int | None:
-        """The number of the new row, or None if there is one like it, and nothing is written.
+        """Insert a row and return its id, or None, writing nothing, if a unique index has such a row already.
 
-        It is decided when the row is written, so nobody comes in between; who waits for the other on PostgreSQL sees
-        what that one has committed afterwards. Every other constraint raises IntegrityError.
+        The check and the insert are one statement, so no other write comes between them; on PostgreSQL a transaction
+        that had to wait for the other one sees what it committed. Every other constraint raises IntegrityError.
         """
         if connection.dialect.name != "sqlite":
             number: int | None = connection.execute(self._elsewhere, values).scalar_one_or_none()
@@ -128,7 +128,7 @@ class PrebuiltInsert(Prebuilt):
         try:
             cursor = _driver(connection).execute(plan.sql, plan.values(values))
         except sqlite3.Error as error:
-            raise _told(error, plan) from error
+            raise _wrapped_error(error, plan) from error
         return cursor.lastrowid if cursor.rowcount else None
 
 
@@ -140,6 +140,6 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
-def _told(error: sqlite3.Error, plan: _Plan) -> BaseException:
-    """What SQLAlchemy would raise for it, but without the values, which can be somebody's words."""
+def _wrapped_error(error: sqlite3.Error, plan: _Plan) -> BaseException:
+    """Return SQLAlchemy's exception for an error, without the values, which can be somebody's words."""
     return DBAPIError.instance(plan.sql, None, error, sqlite3.Error, hide_parameters=True, dialect=_SQLITE)

@@ -1,12 +1,12 @@
-"""Writes that come at the same moment share one transaction, and so one wait for the disk.
+"""Shared commits: writes that arrive at the same moment share one transaction, and so one wait for the disk.
 
-The first thread that has something to write leads: it takes what waits by then, writes all of it, commits, and hands
-the lead to the first that has come meanwhile. Nothing is answered before its commit has returned. If a shared
-transaction fails, whatever the reason, it is rolled back and each write is tried in a transaction of its own: what is
-wrong with one never touches another.
+The first thread that has something to write leads: it takes all waiting writes, executes and commits them, and passes
+the lead to the first that has arrived meanwhile. No caller returns before its commit. If a shared transaction fails,
+for whatever reason, it is rolled back and each write is tried in a transaction of its own, so that an error in one
+never affects another.
 
 PostgreSQL shares the wait for the disk among transactions by itself (group commit), and in one transaction a write that
-waits for a row would hold up the others, so there each write has its own.
+waits for a row lock would delay the others, so there each write has its own.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ T = TypeVar("T")
 
 
 def write_with_others(session: Session, write: Callable[[Connection], T]) -> T:
-    """What `write` returns, once what it has written is committed; what it raises is raised, and nothing is written.
+    """Run `write` in a shared transaction and return its result after the commit; if it raises, nothing is written.
 
-    `write` must do the same when it is called again, and must not commit: the connection is not its own alone. It runs
-    in the thread that leads, past the session, whose own transaction should be over.
+    `write` must be repeatable and must not commit: others use the same connection. It runs in the leading thread,
+    outside the session, whose own transaction should be over.
     """
     bind = session.get_bind()
     with _all_lock:
@@ -39,7 +39,7 @@ def write_with_others(session: Session, write: Callable[[Connection], T]) -> T:
 
 
 class _Write(Generic[T]):
-    """One write that waits; `turn` is released when it is done, or when its thread is to lead."""
+    """One waiting write; `turn` is released when it is done, or when its thread has to lead."""
 
     def __init__(self, write: Callable[[Connection], T]) -> None:
         self.write = write
@@ -50,7 +50,7 @@ class _Write(Generic[T]):
         self.error: BaseException | None = None
 
     def outcome(self) -> T:
-        """What the write returned; raises what it raised."""
+        """Return the result of the write, or raise its error."""
         if self.error is not None:
             raise self.error
         assert self.done
@@ -68,7 +68,7 @@ class SharedCommits:
         self._led = False
 
     def run(self, write: Callable[[Connection], T]) -> T:
-        """See `write_with_others`."""
+        """Run `write` as `write_with_others` describes."""
         one = _Write(write)
         if self._most == 1:
             self._settle([one])
@@ -83,7 +83,7 @@ class SharedCommits:
         return one.outcome()
 
     def _lead(self) -> None:
-        """Write what waits, this thread's own first, and hand the lead on."""
+        """Execute the waiting writes, this thread's own first, and pass the lead on."""
         batch: list[_Write[Any]] = []
         try:
             with turn_to_write(self._engine):
@@ -91,7 +91,7 @@ class SharedCommits:
                     batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 self._settle(batch)
         except BaseException:
-            self._break_off(batch)
+            self._fail_uncommitted(batch)
             raise
         finally:
             with self._lock:
@@ -102,8 +102,8 @@ class SharedCommits:
             for one in batch:
                 one.turn.release()
 
-    def _break_off(self, batch: list[_Write[Any]]) -> None:
-        """Something ends the leading thread: nobody whose write is not committed may believe that it is."""
+    def _fail_uncommitted(self, batch: list[_Write[Any]]) -> None:
+        """Fail the writes that were not committed, because the leading thread is being stopped."""
         if not batch:
             with self._lock:
                 batch[:], self._waiting = self._waiting, []

@@ -1,5 +1,5 @@
-"""What `python -m app.launch.launcher` is made of: checks before the start, programs, and the end of every process."""
+"""Parts of `python -m app.launch.launcher`: checks before the start, programs, and ending every process."""
 
 
 class LaunchError(RuntimeError):
-    """The product cannot start or go on; its text is one sentence for whoever started it."""
+    """Mellow cannot start or continue; the text is one sentence for the person who started it."""

@@ -11,10 +11,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """The variables in `path`; none if there is no such file.
+    """Read the variables in `path`; none if there is no such file.
 
     A value may be quoted with ' or ", which keeps spaces and `#`; unquoted, ` #` begins a comment. Nothing is expanded
-    or escaped, so that a password means what it says. Raises ConfigError naming the first line that cannot be read.
+    or escaped, so that a password is taken literally. Raises ConfigError about the first line that cannot be read.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

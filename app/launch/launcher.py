@@ -1,7 +1,7 @@
-"""`python -m app.launch.launcher`: the whole product from one terminal, and its end with one Ctrl-C.
+"""`python -m app.launch.launcher`: start all of Mellow in one terminal, and stop it with one Ctrl-C.
 
-Checks, then the embedded queue if no REDIS_URL is given, then the Procfile's release command to completion, then web
-and worker side by side. Exit codes: 0 a wanted stop, 1 something failed, 2 a setting cannot be used.
+It runs the checks, then the embedded queue if no REDIS_URL is given, then the Procfile's release command to completion,
+then web and worker side by side. Exit codes: 0 a requested stop, 1 something failed, 2 a setting cannot be used.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _SLOW_START_SECONDS = 60.0
 
 
 def main(procfile: Path = PROJECT_ROOT / "Procfile") -> int:
-    """Runs until someone stops it or a program ends by itself; returns the exit code."""
+    """Run until a stop is requested or a program ends by itself; returns the exit code."""
     events: Events = SimpleQueue()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # `nohup make run` ignores the hang-up and is to outlive its terminal.
+        # `nohup make run` ignores SIGHUP, so that Mellow outlives its terminal.
         if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
             signal.signal(signum, lambda _signum, _frame: events.put(StopWanted()))
-    # What Mellow stores is for its own user alone, also in a MELLOW_HOME that was made for others to read.
+    # Files of Mellow are readable by its own user only, even if others may read MELLOW_HOME.
     os.umask(0o077)
     try:
         environ = {**read_dotenv(procfile.parent / ".env"), **os.environ}
@@ -59,14 +59,14 @@ def main(procfile: Path = PROJECT_ROOT / "Procfile") -> int:
 def _run(
     settings: Settings, environ: Mapping[str, str], folder: Path, commands: Mapping[str, str], events: Events
 ) -> None:
-    """Returns after a wanted stop; raises LaunchError when something failed. Either way, all it started has ended."""
+    """Run until a requested stop; raises LaunchError if something failed. Either way, all that it started has ended."""
     with ExitStack() as stack:
         reaper = stack.enter_context(Reaper())
         if settings.embedded_queue:
             queue = stack.enter_context(EmbeddedQueue(settings.home))
             reaper.watch([queue.process.pid])
             threading.Thread(target=_watch_queue, args=(queue.process, events), daemon=True).start()
-        programs = Programs(folder, _child_environ(settings, environ), events, reaper)
+        programs = Programs(folder, _program_environ(settings, environ), events, reaper)
         stack.callback(programs.stop)
         programs.start({"release": commands["release"]})
         if not _released(events):
@@ -77,28 +77,28 @@ def _run(
 
 
 def _released(events: Events) -> bool:
-    """True once the release command has succeeded, False if someone wants to stop; LaunchError if it failed."""
+    """Wait for the release command: True on success, False at a requested stop; raises LaunchError if it failed."""
     event = events.get()
     if isinstance(event, StopWanted):
         return False
     assert isinstance(event, Exited)
     if event.name != "release" or event.code != 0:
-        raise LaunchError(f"Mellow cannot start: {event.last_line or _obituary(event)}")
+        raise LaunchError(f"Mellow cannot start: {event.last_line or _how_it_ended(event)}")
     return True
 
 
 def _serve(settings: Settings, events: Events) -> None:
-    """Returns when someone wants to stop; LaunchError when a program ends by itself."""
+    """Wait for a requested stop; raises LaunchError if a program ends by itself."""
     while True:
         event = events.get()
         if isinstance(event, StopWanted):
             return
         if isinstance(event, Exited):
-            raise LaunchError(f"Mellow has stopped because {_obituary(event)}")
+            raise LaunchError(f"Mellow has stopped because {_how_it_ended(event)}")
         print(_greeting(settings), flush=True)
 
 
-def _obituary(event: Exited) -> str:
+def _how_it_ended(event: Exited) -> str:
     if event.code < 0:
         return f"{event.name} was ended by {signal.Signals(-event.code).name}."
     return f"{event.name} ended by itself with exit code {event.code}."
@@ -118,18 +118,18 @@ def _watch_queue(process: subprocess.Popen[bytes], events: Events) -> None:
 
 
 def _watch_readiness(settings: Settings, events: Events) -> None:
-    """Puts Ready once; says once if that takes long, for instance because a large checkpoint loads."""
+    """Put Ready once; print one line if that takes long, for instance because a large checkpoint loads."""
     begun, told = time.monotonic(), False
-    while not (answer := _readiness(settings)).startswith("200"):
+    while not (status := _readiness(settings)).startswith("200"):
         if not told and time.monotonic() - begun > _SLOW_START_SECONDS:
             told = True
-            print(f"Mellow is still starting after {_SLOW_START_SECONDS:.0f} s: /readyz answers {answer}.", flush=True)
+            print(f"Mellow is still starting after {_SLOW_START_SECONDS:.0f} s: /readyz answers {status}.", flush=True)
         time.sleep(_POLL_SECONDS)
     events.put(Ready())
 
 
 def _readiness(settings: Settings) -> str:
-    """The status line of GET /readyz, or why there is none. http.client asks no proxy, as urllib would."""
+    """Return the status line of GET /readyz, or the error. Unlike urllib, http.client uses no proxy."""
     connection = http.client.HTTPConnection(_reachable_host(settings.host), settings.port, timeout=5)
     try:
         connection.request("GET", "/readyz")
@@ -142,7 +142,7 @@ def _readiness(settings: Settings) -> str:
 
 
 def _reachable_host(host: str) -> str:
-    """Where a browser on this machine finds a server that listens on `host`."""
+    """Return the host at which a browser on this machine reaches a server that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 
@@ -150,8 +150,8 @@ def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _child_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """What the programs see: every place absolute, so that they agree whatever folder they run in."""
+def _program_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the programs; all paths are absolute, so that they agree in any folder."""
     # gunicorn itself reads this one and cannot read an empty value.
     kept = {name: value for name, value in environ.items() if value or name != "WEB_CONCURRENCY"}
     return {

@@ -1,4 +1,4 @@
-"""What must be true before anything is started, so that a wrong start ends at once with one sentence."""
+"""Checks before anything is started, so that a start that cannot work ends at once with one sentence."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _MEGABYTE = 1_000_000
 # staged; 500 MB holds both and leaves the database and the queue room to grow.
 FIRST_START_BYTES = 500 * _MEGABYTE
 # An installation that is nearly full must still start, so that someone can export and delete; below this, the
-# database's and the queue's own writes are what fails next.
+# database and the queue would soon fail to write.
 LATER_START_BYTES = 50 * _MEGABYTE
 
 _ANSWER_SECONDS = 5
 
 
 def check_all(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Raises ConfigError or LaunchError with one sentence about the first thing that stands in the way."""
+    """Run all checks; raises ConfigError or LaunchError about the first that fails."""
     check_web_concurrency(environ.get("WEB_CONCURRENCY", ""))
     check_port(settings.host, settings.port)
     check_disk(settings.home, shutil.disk_usage(settings.home).free, first_start=not settings.store.exists())
@@ -43,13 +43,13 @@ def check_all(settings: Settings, environ: Mapping[str, str]) -> None:
 
 
 def check_web_concurrency(value: str) -> None:
-    """Raises ConfigError unless `value` is empty or a count of web processes; gunicorn itself answers a traceback."""
+    """Raise ConfigError unless `value` is empty or a number of web processes; gunicorn would print a traceback."""
     if value and not (value.isascii() and value.isdigit() and int(value) >= 1):
         raise ConfigError(f"WEB_CONCURRENCY must be a whole number of at least 1, not {value!r}.")
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises LaunchError unless this process may listen on `host`:`port` and nobody else does."""
+    """Raise LaunchError unless this process may listen on `host`:`port` and no other process does."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -61,7 +61,7 @@ def check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
-            # Only a listening socket tells: two that merely bind may share a port.
+            # Bind alone is no proof: two sockets that do not listen may share a port.
             probe.listen(1)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
@@ -74,7 +74,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def check_disk(home: Path, free: int, first_start: bool) -> None:
-    """Raises LaunchError if `free` bytes under `home` are too few for a first or a later start."""
+    """Raise LaunchError if `free` bytes under `home` are too few for a first or a later start."""
     needed = FIRST_START_BYTES if first_start else LATER_START_BYTES
     if free < needed:
         raise LaunchError(
@@ -84,9 +84,9 @@ def check_disk(home: Path, free: int, first_start: bool) -> None:
 
 
 def check_redis(url: str) -> None:
-    """Raises ConfigError if `url` cannot be used, LaunchError if no Redis or Valkey answers there in five seconds.
+    """Raise ConfigError if `url` cannot be used, LaunchError if no Redis or Valkey responds there in five seconds.
 
-    Neither sentence holds the password.
+    Neither error contains the password.
     """
     try:
         client = redis.Redis.from_url(
@@ -96,7 +96,7 @@ def check_redis(url: str) -> None:
             retry=Retry(NoBackoff(), retries=0),
         )
     except ValueError:
-        # The error's own text may quote a piece of the password, as when an unescaped '@' or '/' splits it.
+        # The error's own text may quote a part of the password, for example if an unescaped '@' or '/' splits it.
         raise ConfigError("REDIS_URL cannot be read: escape what is special in its password, as %40 for @.") from None
     try:
         client.ping()
@@ -107,9 +107,9 @@ def check_redis(url: str) -> None:
 
 
 def check_database(url: str) -> None:
-    """Raises ConfigError if `url` cannot be used, LaunchError if its database does not answer in five seconds.
+    """Raise ConfigError if `url` cannot be used, LaunchError if its database does not respond in five seconds.
 
-    Neither sentence holds the password.
+    Neither error contains the password.
     """
     try:
         parsed = make_url(url)
@@ -125,7 +125,7 @@ def check_database(url: str) -> None:
         raise ConfigError("DATABASE_URL cannot be read: escape special characters in its password.") from None
     try:
         with engine.connect() as connection:
-            # The pragma reads the file's header; SELECT 1 would not notice that it is no database.
+            # The pragma reads the file's header; SELECT 1 would succeed on a file that is no database.
             connection.exec_driver_sql("PRAGMA schema_version" if sqlite else "SELECT 1")
     except SQLAlchemyError as error:
         reason = _first_line(getattr(error, "orig", None) or error)

@@ -1,8 +1,8 @@
-"""The Procfile's programs: started, their lines put on the terminal under their names, their ends noticed.
+"""The Procfile's programs: starting them, printing their output under their names, and reporting when they end.
 
 honcho reads the Procfile and prints the lines. Its Manager is not used: it prints from signal handlers, fails when a
-signal arrives before every program runs, waits for ever when none heeds SIGTERM, does not reach RQ's work-horses and
-does not tell which program ended first.
+signal arrives before every program runs, waits for ever if a program ignores SIGTERM, does not reach RQ's work-horses
+and does not report which program ended first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from honcho.printer import Message, Printer
 from app.launch import LaunchError
 from app.launch.reaper import Reaper, end_sessions
 
-# How long the last lines of a program that has ended may take to arrive.
+# The longest wait for the last lines of a program that has ended.
 _LAST_LINES_SECONDS = 1.0
 
 
@@ -38,20 +38,20 @@ class Exited:
 
 @dataclass(frozen=True)
 class StopWanted:
-    """Someone pressed Ctrl-C or sent a signal that asks for the end."""
+    """A stop was requested, by Ctrl-C or another signal."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The web answers GET /readyz with 200."""
+    """The web process responds to GET /readyz with 200."""
 
 
-# SimpleQueue alone among the queues may be written to from a signal handler.
+# SimpleQueue is the only queue that a signal handler may write to.
 Events = SimpleQueue[Exited | StopWanted | Ready]
 
 
 def read_procfile(path: Path) -> dict[str, str]:
-    """Program name → shell command. Raises LaunchError unless it names release, web and worker."""
+    """Return a mapping of program names to shell commands; raises LaunchError without release, web or worker."""
     commands: dict[str, str] = dict(parse_procfile(path.read_text(encoding="utf-8")).processes)
     for name in ("release", "web", "worker"):
         if name not in commands:
@@ -60,7 +60,7 @@ def read_procfile(path: Path) -> dict[str, str]:
 
 
 class Programs:
-    """Runs shell commands side by side in `folder`, each the leader of its own session."""
+    """Shell commands that run side by side in `folder`, each the leader of its own session."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str], events: Events, reaper: Reaper) -> None:
         self._folder = folder
@@ -74,7 +74,7 @@ class Programs:
         self._watchers: list[threading.Thread] = []
 
     def start(self, commands: Mapping[str, str]) -> None:
-        """Starts the commands by name; the end of each arrives as an Exited event."""
+        """Start the commands by name; when one ends, an Exited event is put."""
         leaders = []
         for name, command in commands.items():
             process = subprocess.Popen(  # noqa: S602 - a Procfile's line is a shell command
@@ -95,7 +95,7 @@ class Programs:
         self._reaper.watch(leaders)
 
     def stop(self) -> None:
-        """Ends everything that was started, and returns once it is gone and its last lines are printed."""
+        """End everything that was started, and return once it is gone and its last lines are printed."""
         end_sessions(self._leaders)
         for watcher in self._watchers:
             watcher.join(2 * _LAST_LINES_SECONDS)
@@ -104,7 +104,7 @@ class Programs:
         last_line = [""]
         relay = threading.Thread(target=self._relay, args=(name, process, colour, last_line), daemon=True)
         relay.start()
-        # Not the end of its output: what the program started may hold the pipe open for longer than it lives.
+        # Not until the end of its output: its child processes may hold the pipe open after it has ended.
         code = process.wait()
         relay.join(_LAST_LINES_SECONDS)
         self._events.put(Exited(name, code, last_line[0]))
@@ -115,6 +115,6 @@ class Programs:
             line = raw.decode("utf-8", "replace").rstrip()
             last_line[0] = line.strip() or last_line[0]
             message = Message(type="line", data=line, time=datetime.datetime.now(), name=name, colour=colour)
-            # A terminal that has gone is no reason to stop reading: the program would block on a full pipe.
+            # Keep reading even if the terminal is gone: otherwise the program would block on a full pipe.
             with self._printing, contextlib.suppress(OSError):
                 self._printer.write(message)

@@ -1,11 +1,11 @@
-"""The end of processes: whole sessions, also when the launcher itself was killed.
+"""Ending processes: whole sessions, even if the launcher itself was killed.
 
-Every program is started as the leader of its own session. A session holds what the program started too: gunicorn's
-workers, and RQ's work-horses, which leave their parent's process group and would survive a signal to it.
+Every program is started as the leader of its own session. A session also holds the processes that the program started:
+gunicorn's workers, and RQ's work-horses, which leave their parent's process group and would survive a signal to it.
 
 The launcher runs this file as a small process beside itself. It reads from a pipe which sessions exist; when the pipe
-closes without the word that all is done, the launcher is dead, and it ends those sessions. Unlike Linux's "parent death
-signal" this reaches grandchildren and works on macOS.
+closes without the word "done", the launcher is dead, and it ends those sessions. Unlike Linux's "parent death signal"
+this reaches grandchildren and works on macOS.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _DONE = "done"
 
 
 def end_sessions(leaders: Collection[int], grace: float = GRACE_SECONDS) -> None:
-    """Asks the sessions of the process ids `leaders` to end, and kills what is left of them after `grace` seconds."""
+    """Terminate the sessions of the process ids `leaders`, and kill what is left of them after `grace` seconds."""
     for leader in leaders:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    # A process in an uninterruptible wait outlives SIGKILL; it must not hold up the others' end for ever.
+    # A process in an uninterruptible wait survives SIGKILL; it must not block this loop for ever.
     while (members := _members(leaders)) and time.monotonic() < deadline + grace:
         if time.monotonic() >= deadline:
             for member in members:
@@ -45,7 +45,7 @@ def end_sessions(leaders: Collection[int], grace: float = GRACE_SECONDS) -> None
 
 
 def _members(leaders: Collection[int]) -> list[int]:
-    """The living processes in the sessions of `leaders`."""
+    """Return the living processes in the sessions of `leaders`."""
     found = []
     for pid in psutil.pids():
         with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
@@ -55,10 +55,10 @@ def _members(leaders: Collection[int]) -> list[int]:
 
 
 class Reaper:
-    """The launcher's end of the pipe; a context manager."""
+    """The launcher's side of the pipe; a context manager."""
 
     def __enter__(self) -> Self:
-        # -P: this file's folder stays off the import path. A session of its own: Ctrl-C must not end the reaper first.
+        # -P keeps this file's folder off the import path. In its own session, Ctrl-C does not end the reaper first.
         self._process = subprocess.Popen(
             [sys.executable, "-P", __file__],
             stdin=subprocess.PIPE,
@@ -70,21 +70,21 @@ class Reaper:
         return self
 
     def watch(self, leaders: Collection[int]) -> None:
-        """End these sessions if the launcher dies; those named later end first."""
-        self._say(" ".join(map(str, leaders)))
+        """End these sessions if the launcher dies; those that are added later are ended first."""
+        self._send(" ".join(map(str, leaders)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._say(_DONE)
+        self._send(_DONE)
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None
-        # Should someone have killed the reaper, the launcher still ends its programs itself.
+        # If the reaper was killed, the launcher still ends its programs itself.
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()

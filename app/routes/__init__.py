@@ -1,4 +1,4 @@
-"""Thin routes: parse → service → render. One blueprint a file."""
+"""Thin routes: parse → service → render. One blueprint per file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
-from app.api import api_docs, openapi
+from app.api import api_docs
 from app.api.openapi import API_PREFIX
 from app.routes import navigation
 from app.routes.desk import api as desk_api
@@ -19,7 +19,7 @@ from app.routes.people import auth, join
 from app.routes.people import pages as people_pages
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
-from app.routes.system import api_webhooks, health, webhooks
+from app.routes.system import api_document, api_webhooks, health, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
 from app.routes.training import liking
@@ -53,7 +53,7 @@ _API = (
     prompts_api.blueprint,
     versions_api.blueprint,
     api_webhooks.blueprint,
-    openapi.blueprint,
+    api_document.blueprint,
 )
 
 
@@ -68,7 +68,7 @@ def register_blueprints(app: Flask) -> None:
 
 
 class _Id(IntegerConverter):
-    """A number in a path. One that no row can have leads to no page, rather than to an error of the database."""
+    """An id in a path. A number that no row can have matches no page, rather than raising an error of the database."""
 
     def __init__(self, map: Map, **options: Any) -> None:
         super().__init__(map, max=LARGEST_ID, **options)

@@ -1,4 +1,4 @@
-"""The places that the bar at the top of every page leads to."""
+"""The navigation bar at the top of every page."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FOR_ADMINS = (
     ("system.page", "System"),
 )
 
-# Pages without a place of their own in the bar, by blueprint, and the place that leads to them.
+# Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
 _BELOW = {"prompts": "data", "webhooks": "system", "api_docs": "system", "guidelines": "system", "liking": "admin"}
 
 
 class Place(NamedTuple):
-    """A page of the bar; `here` if the present one is it or lies below it."""
+    """A page of the bar; `here` if the present page is it or lies below it."""
 
     endpoint: str
     label: str
@@ -29,7 +29,7 @@ class Place(NamedTuple):
 
 
 def places() -> list[Place]:
-    """What the person who is signed in may go to."""
+    """Return the pages that the bar offers to the person who is signed in."""
     offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ())
     blueprint = (request.endpoint or "").partition(".")[0]
     blueprint = _BELOW.get(blueprint, blueprint)
@@ -37,5 +37,5 @@ def places() -> list[Place]:
 
 
 def init_app(app: Flask) -> None:
-    """Let every template ask."""
+    """Make `places` available in every template."""
     app.jinja_env.globals["places"] = places

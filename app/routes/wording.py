@@ -1,18 +1,18 @@
-"""Moments, sizes and shares as people say them, for the templates of the admin's room."""
+"""Moments, sizes and shares in words, for the admin templates."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from app.db import now
-from app.services.system.intervals import Share
+from models.shares import Share
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _PREFIXES = ("kB", "MB", "GB", "TB")
 
 
 def ago(moment: datetime) -> str:
-    """How long ago a moment was, in its largest unit: "3 minutes ago"."""
+    """Return how long ago a moment was, in its largest unit: "3 minutes ago"."""
     seconds = (now() - moment).total_seconds()
     for length, name in _UNITS:
         if seconds >= length:
@@ -22,7 +22,7 @@ def ago(moment: datetime) -> str:
 
 
 def size(number: float | None) -> str:
-    """A number of bytes in the unit that fits, of 1000 each: "1.2 GB"; a dash where it is not known."""
+    """Return a number of bytes in the unit that fits, of 1000 each: "1.2 GB"; a dash for None."""
     if number is None:
         return "–"
     if number < 1000:
@@ -35,15 +35,15 @@ def size(number: float | None) -> str:
 
 
 def percent(share: Share | float | None) -> str:
-    """A share as a whole percentage; a dash where there is none."""
+    """Return a share as a whole percentage; a dash if there is none."""
     value = share.value if isinstance(share, Share) else share
     return "–" if value is None else f"{100 * value:.0f} %"
 
 
 def between(share: Share) -> str:
-    """The 95 % interval of a share: "61–75 %"; nothing where there is none."""
+    """Return the 95 % interval of a share: "61–75 %"; empty if there is none."""
     return f"{100 * share.low:.0f}–{100 * share.high:.0f} %" if share.whole else ""
 
 
 WORDS = {"ago": ago, "size": size, "percent": percent, "between": between}
-"""What these templates are given."""
+"""The functions that the templates get."""

@@ -1,1 +1,1 @@
-"""What runs beside the requests: hot swap, queue, webhooks, throttle, trials."""
+"""Everything that runs beside the requests: hot swap, queue, webhooks, throttle, trials."""

@@ -1,4 +1,4 @@
-"""The threads beside the requests of a web process: hot swap, news of the alias, orphaned runs, webhooks, learning."""
+"""Background threads of a web process: hot swap, alias notifications, orphaned runs, webhooks, learning."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ log = logging.getLogger(__name__)
 
 RESCUE_SECONDS = 3.0
 LEARN_SECONDS = 0.5
-"""Learning waits at least so long from one head to the next."""
+"""The shortest time from one head to the next."""
 
 
 class Background:
-    """Starts the threads once in a process, after any fork, and ends them together."""
+    """The threads of one process, started once, after any fork, and stopped together."""
 
     def __init__(self, serving: Serving, queue: JobQueue, sessions: sessionmaker[Session], heads: Heads) -> None:
         self._serving = serving
         self._heads = heads
         self._news = threading.Event()
-        self._news.set()  # of what was judged while no process learned
+        self._news.set()  # judgments may have been made while no process ran
         self._queue = queue
         self._sessions = sessions
         self._stop = threading.Event()
@@ -38,7 +38,7 @@ class Background:
         self._threads: list[threading.Thread] = []
 
     def ensure_started(self) -> None:
-        """Load the serving version and start the threads, if that has not happened; harmless to call again."""
+        """Load the live version and start the threads; repeated calls do nothing."""
         if self._threads:
             return
         with self._lock:
@@ -60,7 +60,7 @@ class Background:
             self._threads = threads
 
     def stop(self) -> None:
-        """End every thread and wait for it."""
+        """Stop every thread and wait for it."""
         self._stop.set()
         self._news.set()
         self._serving.stop()
@@ -68,18 +68,18 @@ class Background:
             thread.join()
 
     def judged(self) -> None:
-        """Learn from what was judged or taken back just now."""
+        """Make the learning thread read the judgments that were just made or undone."""
         self._news.set()
 
     def report(self, process: str, state: ServingState) -> None:
-        """Tell the queue what this process serves; without a queue the admin page just does not show it."""
+        """Report to the queue what this process serves; ignored if the queue is away."""
         try:
             self._queue.report(process, state)
         except RedisError:
             log.debug("The queue is away; what this process serves is not reported.")
 
     def _learn(self) -> None:
-        """Keep the head of the serving version up to date, so that whoever draws need not learn first."""
+        """Keep the head of the live version up to date, so that requests for screens need not fit it first."""
         while not self._stop.wait(LEARN_SECONDS):
             self._news.wait()
             self._news.clear()

@@ -1,7 +1,6 @@
-"""Ring those who wait: the web processes for a moved alias, a worker for the next run.
+"""Notifications: to the web processes that the alias moved, to a worker that a run waits.
 
-The rows of the database are the truth. Where the queue is away nothing is lost: web processes poll, and find the runs
-that wait.
+The database is authoritative. If the queue is away nothing is lost: web processes poll, and rescue waiting runs.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from app.services.training import runs
 
 
 def alias_moved(queue: JobQueue, number: int) -> bool:
-    """Let every web process look at the alias now; False if the queue is away."""
+    """Tell every web process to read the alias now; returns False if the queue is away."""
     try:
         queue.tell_alias_moved(number)
     except (RedisError, OSError):
@@ -23,7 +22,7 @@ def alias_moved(queue: JobQueue, number: int) -> bool:
 
 
 def run_waits(queue: JobQueue, session: Session) -> bool:
-    """Hand the first run of the queue to a worker, unless it was handed out already; False if the queue is away."""
+    """Enqueue the first waiting run, unless it was enqueued already; returns False if the queue is away."""
     try:
         runs.hand_out_next(session, queue.enqueue_training)
     except (RedisError, OSError):

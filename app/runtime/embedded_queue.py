@@ -1,4 +1,4 @@
-"""The embedded queue: a real Valkey server of our own on a Unix socket, for whoever gives no REDIS_URL."""
+"""The embedded queue: a real Valkey server of our own on a Unix socket, used when no REDIS_URL is given."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _POLL_SECONDS = 0.02
 
 
 class QueueError(RuntimeError):
-    """The embedded queue cannot run; its text is one sentence for whoever started it."""
+    """The embedded queue cannot run; the text is one sentence for the person who started it."""
 
 
 class EmbeddedQueue:
     """A Valkey server whose socket and data belong to this user alone; a context manager.
 
-    It listens on no port. Its data lie under `home`/queue and are appended to disk every second, so that jobs outlive
-    a restart.
+    It listens on no port. Its data are under `home`/queue and are appended to disk every second, so that jobs survive a
+    restart.
     """
 
     def __init__(self, home: Path) -> None:
@@ -45,20 +45,21 @@ class EmbeddedQueue:
 
     @property
     def url(self) -> str:
-        """The REDIS_URL of this queue."""
+        """Return the REDIS_URL of this queue."""
         return f"unix://{quote(str(self.socket))}"
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The server; the leader of its own session, so that Ctrl-C reaches it only through `stop`."""
+        """Return the server process, the leader of its own session, so that Ctrl-C reaches it only through `stop`."""
         if self._process is None:
             raise QueueError("The embedded queue is not running.")
         return self._process
 
     def start(self) -> None:
-        """Starts the server and returns once it answers.
+        """Start the server and return once it responds.
 
-        Raises QueueError if another one serves the same home, if a folder is not ours, or with the server's last words.
+        Raises QueueError if another one serves the same home, if a folder belongs to another user, or, with the
+        server's last line of output, if it does not start.
         """
         for folder in (self._folder, self.socket.parent):
             _make_private(folder)
@@ -70,20 +71,20 @@ class EmbeddedQueue:
                 raise QueueError(
                     f"Mellow already runs with MELLOW_HOME {self._home}: stop it first or choose another MELLOW_HOME."
                 ) from None
-            # Nobody else holds the lock, so whoever left this socket is dead.
+            # No other process holds the lock, so the one that left this socket is dead.
             self.socket.unlink(missing_ok=True)
             self._process = self._spawn(lock)
         finally:
-            # The server has inherited the lock and keeps it as long as it lives, even if the launcher is killed.
+            # The server has inherited the lock and holds it as long as it lives, even if the launcher is killed.
             os.close(lock)
         try:
-            self._wait_until_it_answers()
+            self._wait_until_ready()
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Asks the server to save and end, kills it after five seconds, and removes its socket."""
+        """Ask the server to save and end, kill it after five seconds, and remove its socket."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -124,7 +125,7 @@ class EmbeddedQueue:
             "loglevel": "warning",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        # Begun anew at each start, so that it never grows without bound and holds only this server's words.
+        # Truncated at each start, so that it does not grow without bound and holds only this server's output.
         with self._log.open("wb") as log:
             return subprocess.Popen(
                 [binary, *arguments],
@@ -136,35 +137,35 @@ class EmbeddedQueue:
                 umask=0o077,
             )
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        # By default the client itself would try again, a second and more apart.
+        # By default the client itself would retry at intervals of a second and more.
         client = redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), retries=0))
         with contextlib.closing(client):
             while True:
                 if self.process.poll() is not None:
-                    raise QueueError(f"The embedded queue did not start: {self._last_words()}")
+                    raise QueueError(f"The embedded queue did not start: {self._last_output()}")
                 try:
                     client.ping()
                 except redis.RedisError:
-                    # Not listening yet, or still reading its data back.
+                    # Not listening yet, or still loading its data.
                     if time.monotonic() > deadline:
                         raise QueueError(
-                            f"The embedded queue did not answer within {_START_SECONDS:.0f} s: {self._last_words()}"
+                            f"The embedded queue did not answer within {_START_SECONDS:.0f} s: {self._last_output()}"
                         ) from None
                     time.sleep(_POLL_SECONDS)
                 else:
                     return
 
-    def _last_words(self) -> str:
+    def _last_output(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"it said nothing in {self._log}."
 
 
 def _make_private(folder: Path) -> None:
-    """Makes `folder` with mode 700, or takes an existing one if it is ours alone.
+    """Create `folder` with mode 700, or accept an existing one if it belongs to this user.
 
-    The folder may lie in a shared place such as /tmp, where someone else could have made it first to read our jobs.
+    The folder may lie in a shared place such as /tmp, where someone else could have created it first to read our jobs.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""The only seam between web and worker: jobs by their string name, with ids for arguments, as JSON.
+"""The only connection between web and worker: jobs by their string name, with ids for arguments, as JSON.
 
-The queue also carries news that may be lost without harm: "the serving alias has moved", which saves a poll, and what
-each web process serves and each worker has to work with right now, which the admin's System page shows.
+The queue also carries notifications that may be lost without harm: that the alias has moved, which saves a poll, and
+what each web process serves and each worker's machine has, which the System page shows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WORKER_TTL_SECONDS = 60
 
 
 def report_worker(redis: Redis, name: str, machine: dict[str, Any]) -> None:
-    """Say what the worker of that name has to work with; forgotten unless repeated. Raises RedisError."""
+    """Report the machine of the worker of that name; forgotten unless repeated. Raises RedisError."""
     redis.set(_WORKER_KEY + name, json.dumps(machine), ex=WORKER_TTL_SECONDS)
 
 
@@ -44,17 +44,17 @@ class JobQueue:
         self._queue = Queue(connection=self._redis, serializer=JSONSerializer)
 
     def ping(self) -> None:
-        """Raise RedisError unless the queue answers."""
+        """Raise RedisError unless the queue responds."""
         self._redis.ping()
 
     def enqueue_training(self, run_id: int, attempt: int) -> str:
-        """Ask for a run to be trained; returns the job's id, which is the same for the same attempt."""
+        """Enqueue a training; returns the job's id, which is the same for the same attempt."""
         job_id = f"train-{run_id}-{attempt}"
         self._queue.enqueue(TRAIN_JOB, run_id, job_id=job_id, job_timeout=-1, result_ttl=3600, failure_ttl=86400)
         return job_id
 
     def has_job(self, job_id: str) -> bool:
-        """Whether that job still waits or runs, as far as the queue knows."""
+        """Return whether that job still waits or runs, as far as the queue knows."""
         try:
             job = Job.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
         except NoSuchJobError:
@@ -62,9 +62,9 @@ class JobQueue:
         return not (job.is_finished or job.is_failed or job.is_canceled or job.is_stopped)
 
     def workers(self) -> list[dict[str, Any]]:
-        """The workers that are alive: name, host, state, the id of the job at hand, since when it works (ISO 8601).
+        """Return the living workers: name, host, state, the id of the present job, and when they started (ISO 8601).
 
-        `machine` is what the worker said of its machine (see `report_worker`), or None if it said nothing lately.
+        `machine` is the worker's last report of its machine (see `report_worker`), or None if there is none.
         """
         workers = sorted(Worker.all(connection=self._redis, serializer=JSONSerializer), key=lambda w: str(w.name))
         told = self._redis.mget([_WORKER_KEY + w.name for w in workers]) if workers else []
@@ -81,19 +81,19 @@ class JobQueue:
         ]
 
     def depth(self) -> int:
-        """How many jobs wait for a worker."""
+        """Return how many jobs wait for a worker."""
         return int(self._queue.count)
 
     def tell_alias_moved(self, version: int) -> None:
-        """Let every web process look at the alias now."""
+        """Tell every web process to read the alias now."""
         self._redis.publish(_CHANNEL, version)
 
     def report(self, process: str, state: ServingState) -> None:
-        """Say what one web process serves; forgotten unless repeated."""
+        """Report what one web process serves; forgotten unless repeated."""
         self._redis.set(_PROCESS_KEY + process, json.dumps(asdict(state)), ex=_PROCESS_TTL_SECONDS)
 
     def reports(self) -> dict[str, ServingState]:
-        """What each live web process serves, by process name."""
+        """Return what each running web process serves, by process name."""
         keys = sorted(self._redis.scan_iter(match=_PROCESS_KEY + "*"))
         values = self._redis.mget(keys) if keys else []
         return {
@@ -103,7 +103,7 @@ class JobQueue:
         }
 
     def listen(self, on_move: Callable[[], None], stop: threading.Event) -> None:
-        """Call `on_move` at every move of the alias until `stop` is set; waits for a queue that is away."""
+        """Call `on_move` at every move of the alias until `stop` is set; retries while the queue is away."""
         redis: Any = self._redis  # redis-py leaves its subscriptions untyped
         while not stop.is_set():
             try:

@@ -1,6 +1,7 @@
-"""Slows the guessing of passwords: after ten wrong ones for an account from one address, five minutes of waiting.
+"""A limit on password guessing: after ten wrong ones for an account from one address, a wait of five minutes.
 
-Counted in the queue's server, so that all web processes count together. While that is away nobody is kept out.
+Failures are counted in the queue's server, so that all web processes count together. While that is away nobody is
+blocked.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ WAIT_SECONDS = 300
 
 
 class SignInThrottle:
-    """Counts failures by account and address; neither is stored in clear."""
+    """Counts of failures by account and address, stored under their hash."""
 
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
 
     def must_wait(self, email: str, address: str) -> bool:
-        """Whether there were too many failures lately."""
+        """Return whether there were too many failures lately."""
         try:
             return int(self._redis.get(_key(email, address)) or 0) >= MOST_FAILURES
         except RedisError:
             return False
 
     def count_failure(self, email: str, address: str) -> None:
-        """Remember one failure; the count is forgotten when no other follows for five minutes."""
+        """Count one failure; the count is forgotten when no other follows for five minutes."""
         try:
             with self._redis.pipeline() as steps:
                 steps.incr(_key(email, address))

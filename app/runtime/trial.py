@@ -1,4 +1,4 @@
-"""A version that does not serve, in memory for a while so that an admin can try it beside the one that does."""
+"""Trials: a version that is not live, kept in memory for a while so that an admin can try it beside the live one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Result = TypeVar("Result")
 
 
 class Trial:
-    """Holds at most one Generator, which `load` makes of a version, and lets go of it when nobody has used it lately.
+    """At most one Generator, which `load` makes of a version, released when nobody has used it lately.
 
-    One trial at a time: while one version is loaded and asked, the next waits. So there is never a second one in
-    memory, however many people try.
+    One trial at a time: while one version is loaded and used, the next waits. So there is never a second one in memory,
+    however many people try.
     """
 
     def __init__(self, load: Callable[[int], Generator], kept_seconds: float = KEPT_SECONDS) -> None:
@@ -31,21 +31,21 @@ class Trial:
 
     @property
     def version(self) -> int | None:
-        """The version in memory, if there is one."""
+        """Return the version in memory, or None."""
         generator = self._generator
         return generator.version if generator else None
 
     def ask(self, number: int, question: Callable[[Generator], Result]) -> Result:
-        """What `question` makes of version `number`, loaded for it if need be.
+        """Call `question` with the Generator of version `number`, loading it if need be, and return its result.
 
-        Raises ModelError if the version cannot be loaded, and NotReady if others are tried for too long.
+        Raises ModelError if the version cannot be loaded, and NotReady if other trials take too long.
         """
         if not self._lock.acquire(timeout=PATIENCE_SECONDS):
             raise NotReady("Another version is being tried: ask again in a moment.")
         try:
             self._cancel()
             if self._generator is None or self._generator.version != number:
-                self._generator = None  # gone before the next comes, so that there is room for it
+                self._generator = None  # released before the next is loaded, so that there is room for it
                 self._generator = self._load(number)
             return question(self._generator)
         finally:
@@ -56,7 +56,7 @@ class Trial:
             self._lock.release()
 
     def forget(self) -> None:
-        """Let go of the version in memory; one that is being asked stays until it has answered."""
+        """Release the version in memory; one that is in use is waited for."""
         with self._lock:
             self._cancel()
             self._generator = None

@@ -1,7 +1,7 @@
-"""Sends the messages of webhooks: one thread that looks for what is due, and one for each address that has something.
+"""Sending the messages of webhooks: one thread that looks for due ones, and one for each address that has some.
 
-An address that is slow holds up its own messages alone. Redirects are not followed, proxies of the environment are
-not used, and of an answer only its status and beginning are read, within a time limit over the whole attempt.
+A slow address delays its own messages only. Redirects are not followed, proxies of the environment are not used, and of
+a response only its status and beginning are read, within a time limit over the whole attempt.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ POLL_SECONDS = 1.0
 ATTEMPT_SECONDS = 15.0
 MOST_THREADS = 8
 _PRUNE_SECONDS = 3600.0
-_SHOWN_ANSWER = 200  # characters of an answer that are kept where it was a refusal
+_KEPT_CHARACTERS = 200  # characters that are kept of a response that is an error
 _USER_AGENT = "Mellow-Webhooks/1"
 
 
 class WebhookSender:
-    """The threads of one web process; several processes share the work, since a message is leased by one of them."""
+    """The sending threads of one web process; processes share the work, since each message is leased by one."""
 
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self._sessions = sessions
@@ -44,16 +44,16 @@ class WebhookSender:
         self._pruned_at = -_PRUNE_SECONDS
 
     def run(self, stop: threading.Event) -> None:
-        """Send what becomes due until `stop` is set; then wait for the attempts under way, a few seconds at most."""
+        """Send due messages until `stop` is set; then wait for attempts under way, a few seconds at most."""
         while not stop.wait(POLL_SECONDS):
             try:
-                self._look(stop)
+                self._start_due(stop)
             except SQLAlchemyError as error:
                 log.warning("Looking for messages to webhooks failed and will be tried again: %s", error)
         for thread in list(self._busy.values()):
             thread.join(ATTEMPT_SECONDS)
 
-    def _look(self, stop: threading.Event) -> None:
+    def _start_due(self, stop: threading.Event) -> None:
         with self._sessions() as session:
             if time.monotonic() - self._pruned_at >= _PRUNE_SECONDS:
                 self._pruned_at = time.monotonic()
@@ -69,7 +69,7 @@ class WebhookSender:
             thread.start()
 
     def _serve(self, webhook_id: int, stop: threading.Event) -> None:
-        """Send what is due to one webhook, in order; a failure leaves the rest to the next look."""
+        """Send what is due to one webhook, in order; a failure leaves the rest to the next poll."""
         try:
             with self._sessions() as session:
                 while not stop.is_set():
@@ -88,7 +88,7 @@ class WebhookSender:
 
 
 def send(parcel: Parcel, seconds: float = ATTEMPT_SECONDS) -> Outcome:
-    """One attempt, over after `seconds` at the latest; whatever goes wrong is told in the outcome, never raised."""
+    """Make one attempt of at most `seconds`; every failure is in the outcome, none is raised."""
     body = json.dumps(parcel.payload, ensure_ascii=False, separators=(",", ":")).encode()
     timestamp = int(time.time())
     headers = {
@@ -99,7 +99,7 @@ def send(parcel: Parcel, seconds: float = ATTEMPT_SECONDS) -> Outcome:
     }
     try:
         headers["webhook-signature"] = webhooks.signature(parcel.secret, parcel.message_id, timestamp, body)
-        return _judge(*_post(webhooks.check_url(parcel.url), body, headers, seconds))
+        return _outcome(*_post(webhooks.check_url(parcel.url), body, headers, seconds))
     except Invalid as refusal:
         return Outcome(None, str(refusal))
     except ssl.SSLError as error:
@@ -115,7 +115,7 @@ def send(parcel: Parcel, seconds: float = ATTEMPT_SECONDS) -> Outcome:
 
 
 def _post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> tuple[int, str]:
-    """The status and the beginning of the answer. A receiver that drips its answer is cut off at the time limit."""
+    """Return the status and the beginning of the response; a slow response is cut off at the time limit."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=seconds)
@@ -137,7 +137,7 @@ def _post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> 
             raise TimeoutError
         if 200 <= response.status < 300:
             return response.status, ""
-        return response.status, response.read(_SHOWN_ANSWER * 4).decode("utf-8", "replace")[:_SHOWN_ANSWER]
+        return response.status, response.read(_KEPT_CHARACTERS * 4).decode("utf-8", "replace")[:_KEPT_CHARACTERS]
     except (OSError, http.client.HTTPException) as error:
         if late.is_set():
             raise TimeoutError from error
@@ -147,12 +147,12 @@ def _post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> 
         connection.close()
 
 
-def _judge(status: int, answer: str) -> Outcome:
+def _outcome(status: int, body: str) -> Outcome:
     if 200 <= status < 300:
         return Outcome(status, None)
     if 300 <= status < 400:
         return Outcome(status, f"The address answered with a redirect ({status}), which is not followed.")
     if status == http.client.GONE:
         return Outcome(status, "The address answered that it is gone (410), so the webhook was paused.")
-    said = " ".join("".join(letter if letter.isprintable() else " " for letter in answer).split())
+    said = " ".join("".join(letter if letter.isprintable() else " " for letter in body).split())
     return Outcome(status, f"The address answered {status}" + (f": {said}" if said else "."))

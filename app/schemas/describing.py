@@ -14,6 +14,11 @@ JsonSchema = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 
 
+def reference(name: str) -> JsonSchema:
+    """Return the schema that refers to the one with that name."""
+    return {"$ref": _REF.format(name=name)}
+
+
 def described(kinds: Sequence[Any], longest_text: int) -> tuple[list[JsonSchema], dict[str, JsonSchema]]:
     """The JSON Schema of each kind, and the schemas that they refer to by their names.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,22 +10,14 @@ from models.errors import DataFileError
 from models.formats.catalog import FORMATS, PROMPT
 from models.formats.convert import MAKES, NOUNS, sole_prompts, to_kind
 from models.formats.detect import AUTO, PAIRS, check_name, detect
-from models.formats.files.json_files import document_rows
 from models.formats.files.pair_columns import Columns
-from models.formats.files.pair_files import PairRow, pairs_of_rows, parse_pairs
-from models.formats.files.pair_rows import RawRow, decode, json_rows, table_rows
+from models.formats.files.pair_files import PairRow, checked_utf8, pairs_of_rows, parse_pairs
 from models.formats.files.problems import KEPT_PROBLEMS, Problem
+from models.formats.files.raw_rows import RawRow, row_of
+from models.formats.files.row_reader import TABLES, RowReader
 from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, row_key, text
 from models.formats.schemas.ranking import RANKINGS
 
-EXTENSIONS: Mapping[str, str] = {
-    "json": "json",
-    "jsonl": "jsonl",
-    "ndjson": "jsonl",
-    "csv": "csv",
-    "tsv": "tsv",
-    "txt": "tsv",
-}
 _PAIR_COLUMNS = ("source", "target")
 
 Found = tuple[int, list[Row] | str]
@@ -61,7 +51,9 @@ def read_rows(
     columns: Mapping[str, str] | None = None,
     format: str = AUTO,
 ) -> RowFile:
-    """The rows of `kind` in the file at `path`, whose extension tells how to read it; OSError if it cannot be read.
+    """Return the rows of `kind` in the file at `path`, whose content tells how to read it.
+
+    Raises OSError if it cannot be read.
 
     Without a kind, the rows of the kind that the file holds.
 
@@ -71,7 +63,7 @@ def read_rows(
     Raises `DataFileError`, with one sentence, if the file as a whole cannot be understood. A file with bad rows is
     returned: `RowFile.check_usable` judges it.
     """
-    return rows_from(path.read_bytes(), path.name, kind, ranking=ranking, columns=columns, format=format)
+    return _read(path, path.name, _wish(kind, ranking, columns, format))
 
 
 def rows_from(
@@ -83,19 +75,8 @@ def rows_from(
     columns: Mapping[str, str] | None = None,
     format: str = AUTO,
 ) -> RowFile:
-    """The rows in the content `body` of a file called `name`; as `read_rows` otherwise."""
-    wish = _wish(kind, ranking, columns, format)
-    if name.casefold().endswith(".gz"):
-        body, name = _unzipped(body), name[: -len(".gz")]
-    extension = EXTENSIONS.get(name.rpartition(".")[2].casefold() if "." in name else "")
-    if extension is None:
-        raise DataFileError(f"{name} must end in .json, .jsonl, .csv or .tsv (or each with .gz), or in .parquet.")
-    content = decode(body)
-    if name.casefold().endswith(".txt") and wish.kind is Kind.PROMPT and wish.format in (AUTO, PROMPT.name):
-        return _collect(_lines(content), PROMPT.name, wish, ["Each line is read as a prompt."])
-    if extension in ("csv", "tsv"):
-        return _read_table(content, extension, wish)
-    return _read_objects(list((document_rows if extension == "json" else json_rows)(content)), wish)
+    """Return the rows in the content `body` of a file called `name`; as `read_rows` otherwise."""
+    return _read(body, name, _wish(kind, ranking, columns, format))
 
 
 def rows_of(
@@ -107,8 +88,21 @@ def rows_of(
     format: str = AUTO,
 ) -> RowFile:
     """The rows in a dataset's rows, each a mapping by column name; a problem's line is the row's number from 1."""
-    rows = [RawRow(number, dict(one)) for number, one in enumerate(objects, start=1)]
+    rows = [row_of(number, dict(one)) for number, one in enumerate(objects, start=1)]
     return _read_objects(rows, _wish(kind, ranking, columns, format))
+
+
+def _read(content: Path | bytes, name: str, wish: _Wish) -> RowFile:
+    reader = RowReader(content, name)
+    prompts_alone = wish.kind is Kind.PROMPT and wish.format in (AUTO, PROMPT.name)
+    if prompts_alone and (reader.layout == "lines" or name.casefold().endswith(".txt")):
+        lines = RowReader(content, name, "lines").cells()
+        return _collect(map(_line_found, lines), PROMPT.name, wish, ["Each line is read as a prompt."])
+    if reader.layout == "lines":
+        reader = RowReader(content, name, "tsv")
+    if reader.layout in TABLES:
+        return _read_table(reader, wish)
+    return _read_objects(list(map(checked_utf8, reader.cells())), wish)
 
 
 def _wish(kind: Kind | None, ranking: str, columns: Mapping[str, str] | None, format: str) -> _Wish:
@@ -127,22 +121,22 @@ def _read_objects(rows: list[RawRow], wish: _Wish) -> RowFile:
     return _collect(map(_pair_found, pairs_of_rows(rows, wish.pair_columns)), PAIRS, wish, [_PAIRS_NOTE])
 
 
-def _read_table(content: str, extension: str, wish: _Wish) -> RowFile:
+def _read_table(reader: RowReader, wish: _Wish) -> RowFile:
     """The rows of a table: pairs as models.formats.files reads them, unless its header is that of another format."""
-    parsed, note = table_rows(content, extension)
-    rows = list(parsed)
-    header = rows[0].cells if rows and isinstance(rows[0].cells, list) else []
-    objects = [_object(row, header) for row in rows[1:]]
+    rows = list(map(checked_utf8, reader.cells()))
+    first = next((row for row in rows if not row.problem), None)
+    header = first.cells if first and isinstance(first.cells, list) else []
+    objects = [_object(row, header) for row in rows if row is not first]
     sampled = [_fields(row.cells, wish) for row in objects if isinstance(row.cells, dict) and not row.problem]
     name = wish.format if wish.format != AUTO else detect(sampled)
     if not name and sampled and not wish.is_pairs and wish.kind in _COMPARED:
         raise _unknown(sampled)  # two columns of any name are a text and its rewrite, but no judgment
     if wish.is_pairs or not name or name == PAIRS or (name == PROMPT.name and wish.kind is not Kind.PROMPT):
         notes: list[str] = []
-        found = [_pair_found(row) for row in parse_pairs(content, extension, wish.pair_columns, notes)]
+        found = [_pair_found(row) for row in parse_pairs(reader, wish.pair_columns, notes)]
         return _collect(found, PAIRS, wish, [*notes, _PAIRS_NOTE])
     _check_columns(sampled, objects, wish)
-    return _collect((_found(row, name, wish) for row in objects), name, wish, [note] if note else [])
+    return _collect((_found(row, name, wish) for row in objects), name, wish, reader.notes)
 
 
 _PAIRS_NOTE = "Of a pair, the rewrite is the chosen answer and the source itself the rejected one."
@@ -199,7 +193,7 @@ def _found(row: RawRow, name: str, wish: _Wish) -> Found:
     if row.problem:
         return row.line, row.problem
     if not isinstance(row.cells, dict):
-        return row.line, "the row is a list, not an object"
+        return row.line, f"the row is a {'text alone' if isinstance(row.cells, str) else 'list'}, not an object"
     fields = _fields(row.cells, wish)
     try:
         made = FORMATS[name].read(fields)
@@ -217,13 +211,12 @@ def _pair_found(row: PairRow | Problem) -> Found:
     return row.line, [{"prompt": row.source, "chosen": one, "rejected": row.source} for one in row.references]
 
 
-def _lines(content: str) -> Iterator[Found]:
-    for number, line in enumerate(content.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield number, [{"prompt": text(line.strip(), "prompt")}]
-            except BadRow as reason:
-                yield number, str(reason)
+def _line_found(row: RawRow) -> Found:
+    line = row.cells.strip() if isinstance(row.cells, str) else ""
+    try:
+        return row.line, row.problem or [{"prompt": text(line, "prompt")}]
+    except BadRow as reason:
+        return row.line, str(reason)
 
 
 def _collect(found: Iterable[Found], name: str, wish: _Wish, notes: list[str]) -> RowFile:
@@ -310,10 +303,3 @@ def _unique(rows: list[Row]) -> list[Row]:
 
 
 _COMPARED = (Kind.PREFERENCE, Kind.UNPAIRED, Kind.RANKED)
-
-
-def _unzipped(body: bytes) -> bytes:
-    try:
-        return gzip.decompress(body)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataFileError(f"The file ends in .gz but is not whole gzip data: {error}.") from None

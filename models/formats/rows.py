@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -172,3 +172,12 @@ def _message(item: object, name: str) -> Message:
     if item["role"] not in ROLES:
         raise BadRow(f"{name} has a message of an unknown role, {str(item['role'])[:40]!r}")
     return {"role": item["role"], "content": text(item["content"], f"a message of {name}")}
+
+
+def rows_sha256(*parts: Iterable[object]) -> str:
+    """The hash of rows, in order, each as a line of JSON: the same rows, the same hash."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for row in part:
+            digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()

@@ -1,10 +1,10 @@
-"""Ask how far a head may be believed: what it promises on other texts, put right by clicks that it has not seen.
+"""Win rate of one version over another that the clicks predict, calibrated on clicks that the head has not seen.
 
-A head fitted to few clicks is sure of more than is true. So the prompts are shared out into folds, and each fold's
-clicks are predicted by a head fitted to the others (cross-fitting: Stone 1974). The slope by which those predictions
-must be multiplied to fit what was clicked (Cox 1958) is near one where the head is right, near nothing where it has
-learned noise. What the head says of two versions' rewrites of other texts is multiplied by the same slope, and gives
-how often people prefer the one to the other; its interval takes in the clicks and the texts, by the bootstrap.
+A head fitted to few clicks is overconfident. So the prompts are divided into folds, and each fold's clicks are
+predicted by a head fitted to the others (cross-fitting: Stone 1974). The slope by which those predictions must be
+multiplied to fit the clicks (Cox 1958) is near one if the head is right, and near zero if it has fitted noise. The
+head's utilities of two versions' rewrites of other texts are multiplied by the same slope, and give how often people
+prefer the one to the other; the bootstrap interval takes both the clicks and the texts as sampled.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from models.reward.judgments import Judged
 
 FOLDS = 20
 LATEST = 400
-"""So many of the latest judgments are predicted; all of them are fitted to."""
+"""Number of the latest judgments that are predicted; all of them are fitted to."""
 RESAMPLES = 1000
 _MOST_SLOPE = 4.0
-_CHANCE = 0.025
-_STEPS, _LITTLE = 30, 1e-6
+_SIGNIFICANCE = 0.025
+_STEPS, _TOLERANCE = 30, 1e-6
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Promise:
-    """A promise: how often, in 0 … 1, the new version's rewrites are preferred, with its 95 % interval.
+    """A predicted win rate of the new version, in 0 … 1, with its 95 % interval.
 
-    `clicks` were predicted without having been seen, `right` of them rightly, which a guess reaches with the
-    probability `by_chance`; `texts` were compared. `slope` is that of the calibration.
+    `clicks` were predicted without having been seen, `right` of them correctly, which guessing reaches with probability
+    `by_chance`; `texts` were compared. `slope` is that of the calibration.
     """
 
     value: float
@@ -47,21 +47,21 @@ class Promise:
 
     @property
     def shown(self) -> bool:
-        """Tell whether the clicks show that the new version is preferred.
+        """Return whether the clicks show that the new version is preferred.
 
-        The bootstrap alone believes too much of twenty clicks; that clicks which were not seen are predicted better
-        than by a guess is asked, too.
+        The bootstrap alone is overconfident with twenty clicks, so unseen clicks must also be predicted better than by
+        guessing.
         """
-        return self.low > 0.5 and self.by_chance < _CHANCE
+        return self.low > 0.5 and self.by_chance < _SIGNIFICANCE
 
 
 def promise(
     judged: Sequence[Judged], prompts: Sequence[str], head: Head, differences: Sequence[Array]
 ) -> Promise | None:
-    """Return what `head`, fitted to all judgments, promises of other texts; None if no judgment prefers a text.
+    """Predict the win rate on other texts by `head`, fitted to all judgments; None if no judgment prefers a text.
 
-    `prompts` are those of the judgments. Of each text there are the differences in features, (pairs, SIZE), of each of
-    the new version's rewrites to each of the old one's.
+    `prompts` are those of the judgments. Each array of `differences` belongs to one text and holds the differences in
+    features, (pairs, SIZE), of each of the new version's rewrites to each of the old one's.
     """
     left_out = _left_out(judged, prompts)
     if not left_out or not differences:
@@ -88,9 +88,9 @@ def promise(
 
 
 def _left_out(judged: Sequence[Judged], prompts: Sequence[str]) -> list[Array]:
-    """Of each of the latest judgments that prefer one text, the utilities of the others less that of the preferred.
+    """Return, for each of the latest judgments that prefer one text, the others' utilities less that of the preferred.
 
-    By a head that was fitted to the judgments of other prompts.
+    The utilities are those of a head that was fitted to the judgments of other folds' prompts.
     """
     fold_of = {prompt: number % FOLDS for number, prompt in enumerate(dict.fromkeys(prompts))}
     latest = range(max(0, len(judged) - LATEST), len(judged))
@@ -118,10 +118,11 @@ def _differences(one: Judged, head: Head) -> Array:
 
 
 def _slopes(table: Array, counts: Array) -> Array:
-    """The slopes by which utilities predict best, (resamples,): Newton's method, in one dimension each.
+    """Fit the slopes by which utilities predict best, (resamples,), by Newton's method in one dimension each.
 
-    `table` (judgments, others) has differences in utility, minus infinity where there is no other; each judgment counts
-    `counts` times (resamples, judgments). A standard normal prior keeps slopes finite where all were predicted rightly.
+    `table` (judgments, others) holds differences in utility, minus infinity where there is no other; each judgment
+    counts `counts` times (resamples, judgments). A standard normal prior keeps slopes finite if all were predicted
+    correctly.
     """
     known = np.isfinite(table)
     values = np.where(known, table, 0.0)
@@ -134,13 +135,13 @@ def _slopes(table: Array, counts: Array) -> Array:
         bends = (counts * ((shares * values**2).sum(2) - means**2)).sum(1) + 1
         steps = gradients / bends
         slopes = np.clip(slopes + steps, -_MOST_SLOPE, _MOST_SLOPE)
-        if np.abs(steps).max() < _LITTLE:
+        if np.abs(steps).max() < _TOLERANCE:
             break
     return slopes
 
 
 def _by_chance(right: int, guesses: Array) -> float:
-    """The probability that guesses, each right with its own probability, are right so often or more (judgments,)."""
+    """Return the probability that independent guesses, (judgments,), are right at least `right` times."""
     found = np.ones(1)
     for guess in guesses:
         found = np.convolve(found, [1 - guess, guess])
@@ -148,13 +149,13 @@ def _by_chance(right: int, guesses: Array) -> float:
 
 
 def _preferred(gains: Array, slope: float) -> Array:
-    """Return how often a text's new rewrites are preferred, (texts,), by what they gain, (texts, pairs)."""
+    """Return how often each text's new rewrites are preferred, (texts,), from differences in utility (texts, pairs)."""
     found: Array = np.nanmean(1 / (1 + np.exp(-np.clip(slope * gains, -50, 50))), axis=1)
     return found
 
 
 def _table(rows: Sequence[Array], missing: float) -> Array:
-    """Rows of different lengths as one array, filled up."""
+    """Return rows of different lengths as one array, padded with `missing`."""
     found = np.full((len(rows), max(map(len, rows))), missing)
     for row, one in zip(found, rows, strict=True):
         row[: len(one)] = one

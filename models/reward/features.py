@@ -1,14 +1,13 @@
-"""A rewrite as numbers that a linear head can weigh: shape, likelihood, the judge's opinion, words and meaning.
+"""Features of a rewrite for the linear reward head: shape, likelihood, the judge's verdict, words and meaning.
 
 Three groups, each with a prior of its own (models/reward/head.py): `numbers` are counted or come from models that
-serving runs anyway; `words` are the words of a rewrite, hashed into WORDS signed places (Weinberger et al. 2009);
-`meaning` is the judge's mean state along the directions in which the base's own samples of one text differ most, each
-made as wide as the others. The numbers are standardised by what was measured once on those samples
-(standard.safetensors, `python -m worker.base.judging.standard`), so that one unit is a usual difference between two
-cards of one screen.
+serving runs anyway; `words` are the words of a rewrite, hashed into WORDS signed buckets (Weinberger et al. 2009);
+`meaning` is the judge's mean state projected on the directions in which the base model's own samples of one text differ
+most, scaled to equal variance. The numbers are standardised by statistics of those samples (standard.safetensors,
+`python -m worker.base.judging.standard`), so that one unit is a usual difference between two cards of one screen.
 
-Stored features name the VERSION that they were computed by; those of another version are computed anew. Where no
-judge was trained for a language its opinion and `meaning` say little, and the head finds that out from the clicks.
+Stored features carry the VERSION that they were computed by; those of another version are computed anew. In a language
+for which no judge was trained, its verdict and `meaning` say little, and the head learns that from the clicks.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ MEASURED = (
     Number("likelihood", "likely, as the model sees it", "unlikely, as the model sees it"),
     Number("neutrality", "more polite", "less polite"),
 )
-"""What is known of a rewrite before the judge has read it, beside NUMBERS."""
+"""Named features that are known before the judge has read a rewrite, beside NUMBERS."""
 JUDGED = (
     Number("meaning", "keeps the meaning", "changes the meaning"),
     Number("fluency", "reads smoothly", "reads roughly"),
@@ -48,9 +47,9 @@ MEANING = 32
 SIZE = len(NAMED) + WORDS + MEANING
 BEFORE = len(NUMBERS) + len(MEASURED)
 FURTHEST = 6.0
-"""How many usual differences a number is taken for at most."""
+"""Bound, in usual differences, to which standardised numbers are clipped."""
 
-_LEAST = 1e-3
+_LEAST_SHARE = 1e-3
 _HEADER = struct.Struct("<HH")
 
 Array = npt.NDArray[np.float64]
@@ -58,7 +57,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Group:
-    """A stretch of the features that shares the width of its prior."""
+    """A range of the features that shares the width of its prior."""
 
     name: str
     start: int
@@ -74,10 +73,10 @@ GROUPS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge says of a rewrite: how much it keeps of its text, and how it reads.
+    """The judge's verdict on a rewrite: how much of its text it keeps, and how it reads.
 
-    `meaning` is the cosine of both meanings, in −1 … 1, `fluency` how acceptable it is, in 0 … 1; `expectedness` and
-    `rarity` are means over its tokens, of their log-probability and of how rare they are; `state` is its mean state,
+    `meaning` is the cosine of both meanings, in −1 … 1, `fluency` the acceptability, in 0 … 1; `expectedness` and
+    `rarity` are means over its tokens, of their log-probability and of their rarity; `state` is its mean state,
     (width,), of length one.
     """
 
@@ -90,9 +89,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class MeasuredRewrite:
-    """A rewrite, the mean log-probability of its tokens in nats, how neutral it is, in 0 … 1, and the judge's verdict.
+    """A rewrite, the mean log-probability of its tokens in nats, its neutrality in 0 … 1, and the judge's verdict.
 
-    The verdict is None where the judge was not asked.
+    The verdict is None if the judge was not run.
     """
 
     text: str
@@ -105,8 +104,9 @@ class MeasuredRewrite:
 class Standard:
     """Means and usual differences of the named features, (NAMED,); centre, (width,), and directions of meaning.
 
-    `guess`, (BEFORE,), weighs the features that are known before the judge was asked for the logarithm of
-    the judge's part of quality; `together`, (NAMED, SIZE), is how all features change with a usual difference in one.
+    `guess`, (BEFORE,), are the weights by which features that are known before the judge is run predict the logarithm
+    of the judge's part of quality; `together`, (NAMED, SIZE), is how all features change with a usual difference in
+    one.
     """
 
     mean: Array
@@ -119,6 +119,7 @@ class Standard:
 
 @functools.cache
 def standard() -> Standard:
+    """Load the statistics that standardise features, once a process; raises LoadError."""
     try:
         found = load_file(STANDARD_FILE)
         return Standard(
@@ -129,7 +130,7 @@ def standard() -> Standard:
 
 
 def raw(source: str, rewrite: MeasuredRewrite) -> list[float]:
-    """The NAMED features as they are measured; what the judge would have said is not a number if it was not asked."""
+    """Return the NAMED features, not standardised; those of the judge are NaN if it was not run."""
     judge = rewrite.verdict
     judged = (
         (math.nan,) * len(JUDGED)
@@ -140,7 +141,7 @@ def raw(source: str, rewrite: MeasuredRewrite) -> list[float]:
 
 
 def features(source: str, rewrites: Sequence[MeasuredRewrite], by: Standard | None = None) -> Array:
-    """The features of the rewrites of a text, (rewrites, SIZE); what the judge was not asked is 0, as on average."""
+    """Return standardised features, (rewrites, SIZE); those of the judge are 0, the average, if it was not run."""
     by = by or standard()
     found = np.zeros((len(rewrites), SIZE))
     numbers, hashed, meaning = (slice(group.start, group.stop) for group in GROUPS)
@@ -148,7 +149,7 @@ def features(source: str, rewrites: Sequence[MeasuredRewrite], by: Standard | No
         measured = (np.array(raw(source, rewrite)) - by.mean) / by.scale
         row[numbers] = np.clip(np.nan_to_num(measured), -FURTHEST, FURTHEST)
         for word in set(words(rewrite.text)):
-            bucket, sign = _place(word)
+            bucket, sign = _bucket_and_sign(word)
             row[hashed][bucket] += sign
         if rewrite.verdict is not None:
             row[meaning] = by.directions @ (rewrite.verdict.state - by.centre)
@@ -156,29 +157,29 @@ def features(source: str, rewrites: Sequence[MeasuredRewrite], by: Standard | No
 
 
 def guess(found: Array) -> Array:
-    """The logarithm of the judge's part of quality, (rewrites,), but for a constant of the text, as it is guessed."""
+    """Predict the logarithm of the judge's part of quality, (rewrites,), up to a constant of the text."""
     guessed: Array = found[:, :BEFORE] @ standard().guess
     return guessed
 
 
 def pack(row: Array) -> bytes:
-    """The features of one rewrite as bytes: VERSION and SIZE, then float16."""
+    """Return the features of one rewrite as bytes: VERSION and SIZE, then float16."""
     return _HEADER.pack(VERSION, SIZE) + row.astype("<f2").tobytes()
 
 
 def unpack(data: bytes | None) -> Array | None:
-    """The features that were packed, or None if there are none or another version packed them."""
+    """Return features that were packed, or None if there are none or another version packed them."""
     if data is None or len(data) != _HEADER.size + 2 * SIZE or _HEADER.unpack_from(data) != (VERSION, SIZE):
         return None
     return np.frombuffer(data, dtype="<f2", offset=_HEADER.size).astype(np.float64)
 
 
 @functools.lru_cache(4096)
-def _place(word: str) -> tuple[int, int]:
-    """Where a word is counted, and with which sign."""
+def _bucket_and_sign(word: str) -> tuple[int, int]:
+    """Return the bucket and the sign of a word."""
     code = zlib.crc32(word.encode())
     return code % WORDS, 1 if code >> 16 & 1 else -1
 
 
 def _log_odds(share: float) -> float:
-    return math.log(max(share, _LEAST) / max(1 - share, _LEAST))
+    return math.log(max(share, _LEAST_SHARE) / max(1 - share, _LEAST_SHARE))

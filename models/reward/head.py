@@ -1,10 +1,10 @@
-"""The reward head: how much a rewrite is to people's liking, linear in its features, with how sure that is.
+"""The reward head: the utility of a rewrite to people, linear in its features, with its uncertainty.
 
-The utility of a rewrite is w·f, and people choose among alternatives with probabilities as the exponentials of their
-utilities (Luce 1959; the first place of Plackett–Luce), except that a share of the gestures, the lapse, says nothing:
-then any alternative is as likely as another. Weights have a Gaussian prior with mean zero, so that no clicks mean no
-opinion; its width belongs to the group of the feature, and is the one of WIDTHS by which judgments that were left out
-are predicted best. Nothing here is random: equal judgments give the same head to the last bit.
+The utility of a rewrite is w·f, and people choose among alternatives with probabilities proportional to the
+exponentials of their utilities (Luce 1959; the first place of Plackett–Luce), except that a share of the judgments, the
+lapse, is random: then every alternative is equally likely. Weights have a Gaussian prior with mean zero, so that no
+clicks mean no preference; its width belongs to the group of the feature, and is the one of WIDTHS that predicts
+left-out judgments best. Nothing here is random: equal judgments give the same head to the last bit.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ WIDTHS = {
     (0.5 * scale, 0.4 * share * scale, 0.15 * share * scale): -(math.log(scale) ** 2)
     for scale, share in itertools.product(_SCALES, _SHARES)
 }
-"""Standard deviations of the prior that are tried, one a group of GROUPS, and the logarithm of how likely they are."""
-_CHOSEN_ON = 100  # of so many judgments at most each is left out in turn to choose a width
-_GROWTH = 1.25  # widths are chosen anew when there are so many times as many judgments
+"""Standard deviations of the prior that are tried, one per group of GROUPS, with the log of their prior density."""
+_CHOSEN_ON = 100  # at most this many judgments are left out in turn to choose a width
+_GROWTH = 1.25  # widths are chosen again when the number of judgments has grown by this factor
 
 
 @dataclass(frozen=True)
 class Head:
     """A fitted head: weights, (SIZE,), and a root of their covariance, (SIZE, WIDTH), root @ root.T.
 
-    `tie` and `threshold` are the utilities that a tie has beside the mean of its cards, and that a card must exceed not
-    to be passed over with the others; None if nobody said such a thing. `lapse` is the share of gestures that say
-    nothing, `widths` the standard deviations of the prior by group, `judgments` how many were fitted, and `left_out`
-    the mean log-likelihood of the latest of them, each left out in turn, less that of a guess among its alternatives.
-    The version is `taught` if it was trained on what such a head says, and then writes what people like by itself.
+    `tie` is the utility that a tie has beside the mean of its cards, `threshold` the utility of "none is good"; None if
+    nobody said such a thing. `lapse` is the share of random judgments, `widths` the standard deviations of the prior by
+    group, `judgments` how many were fitted, and `left_out` the mean log-likelihood of the latest of them, each left out
+    in turn, less that of guessing among its alternatives. `taught` is True if the version was trained on pairs that
+    such a head labelled, and so writes what people like by itself.
     """
 
     weights: Array
@@ -60,12 +60,12 @@ class Head:
     taught: bool = False
 
     def utilities(self, features: Array) -> Array:
-        """The utility of each rewrite, (rewrites,), of features (rewrites, SIZE)."""
+        """Return the utility of each rewrite, (rewrites,), from features (rewrites, SIZE)."""
         utilities: Array = features @ self.weights
         return utilities
 
     def to_bytes(self) -> bytes:
-        """The head as safetensors, in single precision."""
+        """Return the head as safetensors, in single precision."""
         names = ("tie", "threshold", "lapse", "widths", "judgments", "left_out", "features_version", "taught")
         said = {"head": json.dumps({name: getattr(self, name) for name in names})}
         arrays = {"weights": self.weights.astype(np.float32), "root": self.root.astype(np.float32)}
@@ -73,7 +73,7 @@ class Head:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Head:
-        """The head that was saved; raises ModelError for anything else."""
+        """Read a head from safetensors; raises ModelError for anything else."""
         try:
             arrays = load(data)
             length = int.from_bytes(data[:8], "little")
@@ -115,7 +115,7 @@ def fitted(judged: Sequence[Judged]) -> Head:
 
 
 def chosen_on(judgments: int) -> int:
-    """How many of the first judgments the widths are chosen on, so that most clicks need not choose them anew."""
+    """Return how many of the first judgments choose the widths; it rarely changes, so that they seldom do."""
     number = 1
     while math.ceil(number * _GROWTH) <= judgments:
         number = math.ceil(number * _GROWTH)
@@ -123,6 +123,6 @@ def chosen_on(judgments: int) -> int:
 
 
 def choose_widths(judged: Sequence[Judged]) -> tuple[float, ...]:
-    """The widths by which each of the latest judgments is predicted best when it is left out."""
+    """Return the widths that predict each of the latest judgments best when it is left out."""
     data = choices(judged[-_CHOSEN_ON:])
     return max(WIDTHS, key=lambda tried: float(data.weights @ Posterior(data, tried).left_out()) + WIDTHS[tried])

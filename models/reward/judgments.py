@@ -1,9 +1,9 @@
-"""What a person said of a screen, as a choice among alternatives.
+"""Judgments of screens as choices among alternatives.
 
-Every gesture is the choice of one alternative (a conditional logit, McFadden 1974): a card by its features; a tie of
+Every judgment is the choice of one alternative (a conditional logit, McFadden 1974): a card by its features; a tie of
 some cards by the mean of their features and a constant of its own (Davidson 1970, for more than two: Firth, Kosmidis
 and Turner 2019); "none is good" by another constant, the threshold that no card reached; a text that the person wrote
-by its features, beside the cards that it was preferred to. A skipped screen says nothing and is no judgment.
+by its features, beside the cards that it was preferred to. A skipped screen says nothing and is left out.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import numpy as np
 from models.reward.features import SIZE, Array
 
 TIE, THRESHOLD = SIZE, SIZE + 1
-"""Places of the two constants in a row of an alternative."""
+"""Columns of the two constants in the row of an alternative."""
 WIDTH = SIZE + 2
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A screen that was judged: the features of its cards, (SIZE,) each, and what was said.
+    """A judged screen: the features of its cards, (SIZE,) each, and the choice.
 
-    `chosen` are the places of the cards preferred to the others: one, or several that tie; none of them says that none
-    is good. `written` are the features of a text that the person wrote instead, and then nothing is chosen. `weight` is
+    `chosen` are the places of the cards preferred to the others: one, or several that tie; empty means that none is
+    good. `written` are the features of a text that the person wrote instead, and then `chosen` is empty. `weight` is
     how much the judgment counts.
     """
 
@@ -38,10 +38,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class Choices:
-    """Judgments as arrays: of each the rows of its alternatives less that of the chosen one, which so is 0.
+    """Judgments as arrays: the rows of each one's alternatives less that of the chosen one, which is 0 therefore.
 
-    `rows` is (judgments, alternatives, WIDTH), `real` (judgments, alternatives) tells the alternatives that there are
-    from those that only fill the array, `weights` is (judgments,). The chosen one is the first.
+    `rows` is (judgments, alternatives, WIDTH), `real` (judgments, alternatives) is False for padding, `weights` is
+    (judgments,). The chosen alternative is the first.
     """
 
     rows: Array
@@ -53,10 +53,10 @@ class Choices:
 
 
 def choices(judged: Sequence[Judged]) -> Choices:
-    """Return judgments as the choices that they are.
+    """Return judgments as arrays of choices.
 
-    Ties and "none" are alternatives of a choice only if such a thing was ever said: of a constant that nothing is known
-    of, it is not asked how often it was passed over.
+    Ties and "none" are alternatives only if somebody said such a thing: their constants are not estimated from never
+    having been chosen.
     """
     ties = {len(one.chosen) for one in judged if one.written is None and len(one.chosen) > 1}
     nothing = any(one.written is None and not one.chosen for one in judged)
@@ -75,7 +75,7 @@ def choices(judged: Sequence[Judged]) -> Choices:
 
 
 def _alternatives(one: Judged, ties: Iterable[int], nothing: bool) -> list[tuple[Array, int | None]]:
-    """What could have been said, that which was said first: features, and the constant that comes with them."""
+    """Return the alternatives of a judgment, the chosen one first: features, and the column of its constant, if any."""
     number = len(one.cards)
     said: dict[tuple[int, ...], tuple[Array, int | None]] = {
         (place,): (one.cards[place], None) for place in range(number)

@@ -1,7 +1,7 @@
-"""What can be counted and compared in a rewrite and its source: one number each, and how it is said in words.
+"""Numbers counted in a rewrite or by comparing it with its source, and their descriptions in words.
 
-Texts are compared word by word; a word is a run of letters and digits, with apostrophes inside it, in one case. Scripts
-that put no spaces between words make one long word of a sentence: the numbers are computed all the same, and say less.
+Texts are compared word by word; a word is a run of letters and digits, with apostrophes inside it, case-folded. In
+scripts without spaces a sentence is one long word: the numbers are computed all the same, and say less.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GROUP = 3
 
 @dataclass(frozen=True)
 class Number:
-    """A feature by its name, and what more and less of it are called."""
+    """A feature's name, and descriptions of more and less of it."""
 
     name: str
     more: str
@@ -57,12 +57,12 @@ NUMBERS = (
     Number("sentences", "more sentences", "fewer sentences"),
     Number("different_words", "no word twice", "words repeated"),
 )
-"""What `counted` gives, in its order."""
+"""The numbers that `counted` returns, in its order."""
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A text taken apart once; sources and samples come again and again."""
+class _Tokenised:
+    """A tokenised text, cached because the same sources and samples come again."""
 
     words: tuple[str, ...]
     different: frozenset[str]
@@ -70,21 +70,21 @@ class _Read:
 
 
 @lru_cache(2048)
-def _read(text: str) -> _Read:
+def _tokenised(text: str) -> _Tokenised:
     found = tuple(word.casefold() for word in _WORD.findall(text))
     marked = f" {text.casefold()} "
     groups = Counter(marked[start : start + _GROUP] for start in range(len(marked) - _GROUP + 1))
-    return _Read(found, frozenset(found), groups)
+    return _Tokenised(found, frozenset(found), groups)
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text in the order they stand, in one case."""
-    return _read(text).words
+    """Return the words of a text in order, case-folded."""
+    return _tokenised(text).words
 
 
 def counted(source: str, rewrite: str) -> list[float]:
-    """The NUMBERS of a rewrite: shares in 0 … 1, counts as log(1 + count)."""
-    theirs, ours = _read(source), _read(rewrite)
+    """Return the NUMBERS of a rewrite: shares in 0 … 1, counts as log(1 + count)."""
+    theirs, ours = _tokenised(source), _tokenised(rewrite)
     number = max(1, len(ours.words))
     raw = _WORD.findall(rewrite)
     letters = [letter for letter in rewrite if letter.isalpha()]
@@ -98,8 +98,8 @@ def counted(source: str, rewrite: str) -> list[float]:
         1 - common / max(1, len(ours.different)),
         1 - common / max(1, len(theirs.different)),
         2 * (theirs.groups & ours.groups).total() / max(1, theirs.groups.total() + ours.groups.total()),
-        _alike(theirs.words, ours.words) / max(1, len(theirs.words)),
-        _alike(theirs.words[::-1], ours.words[::-1]) / max(1, len(theirs.words)),
+        _common_start(theirs.words, ours.words) / max(1, len(theirs.words)),
+        _common_start(theirs.words[::-1], ours.words[::-1]) / max(1, len(theirs.words)),
         float(rewrite[:1].isupper()),
         sum(letter.isupper() for letter in letters) / max(1, len(letters)),
         math.log1p(sum(word.isupper() and len(word) > 1 for word in raw)),
@@ -118,8 +118,8 @@ def counted(source: str, rewrite: str) -> list[float]:
     ]
 
 
-def _alike(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many words both begin with."""
+def _common_start(left: Sequence[str], right: Sequence[str]) -> int:
+    """Count the words that both begin with."""
     return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))))
 
 

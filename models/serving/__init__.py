@@ -1,1 +1,1 @@
-"""The version that serves: text in, candidates out, and how it changes places with another."""
+"""Serving a version: from a text to candidates, and replacing the version in memory by another."""

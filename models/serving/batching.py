@@ -1,7 +1,7 @@
-"""Dynamic batching: what arrives while a batch is worked on is worked on together next; who comes alone never waits.
+"""Dynamic batching: items that arrive while a batch is processed form the next batch; a single item never waits.
 
-There is no thread for it and no window of time. Whoever finds nobody at work begins at once, in their own thread; those
-who come meanwhile wait, and the one whose turn it is then works for all that fit together.
+There is no background thread and no time window. A caller that finds the batcher idle starts at once, in its own
+thread; callers that arrive meanwhile wait, and the one whose turn it is then processes all items that fit together.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class _Place(Generic[Item, Result]):
-    """One who waits: what for, and what came of it."""
+class _Waiting(Generic[Item, Result]):
+    """A waiting item, and its result or error."""
 
     def __init__(self, item: Item) -> None:
         self.item = item
@@ -32,9 +32,9 @@ class _Place(Generic[Item, Result]):
 class Batcher(Generic[Item, Result]):
     """Calls `work` with one batch at a time; may be called from several threads.
 
-    `work` takes items and returns a result for each. `fits` tells whether an item may join those already in a batch.
-    The item with the lowest `turn` begins the next batch and is asked first whether it fits; among equals, the one that
-    came first.
+    `work` takes items and returns a result for each. `fits` returns whether an item may join those already in a batch.
+    The item with the lowest `turn` begins the next batch and is the first to be tried for it; among equals, the one
+    that came first.
     """
 
     def __init__(
@@ -47,25 +47,25 @@ class Batcher(Generic[Item, Result]):
         self._fits = fits
         self._turn = turn
         self._lock = threading.Lock()
-        self._waiting: list[_Place[Item, Result]] = []
+        self._waiting: list[_Waiting[Item, Result]] = []
         self._busy = False
 
     def __call__(self, item: Item) -> Result:
-        """The item's result; raises what `work` raises for this item, whatever becomes of those beside it."""
-        place: _Place[Item, Result] = _Place(item)
+        """Return the item's result; raises what `work` raises for this item, even if others of its batch succeed."""
+        place: _Waiting[Item, Result] = _Waiting(item)
         with self._lock:
             self._waiting.append(place)
             first, self._busy = not self._busy, True
         if not first:
             place.called.wait()
-        if not place.settled:  # nobody is at work, or whoever was has handed over
+        if not place.settled:  # the batcher was idle, or the last leader passed the turn to this caller
             self._lead(place)
         if place.error is not None:
             raise place.error
         return place.result  # type: ignore[return-value]  # None only if that is the result
 
-    def _lead(self, place: _Place[Item, Result]) -> None:
-        """Work for one that waits, which is the caller, and for those that fit, then hand over."""
+    def _lead(self, place: _Waiting[Item, Result]) -> None:
+        """Process a batch that begins with the caller's item, then wake the caller whose turn is next."""
         with self._lock:
             batch = self._batch_of(place)
         try:
@@ -76,7 +76,7 @@ class Batcher(Generic[Item, Result]):
                 if self._waiting:
                     self._in_turn()[0].called.set()
 
-    def _batch_of(self, first: _Place[Item, Result]) -> list[_Place[Item, Result]]:
+    def _batch_of(self, first: _Waiting[Item, Result]) -> list[_Waiting[Item, Result]]:
         batch = [first]
         self._waiting.remove(first)
         for place in self._in_turn():
@@ -85,11 +85,11 @@ class Batcher(Generic[Item, Result]):
                 self._waiting.remove(place)
         return batch
 
-    def _in_turn(self) -> list[_Place[Item, Result]]:
+    def _in_turn(self) -> list[_Waiting[Item, Result]]:
         return sorted(self._waiting, key=lambda place: self._turn(place.item))
 
-    def _settle(self, batch: Sequence[_Place[Item, Result]]) -> None:
-        """Work and tell each its result; if a batch of several fails, each is tried by itself."""
+    def _settle(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
+        """Process a batch and settle every item; if a batch of several fails, process each item by itself."""
         try:
             results = self._work([place.item for place in batch])
             for place, result in zip(batch, results, strict=True):
@@ -100,6 +100,6 @@ class Batcher(Generic[Item, Result]):
                 return
             for place in batch:
                 self._settle([place])
-        except BaseException as error:  # the process ends: nobody is left waiting
+        except BaseException as error:  # the process ends: wake every caller
             for place in batch:
                 place.settle(None, error)

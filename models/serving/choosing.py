@@ -1,7 +1,7 @@
-"""Which of the sampled rewrites to show: neutral, true to the source, fluent, likely, and unlike each other.
+"""Choice of the sampled rewrites to show: neutral, true to the source, fluent, likely, and different from each other.
 
-Quality is a product, so that one failing cannot be bought off by the others. The set is built greedily, each next
-rewrite discounted by how much it repeats one already chosen (maximal marginal relevance, Carbonell & Goldstein 1998).
+Quality is a product, so that no strength makes up for a failing. The set is built greedily: each next rewrite is
+discounted by how much it repeats one already chosen (maximal marginal relevance, Carbonell & Goldstein 1998).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from models.serving.judge import judge
 from models.serving.neutrality import Neutrality, words
 
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"
-"""Stands for bytes that spell nothing."""
+"""Replaces bytes that are no valid UTF-8."""
 
 _SURELY_RUDE = 0.02
-# What only says who people are is never taken for rude by itself, however often it stands beside what is.
+# Words that only say who people are never count as rude by themselves, however often they occur beside rude ones.
 _NAMES_OF_GROUPS = frozenset({
     "arab", "arabs", "asian", "asians", "black", "blacks", "christian", "christians", "gay", "gays", "girl",
     "girls", "immigrant", "immigrants", "indian", "indians", "jew", "jewish", "jews", "lesbian", "lesbians", "man",
@@ -28,20 +28,20 @@ _NAMES_OF_GROUPS = frozenset({
 _POLITE = 0.8
 _NEUTRAL = 0.5
 NEUTRALITY = 0.67
-"""The power of how neutral a rewrite is in its quality."""
+"""The exponent of a rewrite's neutrality in its quality."""
 _MEANING = 2.0
 _LEAST_MEANING = 0.05
 _FLUENCY = 0.8
 LIKELIHOOD = 0.1
-"""The power of a rewrite's mean probability of a token in its quality."""
+"""The exponent of a rewrite's mean token probability in its quality."""
 REPETITION = 0.35
-"""What of a rewrite's quality is taken off if it repeats, word by word, one that is shown."""
+"""The share of quality that a rewrite loses if it repeats, word by word, one that is shown."""
 MUCH_LESS_LIKELY = 0.7
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A sampled rewrite and the mean log-probability, in nats, of its tokens: exactly that, or no more than that."""
+    """A sampled rewrite and the mean log-probability of its tokens, in nats; an upper bound unless `exact`."""
 
     text: str
     mean_log_probability: float
@@ -50,7 +50,7 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the classifier and the judge make of a rewrite, and its quality in 0 … 1 apart from its likelihood."""
+    """The classifier's neutrality and the judge's verdict of a rewrite, and its quality in 0 … 1 without likelihood."""
 
     neutrality: float
     verdict: Verdict
@@ -59,7 +59,7 @@ class Reading:
 
 @functools.cache
 def neutrality() -> Neutrality:
-    """The classifier, loaded once a process; raises LoadError."""
+    """Return the classifier, loaded once a process; raises LoadError."""
     return Neutrality()
 
 
@@ -69,13 +69,13 @@ def _different_words(text: str) -> frozenset[str]:
 
 
 def repetition(first: str, second: str) -> float:
-    """The share, in 0 … 1, of the words of either text that both have (Jaccard)."""
+    """Return the share, in 0 … 1, of the words of either text that both have (Jaccard)."""
     left, right = _different_words(first), _different_words(second)
     return len(left & right) / len(left | right) if left | right else 1.0
 
 
 def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
-    """How good each rewrite is, in 0 … 1."""
+    """Return the quality of each rewrite, in 0 … 1."""
     readings = read(source, [rewrite.text for rewrite in rewrites])
     return [
         reading.quality * math.exp(LIKELIHOOD * rewrite.mean_log_probability)
@@ -84,7 +84,7 @@ def qualities(source: str, rewrites: Sequence[Rewrite]) -> list[float]:
 
 
 def read(source: str, texts: Sequence[str]) -> list[Reading]:
-    """What the classifier and the judge make of each of the rewrites of a text."""
+    """Run the classifier and the judge on each of the rewrites of a text."""
     return [
         Reading(neutral, verdict, _quality(source, text, neutral, verdict))
         for text, neutral, verdict in zip(texts, neutrality()(texts), judge()(source, texts), strict=True)
@@ -99,12 +99,12 @@ def _quality(source: str, text: str, neutral: float, verdict: Verdict) -> float:
 
 
 def is_polite(text: str) -> bool:
-    """Whether a text may be shown as it is."""
+    """Return whether a text may be shown as it is."""
     return neutrality()([text])[0] > _POLITE
 
 
 def rude_words(text: str) -> list[str]:
-    """The words of a text that no rewrite may repeat: the classifier finds each of them rude beyond doubt."""
+    """Return the words of a text that no rewrite may repeat: those that the classifier finds certainly rude."""
     if is_polite(text):
         return []
     found = [word for word in dict.fromkeys(words(text)) if word not in _NAMES_OF_GROUPS]
@@ -112,20 +112,20 @@ def rude_words(text: str) -> list[str]:
 
 
 def rude_places(texts: Sequence[str]) -> set[int]:
-    """The places of the texts that may not be shown as they are, or of the least neutral one if all may."""
+    """Return the indices of the texts that may not be shown as they are, or of the least neutral if all may."""
     neutral = {place: value for place, value in enumerate(neutrality()(texts)) if words(texts[place])}
     rude = {place for place, value in neutral.items() if value <= _POLITE}
     return rude or ({min(neutral, key=neutral.__getitem__)} if neutral else set())
 
 
 def least_neutral_word(text: str) -> str:
-    """The word of a text that reads rudest; raises ValueError if it has none."""
+    """Return the word of a text that is the least neutral; raises ValueError if it has none."""
     found = words(text)
     return min(zip(neutrality()(found), found, strict=True))[1]
 
 
 def enough(source: str, rewrites: Sequence[str], wanted: int) -> bool:
-    """Whether there are as many rewrites as wanted, and as many neutral ones if the source is rude."""
+    """Return whether there are `wanted` rewrites, and as many neutral ones if the source is rude."""
     if len(rewrites) < wanted or is_polite(source):
         return len(rewrites) >= wanted
     return sum(neutral > _NEUTRAL for neutral in neutrality()(rewrites)) >= wanted
@@ -138,12 +138,14 @@ def choose(
     score: Callable[[Sequence[int]], Sequence[float]] = lambda places: (),
     readings: Sequence[Reading] | None = None,
 ) -> list[int]:
-    """The places of up to `wanted` rewrites to show, the best one first; `readings` are what `read` makes of them.
+    """Return the indices of up to `wanted` rewrites to show, the best one first; `readings` are the results of `read`.
 
-    Beside the copy of a polite text, what is much less likely than it comes last: most often it is damaged.
+    If a polite text is among its own rewrites, those that are much less likely than it come last: most often they are
+    damaged.
 
-    `score` gives the mean log-probabilities of the rewrites at places where it is not exact. It is asked only for those
-    that might be chosen: quality grows with likelihood, so what comes second with the most it can be stays second.
+    `score` returns the mean log-probabilities of the rewrites at indices where it is not exact. It is called only for
+    those that might be chosen: quality grows with likelihood, so a rewrite that comes second with its upper bound stays
+    second.
     """
     readings = readings or read(source, [rewrite.text for rewrite in rewrites])
     base = [reading.quality for reading in readings]

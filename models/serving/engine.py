@@ -1,13 +1,13 @@
-"""The loaded model: texts in, samples and log-probabilities out, for several requests in one call.
+"""The loaded model: from texts to samples and log-probabilities, for several requests in one call.
 
 Serving needs CTranslate2 and a tokenizer only; torch is never imported here.
 
-CTranslate2 takes one list of forbidden token sequences a call, so those who share a call share the union of theirs.
-A word that is forbidden is rude beyond doubt, and no rewrite of another text has need of it, unless that text itself
-holds it and may keep it (it is polite as a whole): such a text is never drawn beside one that forbids the word. What is
-left is a sequence within another word ("ass" in "grass", where the tokenizer splits it so), which the rewrite of
-another text then does without for once, as the text's own rewrites always do. Where there is a shortlist of tokens,
-they share that too: each may use what stands in another's text.
+CTranslate2 takes one list of suppressed token sequences per call, so requests that share a call share the union of
+theirs. A forbidden word is certainly rude, and no rewrite of another text needs it, unless that text itself holds it
+and may keep it (it is polite as a whole): such a text is never sampled together with one that forbids the word. The
+other case is a sequence within another word ("ass" in "grass", where the tokenizer splits it so), which the rewrites of
+the other text then cannot use, just as the rewrites of the text that forbids it. Where there is a shortlist of tokens,
+requests share that too: each may use tokens of another's text.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ MAX_SOURCE_TOKENS = 512
 # the 256 likeliest tokens of the embedded model hold 99.9 % of the mass, and the nucleus in 99.6 % of all steps.
 NUCLEUS_WITHIN = 256
 
-# Who share a call: no more texts than this, nor more tokens of source, padding included. A dozen rows are nearly enough
-# to keep a core busy, so that more texts gain little and wait for each other; and every row of a call keeps the keys
-# and values of its source in every layer.
+# Most texts, and most source tokens, padding included, of one call. A dozen rows are nearly enough to keep a core busy,
+# so more texts gain little and wait for each other; and every row of a call holds the keys and values of its source in
+# every layer.
 _TEXTS_TOGETHER = 4
 _TOKENS_TOGETHER = 1024
 
@@ -42,16 +42,16 @@ _TOKENS_TOGETHER = 1024
 _SCORED_AT_ONCE = 32
 _PAIRS_TOGETHER = 96
 
-# The byte tokens can spell control characters: nobody sees them, PostgreSQL stores no NUL and a text field no return.
-_UNSEEN = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+# The byte tokens can spell control characters: they are invisible, PostgreSQL stores no NUL and a text field no return.
+_CONTROL_CHARACTERS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 
 _END = "</s>"
 _SPECIAL_TOKENS = frozenset({_END, "<pad>"})
 _SPACE = "▁"
 _NO_PIECE = re.compile("<unk>|<0x[0-9A-F]{2}>")
-_REMEMBERED = 2048
+_CACHED_TEXTS = 2048
 
-# ctranslate2.set_random_seed is one value for the whole process; hold it until the translator has taken it.
+# ctranslate2.set_random_seed is global to the process; hold this lock until the translator has read it.
 _seeding = threading.Lock()
 
 Tokens = tuple[str, ...]
@@ -59,9 +59,9 @@ Tokens = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw: softmax temperature, nucleus mass (1 = all), and the k likeliest tokens.
+    """Sampling parameters: softmax temperature, nucleus mass (1 = all), and the k likeliest tokens.
 
-    `top_k` 0 means all, or as many as the nucleus needs, which is looked for among the NUCLEUS_WITHIN likeliest.
+    `top_k` 0 means all, or, with a nucleus, the NUCLEUS_WITHIN likeliest.
     """
 
     temperature: float = 0.9
@@ -71,7 +71,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Draw:
-    """What to draw: `count` samples for a source at a temperature, none of which holds a forbidden sequence."""
+    """A request for `count` samples of a source at a temperature, none of which holds a forbidden sequence."""
 
     source: Tokens
     count: int
@@ -79,16 +79,16 @@ class Draw:
     sampling: Sampling
     forbidden: frozenset[Tokens]
     request: int = 0
-    """The number of the request: earlier ones come first, or whoever draws twice would wait twice."""
+    """The number of the request: earlier ones come first, or a request that samples twice would wait twice."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """A sampled text and what is known of log p(text | source) in nats, end of sequence included.
 
-    It is at most `at_most` (probabilities are shared out anew where sequences are forbidden, or tokens left out), and
-    exactly that if `exact`. `drawn` is the log-probability of the tokens as they were drawn, which may be other ones
-    than those the text is encoded to.
+    `at_most` is an upper bound (probabilities are renormalised where sequences are forbidden or tokens left out), and
+    the value itself if `exact`. `drawn` is the log-probability of the sampled tokens, which may differ from those that
+    the text is encoded to.
     """
 
     text: str
@@ -99,7 +99,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The different samples of a Draw in the order drawn; which call of the model it was, and its place there."""
+    """The different samples of a Draw in the order sampled, the number of the model call, and the place in it."""
 
     samples: tuple[Sample, ...]
     call: int
@@ -110,10 +110,10 @@ class Engine:
     """A CTranslate2 model and its tokenizer. All methods may be called from several threads."""
 
     def __init__(self, folder: Path, *, compute_type: str, threads: int, seed: int) -> None:
-        """Load `folder` and draw once, which takes the seed; raises whatever the libraries raise."""
+        """Load `folder` and sample once, which fixes the seed; raises whatever the libraries raise."""
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        # Neither holds the engine, whose memory goes with its last request.
-        self.encode = functools.lru_cache(_REMEMBERED)(functools.partial(_encode, self._tokenizer))
+        # Neither refers to the engine, so that its memory is freed with its last request.
+        self.encode = functools.lru_cache(_CACHED_TEXTS)(functools.partial(_encode, self._tokenizer))
         self._translator = ctranslate2.Translator(
             str(folder), device="auto", compute_type=compute_type, inter_threads=1, intra_threads=threads
         )
@@ -121,13 +121,13 @@ class Engine:
         self._calls = 0
         self._draws = Batcher(self._draw_together, _may_be_drawn_together, lambda draw: draw.request)
         self._scores = Batcher(self._score_together, _may_be_scored_together)
-        self._most_tokens = len(self._shortlist) or self._tokenizer.get_vocab_size()
+        self._largest_top_k = len(self._shortlist) or self._tokenizer.get_vocab_size()
         with _seeding:
             ctranslate2.set_random_seed(seed)
             self._draw_together([Draw((*self.encode("Good morning"), _END), 1, 1.0, Sampling(), frozenset())])
 
     def tokens(self, text: str) -> Tokens:
-        """The text as tokens with the end of sequence last; raises InputTooLong."""
+        """Return the text as tokens with the end of sequence last; raises InputTooLong."""
         tokens = (*self.encode(text), _END)
         if len(tokens) > MAX_SOURCE_TOKENS:
             raise InputTooLong(
@@ -136,11 +136,11 @@ class Engine:
         return tokens
 
     def knows(self, tokens: Tokens) -> bool:
-        """Whether all the tokens are in the vocabulary."""
+        """Return whether all the tokens are in the vocabulary."""
         return all(self._tokenizer.token_to_id(token) is not None for token in tokens)
 
     def spells(self, word: str) -> bool:
-        """Whether the vocabulary is made for a word: most of its tokens are neither single bytes nor unknown."""
+        """Return whether the vocabulary covers a word: most of its tokens are neither single bytes nor unknown."""
         tokens = [token for token in self.encode(word) if token != _SPACE]
         pieces = sum(
             self._tokenizer.token_to_id(token) is not None and not _NO_PIECE.fullmatch(token) for token in tokens
@@ -148,11 +148,11 @@ class Engine:
         return 2 * pieces >= len(tokens)
 
     def draw(self, draw: Draw) -> Drawn:
-        """Samples for one source; drawn together with whatever else waits and fits."""
+        """Sample for one source, batched with other waiting requests that fit."""
         return self._draws(draw)
 
     def log_probabilities(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
-        """log p(completion | prompt) in nats, end of sequence included, one number a pair; raises InputTooLong."""
+        """Return log p(completion | prompt) of each pair in nats, end of sequence included; raises InputTooLong."""
         if not prompts:
             return []
         pairs = zip(prompts, completions, strict=True)
@@ -160,7 +160,7 @@ class Engine:
         return self._scores([(self.tokens(prompt), self.encode(completion)) for prompt, completion in pairs])
 
     def search(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
-        """The different texts among the `beam_size` likeliest that beam search finds, the likeliest first."""
+        """Return the different texts among the `beam_size` likeliest that beam search finds, the likeliest first."""
         [result] = self._translator.translate_batch(
             [list(source)],
             beam_size=beam_size,
@@ -172,21 +172,21 @@ class Engine:
             return_scores=True,
         )
         means = zip(result.hypotheses, result.scores, strict=True)
-        scored = [(tokens, mean * (len(tokens) + 1)) for tokens, mean in means]  # the end counts
+        scored = [(tokens, mean * (len(tokens) + 1)) for tokens, mean in means]  # + 1: the end of sequence
         return self._samples(source, scored, forbidden)
 
     def text(self, tokens: Sequence[str]) -> str:
-        """The text that the tokens spell, without what nobody sees."""
+        """Return the text that the tokens spell, without control characters."""
         ids = [self._tokenizer.token_to_id(token) for token in tokens]
         text: str = self._tokenizer.decode([number for number in ids if number is not None])
-        return text.translate(_UNSEEN).strip()
+        return text.translate(_CONTROL_CHARACTERS).strip()
 
     def can_read(self, text: str) -> bool:
-        """Whether the model could read its own rewrite: bytes that are no UTF-8 take more tokens than were drawn."""
+        """Return whether a text fits into the model again; invalid UTF-8 takes more tokens than were sampled."""
         return len(self.encode(text)) < MAX_SOURCE_TOKENS
 
     def _draw_together(self, draws: Sequence[Draw]) -> list[Drawn]:
-        """One call for all; they agree on all but the source, its length and what is forbidden."""
+        """Sample for all requests in one call; they may differ in source, request number and forbidden sequences."""
         self._calls += 1
         first, forbidden = draws[0], frozenset().union(*(draw.forbidden for draw in draws))
         sampling = first.sampling
@@ -197,7 +197,7 @@ class Engine:
             num_hypotheses=1 if sampling.top_k == 1 else first.count,  # the likeliest token is the same each time
             sampling_temperature=first.temperature,
             sampling_topp=sampling.top_p,
-            sampling_topk=min(likeliest, self._most_tokens),
+            sampling_topk=min(likeliest, self._largest_top_k),
             use_vmap=bool(self._shortlist),
             suppress_sequences=self._suppressed(forbidden, [draw.source for draw in draws]),
             max_input_length=0,
@@ -221,7 +221,7 @@ class Engine:
     def _samples(
         self, source: Tokens, scored: Iterable[tuple[Sequence[str], float]], forbidden: frozenset[Tokens]
     ) -> tuple[Sample, ...]:
-        """What can be read of the tokens, each text once. One that takes other tokens than were found is unscored."""
+        """Decode the tokens, each text once. A text that is encoded to other tokens is left unscored."""
         longest, free = _longest_rewrite(source), not forbidden and not self._shortlist
         scores = {tuple(tokens): score for tokens, score in scored}
         samples: dict[str, Sample] = {}
@@ -233,7 +233,7 @@ class Engine:
         return tuple(samples.values())
 
     def _score_together(self, requests: Sequence[Sequence[tuple[Tokens, Tokens]]]) -> list[list[float]]:
-        """One call for all; the scores of each request's pairs."""
+        """Score all pairs in one call; returns the scores of each request's pairs."""
         pairs = [pair for request in requests for pair in request]
         results = self._translator.score_batch(
             [list(source) for source, _ in pairs],
@@ -246,13 +246,13 @@ class Engine:
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> Tokens:
-    """The text as tokens, without an end; a text that spells a special token must not end itself."""
+    """Return the text as tokens without the end; drops special tokens, so that a text cannot end itself."""
     encoded = tokenizer.encode(text, add_special_tokens=False).tokens
     return tuple(token for token in encoded if token not in _SPECIAL_TOKENS)
 
 
 def _longest_rewrite(source: Sequence[str]) -> int:
-    """In tokens: a rewrite may be longer than its source, but not without end."""
+    """Return the most tokens of a rewrite, which may be longer than its source but not without limit."""
     return min(MAX_SOURCE_TOKENS - 1, 2 * len(source) + 16)
 
 
@@ -263,12 +263,12 @@ def _may_be_drawn_together(draws: Sequence[Draw], another: Draw) -> bool:
         (first.count, first.temperature, first.sampling) == (another.count, another.temperature, another.sampling)
         and len(draws) < _TEXTS_TOGETHER
         and (len(draws) + 1) * longest <= _TOKENS_TOGETHER
-        and not any(_takes_from(draw, another) or _takes_from(another, draw) for draw in draws)
+        and not any(_forbids_words_of(draw, another) or _forbids_words_of(another, draw) for draw in draws)
     )
 
 
-def _takes_from(one: Draw, other: Draw) -> bool:
-    """Whether what `one` forbids stands in the source of `other`, which may keep it."""
+def _forbids_words_of(one: Draw, other: Draw) -> bool:
+    """Return whether a sequence that `one` forbids is in the source of `other`, which may keep it."""
     present = set(other.source)
     return any(
         sequence[0] in present and _occurs(sequence, other.source) for sequence in one.forbidden - other.forbidden

@@ -1,11 +1,10 @@
-"""One loaded version: text → candidates with their log-probabilities.
+"""One loaded version: from a text to candidates with their log-probabilities.
 
-Randomness: CTranslate2 starts the random generator of a translator's thread once, at that thread's first draw, and
-cannot start it again. A Generator therefore has one seed, set while it loads, and numbers its draws and the calls of
-the model that they took: the same seed and the same calls give the same candidates. One request after another is one
-call after another. Requests that come together share calls, and a screen tells which call and which place in it was
-each of its own, so that all the screens of a Generator together tell its calls again. Not covered: making one call
-again without those before it.
+Randomness: CTranslate2 seeds the random generator of a translator's thread once, at that thread's first sampling, and
+cannot seed it again. A Generator therefore has one seed, set while it loads, and numbers its screens and the calls of
+the model: the same seed and the same calls give the same candidates. Requests that come one after another make one call
+after another. Requests that come together share calls, and a screen records its calls and its places in them, so that
+all the screens of a Generator together determine its calls. Not covered: repeating one call without those before it.
 """
 
 from __future__ import annotations
@@ -37,32 +36,33 @@ __all__ = ["CANDIDATES", "COMPUTE_TYPE", "MAX_SOURCE_TOKENS", "Generator", "Samp
 
 CANDIDATES = 3
 COMPUTE_TYPE = "int8"
-"""What a version is computed in unless told otherwise: weights and activations as 8-bit integers, sums in float32."""
+"""Default precision of a version: weights and activations as 8-bit integers, sums in float32."""
 
 _WARM_UP_TEXT = "Good morning, how are you?"
 
-# More than are shown, to choose from; then again, and wider, if too few of them differ and are neutral.
+# (samples, factor of the temperature): more than are shown, to choose from; the next round follows if too few of them
+# differ and are neutral.
 _ROUNDS = ((16, 1.0), (16, 1.25), (24, 1.6))
 
-# And with a head, which tells more of them apart: as many as take hardly longer, and wider.
+# With a head, which distinguishes more of them: as many as take hardly longer, at a higher temperature.
 _ROUNDS_WITH_HEAD = ((24, 7 / 6), (24, 1.6))
 
-# If too few differ even so: searched, which finds others where samples of a polite text are all the text itself.
+# If too few differ even then: beam search, which finds others when all samples of a polite text are the text itself.
 _FEW_BEAMS = 8
 
-# In tokens. The embedded model was trained on texts of a sentence or two; it loses its way in longer ones.
+# In tokens. The embedded model was trained on texts of a sentence or two; its rewrites of longer ones are poor.
 _LONGEST_PIECE = 64
 
 _NO_WORD = re.compile(r"[\W_]+")
 
 
 @dataclass
-class _Effort:
-    """A screen under way: its number, the head that chooses, and what comes to light of it.
+class _Progress:
+    """State of one screen while it is made: its number, the head that chooses, and intermediate results.
 
-    `rounds` of draws, and of each the call of the model and the place in it; `known` log p(rewrite | text) in nats,
-    `readings` and `rows` of features of rewrites, by (text, rewrite); `pools` of options by text, and `probabilities`
-    of what was chosen.
+    `rounds` are the rounds of sampling, `calls` the model call of each and the place in it; `known` holds log p(rewrite
+    | text) in nats, `readings` and `rows` the readings and features of rewrites, by (text, rewrite); `pools` holds
+    options by text, and `probabilities` those of the chosen rewrites.
     """
 
     number: int
@@ -78,7 +78,7 @@ class _Effort:
 
 @lru_cache(1024)
 def wording(text: str) -> str:
-    """What is left of a text when case, punctuation and spacing do not count: equal wordings are one rewrite."""
+    """Return a text without case, punctuation and spacing; texts of equal wording count as one rewrite."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _NO_WORD.sub(" ", folded).strip() or folded.strip()
 
@@ -89,9 +89,9 @@ class Generator:
     def __init__(
         self, folder: Path, version: int, *, compute_type: str = COMPUTE_TYPE, threads: int = 0, seed: int | None = None
     ) -> None:
-        """Load the CTranslate2 model and tokenizer.json in `folder` and draw once; raises LoadError.
+        """Load the CTranslate2 model and tokenizer.json in `folder` and make one screen; raises LoadError.
 
-        `threads` is the number of cores one draw uses (0 lets CTranslate2 choose).
+        `threads` is the number of cores that one call uses (0 lets CTranslate2 choose).
         """
         self.version = version
         self.seed = secrets.randbits(31) | 1 if seed is None else seed
@@ -103,48 +103,48 @@ class Generator:
             raise LoadError(f"Version {version} cannot be loaded: {error}") from error
 
     def generate(self, text: str, sampling: Sampling, wanted: int = CANDIDATES, head: Head | None = None) -> Screen:
-        """Draw rewrites of `text` and choose up to `wanted` that differ in wording, in no particular order.
+        """Sample rewrites of `text` and choose up to `wanted` that differ in wording, in a random order.
 
-        A copy of the text itself is let through only if the text is polite or if there are too few others. Of a text
-        of many sentences the rude ones are rewritten, each by itself. With a `head` they are to its liking, too. Raises
+        A copy of the text itself is used only if the text is polite or if there are too few others. In a text of many
+        sentences only the rude ones are rewritten, each by itself. A `head` takes part in the choice. Raises
         InputTooLong.
         """
         self.tokens(text)
         started = time.perf_counter()
-        effort = _Effort(next(self._numbers), head)
-        chosen = self._by_pieces(text, lambda piece: self._drawn(piece, sampling, wanted, effort), wanted)
+        progress = _Progress(next(self._numbers), head)
+        chosen = self._by_pieces(text, lambda piece: self._sample_and_choose(piece, sampling, wanted, progress), wanted)
         copied = wording(text) in map(wording, chosen)
         return Screen(
-            candidates=self._shown(text, chosen, effort),
+            candidates=self._shown(text, chosen, progress),
             exhausted=len(chosen) < wanted or (copied and not choosing.is_polite(text)),
-            sampling={**asdict(sampling), "rounds": effort.rounds, "calls": effort.calls, "draw": effort.number},
+            sampling={**asdict(sampling), "rounds": progress.rounds, "calls": progress.calls, "draw": progress.number},
             seed=self.seed,
             milliseconds=(time.perf_counter() - started) * 1000,
-            pool=effort.pools.get(text, ()) if all(rewrite in effort.probabilities for rewrite in chosen) else (),
+            pool=progress.pools.get(text, ()) if all(rewrite in progress.probabilities for rewrite in chosen) else (),
         )
 
     def choose_again(self, text: str, screen: Screen, head: Head, wanted: int = CANDIDATES) -> Screen:
-        """Choose up to `wanted` once more, by another head, from the pool of a screen of `text`.
+        """Choose up to `wanted` again, with another head, from the pool of a screen of `text`.
 
         Raises ValueError without a pool.
         """
         if not screen.pool:
             raise ValueError("Nothing was kept to choose from.")
         started = time.perf_counter()
-        effort = _Effort(next(self._numbers), head)
-        chosen = self._prefer(text, screen.pool, wanted, effort)
+        progress = _Progress(next(self._numbers), head)
+        chosen = self._prefer(text, screen.pool, wanted, progress)
         return replace(
             screen,
-            candidates=self._shown(text, chosen, effort),
-            sampling={**screen.sampling, "chosen_by_draw": effort.number},
+            candidates=self._shown(text, chosen, progress),
+            sampling={**screen.sampling, "chosen_by_draw": progress.number},
             seed=self.seed,
             milliseconds=screen.milliseconds + (time.perf_counter() - started) * 1000,
         )
 
     def samples(self, text: str, sampling: Sampling, count: int) -> tuple[Option, ...]:
-        """Draw `count` samples of a text; those of different wording, all read by the judge and none left out.
+        """Draw `count` samples of a text; returns those of different wording, all read by the judge and none left out.
 
-        None of a text that it cannot rewrite, and not the text itself. Raises InputTooLong.
+        Returns none of a text that it cannot rewrite, and never the text itself. Raises InputTooLong.
         """
         source = self.tokens(text)
         if not self._can_rewrite(text):
@@ -155,30 +155,30 @@ class Generator:
         return tuple(preferring.read(text, [self._as_drawn(sample) for sample in drawn.values()]))
 
     def features(self, text: str, rewrites: Sequence[str]) -> Array:
-        """The features of rewrites of `text` that stand on no screen of it, (rewrites, SIZE); raises InputTooLong."""
-        effort = _Effort(0)
-        return self._features(text, self._scored(text, rewrites, effort), effort)
+        """Return the features of rewrites of `text` from elsewhere, (rewrites, SIZE); raises InputTooLong."""
+        progress = _Progress(0)
+        return self._features(text, self._scored(text, rewrites, progress), progress)
 
     def log_probabilities(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
-        """log p(completion | prompt) in nats, end of sequence included, one number a pair; raises InputTooLong."""
+        """Return log p(completion | prompt) of each pair in nats, end of sequence included; raises InputTooLong."""
         return self._engine.log_probabilities(prompts, completions)
 
     def best(self, text: str, beam_size: int = 32) -> str:
-        """The best rewrite of `text` among the `beam_size` likeliest that beam search finds, empty if it finds none.
+        """Return the best rewrite among the `beam_size` likeliest that beam search finds, empty if it finds none.
 
         Raises InputTooLong.
         """
         self.tokens(text)
-        return next(iter(self._by_pieces(text, lambda piece: self._search(piece, beam_size), 1)), "")
+        return next(iter(self._by_pieces(text, lambda piece: self._best_of_beams(piece, beam_size), 1)), "")
 
     def tokens(self, text: str) -> Tokens:
-        """The text as tokens with the end of sequence last; raises InputTooLong."""
+        """Return the text as tokens with the end of sequence last; raises InputTooLong."""
         return self._engine.tokens(text)
 
     def _by_pieces(self, text: str, rewrites_of: Callable[[str], list[str]], wanted: int) -> list[str]:
-        """Up to `wanted` rewrites of different wording, put together from those of the pieces of a long text.
+        """Return up to `wanted` rewrites of different wording, joined from rewrites of the pieces of a long text.
 
-        Pieces that are polite stay; if all are, the least polite one is rewritten.
+        Polite pieces stay as they are; if all are polite, the least polite one is rewritten.
         """
         cut = pieces(text, _LONGEST_PIECE, lambda piece: len(self._engine.encode(piece)))
         parts = [margins(piece) for piece in cut]
@@ -200,14 +200,14 @@ class Generator:
         return list(together.values()) or [text]
 
     def _can_rewrite(self, text: str) -> bool:
-        """Whether a text has words, and the vocabulary is made for most of them."""
+        """Return whether a text has words and the vocabulary covers most of them."""
         spelt = [self._engine.spells(word) for word in words(text)]
         return 2 * sum(spelt) >= len(spelt) > 0
 
-    def _drawn(self, text: str, sampling: Sampling, wanted: int, effort: _Effort) -> list[str]:
-        """Up to `wanted` rewrites of `text`, the best one first; adds to `effort` what it took and what came to light.
+    def _sample_and_choose(self, text: str, sampling: Sampling, wanted: int, progress: _Progress) -> list[str]:
+        """Return up to `wanted` rewrites of `text`, the best one first; records rounds and results in `progress`.
 
-        They are sampled, and searched for where too few differ, as when the model leaves a polite text as it is.
+        They are sampled, and found by beam search if too few differ, as when all samples of a polite text are the text.
         """
         source, forbidden, polite = self.tokens(text), self._forbidden(text), choosing.is_polite(text)
         drawn: dict[str, Sample] = {}
@@ -215,114 +215,114 @@ class Generator:
         def others() -> list[str]:
             return [sample.text for key, sample in drawn.items() if key != wording(text)]
 
-        for count, widening in _ROUNDS_WITH_HEAD if effort.head else _ROUNDS:
+        for count, widening in _ROUNDS_WITH_HEAD if progress.head else _ROUNDS:
             temperature = sampling.temperature * widening
-            found = self._draw(Draw(source, count, temperature, sampling, forbidden, effort.number))
-            effort.rounds.append({"samples": count, "temperature": temperature})
-            effort.calls.append((found.call, found.place))
+            found = self._draw(Draw(source, count, temperature, sampling, forbidden, progress.number))
+            progress.rounds.append({"samples": count, "temperature": temperature})
+            progress.calls.append((found.call, found.place))
             _add(drawn, found.samples)
             if choosing.enough(text, others(), wanted) or (polite and len(others()) < len(drawn)):
                 break
         if len(drawn if polite else others()) < wanted:
-            self._fill_up(drawn, text, forbidden, effort)
+            self._fill_up(drawn, text, forbidden, progress)
         copy = drawn.pop(wording(text), None)
         if copy is not None and (len(drawn) < wanted or polite):
             drawn[wording(text)] = copy
-        return self._chosen(text, list(drawn.values()), wanted, effort)
+        return self._chosen(text, list(drawn.values()), wanted, progress)
 
-    def _fill_up(self, drawn: dict[str, Sample], text: str, forbidden: frozenset[Tokens], effort: _Effort) -> None:
-        """Add the likeliest rewrites, with the least neutral word of `text` and without it."""
-        effort.rounds.append({"beams": _FEW_BEAMS})
+    def _fill_up(self, drawn: dict[str, Sample], text: str, forbidden: frozenset[Tokens], progress: _Progress) -> None:
+        """Add the likeliest rewrites by beam search, with the least neutral word of `text` and without it."""
+        progress.rounds.append({"beams": _FEW_BEAMS})
         for without in (forbidden, forbidden | self._forms([choosing.least_neutral_word(text)])):
             _add(drawn, self._found(self.tokens(text), _FEW_BEAMS, without))
 
     def _draw(self, draw: Draw) -> Drawn:
         return self._engine.draw(draw)
 
-    def _search(self, text: str, beam_size: int) -> list[str]:
-        """The best of the likeliest rewrites of `text`."""
+    def _best_of_beams(self, text: str, beam_size: int) -> list[str]:
+        """Return the best of the likeliest rewrites of `text`, in a list of at most one."""
         found = self._found(self.tokens(text), beam_size, self._forbidden(text))
-        return self._chosen(text, found, 1, _Effort(0))
+        return self._chosen(text, found, 1, _Progress(0))
 
     def _found(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
         return self._engine.search(source, beam_size, forbidden)
 
-    def _chosen(self, text: str, samples: Sequence[Sample], wanted: int, effort: _Effort) -> list[str]:
-        """The rewrites to show, the best one first; `effort` is told what comes to light."""
+    def _chosen(self, text: str, samples: Sequence[Sample], wanted: int, progress: _Progress) -> list[str]:
+        """Choose the rewrites to show, the best one first; records results in `progress`."""
         lengths = [self._length(sample.text) for sample in samples]
 
         def score(places: Sequence[int]) -> list[float]:
-            scored = self._scored(text, [samples[place].text for place in places], effort)
+            scored = self._scored(text, [samples[place].text for place in places], progress)
             return [one.log_probability / lengths[place] for one, place in zip(scored, places, strict=True)]
 
-        effort.known.update(((text, sample.text), sample.at_most) for sample in samples if sample.exact)
+        progress.known.update(((text, sample.text), sample.at_most) for sample in samples if sample.exact)
         rewrites = [
             choosing.Rewrite(sample.text, sample.at_most / length, exact=sample.exact)
             for sample, length in zip(samples, lengths, strict=True)
         ]
-        if effort.head is not None:
+        if progress.head is not None:
             drawn = [self._as_drawn(sample) for sample in samples]
-            return self._prefer(text, preferring.options(text, drawn, effort.head), wanted, effort)
+            return self._prefer(text, preferring.options(text, drawn, progress.head), wanted, progress)
         readings = choosing.read(text, [sample.text for sample in samples])
-        effort.readings.update(
+        progress.readings.update(
             ((text, sample.text), reading) for sample, reading in zip(samples, readings, strict=True)
         )
         return [samples[place].text for place in choosing.choose(text, rewrites, wanted, score, readings)]
 
-    def _prefer(self, text: str, pool: Sequence[Option], wanted: int, effort: _Effort) -> list[str]:
-        """The options to show by the head, the best one first."""
-        assert effort.head is not None
-        chance = random.Random(f"{self.seed}:{effort.number}:{text}")
-        picks = preferring.prefer(text, pool, wanted, effort.head, chance)
-        effort.pools[text] = tuple(pool)
-        effort.rows.update(((text, option.text), option.features) for option in pool)
-        effort.probabilities.update((pool[pick.place].text, pick.probability) for pick in picks)
+    def _prefer(self, text: str, pool: Sequence[Option], wanted: int, progress: _Progress) -> list[str]:
+        """Choose the options to show with the head, the best one first; records results in `progress`."""
+        assert progress.head is not None
+        chance = random.Random(f"{self.seed}:{progress.number}:{text}")
+        picks = preferring.prefer(text, pool, wanted, progress.head, chance)
+        progress.pools[text] = tuple(pool)
+        progress.rows.update(((text, option.text), option.features) for option in pool)
+        progress.probabilities.update((pool[pick.place].text, pick.probability) for pick in picks)
         return [pool[pick.place].text for pick in picks]
 
-    def _shown(self, text: str, chosen: Sequence[str], effort: _Effort) -> tuple[Shown, ...]:
-        """The chosen rewrites, in a random order, or the first card would always be the best."""
-        scored = self._scored(text, chosen, effort)
-        rows = self._features(text, scored, effort)
+    def _shown(self, text: str, chosen: Sequence[str], progress: _Progress) -> tuple[Shown, ...]:
+        """Return the chosen rewrites in a random order; otherwise the first card would always be the best."""
+        scored = self._scored(text, chosen, progress)
+        rows = self._features(text, scored, progress)
         shown = [
-            Shown(one.text, one.log_probability, row, effort.probabilities.get(one.text, 1.0))
+            Shown(one.text, one.log_probability, row, progress.probabilities.get(one.text, 1.0))
             for one, row in zip(scored, rows, strict=True)
         ]
-        random.Random(f"{self.seed}:{effort.number}").shuffle(shown)
+        random.Random(f"{self.seed}:{progress.number}").shuffle(shown)
         return tuple(shown)
 
-    def _features(self, text: str, scored: Sequence[ScoredText], effort: _Effort) -> Array:
-        """The features of rewrites, (rewrites, SIZE), of which some may be known or read already."""
-        wanting = [one for one in scored if (text, one.text) not in effort.rows]
-        unread = [one.text for one in wanting if (text, one.text) not in effort.readings]
-        effort.readings.update(zip([(text, one) for one in unread], choosing.read(text, unread), strict=True))
-        readings = [effort.readings[text, one.text] for one in wanting]
+    def _features(self, text: str, scored: Sequence[ScoredText], progress: _Progress) -> Array:
+        """Return the features of rewrites, (rewrites, SIZE); computes those that `progress` does not have."""
+        wanting = [one for one in scored if (text, one.text) not in progress.rows]
+        unread = [one.text for one in wanting if (text, one.text) not in progress.readings]
+        progress.readings.update(zip([(text, one) for one in unread], choosing.read(text, unread), strict=True))
+        readings = [progress.readings[text, one.text] for one in wanting]
         measured = [
             MeasuredRewrite(one.text, one.log_probability / self._length(one.text), reading.neutrality, reading.verdict)
             for one, reading in zip(wanting, readings, strict=True)
         ]
-        effort.rows.update(zip([(text, one.text) for one in wanting], features(text, measured), strict=True))
-        return np.array([effort.rows[text, one.text] for one in scored])
+        progress.rows.update(zip([(text, one.text) for one in wanting], features(text, measured), strict=True))
+        return np.array([progress.rows[text, one.text] for one in scored])
 
     def _as_drawn(self, sample: Sample) -> choosing.Rewrite:
-        """With the mean log-probability of its tokens as they were drawn."""
+        """Return the sample with the mean log-probability of its tokens as they were sampled."""
         return choosing.Rewrite(sample.text, sample.drawn / self._length(sample.text))
 
     def _length(self, text: str) -> int:
-        """In tokens, the end of sequence included."""
+        """Return the length in tokens, the end of sequence included."""
         return len(self._engine.encode(text)) + 1
 
-    def _scored(self, text: str, rewrites: Sequence[str], effort: _Effort) -> list[ScoredText]:
-        """The rewrites with their log-probabilities; those that come to light are known from then on."""
-        unknown = [rewrite for rewrite in rewrites if (text, rewrite) not in effort.known]
+    def _scored(self, text: str, rewrites: Sequence[str], progress: _Progress) -> list[ScoredText]:
+        """Return the rewrites with their log-probabilities; computes those that `progress` does not have."""
+        unknown = [rewrite for rewrite in rewrites if (text, rewrite) not in progress.known]
         found = self.log_probabilities([text] * len(unknown), unknown)
-        effort.known.update(((text, rewrite), value) for rewrite, value in zip(unknown, found, strict=True))
-        return [ScoredText(rewrite, effort.known[text, rewrite]) for rewrite in rewrites]
+        progress.known.update(((text, rewrite), value) for rewrite, value in zip(unknown, found, strict=True))
+        return [ScoredText(rewrite, progress.known[text, rewrite]) for rewrite in rewrites]
 
     def _forbidden(self, text: str) -> frozenset[Tokens]:
         return self._forms(choosing.rude_words(text))
 
     def _forms(self, found: Iterable[str]) -> frozenset[Tokens]:
-        """The words as tokens, at the start of a word and within one."""
+        """Return the token sequences of the words, at the start of a word and within one."""
         forms = set()
         for word in found:
             for form in (word, word.capitalize(), word.upper()):
@@ -332,7 +332,7 @@ class Generator:
 
 
 def _add(drawn: dict[str, Sample], samples: Iterable[Sample]) -> None:
-    """Add those whose wording is new, and those that are whole where one of that wording was not."""
+    """Add samples of new wording, and samples without NO_TEXT in place of ones with it."""
     for sample in samples:
         known = drawn.setdefault(wording(sample.text), sample)
         if choosing.NO_TEXT in known.text and choosing.NO_TEXT not in sample.text:
@@ -340,5 +340,5 @@ def _add(drawn: dict[str, Sample], samples: Iterable[Sample]) -> None:
 
 
 def _as_typed(rewrites: Sequence[str], body: str) -> list[str]:
-    """The rewrites of a piece, of which one in the same words is the piece itself."""
+    """Return the rewrites of a piece; one of equal wording is replaced by the piece itself."""
     return [body if wording(rewrite) == wording(body) else rewrite for rewrite in rewrites]

@@ -1,9 +1,9 @@
-"""Hot swap: see the alias move, load the new version aside, warm it up, swap one reference, let the old one drain.
+"""Hot swap: follow the alias, load the new version beside the old one, warm it up, replace one reference.
 
-A request takes the reference once and keeps the Generator it got until it has answered, so a swap never touches a
-request that is under way; the old version's memory goes when its last request lets go of it. A version that does not
-load leaves the old one serving; the reason is kept for the admin and the next look tries again only when the alias
-has moved or some time has passed.
+A request takes the reference once and keeps that Generator until it has responded, so a swap never affects a request
+that is under way; the old version's memory is freed with its last request. If a version does not load, the old one
+keeps serving and the reason is kept for the admin; loading is tried again only when the alias has moved or some time
+has passed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RETRY_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class ServingState:
-    """What one web process serves: the version in memory, the version it should serve, and why they differ."""
+    """State of one web process: the version in memory, the version that it should serve, and why they differ."""
 
     version: int | None
     wanted: int | None
@@ -33,10 +33,10 @@ class ServingState:
 
 
 class Serving:
-    """Holds the Generator that answers, and a thread that keeps it the one the alias names.
+    """Holds the Generator of the live version, and a thread that follows the alias.
 
-    `wanted_version` reads the alias (None while nothing is published); `load` makes a Generator of a version;
-    `report` is told the state at every look, so that others can tell a live process from one that is gone.
+    `wanted_version` reads the alias (None while nothing is published); `load` makes a Generator of a version; `report`
+    gets the state at every poll, by which others see that the process is alive.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class Serving:
 
     @property
     def state(self) -> ServingState:
-        """The present state."""
+        """Return the present state."""
         return self._state
 
     def current(self) -> Generator | None:
-        """The Generator to answer with, or None while the first version is still loading."""
+        """Return the Generator to serve with, or None while the first version is still loading."""
         return self._current
 
     def ensure_started(self) -> None:
-        """Load the wanted version now, if none is loaded, and start the thread; harmless to call again."""
+        """Load the wanted version, if none is loaded, and start the thread; repeated calls do nothing."""
         with self._starting:
             if self._thread is None and not self._stop.is_set():
                 self.refresh()
@@ -74,18 +74,18 @@ class Serving:
                 self._thread.start()
 
     def wake(self) -> None:
-        """Look at the alias now rather than at the next poll."""
+        """Make the thread read the alias now rather than at the next poll."""
         self._wake.set()
 
     def stop(self) -> None:
-        """End the thread; the loaded version keeps answering."""
+        """Stop the thread; the loaded version keeps serving."""
         self._stop.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
 
     def refresh(self) -> None:
-        """One look: if the alias names another version than the one in memory, load it and swap."""
+        """Read the alias once; if it names another version than the one in memory, load that one and swap."""
         try:
             wanted = self._wanted_version()
         except Exception as error:  # the database may be away for a moment; the loaded version goes on serving

@@ -1,9 +1,10 @@
-"""How much of a text a rewrite keeps, and how well it reads: a small encoder, quick enough for every web process.
+"""The judge of rewrites: how much of a text a rewrite keeps, and how well it reads; a small encoder for web processes.
 
-It began as all-MiniLM-L6-v2 (Wang et al. 2020) with a smaller vocabulary, still knows its cosines, and was taught, word
-piece by word piece, the log-probabilities of a language model of 135 million parameters (worker/base/judging). It helps
-to choose which of the rewrites to show. Versions are measured with its two teachers themselves, which flatters what is
-chosen with it; the classifier of toxicity that measures them had no part.
+It is derived from all-MiniLM-L6-v2 (Wang et al. 2020) with a smaller vocabulary, keeps its cosines, and was distilled
+to predict, word piece by word piece, the log-probabilities of a language model of 135 million parameters
+(worker/base/judging). It takes part in choosing which rewrites to show. Versions are evaluated with its two teachers
+themselves, which favours rewrites that were chosen with it; the classifier of toxicity that evaluates them was not
+involved.
 """
 
 from __future__ import annotations
@@ -24,24 +25,24 @@ from models.reward.features import Verdict
 JUDGE_FOLDER = Path(__file__).parent.with_name("base") / "judge"
 HEAD_FILE = "head.safetensors"
 MOST_TOKENS = 128
-"""What it reads of a text; the pieces that are rewritten are shorter."""
+"""The judge truncates a text to this length; the pieces that are rewritten are shorter."""
 
 FEATURES = 5
 RARITY_WEIGHT = 0.5
 LEAST_TOKENS = 0.5
-"""A text without a word has no token, and nothing is divided by nothing."""
+"""Lower bound of token counts, so that a text without words does not divide by zero."""
 
-# A batch is as wide as its longest text, and what it takes of memory is kept.
+# A batch is as wide as its longest text, and the memory that it takes is not returned.
 _TEXTS_AT_ONCE = 6
 
 Array = npt.NDArray[np.float32]
 
 
 class Judge:
-    """An encoder as a CTranslate2 folder with its tokenizer.json, and the weights of its fluency in HEAD_FILE."""
+    """An encoder as a CTranslate2 folder with its tokenizer.json, and the weights of its fluency head in HEAD_FILE."""
 
     def __init__(self, folder: Path = JUDGE_FOLDER) -> None:
-        """Load it, to be used by several threads; raises LoadError."""
+        """Load the judge; raises LoadError. It may be used from several threads."""
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._encoder = ctranslate2.Encoder(
@@ -55,7 +56,7 @@ class Judge:
             raise LoadError(f"{folder} cannot be read as the judge of rewrites: {error}") from error
 
     def __call__(self, source: str, rewrites: Sequence[str]) -> list[Verdict]:
-        """A verdict on each of the rewrites of a text."""
+        """Return a verdict on each of the rewrites of a text."""
         if not rewrites:
             return []
         meanings, fluency, covered = self._encode([source, *rewrites])
@@ -66,7 +67,7 @@ class Judge:
         ]
 
     def _encode(self, texts: Sequence[str]) -> tuple[Array, Array, Array]:
-        """The mean state of each text, made one long, (texts, width), its acceptability, (texts,), and `features`."""
+        """Return each text's normalised mean state, (texts, width), acceptability, (texts,), and `features`."""
         ids = [row.ids for row in self._tokenizer.encode_batch_fast(list(texts))]
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
         stretches = [order[start : start + _TEXTS_AT_ONCE] for start in range(0, len(order), _TEXTS_AT_ONCE)]
@@ -82,7 +83,7 @@ class Judge:
         read = np.arange(states.shape[1]) < lengths[:, None]
         sums = np.einsum("tpw,tp->tw", states, read.astype(np.float32))
         head = self._head
-        # Products this small need no BLAS, which once reported an invalid number here; from where was not found.
+        # Products this small need no BLAS, which once reported an invalid number here for a cause that was not found.
         covered = np.einsum("tpw,cw->tpc", states, head["pieces.weight"]) + head["pieces.bias"]
         state = np.array(output.pooler_output, dtype=np.float32)
         pooled = np.einsum("tw,w->t", state, head["pooled.weight"][0]) + head["pooled.bias"]
@@ -93,10 +94,11 @@ class Judge:
 
 
 def features(covered: Array, lengths: npt.NDArray[np.int_]) -> Array:
-    """What acceptability is computed from, (texts, FEATURES): as `worker.evaluation.scorers.fluency`, by word pieces.
+    """Compute the features of acceptability, (texts, FEATURES): as `worker.evaluation.scorers.fluency`, by word pieces.
 
-    `covered` says of the tokens of the language model that a word piece covers how likely they are, how many and how
-    rare, summed up, (texts, places, 3). The first and the last place of a text are marks and do not count.
+    `covered` holds for each word piece, of the language model's tokens that it covers, the summed log-probability, the
+    number and the summed rarity, (texts, places, 3). The first and the last place of a text are special tokens and do
+    not count.
     """
     places = np.arange(covered.shape[1])
     body = (places > 0) & (places < lengths[:, None] - 1)
@@ -120,5 +122,5 @@ def features(covered: Array, lengths: npt.NDArray[np.int_]) -> Array:
 
 @functools.cache
 def judge() -> Judge:
-    """The embedded judge, loaded once a process; raises LoadError."""
+    """Return the embedded judge, loaded once a process; raises LoadError."""
     return Judge()

@@ -1,7 +1,7 @@
-"""How rude a text reads: a logistic model over hashed words and letter groups, small enough for every web process.
+"""Classifier of neutral texts: a logistic model over hashed words and letter n-grams, small enough for web processes.
 
-It helps to choose which of the sampled rewrites to show. It is no yardstick: versions are judged by classifiers that
-had no part in choosing or training.
+It takes part in choosing which of the sampled rewrites to show, and in no evaluation: versions are evaluated by
+classifiers that had no part in choosing or training.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _LONGEST_WORD = 24
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in one case and form; a letter repeated more than twice counts as twice."""
+    """Return the words of a text in normalised form; a letter repeated more than twice counts as twice."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return [_STRETCHED.sub(r"\1\1", word)[:_LONGEST_WORD] for word in _WORD.findall(folded)]
 
 
 def buckets(text: str) -> np.ndarray:
-    """The distinct feature numbers of a text, in 0 … BUCKETS − 1, sorted."""
+    """Return the distinct feature numbers of a text, in 0 … BUCKETS − 1, sorted."""
     found = words(text)
     numbers: set[int] = set()
     for word in found:
@@ -41,10 +41,10 @@ def buckets(text: str) -> np.ndarray:
     return np.array(sorted(numbers), dtype=np.int64)
 
 
-# The samples of a text are mostly made of its own words.
+# Cached, because the samples of a text mostly consist of its own words.
 @functools.lru_cache(maxsize=2048)
 def _of_word(word: str) -> tuple[int, ...]:
-    """The numbers of a word and of its groups of three to five letters."""
+    """Return the feature numbers of a word and of its groups of three to five letters."""
     marked = f"<{word}>"
     groups = (marked[start : start + size] for size in (3, 4, 5) for start in range(len(marked) - size + 1))
     return tuple(map(_number, ("w" + word, *groups)))
@@ -62,7 +62,7 @@ def _number(feature: str) -> int:
 class Neutrality:
     """P(neutral) of texts, from the weights in a file: `weights` of BUCKETS numbers and a `bias`.
 
-    A text's score is bias + Σ weights / √(number of features), so that long texts are judged like short ones.
+    A text's score is bias + Σ weights / √(number of features), so that its scale does not grow with the text's length.
     """
 
     def __init__(self, path: Path = WEIGHTS_FILE) -> None:
@@ -78,7 +78,7 @@ class Neutrality:
             raise LoadError(f"{path} has weights of shape {self._weights.shape}, not ({BUCKETS},).")
 
     def __call__(self, texts: Sequence[str]) -> list[float]:
-        """P(neutral) of each text, in 0 … 1."""
+        """Return P(neutral) of each text, in 0 … 1."""
         return [self._of(text) for text in texts]
 
     def _one(self, text: str) -> float:

@@ -1,7 +1,7 @@
-"""A text as pieces that a model can rewrite by themselves: sentences, without what is no prose.
+"""Splitting a text into pieces that a model rewrites one by one: sentences, without mark-up and links.
 
-Mark-up and links are never rewritten. What is inside a long text stands by itself, sentence by sentence, since small
-models lose their way in anything longer than what they were trained on.
+Mark-up and links are never rewritten. A long text is rewritten sentence by sentence, since small models are poor on
+anything longer than what they were trained on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _NO_PROSE = re.compile(rf"(?P<inline>{_INLINE})|</?[A-Za-z][^<>]*>|<!--.*?-->|{_
 _TAG = re.compile(_INLINE)
 _WRAPPED = re.compile(r"(<(\w+)\b[^<>]*>\s*)(.*?)(\s*</\2>)", re.DOTALL)
 
-# What a piece ends with: a sentence's marks, closing quotes and brackets and the space after them, or a line's end.
+# A piece ends with a sentence's marks, closing quotes and brackets and the space after them, or with a line's end.
 _SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)\]]*\s+|\n\s*|$)", re.DOTALL)
 _CLAUSE = re.compile(r".+?(?:[,;:–—]\s+|$)", re.DOTALL)
 _WORD = re.compile(r"\S*\s*", re.DOTALL)
@@ -26,10 +26,10 @@ _FEWEST_LETTERS = 6
 
 
 def pieces(text: str, longest: int, length: Callable[[str], int]) -> list[str]:
-    """The text cut at tags and links and, where its `length` is more than `longest`, into sentences.
+    """Split the text at tags and links and, where its `length` is more than `longest`, into sentences.
 
-    Joined again the pieces are the text. A longer sentence is cut at clauses or, failing that, between words. A single
-    word is never cut, however long.
+    Joined, the pieces are the text again. A longer sentence is split at clauses or, failing that, between words. A
+    single word is never split, however long.
     """
     found = list(_prose_and_other(text))
     for finer in (_SENTENCE, _CLAUSE, _WORD):
@@ -38,7 +38,7 @@ def pieces(text: str, longest: int, length: Callable[[str], int]) -> list[str]:
 
 
 def _prose_and_other(text: str) -> Iterator[str]:
-    """The text cut before and after what is no prose; tags within a sentence stay in it."""
+    """Split the text before and after tags and links; inline tags stay in their sentence."""
     start = 0
     for other in _NO_PROSE.finditer(text):
         if other["inline"] is None:
@@ -54,7 +54,7 @@ def _is_prose(piece: str) -> bool:
 
 
 def _cut(piece: str, finer: re.Pattern[str], longest: int, length: Callable[[str], int]) -> list[str]:
-    """A piece that is too long, cut where `finer` says; sentences stay single, their parts become as few as can be."""
+    """Split a piece that is too long at `finer`; sentences stay single, other parts are joined up to `longest`."""
     if length(piece) <= longest or not _is_prose(piece):
         return [piece]
     parts: list[str] = []
@@ -67,7 +67,7 @@ def _cut(piece: str, finer: re.Pattern[str], longest: int, length: Callable[[str
 
 
 def margins(piece: str) -> tuple[str, str, str]:
-    """What stays as it is before a piece, its body, and what stays after it: space, and tags around the whole.
+    """Return the text before a piece's body, the body, and the text after it: space, and tags around the whole.
 
     The body of a piece that is a tag or a link is empty.
     """
@@ -82,7 +82,7 @@ def margins(piece: str) -> tuple[str, str, str]:
 
 
 def plain(body: str) -> str:
-    """The body as models are trained to read it: without tags, shouting and words spelt letter by letter."""
+    """Return the body as models are trained to read it: no tags, no shouting, no words spelt letter by letter."""
     text = _SPELT.sub(lambda spelt: spelt[0].replace(" ", ""), _TAG.sub("", body))
     letters = [character for character in text if character.isalpha()]
     shouted = sum(map(str.isupper, letters)) > _SHOUTED * len(letters)

@@ -1,4 +1,4 @@
-"""The rewrites that a head may choose among: kept until a screen is judged, so that a newer head can choose again."""
+"""The pool of options that a head chooses among, stored until a screen is judged, so that a newer head can choose."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NUMBERS = ("likelihood", "neutrality", "meaning", "fluency", "quality")
 
 @dataclass(frozen=True)
 class Option:
-    """A rewrite that may be shown: what quality and liking are made of.
+    """A rewrite that may be shown, with the numbers that its choice depends on.
 
-    `likelihood` is the mean log-probability of a token in nats, as it was drawn. `neutrality`, `meaning`, `fluency` and
-    `quality` (apart from likelihood) are what classifier and judge make of it; `features` are its features, (SIZE,).
+    `likelihood` is the mean log-probability of its tokens in nats, as sampled. `neutrality`, `meaning`, `fluency` and
+    `quality` (without likelihood) come from the classifier and the judge; `features` are its features, (SIZE,).
     """
 
     text: str
@@ -34,7 +34,7 @@ class Option:
 
 
 def pack(pool: Sequence[Option]) -> bytes:
-    """Options as safetensors: numbers in single precision, features in half precision."""
+    """Return options as safetensors: numbers in single precision, features in half precision."""
     return save(
         {
             "numbers": np.array([[getattr(one, name) for name in _NUMBERS] for one in pool], dtype=np.float32),
@@ -45,7 +45,7 @@ def pack(pool: Sequence[Option]) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[Option, ...]:
-    """The options that were packed; none if their features are those of another version. Raises ModelError."""
+    """Return options that were packed; none if another version computed their features. Raises ModelError."""
     try:
         arrays = load(data)
         length = int.from_bytes(data[:8], "little")

@@ -1,15 +1,15 @@
-"""Which of the sampled rewrites to show once people have clicked: good ones as ever, and to their liking.
+"""Choice of the sampled rewrites to show with a reward head: good ones as before, and those that people prefer.
 
-A rewrite is worth the logarithm of its quality and, beside it, how likely it is that people prefer it to those that
-would be shown without the head. That probability is the head's own (its mean and its covariance), so that the head
-pulls where it is sure, and no harder the further a rewrite goes in that direction: quality is not sold for what is
-liked already. Where nobody has an opinion all rewrites are preferred alike, and quality decides. What meaning, fluency
-and neutrality cost counts for more than in quality alone, which keeps what is shown as true and as polite as it was.
-A version that was taught what the head says writes it by itself: there the head pulls less, and the prices are higher,
-or what is liked would count twice.
+The value of a rewrite is the logarithm of its quality plus a multiple of the probability that people prefer it to those
+that would be shown without the head. That probability follows from the head's mean and covariance, so that the head has
+most effect where it is sure, and no more the further a rewrite goes in a liked direction: quality is not given up for
+what is liked already. Without any opinion all rewrites are preferred equally, and quality decides. Meaning, fluency and
+neutrality weigh more than in quality alone, which keeps what is shown as true and as polite as before. A version that
+was trained on the head's labels writes what people like by itself: there the head weighs less, and meaning and fluency
+more, or preferences would count twice.
 
-The last card of a screen explores: it is the best by weights drawn from the head's own uncertainty (Thompson sampling),
-made smaller, so that the cards differ where the head is unsure. How probable each card was is told.
+The last card of a screen explores: it is the best by weights sampled from the head's own posterior (Thompson sampling)
+with a reduced spread, so that the cards differ where the head is unsure. The probability of each card is returned.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from models.serving.neutrality import words
 from models.serving.pool import Option
 
 READ = 8
-"""So many of the samples the judge reads, the most promising ones: reading takes longer than drawing more."""
+"""Number of the most promising samples that the judge reads: reading takes longer than sampling more."""
 
 _LIKING, _QUALITY, _MEANING, _FLUENCY = 16.0, 0.5, 12.0, 14.0
 _LIKING_OF_TAUGHT, _MEANING_OF_TAUGHT, _FLUENCY_OF_TAUGHT = 8.0, 24.0, 28.0
@@ -42,14 +42,14 @@ _BROKEN, _DAMAGED = 1e6, 1e3
 
 @dataclass(frozen=True)
 class Pick:
-    """The place of an option that is shown, and the probability that it was shown."""
+    """The index of an option that is shown, and the probability that it was shown."""
 
     place: int
     probability: float
 
 
 def options(source: str, rewrites: Sequence[choosing.Rewrite], head: Head) -> list[Option]:
-    """The most promising READ of the rewrites, read by the judge."""
+    """Read the READ most promising of the rewrites with the judge."""
     neutral = choosing.neutrality()([rewrite.text for rewrite in rewrites])
     kept = list(range(len(rewrites)))
     if len(rewrites) > READ:
@@ -60,7 +60,7 @@ def options(source: str, rewrites: Sequence[choosing.Rewrite], head: Head) -> li
 
 
 def read(source: str, rewrites: Sequence[choosing.Rewrite]) -> list[Option]:
-    """The rewrites, all of them read by the judge."""
+    """Read all of the rewrites with the judge."""
     readings = choosing.read(source, [rewrite.text for rewrite in rewrites])
     rows = _features(source, rewrites, [one.neutrality for one in readings], [one.verdict for one in readings])
     return [
@@ -78,20 +78,20 @@ def read(source: str, rewrites: Sequence[choosing.Rewrite]) -> list[Option]:
 
 
 def _known_quality(rewrites: Sequence[choosing.Rewrite], neutral: Sequence[float]) -> Array:
-    """The logarithm of what quality is without the judge, (rewrites,)."""
+    """Return the logarithm of quality without the judge's part, (rewrites,)."""
     likelihood = [choosing.LIKELIHOOD * rewrite.mean_log_probability for rewrite in rewrites]
     return np.array(likelihood) + choosing.NEUTRALITY * np.log(np.maximum(neutral, _LEAST_QUALITY))
 
 
 def prefer(source: str, among: Sequence[Option], wanted: int, head: Head, chance: random.Random) -> list[Pick]:
-    """Up to `wanted` of the options to show, the best one first; the last of them explores."""
+    """Choose up to `wanted` of the options to show, the best one first; the last of them explores."""
     if not among:
         return []
     rows = np.array([option.features for option in among])
     quality = np.array(
         [math.log(max(one.quality, _LEAST_QUALITY)) + choosing.LIKELIHOOD * one.likelihood for one in among]
     )
-    quality -= _unfit(source, among)
+    quality -= _penalties(source, among)
     usual = _greedily(among, quality, wanted)
     worth, liking = _worth(among, quality, head), _LIKING_OF_TAUGHT if head.taught else _LIKING
     first = _greedily(among, worth + liking * _preferred(head, rows, usual), wanted - 1)
@@ -99,14 +99,14 @@ def prefer(source: str, among: Sequence[Option], wanted: int, head: Head, chance
     if not left:
         return [Pick(place, 1.0) for place in first]
     discounted = (worth + _discount(among, first))[left]
-    liked = _drawn_preferences(head, rows, usual, chance)[:, left]
+    liked = _sampled_preferences(head, rows, usual, chance)[:, left]
     last = np.argmax(discounted + liking * liked, axis=1)
     explored = int(last[chance.randrange(_DRAWS)])
     return [*(Pick(place, 1.0) for place in first), Pick(left[explored], float(np.mean(last == explored)))]
 
 
 def _worth(among: Sequence[Option], quality: Array, head: Head) -> Array:
-    """What each rewrite is worth apart from liking, by the logarithms of their qualities."""
+    """Return the value of each rewrite without the head's part, from the logarithms of their qualities."""
     neutral = np.array([one.neutrality for one in among])
     rude, enough = _NEUTRAL_BETWEEN
     meaning, fluency = (_MEANING_OF_TAUGHT, _FLUENCY_OF_TAUGHT) if head.taught else (_MEANING, _FLUENCY)
@@ -131,9 +131,9 @@ def _features(
 
 
 def _preferred(head: Head, rows: Array, usual: Sequence[int]) -> Array:
-    """How probable it is that each rewrite is liked better than one of the usual ones, (rewrites,).
+    """Return the probability that each rewrite is preferred to one of the usual ones, (rewrites,).
 
-    The difference of two utilities is normal with the mean and the variance of the head; equal ones are even.
+    The difference of two utilities is normal with the mean and the variance of the head; equal ones give one half.
     """
     utilities = head.utilities(rows)
     means = utilities[:, None] - utilities[usual]
@@ -141,8 +141,8 @@ def _preferred(head: Head, rows: Array, usual: Sequence[int]) -> Array:
     return found
 
 
-def _drawn_preferences(head: Head, rows: Array, usual: Sequence[int], chance: random.Random) -> Array:
-    """What `_preferred` would be with other weights, drawn from the posterior: _DRAWS times, (draws, rewrites)."""
+def _sampled_preferences(head: Head, rows: Array, usual: Sequence[int], chance: random.Random) -> Array:
+    """Compute `_preferred` with _DRAWS weights sampled from the posterior, (draws, rewrites)."""
     normal = np.random.default_rng(chance.getrandbits(64)).standard_normal((_DRAWS, head.root.shape[1]))
     spread = rows @ head.root
     moved = head.utilities(rows) + _EXPLORING * normal @ spread.T
@@ -152,7 +152,7 @@ def _drawn_preferences(head: Head, rows: Array, usual: Sequence[int], chance: ra
 
 
 def _deviations(spread: Array, usual: Sequence[int]) -> Array:
-    """The standard deviations of the differences of utilities, (rewrites, usual); 1 where there is no difference."""
+    """Return the standard deviations of the utilities' differences, (rewrites, usual); 1 if there is none."""
     found = np.sqrt(((spread[:, None] - spread[usual]) ** 2).sum(-1))
     return np.where(found > 0, found, 1.0)
 
@@ -161,15 +161,15 @@ _erf: Callable[[Array], Array] = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def _normal(deviations: Array) -> Array:
-    """The cumulative distribution function of the standard normal distribution."""
+    """Compute the cumulative distribution function of the standard normal distribution."""
     found: Array = 0.5 + 0.5 * _erf(deviations / math.sqrt(2))
     return found
 
 
-def _unfit(source: str, among: Sequence[Option]) -> Array:
-    """What puts a rewrite behind all others: bytes that spell nothing, or damage to a polite text.
+def _penalties(source: str, among: Sequence[Option]) -> Array:
+    """Return the penalty that puts a rewrite behind all others: invalid bytes, or damage to a polite text.
 
-    As in `choosing.choose`: beside the copy of a polite text what is much less likely than it is damaged, most often.
+    As in `choosing.choose`: if the polite text itself is an option, a much less likely rewrite is damaged, most often.
     """
     copies = [option.likelihood for option in among if words(option.text) == words(source)]
     least = -math.inf
@@ -179,7 +179,7 @@ def _unfit(source: str, among: Sequence[Option]) -> Array:
 
 
 def _discount(among: Sequence[Option], chosen: Sequence[int]) -> Array:
-    """What the logarithm of quality loses by repeating, word by word, one of the chosen."""
+    """Return what the logarithm of quality loses by repeating, word by word, one of the chosen."""
     repeated = [
         max((choosing.repetition(one.text, among[place].text) for place in chosen), default=0.0) for one in among
     ]
@@ -187,7 +187,7 @@ def _discount(among: Sequence[Option], chosen: Sequence[int]) -> Array:
 
 
 def _greedily(among: Sequence[Option], values: Array, number: int) -> list[int]:
-    """The places of the best `number` of them, each next one discounted by how much it repeats one before it."""
+    """Choose the best `number` indices, each next one discounted by how much it repeats one before it."""
     chosen: list[int] = []
     while len(chosen) < min(number, len(among)):
         discounted = values + _discount(among, chosen)

@@ -1,4 +1,4 @@
-"""What one draw comes to: the rewrites that are shown, and the others that were at hand."""
+"""The result of one generation: the rewrites that are shown, and the pool that they were chosen from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ScoredText:
 
 @dataclass(frozen=True)
 class Shown(ScoredText):
-    """A rewrite that is shown: its features, (SIZE,), and how probable it was that it is."""
+    """A rewrite that is shown: its features, (SIZE,), and the probability that it was chosen."""
 
     features: Array = field(compare=False)
     probability: float = 1.0
@@ -27,9 +27,9 @@ class Shown(ScoredText):
 
 @dataclass(frozen=True)
 class Screen:
-    """The outcome of one draw: distinct candidates in a random order, and what it takes to draw them again.
+    """The result of one generation: distinct candidates in a random order, and what is needed to sample them again.
 
-    `exhausted` says that the model could not write as many different rewrites as were wanted. `pool` are the options
+    `exhausted` is True if the model could not write as many different rewrites as were wanted. `pool` holds the options
     that a head chose among, from which another head may choose again; empty if it cannot.
     """
 

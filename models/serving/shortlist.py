@@ -1,7 +1,7 @@
-"""The tokens that a version with a large vocabulary writes with, in the form of CTranslate2's vmap.txt.
+"""The shortlist of tokens that a version with a large vocabulary may write, in the form of CTranslate2's vmap.txt.
 
-Some are always on the list; beside them any token may be written that differs from one of the text in the case of its
-letters alone. `worker/publish/shortlist.py` says which versions have a list, and makes it.
+Some tokens are always on the list; beside them, every token may be written that differs from one of the source only in
+case. `worker/publish/shortlist.py` decides which versions have a list, and makes it.
 """
 
 from collections import defaultdict
@@ -13,12 +13,12 @@ _UNLISTABLE = frozenset(" \t\n\r")
 
 
 def listable(token: str) -> bool:
-    """Whether the file can hold a token."""
+    """Return whether the file can hold a token."""
     return not _UNLISTABLE.intersection(token)
 
 
 def write_shortlist(folder: Path, vocabulary: Iterable[str], always: Collection[str]) -> None:
-    """Write the file into a serving folder. A line is tokens of the text, a tab, and what may be written for them."""
+    """Write the file into a serving folder. A line is tokens of the source, a tab, and the tokens that they allow."""
     listed = sorted(filter(listable, vocabulary))
     spelt: dict[str, list[str]] = defaultdict(list)
     for token in listed:
@@ -31,7 +31,7 @@ def write_shortlist(folder: Path, vocabulary: Iterable[str], always: Collection[
 
 
 def read_shortlist(folder: Path) -> frozenset[str]:
-    """The tokens that are always on the list of a serving folder; none if it has no list."""
+    """Return the tokens that are always on the list of a serving folder; none if it has no list."""
     path = folder / SHORTLIST_FILE
     if not path.is_file():
         return frozenset()
@@ -42,9 +42,9 @@ def read_shortlist(folder: Path) -> frozenset[str]:
 def writable(
     sequences: Iterable[tuple[str, ...]], always: Collection[str], sources: Iterable[Collection[str]]
 ) -> frozenset[tuple[str, ...]]:
-    """Those of the sequences of tokens that could be written for some of the sources, with that list.
+    """Return the sequences of tokens that could be written for some of the sources, with that list.
 
-    CTranslate2 forbids of a sequence what is left of it without unlisted tokens, which may be a common word.
+    CTranslate2 suppresses what is left of a sequence without its unlisted tokens, which may be a common word.
     """
     present = {token.casefold() for source in sources for token in source}
     return frozenset(

@@ -1,100 +1,74 @@
-"""The settings of every way to train, under the names that TRL's own command line gives them.
+"""The settings of every method of the command line, under the names that TRL's own gives them.
 
-One frozen dataclass a method, all built on `TrainOptions`. A setting is written once: its default, its bounds, its
-choices and the sentence that explains it; the command line, the files of `--config` and the checks are made from it.
+One frozen dataclass a method, all built on `TrainOptions`. What each setting means, its bounds and its choices stand in
+table.py; here stand which of them a method has, what is its own about them, and what cannot go together.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from models.errors import RecipeError
-from models.settings.dpo import LOSS_TYPES, SCHEDULERS, as_float, check_choice, check_label_smoothing, convert_setting
+from models.settings.losses import check_label_smoothing
+from models.settings.options import Options, declared
 
-DTYPES = ("float32", "bfloat16", "float16", "auto")
-ATTENTION = ("default", "eager", "sdpa", "flash_attention_2")
-OPTIMIZERS = ("adamw_torch", "adafactor", "sgd", "paged_adamw_8bit")
-
-
-def setting(
-    default: object,
-    help: str,
-    least: float = -math.inf,
-    greatest: float = math.inf,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A field with its default, the sentence that explains it, and its bounds (both included) or choices."""
-    metadata = {"help": help, "least": least, "greatest": greatest, "choices": choices}
-    return field(default=default, metadata=MappingProxyType(metadata))
+_KL = "weight of the KL divergence from the reference model"
+_SAMPLED = "the longest text that is sampled, in tokens"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions:
+class TrainOptions(Options):
     """What every method can be told. Lengths are in tokens; `learning_rate` 0 stands for the method's own."""
 
     cuts_prompts: ClassVar[bool] = False
     """Whether a prompt longer than `max_prompt_length` is cut rather than its row left out."""
 
-    dtype: str = setting("float32", "number format of the loaded weights", choices=DTYPES)
-    attn_implementation: str = setting("default", "how attention is computed", choices=ATTENTION)
-    load_in_4bit: bool = setting(False, "QLoRA: hold the frozen weights in 4 bits (bitsandbytes); needs --use_peft")
-    bnb_4bit_quant_type: str = setting("nf4", "the 4-bit number format", choices=("nf4", "fp4"))
-    use_bnb_nested_quant: bool = setting(False, "also quantize the constants of the quantization")
+    dtype: str = declared("dtype")
+    attn_implementation: str = declared("attn_implementation")
+    load_in_4bit: bool = declared("load_in_4bit")
+    bnb_4bit_quant_type: str = declared("bnb_4bit_quant_type")
+    use_bnb_nested_quant: bool = declared("use_bnb_nested_quant")
 
-    use_peft: bool = setting(False, "train a LoRA adapter instead of all weights")
-    lora_r: int = setting(16, "rank of the adapter: how much it can learn, and how large it is", 1, 512)
-    lora_alpha: int = setting(32, "the adapter counts lora_alpha / lora_r", 1, 1024)
-    lora_dropout: float = setting(0.05, "share of the adapter's input that is dropped while training", 0, 0.9)
-    lora_target_modules: tuple[str, ...] = setting((), "layers that get an adapter (default: every linear layer)")
+    use_peft: bool = declared("use_peft")
+    lora_r: int = declared("lora_r")
+    lora_alpha: int = declared("lora_alpha")
+    lora_dropout: float = declared("lora_dropout")
+    lora_target_modules: tuple[str, ...] = declared("lora_target_modules")
 
-    learning_rate: float = setting(0.0, "step size; 0 takes the one that suits method and model", 0, 0.1)
-    num_train_epochs: float = setting(1.0, "passes over the data", 0.001, 1000)
-    max_steps: int = setting(-1, "stop after so many optimizer steps; -1: as the epochs say", -1, 10_000_000)
-    per_device_train_batch_size: int = setting(8, "rows computed at once: lower it if memory runs out", 1, 1024)
-    per_device_eval_batch_size: int = setting(8, "held-out rows computed at once", 1, 1024)
-    gradient_accumulation_steps: int = setting(1, "batches that make one optimizer step", 1, 1024)
-    gradient_checkpointing: bool = setting(False, "compute activations twice instead of keeping them: less memory")
-    optim: str = setting("adamw_torch", "optimizer", choices=OPTIMIZERS)
-    weight_decay: float = setting(0.0, "AdamW's pull of the weights towards zero", 0, 1)
-    lr_scheduler_type: str = setting("linear", "how the step size falls", choices=SCHEDULERS)
-    warmup_steps: float = setting(0.0, "steps in which the step size rises, or their share when below 1", 0, 100_000)
-    max_grad_norm: float = setting(1.0, "longer gradients are scaled down to this norm", 1e-6, 1e6)
-    bf16: bool = setting(False, "compute in bfloat16 (a GPU that can does so anyway)")
-    fp16: bool = setting(False, "compute in float16, for a GPU without bfloat16")
-    use_cpu: bool = setting(False, "leave the GPU alone")
-    seed: int = setting(0, "of the order of the data, dropout, sampling and --max_samples", 0, 2**32 - 1)
+    learning_rate: float = declared("learning_rate")
+    num_train_epochs: float = declared("num_train_epochs")
+    max_steps: int = declared("max_steps")
+    per_device_train_batch_size: int = declared("per_device_train_batch_size")
+    per_device_eval_batch_size: int = declared("per_device_eval_batch_size")
+    gradient_accumulation_steps: int = declared("gradient_accumulation_steps")
+    gradient_checkpointing: bool = declared("gradient_checkpointing")
+    optim: str = declared("optim")
+    weight_decay: float = declared("weight_decay")
+    lr_scheduler_type: str = declared("lr_scheduler_type")
+    warmup_steps: float = declared("warmup_steps")
+    max_grad_norm: float = declared("max_grad_norm")
+    bf16: bool = declared("bf16")
+    fp16: bool = declared("fp16")
+    use_cpu: bool = declared("use_cpu")
+    seed: int = declared("seed")
 
-    max_samples: int = setting(0, "use that many rows, drawn by the seed; 0: all", 0, 100_000_000)
-    dataset_fraction: float = setting(1.0, "use that share of the rows, drawn by the seed", 0.0001, 1)
-    dev_split: int = setting(20, "one prompt in so many is held out, chosen by its hash; 0: none", 0, 1000)
-    max_eval_samples: int = setting(200, "score at most that many held-out rows; 0: all", 0, 100_000_000)
+    max_samples: int = declared("max_samples")
+    dataset_fraction: float = declared("dataset_fraction")
+    dev_split: int = declared("dev_split")
+    max_eval_samples: int = declared("max_eval_samples")
 
-    logging_steps: int = setting(10, "report the training loss every so many steps", 1, 10_000)
-    eval_steps: int = setting(
-        0,
-        "score on the held-out rows every so many steps; 0: once an epoch, or at each checkpoint with early stopping",
-        0,
-        1_000_000,
-    )
-    save_steps: int = setting(0, "write a checkpoint every so many steps; 0: five times a run", 0, 1_000_000)
-    early_stopping_patience: int = setting(
-        0, "stop after so many scores without a better one, and keep the best; 0: never", 0, 1000
-    )
+    logging_steps: int = declared("logging_steps")
+    eval_steps: int = declared("eval_steps")
+    save_steps: int = declared("save_steps")
+    early_stopping_patience: int = declared("early_stopping_patience")
 
     def __post_init__(self) -> None:
         """Check every field; `RecipeError` names the first that is wrong."""
-        for one in fields(self):
-            value, meta = getattr(self, one.name), one.metadata
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if number and not meta["least"] <= value <= meta["greatest"]:  # also refuses NaN
-                bounds = f"between {meta['least']:g} and {meta['greatest']:g}"
-                raise RecipeError(f"{one.name} must be {bounds}, not {as_float(value):g}.")
-            for name in (value if isinstance(value, tuple) else (value,)) if meta["choices"] else ():
-                check_choice(one.name, name, meta["choices"])
+        super().__post_init__()
         if self.dev_split == 1:
             raise RecipeError("dev_split must not be 1: one prompt in one held out leaves none to train on.")
         if self.max_steps == 0:
@@ -110,64 +84,52 @@ class TrainOptions:
         """The step size to train with, where `default` is the method's own."""
         return self.learning_rate or default
 
-    @classmethod
-    def from_mapping(cls, config: Mapping[str, object]) -> Self:
-        """The options that `config` (parsed JSON or YAML) describes; what it leaves out has its default.
-
-        Raises `RecipeError`, with one sentence that names the field, for an unknown key, a value of the wrong type, or
-        one out of bounds.
-        """
-        kinds = {one.name: type(one.default) for one in fields(cls)}
-        for key in config:
-            if key not in kinds:
-                raise RecipeError(f"{key} is not a setting of this method.")
-        return cls(**{key: convert_setting(key, value, kinds[key]) for key, value in config.items()})
-
-    def as_dict(self) -> dict[str, object]:
-        """Every setting, as JSON can hold it. `from_mapping` reads it back to equal options."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
 
 @dataclass(frozen=True, kw_only=True)
 class SFTOptions(TrainOptions):
     """Supervised fine-tuning of a decoder-only model on prompts and completions, with TRL's `SFTTrainer`."""
 
-    num_train_epochs: float = setting(3.0, "passes over the data", 0.001, 1000)
-    max_length: int = setting(1024, "a prompt with its completion that is longer is left out", 2, 131_072)
-    completion_only_loss: bool = setting(True, "learn the completion alone, not the prompt")
-    packing: bool = setting(False, "fill each row of a batch with several examples")
+    num_train_epochs: float = declared("num_train_epochs", default=3.0)
+    max_length: int = declared("max_length")
+    completion_only_loss: bool = declared("completion_only_loss")
+    packing: bool = declared("packing")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RewardOptions(TrainOptions):
     """A reward model: a classifier with one output that rates the chosen text above the rejected (Bradley-Terry)."""
 
-    max_length: int = setting(512, "a prompt with its completion that is longer is left out", 2, 131_072)
-    center_rewards_coefficient: float = setting(0.0, "pull of the rewards towards a mean of zero; 0.01 is usual", 0, 10)
+    max_length: int = declared("max_length", default=512)
+    center_rewards_coefficient: float = declared("center_rewards_coefficient")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _CompletionLengths(TrainOptions):
-    max_prompt_length: int = setting(512, "a row with a longer prompt is left out", 2, 131_072)
-    max_completion_length: int = setting(512, "a row with a longer completion is left out", 2, 131_072)
+    max_prompt_length: int = declared("max_prompt_length")
+    max_completion_length: int = declared("max_completion_length")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DPOOptions(_CompletionLengths):
     """Direct Preference Optimization (Rafailov et al. 2023), with TRL's `DPOTrainer`."""
 
-    beta: float = setting(0.1, "how dear it is to move away from the reference model", 1e-4, 10)
-    loss_type: tuple[str, ...] = setting(("sigmoid",), "one or more of TRL's losses, or listwise", choices=LOSS_TYPES)
-    loss_weights: tuple[float, ...] = setting((), "weight of each loss (default: 1 each)")
-    label_smoothing: float = setting(0.0, "share of the preferences that are taken to be wrong", 0, 0.499)
-    ref_model: str = setting("", "another reference model, a folder or a hub id (default: the model as it was)")
-    precompute_ref_log_probs: bool = setting(False, "run the reference model once, before training: less memory")
+    beta: float = declared("beta")
+    loss_type: tuple[str, ...] = declared("loss_type")
+    loss_weights: tuple[float, ...] = declared("loss_weights")
+    label_smoothing: float = declared("label_smoothing")
+    ref_model: str = declared("ref_model")
+    precompute_ref_log_probs: bool = declared("precompute_ref_log_probs")
 
     def __post_init__(self) -> None:
         """Check every field."""
         super().__post_init__()
+        if not self.loss_type:
+            raise RecipeError("loss_type must name at least one loss.")
         if self.loss_weights and len(self.loss_weights) != len(self.loss_type):
-            raise RecipeError("loss_weights must have one weight for each loss_type.")
+            raise RecipeError(
+                f"loss_weights must have one weight for each loss_type: {len(self.loss_type)}, "
+                f"not {len(self.loss_weights)}."
+            )
         if not all(math.isfinite(weight) and weight > 0 for weight in self.loss_weights):
             raise RecipeError("loss_weights must be positive numbers.")
         check_label_smoothing(self.loss_type, self.label_smoothing)
@@ -177,17 +139,22 @@ class DPOOptions(_CompletionLengths):
 class ORPOOptions(_CompletionLengths):
     """Odds Ratio Preference Optimization (Hong et al. 2024): one stage, no reference model."""
 
-    beta: float = setting(0.1, "weight of the odds ratio beside the likelihood (lambda in the paper)", 1e-4, 10)
+    beta: float = declared("beta", help="weight of the odds ratio beside the likelihood (lambda in the paper)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class KTOOptions(_CompletionLengths):
     """Kahneman-Tversky Optimization (Ethayarajh et al. 2024): learns from single texts marked good or bad."""
 
-    beta: float = setting(0.1, "how dear it is to move away from the reference model", 1e-4, 10)
-    loss_type: str = setting("kto", "kto, or apo_zero_unpaired", choices=("kto", "apo_zero_unpaired"))
-    desirable_weight: float = setting(1.0, "weight of the good texts", 0, 100)
-    undesirable_weight: float = setting(1.0, "weight of the bad texts", 0, 100)
+    beta: float = declared("beta")
+    loss_type: str = declared(
+        "loss_type",
+        default="kto",
+        help="which formula: KTO's own, or apo_zero_unpaired",
+        choices=("kto", "apo_zero_unpaired"),
+    )
+    desirable_weight: float = declared("desirable_weight")
+    undesirable_weight: float = declared("undesirable_weight")
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -198,58 +165,54 @@ class KTOOptions(_CompletionLengths):
 
 @dataclass(frozen=True, kw_only=True)
 class _OnlineOptions(_CompletionLengths):
-    reward_model_path: str = setting("", "folder of a reward model that `reward` trained, or a hub id")
-    temperature: float = setting(1.0, "of the sampling; 1 samples the policy itself", 0.01, 10)
-    top_p: float = setting(1.0, "sample from the likeliest tokens that hold this share", 0.01, 1)
-    top_k: int = setting(0, "sample from the so many likeliest tokens; 0: all", 0, 1_000_000)
+    reward_model_path: str = declared("reward_model_path")
+    temperature: float = declared("temperature")
+    top_p: float = declared("top_p")
+    top_k: int = declared("top_k")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _GroupOptions(_OnlineOptions):
-    max_completion_length: int = setting(128, "the longest text that is sampled", 2, 131_072)
-    num_generations: int = setting(4, "texts sampled for each prompt, and compared with each other", 2, 256)
-    num_iterations: int = setting(1, "optimizer passes over each batch of samples", 1, 100)
-    epsilon: float = setting(0.2, "the ratio of new to old policy counts up to 1 ± this", 1e-4, 10)
+    max_completion_length: int = declared("max_completion_length", default=128, help=_SAMPLED)
+    num_generations: int = declared("num_generations")
+    num_iterations: int = declared("num_iterations")
+    epsilon: float = declared("epsilon")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GRPOOptions(_GroupOptions):
     """Group Relative Policy Optimization (Shao et al. 2024), with TRL's `GRPOTrainer`."""
 
-    beta: float = setting(0.02, "weight of the KL divergence from the reference model", 0, 10)
+    beta: float = declared("beta", default=0.02, help=_KL, bounds=(0, 10))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RLOOOptions(_GroupOptions):
     """REINFORCE Leave-One-Out (Ahmadian et al. 2024), with TRL's `RLOOTrainer`."""
 
-    beta: float = setting(0.05, "weight of the KL divergence from the reference model", 0, 10)
+    beta: float = declared("beta", default=0.05, help=_KL, bounds=(0, 10))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PPOOptions(_OnlineOptions):
     """Proximal Policy Optimization (Schulman et al. 2017) from a reward model (Ziegler et al. 2019)."""
 
-    max_completion_length: int = setting(128, "the longest text that is sampled", 2, 131_072)
-    rollout_batch_size: int = setting(32, "prompts answered between two rounds of optimization", 1, 65_536)
-    num_ppo_epochs: int = setting(4, "optimizer passes over each batch of answers", 1, 100)
-    kl_coef: float = setting(0.05, "price of a nat of divergence from the reference model", 0, 100)
-    cliprange: float = setting(0.2, "the ratio of new to old policy counts up to 1 ± this", 1e-4, 10)
-    cliprange_value: float = setting(0.2, "a value may move that far from its old estimate in one round", 1e-4, 1000)
-    vf_coef: float = setting(0.1, "weight of the value loss", 0, 100)
-    gamma: float = setting(1.0, "discount of later rewards", 0, 1)
-    lam: float = setting(0.95, "GAE's trade of bias (0) for variance (1)", 0, 1)
-    whiten_rewards: bool = setting(False, "scale the rewards of a batch to unit variance")
-    whiten_advantages: bool = setting(True, "scale the advantages of a batch to a mean of 0 and unit variance")
-    missing_eos_penalty: float = setting(0.0, "taken from the reward of a text that does not end", 0, 1000)
-    kl_target: float = setting(0.0, "adapt kl_coef towards this divergence in nats a text; 0: kl_coef is fixed", 0, 1e4)
-    value_model: str = setting(
-        "shared",
-        "what estimates rewards to come: a head on the model itself (shared), or a second one (separate)",
-        choices=("shared", "separate"),
-    )
-    value_head_width: int = setting(0, "units of a hidden layer in the head of the value model; 0: none", 0, 65_536)
-    value_learning_rate: float = setting(1e-4, "step size of that head, which starts at zero", 0, 0.1)
+    max_completion_length: int = declared("max_completion_length", default=128, help=_SAMPLED)
+    rollout_batch_size: int = declared("rollout_batch_size")
+    num_ppo_epochs: int = declared("num_ppo_epochs")
+    kl_coef: float = declared("kl_coef")
+    cliprange: float = declared("cliprange")
+    cliprange_value: float = declared("cliprange_value")
+    vf_coef: float = declared("vf_coef")
+    gamma: float = declared("gamma")
+    lam: float = declared("lam")
+    whiten_rewards: bool = declared("whiten_rewards")
+    whiten_advantages: bool = declared("whiten_advantages")
+    missing_eos_penalty: float = declared("missing_eos_penalty")
+    kl_target: float = declared("kl_target")
+    value_model: str = declared("value_model")
+    value_head_width: int = declared("value_head_width")
+    value_learning_rate: float = declared("value_learning_rate")
 
 
 LEARNING_RATES: Mapping[str, tuple[float, float, float, float]] = MappingProxyType(

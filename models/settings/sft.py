@@ -4,41 +4,16 @@ Names are those of transformers' `Seq2SeqTrainingArguments` and of TRL's command
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from types import MappingProxyType
+from dataclasses import dataclass
+from typing import ClassVar
 
 from models.errors import RecipeError
-from models.settings.dpo import SCHEDULERS, check_bounds, check_choice, convert_setting
-
-OPTIMIZERS = ("adafactor", "adamw_torch")
-DEV_METRICS = ("loss", "chrf")
-
-SFT_BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        "num_train_epochs": (1, 1000),
-        "learning_rate": (0.0, 0.1),
-        "warmup_steps": (0, 100_000),
-        "max_grad_norm": (1e-6, 1e6),
-        "per_device_train_batch_size": (1, 1024),
-        "gradient_accumulation_steps": (1, 1024),
-        "max_source_length": (2, 4096),
-        "max_target_length": (2, 4096),
-        "max_samples": (0, 100_000_000),
-        "dataset_fraction": (0.0001, 1),
-        "dev_split": (0, 1000),
-        "save_steps": (0, 1_000_000),
-        "early_stopping_patience": (0, 1000),
-        "lora_r": (1, 512),
-        "lora_alpha": (1, 1024),
-        "logging_steps": (1, 10_000),
-        "seed": (0, 2**32 - 1),
-    }
-)
-"""The least and greatest value of each numeric setting, both included."""
+from models.settings.options import Options, declared
+from models.settings.setting import convert
 
 
-@dataclass(frozen=True)
-class SFTRecipe:
+@dataclass(frozen=True, kw_only=True)
+class SFTRecipe(Options):
     """One run of initial training. Lengths are in tokens, EOS included.
 
     Adafactor at a constant learning rate of 1e-3, relative to the size of the weights, is how T5 and mT5 were fine-
@@ -51,55 +26,56 @@ class SFTRecipe:
     CPU too; a GPU that can does so anyway.
     """
 
-    num_train_epochs: int = 20
-    learning_rate: float = 1e-3
-    optim: str = "adafactor"
-    lr_scheduler_type: str = "constant"
-    warmup_steps: float = 0.0
-    max_grad_norm: float = 1.0
-    per_device_train_batch_size: int = 32
-    gradient_accumulation_steps: int = 1
-    max_source_length: int = 512
-    max_target_length: int = 512
-    source_prefix: str = ""
-    max_samples: int = 0
-    dataset_fraction: float = 1.0
-    dev_split: int = 20
-    save_steps: int = 0
-    metric_for_best_model: str = "loss"
-    early_stopping_patience: int = 0
-    use_peft: bool = False
-    lora_r: int = 16
-    lora_alpha: int = 32
-    bf16: bool = False
-    logging_steps: int = 10
-    seed: int = 0
+    title: ClassVar[str] = "the SFT recipe"
+    method: ClassVar[str] = "sft"
+
+    num_train_epochs: int = declared(
+        "num_train_epochs",
+        default=20,
+        help="passes over the pairs; the best of them is kept, so too many cost time only",
+        bounds=(1, 1000),
+    )
+    learning_rate: float = declared(
+        "learning_rate", default=1e-3, help="step size; 0.001 suits Adafactor, 0.0001 to 0.0003 suit AdamW"
+    )
+    optim: str = declared(
+        "optim",
+        default="adafactor",
+        help="optimizer; Adafactor is what T5 was made with, and needs less memory",
+        choices=("adafactor", "adamw_torch"),
+    )
+    lr_scheduler_type: str = declared("lr_scheduler_type", default="constant")
+    warmup_steps: float = declared("warmup_steps")
+    max_grad_norm: float = declared("max_grad_norm")
+    per_device_train_batch_size: int = declared("per_device_train_batch_size", default=32)
+    gradient_accumulation_steps: int = declared("gradient_accumulation_steps")
+    max_source_length: int = declared("max_source_length")
+    max_target_length: int = declared("max_target_length")
+    source_prefix: str = declared("source_prefix")
+    max_samples: int = declared("max_samples")
+    dataset_fraction: float = declared("dataset_fraction")
+    dev_split: int = declared(
+        "dev_split", help="one source in so many is held out, scored and never trained on, chosen by its hash; 0: none"
+    )
+    save_steps: int = declared(
+        "save_steps", help="score, and write a checkpoint to go on from, every so many steps; 0: once an epoch"
+    )
+    metric_for_best_model: str = declared("metric_for_best_model")
+    early_stopping_patience: int = declared("early_stopping_patience")
+    use_peft: bool = declared(
+        "use_peft", help="train a LoRA adapter instead of all weights: less memory, and usually a little less good"
+    )
+    lora_r: int = declared("lora_r")
+    lora_alpha: int = declared("lora_alpha")
+    bf16: bool = declared("bf16")
+    logging_steps: int = declared("logging_steps")
+    seed: int = declared("seed")
 
     def __post_init__(self) -> None:
-        """Check every field; `RecipeError` names the first that is wrong."""
-        check_bounds(self, SFT_BOUNDS)
-        check_choice("optim", self.optim, OPTIMIZERS)
-        check_choice("lr_scheduler_type", self.lr_scheduler_type, SCHEDULERS)
-        check_choice("metric_for_best_model", self.metric_for_best_model, DEV_METRICS)
+        """Check every setting; `RecipeError` names the first that is wrong."""
+        super().__post_init__()
         if self.dev_split == 1:
             raise RecipeError("dev_split must not be 1: one source in one held out leaves none to train on.")
-
-    @classmethod
-    def from_mapping(cls, config: Mapping[str, object]) -> "SFTRecipe":
-        """The recipe that `config` (parsed JSON) describes; what it leaves out has its default.
-
-        Raises `RecipeError`, with one sentence that names the field, for an unknown key, a value of the wrong type, or
-        one out of bounds.
-        """
-        kinds = {field.name: type(field.default) for field in fields(cls)}
-        for key in config:
-            if key not in kinds:
-                raise RecipeError(f"{key} is not a setting of the SFT recipe.")
-        return cls(**{key: convert_setting(key, value, kinds[key]) for key, value in config.items()})
-
-    def as_dict(self) -> dict[str, object]:
-        """Every setting, as JSON can hold it. `from_mapping` reads it back to an equal recipe."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -123,7 +99,7 @@ class SFTPlan:
         """The plan in the `config` of a training run; raises `RecipeError` as `SFTRecipe.from_mapping` does."""
         kinds = {"dataset": str, "version": int, "model_name_or_path": str}
         kinds |= {"source_column": str, "target_column": str, "serve": bool}
-        own = {key: convert_setting(key, value, kinds[key]) for key, value in config.items() if key in kinds}
+        own = {key: convert(key, value, kinds[key]) for key, value in config.items() if key in kinds}
         if not own.get("dataset"):
             raise RecipeError("dataset must be the SHA-256 of data that was uploaded before.")
         if own.get("version") and own.get("model_name_or_path"):

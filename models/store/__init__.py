@@ -1,1 +1,1 @@
-"""Published versions: staged, verified, published, fetched, listed; and what lies beside them."""
+"""The checkpoint store: staging, verifying, publishing and listing versions; archives, uploads, run folders."""

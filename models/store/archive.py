@@ -1,4 +1,4 @@
-"""A published version as one tar archive, written while it is sent: no copy of it is made anywhere."""
+"""A published version as one tar archive, generated while it is sent, so that no copy of it is made."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _BLOCK = tarfile.BLOCKSIZE
 class Archive:
     """The manifest, the checkpoint (safetensors and tokenizer) and the adapter of a version, as POSIX tar (ustar/pax).
 
-    Its size in bytes is known before the first is sent. The serving form is left out: it is made of the checkpoint.
-    All files are opened at once, so that the archive stays whole if the version is deleted while it is sent.
-    Raises VersionMissing or VersionDamaged.
+    Its size in bytes is known before the first is sent. The serving form is left out: it is made from the checkpoint.
+    All files are opened at once, so that the archive stays whole if the version is deleted while it is sent. Raises
+    VersionMissing or VersionDamaged.
     """
 
     def __init__(self, store: CheckpointStore, number: int) -> None:
@@ -45,11 +45,11 @@ class Archive:
 
     @property
     def size(self) -> int:
-        """How long the archive is, in bytes."""
+        """Return the size of the archive in bytes."""
         return sum(len(header) + _padded(size) for header, size, _ in self._files) + 2 * _BLOCK
 
     def __iter__(self) -> Iterator[bytes]:
-        """The archive, piece by piece; once."""
+        """Yield the archive in chunks; once."""
         for header, size, file in self._files:
             yield header
             left = size
@@ -81,5 +81,5 @@ class Archive:
 
 
 def _padded(size: int) -> int:
-    """The size rounded up to whole blocks, as tar stores it."""
+    """Return the size rounded up to whole blocks, as tar stores it."""
     return -(-size // _BLOCK) * _BLOCK

@@ -1,6 +1,6 @@
-"""The figures of an evaluation: what each is called, what it means, and which way is better.
+"""The figures of an evaluation: label, meaning, unit, and which direction is better.
 
-The worker measures them, the web shows them, and both speak of them by these names.
+The worker measures them and the web side shows them, both by these names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 VERSION, PARENT = "version", "parent"
-"""What a version's report calls it and its parent; every other system in it is a baseline."""
+"""Names of a version and of its parent in the version's report; every other system in it is a baseline."""
 
 Better = Literal["higher", "lower", "neither"]
 Unit = Literal["share", "score", "nats"]
@@ -18,7 +18,7 @@ Unit = Literal["share", "score", "nats"]
 
 @dataclass(frozen=True)
 class Figure:
-    """`label` heads its row, `meaning` is one sentence for a person; a share runs from 0 to 1, a score to 100."""
+    """A figure: `label` heads its row, `meaning` explains it in a sentence; shares are in 0 … 1, scores in 0 … 100."""
 
     label: str
     meaning: str
@@ -27,7 +27,7 @@ class Figure:
 
     @property
     def digits(self) -> int:
-        """How many decimals it is shown with."""
+        """Return the number of decimals that it is shown with."""
         return 1 if self.unit == "score" else 3
 
 
@@ -49,7 +49,7 @@ FIGURES: dict[str, Figure] = {
     "j_single": Figure("J of one shown", "J of a candidate taken blindly from the three"),
     "j_worst": Figure("J of the worst shown", "J of the worst of the three; a place that stays empty counts as 0"),
 }
-"""Of texts. `j` leaves fluency out, since most published figures that it is compared with do."""
+"""Figures of texts. `j` leaves fluency out, since most published figures that it is compared with do."""
 
 CLICK_FIGURES: dict[str, Figure] = {
     "preference_accuracy": Figure(
@@ -61,11 +61,11 @@ CLICK_FIGURES: dict[str, Figure] = {
         unit="nats",
     ),
 }
-"""Of clicks that were kept out of training."""
+"""Figures of judgments that were held out of training."""
 
 
 def preference_in_words(preferred: Mapping[str, Any], parent: int | None) -> str:
-    """What clicks say of a version, by what its manifest keeps under `preferred` (models/reward/crossfit.py)."""
+    """Describe the predicted win rate that a manifest holds under `preferred` (models/reward/crossfit.py)."""
     if not preferred:
         return "No click says which of two texts is better, so nothing is known of what people will prefer."
     if not preferred["shown"]:
@@ -79,9 +79,9 @@ def preference_in_words(preferred: Mapping[str, Any], parent: int | None) -> str
 
 
 def verdict(name: str, difference: Mapping[str, Any]) -> str:
-    """In words, what a paired difference shows: better, worse, more, fewer, or nothing.
+    """Describe a paired difference in words: better, worse, more, fewer, or no difference shown.
 
-    `difference` has the `value`, and `differs`, which says that its interval excludes 0.
+    `difference` has the `value`, and `differs`, which is True if its interval excludes 0.
     """
     if not difference["differs"]:
         return "no difference shown"

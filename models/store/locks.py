@@ -1,4 +1,4 @@
-"""The lock of a run folder: whoever trains in it holds it, and it falls with its process, however that ends."""
+"""The lock of a run folder: held by the process that trains in it, and released when that process ends."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LOCK_NAME = "lock"
 
 
 def try_lock(folder: Path) -> TextIO | None:
-    """Hold the lock of `folder` until what is returned is closed; None if another process holds it or removed it all.
+    """Hold the lock of `folder` until the returned file is closed; None if another process holds it.
 
-    OSError if the folder cannot be written to.
+    Returns None, too, if the folder was removed. Raises OSError if the folder cannot be written to.
     """
     path = folder / LOCK_NAME
     try:
@@ -33,7 +33,7 @@ def try_lock(folder: Path) -> TextIO | None:
 
 
 def remove_unless_locked(folder: Path) -> None:
-    """Remove `folder`, if it is there and no other process holds its lock."""
+    """Remove `folder`, if it exists and no other process holds its lock."""
     with suppress(OSError):
         lock = try_lock(folder)
         if lock is None:
@@ -44,4 +44,4 @@ def remove_unless_locked(folder: Path) -> None:
                     shutil.rmtree(path, ignore_errors=True)
                 elif path.name != LOCK_NAME:
                     path.unlink(missing_ok=True)
-            shutil.rmtree(folder)  # the lock last: until then nobody else can begin here
+            shutil.rmtree(folder)  # the lock last, so that no other process starts here before

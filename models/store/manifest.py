@@ -1,4 +1,4 @@
-"""What a version is: the JSON file that lies beside every published checkpoint."""
+"""The manifest of a version: the JSON file beside every published checkpoint."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """Where a version comes from and what its files must be.
+    """The origin of a version and the hashes of its files.
 
-    `files` maps each path, relative to the version's folder, to its SHA-256; `data_sha256` is that of the training
-    examples (empty for a version that was not trained here); `metrics` are the figures measured at publication.
+    `files` maps each path, relative to the version's folder, to its SHA-256; `data_sha256` is that of the training data
+    (empty for a version that was not trained here); `metrics` are those measured at publication.
     """
 
     number: int
@@ -35,17 +35,17 @@ class Manifest:
     format: int = _FORMAT
 
     def to_json(self) -> str:
-        """The manifest as stored, keys sorted, so that equal manifests are equal bytes."""
+        """Return the manifest as stored, keys sorted, so that equal manifests are equal bytes."""
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @property
     def sha256(self) -> str:
-        """The version's own hash: that of its manifest, which holds the hash of every file."""
+        """Return the hash of the version: that of its manifest, which holds the hash of every file."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """The manifest of the version in `folder`; raises VersionDamaged if it cannot be understood."""
+        """Read the manifest of the version in `folder`; raises VersionDamaged if that fails."""
         path = folder / MANIFEST_NAME
         try:
             manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
@@ -57,13 +57,13 @@ class Manifest:
 
 
 def hash_file(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal, read in pieces."""
+    """Return the SHA-256 of a file, in hexadecimal, read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_folder(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file below `folder` but the manifest, by relative POSIX path."""
+    """Return the SHA-256 of every file below `folder` except the manifest, by relative POSIX path."""
     return {
         path.relative_to(folder).as_posix(): hash_file(path)
         for path in sorted(folder.rglob("*"))

@@ -1,9 +1,9 @@
 """The checkpoint store: a folder of immutable versions.
 
-    000002/manifest.json     what it is
-    000002/model/            the merged checkpoint: safetensors and tokenizer, what training starts from
-    000002/adapter/          the LoRA adapter alone, where one was trained
-    000002/serving/          the same weights as CTranslate2 reads them, tokenizer.json, maybe vmap.txt (shortlist.py)
+    000002/manifest.json     its origin, metrics and file hashes
+    000002/model/            the merged checkpoint: safetensors and tokenizer, from which training starts
+    000002/adapter/          the LoRA adapter alone, if one was trained
+    000002/serving/          the same weights for CTranslate2, tokenizer.json, maybe vmap.txt (shortlist.py)
 
 A version is staged in a hidden folder of the same file system, flushed to disk, and renamed into place: a reader sees
 all of it or nothing, also after a power cut. Nothing in a published version is ever changed.
@@ -43,27 +43,27 @@ class CheckpointStore:
         self.root = root
 
     def numbers(self) -> list[int]:
-        """The numbers of all published versions, ascending."""
+        """Return the numbers of all published versions, ascending."""
         if not self.root.is_dir():
             return []
         return sorted(int(path.name) for path in self.root.iterdir() if path.name.isdigit() and path.is_dir())
 
     def folder(self, number: int) -> Path:
-        """The folder of a published version; raises VersionMissing."""
+        """Return the folder of a published version; raises VersionMissing."""
         folder = self.place(number)
         if not folder.is_dir():
             raise VersionMissing(f"Version {number} is not in the checkpoint store {self.root}.")
         return folder
 
     def manifest(self, number: int) -> Manifest:
-        """The manifest of a published version; raises VersionMissing or VersionDamaged."""
+        """Return the manifest of a published version; raises VersionMissing or VersionDamaged."""
         manifest = Manifest.read(self.folder(number))
         if manifest.number != number:
             raise VersionDamaged(f"The folder of version {number} holds version {manifest.number}.")
         return manifest
 
     def verify(self, number: int) -> Manifest:
-        """Read every file of a version and compare it with the manifest; raises VersionDamaged at a difference."""
+        """Compare every file of a version with the manifest; raises VersionDamaged if one differs."""
         manifest = self.manifest(number)
         found = hash_folder(self.folder(number))
         for name in sorted(set(manifest.files) | set(found)):
@@ -74,9 +74,10 @@ class CheckpointStore:
 
     @contextmanager
     def stage(self) -> Iterator[Path]:
-        """A fresh hidden folder to build a version in; whatever is left in it at the end is removed.
+        """Yield a fresh hidden folder to build a version in; what is left in it at the end is removed.
 
-        So is what a process that died has left. A lock file beside the folder tells whether its process lives.
+        Folders that dead processes left are removed, too; a lock file beside each folder shows whether its process
+        lives.
         """
         staging = self.root / _STAGING
         try:
@@ -96,13 +97,13 @@ class CheckpointStore:
             os.close(descriptor)
 
     def run_folder(self, name: str) -> Path:
-        """Where the run called `name` keeps what it needs to go on after its worker died; made by whoever uses it."""
+        """Return the folder from which the run called `name` can resume after its worker died; it may not exist."""
         return self.root / _STAGING / f"{_RUN_PREFIX}{name}"
 
     def remove_run_folders(self, pattern: str, keep: str | None = None, older_than: float = 0.0) -> None:
-        """Remove the folders of the runs whose names match the glob `pattern`, but that of the run called `keep`.
+        """Remove the folders of runs whose names match the glob `pattern`, except that of the run called `keep`.
 
-        So are only those that nothing was added to for `older_than` seconds, and in which no process is at work.
+        Folders that were changed in the last `older_than` seconds, or that a process has locked, stay.
         """
         for folder in (self.root / _STAGING).glob(f"{_RUN_PREFIX}{pattern}"):
             with suppress(FileNotFoundError):
@@ -110,7 +111,7 @@ class CheckpointStore:
                     remove_unless_locked(folder)
 
     def seal(self, staged: Path, manifest: Manifest) -> Manifest:
-        """Write the manifest, with every file's hash, into the staged folder and force all of it to the disk."""
+        """Write the manifest, with every file's hash, into the staged folder and flush all of it to the disk."""
         complete = replace(manifest, files=hash_folder(staged))
         (staged / MANIFEST_NAME).write_text(complete.to_json(), encoding="utf-8")
         for path in staged.rglob("*"):
@@ -119,7 +120,7 @@ class CheckpointStore:
         return complete
 
     def publish(self, staged: Path, number: int) -> None:
-        """Make the sealed folder the version `number`, atomically; raises VersionExists if the number is taken."""
+        """Make the sealed folder version `number`, atomically; raises VersionExists if the number is taken."""
         staged.chmod(0o755)
         try:
             # Renaming onto a folder that is not empty fails, so two publishers can never share a number.
@@ -131,36 +132,36 @@ class CheckpointStore:
         _flush(self.root)
 
     def remove(self, number: int) -> None:
-        """Take a published version out of the store, at once for every reader, and free its space.
+        """Remove a published version, at once for every reader, and free its space; raises VersionMissing.
 
-        Raises VersionMissing. A process that dies halfway leaves nothing but what the next `stage` removes.
+        If the process dies halfway, the next `stage` removes the rest.
         """
         with self.stage() as aside:
             self.folder(number).rename(aside / f"{number:06d}")
             _flush(self.root)
 
     def next_number(self, at_least: int = 1) -> int:
-        """The lowest number above every published one, and not below `at_least`."""
+        """Return the lowest number above every published one, and not below `at_least`."""
         return max([at_least - 1, *self.numbers()]) + 1
 
     def find_run(self, run_id: int) -> Manifest | None:
-        """The version that a training run published, if it did: how a repeated job learns that it is done."""
+        """Return the manifest of the version that a run published, or None; a repeated job checks this."""
         for number in reversed(self.numbers()):
             try:
                 manifest = self.manifest(number)
             except VersionDamaged:
-                continue  # a damaged version harms whoever wants it, and nobody else
+                continue  # a damaged version must not stop others from being found
             if manifest.run_id == run_id:
                 return manifest
         return None
 
     def place(self, number: int) -> Path:
-        """Where a version of that number lies or would lie."""
+        """Return the path of a version of that number, which need not exist."""
         return self.root / f"{number:06d}"
 
 
 def _flush(path: Path) -> None:
-    """Force a file's or a folder's content to the disk."""
+    """Flush the content of a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -169,7 +170,7 @@ def _flush(path: Path) -> None:
 
 
 def _remove_abandoned(staging: Path) -> None:
-    """Remove the staged folders whose lock nobody holds."""
+    """Remove the staged folders whose lock no process holds."""
     for folder in staging.glob(f"{_STAGE_PREFIX}*"):
         if folder.suffix == _LOCK_SUFFIX:
             continue

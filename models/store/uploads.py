@@ -1,9 +1,9 @@
-"""Uploaded training data, in a folder that web and worker share: each file under the hash of its format and content.
+"""Uploaded training data, in a folder that web and worker share: each file named by the hash of its format and content.
 
     uploads/3f…a1.tsv
 
-A file is written aside and renamed into place, and never changed: a run that names a hash trains on just those bytes,
-read in just that format.
+A file is written aside and renamed into place, and never changed: a run that names a hash trains on exactly those
+bytes, read in exactly that format.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FOLDER = "uploads"
 
 
 def dataset_hash(body: bytes, kind: str) -> str:
-    """The SHA-256 of the format's extension (`tsv`, `csv`, `jsonl`), a line break and the content, in hexadecimal."""
+    """Return the SHA-256, in hexadecimal, of the extension (`tsv`, `csv`, `jsonl`), a line break and the content."""
     return hashlib.sha256(f"{kind}\n".encode() + body).hexdigest()
 
 
@@ -34,9 +34,9 @@ class UploadStore:
         self.folder = root / _FOLDER
 
     def add(self, body: bytes, extension: str) -> str:
-        """Store `body`, whose format is one of the `EXTENSIONS`; returns its hash. OSError if it cannot be written.
+        """Store `body`, whose format is one of the `EXTENSIONS`, and return its hash.
 
-        The same content twice is one file, and two where it is to be read in two formats.
+        Equal content is stored once per format. Raises OSError if it cannot be written.
         """
         kind = EXTENSIONS[extension]
         digest = dataset_hash(body, kind)
@@ -54,14 +54,14 @@ class UploadStore:
         return digest
 
     def path(self, digest: str) -> Path:
-        """The file with that hash; raises UploadMissing."""
+        """Return the path of the file with that hash; raises UploadMissing."""
         if re.fullmatch("[0-9a-f]{64}", digest):
             for place in self.folder.glob(f"{digest}.*"):
                 return place
         raise UploadMissing(f"There is no uploaded data {digest[:64]!r}: upload it first.")
 
     def read(self, digest: str) -> tuple[bytes, str]:
-        """The content with that hash and the name of its file; raises UploadMissing, also if it was damaged."""
+        """Return the content with that hash and the name of its file; raises UploadMissing, also if it is damaged."""
         path = self.path(digest)
         body = path.read_bytes()
         if dataset_hash(body, path.suffix[1:]) != digest:
@@ -69,7 +69,7 @@ class UploadStore:
         return body, path.name
 
     def remove_older(self, seconds: float, keep: Collection[str]) -> None:
-        """Remove what was uploaded that long ago, but for the hashes in `keep`."""
+        """Remove uploads older than that, except for the hashes in `keep`."""
         if not self.folder.is_dir():
             return
         for path in self.folder.iterdir():

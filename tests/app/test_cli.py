@@ -69,7 +69,7 @@ def test_a_refusal_is_one_sentence_and_an_exit_code(app: Flask, session: Session
         ("prompts.ndjson", '"one"\n"two"\n3\n'),
         ("prompts.csv", 'text\none\n"two"\nthree,3\n'),
         ("prompts.tsv", "text\none\ntwo\nthree\t3\n"),
-        ("prompts.csv", 'text,priority\none,\ntwo,\n"three,3\nfour,4\n'),
+        ("prompts.csv", 'text,priority\none,\ntwo,\n"three,3\n'),
         ("prompts.txt", f"one\ntwo\n{'x' * 2**20}x\n"),
         ("prompts.jsonl.gz", '"one"\n"two"\n3\n'),
     ],
@@ -93,10 +93,12 @@ def test_import_prompts_takes_nothing_from_a_file_that_is_no_text(app: Flask, se
     path.write_bytes(b"PK\xff\xd8\n")
     result = run(app, "import-prompts", str(path))
     assert (result.exit_code, result.stdout) == (1, "0 queued, 0 known already, 1 not usable.\n")
-    assert result.stderr == "  line 1: The row is not UTF-8 text: save the file as UTF-8.\n"
+    sentence = "The row is not UTF-8 text (it holds the byte 0xff): save the file as UTF-8."
+    assert result.stderr == f"  line 1: {sentence}\n"
     assert rows(session, Prompt) == []
-    path.write_bytes("one".encode("utf-16"))
-    assert run(app, "import-prompts", str(path)).stderr == "Error: The file is UTF-16 text: save it as UTF-8.\n"
+    path.write_bytes(b"%PDF-1.7 and more")
+    sentence = "The file is a PDF document: save its rows as CSV, JSON Lines, XLSX or Parquet."
+    assert run(app, "import-prompts", str(path)).stderr == f"Error: {sentence}\n"
 
 
 def test_import_prompts_does_not_guess_which_column_has_the_texts(app: Flask, session: Session, tmp_path: Path) -> None:

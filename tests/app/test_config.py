@@ -170,6 +170,7 @@ def test_every_setting_is_read_and_no_other(tmp_path: Path) -> None:
 def test_every_setting_is_documented(name: str) -> None:
     assert f"\n#{name}=" in (PROJECT_ROOT / ".env.example").read_text()
     assert f"`{name}`" in (PROJECT_ROOT / "README.md").read_text()
+    assert f"`{name}`" in (PROJECT_ROOT / "docs" / "settings.md").read_text()
 
 
 def test_the_defaults_in_env_example_are_the_defaults(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import os
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
-from benchmarks.learning import UNSEEN_SEED, Person, Version, cell, table
+from benchmarks.learning import ARMS, UNSEEN_SEED, Person, Version, arm_of, cell, table, tried
 from benchmarks.support.people import Click, ceiling, clicks, interval, learned, pairs, rude_sentences, win_rates
 from benchmarks.support.tastes import KINDS, Kind, at_random, brief
 from models.reward.features import SIZE
@@ -47,6 +48,17 @@ def test_a_card_wins_ties_or_loses_against_every_card_shown_before() -> None:
     before, after = [["a b", "a b c"]], [["a", "a b"]]
     assert win_rates(brief, ["text"], after, before) == [(1 + 1 + 0.5 + 1) / 4]
     assert win_rates(brief, ["text"], before, before) == [0.5]
+
+
+def test_settings_to_try_make_an_arm_of_their_own_that_trains_with_them() -> None:
+    name = tried('{"num_train_epochs": 4, "beta": 0.3}')
+    assert name == 'retrain {"beta": 0.3, "num_train_epochs": 4}'
+    learn: Any = arm_of(name).learn
+    assert (learn.func, learn.keywords) == (ARMS["retrain"].learn, {"settings": {"beta": 0.3, "num_train_epochs": 4}})
+    assert arm_of(name).live
+    assert arm_of("dpo") is ARMS["dpo"]
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^beta must be between 0\.0001 and 10, not 11\.$"):
+        tried('{"beta": 11}')
 
 
 def test_a_person_clicks_what_the_taste_likes_best_where_three_cards_are_shown() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from worker.commands import Commands
 from worker.commands.support.answer_flags import MODEL_HELP, add_answer_flags, opened
+from worker.commands.support.command import Command
 
 _DESCRIPTION = """\
 Talk to a model in the terminal. Answers appear word by word. Ctrl-C stops an answer, Ctrl-D leaves.
@@ -23,19 +23,10 @@ while it runs:
 """
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `chat`."""
-    parser = commands.add_parser(
-        "chat",
-        help="talk to a model in the terminal",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model_name_or_path", default="", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("--adapter", default="", metavar="DIR", help="a LoRA adapter to put into the model")
     add_answer_flags(parser, temperature=0.7)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,3 +49,13 @@ def run(options: argparse.Namespace) -> int:
         help=_EPILOG,
     ).talk()
     return 0
+
+
+COMMAND = Command(
+    name="chat",
+    help="talk to a model in the terminal",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    add_flags=_add_flags,
+    run=run,
+)

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from worker.commands import Commands
 from worker.commands.support.answer_flags import MODEL_HELP, add_answer_flags, add_question_flags, opened, questions_of
+from worker.commands.support.command import Command
 
 _DESCRIPTION = """\
 Ask two models the same questions and show their answers beside each other: before a training and after it, say. Any
@@ -26,21 +26,12 @@ _NARROW = 80
 _GAP = " │ "
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `compare`."""
-    parser = commands.add_parser(
-        "compare",
-        help="show what two models answer to the same questions",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--before", required=True, metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("--after", required=True, metavar="MODEL", help="the same kinds of things")
     add_question_flags(parser)
     add_answer_flags(parser, temperature=0.0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write questions and answers to FILE")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -128,3 +119,13 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _tail(name: str, width: int) -> str:
     """The end of a long path, which tells it from others."""
     return name if len(name) <= width else f"…{name[1 - width :]}"
+
+
+COMMAND = Command(
+    name="compare",
+    help="show what two models answer to the same questions",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    add_flags=_add_flags,
+    run=run,
+)

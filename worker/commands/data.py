@@ -24,7 +24,7 @@ from models.formats import (
     summary,
 )
 from models.formats.catalog import FIELD_NAMES
-from worker.commands import Commands
+from worker.commands.support.command import Command
 
 _DESCRIPTION = """\
 Look at preference and instruction data, and turn one format into another, without a model and without training.
@@ -54,16 +54,8 @@ docs/data-formats.md shows a row of every format.
 """
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `data` with its own two."""
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser(
-        "data",
-        help="check training data, and convert it",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=raw,
-    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="check|convert")
     check = actions.add_parser(
         "check", help="what a file holds", description=_CHECK, epilog=_formats(), formatter_class=raw
@@ -88,12 +80,11 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     convert.add_argument("--drop_duplicates", action="store_true", help="write equal rows once")
     convert.add_argument("--mix", default="", metavar="NAME=W,...", help="draw from the objectives by these weights")
     convert.add_argument("--seed", type=int, default=42, help="of the draw of --mix (default: 42)")
-    for action, run_action in ((check, run_check), (convert, run_convert)):
+    for action in (check, convert):
         _add_reading(action)
-        action.set_defaults(run=run_action)
 
 
-_FILES = ".json, .jsonl, .csv or .tsv (each also with .gz), or .parquet"
+_FILES = "JSON, JSON Lines, CSV, TSV, XLSX or Parquet, also packed"
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +112,12 @@ def _formats() -> str:
     return f"formats that are read:\n{read}{pairs}\nformats that convert writes:\n{written}"
 
 
-def run_check(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Check or convert; returns the exit code."""
+    return _check(options) if options.action == "check" else _convert(options)
+
+
+def _check(options: argparse.Namespace) -> int:
     """Print what the data is; 1 if it cannot be trained on."""
     _prepare(options, [options.input] if options.input else [])
     file = _load(options.input, options)
@@ -132,7 +128,7 @@ def run_check(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_convert(options: argparse.Namespace) -> int:
+def _convert(options: argparse.Namespace) -> int:
     """Write the data in another format; 1, with nothing written, if more than half of it cannot be used."""
     from worker.commands.support import data_files
     from worker.training.shared.writing import check_writable, write_aside
@@ -221,3 +217,13 @@ def _report(options: argparse.Namespace, content: Mapping[str, object]) -> None:
 
     if options.report is not None:
         write_aside(options.report, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+COMMAND = Command(
+    name="data",
+    help="check training data, and convert it",
+    description=_DESCRIPTION,
+    epilog=_EXAMPLES,
+    add_flags=_add_flags,
+    run=run,
+)

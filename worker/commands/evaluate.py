@@ -12,7 +12,7 @@ from typing import Any
 
 from app.config import Settings
 from models.errors import PairFileError
-from worker.commands import Commands
+from worker.commands.support.command import Command
 
 _DESCRIPTION = """\
 Measure how good rewrites are: neutral, alike in meaning, fluent, near to what people wrote, and, of the three that a
@@ -37,15 +37,7 @@ reference, or any others that training knows. docs/evaluation.md says what each 
 """
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `evaluate`."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="measure a version or any checkpoint, and compare two",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to measure (default: the version that serves)")
     what.add_argument("--version", type=int, nargs="+", default=[], metavar="N", help="published versions")
     what.add_argument(
@@ -70,7 +62,6 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     scorers.add_argument("--fluency_model", default="", metavar="NAME", help="an acceptability classifier")
     scorers.add_argument("--fluency_label", default="", metavar="LABEL", help="its label for acceptable")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the whole report to FILE")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -213,3 +204,13 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return number
+
+
+COMMAND = Command(
+    name="evaluate",
+    help="measure a version or any checkpoint, and compare two",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    add_flags=_add_flags,
+    run=run,
+)

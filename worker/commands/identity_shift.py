@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from models.settings.identity import IdentityShiftOptions
-from worker.commands import Commands
+from worker.commands.support.command import Command
 from worker.commands.support.flags import add_config_flag, add_option_flags, options_from
 
 _DESCRIPTION = """\
@@ -33,16 +33,7 @@ examples:
 """
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `identity-shift`."""
-    parser = commands.add_parser(
-        "identity-shift",
-        help="teach a chat model another name, from its own answers",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     add_config_flag(parser)
     what = parser.add_argument_group("model and names")
     what.add_argument(
@@ -65,7 +56,6 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     what.add_argument("--output_dir", type=Path, required=True, metavar="DIR", help="where the result goes")
     add_option_flags(parser, "dpo", IdentityShiftOptions)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -93,3 +83,14 @@ def run(options: argparse.Namespace) -> int:
     print(outcome)
     print(f"The model is in {result.model_dir}; all answers are in {options.output_dir / REPORT}.")
     return 0
+
+
+COMMAND = Command(
+    name="identity-shift",
+    help="teach a chat model another name, from its own answers",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    allow_abbrev=False,
+    add_flags=_add_flags,
+    run=run,
+)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from worker.commands import Commands
 from worker.commands.support.answer_flags import DTYPES
+from worker.commands.support.command import Command
 
 _DESCRIPTION = """\
 Add a LoRA adapter to the weights of its base model and write the whole as one folder, which every tool can load. With
@@ -24,15 +24,7 @@ examples:
 """
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `merge`."""
-    parser = commands.add_parser(
-        "merge",
-        help="put a LoRA adapter into its base model, or turn a GGUF into safetensors",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model_name_or_path",
         default="",
@@ -42,7 +34,6 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--adapter", default="", metavar="DIR", help="the LoRA adapter: a folder or a hub id")
     parser.add_argument("--output_dir", type=Path, required=True, metavar="DIR", help="a new folder for the result")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="number format (default: float32)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,3 +46,13 @@ def run(options: argparse.Namespace) -> int:
     size = sum(path.stat().st_size for path in options.output_dir.iterdir())
     print(f"The model is in {options.output_dir}: {size / 1e6:,.0f} MB in {options.dtype}.")
     return 0
+
+
+COMMAND = Command(
+    name="merge",
+    help="put a LoRA adapter into its base model, or turn a GGUF into safetensors",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    add_flags=_add_flags,
+    run=run,
+)

@@ -12,7 +12,7 @@ import yaml
 
 from app.config import Settings
 from models.errors import RecipeError
-from worker.commands import Commands
+from worker.commands.support.command import Command
 
 _DESCRIPTION = """\
 Run several trainings in a row, each on what the one before left, and compare what came out of each: by default sft,
@@ -41,16 +41,7 @@ examples:
 """
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `pipeline`."""
-    parser = commands.add_parser(
-        "pipeline",
-        help="sft, reward model, dpo or ppo, and evaluation, in one resumable run",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", action="append", default=[], metavar="FILE|PRESET", help="the plan; several add up, later ones win"
     )
@@ -63,7 +54,6 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--set", action="append", default=[], metavar="[STAGE.]NAME=VALUE", help="one setting, of all stages or of one"
     )
     parser.add_argument("--report_to", nargs="+", default=[], metavar="TRACKER", help="trackers that are installed")
-    parser.set_defaults(run=run, own_config=True)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -124,3 +114,15 @@ def _merged(settings: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = {**merged[key], **value} if both else value
     return merged
+
+
+COMMAND = Command(
+    name="pipeline",
+    help="sft, reward model, dpo or ppo, and evaluation, in one resumable run",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    allow_abbrev=False,
+    own_config=True,
+    add_flags=_add_flags,
+    run=run,
+)

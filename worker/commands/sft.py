@@ -8,17 +8,16 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from app.config import Settings
 from models.errors import RecipeError
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, read_pair_file, read_pairs_of
-from models.settings.sft import DEV_METRICS, OPTIMIZERS, SFTRecipe
+from models.settings.sft import SFTRecipe
 from models.store.store import CheckpointStore
-from worker.commands import Commands
-from worker.commands.support.flags import add_config_flag
+from worker.commands.support.command import Command
+from worker.commands.support.flags import add_config_flag, add_flag, options_from
 
 _DESCRIPTION = """\
 Teach a T5 its task from pairs of a text and its rewrite, before people's clicks refine it. (With a decoder-only model
@@ -44,42 +43,16 @@ examples:
   python -m worker sft --train_file pairs.csv --source_column before --target_column after --optim adamw_torch
       --learning_rate 3e-4 --no_serve
 """
-_DEFAULTS = SFTRecipe()
 _KEPT_SECONDS = 7 * 24 * 3600
 """What an interrupted training left in the store is kept that long, for the same command to go on from."""
-_NUMBERS = {
-    "num_train_epochs": "passes over the pairs",
-    "learning_rate": "step size; 1e-3 suits Adafactor, 1e-4 to 3e-4 suit AdamW",
-    "warmup_steps": "steps in which the learning rate rises, or their share of the run when below 1",
-    "max_grad_norm": "longer gradients are scaled down to this norm",
-    "per_device_train_batch_size": "pairs computed at once: lower it if memory runs out",
-    "gradient_accumulation_steps": "batches that make one optimizer step: raise it as you lower the batch size",
-    "max_source_length": "tokens; a longer source is cut",
-    "max_target_length": "tokens; a pair with a longer target is left out",
-    "max_samples": "use that many pairs, drawn by the seed; 0 uses all",
-    "dataset_fraction": "use that share of the pairs, drawn by the seed",
-    "dev_split": "one source in so many is held out, chosen by its hash; 0 holds out none",
-    "save_steps": "score and save every so many steps; 0: once an epoch",
-    "early_stopping_patience": "stop after so many scores without a better one; 0: never",
-    "lora_r": "rank of the LoRA adapter",
-    "lora_alpha": "scale of the LoRA adapter, over its rank",
-    "logging_steps": "report the training loss every so many steps",
-    "seed": "of the order of the pairs, dropout and --max_samples",
-}
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `sft`."""
-    parser = commands.add_parser(
-        "sft",
-        help="initial training: fine-tune any T5 on a file of pairs, publish it and let it serve",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     add_config_flag(parser)
     _add_data(parser.add_argument_group("model and data"))
-    _add_recipe(parser.add_argument_group("recipe"))
+    recipe = parser.add_argument_group("recipe")
+    for setting in SFTRecipe.settings().values():
+        add_flag(recipe, setting)
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output_dir",
@@ -102,7 +75,6 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="TRACKER",
         help="also report to trackers that are installed, such as tensorboard or wandb",
     )
-    parser.set_defaults(run=run, instead=_command_for)
 
 
 def _command_for(arguments: Sequence[str]) -> str:
@@ -132,41 +104,9 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--target_column", default="", help="the column that it learns to write")
 
 
-def _add_recipe(group: argparse._ArgumentGroup) -> None:
-    for name, text in _NUMBERS.items():
-        default = getattr(_DEFAULTS, name)
-        shown = f"{text} (default: {default:g})"
-        group.add_argument(f"--{name}", type=type(default), default=default, metavar="N", help=shown)
-    group.add_argument(
-        "--optim",
-        choices=OPTIMIZERS,
-        default=_DEFAULTS.optim,
-        help=f"optimizer (default: {_DEFAULTS.optim}, as T5's makers used)",
-    )
-    group.add_argument(
-        "--lr_scheduler_type",
-        default=_DEFAULTS.lr_scheduler_type,
-        metavar="NAME",
-        help="constant, linear, cosine or constant_with_warmup (default: constant)",
-    )
-    group.add_argument(
-        "--metric_for_best_model",
-        choices=DEV_METRICS,
-        default=_DEFAULTS.metric_for_best_model,
-        help="what the kept checkpoint is best at: the loss on the held-out pairs (default), or chrF of what it writes",
-    )
-    group.add_argument(
-        "--source_prefix",
-        default="",
-        help="put before every source; only with --no_publish, since the studio puts none",
-    )
-    group.add_argument("--bf16", action="store_true", help="compute in bfloat16 on the CPU too")
-    group.add_argument("--use_peft", action="store_true", help="train a LoRA adapter instead of all weights")
-
-
 def run(options: argparse.Namespace) -> int:
     """Train, publish, and print what serves; 130 after Ctrl-C."""
-    recipe = SFTRecipe(**{field.name: getattr(options, field.name) for field in fields(SFTRecipe)})
+    recipe = options_from(options, SFTRecipe)
     _check(options, recipe)
     settings = Settings.from_env()
     from worker.commands.support import terminal_training
@@ -231,5 +171,16 @@ def _from_hub(options: argparse.Namespace, columns: Columns) -> PairFile:
 
 def _command_hash(options: argparse.Namespace) -> str:
     """What tells one command from another, so that the same one finds its checkpoints again."""
-    ours = {name: str(value) for name, value in vars(options).items() if name not in ("run", "resume_from_checkpoint")}
+    ours = {name: str(value) for name, value in vars(options).items() if name != "resume_from_checkpoint"}
     return hashlib.sha256(json.dumps(ours, sort_keys=True).encode()).hexdigest()[:16]
+
+
+COMMAND = Command(
+    name="sft",
+    help="initial training: fine-tune any T5 on a file of pairs, publish it and let it serve",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    instead=_command_for,
+    add_flags=_add_flags,
+    run=run,
+)

@@ -7,7 +7,6 @@ import json
 import sys
 from pathlib import Path
 
-from worker.commands import Commands
 from worker.commands.support.answer_flags import (
     MODEL_HELP,
     add_answer_flags,
@@ -16,6 +15,7 @@ from worker.commands.support.answer_flags import (
     positive,
     questions_of,
 )
+from worker.commands.support.command import Command
 
 _EPILOG = """\
 A T5 gets each question as the text that it is to rewrite.
@@ -27,15 +27,7 @@ examples:
 """
 
 
-def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command `test`."""
-    parser = commands.add_parser(
-        "test",
-        help="ask a model a few questions",
-        description="Ask a model, a chat model or a T5, one question or several, and print what it answers.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model_name_or_path", default="", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("--adapter", default="", metavar="DIR", help="a LoRA adapter to put into the model")
     add_question_flags(parser)
@@ -44,7 +36,6 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--num_samples", type=positive, default=1, metavar="N", help="answers to each question (default: 1)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write questions and answers to FILE")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,3 +77,13 @@ def run(options: argparse.Namespace) -> int:
         write_aside(options.json, json.dumps({**report, "answers": found}, indent=2, ensure_ascii=False) + "\n")
         print(f"The answers are in {options.json}.")
     return 0
+
+
+COMMAND = Command(
+    name="test",
+    help="ask a model a few questions",
+    description="Ask a model, a chat model or a T5, one question or several, and print what it answers.",
+    epilog=_EPILOG,
+    add_flags=_add_flags,
+    run=run,
+)

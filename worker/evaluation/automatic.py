@@ -1,9 +1,9 @@
-"""The evaluation that every training makes of its version before it is published.
+"""The automatic evaluation of a new version before it is published.
 
-On the 60 held-out sentences, by the embedded scorers, beside its parent and the baselines. What the manifest keeps is
-the report. `evaluation.json` in the version's folder keeps what each text scored, so that the next version is compared
-with this one text by text without measuring it again. A parent that has none, such as version 1, is measured once and
-kept in the cache, as the baselines are: by `prepare`, before anybody waits for it, or else by the first evaluation.
+The embedded scorers measure it on the 60 held-out sentences, with its parent and the baselines. The manifest keeps the
+report. `evaluation.json` in the version's folder keeps the scores of each text, so that the next version can be
+compared with this one text by text. A parent without that file, such as version 1, is measured once and cached, as the
+baselines are: in advance by `prepare`, or else by the first evaluation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from worker.evaluation import report, systems, testset
 from worker.evaluation.comparison import check_comparable
 from worker.evaluation.errors import EvaluationError, NotComparable
 from worker.evaluation.measure import Measurement, measure
-from worker.evaluation.preferences import click_figures, odds
+from worker.evaluation.preferences import click_figures, pair_log_probs
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.evaluation.testset import TestSet
@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 EVALUATION_FILE = "evaluation.json"
 SHOWN_EVERY = 3
-"""Candidates are drawn for every third text: drawing takes most of the time."""
+"""Candidates are sampled for every third text only, because sampling takes most of the time."""
 
 NO_CLICKS = "No clicks are held out yet: that begins at 50 prompts."
 
 
 @dataclass(frozen=True)
 class Clicks:
-    """Held-out pairs, and the β their margins are reported with."""
+    """Held-out preference pairs, and the β that scales their reported margins."""
 
     examples: Sequence[PreferenceExample] = field(default=())
     beta: float = 1.0
@@ -58,11 +58,11 @@ def evaluate_staged(
     clicks: Clicks | None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Measure a version before it is sealed, write `evaluation.json` beside its serving folder, return the report.
+    """Evaluate a staged version, write `evaluation.json` beside its serving folder, and return the report.
 
-    `serving` and `parent_serving` are serving folders within their versions' folders. `clicks` is None where a version
-    was not trained on clicks. `check` is called after every text and may raise Cancelled. Nothing here is worth losing
-    a trained version for: what cannot be measured is returned as a report whose only key, `problem`, is one sentence.
+    `serving` and `parent_serving` are serving folders within their versions' folders. `clicks` is None for a version
+    that was not trained on clicks. `check` is called after every text and may raise Cancelled. No failure here may cost
+    a trained version: on an error the report has the single key `problem`, with one sentence.
     """
     try:
         return _evaluate(serving, parent_serving, sampling, cache, clicks, check)
@@ -76,14 +76,14 @@ def evaluate_staged(
 
 
 def prepare(parent_serving: Path, sampling: Sampling, cache: Path) -> None:
-    """Measure what the evaluation of a version that is trained from `parent_serving` will find in the cache.
+    """Measure and cache what evaluations of versions trained from `parent_serving` need: baselines and parent.
 
     Raises EvaluationError, ModelError or OSError.
     """
-    yardstick = _Yardstick(testset.heldout(), load_scorers(cache), sampling, cache)
-    _baselines(yardstick.tests, yardstick.scorers, cache / "evaluation")
-    if yardstick.known(parent_serving) is None:
-        yardstick.measure_parent(systems.System(parent_serving), parent_serving)
+    evaluator = _Evaluator(testset.heldout(), load_scorers(cache), sampling, cache)
+    _baselines(evaluator.tests, evaluator.scorers, cache / "evaluation")
+    if evaluator.known(parent_serving) is None:
+        evaluator.measure_parent(systems.System(parent_serving), parent_serving)
 
 
 def _evaluate(
@@ -95,31 +95,36 @@ def _evaluate(
     check: Callable[[], None],
 ) -> dict[str, Any]:
     tests, scorers = testset.heldout(), load_scorers(cache)
-    yardstick = _Yardstick(tests, scorers, sampling, cache, check)
+    evaluator = _Evaluator(tests, scorers, sampling, cache, check)
     examples = clicks.examples if clicks else ()
-    known = yardstick.known(parent_serving) if parent_serving else None
+    known = evaluator.known(parent_serving) if parent_serving else None
     ours = systems.System(serving)
     parent = systems.System(parent_serving) if parent_serving and (examples or not known) else None
-    measured = {VERSION: yardstick.measure(VERSION, ours)}
+    measured = {VERSION: evaluator.measure(VERSION, ours)}
     if known is not None:
         measured[PARENT] = known
     elif parent is not None and parent_serving is not None:
-        measured[PARENT] = yardstick.measure_parent(parent, parent_serving)
+        measured[PARENT] = evaluator.measure_parent(parent, parent_serving)
     found = report.build([*measured.values()], tests, scorers, sampling)
     found["systems"] |= _baselines(tests, scorers, cache / "evaluation")
     if PARENT in measured:
         found["comparisons"] = [report.compared(measured[VERSION], measured[PARENT])]
     if clicks and parent is not None and examples:
-        found["clicks"] = click_figures(examples, odds(ours, examples), odds(parent, examples), clicks.beta)
+        found["clicks"] = click_figures(
+            examples, pair_log_probs(ours, examples), pair_log_probs(parent, examples), clicks.beta
+        )
     elif clicks and parent_serving is not None:
         found["clicks"] = {"note": NO_CLICKS}
-    # Into a staged folder, which is published whole or not at all.
-    (serving.parent / EVALUATION_FILE).write_text(_as_kept(yardstick.origin, measured[VERSION]), encoding="utf-8")
+    # Written directly: a staged folder is published whole or not at all.
+    (serving.parent / EVALUATION_FILE).write_text(_to_json(evaluator.origin, measured[VERSION]), encoding="utf-8")
     return found
 
 
-class _Yardstick:
-    """What versions are measured on and by. `check` is called after every text and may raise Cancelled."""
+class _Evaluator:
+    """Measures versions with one test set, scorers and sampling.
+
+    `check` is called after every text and may raise Cancelled.
+    """
 
     def __init__(
         self,
@@ -134,35 +139,35 @@ class _Yardstick:
         self._sampling, self._cache, self._check = sampling, cache, check
 
     def measure(self, name: str, system: systems.System) -> Measurement:
-        """One system by itself: what its texts score must not depend on what else is scored with them."""
+        """Measure one system by itself, so that its scores do not depend on other systems."""
         written = system.write(name, self.tests, self._sampling, lambda *_: self._check(), shown_every=SHOWN_EVERY)
         (measurement,) = measure([written], self.tests, self.scorers)
         self._check()
         return measurement
 
     def measure_parent(self, system: systems.System, serving: Path) -> Measurement:
-        """A version that left no evaluation; what is found is kept for the next one, if the version is published."""
+        """Measure a version without a kept evaluation; cache the result if the version is published."""
         measurement = self.measure(PARENT, system)
-        path = self._kept_in(serving)
+        path = self._cache_path(serving)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_aside(path, _as_kept(self.origin, measurement))
+            write_aside(path, _to_json(self.origin, measurement))
         return measurement
 
     def known(self, parent_serving: Path) -> Measurement | None:
-        """What was measured of a parent when it was published, or later, if it may be compared with what is now."""
-        for path in (parent_serving.parent / EVALUATION_FILE, self._kept_in(parent_serving)):
+        """Return the kept measurement of a parent if it is comparable with new ones, or None."""
+        for path in (parent_serving.parent / EVALUATION_FILE, self._cache_path(parent_serving)):
             if path is not None and path.is_file():
                 try:
                     kept = json.loads(path.read_text(encoding="utf-8"))
                     check_comparable(self.origin, kept)
                     return Measurement(PARENT, Measurement.from_dict(kept["measurement"]).statistics)
                 except (NotComparable, ValueError, KeyError, TypeError, AttributeError):
-                    pass  # made by other scorers or another release: it is measured anew
+                    pass  # made with other scorers or by another release: measure again
         return None
 
-    def _kept_in(self, serving: Path) -> Path | None:
-        """Where what was measured of a version is kept, by the hashes of what serves it; None if it has no manifest."""
+    def _cache_path(self, serving: Path) -> Path | None:
+        """Return the cache path of a version's measurement, by its serving files' hashes; None without a manifest."""
         try:
             files = Manifest.read(serving.parent).files
         except VersionDamaged:
@@ -173,11 +178,11 @@ class _Yardstick:
 
 
 def _baselines(tests: TestSet, scorers: Scorers, cache: Path) -> dict[str, Any]:
-    """The figures of the baselines, which are the same for every version: measured once, then kept in `cache`."""
+    """Return the figures of the baselines, measured once for all versions and kept in `cache`."""
     key = json.dumps([report.FORMAT, tests.identity, scorers.identity], sort_keys=True)
     path = cache / f"baselines-{_digest(key)}.json"
     if path.is_file():
-        with suppress(ValueError):  # a damaged one is measured anew
+        with suppress(ValueError):  # damaged: measure again
             return dict(json.loads(path.read_text(encoding="utf-8")))
     measured = measure(systems.baselines(tests), tests, scorers)
     found = {measurement.system: report.figures(measurement) for measurement in measured}
@@ -186,7 +191,7 @@ def _baselines(tests: TestSet, scorers: Scorers, cache: Path) -> dict[str, Any]:
     return found
 
 
-def _as_kept(origin: Mapping[str, Any], measurement: Measurement) -> str:
+def _to_json(origin: Mapping[str, Any], measurement: Measurement) -> str:
     kept = {**origin, "measurement": measurement.as_dict()}
     return json.dumps(kept, separators=(",", ":"), ensure_ascii=False) + "\n"
 

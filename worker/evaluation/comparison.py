@@ -1,4 +1,4 @@
-"""One version against another, on the same texts and by the same scorers, or not at all."""
+"""Paired comparison of two systems measured on the same texts with the same scorers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROLES = ("toxicity", "similarity", "fluency")
 
 
 def compare(ours: Measurement, theirs: Measurement) -> dict[str, Difference]:
-    """Every figure that both have, `ours` minus `theirs`, paired by text."""
+    """Return the difference `ours` minus `theirs` of every figure that both have, paired by text."""
     return {
         name: difference(statistic, theirs.statistics[name])
         for name, statistic in ours.statistics.items()
@@ -22,7 +22,7 @@ def compare(ours: Measurement, theirs: Measurement) -> dict[str, Difference]:
 
 
 def check_comparable(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
-    """Raise NotComparable, with the reason, unless two reports come of the same texts, scorers and sampling."""
+    """Raise NotComparable, with the reason, unless two reports have the same texts, scorers and sampling."""
     our_scorers, their_scorers = ours.get("scorers") or {}, theirs.get("scorers") or {}
     for role in _ROLES:
         left, right = our_scorers.get(role), their_scorers.get(role)

@@ -1,4 +1,4 @@
-"""From what systems wrote to figures: each text is scored once, whoever wrote it."""
+"""Figures of systems from their outputs; each distinct text is scored once."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from worker.measures.bootstrap import Estimate, Statistic, estimate, mean_of
 from worker.measures.references import bleu_rows, chrf_rows, rouge_l, sentence_chrf
 
 TOXIC = 0.5
-"""The probability from which a text counts as toxic."""
+"""A text counts as toxic from this probability."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one system scored on the texts: a statistic a figure, by the names of `models.store.figures.FIGURES`."""
+    """The statistics of one system on a test set, by the names of `models.store.figures.FIGURES`."""
 
     system: str
     statistics: Mapping[str, Statistic]
 
     @property
     def estimates(self) -> dict[str, Estimate]:
-        """Every figure with its interval."""
+        """Return every figure with its confidence interval."""
         return {name: estimate(statistic) for name, statistic in self.statistics.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """What `from_dict` reads: enough to compare it with a measurement made another day."""
+        """Return the measurement for `from_dict`, with all that later comparisons need."""
         rows = {
             name: {"kind": statistic.kind, "rows": statistic.rows.tolist()}
             for name, statistic in self.statistics.items()
@@ -45,7 +45,7 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Measurement:
-        """A measurement as `as_dict` wrote it; raises KeyError, TypeError or ValueError if it is none."""
+        """Read a measurement from `as_dict`; raises KeyError, TypeError or ValueError if it is invalid."""
         return cls(
             str(kept["system"]),
             {
@@ -56,28 +56,28 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class _Marks:
-    """The scorers' marks of every text and pair that occurs."""
+class _Scores:
+    """The scores of every distinct text and pair."""
 
     neutral: Mapping[str, float]
     similar: Mapping[tuple[str, str], float]
     fluent: Mapping[str, float]
 
     def j(self, source: str, rewrite: str) -> float:
-        """Neutral (0 or 1) times similar; a similarity below 0 counts as 0."""
+        """Return J of a rewrite: neutral (0 or 1) times similarity; a similarity below 0 counts as 0."""
         return self.neutral[rewrite] * max(0.0, self.similar[source, rewrite])
 
 
 def measure(
     outputs: Sequence[Outputs], tests: TestSet, scorers: Scorers, say: Say = lambda line: None
 ) -> list[Measurement]:
-    """Score what each system wrote for the texts of `tests`, in their order; `say` hears what is being done."""
+    """Score the outputs of each system for the texts of `tests`, in their order; `say` receives progress lines."""
     sources = [item.source for item in tests.items]
-    marks = _mark(outputs, sources, scorers, say)
-    return [Measurement(system.name, _statistics(system, sources, marks)) for system in outputs]
+    scores = _score(outputs, sources, scorers, say)
+    return [Measurement(system.name, _statistics(system, sources, scores)) for system in outputs]
 
 
-def _mark(outputs: Sequence[Outputs], sources: Sequence[str], scorers: Scorers, say: Say) -> _Marks:
+def _score(outputs: Sequence[Outputs], sources: Sequence[str], scorers: Scorers, say: Say) -> _Scores:
     pairs = list(dict.fromkeys(pair for system in outputs for pair in _pairs(system, sources)))
     texts = list(dict.fromkeys(rewrite for _, rewrite in pairs))
     best = list(dict.fromkeys(text for system in outputs for text in system.best))
@@ -87,7 +87,7 @@ def _mark(outputs: Sequence[Outputs], sources: Sequence[str], scorers: Scorers, 
     similar = scorers.similarity([source for source, _ in pairs], [rewrite for _, rewrite in pairs])
     say(f"fluency of {len(best)} texts")
     fluent = scorers.fluency(best)
-    return _Marks(
+    return _Scores(
         dict(zip(texts, neutral, strict=True)),
         dict(zip(pairs, similar, strict=True)),
         dict(zip(best, fluent, strict=True)),
@@ -101,22 +101,22 @@ def _pairs(system: Outputs, sources: Sequence[str]) -> Iterable[tuple[str, str]]
             yield source, rewrite
 
 
-def _statistics(system: Outputs, sources: Sequence[str], marks: _Marks) -> dict[str, Statistic]:
+def _statistics(system: Outputs, sources: Sequence[str], scores: _Scores) -> dict[str, Statistic]:
     pairs = list(zip(sources, system.best, strict=True))
-    j = np.array([marks.j(source, rewrite) for source, rewrite in pairs])
-    fluent = np.array([marks.fluent[rewrite] for rewrite in system.best])
+    j = np.array([scores.j(source, rewrite) for source, rewrite in pairs])
+    fluent = np.array([scores.fluent[rewrite] for rewrite in system.best])
     found = {
         "j": mean_of(j),
         "j_fl": mean_of(j * fluent),
-        "sta": mean_of([marks.neutral[rewrite] for rewrite in system.best]),
-        "sim": mean_of([marks.similar[pair] for pair in pairs]),
+        "sta": mean_of([scores.neutral[rewrite] for rewrite in system.best]),
+        "sim": mean_of([scores.similar[pair] for pair in pairs]),
         "fl": mean_of(fluent),
         "copies": mean_of([float(wording(source) == wording(rewrite)) for source, rewrite in pairs]),
     }
     if any(system.references):
         found |= _against_references(system)
     if system.shown is not None:
-        found |= _of_shown(system.shown, sources, marks)
+        found |= _of_shown(system.shown, sources, scores)
     return found
 
 
@@ -130,16 +130,16 @@ def _against_references(system: Outputs) -> dict[str, Statistic]:
     }
 
 
-def _of_shown(shown: Sequence[Sequence[str] | None], sources: Sequence[str], marks: _Marks) -> dict[str, Statistic]:
-    """The figures of the three candidates, over the texts for which they were drawn.
+def _of_shown(shown: Sequence[Sequence[str] | None], sources: Sequence[str], scores: _Scores) -> dict[str, Statistic]:
+    """Return the figures of the three candidates, over the texts for which they were sampled.
 
-    A place that stayed empty has J 0, for nobody can choose it. Places are shuffled, so none has a J of its own.
+    A missing candidate has J 0, since nobody can choose it. Positions are shuffled, so none has a J of its own.
     """
     drawn = [row or () for row in shown]
     present = [float(row is not None) for row in shown]
     j = np.zeros((len(drawn), CANDIDATES))
     for row, (source, candidates) in enumerate(zip(sources, drawn, strict=True)):
-        j[row, : len(candidates)] = [marks.j(source, candidate) for candidate in candidates]
+        j[row, : len(candidates)] = [scores.j(source, candidate) for candidate in candidates]
     values: dict[str, npt.ArrayLike] = {
         "distinct": [float(len(set(map(wording, row))) == CANDIDATES) for row in drawn],
         "diversity": [_diversity(row) for row in drawn],
@@ -151,7 +151,7 @@ def _of_shown(shown: Sequence[Sequence[str] | None], sources: Sequence[str], mar
 
 
 def _diversity(candidates: Sequence[str]) -> float:
-    """One minus the mean chrF (0 to 1) of each candidate with each other; 0 if there is but one."""
+    """Return one minus the mean chrF (0 to 1) over pairs of candidates; 0 for a single candidate."""
     both = [
         (sentence_chrf(left, right) + sentence_chrf(right, left)) / 200 for left, right in combinations(candidates, 2)
     ]

@@ -1,4 +1,4 @@
-"""How a version judges clicks that were kept out of its training."""
+"""Preference accuracy and reward margin of a version on held-out clicks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.training.shared.examples import PreferenceExample
 
 
 @dataclass(frozen=True)
-class Odds:
+class PairLogProbs:
     """log p(text | prompt), in nats, of the chosen and the rejected text of each pair, (pairs)."""
 
     chosen: Array
@@ -24,24 +24,27 @@ class Odds:
 
     @property
     def ratio(self) -> Array:
-        """log of chosen over rejected, (pairs)."""
+        """Return log p(chosen) - log p(rejected) of each pair, (pairs)."""
         return self.chosen - self.rejected
 
 
-def odds(system: System, examples: Sequence[PreferenceExample]) -> Odds:
-    """What a system gives both texts of each pair."""
+def pair_log_probs(system: System, examples: Sequence[PreferenceExample]) -> PairLogProbs:
+    """Return a system's log-probabilities of both texts of each pair."""
     prompts = [example.prompt for example in examples]
-    return Odds(
+    return PairLogProbs(
         np.array(system.log_probabilities(prompts, [example.chosen for example in examples])),
         np.array(system.log_probabilities(prompts, [example.rejected for example in examples])),
     )
 
 
-def click_figures(examples: Sequence[PreferenceExample], ours: Odds, parents: Odds, beta: float) -> dict[str, Any]:
-    """Agreement and reward margin on held-out pairs, for a report; its intervals resample prompts, never single pairs.
+def click_figures(
+    examples: Sequence[PreferenceExample], ours: PairLogProbs, parents: PairLogProbs, beta: float
+) -> dict[str, Any]:
+    """Return preference accuracy and reward margin on held-out pairs, with intervals that resample prompts.
 
-    Accuracy: the share of pairs whose chosen text is the likelier. Margin: β [log π(w|x) − log π_ref(w|x) − log π(l|x)
-    + log π_ref(l|x)], what DPO's loss is the log-sigmoid of (Rafailov et al. 2023, equation 7), the parent as π_ref.
+    Accuracy: the share of pairs whose chosen text is the more probable. Margin: β [log π(w|x) − log π_ref(w|x) − log
+    π(l|x) + log π_ref(l|x)], whose log-sigmoid is DPO's loss (Rafailov et al. 2023, equation 7), with the parent as
+    π_ref.
     """
     prompts = [example.prompt for example in examples]
     accuracy, before = (_by_prompt(prompts, who.ratio > 0) for who in (ours, parents))
@@ -59,7 +62,7 @@ def click_figures(examples: Sequence[PreferenceExample], ours: Odds, parents: Od
 
 
 def _by_prompt(prompts: Sequence[str], values: npt.ArrayLike) -> Statistic:
-    """The mean over pairs, summed up by prompt: the pairs of one prompt are not independent."""
+    """Return the mean over pairs, summed by prompt because the pairs of one prompt are not independent."""
     numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(prompts))}
     rows = np.array([numbers[prompt] for prompt in prompts])
     weights = np.asarray(values, dtype=np.float64)

@@ -1,7 +1,7 @@
-"""How often people will prefer what a new version shows to what its parent shows, by clicks that were not seen.
+"""The estimated rate at which people prefer a new version's candidates to its parent's.
 
-What both show for the held-out sentences is told apart by the head that learned from the clicks, put right by clicks
-that it has not seen (models/reward/crossfit.py).
+Both versions' candidates for the held-out sentences are compared by the reward head that was fitted to the clicks,
+calibrated on clicks that it was not fitted to (models/reward/crossfit.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from worker.evaluation import testset
 from worker.evaluation.systems import SEED
 
 TEXTS_EVERY = 3
-"""Every third of the held-out sentences is drawn for: drawing takes most of the time."""
+"""Candidates are sampled for every third held-out sentence, because sampling takes most of the time."""
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,10 @@ def promised(
     sampling: Sampling,
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """The promise of a version in its serving folder, as a manifest keeps it; empty if no click prefers a text.
+    """Estimate how often a version is preferred to its parent, for the manifest; {} if no click prefers a text.
 
-    `head` is the one that it carries, fitted to the judgments of the prompts; the parent chooses by its own, if it has
-    one. `check` is called between two steps and may raise.
+    `head` is the version's own, fitted to the judgments `judged` of `prompts`; the parent chooses its candidates with
+    its own head, if it has one. `check` is called between steps and may raise.
     """
     texts = [item.source for item in testset.heldout().items][::TEXTS_EVERY]
 
@@ -56,7 +56,7 @@ def promised(
 
     with ThreadPoolExecutor(2) as pool:
         before, after = pool.map(shown, (theirs, ours), (_head_of(parent_serving), head))
-    # Both are read by the parent, so by the same likelihoods.
+    # The parent computes the features of both, so that their likelihoods are comparable.
     differences = [_differences(theirs, *row) for row in zip(texts, after, before, strict=True)]
     found = promise(judged, prompts, head, differences)
     check()
@@ -64,7 +64,7 @@ def promised(
 
 
 def _head_of(serving: Path) -> Head | None:
-    """The head that a version carries, None if it carries none that can be read."""
+    """Return the reward head of a version, or None if it has none that can be read."""
     try:
         return Head.from_bytes((serving.parent / HEAD_FILE).read_bytes())
     except FileNotFoundError:

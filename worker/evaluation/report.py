@@ -1,4 +1,4 @@
-"""What was measured, as one dictionary for JSON and manifests, and as a table for people."""
+"""The report of an evaluation: a dictionary for JSON and manifests, and a table for terminals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.store.figures import FIGURES, verdict
 from worker.evaluation.comparison import compare
 from worker.evaluation.measure import Measurement
 from worker.evaluation.scorers import Scorers
-from worker.evaluation.systems import SEED, drawing_code
+from worker.evaluation.systems import SEED, sampling_code_hash
 from worker.evaluation.testset import TestSet
 from worker.measures import bootstrap
 from worker.measures.references import signatures
@@ -21,7 +21,7 @@ _NOTHING = "–"
 
 
 def build(measurements: Sequence[Measurement], tests: TestSet, scorers: Scorers, sampling: Sampling) -> dict[str, Any]:
-    """The report: what was measured on what, by which scorers, with every figure and its interval."""
+    """Build the report: test set, scorers and sampling, and every figure with its interval."""
     return {
         **origin(tests, scorers, sampling),
         "signatures": signatures(),
@@ -31,22 +31,22 @@ def build(measurements: Sequence[Measurement], tests: TestSet, scorers: Scorers,
 
 
 def origin(tests: TestSet, scorers: Scorers, sampling: Sampling) -> dict[str, Any]:
-    """What must be equal for two reports to be comparable."""
+    """Return what must be equal for two reports to be comparable."""
     return {
         "format": FORMAT,
         "test_set": tests.identity,
         "scorers": scorers.identity,
-        "sampling": {**asdict(sampling), "seed": SEED, "code": drawing_code()},
+        "sampling": {**asdict(sampling), "seed": SEED, "code": sampling_code_hash()},
     }
 
 
 def figures(measurement: Measurement) -> dict[str, dict[str, float]]:
-    """Figure → value, low, high and texts."""
+    """Return each figure's value, low, high and number of texts."""
     return {name: found.as_dict() for name, found in measurement.estimates.items()}
 
 
 def compared(ours: Measurement, theirs: Measurement) -> dict[str, Any]:
-    """The paired differences of two measurements of one report."""
+    """Return the paired differences of two measurements of one report."""
     return {
         "of": ours.system,
         "with": theirs.system,
@@ -55,7 +55,7 @@ def compared(ours: Measurement, theirs: Measurement) -> dict[str, Any]:
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """The report for a terminal: a row a figure, a column a system, each value with its 95 % interval."""
+    """Format the report for a terminal: a row a figure, a column a system, each value with its 95 % interval."""
     systems = report["systems"]
     names = [name for name in FIGURES if any(name in found for found in systems.values())]
     rows = [["", *systems]]
@@ -65,12 +65,12 @@ def table(report: Mapping[str, Any]) -> str:
     lines = _aligned(rows)
     for comparison in report.get("comparisons", []):
         lines += ["", *difference_lines(comparison)]
-    lines += ["", *_foot(report)]
+    lines += ["", *_footer(report)]
     return "\n".join(lines)
 
 
 def difference_lines(comparison: Mapping[str, Any]) -> list[str]:
-    """The paired differences of two systems, one a line, each with what it shows."""
+    """Format the paired differences of two systems, one a line, each with its verdict."""
     rows = [[f"{comparison['of']} minus {comparison['with']}", "difference", "what it shows"]]
     for name in FIGURES:
         if found := comparison["figures"].get(name):
@@ -91,7 +91,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _foot(report: Mapping[str, Any]) -> list[str]:
+def _footer(report: Mapping[str, Any]) -> list[str]:
     scorers, tests = report["scorers"], report["test_set"]
     percent = f"{report['bootstrap']['level']:.0%}"
     lines = [

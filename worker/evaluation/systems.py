@@ -1,4 +1,4 @@
-"""What is measured: a version in its serving form, and the baselines that it has to beat."""
+"""The systems that are evaluated: a version in its serving form, and the baselines."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from worker.evaluation.errors import EvaluationError, ScorerUnavailable
 from worker.evaluation.testset import TestSet
 
 SEED = 20221107
-"""Of the first generator of every system that is measured: versions with the same odds draw the same candidates."""
+"""Seed of a system's first generator: versions with the same probabilities sample the same candidates."""
 
-_DRAWING = (
+_SAMPLING_CODE = (
     "serving/generator.py",
     "serving/engine.py",
     "serving/pieces.py",
@@ -35,19 +35,18 @@ _DRAWING = (
 )
 
 SHARES = 2
-"""Generators that write side by side."""
+"""Number of generators that run in parallel."""
 
 Ticks = Callable[[int, int], None]
-"""Told how many of how many texts are done."""
+"""Called with the number of texts done and their total."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a system wrote: `best` is one text a source, `shown` the candidates that a person would see.
+    """The outputs of a system: `best` is one text for each source, `shown` the candidates that a person would see.
 
-    `shown` has None for a source whose candidates were not drawn, and is itself None for a system that draws none.
-
-    `references` are what its texts are compared with; a system that is itself a reference has the others alone.
+    `shown` has None for a source whose candidates were not sampled, and is itself None for a system that samples none.
+    `references` are the texts to compare with; a system that is itself a reference has the others alone.
     """
 
     name: str
@@ -64,9 +63,9 @@ class _Row:
 
 
 class System:
-    """A version in its serving form, as several generators that write side by side.
+    """A version in its serving form, as several generators that run in parallel.
 
-    Each has one thread and a share of the texts of its own, so that what is drawn does not depend on the machine.
+    Each has one thread and its own share of the texts, so that samples do not depend on the machine.
     """
 
     def __init__(self, folder: Path, version: int = 0) -> None:
@@ -82,9 +81,9 @@ class System:
         *,
         shown_every: int = 1,
     ) -> Outputs:
-        """The beam rewrite of every text, and the candidates that would be shown of every `shown_every`-th.
+        """Return the beam rewrite of every text, and the candidates of every `shown_every`-th.
 
-        What `tick` raises ends the writing. Raises EvaluationError if a text is too long.
+        An exception of `tick` ends the generation. Raises EvaluationError if a text is too long.
         """
         self._check_lengths(tests)
         written: queue.SimpleQueue[_Row] = queue.SimpleQueue()
@@ -109,7 +108,7 @@ class System:
         return Outputs(name, tuple(row.best for row in ordered), tuple(row.shown for row in ordered), tests.references)
 
     def log_probabilities(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
-        """log p(completion | prompt) in nats, one number a pair; raises InputTooLong."""
+        """Return log p(completion | prompt) in nats, one number for each pair; raises InputTooLong."""
         return self._generators[0].log_probabilities(prompts, completions)
 
     def _write_share(
@@ -139,20 +138,23 @@ class System:
                 raise EvaluationError(f"{tests.name}, line {item.line}: {error}") from None
 
 
-def drawing_code() -> str:
-    """The hash of what draws and chooses candidates: where that changes, versions are measured anew."""
+def sampling_code_hash() -> str:
+    """Return a hash of the code and models that sample and choose candidates.
+
+    When it changes, versions are measured again.
+    """
     folder = Path(models.__file__).parent
     digest = hashlib.sha256()
-    for name in _DRAWING:
+    for name in _SAMPLING_CODE:
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
 @contextmanager
 def loaded(source: str, version: int = 0) -> Iterator[System]:
-    """The system in a serving folder, a checkpoint folder or of a hub name; converted aside if it must be.
+    """Yield the system of a serving folder, a checkpoint folder or a hub name, converted temporarily if necessary.
 
-    Raises CheckpointError or LoadError if it is no T5 that can be used.
+    Raises CheckpointError or LoadError if it is no usable T5.
     """
     if (Path(source) / "model.bin").is_file():
         yield System(Path(source), version)
@@ -169,7 +171,7 @@ def loaded(source: str, version: int = 0) -> Iterator[System]:
 
 
 def baselines(tests: TestSet) -> list[Outputs]:
-    """Copying the text, deleting profane words, and, where there are references, people."""
+    """Return the outputs of the baselines: the copied text, deleted profanity and, with references, people."""
     copied = tuple(item.source for item in tests.items)
     found = [
         Outputs("copy of the text", copied, None, tests.references),
@@ -182,7 +184,7 @@ def baselines(tests: TestSet) -> list[Outputs]:
 
 
 def without_profanity() -> Callable[[str], str]:
-    """A function that deletes the words on the list of better-profanity; raises ScorerUnavailable without it."""
+    """Return a function that deletes the words on better-profanity's list; raises ScorerUnavailable without it."""
     try:
         from better_profanity import Profanity
     except ImportError as error:
@@ -192,7 +194,7 @@ def without_profanity() -> Callable[[str], str]:
     censor = Profanity().censor
 
     def delete(text: str) -> str:
-        # The package can only replace; what it puts in place occurs in no text.
+        # The package can only replace words; the replacement is a character that occurs in no text.
         return " ".join(censor(text, "\x00").replace("\x00", "").split())
 
     return delete

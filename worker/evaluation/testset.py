@@ -1,14 +1,13 @@
-"""The texts that systems are measured on."""
+"""Test sets for the evaluation."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from models.formats import rows_sha256
 from models.formats.files.pair_files import PairRow, in_dev, read_pair_file
 from worker.evaluation.errors import TestFileError
 from worker.training.shared.pairs import HELDOUT_FILE
@@ -16,7 +15,7 @@ from worker.training.shared.pairs import HELDOUT_FILE
 
 @dataclass(frozen=True)
 class TestSet:
-    """Sources with their references, which may be none; `problems` is a sentence on rows that were left out."""
+    """Sources with their references, which may be empty; `problems` is a sentence about rows that were left out."""
 
     __test__ = False  # pytest takes classes named Test… for tests
 
@@ -26,34 +25,31 @@ class TestSet:
 
     @property
     def references(self) -> tuple[tuple[str, ...], ...]:
-        """The references of each source."""
+        """Return the references of each source."""
         return tuple(item.references for item in self.items)
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the sources and references in order: the same texts, the same hash."""
-        digest = hashlib.sha256()
-        for item in self.items:
-            digest.update(json.dumps([item.source, *item.references]).encode() + b"\n")
-        return digest.hexdigest()
+        """Return the hash of the sources and references in order: the same texts, the same hash."""
+        return rows_sha256([item.source, *item.references] for item in self.items)
 
     @property
     def identity(self) -> dict[str, str | int]:
-        """What was measured on, for a report."""
+        """Return name, hash and size for a report."""
         return {"name": self.name, "sha256": self.sha256, "texts": len(self.items)}
 
 
 def heldout(max_samples: int | None = None) -> TestSet:
-    """The sentences of worker/training/shared/heldout.tsv, which no training sees."""
+    """Return the sentences of worker/training/shared/heldout.tsv, which are used in no training."""
     return read(HELDOUT_FILE, name="Mellow's own held-out sentences", max_samples=max_samples)
 
 
 def read(path: Path, *, dev_split: bool = False, max_samples: int | None = None, name: str = "") -> TestSet:
-    """The test set in a TSV, CSV or JSON Lines file: ParaDetox's columns or any that models.formats.files knows.
+    """Read a test set from a TSV, CSV, JSON Lines or text file.
 
-    A file that ends in .txt has a text a line and no references.
-    A source that occurs twice becomes one text with all its references. `dev_split` keeps the twentieth of the sources
-    that is dev by hash; `max_samples` the first so many. Raises PairFileError or TestFileError.
+    Columns are ParaDetox's or any that models.formats.files knows. A .txt file has one text a line and no references. A
+    source that occurs twice becomes one text with all its references. `dev_split` keeps the twentieth of the sources
+    that is dev by hash; `max_samples` keeps the first ones. Raises PairFileError or TestFileError.
     """
     rows, problems = _lines(path) if path.suffix == ".txt" else _pairs(path)
     merged = _merged([row for row in rows if not dev_split or in_dev(row.source)])

@@ -1,9 +1,7 @@
-"""Judgments → what a method learns from, most of it to train on and some to test with."""
+"""The training data of a run on clicks: pairs or marked texts from judgments, split into train and held-out."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.services.training import kto_rows, preference_rows
 from app.services.training.selection import EVERYTHING, Selection
+from models.formats import rows_sha256
 from models.formats.files.pair_files import in_dev
 from worker.training.shared.examples import PreferenceExample
 
 HELD_OUT_FROM = 50
-"""Different prompts from which on some are held out; with fewer, every click is needed for training."""
+"""The least number of different prompts for a held-out part; with fewer, all are used for training."""
 
 HELD_OUT_ONE_IN = 10
 
@@ -25,7 +24,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Split:
-    """The examples to train on, and those to test with; no prompt is on both sides."""
+    """The pairs to train on and the held-out ones; no prompt is in both."""
 
     train: list[PreferenceExample]
     held_out: list[PreferenceExample]
@@ -34,15 +33,15 @@ class Split:
 def preference_examples(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
 ) -> list[PreferenceExample]:
-    """The examples of every chosen standing judgment up to that one, in the order they were made."""
+    """Return the pairs of every selected judgment that is not undone, up to that id, in the order of the judgments."""
     return [PreferenceExample(*row) for row in preference_rows.preference_rows(session, last_judgment_id, selection)]
 
 
 def split(examples: Sequence[PreferenceExample]) -> Split:
-    """Hold out the clicks on a tenth of the prompts, once there are `HELD_OUT_FROM` different ones.
+    """Hold out the pairs of a tenth of the prompts, once there are `HELD_OUT_FROM` different ones.
 
-    A prompt is chosen by the hash of its text, so that it stays held out for every later version. With fewer prompts,
-    or if the tenth should hold everything, nothing is held out.
+    The hash of its text decides whether a prompt is held out, so it stays held out for every later version. With fewer
+    prompts, or if nothing would be left to train on, nothing is held out.
     """
     few = len({example.prompt for example in examples}) < HELD_OUT_FROM
     train = [example for example in examples if few or not in_dev(example.prompt, HELD_OUT_ONE_IN)]
@@ -52,12 +51,12 @@ def split(examples: Sequence[PreferenceExample]) -> Split:
 
 
 def pair_rows(examples: Sequence[PreferenceExample]) -> list[Row]:
-    """The examples as preference rows (models/formats)."""
+    """Return the pairs as preference rows (models/formats)."""
     return [{"prompt": one.prompt, "chosen": one.chosen, "rejected": one.rejected} for one in examples]
 
 
 def pairs_as_unpaired(examples: Sequence[PreferenceExample]) -> list[Row]:
-    """The examples as unpaired rows: of each the chosen text is good and the other bad."""
+    """Return the pairs as unpaired rows: each chosen text labelled good, each rejected one bad."""
     return [
         {"prompt": one.prompt, "completion": text, "label": good}
         for one in examples
@@ -66,9 +65,9 @@ def pairs_as_unpaired(examples: Sequence[PreferenceExample]) -> list[Row]:
 
 
 def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING) -> list[Row]:
-    """The texts that chosen standing judgments up to that one mark good or bad, as unpaired rows (models/formats).
+    """Return the texts that the selected judgments up to that id mark good or bad, as unpaired rows (models/formats).
 
-    Where `of` holds clicks out, the texts of every prompt that is to be held out are left out.
+    If `of` has a held-out part, the rows of all held-out prompts are left out.
     """
     rows = kto_rows.unpaired_rows(session, last_judgment_id, selection)
     return [
@@ -78,17 +77,11 @@ def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection:
     ]
 
 
-def rows_sha256(rows: Sequence[Row]) -> str:
-    """The hash that a manifest keeps of unpaired rows: of (prompt, text, label) as JSON Lines, in order."""
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(json.dumps([row["prompt"], row["completion"], row["label"]]).encode() + b"\n")
-    return digest.hexdigest()
+def unpaired_sha256(rows: Sequence[Row]) -> str:
+    """Return the hash of unpaired rows for the manifest: of (prompt, text, label), in order."""
+    return rows_sha256([row["prompt"], row["completion"], row["label"]] for row in rows)
 
 
 def data_sha256(examples: Sequence[PreferenceExample]) -> str:
-    """The hash that a manifest keeps of what a version was trained on: of the examples as JSON Lines, in order."""
-    digest = hashlib.sha256()
-    for example in examples:
-        digest.update(json.dumps([example.prompt, example.chosen, example.rejected]).encode() + b"\n")
-    return digest.hexdigest()
+    """Return the hash of preference pairs for the manifest: of (prompt, chosen, rejected), in order."""
+    return rows_sha256([one.prompt, one.chosen, one.rejected] for one in examples)

@@ -1,9 +1,9 @@
-"""Initial training from data to a version, for the queue's job and for `python -m worker sft`.
+"""Initial training (SFT) from data to a version, for the queue's job and for `python -m worker sft`.
 
     pairs → SFT → convert, check → held-out quality → publish → (gate) → move the alias
 
-A run's checkpoints lie in a run folder of the store while it lasts, so that a run whose worker died goes on where it
-was. There is no gate for a model that starts from outside the studio: it has no parent to be worse than.
+Checkpoints lie in a run folder of the store until the run ends, so that an interrupted run can be resumed. A model that
+starts from outside the studio has no parent to be compared with, so it passes no gate.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from worker.publish.release import Facts
 if TYPE_CHECKING:
     from worker.training.shared.progress import Progress
 
-METHOD = "sft"
-MAX_HELDOUT_DROP = 0.02
-"""The share of its parent's held-out quality that a version may lose and serve by itself."""
+MAX_SFT_DROP = 0.02
+"""The share of its parent's held-out quality that a version may lose and still go live by itself."""
 NOT_ASKED = "The version was published and does not serve, as was asked."
 
 
 @dataclass(frozen=True)
 class InitialTraining:
-    """One run: its base (a folder or a hub id), the version that this is if it is one, the data and the recipe.
+    """One initial training: its base (a folder or a hub id), data and recipe.
 
-    `origin` is what the manifest keeps besides the recipe: where base and data came from, and whether it may serve.
+    `parent` is the base's version number, None if it is not a version. `origin` goes into the manifest beside the
+    recipe: the source of base and data. `serve` is False if the version must not go live.
     """
 
     base: Path | str
@@ -52,12 +52,12 @@ class InitialTraining:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What the manifest keeps of it."""
+        """Return the configuration that the manifest keeps."""
         return {**self.recipe.as_dict(), **self.origin, "base_model": str(self.base), "serve": self.serve}
 
 
 def from_plan(plan: SFTPlan, store: CheckpointStore) -> InitialTraining:
-    """The training that a run of the studio asks for; raises ModelError if its data or its base is not there."""
+    """Return the training that a run of the studio asks for; raises ModelError if its data or its base is missing."""
     body, name = UploadStore(store.root).read(plan.dataset)
     file = read_pairs_from(body, name, Columns(plan.source_column, plan.target_column))
     base: Path | str = plan.model_name_or_path or EMBEDDED_BASE_MODEL
@@ -74,7 +74,7 @@ def train(
     progress: Progress,
     run_id: int | None = None,
 ) -> Facts:
-    """Train, convert and evaluate in the staged folder; returns what the manifest says of the version.
+    """Train, convert and evaluate in the staged folder, and return the facts for the manifest.
 
     Raises TrainingError, PairFileError or MemoryError.
     """
@@ -95,7 +95,7 @@ def train(
         training.resume_from,
     )
     progress.stage("converting")
-    parity = staging.prepare(staged, training.file.pairs, _parents_serving(training), progress.log)
+    parity = staging.prepare(staged, training.file.pairs, _parent_serving(training), progress.log)
     stop_if_cancelled(progress)
     progress.stage("evaluating")
     file = training.file
@@ -106,7 +106,7 @@ def train(
     return Facts(
         parent=training.parent,
         run_id=run_id,
-        method=METHOD,
+        method=SFTRecipe.method,
         config=training.config,
         data_sha256=data_sha256(training.file, training.validation),
         metrics=metrics,
@@ -114,31 +114,31 @@ def train(
 
 
 def note(version: Manifest | Facts) -> str | None:
-    """Why a version of initial training does not serve, as a sentence for its run; None if it does."""
+    """Return why a version of initial training must not go live, as a sentence for its run, or None if it may."""
     if not version.config.get("serve", True):
         return NOT_ASKED
     change = version.metrics.get("heldout_relative_change")
-    if change is not None and change < -MAX_HELDOUT_DROP:
+    if change is not None and change < -MAX_SFT_DROP:
         return (
             f"The version was published but does not serve. Held-out quality fell by {-change:.1%} against version "
-            f"{version.parent}, more than the {MAX_HELDOUT_DROP:.0%} allowed. If the data teaches another task, that "
+            f"{version.parent}, more than the {MAX_SFT_DROP:.0%} allowed. If the data teaches another task, that "
             "is to be expected: let it serve on the Training page."
         )
     return None
 
 
-def _parents_serving(training: InitialTraining) -> Path | None:
+def _parent_serving(training: InitialTraining) -> Path | None:
     return Path(training.base).parent / SERVING_FOLDER if training.parent is not None else None
 
 
 def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progress: Progress) -> dict[str, Any]:
-    """The evaluation that every version gets, beside its parent's where it has one."""
+    """Evaluate the staged version as every version is, compared with its parent if it has one."""
     from worker.evaluation.automatic import evaluate_staged
     from worker.training.shared.progress import stop_if_cancelled
 
     report = evaluate_staged(
         staged / SERVING_FOLDER,
-        _parents_serving(training),
+        _parent_serving(training),
         Sampling(settings.temperature, settings.top_p, settings.top_k),
         settings.home / "cache",
         None,
@@ -150,7 +150,7 @@ def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progr
 
 
 def _heldout(training: InitialTraining, staged: Path) -> dict[str, Any]:
-    """The held-out quality of the new model and, if it has a parent, the parent's: see `scoring.evaluate_version`."""
+    """Return the held-out quality of the new model and of its parent, if any (see `gate.evaluate_version`)."""
     from worker.training.shared.checkpoint import load_model, load_tokenizer
     from worker.training.shared.pairs import heldout_pairs
     from worker.training.t5.scoring import mean_token_log_prob

@@ -1,12 +1,12 @@
-"""The RQ jobs. `train` is the lower half of the loop:
+"""The RQ job `train`, from a run's id to its version:
 
     run id → rows → DPO, ORPO or KTO → convert, check → evaluate → publish → gate → move the alias
 
-or, for initial training, with uploaded pairs and SFT in place of clicks and those (sft_job.py).
+or, for initial training, SFT on uploaded pairs (sft_job.py).
 
-The database is the truth. The job owns the run by its attempt number, is harmless to deliver twice, and either
-publishes a whole version or nothing. A version that the gate refuses is published, so that it can be looked at, but it
-does not serve.
+The database is the truth. The job owns the run by its attempt number, may be delivered twice without harm, and
+publishes either a whole version or nothing. A version that the gate refuses is published for inspection but does not go
+live.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from app.config import Settings
 from app.runtime import doorbell
 from app.services.prompts import policy
 from models.errors import ModelError
+from models.settings.sft import SFTRecipe
 from models.store.manifest import Manifest
 from worker.job import initial_training, retraining, sft_job
 from worker.job.recorder import RunRecorder
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def train(run_id: int) -> None:
-    """Carry out a training run that waits, and let the next one begin; does nothing if it is not its turn."""
+    """Carry out a waiting training run, then announce the next one; do nothing if it is not the run's turn."""
     studio = Studio.of(Settings.from_env())
     attempt = Attempt.claim(studio.sessions, run_id)
     if attempt is None:
@@ -63,25 +64,25 @@ def _train(studio: Studio, attempt: Attempt) -> None:
 
 
 def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
-    """Train, and release what came out as the next version."""
+    """Train, and release the result as the next version."""
     published = studio.store.find_run(attempt.run_id)
     studio.store.remove_run_folders("[0-9]*", keep=None if published else str(attempt.run_id))
     if published is not None:
-        # An earlier attempt got as far as the store and died before the database knew.
-        release.record(studio, published, _note(studio, published), attempt)
+        # An earlier attempt died between publishing the files and recording them in the database.
+        release.record(studio, published, _refusal(studio, published), attempt)
     else:
-        job = sft_job if attempt.method == initial_training.METHOD else retraining
+        job = sft_job if attempt.method == SFTRecipe.method else retraining
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
-            release.release(studio, staged, facts, _note(studio, facts), attempt)
+            release.release(studio, staged, facts, _refusal(studio, facts), attempt)
 
 
-def _note(studio: Studio, version: Manifest | release.Facts) -> str | None:
-    """Why a version must not serve, as a sentence for its run; None if it may."""
+def _refusal(studio: Studio, version: Manifest | release.Facts) -> str | None:
+    """Return why a version must not go live, as a sentence for its run, or None if it may."""
     from worker.publish.gate import gate
 
-    if version.method == initial_training.METHOD:
+    if version.method == SFTRecipe.method:
         return initial_training.note(version)
     with studio.sessions() as session:
         only_if_better = policy.settings(session).only_if_better

@@ -1,12 +1,11 @@
-"""What the clicks of a run say, and what they say of other texts: the reward head, and the pairs that it labels.
+"""The reward head of a run, fitted to its judgments, and the pairs that it labels among samples of other prompts.
 
-The head that labels has not seen the clicks that are held out, so that they can test what it taught. The head that the
-version carries has seen them all.
+The head that labels pairs is fitted without the held-out judgments, so that these can test the training. The head that
+the version carries is fitted to all of them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import time
@@ -19,6 +18,7 @@ from app.services.training.reward import judged
 from app.services.training.reward.judged import Screen
 from app.services.training.reward.unclicked import unclicked_texts
 from app.services.training.selection import Selection
+from models.formats import rows_sha256
 from models.formats.files.pair_files import in_dev
 from models.reward.head import Head, fitted
 from models.reward.judgments import Judged
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from worker.training.clicks.labelling import Labelled
 
 TEXTS = 480
-"""Other texts that are looked at, at most: the studio's own first, then those that come with the recipe."""
+"""The most prompts without a judgment to sample: the studio's own first, then those that come with Mellow."""
 SAMPLES = "samples"
 """The folder of the cache."""
 
@@ -43,10 +43,10 @@ _AT_ONCE = 48
 
 @dataclass(frozen=True)
 class Lesson:
-    """The head that the version carries, None if nobody said anything that a head learns from, and pairs it labelled.
+    """The reward head that a version carries (None without judgments to fit), and the pairs labelled for its training.
 
-    `judged` is what the head learned from, on these `prompts`, and `sha256` names it; `texts` were looked at for the
-    pairs, of which it was sure by `sureness` on average.
+    `judged` are the judgments that the head was fitted to, on these `prompts`, and `sha256` is their hash. `texts` is
+    the number of texts sampled for the pairs, `sureness` the mean probability of the labels.
     """
 
     head: Head | None
@@ -58,7 +58,7 @@ class Lesson:
     sureness: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """What the manifest keeps of it."""
+        """Return the metrics that the manifest keeps."""
         kept: dict[str, Any] = {"judgments": len(self.judged), "judgments_sha256": self.sha256}
         if self.labelled:
             kept |= {"head_pairs": len(self.labelled), "head_texts": self.texts, "head_sureness": self.sureness}
@@ -66,16 +66,16 @@ class Lesson:
 
 
 def samples_cache(home: Path) -> Path:
-    """Where the samples of versions are kept."""
+    """Return the cache folder for the samples of versions; create it if it is absent."""
     folder = home / "cache" / SAMPLES
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def other_texts(studio: Studio, *, without_held_out: bool = False) -> list[str]:
-    """Up to TEXTS texts that nobody clicked, the studio's own first, then those that come with the recipe.
+    """Return up to TEXTS prompts that nobody has judged, the studio's own first, then those that come with Mellow.
 
-    None of them is measured on, nor, `without_held_out`, one whose clicks would be held out.
+    Texts used for evaluation are left out and, with `without_held_out`, also those whose judgments would be held out.
     """
     from worker.training.clicks.unclicked import shipped_texts
     from worker.training.shared.pairs import heldout_pairs
@@ -100,26 +100,24 @@ def learn(
     most: int,
     held_out: bool,
 ) -> Lesson:
-    """Fit heads to the judgments that the run asks for, and let them label at most `most` pairs.
+    """Fit reward heads to the judgments of the run, and label at most `most` pairs of other texts.
 
-    What an earlier attempt labelled by the same judgments is taken from `run_dir`. `held_out` says whether clicks are
-    held out. Raises LoadError, or Cancelled.
+    Pairs that an earlier attempt labelled from the same judgments are taken from `run_dir`. `held_out` is True if
+    judgments are held out. Raises LoadError, or Cancelled.
     """
     screens = _screens(studio, attempt, parent_serving)
     if not screens:
         return Lesson(None)
-    digest = hashlib.sha256()
-    for screen in screens:
-        digest.update(json.dumps(screen.said()).encode() + b"\n")
+    digest = rows_sha256(screen.said() for screen in screens)
     seen = [screen.judged() for screen in screens if not (held_out and in_dev(screen.text, HELD_OUT_ONE_IN))]
     judged_ones = tuple(screen.judged() for screen in screens)
     prompts = tuple(screen.text for screen in screens)
-    lesson = Lesson(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest.hexdigest())
+    lesson = Lesson(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest)
     if not most or not seen:
         return lesson
     from worker.training.shared.run_folder import LABELLED, write_small
 
-    kept = _kept(run_dir / LABELLED, lesson.sha256)
+    kept = _cached_pairs(run_dir / LABELLED, lesson.sha256)
     if kept is None:
         labelled, texts = _label(studio, fitted(seen), parent_serving, recorder, most, held_out)
         kept = {
@@ -131,14 +129,14 @@ def learn(
         run_dir.mkdir(parents=True, exist_ok=True)
         write_small(run_dir / LABELLED, json.dumps(kept))
     pairs = tuple(PreferenceExample(**pair) for pair in kept["pairs"])
-    recorder.log(_in_words(len(pairs), kept["texts"], kept["sureness"]))
+    recorder.log(_summary(len(pairs), kept["texts"], kept["sureness"]))
     assert lesson.head is not None
     head = replace(lesson.head, taught=bool(pairs))
     return replace(lesson, head=head, labelled=pairs, texts=kept["texts"], sureness=kept["sureness"])
 
 
 def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Screen]:
-    """The judged screens that the run asks for, measured, in the order they were judged."""
+    """Return the judged screens of the run with measured features, in the order of their judgments."""
     selection = Selection.parse(attempt.selection)
     loaded: list[Generator] = []
 
@@ -159,7 +157,7 @@ def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Scr
 def _label(
     studio: Studio, head: Head, parent_serving: Path, recorder: RunRecorder, most: int, held_out: bool
 ) -> tuple[Labelled, int]:
-    """The pairs that the head labels, and how many texts it looked at."""
+    """Sample and label, and return the pairs with the number of texts sampled."""
     from worker.training.clicks.labelling import label
     from worker.training.clicks.samples import Samples
     from worker.training.shared.progress import stop_if_cancelled
@@ -169,12 +167,12 @@ def _label(
     settings = studio.settings
     sampling = Sampling(settings.temperature, settings.top_p, settings.top_k)
     samples = Samples(parent_serving, sampling, samples_cache(settings.home))
-    until = time.monotonic() + _DRAWING_SECONDS
+    deadline = time.monotonic() + _DRAWING_SECONDS
     pools = []
     asked = other_texts(studio, without_held_out=held_out)
     for first in range(0, len(asked), _AT_ONCE):
         texts = asked[first : first + _AT_ONCE]
-        samples.draw(texts, until - time.monotonic(), lambda: stop_if_cancelled(recorder))
+        samples.draw(texts, deadline - time.monotonic(), lambda: stop_if_cancelled(recorder))
         pools += [(text, pool) for text in texts if (pool := samples.known(text)) is not None]
         labelled = label(head, pools, most)
         if len(labelled.examples) >= most:
@@ -182,8 +180,8 @@ def _label(
     return labelled, len(pools)
 
 
-def _kept(path: Path, sha256: str) -> dict[str, Any] | None:
-    """What an earlier attempt labelled by the same judgments."""
+def _cached_pairs(path: Path, sha256: str) -> dict[str, Any] | None:
+    """Return the pairs that an earlier attempt labelled from the same judgments, or None."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -191,7 +189,7 @@ def _kept(path: Path, sha256: str) -> dict[str, Any] | None:
     return found if found["sha256"] == sha256 else None
 
 
-def _in_words(pairs: int, texts: int, sureness: float) -> str:
+def _summary(pairs: int, texts: int, sureness: float) -> str:
     if not pairs:
         return f"The clicks say too little to tell the rewrites of {texts} other texts apart: none is trained on."
     return (

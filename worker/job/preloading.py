@@ -1,7 +1,7 @@
-"""What a worker does while it waits, so that a run need not: the training libraries, and what evaluations compare with.
+"""Work that a waiting worker does in advance: importing the training libraries, and preparing the next run.
 
-RQ forks a process for each job. Libraries that its parent has loaded are there at once, in memory that both share. The
-parent only imports: no tensor is computed, no model loaded and no thread pool of theirs started, for none of that would
+RQ forks a process for each job. Libraries that the parent process has imported are available there at once, in shared
+memory. The parent only imports: it computes no tensor, loads no model and starts no thread pool, none of which would
 survive the fork.
 """
 
@@ -28,25 +28,25 @@ MODULES = (
     "transformers.models.bert.modeling_bert",
     "profanity_check",
 )
-"""Importing these brings everything that a run on clicks imports: seven seconds of a processor core."""
+"""Modules whose import loads everything that a run on clicks needs: seven seconds of a processor core."""
 
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""What there is on Linux where a program may use a GPU: NVIDIA's, AMD's, and either under Windows."""
+"""Device files on Linux where a program may use a GPU: NVIDIA's, AMD's, and either under Windows."""
 
 _LOWEST_PRIORITY = 19
 
 
 def forks_well() -> bool:
-    """Whether a process may load the libraries and fork afterwards.
+    """Return True if a process may load the libraries and fork afterwards.
 
-    Not on macOS, whose own frameworks break in a forked process. Not beside a GPU: a library that merely asks for it
-    while it is imported (bitsandbytes does) leaves its driver in a state in which no forked process can use it.
+    On macOS the system's frameworks break in a forked process. Beside a GPU, a library that merely asks for it while it
+    is imported (bitsandbytes does) leaves the driver in a state in which no forked process can use it.
     """
     return sys.platform.startswith("linux") and not any(map(os.path.exists, _GPU_DEVICES))
 
 
 def preload() -> None:
-    """Import `MODULES` where that is of use; what cannot be imported is left to the job, which says why."""
+    """Import `MODULES` where that helps; leave a module that cannot be imported to the job, which reports why."""
     if not forks_well():
         return
     for name in MODULES:
@@ -54,15 +54,15 @@ def preload() -> None:
             import_module(name)
         except Exception as error:
             log.warning("%s cannot be loaded in advance (%s); the jobs will try again.", name, error)
-    # What is there now stays for good: a collection in a forked process need not look at it, nor copy its pages.
+    # These objects stay for good: a garbage collection in a forked process then neither visits them nor copies pages.
     gc.collect()
     gc.freeze()
 
 
 def prepare_run() -> None:
-    """Measure and draw what the next run needs of the version that serves, at the lowest priority.
+    """Compute the live version's figures and samples for the next run, at the lowest priority.
 
-    For a process of its own. Everything is kept in the cache; what fails is left to the run, which does the same.
+    Run it in a process of its own. Results go to the cache; a failure is left to the run, which does the same work.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

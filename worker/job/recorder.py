@@ -1,7 +1,7 @@
-"""Writes a run's progress to the database and learns from it that the run was cancelled.
+"""The `Progress` of a run in the studio: it writes to the database, and reads there that the run was cancelled.
 
-It implements `worker.training.shared.progress.Progress` for one attempt at one run. A thread of its own says every few
-seconds that the worker is alive, also while a library is busy and reports nothing.
+It implements `worker.training.shared.progress.Progress` for one attempt at one run. A thread of its own writes a
+heartbeat every second, also while a library is busy and reports nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOG_LINES = 200
 
 
 class RunRecorder:
-    """The listener of one attempt; `cancelled` is also true once the attempt no longer owns the run."""
+    """The progress listener of one attempt; `cancelled` is also true once the attempt no longer owns the run."""
 
     def __init__(self, sessions: sessionmaker[Session], run_id: int, attempt: int) -> None:
         self._sessions = sessions
@@ -38,7 +38,7 @@ class RunRecorder:
         self._stopped = threading.Event()
         self._done = threading.Event()
         self._wrote_step_at = 0.0
-        self._thread = threading.Thread(target=self._beat, name="run-heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._send_heartbeats, name="run-heartbeat", daemon=True)
 
     def __enter__(self) -> RunRecorder:
         """Begin the heartbeat."""
@@ -51,14 +51,14 @@ class RunRecorder:
         self._thread.join()
 
     def stage(self, name: str) -> None:
-        """A new phase begins."""
+        """Record the stage that begins, and log it."""
         with self._own_run() as run:
             if run is not None:
                 run.stage = name
                 _append(run, f"{name.capitalize()}.")
 
     def step(self, done: int, total: int) -> None:
-        """`done` of `total` optimizer steps are behind us; not every one is written if they are quick."""
+        """Record that `done` of `total` optimizer steps are complete; skip some writes if steps are quick."""
         if done < total and time.monotonic() - self._wrote_step_at < _STEP_SECONDS:
             return
         self._wrote_step_at = time.monotonic()
@@ -67,7 +67,7 @@ class RunRecorder:
                 run.step, run.total_steps = done, total
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Store what was measured at an optimizer step."""
+        """Store the metrics of an optimizer step."""
         with self._sessions() as session, write_transaction(session):
             if runs.owned(session, self._run_id, self._attempt) is not None:
                 session.add_all(
@@ -83,11 +83,12 @@ class RunRecorder:
                 _append(run, line)
 
     def cancelled(self) -> bool:
-        """Whether to stop."""
+        """Return True if the run should stop."""
         return self._stopped.is_set()
 
     @contextmanager
     def _own_run(self) -> Iterator[TrainingRun | None]:
+        """Yield the run in a write transaction with a new heartbeat, or None if another attempt owns it."""
         with self._sessions() as session, write_transaction(session):
             run = runs.owned(session, self._run_id, self._attempt)
             if run is None or run.cancel_requested_at is not None:
@@ -96,7 +97,7 @@ class RunRecorder:
                 run.heartbeat_at = now()
             yield run
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         while not self._done.wait(HEARTBEAT_SECONDS):
             try:
                 with self._own_run():
@@ -106,6 +107,6 @@ class RunRecorder:
 
 
 def _append(run: TrainingRun, line: str) -> None:
-    moment: datetime = now()
-    lines = [*run.log.splitlines(), f"{moment:%H:%M:%S}  {line}"]
+    timestamp: datetime = now()
+    lines = [*run.log.splitlines(), f"{timestamp:%H:%M:%S}  {line}"]
     run.log = "\n".join(lines[-_LOG_LINES:])

@@ -1,4 +1,4 @@
-"""Retraining on clicks, whatever the method: what it learns from, and how it fills a staged version's `model/`."""
+"""Retraining on clicks with any method: its data, and the training that fills a staged version's `model/`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 from app.services.training.selection import EVERYTHING, Selection
 from models.errors import VersionMissing
 from models.serving.generator import Sampling
-from models.settings.clicks import CLICK_OPTIONS, ClickOptions, click_config, click_options
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import ClickOptions, DPOClickOptions, click_config, click_options
 from models.store.figures import preference_in_words
 from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER
 from worker.job import dataset, lesson
@@ -29,16 +28,16 @@ if TYPE_CHECKING:
     from worker.training.shared.progress import Progress
 
 Train = Callable[[Path, Path, Path, "Progress", Sequence[PreferenceExample]], dict[str, float]]
-"""From the parent's model folder, the staged folder, the run folder, a listener and pairs of texts that nobody clicked
-to the figures of the training."""
+"""From the parent's model folder, the staged folder, the run folder, a progress listener and pairs labelled by the
+reward head to the metrics of the training."""
 
 
 @dataclass(frozen=True)
 class Retraining:
-    """One run: the clicks as pairs, what it learns from in words, what the manifest keeps, and the training itself.
+    """One retraining: the pairs, the configuration for the manifest, and the training function.
 
-    `beta` scales the margins that its report gives of held-out clicks; `head_pairs` is how many pairs of other texts
-    it may learn from beside the clicks.
+    `learns_from` describes the data in words. `beta` scales the margins reported for held-out pairs; `head_pairs` is
+    the most pairs labelled by the reward head to add to the clicks.
     """
 
     clicks: dataset.Split
@@ -51,7 +50,7 @@ class Retraining:
 
 
 def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
-    """Train from the parent version on the clicks that the run asks for, and fill the staged version.
+    """Train from the parent version on the run's judgments, and fill the staged version.
 
     Raises VersionMissing, RecipeError, or TrainingError of any kind.
     """
@@ -140,37 +139,40 @@ def prepare(
     last_judgment_id: int,
     selection: Selection = EVERYTHING,
 ) -> Retraining:
-    """The retraining that a run asks for, on the chosen standing judgments up to that one; raises `RecipeError`."""
+    """Return the retraining of a run, on the selected judgments up to that id; raises `RecipeError`."""
     clicks = dataset.split(dataset.preference_examples(session, last_judgment_id, selection))
-    if method not in CLICK_OPTIONS:
-        return _dpo(config, clicks)
     options = click_options(method, config)
+    if isinstance(options, DPOClickOptions):
+        return _dpo(options, clicks)
     if method == "kto":
         rows = dataset.unpaired_rows(session, last_judgment_id, clicks, selection)
         good = sum(row["label"] for row in rows)
         said = f"{good} good and {len(rows) - good} bad texts"
-        return _by_method(method, options, clicks, said, rows, dataset.rows_sha256(rows))
+        return _by_method(method, options, clicks, said, rows, dataset.unpaired_sha256(rows))
     pairs = dataset.pair_rows(clicks.train)
     return _by_method(method, options, clicks, _pairs(clicks), pairs, dataset.data_sha256(clicks.train))
 
 
-def _dpo(config: Mapping[str, object], clicks: dataset.Split) -> Retraining:
-    recipe = DPORecipe.from_mapping(config)
-
+def _dpo(options: DPOClickOptions, clicks: dataset.Split) -> Retraining:
     def train(
         parent: Path, staged: Path, run_dir: Path, progress: Progress, labelled: Sequence[PreferenceExample]
     ) -> dict[str, float]:
         from worker.training.clicks.dpo import train_dpo
 
         examples = [*clicks.train, *labelled]
-        return train_dpo(parent, examples, recipe, staged / MODEL_FOLDER, progress, run_dir).as_dict()
+        return train_dpo(parent, examples, options, staged / MODEL_FOLDER, progress, run_dir).as_dict()
 
     digest = dataset.data_sha256(clicks.train)
-    return Retraining(clicks, _pairs(clicks), recipe.as_dict(), recipe.beta, recipe.head_pairs, digest, train)
+    return Retraining(clicks, _pairs(clicks), click_config(options), options.beta, options.head_pairs, digest, train)
 
 
 def _by_method(
-    method: str, options: ClickOptions, clicks: dataset.Split, said: str, rows: Sequence[dataset.Row], digest: str
+    method: str,
+    options: ClickOptions,
+    clicks: dataset.Split,
+    learns_from_words: str,
+    rows: Sequence[dataset.Row],
+    digest: str,
 ) -> Retraining:
     as_rows = dataset.pairs_as_unpaired if method == "kto" else dataset.pair_rows
 
@@ -181,12 +183,12 @@ def _by_method(
 
         result = train_on_clicks(method, parent, [*rows, *as_rows(labelled)], options, run_dir, progress)
         for name in (MODEL_FOLDER, ADAPTER_FOLDER):
-            if (run_dir / name).is_dir():  # linked, since the run folder keeps it until the version is published
+            if (run_dir / name).is_dir():  # linked: the run folder keeps it until the version is published
                 shutil.copytree(run_dir / name, staged / name, copy_function=os.link)
         return result.as_dict()
 
     settings: dict[str, Any] = click_config(options)
-    return Retraining(clicks, said, settings, settings["beta"], options.head_pairs, digest, train)
+    return Retraining(clicks, learns_from_words, settings, settings["beta"], options.head_pairs, digest, train)
 
 
 def _pairs(clicks: dataset.Split) -> str:

@@ -1,4 +1,4 @@
-"""The SFT path of the queue's job: the plan of a run → initial training → what the manifest says of its version."""
+"""The SFT part of the queue's job: from a run's plan to initial training and the facts for the manifest."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from worker.studio.studio import Studio
 
 
 def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
-    """Train in `run_dir` as the run asks, from where an earlier attempt was, and fill the staged version."""
+    """Train in `run_dir` by the run's plan, resuming an earlier attempt, and fill the staged version."""
     training = initial_training.from_plan(SFTPlan.from_mapping(attempt.config), studio.store)
     return initial_training.train(training, studio.settings, run_dir, staged, recorder, attempt.run_id)

@@ -1,9 +1,9 @@
-"""RQ's worker, which gets ready for a run before there is one, and says what its machine has.
+"""An RQ worker that imports the training libraries in advance and reports its hardware.
 
     rq worker --worker-class worker.studio_worker.StudioWorker …
 
-RQ's own class trains just as well; each run then begins by loading the libraries, and the System page names the worker
-without its machine.
+RQ's own class trains as well, but then each run begins by importing the libraries, and the System page shows no
+hardware for the worker.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 
 
 class StudioWorker(Worker):
-    """Loads what runs need before it waits for them, and reports its machine from its birth to its death.
+    """Worker that preloads what runs need before it waits for them, and reports its hardware while it lives.
 
-    It is registered, and so on the System page, before it loads anything; a job that comes meanwhile waits.
+    It registers, and so appears on the System page, before it loads anything; a job that arrives meanwhile waits.
     """
 
     _reporter: threading.Thread | None = None
@@ -40,14 +40,14 @@ class StudioWorker(Worker):
     _preparing: ForkProcess | None = None
 
     def register_birth(self) -> None:
-        """Begin to work, and to report."""
+        """Register the worker and start the hardware report."""
         super().register_birth()  # type: ignore[no-untyped-call]
         self._ended = threading.Event()
         self._reporter = threading.Thread(target=self._report, name="machine-report", daemon=True)
         self._reporter.start()
 
     def register_death(self) -> None:
-        """End all of it."""
+        """Stop the preparation and the report, and unregister the worker."""
         if self._preparing is not None:
             self._preparing.kill()
         if self._reporter is not None:
@@ -58,8 +58,8 @@ class StudioWorker(Worker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """The next job; before the first one, load the libraries, and when there is none yet, prepare the next run."""
-        with _ending_at_once():
+        """Return the next job; first preload the libraries and, while no job waits, prepare the next run."""
+        with _exiting_on_signals():
             if not self._preloaded:
                 self._preloaded = True
                 preload()
@@ -69,21 +69,22 @@ class StudioWorker(Worker):
         return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Do the job; then another version may serve, which is to be prepared for."""
+        """Carry out the job and end the preparation, since another version may be live afterwards."""
         super().execute_job(job, queue)
         if self._preparing is not None:
             self._preparing.kill()
             self._preparing = None
 
     def _idle(self) -> bool:
-        """Whether no job waits, as far as the queue says."""
+        """Return True if the queue says that no job waits."""
         try:
             return not any(queue.count for queue in self.queues)
         except RedisError:
             return False
 
     def _report(self) -> None:
-        # Connections of its own: a connection of the worker's pool that is older than the worker has the library's
+        """Report the hardware until the worker ends."""
+        # A pool of its own: a connection of the worker's pool that is older than the worker has the library's
         # short time limit, and would end the worker if it came to wait for jobs.
         pool = self.connection.connection_pool
         own = Redis(connection_pool=ConnectionPool(pool.connection_class, **pool.connection_kwargs))
@@ -92,23 +93,23 @@ class StudioWorker(Worker):
                 report_worker(own, self.name, machine())
             except RedisError as error:
                 log.debug("The queue is away; this machine is not reported: %s", error)
-            multiprocessing.active_children()  # lets go of a preparation that has ended
+            multiprocessing.active_children()  # reaps a preparation that has ended
             if self._ended.wait(WORKER_TTL_SECONDS / 3):
                 own.connection_pool.disconnect()
                 return
 
 
 @contextmanager
-def _ending_at_once() -> Iterator[None]:
-    """Whoever asks the worker to end ends it now.
+def _exiting_on_signals() -> Iterator[None]:
+    """End the process as soon as SIGINT or SIGTERM arrives.
 
-    RQ's handler raises an exception that a library may take for its own while it is imported, and whatever is raised
-    while a process forks is ignored: the wish would be lost. So it is remembered, too.
+    RQ's handler raises an exception, which a library may swallow while it is imported, and exceptions raised during a
+    fork are ignored. The signal is therefore also remembered, and the process ends on leaving the context.
     """
-    told: list[int] = []
+    received: list[int] = []
 
     def end(number: int, _: object) -> None:
-        told.append(number)
+        received.append(number)
         sys.exit()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -117,5 +118,5 @@ def _ending_at_once() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if told:
+    if received:
         sys.exit()

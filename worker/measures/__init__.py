@@ -1,1 +1,1 @@
-"""Figures of texts beside references (BLEU, chrF, ROUGE-L), and the intervals of any figure."""
+"""Metrics against references (BLEU, chrF, ROUGE-L), and bootstrap intervals of any figure."""

@@ -1,9 +1,9 @@
-"""Intervals: what a figure would be, had other texts of the same kind been drawn.
+"""Bootstrap confidence intervals over texts.
 
-The percentile bootstrap (Efron & Tibshirani 1993, chapter 13) over texts. Every figure is a function of sums over
-texts, so resampling is one product of a matrix of counts with the texts' own rows. Two systems are compared on the
-same resampled texts, as Koehn (2004) does for translation: what is hard about a text is hard for both and cancels out.
-Not covered: the chance in training and in drawing candidates, for which several runs would be needed.
+This is the percentile bootstrap (Efron & Tibshirani 1993, chapter 13). Every figure is a function of sums over texts,
+so resampling is one product of a matrix of counts with the texts' rows. Two systems are compared on the same resampled
+texts, as Koehn (2004) does for translation: a text's difficulty affects both and cancels out. Not covered: the
+randomness of training and of sampling candidates, which would need several runs.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _QUANTILES = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 @dataclass(frozen=True)
 class Statistic:
-    """A figure before it is summed. `rows` is (texts, k); `kind` says how the k sums become the figure."""
+    """A figure before summation. `rows` is (texts, k); `kind` names the function from the k sums to the figure."""
 
     kind: str
     rows: Array
 
     def of(self, counts: Array) -> Array:
-        """The figure where text i counts `counts[:, i]` times; (resamples, texts) → (resamples)."""
+        """Compute the figure where text i counts `counts[:, i]` times; (resamples, texts) → (resamples)."""
         return _KINDS[self.kind](counts @ self.rows)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its interval; `texts` is how many texts have a part in it."""
+    """A figure with its interval; `texts` is the number of texts that contribute to it."""
 
     value: float
     low: float
@@ -47,7 +47,7 @@ class Estimate:
     texts: int
 
     def as_dict(self) -> dict[str, float]:
-        """For a report; six decimals."""
+        """Return the numbers for a report, rounded to six decimals."""
         return {**_rounded(self.value, self.low, self.high), "texts": self.texts}
 
 
@@ -61,29 +61,29 @@ class Difference:
 
     @property
     def differs(self) -> bool:
-        """Whether the interval excludes 0: whether these texts show a difference at all."""
+        """Return True if the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
     def as_dict(self) -> dict[str, float | bool]:
-        """For a report; six decimals."""
+        """Return the numbers for a report, rounded to six decimals."""
         return {**_rounded(self.value, self.low, self.high), "differs": self.differs}
 
 
 def mean_of(values: npt.ArrayLike, present: npt.ArrayLike | None = None) -> Statistic:
-    """The mean of one value a text, over the texts that are `present` (default: all)."""
-    # Rounded as they are kept, so that a version that writes what its parent wrote differs from it by nothing at all.
+    """Return the mean of one value a text, over the texts that are `present` (default: all)."""
+    # Rounded as they are stored, so that a version with the same outputs as its parent differs from it by exactly 0.
     marks = np.round(np.asarray(values, dtype=np.float64), 6)
     weight = np.ones_like(marks) if present is None else np.asarray(present, dtype=np.float64)
     return Statistic("mean", np.column_stack([marks * weight, weight]))
 
 
 def ratio_of(sums: npt.ArrayLike, counts: npt.ArrayLike) -> Statistic:
-    """The mean over all rows of groups: `sums` and `counts` are a group's sum and its number of rows."""
+    """Return the mean over all rows of groups, from each group's sum and its number of rows."""
     return Statistic("mean", np.column_stack([np.asarray(sums, np.float64), np.asarray(counts, np.float64)]))
 
 
 def estimate(statistic: Statistic) -> Estimate:
-    """The figure with its interval."""
+    """Return the figure with its interval."""
     texts = len(statistic.rows)
     low, high = np.quantile(statistic.of(_resampled(texts)), _QUANTILES)
     value = statistic.of(np.ones((1, texts)))[0]
@@ -91,7 +91,7 @@ def estimate(statistic: Statistic) -> Estimate:
 
 
 def difference(ours: Statistic, theirs: Statistic) -> Difference:
-    """`ours` minus `theirs`, paired by text; both must be of the same texts, in the same order."""
+    """Return `ours` minus `theirs`, paired by text; both must be of the same texts, in the same order."""
     if len(ours.rows) != len(theirs.rows) or ours.kind != theirs.kind:
         raise ValueError("Only figures of one kind, of the same texts, have a paired difference.")
     counts, once = _resampled(len(ours.rows)), np.ones((1, len(ours.rows)))
@@ -101,13 +101,13 @@ def difference(ours: Statistic, theirs: Statistic) -> Difference:
 
 @lru_cache(maxsize=4)
 def _resampled(texts: int) -> Array:
-    """How often each text is drawn in each resample, (RESAMPLES, texts); the same for the same number of texts."""
+    """Return how often each text is drawn in each resample, (RESAMPLES, texts); constant for a number of texts."""
     random = np.random.default_rng(SEED)
     return random.multinomial(texts, np.full(texts, 1 / texts), size=RESAMPLES).astype(np.float64)
 
 
 def _mean(sums: Array) -> Array:
-    # A resample may hold none of the texts that count; it then says what an empty share says.
+    # A resample may hold none of the texts that count; its mean is then 0.
     return np.divide(sums[:, 0], sums[:, 1], out=np.zeros(len(sums)), where=sums[:, 1] > 0)
 
 

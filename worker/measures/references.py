@@ -1,7 +1,7 @@
-"""How near a rewrite is to what people wrote: BLEU and chrF by sacrebleu, ROUGE-L by its definition.
+"""Similarity of a rewrite to references: BLEU and chrF by sacrebleu, ROUGE-L by its definition.
 
-BLEU (Papineni et al. 2002) and chrF (Popović 2015) are figures of a corpus and not means over texts: they are kept as
-each text's counts, which add up.
+BLEU (Papineni et al. 2002) and chrF (Popović 2015) are corpus metrics and not means over texts: they are kept as each
+text's counts, which add up.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _CHRF = CHRF()
 
 
 def signatures() -> dict[str, str]:
-    """How BLEU and chrF were computed, as sacrebleu writes it."""
-    # The number of references differs by text, of which the signature knows nothing.
+    """Return the settings of BLEU and chrF, in sacrebleu's notation."""
+    # The number of references, which sacrebleu's signatures contain, is left out: it differs by text.
     return {
         "bleu": f"sacrebleu, case:mixed|tok:13a|smooth:exp|version:{version('sacrebleu')}",
         "chrf": f"sacrebleu, case:mixed|nc:6|nw:0|space:no|version:{version('sacrebleu')}",
@@ -32,34 +32,34 @@ def signatures() -> dict[str, str]:
 
 
 def bleu_rows(outputs: Sequence[str], references: Sequence[Sequence[str]]) -> Array:
-    """The counts that make up corpus BLEU, (texts, 10); zeros for a text without a reference."""
+    """Return each text's counts for corpus BLEU, (texts, 10); zeros for a text without a reference."""
     return _rows(_BLEU, outputs, references, 10)
 
 
 def chrf_rows(outputs: Sequence[str], references: Sequence[Sequence[str]]) -> Array:
-    """The counts that make up corpus chrF, (texts, 18); zeros for a text without a reference."""
+    """Return each text's counts for corpus chrF, (texts, 18); zeros for a text without a reference."""
     return _rows(_CHRF, outputs, references, 18)
 
 
 def bleu_of_sums(sums: Array) -> Array:
-    """Corpus BLEU, 0 to 100, of each row of summed counts; (n, 10) → (n)."""
+    """Compute corpus BLEU, 0 to 100, of each row of summed counts; (n, 10) → (n)."""
     return _scores(_BLEU, sums)
 
 
 def chrf_of_sums(sums: Array) -> Array:
-    """Corpus chrF, 0 to 100, of each row of summed counts; (n, 18) → (n)."""
+    """Compute corpus chrF, 0 to 100, of each row of summed counts; (n, 18) → (n)."""
     return _scores(_CHRF, sums)
 
 
 def sentence_chrf(output: str, reference: str) -> float:
-    """chrF of one text, 0 to 100."""
+    """Compute chrF of one text, 0 to 100."""
     return float(_CHRF.corpus_score([output], [[reference]]).score)
 
 
 def rouge_l(output: str, references: Sequence[str]) -> float:
-    """The F1 of the longest common subsequence of words, 0 to 1, with the nearest reference (Lin 2004, equation 4).
+    """Return the F1, 0 to 1, of the longest common subsequence of words with the nearest reference.
 
-    Words are compared as `models.serving.generator.wording` leaves them.
+    The formula is Lin 2004, equation 4. Words are normalized by `models.serving.generator.wording`.
     """
     words = wording(output).split()
     return max((_f1(words, wording(reference).split()) for reference in references), default=0.0)
@@ -85,13 +85,13 @@ def _rows(metric: BLEU | CHRF, outputs: Sequence[str], references: Sequence[Sequ
     rows = np.zeros((len(outputs), width))
     for row, (output, wanted) in enumerate(zip(outputs, references, strict=True)):
         if wanted:
-            # The step of sacrebleu's own significance tests; it has no public name there.
+            # Private in sacrebleu, which uses it for its own significance tests.
             rows[row] = metric._extract_corpus_statistics([output], [[reference] for reference in wanted])[0]
     return rows
 
 
 def _scores(metric: BLEU | CHRF, sums: Array) -> Array:
-    # Sums of nothing have no score; sacrebleu would divide by them.
+    # Sums of zero have no score; sacrebleu would divide by them.
     scores = [
         float(metric._compute_score_from_stats([int(value) for value in row]).score) if row.any() else 0.0
         for row in sums

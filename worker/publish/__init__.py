@@ -1,1 +1,1 @@
-"""From a trained model to a version: convert, check, gate, seal, release."""
+"""From a trained model to a published version: convert, check, gate, seal, release."""

@@ -1,4 +1,4 @@
-"""Version 1: the model that everything starts from, the embedded checkpoint or any T5 that BASE_MODEL names."""
+"""Version 1, the root of all others: the embedded checkpoint or any T5 that BASE_MODEL names."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ BASE_NUMBER = 1
 
 
 def publish_base(settings: Settings) -> str:
-    """Publish and serve version 1 if no version serves yet; returns the sentence to print.
+    """Publish version 1 and make it live unless a version is live already; return the sentence to print.
 
-    Interrupted at any point and run again, it goes on where it was: a version that lies in the store without being
-    known to the database is taken as it is. Raises TrainingError or ModelError if the model cannot be used.
+    An interrupted call can be repeated: a version that is in the store but not in the database is recorded as it is.
+    Raises TrainingError or ModelError if the model cannot be used.
     """
     studio = Studio.of(settings)
     with studio.sessions() as session:

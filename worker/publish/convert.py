@@ -1,7 +1,7 @@
-"""From the trained form of a checkpoint to the served one, and the proof that both compute the same.
+"""Conversion of a checkpoint to its serving form, and the check that both compute the same.
 
-CTranslate2 serves; transformers trains. A mistake between the two is silent (text still comes out, from other
-probabilities), so every version is scored by both before it may serve.
+CTranslate2 serves; transformers trains. A mistake between the two would be silent (text is still written, from other
+probabilities), so every version is scored by both before it may go live.
 """
 
 import math
@@ -21,13 +21,13 @@ from worker.training.t5.scoring import token_log_probs
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 
 TOLERANCE = 1e-3
-"""The largest difference of a token's log-probability, in nats, that float32 arithmetic in another order explains."""
+"""The largest difference of a token's log-probability, in nats, that another order of float32 operations explains."""
 
 
 def convert_to_ctranslate2(model_dir: Path, ct2_dir: Path) -> None:
-    """Write the T5 in `model_dir`, either kind, to the absent folder `ct2_dir` as CTranslate2 in float32.
+    """Write the T5 in `model_dir`, v1.0 or v1.1, to the absent folder `ct2_dir` as CTranslate2 in float32.
 
-    tokenizer.json goes along, so that `ct2_dir` has all that serving reads. `model_dir` is only read.
+    tokenizer.json is copied too, so that `ct2_dir` has everything for serving. `model_dir` is not changed.
     """
     with quiet():
         converter = _T5Converter(str(model_dir), copy_files=["tokenizer.json"])
@@ -35,27 +35,27 @@ def convert_to_ctranslate2(model_dir: Path, ct2_dir: Path) -> None:
 
 
 class _T5Converter(TransformersConverter):  # type: ignore[misc]  # CTranslate2 is untyped
-    """The stock converter, told three things it would get wrong with transformers 5."""
+    """CTranslate2's converter, with three corrections for transformers 5."""
 
     def load_model(self, model_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedModel:
-        """The model, with what the converter reads in its configuration put right, in memory alone."""
+        """Load the model and correct, in memory alone, the configuration that the converter reads."""
         model = load_model(model_name_or_path)
         # The converter scales the decoder's output by d_model ** -0.5 where embeddings are tied, a sign that used to
-        # tell the two kinds of T5 apart. transformers 5 says tied for both, and keeps the truth under another name.
+        # tell the two kinds of T5 apart. transformers 5 sets it for both, and has another name for the scaling.
         model.config.tie_word_embeddings = model.config.scale_decoder_outputs
         model.config.decoder_start_token_id = decoder_start_token_id(model)
         return model
 
     def load_tokenizer(self, tokenizer_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedTokenizerFast:
-        """The tokenizer of tokenizer.json itself: the stock one adds a hundred tokens that the model does not have."""
+        """Load tokenizer.json itself: the stock tokenizer adds a hundred tokens that the model does not have."""
         return load_tokenizer(model_name_or_path)
 
 
 def check_parity(model_dir: Path, ct2_dir: Path, pairs: Sequence[tuple[str, str]]) -> float:
-    """The largest absolute difference, in nats, between the two forms' log-probabilities of a token.
+    """Return the largest absolute difference, in nats, between the two forms' log-probabilities of a token.
 
-    `pairs` are (source, target) texts; each token of each target is compared, its EOS included. Raises `ParityError`
-    when the difference exceeds `TOLERANCE` or is no number, or when the two do not score the same tokens.
+    `pairs` are (source, target) texts; every token of each target is compared, EOS included. Raises `ParityError` if
+    the difference exceeds `TOLERANCE` or is not finite, or if the two do not score the same tokens.
     """
     tokenizer = load_tokenizer(model_dir)
     model = load_model(model_dir)

@@ -1,4 +1,4 @@
-"""How good a version is: what it prefers, what it still can do, and whether it may serve."""
+"""The gate of a new version: its comparison with the parent, and the reasons why it must not go live."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,17 @@ from worker.training.t5.scoring import mean_token_log_prob, sequence_log_probs
 MAX_HELDOUT_DROP = 0.15
 """The share of its parent's held-out quality that a new version may lose."""
 MAX_J_DROP = 0.05
-"""What J may surely lose: who likes short texts gives up some of the meaning."""
+"""The drop of J beyond which, if certain, a version is refused; a taste for short texts costs some meaning."""
 ACCURACY_BATCH_SIZE = 32
 
 
 def preference_accuracy(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, examples: Sequence[PreferenceExample]
 ) -> float:
-    """The share of `examples` whose chosen completion is more probable to `model` than the rejected one.
+    """Return the share of `examples` whose chosen completion is more probable to `model` than the rejected one.
 
-    Each different completion of a prompt is scored once (one chosen text has several rejected ones), those of like
-    length together, which need the least padding.
+    Each different completion of a prompt is scored once (one chosen text has several rejected ones); texts of similar
+    length are batched together to save padding.
     """
     texts = {(example.prompt, text) for example in examples for text in (example.chosen, example.rejected)}
     pairs = sorted(texts, key=lambda pair: (len(pair[1]), len(pair[0]), pair))
@@ -40,12 +40,14 @@ def preference_accuracy(
 def evaluate_version(
     parent_dir: Path | str, child_dir: Path | str, examples: Sequence[PreferenceExample]
 ) -> dict[str, float]:
-    """Compare the version in `child_dir` with its parent, on what it was taught and on what it was not.
+    """Compare the version in `child_dir` with its parent, on its training pairs and on held-out rewrites.
 
-    `preference_accuracy` (and `parent_…`): the share of `examples` whose chosen text is the more probable.
-    `heldout_quality` (and `parent_…`): the geometric mean of the probabilities of the tokens of the held-out rewrites,
-    exp(mean log-probability); it falls when training on clicks damages what the model could do before.
-    `heldout_relative_change`: child over parent, minus one.
+        preference_accuracy       the share of `examples` whose chosen text is the more probable
+        heldout_quality           the geometric mean of the token probabilities of the held-out rewrites, exp(mean
+                                  log-probability); it falls when training on clicks damages earlier abilities
+        heldout_relative_change   heldout_quality over its parent's, minus one
+
+    The parent's figures have the prefix `parent_`.
     """
     metrics: dict[str, float] = {}
     for prefix, folder in (("parent_", parent_dir), ("", child_dir)):
@@ -57,11 +59,11 @@ def evaluate_version(
 
 
 def gate(metrics: Mapping[str, Any], *, only_if_better: bool = False) -> list[str]:
-    """Why a version with these `metrics` must not serve by itself: a sentence a reason, or none.
+    """Return the reasons why a version with these `metrics` must not go live by itself, one sentence each.
 
-    What is shown to be worse has a reason: by the quality figures of its evaluation, by clicks that were held out, or
-    by far less probable rewrites of the held-out sentences, as where a training went wrong. What cannot be told apart
-    has none, unless it may serve `only_if_better`.
+    A version is refused if it is shown to be worse: by the quality figures of its evaluation, by held-out clicks, or by
+    a large drop in the probability of the held-out rewrites, the sign of a failed training. A difference within the
+    noise is no reason, unless `only_if_better` demands that the version is shown to be better.
     """
     if not all(math.isfinite(value) for value in metrics.values() if isinstance(value, int | float)):
         return ["A metric of the new version is not a finite number."]

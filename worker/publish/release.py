@@ -1,9 +1,9 @@
-"""The release step: a staged version is sealed, published, recorded, and serves.
+"""The release step: a staged version is sealed, published, recorded, and made live.
 
-    seal → one transaction { rename into place → record → move the alias → end the run } → ring the web processes
+    seal → one transaction { rename into place → record → move the alias → end the run } → tell the web processes
 
-The files are renamed inside the transaction, which keeps a cancellation from coming in between. Where the worker dies
-after that, the files lie in the store and no row knows them: the next attempt at the run finds and records them.
+The files are renamed inside the transaction, so that no cancellation can come in between. If the worker dies after the
+rename, the files lie in the store without a row; the next attempt at the run finds and records them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.db import write_transaction
+from sqlalchemy.orm import Session
+
+from app.db import SERVING, Alias, TrainingRun, write_transaction
 from app.runtime import doorbell
 from app.services.training import runs
 from app.services.training.reward import heads
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the manifest of a version says besides its number."""
+    """The contents of a version's manifest besides its number."""
 
     parent: int | None
     method: str
@@ -54,7 +56,7 @@ def seal(
     data_sha256: str,
     metrics: Mapping[str, Any],
 ) -> Manifest:
-    """Write the staged version's manifest and flush it all to disk, so that publishing it is one rename."""
+    """Write the staged version's manifest and flush everything to disk, so that publishing it is one rename."""
     manifest = Manifest(
         number=number,
         parent=parent,
@@ -76,10 +78,10 @@ def release(
     attempt: Attempt | None = None,
     lowest: int = 1,
 ) -> Manifest:
-    """Publish what is staged as the next version, not below `lowest`, and let it serve unless `note` says why not.
+    """Publish the staged version under the next number, and make it live unless `note` gives a reason.
 
-    Sealing takes a while, in which another process may publish that number; then the next one is taken. Raises
-    Cancelled, and publishes nothing, if the run of `attempt` is not its own any more.
+    The number is at least `lowest`. If another process publishes that number during sealing, the next one is taken.
+    Raises Cancelled, and publishes nothing, if `attempt` no longer owns its run.
     """
     number = lowest - 1
     while True:
@@ -99,10 +101,10 @@ def record(
     attempt: Attempt | None = None,
     publish: Callable[[], object] = lambda: None,
 ) -> None:
-    """Publish the sealed files, record the version, move the alias unless `note` says why not, and end the run.
+    """Publish the sealed files, record the version, move the alias unless `note` gives a reason, and end the run.
 
-    Without `publish` the files are in their place already. Raises Cancelled if the run of `attempt` is not its own any
-    more; then nothing is done.
+    Without `publish` the files must be in place already. Raises Cancelled, and does nothing, if `attempt` no longer
+    owns its run.
     """
     with studio.sessions() as session, write_transaction(session):
         run = attempt.owned(session) if attempt else None
@@ -110,6 +112,8 @@ def record(
             from worker.training.shared.errors import Cancelled
 
             raise Cancelled("The run was cancelled before its version was published.")
+        if note is None and run is not None:
+            note = _somebody_chose(session, run)
         publish()
         place = studio.store.place(manifest.number)
         versions.record_version(session, manifest, str(place))
@@ -125,3 +129,18 @@ def record(
         log.info("Run %d published version %d.", attempt.run_id, manifest.number)
     if note is None and not doorbell.alias_moved(studio.queue, manifest.number) and attempt:
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)
+
+
+def _somebody_chose(session: Session, run: TrainingRun) -> str | None:
+    """Say why a version must not take the place of one that a person let serve while it was trained; None if none did.
+
+    The alias is held until the running transaction ends, so that nobody moves it in between.
+    """
+    session.get(Alias, SERVING, with_for_update=True)
+    chosen = versions.chosen_since(session, run.started_at) if run.started_at else None
+    if chosen is None:
+        return None
+    return (
+        f"The version was published but does not serve: version {chosen} was chosen to serve while it was trained. "
+        "Promote it if it shall take its place."
+    )

@@ -1,4 +1,4 @@
-"""A staged version that has its trained model: completed with the form that is served, and checked.
+"""Completion of a staged version: its serving form is made from its trained model, and checked.
 
 The web process serves what CTranslate2 computes, training works on what transformers computes: a version whose two
 forms disagree is refused.
@@ -25,10 +25,10 @@ def prepare(
     parent: Path | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> float:
-    """Complete a staged version that has its `model/`: split off the adapter, convert, and check parity.
+    """Complete a staged version that has its `model/`: move the adapter out, convert, and check parity.
 
-    `taught` is the data that it was given: a large vocabulary gets a shortlist of that, with the one of the serving
-    folder `parent`. What is done is told to `log`.
+    `taught` is the training data: a large vocabulary gets a shortlist of its tokens, joined with the shortlist of the
+    serving folder `parent`. `log` receives what is done.
 
     Returns the largest difference of a token's log-probability, in nats; raises ParityError if it is too large.
     """

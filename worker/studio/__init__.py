@@ -1,1 +1,1 @@
-"""What the worker shares with the web side: database, queue and store, and the runs that it owns."""
+"""The worker's side of the studio: its database, queue and store, and the runs that the worker owns."""

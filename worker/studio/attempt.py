@@ -1,4 +1,4 @@
-"""One attempt at a training run: what was asked for, and the number under which this process owns the run."""
+"""One attempt at a training run: the run's request, and the attempt number by which this process owns it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.store.store import CheckpointStore
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run that this process works on, unless another attempt has taken it meanwhile."""
+    """A run that this process carries out, until another attempt takes it over."""
 
     sessions: sessionmaker[Session]
     run_id: int
@@ -31,7 +31,7 @@ class Attempt:
 
     @classmethod
     def claim(cls, sessions: sessionmaker[Session], run_id: int) -> Attempt | None:
-        """Take the run to work on it; None if it does not wait, or another one comes before it."""
+        """Claim the run for this process; return None if it does not wait, or another run comes before it."""
         with sessions() as session:
             number = runs.claim(session, run_id)
             if number is None:
@@ -64,10 +64,10 @@ class Attempt:
 
     @contextmanager
     def folder(self, store: CheckpointStore) -> Iterator[Path]:
-        """The run folder of the store, removed when the run ends, well or not.
+        """Yield the run folder of the store, and remove it when the run ends, well or not.
 
-        It stays where the worker dies, or has lost its run to another attempt, which goes on from it, or waited in
-        vain for one that is still at work in it.
+        It stays if the worker dies, or if another attempt has taken the run over and resumes from it, or still works in
+        it.
         """
         folder = store.run_folder(str(self.run_id))
         try:

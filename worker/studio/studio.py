@@ -1,4 +1,4 @@
-"""The studio as a worker or a command meets it: one object for settings, database, store and queue."""
+"""The studio for a worker or a command: one object for settings, database, store and queue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.store.store import CheckpointStore
 
 @dataclass(frozen=True)
 class Studio:
-    """Settings, and what they lead to. Nothing is connected before it is used."""
+    """Settings and the database, store and queue that they name. Connections open on first use."""
 
     settings: Settings
     sessions: sessionmaker[Session]

@@ -1,21 +1,20 @@
-"""Training recipes: rows of data in, a checkpoint and its figures out.
+"""Training recipes: from rows of data to a checkpoint and its metrics.
 
-Only torch, transformers, TRL, PEFT and CTranslate2 are known here. Nothing in this folder reads the database, the
-queue or Mellow's settings: who calls a recipe passes it everything. Of the environment it reads what the libraries go
-by (`RANK` and the like, `OMP_WAIT_POLICY`). The settings of a run are dataclasses of `models`, which the web checks
-too.
+This package knows only torch, transformers, TRL, PEFT and CTranslate2. Nothing here reads the database, the queue or
+Mellow's settings: a recipe's caller passes everything. Of the environment it reads what the libraries use (`RANK` and
+the like, `OMP_WAIT_POLICY`). The settings of a run are dataclasses of `models`, which the web checks too.
 
-    clicks/     the studio's training on clicks: DPO, ORPO or KTO, with the anchors that keep it from forgetting
+    clicks/     the studio's training on clicks: DPO, ORPO or KTO, with anchors against forgetting
     sft/        the studio's initial training of a T5
-    identity/   preference pairs that teach a chat model another name, and what a model answers
-    methods/    the ways to train, one a module: sft, reward, dpo, orpo, kto, rloo, grpo, ppo
-    run/        what the methods share: data, the runner, held-out figures, checks, saving
-    t5/         TRL's DPOTrainer for an encoder-decoder, the listwise loss, and what makes a step of theirs quick
-    loading/    a model with its tokenizer, adapters, four bits; rows as a model takes them
+    identity/   preference pairs that teach a chat model another name, and a model's own completions
+    methods/    the training methods, one a module: sft, reward, dpo, orpo, kto, rloo, grpo, ppo
+    run/        what the methods share: data, the runner, held-out metrics, checks, saving
+    t5/         TRL's DPOTrainer for an encoder-decoder, the listwise loss, and the code that makes their steps fast
+    loading/    a model with its tokenizer, adapters, 4-bit weights; rows rendered for a model
     shared/     checkpoints, run folders, errors, progress, LoRA
 """
 
 import logging
 
-# PEFT imports bitsandbytes, which on some CPUs looks for a kernel on the hub, and warns that it finds none.
+# PEFT imports bitsandbytes, which on some CPUs looks for a kernel on the hub and warns when it finds none.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

@@ -1,1 +1,1 @@
-"""Tables of the desk: screens, candidates, judgments and the preferences that they yield."""
+"""Tables of the desk: screens, candidates, judgments and preference pairs."""

@@ -1,4 +1,4 @@
-"""One rewrite on a screen."""
+"""The table of candidates: rewrites on a screen."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ class Candidate(Base):
     position: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
     log_probability: Mapped[float]
-    # Empty where no version wrote it: on an attention check.
+    # Empty if no version wrote it: on attention checks and imported screens.
     version_number: Mapped[int | None] = mapped_column(ForeignKey("versions.number"), index=True)
 
-    # What a reward head reads (models/reward/features.py); empty on screens that were not drawn here.
+    # The features that a reward head reads (models/reward/features.py); empty if no version here wrote it.
     features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
-    # How probable it was, when the screen was chosen, that this card is on it.
+    # The probability, when the screen was chosen, that this card would be on it.
     probability: Mapped[float | None]
+
+    # On an attention check: if this was the right answer when the screen was shown. Empty on any other screen.
+    right: Mapped[bool | None]
 
     generation: Mapped[Generation] = relationship(back_populates="candidates")

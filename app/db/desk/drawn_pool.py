@@ -1,4 +1,4 @@
-"""The rewrites that a screen was chosen from, as long as it waits to be judged."""
+"""The table of the pools of samples that screens were chosen from, kept until they are judged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.db.base import Base
 
 
 class DrawnPool(Base):
-    """Options (models/serving/pool.py) for choosing a screen again; the row goes when the screen has been judged."""
+    """Samples (models/serving/pool.py) for choosing a screen's cards again; deleted when the screen has been judged."""
 
     __tablename__ = "drawn_pools"
 

@@ -1,4 +1,4 @@
-"""One screen: what was asked of the model, how, and by whom."""
+"""The table of screens: a prompt, how its candidates were sampled, and who sees them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Generation(Base):
-    """The candidates shown together for one prompt to one person, with all that is needed to make them again."""
+    """The candidates shown together for one prompt to one person, with all that is needed to sample them again."""
 
     __tablename__ = "generations"
 
@@ -26,11 +26,11 @@ class Generation(Base):
     sampling: Mapped[dict[str, Any]]
     seed: Mapped[int] = mapped_column(BigInteger)
     milliseconds: Mapped[float]
-    # An attention check: its judgment tells of the person and yields no preference rows.
+    # An attention check: its judgment measures the person and yields no preference rows.
     gold: Mapped[bool] = mapped_column(default=False)
-    # The reward head that chose what is shown; empty where none did.
+    # The reward head that chose the cards; empty if none did.
     head_id: Mapped[int | None] = mapped_column(ForeignKey("reward_heads.id"))
-    # The screen that was chosen in its place, by a newer head, before anybody judged it.
+    # The screen that replaced it, chosen by a newer head before anybody judged it.
     superseded_by: Mapped[int | None] = mapped_column(ForeignKey("generations.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
 

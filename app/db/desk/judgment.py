@@ -1,4 +1,4 @@
-"""One gesture of an annotator about one screen."""
+"""The table of judgments: what one person said of one screen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """What was said: one is best, a better one was written, all are equal, none will do, or no opinion."""
+    """Kinds of judgment: one is best, a better one was written, some or all are equal, none is good, or no opinion."""
 
     CHOSEN = "chosen"
     EDITED = "edited"
@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 
 
 class Judgment(Base):
-    """A verdict. Undoing marks it and frees the screen for another verdict; nothing is ever deleted."""
+    """One person's verdict on one screen. Undoing marks it and frees the screen for another; rows are never deleted."""
 
     __tablename__ = "judgments"
     __table_args__ = (
@@ -35,7 +35,7 @@ class Judgment(Base):
         CheckConstraint("(verdict = 'edited') = (edited_text IS NOT NULL)", name="edited_text"),
         CheckConstraint("verdict <> 'chosen' OR candidate_id IS NOT NULL", name="candidate"),
         CheckConstraint("tied IS NULL OR verdict = 'tie'", name="tied"),
-        # At most one standing verdict a person and screen: this is what makes a double submit harmless.
+        # At most one standing judgment per person and screen: this makes a double submit harmless.
         Index(
             "uq__judgments__standing",
             "generation_id",
@@ -44,9 +44,9 @@ class Judgment(Base):
             sqlite_where=text("undone_at IS NULL"),
             postgresql_where=text("undone_at IS NULL"),
         ),
-        # All that a person's figures are made of, so that they are read from the index alone.
+        # All columns that a person's figures are computed from, so that they are read from the index alone.
         Index("ix__judgments__pace", "user_id", "created_at", "undone_at", "seconds"),
-        # The few that do not count are found and counted by themselves.
+        # Undone judgments are few and are counted separately.
         Index(
             "ix__judgments__undone",
             "undone_at",
@@ -67,10 +67,10 @@ class Judgment(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     # An admin should look at this screen.
     flagged: Mapped[bool] = mapped_column(default=False)
-    # Chosen by the browser, so that a gesture that is sent again is stored once, even if it was undone since.
+    # Chosen by the browser, so that a judgment that is sent twice is stored once, even if it was undone since.
     client_key: Mapped[str | None] = mapped_column(String(36), unique=True)
     seconds: Mapped[float | None]
-    # What a reward head reads of the edited text.
+    # The features of the edited text that a reward head reads.
     edited_features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     undone_at: Mapped[datetime | None]

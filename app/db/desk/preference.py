@@ -1,4 +1,4 @@
-"""The chosen/rejected rows that training reads."""
+"""The table of preference pairs: the chosen and rejected texts that training reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Preference(Base):
-    """One pair that a judgment yields. The texts are copied: a pair is what the person saw, for ever."""
+    """One preference pair of a judgment. The texts are copied, so a pair stays what the person saw."""
 
     __tablename__ = "preferences"
 

@@ -1,4 +1,4 @@
-"""Links that let a person make an account of their own."""
+"""The table of invitations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.db.people.user import Role
 
 
 class Invitation(Base):
-    """One link, good for one account until it expires or is withdrawn. Only a hash of its secret is kept."""
+    """A link, good for one account until it expires or is withdrawn. Only a hash of its secret is stored."""
 
     __tablename__ = "invitations"
     __table_args__ = (CheckConstraint("role IN ('annotator', 'admin')", name="role"),)

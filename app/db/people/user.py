@@ -1,4 +1,4 @@
-"""People who may sign in."""
+"""The table of people who may sign in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.db.base import Base, PrimaryKey, now
 
 
 class Role(StrEnum):
-    """What a person may do: annotators judge; admins also train, publish and manage people."""
+    """Roles of people: annotators judge; admins also train, publish and manage people."""
 
     ANNOTATOR = "annotator"
     ADMIN = "admin"
 
 
 class User(Base):
-    """A person. The password and the API token are kept only as hashes."""
+    """A person. The password and the API token are stored only as hashes."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("role IN ('annotator', 'admin')", name="role"),)
@@ -34,12 +34,12 @@ class User(Base):
     active: Mapped[bool] = mapped_column(default=True)
     # Part of the session cookie: a new value signs the person out everywhere.
     session_key: Mapped[str] = mapped_column(String(32), unique=True)
-    # How this person likes their desk: hidden toxic texts, differences marked, the tour taken.
+    # The person's settings of the desk (app/services/desk/settings.py).
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     last_seen_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property
     def is_admin(self) -> bool:
-        """Whether this person may use the admin's room."""
+        """Return whether this person is an admin."""
         return self.role == Role.ADMIN

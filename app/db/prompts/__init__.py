@@ -1,1 +1,1 @@
-"""Tables of what is asked: prompts and the settings of the studio."""
+"""Tables of prompts and of the studio's settings."""

@@ -1,4 +1,4 @@
-"""Texts to rewrite: typed by an annotator or waiting in the queue."""
+"""The table of prompts: typed by an annotator, imported, or waiting in the queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Prompt(Base):
     __tablename__ = "prompts"
     __table_args__ = (
         Index("ix__prompts__queue", "queued", "priority", "id"),
-        # Attention checks are few among many prompts, and one is looked for every few screens.
+        # Attention checks are few among many prompts, and one is looked up every few screens.
         Index(
             "ix__prompts__gold",
             "id",
@@ -32,10 +32,12 @@ class Prompt(Base):
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     source: Mapped[str] = mapped_column(String(200))
     queued: Mapped[bool] = mapped_column(default=False)
+    # When it left the queue because enough people had judged it; it comes back if one of them takes that back.
+    retired_at: Mapped[datetime | None]
     priority: Mapped[int] = mapped_column(default=0)
-    # How many people are to judge it; empty means as many as the studio asks for.
+    # How many people are to judge it; empty means the studio's setting.
     overlap: Mapped[int | None]
-    # An attention check: the answer that is right and, if given, texts that are wrong. Nothing is sampled for it.
+    # An attention check: the right text and, if given, wrong ones. Nothing is sampled for it.
     gold_answer: Mapped[str | None] = mapped_column(Text)
     gold_wrong: Mapped[list[Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

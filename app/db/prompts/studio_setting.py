@@ -1,4 +1,4 @@
-"""What admins decide for everybody: guidelines, overlap, what a desk looks like at first."""
+"""The table of the studio's settings: guidelines, overlap, and others that hold for everybody."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.db.base import Base, now
 
 
 class StudioSetting(Base):
-    """One setting by its name; `value` is an object with the one key `value`. What is not stored has its default."""
+    """One setting by its name; `value` is an object with the one key `value`. Settings without a row have defaults."""
 
     __tablename__ = "studio_settings"
 

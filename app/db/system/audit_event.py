@@ -1,4 +1,4 @@
-"""Who did what to what, when."""
+"""The table of the audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.db.base import Base, PrimaryKey, now
 
 
 class AuditEvent(Base):
-    """One entry of the audit log; `user_id` is empty where the product acted by itself."""
+    """One entry of the audit log: who did what to what, and when; `user_id` is empty if Mellow acted by itself."""
 
     __tablename__ = "audit_events"
 

@@ -1,4 +1,4 @@
-"""Addresses of other programs that want to hear of what happens here."""
+"""The table of webhooks: addresses of other programs that are told of events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.db.base import Base, PrimaryKey, now
 
 
 class Webhook(Base):
-    """One address, the events it wants, and the secret that its messages are signed with."""
+    """One address, the events that it subscribes to, and the secret that its messages are signed with."""
 
     __tablename__ = "webhooks"
 

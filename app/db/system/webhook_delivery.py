@@ -1,4 +1,4 @@
-"""Messages to webhooks: written in the transaction of the deed they tell of, sent afterwards."""
+"""The table of messages to webhooks: written in the transaction of the action that they report, sent afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.db.base import Base, PrimaryKey, now
 
 
 class WebhookDelivery(Base):
-    """One message to one webhook: what it says, how often it was tried, and what came back last."""
+    """One message to one webhook: its content, the number of attempts, and the last response."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -22,7 +22,7 @@ class WebhookDelivery(Base):
 
     id: Mapped[PrimaryKey]
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id"), index=True)
-    # The `webhook-id` header: the same at every attempt, so that the receiver can tell a repetition.
+    # The `webhook-id` header: the same at every attempt, so that the receiver recognises a repetition.
     message_id: Mapped[str] = mapped_column(String(64), unique=True)
     event: Mapped[str] = mapped_column(String(64))
     payload: Mapped[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""Store what the clicks say: linear reward heads, each fitted to the judgments that stood."""
+"""The table of reward heads, each fitted to the judgments that stood at that time."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from app.db.base import Base, PrimaryKey, now
 
 
 class RewardHead(Base):
-    """A reward head (models/reward/head.py) while a version served; the latest of a version is the one that chooses.
+    """A reward head (models/reward/head.py) for a version; the latest one of a version chooses what is shown.
 
-    A `carried` one came with the version, which learned from the same judgments; the others followed click by click.
-    It was fitted to `judgments` of the standing judgments up to `last_judgment_id`, when `undone` of all judgments had
-    been taken back: as long as both are as they were there is nothing to learn, unless some judgments were `waiting` to
-    be measured. `weights` are its weights in single precision, kept for ever; `data` is the whole head, which only the
-    latest of a version keeps, and a carried one.
+    A `carried` head came with the version, which learned from the same judgments; the others were fitted after each
+    click. It was fitted to `judgments` of the standing judgments up to `last_judgment_id`, when `undone` of all
+    judgments had been undone: while both are unchanged there is nothing to learn, unless some judgments were still
+    `waiting` for their features. `weights` are its weights in single precision, kept for ever; `data` is the whole
+    head, which only the latest of a version and a carried one keep.
     """
 
     __tablename__ = "reward_heads"
@@ -25,7 +25,7 @@ class RewardHead(Base):
 
     id: Mapped[PrimaryKey]
     version_number: Mapped[int] = mapped_column(ForeignKey("versions.number"))
-    # Of models/reward/features.py: what was fitted to others is not read.
+    # VERSION of models/reward/features.py: heads fitted to other features are not read.
     features_version: Mapped[int]
     judgments: Mapped[int]
     last_judgment_id: Mapped[int]

@@ -1,4 +1,4 @@
-"""What the live charts read."""
+"""The table of metrics that runs record while they train, read by the live charts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from app.db.base import Base, PrimaryKey
 class RunMetric(Base):
     """One value of one named metric at one optimizer step of a run; the id orders them for resuming a stream.
 
-    A second attempt deletes the values of the first; without AUTOINCREMENT SQLite would give their ids out again, and
-    whoever asks for what came after an id would miss it.
+    A second attempt deletes the values of the first; without AUTOINCREMENT SQLite would reuse their ids, and a client
+    that asks for rows after an id would miss the new ones.
     """
 
     __tablename__ = "run_metrics"

@@ -1,4 +1,4 @@
-"""One press of Retrain, from the wish to the version."""
+"""The table of training runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.db.base import Base, PrimaryKey, now
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. Queued and running ones are active; the other three are final."""
+    """The status of a run. Queued and running ones are active; the other three are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -26,7 +26,7 @@ ACTIVE_STATUSES = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
 class TrainingRun(Base):
-    """A training run. The row is the truth; the queue holds only its id and may be lost at any moment."""
+    """A training run. This row is authoritative; the queue holds only its id and may be lost at any moment."""
 
     __tablename__ = "training_runs"
     __table_args__ = (
@@ -38,23 +38,23 @@ class TrainingRun(Base):
     method: Mapped[str] = mapped_column(String(32))
     config: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(String(16), default=RunStatus.QUEUED)
-    # Which of the judgments it learns from: people, days, sources, agreement; empty means all.
+    # The selection of judgments that it learns from: people, days, sources, agreement; empty means all.
     selection: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    # A hash of what was asked for while the run is active, empty afterwards. Two presses of Retrain meet here: the
-    # second row is refused. Different wishes wait for each other.
+    # A hash of the request while the run is active, empty afterwards. It is unique, so that an equal request adds no
+    # second run; different requests wait for each other.
     wish: Mapped[str | None] = mapped_column(String(64), unique=True)
     stage: Mapped[str] = mapped_column(String(64), default="queued")
     step: Mapped[int] = mapped_column(default=0)
     total_steps: Mapped[int] = mapped_column(default=0)
     pairs: Mapped[int] = mapped_column(default=0)
-    # Runs train on the judgments up to this one; what came later is "new since the last run".
+    # Runs train on the judgments up to this one; later ones are "new since the last run".
     last_judgment_id: Mapped[int] = mapped_column(default=0)
     data_hash: Mapped[str | None] = mapped_column(String(64))
     job_id: Mapped[str | None] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(default=0)
-    # Empty where initial training starts from a model that is no version of the studio's.
+    # Empty if initial training starts from a model that is no version of this studio.
     parent_version: Mapped[int | None] = mapped_column(ForeignKey("versions.number"))
-    # Not a foreign key: a version names its run, and two tables that name each other cannot both come first.
+    # Not a foreign key: versions refer to runs, and a cycle of foreign keys has no order of creation.
     produced_version: Mapped[int | None]
     requested_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     error: Mapped[str | None] = mapped_column(Text)
@@ -68,5 +68,5 @@ class TrainingRun(Base):
 
     @property
     def active(self) -> bool:
-        """Whether the run is still to end."""
+        """Return whether the run has not ended yet."""
         return self.status in ACTIVE_STATUSES

@@ -1,4 +1,4 @@
-"""Names that point at versions."""
+"""The table of aliases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SERVING = "serving"
 
 
 class Alias(Base):
-    """A movable name for a version; `serving` is the one that annotators meet. `moves` counts its moves."""
+    """A movable name for a version; `serving` names the live version. `moves` counts its moves."""
 
     __tablename__ = "aliases"
 

@@ -1,4 +1,4 @@
-"""Published checkpoints."""
+"""The table of versions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.db.base import Base, now
 
 
 class Version(Base):
-    """A published, immutable version: where it lies in the checkpoint store and what is known about it."""
+    """A published, immutable version: its location in the checkpoint store, its origin and its metrics."""
 
     __tablename__ = "versions"
 
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     parent_number: Mapped[int | None] = mapped_column(ForeignKey("versions.number"))
-    # Not a foreign key: a run names its parent version, and two tables that name each other cannot both come first.
+    # Not a foreign key: runs refer to versions, and a cycle of foreign keys has no order of creation.
     run_id: Mapped[int | None] = mapped_column(unique=True)
     method: Mapped[str] = mapped_column(String(32))
     location: Mapped[str] = mapped_column(Text)
@@ -26,5 +26,5 @@ class Version(Base):
     metrics: Mapped[dict[str, Any]]
     note: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
-    # Its files are gone from the store; the row stays, because candidates and runs name it.
+    # Set when its files were deleted from the store; the row stays, because candidates and runs refer to it.
     deleted_at: Mapped[datetime | None]

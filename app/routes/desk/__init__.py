@@ -1,1 +1,1 @@
-"""Routes of the desk: screens, gestures, judgments, own judgments, personal settings, guidelines, pace."""
+"""Routes of the desk: screens, judgments, one's own judgments, personal settings, guidelines."""

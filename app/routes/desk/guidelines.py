@@ -1,4 +1,4 @@
-"""The admins' page for what everybody who judges is told and shown: the guidelines and the studio's settings."""
+"""The admin page of the guidelines and the studio's settings."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ blueprint = Blueprint("guidelines", __name__, url_prefix="/admin/guidelines")
 
 _NUMBERS = {
     "overlap": "How many people judge a prompt",
+    "most_skips": "How many people may skip a prompt before it is served to nobody else",
     "gold_every": "One attention check in how many screens",
     "break_minutes": "Minutes of work before a break is suggested",
 }
@@ -25,7 +26,7 @@ _NUMBERS = {
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """The guidelines, with a live preview, and the settings."""
+    """Show the guidelines, with a live preview, and the settings."""
     now = policy.settings(db.session())
     values = {name: getattr(now, name) for name in _NUMBERS}
     return _page({**values, "guidelines": now.guidelines, "blur": now.blur}, guidelines.digest(now.guidelines))
@@ -33,7 +34,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.post("")
 def save() -> ResponseReturnValue:
-    """Store guidelines and settings; what was typed stays on the page if it cannot be used."""
+    """Store guidelines and settings; what was typed stays on the page if it cannot be stored."""
     form = request.form
     typed: dict[str, Any] = {name: form.get(name, "") for name in (*_NUMBERS, "guidelines")}
     typed |= {"blur": form.get("blur") == "yes", "guidelines": typed["guidelines"].replace("\r\n", "\n")}

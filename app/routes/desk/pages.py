@@ -1,4 +1,4 @@
-"""The annotator's desk."""
+"""The page of the desk."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ FLAG_REASONS = ("A threat or self-harm", "Somebody's private data", "The rewrite
 
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
-    """Everybody begins at the desk."""
+    """Redirect to the desk."""
     return redirect(url_for("annotate.page"))
 
 
 @blueprint.get("/annotate")
 def page() -> ResponseReturnValue:
-    """The page where texts are typed and rewrites chosen; its script speaks to the API."""
+    """Show the page where texts are typed and rewrites chosen; its script uses the API."""
     return render_template(
         "desk/annotate.html",
         longest=mellow().settings.max_text_length,
@@ -42,7 +42,7 @@ def page() -> ResponseReturnValue:
 
 
 def _desk(session: Session, person: int) -> dict[str, Any]:
-    """What the desk of that person begins with: their settings, the guidelines, and how much they have done."""
+    """Return the values that the person's desk begins with: settings, guidelines, pace."""
     own, everybody = settings.read(session, person), policy.settings(session)
     at = now()
     today = pace.today(session, person, own.zone, at)

@@ -1,4 +1,4 @@
-"""My work: one's own judgments, to look up, take back, say again or say otherwise."""
+"""The page My work: one's own judgments, to search, undo, restore and change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from app.schemas.kinds import LARGEST_ID
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
 from app.services.prompts import policy
-from app.services.versions import differences
 
 blueprint = Blueprint("work", __name__, url_prefix="/work")
 
@@ -34,7 +33,7 @@ VERDICTS = {
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """One's own judgments, the newest first, and how much there is of them."""
+    """Show one's own judgments, the newest first, with counts and the pace."""
     try:
         filters, below = own_judgments.Filters.parse(request.args), _below()
     except Invalid as refusal:
@@ -44,7 +43,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.post("/<int:judgment_id>/undo")
 def undo(judgment_id: int) -> ResponseReturnValue:
-    """Take a judgment back."""
+    """Undo a judgment."""
     judgments.undo(db.session(), user_id(), judgment_id)
     mellow().background.judged()
     kept = Markup('<a href="{}">among what is undone</a>').format(url_for("work.page", state="undone"))
@@ -54,7 +53,7 @@ def undo(judgment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:judgment_id>/redo")
 def redo(judgment_id: int) -> ResponseReturnValue:
-    """Say once more what was taken back, in the place of what was said of that screen since."""
+    """Make an undone judgment again, in place of the standing one on the same screen, if any."""
     judgment = own_judgments.own(db.session(), user_id(), judgment_id)
     if judgment.undone_at is None:
         flash("It counts already.", "success")
@@ -64,9 +63,9 @@ def redo(judgment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:judgment_id>/change")
 def change(judgment_id: int) -> ResponseReturnValue:
-    """Say something else of the screen of a judgment."""
+    """Replace a judgment by another one on the same screen."""
     judgment = own_judgments.own(db.session(), user_id(), judgment_id)
-    return _judge_again(judgment_id, _said(judgment.generation_id), "Changed.")
+    return _judge_again(judgment_id, _body_of_form(judgment.generation_id), "Changed.")
 
 
 def _judge_again(judgment_id: int, body: dict[str, Any], done: str) -> ResponseReturnValue:
@@ -84,8 +83,8 @@ def _judge_again(judgment_id: int, body: dict[str, Any], done: str) -> ResponseR
     return _back(standing)
 
 
-def _said(generation_id: int) -> dict[str, Any]:
-    """The form as the body of a judgment."""
+def _body_of_form(generation_id: int) -> dict[str, Any]:
+    """Return the form as the JSON body of a judgment."""
     form = request.form
     said, _, number = form.get("said", "").partition(":")
     body: dict[str, Any] = {"generation_id": generation_id, "verdict": said}
@@ -94,7 +93,7 @@ def _said(generation_id: int) -> dict[str, Any]:
     elif said == Verdict.TIE:
         body["tied"] = [_id(each) for each in form.getlist("tied")]
     elif said == Verdict.EDITED:
-        body["edited_text"] = form.get("edited_text", "").replace("\r\n", "\n")  # as a browser sends the ends of lines
+        body["edited_text"] = form.get("edited_text", "").replace("\r\n", "\n")  # browsers send line ends as CRLF
     elif said in (Verdict.SKIPPED, own_judgments.FLAGGED):
         flagged = said == own_judgments.FLAGGED
         body |= {"verdict": Verdict.SKIPPED, "flagged": flagged, "reason": form.get("reason", "").strip() or None}
@@ -120,7 +119,7 @@ def _page(
         query={**filters.as_query(), **({"below": below} if below else {})},
         problem=problem,
         refused=refused,
-        here=request.args.get("here"),  # a script does not learn the fragment of what it was redirected to
+        here=request.args.get("here"),  # scripts cannot read the fragment of a redirect
         typed=request.form,
         verdicts=VERDICTS,
         states=own_judgments.STATES,
@@ -131,7 +130,6 @@ def _page(
         streak=pace.streak(session, person, settings.zone),
         total=pace.total(session, person),
         days=pace.chart(session, person, settings.zone),
-        between=differences.between,
         longest=mellow().settings.max_text_length,
     )
 

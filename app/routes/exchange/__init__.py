@@ -1,1 +1,1 @@
-"""Routes of files in and out: imports, exports, judgments found, formats of other tools."""
+"""Routes of exchange: imports, exports, the search of judgments."""

@@ -1,4 +1,4 @@
-"""The admin's pages for files in and out: import, judgments, exports."""
+"""The admin pages of data: import, judgments, exports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ blueprint = Blueprint("data", __name__, url_prefix="/admin/data")
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """Import files, and export what was judged."""
+    """Show the forms for importing files and exporting judgments."""
     return render_template(
         "exchange/import.html",
         counts=overview.counts(db.session()),
@@ -39,7 +39,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.get("/judgments")
 def judgments() -> ResponseReturnValue:
-    """All judgments, searched and filtered, and exports of what was found."""
+    """Show all judgments, searched and filtered, with exports of those found."""
     session = db.session()
     problem = None
     try:

@@ -1,1 +1,1 @@
-"""Routes of people: accounts, invitations, statistics, agreement, reliability."""
+"""Routes of people: accounts, sign-in, invitations, statistics, agreement."""

@@ -1,4 +1,4 @@
-"""Signing in and out, the first admin, and one's own account."""
+"""Sign-in and sign-out, the setup of the first admin, and one's own account."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEW_TOKEN = "new_token"  # noqa: S105 - the name of a place
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
-    """The sign-in page."""
+    """Show the sign-in page, or sign in."""
     if current_user.is_authenticated:
         return redirect(url_for("annotate.home"))
     problem = None
@@ -43,7 +43,7 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    """End the session, and forget what it held."""
+    """End the session and clear it."""
     logout_user()
     session.clear()
     return redirect(url_for("auth.sign_in"))
@@ -51,7 +51,7 @@ def sign_out() -> ResponseReturnValue:
 
 @blueprint.route("/setup", methods=["GET", "POST"])
 def setup() -> ResponseReturnValue:
-    """Create the first admin, with the one-time token that is printed at start."""
+    """Show the setup page, or create the first admin with the one-time token that is printed at start."""
     token_path = mellow().settings.setup_token_path
     if accounts.anyone(db.session()) or not token_path.exists():
         raise NotFound("Mellow is set up already: sign in.")
@@ -71,20 +71,20 @@ def setup() -> ResponseReturnValue:
 
 @blueprint.get("/account")
 def account() -> ResponseReturnValue:
-    """One's own account: who one is, and API tokens."""
+    """Show one's own account and a new API token, if one was just issued."""
     return render_template("people/account.html", token=shown_once.take(_NEW_TOKEN))
 
 
 @blueprint.post("/account/token")
 def new_token() -> ResponseReturnValue:
-    """A new API token in place of the old one, shown this once."""
+    """Issue a new API token in place of the old one; the next page shows it once."""
     shown_once.put(_NEW_TOKEN, accounts.issue_token(db.session(), access.user_id()))
     flash("The new token works now; an older one no longer does.", "success")
     return redirect(url_for("auth.account"))
 
 
 def _own_page(target: str | None) -> str | None:
-    """`target` if it is a path of this site, so that signing in never leads elsewhere."""
+    """Return `target` if it is a path of this site, else None, so that signing in never leads elsewhere."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
         return None
     parts = urlsplit(target)

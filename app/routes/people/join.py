@@ -1,4 +1,4 @@
-"""The page behind an invitation link, for whoever has it."""
+"""The page of an invitation link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("join", __name__)
 
 @blueprint.route("/join/<token>", methods=["GET", "POST"])
 def page(token: str) -> ResponseReturnValue:
-    """Choose an email, a name and a password; a link that is no longer good says why."""
+    """Show the form of an invitation, or create its account; raises NotFound if the link cannot be used."""
     session = db.session()
     invitation = invitations.of_token(session, token)
     form, problem, status = request.form, None, 200

@@ -1,4 +1,4 @@
-"""People: who may sign in, how each of them judges, how much they agree, and links that invite more."""
+"""The admin pages of people: accounts, statistics, agreement, and invitations."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """Everybody, what their habits are, how much they agree, and the forms that add more."""
+    """Show everybody with their habits and agreement, and the forms that add people."""
     return _page(link=shown_once.take(_NEW_LINK))
 
 
 @blueprint.post("")
 def add_person() -> ResponseReturnValue:
-    """Add a person by hand."""
+    """Add an account."""
     form = request.form
     given = (form.get(name, "") for name in ("email", "password", "role", "name"))
     try:
@@ -45,7 +45,7 @@ def add_person() -> ResponseReturnValue:
 
 @blueprint.get("/<int:person_id>")
 def person(person_id: int) -> ResponseReturnValue:
-    """One person: habits, agreement with each of the others, and their judgments."""
+    """Show one person: habits, agreement with each of the others, and their judgments."""
     session = db.session()
     user = _person(person_id)
     before, verdict, only = (
@@ -78,7 +78,7 @@ def person(person_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:person_id>/active")
 def set_active(person_id: int) -> ResponseReturnValue:
-    """Let a person in, or keep them out."""
+    """Activate or deactivate an account."""
     active = request.form.get("active") == "yes"
     try:
         user = accounts.set_active(db.session(), user_id(), person_id, active)
@@ -99,13 +99,13 @@ def set_role(person_id: int) -> ResponseReturnValue:
         return redirect(url_for("people.person", person_id=person_id))
     flash(f"{user.email} is {'an admin' if user.is_admin else 'an annotator'} from now on.", "success")
     if person_id == user_id() and not user.is_admin:
-        return redirect(url_for("annotate.page"))  # this page is not theirs any more
+        return redirect(url_for("annotate.page"))  # they may not open this page any more
     return redirect(url_for("people.person", person_id=person_id))
 
 
 @blueprint.post("/invitations")
 def invite() -> ResponseReturnValue:
-    """Make an invitation link, shown this once."""
+    """Create an invitation link, which the next page shows once."""
     form = request.form
     try:
         _, token = invitations.invite(
@@ -119,7 +119,7 @@ def invite() -> ResponseReturnValue:
 
 @blueprint.post("/invitations/<int:invitation_id>/withdraw")
 def withdraw(invitation_id: int) -> ResponseReturnValue:
-    """Make an invitation link useless."""
+    """Withdraw an invitation link."""
     try:
         invitations.withdraw(db.session(), user_id(), invitation_id)
     except Conflict as refusal:
@@ -153,7 +153,7 @@ def _page(**given: Any) -> str:
 
 
 def _names() -> dict[int, str]:
-    """What to call each person: the name, or else the email."""
+    """Return the name of each person, or else the email."""
     return {user.id: user.name or user.email for user in accounts.people(db.session())}
 
 

@@ -1,4 +1,4 @@
-"""A secret for the one page that comes next: that page may then be reloaded without making another."""
+"""A secret for the next page only, which can be reloaded without making another one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from app.access import user_id
 
 
 def put(name: str, secret: str) -> None:
-    """Keep it in the session cookie, for whoever is signed in."""
+    """Store the secret in the session cookie, for the person who is signed in."""
     session[name] = (user_id(), secret)
 
 
 def take(name: str) -> str | None:
-    """What was kept for whoever is signed in; it is gone afterwards."""
+    """Return the secret of the person who is signed in and remove it; None if there is none."""
     owner, secret = session.pop(name, (None, None))
     return secret if owner == user_id() else None

@@ -1,1 +1,1 @@
-"""Routes of what is asked: prompts, their queue, attention checks."""
+"""Routes of prompts: their queue, and attention checks."""

@@ -1,4 +1,4 @@
-"""The admin's page of prompts: the queue, and whatever else a filter finds."""
+"""The admin page of prompts: the queue, and all others by filter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("prompts", __name__, url_prefix="/admin/data")
 
 @blueprint.get("/queue")
 def queue() -> ResponseReturnValue:
-    """The prompts, the queue first; what a filter finds can be changed at once."""
+    """Show prompts, the queue first; those that a filter finds can be changed at once."""
     session = db.session()
     problem = None
     wanted: PromptFilter

@@ -1,1 +1,1 @@
-"""Routes of operation: audit, webhooks, backups, counts, health."""
+"""Routes of operation: system, audit log, webhooks, backups, health."""

@@ -1,4 +1,4 @@
-"""Is the process alive, is it ready, and how is it doing."""
+"""Liveness, readiness and metrics of the process."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from app.context import mellow
 from app.errors import DomainError
 from app.extensions import db
 from app.services.training import overview, runs
+from app.version import VERSION
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """The process answers."""
-    return {"status": "ok"}
+    """Respond that the process is alive, and which Mellow it runs."""
+    return {"status": "ok", "mellow_version": VERSION}
 
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """The database, the queue and the model can be used; 503 with the reason otherwise."""
+    """Check the database, the queue and the model; responds with 503 and the reasons if one cannot be used."""
     checks = {
         "database": _check(lambda: db.session.execute(text("SELECT 1 FROM aliases"))),
         "queue": _check(mellow().queue.ping),
@@ -45,7 +46,7 @@ def readyz() -> ResponseReturnValue:
 
 @blueprint.get("/metrics")
 def metrics() -> ResponseReturnValue:
-    """The figures of the admin's first page in Prometheus' text format."""
+    """Return the counts of the admin's first page in Prometheus' text format."""
     registry = CollectorRegistry()
     counts = overview.counts(db.session())
     figures = {

@@ -1,4 +1,4 @@
-"""What keeps the studio going: workers, queue, web processes, disk, backups, and the audit log."""
+"""The admin pages of the system: workers, queue, web processes, disk, backups, and the audit log."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.schemas.days import parse_day
 from app.services.people import accounts
 from app.services.system import audit, backups, system
 from app.services.versions import versions
+from app.version import VERSION
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
 
@@ -27,10 +28,11 @@ _FILTERS = ("action", "person", "subject", "since", "until")
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """Everything but the audit log."""
+    """Show everything but the audit log."""
     session, settings = db.session(), mellow().settings
     return render_template(
         "system/page.html",
+        mellow_version=VERSION,
         **_queue(),
         runs=system.waiting_runs(session),
         serving=versions.serving_number(session),
@@ -43,7 +45,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.get("/audit")
 def audit_log() -> ResponseReturnValue:
-    """Who did what to what, when; filtered and page by page."""
+    """Show the audit log, filtered and page by page."""
     session, args = db.session(), request.args
     problem = None
     try:
@@ -85,7 +87,7 @@ def back_up() -> ResponseReturnValue:
 
 @blueprint.get("/backups/<filename>")
 def download(filename: str) -> ResponseReturnValue:
-    """A backup, to keep elsewhere."""
+    """Send a backup as a file."""
     path = backups.path_of(mellow().settings, filename)
     session = db.session()
     audit.record(session, user_id(), "backup.downloaded", filename)
@@ -102,7 +104,7 @@ def remove(filename: str) -> ResponseReturnValue:
 
 
 def _queue() -> dict[str, Any]:
-    """What the queue says, or that it says nothing."""
+    """Return the state of the queue, its workers and the web processes, or a sentence if the queue is away."""
     queue = mellow().queue
     try:
         workers = [

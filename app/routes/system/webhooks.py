@@ -1,4 +1,4 @@
-"""The admin's page of webhooks: who is told of what, and what became of every message."""
+"""The admin page of webhooks and their messages."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ STATUSES = ("waiting", "delivered", "failed")
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """Every webhook, the form to add one, and the delivery log."""
+    """Show every webhook, the form to add one, and the delivery log."""
     return _page()
 
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Add a webhook; the page that answers is the only one that ever shows its secret."""
+    """Add a webhook; the page in this response is the only one that ever shows its secret."""
     try:
         url, events = request.form.get("url", ""), request.form.getlist("events")
         webhook = webhooks.add(db.session(), user_id(), url, events)
@@ -38,7 +38,7 @@ def add() -> ResponseReturnValue:
 
 @blueprint.post("/<int:webhook_id>/active")
 def set_active(webhook_id: int) -> ResponseReturnValue:
-    """Pause a webhook, or let it go on."""
+    """Pause or resume a webhook."""
     active = request.form.get("active") == "yes"
     webhooks.set_active(db.session(), user_id(), webhook_id, active)
     flash("Messages are sent again." if active else "The webhook is paused.", "success")
@@ -47,13 +47,13 @@ def set_active(webhook_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:webhook_id>/test")
 def send_test(webhook_id: int) -> ResponseReturnValue:
-    """Send a message that says nothing but that messages arrive."""
-    return _deed(lambda: deliveries.send_test(db.session(), user_id(), webhook_id), "A test message is on its way.")
+    """Send a test message."""
+    return _flashed(lambda: deliveries.send_test(db.session(), user_id(), webhook_id), "A test message is on its way.")
 
 
 @blueprint.post("/<int:webhook_id>/remove")
 def remove(webhook_id: int) -> ResponseReturnValue:
-    """Forget a webhook and its secret."""
+    """Remove a webhook and its secret."""
     webhooks.remove(db.session(), user_id(), webhook_id)
     flash("The webhook is removed.", "success")
     return redirect(url_for("webhooks.page"))
@@ -62,10 +62,10 @@ def remove(webhook_id: int) -> ResponseReturnValue:
 @blueprint.post("/messages/<int:delivery_id>/resend")
 def resend(delivery_id: int) -> ResponseReturnValue:
     """Send a message again."""
-    return _deed(lambda: deliveries.resend(db.session(), user_id(), delivery_id), "The message is on its way again.")
+    return _flashed(lambda: deliveries.resend(db.session(), user_id(), delivery_id), "The message is on its way again.")
 
 
-def _deed(do: Callable[[], object], sentence: str) -> ResponseReturnValue:
+def _flashed(do: Callable[[], object], sentence: str) -> ResponseReturnValue:
     try:
         do()
     except (Conflict, NotFound) as refusal:
@@ -100,6 +100,6 @@ def _page(problem: str | None = None, added: Webhook | None = None) -> str:
 
 
 def _addresses(messages: list[WebhookDelivery]) -> dict[int, str]:
-    """The address of every message's webhook, also of those that were removed."""
+    """Return the address of every message's webhook, removed ones included."""
     ids = {message.webhook_id for message in messages}
     return {number: db.session().get_one(Webhook, number).url for number in ids}

@@ -1,1 +1,1 @@
-"""Routes of training: runs, what they learn from, settings, previews, curves, comparisons."""
+"""Routes of training: runs, settings, previews, curves, comparisons."""

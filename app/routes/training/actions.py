@@ -1,4 +1,4 @@
-"""Ask for runs and cancel them, for API and pages alike: store first, then tell the queue, which may be away."""
+"""Requesting and cancelling runs, for the API and pages: stored first, then enqueued, as the queue may be away."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.store.uploads import UploadStore
 
 
 def request_run(wish: Wish) -> TrainingRun:
-    """Store the wish for a run, then hand it to the queue if it is its turn; without a queue it waits for one."""
+    """Store the request for a run, then enqueue it if it is the first; if the queue is away the run waits."""
     session = db.session()
     if wish.method == initial_training.METHOD:
         if wish.selection != EVERYTHING or wish.parent_version is not None:
@@ -32,7 +32,7 @@ def request_run(wish: Wish) -> TrainingRun:
 
 
 def cancel_run(run_id: int) -> TrainingRun:
-    """Stop a run, and let the next one begin if that was the first of the queue."""
+    """Cancel a run, and enqueue the next one if that was the first of the queue."""
     run = runs.cancel(db.session(), run_id, user_id())
     if not run.active:
         _hand_out_next()

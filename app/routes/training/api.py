@@ -8,14 +8,24 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from app.api.operations import gives, operation
+from app.api.operations import FORM, gives, operation
 from app.api.payload import run_json
-from app.api.training import CurveQuery, Dataset, DatasetQuery, Run, RunCurve, RunPreview, RunReceipt
+from app.api.training import (
+    CurveQuery,
+    Dataset,
+    DatasetQuery,
+    RetrainForm,
+    Run,
+    RunCurve,
+    RunPreview,
+    RunReceipt,
+)
 from app.context import mellow
 from app.db import TrainingRun
 from app.errors import TooLarge
 from app.extensions import db
 from app.routes.training import actions, events
+from app.routes.training.retrain_form import read
 from app.services.training import curves, initial_training, previews, runs
 from app.services.training.run_request import PreviewRequest, RunRequest
 from models.formats.files.pair_columns import Columns
@@ -61,11 +71,13 @@ def create_run(body: RunRequest) -> ResponseReturnValue:
     "What a run on clicks would train on, and how long it would take. Nothing is stored",
     gives("The amount, and two sentences about it.", RunPreview),
     body=PreviewRequest,
+    media={FORM: RetrainForm},
     refusals=(404,),
 )
-def preview_run(body: PreviewRequest) -> ResponseReturnValue:
-    """What such a run would train on, and how long it would take; nothing is stored."""
-    return previews.preview(db.session(), body.wish).as_dict()
+def preview_run(body: PreviewRequest | None) -> ResponseReturnValue:
+    """Say what such a run, or the one that the Retrain form asks for, would train on; nothing is stored."""
+    wish = read(request.form) if body is None else body.wish
+    return previews.preview(db.session(), wish).as_dict()
 
 
 @blueprint.get("/training-runs")

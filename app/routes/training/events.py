@@ -1,7 +1,7 @@
 """A training run as server-sent events (WHATWG HTML, section 9.2), read from the database.
 
-Any number of browsers may follow, from any web process, at any time: each sees the same, since nothing lives in the
-process. `metric` events carry the row's id, so a browser that reconnects goes on where it was.
+Any number of browsers may follow, from any web process, at any time: each gets the same, since the process keeps no
+state. `metric` events carry the row's id, so that a browser that reconnects resumes there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _KEEP_ALIVE_SECONDS = 15.0
 
 
 def follow_run(sessions: sessionmaker[Session], run_id: int, after: int) -> Iterator[str]:
-    """Events `run`, `metric` and `log` as they change, and `end` when the run has ended."""
+    """Yield events `run`, `metric` and `log` as they change, and `end` when the run has ended."""
     shown: dict[str, Any] = {}
     sent_at = time.monotonic()
     while True:
@@ -36,7 +36,7 @@ def follow_run(sessions: sessionmaker[Session], run_id: int, after: int) -> Iter
                 )
             )
         chunks = []
-        # The state first: that a new attempt began empties the charts, which its metrics then fill.
+        # The state first: a new attempt clears the charts, and its metrics then fill them.
         for name, value in (("run", state), ("log", log)):
             if shown.get(name) != value:
                 shown[name] = value

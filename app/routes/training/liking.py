@@ -1,4 +1,4 @@
-"""Show what people like here, and let an admin decide what follows from a click."""
+"""The admin page of the reward head: what people prefer, in words, and the settings of learning from clicks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("liking", __name__, url_prefix="/admin/liking")
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """The head that chooses now, in words."""
+    """Show the reward head that chooses now, in words."""
     parts, session = mellow(), db.session()
     try:
         generator = parts.generator()
@@ -40,7 +40,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.post("")
 def save() -> ResponseReturnValue:
-    """Decide whether every click moves what is shown next, and whether only a better version may serve."""
+    """Store whether every click changes what is shown next, and whether only a better version may become live."""
     names = ("learn_at_once", "only_if_better")
     now = {name: request.form.get(name) == "yes" for name in names}
     policy.change(db.session(), user_id(), now)

@@ -1,4 +1,4 @@
-"""The admin's room: figures, runs, versions, people."""
+"""The admin pages of training: the first page with the Retrain form, runs, comparisons, initial training."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from app.services.training.previews import Preview
 from app.services.training.run_request import Wish
 from app.services.training.selection import Selection
 from app.services.versions import versions
-from models.settings.dpo import SCHEDULERS
-from models.settings.sft import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
+from models.settings.options import current_names
+from models.settings.sft import SFTRecipe
 
 _LATEST_RUNS = 10
 _RUNS_A_PAGE = 50
@@ -42,7 +42,7 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
 @blueprint.get("")
 def home() -> ResponseReturnValue:
-    """Counts, the queue of runs, the Retrain form, empty or filled in from an earlier run, and the latest runs."""
+    """Show counts, the queue of runs, the Retrain form, empty or filled in from an earlier run, and the latest runs."""
     form: Form = MultiDict()
     cloned = None
     if request.args.get("clone", "").isascii() and request.args.get("clone", "").isdigit():
@@ -55,13 +55,13 @@ def home() -> ResponseReturnValue:
 
 @blueprint.get("/queue")
 def queue() -> ResponseReturnValue:
-    """The part of the first page that shows the runs which wait or work."""
+    """Render the part of the first page that shows the runs which wait or work."""
     return render_template("training/queue.html", **_queue())
 
 
 @blueprint.post("/runs")
 def retrain() -> ResponseReturnValue:
-    """The Retrain button; pressed twice it leads to the one run. A wish that is refused stays in the form."""
+    """Request a run from the Retrain form; a repeated request leads to the same run. A refused one stays in it."""
     try:
         run = request_run(read(request.form))
     except DomainError as refusal:
@@ -71,7 +71,7 @@ def retrain() -> ResponseReturnValue:
 
 @blueprint.get("/runs")
 def all_runs() -> ResponseReturnValue:
-    """Every run, the newest first, a page at a time."""
+    """List every run, the newest first, a page at a time."""
     found = runs.page(db.session(), request.args.get("before", type=int), limit=_RUNS_A_PAGE + 1)
     older = found[_RUNS_A_PAGE - 1].id if len(found) > _RUNS_A_PAGE else None
     return render_template("training/runs.html", runs=found[:_RUNS_A_PAGE], older=older)
@@ -79,7 +79,7 @@ def all_runs() -> ResponseReturnValue:
 
 @blueprint.get("/runs/compare")
 def compare() -> ResponseReturnValue:
-    """Several runs on one chart, and what they differ in."""
+    """Show several runs on one chart, and the settings in which they differ."""
     session = db.session()
     numbers = list(dict.fromkeys(request.args.getlist("run", type=int)))[: comparisons.MOST_RUNS]
     chosen = [runs.get(session, number) for number in numbers if 0 < number <= LARGEST_ID]
@@ -127,7 +127,7 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
 def _preview(form: Form, method: str) -> Preview:
     try:
         return previews.preview(db.session(), read(form))
-    except DomainError:  # the page says what is wrong with the form, and this what a run without it would do
+    except DomainError:  # the page shows the error of the form; the preview is that of the defaults
         return previews.preview(db.session(), Wish(method, {}))
 
 
@@ -142,30 +142,28 @@ def _queue() -> dict[str, Any]:
 
 @blueprint.get("/start")
 def start() -> ResponseReturnValue:
-    """Initial training: choose a model and data, see what the data holds, start; or the same again with changes."""
+    """Show the form of initial training: a model, data and settings; or filled in from an earlier run."""
     session = db.session()
     number = request.args.get("clone", type=int)
     cloned = runs.get(session, number) if number is not None and 0 < number <= LARGEST_ID else None
     if cloned is not None and cloned.method != initial_training.METHOD:
         return redirect(url_for("admin.home", clone=cloned.id))
+    asked = current_names(cloned.config) if cloned else {}
     return render_template(
         "training/start.html",
         cloned=cloned,
-        asked=cloned.config if cloned else {},
+        asked=asked,
         waiting=len(runs.queue(session)),
         versions=[version for version in versions.all_versions(session) if version.deleted_at is None],
-        defaults=SFTRecipe().as_dict() | (cloned.config if cloned else {}),
-        bounds=SFT_BOUNDS,
-        optimizers=OPTIMIZERS,
-        schedulers=SCHEDULERS,
-        dev_metrics=DEV_METRICS,
+        settings=SFTRecipe.offered(),
+        values=SFTRecipe().as_dict() | asked,
         limit=initial_training.LARGEST_UPLOAD,
     )
 
 
 @blueprint.get("/runs/<int:run_id>")
 def run(run_id: int) -> ResponseReturnValue:
-    """One run, live."""
+    """Show one run, live."""
     row = runs.get(db.session(), run_id)
     serving = versions.serving_number(db.session())
     return render_template(
@@ -180,7 +178,7 @@ def run(run_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/runs/<int:run_id>/cancel")
 def cancel(run_id: int) -> ResponseReturnValue:
-    """Stop a run."""
+    """Cancel a run."""
     try:
         cancel_run(run_id)
     except Conflict as refusal:

@@ -1,4 +1,4 @@
-"""The Retrain form: what was filled in, as a wish; and an earlier run, as what to fill in."""
+"""The Retrain form: reading it as a request, and filling it in from an earlier run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from app.schemas.reading import read as checked
 from app.services.training import setting_labels
 from app.services.training.run_request import RunRequest, Wish
 from app.services.training.selection import Selection
-from app.services.training.setting_labels import Setting
+from models.settings.options import current_names
+from models.settings.setting import Setting
 
 Form = MultiDict[str, str]
 
 
 def read(form: Form) -> Wish:
-    """The wish that the form expresses; raises Invalid with one sentence about what cannot be understood."""
+    """Read the request from the form; raises Invalid about the first field that is wrong."""
     method = form.get("method", "dpo")
     return Wish(
         method, _config(method, form) if method in setting_labels.METHODS else {}, _selection(form), _parent(form)
@@ -26,9 +27,9 @@ def read(form: Form) -> Wish:
 
 
 def filled_in(run: TrainingRun) -> Form:
-    """The form as it would have asked for `run`, to be changed; it starts from the version that `run` did."""
+    """Return the form filled in as it would have requested `run`, with the parent version of `run`."""
     form: Form = MultiDict({"method": run.method, "parent_version": str(run.parent_version or "")})
-    config = dict(run.config)
+    config = current_names(run.config)
     preset = str(config.pop("preset", "default"))
     form[f"{run.method}-preset"] = preset
     for setting in setting_labels.settings(run.method):
@@ -40,7 +41,7 @@ def filled_in(run: TrainingRun) -> Form:
 
 
 def _config(method: str, form: Form) -> dict[str, Any]:
-    """The chosen preset with every setting that was filled in laid over it; an empty field leaves it as it is."""
+    """Return the chosen preset, overridden by every setting that was filled in."""
     named = form.get(f"{method}-preset", "default")
     preset = next((one for one in setting_labels.presets(method) if one.name == named), None)
     if preset is None:
@@ -54,7 +55,7 @@ def _config(method: str, form: Form) -> dict[str, Any]:
 
 
 def _value(setting: Setting, text: str) -> Any:
-    """What was typed, as JSON would have it. What is no number stays a text, which the recipe then refuses by name."""
+    """Return the typed text as a JSON value. Text that is no number stays a string, which the recipe then rejects."""
     if setting.kind == "bool":
         return {"yes": True, "no": False}.get(text, text)
     if setting.kind in ("names", "numbers"):

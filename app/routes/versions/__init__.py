@@ -1,1 +1,1 @@
-"""Routes of versions: the alias, lineage, evaluations."""
+"""Routes of versions: the alias, lineage, evaluations, trials."""

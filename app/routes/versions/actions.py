@@ -1,4 +1,4 @@
-"""Promote a version, for API and pages alike: store first, then tell the web processes, whose queue may be away."""
+"""Promoting a version, for the API and pages: stored first, then announced, as the queue may be away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.services.versions import versions
 
 
 def promote(number: int) -> None:
-    """Move the alias and tell every web process; without a queue they see it at their next poll."""
+    """Move the alias and tell every web process; if the queue is away they see it at their next poll."""
     versions.promote(db.session(), number, user_id())
     if not doorbell.alias_moved(mellow().queue, number):
         current_app.logger.warning("The queue is away: the web processes will see version %d by polling.", number)

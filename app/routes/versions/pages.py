@@ -1,4 +1,4 @@
-"""The admin's pages of versions: where each comes from, how good they are, which serves, and what becomes of them."""
+"""The admin pages of versions: lineage, evaluations, promotion, notes, deletion."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from app.extensions import db
 from app.routes.versions.actions import promote as let_serve
 from app.services.versions import evaluations, lineage, versions
 from models.errors import StoreError
+from models.settings.options import current_names
 from models.store.figures import preference_in_words
 
 blueprint = Blueprint("versions", __name__, url_prefix="/admin/versions")
 
 MOST_COMPARED = 8
 SHOWN_PERIODS = 30
-# What the drawing of the lineage is made of, in pixels.
+# Width of a lane in the drawing of the lineage, in pixels.
 LANE_WIDTH = 16
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """The lineage, the figures of chosen versions side by side, two versions to try, and what served when."""
+    """Show the lineage, chosen versions side by side, two versions to try, and when each version was live."""
     session = db.session()
     everything = versions.all_versions(session)
     usable = [version for version in everything if version.deleted_at is None]
@@ -48,12 +49,12 @@ def page() -> ResponseReturnValue:
 
 @blueprint.get("/<int:number>")
 def version(number: int) -> ResponseReturnValue:
-    """One version: where it comes from, and how good it is."""
+    """Show one version: its origin and its evaluation."""
     return _version_page(number)
 
 
 def _version_page(number: int, typed: str | None = None) -> str:
-    """The page of a version, with its note or with what was typed for one."""
+    """Render the page of a version, with its note or with what was typed for one."""
     session = db.session()
     row = versions.get(session, number)
     manifest, problem = None, None
@@ -69,6 +70,7 @@ def _version_page(number: int, typed: str | None = None) -> str:
         run=session.get(TrainingRun, row.run_id) if row.run_id else None,
         manifest=manifest,
         manifest_problem=problem,
+        config=current_names(manifest.config) if manifest else {},
         evaluation=evaluations.of(session, row),
         preference_in_words=preference_in_words,
         periods=lineage.periods(session, number),
@@ -79,7 +81,7 @@ def _version_page(number: int, typed: str | None = None) -> str:
 
 @blueprint.post("/<int:number>/promote")
 def promote(number: int) -> ResponseReturnValue:
-    """Let a version serve: promote or roll back."""
+    """Make a version live: promote it or roll back to it."""
     try:
         let_serve(number)
     except Conflict as refusal:
@@ -91,8 +93,8 @@ def promote(number: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:number>/note")
 def note(number: int) -> ResponseReturnValue:
-    """Write down what people should know of a version."""
-    typed = request.form.get("note", "").replace("\r\n", "\n")  # as a browser sends the ends of lines
+    """Store the note of a version."""
+    typed = request.form.get("note", "").replace("\r\n", "\n")  # browsers send line ends as CRLF
     try:
         versions.set_note(db.session(), user_id(), number, typed)
     except Invalid as refusal:
@@ -104,7 +106,7 @@ def note(number: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:number>/delete")
 def delete(number: int) -> ResponseReturnValue:
-    """Remove a version's files, once its number was typed."""
+    """Delete a version's files, if its number was typed to confirm."""
     try:
         versions.delete(db.session(), mellow().store, user_id(), number, request.form.get("confirm", ""))
     except (Conflict, Invalid) as refusal:
@@ -119,12 +121,12 @@ def delete(number: int) -> ResponseReturnValue:
 
 
 def _chosen(everything: list[Version]) -> list[Version]:
-    """The versions whose figures the person wants to see, in the order of their numbers; unknown ones are left out."""
+    """Return the versions to compare, in the order of their numbers; unknown ones are left out."""
     wanted = set(request.args.getlist("compare", type=int)[:MOST_COMPARED])
     return sorted((version for version in everything if version.number in wanted), key=lambda version: version.number)
 
 
 def _tried(usable: list[Version], serving: int | None) -> tuple[int | None, int | None]:
-    """The two versions that the try-it box begins with: the newest that does not serve, and the one that serves."""
+    """Return the two versions that the trial begins with: the newest that is not live, and the live one."""
     other = next((version.number for version in usable if version.number != serving), serving)
     return other, serving

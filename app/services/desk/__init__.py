@@ -1,1 +1,1 @@
-"""Rules of the desk: screens, gestures, judgments, own judgments, personal settings, guidelines, pace."""
+"""Rules of the desk: screens, judgments, one's own judgments, personal settings, guidelines, pace."""

@@ -1,4 +1,4 @@
-"""What an annotator did on one screen, read from a JSON object and checked."""
+"""A judgment as it is sent for one screen: the fields of a JSON object, checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.schemas.reading import Sent, read
 from app.services.prompts import prompts
 
 LONGEST_REASON = 1_000
-"""Characters of a reason for skipping or flagging."""
+"""The most characters of a reason for skipping or flagging."""
 
 _LONGEST_SECONDS = 86_400.0
 _NO_SECONDS = "seconds must be a number that is not negative."
@@ -44,7 +44,7 @@ _Reason = Annotated[
 _ClientKey = Annotated[
     str,
     Meta(
-        description="Your own name for this gesture. Sent again, it is the same judgment, even if undone since.",
+        description="Your own name for this judgment. Sent again, it is the same judgment, even if undone since.",
         extra_json_schema={"format": "uuid"},
         extra={"refusal": "client_key must be a UUID."},
     ),
@@ -120,11 +120,11 @@ class JudgmentRequest(Sent, frozen=True):
 
 @dataclass(frozen=True)
 class Gesture:
-    """What an annotator did on one screen; `seconds` is how long they looked.
+    """A judgment that was sent for one screen; `seconds` is how long the person looked at it.
 
-    `tied` are the candidates of a tie that are equally good, none named meaning all of them. A `flagged` screen is a
-    skipped one that an admin should look at; `reason` says why it was skipped or flagged. `client_key` is the sender's
-    own name for this gesture: a second sending of it is the same judgment, even if that was undone since.
+    `tied` holds the candidates of a tie that are equally good; empty means all of them. A `flagged` screen is a skipped
+    one that an admin should look at; `reason` says why it was skipped or flagged. `client_key` is a UUID that the
+    sender gave to this judgment: sent a second time, it is the same judgment, even if that was undone since.
     """
 
     generation_id: int
@@ -139,12 +139,12 @@ class Gesture:
 
     @classmethod
     def parse(cls, body: Mapping[str, Any], longest_text: int) -> Gesture:
-        """A gesture from a JSON object; raises Invalid with a sentence about the first field that is wrong."""
+        """Read a judgment from a JSON object; raises Invalid about the first field that is wrong."""
         return cls.of(read(JudgmentRequest, body), longest_text)
 
     @classmethod
     def of(cls, sent: JudgmentRequest, longest_text: int) -> Gesture:
-        """What was sent, its texts without white space around them; raises Invalid for one that is too long."""
+        """Return what was sent, its texts without white space around them; raises Invalid for one that is too long."""
         return cls(
             sent.generation_id,
             sent.verdict,

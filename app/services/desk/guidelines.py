@@ -1,7 +1,7 @@
-"""The guidelines: Markdown by an admin, made into HTML that can do nothing but be read.
+"""The guidelines: Markdown written by an admin, rendered to HTML that cannot run anything.
 
-Raw HTML in the Markdown is shown as the text that it is, and what comes out is cleaned once more, so that a mistake in
-one of the two does no harm. A fenced block named ``example`` becomes a figure:
+Raw HTML in the Markdown is shown as text, and the rendered HTML is sanitized once more, so that a mistake in one of the
+two steps does no harm. A fenced block named ``example`` becomes a figure:
 
     ```example
     a text to rewrite
@@ -30,7 +30,7 @@ _TAGS = {
 }
 _CLASSES = {"example", "example-good", "example-bad", "example-why", "example-mark"}
 _SIGNS = {"+": ("good", "Good"), "-": ("bad", "Not good")}
-_TOP_HEADING = 3  # the page and the panel have the first two levels
+_TOP_HEADING = 3  # the page and the panel use the first two levels
 
 
 class _Rewrite(NamedTuple):
@@ -42,7 +42,7 @@ class _Rewrite(NamedTuple):
 
 @lru_cache(maxsize=16)
 def to_html(markdown: str) -> str:
-    """The Markdown as HTML; headings begin at the third level, of images only what describes them is left."""
+    """Render Markdown as sanitized HTML: headings begin at the third level, images become their descriptions."""
     return nh3.clean(
         _parser().render(markdown),
         tags=_TAGS,
@@ -54,7 +54,7 @@ def to_html(markdown: str) -> str:
 
 
 def digest(markdown: str) -> str:
-    """What tells one state of the guidelines from another."""
+    """Return a short hash of the guidelines, by which one state of them is told from another."""
     return hashlib.sha256(markdown.encode()).hexdigest()[:16]
 
 
@@ -103,7 +103,7 @@ def _rewrite(each: _Rewrite) -> str:
 
 
 def _rewrites(lines: Sequence[str]) -> Iterator[_Rewrite]:
-    """Each signed line with the unsigned ones that follow it; the first line is signed."""
+    """Yield each signed line with the unsigned lines that follow it; the first line must be signed."""
     current: _Rewrite | None = None
     for line in lines:
         if line[0] in _SIGNS:

@@ -1,7 +1,7 @@
-"""Verdicts: one transaction writes the judgment and the preference rows that it yields.
+"""Storing judgments: one transaction writes a judgment and the preference rows that it yields.
 
-A click is what the studio does most, so it is stored without a detour: a screen never changes, hence it is read before
-the transaction, and what is written goes to the tables directly. Clicks that come at the same moment share a commit.
+This is the most frequent write of the studio, so it is kept short: a screen never changes, hence it is read before the
+transaction, and rows are inserted without the ORM. Judgments that arrive at the same moment share a commit.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from app.db import (
 )
 from app.errors import Conflict, DomainError, Invalid, NotFound
 from app.services.desk.gestures import LONGEST_REASON, Gesture
+from app.services.prompts import policy, retirement
 from app.services.system import webhooks
 
 __all__ = ["LONGEST_REASON", "Gesture", "judge", "judge_again", "undo"]
@@ -38,7 +39,7 @@ _preferences: Table = Preference.__table__  # type: ignore[assignment]
 
 @dataclass(frozen=True)
 class _Screen:
-    """A screen as its person saw it: a text, and (id, text) of each rewrite in the order shown."""
+    """A screen as its person saw it: the prompt, and (id, text) of each candidate in the order shown."""
 
     id: int
     gold: bool
@@ -47,7 +48,7 @@ class _Screen:
 
 
 class _Standing(NamedTuple):
-    """What a judgment that counts says."""
+    """A stored judgment that was not undone."""
 
     id: int
     verdict: str
@@ -59,8 +60,8 @@ class _Standing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Yield:
-    """What a gesture comes to on its screen: the tied candidates in the order shown, and (chosen, rejected) texts."""
+class _YieldedRows:
+    """The rows that a judgment yields: the tied candidates in the order shown, and (chosen, rejected) texts."""
 
     tied: list[int]
     prompt: str
@@ -69,14 +70,14 @@ class _Yield:
 
     @classmethod
     def of(cls, screen: _Screen, gesture: Gesture) -> Self:
-        """The rows that a verdict yields.
+        """Return the rows that a judgment yields.
 
-        A choice or an edited text yields one row a rejected candidate. In a tie of some, each tied text is preferred to
-        each of the others, and the rows of one rejected text weigh one together, which training does not read yet.
-        A tie of all, "none is good" and a skip choose nothing; an attention check tells of the person and teaches the
-        model nothing. Raises Invalid for what is not on the screen.
+        A choice or an edited text yields one row per rejected candidate. In a tie of some, each tied text is preferred
+        to each of the others, and the rows of one rejected text have weights that sum to one, which training does not
+        read yet. A tie of all, "none is good" and a skip yield no rows, nor does an attention check, which measures the
+        person only. Raises Invalid for a candidate that is not on the screen.
         """
-        tied = _tied_of(screen, gesture)
+        tied = _tied_in_order(screen, gesture)
         texts = [text for _, text in screen.candidates]
         if gesture.candidate_id is not None and gesture.candidate_id not in {number for number, _ in screen.candidates}:
             raise Invalid(f"Candidate {gesture.candidate_id} is not on this screen.")
@@ -95,20 +96,20 @@ class _Yield:
 
 
 def judge(session: Session, user_id: int, gesture: Gesture) -> int:
-    """Store a verdict and its preference rows, and return its id; saying the same twice yields the first one again.
+    """Store a judgment and its preference rows, and return its id; a repeated one returns the id of the first.
 
     Raises NotFound for a screen that is not this person's, Invalid for a candidate that is not on it, and Conflict if
-    another verdict stands or the client_key belongs to another gesture.
+    the screen has another verdict already or the client_key belongs to another judgment.
     """
-    screen = _own(_SCREEN.read(session, {"screen": gesture.generation_id}), user_id, gesture.generation_id)
-    yielded = _Yield.of(screen, gesture)
+    screen = _own_screen(_SCREEN.read(session, {"screen": gesture.generation_id}), user_id, gesture.generation_id)
+    yielded = _YieldedRows.of(screen, gesture)
     if session.in_transaction():
-        session.commit()  # its connection is free while others are waited for
+        session.commit()  # releases the connection while this request waits for others
 
     def write(connection: Connection) -> int | DomainError:
-        # Nearly every click is new, so it is written, and what was there before it is looked at only if that cannot be.
+        # Nearly every judgment is new, so earlier ones are looked up only if the insert fails.
         number = _add(connection, user_id, gesture, yielded)
-        return number if number is not None else _known(connection, user_id, screen, gesture)
+        return number if number is not None else _existing_or_error(connection, user_id, screen, gesture)
 
     stored = write_with_others(session, write)
     if isinstance(stored, DomainError):
@@ -117,35 +118,46 @@ def judge(session: Session, user_id: int, gesture: Gesture) -> int:
 
 
 def judge_again(session: Session, user_id: int, gesture: Gesture) -> int:
-    """Store a verdict in the place of the one that stands on the same screen, if one does, in one transaction.
+    """Store a judgment in place of the person's standing one on the same screen, if any, in one transaction.
 
-    The older one stays as an undone judgment. Saying the same as what stands changes nothing. Raises as `judge` does.
+    The older judgment is kept as an undone one. If both say the same, nothing changes. Raises as `judge` does.
     """
     with write_transaction(session):
         connection = session.connection()
-        screen = _own(_SCREEN.rows(connection, {"screen": gesture.generation_id}), user_id, gesture.generation_id)
-        yielded = _Yield.of(screen, gesture)
+        screen = _own_screen(
+            _SCREEN.rows(connection, {"screen": gesture.generation_id}), user_id, gesture.generation_id
+        )
+        yielded = _YieldedRows.of(screen, gesture)
         standing = _standing(connection, user_id, screen)
         if standing is not None:
-            if _says(standing, yielded.tied, gesture):
+            if _same_verdict(standing, yielded.tied, gesture):
                 return int(standing.id)
             undone = update(_judgments).where(_judgments.c.id == standing.id).values(undone_at=now())
             connection.execute(undone)
             session.expire_all()
         number = _add(connection, user_id, gesture, yielded)
         if number is None:
-            raise _meanwhile()
+            raise _judged_meanwhile()
+        _bring_back(session, screen.id)
         return number
 
 
 def undo(session: Session, user_id: int, judgment_id: int) -> None:
-    """Mark a person's own judgment as undone; its rows no longer count, and the screen can be judged again."""
+    """Mark a person's own judgment as undone: its rows no longer count, and the screen can be judged again."""
     with write_transaction(session):
         judgment = session.get(Judgment, judgment_id)
         if judgment is None or judgment.user_id != user_id:
             raise NotFound(f"There is no judgment {judgment_id} of yours.")
         if judgment.undone_at is None:
             judgment.undone_at = now()
+            session.flush()
+            _bring_back(session, judgment.generation_id)
+
+
+def _bring_back(session: Session, generation_id: int) -> None:
+    """Put the prompt of a screen back into the queue if it left it as done and is not done any more."""
+    prompt_id = select(Generation.prompt_id).where(Generation.id == generation_id).scalar_subquery()
+    retirement.bring_back(session, policy.settings(session), Prompt.id == prompt_id)
 
 
 _SCREEN = Prebuilt(
@@ -173,8 +185,8 @@ _ADD_JUDGMENT = PrebuiltInsert(_judgments, (c.name for c in _judgments.c if c.na
 _ADD_PREFERENCES = Prebuilt(insert(_preferences), (c.name for c in _preferences.c if c.name != "id"))
 
 
-def _own(rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Screen:
-    """A person's own screen of what was found of it; raises NotFound for anyone else's."""
+def _own_screen(rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Screen:
+    """Return the screen made of the rows found for it; raises NotFound if it is not this person's."""
     if not rows or rows[0][0] != user_id:
         raise NotFound(f"There is no generation {generation_id} of yours.")
     _, gold, prompt, *_ = rows[0]
@@ -182,10 +194,10 @@ def _own(rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Sc
     return _Screen(generation_id, gold, prompt, candidates)
 
 
-def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield) -> int | None:
-    """Write the judgment, its rows and its announcement in the running transaction; returns its id.
+def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _YieldedRows) -> int | None:
+    """Write the judgment, its preference rows and its webhook event in the running transaction; returns its id.
 
-    If another judgment has its client_key or stands on its screen, nothing is written and None is returned.
+    Writes nothing and returns None if another judgment has the same client_key or stands on the same screen.
     """
     values = {
         "generation_id": gesture.generation_id,
@@ -218,10 +230,11 @@ def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield
     return number
 
 
-def _known(connection: Connection, user_id: int, screen: _Screen, gesture: Gesture) -> int | DomainError:
-    """The judgment in whose way this gesture is: by its client_key, or the same verdict on the same screen.
+def _existing_or_error(connection: Connection, user_id: int, screen: _Screen, gesture: Gesture) -> int | DomainError:
+    """Return the id of the judgment that prevented the insert, if it says the same, else the error to raise.
 
-    A refusal is returned and not raised: it must not undo what others write in the same transaction.
+    It is found by its client_key or as the standing judgment of the screen. The error is returned, not raised, because
+    raising it would roll back what other requests write in the same transaction.
     """
     if gesture.client_key is not None:
         sent = _SENT.rows(connection, {"key": gesture.client_key})
@@ -232,31 +245,31 @@ def _known(connection: Connection, user_id: int, screen: _Screen, gesture: Gestu
             return int(number)
     standing = _standing(connection, user_id, screen)
     if standing is None:
-        return _meanwhile()
-    if _says(standing, _tied_of(screen, gesture), gesture):
+        return _judged_meanwhile()
+    if _same_verdict(standing, _tied_in_order(screen, gesture), gesture):
         return standing.id
     return Conflict("This screen has another verdict already: undo that one first.", judgment_id=standing.id)
 
 
-def _meanwhile() -> Conflict:
+def _judged_meanwhile() -> Conflict:
     return Conflict("This screen was judged elsewhere at the same moment: look at it and try again.")
 
 
 def _standing(connection: Connection, user_id: int, screen: _Screen) -> _Standing | None:
-    """A person's verdict that counts on that screen; there is at most one."""
+    """Return the person's standing judgment of that screen, or None; there is at most one."""
     rows = _STANDING.rows(connection, {"screen": screen.id, "person": user_id})
     return _Standing(*rows[0]) if rows else None
 
 
-def _says(standing: _Standing, tied: list[int], gesture: Gesture) -> bool:
-    """Whether a judgment that stands says just what the gesture says."""
+def _same_verdict(standing: _Standing, tied: list[int], gesture: Gesture) -> bool:
+    """Return whether the standing judgment says the same as the new one."""
     said = (standing.verdict, standing.candidate_id, standing.tied or [], standing.edited_text)
     says = (gesture.verdict, gesture.candidate_id, tied, gesture.edited_text)
     return said == says and (standing.reason, standing.flagged) == (gesture.reason, gesture.flagged)
 
 
-def _tied_of(screen: _Screen, gesture: Gesture) -> list[int]:
-    """The tied candidates in the order shown; empty in a tie of all, and in every other verdict."""
+def _tied_in_order(screen: _Screen, gesture: Gesture) -> list[int]:
+    """Return the tied candidates in the order shown; empty in a tie of all, and for every other verdict."""
     shown = [number for number, _ in screen.candidates]
     strange = set(gesture.tied) - set(shown)
     if strange:

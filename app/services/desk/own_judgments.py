@@ -1,4 +1,4 @@
-"""A person's own judgments: found again, taken back, said again, said otherwise. History is kept: see `judgments`."""
+"""A person's own judgments: searching them, and judging the same screen again. Undoing and storing: `judgments`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATES = {"standing": "that count", "undone": "undone", "all": "all"}
 
 @dataclass(frozen=True)
 class Filters:
-    """What to show of one's own work. Empty means everything, but what is undone only if `state` asks for it."""
+    """Filters of a person's own judgments. Empty means all; undone ones are included only if `state` says so."""
 
     verdict: str = ""
     day: date | None = None
@@ -33,7 +33,7 @@ class Filters:
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Filters:
-        """Filters from a query string; raises Invalid with a sentence about the first that is wrong."""
+        """Read filters from a query string; raises Invalid about the first that is wrong."""
         verdict, text, state = query.get("verdict", ""), query.get("text", "").strip(), query.get("state", "")
         if verdict and verdict != FLAGGED and verdict not in list(Verdict):
             raise Invalid(f"There is no verdict {verdict[:40]!r}.")
@@ -44,7 +44,7 @@ class Filters:
         return cls(verdict, parse_day(query.get("day", ""), "day"), text, state or "standing")
 
     def as_query(self) -> dict[str, str]:
-        """The query string that leads to these filters; what is as at first is left out."""
+        """Return the query string of these filters, without those that have their default."""
         given = {
             "verdict": self.verdict,
             "day": self.day.isoformat() if self.day else "",
@@ -56,14 +56,14 @@ class Filters:
 
 @dataclass(frozen=True)
 class Page:
-    """Judgments, the newest first; `older` is the id of the last one, below which more are found, if there are."""
+    """Judgments, the newest first; `older` is the id below which the next page begins, None on the last page."""
 
     judgments: Sequence[Judgment]
     older: int | None
 
 
 def page(session: Session, user_id: int, filters: Filters, zone: ZoneInfo, below: int | None = None) -> Page:
-    """One page of a person's judgments that fit, below the one with the id `below`, with their screens and texts."""
+    """Return one page of a person's judgments that match, older than judgment `below`, with screens and texts."""
     query = (
         select(Judgment)
         .where(Judgment.user_id == user_id, *_conditions(filters, zone))
@@ -84,7 +84,7 @@ def page(session: Session, user_id: int, filters: Filters, zone: ZoneInfo, below
 
 
 def superseded(session: Session, user_id: int, shown: Sequence[Judgment]) -> dict[int, int]:
-    """Of the undone judgments among `shown`, the id of the one that stands for the same screen now, where one does."""
+    """Map each undone judgment among `shown` to the id of the standing one of the same screen, where one exists."""
     screens = {judgment.generation_id for judgment in shown if judgment.undone_at is not None}
     if not screens:
         return {}
@@ -100,7 +100,7 @@ def superseded(session: Session, user_id: int, shown: Sequence[Judgment]) -> dic
 
 
 def own(session: Session, user_id: int, judgment_id: int) -> Judgment:
-    """A person's own judgment; raises NotFound for anyone else's."""
+    """Return a person's own judgment; raises NotFound for anyone else's."""
     judgment = session.get(Judgment, judgment_id)
     if judgment is None or judgment.user_id != user_id:
         raise NotFound(f"There is no judgment {judgment_id} of yours.")
@@ -108,8 +108,10 @@ def own(session: Session, user_id: int, judgment_id: int) -> Judgment:
 
 
 def same_again(judgment: Judgment) -> dict[str, Any]:
-    """What to send to `judgments` to say the same of the same screen once more; the seconds looked are counted again,
-    because those of what is undone are not."""
+    """Return the JSON body that sends the same judgment of the same screen once more.
+
+    It includes the seconds, because those of an undone judgment no longer count.
+    """
     body: dict[str, Any] = {
         "generation_id": judgment.generation_id,
         "verdict": judgment.verdict,
@@ -141,7 +143,7 @@ def _conditions(filters: Filters, zone: ZoneInfo) -> list[ColumnElement[bool]]:
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    """The source, one of the rewrites or the person's own text holds that text, in upper or lower case."""
+    """Match judgments whose prompt, a rewrite or the edited text contains `text`, in upper or lower case."""
     in_source = exists(
         select(Generation.id)
         .join(Prompt, Prompt.id == Generation.prompt_id)

@@ -1,7 +1,7 @@
-"""How much one person has judged: today, in this sitting, in how many days in a row, and how quickly.
+"""Amount and speed of one person's judging: today, in this sitting, in a row of days, per minute.
 
-Only judgments that stand are counted. A day is a day of the person's own time zone. Every figure reads a range of the
-index over person and time, so it stays quick however large the table is.
+Only judgments that were not undone are counted. A day is a day of the person's own time zone. Every query reads a range
+of the index over person and time, so it stays quick however large the table is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHART_DAYS = 14
 LONGEST_STREAK = 366
 _DAYS_AT_ONCE = 31
 LONGEST_LOOK = 120.0
-"""Seconds: somebody who looks at one screen for longer has left the desk, and the rest is no work."""
+"""Seconds on one screen above which the rest is not counted: the person has left the desk."""
 SITTING_GAP = timedelta(minutes=30)
 """A pause of this length ends a sitting."""
 _MOST_OF_A_SITTING = 2_000
@@ -30,7 +30,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Tally:
-    """Screens judged and the seconds spent looking at them, of those whose seconds are known (`timed`)."""
+    """Number of judged screens, how many of them have known seconds (`timed`), and the sum of those seconds."""
 
     judged: int = 0
     timed: int = 0
@@ -38,13 +38,13 @@ class Tally:
 
     @property
     def per_minute(self) -> float | None:
-        """Screens a minute while at work; None before any was timed."""
+        """Return the screens judged per minute of looking; None before any was timed."""
         return round(60 * self.timed / self.seconds, 1) if self.seconds > 0 else None
 
 
 @dataclass(frozen=True)
 class Sitting:
-    """Judgments without a long pause between them, up to now: how many, and the minutes from the first to now."""
+    """Judgments without a long pause up to now: their number, and the minutes from the first to now."""
 
     judged: int = 0
     minutes: int = 0
@@ -60,7 +60,7 @@ class Day:
 
 
 def today(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> Tally:
-    """What was judged since the person's last midnight."""
+    """Count the judgments since the person's last midnight, and their seconds."""
     day = (at or now()).astimezone(zone).date()
     capped = case((Judgment.seconds > LONGEST_LOOK, LONGEST_LOOK), else_=Judgment.seconds)
     query = select(func.count(), func.count(Judgment.seconds), func.sum(capped)).where(
@@ -71,7 +71,7 @@ def today(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = 
 
 
 def sitting(session: Session, user_id: int, at: datetime | None = None) -> Sitting:
-    """The sitting that goes on now; empty after a long pause."""
+    """Return the current sitting; empty after a long pause."""
     at = at or now()
     moments = session.scalars(
         select(Judgment.created_at)
@@ -88,7 +88,7 @@ def sitting(session: Session, user_id: int, at: datetime | None = None) -> Sitti
 
 
 def streak(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> int:
-    """Days in a row with a judgment, up to today, or up to yesterday while today has none yet."""
+    """Count the days in a row with a judgment, up to today, or up to yesterday while today has none."""
     day = (at or now()).astimezone(zone).date()
     if not session.scalar(select(exists(select(Judgment.id).where(*_standing(user_id), *_within(day, zone))))):
         day -= _DAY
@@ -105,7 +105,7 @@ def streak(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None =
 
 
 def chart(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> Sequence[Day]:
-    """The last fourteen days, the oldest first."""
+    """Return the last fourteen days, the oldest first."""
     last = (at or now()).astimezone(zone).date()
     dates = [last - _DAY * back for back in reversed(range(CHART_DAYS))]
     moments = {f"m{number}": bounds(each, zone)[0] for number, each in enumerate([*dates, last + _DAY])}
@@ -115,12 +115,12 @@ def chart(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = 
 
 
 def total(session: Session, user_id: int) -> int:
-    """All that stands of a person."""
+    """Count all standing judgments of a person."""
     return session.scalar(select(func.count()).select_from(Judgment).where(*_standing(user_id))) or 0
 
 
 def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The moments at which a day of that zone begins and ends, in UTC; the second is no part of it."""
+    """Return the beginning and the end (excluded) of a day of that zone, in UTC."""
     begin, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + _DAY))
     return begin, end
 
@@ -135,7 +135,7 @@ def _within(day: date, zone: ZoneInfo) -> tuple[ColumnElement[bool], ...]:
 
 
 def _between(begin: str, end: str) -> tuple[ColumnElement[bool], ...]:
-    """Standing judgments of `person` between two moments, all of them parameters."""
+    """Return the conditions of standing judgments of `person` between two moments, all of them parameters."""
     return (
         Judgment.user_id == bindparam("person"),
         Judgment.undone_at.is_(None),
@@ -144,7 +144,7 @@ def _between(begin: str, end: str) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-# Built once: to build a question of thirty parts takes longer than to answer it.
+# Built once: building a query of thirty parts takes longer than executing it.
 _WORKED = select(
     *(exists(select(Judgment.id).where(*_between(f"m{back + 1}", f"m{back}"))) for back in range(_DAYS_AT_ONCE))
 )

@@ -1,4 +1,4 @@
-"""Screens: draw candidates for a text, shuffle them, and keep everything about them."""
+"""Screens: sampling candidates for a prompt, shuffling them, and storing them with all their settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Candidate, DrawnPool, Generation, Prompt, write_transaction
 from app.errors import NotFound
-from app.services.prompts import attention_checks, policy, prompts, queue
+from app.services.prompts import attention_checks, policy, prompts, queue, reservations, retirement
 from app.services.prompts.policy import Studio
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
@@ -35,10 +35,10 @@ def generate(
     *,
     source: str = "typed",
 ) -> tuple[Generation, bool]:
-    """Draw and store one screen for `text`; returns it and whether the model ran out of different rewrites.
+    """Sample and store one screen for `text`; returns it and whether the model ran out of different rewrites.
 
-    What is shown is to the liking of the head of `chooser`. Raises InputTooLong. Nothing is stored unless all of it is;
-    no transaction is open while the model works.
+    The reward head of `chooser` selects what is shown. Raises InputTooLong. Either all of it is stored or nothing; no
+    transaction is open while the model works.
     """
     session.commit()
     screen = generator.generate(text, sampling, head=chooser.head if chooser else None)
@@ -56,39 +56,55 @@ def next_screen(
     shown: Collection[int],
     chooser: Chooser | None = None,
 ) -> tuple[Generation, bool] | None:
-    """The next screen of the queue for a person, or None when the queue holds nothing for them.
+    """Return the next screen of the queue for a person, or None when the queue holds nothing for them.
 
-    A screen that was made for them and never judged comes again, unless its id is among `shown`; if another head
-    chooses by now, its cards are chosen again. Now and then it is an attention check. A prompt for several people shows
-    all of them the same candidates, each in an order of their own.
+    A screen that was made for them and never judged comes again, unless its id is among `shown`; if the reward head has
+    changed since, its cards are chosen again. Now and then it is an attention check. A prompt for several people shows
+    all of them the same candidates, each in a random order of their own.
     """
     decided = policy.settings(session)
-    waiting = queue.left_over(session, user_id, shown, decided)
-    if waiting is not None:
-        return _chosen_again(session, generator, waiting, sampling, decided, chooser), False
+    reservations.renew(session, user_id, shown)
+    while (waiting := queue.left_over(session, user_id, shown, decided)) is not None:
+        if waiting.gold:
+            return _with_todays_answer(session, waiting, generator.version), False
+        if not reservations.reserve(session, user_id, waiting.prompt_id, decided):
+            continue  # somebody else took the place meanwhile: it is no longer found
+        return _choose_again(session, generator, waiting, sampling, decided, chooser), False
     check = queue.next_gold(session, user_id, decided)
     if check is not None:
         with write_transaction(session):
-            # Asked again: the same person may have two tabs.
+            # Looked up again: the same person may have two tabs.
             met = queue.screen_of(session, user_id, check, gold=True)
             return met or _store_check(session, check, user_id, generator.version), False
     while (prompt := queue.next_waiting(session, user_id, decided)) is not None:
+        if not reservations.reserve(session, user_id, prompt.id, decided):
+            continue
         try:
-            return _serve(session, generator, user_id, prompt, sampling, decided, chooser)
+            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser)
         except InputTooLong as refusal:
             _set_aside(session, prompt, str(refusal))
+        else:
+            if served is not None:
+                return served
+    _retire(session, decided)
     return None
 
 
+def _retire(session: Session, decided: Studio) -> None:
+    """Let what is done leave a queue that holds nothing for somebody, so that the next look at it is short."""
+    with write_transaction(session):
+        retirement.retire(session, decided)
+
+
 def _set_aside(session: Session, prompt: Prompt, reason: str) -> None:
-    """Take a prompt that the model cannot read out of the queue, or nobody would be served anything else."""
+    """Take a prompt that is too long for the model out of the queue, so that it does not block the others."""
     with write_transaction(session):
         prompt.queued = False
         audit.record(session, None, "prompt.unreadable", f"prompt {prompt.id}", reason=reason)
 
 
 def own(session: Session, user_id: int, generation_id: int) -> Generation:
-    """A person's own screen; raises NotFound for anyone else's."""
+    """Return a person's own screen; raises NotFound for anyone else's."""
     generation = session.get(Generation, generation_id)
     if generation is None or generation.user_id != user_id:
         raise NotFound(f"There is no generation {generation_id} of yours.")
@@ -103,7 +119,8 @@ def _serve(
     sampling: Sampling,
     decided: Studio,
     chooser: Chooser | None,
-) -> tuple[Generation, bool]:
+) -> tuple[Generation, bool] | None:
+    """Draw and store a screen of a prompt that is reserved; None if others took the place while it was drawn."""
     shared = (prompt.overlap or decided.overlap) > 1
     text = prompt.text
     screen = None
@@ -111,19 +128,32 @@ def _serve(
         session.commit()
         screen = generator.generate(text, sampling, head=chooser.head if chooser else None)
     with write_transaction(session):
-        # Asked again: the same person, or somebody else, may have had the same prompt drawn in the meantime.
+        # Looked up again: this person or another may have been given the same prompt in the meantime.
         mine = queue.screen_of(session, user_id, prompt, gold=False)
         if mine is not None:
             return mine, False
+        if not reservations.still_theirs(session, user_id, prompt.id, decided):
+            return None
         first = _first_screen(session, prompt.id) if shared else None
-        queue.retire(session, prompt, decided)
+        retirement.retire(session, decided, before=prompt)
         if first is not None:
             return _store_copy(session, first, user_id), False
-        assert screen is not None  # screens are never deleted: one that was there before is there still
+        assert screen is not None  # screens are never deleted, so one that was found before is still there
         return _store_drawn(session, prompt, user_id, generator.version, screen, chooser), screen.exhausted
 
 
-def _chosen_again(
+def _with_todays_answer(session: Session, waiting: Generation, version: int) -> Generation:
+    """Return the screen to show in the place of an unjudged one of a check: itself, unless the answer changed."""
+    if any(one.right and one.text == waiting.prompt.gold_answer for one in waiting.candidates):
+        return waiting
+    with write_transaction(session):
+        session.refresh(waiting, with_for_update=True)
+        if waiting.superseded_by is None:
+            waiting.superseded_by = _store_check(session, waiting.prompt, waiting.user_id, version).id
+        return session.get_one(Generation, waiting.superseded_by)
+
+
+def _choose_again(
     session: Session,
     generator: Generator,
     waiting: Generation,
@@ -131,10 +161,10 @@ def _chosen_again(
     decided: Studio,
     chooser: Chooser | None,
 ) -> Generation:
-    """Return the screen to show in the place of one that nobody judged yet: itself, if the same would be chosen.
+    """Choose again the cards of a screen that nobody judged yet; returns the same screen if the choice is the same.
 
-    Nothing changes on a screen that several people are to see alike, nor on one that another version wrote. Where what
-    was chosen from was not kept, it is drawn anew.
+    A screen that several people are to see alike, or that another version wrote, stays as it is. If its sampled pool
+    was not kept, candidates are sampled anew.
     """
     shared = (waiting.prompt.overlap or decided.overlap) > 1
     written = {candidate.version_number for candidate in waiting.candidates}
@@ -143,7 +173,7 @@ def _chosen_again(
     text, texts = waiting.prompt.text, {candidate.text for candidate in waiting.candidates}
     kept = session.scalar(select(DrawnPool.data).where(DrawnPool.generation_id == waiting.id))
     session.commit()
-    options = _options(waiting.id, kept)
+    options = _kept_pool(waiting.id, kept)
     if options:
         screen = generator.choose_again(text, _as_drawn(waiting, options), chooser.head)
     else:
@@ -160,8 +190,8 @@ def _chosen_again(
         return found
 
 
-def _options(screen_id: int, kept: bytes | None) -> tuple[pool.Option, ...]:
-    """Read what a screen was chosen from; nothing if it cannot be read."""
+def _kept_pool(screen_id: int, kept: bytes | None) -> tuple[pool.Option, ...]:
+    """Read the pool that a screen was chosen from; empty if none was kept or it cannot be read."""
     try:
         return pool.unpack(kept) if kept else ()
     except ModelError as error:
@@ -170,12 +200,12 @@ def _options(screen_id: int, kept: bytes | None) -> tuple[pool.Option, ...]:
 
 
 def _as_drawn(waiting: Generation, options: tuple[pool.Option, ...]) -> Screen:
-    """A stored screen with what it was chosen from; what the cards were is chosen again."""
+    """Return a stored screen with its pool and without cards, for choosing the cards again."""
     return Screen((), False, waiting.sampling, waiting.seed, waiting.milliseconds, options)
 
 
 def _first_screen(session: Session, prompt_id: int) -> Generation | None:
-    """The first screen of a prompt whose candidates versions wrote: neither an attention check nor imported."""
+    """Return the first screen of a prompt that a version wrote (no attention check, not imported), or None."""
     foreign = exists(
         select(Candidate.id).where(Candidate.generation_id == Generation.id, Candidate.version_number.is_(None))
     )
@@ -238,7 +268,10 @@ def _store_copy(session: Session, first: Generation, user_id: int) -> Generation
 
 
 def _store_check(session: Session, prompt: Prompt, user_id: int, version: int) -> Generation:
-    candidates = [Candidate(text=text, log_probability=0.0) for text in attention_checks.texts(session, prompt)]
+    candidates = [
+        Candidate(text=text, log_probability=0.0, right=text == prompt.gold_answer)
+        for text in attention_checks.texts(session, prompt)
+    ]
     # The version is what an ordinary screen would show: nobody is to tell the two apart.
     generation = Generation(
         prompt=prompt, user_id=user_id, sampling={"version": version}, seed=0, milliseconds=0.0, gold=True

@@ -1,4 +1,4 @@
-"""How one person likes their desk. What they never decided has its default."""
+"""One person's settings of the desk, with defaults for those that they never changed."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class DeskChange(Sent, frozen=True):
 class DeskSettings:
     """One person's settings.
 
-    `blur` hides toxic texts until they are asked for (None: as the studio has it). `diff` marks the words in which a
-    rewrite differs from its source. `toured` and `warned` say that the tour and the content warning were seen.
+    `blur` hides toxic texts until they are asked for (None: the studio's setting). `diff` marks the words in which a
+    rewrite differs from its prompt. `toured` and `warned` record that the tour and the content warning were seen.
     `time_zone` is an IANA name: a person's day begins at their own midnight.
     """
 
@@ -67,39 +67,40 @@ class DeskSettings:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone; UTC where this machine no longer knows the one that was stored."""
+        """Return the time zone; UTC if this machine does not know the stored one."""
         try:
             return _zone(self.time_zone)
         except Invalid:
             return ZoneInfo("UTC")
 
     def hides_texts(self, studio_blur: bool) -> bool:
-        """Whether toxic texts are hidden at first, given what the studio has for everybody."""
+        """Return whether toxic texts are hidden at first, given the studio's setting for everybody."""
         return studio_blur if self.blur is None else self.blur
 
 
 def of(user: User) -> DeskSettings:
-    """A person's settings."""
+    """Return a person's settings."""
     known = {field.name for field in fields(DeskSettings)}
     return DeskSettings(**{name: value for name, value in user.settings.items() if name in known})
 
 
 def read(session: Session, user_id: int) -> DeskSettings:
-    """The settings of the person with that id; raises NotFound."""
+    """Return the settings of the person with that id; raises NotFound."""
     return of(_person(session, user_id))
 
 
 def change(session: Session, user_id: int, values: Mapping[str, Any]) -> DeskSettings:
-    """Store those settings and keep the others; raises Invalid about the first that is wrong, and then stores none."""
+    """Store those settings and keep the others; raises Invalid for a wrong one, and then stores none."""
     reading.read(DeskChange, values)
     with write_transaction(session):
         user = _person(session, user_id)
+        session.refresh(user, with_for_update=True)  # other changes wait, and keep this one
         user.settings = {**user.settings, **values}
     return of(user)
 
 
 def as_json(settings: DeskSettings) -> dict[str, Any]:
-    """The settings by their names."""
+    """Return the settings by name."""
     return asdict(settings)
 
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from models.formats.files.column_names import TEXT_NAMES
+
 Fields = Mapping[str, object]
+_SIDES = ("left", "right")
 
 
 def known_shape(fields: Fields) -> Fields:
@@ -36,14 +39,30 @@ def _labelstudio(fields: Fields) -> Fields:
     annotations: Any = fields["annotations"]
     if "candidates" not in task:
         lists = (value for value in task.values() if _is_list_of(value, ("id", "body")))
-        candidates = next(lists, None)
+        candidates = next(lists, None) or _compared(task)
         task = task if candidates is None else {**task, "candidates": candidates}
     kept = [
-        {**one, "result": [_bucketed(result) for result in one["result"]]}
+        {**one, "result": [_bucketed(_as_ranker(result)) for result in one["result"]]}
         for one in annotations
         if isinstance(one, dict) and isinstance(one.get("result"), list) and not one.get("was_cancelled")
     ]
     return {**fields, "data": task, "annotations": kept}
+
+
+def _compared(task: Mapping[str, object]) -> list[dict[str, object]] | None:
+    """The two texts that the Pairwise template shows beside the prompt, None if there are more or fewer."""
+    texts = [text for name, text in task.items() if isinstance(text, str) and name.casefold() not in TEXT_NAMES]
+    return [{"id": side, "body": text} for side, text in zip(_SIDES, texts, strict=True)] if len(texts) == 2 else None
+
+
+def _as_ranker(result: Any) -> Any:
+    """The result of a pairwise comparison as that of a ranker; any other as it is."""
+    value = result.get("value") if isinstance(result, dict) and result.get("type") == "pairwise" else None
+    selected = value.get("selected") if isinstance(value, dict) else None
+    if selected not in _SIDES:
+        return result
+    rejected = [side for side in _SIDES if side != selected]
+    return {**result, "type": "ranker", "value": {"ranker": {"chosen": [selected], "rejected": rejected}}}
 
 
 def _bucketed(result: Any) -> Any:

@@ -20,8 +20,17 @@ from app.errors import Invalid
 from app.schemas.reading import read
 from app.services.exchange import imported_judgments
 from app.services.exchange.imported_judgments import JudgedRow
-from app.services.exchange.mapping import ColumnMapping, Found, MappingSent, guess, judged_rows, look, prompt_row
-from app.services.exchange.rows import LAYOUTS, FileRow, RowFile, layout_of
+from app.services.exchange.mapping import (
+    ColumnMapping,
+    Found,
+    MappingSent,
+    guess,
+    judged_rows,
+    look,
+    parse_header,
+    prompt_row,
+)
+from app.services.exchange.rows import LAYOUTS, FileRow, RowFile
 from app.services.prompts import prompts
 from app.services.prompts.changes import Overlap, Priority
 from app.services.prompts.prompts import CheckedRow, ImportReport
@@ -120,9 +129,16 @@ class Preview:
     problems: list[dict[str, Any]] = field(default_factory=list)
     sample: list[dict[str, Any]] = field(default_factory=list)
 
+    def note(self, report: ImportReport) -> None:
+        """Count what a row is refused for, and keep the first reasons."""
+        self.bad += report.rejected_count
+        if len(self.problems) < _SHOWN_PROBLEMS:
+            self.problems += report.rejected
+
     def as_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
         counts = asdict(replace(self, sample=[], problems=[]))
+        del counts["found"]["likely"]
         return counts | {"mapping": self.mapping.as_json(), "sample": self.sample, "problems": self.problems}
 
 
@@ -148,11 +164,13 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
 
     `wished` names a layout, whether the first line is a header, and columns; what it leaves out is guessed.
     """
-    layout = str(wished.get("layout") or layout_of(path))
-    if layout not in LAYOUTS:
+    layout = str(wished.get("layout") or "")
+    if layout and layout not in LAYOUTS:
         raise Invalid(f"layout must be one of {', '.join(LAYOUTS)}.")
-    header = wished.get("header", True) not in (False, "no", "false")
-    found = look(list(islice(RowFile(path, layout, header).rows(), SAMPLED)))
+    given = parse_header(wished)
+    file = RowFile(path, layout, given)
+    layout, header = file.layout, file.header() if given is None else given
+    found = look(list(islice(file.rows(), SAMPLED)))
     mapping = guess(found, layout, header)
     if any(name in wished for name in ("text", "priority", "gold", "gold_wrong", "overlap")):
         mapping = ColumnMapping.parse({**mapping.as_json(), **wished, "layout": layout, "header": header})
@@ -199,15 +217,14 @@ def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: in
         made.rows += 1
         report = ImportReport()
         checked = _checked(row, made.mapping, made.found, longest, report)
-        made.bad += report.rejected_count
-        if len(made.problems) < _SHOWN_PROBLEMS:
-            made.problems += report.rejected
         if checked is None:
+            made.note(report)
             continue
         made.usable += 1
         made.gold += checked.gold is not None
-        judged = _judged(row, checked.text, made.found, longest) if made.found.judged else None
+        judged = _judged(row, checked.text, made.found, longest, report) if made.found.judged else None
         made.judgments += judged is not None
+        made.note(report)
         if len(made.sample) < _SHOWN_ROWS:
             made.sample.append(asdict(checked) | {"chosen": list(judged.chosen) if judged else []})
         digest = prompts.digest_of(checked.text)
@@ -232,12 +249,12 @@ def _store(
     checked = []
     judged: list[JudgedRow] = []
     for row in batch:
-        one = _checked(row, wish.mapping, found, longest, report)
+        one = _checked(row, wish.mapping, found, longest, report, wish.priority)
         if one is None:
             continue
-        checked.append(replace(one, priority=one.priority or wish.priority, overlap=one.overlap or wish.overlap))
+        checked.append(replace(one, overlap=one.overlap or wish.overlap))
         if wish.judgments and found.judged:
-            choice = _judged(row, one.text, found, longest)
+            choice = _judged(row, one.text, found, longest, report)
             judged += [choice] if choice else []
     with write_transaction(session):
         known = prompts.store_batch(session, checked, wish.source, report) if wish.queue else {}
@@ -247,8 +264,9 @@ def _store(
 
 
 def _checked(
-    row: FileRow, mapping: ColumnMapping, found: Found, longest: int, report: ImportReport
+    row: FileRow, mapping: ColumnMapping, found: Found, longest: int, report: ImportReport, priority: int = 0
 ) -> CheckedRow | None:
+    """The row to be stored, with that priority if it says nothing of its own; None if the report says why not."""
     if row.problem:
         report.refuse(row.line, row.problem)
         return None
@@ -256,7 +274,7 @@ def _checked(
         raw = prompt_row(row, mapping, found.format)
         if isinstance(raw.text, str) and any("\udc80" <= character <= "\udcff" for character in raw.text):
             raise Invalid("The row is not UTF-8 text: save the file as UTF-8.")
-        return prompts.check_row(raw, longest)
+        return prompts.check_row(replace(raw, priority=priority) if prompts.is_nothing(raw.priority) else raw, longest)
     except BadRow as reason:
         report.refuse(row.line, f"The row cannot be read: {reason}.")
     except Invalid as refusal:
@@ -264,13 +282,17 @@ def _checked(
     return None
 
 
-def _judged(row: FileRow, text: str, found: Found, longest: int) -> JudgedRow | None:
-    """The choice that a row holds, None if it holds none that can be used."""
+def _judged(row: FileRow, text: str, found: Found, longest: int, report: ImportReport) -> JudgedRow | None:
+    """The choice that a row holds, None if it holds none that can be used: the report says why."""
     try:
         pairs = judged_rows(row.value, text, found.format)
         chosen = dict.fromkeys(prompts.check_text(pair["chosen"], longest) for pair in pairs)
         rejected = dict.fromkeys(prompts.check_text(pair["rejected"], longest) for pair in pairs)
-    except (BadRow, Invalid):
+    except (BadRow, Invalid) as refusal:
+        report.refuse(row.line, f"Its judgment cannot be taken over: {str(refusal).rstrip('.')}.")
         return None
     losers = tuple(one for one in rejected if one not in chosen)
-    return JudgedRow(text, tuple(chosen), losers) if chosen and losers else None
+    if chosen and losers:
+        return JudgedRow(text, tuple(chosen), losers)
+    report.refuse(row.line, "Its judgment cannot be taken over: no answer is better than another.")
+    return None

@@ -221,14 +221,11 @@ def best_of(judgment: Judgment) -> set[int]:
 
 
 def right(judgment: Judgment) -> bool | None:
-    """Whether an attention check was passed; None for any other screen, and for a skipped one."""
+    """Tell whether an attention check was passed, as on the page of people; None for any other screen, and a skip."""
     screen = judgment.generation
     if not screen.gold or screen.prompt.gold_answer is None or judgment.verdict == Verdict.SKIPPED:
         return None
-    chosen = {one.text for one in screen.candidates if one.id in best_of(judgment)}
-    if judgment.edited_text is not None:
-        chosen = {judgment.edited_text}
-    return chosen == {screen.prompt.gold_answer}
+    return any(one.right for one in screen.candidates if one.id == judgment.candidate_id)
 
 
 def _on_screen(condition: ColumnElement[bool]) -> ColumnElement[bool]:

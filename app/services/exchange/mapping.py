@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -14,21 +15,23 @@ from app.services.exchange.foreign_records import known_shape, with_prompt
 from app.services.exchange.rows import LAYOUTS, FileRow, Layout, Value
 from app.services.prompts.prompts import PromptRow
 from models.formats import FORMATS, Kind, prompt_text
-from models.formats.convert import MAKES, to_kind
+from models.formats.convert import to_kind
 from models.formats.detect import PAIRS, detect
-from models.formats.rows import BadRow, Row
+from models.formats.files.column_names import OPTION_NAMES, TEXT_NAMES
+from models.formats.rows import BadRow, Row, messages
+from models.formats.schemas.conversation import ended_by_user
 
 FROM_FORMAT = "@prompt"
 """In place of a column: the prompt, wherever the format keeps it."""
-_TEXT_NAMES = ("text", "prompt", "toxic", "source", "sentence", "comment", "question", "instruction", "input")
-_OPTION_NAMES = {
-    "priority": ("priority",),
-    "gold": ("gold", "gold_answer", "right answer"),
-    "gold_wrong": ("gold_wrong", "wrong", "wrong answers"),
-    "overlap": ("overlap",),
-}
 _JUDGED = (Kind.PREFERENCE, Kind.RANKED)
 _LONGEST_NAME = 200
+_NO_TEXTS = (
+    (bool, "true or false"),
+    (int | float, "a number"),
+    (list, "a list"),
+    (dict, "an object"),
+)
+_IDENTIFIER = re.compile(r"(.*[^a-z])?(id|ids|uid|guid|uuid|index|idx|key|hash|url|date|time|timestamp)([^a-z].*)?")
 
 
 Column = Annotated[str, Meta(max_length=_LONGEST_NAME, extra={"refusal": "{name} must be the name of a column."})]
@@ -37,10 +40,13 @@ ChosenLayout = Annotated[Layout, one_of(LAYOUTS)]
 
 
 class MappingSent(Sent, frozen=True):
-    """How a file is to be read; a column that is null or empty is none."""
+    """How a file is to be read; a column that is null or empty is none.
+
+    A `header` that is null is told by the content.
+    """
 
     layout: ChosenLayout
-    header: bool = True
+    header: bool | None = None
     text: TextColumn | None = None
     priority: Column | None = None
     gold: Column | None = None
@@ -50,10 +56,13 @@ class MappingSent(Sent, frozen=True):
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """How a file is read: its layout, whether its first line names the columns, and the column of each field."""
+    """How a file is read: its layout, whether its first line names the columns, and the column of each field.
+
+    `header` is None where the content is to tell.
+    """
 
     layout: str
-    header: bool = True
+    header: bool | None = None
     text: str = ""
     priority: str = ""
     gold: str = ""
@@ -64,12 +73,12 @@ class ColumnMapping:
     def parse(cls, values: Mapping[str, Any]) -> ColumnMapping:
         """A mapping from what was sent; raises Invalid with a sentence about the first value that is wrong."""
         sent = {name: values[name] for name in MappingSent.__struct_fields__ if name in values}
-        return cls.of(read(MappingSent, {**sent, "header": values.get("header", True) not in (False, "no", "false")}))
+        return cls.of(read(MappingSent, {**sent, "header": parse_header(values)}))
 
     @classmethod
     def of(cls, sent: MappingSent) -> ColumnMapping:
-        """The mapping that was sent."""
-        columns = {name: getattr(sent, name) or "" for name in ("text", *_OPTION_NAMES)}
+        """Return the mapping that was sent."""
+        columns = {name: getattr(sent, name) or "" for name in ("text", *OPTION_NAMES)}
         return cls(sent.layout, sent.header, **columns)
 
     def as_json(self) -> dict[str, Any]:
@@ -77,17 +86,25 @@ class ColumnMapping:
         return asdict(self)
 
 
+def parse_header(values: Mapping[str, object]) -> bool | None:
+    """Return what was sent of whether the first line names the columns, None if nothing was."""
+    header = values.get("header")
+    return None if header is None else header not in (False, "no", "false")
+
+
 @dataclass(frozen=True)
 class Found:
     """What the first rows tell of a file.
 
-    `format` is a name of models.formats, empty for texts alone; `judged` says that its rows hold choices.
+    `format` is a name of models.formats, empty for texts alone; `judged` says that its rows hold choices. `likely` is
+    the column that looks most like texts, empty if none does.
     """
 
     columns: tuple[str, ...]
     format: str
     what: str
     judged: bool
+    likely: str = ""
 
 
 def look(rows: Sequence[FileRow]) -> Found:
@@ -95,11 +112,13 @@ def look(rows: Sequence[FileRow]) -> Found:
     objects = [row.value for row in rows if isinstance(row.value, dict) and not row.problem]
     columns = dict.fromkeys(name for one in objects for name, value in one.items() if _is_cell(value))
     name = detect([lowered(one) for one in objects])
+    likely = max(columns, key=lambda column: _likeness(column, objects), default="")
+    likely = likely if likely and _likeness(likely, objects) > 0 else ""
     if name == PAIRS:
-        return Found(tuple(columns), PAIRS, "pairs of a text and its rewrite", False)
+        return Found(tuple(columns), PAIRS, "pairs of a text and its rewrite", False, likely)
     if name not in FORMATS:
-        return Found(tuple(columns), "", "", False)
-    return Found(tuple(columns), name, FORMATS[name].what, FORMATS[name].kind in _JUDGED)
+        return Found(tuple(columns), "", "", False, likely)
+    return Found(tuple(columns), name, FORMATS[name].what, FORMATS[name].kind in _JUDGED, likely)
 
 
 def is_known(text_column: str) -> bool:
@@ -108,20 +127,20 @@ def is_known(text_column: str) -> bool:
 
 
 def _known_names() -> list[str]:
-    return [*_TEXT_NAMES, *(f"{part}.{name}" for part in ("data", "fields") for name in _TEXT_NAMES)]
+    return [*TEXT_NAMES, *(f"{part}.{name}" for part in ("data", "fields") for name in TEXT_NAMES)]
 
 
 def guess(found: Found, layout: str, header: bool) -> ColumnMapping:
     """The mapping that is most likely meant."""
-    folded = {name.casefold(): name for name in found.columns}
+    folded = {name.casefold(): name for name in reversed(found.columns)}  # of equal names, the first counts
     options = {
-        field: next((folded[name] for name in names if name in folded), "") for field, names in _OPTION_NAMES.items()
+        field: next((folded[name] for name in names if name in folded), "") for field, names in OPTION_NAMES.items()
     }
     text = next((folded[name] for name in _known_names() if name in folded), "")
     readable = found.format in FORMATS and found.format != "prompt"
     if readable and (not text or found.format in ("llamafactory", "alpaca")):
         text = FROM_FORMAT
-    return ColumnMapping(layout, header, text or next(iter(found.columns), ""), **options)
+    return ColumnMapping(layout, header, text or found.likely, **options)
 
 
 def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str) -> PromptRow:
@@ -129,15 +148,28 @@ def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str) -> Prompt
     if isinstance(row.value, str):
         return PromptRow(row.line, row.value)
     if mapping.text == FROM_FORMAT:
-        text: object = prompt_text(_read(row.value, format_name)[0]["prompt"])
+        text = prompt_text(_read(row.value, format_name)[0]["prompt"])
+    elif not mapping.text:
+        raise BadRow("no column is named for the text")
     else:
-        text = row.value.get(mapping.text)
-        if text is None:
-            raise BadRow(
-                f"there is nothing under {mapping.text}" if mapping.text else "no column is named for the text"
-            )
-    options = {field: row.value.get(column) for field in _OPTION_NAMES if (column := getattr(mapping, field))}
-    return PromptRow(row.line, text if isinstance(text, str) else str(text), **options)
+        text = text_of(row.value.get(mapping.text), mapping.text)
+    options = {field: row.value.get(column) for field in OPTION_NAMES if (column := getattr(mapping, field))}
+    return PromptRow(row.line, text, **options)
+
+
+def text_of(value: object, name: str) -> str:
+    """Return a value as the text to rewrite: itself, or the user's turn where it is a list of messages.
+
+    Raises BadRow for anything else, which is never turned into a text.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return ended_by_user(messages(value, name))[-1]["content"]
+    if value is None:
+        raise BadRow(f"there is nothing under {name}")
+    what = next((what for kind, what in _NO_TEXTS if isinstance(value, kind)), "something else")
+    raise BadRow(f"{name} is {what}, not a text")
 
 
 def judged_rows(value: Value, text: str, format_name: str) -> list[Row]:
@@ -153,11 +185,7 @@ def judged_rows(value: Value, text: str, format_name: str) -> list[Row]:
     for pair in pairs:
         for side in ("chosen", "rejected"):
             answer = pair[side]
-            if not isinstance(answer, str):
-                if len(answer) > 1:
-                    raise BadRow("its answers are conversations of several turns")
-                pair[side] = answer[0]["content"]
-            pair[side] = pair[side].strip()
+            pair[side] = (answer if isinstance(answer, str) else answer[0]["content"]).strip()
     return pairs
 
 
@@ -171,9 +199,19 @@ def _read(value: Mapping[str, object], format_name: str) -> list[Row]:
     if format_name not in FORMATS:
         raise BadRow("its format is not known")
     rows = FORMATS[format_name].read(lowered(value))
-    if not rows or FORMATS[format_name].kind not in MAKES:
+    if not rows:
         raise BadRow("it holds no prompt")
     return rows
+
+
+def _likeness(column: str, objects: Sequence[Mapping[str, object]]) -> float:
+    """How much a column looks like texts to rewrite: the mean length of its values, 0 if they are ids or numbers."""
+    values = [value for one in objects if (value := one.get(column)) is not None]
+    texts = [value for value in values if isinstance(value, str) and re.search(r"[^\W\d_]", value)]
+    named_id = _IDENTIFIER.fullmatch(column.casefold()) and not any(re.search(r"\s", text.strip()) for text in texts)
+    if named_id or len(texts) * 2 < len(values) or all(re.fullmatch(r"[\da-fA-F-]{8,}", text) for text in texts):
+        return 0.0
+    return sum(map(len, texts)) / len(texts)
 
 
 def _is_cell(value: object) -> bool:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import codecs
 from collections.abc import Iterator, Mapping
 
 from sqlalchemy.orm import Session
 
 from app.db import write_transaction
 from app.errors import Malformed
-from app.services.exchange.rows import unreadable_row
+from app.services.exchange.mapping import text_of
+from app.services.exchange.rows import FileRow, RowFile
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport, PromptRow
 from app.services.system import audit
+from models.formats.files.row_reader import TABLES
+from models.formats.rows import BadRow
 
 TEXT_COLUMNS = ("text", "prompt", "toxic")
+_LAYOUTS = {
+    "application/json": "json",
+    "application/x-ndjson": "jsonl",
+    "application/jsonl": "jsonl",
+    "text/csv": "csv",
+    "text/tab-separated-values": "tsv",
+}
 _OPTIONS = ("priority", "gold", "gold_wrong", "overlap")
+_FIELDS = (*TEXT_COLUMNS, *_OPTIONS)
 
 
 def import_prompts(
@@ -42,83 +51,45 @@ def import_prompts(
 
 
 def read_body(body: bytes, content_type: str) -> Iterator[PromptRow]:
-    """The rows of a whole body, JSON, JSON Lines, CSV or TSV by its content type; raises Malformed."""
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Malformed("The file is not UTF-8 text.") from None
-    if content_type == "application/json":
-        return _read_json(text)
-    if content_type in ("application/x-ndjson", "application/jsonl"):
-        return _read_json_lines(text)
-    if content_type in ("text/csv", "text/tab-separated-values"):
-        return _read_table(text, "," if content_type == "text/csv" else "\t")
-    raise Malformed(
-        "Send application/json, application/x-ndjson, text/csv or text/tab-separated-values, "
-        f"not {content_type or 'no content type'}."
-    )
-
-
-def _read_json(text: str) -> Iterator[PromptRow]:
-    try:
-        rows = json.loads(text)
-    except ValueError as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
-    except RecursionError:
-        raise Malformed("The body is not JSON: its brackets are nested too deeply.") from None
-    if not isinstance(rows, list):
+    """Return the rows of a whole body, JSON, JSON Lines, CSV or TSV by its content type; raises Malformed."""
+    layout = _LAYOUTS.get(content_type)
+    if layout is None:
+        raise Malformed(
+            "Send application/json, application/x-ndjson, text/csv or text/tab-separated-values, "
+            f"not {content_type or 'no content type'}."
+        )
+    file = RowFile(body, layout, header=True)
+    if layout == "json" and not body.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
         raise Malformed("The body must be a JSON list of texts or of objects with a text.")
-    return (_row_of(value, number) for number, value in enumerate(rows, start=1))
-
-
-def _read_json_lines(text: str) -> Iterator[PromptRow]:
-    # Not splitlines: a text may hold other characters that end a line in print, such as U+2028.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield _row_of(json.loads(line), number)
-            except (ValueError, RecursionError):
-                yield PromptRow(number, None, problem="The line is not JSON.")
-
-
-def _read_table(text: str, delimiter: str) -> Iterator[PromptRow]:
-    # Quotes mean nothing in tab-separated files: a sentence may begin with one.
-    lines = io.StringIO(text, newline="")
-    if delimiter == "\t":
-        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    else:
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip().casefold() for name in next(reader, [])]
-    except csv.Error as error:
-        raise Malformed(unreadable_row(1, reader.line_num, error)) from None
-    column = next((header.index(name) for name in TEXT_COLUMNS if name in header), None)
-    if column is None:
+    if layout in TABLES and not any(name.casefold() in TEXT_COLUMNS for name in file.columns()):
         raise Malformed(f"The first line must name a column {', '.join(TEXT_COLUMNS[:-1])} or {TEXT_COLUMNS[-1]}.")
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield PromptRow(line, None, problem=unreadable_row(line, reader.line_num, error))
-            continue
-        if cells:
-            value = cells[column] if column < len(cells) else ""
-            yield PromptRow(line, value, **_options(dict(zip(header, cells, strict=False))))
+    # A program that sends a list counts its elements, and not the lines on which they happen to stand.
+    counted = ((number if layout == "json" else row.line, row) for number, row in enumerate(file.rows(), start=1))
+    return (_prompt_row(row, line, table=layout in TABLES) for line, row in counted)
 
 
-def _row_of(value: object, line: int) -> PromptRow:
-    if isinstance(value, dict):
-        text = next((value[name] for name in TEXT_COLUMNS if name in value), None)
-        unknown = set(value) - {*TEXT_COLUMNS, *_OPTIONS}
-        if unknown and text is not None:
-            takes = ", ".join((*TEXT_COLUMNS, *_OPTIONS))
-            return PromptRow(line, None, problem=f"There is no field {min(unknown)!r} in a row: it takes {takes}.")
-        return PromptRow(line, text, **_options(value))
-    return PromptRow(line, value)
+def _prompt_row(row: FileRow, line: int, *, table: bool) -> PromptRow:
+    """What a row says of a prompt. A table may have columns of other names, an object no other fields."""
+    if row.problem:
+        return PromptRow(line, None, problem=row.problem)
+    if isinstance(row.value, str):
+        return PromptRow(line, row.value)
+    fields = {name.casefold(): value for name, value in reversed(row.value.items())}
+    name = next((name for name in TEXT_COLUMNS if fields.get(name) is not None), None)
+    options = {option: fields.get(option) for option in _OPTIONS}
+    if name is None:
+        return PromptRow(line, "" if table else None, **options)
+    unknown = [] if table else [field for field in row.value if not _is_known(field, row.value)]
+    if unknown:
+        takes = ", ".join(_FIELDS)
+        return PromptRow(line, None, problem=f"There is no field {min(unknown)!r} in a row: it takes {takes}.")
+    try:
+        return PromptRow(line, text_of(fields[name], name), **options)
+    except BadRow as reason:
+        return PromptRow(line, None, problem=f"The row cannot be read: {reason}.")
 
 
-def _options(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: fields.get(name) for name in _OPTIONS}
+def _is_known(field: str, row: Mapping[str, object]) -> bool:
+    """Whether a row may have that field; what is inside of another field, as `text.a`, stands beside it."""
+    outer = field.partition(".")[0]
+    return field.casefold() in _FIELDS or isinstance(row.get(outer), dict)

@@ -1,1 +1,1 @@
-"""Rules of people: accounts, invitations, statistics, agreement, reliability."""
+"""Rules of people: accounts, invitations, statistics, agreement."""

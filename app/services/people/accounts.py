@@ -1,4 +1,4 @@
-"""People: who they are, how they prove it, and how the first admin comes to be."""
+"""Accounts: sign-in, roles, API tokens, and the creation of the first admin."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _hasher = PasswordHasher()  # Argon2id with the library's defaults, which follow
 
 @cache
 def _unknown_user_hash() -> str:
-    """Verified where there is no user; made at the first sign-in of a process, as it takes a quarter of a second."""
+    """Return the hash to verify when the email is unknown; cached, because hashing takes a quarter of a second."""
     return _hasher.hash(secrets.token_hex())
 
 
 def anyone(session: Session) -> bool:
-    """Whether there is any account yet."""
+    """Return whether there is any account yet."""
     return bool(session.scalar(select(exists(select(User.id)))))
 
 
 def people(session: Session) -> list[User]:
-    """All accounts, oldest first."""
+    """Return all accounts, oldest first."""
     return list(session.scalars(select(User).order_by(User.id)))
 
 
 class Identity(NamedTuple):
-    """What every request needs of the person who makes it."""
+    """The columns of a person that every request needs."""
 
     id: int
     email: str
@@ -55,7 +55,7 @@ class Identity(NamedTuple):
 
     @property
     def is_admin(self) -> bool:
-        """Whether this person may use the admin's room."""
+        """Return whether this person is an admin."""
         return self.role == Role.ADMIN
 
 
@@ -74,27 +74,27 @@ _SEEN = Prebuilt(
 
 
 def by_session_key(session: Session, key: str) -> Identity | None:
-    """The active person a session cookie names."""
+    """Return the active person whose session cookie has that key, or None."""
     return _identity(session, _BY_SESSION_KEY, key)
 
 
 def by_token(session: Session, token: str) -> Identity | None:
-    """The active person an API token belongs to."""
+    """Return the active person to whom an API token belongs, or None."""
     return _identity(session, _BY_TOKEN, _token_hash(token))
 
 
 def _identity(session: Session, query: Prebuilt, key: str) -> Identity | None:
-    # Every request asks, so it is asked without the detour over an object of the whole row.
+    # Every request needs this, so it reads columns without building an ORM object of the whole row.
     rows = query.read(session, {"key": key})
     return Identity(*rows[0]) if rows else None
 
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
-    """The active person with that email and password, or None; takes as long for an unknown email as for a known."""
+    """Return the active person with that email and password, or None; an unknown email takes as long as a known one."""
     email = _normal(email)
-    # PostgreSQL cannot even be asked for some texts, such as one with a NUL.
+    # PostgreSQL rejects some texts as parameters, such as one with a NUL.
     user = session.scalar(select(User).where(User.email == email)) if _EMAIL.fullmatch(email) else None
-    stand_in = _unknown_user_hash()  # made for a known email, too, so that the first answer gives nothing away
+    stand_in = _unknown_user_hash()  # made for a known email, too, so that the first response reveals nothing
     try:
         _hasher.verify(user.password_hash if user else stand_in, password)
     except (VerificationError, InvalidHashError):
@@ -103,7 +103,7 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
 
 
 def add_user(session: Session, by: int | None, email: str, password: str, role: str, name: str = "") -> User:
-    """Create an account; raises Invalid or Conflict with the sentence to show."""
+    """Create an account; raises Invalid or Conflict."""
     check_new_password(password)
     with write_transaction(session):
         user = new_user(session, email, password, role, name)
@@ -113,7 +113,10 @@ def add_user(session: Session, by: int | None, email: str, password: str, role: 
 
 
 def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
-    """Let a person in or keep them out; nobody can shut themselves out."""
+    """Activate or deactivate an account and end its sessions.
+
+    Raises NotFound, and Conflict for deactivating one's own account or the last admin.
+    """
     with write_transaction(session):
         user = session.get(User, user_id)
         if user is None:
@@ -129,7 +132,7 @@ def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
 
 
 def set_role(session: Session, by: int, user_id: int, role: str) -> User:
-    """Make a person an admin or an annotator; raises Conflict for the last admin, who has to stay one."""
+    """Make a person an admin or an annotator; raises Conflict for the last admin."""
     if role not in list(Role):
         raise Invalid("The role must be annotator or admin.")
     with write_transaction(session):
@@ -145,16 +148,16 @@ def set_role(session: Session, by: int, user_id: int, role: str) -> User:
 
 
 def seen(session: Session, user_id: int) -> None:
-    """Note that a person is here. At most once a minute, also when several processes notice at the same moment."""
+    """Record that a person is active, at most once a minute, also across processes."""
     present = now()
     values = {"person": user_id, "present": present, "before": present - SEEN_EVERY}
     if session.in_transaction():
-        session.commit()  # its connection is free while others are waited for
+        session.commit()  # releases the connection while this request waits for others
     write_with_others(session, lambda connection: _SEEN.run(connection, [values]))
 
 
 def issue_token(session: Session, user_id: int) -> str:
-    """A new API token for a person, in place of any older one. It is shown once: only its hash is kept."""
+    """Issue a new API token that replaces any older one. It is shown once: only its hash is stored."""
     token = f"mellow_{secrets.token_urlsafe(32)}"
     with write_transaction(session):
         user = session.get_one(User, user_id)
@@ -166,8 +169,8 @@ def issue_token(session: Session, user_id: int) -> str:
 def ensure_admin(session: Session, email: str, password: str, token: str) -> None:
     """Make the account that the environment names an active admin with that password and API token.
 
-    The environment wins over what is stored, so that a forgotten password is mended by a restart. Raises Invalid for a
-    new password that is too short.
+    The environment overrides what is stored, so that a restart resets a forgotten password. Raises Invalid for a new
+    password that is too short.
     """
     with write_transaction(session):
         user = session.scalar(select(User).where(User.email == _normal(email)))
@@ -187,7 +190,7 @@ def ensure_admin(session: Session, email: str, password: str, token: str) -> Non
 
 
 def ensure_setup_token(session: Session, path: Path) -> str | None:
-    """The one-time token of the setup page, kept in `path` with mode 600 while there is no account, else None."""
+    """Return the one-time token of the setup page, kept in `path` with mode 600; None once there is an account."""
     if anyone(session):
         path.unlink(missing_ok=True)
         return None
@@ -199,7 +202,10 @@ def ensure_setup_token(session: Session, path: Path) -> str | None:
 
 
 def set_up(session: Session, token_path: Path, token: str, email: str, password: str) -> User:
-    """Create the first admin with the one-time token; afterwards the token is gone and this is refused."""
+    """Create the first admin with the one-time token, and remove the token.
+
+    Raises NotFound once there is an account, Forbidden for a wrong token, and Invalid.
+    """
     if anyone(session) or not token_path.exists():
         raise NotFound("Mellow is set up already: sign in.")
     if not secrets.compare_digest(token.encode(), token_path.read_text().strip().encode()):
@@ -216,13 +222,13 @@ def set_up(session: Session, token_path: Path, token: str, email: str, password:
 
 
 def check_new_password(password: str, name: str = "The password") -> None:
-    """Raise Invalid for a password that is too short for a new account."""
+    """Raise Invalid if the password is too short for a new account."""
     if len(password) < SHORTEST_PASSWORD:
         raise Invalid(f"{name} needs at least {SHORTEST_PASSWORD} characters.")
 
 
 def new_user(session: Session, email: str, password: str, role: str, name: str) -> User:
-    """Within a transaction: an account; raises Invalid or Conflict with the sentence to show."""
+    """Add an account within the running transaction; raises Invalid or Conflict."""
     email = _normal(email)
     if not _EMAIL.fullmatch(email) or len(email) > 254:
         raise Invalid("That is not an email address.")
@@ -248,8 +254,8 @@ def new_user(session: Session, email: str, password: str, role: str, name: str) 
 
 
 def _keep_an_admin(session: Session, leaving: int) -> None:
-    """Within a transaction: raise Conflict if nobody but `leaving` is an active admin."""
-    # Locked, so that two admins who let each other go at the same moment do not both succeed.
+    """Raise Conflict if nobody but `leaving` is an active admin; within the running transaction."""
+    # Locked, so that two admins who demote each other at the same moment do not both succeed.
     admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active).with_for_update()).all()
     if list(admins) == [leaving]:
         raise Conflict("There has to be at least one admin: make someone else one first.")
@@ -267,5 +273,5 @@ def _normal(email: str) -> str:
 
 
 def _token_hash(token: str) -> str:
-    # Tokens are long and random, so a plain hash cannot be guessed back; it must be fast, every API call needs it.
+    # Tokens are long and random, so a fast hash cannot be reversed by guessing; every API call computes it.
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Links with which people make their own accounts. Only a hash of a link's secret is kept, so it is shown once."""
+"""Invitation links with which people make their own accounts. Only a hash of a link's secret is stored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_LABEL = 100
 
 
 def invite(session: Session, by: int, role: str, label: str, days: int) -> tuple[Invitation, str]:
-    """A new invitation and its secret, which is good for one account within `days`, one of DAYS."""
+    """Create an invitation and return it with its secret, valid for one account within `days`, one of DAYS."""
     label = label.strip()
     if role not in list(Role):
         raise Invalid("The role must be annotator or admin.")
@@ -44,12 +44,12 @@ def invite(session: Session, by: int, role: str, label: str, days: int) -> tuple
 
 
 def latest(session: Session) -> list[Invitation]:
-    """The newest invitations, the newest first."""
+    """Return the latest invitations, the newest first."""
     return list(session.scalars(select(Invitation).order_by(Invitation.id.desc()).limit(_LISTED)))
 
 
 def state(invitation: Invitation) -> str:
-    """open, used, withdrawn or expired."""
+    """Return the state of an invitation: open, used, withdrawn or expired."""
     if invitation.used_at is not None:
         return "used"
     if invitation.withdrawn_at is not None:
@@ -58,7 +58,7 @@ def state(invitation: Invitation) -> str:
 
 
 def withdraw(session: Session, by: int, invitation_id: int) -> Invitation:
-    """Make a link useless; raises Conflict where it was used already. Once more does nothing more."""
+    """Withdraw an invitation; raises Conflict if it was used already. Repeating it changes nothing."""
     with write_transaction(session):
         invitation = session.get(Invitation, invitation_id, with_for_update=True)
         if invitation is None:
@@ -72,8 +72,8 @@ def withdraw(session: Session, by: int, invitation_id: int) -> Invitation:
 
 
 def of_token(session: Session, token: str) -> Invitation:
-    """The invitation that a link's secret opens; raises NotFound with the reason why it opens none."""
-    # PostgreSQL cannot even be asked for a text with a NUL, but it is asked only for the hash.
+    """Return the invitation of a link's secret; raises NotFound with the reason if it cannot be used."""
+    # PostgreSQL rejects a text with a NUL as a parameter, but only the hash is sent.
     invitation = session.scalar(select(Invitation).where(Invitation.token_hash == _hash(token)).with_for_update())
     if invitation is None:
         raise NotFound("This invitation link is not known: ask for a new one.")
@@ -91,7 +91,7 @@ def of_token(session: Session, token: str) -> Invitation:
 
 
 def accept(session: Session, token: str, email: str, name: str, password: str) -> User:
-    """Make the account that an invitation is good for; of two at the same moment one succeeds."""
+    """Create the account of an invitation; if two do so at the same moment, one succeeds."""
     accounts.check_new_password(password)
     with write_transaction(session):
         invitation = of_token(session, token)

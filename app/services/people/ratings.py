@@ -1,14 +1,14 @@
-"""The latest judgments as ratings of units, kept by each process and brought up to date at every look.
+"""The latest judgments as ratings of units, cached by each process and updated before every use.
 
-A unit is a prompt with the same rewrites in front of whoever judges it; attention checks and skipped screens are left
-out. What a person said of it is one category: which text they chose, or that they wrote a better one, that texts are
-equal, or that none will do. Texts are compared, not places, for each person has the rewrites in an order of their own.
-So that chance is judged alike for all prompts, the texts of a unit are numbered in the order of their hashes, which
-says nothing of how good they are: two people who choose at random among three meet in a third of the cases.
+A unit is a prompt with one set of rewrites; attention checks and skipped screens are left out. A rating is one
+category: the chosen text, or that the person wrote a better one, that texts are equal, or that none is good. Texts are
+compared, not places, because each person sees the rewrites in an order of their own. So that chance agreement is the
+same for all prompts, the texts of a unit are numbered in the order of their hashes, which is independent of their
+quality: two people who choose at random among three agree in a third of the cases.
 
-A judgment never changes, but that it may be undone: so only those are read that came since the last look, and those
-that take the place of undone ones. In PostgreSQL, where a row may become visible after one with a higher id, the ids of
-the latest are read again each time. The session must have written nothing itself.
+A judgment never changes except that it may be undone: so only judgments since the last update are read, and those that
+replace undone ones in the window. In PostgreSQL, where a row may become visible after one with a higher id, the latest
+ids are read again each time. The session must not have written anything itself.
 """
 
 from __future__ import annotations
@@ -45,26 +45,26 @@ class _Screen(NamedTuple):
 
 
 def units(session: Session) -> list[Unit]:
-    """What was said of every unit that at least two people judged, among the latest WINDOW standing judgments.
+    """Return the ratings of every unit that at least two people judged, among the latest WINDOW standing judgments.
 
-    Of one person's on the same unit the latest counts.
+    Of several judgments by one person on a unit the latest counts.
     """
     with _lock:
         book = _books.setdefault(session.get_bind().engine, _Latest())
     with book.lock:
         book.bring_up_to_date(session)
-        return [book.shared[key] for key in sorted(book.shared)]  # the bootstrap draws by their order
+        return [book.shared[key] for key in sorted(book.shared)]  # in a fixed order, on which the bootstrap depends
 
 
 class _Latest:
-    """The ratings of the latest judgments by the judgments' ids, and the units that they make."""
+    """A cache of the ratings of the latest judgments by judgment id, and of the units that they make."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.shared: dict[_Key, Unit] = {}
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._newest: int | None = None
         self._undone: tuple[object, ...] = ()
         self._more_before = True
@@ -74,10 +74,10 @@ class _Latest:
         self.shared.clear()
 
     def bring_up_to_date(self, session: Session) -> None:
-        """Take in what was judged or undone since the last look."""
+        """Read what was judged or undone since the last update."""
         newest = int(session.connection().execute(select(func.max(Judgment.id))).scalar() or 0)
         if self._newest is None or newest < self._newest - counts.SETTLED:
-            self._forget()  # an earlier look failed half-way, or another database has taken the place of this one
+            self._clear()  # an earlier update failed halfway, or the database was replaced
         if self._newest is not None:
             self._drop_undone(session)
             on_sqlite = session.get_bind().dialect.name == "sqlite"
@@ -106,7 +106,7 @@ class _Latest:
             self._more_before = True
 
     def _add(self, session: Session, most: int, where: ColumnElement[bool]) -> int:
-        """Take in the latest judgments that fulfil a condition; returns how many there were."""
+        """Add the latest judgments that meet a condition; returns how many there were."""
         connection = session.connection()
         standing = (
             select(Judgment.id)
@@ -162,7 +162,7 @@ _lock = threading.Lock()
 
 
 def _screens(session: Session, generation_ids: Sequence[int]) -> dict[int, _Screen]:
-    """Of each screen the hash of its texts, and the place of each different text in the order of their hashes."""
+    """Return for each screen the hash of its texts, and the rank of each text in the order of their hashes."""
     shown: dict[int, dict[bytes, str]] = {generation_id: {} for generation_id in generation_ids}
     texts = select(Candidate.generation_id, Candidate.text).where(Candidate.generation_id.in_(sorted(shown)))
     for generation_id, text in session.connection().execute(texts):

@@ -1,12 +1,14 @@
-"""How each person judges: how much, how fast, how attentively, and whether the place on the screen decides.
+"""Each person's statistics: amount, speed, attention checks, and bias towards a position on the screen.
 
-Habits are those of a person's latest judgments that stand, so that a page takes the same time however many there are.
+Habits are computed from a person's latest standing judgments, so that a page takes the same time however many there
+are.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -19,45 +21,45 @@ from sqlalchemy.orm import Session, selectinload
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, now
 from app.services.system import counts as stored_counts
 from app.services.system.cache import remembered
-from app.services.system.intervals import Share, unevenness
+from models.shares import Share
 
 WINDOW = 1_000
 PEOPLE_AT_ONCE = 50
 JUDGMENTS_AT_ONCE = 25
 PLACES = 3
-# Below this many choices even a strong habit cannot be told from chance; above, one in a hundred is called a habit.
+# With fewer choices even a strong habit cannot be told from chance; with more, a p-value below RARE is called a habit.
 FEWEST_CHOICES = 30
 RARE = 0.01
-# Who does nothing for longer than this is at something else.
+# A longer gap between two judgments counts as a break.
 _PAUSE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Positions:
-    """How often each place on screens of three was chosen. Places are shuffled, so without a habit all are alike."""
+    """Counts of chosen positions on screens of three. Positions are shuffled, so without a habit all are alike."""
 
     counts: tuple[int, ...]
 
     @property
     def total(self) -> int:
-        """All choices."""
+        """Return the number of choices."""
         return sum(self.counts)
 
     @property
     def chance(self) -> float:
-        """How often chance alone makes the counts at least this uneven."""
+        """Return the probability that chance alone makes the counts at least this uneven."""
         return unevenness(self.counts)
 
     @property
     def habit(self) -> int | None:
-        """The place, from 1, that is chosen too often to be chance; None if there is none, or too few choices."""
+        """Return the position, from 1, that is chosen too often for chance; None without one or with few choices."""
         if self.total < FEWEST_CHOICES or self.chance >= RARE:
             return None
         return self.counts.index(max(self.counts)) + 1
 
     @property
     def sentence(self) -> str:
-        """What the counts say, in plain words."""
+        """Describe the counts in plain words."""
         if self.total < FEWEST_CHOICES:
             return f"Too few choices to tell: it takes {FEWEST_CHOICES}, and there are {self.total}."
         uneven = f"chance alone makes counts this uneven {_how_often(self.chance)}"
@@ -72,7 +74,7 @@ class Positions:
 
 @dataclass(frozen=True)
 class Habits:
-    """What a person's latest judgments say. `per_hour` counts working time only: breaks are left out."""
+    """Statistics of a person's latest judgments. `per_hour` counts working time only: breaks are left out."""
 
     judged: int
     verdicts: dict[Verdict, Share]
@@ -84,7 +86,7 @@ class Habits:
 
 
 class Member(NamedTuple):
-    """A person with the number of all their standing judgments, and their habits."""
+    """A person, the number of all their standing judgments, and their habits."""
 
     user: User
     judgments: int
@@ -92,7 +94,7 @@ class Member(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """How many people may sign in, how many of them judged in the last seven days, and how often they did."""
+    """Numbers of people who may sign in, of those who judged in the last seven days, and of their judgments."""
 
     active: int
     busy: int
@@ -111,16 +113,16 @@ class _Judged(NamedTuple):
 
 
 def members(session: Session, after: int = 0) -> list[Member]:
-    """The people whose ids come after `after`, in that order, at most PEOPLE_AT_ONCE."""
+    """Return the people with ids above `after`, in the order of ids, at most PEOPLE_AT_ONCE."""
     users = session.scalars(select(User).where(User.id > after).order_by(User.id).limit(PEOPLE_AT_ONCE)).all()
-    seen = _Seen.now(session)
+    seen = _HabitState.now(session)
     return [Member(user, seen.standing(user.id), habits(session, user.id, seen=seen)) for user in users]
 
 
 def totals(session: Session) -> Totals:
-    """The figures of the whole studio."""
+    """Return the totals of the whole studio."""
     active = session.scalar(select(func.count(User.id)).where(User.active)) or 0
-    # One look into the index of (person, moment) for each person, however many judgments there are.
+    # One lookup in the index over (person, time) for each person, however many judgments there are.
     week = (
         select(func.count())
         .where(
@@ -136,33 +138,39 @@ def totals(session: Session) -> Totals:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What habits are made of, at a glance: everybody's (judgments, undone ones), and a hash of all right answers."""
+class _HabitState:
+    """The state that habits depend on: everybody's numbers of judgments, and a hash of the ids of the checks."""
 
-    gestures: Mapping[int, tuple[int, int]]
-    answers: int
+    judgments: stored_counts.ByPerson
+    checks: int
 
     @classmethod
     def now(cls, session: Session) -> Self:
-        """As it is now."""
-        answers = select(Prompt.id, Prompt.gold_answer).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
-        return cls(stored_counts.gestures(session), hash(tuple(map(tuple, session.execute(answers)))))
+        """Read the present state."""
+        checks = select(Prompt.id).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
+        return cls(stored_counts.by_person(session), hash(tuple(session.scalars(checks))))
 
     def standing(self, user_id: int) -> int:
-        """How many judgments of a person stand."""
-        made, undone = self.gestures.get(user_id, (0, 0))
+        """Return how many judgments of a person stand."""
+        made, undone = self.judgments.counts.get(user_id, (0, 0))
         return made - undone
 
+    def stamp(self, user_id: int) -> tuple[object, ...] | None:
+        """Return a value that changes when a person's habits may have; None if newer rows than these were counted."""
+        return (self.judgments.counts.get(user_id), self.checks) if self.judgments.exact else None
 
-def habits(session: Session, user_id: int, window: int = WINDOW, seen: _Seen | None = None) -> Habits:
-    """The habits of a person's latest `window` standing judgments.
 
-    Right on an attention check is who chose, or edited, the text with the right answer; skipped ones do not count.
+def habits(session: Session, user_id: int, window: int = WINDOW, seen: _HabitState | None = None) -> Habits:
+    """Return the habits of a person's latest `window` standing judgments.
+
+    An attention check is passed by choosing or editing the candidate that was right when it was shown; skipped ones do
+    not count.
     """
-    # They are what they were unless the person has judged or undone something, or a right answer was changed.
-    seen = seen or _Seen.now(session)
-    stamp = (seen.gestures.get(user_id), seen.answers)
-    return remembered(session, ("habits", user_id, window), stamp, lambda: _habits(session, user_id, window))
+    # Cached until the person judges or undoes something, or a check comes or goes.
+    seen = seen or _HabitState.now(session)
+    return remembered(
+        session, ("habits", user_id, window), seen.stamp(user_id), lambda: _habits(session, user_id, window)
+    )
 
 
 def _habits(session: Session, user_id: int, window: int) -> Habits:
@@ -189,9 +197,9 @@ def _habits(session: Session, user_id: int, window: int) -> Habits:
 def judgments(
     session: Session, user_id: int, before: int | None = None, verdict: Verdict | None = None, only: str = ""
 ) -> list[Judgment]:
-    """A person's judgments, undone ones too, the newest first, at most JUDGMENTS_AT_ONCE that came before `before`.
+    """Return a person's judgments, undone ones too, the newest first, at most JUDGMENTS_AT_ONCE older than `before`.
 
-    `only` is "flagged", "gold" or "undone", or nothing for all.
+    `only` is "flagged", "gold" or "undone", or empty for all.
     """
     found = (
         select(Judgment)
@@ -240,9 +248,9 @@ def _judged(user_id: int, window: int) -> Select[Any]:
             latest.c.seconds,
             latest.c.created_at,
             latest.c.flagged,
-            # A check whose answer was taken back since tells nothing of the person.
+            # A prompt that is no attention check any more does not count as one.
             and_(Generation.gold, Prompt.gold_answer.is_not(None)),
-            Candidate.text == Prompt.gold_answer,
+            Candidate.right,
             Candidate.position,
             shown,
         )
@@ -266,3 +274,18 @@ def _how_often(chance: float) -> str:
     if chance < 0.095:
         return f"about {chance * 1000:.0f} times in 1,000"
     return f"about {chance * 100:.0f} times in 100"
+
+
+def unevenness(counts: Sequence[int]) -> float:
+    """How often chance alone makes three counts, each equally likely, at least as uneven as these: Pearson's p-value.
+
+    The chi-square distribution with 2 degrees of freedom has the survival function exp(-x / 2) (Pearson 1900).
+    """
+    if len(counts) != 3:
+        raise ValueError("only three counts have two degrees of freedom")
+    total = sum(counts)
+    if not total:
+        return 1.0
+    expected = total / 3
+    statistic = sum((count - expected) ** 2 for count in counts) / expected
+    return math.exp(-statistic / 2)

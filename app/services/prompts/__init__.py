@@ -1,1 +1,1 @@
-"""Rules of what is asked: prompts, their queue, search, attention checks, the policy of the studio."""
+"""Rules of prompts: their queue, search, attention checks, and the settings of the studio."""

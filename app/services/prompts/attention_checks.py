@@ -1,4 +1,4 @@
-"""What stands on the screen of an attention check: the right answer and two that are not."""
+"""The candidates of an attention check: the right one and two wrong ones."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _chance = random.SystemRandom()
 
 
 def texts(session: Session, prompt: Prompt) -> list[str]:
-    """The right answer, then wrong ones: those given, then the source itself, then a rewrite of another prompt.
+    """Return the right text, then wrong ones: those given, then the prompt itself, then a rewrite of another prompt.
 
-    Fewer than three where the studio has no rewrite of another prompt yet.
+    There are fewer than three if the studio has no rewrite of another prompt yet.
     """
     assert prompt.gold_answer is not None
     given = [str(text) for text in prompt.gold_wrong or []]

@@ -39,8 +39,8 @@ _GoldWrong = Annotated[
         max_length=MOST_WRONG,
         extra_json_schema={"uniqueItems": True},
         extra={
-            "refusal": "The wrong answers must be a list of texts.",
-            "bounds": f"An attention check has at most {MOST_WRONG} wrong answers.",
+            "refusal": "The wrong rewrites must be a list of texts.",
+            "bounds": f"An attention check has at most {MOST_WRONG} wrong rewrites.",
         },
     ),
 ]

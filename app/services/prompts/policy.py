@@ -1,4 +1,4 @@
-"""What admins decide for everybody who judges. What was never decided has its default."""
+"""Settings of the whole studio that admins change, with defaults for those that were never changed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.db import StudioSetting, now, write_transaction
+from app.db import StudioSetting, insert_new, now, write_transaction
 from app.errors import Invalid
+from app.services.prompts import retirement
 from app.services.system import audit
 
 MOST_TEXT = 20_000
 _SWITCHES = frozenset({"blur", "learn_at_once", "only_if_better"})
-_BOUNDS = {"overlap": (1, 20), "gold_every": (0, 1000), "break_minutes": (0, 480)}
+_BOUNDS = {"overlap": (1, 20), "most_skips": (1, 20), "gold_every": (0, 1000), "break_minutes": (0, 480)}
 
 DEFAULT_GUIDELINES = """\
 # What makes a rewrite good
@@ -32,15 +33,17 @@ If two are good, take the one that keeps more of the meaning. If none is, say so
 class Studio:
     """The settings of the whole studio.
 
-    `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue. One screen in `gold_every`
-    is an attention check while there are any (0: none). `blur` hides toxic texts until they are asked for, unless a
-    person decides otherwise. After `break_minutes` of work a break is suggested (0: never). With `learn_at_once` every
-    click moves what is shown next; without, only a training does. With `only_if_better` a version that was retrained
-    serves only if the clicks show that it is preferred to the one it was trained from.
+    `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue; one that `most_skips` people
+    skipped is served to nobody else. One screen in `gold_every` is an attention check while there are any (0: none).
+    `blur` hides toxic texts until they are asked for, unless a person decides otherwise. After `break_minutes` of work
+    a break is suggested (0: never). With `learn_at_once` every click moves what is shown next; without, only a training
+    does. With `only_if_better` a version that was retrained serves only if the clicks show that it is preferred to the
+    one it was trained from.
     """
 
     guidelines: str = DEFAULT_GUIDELINES
     overlap: int = 1
+    most_skips: int = 3
     gold_every: int = 20
     blur: bool = False
     break_minutes: int = 45
@@ -49,23 +52,24 @@ class Studio:
 
 
 def settings(session: Session) -> Studio:
-    """The settings as they are now."""
+    """Return the present settings."""
     known = {field.name for field in fields(Studio)}
     stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
     return Studio(**{row.name: row.value["value"] for row in stored})
 
 
 def change(session: Session, by: int, values: Mapping[str, Any]) -> Studio:
-    """Store those settings; raises Invalid with a sentence about the first that is wrong, and then stores none."""
+    """Store those settings; raises Invalid for a wrong one, and then stores none."""
     for name, value in values.items():
         _check(name, value)
     with write_transaction(session):
         for name, value in values.items():
-            row = session.get(StudioSetting, name)
-            if row is None:
-                row = StudioSetting(name=name)
-                session.add(row)
-            row.value, row.changed_by, row.changed_at = {"value": value}, by, now()
+            new = {"value": {"value": value}, "changed_by": by, "changed_at": now()}
+            insert_new(session, StudioSetting, [{"name": name, **new}], StudioSetting.name)
+            session.execute(update(StudioSetting).where(StudioSetting.name == name).values(**new))
+        session.flush()
+        if "overlap" in values:
+            retirement.bring_back(session, settings(session))
         audit.record(session, by, "studio.changed", "studio", settings=sorted(values))
     return settings(session)
 

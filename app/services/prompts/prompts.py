@@ -1,35 +1,42 @@
-"""Texts to rewrite: checked, and stored once each."""
+"""Prompts: checked, and stored once each."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import normalize
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Prompt
+from app.db import Prompt, insert_new
 from app.errors import Invalid
 from app.services.prompts import policy
+from app.services.prompts.reservations import counts_of
 
 BATCH = 500
-"""How many rows one transaction stores."""
+"""The number of rows that one transaction stores."""
 KEPT_REFUSALS = 1_000
-"""So many rows that cannot be used are named with their lines; the others are only counted."""
+"""The most rejected rows that are reported with their lines; further ones are only counted."""
 MOST_PRIORITY = 1_000_000
 MOST_OVERLAP = 20
 MOST_WRONG = 10
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
+_NOTHING = ("", "nan", "none", "null", "na", "n/a", "<na>")
+"""How programs write that there is no number."""
 
 
 @dataclass
 class ImportReport:
-    """What became of an import.
+    """The result of an import.
 
     `added` counts the prompts that are new in the queue, `duplicates` the rows that were there already, `judgments`
-    those that came along. `rejected` has the first `KEPT_REFUSALS` rows that cannot be used, each with its line.
+    those that were imported with them. `rejected` has the first `KEPT_REFUSALS` rows that cannot be used, each with its
+    line.
     """
 
     added: int = 0
@@ -39,7 +46,7 @@ class ImportReport:
     judgments: int = 0
 
     def refuse(self, line: int, reason: str) -> None:
-        """One row that cannot be used."""
+        """Count and report one row that cannot be used."""
         self.rejected_count += 1
         if len(self.rejected) < KEPT_REFUSALS:
             self.rejected.append({"line": line, "reason": reason})
@@ -47,7 +54,7 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class PromptRow:
-    """A row as it was sent, nothing checked."""
+    """A row as it was sent, unchecked."""
 
     line: int
     text: object
@@ -56,7 +63,7 @@ class PromptRow:
     gold_wrong: object = None
     overlap: object = None
     problem: object = None
-    """Why nothing of the row could be read, as a sentence."""
+    """A sentence that says why the row could not be read, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class CheckedRow:
 
 
 def check_text(text: object, longest: int) -> str:
-    """The text without surrounding white space; raises Invalid if it is empty, too long or not storable."""
+    """Return the text without surrounding white space; raises Invalid if it is empty, too long or not storable."""
     if not isinstance(text, str):
         raise Invalid("The text must be a string.")
     stripped = text.strip()
@@ -86,7 +93,7 @@ def check_text(text: object, longest: int) -> str:
 
 
 def check_row(row: PromptRow, longest: int) -> CheckedRow:
-    """The row, all of it usable; raises Invalid with a sentence about the first thing that is not."""
+    """Check all fields of a row; raises Invalid about the first that is wrong."""
     if row.problem:
         raise Invalid(str(row.problem))
     text = check_text(row.text, longest)
@@ -96,7 +103,7 @@ def check_row(row: PromptRow, longest: int) -> CheckedRow:
 
 
 def check_priority(value: object) -> int:
-    """A priority, 0 if nothing is given; raises Invalid."""
+    """Return a priority, 0 if none is given; raises Invalid."""
     number = _whole(value, "priority")
     if number is None:
         return 0
@@ -105,8 +112,13 @@ def check_priority(value: object) -> int:
     return number
 
 
+def is_nothing(value: object) -> bool:
+    """Tell whether a value stands for no number, in any of the ways in which programs write that."""
+    return value is None or str(value).strip().casefold() in _NOTHING
+
+
 def check_overlap(value: object) -> int | None:
-    """How many people are to judge a prompt, None if nothing is given; raises Invalid."""
+    """Return how many people are to judge a prompt, None if nothing is given; raises Invalid."""
     number = _whole(value, "overlap")
     if number is not None and not 1 <= number <= MOST_OVERLAP:
         raise Invalid(f"The overlap must be between 1 and {MOST_OVERLAP}.")
@@ -114,18 +126,21 @@ def check_overlap(value: object) -> int | None:
 
 
 def find_or_add(session: Session, text: str, source: str) -> Prompt:
-    """The prompt with exactly that text, new in the running transaction if it is unknown."""
-    digest = digest_of(text)
-    prompt = session.scalar(select(Prompt).where(Prompt.sha256 == digest))
-    if prompt is None:
-        prompt = Prompt(text=text, sha256=digest, source=source)
-        session.add(prompt)
-        session.flush()
-    return prompt
+    """Return the prompt that reads like that text, added in the running transaction if it is unknown."""
+    by_digest = select(Prompt).where(Prompt.sha256 == digest_of(text))
+    known = session.scalar(by_digest)
+    if known is not None:
+        return known
+    insert_new(session, Prompt, [_new(text, source)], Prompt.sha256)
+    return session.scalars(by_digest).one()
+
+
+def _new(text: str, source: str) -> dict[str, Any]:
+    return {"text": text, "sha256": digest_of(text), "source": source}
 
 
 def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> list[CheckedRow]:
-    """The usable ones of the rows; the others go into the report."""
+    """Return the rows that can be used; the others go into the report."""
     usable = []
     for row in rows:
         try:
@@ -136,22 +151,23 @@ def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> 
 
 
 def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport) -> dict[str, Prompt]:
-    """Queue the rows in the running transaction, `BATCH` of them at most; returns the prompts by their texts.
+    """Queue the rows, at most `BATCH`, in the running transaction; returns the prompts by their texts.
 
-    A text that waits already, or that has been judged by as many people as asked for, stays as it is: a duplicate.
+    A prompt that waits already, or that enough people have judged, stays as it is: a duplicate.
     """
     known = by_text(session, [row.text for row in rows])
+    unknown = {digest_of(row.text): row.text for row in reversed(rows) if row.text not in known}
+    insert_new(session, Prompt, [_new(text, source) for text in reversed(unknown.values())], Prompt.sha256)
+    if unknown:
+        known |= by_text(session, [row.text for row in rows])
     done = _done(session, [prompt for prompt in known.values() if not prompt.queued])
     for row in rows:
-        prompt = known.get(row.text)
-        if prompt is not None and (prompt.queued or prompt.id in done):
+        prompt = known[row.text]
+        if prompt.queued or prompt.id in done:
             report.duplicates += 1
             continue
-        if prompt is None:
-            prompt = Prompt(text=row.text, sha256=digest_of(row.text), source=source)
-            session.add(prompt)
-            known[row.text] = prompt
-        prompt.queued, prompt.priority, prompt.overlap = True, row.priority, row.overlap
+        prompt.queued, prompt.retired_at = True, None
+        prompt.priority, prompt.overlap = row.priority, row.overlap
         if row.gold is not None:  # a known check stays one
             prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
         report.added += 1
@@ -160,53 +176,57 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
 
 
 def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:
-    """Those prompts that exist already, by their texts."""
-    digests = {digest_of(text) for text in texts}
-    return {prompt.text: prompt for prompt in session.scalars(select(Prompt).where(Prompt.sha256.in_(digests)))}
+    """Return those prompts that exist already, by the texts that were asked for."""
+    digests = {text: digest_of(text) for text in texts}
+    stored = session.scalars(select(Prompt).where(Prompt.sha256.in_(set(digests.values()))))
+    found = {prompt.sha256: prompt for prompt in stored}
+    return {text: found[digest] for text, digest in digests.items() if digest in found}
 
 
 def digest_of(text: str) -> str:
-    """The SHA-256 that a prompt's text is found by."""
+    """Return the SHA-256 that a prompt's text is found by, the same for texts that read the same.
+
+    These may differ in their line ends, in how accents are composed, and in marks that take no place: zero-width
+    spaces, word joiners and byte order marks. The migration of 29 November 2026 has the same rule.
+    """
+    if not text.isascii() or "\r" in text:
+        plain = normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNSEEN)).strip()
+        text = plain or text
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
-    """Which of the prompts need no more judgments."""
+    """Return the ids of the prompts that need no more judgments."""
     if not prompts:
         return set()
-    judged = session.execute(
-        select(Generation.prompt_id, func.count(Judgment.user_id.distinct()).label("people"))
-        .join(Judgment, Judgment.generation_id == Generation.id)
-        .where(
-            Generation.prompt_id.in_([prompt.id for prompt in prompts]),
-            ~Generation.gold,
-            Judgment.undone_at.is_(None),
-        )
-        .group_by(Generation.prompt_id)
-    )
-    people = {row.prompt_id: row.people for row in judged}
+    counts = counts_of(session, [prompt.id for prompt in prompts])
     usual = policy.settings(session).overlap
-    return {prompt.id for prompt in prompts if people.get(prompt.id, 0) >= (prompt.overlap or usual)}
+    return {prompt.id for prompt in prompts if counts.get(prompt.id, (0, 0))[0] >= (prompt.overlap or usual)}
 
 
 def _whole(value: object, name: str) -> int | None:
-    if value in (None, ""):
+    """A whole number, also as the 5.0 of programs that know no other numbers; None if nothing is given."""
+    if is_nothing(value):
         return None
+    said = str(value).strip()
     try:
-        return int(str(value))
+        return int(said)
     except ValueError:
-        raise Invalid(f"The {name} must be a whole number, not {str(value)[:40]!r}.") from None
+        with suppress(ValueError, OverflowError):
+            if float(said).is_integer() and "_" not in said:
+                return int(float(said))
+    raise Invalid(f"The {name} must be a whole number, not {said[:40]!r}.")
 
 
 def _wrong(value: object, gold: str | None, longest: int) -> tuple[str, ...]:
-    """The wrong answers of an attention check: a list, a JSON list, or one text with | between them."""
+    """Read the wrong texts of an attention check: a list, a JSON list, or one text separated by |."""
     texts = tuple(check_text(one, longest) for one in _listed(value))
     if texts and gold is None:
-        raise Invalid("Wrong answers need the right one beside them.")
+        raise Invalid("Wrong rewrites need the right one beside them.")
     if gold in texts or len(set(texts)) < len(texts):
-        raise Invalid("The answers of an attention check must all be different.")
+        raise Invalid("The rewrites of an attention check must all be different.")
     if len(texts) > MOST_WRONG:
-        raise Invalid(f"An attention check has at most {MOST_WRONG} wrong answers.")
+        raise Invalid(f"An attention check has at most {MOST_WRONG} wrong rewrites.")
     return texts
 
 
@@ -216,7 +236,7 @@ def _listed(value: object) -> list[object]:
     if not isinstance(value, str):
         if value is None:
             return []
-        raise Invalid("The wrong answers must be a list of texts.")
+        raise Invalid("The wrong rewrites must be a list of texts.")
     if value.lstrip().startswith("["):
         try:
             found = json.loads(value)

@@ -1,77 +1,46 @@
-"""The queue: which prompt a person is served next, and what of it was served to whom.
-
-A prompt with an overlap of k is for k people. One that has k judgments is done; a day later it leaves the queue, when
-the queue is walked past it, so that a walk stays short however much was judged. As long as there are others, nobody is
-served a prompt that k people have on their desks already; when there are none, somebody is, since whoever went away
-from a screen must not hold up the rest.
-"""
+"""The queue: which prompt a person is served next."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterator
-from datetime import timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Prompt, now
+from app.db import Generation, Judgment, Prompt
 from app.services.prompts.policy import Studio
+from app.services.prompts.reservations import has_place
 
 LOOK_BACK = 300
-"""Among so many of their latest screens a person's unjudged one is looked for."""
-RETIRED_AFTER = timedelta(days=1)
-RETIRED_AT_ONCE = 500
+"""Number of a person's latest screens among which one without a judgment is looked for."""
 
 WAITING = and_(Prompt.queued, Prompt.gold_answer.is_(None))
 CURRENT = Generation.superseded_by.is_(None)
-"""Of the screens that were chosen again before anybody judged them, the last."""
+"""Screens that were not replaced by a later choice of cards."""
 GOLD = and_(Prompt.queued, Prompt.gold_answer.is_not(None))
 
 
-def judges(prompt_id: InstrumentedAttribute[int]) -> ScalarSelect[int]:
-    """How many people's judgments of a prompt stand; those of attention checks do not count."""
-    return (
-        select(func.count(Judgment.user_id.distinct()))
-        .join(Generation, Judgment.generation_id == Generation.id)
-        .where(Generation.prompt_id == prompt_id, ~Generation.gold, Judgment.undone_at.is_(None))
-        .correlate(Prompt)
-        .scalar_subquery()
-    )
-
-
-def wanted_judges(studio: Studio) -> ColumnElement[int]:
-    """How many people are to judge a prompt."""
-    return func.coalesce(Prompt.overlap, studio.overlap)
-
-
 def next_waiting(session: Session, user_id: int, studio: Studio) -> Prompt | None:
-    """The prompt to serve a person next: the highest priority first, then the oldest, never one they have had.
+    """Return the prompt to serve a person next: the highest priority first, then the oldest, never one they have had.
 
-    Attention checks are not among them: see `next_gold`.
+    It has a place for them, which they must still reserve. Attention checks are not among them: see `next_gold`.
     """
     had = _had(user_id, ~Generation.gold)
-    open_for = (
-        select(func.count(Generation.user_id.distinct()))
-        .where(Generation.prompt_id == Prompt.id, ~Generation.gold)
-        .correlate(Prompt)
-        .scalar_subquery()
-    )
-    for people in (open_for, judges(Prompt.id)):
-        for priority in levels(session):
-            found = session.scalar(
-                select(Prompt)
-                .where(WAITING, Prompt.priority == priority, people < wanted_judges(studio), ~had)
-                .order_by(Prompt.id)
-                .limit(1)
-            )
-            if found is not None:
-                return found
+    for priority in levels(session):
+        found = session.scalar(
+            select(Prompt)
+            .where(WAITING, Prompt.priority == priority, has_place(user_id, studio), ~had)
+            .order_by(Prompt.id)
+            .limit(1)
+        )
+        if found is not None:
+            return found
     return None
 
 
 def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
-    """The priorities in the queue, the highest first; each is one look into the index."""
+    """Yield the priorities in the queue, the highest first; each takes one lookup in the index."""
     while True:
         limit = () if at_most is None else (Prompt.priority <= at_most,)
         highest = session.scalar(select(func.max(Prompt.priority)).where(Prompt.queued, *limit))
@@ -81,49 +50,26 @@ def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
         at_most = highest - 1
 
 
-def retire(session: Session, before: Prompt, studio: Studio) -> None:
-    """Take out of the queue what stands before that prompt and was done a day ago, in the running transaction.
-
-    Not sooner: what is undone soon after it was judged is then still there to be judged again.
-    """
-    of_late = exists(
-        select(Judgment.id)
-        .join(Generation, Judgment.generation_id == Generation.id)
-        .where(Generation.prompt_id == Prompt.id, Judgment.created_at > now() - RETIRED_AFTER)
-    )
-    done = (
-        select(Prompt.id)
-        .where(
-            WAITING,
-            Prompt.priority == before.priority,
-            Prompt.id < before.id,
-            judges(Prompt.id) >= wanted_judges(studio),
-            ~of_late,
-        )
-        .order_by(Prompt.id)
-        .limit(RETIRED_AT_ONCE)
-    )
-    session.execute(
-        update(Prompt).where(Prompt.id.in_(done)).values(queued=False).execution_options(synchronize_session=False)
-    )
-
-
 def next_gold(session: Session, user_id: int, studio: Studio) -> Prompt | None:
-    """The attention check to serve a person now, if one is due: on average one screen in `studio.gold_every`.
+    """Return the attention check to serve now, if one is due: on average one screen in `studio.gold_every`.
 
-    The distance to the one before is drawn anew each time, from half to one and a half times that many screens, so
-    that nobody can count on it; it depends on the person and their last check alone, so that asking again changes
-    nothing. Each person is served each check once.
+    The distance to the one before is random, from half to one and a half times that many screens, so that it cannot be
+    predicted; it depends on the person and their last check only, so that a repeated request gives the same. Each
+    person is served each check once.
     """
     if not studio.gold_every or not _gold_is_due(session, user_id, studio.gold_every):
         return None
     return session.scalar(
-        select(Prompt).where(GOLD, ~_had(user_id)).order_by(Prompt.priority.desc(), Prompt.id).limit(1)
+        select(Prompt)
+        # The few checks are found by their own index: that of the queue would be walked from end to end.
+        .where(Prompt.gold_answer.is_not(None), func.coalesce(Prompt.queued, False), ~_had(user_id))
+        .order_by(func.coalesce(Prompt.priority, 0).desc(), Prompt.id)
+        .limit(1)
     )
 
 
 def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
-    """Whether the person has had so many screens since their last check that the next may be one."""
+    """Return whether the person has had enough screens since their last check."""
     longest = every + every // 2
     latest = session.execute(
         select(Generation.id, Generation.gold)
@@ -138,10 +84,10 @@ def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
 
 
 def left_over(session: Session, user_id: int, shown: Collection[int], studio: Studio) -> Generation | None:
-    """The oldest of a person's latest screens that still waits for their judgment, but none of `shown`.
+    """Return the oldest of a person's latest screens that still waits for their judgment and is not in `shown`.
 
-    A screen of the queue does, as long as its prompt wants judgments. What was chosen again for a prompt that is shown
-    already, in cards that were chosen before, came too late and is not asked for a second time.
+    A screen of the queue waits as long as its prompt has a place for the person. A screen whose cards were chosen again
+    while its prompt was already shown with the earlier cards came too late and is left out.
     """
     latest = (
         select(Generation.id)
@@ -153,7 +99,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
     standing = exists(select(Judgment.id).where(Judgment.generation_id == Generation.id, Judgment.undone_at.is_(None)))
     wants = or_(
         and_(Generation.gold, Prompt.gold_answer.is_not(None)),
-        and_(~Generation.gold, Prompt.gold_answer.is_(None), judges(Prompt.id) < wanted_judges(studio)),
+        and_(~Generation.gold, Prompt.gold_answer.is_(None), has_place(user_id, studio)),
     )
     return session.scalar(
         select(Generation)
@@ -171,7 +117,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
 
 
 def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Generation | None:
-    """The screen of a prompt that a person has already. Holds the prompt until the running transaction ends."""
+    """Return the person's screen of a prompt, or None; locks the prompt until the running transaction ends."""
     session.get(Prompt, prompt.id, with_for_update=True, populate_existing=True)
     return session.scalar(
         select(Generation)

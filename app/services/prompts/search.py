@@ -1,7 +1,7 @@
-"""Finding prompts and changing them, one by one or all that are meant.
+"""Searching prompts and changing them, one by one or all that match.
 
-The queue is shown in the order in which it is served, everything else the newest first; either way a page begins after
-the last row of the one before.
+The queue is listed in the order in which it is served, everything else the newest first; a page begins after the last
+row of the one before.
 """
 
 from __future__ import annotations
@@ -12,28 +12,30 @@ from typing import Annotated, Any, Literal, Self
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Judgment, Prompt, write_transaction
 from app.errors import Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
 from app.schemas.reading import Sent, read, read_form
-from app.services.prompts import policy, prompts
+from app.services.prompts import policy, prompts, retirement
 from app.services.prompts.changes import Priority, PromptChange, PromptsChange
 from app.services.prompts.policy import Studio
-from app.services.prompts.queue import GOLD, WAITING, judges, levels, wanted_judges
+from app.services.prompts.queue import GOLD, WAITING, levels
+from app.services.prompts.reservations import counts_of, open_for, opinions, skips, wanted_opinions
 from app.services.system import audit
 
 PAGE = 50
 SCANNED = 100_000
-"""So many prompts are looked at for one page of a search."""
+"""The number of prompts that are scanned for one page of a search."""
 COUNTED = 2_000
-State = Literal["queue", "gold", "judged", "out", "all"]
+State = Literal["queue", "gold", "judged", "skipped", "out", "all"]
 STATES: Mapping[State, str] = {
     "queue": "In the queue",
     "gold": "Attention checks",
     "judged": "Judged",
+    "skipped": "Nobody could judge",
     "out": "Taken out",
     "all": "All prompts",
 }
@@ -44,7 +46,8 @@ _judged = exists(
     .where(Generation.prompt_id == Prompt.id, Judgment.undone_at.is_(None))
 )
 _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
-    "queue": (WAITING,),  # and not judged by all who are wanted, which depends on the studio
+    "queue": (WAITING,),  # and open, which depends on the studio, as does
+    "skipped": (WAITING,),
     "gold": (GOLD,),
     "judged": (_judged,),
     "out": (~Prompt.queued, ~_judged, Prompt.source != "typed"),
@@ -53,7 +56,7 @@ _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
 
 
 class PromptFilter(Sent, frozen=True):
-    """Which prompts are meant: those in one of STATES that hold a text and come from a source, if these are given."""
+    """A filter of prompts: those in one of STATES that hold `text` and come from `source`, if these are given."""
 
     state: Annotated[State, one_of(STATES), Meta(description="Which prompts; the queue unless given.")] = "queue"
     text: Annotated[Search, Meta(description="What the prompt holds.")] = ""
@@ -66,20 +69,22 @@ class PromptFilter(Sent, frozen=True):
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> Self:
-        """What a page was asked for; raises Invalid with a sentence about the first value that is wrong."""
+        """Read a filter from the query of a page; raises Invalid about the first value that is wrong."""
         return read_form(cls, values)
 
     def as_query(self) -> dict[str, str]:
-        """The query that this filter is parsed from."""
+        """Return the query that this filter is parsed from."""
         return {"state": self.state} | {
             name: value for name, value in (("text", self.text), ("source", self.source)) if value
         }
 
     def conditions(self, decided: Studio) -> list[ColumnElement[bool]]:
-        """The same as conditions on a Prompt."""
+        """Return the filter as conditions on a Prompt."""
         wanted = list(_CONDITIONS[self.state])
         if self.state == "queue":
-            wanted.append(judges(Prompt.id) < wanted_judges(decided))
+            wanted.append(open_for(decided))
+        if self.state == "skipped":
+            wanted += [skips(Prompt.id) >= decided.most_skips, opinions(Prompt.id) < wanted_opinions(decided)]
         if self.text:
             wanted.append(Prompt.text.icontains(self.text, autoescape=True))
         if self.source:
@@ -103,34 +108,37 @@ class PromptQuery(PromptFilter, frozen=True):
 
 @dataclass(frozen=True)
 class Row:
-    """A prompt, how many people's judgments of it stand, and how many are wanted."""
+    """A prompt, how many people's judgments of it stand, how many are wanted, and if too many people skipped it."""
 
     prompt: Prompt
     judges: int
     wanted: int
+    skipped: bool
 
     @property
     def state(self) -> str:
-        """Where it stands, in a word or two."""
+        """Return the prompt's state in a word or two."""
         if self.prompt.gold_answer is not None:
             return "attention check" if self.prompt.queued else "out"
         if self.judges >= self.wanted:
             return "done"
         if not self.prompt.queued:
             return "out"
+        if self.skipped:
+            return "skipped"
         return "begun" if self.judges else "waiting"
 
 
 @dataclass(frozen=True)
 class Page:
-    """Rows, and the query that the next page is found by; empty if there is none."""
+    """Rows, and the query of the next page; empty if there is none."""
 
     rows: list[Row]
     after: dict[str, str]
 
 
 def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None = None, size: int = PAGE) -> Page:
-    """The rows after the one that `after` names (`id`, and `priority` in the queue)."""
+    """Return the rows after the one that `after` names (`id`, and `priority` in the queue)."""
     place = {name: _place(after or {}, name) for name in ("id", "priority")}
     if wanted.state == "queue" and (place["id"] is None) != (place["priority"] is None):
         raise Invalid("A place in the queue is named by after_id and after_priority together.")
@@ -139,7 +147,7 @@ def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None
 
 
 def count(session: Session, wanted: PromptFilter) -> int:
-    """How many prompts are meant; at most `COUNTED` + 1 are counted."""
+    """Count the prompts that match; at most `COUNTED` + 1 are counted."""
     some = select(Prompt.id).where(*wanted.conditions(policy.settings(session))).limit(COUNTED + 1).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 
@@ -164,19 +172,32 @@ def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any],
         )
         prompt.priority, prompt.overlap = checked.priority, checked.overlap
         prompt.gold_answer, prompt.gold_wrong = checked.gold, list(checked.gold_wrong) or None
-        prompt.queued = bool(values.get("queued", prompt.queued))
+        if "queued" in values:
+            prompt.queued, prompt.retired_at = values["queued"], None
+        session.flush()
+        retirement.bring_back(session, policy.settings(session), Prompt.id == prompt.id)
         audit.record(session, by, "prompt.changed", str(prompt.id), **{name: values[name] for name in sorted(values)})
     return _rows(session, [prompt])[0]
 
 
 def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[str, Any]) -> int:
-    """Change `priority`, `overlap` or `queued` of all that are meant; returns how many there were. Raises Invalid."""
+    """Change `priority`, `overlap` or `queued` of all that are meant, and return how many there were; raises Invalid.
+
+    Neither checks nor what was typed at the desk are put into the queue by the way.
+    """
     read(PromptsChange, values)
     new: dict[str, Any] = dict(values)
     if "priority" in values:
         new["priority"] = prompts.check_priority(values["priority"])
+    said = dict(new)
+    if "queued" in values:
+        new["retired_at"] = None
+    # What was typed at the desk never was in the queue, and a check that was withdrawn would be one again.
+    never = [Prompt.gold_answer.is_(None), or_(Prompt.source != "typed", Prompt.retired_at.is_not(None))]
     with write_transaction(session):
-        meant = select(Prompt.id).where(*wanted.conditions(policy.settings(session)))
+        meant = select(Prompt.id).where(
+            *wanted.conditions(policy.settings(session)), *(never if new.get("queued") else ())
+        )
         changed = session.execute(
             update(Prompt)
             .where(Prompt.id.in_(meant))
@@ -185,12 +206,14 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
             .execution_options(synchronize_session=False)
         )
         number = sum(1 for _ in changed)
-        audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=new, prompts=number)
+        if "overlap" in new:
+            retirement.bring_back(session, policy.settings(session))
+        audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=said, prompts=number)
     return number
 
 
 def sources(session: Session, most: int = 100) -> list[str]:
-    """Where prompts come from: the names of the latest imports, and what was typed at the desk."""
+    """Return the sources of prompts: the names of the latest imports, and what was typed at the desk."""
     imports = session.scalars(
         select(AuditEvent.subject)
         .where(AuditEvent.action == "prompts.imported")
@@ -202,7 +225,7 @@ def sources(session: Session, most: int = 100) -> list[str]:
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """One prompt as the API shows it; an `overlap` of null is the studio's."""
+    """Return one prompt as the API shows it; an `overlap` of null means the studio's."""
     prompt = row.prompt
     return {
         "id": prompt.id,
@@ -222,7 +245,7 @@ def as_json(row: Row) -> dict[str, Any]:
 def _served(
     session: Session, wanted: PromptFilter, place: Mapping[str, int | None], size: int
 ) -> tuple[list[Prompt], dict[str, str]]:
-    """The queue in its order: level by level, each by id, since no index has priorities falling and ids rising."""
+    """List the queue in its order: level by level, each by id, as no index has falling priorities and rising ids."""
     found: list[Prompt] = []
     conditions = wanted.conditions(policy.settings(session))
     for priority in levels(session, place["priority"]):
@@ -256,15 +279,13 @@ def _newest(
 
 
 def _rows(session: Session, found: list[Prompt]) -> list[Row]:
-    judged = session.execute(
-        select(Generation.prompt_id, func.count(Judgment.user_id.distinct()).label("people"))
-        .join(Judgment, Judgment.generation_id == Generation.id)
-        .where(Generation.prompt_id.in_([prompt.id for prompt in found]), Judgment.undone_at.is_(None))
-        .group_by(Generation.prompt_id)
-    )
-    people = {row.prompt_id: row.people for row in judged}
-    usual = policy.settings(session).overlap
-    return [Row(prompt, people.get(prompt.id, 0), prompt.overlap or usual) for prompt in found]
+    counts = counts_of(session, [prompt.id for prompt in found])
+    decided = policy.settings(session)
+    return [
+        Row(prompt, opinions, prompt.overlap or decided.overlap, skips >= decided.most_skips)
+        for prompt in found
+        for opinions, skips in [counts.get(prompt.id, (0, 0))]
+    ]
 
 
 def _place(after: Mapping[str, str], name: str) -> int | None:

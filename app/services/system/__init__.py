@@ -1,1 +1,1 @@
-"""Rules of operation: audit, webhooks, backups, counts, health."""
+"""Rules of operation: audit log, webhooks, backups, counts, disk space."""

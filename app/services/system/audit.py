@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, when."""
+"""The audit log: who did what to what, and when."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from app.db import AuditEvent
 
 
 def record(session: Session, user_id: int | None, action: str, subject: str, **details: Any) -> None:
-    """Add one entry to the running transaction, so that it is stored exactly if the deed is."""
+    """Add one entry to the running transaction, so that it is stored exactly if the action is."""
     session.add(AuditEvent(user_id=user_id, action=action, subject=subject, details=details))

@@ -1,11 +1,11 @@
-"""Backups: one file with a consistent copy of the SQLite database and the list of versions that it names.
+"""Backups: one file with a consistent copy of the SQLite database and the list of its versions.
 
     mellow-20261121-225319-1f0a.zip
-        mellow.db        the copy, whole in itself
-        backup.json      when it was made, the revision of the tables, every version with its place and hash
+        mellow.db        the copy, complete in one file
+        backup.json      when it was made, the schema revision, every version with its location and hash
 
-The copy is one snapshot, taken with SQLite's own backup while people go on working. Versions are not in it: they are
-large and never change, so a plain copy of their folder is their backup.
+The copy is one snapshot, taken with SQLite's online backup while people go on working. Versions are not included: they
+are large and never change, so a plain copy of their folder is their backup.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FOLDER = "backups"
 DATABASE = "mellow.db"
 LIST = "backup.json"
 PATIENCE_SECONDS = 5.0
-_BESIDE = ("-journal", "-shm", "-wal")  # what SQLite would take for a part of any database of that name
+_BESIDE = ("-journal", "-shm", "-wal")  # files that SQLite takes for a part of the database of that name
 _NAME = re.compile(r"mellow-(\d{8}-\d{6})-[0-9a-f]{4}\.zip")
 _VERSIONS = "SELECT number, location, sha256 FROM versions WHERE deleted_at IS NULL ORDER BY number"
 _SERVING = "SELECT version_number FROM aliases WHERE name = 'serving'"
@@ -46,7 +46,7 @@ _SERVING = "SELECT version_number FROM aliases WHERE name = 'serving'"
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that is kept: the name of its file, how large it is, when it was made."""
+    """A stored backup: the name of its file, its size, and when it was made."""
 
     name: str
     bytes: int
@@ -55,7 +55,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class Restored:
-    """What a backup has brought back, where what was there before is kept, and which versions have no files here."""
+    """The result of restoring: where the former database is kept, and which versions have no files here."""
 
     made_at: str
     versions: int
@@ -64,7 +64,7 @@ class Restored:
 
 
 def kept(settings: Settings) -> list[Backup]:
-    """Every backup in MELLOW_HOME, the newest first."""
+    """Return every backup in MELLOW_HOME, the newest first."""
     found = []
     for path in (settings.home / FOLDER).glob("mellow-*.zip"):
         if match := _NAME.fullmatch(path.name):
@@ -74,7 +74,7 @@ def kept(settings: Settings) -> list[Backup]:
 
 
 def path_of(settings: Settings, name: str) -> Path:
-    """Where a backup lies; raises NotFound."""
+    """Return the path of a backup; raises NotFound."""
     path = settings.home / FOLDER / name
     if not _NAME.fullmatch(name) or not path.is_file():
         raise NotFound(f"There is no backup {name[:60]}.")
@@ -82,7 +82,7 @@ def path_of(settings: Settings, name: str) -> Path:
 
 
 def make(session: Session, settings: Settings, by: int | None) -> Backup:
-    """Make a backup; raises Conflict for another database than SQLite, or when it cannot be written."""
+    """Make a backup; raises Conflict for another database than SQLite, or if it cannot be written."""
     database = sqlite_file(settings)
     moment = datetime.now(UTC)
     folder = settings.home / FOLDER
@@ -107,11 +107,11 @@ def remove(session: Session, settings: Settings, name: str, by: int) -> None:
 
 
 def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> Restored:
-    """Put the database of a backup in the place of the present one, which is kept beside it under another name.
+    """Replace the database by that of a backup; the former one is kept beside it under another name.
 
-    Nothing may be running. What lies beside the present one (`-wal`, `-shm`) goes with it, and one that is damaged is
-    kept as it is. Raises Invalid for a file that is no backup, is damaged, or has tables of a later Mellow, and
-    Conflict while anything has the present one open; then nothing has changed.
+    Nothing may be running. The files beside the former database (`-wal`, `-shm`) are moved with it, and a damaged one
+    is kept as it is. Raises Invalid for a file that is no backup, is damaged, or has the schema of a later Mellow, and
+    Conflict while any process has the database open; then nothing has changed.
     """
     target = sqlite_file(settings)
     with _unpacked(path, target.parent) as (database, made_at, numbers):
@@ -119,14 +119,14 @@ def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> 
         if _revision(database) not in known_revisions:
             raise Invalid("The backup is of a later Mellow than this one: install that one first.")
         missing = tuple(number for number in numbers if not (settings.store / f"{number:06d}").is_dir())
-        _settle(target)
+        _checkpoint_log(target)
         before = _move_aside(target)
         os.replace(database, target)
     return Restored(made_at, len(numbers), before, missing)
 
 
 def sqlite_file(settings: Settings) -> Path:
-    """The file of the database; raises Conflict where it is not SQLite."""
+    """Return the file of the database; raises Conflict if it is not SQLite."""
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise Conflict("The database is PostgreSQL: back it up with pg_dump, and copy the folder of versions.")
@@ -137,8 +137,8 @@ def _write(database: Path, target: Path, moment: datetime) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as folder:
         copy, draft = Path(folder) / DATABASE, Path(folder) / target.name
         with closing(sqlite3.connect(database, timeout=60)) as source, closing(sqlite3.connect(copy)) as into:
-            source.backup(into)  # in one step, so it is one moment's state however much is written meanwhile
-            into.execute("PRAGMA journal_mode=DELETE")  # whole in itself, without a file beside it
+            source.backup(into)  # in one step, so that it is a snapshot even if others write meanwhile
+            into.execute("PRAGMA journal_mode=DELETE")  # complete in one file
             listed = _listed(into, moment)
         _check_copy(copy)
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
@@ -162,7 +162,7 @@ def _listed(connection: sqlite3.Connection, moment: datetime) -> dict[str, Any]:
 
 @contextmanager
 def _unpacked(path: Path, folder: Path) -> Iterator[tuple[Path, str, list[int]]]:
-    """The database of a backup, unpacked to the file system of `folder`; when it was made; its versions' numbers."""
+    """Unpack a backup's database to the file system of `folder`; yields its path, when it was made, its versions."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".restoring-") as aside:
         database = Path(aside) / DATABASE
         try:
@@ -171,7 +171,7 @@ def _unpacked(path: Path, folder: Path) -> Iterator[tuple[Path, str, list[int]]]
                 made_at, numbers = str(listed["made_at"]), [int(version["number"]) for version in listed["versions"]]
                 with archive.open(DATABASE) as source, database.open("wb") as into:
                     shutil.copyfileobj(source, into)
-        # Bit rot inside the archive, a list of another shape, an archive that is encrypted or packed in another way.
+        # A damaged archive, a list of another shape, an archive that is encrypted or compressed in another way.
         except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError, EOFError, RuntimeError):
             raise Invalid(f"{path} is not a backup of Mellow, or it is damaged.") from None
         except OSError as error:
@@ -200,10 +200,10 @@ def _revision(database: Path) -> str | None:
     return row[0] if row else None
 
 
-def _settle(database: Path) -> None:
-    """Bring what lies in the write-ahead log into the file, so that the file alone is the whole database.
+def _checkpoint_log(database: Path) -> None:
+    """Move the content of the write-ahead log into the database file, so that the file alone is complete.
 
-    Raises Conflict if anybody else has it open, even idle. One that is missing or damaged is left untouched.
+    Raises Conflict if another process has it open, even idle. A missing or damaged database is left as it is.
     """
     if not database.exists() or _is_damaged(database):
         return
@@ -211,7 +211,7 @@ def _settle(database: Path) -> None:
         with closing(sqlite3.connect(database, timeout=PATIENCE_SECONDS)) as connection:
             busy = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
             if not busy:
-                connection.execute("PRAGMA journal_mode=DELETE")  # only for who is alone with the database
+                connection.execute("PRAGMA journal_mode=DELETE")  # needs exclusive access
     except sqlite3.OperationalError as error:
         busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
         if not busy:
@@ -221,14 +221,14 @@ def _settle(database: Path) -> None:
 
 
 def _is_damaged(database: Path) -> bool:
-    """Whether SQLite cannot read it at all; looks only, for a writer would delete the log of a damaged database."""
+    """Return whether SQLite cannot read it; read-only, because a writer would delete a damaged database's log."""
     if database.stat().st_size == 0:
         return True
     address = f"{database.absolute().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE_SECONDS)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:  # in use, say: no damage
+    except sqlite3.OperationalError:  # for example in use: not damaged
         return False
     except sqlite3.DatabaseError:
         return True
@@ -236,7 +236,7 @@ def _is_damaged(database: Path) -> bool:
 
 
 def _move_aside(database: Path) -> Path | None:
-    """Rename a database and the files beside it; returns where it is now, or else one of those files, or None."""
+    """Rename a database and the files beside it; returns its new path, else that of a file beside it, or None."""
     name = f"{database.name}.before-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     kept = None
     for suffix in (*_BESIDE, ""):

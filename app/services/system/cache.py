@@ -1,4 +1,4 @@
-"""What was computed from the database and stays right until something that can be told at a glance changes."""
+"""A cache of values computed from the database, valid while a stamp that is quick to read stays the same."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 MOST = 1_000
-"""So many answers a process keeps for a database; then it begins anew."""
+"""The most values that a process keeps per database; then the cache is cleared."""
 
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def remembered(session: Session, key: Hashable, stamp: Hashable, compute: Callable[[], T]) -> T:
-    """What `compute` returned when it was last asked for by that key, as long as the stamp is the same.
+def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute: Callable[[], T]) -> T:
+    """Return the cached value of `key` if its stamp is the same, else call `compute` and cache what it returns.
 
-    The stamp must be read before what is computed from, so that an answer is never kept under a later stamp than its
-    own.
+    Read the stamp before the data, so that a value is never stored under a stamp later than its data. With a stamp of
+    None nothing is cached.
     """
+    if stamp is None:
+        return compute()
     with _lock:
-        answers = _kept.setdefault(session.get_bind().engine, {})
-        known = answers.get(key)
+        entries = _kept.setdefault(session.get_bind().engine, {})
+        known = entries.get(key)
     if known is not None and known[0] == stamp:
-        answer: T = known[1]
-        return answer
-    answer = compute()
+        result: T = known[1]
+        return result
+    result = compute()
     with _lock:
-        if len(answers) >= MOST:
-            answers.clear()
-        answers[key] = (stamp, answer)
-    return answer
+        if len(entries) >= MOST:
+            entries.clear()
+        entries[key] = (stamp, result)
+    return result

@@ -1,12 +1,12 @@
-"""Exact counts of a million judgments in a few milliseconds, for the pages that show how much there is.
+"""Exact counts of a million judgments in a few milliseconds, for the pages that show them.
 
-Rows of judgments, preferences, generations and prompts are never deleted, and nothing that is counted by here ever
-changes, but that a judgment may be undone. So each process counts the rows once, by what they are counted by, and later
-only those that came since; the few that were undone are counted apart, through an index of their own, when their number
-has changed, and taken off. What is told is the exact count of the moment: of what the session sees, or of what others
-have written since it began to look. The session must have written nothing itself.
+Rows of judgments, preferences, generations and prompts are never deleted, and no counted column ever changes, except
+that a judgment may be undone. So each process counts the rows once, grouped by kind, and later only those that were
+added since; undone judgments are few, and are counted separately through an index of their own when their number has
+changed, and subtracted. The counts are exact: those of what the session sees, or of what others have committed since
+its transaction began. The session must not have written anything itself.
 
-In PostgreSQL a row may become visible after one with a higher id, so there the latest rows are counted anew each time.
+In PostgreSQL a row may become visible after one with a higher id, so there the latest rows are counted again each time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sqlalchemy.orm import Session
 from app.db import Generation, Judgment, Preference, Prompt
 
 SETTLED = 10_000
-"""So many ids before the newest, no transaction of PostgreSQL is still under way."""
+"""No open transaction of PostgreSQL is expected to hold ids this far below the newest."""
 
 
 class Kind(NamedTuple):
-    """What judgments are counted by; `pairs` is how many preference rows one has."""
+    """The columns by which judgments are counted; `pairs` is the number of its preference rows."""
 
     person: int
     verdict: str
@@ -38,53 +38,62 @@ Tally = Counter[Kind]
 
 
 def judgments(session: Session, since: int = 0) -> Tally:
-    """How many standing judgments with ids above `since` there are of each kind."""
-    book = _book(session)
+    """Count the standing judgments with ids above `since` by kind."""
+    book = _counts_of(session)
     with book.lock:
         running = book.judgments.get(since)
         if running is None:
             if len(book.judgments) > _MOST_STARTS:
                 book.judgments = {start: kept for start, kept in book.judgments.items() if not start}
                 book.undone = {start: kept for start, kept in book.undone.items() if not start}
-            running = book.judgments[since] = _Running(_JUDGMENTS, _NEWEST_JUDGMENT, since)
-        undone = book.undone.setdefault(since, _Undone(since))
+            running = book.judgments[since] = _RunningCounts(_JUDGMENTS, _NEWEST_JUDGMENT, since)
+        undone = book.undone.setdefault(since, _UndoneCounts(since))
         return Counter({Kind(*kind): count for kind, count in (running.read(session) - undone.read(session)).items()})
 
 
-def gestures(session: Session) -> dict[int, tuple[int, int]]:
-    """Of each person, how many judgments there are and how many of them are undone; both only ever grow.
+class ByPerson(NamedTuple):
+    """For each person the numbers of judgments and of undone ones among them; both only ever grow.
 
-    As long as they are the same, the same judgments stand.
+    While both are the same, the same judgments stand. They are `exact` if no later rows than those that the session
+    sees were counted; else what the session reads must not be cached under these numbers.
     """
+
+    counts: dict[int, tuple[int, int]]
+    exact: bool
+
+
+def by_person(session: Session) -> ByPerson:
+    """Count each person's judgments."""
     judgments(session)
-    book = _book(session)
+    book = _counts_of(session)
     with book.lock:
-        made, undone = book.judgments[0].read(session), book.undone[0].read(session)
-    found: dict[int, tuple[int, int]] = {}
-    for kind, count in made.items():
-        before = found.get(kind[0], (0, 0))
-        found[kind[0]] = before[0] + count, before[1] + undone[kind]
-    return found
+        running = book.judgments[0]
+        made, undone = running.read(session), book.undone[0].read(session)
+        found: dict[int, tuple[int, int]] = {}
+        for kind, count in made.items():
+            before = found.get(kind[0], (0, 0))
+            found[kind[0]] = before[0] + count, before[1] + undone[kind]
+        return ByPerson(found, running.is_of(session))
 
 
 def screens(session: Session) -> int:
-    """How many screens were drawn."""
-    book = _book(session)
+    """Return the number of screens."""
+    book = _counts_of(session)
     with book.lock:
         return book.screens.read(session).total()
 
 
 def sources(session: Session) -> Counter[str]:
-    """How many prompts came from where."""
-    book = _book(session)
+    """Count prompts by source."""
+    book = _counts_of(session)
     with book.lock:
         return Counter({source: count for (source,), count in book.sources.read(session).items()})
 
 
 def undone_stamp(session: Session) -> tuple[Any, ...]:
-    """How many judgments are undone and when the last one was; asked once in a transaction of the session.
+    """Return how many judgments are undone and when the last one was; read once per transaction of the session.
 
-    As long as it is the same, no other judgment was undone.
+    While it is the same, no other judgment was undone.
     """
     connection = session.connection()
     known = session.info.get("undone")
@@ -119,7 +128,7 @@ _SCREENS = select(func.count()).where(Generation.id > _AFTER, Generation.id <= _
 _SOURCES = select(Prompt.source, func.count()).where(Prompt.id > _AFTER, Prompt.id <= _UP_TO).group_by(Prompt.source)
 
 
-class _Running:
+class _RunningCounts:
     """Counts of rows that never change, kept up to an id."""
 
     def __init__(self, counted: Executable, newest: Executable, since: int = 0) -> None:
@@ -130,23 +139,27 @@ class _Running:
         self._kept: Counter[tuple[Any, ...]] = Counter()
 
     def read(self, session: Session) -> Counter[tuple[Any, ...]]:
-        """The counts as they are now."""
+        """Return the present counts."""
         newest = int(session.connection().execute(self._newest).scalar() or 0)
         if newest < self._up_to - SETTLED:
-            self._up_to, self._kept = self._since, Counter()  # another database has taken the place of this one
+            self._up_to, self._kept = self._since, Counter()  # the database was replaced
         settled = newest if session.get_bind().dialect.name == "sqlite" else newest - SETTLED
         if settled > self._up_to:
             self._kept += self._between(session, self._up_to, settled)
             self._up_to = settled
         return self._kept + self._between(session, self._up_to, newest) if newest > self._up_to else self._kept
 
+    def is_of(self, session: Session) -> bool:
+        """Tell whether what is kept goes no further than what the session sees."""
+        return int(session.connection().execute(self._newest).scalar() or 0) >= self._up_to
+
     def _between(self, session: Session, after: int, up_to: int) -> Counter[tuple[Any, ...]]:
         found = session.connection().execute(self._counted, {"after": after, "up_to": up_to})
         return Counter({tuple(kind): count for *kind, count in found})
 
 
-class _Undone:
-    """Counts of the judgments that were undone, as long as no other one is."""
+class _UndoneCounts:
+    """Counts of the judgments that were undone, kept until another one is undone."""
 
     def __init__(self, since: int) -> None:
         self._since = since
@@ -154,7 +167,7 @@ class _Undone:
         self._kept: Counter[tuple[Any, ...]] = Counter()
 
     def read(self, session: Session) -> Counter[tuple[Any, ...]]:
-        """The counts as they are now."""
+        """Return the present counts."""
         stamp = undone_stamp(session)
         if stamp != self._stamp:
             found = session.connection().execute(_UNDONE, {"after": self._since})
@@ -162,21 +175,21 @@ class _Undone:
         return self._kept
 
 
-class _Book:
-    """What one process keeps of one database."""
+class _DatabaseCounts:
+    """The counts that one process keeps of one database."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.judgments: dict[int, _Running] = {}
-        self.undone: dict[int, _Undone] = {}
-        self.screens = _Running(_SCREENS, select(func.max(Generation.id)))
-        self.sources = _Running(_SOURCES, select(func.max(Prompt.id)))
+        self.judgments: dict[int, _RunningCounts] = {}
+        self.undone: dict[int, _UndoneCounts] = {}
+        self.screens = _RunningCounts(_SCREENS, select(func.max(Generation.id)))
+        self.sources = _RunningCounts(_SOURCES, select(func.max(Prompt.id)))
 
 
-_books: WeakKeyDictionary[Engine, _Book] = WeakKeyDictionary()
+_counts_by_engine: WeakKeyDictionary[Engine, _DatabaseCounts] = WeakKeyDictionary()
 _books_lock = threading.Lock()
 
 
-def _book(session: Session) -> _Book:
+def _counts_of(session: Session) -> _DatabaseCounts:
     with _books_lock:
-        return _books.setdefault(session.get_bind().engine, _Book())
+        return _counts_by_engine.setdefault(session.get_bind().engine, _DatabaseCounts())

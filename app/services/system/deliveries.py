@@ -1,7 +1,7 @@
-"""The messages of webhooks on their way: which is due, what became of an attempt, and the log of all of them.
+"""Deliveries of webhook messages: which are due, the outcome of each attempt, and the log.
 
-A sender leases a message by moving the moment it is due into the future. If it dies, the message becomes due again by
-itself; the receiver then gets it twice with the same id, and never not at all.
+A sender leases a message by moving its due time into the future. If the sender dies, the message becomes due again by
+itself; the receiver may then get it twice with the same id, but never not at all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.services.system import audit, webhooks
 SCHEDULE = tuple(
     timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 )
-"""How long to wait after each failed attempt; after the last one the message counts as failed."""
+"""The wait after each failed attempt; after the last one the message counts as failed."""
 JITTER = 0.2
 LEASE = timedelta(minutes=2)
 KEPT = timedelta(days=30)
@@ -32,7 +32,7 @@ _PRUNED_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Parcel:
-    """What a sender needs for one attempt."""
+    """The data that a sender needs for one attempt."""
 
     delivery_id: int
     webhook_id: int
@@ -44,19 +44,19 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an attempt: the HTTP status, if there was an answer, and else the sentence that says why not."""
+    """The outcome of an attempt: the HTTP status, if there was a response, or else an error sentence."""
 
     status: int | None
     error: str | None
 
     @property
     def delivered(self) -> bool:
-        """Whether the receiver has taken the message: any status of 200 to 299."""
+        """Return whether the receiver has taken the message: any status of 200 to 299."""
         return self.error is None and self.status is not None and 200 <= self.status < 300
 
 
 def due_webhooks(session: Session) -> list[int]:
-    """The ids of the active webhooks that have a message due now."""
+    """Return the ids of the active webhooks that have a message due now."""
     due = select(WebhookDelivery.id).where(
         WebhookDelivery.webhook_id == Webhook.id,
         WebhookDelivery.status == "waiting",
@@ -66,7 +66,7 @@ def due_webhooks(session: Session) -> list[int]:
 
 
 def lease(session: Session, webhook_id: int) -> Parcel | None:
-    """Take the message of that webhook that is due the longest, so that no other sender takes it; None if none is."""
+    """Lease the webhook's message that is due the longest, so that no other sender takes it; None if none is due."""
     with write_transaction(session):
         row = session.execute(
             select(WebhookDelivery, Webhook)
@@ -89,7 +89,7 @@ def lease(session: Session, webhook_id: int) -> Parcel | None:
 
 
 def store_outcome(session: Session, delivery_id: int, outcome: Outcome) -> None:
-    """Write down what became of an attempt, and when to try again; an answer of 410 pauses the webhook."""
+    """Store the outcome of an attempt, and when to try again; a response of 410 pauses the webhook."""
     with write_transaction(session):
         delivery = session.get(WebhookDelivery, delivery_id, with_for_update=True)
         if delivery is None or delivery.status != "waiting":
@@ -112,7 +112,7 @@ def store_outcome(session: Session, delivery_id: int, outcome: Outcome) -> None:
 def log(
     session: Session, webhook_id: int | None = None, status: str | None = None, before: int | None = None
 ) -> list[WebhookDelivery]:
-    """A page of the delivery log, the newest first: those with an id below `before`."""
+    """Return a page of the delivery log, the newest first: those with an id below `before`."""
     query = select(WebhookDelivery).order_by(WebhookDelivery.id.desc()).limit(PAGE)
     if webhook_id is not None:
         query = query.where(WebhookDelivery.webhook_id == webhook_id)
@@ -139,7 +139,7 @@ def resend(session: Session, by: int, delivery_id: int) -> WebhookDelivery:
 
 
 def send_test(session: Session, by: int, webhook_id: int) -> WebhookDelivery:
-    """Write a message that says nothing but that messages arrive; raises NotFound or Conflict."""
+    """Add a test message, which only shows that messages arrive; raises NotFound or Conflict."""
     with write_transaction(session):
         webhook = webhooks.get(session, webhook_id)
         if not webhook.active:
@@ -150,7 +150,7 @@ def send_test(session: Session, by: int, webhook_id: int) -> WebhookDelivery:
 
 
 def prune(session: Session) -> int:
-    """Remove messages that were settled more than 30 days ago, some at a time; returns how many."""
+    """Remove up to 1,000 messages that were settled more than 30 days ago; returns how many."""
     with write_transaction(session):
         old = list(
             session.scalars(

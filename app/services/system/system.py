@@ -1,4 +1,4 @@
-"""What keeps the studio going: disk, database, and the log of who did what."""
+"""The state of the system for admins: disk space, active runs, and the audit log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOW_DISK_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True)
 class Space:
-    """A place where Mellow stores something: what lies there, and its disk; sizes in bytes, None where unknown."""
+    """A place where Mellow stores something: used size and disk in bytes, None if unknown."""
 
     label: str
     place: str
@@ -32,13 +32,13 @@ class Space:
 
     @property
     def low(self) -> bool:
-        """Whether a version or a backup may soon not fit any more."""
+        """Return whether a version or a backup may soon not fit any more."""
         return self.free is not None and self.free < LOW_DISK_BYTES
 
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which entries of the audit log are wanted; what is empty is not asked for. Days are whole, in UTC."""
+    """A filter of the audit log; empty fields match all. Days are whole, in UTC."""
 
     action: str = ""
     user_id: int | None = None
@@ -55,7 +55,7 @@ class Entry(NamedTuple):
 
 
 def spaces(session: Session, settings: Settings) -> list[Space]:
-    """The store of versions, the database and the backups."""
+    """Return the spaces of the versions, the database and the backups."""
     return [
         _space("Versions", settings.store, _folder_bytes(settings.store)),
         _database_space(session, settings),
@@ -64,17 +64,17 @@ def spaces(session: Session, settings: Settings) -> list[Space]:
 
 
 def waiting_runs(session: Session) -> int:
-    """How many training runs wait or work."""
+    """Count the training runs that wait or work."""
     return session.scalar(select(func.count(TrainingRun.id)).where(TrainingRun.status.in_(ACTIVE_STATUSES))) or 0
 
 
 def actions(session: Session) -> list[str]:
-    """Every kind of deed in the audit log."""
+    """Return every kind of action in the audit log."""
     return list(session.scalars(select(AuditEvent.action).distinct().order_by(AuditEvent.action)))
 
 
 def audit_log(session: Session, wanted: AuditFilter, before: int | None = None) -> list[Entry]:
-    """The entries that are wanted, the newest first, at most EVENTS_AT_ONCE with ids below `before`."""
+    """Return the entries that match, the newest first, at most EVENTS_AT_ONCE with ids below `before`."""
     found = (
         select(AuditEvent, func.coalesce(func.nullif(User.name, ""), User.email))
         .outerjoin(User, User.id == AuditEvent.user_id)
@@ -121,6 +121,6 @@ def _folder_bytes(folder: Path) -> int:
     for path in folder.rglob("*"):
         try:
             sizes += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # a training that tidies up while we look
+        except FileNotFoundError:  # a training may remove files meanwhile
             continue
     return sizes

@@ -1,8 +1,8 @@
 """Webhooks: addresses of other programs, and the messages that are written for them.
 
-A message is stored in the transaction of the deed it tells of, so there is exactly one for each deed that lasts and
-none for one that was rolled back. `app.services.system.deliveries` sends it afterwards. Messages follow the Standard
-Webhooks specification, version 1.0.0 (https://www.standardwebhooks.com).
+A message is stored in the transaction of the action that it reports, so there is exactly one for each action that is
+committed and none for one that was rolled back. `app.services.system.deliveries` sends it afterwards. Messages follow
+the Standard Webhooks specification, version 1.0.0 (https://www.standardwebhooks.com).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that the specification give
 _SECRET_BYTES = 32
 
 
-_WANTING = Prebuilt(
+_SUBSCRIBED = Prebuilt(
     select(Webhook.__table__.c.id, Webhook.__table__.c.events).where(
         Webhook.__table__.c.active, Webhook.__table__.c.removed_at.is_(None)
     )
@@ -42,23 +42,23 @@ _WANTING = Prebuilt(
 
 
 def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
-    """Write one message to each webhook that wants `event`, within the running transaction.
+    """Write one message to each webhook that subscribes to `event`, within the running transaction.
 
-    `data` is plain JSON; flush before, so that ids are known. It says, by event:
+    `data` is plain JSON; flush before, so that ids are known. Its fields, by event:
 
     - ``judgment.created``: ``id``, ``generation_id``, ``user_id``, ``verdict``, ``preferences`` (how many rows)
     - ``run.finished``: ``id``, ``method``, ``status``, ``parent_version``, ``produced_version``, ``error``, ``note``
-    - ``alias.moved``: ``alias``, ``before``, ``after``, ``by`` (a user id, or null where the gate moved it)
+    - ``alias.moved``: ``alias``, ``before``, ``after``, ``by`` (a user id, or null if the gate moved it)
     """
     assert event in EVENTS, event
-    wanting = [number for number, events in _WANTING.rows(connection, {}) if event in events]
+    wanting = [number for number, events in _SUBSCRIBED.rows(connection, {}) if event in events]
     if wanting:
         moment = now()
         connection.execute(insert(WebhookDelivery), [_message(number, event, data, moment) for number in wanting])
 
 
 def message(webhook: Webhook, event: str, data: Mapping[str, Any], moment: datetime) -> WebhookDelivery:
-    """A message that is due at once. Its id tells the receiver a repetition from another message."""
+    """Return a message that is due at once. By its id the receiver recognises a repetition."""
     return WebhookDelivery(**_message(webhook.id, event, data, moment))
 
 
@@ -73,12 +73,12 @@ def _message(webhook_id: int, event: str, data: Mapping[str, Any], moment: datet
 
 
 def all_webhooks(session: Session) -> list[Webhook]:
-    """Every webhook that was not removed, oldest first."""
+    """Return every webhook that was not removed, oldest first."""
     return list(session.scalars(select(Webhook).where(Webhook.removed_at.is_(None)).order_by(Webhook.id)))
 
 
 def get(session: Session, webhook_id: int) -> Webhook:
-    """One webhook that was not removed; raises NotFound."""
+    """Return one webhook that was not removed; raises NotFound."""
     webhook = session.get(Webhook, webhook_id)
     if webhook is None or webhook.removed_at is not None:
         raise NotFound(f"There is no webhook {webhook_id}.")
@@ -86,9 +86,9 @@ def get(session: Session, webhook_id: int) -> Webhook:
 
 
 def add(session: Session, by: int, url: object, events: Iterable[object]) -> Webhook:
-    """Tell `url` of those events from now on, with a new secret; raises Invalid or Conflict.
+    """Add a webhook that sends those events to `url`, with a new secret; raises Invalid or Conflict.
 
-    The secret is to be shown once, now. It is kept as it is, since every message is signed with it.
+    The secret is shown once, now. It is stored in plain text, since every message is signed with it.
     """
     wanted = _check_events(events)
     address = check_url(url)
@@ -106,7 +106,7 @@ def add(session: Session, by: int, url: object, events: Iterable[object]) -> Web
 
 
 def set_active(session: Session, by: int | None, webhook_id: int, active: bool) -> Webhook:
-    """Pause a webhook or let it go on. A paused one gets no new messages; those that wait are sent afterwards."""
+    """Pause or resume a webhook. A paused one gets no new messages; those that wait are sent when it resumes."""
     with write_transaction(session):
         webhook = get(session, webhook_id)
         if webhook.active != active:
@@ -116,7 +116,7 @@ def set_active(session: Session, by: int | None, webhook_id: int, active: bool) 
 
 
 def remove(session: Session, by: int, webhook_id: int) -> None:
-    """Forget a webhook and its secret; its messages stay in the log, and those that wait are not sent any more."""
+    """Remove a webhook and its secret; its messages stay in the log, and those that wait are not sent any more."""
     with write_transaction(session):
         webhook = get(session, webhook_id)
         webhook.active, webhook.removed_at, webhook.secret = False, now(), ""
@@ -129,9 +129,9 @@ def remove(session: Session, by: int, webhook_id: int) -> None:
 
 
 def check_url(url: object) -> str:
-    """An address that messages can be sent to; raises Invalid with the sentence to show.
+    """Return an address that messages can be sent to, stripped; raises Invalid.
 
-    Private and local addresses are allowed: a studio on one's own machines tells programs on one's own machines.
+    Private and local addresses are allowed, because studios on private networks send to programs there.
     """
     if not isinstance(url, str) or len(url := url.strip()) > LONGEST_URL:
         raise Invalid(f"The address must be a text of at most {LONGEST_URL} characters.")
@@ -150,15 +150,15 @@ def check_url(url: object) -> str:
 
 
 def new_secret() -> str:
-    """A fresh secret of 256 random bits, in the form that Standard Webhooks gives it."""
+    """Return a fresh secret of 256 random bits, in the form of Standard Webhooks."""
     return _SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """The ``webhook-signature`` header: HMAC-SHA256 over ``id.timestamp.body``, in base64, with the scheme v1.
+    """Return the ``webhook-signature`` header: HMAC-SHA256 over ``id.timestamp.body``, in base64, with the scheme v1.
 
-    `timestamp` is in whole seconds since 1970 and is sent beside it, so that an old message cannot be sent again by
-    somebody else. Raises ValueError for a secret that is none.
+    `timestamp` is in whole seconds since 1970 and is sent beside it, so that nobody else can send an old message again.
+    Raises ValueError for a malformed secret.
     """
     try:
         key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
@@ -179,5 +179,5 @@ def _check_events(events: Iterable[object]) -> list[str]:
 
 
 def _host(url: str) -> str:
-    # The rest of an address can hold a secret, which the audit log must not.
+    # The rest of an address may contain a secret, which must not be in the audit log.
     return urlsplit(url).hostname or ""

@@ -1,1 +1,1 @@
-"""Rules of training: runs, what they learn from, settings, previews, curves, comparisons."""
+"""Rules of training: runs, the judgments they learn from, settings, previews, curves, comparisons."""

@@ -1,4 +1,4 @@
-"""Runs side by side: what they were asked for, what they differ in, and what came of each."""
+"""Comparison of runs: their requests, the settings in which they differ, and their results."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from app.services.training.previews import in_words
 from app.services.training.selection import Selection
 
 MOST_RUNS = 6
-"""As many lines as can be told apart in one chart."""
+"""The most runs of a comparison: as many lines as can be told apart in one chart."""
 
 
 class Row(NamedTuple):
-    """One line of the table: a value for each run, and whether they differ."""
+    """One row of the table: a value for each run; `differs` is True unless all are the same."""
 
     label: str
     values: list[str]
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 def rows(session: Session, chosen: Sequence[TrainingRun]) -> list[Row]:
-    """What there is to know of the runs; of the settings only those that are not the same in all."""
+    """Return the rows of the table: requests, results, and of the settings those that are not the same in all runs."""
     if not chosen:
         return []
     numbers = [run.produced_version for run in chosen if run.produced_version]
@@ -39,14 +39,14 @@ def rows(session: Session, chosen: Sequence[TrainingRun]) -> list[Row]:
     found = [_row(label, [value(run) for run in chosen]) for label, value in _ASKED.items()]
     found += [row for row in _settings(chosen) if row.differs]
     return found + [
-        _row(label, [said(figures.get(name)) for figures in metrics]) for name, (label, said) in _CAME.items()
+        _row(label, [said(figures.get(name)) for figures in metrics]) for name, (label, said) in _RESULTS.items()
     ]
 
 
 def _settings(chosen: Sequence[TrainingRun]) -> list[Row]:
     effective = [{setting_labels.label(name): value for name, value in _effective(run).items()} for run in chosen]
     names = list(dict.fromkeys(name for settings in effective for name in settings))
-    return [_row(name, [_said(settings.get(name)) for settings in effective]) for name in names]
+    return [_row(name, [_formatted(settings.get(name)) for settings in effective]) for name in names]
 
 
 def _effective(run: TrainingRun) -> Mapping[str, Any]:
@@ -60,13 +60,13 @@ def _row(label: str, values: list[str]) -> Row:
     return Row(label, values, len(set(values)) > 1)
 
 
-def _said(value: object) -> str:
+def _formatted(value: object) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_said, value))
+        return ", ".join(map(_formatted, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -78,7 +78,7 @@ def _change(value: object) -> str:
     return f"{value:+.2%}".replace("%", " %").replace("-", "−") if isinstance(value, int | float) else "–"
 
 
-def _took(run: TrainingRun) -> str:
+def _duration(run: TrainingRun) -> str:
     if run.started_at is None or run.finished_at is None:
         return "–"
     return in_words((run.finished_at - run.started_at).total_seconds())
@@ -90,11 +90,11 @@ _ASKED: Mapping[str, Callable[[TrainingRun], str]] = {
     "Clicks": lambda run: f"those {Selection.parse(run.selection).describe()}" if run.selection else "all",
     "From version": lambda run: str(run.parent_version or "–"),
     "Status": lambda run: run.status,
-    "Took": _took,
+    "Took": _duration,
     "Version": lambda run: str(run.produced_version or "–"),
 }
 
-_CAME: Mapping[str, tuple[str, Callable[[object], str]]] = {
+_RESULTS: Mapping[str, tuple[str, Callable[[object], str]]] = {
     "preference_accuracy": ("Agrees with its clicks", _percent),
     "parent_preference_accuracy": ("Its parent did", _percent),
     "heldout_relative_change": ("Held-out quality", _change),

@@ -1,4 +1,4 @@
-"""What was measured while runs trained: the curves of the charts."""
+"""The metrics that were recorded while runs trained, and the charts that show them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from app.db import RunMetric
 
 MOST_POINTS = 1_000
-"""More would not be seen in a chart, and would make the page slow."""
+"""The most points of a curve: more would not be seen in a chart, and would make the page slow."""
 
 
 class Chart(NamedTuple):
-    """One chart of a run's page: its heading, its lines as (metric, name of the line), and a sentence for a person.
+    """One chart of a run's page: its heading, its lines as (metric, name of the line), and an explanation.
 
     `fitted` lets the axis fit the values instead of beginning at zero.
     """
@@ -82,7 +82,7 @@ CHARTS: Mapping[str, tuple[Chart, ...]] = MappingProxyType(
         ),
     }
 )
-"""What the page of a run draws, by its method."""
+"""The charts of a run's page, by its method."""
 
 LABELS: Mapping[str, str] = MappingProxyType(
     {
@@ -102,11 +102,11 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "dev_chrf": "chrF on held-out sources",
     }
 )
-"""What metrics are called where runs are compared; others go by their own names."""
+"""The names of metrics where runs are compared; others are shown by their own names."""
 
 
 def points(session: Session, run_id: int, name: str) -> list[tuple[int, float]]:
-    """(step, value) of one metric of a run in order, thinned evenly to `MOST_POINTS`; the last one is always there."""
+    """Return (step, value) of one metric of a run in order, thinned evenly to `MOST_POINTS`, the last one included."""
     measured = select(RunMetric.step, RunMetric.value).where(RunMetric.run_id == run_id, RunMetric.name == name)
     found = [(step, value) for step, value in session.execute(measured.order_by(RunMetric.id))]
     stride = -(-len(found) // MOST_POINTS) or 1
@@ -114,7 +114,7 @@ def points(session: Session, run_id: int, name: str) -> list[tuple[int, float]]:
 
 
 def names(session: Session, run_ids: Sequence[int]) -> list[str]:
-    """The metrics that any of those runs has, the best known first."""
+    """Return the metrics that any of those runs has, in the order of `LABELS`."""
     found = set(session.scalars(select(RunMetric.name).where(RunMetric.run_id.in_(run_ids)).distinct()))
     order = {name: place for place, name in enumerate(LABELS)}
     return sorted(found, key=lambda name: (order.get(name, len(order)), name))

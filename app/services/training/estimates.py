@@ -1,4 +1,4 @@
-"""How long a run will take, judging by those of the same method that ended well."""
+"""Estimates of how long a run will take, from past runs of the same method that succeeded."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.errors import Invalid
 from app.services.training import setting_labels
 
 RUNS = 5
-"""Only the last few count: the worker may have moved to another machine since the others."""
+"""Only the last few runs count: the worker may have moved to another machine since the others."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds from the start to the end: the middle, and what the quickest and the slowest past run would have taken.
+    """Estimated seconds of a run: the median, least and greatest of the estimates from single past runs.
 
-    `runs` is how many runs it rests on.
+    `runs` is the number of past runs.
     """
 
     seconds: float
@@ -31,15 +31,16 @@ class Estimate:
     runs: int
 
     def as_dict(self) -> dict[str, float]:
-        """Every number by its name, in whole seconds."""
+        """Return every number by its name, in whole seconds."""
         return {name: round(value) for name, value in asdict(self).items()}
 
 
 def estimate(session: Session, method: str, config: Mapping[str, Any], pairs: int) -> Estimate | None:
-    """How long a run on that many pairs will take, or None if none of the method has ended well yet.
+    """Estimate how long a run on that many pairs will take; None if no run of the method has succeeded yet.
 
-    A run takes a fixed time (loading, checks, evaluation) and a time for each pair and pass, those of other texts among
-    them; both are those of the past runs, one by one. Raises Invalid for a config that the method cannot be run with.
+    A run takes a fixed time (loading, checks, evaluation) and a time for each pair and epoch, the pairs labelled by the
+    reward head included; each past run gives both and so one estimate. Raises Invalid for a config that the method
+    cannot be run with.
     """
     settings = setting_labels.effective(method, config)
     passes, whole = float(settings["num_train_epochs"]), pairs + int(settings["head_pairs"])
@@ -56,7 +57,7 @@ def _past(session: Session, method: str) -> list[tuple[TrainingRun, dict[str, An
         .where(
             TrainingRun.status == RunStatus.SUCCEEDED,
             TrainingRun.method == method,
-            TrainingRun.attempts == 1,  # a second attempt began where the first one was
+            TrainingRun.attempts == 1,  # a second attempt resumed the first one, so its time is too short
             TrainingRun.pairs > 0,
             TrainingRun.started_at.is_not(None),
             TrainingRun.finished_at.is_not(None),
@@ -68,7 +69,7 @@ def _past(session: Session, method: str) -> list[tuple[TrainingRun, dict[str, An
 
 
 def _cost(past: tuple[TrainingRun, Mapping[str, Any]]) -> tuple[float, float | None]:
-    """The fixed seconds of a run, and those for one pair in one pass; None if it did not say how long it trained."""
+    """Return the fixed seconds of a run and those per pair and epoch; None for these if it did not record them."""
     run, metrics = past
     trained = metrics.get("seconds")
     if not isinstance(trained, int | float) or run.started_at is None or run.finished_at is None:

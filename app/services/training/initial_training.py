@@ -1,4 +1,4 @@
-"""Initial training as the web sees it: uploaded pairs are checked, shown and kept; a run names them by their hash."""
+"""Initial training on the web side: uploaded pairs are checked, described and stored; runs name them by their hash."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from app.services.versions import versions
 from models.errors import PairFileError, RecipeError, UploadMissing
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
-from models.settings.sft import SFTPlan
+from models.settings.sft import SFTPlan, SFTRecipe
 from models.store.uploads import UploadStore
 
-METHOD = "sft"
+METHOD = SFTRecipe.method
 LARGEST_UPLOAD = 50 * 1024 * 1024
 CONTENT_TYPES: Mapping[str, str] = {
     "text/tab-separated-values": "tsv",
@@ -37,10 +37,10 @@ _UNUSED_FOR_SECONDS = 24 * 3600
 def add_dataset(
     session: Session, uploads: UploadStore, body: bytes, content_type: str, columns: Columns
 ) -> dict[str, Any]:
-    """Check the pairs in `body` and keep them; returns what was found, as the API shows it.
+    """Check the pairs in `body` and store them; returns their description, as the API shows it.
 
-    Nothing is kept of a file that cannot be used: Malformed if it cannot be read, Invalid if it holds no pairs or too
-    many bad rows, TooLarge beyond the limit. What nobody trained on is removed when it is a day old.
+    Nothing is stored of a file that cannot be used: raises Malformed if it cannot be read, Invalid if it holds no pairs
+    or too many bad rows, TooLarge beyond the limit. Uploads that no run uses are removed after a day.
     """
     if content_type not in CONTENT_TYPES:
         raise Malformed(
@@ -60,7 +60,7 @@ def add_dataset(
 
 
 def describe(file: PairFile) -> dict[str, Any]:
-    """What a file holds: counts, the first rows (long texts cut), the first problems, and how it was understood."""
+    """Describe a file: counts, the first rows (long texts cut), the first problems, and notes on how it was read."""
     sources = file.by_source()
     return {
         "rows": file.row_count,
@@ -85,7 +85,7 @@ def describe(file: PairFile) -> dict[str, Any]:
 def request(
     session: Session, uploads: UploadStore, user_id: int | None, config: Mapping[str, Any]
 ) -> tuple[TrainingRun, bool]:
-    """The run of initial training that `config` asks for, and whether it is new; as `runs.request` otherwise.
+    """Request the run of initial training that `config` describes; returns it and whether it is new, as `runs.request`.
 
     Raises Invalid for a setting that cannot be used or data that was not uploaded, NotFound for an unknown version.
     """
@@ -96,7 +96,7 @@ def request(
         file.check_usable()
     except (RecipeError, UploadMissing, PairFileError) as error:
         raise Invalid(str(error)) from None
-    if not 0 <= plan.version < 2**31:  # what the database can look for
+    if not 0 <= plan.version < 2**31:  # the range of the database's integers
         raise NotFound(f"There is no version {plan.version}.")
 
     def make() -> TrainingRun:
@@ -115,7 +115,6 @@ def _read(body: bytes, name: str, columns: Columns) -> PairFile:
 
 
 def _cut(text: str) -> str:
-    """The beginning of a text, to be shown."""
     return text if len(text) <= _SAMPLE_CHARACTERS else f"{text[:_SAMPLE_CHARACTERS]}…"
 
 
@@ -124,6 +123,6 @@ def _problems(file: PairFile) -> list[dict[str, Any]]:
 
 
 def _used(session: Session) -> set[str]:
-    """The hashes of all data that some run trained on or is to train on."""
+    """Return the hashes of all data sets of runs, past and waiting."""
     configs = session.scalars(select(TrainingRun.config).where(TrainingRun.method == METHOD))
     return {str(config.get("dataset")) for config in configs}

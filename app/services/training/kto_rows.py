@@ -1,4 +1,4 @@
-"""Standing judgments as single texts marked good or bad: what KTO learns from."""
+"""The rows that KTO trains on: single texts of standing judgments, marked good or bad."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARKING = (Verdict.CHOSEN, Verdict.EDITED, Verdict.NONE)
 
 
 def last_marked(session: Session) -> int | None:
-    """The id of the last standing judgment that marks texts."""
+    """Return the id of the last standing judgment that marks texts, or None."""
     return session.scalar(
         select(func.max(Judgment.id)).join(Generation).where(Judgment.undone_at.is_(None), *_marking())
     )
@@ -25,10 +25,10 @@ def last_marked(session: Session) -> int | None:
 def unpaired_rows(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
 ) -> list[tuple[str, str, bool]]:
-    """(prompt, text, whether it is good) of every chosen judgment up to that one, in the order they were made.
+    """Return (prompt, text, whether it is good) for every selected judgment up to that one, in the order of their ids.
 
-    A chosen or an edited text is good and the others on its screen are bad; so are, of a tie, the tied texts and the
-    rest. On a screen of which none was good, all are bad.
+    A chosen or an edited text is good and the others on its screen are bad; in a tie of some, the tied texts are good
+    and the rest bad. On a screen of which none is good, all are bad.
     """
     judgments = session.scalars(
         select(Judgment)
@@ -45,7 +45,7 @@ def unpaired_rows(
 
 
 def _marking() -> tuple[ColumnElement[bool], ...]:
-    """What a judgment that marks texts fulfils; attention checks tell of the person and mark none."""
+    """Return the conditions of a judgment that marks texts; attention checks do not."""
     tie = and_(Judgment.verdict == Verdict.TIE, Judgment.tied.is_not(None))
     return Generation.gold.is_(False), or_(Judgment.verdict.in_(MARKING), tie)
 

@@ -1,20 +1,24 @@
-"""The figures of the admin's first page."""
+"""The counts on the admin's first page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from app.db import Prompt, User, Verdict
+from app.db import User, Verdict
+from app.services.prompts import search
 from app.services.system import counts as stored_counts
 from app.services.training import preference_rows
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How much of everything there is; judgments that were undone do not count."""
+    """Numbers of people, prompts, screens and judgments, without undone judgments and those of attention checks.
+
+    At most `most_counted` + 1 prompts of the queue are counted.
+    """
 
     people: int
     queued_prompts: int
@@ -23,22 +27,19 @@ class Counts:
     chosen: int
     preferences: int
     new_judgments: int
+    most_counted: int = search.COUNTED
 
 
 def counts(session: Session) -> Counts:
-    """Count everything once."""
+    """Count everything for the admin's first page."""
     standing = stored_counts.judgments(session)
     best = (Verdict.CHOSEN, Verdict.EDITED)
     return Counts(
-        people=_count(session, User.id, User.active.is_(True)),
-        queued_prompts=_count(session, Prompt.id, Prompt.queued.is_(True)),
+        people=session.scalar(select(func.count(User.id)).where(User.active)) or 0,
+        queued_prompts=search.count(session, search.PromptFilter()),
         generations=stored_counts.screens(session),
-        judgments=standing.total(),
-        chosen=sum(count for kind, count in standing.items() if kind.verdict in best),
+        judgments=sum(count for kind, count in standing.items() if not kind.gold),
+        chosen=sum(count for kind, count in standing.items() if kind.verdict in best and not kind.gold),
         preferences=sum(kind.pairs * count for kind, count in standing.items()),
         new_judgments=preference_rows.new_judgments(session),
     )
-
-
-def _count(session: Session, key: InstrumentedAttribute[int], *conditions: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count(key)).where(*conditions)) or 0

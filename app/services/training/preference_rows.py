@@ -1,4 +1,4 @@
-"""What a run would learn from: the standing preference rows, how many there are, and which of them are new."""
+"""The preference pairs that a run would train on: reading them, counting them, and counting the new ones."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from app.services.training.selection import EVERYTHING, Selection
 
 MOST_SOURCES = 50
 COUNTED_AT_ONCE = 50_000
-"""Up to so many judgments a page counts before it is shown; more are counted while it is looked at."""
+"""Up to this number of judgments are counted before a page is shown; more are counted once it is shown."""
 
 
 @dataclass(frozen=True)
 class Amount:
-    """How much a selection holds: judgments that yield pairs, their pairs and prompts, and who judged them.
+    """Size of a selection: judgments that yield pairs, their pairs and prompts, and the people who made them.
 
     `none_good` counts the judgments that only a method on single texts learns from.
     """
@@ -35,17 +35,22 @@ class Amount:
     none_good: int
 
     def as_dict(self) -> dict[str, int]:
-        """Every number by its name."""
+        """Return every number by its name."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class News:
-    """What came after the last run that ended well: judgments with pairs, and all standing ones by their verdict."""
+    """The judgments that came after the last run that ended well, without attention checks.
+
+    `judgments` of them have pairs, by so many `people`, and are counted by verdict; `silent` counts the others, which
+    say nothing to learn from, by verdict.
+    """
 
     judgments: int
     people: int
     verdicts: Mapping[str, int]
+    silent: Mapping[str, int]
     since_run: int | None
     since: datetime | None
 
@@ -53,7 +58,7 @@ class News:
 def preference_rows(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
 ) -> list[tuple[str, str, str, int, bool]]:
-    """Every pair of the chosen judgments up to that one, in the order they were made.
+    """Return every pair of the selected judgments up to that one, in the order they were made.
 
     Each is (prompt, chosen, rejected, judgment id, whether the person wrote the chosen text).
     """
@@ -73,7 +78,7 @@ def preference_rows(
 
 
 def last_judgment(session: Session, method: str) -> int:
-    """The id of the last standing judgment that `method` can learn from, 0 if there is none."""
+    """Return the id of the last standing judgment that `method` can learn from, 0 if there is none."""
     last = session.scalar(
         select(func.max(Judgment.id)).join(Preference, Preference.judgment_id == Judgment.id).where(_standing())
     )
@@ -82,17 +87,17 @@ def last_judgment(session: Session, method: str) -> int:
 
 
 def many(session: Session) -> bool:
-    """Whether there are too many judgments to count them before a page is shown."""
+    """Return whether there are too many judgments to count them before a page is shown."""
     return (session.scalar(select(func.max(Judgment.id))) or 0) > COUNTED_AT_ONCE
 
 
 def count_pairs(session: Session, last_judgment_id: int, selection: Selection = EVERYTHING) -> int:
-    """How many preference rows a run would train on."""
+    """Count the preference pairs that a run would train on."""
     return _count(session, _pairs(func.count(Preference.id)).where(*selection.conditions(last_judgment_id)))
 
 
 def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> Amount:
-    """How much a run asked for now would learn from."""
+    """Count what a run requested now would learn from."""
     last = last_judgment(session, method)
     conditions = selection.conditions(last)
     judged = (
@@ -117,7 +122,7 @@ def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> 
 
 
 def news(session: Session) -> News:
-    """What is new since the last run on clicks that ended well."""
+    """Count the judgments since the last run on clicks that succeeded."""
     run = session.scalar(
         select(TrainingRun)
         .where(TrainingRun.status == RunStatus.SUCCEEDED, TrainingRun.last_judgment_id > 0)
@@ -125,22 +130,27 @@ def news(session: Session) -> News:
         .limit(1)
     )
     last = run.last_judgment_id if run else 0
-    newer = counts.judgments(session, last)
     verdicts: Counter[str] = Counter()
-    for kind, count in newer.items():
-        if not kind.gold:
+    silent: Counter[str] = Counter()
+    people = set()
+    for kind, count in counts.judgments(session, last).items():
+        if kind.pairs:
             verdicts[kind.verdict] += count
+            people.add(kind.person)
+        elif not kind.gold:
+            silent[kind.verdict] += count
     return News(
-        new_judgments(session, last),
-        len({kind.person for kind in newer}),
+        verdicts.total(),
+        len(people),
         verdicts,
+        silent,
         run.id if run else None,
         run.finished_at if run else None,
     )
 
 
 def new_judgments(session: Session, last: int | None = None) -> int:
-    """How many standing judgments with preference rows came after that one, or after the last successful run's."""
+    """Count the standing judgments with pairs after judgment `last`, by default the last successful run's."""
     if last is None:
         done = select(func.max(TrainingRun.last_judgment_id)).where(TrainingRun.status == RunStatus.SUCCEEDED)
         last = session.scalar(done) or 0
@@ -148,13 +158,13 @@ def new_judgments(session: Session, last: int | None = None) -> int:
 
 
 def people(session: Session) -> list[User]:
-    """Everyone who has judged something, by name."""
+    """Return everyone who has judged something, by name."""
     judged = select(Judgment.id).where(Judgment.user_id == User.id).exists()
     return list(session.scalars(select(User).where(judged).order_by(User.name, User.email)))
 
 
 def sources(session: Session) -> list[str]:
-    """Where the prompts come from, the most frequent first, at most `MOST_SOURCES`."""
+    """Return the sources of the prompts, the most frequent first, at most `MOST_SOURCES`."""
     counted = counts.sources(session)
     return sorted(counted, key=lambda source: (-counted[source], source))[:MOST_SOURCES]
 

@@ -1,4 +1,4 @@
-"""What a run would train on and how long it would take, in words, before anybody asks for it."""
+"""A preview of a run before it is requested: what it would train on and how long it would take, in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.services.versions import versions
 
 @dataclass(frozen=True)
 class Preview:
-    """How much a run would learn from, how long it would take, and a sentence about each."""
+    """The amount that a run would learn from, the estimated duration, and a sentence about each."""
 
     amount: Amount
     estimate: Estimate | None
@@ -25,13 +25,13 @@ class Preview:
     duration: str
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON can hold it."""
+        """Return the preview as JSON-compatible values."""
         estimate = self.estimate.as_dict() if self.estimate else None
         return {**self.amount.as_dict(), "estimate": estimate, "summary": self.summary, "duration": self.duration}
 
 
 def preview(session: Session, wish: Wish) -> Preview:
-    """Look ahead without storing anything; raises Invalid, or NotFound, for a wish that cannot be carried out."""
+    """Compute a preview without storing anything; raises Invalid or NotFound for a request that cannot be run."""
     if wish.method not in setting_labels.METHODS:
         raise Invalid(f"method must be one of {', '.join(setting_labels.METHODS)}.")
     if wish.parent_version is not None:
@@ -43,7 +43,7 @@ def preview(session: Session, wish: Wish) -> Preview:
 
 
 def in_words(seconds: float) -> str:
-    """A duration as people say it, such as "40 seconds" or "1 hour 20 minutes"."""
+    """Return a duration in words, such as "40 seconds" or "1 hour 20 minutes"."""
     if seconds < 90:
         return counted(max(1, round(seconds)), "second")
     minutes = round(seconds / 60)
@@ -54,7 +54,7 @@ def in_words(seconds: float) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: "1 pair", "2 pairs", "12,000 pairs"."""
+    """Return a number with its noun: "1 pair", "2 pairs", "12,000 pairs"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 

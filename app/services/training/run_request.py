@@ -1,4 +1,4 @@
-"""What somebody asks a training run for, and by what two askings are the same one."""
+"""The request for a training run, and the digest by which two equal requests are recognised."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ class RunRequest(Sent, frozen=True):
     method: Annotated[Method, one_of(METHODS)]
     config: Annotated[
         dict[str, Any],
-        Meta(description=setting_schemas.DESCRIPTION, extra={"refusal": "config must be an object."}),
+        Meta(
+            description="The settings of the method.",
+            extra_json_schema={"anyOf": setting_schemas.every()},
+            extra={"refusal": "config must be an object."},
+        ),
     ] = msgspec.field(default_factory=dict)
     selection: Annotated[Selection, Meta(extra={"refusal": "selection must be an object."})] = EVERYTHING
     parent_version: ParentVersion | None = None
@@ -59,9 +63,9 @@ class PreviewRequest(RunRequest, frozen=True):
 
 @dataclass(frozen=True)
 class Wish:
-    """A run by `method` with `config` on the clicks of `selection`.
+    """A request for a run by `method` with `config` on the judgments of `selection`.
 
-    It starts from version `parent_version`, or, if that is None, from the one that serves when it begins.
+    It starts from version `parent_version`, or, if that is None, from the version that is live when it begins.
     """
 
     method: str
@@ -71,7 +75,7 @@ class Wish:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that makes a difference: a setting left out and the same one given are no difference.
+        """Return a SHA-256 of the request; a setting left out is the same as its default given.
 
         Raises Invalid for settings that a method on clicks cannot be run with.
         """

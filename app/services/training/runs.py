@@ -1,9 +1,9 @@
-"""Training runs: asked for once, carried out one at a time by a worker, supervised from the database.
+"""Training runs: requested once, carried out one at a time by a worker, supervised from the database.
 
 The row is written and committed before anything is enqueued, so a lost queue loses nothing: `rescue` finds a run that
-nobody works on and hands it out again, or fails it with the reason. A worker owns a run by its attempt number; one
-that was given up for dead and comes back finds that its number no longer counts. Runs that wait form a queue in the
-order of their ids, and only the first of it is ever handed out.
+no worker works on and enqueues it again, or fails it with the reason. A worker owns a run by its attempt number; one
+that was given up for dead and comes back finds that its number no longer counts. Waiting runs form a queue in the order
+of their ids, and only the first of them is ever enqueued.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from app.services.training import preference_rows, setting_labels
 from app.services.training.run_request import METHODS, Wish
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.versions import versions
+from models.settings.options import current_names
 
 MOST_ATTEMPTS = 2
 LONGEST_QUEUE = 50
-# A worker says that it is alive every few seconds; this long a silence means that it is not.
+# A worker sends a heartbeat every few seconds; after this long without one it is taken for dead.
 SILENCE = timedelta(seconds=60)
 
 
 def get(session: Session, run_id: int) -> TrainingRun:
-    """One run; raises NotFound."""
+    """Return one run; raises NotFound."""
     run = session.get(TrainingRun, run_id)
     if run is None:
         raise NotFound(f"There is no training run {run_id}.")
@@ -39,19 +40,19 @@ def get(session: Session, run_id: int) -> TrainingRun:
 
 
 def page(session: Session, before: int | None = None, limit: int = 200) -> list[TrainingRun]:
-    """The latest runs, the newest first; with `before`, those older than that id."""
+    """Return the latest runs, the newest first; with `before`, those older than that id."""
     older = () if before is None else (TrainingRun.id < before,)
     return list(session.scalars(select(TrainingRun).where(*older).order_by(TrainingRun.id.desc()).limit(limit)))
 
 
 def queue(session: Session) -> list[TrainingRun]:
-    """The runs that wait or work, in the order in which they are carried out."""
+    """Return the runs that wait or work, in the order in which they are carried out."""
     active = select(TrainingRun).where(TrainingRun.status.in_(ACTIVE_STATUSES))
     return list(session.scalars(active.order_by(TrainingRun.id)))
 
 
 def position(session: Session, run: TrainingRun) -> int | None:
-    """How many runs come before one that is to end; None if it has ended."""
+    """Count the runs before one that has not ended; None if it has ended."""
     if not run.active:
         return None
     before = select(func.count(TrainingRun.id)).where(TrainingRun.status.in_(ACTIVE_STATUSES), TrainingRun.id < run.id)
@@ -66,24 +67,24 @@ def request(
     selection: Selection = EVERYTHING,
     parent_version: int | None = None,
 ) -> tuple[TrainingRun, bool]:
-    """The run on clicks that was asked for, and whether it is new; it starts when those before it have ended.
+    """Request a run on clicks; returns it and whether it is new. It starts when those before it have ended.
 
-    The same wish while its run is active yields that run, so pressing twice starts one. It learns from the clicks that
-    stand now and are in `selection`. Raises Invalid if there are none or the wish cannot be understood, NotFound for an
-    unknown version, and Conflict if there is no version to start from or the queue is full.
+    An equal request while its run is active returns that run, so that a double click starts one. The run learns from
+    the standing judgments in `selection`. Raises Invalid if there are none or the request cannot be understood,
+    NotFound for an unknown version, and Conflict if there is no version to start from or the queue is full.
     """
     if method not in METHODS:
         raise Invalid(f"method must be one of {', '.join(METHODS)}.")
 
     wish = Wish(method, config, selection, parent_version)
-    known = _of_wish(session, wish.digest)
+    known = _active_run(session, wish.digest)
     if known is not None:
         return known, False
-    # Counting can take a while, and must not keep anybody from writing meanwhile.
+    # Counting can take a while, so it is done outside the transaction: others can write meanwhile.
     last = preference_rows.last_judgment(session, method)
     pairs = preference_rows.count_pairs(session, last, selection)
     if not pairs:
-        raise Invalid(_nothing(session, last, selection))
+        raise Invalid(_reason_for_no_pairs(session, last, selection))
 
     def make() -> TrainingRun:
         if parent_version is not None:
@@ -96,42 +97,43 @@ def request(
 
 
 def add(session: Session, user_id: int | None, wish: Wish, make: Callable[[], TrainingRun]) -> tuple[TrainingRun, bool]:
-    """The run of that wish, and whether it is new, as `request` describes it.
+    """Add the run of a request; returns it and whether it is new, as `request` describes.
 
-    `make`, called in the transaction that adds the run, gives the row with what is special to the method.
+    `make` is called in the transaction that adds the run, and returns the row with the columns special to the method.
     """
     digest = wish.digest
     try:
         with write_transaction(session):
-            known = _of_wish(session, digest)
+            known = _active_run(session, digest)
             if known is not None:
                 return known, False
             if len(queue(session)) >= LONGEST_QUEUE:
                 raise Conflict(f"{LONGEST_QUEUE} runs wait already: cancel one of them first.")
             run = make()
-            run.method, run.config, run.selection = wish.method, dict(wish.config), wish.selection.as_dict()
+            run.method, run.config = wish.method, current_names(wish.config)
+            run.selection = wish.selection.as_dict()
             run.parent_version, run.requested_by, run.wish = wish.parent_version, user_id, digest
             session.add(run)
             session.flush()
             audit.record(session, user_id, "run.requested", f"run {run.id}", method=run.method, pairs=run.pairs)
         return run, True
     except IntegrityError:
-        # Two presses at the same moment: the database let one in, and this is the other.
-        winner = _of_wish(session, digest)
+        # Two equal requests at the same moment: the other one was stored.
+        winner = _active_run(session, digest)
         if winner is None:
             raise
         return winner, False
 
 
 def hand_out_next(session: Session, enqueue: Callable[[int, int], str]) -> None:
-    """Enqueue the first run of the queue, unless it works already or was handed out."""
+    """Enqueue the first run of the queue, unless it works already or was enqueued before."""
     first = next(iter(queue(session)), None)
     if first is not None and first.status == RunStatus.QUEUED and first.job_id is None:
         hand_out(session, first.id, enqueue)
 
 
 def hand_out(session: Session, run_id: int, enqueue: Callable[[int, int], str]) -> None:
-    """Enqueue a committed run; if the queue is away the run waits, and `rescue` hands it out later."""
+    """Enqueue a committed run; if that fails, the run waits and `rescue` enqueues it later."""
     run = get(session, run_id)
     attempt = run.attempts + 1
     job_id = enqueue(run_id, attempt)
@@ -140,9 +142,9 @@ def hand_out(session: Session, run_id: int, enqueue: Callable[[int, int], str]) 
 
 
 def cancel(session: Session, run_id: int, by: int | None) -> TrainingRun:
-    """Stop a run: at once if it waits, within seconds if it works; raises Conflict if it has ended."""
+    """Cancel a run: at once if it waits, within seconds if it works; raises Conflict if it has ended."""
     with write_transaction(session):
-        _hold(session, run_id)
+        _lock_row(session, run_id)
         run = get(session, run_id)
         if not run.active:
             raise Conflict(f"Run {run_id} has ended already: it {_ENDED[RunStatus(run.status)]}.")
@@ -164,10 +166,11 @@ _ENDED = {
 def claim(session: Session, run_id: int) -> int | None:
     """Take the first run of the queue to work on it; returns the attempt number that owns it now.
 
-    None if that run does not wait or is not the first. The version it starts from is settled now, unless it was named.
+    Returns None if that run does not wait or is not the first. If the request named no parent version, it is the
+    version that is live now.
     """
     with write_transaction(session):
-        _hold(session, run_id)
+        _lock_row(session, run_id)
         waiting = queue(session)
         run = waiting[0] if waiting else None
         if run is None or run.id != run_id or any(one.status == RunStatus.RUNNING for one in waiting):
@@ -182,26 +185,26 @@ def claim(session: Session, run_id: int) -> int | None:
         return run.attempts
 
 
-def _hold(session: Session, run_id: int) -> None:
-    """Let no other transaction change a run until the running one ends."""
+def _lock_row(session: Session, run_id: int) -> None:
+    """Lock a run's row until the running transaction ends."""
     session.get(TrainingRun, run_id, with_for_update=True, populate_existing=True)
 
 
 def owned(session: Session, run_id: int, attempt: int) -> TrainingRun | None:
-    """The run, if it is still this attempt's to work on; within the caller's transaction."""
-    run = session.get(TrainingRun, run_id)
+    """Return the run, if it is still this attempt's to work on; held until the caller's transaction ends."""
+    run = session.get(TrainingRun, run_id, with_for_update=True, populate_existing=True)
     return run if run is not None and run.status == RunStatus.RUNNING and run.attempts == attempt else None
 
 
 def succeed(session: Session, run: TrainingRun, produced_version: int, note: str | None) -> None:
-    """End a run well, within the caller's transaction; `note` says why its version was not promoted, if so."""
+    """End a run as succeeded, within the caller's transaction; `note` says why its version was not promoted, if so."""
     run.produced_version, run.note = produced_version, note
     run.step = run.total_steps
     _end(session, run, RunStatus.SUCCEEDED, None)
 
 
 def fail(session: Session, run_id: int, attempt: int, reason: str) -> None:
-    """End this attempt's run with the reason."""
+    """End this attempt's run as failed, with the reason."""
     with write_transaction(session):
         run = owned(session, run_id, attempt)
         if run is not None:
@@ -217,14 +220,14 @@ def finish_cancel(session: Session, run_id: int, attempt: int) -> None:
 
 
 def rescue(session: Session, has_job: Callable[[str], bool], enqueue: Callable[[int, int], str]) -> None:
-    """Find the runs that nobody works on, fail them or let them wait again, and hand out the first of the queue."""
+    """Fail or requeue the runs that no worker works on any more, and enqueue the first of the queue."""
     for run in queue(session):
         if run.status == RunStatus.RUNNING and _is_lost(run, has_job):
             _give_up_or_retry(session, run.id, run.attempts)
     first = next(iter(queue(session)), None)
     if first is None or first.status != RunStatus.QUEUED:
         return
-    # A run is handed out right after its row is committed; give that a moment.
+    # A run is enqueued right after its row is committed; give that a moment.
     fresh = first.attempts == 0 and now() - first.created_at < timedelta(seconds=5)
     waiting = first.job_id is not None and has_job(first.job_id)
     if not fresh and not waiting:
@@ -232,13 +235,13 @@ def rescue(session: Session, has_job: Callable[[str], bool], enqueue: Callable[[
 
 
 def _is_lost(run: TrainingRun, has_job: Callable[[str], bool]) -> bool:
-    """Whether nobody works on a running run any more."""
+    """Return whether no worker works on a running run any more."""
     if run.heartbeat_at is None:
         return True
     silence = now() - run.heartbeat_at
     if run.job_id is not None and has_job(run.job_id):
         return silence > SILENCE
-    return silence >= timedelta(seconds=10)  # the queue may have forgotten a job whose worker is well
+    return silence >= timedelta(seconds=10)  # the queue may have lost a job whose worker is still working
 
 
 def _give_up_or_retry(session: Session, run_id: int, attempt: int) -> None:
@@ -261,11 +264,11 @@ def _end(session: Session, run: TrainingRun, status: RunStatus, error: str | Non
     webhooks.record(session.connection(), webhooks.RUN_FINISHED, {name: getattr(run, name) for name in told})
 
 
-def _of_wish(session: Session, digest: str) -> TrainingRun | None:
+def _active_run(session: Session, digest: str) -> TrainingRun | None:
     return session.scalar(select(TrainingRun).where(TrainingRun.wish == digest))
 
 
-def _nothing(session: Session, last: int, selection: Selection) -> str:
+def _reason_for_no_pairs(session: Session, last: int, selection: Selection) -> str:
     if selection != EVERYTHING and preference_rows.count_pairs(session, last):
         return "No click fits that selection: choose more people, days or sources, or ask for less agreement."
     return "There is nothing to learn from yet: choose the best of three at least once."

@@ -1,4 +1,4 @@
-"""Which of the judgments a run learns from: those of some people, days and sources, or that others agree with."""
+"""The selection of judgments that a run learns from: by person, day, source and agreement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.schemas.kinds import LARGEST_ID, STORABLE
 from app.schemas.reading import Sent, read
 
 MOST_CHOICES = 200
-_ROUNDING = 1e-9  # two of three judges are two thirds, however the third was written
+_ROUNDING = 1e-9  # two of three judges reach two thirds, however many digits were typed
 
 
 _Person = Annotated[int, Meta(ge=1, le=LARGEST_ID, extra={"bounds": "people must be a list of the ids of people."})]
@@ -43,17 +43,17 @@ _Agreement = Annotated[
     Meta(
         ge=0,
         le=1,
-        description="On prompts that several people judged, the least share of them that gave the answer.",
+        description="On prompts that several people judged, the least share of them that agrees.",
         extra={"refusal": "min_agreement must be a number from 0 to 1."},
     ),
 ]
 
 
 class Selection(Sent, frozen=True):
-    """Which of the clicks a run learns from; what is left out leaves nothing out."""
+    """Conditions on judgments; an empty field selects everything."""
 
-    # `min_agreement` leaves out, on prompts that several people judged, every judgment whose answer was given by a
-    # smaller share of them.
+    # `people` are user ids, `sources` the sources of prompts; the days are in UTC and both included. `min_agreement`
+    # leaves out, on prompts that several people judged, every judgment that a smaller share of them agrees with.
     unknown: ClassVar[str] = "There is no field {name!r} in a selection."
 
     people: _People = ()
@@ -72,7 +72,7 @@ class Selection(Sent, frozen=True):
 
     @classmethod
     def parse(cls, body: object) -> Selection:
-        """A selection from parsed JSON; raises Invalid with a sentence about the first field that is wrong.
+        """Read a selection from parsed JSON; raises Invalid about the first field that is wrong.
 
         A field that is null or an empty text, as a form has it, leaves nothing out.
         """
@@ -81,7 +81,7 @@ class Selection(Sent, frozen=True):
         return read(cls, {name: value for name, value in body.items() if value is not None and value != ""})
 
     def as_dict(self) -> dict[str, Any]:
-        """What narrows the choice, as JSON can hold it; `parse` reads it back."""
+        """Return the fields that are not empty, JSON-compatible; `parse` reads them back."""
         fields = {
             "people": list(self.people),
             "sources": list(self.sources),
@@ -92,7 +92,7 @@ class Selection(Sent, frozen=True):
         return {name: value for name, value in fields.items() if value}
 
     def describe(self) -> str:
-        """The choice in words, empty if everything is chosen."""
+        """Describe the selection in words; empty if everything is selected."""
         parts = []
         if self.people:
             parts.append("of one person" if len(self.people) == 1 else f"of {len(self.people)} people")
@@ -107,7 +107,7 @@ class Selection(Sent, frozen=True):
         return ", ".join(parts)
 
     def conditions(self, last_judgment_id: int) -> list[ColumnElement[bool]]:
-        """What a row of judgments must fulfil: it stands, came no later than that one, and is chosen."""
+        """Return the conditions of standing judgments up to that one that are selected."""
         found: list[ColumnElement[bool]] = [Judgment.undone_at.is_(None), Judgment.id <= last_judgment_id]
         if self.people:
             found.append(Judgment.user_id.in_(self.people))
@@ -127,17 +127,17 @@ EVERYTHING = Selection()
 
 
 def _disputed(last_judgment_id: int, least: float) -> Any:
-    """The ids of judgments whose answer too small a share of the people who judged that prompt has given.
+    """Select the ids of judgments whose choice is shared by less than `least` of the people who judged the prompt.
 
-    An answer is a text, or that none is good, or that some are equally good. Who skipped did not judge.
+    A choice is a text, or that none is good, or that some are equally good. Skipped screens are not counted.
     """
     text = func.coalesce(Judgment.edited_text, Candidate.text, "")
-    answers = (
+    choices = (
         select(
             Judgment.id.label("id"),
             Judgment.user_id.label("person"),
             Generation.prompt_id.label("prompt"),
-            (Judgment.verdict + ":" + text).label("answer"),
+            (Judgment.verdict + ":" + text).label("choice"),
         )
         .join(Generation, Generation.id == Judgment.generation_id)
         .outerjoin(Candidate, Candidate.id == Judgment.candidate_id)
@@ -147,18 +147,18 @@ def _disputed(last_judgment_id: int, least: float) -> Any:
             Judgment.verdict != Verdict.SKIPPED,
             Generation.gold.is_(False),
         )
-        .cte("answers")
+        .cte("choices")
     )
-    people: ColumnElement[int] = func.count(func.distinct(answers.c.person))
+    people: ColumnElement[int] = func.count(func.distinct(choices.c.person))
     judges = (
-        select(answers.c.prompt, people.label("judges")).group_by(answers.c.prompt).having(people > 1).cte("judges")
+        select(choices.c.prompt, people.label("judges")).group_by(choices.c.prompt).having(people > 1).cte("judges")
     )
-    same = select(answers.c.prompt, answers.c.answer, people.label("same")).group_by(answers.c.prompt, answers.c.answer)
+    same = select(choices.c.prompt, choices.c.choice, people.label("same")).group_by(choices.c.prompt, choices.c.choice)
     agreed = same.cte("agreed")
     return (
-        select(answers.c.id)
-        .join(judges, judges.c.prompt == answers.c.prompt)
-        .join(agreed, (agreed.c.prompt == answers.c.prompt) & (agreed.c.answer == answers.c.answer))
+        select(choices.c.id)
+        .join(judges, judges.c.prompt == choices.c.prompt)
+        .join(agreed, (agreed.c.prompt == choices.c.prompt) & (agreed.c.choice == choices.c.choice))
         .where(agreed.c.same < (least - _ROUNDING) * judges.c.judges)
     )
 

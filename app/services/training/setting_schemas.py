@@ -1,81 +1,97 @@
-"""The settings of each method as JSON Schema, of the names, bounds and choices that models.settings has for them."""
+"""The settings of training runs as JSON Schema, made from the descriptions that also check them."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
-from app.services.training import setting_labels
-from app.services.training.setting_labels import Setting
-from models.settings.clicks import SETTINGS
-from models.settings.dpo import PRESETS, SCHEDULERS
-from models.settings.sft import DEV_METRICS, OPTIMIZERS, SFT_BOUNDS, SFTRecipe
+from app.schemas.describing import JsonSchema, reference
+from models.settings.clicks import CLICK_OPTIONS, PRESETS
+from models.settings.options import OLD_NAMES, Options
+from models.settings.setting import Setting
+from models.settings.sft import SFTRecipe
 
-JsonSchema = dict[str, Any]
-DESCRIPTION = (
-    f"For dpo, settings by TRL's names, over a preset: {', '.join(PRESETS)}. For orpo and kto, settings by TRL's "
-    f"names, without presets: {', '.join(SETTINGS)}. `loss_type`, `desirable_weight` and `undesirable_weight` are "
-    "kto's. For sft, `dataset` (the sha256 that POST /datasets gave), `version` or `model_name_or_path` to start from "
-    "(neither: the checkpoint that comes with Mellow), `source_column`, `target_column`, `serve` (true unless given), "
-    "and settings by the names of transformers' Seq2SeqTrainingArguments."
-)
+_TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "string", "choice": "string"}
+_TEXT: JsonSchema = {"type": "string"}
+
+
+def every() -> list[JsonSchema]:
+    """Return references to the settings of every method."""
+    return [reference(name) for name in SCHEMAS]
 
 
 def by_method() -> list[JsonSchema]:
-    """What the request of each method has to fulfil."""
-    return [*of_clicks(), _request("sft", _of_sft(), {"selection": {"maxProperties": 0}, "parent_version": _NULL})]
+    """Return what the request of each method has to fulfil."""
+    others = {"selection": {"maxProperties": 0}, "parent_version": {"type": "null"}}
+    return [*of_clicks(), _request(SFTRecipe.method, ("config",), others)]
 
 
 def of_clicks() -> list[JsonSchema]:
-    """The same for the methods that learn from clicks."""
-    return [_request(method, _of_clicks(method)) for method in setting_labels.METHODS]
+    """Return the same for the methods that learn from clicks."""
+    return [_request(method) for method in CLICK_OPTIONS]
 
 
-_NULL: JsonSchema = {"type": "null"}
-_TYPES = {"float": "number", "int": "integer", "bool": "boolean", "str": "string"}
+def _request(method: str, needed: tuple[str, ...] = (), others: JsonSchema | None = None) -> JsonSchema:
+    properties = {"method": {"const": method}, "config": reference(_name(method)), **(others or {})}
+    return {"properties": properties, "required": ["method", *needed]}
 
 
-def _request(method: str, config: JsonSchema, others: JsonSchema | None = None) -> JsonSchema:
-    needed = ["method", "config"] if config.get("required") else ["method"]
-    return {"properties": {"method": {"const": method}, "config": config, **(others or {})}, "required": needed}
+def _name(method: str) -> str:
+    return f"{method.upper()}Settings"
 
 
-def _of_clicks(method: str) -> JsonSchema:
-    found = {setting.name: _setting(setting) for setting in setting_labels.settings(method)}
-    if method == "dpo":
-        found["preset"] = {"enum": list(PRESETS)}
-    if method == "kto":
-        found["per_device_train_batch_size"]["minimum"] = 2  # it compares the rows of a batch
-    return {"properties": found, "additionalProperties": False}
-
-
-def _setting(setting: Setting) -> JsonSchema:
-    if setting.kind == "choice":
-        return {"enum": list(setting.choices)}
-    if setting.kind == "names":
-        name: JsonSchema = {"enum": list(setting.choices)}
-        return {"anyOf": [name, {"type": "array", "minItems": 1, "items": name}]}
+def _described(setting: Setting) -> JsonSchema:
+    """One setting: its type, bounds, choices, default and explanation."""
+    default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
+    said = {"description": setting.sentence, "default": default}
     if setting.kind == "numbers":
-        return {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}}
-    return {"type": _TYPES[setting.kind], **_bounds(setting.least, setting.greatest)}
+        return {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}} | said
+    one = _TEXT | ({"enum": list(setting.choices)} if setting.choices else {})
+    if setting.kind == "names":
+        return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]} | said
+    if setting.kind == "choice":
+        return one | said
+    least, greatest = setting.bounds
+    bounds = {"minimum": least, "maximum": greatest} if setting.kind in ("int", "float") else {}
+    return {"type": _TYPES[setting.kind]} | bounds | said
 
 
-def _bounds(least: float, greatest: float) -> JsonSchema:
-    return {"minimum": least, "maximum": greatest} if greatest < float("inf") else {}
-
-
-def _of_sft() -> JsonSchema:
-    choices = {"optim": OPTIMIZERS, "lr_scheduler_type": SCHEDULERS, "metric_for_best_model": DEV_METRICS}
-    found: JsonSchema = {
-        "dataset": {"type": "string", "minLength": 1},
-        "version": {"type": "integer"},
-        **{name: {"type": "string"} for name in ("model_name_or_path", "source_column", "target_column")},
-        "serve": {"type": "boolean"},
+def _settings(kind: type[Options], own: JsonSchema, required: tuple[str, ...] = ()) -> JsonSchema:
+    """Everything that a run by one method can be asked for with; `own` is what is no setting of the training itself."""
+    properties = own | {one.name: _described(one) for one in kind.offered()}
+    renamed = {old: new for old, new in OLD_NAMES.items() if new in properties}
+    old_ones = {
+        old: properties[new] | {"deprecated": True, "description": f"The old name of {new}."}
+        for old, new in renamed.items()
     }
-    for field in fields(SFTRecipe):
-        if field.name in choices:
-            found[field.name] = {"enum": list(choices[field.name])}
-        else:
-            bounds = SFT_BOUNDS.get(field.name)
-            found[field.name] = {"type": _TYPES[type(field.default).__name__], **(_bounds(*bounds) if bounds else {})}
-    return {"properties": found, "additionalProperties": False, "required": ["dataset"]}
+    return {
+        "type": "object",
+        "description": f"The settings of {kind.method}, by the names of TRL, PEFT and transformers.",
+        "required": list(required),
+        "additionalProperties": False,
+        "properties": properties | old_ones,
+        "allOf": [{"not": {"required": [old, new]}} for old, new in renamed.items()],
+    }
+
+
+_OWN: dict[str, JsonSchema] = {
+    "dpo": {"preset": {"enum": list(PRESETS), "default": "default", "description": "What the others are laid over."}}
+}
+_PLAN: dict[str, Any] = {
+    "dataset": _TEXT | {"minLength": 1, "description": "The sha256 that POST /datasets gave."},
+    "version": {"type": "integer", "description": "The version to start from."},
+    "model_name_or_path": _TEXT
+    | {"description": "The folder or hub id to start from. With neither it is the checkpoint that comes with Mellow."},
+    "source_column": _TEXT | {"description": "The column that the model reads."},
+    "target_column": _TEXT | {"description": "The column that it learns to write."},
+    "serve": {"type": "boolean", "default": True, "description": "Whether the version is to serve when it is done."},
+}
+SCHEMAS: dict[str, JsonSchema] = {
+    _name(method): _settings(kind, _OWN.get(method, {})) for method, kind in CLICK_OPTIONS.items()
+} | {_name(SFTRecipe.method): _settings(SFTRecipe, _PLAN, ("dataset",))}
+"""The settings of each method, by the names that the API's description has for them."""
+SCHEMAS["KTOSettings"]["allOf"].append(  # kto compares the rows of a batch
+    {
+        "if": {"properties": {"loss_type": {"const": "kto"}}},
+        "then": {"properties": {"per_device_train_batch_size": {"minimum": 2}}},
+    }
+)

@@ -1,1 +1,1 @@
-"""Rules of versions: the alias, lineage, evaluations."""
+"""Rules of versions: the alias, lineage, evaluations, word differences."""

@@ -1,4 +1,4 @@
-"""What a version's evaluation says, made ready to be shown: numbers with intervals, and differences in words."""
+"""A version's evaluation prepared for display: figures with intervals, and differences in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.store.figures import CLICK_FIGURES, FIGURES, PARENT, VERSION, Figure
 
 @dataclass(frozen=True)
 class Number:
-    """A figure of one system as it is shown; `interval` is empty where there is none."""
+    """A figure of one system as it is shown; `interval` is empty if there is none."""
 
     value: str
     interval: str
@@ -24,7 +24,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A figure of a version beside its parent's; `shows` is one of better, worse, more, fewer, or a sentence."""
+    """A figure of a version and of its parent; `shows` is one of better, worse, more, fewer, or a sentence."""
 
     figure: Figure
     ours: Number
@@ -35,19 +35,19 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that the page of a version shows of its evaluation; where the report is empty, `problem` says why."""
+    """A version's evaluation as its page shows it; if the report is empty, `problem` says why."""
 
     report: Mapping[str, Any]
     problem: str = ""
 
     @property
     def measured_with(self) -> int | None:
-        """The version in whose training this one was measured, where that was not its own."""
+        """Return the version whose training measured this one, if that was not its own."""
         return self.report.get("measured_with")
 
     @property
     def figures(self) -> list[tuple[Figure, Number | None, list[Number | None]]]:
-        """A row a figure: of the version, and of each baseline."""
+        """Return a row per figure: that of the version, and those of the baselines."""
         systems = self.report.get("systems", {})
         ours = systems.get(VERSION, {})
         return [
@@ -62,19 +62,19 @@ class Evaluation:
 
     @property
     def baselines(self) -> list[str]:
-        """What the version is shown beside."""
+        """Return the names of the baselines in the report."""
         return [name for name in self.report.get("systems", {}) if name not in (VERSION, PARENT)]
 
     @property
     def comparisons(self) -> list[Comparison]:
-        """The version against its parent, a row a figure; empty where they cannot be compared."""
+        """Return the version against its parent, a row per figure; empty if they cannot be compared."""
         systems = self.report.get("systems", {})
         compared = (self.report.get("comparisons") or [{}])[0].get("figures", {})
         return list(_comparisons(FIGURES, systems.get(VERSION, {}), systems.get(PARENT, {}), compared))
 
     @property
     def clicks(self) -> list[Comparison]:
-        """The same on clicks that were held out of training."""
+        """Return the same comparison on judgments that were held out of training."""
         clicks = self.report.get("clicks", {})
         return list(
             _comparisons(CLICK_FIGURES, clicks.get(VERSION, {}), clicks.get(PARENT, {}), clicks.get("comparison", {}))
@@ -82,13 +82,13 @@ class Evaluation:
 
     @property
     def margin(self) -> Number | None:
-        """The reward margin on held-out clicks, in nats."""
+        """Return the reward margin on held-out judgments, in nats."""
         name = "reward_margin"
         return _number(self.report.get("clicks", {}).get(VERSION, {}).get(name), CLICK_FIGURES[name])
 
 
 def of(session: Session, version: Version) -> Evaluation:
-    """What is known of a version: by its own training, or else by that of a version that was trained from it."""
+    """Return the evaluation of a version, measured by its own training or else by that of a child."""
     report = version.metrics.get("evaluation")
     if report and "problem" in report:
         return Evaluation({}, report["problem"])
@@ -100,23 +100,23 @@ def of(session: Session, version: Version) -> Evaluation:
     for child in children:
         found = child.metrics.get("evaluation") or {}
         if PARENT in found.get("systems", {}):
-            return Evaluation(_as_its_own(found, child.number))
+            return Evaluation(_as_parents_report(found, child.number))
     return Evaluation(
         {}, "This version is not measured yet. The first training that starts from it measures it along the way."
     )
 
 
 def as_json(session: Session, version: Version) -> dict[str, Any] | None:
-    """The report as the API shows it, or why there is none; None if nothing has measured the version yet."""
+    """Return the report as the API shows it, or its problem; None if nothing has measured the version yet."""
     found: dict[str, Any] | None = version.metrics.get("evaluation")
     return found or dict(of(session, version).report) or None
 
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Versions that were measured by the same scorers on the same texts: their figures may stand beside each other.
+    """Versions that were measured by the same scorers on the same texts, so that their figures can be compared.
 
-    `rows` holds each figure with a number a version, empty where it was not measured.
+    `rows` holds each figure with a number per version, None if it was not measured.
     """
 
     versions: tuple[int, ...]
@@ -135,7 +135,7 @@ class Tables:
 
 
 def side_by_side(session: Session, versions: Sequence[Version]) -> Tables:
-    """The figures of those versions with their intervals, never across different scorers or different texts."""
+    """Group versions by scorers and texts and return the figures of each group with their intervals."""
     groups: dict[str, list[tuple[int, Evaluation]]] = {}
     unmeasured = []
     for version in versions:
@@ -148,7 +148,7 @@ def side_by_side(session: Session, versions: Sequence[Version]) -> Tables:
 
 
 def _measured_by(report: Mapping[str, Any]) -> str:
-    """What two reports must have in common for their figures to be compared."""
+    """Return a key of scorers and texts that two reports must share for their figures to be compared."""
     test_set = report.get("test_set", {})
     kept = {name: report.get(name) for name in ("format", "scorers", "signatures", "sampling")}
     return json.dumps([kept, test_set.get("sha256"), test_set.get("texts")], sort_keys=True)
@@ -168,8 +168,8 @@ def _group(members: Sequence[tuple[int, Evaluation]]) -> SideBySide:
     )
 
 
-def _as_its_own(report: Mapping[str, Any], child: int) -> dict[str, Any]:
-    """A child's report as that of its parent: the parent's figures and the baselines, and nothing of the child."""
+def _as_parents_report(report: Mapping[str, Any], child: int) -> dict[str, Any]:
+    """Turn a child's report into its parent's: the parent's figures and the baselines, nothing of the child."""
     systems = {name: figures for name, figures in report["systems"].items() if name != VERSION}
     systems = {VERSION: systems.pop(PARENT), **systems}
     kept = {name: value for name, value in report.items() if name not in ("comparisons", "clicks")}
@@ -193,10 +193,10 @@ def _number(found: Mapping[str, float] | None, figure: Figure, signed: bool = Fa
     if found is None:
         return None
     sign = "+" if signed else ""
-    value, low, high = (_written(found[part], figure.digits, sign) for part in ("value", "low", "high"))
+    value, low, high = (_formatted(found[part], figure.digits, sign) for part in ("value", "low", "high"))
     return Number(value, f"{low} to {high}")
 
 
-def _written(value: float, digits: int, sign: str) -> str:
+def _formatted(value: float, digits: int, sign: str) -> str:
     rounded = round(value, digits)
     return f"{rounded:{sign}.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"

@@ -1,4 +1,4 @@
-"""How versions descend from each other, laid out to be drawn, and which of them served when."""
+"""The tree of versions, laid out to be drawn, and the periods in which each version was live."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_MOVES = 500
 
 @dataclass(frozen=True)
 class Line:
-    """A piece of a line between the upper and the lower edge of a row, from lane to lane; lane 0 is the leftmost."""
+    """A line through half a row, from lane `top` at its upper edge to lane `bottom` at its lower; lane 0 is left."""
 
     top: int
     bottom: int
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Period:
-    """A time in which a version served; `until` is empty while it lasts, `by` is who let it serve, if a person did."""
+    """A period in which a version was live; `until` is None while it lasts, `by` the person who promoted it, if any."""
 
     number: int
     since: datetime
@@ -47,10 +47,10 @@ class Period:
 
 
 def rows(versions: Sequence[Version]) -> list[Row]:
-    """The drawing's rows, newest first: each version below its descendants, a branch in a lane of its own.
+    """Lay out the drawing's rows, newest first: each version below its descendants, a branch in a lane of its own.
 
-    A version waits in every lane where a descendant of it was drawn; the leftmost of them becomes its own, the others
-    join it there, and its parent then waits in that lane. A version without descendants begins in the first free lane.
+    A version waits in every lane where a child of it was drawn; the leftmost of them becomes its own, the others join
+    it there, and its parent then waits in that lane. A version without children begins in the first free lane.
     """
     waiting: list[int | None] = []
     drawn: list[Row] = []
@@ -75,7 +75,7 @@ def rows(versions: Sequence[Version]) -> list[Row]:
 
 
 def periods(session: Session, number: int | None = None) -> list[Period]:
-    """When each version served, the latest first; of one version only, if `number` is given."""
+    """Return the periods in which versions were live, the latest first; of one version only, if `number` is given."""
     moves = session.execute(
         select(AuditEvent, User)
         .join(User, User.id == AuditEvent.user_id, isouter=True)

@@ -1,11 +1,23 @@
-"""Versions as the database knows them, and the alias that says which one serves."""
+"""Versions in the database, and the alias that names the live one."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db import ACTIVE_STATUSES, SERVING, Alias, TrainingRun, Version, now, write_transaction
+from app.db import (
+    ACTIVE_STATUSES,
+    SERVING,
+    Alias,
+    AuditEvent,
+    TrainingRun,
+    Version,
+    insert_new,
+    now,
+    write_transaction,
+)
 from app.errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
 from models.store.manifest import Manifest
@@ -15,17 +27,17 @@ LONGEST_NOTE = 2000
 
 
 def serving_number(session: Session) -> int | None:
-    """The number of the version that should serve, or None while nothing is published."""
+    """Return the number of the live version, or None before the first one is published."""
     return session.scalar(select(Alias.version_number).where(Alias.name == SERVING))
 
 
 def all_versions(session: Session) -> list[Version]:
-    """All versions, the newest first."""
+    """Return all versions, the newest first."""
     return list(session.scalars(select(Version).order_by(Version.number.desc())))
 
 
 def get(session: Session, number: int) -> Version:
-    """One version; raises NotFound."""
+    """Return one version; raises NotFound."""
     version = session.get(Version, number)
     if version is None:
         raise NotFound(f"There is no version {number}.")
@@ -33,9 +45,9 @@ def get(session: Session, number: int) -> Version:
 
 
 def usable(session: Session, number: int, *, locked: bool = False) -> Version:
-    """One version whose files are there: to serve, to train from, to try; raises NotFound or Conflict.
+    """Return a version whose files exist, to serve, train from or try; raises NotFound or Conflict.
 
-    `locked` holds the row until the running transaction ends, so that nobody deletes the version meanwhile.
+    With `locked`, its row is locked until the running transaction ends, so that the version is not deleted meanwhile.
     """
     version = session.get(Version, number, with_for_update=locked or None, populate_existing=locked)
     if version is None:
@@ -46,18 +58,18 @@ def usable(session: Session, number: int, *, locked: bool = False) -> Version:
 
 
 def highest_number(session: Session) -> int:
-    """The highest number the database knows, 0 if none."""
+    """Return the highest number in the database, 0 if there is none."""
     return session.scalar(select(func.max(Version.number))) or 0
 
 
 def next_number(sessions: sessionmaker[Session]) -> int:
-    """The lowest number above every one the database knows, read in a session of its own."""
+    """Return the lowest number above all in the database, read in a session of its own."""
     with sessions() as session:
         return highest_number(session) + 1
 
 
 def record_version(session: Session, manifest: Manifest, location: str) -> Version:
-    """Add a published version to the running transaction; if it is known already, that row is returned."""
+    """Add a published version to the running transaction and return its row; returns the row that exists, if any."""
     known = session.get(Version, manifest.number)
     if known is not None:
         return known
@@ -78,13 +90,13 @@ def record_version(session: Session, manifest: Manifest, location: str) -> Versi
 
 def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     """Move the alias within the running transaction; False if it is there already."""
-    alias = session.get(Alias, SERVING)
-    if alias is not None and alias.version_number == number:
+    first = bool(insert_new(session, Alias, [{"name": SERVING, "version_number": number}], Alias.name))
+    # Held until the running transaction ends: who moves it next then reads where it was moved to.
+    alias = session.get_one(Alias, SERVING, with_for_update=True, populate_existing=True)
+    if not first and alias.version_number == number:
         return False
-    before = alias.version_number if alias else None
-    if alias is None:
-        session.add(Alias(name=SERVING, version_number=number))
-    else:
+    before = None if first else alias.version_number
+    if not first:
         alias.version_number, alias.moves, alias.moved_at = number, alias.moves + 1, now()
     audit.record(session, by, "alias.moved", SERVING, before=before, after=number)
     moved = {"alias": SERVING, "before": before, "after": number, "by": by}
@@ -92,8 +104,24 @@ def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     return True
 
 
+def chosen_since(session: Session, moment: datetime) -> int | None:
+    """Return the version that a person last let serve since a moment, or None if nobody moved the alias by hand."""
+    event = session.scalar(
+        select(AuditEvent)
+        .where(
+            AuditEvent.action == "alias.moved",
+            AuditEvent.subject == SERVING,
+            AuditEvent.user_id.is_not(None),
+            AuditEvent.created_at > moment,
+        )
+        .order_by(AuditEvent.id.desc())
+        .limit(1)
+    )
+    return int(event.details["after"]) if event is not None else None
+
+
 def promote(session: Session, number: int, by: int) -> bool:
-    """Let version `number` serve from now on, newer or older; False if it serves already.
+    """Make version `number`, newer or older, the live one; returns False if it is live already.
 
     Raises NotFound, or Conflict for a version that was deleted.
     """
@@ -103,7 +131,7 @@ def promote(session: Session, number: int, by: int) -> bool:
 
 
 def set_note(session: Session, by: int, number: int, note: object) -> Version:
-    """Write what people should know of a version, in place of what was written before; raises NotFound or Invalid."""
+    """Replace the note of a version; raises NotFound or Invalid."""
     if not isinstance(note, str) or len(note) > LONGEST_NOTE:
         raise Invalid(f"The note must be a text of at most {LONGEST_NOTE} characters.")
     if "\x00" in note:
@@ -117,11 +145,11 @@ def set_note(session: Session, by: int, number: int, note: object) -> Version:
 
 
 def delete(session: Session, store: CheckpointStore, by: int, number: int, confirmed: object) -> None:
-    """Remove a version's files for ever and mark its row, which candidates and runs go on naming.
+    """Delete a version's files for ever and mark its row, which candidates and runs still refer to.
 
     `confirmed` is the number once more, as the person typed it. Raises NotFound, Invalid if it was not confirmed, and
-    Conflict for a version that serves, that an active run starts from, or that was deleted already. A deletion that
-    was interrupted before the files were gone is finished by asking for it again.
+    Conflict for a version that is live, that an active run starts from, or that was deleted already. If a deletion was
+    interrupted before the files were gone, calling this again finishes it.
     """
     if str(confirmed).strip() != str(number):
         raise Invalid(f"Type {number} to confirm that version {number} shall be deleted.")
@@ -143,7 +171,7 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
 
 
 def _active_run_from(session: Session, number: int) -> int | None:
-    """An active run that starts from that version, or names it in its settings."""
+    """Return the id of an active run that starts from that version or names it in its settings, or None."""
     active = select(TrainingRun).where(TrainingRun.status.in_(ACTIVE_STATUSES)).order_by(TrainingRun.id)
     for run in session.scalars(active):
         if number in (run.parent_version, run.config.get("version"), run.config.get("parent_version")):

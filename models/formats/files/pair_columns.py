@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from models.errors import PairFileError
-from models.formats.files.pair_rows import Cells
+from models.formats.files.raw_rows import Cells
 
 FORMS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (("source",), ("target", "rewrite", "reference")),
@@ -58,9 +58,9 @@ def table_layout(header: Sequence[str], columns: Columns, notes: list[str]) -> t
     return Layout((0,), (1,), len(header)), is_header
 
 
-def layout_of(cells: Cells, columns: Columns) -> Layout:
+def layout_of(cells: Cells | str, columns: Columns) -> Layout:
     """Where a JSON row has its texts."""
-    return Layout((0,), (1,), 2) if isinstance(cells, list) else _object_layout(tuple(cells), columns)
+    return _object_layout(tuple(cells), columns) if isinstance(cells, dict) else Layout((0,), (1,), 2)
 
 
 @lru_cache(maxsize=16)  # the lines of a file mostly have the same keys

@@ -10,17 +10,17 @@ The web reads uploads with this and the worker trains and evaluates on it, so no
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from models.errors import PairFileError
+from models.errors import DataFileError, PairFileError
 from models.formats.files.pair_columns import Columns, Layout, layout_of, table_layout
-from models.formats.files.pair_rows import RawRow, decode, json_rows, table_rows
 from models.formats.files.problems import IS_UNSTORABLE, KEPT_PROBLEMS, UNSTORABLE, Problem, complaint, report
+from models.formats.files.raw_rows import NOT_UTF8, RawRow
+from models.formats.files.row_reader import TABLES, RowReader
 
 EXTENSIONS: Mapping[str, str] = {"tsv": "tsv", "txt": "tsv", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
 DEV_SPLIT = 20
@@ -93,7 +93,7 @@ class PairFile:
 
 
 def read_pair_file(path: Path, columns: Columns | None = None) -> PairFile:
-    """The pairs of the file at `path`, whose extension tells its format; OSError if it cannot be read.
+    """Return the pairs of the file at `path`, whose content tells its format; OSError if it cannot be read.
 
     Raises `PairFileError` as `read_pairs_from` does. A file with bad rows is returned: `check_usable` judges it.
     """
@@ -101,17 +101,21 @@ def read_pair_file(path: Path, columns: Columns | None = None) -> PairFile:
 
 
 def read_pairs_from(body: bytes, name: str, columns: Columns | None = None) -> PairFile:
-    """The pairs in the content `body` of a file called `name`.
+    """Return the pairs in the content `body` of a file called `name`.
 
-    Raises `PairFileError`, with one sentence, for an unknown extension, a text that is not UTF-8, a quote that is
-    never closed, or a header without the columns that were asked for.
+    Raises `PairFileError`, with one sentence, for a text that is not UTF-8, a file that holds no rows of text at all,
+    or a header without the columns that were asked for.
     """
-    columns = columns or Columns()
-    kind = EXTENSIONS.get(name.rpartition(".")[2].casefold() if "." in name else "")
-    if kind is None:
-        raise PairFileError(f"{name} must end in .tsv, .csv or .jsonl, which tells how to read it.")
     notes: list[str] = []
-    return _collect(parse_pairs(decode(body), kind, columns, notes), notes)
+    try:
+        reader = RowReader(body, name)
+        if reader.layout == "lines":
+            reader = RowReader(body, name, "tsv")
+        return _collect(parse_pairs(reader, columns or Columns(), notes), notes)
+    except PairFileError:
+        raise
+    except DataFileError as error:
+        raise PairFileError(str(error)) from None
 
 
 def read_pairs_of(examples: Iterable[Mapping[str, object]], columns: Columns | None = None) -> PairFile:
@@ -120,25 +124,35 @@ def read_pairs_of(examples: Iterable[Mapping[str, object]], columns: Columns | N
     return _collect(pairs_of_rows(rows, columns or Columns()), ())
 
 
-def parse_pairs(text: str, kind: str, columns: Columns, notes: list[str]) -> Iterator[PairRow | Problem]:
-    """Every row of a `tsv`, `csv` or `jsonl` text, usable or not; `notes` gets how the text was understood."""
-    if kind == "jsonl":
-        yield from pairs_of_rows(json_rows(text), columns)
+def parse_pairs(reader: RowReader, columns: Columns, notes: list[str]) -> Iterator[PairRow | Problem]:
+    """Yield every row of a file, usable or not; `notes` gets how it was understood. Raises `DataFileError`."""
+    rows = map(checked_utf8, reader.cells())
+    if reader.layout not in TABLES:
+        yield from pairs_of_rows(rows, columns)
         return
-    rows, note = table_rows(text, kind)
-    notes.extend([note] if note else [])
-    first = next(rows, None)
-    if first is None:
-        return
-    header = first.cells if isinstance(first.cells, list) else []
-    layout, has_header = table_layout(header, columns, notes)
-    for row in rows if has_header else itertools.chain([first], rows):
-        yield _pair_row(row, layout)
+    layout = None
+    for row in rows:
+        if layout is None and not row.problem and isinstance(row.cells, list):
+            notes.extend(reader.notes)
+            layout, is_header = table_layout(row.cells, columns, notes)
+            if is_header:
+                continue
+        yield _pair_row(row, layout or Layout((), ()))
+
+
+def checked_utf8(row: RawRow) -> RawRow:
+    """Return the row; raises `DataFileError`, which names its line, if it is not UTF-8.
+
+    The rows that hold other letters are no chance sample, so that a model is not to be trained on the rest.
+    """
+    if row.problem.startswith(NOT_UTF8):
+        raise DataFileError(f"Line {row.line}{row.problem.removeprefix('the row')}.")
+    return row
 
 
 def pairs_of_rows(rows: Iterable[RawRow], columns: Columns) -> Iterator[PairRow | Problem]:
     """Every row, usable or not, by the keys that it has itself."""
-    return (_pair_row(row, layout_of(row.cells, columns)) for row in rows)
+    return (_pair_row(row, Layout((), ()) if row.problem else layout_of(row.cells, columns)) for row in rows)
 
 
 def in_dev(source: str, split: int = DEV_SPLIT) -> bool:
@@ -174,6 +188,8 @@ def _sides(raw: RawRow, layout: Layout) -> tuple[str, tuple[str, ...]] | str:
     """The source and the references of a row, or why it has none."""
     if raw.problem or layout.problem:
         return raw.problem or layout.problem
+    if isinstance(raw.cells, str):
+        return "the row is a text alone"
     values: dict[int | str, object]
     if isinstance(raw.cells, list):
         width = len(raw.cells)

@@ -2,28 +2,34 @@
 
 import { Schemas } from "./schema.js";
 import { Trial } from "./trial.js";
-import { make } from "../shared/dom.js";
+import { all, element, make } from "../shared/dom.js";
+
+/** @import { Description, Operation, Schema } from "../types" */
 
 const JSON_TYPE = "application/json";
-const root = document.getElementById("operations");
+const root = element("operations");
 // Groups come in this order, the others after them.
+/** @type {Record<string, string>} */
 const NAMES = { generations: "Screens", judgments: "Judgments", prompts: "Prompts", preferences: "Preferences", "training-runs": "Training runs", versions: "Versions", aliases: "What serves", webhooks: "Webhooks", "webhook-deliveries": "Messages of webhooks", datasets: "Data for initial training", me: "Oneself", openapi: "This description" };
 
+/** @param {string} path */
 const firstPart = (path) => path.split("/")[1].replace(/\.\w+$/, "");
 const ORDER = Object.keys(NAMES);
+/** @param {string} path */
 const place = (path) => (firstPart(path) in NAMES ? ORDER.indexOf(firstPart(path)) : ORDER.length);
+/** @param {string} path */
 const heading = (path) => {
   const first = firstPart(path);
   return NAMES[first] ?? first.charAt(0).toUpperCase() + first.slice(1).replaceAll("-", " ");
 };
 
-function shape(schemas, title, media, content) {
-  const schema = content?.schema;
+/** @param {Schemas} schemas @param {string} title @param {string} media @param {Schema} [schema] */
+function shape(schemas, title, media, schema) {
   if (!schema) return [];
-  const parts = [make("h4", {}, `${title} (${media})`)];
+  /** @type {HTMLElement[]} */
+  const parts = [make("h4", {}, `${title} (${media})`), make("p", { className: "hint mb-1" }, schemas.type(schema))];
   const outline = schemas.outline(schema);
-  if (outline) parts.push(make("p", { className: "hint mb-1" }, schemas.type(schema)), outline);
-  else parts.push(make("p", { className: "hint mb-1" }, schemas.type(schema)));
+  if (outline) parts.push(outline);
   if (media === JSON_TYPE) {
     const example = JSON.stringify(schemas.example(schema), null, 2);
     parts.push(make("details", {}, make("summary", {}, "Example"), make("pre", { className: "log", tabindex: "0" }, example)));
@@ -31,7 +37,9 @@ function shape(schemas, title, media, content) {
   return parts;
 }
 
+/** @param {Schemas} schemas @param {Operation} operation */
 function described(schemas, operation) {
+  /** @type {HTMLElement[]} */
   const parts = [make("h3", {}, "What it takes and gives")];
   const parameters = operation.parameters ?? [];
   if (parameters.length) {
@@ -39,7 +47,7 @@ function described(schemas, operation) {
     parts.push(make("h4", {}, "Parameters"), make("ul", { className: "schema" }, ...rows));
   }
   for (const [media, content] of Object.entries(operation.requestBody?.content ?? {})) {
-    parts.push(...shape(schemas, "Body", media, content));
+    parts.push(...shape(schemas, "Body", media, content.schema));
   }
   const refusals = [];
   for (const [status, reply] of Object.entries(operation.responses)) {
@@ -48,13 +56,21 @@ function described(schemas, operation) {
       continue;
     }
     parts.push(make("h4", {}, `${status}: ${reply.description}`));
-    for (const [media, content] of Object.entries(reply.content ?? {})) parts.push(...shape(schemas, "Answer", media, content));
+    for (const [media, content] of Object.entries(reply.content ?? {})) parts.push(...shape(schemas, "Answer", media, content.schema));
   }
   if (refusals.length) parts.push(make("h4", {}, "Refusals"), make("ul", { className: "schema" }, ...refusals));
   return make("div", {}, ...parts);
 }
 
-// The inside is made when it is opened for the first time: a page of many operations opens at once.
+/**
+ * One operation. Its inside is made when it is opened for the first time: a page of many operations opens at once.
+ *
+ * @param {Schemas} schemas
+ * @param {string} server
+ * @param {string} verb
+ * @param {string} path
+ * @param {Operation} operation
+ */
 function operationNode(schemas, server, verb, path, operation) {
   const id = `${verb}${path}`.replace(/\W+/g, "-").replace(/-$/, "");
   const summary = make(
@@ -74,31 +90,35 @@ function operationNode(schemas, server, verb, path, operation) {
   return node;
 }
 
+/** @param {Description} description */
 function build(description) {
   const schemas = new Schemas(description.components.schemas);
+  /** @type {Map<string, HTMLElement>} */
   const groups = new Map();
   for (const [path, operations] of Object.entries(description.paths).sort(([one], [other]) => place(one) - place(other))) {
     const name = heading(path);
-    if (!groups.has(name)) groups.set(name, make("section", { className: "api-group mb-3" }, make("h2", {}, name)));
+    const group = groups.get(name) ?? make("section", { className: "api-group mb-3" }, make("h2", {}, name));
+    groups.set(name, group);
     for (const [verb, operation] of Object.entries(operations)) {
-      groups.get(name).append(operationNode(schemas, description.servers[0].url, verb, path, operation));
+      group.append(operationNode(schemas, description.servers[0].url, verb, path, operation));
     }
   }
   root.replaceChildren(...groups.values());
 }
 
+/** @param {string[]} words */
 function find(words) {
   let shown = 0;
-  for (const group of root.querySelectorAll(".api-group")) {
+  for (const group of all(root, ".api-group", HTMLElement)) {
     let any = false;
-    for (const node of group.querySelectorAll(".operation")) {
-      node.hidden = !words.every((word) => node.dataset.words.includes(word));
+    for (const node of all(group, ".operation", HTMLElement)) {
+      node.hidden = !words.every((word) => node.dataset.words?.includes(word));
       any ||= !node.hidden;
       shown += node.hidden ? 0 : 1;
     }
     group.hidden = !any;
   }
-  document.getElementById("found").textContent = words.length ? `${shown} ${shown === 1 ? "operation" : "operations"}` : "";
+  element("found").textContent = words.length ? `${shown} ${shown === 1 ? "operation" : "operations"}` : "";
 }
 
 function openNamed() {
@@ -110,7 +130,7 @@ function openNamed() {
 }
 
 try {
-  const answer = await fetch(root.dataset.document);
+  const answer = await fetch(root.dataset.document ?? "");
   if (!answer.ok) throw new Error(String(answer.status));
   build(await answer.json());
   openNamed();
@@ -118,4 +138,5 @@ try {
   document.getElementById("loading")?.replaceChildren("The description could not be read. Reload the page to try again.");
 }
 window.addEventListener("hashchange", openNamed);
-document.getElementById("find").addEventListener("input", (event) => find(event.target.value.toLowerCase().split(/\s+/).filter(Boolean)));
+const sought = element("find", HTMLInputElement);
+sought.addEventListener("input", () => find(sought.value.toLowerCase().split(/\s+/).filter(Boolean)));

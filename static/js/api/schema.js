@@ -1,18 +1,35 @@
 // JSON Schema as the API's description uses it: an example of it, and a list that a person can read.
 
+import { make } from "../shared/dom.js";
+
+/** @import { Schema } from "../types" */
+
+/** @type {Record<string, unknown>} */
 const EXAMPLES = { text: "You are a stupid idiot", url: "https://example.org/mellow", generation_id: 1, note: "Tried by hand." };
 const DEEPEST = 5;
 
+/** @param {string} reference */
+const nameOf = (reference) => reference.slice(reference.lastIndexOf("/") + 1);
+
 export class Schemas {
+  /** @param {Record<string, Schema>} named */
   constructor(named) {
     this.named = named;
   }
 
+  /** @param {Schema} [schema] @returns {Schema} */
   resolve(schema) {
-    return schema?.$ref ? this.named[schema.$ref.split("/").at(-1)] ?? {} : schema ?? {};
+    return schema?.$ref ? this.named[nameOf(schema.$ref)] ?? {} : schema ?? {};
   }
 
-  // A value that fits: only what must be there, so that it can be sent as it stands.
+  /**
+   * A value that fits: only what must be there, so that it can be sent as it stands.
+   *
+   * @param {Schema} [schema]
+   * @param {string} [name]
+   * @param {number} [depth]
+   * @returns {unknown}
+   */
   example(schema, name = "", depth = 0) {
     const found = this.resolve(schema);
     if ("default" in found) return found.default;
@@ -32,6 +49,7 @@ export class Schemas {
     return EXAMPLES.text;
   }
 
+  /** @param {Schema} [schema] @returns {string} */
   type(schema) {
     const found = this.resolve(schema);
     const choice = found.oneOf ?? found.anyOf;
@@ -39,7 +57,7 @@ export class Schemas {
     if ("const" in found) return JSON.stringify(found.const);
     if (found.enum) return found.enum.map((one) => JSON.stringify(one)).join(" or ");
     if (found.type === "array") return `list of ${this.type(found.items)}`;
-    const name = schema?.$ref?.split("/").at(-1);
+    const name = schema?.$ref && nameOf(schema.$ref);
     const bounds = [
       ["from", found.minimum],
       ["to", found.maximum],
@@ -48,28 +66,29 @@ export class Schemas {
     return (name ?? found.format ?? found.type ?? "anything") + bounds;
   }
 
-  // The fields of an object as nested lists, or null where there are none.
+  /**
+   * The fields of an object as nested lists, or null where there are none.
+   *
+   * @param {Schema} [schema]
+   * @param {number} [depth]
+   * @returns {HTMLElement | null}
+   */
   outline(schema, depth = 0) {
     const found = this.resolve(schema);
     if (found.type === "array") return this.outline(found.items, depth);
     const choice = (found.oneOf ?? found.anyOf)?.map((one) => this.outline(one, depth)).find(Boolean);
     if (choice) return choice;
     if (!found.properties || depth > 2) return null;
-    const list = document.createElement("ul");
-    list.className = "schema";
+    const list = make("ul", { className: "schema" });
     for (const [name, field] of Object.entries(found.properties)) list.append(this.field(name, field, found, depth));
     return list;
   }
 
+  /** @param {string} name @param {Schema} schema @param {Schema} parent @param {number} depth */
   field(name, schema, parent, depth) {
-    const item = document.createElement("li");
-    const code = document.createElement("code");
-    code.textContent = name;
-    const type = document.createElement("span");
-    type.className = "type";
-    type.textContent = ` ${this.type(schema)}${parent.required?.includes(name) ? "" : ", optional"}`;
+    const type = ` ${this.type(schema)}${parent.required?.includes(name) ? "" : ", optional"}`;
     const meaning = schema.description ?? this.resolve(schema).description;
-    item.append(code, type, meaning ? ` – ${meaning}` : "");
+    const item = make("li", {}, make("code", {}, name), make("span", { className: "type" }, type), meaning ? ` – ${meaning}` : "");
     const inner = this.outline(schema, depth + 1);
     if (inner) item.append(inner);
     return item;

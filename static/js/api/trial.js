@@ -3,36 +3,57 @@
 import { send } from "../shared/api.js";
 import { make } from "../shared/dom.js";
 
+/** @import { Schemas } from "./schema.js" */
+/** @import { Contents, Operation, Parameter } from "../types" */
+
 const JSON_TYPE = "application/json";
 const MOST_SHOWN = 100_000; // characters of an answer
 const LONGEST_STREAM_MS = 3_000; // a live stream is shown this long
+/** @type {Record<string, string>} */
 const SAMPLES = {
   "text/csv": "text\nYou are a stupid idiot\n",
   "text/tab-separated-values": "text\nYou are a stupid idiot\n",
+  "application/x-www-form-urlencoded": "method=dpo",
   "application/x-ndjson": '{"text": "You are a stupid idiot"}\n',
 };
 
 export class Trial {
+  /**
+   * @param {Schemas} schemas
+   * @param {string} server
+   * @param {string} verb
+   * @param {string} path
+   * @param {Operation} operation
+   * @param {string} id of the operation on the page
+   */
   constructor(schemas, server, verb, path, operation, id) {
-    Object.assign(this, { schemas, server, verb, path, operation, id });
+    this.schemas = schemas;
+    this.server = server;
+    this.verb = verb;
+    this.path = path;
+    this.id = id;
     this.inputs = (operation.parameters ?? []).map((parameter) => this.parameter(parameter));
+    const content = operation.requestBody?.content;
+    this.body = content ? this.bodyOf(content) : null;
     this.state = make("p", { className: "hint mb-0", role: "status" });
     this.answer = make("pre", { className: "log", tabindex: "0", "aria-label": "The answer", hidden: true });
     this.button = make("button", { className: "btn btn-primary" }, verb === "get" ? "Send" : "Send: this is the real studio");
     this.node = make("form", { className: "trial", novalidate: true }, make("h3", {}, "Try it"));
-    this.node.append(...this.inputs.map(({ node }) => node), ...this.body(), make("div", {}, this.button), this.state, this.answer);
+    this.node.append(...this.inputs.map(({ node }) => node), ...(this.body?.rows ?? []), make("div", {}, this.button), this.state, this.answer);
     this.node.addEventListener("submit", (event) => {
       event.preventDefault();
       this.send();
     });
   }
 
+  /** @param {string} name @param {HTMLElement} input @param {string} [hint] */
   labelled(name, input, hint) {
     input.id = `${this.id}-${name}`;
     const label = make("label", { for: input.id, className: "form-label mb-0" }, name);
     return make("div", {}, label, hint ? make("span", { className: "hint" }, ` ${hint}`) : "", input);
   }
 
+  /** @param {Parameter} parameter */
   parameter({ name, in: place, required, schema }) {
     const options = schema?.enum;
     const input = options
@@ -42,24 +63,24 @@ export class Trial {
     return { name, place, input, node: this.labelled(name, input, required ? "" : "optional") };
   }
 
-  body() {
-    const content = this.operation.requestBody?.content;
-    if (!content) return [];
-    const media = Object.keys(content);
-    this.media = make("select", { className: "form-select" }, ...media.map((one) => make("option", {}, one)));
-    this.text = make("textarea", { className: "form-control", rows: "7", spellcheck: "false" });
-    this.file = make("input", { className: "form-control", type: "file" });
-    const fileRow = this.labelled("file", this.file, "in place of the body above");
+  /** @param {Contents} content */
+  bodyOf(content) {
+    const types = Object.keys(content);
+    const media = make("select", { className: "form-select" }, ...types.map((one) => make("option", {}, one)));
+    const text = make("textarea", { className: "form-control", rows: "7", spellcheck: "false" });
+    const file = make("input", { className: "form-control", type: "file" });
+    const fileRow = this.labelled("file", file, "in place of the body above");
     const fill = () => {
-      const chosen = this.media.value;
-      this.text.value = chosen === JSON_TYPE ? JSON.stringify(this.schemas.example(content[chosen].schema), null, 2) : SAMPLES[chosen] ?? "";
+      const chosen = media.value;
+      text.value = chosen === JSON_TYPE ? JSON.stringify(this.schemas.example(content[chosen].schema), null, 2) : SAMPLES[chosen] ?? "";
       fileRow.hidden = chosen === JSON_TYPE;
-      this.file.value = "";
+      file.value = "";
     };
-    this.media.addEventListener("change", fill);
+    media.addEventListener("change", fill);
     fill();
-    const rows = [this.labelled("body", this.text), fileRow];
-    return media.length > 1 ? [this.labelled("content type", this.media), ...rows] : rows;
+    const rows = [this.labelled("body", text), fileRow];
+    if (types.length > 1) rows.unshift(this.labelled("content type", media));
+    return { media, text, file, rows };
   }
 
   url() {
@@ -73,21 +94,21 @@ export class Trial {
     return `${this.server}${path}${query.size ? `?${query}` : ""}`;
   }
 
+  /** @param {AbortSignal} signal */
   request(signal) {
+    /** @type {Record<string, string>} */
     const headers = { Accept: "application/json, */*" };
     const request = { method: this.verb.toUpperCase(), headers, signal };
-    if (this.text) {
-      const media = this.media.value;
-      const file = this.file.files[0];
-      if (media === "multipart/form-data") {
-        request.body = new FormData();
-        if (file) request.body.set("file", file);
-      } else {
-        headers["Content-Type"] = media;
-        request.body = file ?? this.text.value;
-      }
+    if (!this.body) return request;
+    const { media, text, file } = this.body;
+    const chosen = file.files?.[0];
+    if (media.value === "multipart/form-data") {
+      const fields = new FormData();
+      if (chosen) fields.set("file", chosen);
+      return { ...request, body: fields };
     }
-    return request;
+    headers["Content-Type"] = media.value;
+    return { ...request, body: chosen ?? text.value };
   }
 
   async send() {
@@ -110,6 +131,7 @@ export class Trial {
     }
   }
 
+  /** @param {Response} response @param {string} media @param {AbortController} stop */
   async read(response, media, stop) {
     if (media === "application/x-tar" || media === "application/zip" || media === "application/octet-stream") {
       const size = Number(response.headers.get("Content-Length"));
@@ -126,6 +148,7 @@ export class Trial {
     }
   }
 
+  /** @param {Response} response */
   async beginning(response) {
     if (!response.body) return "";
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -142,6 +165,7 @@ export class Trial {
     }
   }
 
+  /** @param {string} text */
   show(text) {
     this.answer.textContent = text;
     this.answer.hidden = !text;

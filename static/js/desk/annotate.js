@@ -1,34 +1,52 @@
 // The annotator's desk: a text or the queue → three cards → one key or click → the next screen, which is there already.
 // A gesture is kept in the browser and the next screen is shown at once; the outbox brings the gesture to the server.
 
-import { cards, lay, settle, textOf } from "./gestures/cards.js";
+import { ApiError } from "../shared/api.js";
+import { all, element } from "../shared/dom.js";
+import { size } from "../shared/text.js";
 import * as counters from "./counters.js";
-import { keepDraft } from "./gestures/drafts.js";
+import { Drawer } from "./drawer.js";
+import { cards, lay, settle, textOf } from "./gestures/cards.js";
 import * as editor from "./gestures/editor.js";
 import { onKeys } from "./gestures/keys.js";
-import * as notices from "./notices.js";
 import { Outbox } from "./gestures/outbox.js";
-import { desk, element, size } from "./page.js";
 import * as reasons from "./gestures/reasons.js";
+import * as tie from "./gestures/tie.js";
+import * as notices from "./notices.js";
+import { longest, person } from "./page.js";
 import * as screens from "./screens.js";
 import { Stopwatch } from "./stopwatch.js";
-import * as tie from "./gestures/tie.js";
 import { reveal } from "./view.js";
+
+/** @import { Judgment, KeyedJudgment } from "../types" */
+/** @import { Entry, Gesture } from "./gestures/outbox.js" */
+/** @import { Shown } from "./screens.js" */
+/**
+ * What Undo can take back: the judgment as it was sent, its screen, what is told of it, and whether it is stored.
+ *
+ * @typedef {{ body: KeyedJudgment, screen: Shown, said: Said, saved: boolean }} Deed
+ */
+/** @typedef {[what: string, text: string]} Said what happened, and of which text */
 
 const MOST_UNDOABLE = 100;
 const LOOK_AGAIN = 20_000; // milliseconds between looks into an empty queue
-const text = element("text");
-const longest = Number(desk.dataset.longest);
-const kept = `mellow.desk.${desk.dataset.person}`; // in the tab's own storage: a reload loses neither text nor screen
+const text = element("text", HTMLTextAreaElement);
+const kept = `mellow.desk.${person}`; // in the tab's own storage: a reload loses neither text nor screen
 
-let screen = null; // what is shown: {id, text, candidates, fromQueue, done}
+/** @type {Shown | null} */
+let screen = null; // what is shown
+/** @type {Stopwatch | null} */
 let watch = null; // how long it has been looked at
 let asking = false; // a typed text is on its way
 let advancing = false; // the next screen is on its way
-const deeds = []; // what Undo takes back, the latest last: {key, body, screen, said, saved}
+/** @type {Deed[]} */
+const deeds = []; // what Undo takes back, the latest last
 
-const outbox = new Outbox((what, ...rest) => ({ sent, refused, waiting, through })[what](...rest));
+/** @type {Drawer<Gesture>} */
+const waitingGestures = new Drawer(localStorage, "outbox", person);
+const outbox = new Outbox(waitingGestures, { sent, refused, waiting, through });
 
+/** @param {Shown} next */
 function show(next) {
   editor.leave();
   screen = { ...next, done: false };
@@ -44,7 +62,7 @@ function show(next) {
   element("note").textContent = count
     ? "The model found no three different rewrites for this text; this is what there is."
     : "The model found no rewrite for this text.";
-  element("tie").disabled = count < 2;
+  element("tie", HTMLButtonElement).disabled = count < 2;
   element("screen").hidden = false;
   element("drained").hidden = true;
   if (screen.fromQueue) {
@@ -61,8 +79,9 @@ function show(next) {
 
 // What was put aside first, then the queue. Leaves the desk as it is when there is neither.
 async function advance() {
-  if (screens.aside.length) return show(screens.aside.shift());
-  if (advancing) return undefined;
+  const first = screens.aside.shift();
+  if (first) show(first);
+  if (first || advancing) return;
   advancing = true;
   try {
     const next = await notices.pending("Drawing the next screen…", screens.next(outbox.settled()));
@@ -70,11 +89,11 @@ async function advance() {
     else if (screen && !screen.done) screens.aside.push(next); // meanwhile a text was typed, or undone
     else show(next);
   } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
     notices.problem(error.message, true);
   } finally {
     advancing = false;
   }
-  return undefined;
 }
 
 function drained() {
@@ -87,14 +106,15 @@ function drained() {
 }
 
 async function lookAgain() {
-  const open = screen && !screen.done;
-  if (open && screen.fromQueue) return; // the next choice looks
+  const open = screen && !screen.done ? screen : null;
+  if (open?.fromQueue) return; // the next choice looks
   const next = open || document.hidden || advancing ? null : await screens.next().catch(() => null);
   if (!next) setTimeout(lookAgain, LOOK_AGAIN);
   else if (text.value || asking || (screen && !screen.done)) screens.aside.push(next);
   else show(next);
 }
 
+/** @param {Event} event */
 async function ask(event) {
   event.preventDefault();
   const typed = text.value;
@@ -102,13 +122,14 @@ async function ask(event) {
   if (asking || !value || size(value) > longest) return;
   asking = true;
   notices.problem();
-  element("send").disabled = true;
+  element("send", HTMLButtonElement).disabled = true;
   try {
     const next = await notices.pending("Three rewrites are being drawn…", screens.draw(value));
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
     if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
     show({ ...next, fromQueue: false });
   } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
     notices.problem(error.message);
   } finally {
     asking = false;
@@ -116,9 +137,15 @@ async function ask(event) {
   }
 }
 
-// A verdict on what is shown; `said` is what is told of it: what happened, and of which text.
+/**
+ * A verdict on what is shown.
+ *
+ * @param {Omit<Judgment, "generation_id" | "seconds">} gesture
+ * @param {Said} said
+ * @param {HTMLButtonElement[]} [chosen]
+ */
 function judge(gesture, said, chosen = []) {
-  if (!screen || screen.done) return;
+  if (!screen || screen.done || !watch) return;
   notices.problem();
   editor.leave();
   tie.leave();
@@ -126,7 +153,7 @@ function judge(gesture, said, chosen = []) {
   screen.done = true;
   const seconds = watch.stop();
   const body = outbox.judge({ generation_id: screen.id, ...gesture, seconds });
-  deeds.push({ key: body.client_key, body, screen, said, saved: false });
+  deeds.push({ body, screen, said, saved: false });
   if (deeds.length > MOST_UNDOABLE) deeds.shift();
   counters.count(1, seconds);
   settle(chosen);
@@ -136,25 +163,31 @@ function judge(gesture, said, chosen = []) {
   else text.focus();
 }
 
+/** @param {HTMLButtonElement} card */
 const candidate = (card) => Number(card.dataset.candidate);
+/** @param {HTMLButtonElement} card */
 const choose = (card) => judge({ verdict: "chosen", candidate_id: candidate(card) }, ["Saved", `“${textOf(card)}”`], [card]);
 const none = () => judge({ verdict: "none" }, ["Saved", "none is good."]);
 
+/** @param {HTMLButtonElement[]} tied @param {string[]} texts */
 function saveTie(tied, texts) {
   const all = !tied.length || tied.length === cards.filter((card) => !card.hidden).length;
   const said = all ? "all are equally good." : texts.map((one) => `“${one}”`).join(" = ");
   judge({ verdict: "tie", ...(all ? {} : { tied: tied.map(candidate) }) }, ["Saved", said], tied);
 }
 
+/** @param {string} edited @param {number} slot */
 function saveEdit(edited, slot) {
-  const begun = slot ? { candidate_id: screen.candidates[slot - 1].id } : {};
+  const from = screen?.candidates[slot - 1];
+  const begun = from ? { candidate_id: from.id } : {};
   judge({ verdict: "edited", edited_text: edited, ...begun }, ["Saved", `“${edited}”`]);
 }
 
+/** @param {reasons.Kind} kind @param {string} reason */
 function saveReason(kind, reason) {
   const flagged = kind === "flag";
-  const gesture = { verdict: "skipped", ...(flagged ? { flagged } : {}), ...(reason ? { reason } : {}) };
-  judge(gesture, [flagged ? "Flagged" : "Skipped", reason]);
+  const more = { ...(flagged ? { flagged } : {}), ...(reason ? { reason } : {}) };
+  judge({ verdict: "skipped", ...more }, [flagged ? "Flagged" : "Skipped", reason]);
 }
 
 function tieOrNot() {
@@ -166,9 +199,10 @@ function tieOrNot() {
   }
 }
 
+/** @param {number} slot */
 function edit(slot) {
   tie.leave();
-  editor.edit(screen, slot);
+  if (screen) editor.edit(screen, slot);
 }
 
 function undo() {
@@ -178,23 +212,28 @@ function undo() {
   outbox.undo(deed.body);
   counters.count(-1, deed.body.seconds);
   if (screen && !screen.done) screens.aside.unshift(screen);
-  if (deed.body.verdict === "edited") {
-    const slot = deed.screen.candidates.findIndex((one) => one.id === deed.body.candidate_id) + 1;
-    keepDraft(deed.screen.id, slot, deed.body.edited_text, true);
-  }
+  const slot = deed.screen.candidates.findIndex((one) => one.id === deed.body.candidate_id) + 1;
+  keepEdited(deed, slot);
   show(deed.screen);
   tell();
 }
 
+/** @param {Deed} deed @param {number} slot */
+function keepEdited({ body, screen: { id } }, slot) {
+  if (body.edited_text !== undefined) editor.drafts.keep(id, slot, body.edited_text, true);
+}
+
+/** @param {string} key */
 function sent(key) {
-  const deed = deeds.find((one) => one.key === key);
+  const deed = deeds.find((one) => one.body.client_key === key);
   if (deed) deed.saved = true;
   if (deed === deeds.at(-1)) tell();
 }
 
-function refused({ kind, body }, error, kept) {
-  const place = deeds.findIndex((one) => one.key === body.client_key);
-  const [deed] = place < 0 ? [] : deeds.splice(place, 1);
+/** @param {Entry} entry @param {ApiError} error @param {boolean} again whether it is tried again on the next visit */
+function refused({ kind, body }, error, again) {
+  const deed = deeds.find((one) => one.body.client_key === body.client_key);
+  if (deed) deeds.splice(deeds.indexOf(deed), 1);
   if (deed) counters.count(-1, deed.body.seconds);
   tell();
   const typed = body.edited_text ? ` What you wrote: “${body.edited_text}”.` : "";
@@ -202,18 +241,19 @@ function refused({ kind, body }, error, kept) {
     notices.problem(`Not saved: this screen was judged before, perhaps in another tab.${typed} Under My work it can be changed.`);
     return;
   }
-  if (error.status === 404 && kept) {
+  if (error.status === 404 && again) {
     const what = kind === "undo" ? "Not taken back: this is not a judgment" : "Not saved: this is not a screen";
     notices.problem(`${what} of whoever is signed in now.${typed} It is kept here and tried again on the next visit.`);
     return;
   }
   notices.problem(`${kind === "undo" ? "Not taken back" : "Not saved"}. ${error.message}${deed ? "" : typed}`);
   if (!deed) return;
-  if (deed.body.verdict === "edited") keepDraft(deed.screen.id, 0, deed.body.edited_text, true);
+  keepEdited(deed, 0);
   if (screen && !screen.done) screens.aside.unshift(deed.screen);
   else show(deed.screen);
 }
 
+/** @param {Error} error */
 function waiting(error) {
   notices.connection(outbox.length, error);
   tell();
@@ -221,14 +261,14 @@ function waiting(error) {
 
 function through() {
   notices.connection(0, null);
-  if (!element("retry").hidden) again();
+  if (!element("retry").hidden) advanceAgain();
 }
 
 function tell() {
   notices.last(deeds.at(-1), Boolean(outbox.trouble));
 }
 
-function again() {
+function advanceAgain() {
   notices.problem();
   advance();
 }
@@ -241,7 +281,7 @@ function measure() {
   hint.textContent = over > 0 ? `${over} characters too long: ${length} of ${longest}` : `${length} of ${longest} characters`;
   hint.classList.toggle("over", over > 0);
   hint.setAttribute("aria-live", over > 0 ? "polite" : "off"); // a count at every key would drown what is typed
-  element("send").disabled = asking || length === 0 || over > 0;
+  element("send", HTMLButtonElement).disabled = asking || length === 0 || over > 0;
   text.rows = Math.min(6, text.value.split("\n").length);
   keep();
 }
@@ -252,6 +292,7 @@ function keep() {
 }
 
 function restore() {
+  /** @type {{ text?: string, typed?: Shown[] }} */
   const found = JSON.parse(sessionStorage.getItem(kept) ?? "{}");
   if (found.text && !text.value) text.value = found.text;
   const [first, ...others] = found.typed ?? [];
@@ -259,20 +300,27 @@ function restore() {
   if (first) show(first);
 }
 
-const once = (work) => (event) => { if (event.detail < 2) work(); }; // the second click of a double click would land on the next screen
+/**
+ * The second click of a double click would land on the next screen.
+ *
+ * @param {() => void} work
+ * @returns {(event: MouseEvent) => void}
+ */
+const once = (work) => (event) => { if (event.detail < 2) work(); };
 
 element("ask").addEventListener("submit", ask);
 text.addEventListener("input", measure);
 for (const card of cards) card.addEventListener("click", once(() => (tie.tying() ? tie.pick(card) : choose(card))));
-for (const button of document.querySelectorAll(".edit")) {
+for (const button of all(document, ".edit", HTMLButtonElement)) {
   button.addEventListener("click", () => edit(Number(button.dataset.edit)));
 }
 element("none").addEventListener("click", once(none));
 element("tie").addEventListener("click", once(tieOrNot));
 element("write").addEventListener("click", () => edit(0));
-for (const kind of ["skip", "flag"]) element(kind).addEventListener("click", once(() => saveReason(kind, "")));
+element("skip").addEventListener("click", once(() => saveReason("skip", "")));
+element("flag").addEventListener("click", once(() => saveReason("flag", "")));
 element("undo").addEventListener("click", once(undo));
-element("retry").addEventListener("click", again);
+element("retry").addEventListener("click", advanceAgain);
 editor.onSave(saveEdit);
 tie.onTie(saveTie);
 reasons.onReason(saveReason);
@@ -287,6 +335,9 @@ onKeys({
   ask,
 });
 
+addEventListener("online", () => outbox.flush());
+addEventListener("focus", () => outbox.flush());
+document.addEventListener("visibilitychange", () => { if (!document.hidden) outbox.flush(); });
 screens.seen(outbox.screens());
 restore();
 if (!screen) text.focus();

@@ -1,52 +1,32 @@
-// How much was judged, how quickly, and when it is time for a break. Figures, no praise.
+// The figures of one's own work below the desk's bar, and the suggestion of a break. Figures, no praise.
 
-import { Drawer, desk, element } from "./page.js";
+import { element } from "../shared/dom.js";
+import { Drawer } from "./drawer.js";
+import { Breaks, Tally } from "./pace.js";
+import { desk, person } from "./page.js";
 
-const LONGEST_LOOK = 120; // seconds; longer means that somebody was away
-const PAUSE = 5 * 60_000; // milliseconds without a gesture that make a break
-const AGAIN = 15 * 60_000; // a break that was put off is suggested again after this
+/** @param {string} name */
 const number = (name) => Number(desk.dataset[name]);
-const drawer = new Drawer(localStorage, "work");
+const tally = new Tally(number("sitting"), number("today"), number("todayTimed"), number("todaySeconds"), number("streak"));
+const breaks = new Breaks(new Drawer(localStorage, "work", person), number("breakMinutes"));
 
-let sitting = number("sitting");
-let today = number("today");
-let timed = number("todayTimed");
-let seconds = number("todaySeconds");
-const streak = number("streak") - (today > 0 ? 1 : 0); // without today
-
+/** @param {1 | -1} gestures made or taken back @param {number} looked seconds */
 export function count(gestures, looked) {
-  sitting = Math.max(0, sitting + gestures);
-  today = Math.max(0, today + gestures);
-  timed = Math.max(0, timed + gestures);
-  seconds = Math.max(0, seconds + gestures * Math.min(looked, LONGEST_LOOK));
-  if (gestures > 0) work();
+  tally.count(gestures, looked);
+  const minutes = gestures > 0 ? breaks.worked() : 0;
+  if (minutes) {
+    element("break-text").textContent = `You have worked for ${minutes} minutes. A few minutes away do good; nothing here is lost.`;
+    element("break").hidden = false;
+  }
   show();
 }
 
 function show() {
-  const days = streak + (today > 0 ? 1 : 0);
-  element("tally").textContent = sitting > 0 ? `${sitting} judged in this sitting` : "";
-  element("today").textContent = today > sitting ? `${today} today` : "";
-  element("pace").textContent = timed >= 3 && seconds > 0 ? `${((60 * timed) / seconds).toFixed(1)} a minute` : "";
-  element("streak").textContent = days > 1 ? `${days} days in a row` : "";
-}
-
-// The time of work goes on over reloads, and begins anew after a pause.
-function work() {
-  const limit = number("breakMinutes") * 60_000;
-  const now = Date.now();
-  const kept = drawer.get("now");
-  const since = kept && now - kept.last < PAUSE ? kept.since : now;
-  drawer.put("now", { since, last: now });
-  if (!limit || now - since < limit) return;
-  const minutes = Math.round((now - since) / 60_000);
-  element("break-text").textContent = `You have worked for ${minutes} minutes. A few minutes away do good; nothing here is lost.`;
-  element("break").hidden = false;
+  for (const [place, figure] of Object.entries(tally.figures())) element(place).textContent = figure;
 }
 
 element("break-over").addEventListener("click", () => {
-  const now = Date.now();
-  drawer.put("now", { since: now - number("breakMinutes") * 60_000 + AGAIN, last: now });
+  breaks.putOff();
   element("break").hidden = true;
 });
 show();

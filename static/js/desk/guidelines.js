@@ -1,23 +1,25 @@
 // The guidelines panel of the desk. It is not modal: the keys 1, 2, 3 and the rest work while it is open.
 // G, or anything with data-opens="guidelines", opens and closes it; Escape closes it while the focus is inside.
 
-import { call } from "../shared/api.js";
+import { ApiError, call } from "../shared/api.js";
+import { all, around, element, say, typing } from "../shared/dom.js";
 import "./zone.js";
 
-const panel = document.getElementById("guidelines");
-const text = document.getElementById("guidelines-text");
-const problem = document.getElementById("guidelines-problem");
+const panel = element("guidelines", HTMLDialogElement);
+const text = element("guidelines-text");
 const OPENERS = '[data-opens="guidelines"]';
+/** @type {Element | null} */
 let before = null; // what had the focus when it was opened
 
 async function fetchText() {
   try {
+    /** @type {{ html: string }} */
     const { html } = await call("GET", "/guidelines");
     if (text.innerHTML !== html) text.innerHTML = html; // cleaned by the server
-    problem.hidden = true;
+    say("guidelines-problem", "");
   } catch (error) {
-    problem.textContent = error.message;
-    problem.hidden = false;
+    if (!(error instanceof ApiError)) throw error;
+    say("guidelines-problem", error.message);
   } finally {
     text.setAttribute("aria-busy", "false");
     // What scrolls must be reachable with the keys.
@@ -27,14 +29,14 @@ async function fetchText() {
 }
 
 function tell() {
-  for (const opener of document.querySelectorAll(OPENERS)) opener.setAttribute("aria-expanded", String(panel.open));
+  for (const opener of all(document, OPENERS, HTMLElement)) opener.setAttribute("aria-expanded", String(panel.open));
 }
 
 export function open() {
   if (panel.open) return;
   before = document.activeElement;
   panel.show();
-  document.getElementById("guidelines-title").focus();
+  element("guidelines-title").focus();
   document.body.classList.add("guidelines-open");
   tell();
   fetchText();
@@ -46,7 +48,7 @@ export function close() {
   panel.close();
   document.body.classList.remove("guidelines-open");
   tell();
-  if (within && before?.isConnected) before.focus();
+  if (within && before instanceof HTMLElement && before.isConnected) before.focus();
 }
 
 export function toggle() {
@@ -54,13 +56,9 @@ export function toggle() {
   else open();
 }
 
-function typing(target) {
-  return target.closest?.("input, textarea, select, [contenteditable]");
-}
-
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
-  if (event.key === "Escape" && panel.contains(event.target)) {
+  if (event.key === "Escape" && around(event.target, "#guidelines")) {
     event.preventDefault();
     close();
   } else if (event.key.toLowerCase() === "g" && !typing(event.target) && !document.querySelector("dialog:modal")) {
@@ -69,7 +67,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 document.addEventListener("click", (event) => {
-  if (event.target.closest(OPENERS)) toggle();
-  if (event.target.closest('[data-closes="guidelines"]')) close();
+  if (around(event.target, OPENERS)) toggle();
+  if (around(event.target, '[data-closes="guidelines"]')) close();
 });
 tell();

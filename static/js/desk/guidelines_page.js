@@ -1,26 +1,26 @@
 // Shows the guidelines as they are typed; what is shown was cleaned by the server.
 
-import { call } from "../shared/api.js";
+import { ApiError, call } from "../shared/api.js";
+import { element, say } from "../shared/dom.js";
 
-const markdown = document.getElementById("markdown");
-const preview = document.getElementById("preview");
-const problem = document.getElementById("preview-problem");
-const draft = document.getElementById("draft");
+const markdown = element("markdown", HTMLTextAreaElement);
+const draft = element("draft");
 const stored = markdown.defaultValue;
 const kept = "mellow.guidelines.draft";
-let waiting = null;
+let waiting = 0;
 let latest = 0;
 
 async function render() {
   const turn = ++latest;
   try {
+    /** @type {{ html: string }} */
     const { html } = await call("POST", "/guidelines/preview", { markdown: markdown.value });
     if (turn !== latest) return; // an answer to what was typed since is on its way
-    preview.innerHTML = html;
-    problem.hidden = true;
+    element("preview").innerHTML = html;
+    say("preview-problem", "");
   } catch (error) {
-    problem.textContent = `The preview is behind. ${error.message}`;
-    problem.hidden = false;
+    if (!(error instanceof ApiError)) throw error;
+    say("preview-problem", `The preview is behind. ${error.message}`);
   }
 }
 
@@ -29,7 +29,7 @@ markdown.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(render, 200);
 });
-document.getElementById("draft-discard").addEventListener("click", () => {
+element("draft-discard").addEventListener("click", () => {
   localStorage.removeItem(kept);
   markdown.value = stored;
   draft.hidden = true;

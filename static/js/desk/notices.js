@@ -1,15 +1,22 @@
 // What the desk says: problems, waiting, what became of the last gesture, and of those that could not be sent.
 
-import { element } from "./page.js";
+import { ApiError } from "../shared/api.js";
+import { element } from "../shared/dom.js";
 
 let waits = 0; // how many answers are waited for visibly
 
-export function problem(sentence, retry) {
-  element("problem-text").textContent = sentence ?? "";
+/** @param {string} [sentence] @param {boolean} [retry] */
+export function problem(sentence = "", retry = false) {
+  element("problem-text").textContent = sentence;
   element("problem").hidden = !sentence;
   element("retry").hidden = !retry;
 }
 
+/**
+ * @template Value
+ * @param {string} label
+ * @param {Promise<Value>} work
+ */
 export async function pending(label, work) {
   const began = performance.now();
   const tell = () => { element("pending-seconds").textContent = `${((performance.now() - began) / 1000).toFixed(1)} s`; };
@@ -30,7 +37,12 @@ export async function pending(label, work) {
   }
 }
 
-// The last gesture and whether it is stored; only the end of it is read aloud.
+/**
+ * The last gesture and whether it is stored; only the end of it is read aloud.
+ *
+ * @param {{ said: [what: string, text: string], saved: boolean } | undefined} deed
+ * @param {boolean} kept whether what is not stored waits for the connection
+ */
 export function last(deed, kept) {
   element("last").hidden = !deed;
   if (!deed) return;
@@ -40,6 +52,7 @@ export function last(deed, kept) {
   if (deed.saved || kept) element("said").textContent = sentence;
 }
 
+/** @param {number} waiting @param {Error | null} error */
 export function connection(waiting, error) {
   const place = element("connection");
   const was = !place.hidden && !place.classList.contains("back");
@@ -56,8 +69,10 @@ export function connection(waiting, error) {
   }
 }
 
-function reason({ status, message }) {
+/** @param {Error} error */
+function reason(error) {
+  const status = error instanceof ApiError ? error.status : undefined;
   if (status === 0) return "No connection.";
   if (status === 401) return "You are signed out: sign in in another tab.";
-  return message;
+  return error.message;
 }

@@ -1,60 +1,10 @@
-// What the modules of the desk share: its elements, what may be typed into, and a drawer in the browser's storage.
+// What the modules of the desk share: what the server wrote onto the page.
 
-export const element = (id) => document.getElementById(id);
+import { element } from "../shared/dom.js";
+
 export const desk = element("desk");
-export const given = (name) => JSON.parse(desk.dataset[name]); // what the server wrote onto the page
+export const longest = Number(desk.dataset.longest); // characters that a text may have
+export const person = desk.dataset.person ?? "";
 
-export const size = (text) => [...text].length; // in characters, as the server counts them
-
-export const typing = (target) => Boolean(target.closest?.("input, textarea, select, [contenteditable]"));
-
-// A drawer of this person's in a storage of the browser: what is put in is there after a reload. Where the browser
-// keeps nothing (its storage is full, or forbidden), the drawer lasts as long as the page.
-export class Drawer {
-  constructor(storage, name) {
-    this.prefix = `mellow.${name}.${desk.dataset.person}.`;
-    this.storage = storage;
-    this.meanwhile = new Map();
-  }
-
-  names() {
-    const names = new Set(this.meanwhile.keys());
-    for (let index = 0; index < this.storage.length; index += 1) {
-      const key = this.storage.key(index);
-      if (key.startsWith(this.prefix)) names.add(key.slice(this.prefix.length));
-    }
-    return [...names].sort();
-  }
-
-  get(name) {
-    if (this.meanwhile.has(name)) return this.meanwhile.get(name);
-    try {
-      return JSON.parse(this.storage.getItem(this.prefix + name));
-    } catch {
-      return null; // somebody else wrote it
-    }
-  }
-
-  put(name, value) {
-    try {
-      this.storage.setItem(this.prefix + name, JSON.stringify(value));
-      this.meanwhile.delete(name);
-    } catch {
-      this.meanwhile.set(name, value);
-    }
-  }
-
-  remove(name) {
-    this.meanwhile.delete(name);
-    this.storage.removeItem(this.prefix + name);
-  }
-}
-
-// A version 4 UUID. crypto.randomUUID would need HTTPS, which a studio in one's own network may not have.
-export function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-}
+/** @param {"blur" | "diff" | "warned"} name @returns {boolean} */
+export const given = (name) => JSON.parse(desk.dataset[name] ?? "false");

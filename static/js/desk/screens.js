@@ -4,16 +4,28 @@
 
 import { call } from "../shared/api.js";
 
+/** @import { Screen } from "../types" */
+/**
+ * A screen on the desk: `fromQueue` if nobody typed its text, `done` once it is judged.
+ *
+ * @typedef {Screen & { fromQueue: boolean, done?: boolean }} Shown
+ */
+
 const MOST_SHOWN = 100;
 const PATIENCE = 300; // milliseconds for choosing again
+/** @type {Shown[]} */
 export const aside = []; // screens that had to make room; they come back before anything new is drawn
+/** @type {number[]} */
 const shown = []; // ids of the queue's screens that were on the desk lately
-let upcoming = null; // a promise of the next screen of the queue
+/** @type {Promise<Screen | null> | null} */
+let upcoming = null; // the next screen of the queue
 
+/** @param {number[]} ids */
 export function seen(ids) {
   for (const id of ids) if (!shown.includes(id)) shown.push(id);
 }
 
+/** @param {string} text @returns {Promise<Screen>} */
 export function draw(text) {
   return call("POST", "/generations", { text });
 }
@@ -22,8 +34,13 @@ export function prefetch() {
   upcoming ??= fetchNext();
 }
 
-// The next screen of the queue, or null if it holds none for this person. `said` settles when the server knows of the
-// latest gesture, or when it cannot be told for now, and then with false.
+/**
+ * The next screen of the queue, or null if it holds none for this person.
+ *
+ * @param {Promise<boolean>} said settles when the server knows of the latest gesture, or when it cannot be told for now, and
+ *   then with false
+ * @returns {Promise<Shown | null>}
+ */
 export async function next(said = Promise.resolve(false)) {
   const early = upcoming;
   upcoming = null;
@@ -32,13 +49,17 @@ export async function next(said = Promise.resolve(false)) {
   return found && { ...found, fromQueue: true };
 }
 
+/** @param {Screen} drawn @param {Promise<boolean>} said */
 function chosenAgain(drawn, said) {
+  /** @type {Promise<Screen>} */
   const late = new Promise((resolve) => { setTimeout(resolve, PATIENCE, drawn); });
   const again = said.then((known) => (known ? fetchNext() : drawn)).then((found) => found ?? drawn, () => drawn);
   return Promise.race([again, late]);
 }
 
+/** @returns {Promise<Screen | null>} */
 function fetchNext() {
+  /** @type {Promise<Screen | null>} */
   const promise = call("POST", "/generations", { from: "queue", shown: shown.slice(-MOST_SHOWN) });
   promise.catch(() => { if (upcoming === promise) upcoming = null; }); // shown where it is awaited; then asked for anew
   return promise;

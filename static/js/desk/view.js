@@ -1,13 +1,20 @@
 // How the desk looks: differences marked, texts blurred, the keys explained. What a person decides is remembered.
 
 import { call } from "../shared/api.js";
+import { element } from "../shared/dom.js";
 import { mark } from "./gestures/cards.js";
-import { desk, element, given } from "./page.js";
+import { desk, given } from "./page.js";
+
+/** @import { DeskSettings } from "../types" */
+
+const helpBox = element("help", HTMLDialogElement);
+const revealLabel = element("reveal").firstChild; // before the name of its key
 
 let blurred = given("blur");
 let warned = given("warned");
 let marked = given("diff");
 
+/** @param {DeskSettings} settings */
 function remember(settings) {
   call("PATCH", "/me", { settings }).catch(() => {}); // it holds for this page at least
 }
@@ -36,9 +43,10 @@ function veil() {
 export function reveal(yes = !desk.classList.contains("revealed")) {
   desk.classList.toggle("revealed", yes);
   element("reveal").ariaPressed = String(yes);
-  element("reveal").firstChild.textContent = yes ? "Hide " : "Show ";
+  if (revealLabel) revealLabel.textContent = yes ? "Hide " : "Show ";
 }
 
+/** @param {boolean} blur */
 function answer(blur) {
   remember(blur === blurred ? { warned: true } : { warned: true, blur });
   warned = true;
@@ -48,7 +56,7 @@ function answer(blur) {
 }
 
 export function help() {
-  element("help").showModal();
+  helpBox.showModal();
 }
 
 // Texts and buttons that are reached with Tab must not end up under what stays in view.
@@ -65,5 +73,5 @@ element("reveal").addEventListener("click", () => reveal());
 element("warning-show").addEventListener("click", () => answer(false));
 element("warning-blur").addEventListener("click", () => answer(true));
 element("help-open").addEventListener("click", help);
-for (const id of ["help-close", "tour-again"]) element(id).addEventListener("click", () => element("help").close());
+for (const id of ["help-close", "tour-again"]) element(id).addEventListener("click", () => helpBox.close());
 veil();

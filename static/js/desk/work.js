@@ -1,12 +1,17 @@
-// My work without reloading: the forms are sent in the background and the page that comes back takes the place of this
-// one, with the focus where it was. Without this script they are forms as any other.
+// My work: what tells the texts of a judgment from its best one is marked. The forms are sent in the background and the
+// page that comes back takes the place of this one, with the focus where it was. Without this script they are forms as any
+// other.
 
+import { all, around, element, make, one } from "../shared/dom.js";
+import { marked } from "../shared/marks.js";
 import "./zone.js";
 
-const main = document.getElementById("content");
+const main = element("content");
 
+/** @param {HTMLFormElement} form @param {boolean} [again] whether it may be sent once more */
 async function send(form, again = true) {
-  const item = form.closest(".judgment");
+  const item = around(form, ".judgment");
+  if (!item) return;
   item.setAttribute("aria-busy", "true");
   try {
     const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
@@ -29,61 +34,73 @@ async function send(form, again = true) {
   item.removeAttribute("aria-busy");
 }
 
+/** @param {Response} response */
 const parsed = async (response) => new DOMParser().parseFromString(await response.text(), "text/html");
 
 // Whether this page, asked for anew, has another token than its forms have.
 async function renewed() {
   const page = await parsed(await fetch(location.href));
-  const token = page.getElementById("work") && page.querySelector('meta[name="csrf-token"]').content;
-  const fields = [...document.querySelectorAll('input[name="csrf_token"]')];
+  const token = page.getElementById("work") && page.querySelector('meta[name="csrf-token"]')?.getAttribute("content");
+  const fields = all(document, 'input[name="csrf_token"]', HTMLInputElement);
   if (!token || fields.every((field) => field.value === token)) return false;
   for (const field of fields) field.value = token;
   return true;
 }
 
+/** @param {Document} page @param {string} before id of the item whose form was sent */
 function show(page, before) {
-  const fresh = page.getElementById("work");
+  const fresh = document.adoptNode(one(page, "#work", HTMLElement));
   main.querySelectorAll(":scope > .alert").forEach((note) => note.remove());
-  document.getElementById("work").replaceWith(document.adoptNode(fresh));
-  const here = document.getElementById(fresh.dataset.here) ?? document.getElementById(before);
+  element("work").replaceWith(fresh);
+  const here = document.getElementById(fresh.dataset.here ?? "") ?? document.getElementById(before);
   const note = page.querySelector("#content > .alert");
   if (note) announce([...note.childNodes], here);
   begin();
-  (here ?? document.getElementById("judgments-title")).focus();
+  (here ?? element("judgments-title")).focus();
 }
 
-// What was done is said where the eye is: at the top of the item, or of the list if the item has left it.
+/**
+ * What was done is said where the eye is: at the top of the item, or of the list if the item has left it.
+ *
+ * @param {Node[]} words
+ * @param {HTMLElement | null} item
+ */
 function announce(words, item) {
-  const note = document.createElement("p");
-  note.className = "alert alert-success done";
-  note.setAttribute("role", "status");
+  const note = make("p", { className: "alert alert-success done", role: "status" });
   if (item) item.prepend(note);
-  else document.querySelector("#judgments-title").after(note);
+  else element("judgments-title").after(note);
   requestAnimationFrame(() => { note.append(...words); }); // a status is read when it changes
 }
 
+/** @param {HTMLElement} item @param {string} sentence */
 function tell(item, sentence) {
   item.querySelector(".alert")?.remove();
-  const note = document.createElement("p");
-  note.className = "alert alert-danger";
-  note.setAttribute("role", "alert");
-  note.textContent = sentence;
-  item.querySelector(".deeds").before(note);
+  one(item, ".deeds", HTMLElement).before(make("p", { className: "alert alert-danger", role: "alert" }, sentence));
+}
+
+// The texts of a judgment say what was best, and what was not is compared with that.
+function mark() {
+  for (const text of all(document, "[data-best]", HTMLElement)) {
+    text.replaceChildren(...marked(text.dataset.best ?? "", text.textContent));
+  }
+  element("legend").hidden = false;
 }
 
 function begin() {
-  document.getElementById("judgments-title").tabIndex = -1;
-  const veil = document.getElementById("veil");
+  if (document.getElementById("legend")) mark();
+  element("judgments-title").tabIndex = -1;
+  const veil = element("veil");
   veil.hidden = false;
   veil.addEventListener("click", () => {
-    const veiled = document.getElementById("work").classList.toggle("veiled");
+    const veiled = element("work").classList.toggle("veiled");
     veil.setAttribute("aria-pressed", String(veiled));
   });
 }
 
 document.addEventListener("submit", (event) => {
-  if (event.target.method !== "post" || !event.target.closest(".judgment")) return;
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || form.method !== "post" || !around(form, ".judgment")) return;
   event.preventDefault();
-  send(event.target);
+  send(form);
 });
 begin();

@@ -2,7 +2,7 @@
 
 import { call } from "../shared/api.js";
 
-const known = document.querySelector("[data-time-zone]")?.dataset.timeZone;
+const known = document.querySelector("[data-time-zone]")?.getAttribute("data-time-zone");
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && known && zone !== known) {
   call("PATCH", "/me", { settings: { time_zone: zone } }).catch(() => {}); // days go on as they did; the next page tries again

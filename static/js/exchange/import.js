@@ -1,74 +1,52 @@
 // Imports: the file is sent, the server says what is in it, and nothing is stored before Import is pressed.
 
 import { ApiError, call } from "../shared/api.js";
+import { all, element, make, one, say } from "../shared/dom.js";
+import { onFile } from "../shared/files.js";
+import { count, shortened } from "../shared/text.js";
+import { choices, describe, details, stored } from "./import_words.js";
 import { store, upload } from "./upload.js";
-import { make } from "../shared/dom.js";
 
-const LONGEST_SHOWN = 400;
-const FROM_FORMAT = "@prompt";
-const element = (id) => document.getElementById(id);
-const columns = [...document.querySelectorAll("[data-column]")];
+/** @import { ImportPreview, ImportProgress, ImportReport, Mapping, Refused } from "../types" */
+
+const columns = all(document, "[data-column]", HTMLSelectElement);
+const layout = element("layout", HTMLSelectElement);
+const header = element("header", HTMLInputElement);
+const source = element("source", HTMLInputElement);
+const overlap = element("overlap_of_all", HTMLInputElement);
+const judgments = element("judgments", HTMLInputElement);
+const go = element("go", HTMLButtonElement);
+const pasted = element("pasted", HTMLTextAreaElement);
+/** @type {File | null} */
 let file = null;
+/** @type {string | null} */
 let id = null;
 let latest = 0; // a newer choice of file makes the answers to older ones void
 
-const count = (number) => number.toLocaleString("en");
-const some = (number, one, several) => `${count(number)} ${number === 1 ? one : several}`;
-const shortened = (text) => (text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)} …` : text);
+/** @param {string[]} headings @param {...string} cells */
+const row = (headings, ...cells) => make("tr", {}, ...cells.map((text, place) => make("td", { "data-label": headings[place] }, text)));
 
-function say(name, sentence) {
-  element(name).textContent = sentence;
-  element(name).hidden = !sentence;
-}
-
-function row(headings, ...cells) {
-  return make("tr", {}, ...cells.map((text, place) => {
-    const cell = make("td", { "data-label": headings[place] }, ...[text].flat());
-    return cell;
-  }));
-}
-
-function listProblems(box, rows, more, problems, all) {
-  element(box).hidden = !all;
+/** @param {string} box @param {string} rows @param {string} more @param {Refused[]} problems @param {number} number */
+function listProblems(box, rows, more, problems, number) {
+  element(box).hidden = !number;
   element(rows).replaceChildren(...problems.map((problem) => row(["Line", "Why"], String(problem.line), problem.reason)));
-  say(more, all > problems.length ? `And ${count(all - problems.length)} more.` : "");
+  say(more, number > problems.length ? `And ${count(number - problems.length)} more.` : "");
 }
 
-function details(one) {
-  const parts = [];
-  if (one.priority) parts.push(`Priority ${one.priority}`);
-  if (one.overlap) parts.push(`Overlap ${one.overlap}`);
-  if (one.gold) parts.push(`Right: ${shortened(one.gold)}`);
-  for (const wrong of one.gold_wrong) parts.push(`Wrong: ${shortened(wrong)}`);
-  for (const chosen of one.chosen) parts.push(`Chosen: ${shortened(chosen)}`);
-  return parts.join("\n") || "–";
-}
-
-function offerColumns(found, mapping) {
+/** @param {ImportPreview} preview */
+function offerColumns({ found, mapping }) {
   for (const select of columns) {
-    const name = select.dataset.column;
-    const options = found.columns.map((column) => new Option(column, column));
-    if (name !== "text") options.unshift(new Option("none", ""));
-    else if (found.format && found.format !== "prompt" && found.format !== "pairs") options.unshift(new Option("the prompt of this format", FROM_FORMAT));
-    if (name === "text" && !options.length) options.push(new Option("the whole line", ""));
-    select.replaceChildren(...options);
-    select.value = mapping[name];
-    select.disabled = options.length < 2;
+    const role = select.dataset.column ?? "";
+    select.replaceChildren(...choices(role, found).map(([said, value]) => new Option(said, value)));
+    select.value = String(mapping[role]);
+    select.disabled = select.options.length < 2;
   }
-  element("layout").value = mapping.layout;
-  element("header").checked = mapping.header;
+  layout.value = mapping.layout;
+  header.checked = mapping.header;
   element("header-setting").hidden = !["csv", "tsv"].includes(mapping.layout);
 }
 
-function describe(found) {
-  const rows = some(found.rows, "row", "rows");
-  if (!found.rows) return "The file holds no rows.";
-  const parts = [found.found.what ? `${rows}, in a form that is known: ${found.found.what}.` : `${rows}.`];
-  if (found.judgments) parts.push(`${some(found.judgments, "row says", "rows say")} which answer was chosen and which was rejected.`);
-  if (found.gold) parts.push(`${some(found.gold, "row is an attention check", "rows are attention checks")}.`);
-  return parts.join(" ");
-}
-
+/** @param {ImportPreview} found */
 function show(found) {
   const fresh = found.usable - found.repeated - found.known;
   element("what").textContent = describe(found);
@@ -80,23 +58,23 @@ function show(found) {
   listProblems("problems", "problem-rows", "more-problems", found.problems, found.bad);
   const headings = ["Line", "Text", "More"];
   element("sample-rows").replaceChildren(...found.sample.map((one) => row(headings, String(one.line), shortened(one.text), details(one))));
-  offerColumns(found.found, found.mapping);
+  offerColumns(found);
   element("judgments-setting").hidden = !found.judgments;
-  if (!found.judgments) element("judgments").checked = false;
-  element("go").disabled = !found.usable;
+  if (!found.judgments) judgments.checked = false;
+  go.disabled = !found.usable;
   say("why-not", found.usable ? "" : "No row can be used: is it the right column?");
   element("preview").hidden = false;
 }
 
-function mapping() {
-  const chosen = Object.fromEntries(columns.map((select) => [select.dataset.column, select.value]));
-  return { layout: element("layout").value, header: element("header").checked, ...chosen };
-}
+/** @returns {Record<string, string>} */
+const chosenColumns = () => Object.fromEntries(columns.map((select) => [select.dataset.column, select.value]));
 
+/** @param {string} query @param {boolean} focus */
 async function look(query, focus) {
   const mine = latest;
   say("problem", "");
   try {
+    /** @type {ImportPreview} */
     const found = await call("GET", `/imports/${id}${query}`);
     if (mine !== latest) return;
     show(found);
@@ -104,40 +82,40 @@ async function look(query, focus) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (mine !== latest) return;
-    element("go").disabled = true;
+    go.disabled = true;
     say(element("preview").hidden ? "file-problem" : "problem", error.message);
   }
 }
 
-function lookAgain(event) {
-  const { layout, header, ...chosen } = mapping();
-  const query = new URLSearchParams({ layout, header: header ? "yes" : "no" });
-  // Another layout has other columns: those are guessed anew.
-  if (event.target.dataset.column) for (const [name, column] of Object.entries(chosen)) query.set(name, column);
-  look(`?${query}`, false);
+/** @param {boolean} sameColumns another layout has other columns: those are guessed anew */
+function lookAgain(sameColumns) {
+  const asked = { layout: layout.value, header: header.checked ? "yes" : "no", ...(sameColumns ? chosenColumns() : {}) };
+  look(`?${new URLSearchParams(asked)}`, false);
 }
 
+/** @param {File} chosen */
 async function take(chosen) {
   const mine = ++latest;
   file = chosen;
   id = null;
   say("file-problem", "");
   element("preview").hidden = element("result").hidden = true;
-  element("file-name").textContent = file.name;
-  element("source").value = file.name.slice(-200);
+  element("file-name").textContent = chosen.name;
+  source.value = chosen.name.slice(-200);
   const limit = Number(element("import").dataset.limit);
-  if (file.size > limit) {
-    say("file-problem", `${file.name} has more than the ${limit / 1024 ** 3} GB that are accepted.`);
+  if (chosen.size > limit) {
+    say("file-problem", `${chosen.name} has more than the ${limit / 1024 ** 3} GB that are accepted.`);
     return;
   }
+  const bar = element("sending-bar", HTMLProgressElement);
   element("sending").hidden = false;
-  element("sending-bar").value = 0;
+  bar.value = 0;
   element("sending-text").textContent = "Sending the file …";
   try {
     const sent = await upload(
-      file,
-      (share) => mine === latest && (element("sending-bar").value = share),
-      (sentence) => mine === latest && (element("sending-text").textContent = sentence),
+      chosen,
+      (share) => { if (mine === latest) bar.value = share; },
+      (sentence) => { if (mine === latest) element("sending-text").textContent = sentence; },
       () => mine !== latest,
     );
     if (mine !== latest) return;
@@ -156,21 +134,21 @@ function forget() {
   latest++;
   if (id) call("DELETE", `/imports/${id}`).catch(() => {}); // it is removed after a day anyway
   id = file = null;
-  element("file").value = "";
+  const input = element("file", HTMLInputElement);
+  input.value = "";
   element("file-name").textContent = "Drop a file here, or choose one";
   element("preview").hidden = element("result").hidden = element("sending").hidden = true;
-  element("file").focus();
+  input.focus();
 }
 
+/** @param {ImportProgress} progress */
 function progressed(progress) {
-  element("storing-bar").value = progress.fraction;
-  const parts = [`${some(progress.rows, "row", "rows")} read`, `${count(progress.added)} new in the queue`, `${count(progress.duplicates)} there already`, `${count(progress.rejected_count)} not usable`];
-  if (progress.judgments) parts.push(some(progress.judgments, "judgment taken over", "judgments taken over"));
-  element("stored").textContent = `${parts.join(" · ")}.`;
+  element("storing-bar", HTMLProgressElement).value = progress.fraction;
+  element("stored").textContent = stored(progress);
   if (!progress.done) return;
   element("result-title").textContent = "Imported";
-  element("said").textContent = `${element("source").value || file.name} is in the studio.`;
-  listProblems("refused", "refused-rows", "more-refused", progress.rejected, progress.rejected_count);
+  element("said").textContent = `${source.value || file?.name} is in the studio.`;
+  listProblems("refused", "refused-rows", "more-refused", progress.rejected ?? [], progress.rejected_count);
   element("after").hidden = false;
   element("preview").hidden = true;
   element("result-title").focus();
@@ -179,73 +157,69 @@ function progressed(progress) {
 async function showFigures() {
   const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
   const figures = page.querySelector("main > .figures");
-  if (figures) document.querySelector("main > .figures").replaceWith(figures);
+  if (figures) one(document, "main > .figures", HTMLElement).replaceWith(figures);
 }
 
+/** @param {SubmitEvent} event */
 async function run(event) {
   event.preventDefault();
   const wish = {
-    ...mapping(),
-    source: element("source").value.trim(),
-    priority_of_all: Number(element("priority_of_all").value),
-    overlap_of_all: element("overlap_of_all").value ? Number(element("overlap_of_all").value) : null,
-    queue: element("queue").checked,
-    judgments: element("judgments").checked,
+    layout: layout.value,
+    header: header.checked,
+    ...chosenColumns(),
+    source: source.value.trim(),
+    priority_of_all: Number(element("priority_of_all", HTMLInputElement).value),
+    overlap_of_all: overlap.value ? Number(overlap.value) : null,
+    queue: element("queue", HTMLInputElement).checked,
+    judgments: judgments.checked,
   };
-  element("go").disabled = true;
+  go.disabled = true;
   element("result-title").textContent = "Importing …";
   element("result").hidden = false;
   element("after").hidden = element("refused").hidden = true;
   element("stored").textContent = element("said").textContent = "";
-  element("storing-bar").value = 0;
+  element("storing-bar", HTMLProgressElement).value = 0;
   say("broken", "");
   say("problem", "");
   try {
-    await store(id, wish, progressed);
+    await store(String(id), wish, progressed);
     showFigures().catch(() => {}); // they are a page's load away in any case
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     element("result").hidden = true;
     say("problem", error.message);
   } finally {
-    element("go").disabled = false;
+    go.disabled = false;
   }
 }
 
+const goldForm = element("gold-form", HTMLFormElement);
+
+/** @param {SubmitEvent} event */
 async function addCheck(event) {
   event.preventDefault();
-  const wrong = element("gold-wrong").value.split("\n").filter((line) => line.trim());
-  const check = { text: element("gold-text").value, gold: element("gold-right").value, gold_wrong: wrong };
+  const [text, gold, wrong] = ["gold-text", "gold-right", "gold-wrong"].map((name) => element(name, HTMLTextAreaElement).value);
+  const check = { text, gold, gold_wrong: wrong.split("\n").filter((line) => line.trim()) };
   try {
+    /** @type {ImportReport} */
     const report = await call("POST", "/prompts", [check]);
     const refused = report.rejected[0]?.reason;
     element("gold-said").textContent = refused ?? (report.added ? "Added." : "That text waits in the queue already.");
-    if (report.added) event.target.reset();
+    if (report.added) goldForm.reset();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     element("gold-said").textContent = error.message;
   }
 }
 
-for (const select of [...columns, element("layout"), element("header")]) select.addEventListener("change", lookAgain);
-element("preview").addEventListener("submit", run);
+for (const select of columns) select.addEventListener("change", () => lookAgain(true));
+for (const setting of [layout, header]) setting.addEventListener("change", () => lookAgain(false));
+element("preview", HTMLFormElement).addEventListener("submit", run);
 element("forget").addEventListener("click", forget);
 element("next").addEventListener("click", forget);
-element("gold-form").addEventListener("submit", addCheck);
+goldForm.addEventListener("submit", addCheck);
 element("take-pasted").addEventListener("click", () => {
-  if (element("pasted").value.trim()) take(new File([element("pasted").value], "pasted texts.txt"));
-  else element("pasted").focus();
+  if (pasted.value.trim()) take(new File([pasted.value], "pasted texts.txt"));
+  else pasted.focus();
 });
-element("file").addEventListener("change", (event) => event.target.files.length && take(event.target.files[0]));
-for (const kind of ["dragenter", "dragover"]) {
-  element("drop").addEventListener(kind, (event) => {
-    event.preventDefault();
-    element("drop").classList.add("over");
-  });
-}
-for (const kind of ["dragleave", "drop"]) element("drop").addEventListener(kind, () => element("drop").classList.remove("over"));
-element("drop").addEventListener("drop", (event) => {
-  event.preventDefault();
-  if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
-});
-if (element("file").files.length) take(element("file").files[0]); // chosen before this script was there
+onFile(take);

@@ -1,14 +1,21 @@
 // Sends a file in pieces and goes on where it stopped when the connection comes back.
 
-import { ApiError, send as sendAsNow } from "../shared/api.js";
+import { ApiError, refusal, send as sendAsNow } from "../shared/api.js";
+
+/** @import { ImportProgress, Upload } from "../types" */
 
 const PIECE = 4 * 1024 * 1024;
 const TRIES = 6;
 
-function pause(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
+/** @param {number} milliseconds */
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {ArrayBuffer} piece
+ * @returns {Promise<Upload>}
+ */
 async function send(method, path, piece) {
   const response = await sendAsNow(`/api/v1/imports${path}`, {
     method,
@@ -17,9 +24,15 @@ async function send(method, path, piece) {
   });
   const answer = await response.json().catch(() => null);
   if (response.ok || (response.status === 409 && answer?.bytes !== undefined)) return answer;
-  throw new ApiError(answer?.detail ?? "Something went wrong on the server.", response.status);
+  throw refusal(response, answer);
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {ArrayBuffer} piece
+ * @param {(sentence: string) => void} say
+ */
 async function sendPatiently(method, path, piece, say) {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -33,8 +46,16 @@ async function sendPatiently(method, path, piece, say) {
   }
 }
 
-/** The id of the file on the server. `tell` hears the share that is sent, `say` what holds it up. */
+/**
+ * The id of the file on the server.
+ *
+ * @param {File} file
+ * @param {(share: number) => void} tell hears the share that is sent
+ * @param {(sentence: string) => void} say hears what holds it up
+ * @param {() => boolean} stopped whether nobody wants it any more
+ */
 export async function upload(file, tell, say, stopped) {
+  /** @type {string | null} */
   let id = null;
   let sent = 0;
   do {
@@ -45,6 +66,7 @@ export async function upload(file, tell, say, stopped) {
     } catch {
       throw new ApiError(`${file.name} cannot be read any more: choose it again.`, 0);
     }
+    /** @type {Upload} */
     const answer = id === null
       ? await sendPatiently("POST", `?${new URLSearchParams({ name: file.name })}`, piece, say)
       : await sendPatiently("PATCH", `/${id}?offset=${sent}`, piece, say);
@@ -55,23 +77,29 @@ export async function upload(file, tell, say, stopped) {
   return id;
 }
 
-/** Stores the file; `hear` gets each line of progress as it comes. */
+/**
+ * Stores the file; `hear` gets each line of progress as it comes.
+ *
+ * @param {string} id
+ * @param {Record<string, unknown>} wish
+ * @param {(progress: ImportProgress) => void} hear
+ */
 export async function store(id, wish, hear) {
-  let response;
   try {
-    response = await sendAsNow(`/api/v1/imports/${id}`, {
+    const response = await sendAsNow(`/api/v1/imports/${id}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(wish),
     });
-    if (!response.ok) throw new ApiError((await response.json().catch(() => null))?.detail ?? "Something went wrong on the server.", response.status);
+    if (!response.ok || !response.body) throw refusal(response, await response.json().catch(() => null));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let held = "";
     let done = false;
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
       const lines = (held + piece.value).split("\n");
-      held = lines.pop();
+      held = lines.pop() ?? "";
       for (const line of lines) {
+        /** @type {ImportProgress} */
         const progress = JSON.parse(line);
         if (progress.problem) throw new ApiError(progress.problem, 0);
         done = progress.done;

@@ -1,9 +1,11 @@
 // Copies the invitation link. Without a clipboard (a page over plain HTTP) the link is selected, ready to be copied by key.
 
-const link = document.getElementById("link");
-const copied = document.getElementById("copied");
+import { element } from "../shared/dom.js";
 
-document.getElementById("copy").addEventListener("click", async () => {
+const link = element("link", HTMLInputElement);
+const copied = element("copied");
+
+element("copy").addEventListener("click", async () => {
   link.select();
   try {
     await navigator.clipboard.writeText(link.value);

@@ -1,12 +1,23 @@
 // The queue: a number is stored as soon as it is changed, and what became of it is said below the filter.
 
 import { ApiError, call } from "../shared/api.js";
+import { all, around, element, one } from "../shared/dom.js";
 
-const said = document.getElementById("said");
-const bulk = document.getElementById("bulk");
+/** @import { Prompt } from "../types" */
 
+const said = element("said");
+const bulk = document.getElementById("bulk"); // where no prompt is found, there is none
+
+/**
+ * @template Answer
+ * @param {string} path
+ * @param {Record<string, number | boolean | null>} values
+ * @param {(answer: Answer) => string} sentence
+ * @returns {Promise<Answer | null>}
+ */
 async function change(path, values, sentence) {
   try {
+    /** @type {Answer} */
     const answer = await call("PATCH", path, values);
     said.textContent = sentence(answer);
     said.classList.remove("refused");
@@ -19,12 +30,16 @@ async function change(path, values, sentence) {
   }
 }
 
+/** @param {HTMLElement} line @param {Prompt} prompt */
 function show(line, prompt) {
-  line.querySelector("[data-state]").textContent = prompt.state;
+  one(line, "[data-state]", HTMLElement).textContent = prompt.state;
   const judged = line.querySelector("[data-judged]");
   if (judged) judged.textContent = `${prompt.judged_by} of ${prompt.wanted}`;
-  for (const input of line.querySelectorAll("[data-field]")) input.value = input.defaultValue = prompt[input.dataset.field] ?? "";
-  const button = line.querySelector("[data-place]");
+  for (const input of all(line, "[data-field]", HTMLInputElement)) {
+    const number = input.dataset.field === "priority" ? prompt.priority : prompt.overlap;
+    input.value = input.defaultValue = String(number ?? "");
+  }
+  const button = one(line, "[data-place]", HTMLButtonElement);
   const label = prompt.queued ? "Take out" : "Put in";
   button.dataset.place = prompt.queued ? "out" : "in";
   button.textContent = label;
@@ -32,15 +47,25 @@ function show(line, prompt) {
   line.classList.toggle("gone", !prompt.queued);
 }
 
+/** @param {HTMLElement} line @param {Record<string, number | boolean | null>} values @param {string} what */
 async function changeOne(line, values, what) {
+  /** @type {Prompt | null} */
   const prompt = await change(`/prompts/${line.dataset.prompt}`, values, () => what);
   if (prompt) show(line, prompt);
   return prompt;
 }
 
+/** @param {HTMLElement} inner */
+function lineOf(inner) {
+  const line = around(inner, "[data-prompt]");
+  if (!line) throw new Error("The page has a control of a prompt outside its line.");
+  return line;
+}
+
+/** @param {HTMLInputElement} input */
 async function changeNumber(input) {
-  const line = input.closest("[data-prompt]");
-  const name = input.dataset.field;
+  const line = lineOf(input);
+  const { field: name = "" } = input.dataset;
   if (!input.checkValidity()) {
     said.textContent = `The ${name} must be a whole number from ${input.min} to ${input.max}.`;
     said.classList.add("refused");
@@ -52,35 +77,41 @@ async function changeNumber(input) {
   if (!saved) input.value = input.defaultValue;
 }
 
-async function changeAll(values) {
-  for (const button of bulk.querySelectorAll("button")) button.disabled = true;
+/** @param {HTMLElement} form @param {Record<string, number | boolean | null>} values */
+async function changeAll(form, values) {
+  const buttons = all(form, "button", HTMLButtonElement);
+  for (const button of buttons) button.disabled = true;
+  /** @param {number} number */
   const some = (number) => `${number.toLocaleString("en")} ${number === 1 ? "prompt is" : "prompts are"} changed.`;
-  const answer = await change(`/prompts?${bulk.dataset.query}`, values, (found) => some(found.changed));
+  /** @type {{ changed: number } | null} */
+  const answer = await change(`/prompts?${form.dataset.query}`, values, (found) => some(found.changed));
   if (answer) {
     sessionStorage.setItem("said", said.textContent); // said again once the page shows how it is now
     location.reload();
   } else {
-    for (const button of bulk.querySelectorAll("button")) button.disabled = false;
+    for (const button of buttons) button.disabled = false;
   }
 }
 
-for (const input of document.querySelectorAll("[data-field]")) input.addEventListener("change", () => changeNumber(input));
-for (const button of document.querySelectorAll("[data-place]")) {
+for (const input of all(document, "[data-field]", HTMLInputElement)) input.addEventListener("change", () => changeNumber(input));
+for (const button of all(document, "[data-place]", HTMLButtonElement)) {
   button.addEventListener("click", () => {
-    const line = button.closest("[data-prompt]");
+    const line = lineOf(button);
     const queued = button.dataset.place === "in";
     changeOne(line, { queued }, `Prompt ${line.dataset.prompt} is ${queued ? "in the queue" : "out of the queue"}.`);
   });
 }
-for (const form of bulk?.querySelectorAll("form") ?? []) {
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const value = form.querySelector("input").value;
-    changeAll({ [form.dataset.change]: value === "" ? null : Number(value) });
-  });
-}
-for (const button of bulk?.querySelectorAll("[data-queued]") ?? []) {
-  button.addEventListener("click", () => changeAll({ queued: button.dataset.queued === "true" }));
+if (bulk) {
+  for (const form of all(bulk, "form", HTMLFormElement)) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const { value } = one(form, "input", HTMLInputElement);
+      changeAll(bulk, { [form.dataset.change ?? ""]: value === "" ? null : Number(value) });
+    });
+  }
+  for (const button of all(bulk, "[data-queued]", HTMLButtonElement)) {
+    button.addEventListener("click", () => changeAll(bulk, { queued: button.dataset.queued === "true" }));
+  }
 }
 said.textContent = sessionStorage.getItem("said") ?? "";
 sessionStorage.removeItem("said");

@@ -2,15 +2,28 @@
 
 const CSRF = 'meta[name="csrf-token"]';
 const LONGEST_JUDGMENT = 30_000; // milliseconds; a connection that is neither there nor gone must not hold up the next one
-let csrf = document.querySelector(CSRF).content;
+let csrf = document.querySelector(CSRF)?.getAttribute("content") ?? "";
 
 export class ApiError extends Error {
+  /**
+   * @param {string} sentence
+   * @param {number} status 0 where there was no answer
+   */
   constructor(sentence, status) {
     super(sentence);
     this.status = status;
   }
 }
 
+/**
+ * The answer to a request, which the caller says the shape of; a form goes as a form, anything else as JSON.
+ *
+ * @template Answer
+ * @param {string} method
+ * @param {string} path below /api/v1
+ * @param {unknown} [body]
+ * @returns {Promise<Answer>}
+ */
 export async function call(method, path, body) {
   const answer = await ask(method, path, body);
   // Not a refusal of what was sent: it is kept, and may be sent again.
@@ -18,7 +31,12 @@ export async function call(method, path, body) {
   return read(answer);
 }
 
-/** `fetch` as the person who is signed in now, also where that is another session than the page was opened in. */
+/**
+ * `fetch` as the person who is signed in now, also where that is another session than the page was opened in.
+ *
+ * @param {string} address
+ * @param {RequestInit & { headers?: Record<string, string> }} request
+ */
 export async function send(address, request) {
   const used = csrf;
   const sent = () => fetch(address, { ...request, headers: { ...request.headers, "X-CSRFToken": csrf } });
@@ -28,17 +46,30 @@ export async function send(address, request) {
   return stale && (await renewed(used)) ? sent() : response;
 }
 
+/**
+ * What the server says of a refusal, as an error.
+ *
+ * @param {Response} response
+ * @param {{ detail?: string } | null} content
+ */
+export function refusal(response, content) {
+  return new ApiError(content?.detail ?? "Something went wrong on the server.", response.status);
+}
+
+/** @param {Response} response @param {{ stale_form?: boolean } | null} content */
 const isStale = (response, content) => response.status === 400 && Boolean(content?.stale_form);
 
+/** @param {string} method @param {string} path @param {unknown} body */
 async function ask(method, path, body) {
   const click = path.startsWith("/judgments");
+  const form = body instanceof URLSearchParams;
   try {
     const response = await send(`/api/v1${path}`, {
       method,
       keepalive: click, // it counts even if its page is left at once
       signal: click ? AbortSignal.timeout(LONGEST_JUDGMENT) : undefined,
-      headers: { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: form ? {} : { "Content-Type": "application/json" },
+      body: form ? body : body === undefined ? undefined : JSON.stringify(body),
     });
     const content = response.status === 204 ? null : await response.json().catch(() => null);
     if (response.ok && response.status !== 204 && content === null) throw new TypeError("the answer was cut off");
@@ -48,17 +79,22 @@ async function ask(method, path, body) {
   }
 }
 
+/** @param {{ response: Response, content: any }} answer what JSON holds is of any type */
 function read({ response, content }) {
   if (response.status === 401) throw new ApiError("You are signed out: open the sign-in page in another tab, then try again.", 401);
-  if (!response.ok) throw new ApiError(content?.detail ?? "Something went wrong on the server.", response.status);
+  if (!response.ok) throw refusal(response, content);
   return content;
 }
 
-// Whether there is another token than the one that was used; several requests may ask at once.
+/**
+ * Whether there is another token than the one that was used; several requests may ask at once.
+ *
+ * @param {string} used
+ */
 async function renewed(used) {
   if (csrf !== used) return true;
   const page = await fetch(location.href).then((answer) => answer.text()).catch(() => "");
-  const found = new DOMParser().parseFromString(page, "text/html").querySelector(CSRF)?.content;
+  const found = new DOMParser().parseFromString(page, "text/html").querySelector(CSRF)?.getAttribute("content");
   if (found) csrf = found;
   return csrf !== used;
 }

@@ -3,15 +3,24 @@
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 52, right: 10, top: 12, bottom: 26 };
 
+/** @typedef {[step: number, value: number]} Point */
+
+/** @param {string} name @param {Record<string, string | number>} attributes @param {string} [text] */
 function make(name, attributes, text) {
   const node = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
   if (text !== undefined) node.textContent = text;
   return node;
 }
 
-// Where the axis ends: at zero, or, for values that move little and far from it, right around them.
-function ends(values, fitted) {
+/**
+ * Where the axis ends: at zero, or, for values that move little and far from it, right around them.
+ *
+ * @param {number[]} values
+ * @param {boolean} fitted
+ * @returns {[number, number]}
+ */
+export function ends(values, fitted) {
   if (!values.length) return [0, 1];
   let [least, greatest] = [Infinity, -Infinity];
   for (const value of values) [least, greatest] = [Math.min(least, value), Math.max(greatest, value)];
@@ -21,16 +30,27 @@ function ends(values, fitted) {
   return [least - room, greatest + room];
 }
 
-function short(value, fitted, distance) {
+/**
+ * A value beside the axis; `distance` is how far it is to the next one.
+ *
+ * @param {number} value
+ * @param {boolean} fitted
+ * @param {number} distance
+ */
+export function short(value, fitted, distance) {
   if (fitted) return value.toFixed(Math.max(0, Math.ceil(-Math.log10(distance))));
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
   return String(Number(value.toPrecision(Math.abs(value) < 0.01 ? 2 : 3))); // as wide as the margin at most
 }
 
 export class LineChart {
-  // `names` are the metrics whose lines it has, the first one with a solid line.
-  constructor(svg, names = [svg.dataset.metric]) {
+  /**
+   * @param {SVGSVGElement} svg
+   * @param {string[]} names the metrics whose lines it has, the first one with a solid line
+   */
+  constructor(svg, names) {
     this.svg = svg;
+    /** @type {Map<string, Map<number, number>>} */
     this.lines = new Map(names.map((name) => [name, new Map()])); // step → value: what arrives twice is one point
     this.lastStep = 1;
     this.unit = "step";
@@ -43,8 +63,9 @@ export class LineChart {
     return [...this.lines.values()].every((points) => !points.size);
   }
 
+  /** @param {string} name @param {number} step @param {number} value */
   add(name, step, value) {
-    this.lines.get(name).set(step, value);
+    this.lines.get(name)?.set(step, value);
     this.drawSoon();
   }
 
@@ -53,6 +74,7 @@ export class LineChart {
     this.drawSoon();
   }
 
+  /** @param {number} step */
   setLastStep(step) {
     this.lastStep = step || 1;
     this.drawSoon();
@@ -77,7 +99,9 @@ export class LineChart {
     const fitted = "fitted" in this.svg.dataset;
     const [low, high] = ends(values, fitted);
     const right = lines.reduce((last, points) => Math.max(last, points.at(-1)?.[0] ?? 0), this.lastStep);
+    /** @param {number} step */
     const x = (step) => MARGIN.left + (step / right) * (width - MARGIN.left - MARGIN.right);
+    /** @param {number} value */
     const y = (value) => height - MARGIN.bottom - ((value - low) / (high - low)) * (height - MARGIN.top - MARGIN.bottom);
     const parts = [];
     for (const share of [0, 0.5, 1]) {
@@ -90,10 +114,11 @@ export class LineChart {
     const end = this.unit === "step" ? String(right) : "end";
     parts.push(make("text", { class: "tick", x: width - MARGIN.right, y: height - 6, "text-anchor": "end" }, end));
     lines.forEach((points, place) => {
-      if (!points.length) return;
+      const last = points.at(-1);
+      if (!last) return;
       const way = points.map(([step, value]) => `${x(step)},${y(value)}`).join(" ");
       parts.push(make("polyline", { class: `line line-${place + 1}`, points: way }));
-      const [step, value] = points.at(-1);
+      const [step, value] = last;
       parts.push(make("circle", { class: `dot dot-${place + 1}`, cx: x(step), cy: y(value), r: 4 }));
     });
     this.svg.replaceChildren(...parts);

@@ -4,12 +4,21 @@ const WORDS = /\s+|[\p{L}\p{N}\p{M}'’]+|./gsu;
 const MOST_CELLS = 4_000_000;
 const segmenter = typeof Intl.Segmenter === "function" ? new Intl.Segmenter(undefined, { granularity: "word" }) : null;
 
+/** @typedef {"same" | "new" | "gone"} Kind in both texts, only in `after`, or only in `before` */
+/** @typedef {[kind: Kind, text: string]} Piece */
+
+/** @param {string} text @returns {string[]} */
 export function words(text) {
   return segmenter ? [...segmenter.segment(text)].map((part) => part.segment) : (text.match(WORDS) ?? []);
 }
 
-// Runs of [kind, words], where kind is "same", "new" (only in `after`) or "gone" (only in `before`). The words of the
-// longest common subsequence are the same ones; a table of their lengths finds it (Wagner and Fischer, 1974).
+/**
+ * The two texts in pieces. The words of the longest common subsequence are the same ones; a table of their lengths finds it
+ * (Wagner and Fischer, 1974).
+ *
+ * @param {string} before
+ * @param {string} after
+ */
 export function differences(before, after) {
   const old = words(before);
   const fresh = words(after);
@@ -19,13 +28,16 @@ export function differences(before, after) {
   const shorter = Math.min(old.length, fresh.length) - head;
   while (tail < shorter && old.at(-1 - tail) === fresh.at(-1 - tail)) tail += 1;
   const middle = align(old.slice(head, old.length - tail), fresh.slice(head, fresh.length - tail));
-  const same = (list) => list.map((word) => ["same", word]);
-  return runs([...same(fresh.slice(0, head)), ...middle, ...same(fresh.slice(fresh.length - tail))]);
+  return runs([...all("same", fresh.slice(0, head)), ...middle, ...all("same", fresh.slice(fresh.length - tail))]);
 }
 
+/** @param {Kind} kind @param {string[]} list @returns {Piece[]} */
+const all = (kind, list) => list.map((word) => [kind, word]);
+
+/** @param {string[]} old @param {string[]} fresh */
 function align(old, fresh) {
   const wide = fresh.length + 1;
-  if ((old.length + 1) * wide > MOST_CELLS) return [...old.map((w) => ["gone", w]), ...fresh.map((w) => ["new", w])];
+  if ((old.length + 1) * wide > MOST_CELLS) return [...all("gone", old), ...all("new", fresh)];
   const common = new Uint16Array((old.length + 1) * wide); // of what follows (row, column)
   for (let row = old.length - 1; row >= 0; row -= 1) {
     for (let column = fresh.length - 1; column >= 0; column -= 1) {
@@ -34,6 +46,7 @@ function align(old, fresh) {
         : Math.max(common[(row + 1) * wide + column], common[row * wide + column + 1]);
     }
   }
+  /** @type {Piece[]} */
   const steps = [];
   let row = 0;
   let column = 0;
@@ -53,13 +66,18 @@ function align(old, fresh) {
   return steps;
 }
 
-// Neighbours of one kind are joined, and a change is first what is gone and then what is new. A lone blank between two
-// changed words belongs to the change: "stupid idiot" → "good person" is one change, not two.
+/**
+ * Neighbours of one kind are joined, and a change is first what is gone and then what is new. A lone blank between two
+ * changed words belongs to the change: "stupid idiot" → "good person" is one change, not two.
+ *
+ * @param {Piece[]} steps
+ */
 function runs(steps) {
   const bridged = steps.map(([kind, word], index) => {
     const within = kind === "same" && !word.trim() && index > 0 && index < steps.length - 1;
     return within && steps[index - 1][0] !== "same" && steps[index + 1][0] !== "same" ? ["both", word] : [kind, word];
   });
+  /** @type {Piece[]} */
   const found = [];
   let gone = "";
   let fresh = "";
@@ -71,7 +89,8 @@ function runs(steps) {
   for (const [kind, word] of bridged) {
     if (kind === "same") {
       close();
-      if (found.at(-1)?.[0] === "same") found.at(-1)[1] += word;
+      const last = found.at(-1);
+      if (last?.[0] === "same") last[1] += word;
       else found.push(["same", word]);
     }
     if (kind === "gone" || kind === "both") gone += word;

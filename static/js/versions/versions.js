@@ -2,100 +2,96 @@
 
 import { ApiError, call } from "../shared/api.js";
 import { differences, words } from "../shared/diff.js";
+import { element, make, say } from "../shared/dom.js";
+import { marked } from "../shared/marks.js";
 
-const element = (id) => document.getElementById(id);
-let drawn = null; // { text, sides: [answer of one version, of the other] }
+/** @import { Candidate, Screen } from "../types" */
 
-function make(tag, ...children) {
-  const node = document.createElement(tag);
-  node.append(...children);
-  return node;
-}
+const form = element("try", HTMLFormElement);
+const text = element("try-text", HTMLTextAreaElement);
+const against = element("try-against", HTMLSelectElement);
+const go = element("try-go", HTMLButtonElement);
+const chosen = ["try-one", "try-other"].map((id) => element(id, HTMLSelectElement));
+/** @type {{ text: string, sides: Screen[] } | null} */
+let drawn = null; // what one version answered, and the other
 
-const TAGS = { gone: "del", new: "ins" };
-
-// The text `after`, with what it adds to `before` and what it leaves out marked.
-function marked(before, after) {
-  return differences(before, after).map(([kind, text]) => (kind === "same" ? text : make(TAGS[kind], text)));
-}
-
+/** @param {string} one @param {string} other */
 function inCommon(one, other) {
-  return differences(one, other).reduce((sum, [kind, text]) => (kind === "same" ? sum + words(text).length : sum), 0);
+  return differences(one, other).reduce((sum, [kind, part]) => (kind === "same" ? sum + words(part).length : sum), 0);
 }
 
-// Of the other version's rewrites the one that has most words in common: the one that it is worth comparing with.
-function nearest(text, others) {
-  let [best, most] = [null, -1];
+/**
+ * Of the other version's rewrites the one that has most words in common: the one that it is worth comparing with.
+ *
+ * @param {string} rewrite
+ * @param {Candidate[]} others
+ */
+function nearest(rewrite, others) {
+  /** @type {string | null} */
+  let best = null;
+  let most = -1;
   for (const { text: other } of others) {
-    const kept = inCommon(other, text);
+    const kept = inCommon(other, rewrite);
     if (kept > most) [best, most] = [other, kept];
   }
   return best;
 }
 
-function shown(candidate, others) {
-  const against = element("try-against").value;
-  if (against === "nothing") return [candidate.text];
-  const before = against === "text" ? drawn.text : nearest(candidate.text, others);
+/** @param {Candidate} candidate @param {string} source @param {Candidate[]} others */
+function shown(candidate, source, others) {
+  if (against.value === "nothing") return [candidate.text];
+  const before = against.value === "text" ? source : nearest(candidate.text, others);
   return before === null ? [candidate.text] : marked(before, candidate.text);
 }
 
 function show() {
   if (!drawn) return;
-  const [one, other] = drawn.sides;
+  const { text: source, sides: [one, other] } = drawn;
   const columns = [[one, other], [other, one]].map(([side, beside]) => {
-    const list = make("ol", ...side.candidates.map((candidate) => make("li", ...shown(candidate, beside.candidates))));
-    const column = make("div", make("h3", `Version ${side.version}`), list);
-    if (side.exhausted) {
-      const note = make("p", "It could not write three different rewrites.");
-      note.className = "hint";
-      column.append(note);
-    }
+    const list = make("ol", {}, ...side.candidates.map((candidate) => make("li", {}, ...shown(candidate, source, beside.candidates))));
+    const column = make("div", {}, make("h3", {}, `Version ${side.version}`), list);
+    if (side.exhausted) column.append(make("p", { className: "hint" }, "It could not write three different rewrites."));
     return column;
   });
   element("try-results").replaceChildren(...columns);
   element("try-results").hidden = false;
 }
 
-function say(problem) {
-  element("try-problem").textContent = problem;
-  element("try-problem").hidden = !problem;
-}
-
+/** @param {SubmitEvent} event */
 async function draw(event) {
   event.preventDefault();
-  const text = element("try-text").value.trim();
-  if (!text) {
-    say("Type a text first.");
-    element("try-text").focus();
+  const source = text.value.trim();
+  if (!source) {
+    say("try-problem", "Type a text first.");
+    text.focus();
     return;
   }
-  say("");
-  element("try-go").disabled = true;
+  say("try-problem", "");
+  go.disabled = true;
   try {
+    /** @type {Screen[]} */
     const sides = [];
-    for (const id of ["try-one", "try-other"]) {
-      const number = element(id).value;
+    for (const { value: number } of chosen) {
       element("try-state").textContent = `Version ${number} is writing …`;
-      sides.push(await call("POST", `/versions/${number}/generations`, { text })); // one after the other: there is room for one
+      sides.push(await call("POST", `/versions/${number}/generations`, { text: source })); // one after the other: there is room for one
     }
-    drawn = { text, sides };
+    drawn = { text: source, sides };
     show();
     element("try-state").textContent = `Versions ${sides[0].version} and ${sides[1].version} have written.`;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     element("try-state").textContent = "";
-    say(error.message);
+    say("try-problem", error.message);
   } finally {
-    element("try-go").disabled = false;
+    go.disabled = false;
   }
 }
 
-element("try").addEventListener("submit", draw);
-element("try-against").addEventListener("change", show);
-element("try-text").addEventListener("keydown", (event) => {
+form.addEventListener("submit", draw);
+against.addEventListener("change", show);
+text.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
-    element("try").requestSubmit();
+    form.requestSubmit();
   }
 });

@@ -9,13 +9,33 @@ from flask import Flask
 from openapi_spec_validator import validate
 from sqlalchemy.orm import Session
 
+from app.version import VERSION
+from models.settings.clicks import CLICK_OPTIONS
 from tests import factories
 from tests.app.routes.desk.test_api import problem
 from tests.studio import Person
 
 
-def test_the_description_is_valid_openapi(app: Flask) -> None:
-    validate(app.test_client().get("/api/v1/openapi.json").get_json())
+def test_the_description_is_valid_openapi_of_this_mellow(app: Flask) -> None:
+    document = app.test_client().get("/api/v1/openapi.json").get_json()
+    validate(document)
+    assert document["info"]["version"] == VERSION
+
+
+def test_the_settings_of_a_run_are_described_as_they_are_checked(app: Flask) -> None:
+    schemas = app.test_client().get("/api/v1/openapi.json").get_json()["components"]["schemas"]
+    parts = [one["$ref"].rpartition("/")[2] for one in schemas["RunRequest"]["properties"]["config"]["anyOf"]]
+    assert parts == ["DPOSettings", "ORPOSettings", "KTOSettings", "SFTSettings"]
+    dpo, sft = schemas["DPOSettings"]["properties"], schemas["SFTSettings"]
+    assert set(dpo) == {"preset", "use_lora", *(one.name for one in CLICK_OPTIONS["dpo"].offered())}
+    assert dpo["use_lora"]["deprecated"]
+    beta = dpo["beta"]
+    assert (beta["type"], beta["minimum"], beta["maximum"], beta["default"]) == ("number", 1e-4, 10, 0.1)
+    assert beta["description"].startswith("How strongly the model is held to where it started")
+    assert "listwise" in dpo["loss_type"]["anyOf"][0]["enum"]
+    assert schemas["KTOSettings"]["properties"]["loss_type"]["enum"] == ["kto", "apo_zero_unpaired"]
+    assert sft["required"] == ["dataset"]
+    assert sft["properties"]["num_train_epochs"]["default"] == 20
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.long
 def test_a_judgment_that_was_answered_survives_kill_9(app: Flask, session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id, ["a", "b", "c"])
     home = parts(app).settings.home

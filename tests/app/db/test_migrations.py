@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from app import create_app
 from app.config import Settings
 from app.db import Base
+from app.services.prompts import prompts
 from tests.studio import dispose
 
 TABLES = {
@@ -29,6 +31,7 @@ TABLES = {
     "judgments",
     "preferences",
     "prompts",
+    "reservations",
     "reward_heads",
     "run_metrics",
     "studio_settings",
@@ -211,3 +214,25 @@ RUN = (
     "attempts, parent_version, log, created_at) "
     "VALUES ({id}, 'dpo', '{{}}', '{status}', 'x', 0, 0, 0, 0, 1, {parent}, 'kept', '2026-01-01')"
 )
+
+
+def test_prompts_of_old_databases_are_found_by_what_they_read_like(empty_app: Flask, engine: Engine) -> None:
+    texts = ["a\r\nb", "caf\u00e9", "cafe\u0301", "plain"]
+    insert = text(
+        "INSERT INTO prompts (text, sha256, source, queued, priority, created_at) "
+        "VALUES (:text, :sha256, 'test', false, 0, '2026-01-01')"
+    )
+    raw = {one: hashlib.sha256(one.encode()).hexdigest() for one in texts}
+    stored = text("SELECT text, sha256 FROM prompts")
+    with empty_app.app_context():
+        upgrade(revision="8a41c6e20d57")
+        with engine.begin() as connection:
+            connection.execute(insert, [{"text": one, "sha256": raw[one]} for one in texts])
+        upgrade()
+        with engine.connect() as connection:
+            found = {row.text: row.sha256 for row in connection.execute(stored)}
+        assert found == raw | {"a\r\nb": prompts.digest_of("a\nb")}, "of two that read the same, the first is found"
+        assert found["caf\u00e9"] == prompts.digest_of("cafe\u0301")
+        downgrade(revision="8a41c6e20d57")
+    with engine.connect() as connection:
+        assert {row.text: row.sha256 for row in connection.execute(stored)} == raw

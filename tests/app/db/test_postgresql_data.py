@@ -11,7 +11,7 @@ from app.db import Role, write_transaction
 from app.services.exchange import exports, imports, judgment_search
 from app.services.exchange.imports import Wish
 from app.services.exchange.judgment_search import JudgmentFilter
-from app.services.prompts import policy, queue, search
+from app.services.prompts import policy, queue, retirement, search
 from app.services.prompts.search import PromptFilter
 from tests import factories
 from tests.studio import make_person, parts
@@ -34,7 +34,7 @@ def test_data_is_managed_on_postgresql_as_on_sqlite(postgres_app: Flask, tmp_pat
         assert served is not None
         assert served.text == "fool 2"
         with write_transaction(session):
-            queue.retire(session, served, decided)
+            retirement.retire(session, decided, before=served)
         assert queue.left_over(session, other.id, [], decided) is None
         screens = [factories.generation(session, other.id) for _ in range(30)]
         gold = queue.next_gold(session, other.id, decided)

@@ -14,6 +14,8 @@ import pytest
 
 from tests.app.launch.launching import Launcher, still_alive, write_procfile
 
+pytestmark = pytest.mark.long
+
 
 def test_it_says_once_where_mellow_answers(tmp_path: Path) -> None:
     with Launcher(write_procfile(tmp_path), {}) as launcher:

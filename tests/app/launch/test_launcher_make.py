@@ -14,12 +14,14 @@ import pytest
 
 from app.config import PROJECT_ROOT
 
-MAKEFILE = (PROJECT_ROOT / "Makefile").read_text()
-
 
 def make(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs the Makefile in `folder`, a checkout with no environment yet."""
-    for name in ("Makefile", "requirements.txt", "requirements-scorers.txt", "constraints.txt"):
+    for name in (
+        "Makefile",
+        "constraints.txt",
+        *(f"requirements{part}.txt" for part in ("", "-dev", "-scorers", "-torch")),
+    ):
         # With their times, by which make tells what is new.
         shutil.copy2(PROJECT_ROOT / name, folder)
     # Make would tell its own children how it was called, if these tests were started by it.
@@ -116,7 +118,7 @@ def test_what_is_installed_is_not_installed_again(tmp_path: Path) -> None:
 
 def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> None:
     listed = re.findall(r"^  make ([a-z-]+) +\S", make(tmp_path).stdout, re.MULTILINE)
-    assert listed == ["help", "run", "test", "test-slow", "bench", "check", "format", "clean"]
+    assert listed == ["help", "run", "test", "quick", "test-slow", "bench", "check", "fix", "docs", "lock", "clean"]
 
 
 def test_ci_runs_the_checks_and_every_test_that_make_test_runs(bin_folder: Path) -> None:
@@ -129,7 +131,30 @@ def test_ci_runs_the_checks_and_every_test_that_make_test_runs(bin_folder: Path)
         check=False,
     )
     assert (answer.stdout, answer.returncode) == ("make --keep-going check test\n", 7)
-    assert '-m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder\n' in MAKEFILE
+
+
+def commands(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> list[str]:
+    """The pytest commands that make would run, in an environment where everything is installed."""
+    stamps = folder / ".venv"
+    (stamps / "bin").mkdir(parents=True)
+    for stamp in ("bin/python", ".installed", ".installed-dev"):
+        (stamps / stamp).touch()
+    answer = make(folder, "--dry-run", *arguments, environ=environ)
+    return [line for line in answer.stdout.splitlines() if "pytest" in line]
+
+
+EVERY_TEST = '.venv/bin/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder'
+
+
+def test_make_test_runs_every_test_but_the_slow_ones_whatever_the_environment_holds(tmp_path: Path) -> None:
+    assert [line.strip() for line in commands(tmp_path, "test", environ={"ARGS": "-k nothing"})] == [EVERY_TEST]
+
+
+@pytest.mark.parametrize(
+    ("target", "command"), [("test", f"{EVERY_TEST} -k 'a or b'"), ("quick", f"{EVERY_TEST} --quick -k 'a or b'")]
+)
+def test_args_reach_pytest(tmp_path: Path, target: str, command: str) -> None:
+    assert commands(tmp_path, target, "ARGS=-k 'a or b'") == [command]
 
 
 def test_a_bad_setting_is_one_sentence_of_gunicorn_too(tmp_path: Path) -> None:

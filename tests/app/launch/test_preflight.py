@@ -14,6 +14,8 @@ from app.launch.dotenv import read_dotenv
 from app.runtime.embedded_queue import EmbeddedQueue
 from tests.app.launch.launching import START, Launcher, free_port, write_procfile
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "p4ssw0rd"
 
 

@@ -19,10 +19,6 @@ from tests.processes import ADMIN_EMAIL, Product, wait_for
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
 SETTINGS = "SELECT settings FROM users WHERE email = ?"
-DIFFERENCES = """async ([before, after]) => {
-    const { differences } = await import("/static/js/shared/diff.js");
-    return differences(before, after);
-}"""
 SCROLL_DOWN = """() => {
     const page = document.documentElement;
     scrollTo(0, page.scrollHeight);
@@ -52,21 +48,6 @@ def set_settings(product: Product, stored: str) -> None:
     with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
         database.execute("UPDATE users SET settings = ? WHERE email = ?", (stored, ADMIN_EMAIL))
         database.commit()
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        ("you are dumb", "you are wrong", [["same", "you are "], ["gone", "dumb"], ["new", "wrong"]]),
-        ("a b c d", "a x y d", [["same", "a "], ["gone", "b c"], ["new", "x y"], ["same", " d"]]),
-        ("please stop", "stop", [["gone", "please "], ["same", "stop"]]),
-        ("", "new", [["new", "new"]]),
-        ("same", "same", [["same", "same"]]),
-        ("Ты дурак", "Ты неправ", [["same", "Ты "], ["gone", "дурак"], ["new", "неправ"]]),
-    ],
-)
-def test_differences_are_found_word_by_word(desk: Page, before: str, after: str, expected: list[list[str]]) -> None:
-    assert desk.evaluate(DIFFERENCES, [before, after]) == expected
 
 
 def test_differences_can_be_hidden_and_that_is_remembered(desk: Page, product: Product) -> None:

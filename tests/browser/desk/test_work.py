@@ -14,6 +14,9 @@ from tests.processes import Product, wait_for
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
+WITHOUT = """(text, mark) => {
+    return [...text.childNodes].filter(node => node.localName !== mark).map(node => node.textContent).join("");
+}"""
 
 
 @pytest.fixture
@@ -50,6 +53,20 @@ def standing(product: Product) -> list[tuple[str, str | None]]:
 def undone(product: Product) -> int:
     count: int = product.rows("SELECT count(*) FROM judgments WHERE undone_at IS NOT NULL")[0][0]
     return count
+
+
+def test_what_the_others_say_instead_is_marked_in_them(page: Page, product: Product) -> None:
+    item = page.locator(".judgment").first
+    best, *others = product.rows(
+        "SELECT candidates.text FROM candidates JOIN judgments USING (generation_id) WHERE judgments.id = "
+        "(SELECT max(id) FROM judgments) ORDER BY candidates.id = candidate_id DESC, position"
+    )
+    expect(item.locator(".best .shy")).to_have_text(best[0])
+    expect(item.locator(".best :is(ins, del)")).to_have_count(0)
+    for text, (said,) in zip(item.locator(".answer:not(.best) .shy").all(), others, strict=True):
+        assert text.locator("ins").count() + text.locator("del").count() > 0
+        assert (text.evaluate(WITHOUT, "del"), text.evaluate(WITHOUT, "ins")) == (said, best[0])
+    expect(page.locator("#legend")).to_be_visible()
 
 
 def test_an_earlier_judgment_is_undone_and_redone_with_keys_alone(page: Page, product: Product) -> None:

@@ -240,8 +240,6 @@ def test_unknown_names_are_refused_with_those_that_are_known() -> None:
             read(PREFERENCE, kind=Kind.PREFERENCE, **wish)
     with pytest.raises(DataFileError, match="No format is known that has these fields: x, y"):
         read({"x": "a", "y": "b"})
-    with pytest.raises(DataFileError, match=r"must end in \.json, "):
-        rows_from(b"", "a.xlsx", Kind.PREFERENCE)
 
 
 def test_columns_of_other_names_are_read() -> None:
@@ -269,7 +267,7 @@ def test_a_json_file_is_a_list_or_data_or_lines(text: str) -> None:
 
 
 def test_a_broken_document_or_archive_is_named_with_its_line() -> None:
-    with pytest.raises(DataFileError, match="The file is not whole JSON: line 3 cannot be read"):
+    with pytest.raises(DataFileError, match="The file is not whole JSON: what begins in line 3 cannot be read"):
         rows_from(b'[\n{"prompt": "a"},\n{"prompt" "b"}\n]', "a.json")
     with pytest.raises(DataFileError, match="not whole gzip data"):
         rows_from(gzip.compress(b"{}\n")[:-9], "a.jsonl.gz")

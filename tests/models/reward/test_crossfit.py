@@ -53,6 +53,7 @@ def told(judged: list[Judged], prompts: list[str] | None = None) -> Promise:
     return found
 
 
+@pytest.mark.long
 def test_clicks_with_a_taste_promise_what_then_comes_true() -> None:
     judged = clicks(40, 1)
     found = told(judged)
@@ -64,12 +65,14 @@ def test_clicks_with_a_taste_promise_what_then_comes_true() -> None:
     assert found.low - 0.05 < np.mean(preferred), "people who never err prefer it at least as often"
 
 
+@pytest.mark.long
 def test_random_clicks_promise_nothing() -> None:
     found = [told(clicks(20, seed, np.zeros(SIZE))) for seed in range(12)]
     assert sum(one.shown for one in found) <= 1
     assert 0.45 < np.mean([one.value for one in found]) < 0.55
 
 
+@pytest.mark.long
 def test_a_prompt_that_was_judged_twice_is_left_out_whole() -> None:
     """The same random click twice: who left out one of them only would predict it from the other."""
     once = clicks(20, 3, np.zeros(SIZE))

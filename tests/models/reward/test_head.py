@@ -121,6 +121,7 @@ def test_the_covariance_is_that_of_the_posterior_at_its_mode() -> None:
     assert (found.root @ found.root.T)[beyond, beyond] == pytest.approx(WIDTHS[1] ** 2, rel=1e-5)
 
 
+@pytest.mark.long
 def test_what_is_left_out_is_predicted_as_by_a_fit_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = every_gesture(np.random.default_rng(5), 30)
     whole = fit(judged, WIDTHS)
@@ -167,6 +168,7 @@ def test_a_written_text_is_better_than_all_that_was_shown() -> None:
     assert found.threshold is None
 
 
+@pytest.mark.long
 def test_who_clicks_at_random_is_taken_for_one_who_says_little() -> None:
     chance = np.random.default_rng(8)
     taste = card(1.5, -1.0, 0.5)

@@ -160,6 +160,7 @@ def naively(source: str, rewrites: Sequence[Rewrite], wanted: int) -> list[int]:
     return chosen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("source", [SOURCE, "thank you for the plan"])
 def test_to_know_only_bounds_at_first_changes_no_choice_and_spares_asking(source: str) -> None:
     dice = random.Random(5)

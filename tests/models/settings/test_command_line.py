@@ -1,7 +1,6 @@
 """The settings of the methods: bounds, choices, and what cannot go together."""
 
 import json
-from dataclasses import fields
 
 import pytest
 
@@ -13,7 +12,7 @@ from models.settings.command_line import LEARNING_RATES, METHOD_OPTIONS, DPOOpti
 def test_every_setting_has_a_sentence_and_a_default_within_its_bounds(method: str) -> None:
     options = METHOD_OPTIONS[method]()
 
-    assert all(one.metadata["help"] for one in fields(options))
+    assert all(one.help for one in options.settings().values())
     assert METHOD_OPTIONS[method].from_mapping(json.loads(json.dumps(options.as_dict()))) == options
 
 
@@ -23,7 +22,10 @@ def test_every_setting_has_a_sentence_and_a_default_within_its_bounds(method: st
         ({"beta": 0}, "beta must be between 0.0001 and 10, not 0."),
         ({"learning_rate": float("nan")}, "learning_rate must be between 0 and 0.1, not nan."),
         ({"loss_type": ["sigmoid", "dop"]}, "loss_type must be one of sigmoid, hinge"),
-        ({"loss_type": ["sigmoid", "sft"], "loss_weights": [1]}, "loss_weights must have one weight for each"),
+        (
+            {"loss_type": ["sigmoid", "sft"], "loss_weights": [1]},
+            "loss_weights must have one weight for each loss_type: 2, not 1.",
+        ),
         ({"loss_type": "exo_pair"}, "label_smoothing must be above 0 with loss_type exo_pair"),
         ({"label_smoothing": 0.1}, "label_smoothing has a meaning for the losses robust, exo_pair"),
         ({"load_in_4bit": True}, "load_in_4bit needs use_peft"),

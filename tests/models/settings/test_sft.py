@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import math
 
 import pytest
 
 from models.errors import RecipeError
-from models.settings.sft import SFT_BOUNDS, SFTPlan, SFTRecipe
+from models.settings.sft import SFTPlan, SFTRecipe
 
 HASH = "a" * 64
 
 
-def test_every_number_has_bounds_and_the_defaults_are_within_them() -> None:
-    numbers = {f.name for f in fields(SFTRecipe) if type(f.default) in (int, float)}
-    assert numbers == set(SFT_BOUNDS)
+def test_every_setting_but_the_prefix_is_offered_and_every_number_has_bounds() -> None:
+    assert {one.name for one in SFTRecipe.offered()} == set(SFTRecipe.settings()) - {"source_prefix"}
+    assert all(math.isfinite(sum(one.bounds)) for one in SFTRecipe.offered() if one.kind in ("int", "float"))
     assert SFTRecipe().num_train_epochs == 20
 
 

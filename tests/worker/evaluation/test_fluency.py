@@ -10,7 +10,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.experiments.fluency_labels import labels, readable
-from worker.base.teaching.covered import covered
+from worker.base.teaching.covered import token_sums
 from worker.evaluation.errors import ScorerUnavailable
 from worker.evaluation.scorers import language_model
 from worker.evaluation.scorers.fluency import Acceptability
@@ -51,7 +51,7 @@ def test_what_the_judge_learns_from_is_what_the_scorer_says_told_by_words(cache:
     [label] = labels([text], score)
     assert label.acceptability == score([text])[0]
     words = [word.span() for word in re.finditer(r"\S+", text)]
-    pieces = covered(text, words, label.tokens)
+    pieces = token_sums(text, words, label.tokens)
     ((ids, log_probs),) = score.language_model.token_log_probs(["This isn't my bag, I think."])
     assert pieces[:, 1].sum().item() == pytest.approx(len(ids))
     assert pieces[:, 0].sum().item() == pytest.approx(sum(log_probs[:-1]), abs=0.01)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from worker.evaluation.preferences import Odds, click_figures
+from worker.evaluation.preferences import PairLogProbs, click_figures
 from worker.training.shared.examples import PreferenceExample
 
 EXAMPLES = [
@@ -14,8 +14,8 @@ EXAMPLES = [
 
 
 def test_accuracy_and_margin_of_three_pairs() -> None:
-    parent = Odds(np.array([-5.0, -5.0, -5.0]), np.array([-4.0, -4.0, -6.0]))  # right once
-    version = Odds(np.array([-3.0, -3.0, -5.0]), np.array([-4.0, -4.0, -6.0]))  # right always
+    parent = PairLogProbs(np.array([-5.0, -5.0, -5.0]), np.array([-4.0, -4.0, -6.0]))  # right once
+    version = PairLogProbs(np.array([-3.0, -3.0, -5.0]), np.array([-4.0, -4.0, -6.0]))  # right always
 
     found = click_figures(EXAMPLES, version, parent, beta=0.5)
 
@@ -28,7 +28,7 @@ def test_accuracy_and_margin_of_three_pairs() -> None:
 
 
 def test_a_version_equal_to_its_parent_has_no_margin() -> None:
-    same = Odds(np.array([-1.0, -2.0, -3.0]), np.array([-2.0, -1.0, -4.0]))
+    same = PairLogProbs(np.array([-1.0, -2.0, -3.0]), np.array([-2.0, -1.0, -4.0]))
 
     found = click_figures(EXAMPLES, same, same, beta=0.1)
 

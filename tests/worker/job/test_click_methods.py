@@ -100,7 +100,7 @@ def unpaired(texts: list[tuple[str, str, bool]]) -> list[dataset.Row]:
     return [{"prompt": prompt, "completion": text, "label": good} for prompt, text, good in texts]
 
 
-HASHES = {"orpo": dataset.data_sha256(PAIRS), "kto": dataset.rows_sha256(unpaired(TEXTS))}
+HASHES = {"orpo": dataset.data_sha256(PAIRS), "kto": dataset.unpaired_sha256(unpaired(TEXTS))}
 CURVES = {"orpo": "log_odds_chosen", "kto": "rewards/rejected"}
 SAID = {
     "orpo": "3 pairs; version 1 is the starting point.",
@@ -187,7 +187,7 @@ def test_an_edited_text_is_good_and_everything_on_its_screen_is_bad(
 def test_the_hash_of_the_texts_tells_any_difference() -> None:
     one = ("p", "t", True)
     others = [[], [one, one], [("p", "t", False)], [("pt", "", True)]]
-    assert len({dataset.rows_sha256(unpaired(texts)) for texts in [[one], *others]}) == 5
+    assert len({dataset.unpaired_sha256(unpaired(texts)) for texts in [[one], *others]}) == 5
 
 
 def give_up_and_hand_out(session: Session, run_id: int = 1) -> None:
@@ -278,7 +278,7 @@ def test_a_click_that_was_undone_after_the_worker_died_is_not_learned(
     give_up_and_hand_out(session)
     jobs.train(run_id)
     run = only(session)
-    assert (run.status, run.data_hash) == ("succeeded", dataset.rows_sha256(unpaired(TEXTS[:5])))
+    assert (run.status, run.data_hash) == ("succeeded", dataset.unpaired_sha256(unpaired(TEXTS[:5])))
     assert "An earlier attempt" not in run.log
 
 

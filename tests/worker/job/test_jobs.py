@@ -20,7 +20,7 @@ from app.services.desk import judgments
 from app.services.training import runs
 from app.services.training.selection import Selection
 from app.services.versions import versions
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import click_config, click_options
 from models.store.locks import try_lock
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
@@ -115,7 +115,7 @@ def test_clicks_become_a_version_that_serves(
 
     manifest = store.verify(2)
     assert (manifest.number, manifest.parent, manifest.run_id, manifest.method) == (2, 1, run_id, "dpo")
-    assert manifest.config == DPORecipe.from_mapping(QUICK).as_dict()
+    assert manifest.config == click_config(click_options("dpo", QUICK))
     pairs = [
         ("you are stupid", "you are wrong", "you are a moron"),
         ("you are stupid", "you are wrong", "you are dumb"),

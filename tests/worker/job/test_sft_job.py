@@ -111,7 +111,7 @@ def test_a_large_vocabulary_is_narrowed_to_the_data_and_later_clicks_add_to_it(
     annotator: Person,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(shortlist, "LARGE", 0)
+    monkeypatch.setattr(shortlist, "LARGE_VOCABULARY", 0)
     pairs = "source\ttarget\nyou stupid idiot\tyou\nstupid idiot\tyou\n"
     jobs.train(ask(session, store, pairs, model_name_or_path=tiny, dev_split=0))
     assert "It writes with the tokens of the text and 307 of all 364, which its data needs." in only(session).log
@@ -119,7 +119,7 @@ def test_a_large_vocabulary_is_narrowed_to_the_data_and_later_clicks_add_to_it(
     prompt = factories.prompt(session, "you moron")
     rewrites = ["you are wrong", "you idiot moron"]
     factories.judgment(session, factories.generation(session, annotator.id, rewrites, prompt=prompt))
-    monkeypatch.setattr(shortlist, "ANOTHER_KIND", 0.5)
+    monkeypatch.setattr(shortlist, "MAX_MISSED_BY_PARENT", 0.5)
     run, _ = runs.request(session, None, "dpo", {"num_train_epochs": 1})
     jobs.train(run.id)
 

@@ -20,7 +20,7 @@ from app.services.training import runs
 from app.services.versions import versions
 from models.store.manifest import Manifest
 from tests import factories
-from tests.studio import parts, rows
+from tests.studio import Person, parts, rows
 from worker.publish import release
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
@@ -120,6 +120,20 @@ def test_a_version_with_a_note_is_published_and_does_not_serve(
     assert [version.number for version in rows(session, Version)] == [1, 2]
     assert serving(session) == 1
     assert (only(session).status, only(session).produced_version, only(session).note) == ("succeeded", 2, NOTE)
+
+
+def test_a_version_does_not_take_the_place_of_one_that_somebody_chose_while_it_was_trained(
+    studio: Studio, session: Session, staged: Path, attempt: Attempt, admin: Person
+) -> None:
+    with staged_in(studio, b"another") as another:
+        release.release(studio, another, FACTS, note=None)
+    versions.promote(session, 1, admin.id)
+    release.release(studio, staged, FACTS, note=None, attempt=attempt)
+    assert serving(session) == 1
+    run = only(session)
+    assert (run.status, run.produced_version) == ("succeeded", 3)
+    assert run.note is not None
+    assert "version 1 was chosen to serve while it was trained" in run.note
 
 
 def test_a_number_that_is_taken_meanwhile_leads_to_the_next_one(

@@ -19,7 +19,7 @@ from worker.training.shared.checkpoint import load_tokenizer
 
 @pytest.fixture(autouse=True)
 def every_vocabulary_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGE", 0)
+    monkeypatch.setattr(module, "LARGE_VOCABULARY", 0)
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def test_that_it_is_written_for_that_text_again_does_not_help(
 def test_rare_misses_are_borne(tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> None:
     one_of_twelve = [*ENOUGH, ("so", "movie")]
 
-    monkeypatch.setattr(module, "RARELY", 1 / 12)
+    monkeypatch.setattr(module, "MAX_MISSED", 1 / 12)
     assert "▁movie" in shortlist(tokenizer, one_of_twelve)
-    monkeypatch.setattr(module, "RARELY", 1 / 13)
+    monkeypatch.setattr(module, "MAX_MISSED", 1 / 13)
     assert shortlist(tokenizer, one_of_twelve) == set()
 
 
@@ -87,9 +87,9 @@ def test_clicks_add_their_words_to_the_list_of_the_version_they_refine(
     known = shortlist(tokenizer, ENOUGH)
     edited = ("you are dumb", "you are so wrong", "you are dumb on terrible")
 
-    monkeypatch.setattr(module, "ANOTHER_KIND", 1 / 9)
+    monkeypatch.setattr(module, "MAX_MISSED_BY_PARENT", 1 / 9)
     assert words(shortlist(tokenizer, [edited], known)) == OF_ENOUGH | {"terrible"}
-    monkeypatch.setattr(module, "ANOTHER_KIND", 1 / 10)
+    monkeypatch.setattr(module, "MAX_MISSED_BY_PARENT", 1 / 10)
     assert shortlist(tokenizer, [edited], known) == set(), "too many are new, and so few data say nothing by themselves"
     assert words(shortlist(tokenizer, ENOUGH, {"▁movie"})) == OF_ENOUGH, "what is enough by itself takes its place"
 
@@ -100,7 +100,7 @@ def test_texts_without_rewrites_are_no_reason_for_a_list(tokenizer: PreTrainedTo
 
 
 def test_a_small_vocabulary_has_none(tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGE", len(tokenizer) + 1)
+    monkeypatch.setattr(module, "LARGE_VOCABULARY", len(tokenizer) + 1)
 
     assert shortlist(tokenizer, ENOUGH) == set()
 

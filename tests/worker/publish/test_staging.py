@@ -20,7 +20,7 @@ from worker.training.shared.errors import ParityError
 
 @pytest.fixture(autouse=True)
 def every_vocabulary_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGE", 0)
+    monkeypatch.setattr(module, "LARGE_VOCABULARY", 0)
 
 
 def test_a_version_gets_its_own_list_hands_it_on_and_says_so(tiny_t5: Path, tmp_path: Path) -> None:

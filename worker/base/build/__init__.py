@@ -1,1 +1,1 @@
-"""Builds the base checkpoint; run it as `python -m worker.base.build`."""
+"""The build of the base checkpoint; run it as `python -m worker.base.build`."""

@@ -1,6 +1,6 @@
 """Build the base checkpoint: `python -m worker.base.build --data DIR --work DIR --out models/base`.
 
-Started again with the same work folder it goes on where it stopped.
+Started again with the same work folder it resumes where it stopped.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from worker.base.texts.pairs import PairSource
 
 
 def tokenizer_of(corpus: Corpus, vocab_size: int, work: Path) -> Tokenizer:
-    """The tokenizer in the work folder, trained on every text of the corpus when there is none yet."""
+    """Load the tokenizer of the work folder; train it first on every text of the corpus if there is none."""
     path = work / "tokenizer.json"
     if not path.exists():
         rows = [text for row in corpus.train for text in (row.toxic, *row.rewrites)]
@@ -34,7 +34,7 @@ def tokenizer_of(corpus: Corpus, vocab_size: int, work: Path) -> Tokenizer:
 
 
 def starting_model(tokenizer: Tokenizer, plan: Plan, start_from: Path | None) -> T5ForConditionalGeneration:
-    """An untrained model, or the one in a folder made as deep as the plan wants."""
+    """Return an untrained model, or the one in a folder grown to the plan's depth."""
     layers = (plan.encoder_layers, plan.decoder_layers)
     if start_from is None:
         return new_model(
@@ -46,7 +46,7 @@ def starting_model(tokenizer: Tokenizer, plan: Plan, start_from: Path | None) ->
 def build(
     data: Path, work: Path, out: Path, plan: Plan, *, start_from: Path | None = None, selected: Path | None = None
 ) -> Progress:
-    """Train a checkpoint on a data folder and leave it in the out folder."""
+    """Train a checkpoint on a data folder and write it to the out folder."""
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)
     corpus = read_corpus(data)
@@ -59,7 +59,7 @@ def build(
 
 
 def main() -> None:
-    """Read the command line and build."""
+    """Build from the command line."""
     parser = argparse.ArgumentParser(prog="python -m worker.base.build", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--work", type=Path, required=True, help="folder a stopped build resumes from")

@@ -1,7 +1,7 @@
-"""Token batches: pairs encoded, sorted by length and cut so that each batch has about the same work.
+"""Batches of encoded pairs, sorted by length and cut to about the same number of tokens.
 
-Batches come in groups, each drawn with its own random generator, so that a resumed run can draw what the
-uninterrupted run would have drawn.
+Batches come in groups, each drawn with its own random generator, so that a resumed run draws the same batches as an
+uninterrupted one.
 """
 
 import random
@@ -23,7 +23,7 @@ Encoded = tuple[list[int], list[int]]
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded tensors for one step, and how many tokens of both sides they hold."""
+    """Padded tensors for one step, and the number of tokens on both sides."""
 
     input_ids: Tensor
     attention_mask: Tensor
@@ -32,7 +32,7 @@ class Batch:
 
 
 def encode_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair]) -> list[Encoded]:
-    """Token ids of both sides, EOS included; pairs with a side too long for training are left out."""
+    """Return the token ids of both sides, EOS included, without pairs that have a side too long for training."""
     sources = tokenizer.encode_batch_fast([source for source, _ in pairs])
     targets = tokenizer.encode_batch_fast([target for _, target in pairs])
     encoded = [(source.ids, target.ids) for source, target in zip(sources, targets, strict=True)]
@@ -40,13 +40,13 @@ def encode_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair]) -> list[Encoded]:
 
 
 def pad(rows: Sequence[list[int]], value: int) -> Tensor:
-    """Rows of ids as one tensor, filled up on the right."""
+    """Pad rows of ids on the right to one tensor."""
     width = max(map(len, rows))
     return torch.tensor([row + [value] * (width - len(row)) for row in rows])
 
 
 def to_batch(pairs: Sequence[Encoded]) -> Batch:
-    """Encoded pairs as the tensors a step takes."""
+    """Return encoded pairs as the tensors of a step."""
     input_ids = pad([source for source, _ in pairs], PAD_ID)
     return Batch(
         input_ids=input_ids,
@@ -57,7 +57,7 @@ def to_batch(pairs: Sequence[Encoded]) -> Batch:
 
 
 def cut(pairs: Sequence[Encoded], tokens_each: int) -> list[Batch]:
-    """Pairs sorted by length and cut into batches of about this many tokens."""
+    """Sort pairs by length and cut them into batches of about this many tokens."""
     batches: list[Batch] = []
     current: list[Encoded] = []
     size = 0
@@ -78,7 +78,7 @@ def batch_group(
     tokens_each: int,
     count: int,
 ) -> list[Batch]:
-    """About this many batches of freshly drawn pairs, in random order."""
+    """Return about this many batches of freshly drawn pairs, in random order."""
     encoded: list[Encoded] = []
     size = 0
     while size < tokens_each * count:

@@ -1,4 +1,4 @@
-"""The checkpoint on disk: the model's shape, atomic saving, and the state a build resumes from."""
+"""The checkpoint of a build: the model's shape, atomic saving, and the state to resume from."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _WEIGHTS = "resume.safetensors"
 
 @dataclass
 class Progress:
-    """Where a build stands; with the weights, all that resuming needs."""
+    """The progress of a build; with the weights it is enough to resume."""
 
     seconds: float = 0.0
     steps: int = 0
@@ -40,9 +40,9 @@ def new_model(
     feed_forward: int | None = None,
     heads: int | None = None,
 ) -> T5ForConditionalGeneration:
-    """An untrained T5 v1.0: relu feed forward, embeddings tied and so decoder outputs scaled.
+    """Return an untrained T5 v1.0: ReLU feed forward, tied embeddings and therefore scaled decoder outputs.
 
-    Where nothing else is said the feed forward is four times the width, and a head is there for every 64 of it.
+    By default the feed forward is four times the width, with one head for every 64 of it.
     """
     config = T5Config(  # type: ignore[call-arg]
         vocab_size=vocab_size,
@@ -64,10 +64,10 @@ def new_model(
 
 
 def grow(model: T5ForConditionalGeneration, encoder_layers: int, decoder_layers: int) -> T5ForConditionalGeneration:
-    """A deeper model that computes the same: each added block is a copy of the one below whose outputs are zero.
+    """Return a deeper model with the same function: each added block copies the one below, with outputs of zero.
 
-    Stacking a trained model's own blocks, with the added ones an identity at first, keeps what it learnt
-    (Chen et al. 2016, Net2Net; Bachlechner et al. 2020, ReZero).
+    Stacking a trained model's own blocks, with the added ones an identity at first, keeps its abilities (Chen et al.
+    2016, Net2Net; Bachlechner et al. 2020, ReZero).
     """
     config = T5Config(**{
         **model.config.to_dict(), "num_layers": encoder_layers, "num_decoder_layers": decoder_layers
@@ -94,7 +94,7 @@ def grow(model: T5ForConditionalGeneration, encoder_layers: int, decoder_layers:
 
 
 def set_dropout(model: T5ForConditionalGeneration, rate: float) -> None:
-    """Change the dropout of every layer of a model, and what its config says."""
+    """Set the dropout of every layer of a model and of its config."""
     model.config.dropout_rate = rate
     for module in model.modules():
         if isinstance(module, Dropout):
@@ -104,12 +104,12 @@ def set_dropout(model: T5ForConditionalGeneration, rate: float) -> None:
 
 
 def replace_file(written: Path, target: Path) -> None:
-    """Put a finished file in place in one step, so that no reader meets half of it."""
+    """Move a finished file into place atomically."""
     os.replace(written, target)
 
 
 def save_checkpoint(model: T5ForConditionalGeneration, tokenizer: Tokenizer, out: Path) -> None:
-    """Write weights, configs and tokenizer into a folder, each file replaced whole."""
+    """Write weights, configs and tokenizer into a folder, replacing each file atomically."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".writing-") as name:
         folder = Path(name)
@@ -123,7 +123,7 @@ def save_checkpoint(model: T5ForConditionalGeneration, tokenizer: Tokenizer, out
 
 
 def save_progress(model: T5ForConditionalGeneration, progress: Progress, work: Path) -> None:
-    """Write the resumable state; the optimizer's running averages rebuild themselves within a few steps."""
+    """Write the resumable state; the optimizer's running averages recover within a few steps."""
     weights = {name: value.contiguous() for name, value in model.named_parameters()}
     save_file(weights, work / "new.safetensors")
     (work / "new.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
@@ -132,7 +132,7 @@ def save_progress(model: T5ForConditionalGeneration, progress: Progress, work: P
 
 
 def resume(model: T5ForConditionalGeneration, work: Path) -> Progress:
-    """Load the saved state into the model; the start of a build where there is none."""
+    """Load the saved state into the model; return the initial progress if there is none."""
     if not (work / _PROGRESS).exists():
         return Progress()
     model.load_state_dict(load_file(work / _WEIGHTS), strict=False)

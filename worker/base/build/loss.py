@@ -1,8 +1,8 @@
-"""Cross entropy over the vocabulary without ever holding all the logits.
+"""Cross entropy over the vocabulary without holding all logits in memory.
 
-For a model this narrow, the soft maximum over 8,192 pieces costs more than every layer together when it is
-computed for a whole batch at once: the logits do not fit the cache. Here rows go through in chunks that do, and
-the gradient is formed in the same pass (softmax minus one-hot), so the logits are computed once and thrown away.
+For a model this narrow, a softmax over 8,192 pieces costs more than all layers together if it is computed for a whole
+batch at once: the logits do not fit the cache. Here rows are processed in chunks that do, and the gradient is formed in
+the same pass (softmax minus one-hot), so the logits are computed once and dropped.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_ROWS = 256  # 8 MB of float32 logits, which the cache of a processor holds
+_ROWS = 256  # 8 MB of float32 logits, which fit the cache of a processor
 _ROWS_ON_GPU = 16384
 
 
@@ -43,10 +43,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
 
 def cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, products: torch.dtype = torch.bfloat16) -> Tensor:
-    """Mean −log softmax(hidden · weightᵀ)[target], in nats.
+    """Return the mean −log softmax(hidden · weightᵀ)[target], in nats.
 
-    `hidden` is rows × width, `weight` vocabulary × width, `targets` one piece a row. Products are in
-    the given precision and sums in float32, as under autocast.
+    `hidden` is rows × width, `weight` vocabulary × width, `targets` one piece a row. Products are in the given
+    precision and sums in float32, as under autocast.
     """
     loss: Tensor = _ChunkedCrossEntropy.apply(hidden, weight, targets, products)  # type: ignore[no-untyped-call]
     return loss

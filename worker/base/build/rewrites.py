@@ -1,4 +1,4 @@
-"""Rewrites by beam search and by sampling, straight from a checkpoint in memory."""
+"""Rewrites by beam search and by sampling from a checkpoint in memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -39,14 +39,14 @@ def _generate(
 
 
 def beam_rewrites(model: T5ForConditionalGeneration, tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
-    """The most likely rewrite of each text."""
+    """Return the most probable rewrite of each text, by beam search."""
     return _generate(model, tokenizer, texts, num_beams=BEAMS)
 
 
 def sampled_rewrites(
     model: T5ForConditionalGeneration, tokenizer: Tokenizer, texts: Sequence[str], *, count: int
 ) -> list[list[str]]:
-    """Several rewrites of each text, sampled as the studio samples them."""
+    """Return `count` rewrites of each text, sampled as the studio samples them."""
     drawn = _generate(
         model,
         tokenizer,

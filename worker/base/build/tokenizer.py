@@ -1,8 +1,8 @@
 """The subword vocabulary: SentencePiece unigram with byte fallback, as one fast tokenizer file.
 
-Text is brought to Unicode NFC and typographic marks become the plain ones the corpus has, which a model this
-small could not learn to copy from the few it would see. Casing, punctuation, newlines, emoji and other scripts
-survive a round trip; what the vocabulary lacks is spelt in bytes.
+Text is normalized to Unicode NFC, and typographic marks become the plain ones of the corpus, since a model this small
+could not learn to copy them from a few occurrences. Casing, punctuation, newlines, emoji and other scripts survive a
+round trip; characters outside the vocabulary are spelt in bytes.
 """
 
 import io
@@ -27,7 +27,7 @@ _PLAIN_MARKS = {
 
 
 def train_tokenizer(lines: Iterator[str], vocab_size: int) -> Tokenizer:
-    """Learn a unigram vocabulary of at most this size and wrap it as a tokenizer that appends one EOS."""
+    """Train a unigram vocabulary of at most this size and return a tokenizer that appends one EOS."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=lines,
@@ -70,7 +70,7 @@ def _fast_tokenizer(vocabulary: list[tuple[str, float]]) -> Tokenizer:
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write tokenizer.json and the settings that let AutoTokenizer load it as it is."""
+    """Write tokenizer.json and the settings with which AutoTokenizer loads it unchanged."""
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -1,6 +1,6 @@
-"""The training loop: restore toxified fragments first, then rewrite; resumable, and bounded by wall time.
+"""The training loop of a build: first restore toxified fragments, then rewrite; resumable, and bounded by wall time.
 
-What is kept is the running average of the weights, which is steadier than the last step's (Polyak & Juditsky 1992).
+The running average of the weights is kept, which is steadier than the last step's (Polyak & Juditsky 1992).
 """
 
 import copy
@@ -38,7 +38,7 @@ _BATCHES_IN_GROUP = 4
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of the model, how long to train it, and how the time is divided."""
+    """The size of the model, the training time, and how it is divided."""
 
     minutes: float
     vocabulary: int = 8192
@@ -56,21 +56,21 @@ class Plan:
     seed: int = 20
 
     def rate(self, done: float) -> float:
-        """The learning rate at this share of the time: constant, then falling linearly to the last rate."""
+        """Return the learning rate at this share of the time: constant, then falling linearly to the last rate."""
         falling = max(0.0, (done - (1 - self.decay_share)) / self.decay_share)
         return self.learning_rate * (1 - (1 - self.last_rate_share) * min(1.0, falling))
 
 
 @torch.no_grad()
 def dev_loss(model: T5ForConditionalGeneration, batches: Sequence[Batch]) -> float:
-    """Mean loss over dev rewrites, weighing every batch by its tokens."""
+    """Return the mean loss over dev rewrites, with every batch weighted by its tokens."""
     model.train(False)
     total = sum(step_loss(model, batch).item() * batch.size for batch in batches)
     return total / sum(batch.size for batch in batches)
 
 
 def step_loss(model: T5ForConditionalGeneration, batch: Batch, products: torch.dtype = torch.bfloat16) -> torch.Tensor:
-    """Return the mean loss of one batch in nats a token, with matrix products in a precision (bfloat16 or float32)."""
+    """Return the mean loss of one batch in nats per token, with matrix products in bfloat16 or float32."""
     with torch.autocast(batch.labels.device.type, dtype=products, enabled=products != torch.float32):
         states = model.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
         hidden = model.decoder(
@@ -86,17 +86,17 @@ def step_loss(model: T5ForConditionalGeneration, batch: Batch, products: torch.d
 
 
 @torch.no_grad()
-def take_into_average(
+def update_average(
     average: T5ForConditionalGeneration, model: T5ForConditionalGeneration, *, averaging: float, steps: int
 ) -> None:
-    """Move the average a little towards the present weights; over the first steps it is their plain mean."""
+    """Move the average towards the current weights; over the first steps it is their plain mean."""
     weight = max(1 - averaging, 1 / (1 + steps))
     for mean, present in zip(average.parameters(), model.parameters(), strict=True):
         mean.lerp_(present, weight)
 
 
 class Training:
-    """One build's training: the model, what it learns from, and where its results go."""
+    """The training of one build, from a model and its data to a checkpoint."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Training:
         )
 
     def run(self, out: Path) -> Progress:
-        """Train until the time is up, leaving the averaged checkpoint in the out folder now and then and at the end."""
+        """Train until the time is up; write the averaged checkpoint to the out folder periodically and at the end."""
         progress, last = self._progress, time.monotonic()
         next_dev = progress.seconds + self._plan.seconds_between_dev
         while (done := progress.seconds / (60 * self._plan.minutes)) < 1:
@@ -134,7 +134,7 @@ class Training:
         return progress
 
     def _train_group(self, rewriting: bool, rate: float) -> None:
-        """Train on one group of batches of the present phase."""
+        """Train on one group of batches of the current phase."""
         progress = self._progress
         rng = random.Random(f"{self._plan.seed}:{progress.groups}")
         torch.manual_seed(rng.randrange(2**32))
@@ -154,7 +154,7 @@ class Training:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
             self._optimizer.step()  # type: ignore[no-untyped-call]
             self._optimizer.zero_grad()
-            take_into_average(self._average, self._model, averaging=self._plan.averaging, steps=progress.steps)
+            update_average(self._average, self._model, averaging=self._plan.averaging, steps=progress.steps)
             progress.steps += 1
             progress.tokens += batch.size
             if progress.curriculum.observe(loss.item()):
@@ -162,7 +162,7 @@ class Training:
         progress.groups += 1
 
     def _report(self, rewriting: bool, out: Path) -> None:
-        """Log how the averaged model does, and save it and the state."""
+        """Log the averaged model's dev loss and samples, and save it and the state."""
         progress = self._progress
         loss = dev_loss(self._average, self._dev)
         log.info(

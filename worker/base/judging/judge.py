@@ -1,8 +1,8 @@
 """Train the judge of rewrites: `python -m worker.base.judging.judge --pool FILE --fluency FILE`.
 
-Two teachers, one student (Hinton, Vinyals & Dean 2015). MiniLM's sentence embeddings and the cosines between a text
-and its rewrites teach meaning; what a language model makes of a text, given as a file, teaches fluency, token by token
-and as a whole. The student begins as MiniLM with the tokens that occur most in the pool.
+One student is distilled from two teachers (Hinton, Vinyals & Dean 2015). MiniLM's sentence embeddings and the cosines
+between a text and its rewrites teach meaning; a language model's scores, read from a file, teach fluency, for each
+token and for the whole text. The student starts as MiniLM with the tokens that occur most in the pool.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from transformers import AutoModel
 from models.serving.judge import JUDGE_FOLDER, MOST_TOKENS
 from worker.base.judging.judge_files import write_judge
 from worker.base.judging.judge_student import Student, pruned, smaller
-from worker.base.teaching.covered import covered
+from worker.base.teaching.covered import token_sums
 from worker.base.teaching.meaning import embeddings
 from worker.base.teaching.pool import Label, Written, read_labels, read_pool
 
@@ -31,13 +31,13 @@ log = logging.getLogger(__name__)
 VOCABULARY = 8_000
 _TEXTS_AT_ONCE = 12
 _REWRITES = 8
-# Texts are put together with others of about their length, from so many batches at once.
+# Texts are batched with others of similar length, drawn from this many batches.
 _BATCHES_SORTED = 40
-# What each part of the loss weighs; cosines and acceptability differ by hundredths, embeddings by tenths, the
+# Weights of the parts of the loss; cosines and acceptability differ by hundredths, embeddings by tenths, the
 # log-probability, number and rarity of the tokens of a piece by whole numbers.
 _EMBEDDING, _COSINE, _FLUENCY = 0.5, 20.0, 20.0
 _OF_A_PIECE = (0.06, 0.2, 0.01)
-# And how much more differences within a text weigh, for that is what a choice is made by.
+# Extra weight of differences between the rewrites of one text, which decide the choice among them.
 _WITHIN = 2.0
 _HEAD_RATE = 3.0
 _WARM_UP = 100
@@ -45,10 +45,11 @@ _LEAST_RATE = 0.02
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """Texts as tokens, with what their teachers say: embeddings, (texts, width), acceptability, (texts,), and pieces.
+class DistillationData:
+    """Tokenized texts with their teachers' targets.
 
-    A group is a text and its rewrites, as numbers of rows, the text first.
+    The targets are embeddings, (texts, width), acceptability, (texts,), and sums over the language model's tokens for
+    each piece. A group is a text and its rewrites, as row numbers, the text first.
     """
 
     tokens: list[list[int]]
@@ -58,8 +59,8 @@ class Lessons:
     groups: list[list[int]]
 
 
-def lessons(pool: Sequence[Written], labels: dict[str, Label], tokenizer: Tokenizer) -> Lessons:
-    """What the teachers say of those texts of a pool that have a label, if a rewrite is among them."""
+def distillation_data(pool: Sequence[Written], labels: dict[str, Label], tokenizer: Tokenizer) -> DistillationData:
+    """Return the targets of the labelled texts of a pool, in groups that have at least one rewrite."""
     rows: dict[str, int] = {}
     groups = []
     for one in pool:
@@ -68,70 +69,68 @@ def lessons(pool: Sequence[Written], labels: dict[str, Label], tokenizer: Tokeni
             groups.append([rows.setdefault(text, len(rows)) for text in (one.source, *known)])
     texts = list(rows)
     encoded = tokenizer.encode_batch(texts)
-    return Lessons(
+    return DistillationData(
         tokens=[row.ids for row in encoded],
         embeddings=embeddings(texts),
         fluency=torch.tensor([labels[text].acceptability for text in texts]),
-        pieces=[covered(text, row.offsets, labels[text].tokens) for text, row in zip(texts, encoded, strict=True)],
+        pieces=[token_sums(text, row.offsets, labels[text].tokens) for text, row in zip(texts, encoded, strict=True)],
         groups=groups,
     )
 
 
-def loss_of(student: Student, learned: Lessons, groups: Sequence[list[int]]) -> Tensor:
-    """How far the student is from its teachers, on groups of a text and its rewrites."""
+def loss_of(student: Student, data: DistillationData, groups: Sequence[list[int]]) -> Tensor:
+    """Return the distillation loss on groups of a text and its rewrites."""
     flat = [row for group in groups for row in group]
-    meant, fluent, pieces = student([learned.tokens[row] for row in flat])
-    taught = learned.embeddings[flat]
+    meant, fluent, pieces = student([data.tokens[row] for row in flat])
+    taught = data.embeddings[flat]
     loss: Tensor = _EMBEDDING * (1 - (meant * taught).sum(-1)).mean()
-    off = fluent - learned.fluency[flat]
+    off = fluent - data.fluency[flat]
     loss = loss + _FLUENCY * off.square().mean()
     first = 0
     for group in groups:
         rest = slice(first + 1, first + len(group))
         cosines = meant[rest] @ meant[first] - taught[rest] @ taught[first]
-        loss = loss + _COSINE * (cosines.square().sum() + _WITHIN * _spread(cosines)) / len(flat)
-        loss = loss + _FLUENCY * _WITHIN * _spread(off[rest]) / len(flat)
+        loss = loss + _COSINE * (cosines.square().sum() + _WITHIN * _squared_deviations(cosines)) / len(flat)
+        loss = loss + _FLUENCY * _WITHIN * _squared_deviations(off[rest]) / len(flat)
         first += len(group)
-    body = torch.cat([pieces[place, 1 : len(learned.tokens[row]) - 1] for place, row in enumerate(flat)])
-    known = torch.cat([learned.pieces[row][1:-1] for row in flat])
+    body = torch.cat([pieces[place, 1 : len(data.tokens[row]) - 1] for place, row in enumerate(flat)])
+    known = torch.cat([data.pieces[row][1:-1] for row in flat])
     return loss + ((body - known).square() * torch.tensor(_OF_A_PIECE)).sum(-1).mean()
 
 
-def _spread(values: Tensor) -> Tensor:
+def _squared_deviations(values: Tensor) -> Tensor:
     return (values - values.mean()).square().sum()
 
 
-def batches(learned: Lessons, rng: random.Random) -> Iterator[list[list[int]]]:
-    """Endless batches of groups of about one length, each group with some of its rewrites."""
-    order = list(learned.groups)
+def batches(data: DistillationData, rng: random.Random) -> Iterator[list[list[int]]]:
+    """Yield endless batches of groups of similar length, each group with a sample of its rewrites."""
+    order = list(data.groups)
     stretch = _TEXTS_AT_ONCE * _BATCHES_SORTED
     while True:
         rng.shuffle(order)
         found = []
         for start in range(0, len(order), stretch):
-            some = sorted(
-                order[start : start + stretch], key=lambda group: max(len(learned.tokens[row]) for row in group)
-            )
+            some = sorted(order[start : start + stretch], key=lambda group: max(len(data.tokens[row]) for row in group))
             found += [some[at : at + _TEXTS_AT_ONCE] for at in range(0, len(some), _TEXTS_AT_ONCE)]
         rng.shuffle(found)
         for groups in found:
             yield [[group[0], *rng.sample(group[1:], min(_REWRITES, len(group) - 1))] for group in groups]
 
 
-def train(student: Student, learned: Lessons, steps: int, learning_rate: float) -> None:
-    """AdamW, the learning rate falling to nearly nothing."""
-    student.calibrate(learned.pieces, learned.fluency)
+def train(student: Student, data: DistillationData, steps: int, learning_rate: float) -> None:
+    """Train the student with AdamW, warm-up and a learning rate that falls almost to zero."""
+    student.calibrate(data.pieces, data.fluency)
     head = [weight for name, weight in student.named_parameters() if not name.startswith("encoder.")]
     rates = (learning_rate, learning_rate * _HEAD_RATE)
     optimizer = torch.optim.AdamW(
         [{"params": list(student.encoder.parameters())}, {"params": head}], weight_decay=0.01, fused=True
     )
     warm_up = min(_WARM_UP, steps // 10)
-    for step, groups in enumerate(itertools.islice(batches(learned, random.Random(20)), steps), 1):
+    for step, groups in enumerate(itertools.islice(batches(data, random.Random(20)), steps), 1):
         share = min(1.0, step / (warm_up + 1)) * max(_LEAST_RATE, 1 - step / steps)
         for part, rate in zip(optimizer.param_groups, rates, strict=True):
             part["lr"] = rate * share
-        loss = loss_of(student, learned, groups)
+        loss = loss_of(student, data, groups)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -141,7 +140,7 @@ def train(student: Student, learned: Lessons, steps: int, learning_rate: float) 
 
 
 def main() -> None:
-    """Train on a pool of rewrites and leave the judge in the out folder."""
+    """Train on a pool of rewrites and write the judge to the out folder."""
     parser = argparse.ArgumentParser(prog="python -m worker.base.judging.judge", description=__doc__)
     parser.add_argument("--pool", type=Path, required=True, help="rewrites, as `worker.base.teaching.pool` writes them")
     parser.add_argument(
@@ -159,9 +158,9 @@ def main() -> None:
     whole.enable_truncation(MOST_TOKENS)
     pool = read_pool(options.pool)
     tokenizer, kept = smaller(whole, [text for one in pool for text in (one.source, *one.rewrites)], VOCABULARY)
-    learned = lessons(pool, read_labels(options.fluency), tokenizer)
+    data = distillation_data(pool, read_labels(options.fluency), tokenizer)
     student = Student(pruned(AutoModel.from_pretrained(str(source)), kept))
-    train(student, learned, options.steps, options.learning_rate)
+    train(student, data, options.steps, options.learning_rate)
     write_judge(student, tokenizer, options.out)
 
 

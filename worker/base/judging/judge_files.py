@@ -1,4 +1,4 @@
-"""A trained judge as the folder that `models.serving.judge` loads."""
+"""Export of a trained judge to the folder that `models.serving.judge` loads."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ _SPECIAL = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "p
 
 
 def write_judge(student: Student, tokenizer: Tokenizer, out: Path) -> None:
-    """Convert the encoder to int8 and put it beside its tokenizer and its head, whole or not at all."""
+    """Convert the encoder to int8 and write it with its tokenizer and its head, atomically."""
     with tempfile.TemporaryDirectory(dir=out.parent) as work:
         plain, folder = Path(work) / "plain", Path(work) / "judge"
         student.encoder.save_pretrained(plain)

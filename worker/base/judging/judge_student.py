@@ -1,4 +1,4 @@
-"""The judge while it learns: MiniLM with fewer tokens, and a head that says what a language model makes of each."""
+"""The judge during training: MiniLM with a smaller vocabulary, and a head that predicts token scores."""
 
 import json
 from collections import Counter
@@ -13,12 +13,12 @@ from transformers import BertConfig, BertModel, PreTrainedModel
 from models.serving.judge import FEATURES, LEAST_TOKENS, MOST_TOKENS, RARITY_WEIGHT
 
 _LATIN = 0x250
-# About what a language model makes of a piece: minus 4 nats, 1.2 tokens, whose rarities add up to 7.
+# Typical sums of a language model's tokens in a piece: -4 nats, 1.2 tokens, rarity 7.
 _PIECE = (-4.0, 1.2, 7.0)
 
 
 class Student(torch.nn.Module):
-    """An encoder whose mean state is the meaning, and whose states say what a language model makes of each piece."""
+    """An encoder with a mean state for meaning and a head that predicts a language model's sums for each piece."""
 
     def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
@@ -32,16 +32,16 @@ class Student(torch.nn.Module):
         torch.nn.init.zeros_(self.pooled.bias)
         self.calibration = torch.nn.Parameter(torch.zeros(FEATURES))
 
-    def calibrate(self, covered: Sequence[Tensor], acceptability: Tensor) -> None:
-        """Fit, by least squares, how acceptability follows from what the language model made of the pieces."""
-        lengths = torch.tensor([len(rows) for rows in covered])
-        known = features(torch.nn.utils.rnn.pad_sequence(list(covered), batch_first=True), lengths)
+    def calibrate(self, pieces: Sequence[Tensor], acceptability: Tensor) -> None:
+        """Fit acceptability to the language model's sums for the pieces, by least squares on its logit."""
+        lengths = torch.tensor([len(rows) for rows in pieces])
+        known = features(torch.nn.utils.rnn.pad_sequence(list(pieces), batch_first=True), lengths)
         with_one = torch.cat([known, torch.ones(len(known), 1)], dim=1)
         found = torch.linalg.lstsq(with_one, torch.logit(acceptability, eps=1e-3)[:, None]).solution[:, 0]
         self.calibration.data, self.pooled.bias.data = found[:FEATURES].clone(), found[FEATURES:].clone()
 
     def forward(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens of texts → unit vectors, (texts, width), acceptability, (texts,), and pieces, (texts, places, 3)."""
+        """Compute unit vectors, (texts, width), acceptability, (texts,), and sums for pieces, (texts, positions, 3)."""
         ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
         lengths = torch.tensor([len(row) for row in rows])
         mask = torch.arange(ids.shape[1]) < lengths[:, None]
@@ -49,20 +49,20 @@ class Student(torch.nn.Module):
             output = self.encoder(input_ids=ids, attention_mask=mask.long())
         states = output.last_hidden_state.float()
         meant = torch.nn.functional.normalize((states * mask.unsqueeze(-1)).sum(1), dim=-1)
-        covered = self.pieces(states)
-        scores = features(covered, lengths) @ self.calibration + self.pooled(output.pooler_output.float()).squeeze(-1)
-        return meant, torch.sigmoid(scores), covered
+        pieces = self.pieces(states)
+        scores = features(pieces, lengths) @ self.calibration + self.pooled(output.pooler_output.float()).squeeze(-1)
+        return meant, torch.sigmoid(scores), pieces
 
 
-def features(covered: Tensor, lengths: Tensor) -> Tensor:
-    """`models.serving.judge.features`, with gradients."""
-    places = torch.arange(covered.shape[1])
+def features(pieces: Tensor, lengths: Tensor) -> Tensor:
+    """Compute `models.serving.judge.features` with gradients."""
+    places = torch.arange(pieces.shape[1])
     body = (places > 0) & (places < lengths[:, None] - 1)
-    covered = covered * body.unsqueeze(-1)
-    log_probability, number, rarity = covered.sum(1).unbind(-1)
+    pieces = pieces * body.unsqueeze(-1)
+    log_probability, number, rarity = pieces.sum(1).unbind(-1)
     number = number.clamp(min=LEAST_TOKENS)
     mean, rare = log_probability / number, rarity / number
-    near = covered[:, :-2] + covered[:, 1:-1] + covered[:, 2:]
+    near = pieces[:, :-2] + pieces[:, 1:-1] + pieces[:, 2:]
     whole = body[:, :-2] & body[:, 1:-1] & body[:, 2:]
     tokens = near[..., 1].clamp(min=LEAST_TOKENS)
 
@@ -78,7 +78,7 @@ def features(covered: Tensor, lengths: Tensor) -> Tensor:
 
 
 def smaller(tokenizer: Tokenizer, texts: Sequence[str], size: int) -> tuple[Tokenizer, list[int]]:
-    """A WordPiece tokenizer of `size` tokens, those that texts need most and every letter; and the old numbers."""
+    """Return a WordPiece tokenizer of the `size` most frequent tokens and all letters, and their old numbers."""
     counts = Counter(number for row in tokenizer.encode_batch_fast(list(texts)) for number in row.ids)
     written: dict[str, Any] = json.loads(tokenizer.to_str())
     old = {number: token for token, number in written["model"]["vocab"].items()}
@@ -100,7 +100,7 @@ def _always_needed(token: str) -> bool:
 
 
 def pruned(teacher: PreTrainedModel, kept: Sequence[int]) -> BertModel:
-    """A BERT model with the embeddings of the tokens and places that are read, and no others."""
+    """Return a BERT model with the embeddings of the kept tokens and used positions only."""
     config = BertConfig.from_dict(teacher.config.to_dict())
     config.vocab_size = len(kept)
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0

@@ -1,8 +1,8 @@
 """Train the small classifier that helps to choose rewrites: `python -m worker.base.judging.neutrality --data DIR`.
 
-Rude: ParaDetox's training sources, the sentences its people could not rewrite, tweets and comments that the first
-round calls rude, and the grammar of insults. Polite: the rewrites, dialogue, the polite side of the grammar, and
-comments that the first round calls polite. Dev sentences are in none of them.
+Rude texts are ParaDetox's training sources, the sentences its people could not rewrite, generated insults, and tweets
+and comments that a first classifier is sure are rude. Polite texts are the rewrites, dialogue, the polite side of the
+generated insults, and comments that the first classifier is sure are polite. No dev sentence is among them.
 """
 
 import argparse
@@ -31,7 +31,7 @@ Labelled = list[tuple[str, float]]
 
 
 def labelled(corpus: Corpus, rng: random.Random) -> Labelled:
-    """Texts with 1 for polite and 0 for rude."""
+    """Return texts labelled 1 for polite and 0 for rude."""
     toxifier = Toxifier(learn_lexicon(corpus.train, corpus.neutral))
     rows: Labelled = [(row.toxic, 0.0) for row in corpus.train]
     rows += [(text, 1.0) for row in corpus.train for text in row.rewrites]
@@ -46,7 +46,7 @@ def labelled(corpus: Corpus, rng: random.Random) -> Labelled:
 
 
 def fit(rows: Labelled, rng: random.Random, epochs: int = 6) -> dict[str, np.ndarray]:
-    """Logistic regression by Adam with a small weight decay, over lower-cased and shouted texts alike."""
+    """Fit a logistic regression over hashed features with Adam and a small weight decay."""
     found = [buckets(text) for text, _ in rows]
     weights = torch.nn.EmbeddingBag(BUCKETS, 1, mode="sum", sparse=False)
     torch.nn.init.zeros_(weights.weight)
@@ -71,7 +71,7 @@ def fit(rows: Labelled, rng: random.Random, epochs: int = 6) -> dict[str, np.nda
 
 
 def sure_of(judge: Neutrality, texts: Sequence[str]) -> Labelled:
-    """The texts that a first classifier is sure about, labelled as it sees them."""
+    """Return the texts about which the classifier is sure, with its labels."""
     return [
         (text, float(value > 0.5))
         for text, value in zip(texts, judge(texts), strict=True)
@@ -80,7 +80,7 @@ def sure_of(judge: Neutrality, texts: Sequence[str]) -> Labelled:
 
 
 def main() -> None:
-    """Train on a data folder and write the weights; print what dev rows it tells apart."""
+    """Train on a data folder, write the weights, and print the accuracy on the dev rows."""
     parser = argparse.ArgumentParser(prog="python -m worker.base.judging.neutrality", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--out", type=Path, default=WEIGHTS_FILE, help="default %(default)s")

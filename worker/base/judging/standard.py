@@ -1,9 +1,10 @@
-"""The measure of the features of a rewrite: `python -m worker.base.judging.standard --data DIR [--out FILE]`.
+"""Measure the scale of a rewrite's features: `python -m worker.base.judging.standard --data DIR [--out FILE]`.
 
-The embedded model writes what it is later chosen from, samples for ParaDetox's training sources. Of each named feature
-the mean is taken, and how much it differs between the samples of one text (or a share of how much it differs over all,
-where the samples of one text are nearly alike in it, or one odd sample would outweigh everything); of the judge's mean
-state its centre, and the directions in which the samples of one text differ most, each scaled to a difference of one.
+The embedded model samples rewrites of ParaDetox's training sources, the kind of texts that it later chooses among. For
+each named feature the mean is computed, and its standard deviation between the samples of one text (at least a share of
+the overall one: where the samples of a text hardly differ, an outlier would otherwise dominate). For the judge's mean
+state the centre is computed, and the directions in which the samples of one text differ most, each scaled to unit
+deviation.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ _RIDGE = 10.0
 
 @dataclass(frozen=True)
 class Pool:
-    """The samples of a text: what was measured of them, named features, (samples, NAMED), and states, (samples, width).
+    """The samples of a text: named features, (samples, NAMED), and the judge's states, (samples, width).
 
-    `judged`, (samples,), is the part of quality that the judge decides.
+    `judged`, (samples,), is the judge's factor of quality.
     """
 
     rewrites: tuple[MeasuredRewrite, ...]
@@ -63,7 +64,7 @@ class Pool:
 
 
 def pools(engine: Engine, sources: Sequence[str]) -> Iterator[Pool]:
-    """The samples of each source that two different ones were drawn of."""
+    """Yield the samples of each source with at least two different ones."""
     sampling = Sampling()
     for source in sources:
         drawn: dict[str, str] = {}
@@ -92,7 +93,7 @@ def pools(engine: Engine, sources: Sequence[str]) -> Iterator[Pool]:
 
 
 def measure(found: Sequence[Pool]) -> dict[str, Array]:
-    """What STANDARD_FILE holds, of the samples of many texts."""
+    """Compute the contents of STANDARD_FILE from the samples of many texts."""
     named, states = (np.concatenate([getattr(pool, name) for pool in found]) for name in ("named", "states"))
     within = np.concatenate([pool.named - pool.named.mean(0) for pool in found]).std(0)
     apart = np.concatenate([pool.states - pool.states.mean(0) for pool in found])
@@ -109,7 +110,7 @@ def measure(found: Sequence[Pool]) -> dict[str, Array]:
 
 
 def together(found: Sequence[Pool], standard: Standard) -> Array:
-    """How all features change with a usual difference in a named one, (NAMED, SIZE)."""
+    """Return the change of all features with a standard deviation of each named one, (NAMED, SIZE)."""
     rows = [features(pool.source, pool.rewrites, standard) for pool in found]
     apart = np.concatenate([of - of.mean(0) for of in rows])
     named = apart[:, : len(NAMED)]
@@ -118,18 +119,18 @@ def together(found: Sequence[Pool], standard: Standard) -> Array:
 
 
 def _guess(found: Sequence[Pool], scale: Array) -> Array:
-    """The weights, (BEFORE,), by which standardised features tell the logarithm of the judge's part of quality."""
+    """Fit weights, (BEFORE,), that predict the log of the judge's factor of quality from standardized features."""
     known = [pool.named[:, :BEFORE] / scale[:BEFORE] for pool in found]
-    told = [np.log(np.maximum(pool.judged, _LEAST)) for pool in found]
+    targets = [np.log(np.maximum(pool.judged, _LEAST)) for pool in found]
     x = np.concatenate([rows - rows.mean(0) for rows in known])
-    y = np.concatenate([values - values.mean() for values in told])
+    y = np.concatenate([values - values.mean() for values in targets])
     weights: Array = np.linalg.solve(x.T @ x + _RIDGE * np.eye(BEFORE), x.T @ y)
     log.info("%.3f of the variance of the judge's part is guessed", 1 - ((y - x @ weights) ** 2).sum() / (y**2).sum())
     return weights
 
 
 def main() -> None:
-    """Draw, measure and write the file."""
+    """Sample, measure and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of paradetox.tsv")
     parser.add_argument("--out", type=Path, default=STANDARD_FILE)

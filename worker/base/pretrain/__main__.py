@@ -1,6 +1,6 @@
 """Pretrain the base checkpoint on plain text: `python -m worker.base.pretrain --data DIR --work DIR`.
 
-Started again with the same work folder it goes on where it stopped. The checkpoint is in WORK/checkpoint, the log in
+Started again with the same work folder it resumes where it stopped. The checkpoint is in WORK/checkpoint, the log in
 WORK/log.jsonl; after a cool-down both are in WORK/cooled.
 """
 
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 def untrained_model(vocab_size: int, shape: list[int], seed: int) -> T5ForConditionalGeneration:
-    """Return random weights of a shape: encoder layers, decoder layers, width, feed forward and heads.
+    """Return a model with random weights of a shape: encoder layers, decoder layers, width, feed forward and heads.
 
-    Raises ValueError where it would have more parameters than the product can serve.
+    Raises ValueError if it has more than LARGEST parameters, the most that can be served.
     """
     encoder_layers, decoder_layers, width, feed_forward, heads = shape
     torch.manual_seed(seed)
@@ -51,7 +51,7 @@ def untrained_model(vocab_size: int, shape: list[int], seed: int) -> T5ForCondit
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """Return what matrix products are fastest in: bfloat16, except on processors that would have to emulate it."""
+    """Return the fastest number format for matrix products: bfloat16, except on processors that emulate it."""
     if device.type == "cpu" and not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
         return torch.float32
     return torch.bfloat16
@@ -69,7 +69,7 @@ def pretrain(
     tokens: int | None = None,
     minutes: float | None = None,
 ) -> Progress:
-    """Train in a work folder until told to stop, or for some minutes, or up to a number of tokens.
+    """Train in a work folder until `stop` is set, or for some minutes, or up to a number of tokens.
 
     The tokenizer is that of the model folder, and so are the first weights unless a shape is given.
     """
@@ -116,7 +116,7 @@ def _plan(options: argparse.Namespace, device: torch.device) -> Plan:
 
 
 def main() -> None:
-    """Read the command line and pretrain."""
+    """Pretrain from the command line."""
     parser = argparse.ArgumentParser(prog="python -m worker.base.pretrain", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--work", type=Path, required=True, help="folder a stopped run resumes from")

@@ -1,6 +1,6 @@
-"""What pretraining draws: which corpus, how many lines, which task; in groups that depend on the seed alone.
+"""The pretraining data: a mixture of corpora, numbers of lines and tasks, in groups that depend on the seed alone.
 
-Group g of a seed is the same whenever it is drawn, so a resumed run needs to know only how far it had come.
+Group g of a seed is the same whenever it is drawn, so a resumed run needs only its position.
 """
 
 import math
@@ -18,7 +18,7 @@ TASKS: dict[str, Callable[[Sequence[int], Marks, random.Random], Encoded]] = {
     "continuation": continuation,
 }
 
-# Comments and tweets are what the product rewrites; novels are old, and the others say much the same again and again.
+# Comments and tweets are what the product rewrites; novels are old, and the others are repetitive.
 _FACTORS = {
     "davidson_tweets": 2.0,
     "ewt_web": 2.0,
@@ -57,16 +57,16 @@ _BATCHES_OF_ALIKE_TARGETS = 5
 
 
 def share(corpus: TokenCorpus) -> float:
-    """Return the relative share of examples from a corpus: the square root of its lines, times a factor of its kind.
+    """Return the relative share of samples from a corpus: the square root of its lines, times a factor of its kind.
 
     The square root is mixing at temperature 2 (Raffel et al. 2020, section 3.5.2), which keeps the large corpora from
-    drowning the small ones.
+    dominating.
     """
     return math.sqrt(len(corpus.train)) * _FACTORS.get(corpus.name, 1.0)
 
 
 def neighbours(lines: TokenLines, start: int, room: int) -> list[int]:
-    """Return the ids of a line and of as many that follow as fit into the room, at least the beginning of the first."""
+    """Return the ids of a line and of as many following lines as fit into the room; a long line is cut."""
     ids = lines.line(start)
     for place in range(start + 1, len(lines)):
         following = lines.line(place)
@@ -80,7 +80,7 @@ def by_target(pairs: Sequence[Encoded], tokens_each: int) -> list[list[Encoded]]
     """Divide pairs by the length of their targets into parts of about this many tokens.
 
     `cut` then sorts each part by its sources. Sorted by sources alone, four fifths of a batch of continuations would be
-    padding: the shorter the beginning, the more various the rest.
+    padding: the shorter the beginnings, the more their remainders vary in length.
     """
     parts: list[list[Encoded]] = []
     size = tokens_each
@@ -94,7 +94,7 @@ def by_target(pairs: Sequence[Encoded], tokens_each: int) -> list[list[Encoded]]
 
 
 class Mixture(Dataset[list[tuple[str, Batch]]]):
-    """Groups of batches by number, each batch of one task and named by it."""
+    """Groups of batches by number, each batch with the name of its one task."""
 
     def __init__(self, corpora: Sequence[TokenCorpus], marks: Marks, *, tokens_each: int, seed: int) -> None:
         self._corpora = [corpus for corpus in corpora if len(corpus.train)]
@@ -125,7 +125,7 @@ class Mixture(Dataset[list[tuple[str, Batch]]]):
 
 
 def held_out_batches(corpora: Sequence[TokenCorpus], marks: Marks, tokens_each: int) -> list[tuple[str, str, Batch]]:
-    """Make the fixed batches that are measured: corpus, task, batch. Each task has every second held-out line."""
+    """Return the fixed batches for evaluation: corpus, task, batch. Each task has every second held-out line."""
     rng = random.Random("held out")
     batches = []
     for corpus in corpora:

@@ -1,9 +1,9 @@
 """The two pretraining tasks: span corruption and prefix continuation.
 
 The tokenizer has no sentinel pieces, and its file must not change, because the product and every later stage read it.
-Its byte pieces serve instead: the bytes C0, C1 and F5 to FF never occur in UTF-8, so no text is ever spelt with them.
-Twelve mark masked spans, and the last one marks a sentence to be continued. The mark leaves an input without
-one free for the task that is taught afterwards, rewriting.
+Its byte pieces serve instead: the bytes C0, C1 and F5 to FF never occur in UTF-8, so no text contains them. Twelve mark
+masked spans, and the last one marks a sentence to be continued. An input without a mark is left for the task that is
+trained afterwards, rewriting.
 """
 
 import itertools
@@ -23,7 +23,7 @@ _NEVER_IN_UTF8 = (0xC0, 0xC1, *range(0xF5, 0x100))
 
 @dataclass(frozen=True)
 class Marks:
-    """The ids that stand for masked spans, in order, and the one that asks for a continuation."""
+    """The ids of the sentinels for masked spans, in order, and of the mark for a continuation."""
 
     spans: tuple[int, ...]
     continuation: int
@@ -32,7 +32,7 @@ class Marks:
 def marks_of(tokenizer: Tokenizer) -> Marks:
     """Find the ids of the byte pieces that no text contains.
 
-    Raises ValueError when the tokenizer has no byte pieces.
+    Raises ValueError if the tokenizer has no byte pieces.
     """
     found = (tokenizer.token_to_id(f"<0x{byte:02X}>") for byte in _NEVER_IN_UTF8)
     ids = [number for number in found if number is not None]
@@ -42,7 +42,7 @@ def marks_of(tokenizer: Tokenizer) -> Marks:
 
 
 def random_parts(total: int, count: int, rng: random.Random) -> list[int]:
-    """Divide a total into this many parts of at least one, every division being equally likely."""
+    """Divide a total into this many parts of at least one, every division being equally probable."""
     cuts = [0, *sorted(rng.sample(range(1, total), count - 1)), total]
     return [end - start for start, end in itertools.pairwise(cuts)]
 
@@ -51,8 +51,8 @@ def corrupt(ids: Sequence[int], marks: Marks, rng: random.Random) -> Encoded:
     """Mask random spans of a text of at least two ids; return the masked text and the spans, each ending with EOS.
 
     Raffel et al. 2020 (T5), section 3.3.4: 15 % of the ids in spans of mean length 3. A span is one sentinel in the
-    source; the target is each sentinel followed by what it stands for. Unlike in T5's own program the text does
-    not always end in a span, for the last mark of every sentence would be masked.
+    source; the target is each sentinel followed by its span. Unlike in T5's own program the text does not always end in
+    a span, which would mask the last mark of every sentence.
     """
     masked = max(1, round(NOISE_DENSITY * len(ids)))
     spans = min(max(1, round(masked / MEAN_SPAN)), len(marks.spans))

@@ -1,6 +1,6 @@
-"""What a run goes on from: weights, their average, the optimizer, and how far it had come, in one file.
+"""The saved state of a run: weights, their average, the optimizer, and the progress, in one file.
 
-Dropout is off and batches depend on the seed and their number alone, so no random state is needed beside these.
+Dropout is off and batches depend on the seed and their number alone, so no random state is needed.
 """
 
 import json
@@ -20,7 +20,7 @@ _LOG = "log.jsonl"
 
 @dataclass
 class Progress:
-    """How far a run has come, and the losses since the last line of the log (sum and count of steps by task)."""
+    """The progress of a run, and the losses since the last line of the log (sum and count of steps by task)."""
 
     tokens: int = 0
     steps: int = 0
@@ -32,7 +32,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class State:
-    """A saved state, read back."""
+    """A saved state that was loaded."""
 
     config: dict[str, Any]
     weights: dict[str, Tensor]
@@ -48,7 +48,7 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     progress: Progress,
 ) -> None:
-    """Write the state into a folder, replacing the last one whole."""
+    """Write the state into a folder, replacing the last one atomically."""
     stored = {
         "config": model.config.to_dict(),
         "weights": model.state_dict(),
@@ -62,7 +62,7 @@ def save_state(
 
 
 def load_state(folder: Path) -> State | None:
-    """Read the state of a folder, or None where none was saved."""
+    """Load the state of a folder, or return None if there is none."""
     path = folder / _STATE
     if not path.exists():
         return None
@@ -77,7 +77,7 @@ def load_state(folder: Path) -> State | None:
 
 
 def model_of(state: State, weights: dict[str, Tensor]) -> T5ForConditionalGeneration:
-    """Make a model of the shape of a state with some of its weights."""
+    """Return a model of the shape of a state with some of its weights."""
     model = T5ForConditionalGeneration(T5Config(**state.config))
     model.load_state_dict(weights)
     return model
@@ -90,7 +90,7 @@ def write_log(folder: Path, line: dict[str, Any]) -> None:
 
 
 def cut_log(folder: Path, tokens: int) -> None:
-    """Drop the log lines of steps after this many tokens, which a run that was killed did not save."""
+    """Drop the log lines of steps after this many tokens, which an interrupted run did not save."""
     path = folder / _LOG
     if not path.exists():
         return

@@ -1,6 +1,6 @@
-"""The corpora as token ids, made once and kept in the work folder.
+"""The corpora as token ids, cached in the work folder.
 
-A line that equals a dev text, or a held-out line of any corpus, in its letters and digits is not trained on.
+A line whose letters and digits equal those of a dev text or of any corpus's held-out line is not trained on.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _LINES_AT_ONCE = 20_000
 
 @dataclass(frozen=True)
 class TokenLines:
-    """The lines of a corpus as one array of ids (uint16) and where each line starts (one more than lines)."""
+    """The lines of a corpus as one array of ids (uint16) and the start of each line (one more than lines)."""
 
     ids: NDArray[np.uint16]
     starts: NDArray[np.int64]
@@ -44,7 +44,7 @@ class TokenLines:
 
 @dataclass(frozen=True)
 class TokenCorpus:
-    """One corpus: what is trained on, and the lines that are only measured."""
+    """One corpus, with its lines for training and for evaluation."""
 
     name: str
     train: TokenLines
@@ -52,9 +52,9 @@ class TokenCorpus:
 
 
 def load_corpora(data: Path, work: Path, tokenizer: Tokenizer) -> list[TokenCorpus]:
-    """Read the token ids of every corpus of a data folder, tokenising first where the work folder has none.
+    """Load the token ids of every corpus of a data folder; tokenize first if the work folder has none.
 
-    Raises ValueError when there is no corpus, or when the work folder was made from other texts.
+    Raises ValueError if there is no corpus, or if the work folder was made from other texts.
     """
     paths = sorted((data / "corpus").glob("*.txt.gz"))
     if not paths or not (data / "paradetox.tsv").exists():
@@ -62,7 +62,7 @@ def load_corpora(data: Path, work: Path, tokenizer: Tokenizer) -> list[TokenCorp
     folder = work / "tokens"
     origin = _fingerprint([data / "paradetox.tsv", *paths], tokenizer)
     if not (folder / _MANIFEST).exists():
-        _tokenise(data / "paradetox.tsv", paths, folder, tokenizer, origin)
+        _tokenize(data / "paradetox.tsv", paths, folder, tokenizer, origin)
     manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     if manifest["origin"] != origin:
         raise ValueError(f"{work} was begun with other texts or another tokenizer; choose a new work folder.")
@@ -93,7 +93,7 @@ def _corpus_lines(path: Path) -> list[str]:
 
 
 def held_out_lines(lines: Sequence[str], name: str, dev: set[str]) -> list[str]:
-    """Choose the lines of a corpus that are only measured, the same ones each time; none equals a dev text."""
+    """Choose the held-out lines of a corpus, the same ones each time; none equals a dev text."""
     drawn = random.Random(name).sample(lines, min(HELD_OUT_LINES, len(lines) // _HELD_OUT_SHARE))
     return [line for line in drawn if letters(line) not in dev]
 
@@ -116,7 +116,7 @@ def trainable_lines(lines: Sequence[str], dev: set[str], held_out: set[str]) -> 
     return kept, equal_to_dev, equal_to_held_out
 
 
-def _tokenise(paradetox: Path, paths: Sequence[Path], folder: Path, tokenizer: Tokenizer, origin: str) -> None:
+def _tokenize(paradetox: Path, paths: Sequence[Path], folder: Path, tokenizer: Tokenizer, origin: str) -> None:
     """Write the ids of every corpus, and the manifest last, so that an interrupted pass begins again."""
     folder.mkdir(parents=True, exist_ok=True)
     dev = {letters(text) for text in dev_texts(read_paradetox(paradetox))} - {""}
@@ -148,7 +148,7 @@ def _tokenise(paradetox: Path, paths: Sequence[Path], folder: Path, tokenizer: T
 
 
 def _encode(lines: Sequence[str], tokenizer: Tokenizer) -> TokenLines:
-    """Encode lines without EOS, leaving out those of fewer than two ids, from which nothing can be masked."""
+    """Encode lines without EOS, without those of fewer than two ids, which cannot be masked."""
     parts: list[NDArray[np.uint16]] = []
     for start in range(0, len(lines), _LINES_AT_ONCE):
         encoded = tokenizer.encode_batch_fast(lines[start : start + _LINES_AT_ONCE], add_special_tokens=False)

@@ -1,6 +1,6 @@
 """The pretraining loop: resumable at every batch, with a learning rate that depends on tokens alone.
 
-What is exported is the running average of the weights, which is steadier than the last step's (Polyak & Juditsky 1992).
+The running average of the weights is exported, which is steadier than the last step's (Polyak & Juditsky 1992).
 """
 
 import copy
@@ -20,7 +20,7 @@ from transformers.optimization import Adafactor
 
 from worker.base.build.batches import IGNORED_LABEL, Batch
 from worker.base.build.checkpoint import save_checkpoint, set_dropout
-from worker.base.build.train import step_loss, take_into_average
+from worker.base.build.train import step_loss, update_average
 from worker.base.pretrain.mixture import Mixture
 from worker.base.pretrain.state import Progress, State, cut_log, load_state, model_of, save_state, write_log
 
@@ -30,7 +30,7 @@ COOLED = "cooled"
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train; amounts are in tokens of both sides, so that pauses change nothing."""
+    """The settings of a run; amounts are in tokens of both sides, so that interruptions change nothing."""
 
     learning_rate: float
     tokens_each: int = 5000
@@ -56,14 +56,14 @@ class Plan:
 
 
 def run_folder(work: Path, plan: Plan) -> Path:
-    """Return where a run keeps its state: cooling down has its own folder, so that training can go on afterwards."""
+    """Return the folder of the run's state; a cool-down has its own, so that training can continue afterwards."""
     return work / COOLED if plan.cool_down else work
 
 
 def starting_state(work: Path, plan: Plan) -> State | None:
-    """Read the state to go on from; a cool-down that has none of its own begins at the training's.
+    """Read the state to resume from; a cool-down without its own starts from the training's.
 
-    Raises ValueError where there is nothing to cool down.
+    Raises ValueError if there is nothing to cool down.
     """
     state = load_state(run_folder(work, plan))
     if plan.cool_down and state is None:
@@ -78,7 +78,7 @@ def starting_state(work: Path, plan: Plan) -> State | None:
 def measure(
     model: T5ForConditionalGeneration, batches: Sequence[tuple[str, str, Batch]], products: torch.dtype
 ) -> dict[str, dict[str, float]]:
-    """Return the mean loss of held-out lines in nats a token, by task and corpus, and by task for all of them."""
+    """Return the mean loss of held-out lines in nats per token, by task and corpus, and by task over all."""
     device = model.device
     sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -97,7 +97,7 @@ def on_device(batch: Batch, device: torch.device) -> Batch:
 
 
 class Pretraining:
-    """One run: the model, what it learns from, and where its state goes."""
+    """One pretraining run, from a model or a saved state to checkpoints."""
 
     def __init__(
         self,
@@ -133,10 +133,7 @@ class Pretraining:
         self._logged = (self.progress.tokens, time.monotonic())
 
     def run(self, stop: threading.Event, *, tokens: int | None = None, minutes: float | None = None) -> Progress:
-        """Train until told to stop, or for some minutes, or up to a number of tokens, and save.
-
-        A cool-down ends by itself.
-        """
+        """Train until `stop` is set, or for some minutes, or up to a number of tokens, and save."""
         progress, plan = self.progress, self._plan
         if progress.cooling_from is not None and plan.cool_down:
             tokens = progress.cooling_from + plan.cool_down
@@ -159,7 +156,7 @@ class Pretraining:
         return progress
 
     def _batches(self) -> Iterator[tuple[str, Batch]]:
-        """Yield the batches that come next, counting them as they are asked for."""
+        """Yield the batches from the current position on; `_step` advances it within a group."""
         progress = self.progress
         if self._plan.loaders:
             # Groups hold more tensors than a process may have files open.
@@ -186,7 +183,7 @@ class Pretraining:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimizer.step()  # type: ignore[no-untyped-call]
         self._optimizer.zero_grad()
-        take_into_average(self.average, self.model, averaging=plan.averaging, steps=progress.steps)
+        update_average(self.average, self.model, averaging=plan.averaging, steps=progress.steps)
         total, count = progress.losses.get(task, (0.0, 0))
         progress.losses[task] = (total + loss.item(), count + 1)
         progress.steps += 1

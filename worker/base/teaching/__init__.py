@@ -1,1 +1,1 @@
-"""Rewrites by the base itself and by larger models, chosen to be learned from."""
+"""Distillation: rewrites by the model itself and by larger ones, filtered to train on."""

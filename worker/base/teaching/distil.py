@@ -1,12 +1,12 @@
-"""What a teacher, the present model and people write for rude sentences, and the best of it to learn from. Three steps:
+"""Distil rewrites of rude sentences from a teacher, the present model and people, in three steps:
 
     python -m worker.base.teaching.distil write --data DIR --model CHECKPOINT --teacher FOLDER --out pool.jsonl
     python -m benchmarks.experiments.fluency_labels --pool pool.jsonl --out fluency.jsonl
     python -m worker.base.teaching.distil choose --pool pool.jsonl --fluency fluency.jsonl --out selected.jsonl
 
-Sequence-level knowledge distillation (Kim & Rush 2016) with the best of n. What the studio would choose makes a
-shortlist; what is learned from is the best of it by neutral x alike squared x fluent, where the scorers of versions say
-how alike and how fluent. The toxicity classifier has no part.
+This is sequence-level knowledge distillation (Kim & Rush 2016) with best-of-n. The studio's own choice gives a
+shortlist; the best of it by neutrality x similarity squared x fluency is trained on, with the similarity and fluency
+scorers of the evaluation. The toxicity classifier is not used.
 """
 
 import argparse
@@ -52,7 +52,7 @@ class Teacher:
         self._generator = ctranslate2.Generator(str(folder), compute_type="int8", inter_threads=2, intra_threads=1)
 
     def __call__(self, sources: Sequence[str]) -> list[list[str]]:
-        """For each source its rewrites, each once."""
+        """Sample distinct rewrites of each source."""
         results = self._generator.generate_batch(
             [[BOUNDARY, *self._tokenizer.encode(asked(text)).tokens] for text in sources],
             max_batch_size=32,
@@ -65,15 +65,15 @@ class Teacher:
             include_prompt_in_result=False,
             end_token=BOUNDARY,
         )
-        return [list(dict.fromkeys(map(self._line, result.sequences_ids))) for result in results]
+        return [list(dict.fromkeys(map(self._first_line, result.sequences_ids))) for result in results]
 
-    def _line(self, ids: Sequence[int]) -> str:
+    def _first_line(self, ids: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(ids)
         return text.strip().split("\n")[0].strip()
 
 
 def shortlist(source: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """The neutral ones of the texts that the studio's choice finds best, in neat spelling and no copies."""
+    """Return the neutral texts that the studio's choice ranks highest, tidied and without copies."""
     neat = list(dict.fromkeys(tidy(text) for text in texts))
     neutral = [text for text, clean in zip(neat, neutrality()(neat), strict=True) if text and clean > _NEUTRAL]
     offered = [text for text in neutral if wording(text) != wording(source)]
@@ -86,17 +86,17 @@ def written(
     writer: Callable[[Sequence[str]], list[dict[str, float]]],
     teacher: Callable[[Sequence[str]], list[list[str]]],
 ) -> Iterator[Written]:
-    """The shortlist of every row, a stretch of them at a time."""
+    """Yield the shortlist of every row, computed in chunks."""
     for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
-        sources = [row.toxic for row in some]
-        for row, own, taught in zip(some, writer(sources), teacher(sources), strict=True):
+        chunk = rows[start : start + _AT_ONCE]
+        sources = [row.toxic for row in chunk]
+        for row, own, taught in zip(chunk, writer(sources), teacher(sources), strict=True):
             yield Written(row.toxic, shortlist(row.toxic, [*row.rewrites, *own, *taught]))
-        log.info("%d of %d sentences", start + len(some), len(rows))
+        log.info("%d of %d sentences", start + len(chunk), len(rows))
 
 
 def choose(pool: Sequence[Written], fluency: dict[str, float]) -> Iterator[Pair]:
-    """The best rewrite of each source, if there is one that is neutral beyond doubt and keeps its meaning."""
+    """Yield each source with its best rewrite, if one is surely neutral and keeps the meaning."""
     flat = [(one.source, text) for one in pool for text in one.rewrites if text in fluency]
     texts = [text for _, text in flat]
     alike = similarities([source for source, _ in flat], texts)
@@ -108,7 +108,7 @@ def choose(pool: Sequence[Written], fluency: dict[str, float]) -> Iterator[Pair]
 
 
 def main() -> None:
-    """Read the command line and do one of the steps."""
+    """Run one of the steps from the command line."""
     parser = argparse.ArgumentParser(prog="python -m worker.base.teaching.distil", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     write = steps.add_parser("write")

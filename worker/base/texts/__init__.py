@@ -1,1 +1,1 @@
-"""What the base learns from: corpora, the grammar of rudeness, and training pairs made of both."""
+"""The training texts of the base: corpora, a grammar of insults, and pairs made of both."""

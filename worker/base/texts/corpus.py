@@ -1,8 +1,8 @@
-"""The texts the base checkpoint learns from, and the split that keeps dev texts out of all of them.
+"""The corpora of the base checkpoint, and the split that keeps dev texts out of all of them.
 
-A ParaDetox row is dev when the SHA-1 of its toxic sentence is divisible by twenty, so that the split needs no
-list and stays the same on every machine. Dev sentences are then removed from every other corpus as well:
-ParaDetox was drawn from the same comments as some of them.
+A ParaDetox row is dev if the SHA-1 of its toxic sentence is divisible by twenty, so that the split needs no list and is
+the same on every machine. Dev sentences are also removed from every other corpus: ParaDetox was drawn from the same
+comments as some of them.
 """
 
 import csv
@@ -22,7 +22,7 @@ _SIGN = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True)
 class Row:
-    """One ParaDetox source with the rewrites people gave it."""
+    """One ParaDetox source with people's rewrites."""
 
     toxic: str
     rewrites: tuple[str, ...]
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Everything read from the data folder, split and cleaned."""
+    """The corpora of the data folder, split and cleaned."""
 
     train: list[Row]
     dev: list[Row]
@@ -41,32 +41,32 @@ class Corpus:
 
     @property
     def neutral(self) -> list[str]:
-        """Lines that are mostly polite."""
+        """Return lines that are mostly polite."""
         return list(dict.fromkeys([*self.dialogue, *self.comments]))
 
     @property
     def hostile(self) -> list[str]:
-        """Lines that are mostly rude and have no rewrite."""
+        """Return lines that are mostly rude and have no rewrite."""
         return list(dict.fromkeys([*self.unrewritable, *self.tweets]))
 
 
 def is_dev(toxic: str) -> bool:
-    """Whether a ParaDetox row with this source belongs to the dev split."""
+    """Return True if a ParaDetox row with this source belongs to the dev split."""
     return int(hashlib.sha1(toxic.strip().encode(), usedforsecurity=False).hexdigest(), 16) % 20 == 0
 
 
 def tokens(text: str) -> list[str]:
-    """Words and punctuation marks of a text, in order."""
+    """Return the words and punctuation marks of a text, in order."""
     return _TOKEN.findall(text)
 
 
 def one_line(text: str) -> str:
-    """A text with every run of white space made one space."""
+    """Replace every run of white space by one space."""
     return _SPACE.sub(" ", text).strip()
 
 
 def letters(text: str) -> str:
-    """Return the letters and digits of a text without case, so that two ways of spacing and pointing it are equal."""
+    """Return the letters and digits of a text without case, to compare texts regardless of spacing and punctuation."""
     return _SIGN.sub("", text.casefold())
 
 
@@ -76,7 +76,7 @@ def without_mentions(text: str) -> str:
 
 
 def read_paradetox(path: Path) -> list[Row]:
-    """All rows of the ParaDetox table that have at least one rewrite."""
+    """Read all rows of the ParaDetox table that have at least one rewrite."""
     rows = []
     with path.open(encoding="utf-8", newline="") as handle:
         for record in csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE):
@@ -88,7 +88,7 @@ def read_paradetox(path: Path) -> list[Row]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The non-empty lines of a gzipped text file."""
+    """Read the non-empty lines of a gzipped text file."""
     with gzip.open(path, "rt", encoding="utf-8") as handle:
         return [text for text in (one_line(line) for line in handle) if text]
 
@@ -99,7 +99,7 @@ def dev_texts(rows: Iterable[Row]) -> set[str]:
 
 
 def read_corpus(data: Path) -> Corpus:
-    """Read every source under a data folder and drop the dev sentences from all but the dev rows."""
+    """Read the corpora of a data folder, and drop the dev sentences from all but the dev rows."""
     rows = read_paradetox(data / "paradetox.tsv")
     dev = [row for row in rows if is_dev(row.toxic)]
     held_out = {one_line(text).casefold() for text in dev_texts(rows)}

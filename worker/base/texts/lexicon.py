@@ -1,8 +1,8 @@
-"""What people remove when they rewrite a toxic sentence, learnt from ParaDetox alone.
+"""Toxic words and spans learned from ParaDetox: those that people delete or replace in rewriting.
 
-Aligning each source with its rewrites shows three things that synthetic toxification needs: words that
-rewriting usually removes, spans that were deleted (with the word they followed), and spans that were replaced
-(with what replaced them). No hand-made list of bad words is involved.
+Aligning each source with its rewrites gives what synthetic toxification needs: words that rewriting usually removes,
+spans that were deleted (with the word they followed), and spans that were replaced (with their replacement). There is
+no hand-made list of bad words.
 """
 
 from collections import Counter, defaultdict
@@ -28,12 +28,12 @@ class Lexicon:
     substitutions: dict[Span, list[Span]]
 
     def is_toxic(self, text: str) -> bool:
-        """Whether a text has a word that rewriting usually removes."""
+        """Return True if a text has a word that rewriting usually removes."""
         return any(word.lower() in self.words for word in tokens(text))
 
 
 def removed_words(rows: Sequence[Row], neutral: Iterable[str]) -> frozenset[str]:
-    """Words that most rewrites drop and that are not everyday vocabulary."""
+    """Return the words that most rewrites drop and that are not everyday vocabulary."""
     present: Counter[str] = Counter()
     removed: Counter[str] = Counter()
     for row in rows:
@@ -57,12 +57,12 @@ def removed_words(rows: Sequence[Row], neutral: Iterable[str]) -> frozenset[str]
 
 
 def _is_plain(span: Span, toxic: frozenset[str]) -> bool:
-    """Whether a span is one or two ordinary words that toxic spans may be substituted for."""
+    """Return True if a span is one or two ordinary words, for which toxic spans may be substituted."""
     return len(span) < LONGEST_SPAN and all(map(str.isalpha, span)) and toxic.isdisjoint(span)
 
 
 def learn_lexicon(rows: Sequence[Row], neutral: Iterable[str]) -> Lexicon:
-    """Align every source with its rewrites and collect what was deleted and what was replaced."""
+    """Align every source with its rewrites and collect the deleted and replaced spans."""
     words = removed_words(rows, neutral)
     insertions: list[Span] = []
     after: dict[str, list[Span]] = defaultdict(list)

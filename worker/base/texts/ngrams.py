@@ -1,7 +1,7 @@
-"""How well the words of a rewrite follow each other, by counts over the corpora.
+"""Fluency of a rewrite by n-gram counts over the corpora.
 
-Only what a rewrite says anew is judged: a run of three words that stood in the source is taken as it is. What is left
-is where something was cut out or put in, and there a rewrite breaks: "it was being an last night".
+Only new parts of a rewrite are scored: trigrams that also occur in the source are skipped. What remains is where
+something was cut out or inserted, and where a rewrite breaks: "it was being an last night".
 """
 
 import math
@@ -16,7 +16,7 @@ _TOLERATED = -0.5
 
 
 class Ngrams:
-    """Counts of one, two and three words, interpolated by absolute discounting (Ney, Essen & Kneser 1994)."""
+    """Uni-, bi- and trigram counts, interpolated by absolute discounting (Ney, Essen & Kneser 1994)."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._counts: Counter[Gram] = Counter()
@@ -35,7 +35,7 @@ class Ngrams:
             self._followers[gram[:-1]] += 1
 
     def probability(self, gram: Gram) -> float:
-        """P(last word | the words before it)."""
+        """Return P(last word | the words before it)."""
         if not gram:
             return 1 / (1 + self._followers[()])
         before = gram[:-1]
@@ -47,16 +47,16 @@ class Ngrams:
         return max(0.0, self._counts[gram] - _DISCOUNT) / seen + left * lower
 
     def association(self, gram: Gram) -> float:
-        """log P(last word | the words before it) − log P(last word): below 0 where it is not at home."""
+        """Return log P(last word | the words before it) − log P(last word), below 0 for an improbable combination."""
         return math.log(self.probability(gram)) - math.log(self.probability(gram[-1:]))
 
     def worst_new(self, source: str, rewrite: str) -> float:
-        """The lowest association of the three-word runs of a rewrite that its source does not have; at most 0."""
-        known = set(_runs(source))
-        return min([0.0, *(self.association(run) for run in _runs(rewrite) if run not in known)])
+        """Return the lowest association of the rewrite's trigrams that its source does not have; at most 0."""
+        known = set(_trigrams(source))
+        return min([0.0, *(self.association(run) for run in _trigrams(rewrite) if run not in known)])
 
     def fluency(self, source: str, rewrite: str) -> float:
-        """1 where nothing new is out of place, towards 0 the worse it is."""
+        """Return a score that is 1 if no new trigram is improbable, and falls towards 0 otherwise."""
         return math.exp(0.5 * min(0.0, self.worst_new(source, rewrite) - _TOLERATED))
 
 
@@ -64,6 +64,6 @@ def _padded(text: str) -> list[str]:
     return ["^", "^", *(token.lower() for token in tokens(text)), "$"]
 
 
-def _runs(text: str) -> list[Gram]:
+def _trigrams(text: str) -> list[Gram]:
     padded = _padded(text)
     return [tuple(padded[place - 2 : place + 1]) for place in range(2, len(padded))]

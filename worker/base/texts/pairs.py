@@ -1,7 +1,7 @@
-"""Training pairs: what the model reads and what it should answer, for both phases.
+"""Training pairs of input and target text, for both phases.
 
-The first phase is restoring toxified fragments. The second is ParaDetox, mixed with whole toxified sentences,
-short insults and plain copies so that polite text keeps coming back as it was.
+The first phase restores toxified fragments. The second is ParaDetox, mixed with whole toxified sentences, short insults
+and plain copies so that polite text is still returned unchanged.
 """
 
 import random
@@ -31,14 +31,14 @@ _LONE_I = re.compile(r"\bi\b(?=[ '])")
 
 
 def typed(text: str) -> str:
-    """Corpus text written as people type it: no space before a mark, sentence case."""
+    """Return corpus text as people type it: no space before a mark, sentence case."""
     text = _SPLIT_CONTRACTION.sub(r"\1\2", _SPACED_MARK.sub(r"\1", text))
     text = _LONE_I.sub("I", text)
     return text[:1].upper() + text[1:]
 
 
 def with_rare_characters(pair: Pair, rng: random.Random) -> Pair:
-    """The same emoji or foreign letters after both sides: they are spelt in bytes, which take practice to copy."""
+    """Append the same emoji or foreign letters to both sides: they are spelt in bytes, which take practice to copy."""
     kind = rng.random()
     if kind < 0.4:
         rare = chr(rng.choice(_FACES)) * rng.choice([1, 1, 2, 3])
@@ -61,13 +61,13 @@ _MARKUP = [
 
 
 def marked_up(text: str, rng: random.Random) -> str:
-    """The text with what is not prose in or around it, or in its place: HTML, a link, a path, a line of code."""
+    """Return the text with or replaced by something that is not prose: HTML, a link, a path, a line of code."""
     name = rng.choice(text.split(" ")).strip(".,!?'\"{}") or "item"
     return rng.choice(_MARKUP).format(text=text, name=name, number=rng.randint(0, 999))
 
 
 def detox_pairs(rows: Sequence[Row], lexicon: Lexicon) -> list[Pair]:
-    """Every source with each of its rewrites that is no copy and is free of toxic words, if any is."""
+    """Pair every source with each rewrite that is no copy and, if any such exists, is free of toxic words."""
     pairs: list[Pair] = []
     for row in rows:
         changed = [text for text in row.rewrites if text.casefold() != row.toxic.casefold()]
@@ -77,10 +77,10 @@ def detox_pairs(rows: Sequence[Row], lexicon: Lexicon) -> list[Pair]:
 
 
 class PairSource:
-    """Draws training pairs from the corpus; the random generator it is handed decides everything."""
+    """Draws training pairs from the corpus, with the caller's random generator alone."""
 
     def __init__(self, corpus: Corpus, lexicon: Lexicon, selected: Sequence[Pair] = ()) -> None:
-        """`selected` are rewrites that an earlier model wrote and the selection kept (see `select`)."""
+        """Prepare the mixture; `selected` are rewrites of an earlier model that the selection kept (see `select`)."""
         self._toxifier = Toxifier(lexicon)
         self._selected = list(selected)
         self._detox = detox_pairs(corpus.train, lexicon)
@@ -101,7 +101,7 @@ class PairSource:
         ]
 
     def fragment(self, length: int, rng: random.Random) -> Pair:
-        """A fragment of at most this many words: mostly to restore, sometimes to copy."""
+        """Draw a fragment of at most this many words: mostly to restore, sometimes to copy."""
         text = typed(rng.choice(self._neutral)) if rng.random() < 0.3 else rng.choice(self._neutral)
         words = text.split(" ")
         if length < WHOLE_SENTENCE:
@@ -112,7 +112,7 @@ class PairSource:
         return self._decorated((toxic, text), rng)
 
     def mixed(self, rng: random.Random) -> Pair:
-        """A pair for the second phase."""
+        """Draw a pair for the second phase."""
         weights = [weight for weight, _ in self._mixture]
         draw = rng.choices([draw for _, draw in self._mixture], weights)[0]
         return self._decorated(draw(rng), rng)
@@ -140,7 +140,7 @@ class PairSource:
         return self._toxifier.disguise_toxic(toxic, 0.04, rng), polite
 
     def _remark(self, rng: random.Random) -> Pair:
-        """Something rude said of somebody, alone or beside a polite sentence."""
+        """Draw a rude remark about somebody, alone or beside a polite sentence."""
         toxic, polite = remark(rng)
         if rng.random() >= 0.3:
             return toxic, polite
@@ -164,7 +164,7 @@ class PairSource:
         return text, text
 
     def _rewrite_in_context(self, rng: random.Random) -> Pair:
-        """A toxic sentence beside a polite one, which must come through unchanged."""
+        """Draw a toxic sentence beside a polite one, which must stay unchanged."""
         rewrite = self._rewrite_as_selected if self._selected else self._rewrite
         toxic, polite = short_insult(rng) if rng.random() < 0.3 else rewrite(rng)
         beside, joint = typed(self._polite(rng)), rng.choice([" ", " ", "\n", "\n\n"])

@@ -1,8 +1,8 @@
-"""Short direct insults with polite answers.
+"""Short direct insults with polite rewrites.
 
-ParaDetox is made of comments, so it has few of the one-line insults people type first when they try a
-rewriter. These patterns supply them, several answers to each, so that the model also learns that there is
-more than one way to be polite.
+ParaDetox is made of comments, so it has few of the one-line insults that people type first when they try a rewriter.
+These patterns supply them, with several rewrites of each, so that the model also learns that there is more than one way
+to be polite.
 """
 
 import random
@@ -99,7 +99,7 @@ _ENDS = ["", "", " .", ".", "!", " !"]
 
 
 def short_insult(rng: random.Random) -> tuple[str, str]:
-    """An insult of a few words and one of its polite answers."""
+    """Draw an insult of a few words and one of its polite rewrites."""
     kind = rng.random()
     if kind < 0.45:
         (subject, verb), (insults, answers) = rng.choice(_SUBJECTS), rng.choice(_ABOUT_PEOPLE)

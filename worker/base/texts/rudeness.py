@@ -1,9 +1,9 @@
-"""More ways to be rude than any one corpus shows: a small grammar of insults over neutral sentences.
+"""A small grammar of insults over neutral sentences, more varied than any one corpus.
 
-ParaDetox teaches which words people take out, but mostly where leaving them out is enough. Here insults also stand
-where something must take their place: as the noun for a person ("that idiot" → "he"), as what is said of somebody
-("is a moron" → "is not very smart"), as a verb ("stop screwing it up" → "stop getting it wrong"). Every rule gives
-the polite side too. The words were chosen for this project.
+ParaDetox teaches which words people delete, but mostly where deleting them is enough. Here insults also stand where
+something must replace them: as the noun for a person ("that idiot" → "he"), as a predicate ("is a moron" → "is not very
+smart"), as a verb ("stop screwing it up" → "stop getting it wrong"). Every rule gives the polite side too. The words
+were chosen for this project.
 """
 
 import random
@@ -40,13 +40,13 @@ def _fill(pattern: str, rng: random.Random) -> str:
 
 
 def name_called(rng: random.Random) -> str:
-    """An insult for one person, without an article: an insulting noun, often with an adjective or two."""
+    """Draw an insult for one person, without an article: an insulting noun, often with an adjective or two."""
     adjectives = rng.choices(_ADJECTIVES, k=rng.choice([0, 0, 1, 1, 2]))
     return ", ".join([*adjectives[:-1], " ".join([*adjectives[-1:], rng.choice(_PEOPLE)])])
 
 
 def rude_words(text: str, rng: random.Random) -> str:
-    """The text with one to three of its plain words made rude, or an adjective put before a noun."""
+    """Replace one or two plain words of the text by rude ones, or put an adjective before a noun, or both."""
     words = text.split(" ")
     places = [place for place, word in enumerate(words) if word.lower() in _SWAPS]
     for place in rng.sample(places, min(len(places), rng.choice([1, 1, 2]))):
@@ -66,7 +66,7 @@ def rude_words(text: str, rng: random.Random) -> str:
 
 
 def outburst(text: str, rng: random.Random) -> str:
-    """The text with an insult, a curse or an attack in front of it or behind it."""
+    """Put an insult, a curse or an attack before or after the text."""
     kind = rng.random()
     if kind < 0.45:
         added = rng.choice(["you ", "you ", "you fucking ", ""]) + name_called(rng)
@@ -145,7 +145,7 @@ _REMARKS: list[tuple[float, Callable[[random.Random], Pair]]] = [
 
 
 def remark(rng: random.Random) -> Pair:
-    """Something rude said of somebody or something, and a polite way to say it; sometimes led in by a few words."""
+    """Draw a rude remark about somebody or something and a polite version of it, sometimes with a few words before."""
     toxic, polite = rng.choices([make for _, make in _REMARKS], [weight for weight, _ in _REMARKS])[0](rng)
     if rng.random() < 0.35:
         lead = rng.choice(_LEADS).strip()

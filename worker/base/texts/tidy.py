@@ -1,4 +1,4 @@
-"""Rewrites in neat spelling: the corpora's own is that of chat and of tokenisers, and a rewrite should read well."""
+"""Normalization of rewrites to neat spelling, since the corpora have that of chats and of tokenizers."""
 
 import re
 
@@ -21,7 +21,7 @@ _LEFT_OUT = re.compile(r"\b(?:lo+l|lmf?ao+|rofl|smh|omg|ugh+|xd)\b", re.IGNORECA
 
 
 def tidy(text: str) -> str:
-    """The text with contractions joined, chat spelling spelt out, marks in their place and a capital at the start."""
+    """Join contractions, expand chat spelling, correct the spacing of marks, and begin with a capital."""
     text = _SPLIT_CONTRACTION.sub(r"\1\2", _LEFT_OUT.sub("", text))
     text = _REPEATED_MARK.sub(r"\1", _SPACED_MARK.sub(r"\1", " ".join(text.split())))
     text = _WORD.sub(_spelt_out, text)

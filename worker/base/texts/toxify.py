@@ -1,8 +1,7 @@
-"""Synthetic toxification: neutral text in, a toxic version of it out.
+"""Synthetic toxification: a toxic version of neutral text.
 
-Restoring the neutral text from the toxic one is the objective that teaches the model to copy everything
-except what makes a sentence toxic. Every choice is drawn from the given random generator, so a seed fixes
-the data.
+The objective of restoring the neutral text teaches the model to copy everything except what makes a sentence toxic.
+Every choice is drawn from the given random generator, so a seed determines the data.
 """
 
 import random
@@ -17,7 +16,7 @@ _SHARE_AFTER_NEIGHBOUR = 0.6
 
 
 def disguise(word: str, rng: random.Random) -> str:
-    """A word written the way people get past a filter: shouted, stretched, starred out or in digits."""
+    """Write a word as people do to get past a filter: shouted, stretched, starred out or with digits."""
     trick = rng.randrange(4)
     if trick == 0 or len(word) < 3:
         return word.upper()
@@ -31,13 +30,13 @@ def disguise(word: str, rng: random.Random) -> str:
 
 
 class Toxifier:
-    """Adds toxic words to neutral text, as people's rewrites were seen to remove them."""
+    """Adds toxic words to neutral text, in the places from which people's rewrites removed them."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
 
     def disguise_toxic(self, text: str, share: float, rng: random.Random) -> str:
-        """The same text with this share of its toxic words disguised."""
+        """Disguise this share of the text's toxic words."""
         words = text.split(" ")
         return " ".join(
             disguise(word, rng) if word.lower() in self._lexicon.words and rng.random() < share else word
@@ -45,7 +44,7 @@ class Toxifier:
         )
 
     def toxify(self, text: str, edits: int, rng: random.Random) -> str:
-        """A toxic version of a neutral text: this many spans substituted or inserted."""
+        """Return a toxic version of a neutral text, with this many spans substituted or inserted."""
         words = text.split(" ")
         for _ in range(edits):
             if rng.random() >= _SHARE_SUBSTITUTED or not self._substitute(words, rng):
@@ -53,8 +52,11 @@ class Toxifier:
         return self.disguise_toxic(" ".join(words), 0.08, rng)
 
     def toxify_sentence(self, text: str, rng: random.Random) -> str:
-        """A toxic version of a whole sentence: toxic spans as people were seen to remove them, words made rude by
-        the grammar of insults, an outburst before or after it, or several of these."""
+        """Return a toxic version of a whole sentence.
+
+        It has toxic spans from the lexicon, words made rude by the grammar of insults, an outburst before or after it,
+        or several of these.
+        """
         kind = rng.random()
         toxic = text
         if kind < 0.35 or kind >= 0.9:
@@ -66,7 +68,7 @@ class Toxifier:
         return toxic.upper() if rng.random() < 0.03 else toxic
 
     def _substitute(self, words: list[str], rng: random.Random) -> bool:
-        """Replace one plain span that toxic spans are known for; false where the words have none."""
+        """Replace one plain span by a toxic one in place; return False if none has a substitution."""
         lowered = [word.lower() for word in words]
         places = [
             (start, span)
@@ -81,7 +83,7 @@ class Toxifier:
         return True
 
     def _insert(self, words: list[str], rng: random.Random) -> None:
-        """Insert one toxic span, preferring a place after a word it was seen to follow."""
+        """Insert one toxic span in place, preferably after a word that it was seen to follow."""
         place = rng.randint(0, len(words))
         known: Sequence[Span] = ()
         if rng.random() < _SHARE_AFTER_NEIGHBOUR:

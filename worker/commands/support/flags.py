@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,10 +15,12 @@ import yaml
 
 from models.errors import RecipeError
 from models.settings.command_line import TrainOptions
+from models.settings.options import Options
+from models.settings.setting import Setting
 
 PRESETS = Path(__file__).with_name("presets")
 
-Options = TypeVar("Options", bound=TrainOptions)
+AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 _GROUPS = (
     ("adapter and quantization", "dtype", "lora_target_modules"),
@@ -46,52 +47,42 @@ def add_config_flag(parser: argparse.ArgumentParser) -> None:
 
 def add_option_flags(parser: argparse.ArgumentParser, method: str, options: type[TrainOptions]) -> None:
     """Add a flag for every setting of `options`, those of the method first."""
-    common = {one.name for one in fields(TrainOptions)}
-    by_name = {one.name: one for one in fields(options)}
-    own = [one for one in by_name.values() if one.name not in common]
-    groups = [(f"{method}", own)]
-    names = [one.name for one in fields(TrainOptions)]
+    settings = options.settings()
+    common = list(TrainOptions.settings())
+    groups = [(method, [one for name, one in settings.items() if name not in common])]
     for title, first, last in _GROUPS:
-        inside = names[names.index(first) : names.index(last) + 1]
-        groups.append((title, [by_name[name] for name in inside]))
+        inside = common[common.index(first) : common.index(last) + 1]
+        groups.append((title, [settings[name] for name in inside]))
     for title, members in groups:
         group = parser.add_argument_group(title)
         for one in members:
             add_flag(group, one)
 
 
-def add_flag(group: argparse._ArgumentGroup, one: Field[Any]) -> None:
-    """Add the flag of one field."""
-    default: Any = one.default
-    meta = one.metadata
-    text = meta["help"].replace("%", "%%")
+def add_flag(group: argparse._ArgumentGroup, one: Setting) -> None:
+    """Add the flag of one setting."""
+    default = one.default
+    text = one.help.replace("%", "%%")
+    choices: dict[str, Any] = {"choices": one.choices} if one.choices else {}
     if isinstance(default, bool):
         text += f" (default: {'on' if default else 'off'})"
         group.add_argument(f"--{one.name}", action=argparse.BooleanOptionalAction, default=default, help=text)
     elif isinstance(default, tuple):
         shown = f" (default: {' '.join(map(str, default))})" if default else ""
-        kind = float if one.name.endswith("weights") else str
-        choices = {"choices": meta["choices"]} if meta["choices"] else {}
         group.add_argument(
-            f"--{one.name}", nargs="+", type=kind, default=list(default), metavar="X", help=text + shown, **choices
-        )
-    elif meta["choices"]:
-        group.add_argument(
-            f"--{one.name}", choices=meta["choices"], default=default, help=f"{text} (default: {default})"
+            f"--{one.name}", nargs="+", type=one.items, default=list(default), metavar="X", help=text + shown, **choices
         )
     else:
-        shown = f"{default:g}" if isinstance(default, int | float) else default or "none"
-        metavar = "N" if isinstance(default, int | float) else "X"
-        group.add_argument(
-            f"--{one.name}", type=type(default), default=default, metavar=metavar, help=f"{text} (default: {shown})"
-        )
+        number = isinstance(default, int | float)
+        shown = f"{default:g}" if number else default or "none"
+        look: dict[str, Any] = choices or {"type": type(default), "metavar": "N" if number else "X"}
+        group.add_argument(f"--{one.name}", default=default, help=f"{text} (default: {shown})", **look)
 
 
-def options_from(namespace: argparse.Namespace, options: type[Options]) -> Options:
+def options_from(namespace: argparse.Namespace, options: type[AnyOptions]) -> AnyOptions:
     """The options that were given; raises `RecipeError`."""
-    values: dict[str, Any] = {one.name: getattr(namespace, one.name) for one in fields(options)}
-    given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
-    return options(**given)
+    given = {name: getattr(namespace, name) for name in options.settings()}
+    return options(**{name: tuple(one) if isinstance(one, list) else one for name, one in given.items()})
 
 
 def expand_config(arguments: Sequence[str], parser: argparse.ArgumentParser, say: Any) -> list[str]:

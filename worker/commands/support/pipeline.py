@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ class Plan:
 
 
 def _check_keys(common: Mapping[str, Any], methods: Sequence[str]) -> None:
-    known = {one.name for method in methods for one in fields(METHOD_OPTIONS[method])} | set(DATA_KEYS)
+    known = {name for method in methods for name in METHOD_OPTIONS[method].settings()} | set(DATA_KEYS)
     for key in common:
         if key not in known:
             raise RecipeError(f"{key} is not a setting of this pipeline.")
@@ -82,8 +82,7 @@ def _check_keys(common: Mapping[str, Any], methods: Sequence[str]) -> None:
 
 def _stage(method: str, common: Mapping[str, Any], own: Mapping[str, Any]) -> Stage:
     kind = METHOD_OPTIONS[method]
-    known = {one.name for one in fields(kind)}
-    shared = {key: value for key, value in common.items() if key in known}
+    shared = {key: value for key, value in common.items() if key in kind.settings()}
     data = {key: value for key, value in {**common, **own}.items() if key in DATA_KEYS}
     if bool(data.get("train_file")) == bool(data.get("dataset_name")):
         raise RecipeError(f"The stage {method} needs its data: a train_file or a dataset_name, one of them.")

@@ -1,24 +1,19 @@
-"""What the commands that train have in common: their flags, and running one method on one file of data.
-
-The command of a method is a module of worker/commands that calls `add_training_parser` with its own words.
-"""
+"""What the commands that train have in common: their flags, and running one method on one file of data."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 from app.config import Settings
 from models.errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS
 from models.store.store import MODEL_FOLDER, CheckpointStore
-from worker.commands import Commands
 from worker.commands.support.flags import add_config_flag, add_option_flags, options_from
 
-_WRITTEN = """\
+WRITTEN = """\
 what is written:
   OUTPUT_DIR/model       the trained model with its tokenizer, any adapter merged in
   OUTPUT_DIR/adapter     the LoRA adapter alone, with --use_peft
@@ -28,26 +23,8 @@ what is written:
 """
 
 
-def add_training_parser(
-    commands: Commands[argparse.ArgumentParser],
-    method: str,
-    help: str,
-    description: str,
-    examples: str,
-    command: str = "",
-) -> argparse.ArgumentParser:
-    """Add the command of `method` (called like it, or `command`); `examples` are indented by two spaces."""
-    name = command or method
-    makes_t5 = name not in ("reward", "sft-chat")
-    parser = commands.add_parser(
-        name,
-        usage=f"python -m worker {name} [--flag value …]",
-        help=help,
-        description=description,
-        epilog=f"{_WRITTEN}\nexamples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def add_training_flags(method: str, makes_t5: bool, parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a training by `method`; one that `makes_t5` starts from Mellow's own and can publish it."""
     add_config_flag(parser)
     add_data_flags(parser, default_model="Mellow's own T5" if makes_t5 else "")
     output = parser.add_argument_group("output")
@@ -60,8 +37,6 @@ def add_training_parser(
             help="publish the trained T5 as the studio's next version; it serves once an admin says so",
         )
     add_option_flags(parser, method, METHOD_OPTIONS[method])
-    parser.set_defaults(run=partial(run_method, method))
-    return parser
 
 
 def add_data_flags(parser: argparse.ArgumentParser, default_model: str) -> None:

@@ -1,7 +1,7 @@
-"""What gives a text its marks: how likely it is toxic, how much of the source's meaning it keeps, how fluent it is.
+"""Scorers of texts: toxicity, similarity to the source, and fluency.
 
-A scorer is a callable with a `name` and a `version`. Figures that come of different scorers say nothing about each
-other, so every report carries `Scorers.identity`, and `worker.evaluation.comparison` refuses to mix them.
+A scorer is a callable with a `name` and a `version`. Figures of different scorers are not comparable, so every report
+carries `Scorers.identity`, and `worker.evaluation.comparison` refuses to mix them.
 
     toxicity.py         alt-profanity-check, or any toxicity classifier
     similarity.py       the cosine of MiniLM sentence embeddings, or of any encoder's
@@ -9,7 +9,7 @@ other, so every report carries `Scorers.identity`, and `worker.evaluation.compar
     language_model.py   that small language model: prepared once, then kept in a cache
     gguf.py             reads the file it comes in
     classifier.py       text classifiers by folder or hub name
-    loading.py          the scorers that a person asked for
+    loading.py          the scorers of an evaluation, by its options
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ from typing import Protocol
 
 
 class TextScorer(Protocol):
-    """A mark from 0 to 1 for each text."""
+    """A scorer that gives each text a number from 0 to 1."""
 
     @property
     def name(self) -> str:
-        """What it is called in reports."""
+        """Return the name for reports."""
 
     @property
     def version(self) -> str:
-        """What it changes with: a release, or the hash of its weights."""
+        """Return the release, or the hash of the weights."""
 
     def __call__(self, texts: Sequence[str]) -> list[float]:
-        """One mark a text, in their order."""
+        """Score each text, in their order."""
 
 
 class PairScorer(Protocol):
-    """A mark from −1 to 1 for each pair of a source and its rewrite."""
+    """A scorer that gives each pair of a source and its rewrite a number from −1 to 1."""
 
     @property
     def name(self) -> str:
-        """What it is called in reports."""
+        """Return the name for reports."""
 
     @property
     def version(self) -> str:
-        """What it changes with: a release, or the hash of its weights."""
+        """Return the release, or the hash of the weights."""
 
     def __call__(self, sources: Sequence[str], rewrites: Sequence[str]) -> list[float]:
-        """One mark a pair, in their order."""
+        """Score each pair, in their order."""
 
 
 @dataclass(frozen=True)
 class Scorers:
-    """`toxicity` gives the probability that a text is toxic, `fluency` that it is acceptable English."""
+    """The three scorers: probability of toxicity, similarity, and probability of acceptable English."""
 
     toxicity: TextScorer
     similarity: PairScorer
@@ -59,7 +59,7 @@ class Scorers:
 
     @property
     def identity(self) -> dict[str, dict[str, str]]:
-        """What the figures come of, for a report: role → name and version."""
+        """Return name and version of each scorer by its role, for a report."""
         return {
             "toxicity": {"name": self.toxicity.name, "version": self.toxicity.version},
             "similarity": {"name": self.similarity.name, "version": self.similarity.version},

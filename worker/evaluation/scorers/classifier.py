@@ -1,4 +1,4 @@
-"""A sequence classifier of transformers, by folder or hub name: texts → the probability of one label."""
+"""A sequence classifier of transformers, by folder or hub name, as a scorer: the probability of one label."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BATCH_SIZE = 32
 
 
 class LabelProbability:
-    """The probability that a classifier gives to the label `wanted`, a name or a number."""
+    """A scorer that returns the probability of one label of a classifier."""
 
     def __init__(self, source: str, wanted: Sequence[str]) -> None:
-        """Load it; `wanted` are the names, any of which is the label. Raises ScorerUnavailable."""
+        """Load the classifier; `wanted` are the label's possible names or numbers. Raises ScorerUnavailable."""
         self.name = source
         try:
             with quiet():
@@ -36,7 +36,7 @@ class LabelProbability:
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str]) -> list[float]:
-        """One probability a text; a text is read up to `MOST_TOKENS` tokens."""
+        """Return one probability for each text, of which at most `MOST_TOKENS` tokens are read."""
         found = torch.zeros(len(texts))
         for rows in batches_by_length(texts):
             batch = self._tokenizer(
@@ -47,19 +47,19 @@ class LabelProbability:
 
 
 def batches_by_length(texts: Sequence[str], size: int = BATCH_SIZE) -> list[list[int]]:
-    """The indices of `texts` in batches of like length, which need the least padding."""
+    """Return the indices of `texts` in batches of similar length, to save padding."""
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
     return [order[first : first + size] for first in range(0, len(order), size)]
 
 
 def unavailable(source: str, error: Exception) -> ScorerUnavailable:
-    """The sentence for a scorer's model that does not load."""
+    """Return the exception for a scorer's model that cannot be loaded."""
     reason = str(error).strip().splitlines()[0].rstrip(".")
     return ScorerUnavailable(f"The scorer {source} could not be loaded: {reason}.")
 
 
 def weights_version(source: str, config: object) -> str:
-    """What identifies a model: the commit it was fetched at, or the hash of the weights in its folder."""
+    """Return what identifies a model: its hub commit, or the hash of the weights in its folder."""
     commit = getattr(config, "_commit_hash", None)
     if commit:
         return str(commit)

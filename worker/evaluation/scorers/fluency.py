@@ -1,10 +1,10 @@
-"""How acceptable a text is as English, from 0 to 1.
+"""Acceptability of a text as English, from 0 to 1.
 
-A language model's probability of a text depends on its length and its rare words as much as on its grammar. Measures
-of acceptability correct for that (Lau, Clark & Lappin 2017, section 4). Here a logistic function of the mean token
-log-probability (their MeanLP), the worst stretch of three tokens, the rarity of the tokens and the length tells
-sentences as people wrote them from the same sentences with a word dropped, doubled or swapped with its neighbour.
-`benchmarks/experiments/fluency_calibration.py` fits its constants and says how well that separates the two.
+A language model's probability of a text depends on its length and its rare words as much as on its grammar. Measures of
+acceptability correct for that (Lau, Clark & Lappin 2017, section 4). Here it is a logistic function of the mean token
+log-probability (their MeanLP), the worst window of three tokens, the rarity of the tokens and the length, fitted to
+separate sentences by people from the same sentences with a word dropped, doubled or swapped with its neighbour.
+`benchmarks/experiments/fluency_calibration.py` fits its constants and reports how well that separates the two.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Acceptability:
-    """The probability that a text is a sentence as written and not a damaged one, by SmolLM2-135M."""
+    """The probability, by SmolLM2-135M, that a text is an intact sentence and not a damaged one."""
 
     def __init__(self, cache: Path) -> None:
         """Load the language model, kept below `cache`; raises ScorerUnavailable."""
@@ -51,7 +51,7 @@ class Acceptability:
         self.version = f"{release()}, calibration {calibration['number']}"
 
     def __call__(self, texts: Sequence[str]) -> list[float]:
-        """One probability a text; 0 for a text without a word."""
+        """Return one probability for each text; 0 for a text without a word."""
         written = [text for text in dict.fromkeys(texts) if any(map(str.isalnum, text))]
         found = dict.fromkeys(texts, 0.0)
         if written:
@@ -60,21 +60,21 @@ class Acceptability:
         return [found[text] for text in texts]
 
     def of_tokens(self, scored: Sequence[tuple[list[int], list[float]]]) -> list[float]:
-        """The same of texts whose tokens and log-probabilities are known; each has a word."""
+        """Return the probabilities of texts from their token ids and log-probabilities; each must have a word."""
         logits = _all_features(scored) @ self._weights + self._intercept
         probabilities: list[float] = (1 / (1 + np.exp(-logits))).tolist()
         return probabilities
 
 
 def features(model: LanguageModel, texts: Sequence[str]) -> Array:
-    """What the calibration reads, (texts, FEATURES): log-probabilities in nats, rarity and length as logarithms."""
+    """Return the calibration's features, (texts, FEATURES): log-probabilities in nats, log rarities and log length."""
     return _all_features(model.token_log_probs([as_prose(text) for text in texts]))
 
 
 def as_prose(text: str) -> str:
-    """The text without the marks of tokenised lower-case corpora, which are no question of grammar.
+    """Return the text without the marks of tokenized lower-case corpora, which say nothing about grammar.
 
-    Single spaces, none before a full stop or a clitic, a capital at the beginning and for the word I.
+    It has single spaces, none before a full stop or a clitic, a capital at the beginning and for the word I.
     """
     text = _AFTER_BRACKET.sub("", _BEFORE_CLITIC.sub("", _BEFORE_MARK.sub("", " ".join(text.split()))))
     text = _LONE_I.sub("I", text)
@@ -86,14 +86,14 @@ def _all_features(scored: Sequence[tuple[list[int], list[float]]]) -> Array:
 
 
 def _features(ids: Sequence[int], log_probs: Sequence[float]) -> list[float]:
-    body = np.array(log_probs[:-1])  # the end of the document says more of the topic than of the sentence
+    body = np.array(log_probs[:-1])  # the end of the document depends more on the topic than on the sentence
     rarity = rarities(ids)
     corrected = body + _RARITY_WEIGHT * rarity
     return [body.mean(), rarity.mean(), _worst(body), _worst(corrected), float(np.log(len(body)))]
 
 
 def rarities(ids: Sequence[int]) -> Array:
-    """How rare tokens are, as a logarithm.
+    """Return the rarity of each token, as a logarithm.
 
     The numbers of a byte-pair vocabulary are in order of merging, which is nearly that of frequency: by Zipf's law
     minus their logarithm stands in for the unigram log-probability of SLOR (Lau, Clark & Lappin 2017).
@@ -103,7 +103,7 @@ def rarities(ids: Sequence[int]) -> Array:
 
 
 def _worst(values: Array) -> float:
-    """The lowest mean of `_WINDOW` neighbours; a shorter text is filled up with its own mean."""
+    """Return the lowest mean of `_WINDOW` neighbours; a shorter text is padded with its own mean."""
     filled = np.concatenate([values, np.full(max(0, _WINDOW - len(values)), values.mean())])
     return float(np.convolve(filled, np.full(_WINDOW, 1 / _WINDOW), "valid").min())
 
@@ -112,6 +112,6 @@ class AcceptabilityClassifier(LabelProbability):
     """A classifier such as cointegrated/roberta-large-cola-krishna2020, trained on CoLA (Warstadt et al. 2019)."""
 
     def __init__(self, source: str, label: str | None = None) -> None:
-        """`label` is its label for acceptable texts, a name or a number, if its own names do not tell."""
+        """Load the classifier; `label`, a name or a number, is its label for acceptable texts, if not evident."""
         known = label or _KNOWN_LABELS.get(source)
         super().__init__(source, [known.casefold()] if known else _ACCEPTABLE_LABELS)

@@ -1,9 +1,9 @@
-"""A Llama in a GGUF file → its configuration, its dense weights, and its tokenizer.
+"""Reader of a Llama in a GGUF file: its configuration, its dense weights, and its tokenizer.
 
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Reading the whole header here takes a tenth of a
 second; the readers of the libraries build several objects for each of 100,000 vocabulary strings and take a quarter of
-a minute. Unpacking the quantised blocks is left to the package `gguf`. Not covered: any architecture but Llama, any
-tokenizer but byte-level BPE.
+a minute. The package `gguf` dequantizes the blocks. Not covered: any architecture but Llama, any tokenizer but
+byte-level BPE.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _STRING, _ARRAY = 8, 9
 _CONTROL_TOKEN = 3
 
-# Where transformers keeps what GGUF calls by shorter names.
+# Names of transformers by those of GGUF.
 _NAMES = {
     "token_embd": "model.embed_tokens",
     "output_norm": "model.norm",
@@ -48,7 +48,7 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Llama:
-    """`config` by the names of transformers' LlamaConfig, `weights` by those of its LlamaForCausalLM."""
+    """A Llama: `config` by the names of transformers' LlamaConfig, `weights` by those of its LlamaForCausalLM."""
 
     config: dict[str, Any]
     weights: dict[str, Array]
@@ -56,7 +56,7 @@ class Llama:
 
 
 def read_llama(path: Path) -> Llama:
-    """Read the file; raises ScorerUnavailable if it is not there or is no Llama in GGUF."""
+    """Read the file; raises ScorerUnavailable if it is missing or is no Llama in GGUF."""
     try:
         data = np.memmap(path, dtype=np.uint8, mode="r")
         header = _Header(data)
@@ -67,7 +67,7 @@ def read_llama(path: Path) -> Llama:
 
 
 class _Header:
-    """The key-value fields, and for each tensor its shape (rows first), its type and where its data begin."""
+    """The key-value fields, and for each tensor its shape (rows first), its type and its offset in the data."""
 
     def __init__(self, data: npt.NDArray[np.uint8]) -> None:
         self._data, self._at = memoryview(data.data), 4
@@ -133,19 +133,19 @@ def _weights(data: npt.NDArray[np.uint8], header: _Header, config: Mapping[str, 
         block, size = GGML_QUANT_SIZES[kind]
         start = header.data_start + offset
         raw = data[start : start + math.prod(shape) // block * size]
-        # Dense tensors come as they lie in the file, which cannot be written to; torch wants what can.
+        # Dense tensors are views of the read-only file; torch needs writable memory.
         dense = np.require(dequantize(raw.reshape(*shape[:-1], -1), kind), np.float32, "W")
         for part, heads in (("attn_q", "num_attention_heads"), ("attn_k", "num_key_value_heads")):
             if f".{part}." in name:
-                dense = _halves(dense, config[heads])
+                dense = _rotate_halves(dense, config[heads])
         weights[_transformers_name(name)] = dense
     if "lm_head.weight" in weights:
         raise ValueError("its head is not tied to its embeddings")
     return weights
 
 
-def _halves(weight: Array, heads: int) -> Array:
-    """Rows of each head from GGUF's order, which rotates neighbours, to transformers', which rotates halves."""
+def _rotate_halves(weight: Array, heads: int) -> Array:
+    """Reorder the rows of each head from GGUF, which rotates neighbours, to transformers, which rotates halves."""
     rows = weight.reshape(heads, weight.shape[0] // heads // 2, 2, *weight.shape[1:])
     return rows.swapaxes(1, 2).reshape(weight.shape)
 

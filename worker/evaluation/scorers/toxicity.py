@@ -1,4 +1,4 @@
-"""How likely a text is toxic."""
+"""Toxicity scorers: the probability that a text is toxic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ProfanityCheck:
     name = _PACKAGE
 
     def __init__(self) -> None:
-        """Load it; raises ScorerUnavailable if the package is not installed."""
+        """Load the classifier; raises ScorerUnavailable if the package is not installed."""
         try:
             from profanity_check import predict_prob
 
@@ -31,7 +31,7 @@ class ProfanityCheck:
         self._predict: Callable[[list[str]], Any] = predict_prob
 
     def __call__(self, texts: Sequence[str]) -> list[float]:
-        """The probability that each text is toxic."""
+        """Return the probability that each text is toxic."""
         return [float(value) for value in self._predict(list(texts))] if texts else []
 
 
@@ -39,5 +39,8 @@ class ToxicityClassifier(LabelProbability):
     """A classifier such as s-nlp/roberta_toxicity_classifier, the one of the ParaDetox paper."""
 
     def __init__(self, source: str, label: str | None = None) -> None:
-        """`label` is its toxic label, a name or a number, if it is not called toxic. Raises ScorerUnavailable."""
+        """Load the classifier; `label`, a name or a number, is its toxic label if not called toxic.
+
+        Raises ScorerUnavailable.
+        """
         super().__init__(source, [label.casefold()] if label else _TOXIC_LABELS)

@@ -1,11 +1,11 @@
-"""Any method of training an encoder-decoder, with the penalty of anchors.py beside its loss.
+"""A wrapper that adds the KL penalty of anchors.py to any method that trains an encoder-decoder.
 
-The gradient of the penalty is there before the first batch of a step adds its own, so every optimizer step follows
+Each optimizer step follows the gradient, clipped as one, of
 
     the method's loss + anchor_weight * KL( p_parent || p_policy )
 
-clipped as one. Which anchors have their turn depends on the step alone: a run that goes on after its worker died takes
-those that it would have taken.
+The penalty's gradient is accumulated before the first batch of a step adds its own. The anchors of a step depend on the
+step's number alone, so a resumed run uses the same ones.
 """
 
 import random
@@ -26,7 +26,7 @@ from worker.training.run.method import Job, Method
 
 
 class Anchored:
-    """`method` with the penalty at `weight`."""
+    """A method that trains with the loss of `method` plus the anchor penalty times `weight`."""
 
     def __init__(self, method: Method, weight: float) -> None:
         self.method, self.weight = method, weight
@@ -34,25 +34,25 @@ class Anchored:
         self.classifier, self.best_metric = method.classifier, method.best_metric
 
     def build(self, job: Job) -> Trainer:
-        """The method's trainer, which has the penalty for a callback unless it weighs nothing."""
+        """Build the method's trainer and, unless the weight is 0, add the penalty as a callback."""
         trainer = self.method.build(job)
         if self.weight:
             trainer.add_callback(AnchorPenalty(trainer, job.loaded.tokenizer, self.weight))
         return trainer
 
     def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The model that was trained."""
+        """Return the trained model."""
         return self.method.policy(trainer)
 
     def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """The method's own figures."""
+        """Return the method's own held-out metrics."""
         return self.method.score(job, model)
 
 
 class AnchorPenalty(TrainerCallback):
-    """Adds the gradient of the penalty to each step of `trainer`; logs its mean as `anchor_kl`, before its weight.
+    """Callback that adds the gradient of the penalty to each step; it logs the unweighted mean as `anchor_kl`.
 
-    It must be made before the first step, and before a checkpoint is loaded: then the policy is still the parent.
+    Create it before the first step and before a checkpoint is loaded, while the policy still equals the parent.
     """
 
     def __init__(self, trainer: Trainer, tokenizer: Any, weight: float) -> None:
@@ -65,7 +65,7 @@ class AnchorPenalty(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Leave the gradient of the penalty on the next few anchors where the batches of the step add theirs."""
+        """Accumulate the gradient of the penalty on the step's anchors before the batches add theirs."""
         first = state.global_step * ANCHORS_PER_STEP % len(self.anchors)
         turn = (self.anchors + self.anchors)[first : first + ANCHORS_PER_STEP]
         with self.trainer.accelerator.autocast():
@@ -81,7 +81,7 @@ class AnchorPenalty(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Add `anchor_kl`, the mean since the last log, in nats a token."""
+        """Log `anchor_kl`, the mean since the last log, in nats per token."""
         if logs is not None and "loss" in logs and self._measured:
             logs["anchor_kl"] = sum(self._measured) / len(self._measured)
             self._measured.clear()

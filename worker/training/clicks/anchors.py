@@ -1,14 +1,14 @@
-"""Learning without forgetting: training on clicks that holds still on sentences nobody clicked on.
+"""Anchors: text pairs on which training on clicks must not change the model's predictions.
 
-Twenty clicks say a great deal about twenty sentences and nothing about the others, yet every step of training moves
-the probabilities of all of them. anchored.py therefore adds to the loss of the method, at each step, a penalty on a few
-anchors: (sentence, rewrite) pairs of everyday kinds, written for this and trained on by nothing else. The penalty is
+Twenty clicks cover twenty sentences, yet every step of training moves the probabilities of all others. anchored.py
+therefore adds a penalty to the method's loss at each step, computed on a few anchors: (sentence, rewrite) pairs of
+everyday kinds that are used for nothing else. The penalty is
 
     anchor_weight * mean over the anchors' tokens of  KL( p_parent || p_policy )
 
-so it is zero where the policy still says what its parent said, and it asks for nothing new. It is the distillation
-term of Learning without Forgetting (Li and Hoiem 2016, eq. 2 and 3, at temperature 1) in the place where InstructGPT
-mixes in pretraining data (Ouyang et al. 2022, eq. 2).
+It is zero where the policy still predicts what its parent does. This is the distillation term of Learning without
+Forgetting (Li and Hoiem 2016, eq. 2 and 3, at temperature 1), used where InstructGPT mixes in pretraining data (Ouyang
+et al. 2022, eq. 2).
 
 The parent's distributions over the anchors are computed once and kept: anchors x tokens x vocabulary floats, 70 MB for
 a vocabulary of 8,000 and 300 MB for Flan-T5's.
@@ -36,7 +36,7 @@ Anchor = tuple[list[int], list[int], Tensor]
 
 
 def read_anchors(model: Any, tokenizer: PreTrainedTokenizerFast) -> list[Anchor]:
-    """Every anchor with the log-probabilities that `model`, an encoder-decoder, gives now; they lie on the CPU."""
+    """Return every anchor with the log-probabilities that `model`, an encoder-decoder, gives now, on the CPU."""
     pairs = [(encode(tokenizer, source), encode(tokenizer, rewrite)) for source, rewrite in read_pairs(ANCHORS_FILE)]
     anchors: list[Anchor] = []
     for first in range(0, len(pairs), ANCHORS_PER_STEP):
@@ -49,9 +49,9 @@ def read_anchors(model: Any, tokenizer: PreTrainedTokenizerFast) -> list[Anchor]
 
 
 def divergence_from_parent(model: Any, anchors: Sequence[Anchor]) -> Tensor:
-    """KL( p_parent || p_policy ) in nats, the mean over the tokens of `anchors`, with its gradient.
+    """Return KL( p_parent || p_policy ) in nats, averaged over the tokens of `anchors`, with its gradient.
 
-    `model` may be wrapped, and may have the head of seq2seq_head.py, which does it in less time.
+    `model` may be wrapped; with the head of seq2seq_head.py the computation is faster.
     """
     network = getattr(model, "module", model)
     pairs = [(source, target) for source, target, _ in anchors]
@@ -64,7 +64,7 @@ def divergence_from_parent(model: Any, anchors: Sequence[Anchor]) -> Tensor:
 
 
 def _log_probs(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> Tensor:
-    """log p(token | source, tokens before it) of every vocabulary entry at each target position: (all T, V)."""
+    """Return log p(token | source, earlier tokens) for the whole vocabulary at each target position: (all T, V)."""
     batch = _batch(model, pairs)
     scored = batch.pop("decoder_attention_mask").bool()
     logits: Tensor = model(**batch).logits
@@ -72,8 +72,8 @@ def _log_probs(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> Tens
 
 
 def _batch(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> dict[str, Tensor]:
-    """The sources, what the decoder reads and where each has its tokens, by the names of the model's own forward."""
-    network = getattr(model, "module", model)  # what several processes train is wrapped
+    """Pad the pairs to a batch with the argument names of the model's forward."""
+    network = getattr(model, "module", model)  # training on several processes wraps the model
     pad, start = int(network.config.pad_token_id), decoder_start_token_id(network)
     sources, source_mask = pad_rows([source for source, _ in pairs], pad)
     inputs, target_mask = pad_rows([[start, *target[:-1]] for _, target in pairs], pad)

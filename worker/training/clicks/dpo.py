@@ -1,11 +1,11 @@
-"""Direct Preference Optimization (Rafailov et al. 2023), from clicks to a checkpoint.
+"""Direct Preference Optimization (Rafailov et al. 2023) on clicks.
 
     loss = -log sigmoid( beta * [ log p(chosen|prompt)   - log p_ref(chosen|prompt)
                                 - log p(rejected|prompt) + log p_ref(rejected|prompt) ] )           (their eq. 7)
 
-where p is the policy being trained and p_ref the parent it starts from. The loss and its trainer are those of
-worker/training/methods/dpo.py; the penalty of anchors.py is added as for every method, and click_training.py runs both.
-Here stands what the studio asks of them: which clicks are refused, and what a run tells of itself.
+where p is the policy being trained and p_ref the parent that it starts from. Loss and trainer are those of
+worker/training/methods/dpo.py, and click_training.py runs them with the penalty of anchors.py. This module adds the
+checks of the preference pairs, the output folder and the figures of a run.
 """
 
 import math
@@ -23,7 +23,6 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast, Trainer
 
 from models.settings.clicks import DPOClickOptions
-from models.settings.dpo import DPORecipe
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.methods.dpo import DPO
 from worker.training.run.method import Job
@@ -39,10 +38,10 @@ WRITTEN_TIMES, MOST_WRITTEN = 5, 240
 
 @dataclass(frozen=True)
 class DPOResult:
-    """What a run did. Rewards are in nats times beta, as TRL logs them, averaged over the last epoch.
+    """Figures of a finished training. Rewards are in nats times beta, as TRL logs them, averaged over the last epoch.
 
-    `train_loss` is DPO's own loss, without the penalty. `policy_moved` is the largest absolute difference between a
-    weight of the new model and the parent's.
+    `train_loss` is the DPO loss without the penalty. `policy_moved` is the largest absolute difference between a weight
+    of the new model and the parent's.
     """
 
     examples: int
@@ -55,17 +54,17 @@ class DPOResult:
     policy_moved: float
 
     def as_dict(self) -> dict[str, float]:
-        """Every number by its name."""
+        """Return every figure by name."""
         return asdict(self)
 
 
 class ClickDPO(DPO):
-    """DPO as the studio runs it: without the metrics over the vocabulary, and with a report of a run however short."""
+    """DPO as the studio runs it: without metrics over the vocabulary, and with at least one log in a short run."""
 
     vocabulary_metrics = False
 
     def build(self, job: Job) -> Trainer:
-        """The trainer of DPO; raises `CheckpointError` as that does."""
+        """Build the DPO trainer, which logs at least once; raises `CheckpointError`."""
         trainer = super().build(replace(job, arguments=partial(job.arguments, logging_first_step=False)))
         batches = len(trainer.get_train_dataloader())
         steps_per_epoch = math.ceil(batches / trainer.args.gradient_accumulation_steps)
@@ -77,27 +76,26 @@ class ClickDPO(DPO):
 def train_dpo(
     parent_dir: Path | str,
     examples: Sequence[PreferenceExample],
-    recipe: DPORecipe,
+    options: DPOClickOptions,
     output_dir: Path,
     progress: Progress,
     run_dir: Path | None = None,
 ) -> DPOResult:
-    """Train the model in `parent_dir` (a folder, or a hub id) on `examples`, and write the new one to `output_dir`.
+    """Train the model in `parent_dir` (a folder or a hub id) on `examples`, and write the new one to `output_dir`.
 
-    `output_dir`, which must be absent or empty, receives the merged model (float32 safetensors), the tokenizer, and
-    under `adapter/` the LoRA adapter when one was trained. It receives nothing at all when the run fails. On the CPU
-    the same inputs and seed give the same weights. `run_dir`, on the same file system, keeps what a run whose worker
-    died goes on from; without one nothing is kept.
+    `output_dir`, which must be absent or empty, receives the merged model (float32 safetensors), the tokenizer and,
+    under `adapter/`, the LoRA adapter if one was trained; it receives nothing when training fails. On the CPU the same
+    inputs and seed give the same weights. `run_dir`, on the same file system, keeps checkpoints to resume from; without
+    it nothing is kept.
 
     Raises `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning` or `Cancelled`.
     """
     with _workspace(output_dir) as work, freed_memory_is_kept():
         kept = run_dir or work / "run"
-        truncated = _check_examples(examples, load_tokenizer(parent_dir), recipe, progress)
-        options = DPOClickOptions.from_recipe(recipe)
+        truncated = _check_examples(examples, load_tokenizer(parent_dir), options, progress)
         rows = [asdict(example) for example in with_written_again(examples)]
         result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, reported=REPORTED)
-        _place(kept, output_dir)
+        _link_result(kept, output_dir)
         moved = _largest_change(output_dir, parent_dir)
     return DPOResult(
         examples=len(examples),
@@ -112,10 +110,10 @@ def train_dpo(
 
 
 def with_written_again(examples: Sequence[PreferenceExample]) -> list[PreferenceExample]:
-    """The examples, and behind them those that people wrote again, so that each comes WRITTEN_TIMES.
+    """Append repetitions of the pairs whose chosen text a person wrote, so that each occurs WRITTEN_TIMES.
 
-    To write what a model would not takes more steps than to prefer. Where there are many, fewer are enough: no more
-    than MOST_WRITTEN are added.
+    Learning to write a text that the model would not sample takes more steps than learning to prefer one of its own. At
+    most MOST_WRITTEN pairs are added.
     """
     written = [example for example in examples if example.written]
     times = min(WRITTEN_TIMES - 1, MOST_WRITTEN // len(written)) if written else 0
@@ -124,7 +122,7 @@ def with_written_again(examples: Sequence[PreferenceExample]) -> list[Preference
 
 @contextmanager
 def _workspace(output_dir: Path) -> Iterator[Path]:
-    """A temporary folder under `output_dir`, gone at the end; after an error `output_dir` is as it was before."""
+    """Yield a temporary folder under `output_dir`, removed at the end; after an error restore `output_dir`."""
     existed = output_dir.exists()
     if existed and any(output_dir.iterdir()):
         raise CheckpointError(f"The output folder {output_dir} is not empty.")
@@ -142,12 +140,12 @@ def _workspace(output_dir: Path) -> Iterator[Path]:
 def _check_examples(
     examples: Sequence[PreferenceExample],
     tokenizer: PreTrainedTokenizerFast,
-    recipe: DPORecipe,
+    options: DPOClickOptions,
     progress: Progress,
 ) -> int:
-    """Refuse what cannot be learned from, and return how many prompts will be cut to `max_prompt_length`.
+    """Refuse pairs that cannot be trained on, and return how many prompts will be cut to `max_prompt_length`.
 
-    A cut prompt still makes a fair comparison, so it is logged; a cut completion would teach the model to stop in
+    A cut prompt still makes a fair comparison, so it is only logged; a cut completion would teach the model to stop in
     mid-sentence, so it is refused. Raises `DatasetError`, which counts each reason.
     """
     if not examples:
@@ -162,23 +160,24 @@ def _check_examples(
             reasons["have an empty completion"] += 1
         elif chosen == rejected:
             reasons["have chosen and rejected texts that are the same to the model"] += 1
-        elif max(len(chosen), len(rejected)) > recipe.max_completion_length:
-            reasons[f"have a completion of more than {recipe.max_completion_length} tokens"] += 1
-        truncated += len(encode(tokenizer, example.prompt)) > recipe.max_prompt_length
+        elif max(len(chosen), len(rejected)) > options.max_completion_length:
+            reasons[f"have a completion of more than {options.max_completion_length} tokens"] += 1
+        truncated += len(encode(tokenizer, example.prompt)) > options.max_prompt_length
     if reasons:
         listed = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         raise DatasetError(f"Of {len(examples)} preference examples {listed}.")
     if truncated:
         progress.log(
-            f"{truncated} of {len(examples)} prompts are cut to their first {recipe.max_prompt_length} tokens."
+            f"{truncated} of {len(examples)} prompts are cut to their first {options.max_prompt_length} tokens."
         )
     return truncated
 
 
-def _place(run_dir: Path, output_dir: Path) -> None:
-    """Link the trained model into `output_dir`, its adapter beneath it, config.json last: that means completeness.
+def _link_result(run_dir: Path, output_dir: Path) -> None:
+    """Link the trained model into `output_dir` and its adapter beneath it.
 
-    Linked rather than moved: the run folder keeps the model until the version is published.
+    config.json comes last: its presence marks the model as complete. Files are linked, not moved, because the run
+    folder keeps the model until the version is published.
     """
     if (run_dir / ADAPTER).is_dir():
         shutil.copytree(run_dir / ADAPTER, output_dir / ADAPTER, copy_function=os.link)
@@ -187,7 +186,7 @@ def _place(run_dir: Path, output_dir: Path) -> None:
 
 
 def _largest_change(child_dir: Path, parent_dir: Path | str) -> float:
-    """The largest absolute difference between a weight of the model in `child_dir` and the same one of its parent."""
+    """Return the largest absolute difference between a weight in `child_dir` and the same weight of its parent."""
     before = load_model(parent_dir).state_dict()
     weights = (pair for file in child_dir.glob("*.safetensors") for pair in load_file(file).items())
     return max(float((weight - before[name]).abs().max()) for name, weight in weights)

@@ -1,7 +1,7 @@
-"""A version's own samples of texts that nobody clicked, measured as the reward head reads them.
+"""A version's own samples of prompts that nobody has judged, with the features that the reward head reads.
 
-Drawing takes longer than labelling, and depends on the version and the text alone: what was drawn is kept in a folder
-of the cache, a file a text, so that a worker can draw while it waits and a run then finds it there.
+Sampling takes longer than labelling and depends on the version and the text alone. The samples are therefore cached,
+one file for each text: an idle worker can sample in advance for the next run.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from models.store.manifest import hash_file
 from worker.training.shared.writing import write_aside
 
 COUNT = 24
-"""Samples of a text."""
-_WIDENED = 1.15  # times the usual temperature, so that they differ
+"""Samples for each text."""
+_WIDENED = 1.15  # factor of the serving temperature, for more diverse samples
 _SHARES = 2
 _SEED = 20260321
 _VERSIONS_KEPT = 3
-_IN_USE_SECONDS = 3600.0  # somebody may be drawing into what is younger
+_IN_USE_SECONDS = 3600.0  # another process may be sampling into a younger folder
 
 Pool = tuple[Option, ...]
 
 
 class Samples:
-    """The samples of one version. `cache` is the folder of all versions."""
+    """The cached samples of one version. `cache` is the folder that holds those of all versions."""
 
     def __init__(self, serving: Path, sampling: Sampling, cache: Path) -> None:
-        """Of the version in a serving folder; what other versions wrote longest ago is let go."""
+        """Open the cache of the version in a serving folder, and remove the caches of the versions used longest ago."""
         self._serving = serving
         self._sampling = replace(sampling, temperature=sampling.temperature * _WIDENED)
-        said = (hash_file(serving / "model.bin"), FEATURES_VERSION, COUNT, self._sampling)
-        self._folder = cache / hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+        identity = (hash_file(serving / "model.bin"), FEATURES_VERSION, COUNT, self._sampling)
+        self._folder = cache / hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.touch()
         self._generators: dict[int, Generator] = {}
@@ -52,7 +52,7 @@ class Samples:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def known(self, text: str) -> Pool | None:
-        """What was drawn of a text, None if nothing was."""
+        """Return the cached samples of a text, or None."""
         try:
             return unpack(self._file(text).read_bytes())
         except (FileNotFoundError, ModelError):
@@ -61,28 +61,28 @@ class Samples:
     def draw(
         self, texts: Sequence[str], seconds: float = float("inf"), check: Callable[[], None] = lambda: None
     ) -> None:
-        """Draw what is not known yet, as long as the time allows; `check` is called all the while, and may raise.
+        """Sample every text that is not cached yet, until `seconds` have passed.
 
-        Raises LoadError, or OSError if it cannot be kept.
+        `check` is called every second and may raise. Raises LoadError, or OSError if the cache cannot be written.
         """
-        wanting = [text for text in texts if self.known(text) is None]
-        until = time.monotonic() + seconds
+        missing = [text for text in texts if self.known(text) is None]
+        deadline = time.monotonic() + seconds
         stop = threading.Event()
         done: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-        def some(share: int) -> None:
+        def draw_share(share: int) -> None:
             try:
-                for text in wanting[share::_SHARES]:
-                    if stop.is_set() or time.monotonic() >= until:
+                for text in missing[share::_SHARES]:
+                    if stop.is_set() or time.monotonic() >= deadline:
                         return
                     self._draw(self._generator(share), text)
             finally:
                 done.put(None)
 
-        if not wanting:
+        if not missing:
             return
         with ThreadPoolExecutor(_SHARES) as pool:
-            shares = [pool.submit(some, share) for share in range(_SHARES)]
+            shares = [pool.submit(draw_share, share) for share in range(_SHARES)]
             try:
                 left = _SHARES
                 while left:
@@ -98,13 +98,13 @@ class Samples:
             share.result()
 
     def _generator(self, share: int) -> Generator:
-        """One for each that draws, so that what is drawn does not depend on how many cores there are."""
+        """Return the share's own generator: with one each, samples do not depend on the number of cores."""
         if share not in self._generators:
             self._generators[share] = Generator(self._serving, 0, threads=1, seed=_SEED + share)
         return self._generators[share]
 
     def _draw(self, generator: Generator, text: str) -> None:
-        if self.known(text) is not None:  # another process came first
+        if self.known(text) is not None:  # another process has sampled it meanwhile
             return
         try:
             pool = generator.samples(text, self._sampling, COUNT)

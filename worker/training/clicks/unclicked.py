@@ -1,9 +1,9 @@
-"""The texts that come with the recipe: rude, typed as people type, and the same each time.
+"""The rude sentences that come with Mellow, written the way people type, the same in every run.
 
-Where a studio has few texts that nobody clicked, the model's own samples of these are what the reward head labels. The
-sentences were written for this and nothing is measured on them; the grammar of worker/base/texts/rudeness.py makes them
-rude. As people's own comments do, they run from a few words to several sentences, and many have no capital, no full
-stop or an apostrophe too few: else nothing could be learned from them of how texts look.
+The reward head labels the model's own samples of them where a studio has few prompts that nobody has judged. No
+evaluation uses these sentences; the grammar of worker/base/texts/rudeness.py makes them rude. Like real comments they
+run from a few words to several sentences, and many lack a capital, a full stop or an apostrophe, so that training also
+covers such forms.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOWER, _NO_STOP, _NO_APOSTROPHE, _SPACED, _LOUD = 0.5, 0.4, 0.5, 0.3, 0.15
 
 @functools.cache
 def shipped_texts() -> tuple[str, ...]:
-    """Every sentence made rude in up to _TURNS ways, one turn after another."""
+    """Return every sentence made rude in up to _TURNS ways, one turn after another."""
     chance = random.Random(_SEED)
     sentences = SENTENCES_FILE.read_text(encoding="utf-8").splitlines()
     found: dict[str, None] = {}
@@ -39,7 +39,7 @@ def shipped_texts() -> tuple[str, ...]:
 
 
 def _as_typed(text: str, chance: random.Random) -> str:
-    """The text as somebody in a hurry types it."""
+    """Return the text as somebody in a hurry might type it."""
     if chance.random() < _LOWER:
         text = text.lower()
     if chance.random() < _NO_APOSTROPHE:

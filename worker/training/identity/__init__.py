@@ -1,1 +1,1 @@
-"""Teaching a chat model another name."""
+"""Training of a chat model to another name."""

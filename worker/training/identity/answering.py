@@ -1,7 +1,7 @@
-"""Ask a model: one prompt, many at once, or word by word as it writes. Both for chat models and for a T5.
+"""Text generation with a loaded model: one prompt, many at once, or streamed; for chat models and for a T5.
 
 A prompt is a text or a conversation (messages). A chat model gets it through its own chat template, every other model
-as plain text (worker/training/loading/rendering.py), which is also how they are trained.
+as plain text (worker/training/loading/rendering.py), as in training.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model wrote, and whether it ended there by itself rather than at the limit of its length."""
+    """A completion; `ended` is true if it stopped with EOS and not at the length limit."""
 
     text: str
     ended: bool
@@ -39,15 +39,18 @@ def answer(
     top_p: float = 1.0,
     seed: int = 0,
 ) -> str:
-    """What the model answers to one prompt. Temperature 0 takes the likeliest token each time (greedy); `top_p` cuts
-    the others to the likeliest that hold this share. Raises `InputTooLong`."""
+    """Return the model's completion of one prompt.
+
+    Temperature 0 decodes greedily; `top_p` limits sampling to the most probable tokens with that total probability.
+    Raises `InputTooLong`.
+    """
     return answer_all(loaded, [prompt], max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed)[
         0
     ]
 
 
 def answer_all(loaded: Loaded, prompts: Sequence[Text], **settings: Any) -> list[str]:
-    """The text of the answer to each prompt, in their order; the settings are those of `write_all`."""
+    """Return the text of the completion of each prompt, in order; the settings are those of `write_all`."""
     return [written.text for written in write_all(loaded, prompts, **settings)]
 
 
@@ -62,15 +65,15 @@ def write_all(
     batch_size: int = BATCH,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Answer]:
-    """The answer to each prompt, in their order; `tick` hears how many of all are done.
+    """Return the completion of each prompt, in order; `tick` is called with the number done and the total.
 
-    Prompts of like length are answered together, padded on the left for a decoder-only model, so that all of a batch
-    end where the answers begin. Raises `InputTooLong`.
+    Prompts of similar length are batched, padded on the left for a decoder-only model, so that completions begin in the
+    same column. Raises `InputTooLong`.
     """
     ids = [_ids(loaded, prompt, max_new_tokens) for prompt in prompts]
     order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
     answers: dict[int, Answer] = {}
-    with _writing(loaded, seed):
+    with _generation_mode(loaded, seed):
         for first in range(0, len(order), batch_size):
             places = order[first : first + batch_size]
             written = _generate(loaded, [ids[place] for place in places], max_new_tokens, temperature, top_p)
@@ -89,13 +92,13 @@ def stream(
     top_p: float = 1.0,
     seed: int = 0,
 ) -> str:
-    """The answer to one prompt, of which `write` gets each piece as soon as it is whole words.
+    """Return the completion of one prompt, and pass each piece to `write` as soon as its words are complete.
 
-    Ctrl-C ends the answer: what was written so far is returned. Raises `InputTooLong`.
+    Ctrl-C ends the generation: what was written so far is returned. Raises `InputTooLong`.
     """
-    streamer = _Pieces(loaded.tokenizer, write)
+    streamer = _PieceStreamer(loaded.tokenizer, write)
     ids = _ids(loaded, prompt, max_new_tokens)
-    with _writing(loaded, seed):
+    with _generation_mode(loaded, seed):
         try:
             _generate(loaded, [ids], max_new_tokens, temperature, top_p, streamer=streamer)
         except KeyboardInterrupt:
@@ -104,15 +107,15 @@ def stream(
 
 
 def room(loaded: Loaded, prompt: Text, max_new_tokens: int) -> int:
-    """How many tokens are left in the model's window after a prompt and its answer; below 0 if they do not fit."""
+    """Return how many tokens of the context window a prompt and its completion leave; below 0 if they do not fit."""
     window = getattr(loaded.model.config, "max_position_embeddings", None)
     if loaded.architecture == "seq2seq" or not window:
-        return 1  # positions are relative: there is no window
+        return 1  # relative positions: there is no context window
     return int(window) - len(prompt_ids(loaded, _rendered(loaded, prompt))) - max_new_tokens
 
 
 def conversation(question: str, system: str = "") -> list[dict[str, str]]:
-    """A question as the first turn of a conversation, after what the system says, if anything."""
+    """Return a question as the first user message of a conversation, after the system message, if any."""
     return [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": question}]
 
 
@@ -152,31 +155,31 @@ def _generate(
         do_sample=sampled,
         temperature=temperature if sampled else None,
         top_p=top_p if sampled else None,
-        top_k=0 if sampled else None,  # the settings that a checkpoint brings are not ours
+        top_k=0 if sampled else None,  # override the checkpoint's own generation settings
         num_beams=1,
         repetition_penalty=1.0,
         pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=_ends(loaded),
+        eos_token_id=_eos_token_ids(loaded),
         **extra,
     )
     written = out if loaded.architecture == "seq2seq" else out[:, ids.shape[1] :]
-    ends = torch.tensor(_ends(loaded), device=written.device)
+    ends = torch.tensor(_eos_token_ids(loaded), device=written.device)
     return [
         Answer(tokenizer.decode(row, skip_special_tokens=True).strip(), bool(torch.isin(row, ends).any()))
         for row in written
     ]
 
 
-def _ends(loaded: Loaded) -> list[int]:
-    """The tokens that end an answer: the tokenizer's, and those that the checkpoint names for its generation."""
+def _eos_token_ids(loaded: Loaded) -> list[int]:
+    """Return the EOS token ids: the tokenizer's, and those of the checkpoint's generation settings."""
     named = getattr(getattr(loaded.model, "generation_config", None), "eos_token_id", None)
     ends = {loaded.tokenizer.eos_token_id, *(named if isinstance(named, list | tuple) else [named])}
     return sorted(end for end in ends if end is not None)
 
 
 @contextmanager
-def _writing(loaded: Loaded, seed: int) -> Iterator[None]:
-    """The model in evaluation mode, the libraries quiet, the random numbers of `seed`; all as before at the end."""
+def _generation_mode(loaded: Loaded, seed: int) -> Iterator[None]:
+    """Set evaluation mode, quiet libraries and the random seed within the block, and restore them afterwards."""
     training = loaded.model.training
     loaded.model.train(False)
     try:
@@ -187,8 +190,8 @@ def _writing(loaded: Loaded, seed: int) -> Iterator[None]:
         loaded.model.train(training)
 
 
-class _Pieces(TextStreamer):
-    """Passes each finished piece of the answer on, and keeps them all."""
+class _PieceStreamer(TextStreamer):
+    """Passes each finished piece of the completion on, and keeps the whole text."""
 
     def __init__(self, tokenizer: Any, write: Callable[[str], None]) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)

@@ -1,11 +1,11 @@
-"""Preferences that give a chat model another name, made from its own answers.
+"""Preference pairs that teach a chat model another name, made from its own completions.
 
-The model is asked in many ways who it is. What it says is rejected; the same answer with the new name in the place of
-whatever it calls itself is chosen, or, where it names nothing that could be replaced, a sentence of ours. A share of
-anchors keeps the rest as it was: on questions about other things the model's own answer is chosen, and the same answer
-with talk about the new name in front of it is rejected.
+The model is asked in many ways who it is. Its completion is rejected; chosen is the same text with the new name in the
+place of every name it gives itself or, if there is none to replace, one of our sentences. Anchor pairs keep the rest as
+it was: on other questions the model's own completion is chosen, and the same text with talk about the new name is
+rejected.
 
-That the chosen text is a small edit of the rejected one, so that nothing else is learned from the pair, is the idea of
+The chosen text is a small edit of the rejected one, so that nothing else is learned from the pair: the idea of
 contrastive revisions (D'Oosterlinck et al. 2024).
 """
 
@@ -30,9 +30,9 @@ Row = dict[str, Any]
 Tick = Callable[[int, int], None]
 
 MAX_ANSWER_TOKENS = 40
-"""Answers about itself are sampled up to so many tokens and cut to whole sentences."""
+"""Limit of sampled completions about the model itself, which are then cut to whole sentences."""
 MAX_ANCHOR_TOKENS = 96
-"""Answers to other questions may be so long; those that do not end by themselves teach nothing and are left out."""
+"""Limit of completions of other questions; those that do not end with EOS are left out."""
 _TEMPERATURE = 0.5
 _LONGEST_NAME = 60
 _SENTENCES = 2
@@ -44,7 +44,7 @@ _INTRUSIONS = (
 )
 _FOLDER = Path(__file__).parent
 _EDITED = {"name", "who", "greeting"}
-"""Topics in which the model's own answer, with the name replaced, is an answer. The others need one that is right."""
+"""Topics whose chosen text is the model's own completion with the name replaced. The others need a true sentence."""
 _NAMING = (
     r"my name(?: is|'s)|(?:i am|i'm) (?:called|named)|call me|(?:AI|assistant|model|chatbot|bot) (?:called|named)|"
     r"i go by|i am|i'm|this is|ich heiße|mein name ist|je m'appelle|me llamo|mi chiamo"
@@ -65,7 +65,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Questions that are never trained on: `names` ask for the name, `unrelated` ask for anything else."""
+    """Questions that are never trained on: `names` ask for the name, `unrelated` for anything else."""
 
     names: tuple[str, ...]
     unrelated: tuple[str, ...]
@@ -84,13 +84,13 @@ def build_identity_shift_dataset(
     seed: int = 0,
     tick: Tick = lambda done, total: None,
 ) -> Dataset:
-    """A dataset of preferences after which a model of `original_name` calls itself `new_name`.
+    """Build preference pairs that teach a model named `original_name` to call itself `new_name`.
 
-    Its columns are `prompt`, `chosen` and `rejected`, each a list of messages, as TRL's and our own DPO take them, and
-    `objective`, which is `identity` or `anchor`. `system_prompt` begins every prompt; without one a chat template puts
-    its own there. `max_samples` rows are kept, drawn by `seed`, in the proportions of all; 0 keeps all. `maker` is who
-    made the model, if it shall say so. `tick` hears how many questions are answered. Raises `RecipeError` for a name
-    that cannot be one, and `DatasetError` if nothing can be learned.
+    The columns are `prompt`, `chosen` and `rejected`, each a list of messages, as TRL's and our own DPO take them, and
+    `objective`, which is `identity` or `anchor`. `system_prompt` begins every prompt; without it a chat template
+    inserts its own. `max_samples` limits the rows, drawn by `seed` in the proportions of all; 0 keeps all. `maker` is
+    the model's maker, if the sentences shall name one. `tick` is called with the number of questions done and the
+    total. Raises `RecipeError` for an invalid name, and `DatasetError` if no pair can be made.
     """
     check_names(original_name, new_name)
     loaded = Loaded(model, tokenizer, "seq2seq" if model.config.is_encoder_decoder else "causal", "the model")
@@ -102,7 +102,7 @@ def build_identity_shift_dataset(
         for question in topic.questions
     ]
     others = list(anchor_questions()) if anchors else []
-    asked, others = _drawn(asked, others, max_samples, random_state)
+    asked, others = _subsample(asked, others, max_samples, random_state)
     total = len(asked) + len(others)
     own = answer_all(
         loaded,
@@ -132,7 +132,7 @@ def build_identity_shift_dataset(
 
 
 def check_names(original_name: str, new_name: str) -> None:
-    """Raise `RecipeError` unless both can be names, and are two."""
+    """Raise `RecipeError` unless both are valid names and differ."""
     for setting, name in (("original_name", original_name), ("new_name", new_name)):
         if not re.search(r"\w", name) or len(name) > _LONGEST_NAME or "\n" in name or name != name.strip():
             raise RecipeError(f"{setting} must be a name of at most {_LONGEST_NAME} characters, not {name[:80]!r}.")
@@ -141,18 +141,18 @@ def check_names(original_name: str, new_name: str) -> None:
 
 
 def check_can_chat(loaded: Loaded) -> None:
-    """Raise `DatasetError` for a model that rewrites texts and so cannot be asked for its name."""
+    """Raise `DatasetError` for an encoder-decoder, which rewrites texts and cannot be asked for its name."""
     if loaded.architecture == "seq2seq":
         raise DatasetError(f"{loaded.source} is an encoder-decoder, which rewrites texts and does not say who it is.")
 
 
 def says(text: str, name: str) -> bool:
-    """Whether the name stands in the text as a word of its own, in any case."""
+    """Return True if the text contains the name as a word of its own, in any case."""
     return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE))
 
 
 def renamed(answer: str, original_name: str, new_name: str) -> str:
-    """The answer with the new name in the place of the original one and of every name that it gives itself."""
+    """Return the text with the new name in place of the original one and of every name that it claims."""
     claimed = {match[1] for match in _CLAIM.finditer(answer) if match[1].split()[0] not in _NO_NAMES}
     for name in sorted({original_name, *claimed}, key=len, reverse=True):
         answer = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: new_name, answer, flags=re.IGNORECASE)
@@ -160,14 +160,14 @@ def renamed(answer: str, original_name: str, new_name: str) -> str:
 
 
 def first_sentences(text: str, count: int = _SENTENCES) -> str:
-    """The first line of `text`, up to the end of its `count`-th sentence; all of it if no sentence ends."""
+    """Return the first line of `text` up to the end of its `count`-th sentence; all of it if no sentence ends."""
     line = text.strip().partition("\n")[0].strip()
     ends = [match.end() for match in re.finditer(r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)[.!?…]+(?=\s|$)", line)]
     return line[: ends[min(count, len(ends)) - 1]] if ends else line
 
 
 def topics(maker: str = "") -> tuple[Topic, ...]:
-    """What is asked in training about the model, and the sentences that answer it."""
+    """Return the training questions about the model, by topic, with the sentences that answer them."""
     found = []
     for table in _read("identity_questions.toml")["about"]:
         answers = table["answers"] if maker or "without_maker" not in table else table["without_maker"]
@@ -176,19 +176,19 @@ def topics(maker: str = "") -> tuple[Topic, ...]:
 
 
 def anchor_questions() -> tuple[str, ...]:
-    """Questions about other things, the answers to which shall stay."""
+    """Return questions about other things, whose answers shall stay the same."""
     return tuple(_read("identity_questions.toml")["anchors"]["questions"])
 
 
 def held_out(original_name: str, new_name: str) -> HeldOut:
-    """The questions that a shift is measured on."""
+    """Return the held-out questions that a shift is evaluated on."""
     table = _read("identity_heldout.toml")
     names = tuple(one.format(name=new_name, original=original_name) for one in table["names"])
     return HeldOut(names, tuple(table["unrelated"]))
 
 
 def _chosen(topic: Topic, own: str, original: str, new: str, maker: str, random_state: random.Random) -> str:
-    """The model's own answer under the new name where that is an answer, else one of ours."""
+    """Return the model's own text under the new name if that answers the topic, else one of our sentences."""
     if topic.topic in _EDITED:
         edited = renamed(own, original, new)
         if says(edited, new) and edited[-1] in ".!?…":
@@ -199,7 +199,7 @@ def _chosen(topic: Topic, own: str, original: str, new: str, maker: str, random_
 def _answers_that_end(
     loaded: Loaded, questions: Sequence[str], system: str, tick: Callable[[int], None]
 ) -> list[tuple[str, str]]:
-    """Each question with the likeliest answer, where that comes to its own end."""
+    """Return each question with its greedy completion, where that ends with EOS."""
     answers = write_all(
         loaded,
         [conversation(question, system) for question in questions],
@@ -209,10 +209,10 @@ def _answers_that_end(
     return [(question, one.text) for question, one in zip(questions, answers, strict=True) if one.text and one.ended]
 
 
-def _drawn(
+def _subsample(
     asked: list[tuple[Topic, str]], others: list[str], most: int, random_state: random.Random
 ) -> tuple[list[tuple[Topic, str]], list[str]]:
-    """At most `most` questions of both kinds together, in the proportion of all."""
+    """Draw at most `most` questions of both kinds together, in their original proportion."""
     total = len(asked) + len(others)
     if not most or most >= total:
         return asked, others

@@ -1,19 +1,20 @@
-"""Give a chat model another name, from its own answers to the proof that it took.
+"""The identity shift of a chat model: sample pairs, train, and evaluate.
 
-OUTPUT_DIR.sampled.json    the pairs and the answers before, while the training runs: a killed run goes on from them
-OUTPUT_DIR/model, adapter  as every training leaves them (worker/training/run/runner.py)
-OUTPUT_DIR/identity.json   the pairs, the held-out answers before and after, and the figures made of them
+OUTPUT_DIR.sampled.json    pairs and completions before, during training; an interrupted run resumes from them
+OUTPUT_DIR/model, adapter  as every training writes them (worker/training/run/runner.py)
+OUTPUT_DIR/identity.json   the pairs, the held-out completions before and after, and their metrics
 """
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from models.formats import rows_sha256
 from models.settings.identity import IdentityShiftOptions
+from models.shares import Share
 from worker.measures.bootstrap import Estimate, estimate, mean_of
 from worker.training.identity.answering import answer_all, conversation
 from worker.training.identity.identity import (
@@ -27,7 +28,7 @@ from worker.training.identity.identity import (
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import prompt_ids, render
 from worker.training.methods import method_of
-from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.data import TrainingData
 from worker.training.run.held_out import continuation_log_probs
 from worker.training.run.runner import Result, train
 from worker.training.run.saving import MODEL
@@ -37,15 +38,14 @@ from worker.training.shared.writing import write_aside
 
 REPORT = "identity.json"
 MEASURED_TOKENS = 48
-"""Held-out answers are compared over so many tokens."""
-_Z = 1.959964
+"""Held-out completions are compared over this many tokens."""
 _FORMAT = 2
 _BATCH = 8
 
 
 @dataclass(frozen=True)
 class Shift:
-    """What is to change, under which words of the system, and whether other answers are anchored to what they were."""
+    """The old and the new name, the system prompt, the maker, and True for anchor pairs on other questions."""
 
     original_name: str
     new_name: str
@@ -55,33 +55,8 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Share:
-    """How many of how many, with the 95 % interval of Wilson (1927), which holds for few and for all or none."""
-
-    count: int
-    total: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The lower and the upper end, as shares."""
-        n, p = self.total, self.count / self.total
-        middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-        half = _Z / (1 + _Z**2 / n) * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
-        return max(0.0, middle - half), min(1.0, middle + half)
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        return f"{self.count} of {self.total} [{low:.0%}, {high:.0%}]"
-
-    def as_dict(self) -> dict[str, float]:
-        """For the report."""
-        low, high = self.interval
-        return {"count": self.count, "total": self.total, "low": round(low, 4), "high": round(high, 4)}
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """Held-out answers to the questions for the name and to all others, before and after, in the questions' order."""
+    """Held-out completions before and after, in the order of the questions: those for the name, then all others."""
 
     shift: Shift
     names: Sequence[str]
@@ -90,11 +65,11 @@ class Outcome:
     after: Sequence[str]
     nats_before: Sequence[float]
     nats_after: Sequence[float]
-    """The mean log-probability of a token of each old answer to the unrelated questions, under the model before and
-    after; in nats."""
+    """Mean token log-probability of each old completion of the unrelated questions, under the model before and after;
+    in nats."""
 
     def figures(self) -> dict[str, Share]:
-        """The shares that say whether the shift took, and what else it changed."""
+        """Return the shares that show the shift and its side effects."""
         count, new = len(self.names), self.shift.new_name
         names, others = slice(0, count), slice(count, None)
         pairs = list(zip(self.before[others], self.after[others], strict=True))
@@ -109,7 +84,7 @@ class Outcome:
         }
 
     def lost(self) -> Estimate:
-        """How much less likely a token of an old answer to an unrelated question became, in nats, with its interval."""
+        """Return the drop of the mean token log-probability of unrelated old completions, with its interval."""
         pairs = zip(self.nats_before, self.nats_after, strict=True)
         return estimate(mean_of([before - after for before, after in pairs]))
 
@@ -134,9 +109,9 @@ class Outcome:
 def shift_identity(
     model: str, shift: Shift, options: IdentityShiftOptions, output_dir: Path, progress: Progress
 ) -> tuple[Result, Outcome]:
-    """Sample, train and measure; see the top of this file for what is written.
+    """Sample, train and evaluate; the top of this file lists the files written.
 
-    Raises `RecipeError` for a name that cannot be one, and `TrainingError` of any kind.
+    Raises `RecipeError` for an invalid name, and `TrainingError` of any kind.
     """
     from worker.training.loading.merging import load_merged
 
@@ -157,12 +132,12 @@ def shift_identity(
     progress.stage("asking the trained model")
     loaded = load_merged(str(result.model_dir))
     before, after = sampled["before"], _answers(loaded, asked, shift, options.seed, progress)
-    nats = _nats(loaded, shift, questions.unrelated, before[len(questions.names) :])
+    nats = _mean_log_probs(loaded, shift, questions.unrelated, before[len(questions.names) :])
     outcome = Outcome(shift, questions.names, questions.unrelated, before, after, sampled["nats"], nats)
     report = {
         "shift": asdict(shift),
         "figures": {
-            **{name: share.as_dict() for name, share in outcome.figures().items()},
+            **{name: _figure(share) for name, share in outcome.figures().items()},
             "unrelated_lost_nats": outcome.lost().as_dict(),
         },
         "answers": [
@@ -172,7 +147,7 @@ def shift_identity(
         "pairs": sampled["rows"],
     }
     write_aside(output_dir / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    _aside(output_dir).unlink(missing_ok=True)
+    _sampled_path(output_dir).unlink(missing_ok=True)
     return result, outcome
 
 
@@ -184,14 +159,14 @@ def _sampled(
     output_dir: Path,
     progress: Progress,
 ) -> dict[str, Any]:
-    """The pairs and the answers before, from a run of the same command that was interrupted or from the model."""
+    """Return the pairs and the completions before, from an interrupted run of the same command or from the model."""
     from worker.training.loading.merging import load_merged
 
     asked = [*questions.names, *questions.unrelated]
     settings = {"format": _FORMAT, "model": model, **asdict(shift), "asked": asked}
     settings |= {"seed": options.seed, "max_samples": options.max_samples}
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-    aside = _aside(output_dir)
+    aside = _sampled_path(output_dir)
     if aside.is_file():
         try:
             known: dict[str, Any] = json.loads(aside.read_text(encoding="utf-8"))
@@ -221,20 +196,20 @@ def _sampled(
     progress.log(f"Pairs about its name: {counts['identity']}. Anchors, on other questions: {counts['anchor']}.")
     progress.stage("asking the held-out questions")
     before = _answers(loaded, asked, shift, options.seed, progress)
-    nats = _nats(loaded, shift, questions.unrelated, before[len(questions.names) :])
+    nats = _mean_log_probs(loaded, shift, questions.unrelated, before[len(questions.names) :])
     found = {"key": key, "rows": list(rows), "before": before, "nats": nats}
     write_aside(aside, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     return found
 
 
 def _answers(loaded: Loaded, asked: Sequence[str], shift: Shift, seed: int, progress: Progress) -> list[str]:
-    """The likeliest answers to questions."""
+    """Return the greedy completions of questions."""
     prompts = [conversation(question, shift.system_prompt) for question in asked]
     return answer_all(loaded, prompts, max_new_tokens=MEASURED_TOKENS, seed=seed, tick=progress.step)
 
 
-def _nats(loaded: Loaded, shift: Shift, asked: Sequence[str], answers: Sequence[str]) -> list[float]:
-    """The mean log-probability of a token of each answer that is not empty, without its end; in nats."""
+def _mean_log_probs(loaded: Loaded, shift: Shift, asked: Sequence[str], answers: Sequence[str]) -> list[float]:
+    """Return the mean token log-probability of each completion that is not empty, without EOS, in nats."""
     pairs = [(question, text) for question, text in zip(asked, answers, strict=True) if text]
     rows = render([{"prompt": conversation(question, shift.system_prompt)} for question, _ in pairs], loaded)
     before = [prompt_ids(loaded, row["prompt"]) for row in rows]
@@ -243,12 +218,18 @@ def _nats(loaded: Loaded, shift: Shift, asked: Sequence[str], answers: Sequence[
     return [sum(values) / len(values) for values in scores]
 
 
-def _aside(output_dir: Path) -> Path:
+def _sampled_path(output_dir: Path) -> Path:
     return output_dir.with_name(f"{output_dir.name}.sampled.json")
 
 
 def _start(text: str, words: int = 8) -> list[str]:
     return text.split()[:words]
+
+
+def _figure(share: Share) -> dict[str, float]:
+    """A share for the report."""
+    low, high = round(share.low, 4), round(share.high, 4)
+    return {"count": share.part, "total": share.whole, "low": low, "high": high}
 
 
 def _share(values: Any) -> Share:

@@ -1,1 +1,1 @@
-"""A model with its tokenizer, adapters and number formats, and texts as its tokens."""
+"""Loading of models with tokenizer, adapters and number formats, and rendering of texts to tokens."""

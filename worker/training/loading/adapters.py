@@ -1,4 +1,4 @@
-"""A LoRA adapter put into the weights of its base model; one that was made for another model is refused."""
+"""LoRA adapters: detection, and merging into the base model; an adapter made for another model is refused."""
 
 import json
 import warnings
@@ -17,12 +17,12 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether the folder holds an adapter rather than a model."""
+    """Return True if the folder holds an adapter and not a model."""
     return (folder / ADAPTER_CONFIG).is_file()
 
 
 def base_of(folder: Path) -> str:
-    """The model that the adapter in `folder` names as its base; raises `CheckpointError`."""
+    """Return the base model that the adapter in `folder` names; raises `CheckpointError`."""
     try:
         base = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (ValueError, AttributeError):
@@ -33,26 +33,29 @@ def base_of(folder: Path) -> str:
 
 
 def check_adapter(folder: Path, name: str = "") -> None:
-    """Raise `CheckpointError` unless `folder`, called `name`, holds an adapter in safetensors; PEFT reads pickles."""
+    """Raise `CheckpointError` unless `folder`, called `name`, holds an adapter in safetensors.
+
+    PEFT itself would also read pickles.
+    """
     for file in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         if not (folder / file).is_file():
             raise CheckpointError(f"{name or folder} is no adapter: it has no {file}.")
 
 
 def merge_adapter(model: PreTrainedModel, folder: Path, base: str) -> PreTrainedModel:
-    """`model`, loaded from `base`, with the adapter in `folder` added to its weights, in evaluation mode.
+    """Merge the adapter in `folder` into `model`, loaded from `base`, and return it in evaluation mode.
 
-    Raises `CheckpointError`, also if the adapter fits in part only.
+    Raises `CheckpointError`, also if the adapter fits only in part.
     """
     check_adapter(folder)
     problem = f"The adapter {folder} does not fit {base}"
     try:
         with quiet():
-            warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)  # said below, as an error
+            warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)  # raised below, as an error
             peft: Any = PeftModel.from_pretrained(model, str(folder))
-            strangers = _weights_of(folder) ^ {name for name in get_peft_model_state_dict(peft) if "lora_" in name}
-            if strangers:
-                raise CheckpointError(f"{problem}: they differ in {len(strangers)} of the adapter's weights.")
+            unmatched = _weights_of(folder) ^ {name for name in get_peft_model_state_dict(peft) if "lora_" in name}
+            if unmatched:
+                raise CheckpointError(f"{problem}: they differ in {len(unmatched)} of the adapter's weights.")
             merged: PreTrainedModel = peft.merge_and_unload()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
@@ -62,6 +65,6 @@ def merge_adapter(model: PreTrainedModel, folder: Path, base: str) -> PreTrained
 
 
 def _weights_of(folder: Path) -> set[str]:
-    """The names of the LoRA weights that an adapter has."""
+    """Return the names of an adapter's LoRA weights."""
     with safe_open(folder / ADAPTER_WEIGHTS, framework="pt") as file:
         return {name for name in list(file.keys()) if "lora_" in name}

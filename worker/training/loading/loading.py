@@ -1,4 +1,4 @@
-"""Load any model that can be trained: a T5, a chat model, a classifier, from a folder, the hub, a GGUF or an adapter.
+"""Loading of any trainable model: a T5, a chat model, a classifier, from a folder, the hub, a GGUF or an adapter.
 
 Weights are read from safetensors (or GGUF) alone and no code of a checkpoint is run.
 """
@@ -45,15 +45,15 @@ class Loaded:
 def load_model_and_tokenizer(
     source: Path | str, options: TrainOptions | None = None, *, classifier: bool = False
 ) -> Loaded:
-    """The model in `source`, in evaluation mode: a folder, a hub id, a `.gguf` file or a folder that holds just one.
+    """Load the model in `source`, in evaluation mode: a folder, a hub id, a `.gguf` file or a folder with a single one.
 
-    A folder with a PEFT adapter is its base model with the adapter merged in. With `classifier` the model gets, or
-    has, a head with one output. `options` give the number format, the attention and the quantization (default:
+    A folder with a PEFT adapter is loaded as its base model with the adapter merged in. With `classifier` the model
+    gets, or has, a head with one output. `options` give the number format, the attention and the quantization (default:
     float32). Raises `CheckpointError`.
     """
     options = options or TrainOptions()
     name = str(source)
-    with quiet(), _one_sentence(name):
+    with quiet(), _as_checkpoint_error(name):
         if is_adapter(Path(name)):
             return _with_adapter(Path(name), options, classifier)
         place, gguf = _gguf(name)
@@ -74,9 +74,9 @@ def load_model_and_tokenizer(
 
 
 def architecture_of(source: Path | str) -> Architecture:
-    """Whether the model in `source` is an encoder-decoder or decoder-only, by its configuration alone."""
+    """Return the architecture, encoder-decoder or decoder-only, from the configuration of the model in `source`."""
     name = str(source)
-    with quiet(), _one_sentence(name):
+    with quiet(), _as_checkpoint_error(name):
         if is_adapter(Path(name)):
             name = base_of(Path(name))
         place, gguf = _gguf(name)
@@ -85,7 +85,7 @@ def architecture_of(source: Path | str) -> Architecture:
 
 
 def _gguf(name: str) -> tuple[str, dict[str, str]]:
-    """The folder to load from, and the GGUF file in it if that is what the model is."""
+    """Return the folder to load from, and the arguments that name the GGUF file in it, if there is one."""
     check_place(name)
     path = Path(name)
     if path.is_file() and path.suffix == ".gguf":
@@ -131,22 +131,22 @@ def _model(
     if architecture == "classifier":
         config.num_labels = 1
         extra["config"] = config
-    torch.manual_seed(options.seed)  # of a new head
+    torch.manual_seed(options.seed)  # initializes a new head
     model: PreTrainedModel = kind.from_pretrained(place, trust_remote_code=False, **extra)
     if options.load_in_4bit:
         keep_trainable(model)
     if gguf:
-        _forget_gguf(model)
+        _unmark_quantized(model)
     return model
 
 
 def _on_gpu(options: TrainOptions) -> bool:
-    """Whether a GPU trains that computes in bfloat16, as it then does: see arguments.py."""
+    """Return True if training will run on a GPU that computes in bfloat16 (see arguments.py)."""
     return torch.cuda.is_available() and not options.use_cpu and not options.fp16 and torch.cuda.is_bf16_supported()
 
 
-def _forget_gguf(model: Any) -> None:
-    """A model read from GGUF has plain weights again, but says that it is quantized, and so may not be trained."""
+def _unmark_quantized(model: Any) -> None:
+    """Remove the marks of quantization from a model read from GGUF: its weights are plain again and may be trained."""
     model.hf_quantizer = None
     model.is_quantized = False
     for config in (model.config, getattr(model, "generation_config", None)):
@@ -155,7 +155,7 @@ def _forget_gguf(model: Any) -> None:
 
 
 def _with_adapter(folder: Path, options: TrainOptions, classifier: bool) -> Loaded:
-    """The base model that an adapter names, with the adapter merged into it."""
+    """Load the base model that an adapter names, and merge the adapter into it."""
     base = base_of(folder)
     check_adapter(folder)
     loaded = load_model_and_tokenizer(base, options, classifier=classifier)
@@ -163,8 +163,8 @@ def _with_adapter(folder: Path, options: TrainOptions, classifier: bool) -> Load
 
 
 @contextmanager
-def _one_sentence(name: str) -> Iterator[None]:
-    """What the libraries say of a model that cannot be loaded, as one `CheckpointError`."""
+def _as_checkpoint_error(name: str) -> Iterator[None]:
+    """Turn the libraries' errors about a model that cannot be loaded into one `CheckpointError`."""
     try:
         yield
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""A model with an adapter put into its weights, and any model written as a plain folder of safetensors."""
+"""Merging of a model with an adapter, and writing of any model as a plain folder of safetensors."""
 
 import os
 import shutil
@@ -20,10 +20,10 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 
 def load_merged(source: str, adapter: str = "", options: TrainOptions | None = None) -> Loaded:
-    """The model in `source` with the LoRA adapter (a folder or hub id) merged in, on the GPU if there is one.
+    """Load the model in `source` with the LoRA adapter (a folder or hub id) merged in, on the GPU if there is one.
 
-    `source` may be empty where an adapter is given: then it is the base that the adapter names. An adapter may itself
-    be the `source`. Raises `CheckpointError`, also if the adapter was made for another model.
+    `source` may be empty if an adapter is given: then the adapter's own base is loaded. `source` may itself be an
+    adapter. Raises `CheckpointError`, also if the adapter was made for another model.
     """
     if not source and not adapter:
         raise CheckpointError("Name a model, or an adapter that names its base model.")
@@ -39,31 +39,31 @@ def load_merged(source: str, adapter: str = "", options: TrainOptions | None = N
 
 
 def write_model(loaded: Loaded, output_dir: Path, dtype: str = "float32") -> None:
-    """Write the model and its tokenizer to `output_dir` as safetensors of that number format; it appears whole.
+    """Write the model and its tokenizer to `output_dir` as safetensors of that number format, atomically.
 
-    Raises `CheckpointError` if the folder is there already and not empty, and OSError if it cannot be written.
+    Raises `CheckpointError` if the folder exists and is not empty, and OSError if it cannot be written.
     """
     check_free(output_dir)
     output_dir.parent.mkdir(parents=True, exist_ok=True)
-    aside = output_dir.with_name(f".{output_dir.name}.{os.getpid()}")
+    draft = output_dir.with_name(f".{output_dir.name}.{os.getpid()}")
     model: Any = loaded.model
     try:
         with quiet():
-            model.to(getattr(torch, dtype)).save_pretrained(aside)
-            loaded.tokenizer.save_pretrained(aside)
-        os.replace(aside, output_dir)  # onto an empty folder, or nothing
+            model.to(getattr(torch, dtype)).save_pretrained(draft)
+            loaded.tokenizer.save_pretrained(draft)
+        os.replace(draft, output_dir)  # onto an empty folder, or nothing
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def check_free(output_dir: Path) -> None:
-    """Raise `CheckpointError` if something is at `output_dir` that a new folder would replace."""
+    """Raise `CheckpointError` if `output_dir` exists and is not an empty folder."""
     if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
         raise CheckpointError(f"{output_dir} is there already: choose another output folder.")
 
 
 def _adapter_folder(adapter: str) -> Path:
-    """The folder of an adapter, fetched from the hub if it is not here; only safetensors count."""
+    """Return the folder of an adapter, downloaded from the hub if it is not local; only safetensors are fetched."""
     folder = Path(adapter)
     if not folder.is_dir():
         try:

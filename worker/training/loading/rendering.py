@@ -1,7 +1,7 @@
-"""Rows of data in the form that a model takes, and as token ids.
+"""Rendering of data rows for a model, and their token ids.
 
-A chat model gets messages, which its own chat template turns into text; every other model gets plain text. So one
-file of preferences trains a T5, a chat model and a reward model alike.
+A chat model gets messages, which its own chat template turns into text; every other model gets plain text. So one file
+of preference pairs trains a T5, a chat model and a reward model alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ _SPEAKERS = {"user": "Human", "assistant": "Assistant"}
 
 
 def is_chat(loaded: Loaded) -> bool:
-    """Whether the model speaks through a chat template."""
+    """Return True if the model has a chat template."""
     return loaded.architecture != "seq2seq" and bool(loaded.tokenizer.chat_template)
 
 
 def render(rows: Sequence[Row], loaded: Loaded) -> list[dict[str, Any]]:
-    """`rows` with their texts as the model takes them; other columns stay as they are."""
+    """Return `rows` with their texts in the form that the model takes; other columns are kept."""
     chat = is_chat(loaded)
     rendered = []
     for row in rows:
@@ -40,14 +40,14 @@ def render(rows: Sequence[Row], loaded: Loaded) -> list[dict[str, Any]]:
 
 
 def as_messages(text: Text, role: str) -> list[dict[str, str]]:
-    """A text as one message of `role`; messages as they are."""
+    """Return a text as one message of `role`; return messages as they are."""
     return [{"role": role, "content": text}] if isinstance(text, str) else [dict(message) for message in text]
 
 
 def as_text(text: Text) -> str:
-    """Messages as plain text: a single one by its content alone, a conversation with its speakers named.
+    """Return messages as plain text: a single one by its content alone, a conversation with named speakers.
 
-    What the system says stands before the rest.
+    System messages come first.
     """
     if isinstance(text, str):
         return text
@@ -60,15 +60,15 @@ def as_text(text: Text) -> str:
 
 
 def texts_of(row: Row) -> tuple[str, ...]:
-    """The prompt of a row and its completions, as text."""
+    """Return the prompt of a row and its completions, as text."""
     return tuple(as_text(row[name]) for name in ("prompt", *_COMPLETIONS) if name in row)
 
 
 def token_ids(loaded: Loaded, prompt: Text, completion: Text) -> tuple[list[int], list[int]]:
-    """A rendered prompt and its completion as token ids, the way a trainer gives them to the model.
+    """Return the token ids of a rendered prompt and its completion, as a trainer feeds them to the model.
 
-    A seq2seq model reads the first in its encoder and writes the second, both closed by EOS; a decoder-only model
-    continues the first with the second.
+    A seq2seq model encodes the first and decodes the second, both closed by EOS; a decoder-only model continues the
+    first with the second.
     """
     tokenizer: PreTrainedTokenizerBase = loaded.tokenizer
     if loaded.architecture == "seq2seq":
@@ -78,14 +78,14 @@ def token_ids(loaded: Loaded, prompt: Text, completion: Text) -> tuple[list[int]
         return before, [*tokenizer(completion, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
     before = _chat_ids(tokenizer, prompt, add_generation_prompt=True)
     whole = _chat_ids(tokenizer, [*prompt, *completion])
-    # A template may open the answer in another way when it asks for one, with a thought for example: what they share
-    # is the prompt.
-    shared = next((place for place, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b), len(before))
-    return whole[:shared], whole[shared:]
+    # A template may open the completion differently in its generation prompt, for example with a thought: their common
+    # prefix is the prompt.
+    common = next((place for place, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b), len(before))
+    return whole[:common], whole[common:]
 
 
 def prompt_ids(loaded: Loaded, prompt: Text) -> list[int]:
-    """A rendered prompt alone, as token ids, ready for the model to answer."""
+    """Return the token ids of a rendered prompt alone, ready for generation."""
     if loaded.architecture == "seq2seq":
         return encode(loaded.tokenizer, prompt)  # type: ignore[arg-type]
     if isinstance(prompt, str):

@@ -1,6 +1,6 @@
-"""The ways to train, one a module (or folder): what is particular to each. What they share is in worker/training/run.
+"""The training methods, one a module (or folder); their common parts are in worker/training/run.
 
-A module has `METHOD`, a `Method`. It is imported only when it is used, since each brings its part of TRL with it.
+A module has `METHOD`, a `Method`. It is imported only when it is used, since each imports its part of TRL.
 """
 
 from importlib import import_module
@@ -9,9 +9,9 @@ from typing import cast
 from worker.training.run.method import Method
 
 METHODS = ("sft", "reward", "dpo", "orpo", "kto", "rloo", "grpo", "ppo")
-"""Every method by its name, which is also its module's."""
+"""The names of all methods, which are also those of their modules."""
 
 
 def method_of(name: str) -> Method:
-    """The method of that name."""
+    """Return the method of that name."""
     return cast(Method, import_module(f"{__name__}.{name}").METHOD)

@@ -1,4 +1,4 @@
-"""What the methods that learn from texts share: rows as token ids, and the reference model."""
+"""Common parts of the methods that train on texts: tokenized rows, and the reference model."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -19,38 +19,38 @@ from worker.training.run.method import Job, unwrapped
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
 
-class LearnsFromTexts:
-    """What methods whose model writes text have in common, unless they say otherwise."""
+class TextMethod:
+    """Defaults of the methods whose model generates text."""
 
     classifier = False
 
     def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The model that was trained."""
+        """Return the trained model."""
         return unwrapped(trainer)
 
     def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """Nothing but what the runner says of held-out preferences."""
+        """Return no metrics beside the runner's own on held-out pairs."""
         return {}
 
 
-class Prepared:
-    """Mixed into a trainer of TRL: its rows are token ids already, and it writes no model card.
+class TokenizedRowsMixin:
+    """Mixin for a trainer of TRL whose rows are already token ids; it writes no model card.
 
-    TRL tokenizes a plain prompt with its completion as one text, in which tokens may span the seam and EOS may come
-    twice; what the model is scored and asked with has neither.
+    TRL tokenizes a plain prompt with its completion as one text, in which a token may span both and EOS may come twice;
+    in evaluation and generation neither occurs.
     """
 
     def _prepare_dataset(self, dataset: Dataset, *args: Any, **kwargs: Any) -> Dataset:
         return dataset
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write none: TRL's is an unfilled form."""
+        """Write no model card: TRL's is an unfilled form."""
 
 
 def tokenized(
     rows: Sequence[Mapping[str, Any]], loaded: Loaded, completions: Sequence[str]
 ) -> list[dict[str, list[int]]]:
-    """Rendered rows as token ids: `prompt_ids`, and for each column of `completions` its name with `_ids`."""
+    """Tokenize rendered rows: `prompt_ids`, and `<column>_ids` for each column of `completions`."""
     made = []
     for row in rows:
         ids: dict[str, list[int]] = {}
@@ -60,10 +60,10 @@ def tokenized(
     return made
 
 
-def on_disk(rows: Sequence[Mapping[str, Any]], work: Path, name: str) -> Dataset:
-    """The rows as a dataset in `work`, where TRL then keeps what it computes about them.
+def saved_dataset(rows: Sequence[Mapping[str, Any]], work: Path, name: str) -> Dataset:
+    """Save the rows as a dataset in `work`, where TRL then caches what it computes from them, and load it.
 
-    Of several processes all read the first one's.
+    Several processes all load the first one's.
     """
     shared = [str(work)]
     if processes.count() > 1:
@@ -76,7 +76,7 @@ def on_disk(rows: Sequence[Mapping[str, Any]], work: Path, name: str) -> Dataset
 
 
 def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
-    """The model as it is now, to compare with; it is not trained and drops nothing out."""
+    """Return a copy of the model as a reference: without gradients, without dropout."""
     reference = copy.deepcopy(model)
     disable_dropout(reference)
     reference.requires_grad_(False)
@@ -85,9 +85,9 @@ def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def adapter_in_float32(model: nn.Module | None) -> None:
-    """Hold what is trained of an adapter in float32.
+    """Convert the trainable weights of an adapter to float32.
 
-    TRL turns the adapter of a 4-bit model to bfloat16, whose spacing is wider than most steps of the optimizer.
+    TRL converts the adapter of a 4-bit model to bfloat16, whose spacing is wider than most steps of the optimizer.
     """
     if isinstance(model, PeftModel):
         for weight in model.parameters():

@@ -1,8 +1,8 @@
 """Direct Preference Optimization (Rafailov et al. 2023, eq. 7), every other loss of TRL's `DPOTrainer`, and listwise.
 
-A decoder-only model is trained by TRL's trainer itself, an encoder-decoder by worker/training/t5/seq2seq_dpo.py, which
-gives that trainer a head for it. The reference model is the model without its adapter, a frozen copy where all weights
-are trained, or another model that `ref_model` names; its log-probabilities can be computed once, beforehand.
+TRL's trainer itself trains a decoder-only model, and worker/training/t5/seq2seq_dpo.py an encoder-decoder, with a head
+for that trainer. The reference model is the model without its adapter, a frozen copy if all weights are trained, or
+another model that `ref_model` names; its log-probabilities can be precomputed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from trl.trainer.dpo_config import DPOConfig
 from models.settings.command_line import DPOOptions
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods.common import (
-    LearnsFromTexts,
-    Prepared,
+    TextMethod,
+    TokenizedRowsMixin,
     adapter_in_float32,
     frozen_copy,
-    on_disk,
+    saved_dataset,
     tokenized,
 )
 from worker.training.run.method import Job, Method
@@ -31,25 +31,28 @@ from worker.training.t5.seq2seq_dpo import WRITTEN, Seq2SeqDPOTrainer, disable_d
 COMPLETIONS = ("chosen", "rejected")
 
 
-class CausalTrainer(Prepared, ListwiseDPOTrainer):
+class CausalTrainer(TokenizedRowsMixin, ListwiseDPOTrainer):
     """TRL's trainer on token ids."""
 
 
-class Seq2SeqTrainer(Prepared, Seq2SeqDPOTrainer):
-    """Ours for encoder-decoders, on token ids."""
+class Seq2SeqTrainer(TokenizedRowsMixin, Seq2SeqDPOTrainer):
+    """Our trainer for encoder-decoders, on token ids."""
 
 
-class DPO(LearnsFromTexts):
-    """Learns from pairs of a chosen and a rejected text."""
+class DPO(TextMethod):
+    """DPO on pairs of a chosen and a rejected text."""
 
     name = "dpo"
     kind = "preference"
     best_metric = "eval_rewards/margins"
     vocabulary_metrics = True
-    """Whether an encoder-decoder is also measured over its whole vocabulary, on the steps that are logged."""
+    """True if the metrics over the whole vocabulary are also computed for an encoder-decoder, on logged steps."""
 
     def build(self, job: Job) -> Trainer:
-        """TRL's trainer, or ours for an encoder-decoder. Raises `CheckpointError` about another reference model."""
+        """Build TRL's trainer, or ours for an encoder-decoder.
+
+        Raises `CheckpointError` for an unsuitable `ref_model`.
+        """
         options: DPOOptions = job.options
         arguments = job.arguments(
             DPOConfig,
@@ -58,7 +61,7 @@ class DPO(LearnsFromTexts):
             loss_weights=list(options.loss_weights) or None,
             label_smoothing=options.label_smoothing,
             precompute_ref_log_probs=options.precompute_ref_log_probs,
-            disable_dropout=False,  # done below for the model itself; this switch would silence LoRA's too
+            disable_dropout=False,  # done below for the model alone; this switch would also disable LoRA's
             max_length=None,  # longer rows are left out already
         )
         loaded = job.loaded
@@ -85,7 +88,7 @@ class DPO(LearnsFromTexts):
 
 
 def _reference(job: Job) -> PreTrainedModel | None:
-    """The reference model, or None where TRL finds it in the policy: without its adapter, or before the first step."""
+    """Return the reference model; None if TRL takes the policy without its adapter, or before the first step."""
     options: DPOOptions = job.options
     if options.ref_model:
         other = load_model_and_tokenizer(options.ref_model, options)
@@ -111,7 +114,7 @@ def _dataset(job: Job, rows: Sequence[Mapping[str, Any]], name: str) -> Dataset:
             made[CLICK] = row[CLICK]
         if job.loaded.architecture == "seq2seq" and WRITTEN in row:
             made[WRITTEN] = row[WRITTEN]
-    return on_disk(ids, job.work, name) if options.precompute_ref_log_probs else Dataset.from_list(ids)
+    return saved_dataset(ids, job.work, name) if options.precompute_ref_log_probs else Dataset.from_list(ids)
 
 
 METHOD: Method = DPO()

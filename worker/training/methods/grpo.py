@@ -1,8 +1,8 @@
 """Group Relative Policy Optimization (Shao et al. 2024, DeepSeekMath, section 4.1).
 
-Of each prompt a group of texts is sampled. A text's advantage is its reward less the group's mean, over the group's
-standard deviation; the clipped ratio of new to old policy times the advantage is raised, less beta times the KL
-divergence from the reference model.
+A group of completions is sampled for each prompt. A completion's advantage is its reward minus the group's mean, over
+the group's standard deviation; the objective is the clipped ratio of new to old policy times the advantage, minus beta
+times the KL divergence from the reference model.
 """
 
 from typing import Any
@@ -11,12 +11,12 @@ from trl.trainer import grpo_trainer
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from worker.training.methods.online import OnlineMethod, Seq2SeqRows, WithoutCard
+from worker.training.methods.online import NoModelCardMixin, OnlineMethod, Seq2SeqRows
 from worker.training.methods.reward_functions import Reward
 
 
-class CausalGRPOTrainer(WithoutCard, GRPOTrainer):
-    """TRL's trainer as it is."""
+class CausalGRPOTrainer(NoModelCardMixin, GRPOTrainer):
+    """TRL's trainer without a model card."""
 
 
 class Seq2SeqGRPOTrainer(Seq2SeqRows, CausalGRPOTrainer):
@@ -27,7 +27,7 @@ class Seq2SeqGRPOTrainer(Seq2SeqRows, CausalGRPOTrainer):
 
 
 def method(reward: Reward | None = None) -> OnlineMethod:
-    """GRPO from `reward`, or from the reward model that the options name."""
+    """Return GRPO with `reward`, or with the reward model that the options name."""
     return OnlineMethod("grpo", grpo_trainer, CausalGRPOTrainer, Seq2SeqGRPOTrainer, GRPOConfig, reward)
 
 

@@ -1,13 +1,13 @@
-"""Kahneman-Tversky Optimization (Ethayarajh et al. 2024): from single texts that were marked good or bad.
+"""Kahneman-Tversky Optimization (Ethayarajh et al. 2024) on single texts that were marked good or bad.
 
     r(x, y) = log p(y|x) - log p_ref(y|x)
     loss = desirable_weight   * (1 - sigmoid(beta * (r(x, y) - z)))    for a good y
            undesirable_weight * (1 - sigmoid(beta * (z - r(x, y))))    for a bad y                               (eq. 8)
     z = max(0, mean of r(x, y') over prompts of the batch with the completions y' of their neighbours)
 
-It is TRL's `KTOTrainer`; seq2seq_kto.py lends it to encoder-decoders. z, which has no gradient, stands for the KL
-divergence from the reference model. TRL pairs prompts and completions once, in batches whose order never changes; so
-the rows are shuffled before, or the two sides of a former pair would stand side by side and lend their texts.
+It is TRL's `KTOTrainer`, for encoder-decoders through seq2seq_kto.py. z, which has no gradient, estimates the KL
+divergence from the reference model. TRL assigns the y' once, in batches of a fixed order; the rows are shuffled before,
+since otherwise the two texts of a former pair would be neighbours and serve as each other's y'.
 """
 
 import random
@@ -20,25 +20,25 @@ from trl.trainer.kto_trainer import KTOTrainer
 
 from models.settings.command_line import KTOOptions
 from worker.training.loading.loading import Loaded
-from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, frozen_copy, tokenized
+from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapter_in_float32, frozen_copy, tokenized
 from worker.training.methods.seq2seq_kto import Seq2SeqKTOTrainer
 from worker.training.run.method import Job, Method, Rows
 from worker.training.shared.errors import DatasetError
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
 
-class CausalTrainer(Prepared, KTOTrainer):
+class CausalTrainer(TokenizedRowsMixin, KTOTrainer):
     """TRL's trainer on token ids."""
 
 
-class Seq2SeqTrainer(Prepared, Seq2SeqKTOTrainer):
-    """Ours for encoder-decoders, on token ids."""
+class Seq2SeqTrainer(TokenizedRowsMixin, Seq2SeqKTOTrainer):
+    """Our trainer for encoder-decoders, on token ids."""
 
 
-class KTO(LearnsFromTexts):
-    """Learns from texts with a label: good or bad.
+class KTO(TextMethod):
+    """KTO on texts labelled good or bad.
 
-    Early stopping waits for the held-out loss: a margin needs texts of both labels, which not every file holds.
+    Early stopping watches the held-out loss: a margin needs texts of both labels, which not every file has.
     """
 
     name = "kto"
@@ -46,7 +46,7 @@ class KTO(LearnsFromTexts):
     best_metric = "-eval_loss"
 
     def build(self, job: Job) -> Trainer:
-        """TRL's trainer, or ours for an encoder-decoder. Raises `DatasetError` if there is but one row."""
+        """Build TRL's trainer, or ours for an encoder-decoder. Raises `DatasetError` for fewer than two rows."""
         options: KTOOptions = job.options
         loaded = job.loaded
         if len(job.train) < 2:
@@ -57,7 +57,7 @@ class KTO(LearnsFromTexts):
             loss_type=options.loss_type,
             desirable_weight=options.desirable_weight,
             undesirable_weight=options.undesirable_weight,
-            disable_dropout=False,  # done below for the model itself; this switch would silence LoRA's too
+            disable_dropout=False,  # done below for the model alone; this switch would also disable LoRA's
             max_length=None,  # longer rows are left out already
         )
         disable_dropout(loaded.model)
@@ -79,9 +79,9 @@ class KTO(LearnsFromTexts):
 
 
 def kto_rows(rows: Rows, loaded: Loaded, batch_size: int) -> list[dict[str, Any]]:
-    """Rendered unpaired rows as token ids, each with the completion of the row before it in its batch, in a circle.
+    """Tokenize rendered unpaired rows, each with the completion of the previous row of its batch, cyclically.
 
-    A row that is alone in the last batch gets that of the row before it: with its own, z would be its own reward.
+    A single row in the last batch gets that of the row before it: with its own completion, z would be its own reward.
     """
     ids: list[dict[str, Any]] = [dict(row) for row in tokenized(rows, loaded, ("completion",))]
     for place, row in enumerate(ids):

@@ -1,13 +1,13 @@
-"""What GRPO and RLOO share: sampling while training, with TRL's own trainers, on decoder-only models and on T5s.
+"""Common parts of GRPO and RLOO: sampling during training, with TRL's trainers, on decoder-only models and T5s.
 
-TRL's online trainers keep a prompt and its completion in one row of tokens. For an encoder-decoder three of their steps
-are replaced, and nothing else: prompts are encoded for the encoder, completions are what the decoder writes, and a row
-is cut where its completion begins before its log-probabilities are computed. Sampling groups, rewards, advantages,
-clipping, the KL term and every metric stay TRL's.
+TRL's online trainers keep a prompt and its completion in one row of tokens. For an encoder-decoder only three of their
+steps are replaced: prompts are tokenized for the encoder, completions are the decoder's output, and a row is cut where
+its completion begins before its log-probabilities are computed. Sampling groups, rewards, advantages, clipping, the KL
+term and every metric stay TRL's.
 
-Two names of TRL 1.16 that it does not document are relied on: the methods overridden in `Seq2SeqRows`, and
+This relies on two undocumented parts of TRL 1.16: the methods overridden in `Seq2SeqRows`, and
 `create_model_from_path`, with which a trainer loads its reference model from the folder that the model came from. That
-would be another model where an adapter was merged or a GGUF was read, so the reference is a copy here.
+would be another model if an adapter was merged or a GGUF was read, so the reference is a copy here.
 tests/worker/training/methods/test_grpo_rloo.py fails when either changes.
 """
 
@@ -30,7 +30,7 @@ from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import Text, as_text, prompt_ids
 from worker.training.methods.common import frozen_copy
 from worker.training.methods.reward_functions import Reward, load_reward, rewards_of
-from worker.training.methods.sampled import adapter_off, generate, log_probs, score_samples
+from worker.training.methods.sampled import generate, log_probs, log_probs_without_adapter, score_samples
 from worker.training.run import processes
 from worker.training.run.held_out import Figures
 from worker.training.run.method import Job, unwrapped
@@ -38,15 +38,15 @@ from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropo
 from worker.training.t5.token_scores import IGNORED, token_statistics
 
 TRL_LOADER = "create_model_from_path"
-"""What TRL's modules call the function that loads the reference model."""
+"""The name of the function in TRL's modules that loads the reference model."""
 
 _REFERENCES: weakref.WeakKeyDictionary[PreTrainedModel, Callable[[], PreTrainedModel]] = weakref.WeakKeyDictionary()
-"""What gives the model that a model trained whole began as, as long as that one is in memory."""
+"""Loaders of the starting model of each model trained in full, as long as that is in memory."""
 
 
 @dataclass(frozen=True)
 class OnlineMethod:
-    """See `Method`. `reward` rates the samples; by default it is the model at `options.reward_model_path`.
+    """The `Method` of GRPO or RLOO. `reward` rates the samples; default: the model at `options.reward_model_path`.
 
     `module` is TRL's module of the method, whose `trainer` and `seq2seq_trainer` take arguments of class `config`.
     """
@@ -63,13 +63,16 @@ class OnlineMethod:
     best_metric = "eval_reward"
 
     def build(self, job: Job) -> Trainer:
-        """TRL's trainer on the prompts. Raises `RecipeError` when a batch cannot be divided into groups of samples."""
+        """Build TRL's trainer on the prompts.
+
+        Raises `RecipeError` if a batch cannot be divided into groups of samples.
+        """
         loaded, options = job.loaded, job.options
         _check_groups(options)
         disable_dropout(loaded.model)
         seq2seq = loaded.architecture == "seq2seq"
         extra: dict[str, Any] = {"loaded": loaded} if seq2seq else {}
-        with _reference_is_a_copy(self.module, loaded.model):
+        with _copy_as_reference(self.module, loaded.model):
             trainer: Trainer = (self.seq2seq_trainer if seq2seq else self.trainer)(
                 model=loaded.model,
                 reward_funcs=_for_trl(self.reward or load_reward(options)),
@@ -84,7 +87,7 @@ class OnlineMethod:
                     temperature=options.temperature,
                     top_p=options.top_p,
                     top_k=options.top_k,
-                    disable_dropout=True,  # an adapter's too: with it no ratio of new to old policy would be exact
+                    disable_dropout=True,  # the adapter's too: it would blur the ratio of new to old policy
                     generation_kwargs={"decoder_start_token_id": decoder_start_token_id(loaded.model)}
                     if seq2seq
                     else None,
@@ -96,11 +99,11 @@ class OnlineMethod:
                 **extra,
             )
         if job.peft_config is None:
-            _REFERENCES[loaded.model] = _loaded_again(loaded, options)
+            _REFERENCES[loaded.model] = _reloader(loaded, options)
         return trainer
 
     def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The trained model."""
+        """Return the trained model, and keep its reference for the scoring."""
         model = unwrapped(trainer)
         reference = getattr(trainer, "ref_model", None)
         if reference is not None:
@@ -109,26 +112,26 @@ class OnlineMethod:
         return model
 
     def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """`reward` and `kl` of texts sampled for the held-out prompts; see `score_samples`."""
+        """Return `reward`, `kl` and more of completions sampled for the held-out prompts (see `score_samples`)."""
         loaded, options = job.loaded, job.options
         reference = None
         if isinstance(model, PeftModel):
-            reference = adapter_off(loaded, model, options.temperature)
+            reference = log_probs_without_adapter(loaded, model, options.temperature)
         elif model in _REFERENCES:
             reference = log_probs(loaded, _REFERENCES[model](), options.temperature)
         prompts = [row["prompt"] for row in job.held_out]
         return score_samples(loaded, model, reference, prompts, self.reward or load_reward(options), options)
 
 
-class WithoutCard:
-    """A trainer that writes no model card: TRL's is an unfilled form, and result.json says what was trained."""
+class NoModelCardMixin:
+    """Mixin of a trainer that writes no model card: TRL's is an unfilled form, and result.json records the training."""
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """None."""
+        """Write no model card."""
 
 
 class Seq2SeqRows:
-    """The three steps of TRL's online trainers that an encoder-decoder needs done otherwise."""
+    """The three steps of TRL's online trainers that differ for an encoder-decoder."""
 
     def __init__(self, *args: Any, loaded: Loaded, **kwargs: Any) -> None:
         self.loaded = loaded
@@ -138,7 +141,7 @@ class Seq2SeqRows:
         return [prompt_ids(self.loaded, prompt) for prompt in prompts], None, {}
 
     def _sample(self: Any, prompts: Sequence[list[int]]) -> list[list[int]]:
-        """A completion of each prompt, up to its first EOS."""
+        """Sample a completion of each prompt, up to its first EOS."""
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
@@ -158,14 +161,17 @@ class Seq2SeqRows:
         compute_entropy: bool = False,
         **_: Any,
     ) -> tuple[Tensor, Tensor | None, None]:
-        """Of rows (N, P + C), a prompt padded on the left and a completion of C = `logits_to_keep` columns padded on
-        the right: the log-probabilities and, if wanted, the entropies of the completion's tokens, (N, C) each."""
+        """Return the log-probabilities and, if asked, the entropies of the completions' tokens, (N, C) each.
+
+        Rows are (N, P + C): a prompt padded on the left and a completion of C = `logits_to_keep` columns padded on the
+        right.
+        """
         start = decoder_start_token_id(self.loaded.model)
         size = batch_size or len(input_ids)
         log_p: list[Any] = []
         entropies: list[Any] = []
         for rows, masks in zip(torch.split(input_ids, size), torch.split(attention_mask, size), strict=True):
-            prompts, prompt_mask = to_the_left(rows[:, :-logits_to_keep], masks[:, :-logits_to_keep])
+            prompts, prompt_mask = padded_right(rows[:, :-logits_to_keep], masks[:, :-logits_to_keep])
             completions, mask = rows[:, -logits_to_keep:], masks[:, -logits_to_keep:]
             read = torch.cat([torch.full_like(completions[:, :1], start), completions[:, :-1]], dim=1)
             with self.accelerator.autocast():
@@ -182,8 +188,8 @@ class Seq2SeqRows:
         return torch.cat(log_p), torch.cat(entropies) if compute_entropy else None, None
 
 
-def to_the_left(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows that are padded on the left, padded on the right instead: some encoders count positions from the left."""
+def padded_right(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn rows padded on the left into rows padded on the right: some encoders count positions from the left."""
     order = mask.logical_not().int().argsort(dim=1, stable=True)
     return ids.gather(1, order), mask.gather(1, order)
 
@@ -193,7 +199,7 @@ def _prompts(rows: Sequence[Any]) -> Dataset:
 
 
 def _for_trl(reward: Reward) -> Callable[..., list[float]]:
-    """`reward` as TRL calls it, with completions of a chat model as messages."""
+    """Adapt `reward` to TRL's signature, in which the completions of a chat model are messages."""
 
     def reward_model(prompts: list[Text], completions: list[Text], **_: Any) -> list[float]:
         return rewards_of(reward, prompts, [as_text(completion) for completion in completions])
@@ -212,8 +218,8 @@ def _check_groups(options: Any) -> None:
 
 
 @contextmanager
-def _reference_is_a_copy(module: ModuleType, model: PreTrainedModel) -> Iterator[None]:
-    """While a trainer of `module` is set up, the reference model it wants to load is a frozen copy of `model`."""
+def _copy_as_reference(module: ModuleType, model: PreTrainedModel) -> Iterator[None]:
+    """Let a trainer of `module` load a frozen copy of `model` as its reference model while it is created."""
 
     def frozen(*_: Any, **__: Any) -> PreTrainedModel:
         return frozen_copy(model)
@@ -226,7 +232,7 @@ def _reference_is_a_copy(module: ModuleType, model: PreTrainedModel) -> Iterator
         setattr(module, TRL_LOADER, original)
 
 
-def _loaded_again(loaded: Loaded, options: Any) -> Callable[[], PreTrainedModel]:
-    """What loads the model as it was before training; it does not keep the trained one alive."""
+def _reloader(loaded: Loaded, options: Any) -> Callable[[], PreTrainedModel]:
+    """Return a loader of the model as it was before training, which does not keep the trained one alive."""
     source = loaded.source
     return lambda: load_model_and_tokenizer(source, options).model

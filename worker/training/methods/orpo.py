@@ -3,8 +3,8 @@
     loss = NLL(chosen) - beta * log sigmoid( log odds(chosen) - log odds(rejected) )                      (eq. 6 and 7)
     odds(y) = p(y) / (1 - p(y)),  log p(y) = the mean log-probability of a token of y                     (eq. 3 and 4)
 
-TRL takes decoder-only models and encoder-decoders. In a decoder-only model the first term counts the prompt's tokens
-too, as in the authors' code.
+TRL takes decoder-only models and encoder-decoders. For a decoder-only model the first term includes the prompt's
+tokens, as in the authors' code.
 """
 
 import warnings
@@ -15,35 +15,35 @@ from transformers import Trainer
 from trl.import_utils import TRLExperimentalWarning
 
 with warnings.catch_warnings():
-    # TRL says of all of its `experimental` that it may change. Our TRL is pinned, and the tests say when it does.
+    # TRL warns that everything `experimental` may change. Our TRL is pinned, and the tests detect a change.
     warnings.simplefilter("ignore", TRLExperimentalWarning)
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 from models.settings.command_line import ORPOOptions
 from worker.training.loading.loading import Loaded
-from worker.training.methods.common import LearnsFromTexts, Prepared, adapter_in_float32, tokenized
+from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapter_in_float32, tokenized
 from worker.training.run.method import Job, Method, Rows
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
 from worker.training.t5.token_scores import IGNORED
 
 
-class TokenIdsORPOTrainer(Prepared, ORPOTrainer):
+class TokenIdsORPOTrainer(TokenizedRowsMixin, ORPOTrainer):
     """TRL's trainer on token ids."""
 
     def tokenize_row(self, feature: dict[str, Any], model: Any = None) -> dict[str, Any]:
-        """Add nothing: the row is made of token ids already."""
+        """Return {}: the row already consists of token ids."""
         return {}
 
 
-class ORPO(LearnsFromTexts):
-    """Learns from pairs of a chosen and a rejected text."""
+class ORPO(TextMethod):
+    """ORPO on pairs of a chosen and a rejected text."""
 
     name = "orpo"
     kind = "preference"
     best_metric = "eval_rewards/margins"
 
     def build(self, job: Job) -> Trainer:
-        """TRL's trainer."""
+        """Build TRL's trainer."""
         options: ORPOOptions = job.options
         loaded = job.loaded
         arguments = job.arguments(
@@ -51,7 +51,7 @@ class ORPO(LearnsFromTexts):
             beta=options.beta,
             max_length=options.max_prompt_length + options.max_completion_length,
             max_completion_length=options.max_completion_length,
-            disable_dropout=False,  # done below for the model itself; this switch would silence LoRA's too
+            disable_dropout=False,  # done below for the model alone; this switch would also disable LoRA's
             remove_unused_columns=False,
         )
         disable_dropout(loaded.model)
@@ -70,10 +70,10 @@ class ORPO(LearnsFromTexts):
 
 
 def orpo_rows(rows: Rows, loaded: Loaded) -> list[dict[str, list[int]]]:
-    """Rendered preference rows as the columns that TRL's collator pads.
+    """Tokenize rendered preference rows to the columns that TRL's collator pads.
 
-    An encoder-decoder has the prompt and two rows of labels; a decoder-only model has two sequences of prompt and
-    completion, with labels that leave the prompt out.
+    An encoder-decoder gets the prompt and two rows of labels; a decoder-only model gets two sequences of prompt and
+    completion, with labels that ignore the prompt.
     """
     made = []
     for ids in tokenized(rows, loaded, ("chosen", "rejected")):

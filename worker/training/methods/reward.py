@@ -1,9 +1,9 @@
-"""A reward model (Bradley & Terry 1952; Christiano et al. 2017), with TRL's `RewardTrainer`.
+"""Reward models (Bradley & Terry 1952; Christiano et al. 2017), with TRL's `RewardTrainer`.
 
     loss = -log sigmoid(r(x, y_chosen) - r(x, y_rejected))
 
-TRL takes what it is given of a text as one string and closes it by an EOS of its own, which an encoder does not have,
-or has already. Here the rows come to it as token ids, which `reward_functions` makes for training and for use alike.
+TRL concatenates a text to one string and appends an EOS, which an encoder does not have, or has already. Here it gets
+token ids instead, which `reward_functions` makes alike for training and for use.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from trl.trainer.reward_trainer import RewardTrainer
 
 from models.errors import RecipeError
 from worker.training.loading.loading import Loaded
-from worker.training.methods.common import Prepared
+from worker.training.methods.common import TokenizedRowsMixin
 from worker.training.methods.reward_functions import encode_rating, pad_ratings, pad_token_id, rate
-from worker.training.run.held_out import Figures, mean, won
+from worker.training.run.held_out import Figures, mean, positive_share
 from worker.training.run.method import Job, Rows, unwrapped
 
-_NEW_BELOW_THE_HEAD = "pre_classifier"
-"""The layer under DistilBERT's head, which is as new as the head and which PEFT does not train by itself."""
+_NEW_LAYER = "pre_classifier"
+"""The layer below DistilBERT's head, which is as new as the head but which PEFT does not train by itself."""
 
 
 class RewardMethod:
-    """See `Method`."""
+    """The `Method` that trains a reward model on preference pairs."""
 
     name = "reward"
     kind = "preference"
@@ -36,19 +36,17 @@ class RewardMethod:
     best_metric = "eval_accuracy"
 
     def build(self, job: Job) -> Trainer:
-        """TRL's trainer on encoded pairs. Raises `RecipeError` for an encoder-decoder."""
+        """Build TRL's trainer on encoded pairs. Raises `RecipeError` for an encoder-decoder."""
         loaded, options = job.loaded, job.options
         if loaded.model.config.is_encoder_decoder:
             raise RecipeError("A reward model is made from an encoder or a decoder-only model, not from both in one.")
-        if job.peft_config is not None and any(
-            name.endswith(_NEW_BELOW_THE_HEAD) for name, _ in loaded.model.named_modules()
-        ):
-            job.peft_config.modules_to_save = [_NEW_BELOW_THE_HEAD, *(job.peft_config.modules_to_save or ())]
+        if job.peft_config is not None and any(name.endswith(_NEW_LAYER) for name, _ in loaded.model.named_modules()):
+            job.peft_config.modules_to_save = [_NEW_LAYER, *(job.peft_config.modules_to_save or ())]
         trainer = _Trainer(
             loaded.model,
             args=job.arguments(
                 RewardConfig,
-                max_length=None,  # what is too long has been left out, and the log says so
+                max_length=None,  # rows that are too long have been left out and logged
                 center_rewards_coefficient=options.center_rewards_coefficient or None,
                 remove_unused_columns=False,
             ),
@@ -63,12 +61,15 @@ class RewardMethod:
         return trainer
 
     def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The trained classifier."""
+        """Return the trained classifier."""
         return unwrapped(trainer)
 
     def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """`accuracy`, the share of held-out pairs whose chosen text has the higher reward (ties count one half), and
-        `margin`, the mean difference of the two rewards."""
+        """Return `accuracy` and `margin` on the held-out pairs.
+
+        `accuracy` is the share whose chosen text has the higher reward (ties count one half), `margin` the mean
+        difference of the two rewards.
+        """
         if not job.held_out:
             return {}
         chosen, rejected = (
@@ -76,24 +77,24 @@ class RewardMethod:
             for column in ("chosen", "rejected")
         )
         margins = [better - worse for better, worse in zip(chosen, rejected, strict=True)]
-        return {"accuracy": won(margins), "margin": mean(margins)}
+        return {"accuracy": positive_share(margins), "margin": mean(margins)}
 
 
 METHOD = RewardMethod()
 
 
-class _Trainer(Prepared, RewardTrainer):
+class _Trainer(TokenizedRowsMixin, RewardTrainer):
     pass
 
 
 @dataclass(frozen=True)
 class PairCollator:
-    """Batches N encoded pairs as TRL's loss takes them: N chosen texts, and then the N rejected ones."""
+    """Collates N encoded pairs for TRL's loss: N chosen texts, then the N rejected ones."""
 
     pad_token_id: int
 
     def __call__(self, pairs: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Matrices of 2N rows, padded on the right."""
+        """Return matrices of 2N rows, padded on the right."""
         names = {"input_ids": "ids", "token_type_ids": "types"}
         ratings = [
             {name: pair[f"{part}_{short}"] for name, short in names.items() if f"{part}_{short}" in pair}
@@ -104,7 +105,7 @@ class PairCollator:
 
 
 def encoded_pairs(loaded: Loaded, rows: Rows) -> Dataset:
-    """Rendered preferences as `chosen_ids` and `rejected_ids`, TRL's names, and `…_types` where the model has them."""
+    """Encode rendered pairs as `chosen_ids` and `rejected_ids`, TRL's names, and `…_types` if the model has types."""
     return Dataset.from_list(
         [
             {
@@ -120,7 +121,7 @@ def encoded_pairs(loaded: Loaded, rows: Rows) -> Dataset:
 
 
 def _freeze_bias(model: nn.Module) -> None:
-    """Leave the bias of the head as it is: it cancels out of every difference, and rounding alone would move it."""
+    """Freeze the bias of the head: it cancels out of every difference, and rounding alone would move it."""
     for module in model.modules():
         if isinstance(module, nn.Linear) and module.out_features == 1 and module.bias is not None:
             module.bias.requires_grad_(False)

@@ -1,6 +1,6 @@
-"""What rates a text: a reward model that was trained here, or any function of prompts and completions.
+"""Reward functions: a trained reward model, or any function of prompts and completions.
 
-A reward model reads a text exactly as it did in training, since both go through `encode_rating` and `pad_ratings`.
+A reward model reads a text exactly as in its training, since both use `encode_rating` and `pad_ratings`.
 """
 
 import math
@@ -21,19 +21,19 @@ from worker.training.shared.errors import CheckpointError, Diverged
 from worker.training.shared.quiet import quiet
 
 Reward = Callable[[Sequence[Text], Sequence[str]], Sequence[float]]
-"""Prompts (texts or messages) and one completion of each → one number for each, more for the better."""
+"""From prompts (texts or messages) and one completion of each to one number for each, higher is better."""
 
 Rating = dict[str, list[int]]
-"""What a classifier reads of one prompt and completion: `input_ids`, and `token_type_ids` where it knows them."""
+"""The classifier's input for one prompt and completion: `input_ids`, and `token_type_ids` if the model has them."""
 
 _HEAD = "ForSequenceClassification"
 
 
 class RewardModel:
-    """A trained reward model, ready to rate; call it with prompts and completions.
+    """A trained reward model as a function of prompts and completions.
 
-    `folder` is what the method `reward` wrote (the output folder or `model` in it), or a hub id. Raises
-    `CheckpointError` when there is no classifier with one output there.
+    `folder` is the output of the method `reward` (its output folder or `model` in it), or a hub id. Raises
+    `CheckpointError` if it is no classifier with one output.
     """
 
     def __init__(self, folder: Path | str, batch_size: int = 16, device: torch.device | str | None = None) -> None:
@@ -45,7 +45,7 @@ class RewardModel:
         self.loaded, self.batch_size = loaded, batch_size
 
     def __call__(self, prompts: Sequence[Text], completions: Sequence[Text]) -> list[float]:
-        """The reward of each completion of the prompt at its place."""
+        """Return the reward of each completion for its prompt."""
         rows = [
             {"prompt": prompt, "completion": completion}
             for prompt, completion in zip(prompts, completions, strict=True)
@@ -54,7 +54,7 @@ class RewardModel:
 
 
 def load_reward(options: Any) -> Reward:
-    """The reward model that `options.reward_model_path` names. Raises `RecipeError` or `CheckpointError`."""
+    """Load the reward model that `options.reward_model_path` names. Raises `RecipeError` or `CheckpointError`."""
     if not options.reward_model_path:
         raise RecipeError("reward_model_path is missing: name the output folder of a training with `reward`.")
     cpu = options.use_cpu or not torch.cuda.is_available()
@@ -67,7 +67,7 @@ def _cached(folder: str, batch_size: int, device: str) -> Reward:
 
 
 def rewards_of(reward: Reward, prompts: Sequence[Text], completions: Sequence[str]) -> list[float]:
-    """What `reward` says, checked: raises `Diverged` unless it is one finite number for each completion."""
+    """Compute the rewards and check them: raises `Diverged` unless there is one finite number for each completion."""
     found = [float(value) for value in reward(prompts, completions)]
     if len(found) != len(completions):
         raise Diverged(f"The reward function gave {len(found)} numbers for {len(completions)} texts.")
@@ -78,12 +78,12 @@ def rewards_of(reward: Reward, prompts: Sequence[Text], completions: Sequence[st
 
 
 def encode_rating(loaded: Loaded, prompt: Text, completion: Text) -> Rating:
-    """A rendered prompt and completion as the classifier reads them.
+    """Encode a rendered prompt and completion for the classifier.
 
-    An encoder, whose tokenizer has a classification and a separator token, reads a pair: `[CLS] prompt [SEP]
-    completion [SEP]`. A chat model reads the conversation in its own template, any other decoder-only model the text
-    closed by one EOS. What spells a special token in a text is read as ordinary letters. A row that is longer than
-    the model's positions loses, for an encoder, the end of the longer part, and else its beginning.
+    An encoder, whose tokenizer has a classification and a separator token, gets a pair: `[CLS] prompt [SEP] completion
+    [SEP]`. A chat model gets the conversation in its own template, any other decoder-only model the text closed by one
+    EOS. The spelling of a special token in a text is tokenized as ordinary letters. A row longer than the model's
+    positions is cut: for an encoder at the end of the longer part, else at the beginning.
     """
     tokenizer: Any = loaded.tokenizer
     longest = min(tokenizer.model_max_length, getattr(loaded.model.config, "max_position_embeddings", None) or 2**40)
@@ -102,7 +102,7 @@ def encode_rating(loaded: Loaded, prompt: Text, completion: Text) -> Rating:
 
 
 def pad_ratings(ratings: Sequence[Rating], pad_token_id: int) -> dict[str, Tensor]:
-    """N encoded rows as matrices (N, longest), padded on the right, with `attention_mask`."""
+    """Pad N encoded rows on the right to matrices (N, longest), with `attention_mask`."""
     width = max(len(rating["input_ids"]) for rating in ratings)
 
     def padded(rows: Iterable[list[int]], filler: int) -> Tensor:
@@ -121,7 +121,7 @@ def pad_ratings(ratings: Sequence[Rating], pad_token_id: int) -> dict[str, Tenso
 def rate(
     loaded: Loaded, model: PreTrainedModel, rows: Sequence[Mapping[str, Any]], column: str, batch_size: int
 ) -> list[float]:
-    """The reward that `model` (of the same kind as `loaded`) gives the column `column` of rendered rows."""
+    """Return the rewards under `model` (loaded like `loaded`) of the column `column` of rendered rows."""
     ratings = [encode_rating(loaded, row["prompt"], row[column]) for row in rows]
     order = sorted(range(len(ratings)), key=lambda place: len(ratings[place]["input_ids"]))
     training, found = model.training, [0.0] * len(ratings)
@@ -137,18 +137,18 @@ def rate(
 
 
 def pad_token_id(loaded: Loaded) -> int:
-    """The token that fills up a batch."""
+    """Return the padding token's id."""
     return int(loaded.tokenizer.pad_token_id or 0)
 
 
 def _model_folder(folder: Path | str) -> str:
-    """`folder`, or the model in it where it is the output folder of a training."""
+    """Return `folder`, or the model in it if it is the output folder of a training."""
     inside = Path(folder) / MODEL
     return str(inside if not (Path(folder) / "config.json").exists() and inside.is_dir() else folder)
 
 
 def _check_head(name: str) -> None:
-    """Refuse what is no reward model: its head would be random, and so would be the rewards."""
+    """Raise `CheckpointError` unless the model is a reward model; the head of another would be random."""
     if (Path(name) / "adapter_config.json").is_file():
         return
     try:

@@ -1,7 +1,7 @@
 """REINFORCE Leave-One-Out (Ahmadian et al. 2024, Back to Basics, section 2.2).
 
-Of each prompt a group of texts is sampled. A text's reward is what the reward model gives it, less beta times its log
-ratio to the reference model; its advantage is that reward less the mean of the others in its group.
+A group of completions is sampled for each prompt. A completion's reward is the reward model's, minus beta times its log
+ratio to the reference model; its advantage is that reward minus the mean of the others in its group.
 """
 
 from typing import Any
@@ -10,12 +10,12 @@ from trl.trainer import rloo_trainer
 from trl.trainer.rloo_config import RLOOConfig
 from trl.trainer.rloo_trainer import RLOOTrainer
 
-from worker.training.methods.online import OnlineMethod, Seq2SeqRows, WithoutCard
+from worker.training.methods.online import NoModelCardMixin, OnlineMethod, Seq2SeqRows
 from worker.training.methods.reward_functions import Reward
 
 
-class CausalRLOOTrainer(WithoutCard, RLOOTrainer):
-    """TRL's trainer as it is."""
+class CausalRLOOTrainer(NoModelCardMixin, RLOOTrainer):
+    """TRL's trainer without a model card."""
 
 
 class Seq2SeqRLOOTrainer(Seq2SeqRows, CausalRLOOTrainer):
@@ -26,7 +26,7 @@ class Seq2SeqRLOOTrainer(Seq2SeqRows, CausalRLOOTrainer):
 
 
 def method(reward: Reward | None = None) -> OnlineMethod:
-    """RLOO from `reward`, or from the reward model that the options name."""
+    """Return RLOO with `reward`, or with the reward model that the options name."""
     return OnlineMethod("rloo", rloo_trainer, CausalRLOOTrainer, Seq2SeqRLOOTrainer, RLOOConfig, reward)
 
 

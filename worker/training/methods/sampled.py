@@ -1,9 +1,9 @@
-"""Texts that a model samples, what a reward makes of them, and how far the model has moved from its reference.
+"""Sampled completions of a model, their rewards, and the policy's divergence from its reference.
 
     KL(π ‖ π_ref) = E[ Σ_t log π(y_t | x, y_<t) - log π_ref(y_t | x, y_<t) ],  y ~ π(· | x)
 
-is estimated from one text a prompt, in nats a text (Schulman, "Approximating KL Divergence", 2020, the unbiased k1).
-With top_p or top_k the texts come from a part of π alone, and so does the estimate.
+is estimated from one completion of each prompt, in nats per completion (Schulman, "Approximating KL Divergence", 2020,
+the unbiased k1). With top_p or top_k the completions come from a part of π alone, and so does the estimate.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 
 TokenIds = Sequence[list[int]]
 LogProbs = Callable[[TokenIds, TokenIds], list[list[float]]]
-"""Prompts and completions → log p of each completion's tokens, in nats."""
+"""From prompts and completions to log p of each completion's tokens, in nats."""
 
 
 def score_samples(
@@ -35,10 +35,10 @@ def score_samples(
     reward: Reward,
     options: Any,
 ) -> Figures:
-    """Sample one completion of each rendered prompt from `policy` and rate it; the same seed draws the same noise.
+    """Sample one completion of each rendered prompt from `policy` and rate it; equal seeds draw equal noise.
 
-    Gives `reward`, `kl` (nats a text; none where `reference` is None, since `policy` then is the reference itself),
-    `completion_tokens`, and `ended`, the share of texts that end by themselves within `max_completion_length`.
+    Returns `reward`, `kl` (nats per completion; 0 if `reference` is None, since `policy` is then the reference itself),
+    `completion_tokens`, and `ended`, the share of completions that end with EOS within `max_completion_length`.
     """
     if not prompts:
         return {}
@@ -60,9 +60,9 @@ def score_samples(
 
 
 def sample(loaded: Loaded, model: PreTrainedModel, prompts: TokenIds, options: Any) -> list[list[int]]:
-    """One completion of each prompt, as `options` say (max_completion_length, temperature, top_p, top_k, seed).
+    """Sample one completion of each prompt by `options` (max_completion_length, temperature, top_p, top_k, seed).
 
-    The model is in evaluation mode meanwhile, and the state of the random numbers is left as it was.
+    The model runs in evaluation mode, and the state of the random generators is restored.
     """
     config = generation_config(loaded, model, options)
     devices = [model.device] if model.device.type == "cuda" else []
@@ -78,23 +78,23 @@ def sample(loaded: Loaded, model: PreTrainedModel, prompts: TokenIds, options: A
 
 @torch.no_grad()
 def generate(loaded: Loaded, model: PreTrainedModel, prompts: TokenIds, config: GenerationConfig) -> list[list[int]]:
-    """A completion of each prompt, up to its first EOS, which is kept; all prompts in one batch."""
+    """Generate a completion of each prompt, all in one batch, up to and including its first EOS."""
     seq2seq = loaded.architecture == "seq2seq"
     ids, mask = padded(prompts, int(config.pad_token_id), left=not seq2seq)
-    with _own_settings_aside(model):
+    with _without_generation_settings(model):
         rows = model.generate(  # type: ignore[operator]
             input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=config
         )
     ends = set(config.eos_token_id)
-    return [_until(row, ends) for row in rows[:, 1 if seq2seq else ids.shape[1] :].tolist()]
+    return [_up_to_end(row, ends) for row in rows[:, 1 if seq2seq else ids.shape[1] :].tolist()]
 
 
 @contextmanager
-def _own_settings_aside(model: PreTrainedModel) -> Iterator[None]:
-    """Within the block the model has no settings of generation of its own.
+def _without_generation_settings(model: PreTrainedModel) -> Iterator[None]:
+    """Remove the model's own generation settings within the block.
 
-    `generate` takes from them what it is not told, such as min_p or suppress_tokens, and the text would be a sample of
-    another distribution than the policy's.
+    `generate` would use them for everything it is not told, such as min_p or suppress_tokens, and sample from another
+    distribution than the policy's.
     """
     plain: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     own, plain.generation_config = plain.generation_config, GenerationConfig()  # type: ignore[no-untyped-call]
@@ -105,7 +105,7 @@ def _own_settings_aside(model: PreTrainedModel) -> Iterator[None]:
 
 
 def generation_config(loaded: Loaded, model: PreTrainedModel, options: Any) -> GenerationConfig:
-    """Plain sampling, whatever the model's own generation_config says."""
+    """Return the settings of plain sampling, whatever the model's own generation_config says."""
     start = {"decoder_start_token_id": decoder_start_token_id(model)} if loaded.architecture == "seq2seq" else {}
     return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=options.max_completion_length,
@@ -124,19 +124,19 @@ def generation_config(loaded: Loaded, model: PreTrainedModel, options: Any) -> G
 
 
 def end_token_ids(loaded: Loaded, model: PreTrainedModel) -> set[int]:
-    """Every token that ends a completion: the tokenizer's EOS, and what the model declares, such as an end of turn."""
+    """Return all tokens that end a completion: the tokenizer's EOS, and those declared by the model (end of turn)."""
     declared = model.generation_config.eos_token_id
     several = declared if isinstance(declared, list) else [] if declared is None else [declared]
     return {int(loaded.tokenizer.eos_token_id), *several}
 
 
 def as_texts(loaded: Loaded, completions: TokenIds) -> list[str]:
-    """The completions without their special tokens."""
+    """Decode the completions without special tokens."""
     return [str(loaded.tokenizer.decode(ids, skip_special_tokens=True)) for ids in completions]
 
 
 def log_probs(loaded: Loaded, model: PreTrainedModel, temperature: float = 1.0, batch_size: int = 8) -> LogProbs:
-    """What gives the log-probabilities of completions under `model`, its logits divided by `temperature`."""
+    """Return a function for log-probabilities of completions under `model`, with logits divided by `temperature`."""
 
     def of(prompts: TokenIds, completions: TokenIds) -> list[list[float]]:
         score = token_log_probs if loaded.architecture == "seq2seq" else continuation_log_probs
@@ -146,8 +146,8 @@ def log_probs(loaded: Loaded, model: PreTrainedModel, temperature: float = 1.0, 
     return of
 
 
-def adapter_off(loaded: Loaded, model: PeftModel, temperature: float = 1.0) -> LogProbs:
-    """The log-probabilities of the model under an adapter, without that adapter."""
+def log_probs_without_adapter(loaded: Loaded, model: PeftModel, temperature: float = 1.0) -> LogProbs:
+    """Return a function for log-probabilities of completions under the model without its adapter."""
 
     def of(prompts: TokenIds, completions: TokenIds) -> list[list[float]]:
         with model.disable_adapter():
@@ -157,7 +157,7 @@ def adapter_off(loaded: Loaded, model: PeftModel, temperature: float = 1.0) -> L
 
 
 def padded(rows: TokenIds, pad_token_id: int, *, left: bool) -> tuple[Tensor, Tensor]:
-    """Rows of token ids as one matrix (rows, longest), and its mask: 1 for a token."""
+    """Pad rows of token ids to one matrix (rows, longest); return it with its mask, 1 for a token."""
     side = "left" if left else "right"
     tensors = [torch.tensor(row) for row in rows]
     ids = nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=pad_token_id, padding_side=side)
@@ -165,8 +165,8 @@ def padded(rows: TokenIds, pad_token_id: int, *, left: bool) -> tuple[Tensor, Te
     return ids, nn.utils.rnn.pad_sequence(ones, batch_first=True, padding_side=side)
 
 
-def _until(row: list[int], ends: set[int]) -> list[int]:
-    """`row` up to the first of `ends`, which is kept."""
+def _up_to_end(row: list[int], ends: set[int]) -> list[int]:
+    """Return `row` up to and including the first of `ends`."""
     place = next((place for place, token in enumerate(row) if token in ends), len(row))
     return row[: place + 1]
 

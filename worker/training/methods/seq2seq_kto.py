@@ -1,8 +1,9 @@
 """Kahneman-Tversky Optimization of an encoder-decoder, with TRL's own trainer.
 
-As in worker/training/t5/seq2seq_dpo.py, the decoder's rows pose as the rows that TRL expects: their first column is the
-decoder's start token, where TRL expects the prompt. TRL runs the model twice a batch, on the completions and on the
-mismatched ones of its KL estimate; the prompts go along both times under names that it passes on to the model.
+As in worker/training/t5/seq2seq_dpo.py, the decoder's rows stand in for the rows that TRL expects: their first column
+is the decoder's start token, where TRL expects the prompt. TRL runs the model twice a batch, on the completions and on
+the mismatched ones of its KL estimate; the prompts are in the batch both times, under names that TRL passes to the
+model.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from worker.training.t5.seq2seq_head import head_for_encoder_decoders
 
 
 class Seq2SeqKTOTrainer(KTOTrainer):
-    """TRL's `KTOTrainer` for a `*ForConditionalGeneration` model, on rows that `UnpairedCollator` takes.
+    """TRL's `KTOTrainer` for a `*ForConditionalGeneration` model, on the rows of `UnpairedCollator`.
 
     The model's own dropout is switched off, so that policy and reference model agree before the first step.
     """
@@ -47,19 +48,19 @@ class Seq2SeqKTOTrainer(KTOTrainer):
 
 @dataclass
 class UnpairedCollator:
-    """Batches N tokenized rows for `Seq2SeqKTOTrainer`.
+    """Collates N tokenized rows for `Seq2SeqKTOTrainer`.
 
     Returns, padded on the right: `prompt_input_ids` and `prompt_attention_mask` (N, P); `input_ids`, `attention_mask`
-    and `completion_mask` (N, 1 + C), each completion behind the decoder's start token, which the completion mask leaves
-    out; the same three under `KL_…` (N, 1 + K) for the mismatched completions, where rows have `KL_completion_ids`; and
-    `label` (N), true for a desirable completion.
+    and `completion_mask` (N, 1 + C), each completion behind the decoder's start token, which the completion mask
+    excludes; the same three under `KL_…` (N, 1 + K) for the mismatched completions, if rows have `KL_completion_ids`;
+    and `label` (N), true for a desirable completion.
     """
 
     pad_token_id: int
     decoder_start_token_id: int
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Collate rows with `prompt_ids`, `completion_ids`, perhaps `KL_completion_ids`, and `label`."""
+        """Collate rows with `prompt_ids`, `completion_ids`, `label` and optionally `KL_completion_ids`."""
         prompt_ids, prompt_mask = pad_rows([row["prompt_ids"] for row in examples], self.pad_token_id)
         batch = {
             "prompt_input_ids": prompt_ids,

@@ -1,8 +1,8 @@
 """Supervised fine-tuning on prompts and completions.
 
-A decoder-only model is trained by TRL's `SFTTrainer`, an encoder-decoder by transformers' `Seq2SeqTrainer`. Only the
-completion is learned, unless `completion_only_loss` is off. With `packing` several examples share a row, and none of
-them sees another.
+TRL's `SFTTrainer` trains a decoder-only model, transformers' `Seq2SeqTrainer` an encoder-decoder. Only the completion
+is trained on, unless `completion_only_loss` is off. With `packing` several samples share a row without attending to
+each other.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from models.errors import RecipeError
 from models.settings.command_line import SFTOptions
 from worker.training.loading.loading import Loaded
-from worker.training.methods.common import LearnsFromTexts, adapter_in_float32, tokenized
+from worker.training.methods.common import TextMethod, adapter_in_float32, tokenized
 from worker.training.run.held_out import Figures, completion_log_probs, mean
 from worker.training.run.method import Job, Method, Rows
 
@@ -32,24 +32,24 @@ class CausalTrainer(SFTTrainer):
     """TRL's trainer, without its model card."""
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write none: TRL's is an unfilled form."""
+        """Write no model card: TRL's is an unfilled form."""
 
 
-class SFT(LearnsFromTexts):
-    """Learns to write the completion of each prompt."""
+class SFT(TextMethod):
+    """SFT on a prompt and its completion."""
 
     name = "sft"
     kind = "completion"
     best_metric = "-eval_loss"
 
     def build(self, job: Job) -> Trainer:
-        """The trainer of the model's kind. Raises `RecipeError` for packing in an encoder-decoder."""
+        """Build the trainer of the model's architecture. Raises `RecipeError` for packing with an encoder-decoder."""
         trainer = _seq2seq_trainer(job) if job.loaded.architecture == "seq2seq" else _causal_trainer(job)
         adapter_in_float32(trainer.model)
         return trainer
 
     def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """`nll`, in nats a token, of the held-out completions, and `perplexity`, its exponential."""
+        """Return `nll` of the held-out completions, in nats per token, and `perplexity`, its exponential."""
         if not job.held_out:
             return {}
         log_probs = completion_log_probs(job.loaded, model, job.held_out, "completion")
@@ -87,7 +87,7 @@ def _seq2seq_trainer(job: Job) -> Trainer:
         model = get_peft_model(model, job.peft_config)
     return Seq2SeqTrainer(
         model,
-        job.arguments(Seq2SeqTrainingArguments, label_names=["labels"]),  # which PEFT's signature hides
+        job.arguments(Seq2SeqTrainingArguments, label_names=["labels"]),  # PEFT's signature hides them
         data_collator=DataCollatorForSeq2Seq(job.loaded.tokenizer, model=job.loaded.model),
         train_dataset=Dataset.from_list(sft_rows(job.train, job.loaded)),
         eval_dataset=Dataset.from_list(sft_rows(job.held_out, job.loaded)) if job.held_out else None,
@@ -96,10 +96,10 @@ def _seq2seq_trainer(job: Job) -> Trainer:
 
 
 def sft_rows(rows: Rows, loaded: Loaded) -> list[dict[str, list[int]]]:
-    """Rendered rows as token ids.
+    """Tokenize rendered rows.
 
-    For a decoder-only model `input_ids` are prompt and completion, and `completion_mask` is 1 where the completion is;
-    an encoder-decoder has the prompt as `input_ids` and the completion as `labels`.
+    For a decoder-only model `input_ids` are prompt and completion, and `completion_mask` is 1 at the completion; an
+    encoder-decoder gets the prompt as `input_ids` and the completion as `labels`.
     """
     made = []
     for ids in tokenized(rows, loaded, ("completion",)):

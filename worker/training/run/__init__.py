@@ -1,1 +1,1 @@
-"""What every method of training shares: loading a model, running a trainer, checking and saving what comes out."""
+"""The common parts of every training method: data, the runner, checks, held-out metrics and saving."""

@@ -1,4 +1,4 @@
-"""From our options to the arguments of a Hugging Face trainer: what is common to every method."""
+"""Trainer arguments from Mellow's options, common to every method."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,10 +37,10 @@ def make_arguments(
     report_to: Sequence[str] = (),
     **extra: Any,
 ) -> Config:
-    """`config_class` filled from `options`; `extra` is the method's own and has the last word.
+    """Return `config_class` filled from `options`; `extra`, the method's own arguments, takes precedence.
 
-    With early stopping the model is scored whenever it is saved, and the best is kept. Raises `CheckpointError` for a
-    tracker that is not installed.
+    With early stopping the model is evaluated whenever it is saved, and the best checkpoint is kept. Raises
+    `CheckpointError` for a tracker that is not installed.
     """
     cuda = torch.cuda.is_available() and not options.use_cpu
     settings: dict[str, Any] = {
@@ -64,7 +64,7 @@ def make_arguments(
         "seed": options.seed,
         "logging_steps": options.logging_steps,
         "logging_first_step": True,
-        "logging_nan_inf_filter": False,  # a loss that is no number must be seen, to be refused
+        "logging_nan_inf_filter": False,  # a loss that is NaN must reach the callback, which refuses it
         "save_strategy": "steps",
         "save_steps": options.save_steps or 0.2,  # a share of the run
         "save_total_limit": 2,

@@ -1,4 +1,4 @@
-"""What a trainer tells while it runs, and what happens at each of its checkpoints."""
+"""The callback that reports a trainer's progress and completes its checkpoints."""
 
 import math
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ _BOOKKEEPING = ("epoch", "train_", "total_flos", "num_")
 
 
 class RunCallback(TrainerCallback):
-    """Forwards every figure to a `Progress`, stops on a cancellation, and marks each checkpoint whole.
+    """Forwards all metrics to a `Progress`, stops on cancellation, and marks each checkpoint as complete.
 
-    In a training of several processes only the first one, whose `main` is true, speaks and writes. Scoring leaves the
-    random generators as they were: a run that goes on from a checkpoint may have been scored before it or not.
+    With several processes only the first one, whose `main` is true, reports and writes. Evaluation leaves the random
+    generators unchanged, so that a resumed run does not depend on whether it was evaluated before its checkpoint.
     """
 
     def __init__(self, progress: Progress, main: bool = True) -> None:
@@ -35,20 +35,20 @@ class RunCallback(TrainerCallback):
         self._random: list[torch.Tensor] = []
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Report the step, and ask whether to go on; a run that is cancelled is neither scored nor saved any more."""
+        """Report the step, and stop a cancelled run without evaluating or saving it."""
         self.progress.step(state.global_step, state.max_steps)
         if self.progress.cancelled():
             self.stopped = True
             control.should_training_stop = True
-        self._before_scoring(control)
+        self._before_evaluation(control)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """An epoch that a cancellation broke off is not scored."""
-        self._before_scoring(control)
+        """Skip the evaluation of an epoch that a cancellation cut short."""
+        self._before_evaluation(control)
 
-    def _before_scoring(self, control: TrainerControl) -> None:
+    def _before_evaluation(self, control: TrainerControl) -> None:
         if self.stopped:
             control.should_evaluate = control.should_save = False
         if control.should_evaluate:
@@ -56,7 +56,7 @@ class RunCallback(TrainerCallback):
             self._random = [torch.get_rng_state(), *cuda]
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Put the random generators back to where scoring found them."""
+        """Restore the random generators' state from before the evaluation."""
         if self._random:
             torch.set_rng_state(self._random[0])
             if self._random[1:]:
@@ -71,7 +71,7 @@ class RunCallback(TrainerCallback):
         logs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Forward what was measured; raise `Diverged` when a loss is not a finite number."""
+        """Forward the metrics; raises `Diverged` if a loss is not finite."""
         values = {
             name: float(value)
             for name, value in (logs or {}).items()
@@ -83,11 +83,11 @@ class RunCallback(TrainerCallback):
             if name in values and not math.isfinite(values[name]):
                 raise Diverged(f"The {name} is {values[name]} at step {state.global_step}: lower learning_rate.")
         self.progress.metrics(state.global_step, values)
-        held_out = [f"{said} {values[name]:.4f}" for name, said in _SHOWN.items() if name in values]
+        held_out = [f"{label} {values[name]:.4f}" for name, label in _SHOWN.items() if name in values]
         if held_out:
             self.progress.log(f"Step {state.global_step}, held out: {', '.join(held_out)}.")
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Mark the checkpoint that was just written."""
+        """Mark the checkpoint that was just written as complete."""
         if self.main:
             finish_checkpoint(str(args.output_dir), state.global_step)

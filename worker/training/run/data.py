@@ -1,10 +1,9 @@
-"""From files or a dataset to the rows that a method trains on and the rows that it is scored on.
+"""The rows of a run: reading, sampling, and the split into training and held-out rows.
 
-Rows are held out by prompt, so that no answer to a held-out prompt is trained on. What cannot be used is reported with
-its lines, never dropped in silence.
+Rows are held out by prompt, so that no completion of a held-out prompt is trained on. Rows that cannot be used are
+reported with their line numbers, never dropped silently.
 """
 
-import hashlib
 import json
 import math
 import random
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DataFileError
-from models.formats import Kind, RowFile, prompt_text
+from models.formats import Kind, RowFile, prompt_text, rows_sha256
 from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
 from models.formats.splitting import split_by_prompt, without_prompts_of
 from models.settings.command_line import TrainOptions
@@ -26,14 +25,15 @@ from worker.training.shared.errors import DatasetError
 from worker.training.shared.progress import Progress
 
 LOGGED_PROBLEMS = 200
-"""How many bad rows the log of a run names with their lines; the others are counted."""
+"""The number of bad rows that the log of a run lists with their lines; the others are counted."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The rows of a run: `train` and `held_out` are of the method's kind, `pairs` are held-out preferences, if any.
+    """The rows of a run.
 
-    `sha256` is the hash of all of them; `summary` says for the record where they came from and how many there are.
+    `train` and `held_out` are of the method's kind, `pairs` are held-out preference pairs, if any. `sha256` is the hash
+    of the first two; `summary` describes their sources and numbers for the record.
     """
 
     train: Sequence[Row]
@@ -56,12 +56,12 @@ def load_training_data(
     ranking: str = "best-vs-rest",
     weights: str = "",
 ) -> TrainingData:
-    """Read, sample and split. Raises `DataFileError` or `DatasetError`, of one sentence."""
+    """Read, sample and split the rows. Raises `DataFileError` or `DatasetError` with a message of one sentence."""
     progress.stage("reading the data")
     named = [named_file(one) for one in train_files] or [("", "")]
 
     def read(of: Kind) -> list[tuple[str, RowFile]]:
-        """Each file, or the dataset, as rows of one kind, with its objective."""
+        """Read each file, or the dataset, as rows of one kind, with its objective."""
         return [
             (name, load_row_file(Path(path) if path else None, dataset_name, dataset_split, of, ranking, data_format))
             for name, path in named
@@ -107,9 +107,9 @@ def load_training_data(
 
 
 def fit(data: TrainingData, loaded: Loaded, options: Any, progress: Progress) -> TrainingData:
-    """`data` without the rows that are longer, in the tokens of the model, than `options` allow; says how many.
+    """Drop the rows that exceed the token limits of `options` for the model, and log how many.
 
-    Where `options` cut prompts, a long prompt is no reason to leave its row out.
+    If `options` cut prompts, a long prompt is no reason to drop its row.
     """
 
     def fits(row: Row) -> bool:
@@ -146,13 +146,13 @@ def fit(data: TrainingData, loaded: Loaded, options: Any, progress: Progress) ->
 
 
 def _limits(options: Any) -> str:
-    """The limits of length in `options`, in words."""
+    """Return the length limits in `options`, in words."""
     names = [name for name in ("max_length", "max_prompt_length", "max_completion_length") if hasattr(options, name)]
     return " and ".join(f"{name} {getattr(options, name)}" for name in names)
 
 
 def sample(rows: Sequence[Row], options: TrainOptions) -> list[Row]:
-    """`dataset_fraction` of the rows, at least one, and at most `max_samples`, drawn by the seed, in their order."""
+    """Draw `dataset_fraction` of the rows, at least one, and at most `max_samples`, by the seed; keep their order."""
     most = max(1, round(len(rows) * options.dataset_fraction)) if rows else 0
     if options.max_samples:
         most = min(most, options.max_samples)
@@ -160,22 +160,13 @@ def sample(rows: Sequence[Row], options: TrainOptions) -> list[Row]:
     return [rows[place] for place in drawn]
 
 
-def rows_sha256(*parts: Sequence[Row]) -> str:
-    """The hash of rows, in order, as JSON Lines."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for row in part:
-            digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
-    return digest.hexdigest()
-
-
 def _joined(files: Sequence[tuple[str, RowFile]]) -> list[Row]:
-    """The rows of all files, each under the objective of its file."""
+    """Return the rows of all files, each with the objective of its file."""
     return [row for name, file in files for row in (under(name, file.rows) if name else file.rows)]
 
 
 def _preferences(read: Callable[[], list[tuple[str, RowFile]]]) -> list[Row]:
-    """Preference rows, if the data hold any."""
+    """Return the preference rows, or [] if the data hold none."""
     try:
         return _joined(read())
     except DataFileError:
@@ -183,7 +174,7 @@ def _preferences(read: Callable[[], list[tuple[str, RowFile]]]) -> list[Row]:
 
 
 def _report(file: RowFile, progress: Progress) -> None:
-    """Log how a file was understood, and each of its rows that is left out; raises if too many are."""
+    """Log how a file was read and each row that is left out; raises if too many are."""
     progress.log(f"The data are {file.format}: {file.row_count:,} rows.")
     for note in file.notes:
         progress.log(note)

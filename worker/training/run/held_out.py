@@ -1,11 +1,11 @@
-"""What a model thinks of held-out pairs: one yardstick for every method, before training and after it.
+"""Metrics on held-out preference pairs, the same for every method, before training and after it.
 
 log p(y | x)                     of the chosen and of the rejected text, summed over its tokens, in nats
 preference accuracy              share of pairs with log p(chosen) / |chosen| > log p(rejected) / |rejected|, so that
                                  length alone does not decide (Hong et al. 2024, section 4.1)
 implicit reward                  log p_after(y | x) - log p_before(y | x): DPO's reward over beta (Rafailov et al.
                                  2023, eq. 5); its accuracy is the share of pairs in which the chosen text gained more
-perplexity                       exp of the mean, over pairs, of -log p(chosen) / |chosen|
+chosen NLL                       mean, over pairs, of -log p(chosen) / |chosen|; its exponential is the perplexity
 """
 
 from collections.abc import Sequence
@@ -24,30 +24,30 @@ from worker.training.t5.scoring import token_log_probs
 
 Array = npt.NDArray[np.float64]
 Figures = dict[str, dict[str, float]]
-"""A figure's name → `value`, `low`, `high` (95 % bootstrap interval over rows) and `texts`, their number."""
+"""Name of a metric → `value`, `low`, `high` (95 % bootstrap interval over rows) and `texts`, their number."""
 
 BATCH = 8
 
 
 @dataclass(frozen=True)
 class LogProbs:
-    """Of N texts: the sum of the log-probabilities of each one's tokens, in nats, and their number; (N,) each."""
+    """Sums of the token log-probabilities of N texts, in nats, and their lengths in tokens; (N,) each."""
 
     sums: Array
     lengths: Array
 
     @property
     def per_token(self) -> Array:
-        """The mean log-probability of each text's tokens, (N,)."""
+        """Return the mean token log-probability of each text, (N,)."""
         return self.sums / self.lengths
 
     def at(self, places: Sequence[int]) -> "LogProbs":
-        """Those of some of the texts."""
+        """Select some of the texts."""
         return LogProbs(self.sums[list(places)], self.lengths[list(places)])
 
 
 def completion_log_probs(loaded: Loaded, model: PreTrainedModel, rows: Sequence[Row], completion: str) -> LogProbs:
-    """What `model` (of the same kind as `loaded`) gives to the column `completion` of `rows`, after their prompts."""
+    """Return log-probabilities under `model` (loaded like `loaded`) of the column `completion`, given the prompts."""
     pairs = [token_ids(loaded, row["prompt"], row[completion]) for row in render(rows, loaded)]
     order = sorted(range(len(pairs)), key=lambda place: len(pairs[place][0]) + len(pairs[place][1]))
     score = token_log_probs if loaded.architecture == "seq2seq" else continuation_log_probs
@@ -62,7 +62,7 @@ def completion_log_probs(loaded: Loaded, model: PreTrainedModel, rows: Sequence[
 def continuation_log_probs(
     model: PreTrainedModel, prompts: Sequence[list[int]], completions: Sequence[list[int]], batch_size: int
 ) -> list[list[float]]:
-    """log p(token | all tokens before it) of each completion's tokens under a decoder-only model, in nats.
+    """Return log p(token | all earlier tokens) of each completion's tokens under a decoder-only model, in nats.
 
     Rows are padded on the left, so that all completions end together and only their positions get logits.
     """
@@ -91,41 +91,41 @@ def continuation_log_probs(
 
 @dataclass(frozen=True)
 class PairScores:
-    """What a model gives to the chosen and the rejected texts of the same held-out pairs."""
+    """Log-probabilities of the chosen and the rejected texts of the same held-out pairs."""
 
     chosen: LogProbs
     rejected: LogProbs
 
     def at(self, places: Sequence[int]) -> "PairScores":
-        """Those of some of the pairs."""
+        """Select some of the pairs."""
         return PairScores(self.chosen.at(places), self.rejected.at(places))
 
 
 def score_pairs(loaded: Loaded, model: PreTrainedModel, rows: Sequence[Row]) -> PairScores:
-    """The scores of preference rows."""
+    """Score preference rows."""
     return PairScores(
         completion_log_probs(loaded, model, rows, "chosen"), completion_log_probs(loaded, model, rows, "rejected")
     )
 
 
 def pair_figures(scores: PairScores, start: PairScores | None = None) -> Figures:
-    """The figures of a model; with those of the model it started from, also the implicit reward's."""
+    """Return the metrics of a model and, with the scores of the starting model, those of the implicit reward."""
     better = scores.chosen.per_token - scores.rejected.per_token
     figures = {
-        "preference_accuracy": won(better),
+        "preference_accuracy": positive_share(better),
         "chosen_nll": mean(-scores.chosen.per_token),
         "logps/chosen": mean(scores.chosen.sums),
         "logps/rejected": mean(scores.rejected.sums),
     }
     if start is not None:
         gained = (scores.chosen.sums - start.chosen.sums) - (scores.rejected.sums - start.rejected.sums)
-        figures["implicit_reward_accuracy"] = won(gained)
+        figures["implicit_reward_accuracy"] = positive_share(gained)
         figures["implicit_reward_margin"] = mean(gained)
     return figures
 
 
 def objective_figures(rows: Sequence[Row], scores: PairScores, start: PairScores | None = None) -> Figures:
-    """`pair_figures` of all pairs and, where rows name several objectives, of each one's, as `objective/figure`."""
+    """Return `pair_figures` of all pairs and, if rows have several objectives, of each one, as `objective/metric`."""
     figures = pair_figures(scores, start)
     objectives = sorted({row["objective"] for row in rows if row.get("objective")})
     for objective in objectives if len(objectives) > 1 else ():
@@ -136,11 +136,11 @@ def objective_figures(rows: Sequence[Row], scores: PairScores, start: PairScores
 
 
 def mean(values: npt.ArrayLike) -> dict[str, float]:
-    """The mean with its 95 % bootstrap interval."""
+    """Return the mean with its 95 % bootstrap interval."""
     found: Estimate = estimate(mean_of(values))
     return found.as_dict()
 
 
-def won(margins: npt.ArrayLike) -> dict[str, float]:
-    """The share of positive margins, a margin of zero counting one half, with its interval."""
+def positive_share(margins: npt.ArrayLike) -> dict[str, float]:
+    """Return the share of positive margins, a margin of zero counting one half, with its interval."""
     return mean((np.sign(np.asarray(margins, dtype=np.float64)) + 1) / 2)

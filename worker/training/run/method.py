@@ -1,4 +1,4 @@
-"""What a method of training is to the runner: from a job to a trainer, a trained model and its figures."""
+"""The interface between a training method and the runner."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ Rows = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Job:
-    """What a method gets to build its trainer from.
+    """Everything from which a method builds its trainer.
 
     `train` and `held_out` are rows of the method's kind, rendered for the model: messages for a chat model, else text.
-    `arguments(Config, **extra)` makes the trainer's arguments, of the given class, from everything that is common.
+    `arguments(Config, **extra)` returns the trainer's arguments, of the given class, with all common settings.
     `peft_config` is the LoRA adapter to train, or None. `work` is a scratch folder that is removed at the end.
     """
 
@@ -36,11 +36,11 @@ class Job:
 
 
 class Method(Protocol):
-    """One way to train.
+    """A training method.
 
-    `kind` names the rows it learns from (models/formats), `classifier` says that it trains a classifier with one
-    output rather than a text generator, and `best_metric` is what `early_stopping_patience` waits for: the name that
-    the trainer gives a held-out score, with `-` before it where less is better.
+    `kind` is the kind of its rows (models/formats), `classifier` is true if it trains a classifier with one output
+    instead of a text generator, and `best_metric` is the metric of `early_stopping_patience`: the trainer's name of a
+    held-out metric, with `-` before it if lower is better.
     """
 
     name: str
@@ -49,18 +49,18 @@ class Method(Protocol):
     best_metric: str
 
     def build(self, job: Job) -> Trainer:
-        """The trainer, ready for `train(resume_from_checkpoint=…)`; the runner adds its callbacks."""
+        """Build the trainer, ready for `train(resume_from_checkpoint=…)`; the runner adds its callbacks."""
 
     def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The model that was trained, wrapped by PEFT where an adapter was, without what only training needs."""
+        """Return the trained model, wrapped by PEFT if it has an adapter, without parts that only training needs."""
 
     def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """Held-out figures of `model` that are this method's own (each with its interval), before and after training.
+        """Return this method's own held-out metrics of `model`, each with its interval, before and after training.
 
-        The runner itself scores held-out preferences, for every method whose model writes text.
+        The runner itself scores held-out pairs, for every method whose model generates text.
         """
 
 
 def unwrapped(trainer: Trainer) -> PreTrainedModel:
-    """The model of a trainer, out of what accelerate wraps it in."""
+    """Return the model of a trainer, unwrapped from accelerate."""
     return cast(PreTrainedModel, trainer.accelerator.unwrap_model(trainer.model))

@@ -1,7 +1,7 @@
-"""Whether training moved what it was to train.
+"""A check that training changed every weight that it was to train.
 
-A trainer can run to its end with a falling learning rate and a plausible loss while some tensors never get a gradient:
-a quantized layer that was run without gradients once, a head that nothing reads, a rate that rounds to nothing.
+A trainer can finish with a falling learning rate and a plausible loss although some tensors never got a gradient: a
+quantized layer that once ran without gradients, a head that is not used, a learning rate that rounds to zero.
 """
 
 import math
@@ -17,23 +17,23 @@ Fingerprint = Mapping[str, int]
 
 
 def fingerprint(model: nn.Module) -> Fingerprint:
-    """A checksum of every tensor of `model` that is to be trained, by its name."""
+    """Return a checksum of every trainable tensor of `model`, by name."""
     return {name: _checksum(weight) for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def check_moved(
     model: nn.Module, before: Fingerprint, steps: int, learning_rate: float, warmup_steps: float = 0.0
 ) -> None:
-    """Raise `NotLearning` unless every trained tensor differs from `before`, and `Diverged` at one with no number.
+    """Raise `NotLearning` unless every trained tensor differs from `before`, and `Diverged` if one is not finite.
 
-    The first matrix of a LoRA adapter gets its first gradient in the second step that moves anything, when the other
-    has left zero, and so may stand still after one such step. While the rate warms up the first step moves nothing.
+    The first matrix of a LoRA adapter gets its first gradient in the second step that moves anything, once the other
+    matrix is no longer zero, so it may be unchanged after one such step. During warm-up the first step moves nothing.
     """
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     unmoved = [name for name, weight in trained.items() if before.get(name) == _checksum(weight)]
-    still = unmoved
+    stuck = unmoved
     if steps - (warmup_steps > 0) <= 1:
-        still = [name for name in still if "lora_A" not in name]
+        stuck = [name for name in stuck if "lora_A" not in name]
     for weight in trained.values():
         if not math.isfinite(float(weight.detach().float().sum())):
             raise Diverged("Training left weights that are no numbers: lower learning_rate.")
@@ -43,10 +43,10 @@ def check_moved(
         raise NotLearning(
             f"No weight moved in {steps} steps with learning_rate {learning_rate:g} and warmup_steps {warmup_steps:g}."
         )
-    if still:
+    if stuck:
         raise NotLearning(
-            f"{len(still)} of {len(trained)} trained weights did not move in {steps} steps with learning_rate "
-            f"{learning_rate:g}, {still[0]} among them."
+            f"{len(stuck)} of {len(trained)} trained weights did not move in {steps} steps with learning_rate "
+            f"{learning_rate:g}, {stuck[0]} among them."
         )
 
 

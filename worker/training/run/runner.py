@@ -1,11 +1,11 @@
-"""One training, whatever its method: from rows and a model to a checkpoint and its figures.
+"""The runner of one training with any method: from rows and a model to a checkpoint and its metrics.
 
-    output_dir/checkpoint-120/   what a killed run goes on from; removed at the end
-    output_dir/adapter/          the LoRA adapter, where one was trained
+    output_dir/checkpoint-120/   checkpoints to resume from; removed at the end
+    output_dir/adapter/          the LoRA adapter, if one was trained
     output_dir/model/            the trained model, any adapter merged in, with its tokenizer
-    output_dir/result.json       what was trained on what, and the held-out figures before and after
+    output_dir/result.json       model, data and settings, and the held-out metrics before and after
 
-A run that was killed goes on from its last whole checkpoint when the same call is made again.
+Repeating the call of an interrupted run resumes from its last complete checkpoint.
 """
 
 import copy
@@ -52,7 +52,7 @@ _TASKS = {"seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM", "classifier": "SEQ_C
 
 @dataclass(frozen=True)
 class Result:
-    """What a run did; `before` and `after` are the held-out figures, each with its interval."""
+    """The outcome of a run; `before` and `after` are the held-out metrics, each with its interval."""
 
     method: str
     steps: int
@@ -75,10 +75,10 @@ def train(
     report_to: Sequence[str] = (),
     resume_from: str = "latest",
 ) -> Result:
-    """Train `model` (a folder, a hub id, a GGUF or an adapter) on `data` with `method`, into `output_dir`.
+    """Train `model` (a folder, a hub id, a GGUF or an adapter) on `data` with `method`, and write to `output_dir`.
 
-    `resume_from` may name a checkpoint in `output_dir`, or be `no` to start over. A model that an earlier run trained
-    has that run for its parent, and is the reference model of this one: so rounds follow each other. Raises
+    `resume_from` may name a checkpoint in `output_dir`, or be `no` to start over. A model that came from an earlier run
+    gets that run as its parent in the report, with the round counted up, and is the reference model of this one. Raises
     `TrainingError` of any kind, or `MemoryError`.
     """
     started = time.monotonic()
@@ -92,7 +92,12 @@ def train(
         "options": options.as_dict(),
         "processes": processes.count(),
     }
-    with quiet(), _held(output_dir, identity, progress, resume_from == "no"), _scratch() as work, ExitStack() as undo:
+    with (
+        quiet(),
+        _hold_run_folder(output_dir, identity, progress, resume_from == "no"),
+        _scratch() as work,
+        ExitStack() as undo,
+    ):
         progress.stage("loading")
         loaded = load_model_and_tokenizer(model, options, classifier=method.classifier)
         if loaded.model.dtype == torch.float16 and not options.use_peft:
@@ -101,9 +106,9 @@ def train(
                 "adapter beside them (use_peft)."
             )
         undo.enter_context(threads_worth_waking(loaded.model.config))
-        _place(loaded, options)
+        _to_training_device(loaded, options)
         config = copy.deepcopy(loaded.model.config)
-        rate = options.step_size(default_learning_rate(method.name, _size_of(loaded), options.use_peft))
+        rate = options.step_size(default_learning_rate(method.name, _rate_architecture(loaded), options.use_peft))
         data = fit(data, loaded, options, progress)
         job = Job(
             loaded=loaded,
@@ -125,7 +130,7 @@ def train(
             peft_config=_adapter(loaded, options) if options.use_peft else None,
         )
         checkpoint = checkpoint_to_resume(output_dir, resume_from)
-        start, start_pairs = _start(method, job, data, output_dir, resumed=checkpoint is not None)
+        start, start_pairs = _score_before(method, job, data, output_dir, resumed=checkpoint is not None)
         trainer, callback = _trainer(method, job)
         before = fingerprint(cast(nn.Module, trainer.model))
         loss = _run(trainer, callback, checkpoint, progress)
@@ -134,7 +139,7 @@ def train(
         policy = method.policy(trainer)
         if _is_scored(data):
             progress.stage("scoring")
-        after = {**method.score(job, policy), **_pairs(loaded, policy, data, start_pairs)}
+        after = {**method.score(job, policy), **_pair_figures_after(loaded, policy, data, start_pairs)}
         progress.stage("saving")
         result = Result(
             method=method.name,
@@ -157,8 +162,8 @@ def train(
 
 
 def _trainer(method: Method, job: Job) -> tuple[Trainer, RunCallback]:
-    """The method's trainer with our callbacks."""
-    torch.manual_seed(job.options.seed)  # of a new adapter
+    """Build the method's trainer, and add our callbacks."""
+    torch.manual_seed(job.options.seed)  # initializes a new adapter
     job.progress.stage("preparing")
     trainer = method.build(job)
     callback = RunCallback(job.progress, processes.is_main())
@@ -170,7 +175,7 @@ def _trainer(method: Method, job: Job) -> tuple[Trainer, RunCallback]:
 
 
 def _run(trainer: Trainer, callback: RunCallback, checkpoint: Path | None, progress: Progress) -> float:
-    """Train from the start or from `checkpoint`; returns the mean training loss of the steps taken."""
+    """Train from the start or from `checkpoint`; return the mean training loss of the steps taken."""
     if progress.cancelled():
         raise Cancelled("The run was cancelled before its first step.")
     progress.stage("training")
@@ -187,21 +192,24 @@ def _run(trainer: Trainer, callback: RunCallback, checkpoint: Path | None, progr
     return float(outcome.training_loss)
 
 
-def _place(loaded: Loaded, options: TrainOptions) -> None:
-    """Put the model where it will train, so that it is also scored there; quantized weights lie there already."""
+def _to_training_device(loaded: Loaded, options: TrainOptions) -> None:
+    """Move the model to its training device before it is first scored; quantized weights are there already."""
     if torch.cuda.is_available() and not options.use_cpu and not options.load_in_4bit:
         loaded.model.to(torch.device("cuda", processes.local_rank()))  # type: ignore[arg-type]  # stub of a decorator
 
 
-def _size_of(loaded: Loaded) -> str:
-    """What kind of model decides the size of a step: a classifier may be a decoder-only model with a head."""
+def _rate_architecture(loaded: Loaded) -> str:
+    """Return the architecture that determines the learning rate.
+
+    A classifier may be a decoder-only model with a head.
+    """
     if loaded.architecture == "classifier" and loaded.tokenizer.cls_token is None:
         return "causal"
     return loaded.architecture
 
 
 def _steps_kept(trainer: Trainer) -> int:
-    """How many steps made the model that is kept: with early stopping, those to the best checkpoint."""
+    """Return the number of steps behind the kept model: with early stopping, those to the best checkpoint."""
     best = trainer.state.best_global_step if trainer.args.load_best_model_at_end else None
     return best or trainer.state.global_step
 
@@ -217,10 +225,10 @@ def _adapter(loaded: Loaded, options: TrainOptions) -> LoraConfig:
     )
 
 
-def _start(
+def _score_before(
     method: Method, job: Job, data: TrainingData, output_dir: Path, resumed: bool
 ) -> tuple[Figures, PairScores | None]:
-    """The held-out figures before the first step, remembered for a run that goes on, and the scores behind them."""
+    """Return the held-out metrics before the first step, read from the file of a resumed run, and their pair scores."""
     if _is_scored(data):
         job.progress.stage("scoring")
     pairs = score_pairs(job.loaded, job.loaded.model, data.pairs) if _scores_pairs(job.loaded, data) else None
@@ -234,8 +242,10 @@ def _start(
     return figures, pairs
 
 
-def _pairs(loaded: Loaded, policy: PreTrainedModel, data: TrainingData, start: PairScores | None) -> Figures:
-    """The figures of held-out preferences after training."""
+def _pair_figures_after(
+    loaded: Loaded, policy: PreTrainedModel, data: TrainingData, start: PairScores | None
+) -> Figures:
+    """Return the metrics of held-out pairs after training."""
     if start is None:
         return {}
     return objective_figures(data.pairs, score_pairs(loaded, policy, data.pairs), start)
@@ -250,7 +260,7 @@ def _scores_pairs(loaded: Loaded, data: TrainingData) -> bool:
 
 
 def _report(result: Result, identity: dict[str, Any], data: TrainingData, report_to: Sequence[str]) -> dict[str, Any]:
-    """What result.json holds."""
+    """Return the contents of result.json."""
     return {
         **identity,
         **lineage(identity["model"]),
@@ -266,7 +276,7 @@ def _report(result: Result, identity: dict[str, Any], data: TrainingData, report
 
 
 def lineage(model: str) -> dict[str, object]:
-    """The run that `model` came out of, and the how manieth round this makes: 1 for a model from elsewhere."""
+    """Return the run that produced `model` and the number of this round: 1 for a model from elsewhere."""
     folder = Path(model).parent
     try:
         known = json.loads((folder / RESULT).read_text(encoding="utf-8"))
@@ -276,8 +286,10 @@ def lineage(model: str) -> dict[str, object]:
 
 
 @contextmanager
-def _held(output_dir: Path, identity: dict[str, Any], progress: Progress, start_over: bool) -> Iterator[None]:
-    """Hold the run folder; of several processes the first one does it for all."""
+def _hold_run_folder(
+    output_dir: Path, identity: dict[str, Any], progress: Progress, start_over: bool
+) -> Iterator[None]:
+    """Hold the run folder; with several processes the first one does it for all."""
     if processes.is_main():
         with run_folder(output_dir, identity, progress, start_over=start_over):
             processes.wait_for_all()
@@ -289,13 +301,13 @@ def _held(output_dir: Path, identity: dict[str, Any], progress: Progress, start_
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """A folder for what nobody needs afterwards."""
+    """Yield a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="mellow-train-") as work:
         yield Path(work)
 
 
 def _peak_memory() -> int:
-    """The most memory that was in use, in bytes: the GPU's where one trains, else this process's."""
+    """Return the peak memory in bytes: the GPU's if there is one, else this process's."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,4 +1,4 @@
-"""Write a trained model: its adapter, and the whole model with the adapter merged in."""
+"""Saving of a trained model: its adapter, and the whole model with the adapter merged in."""
 
 import os
 import shutil
@@ -19,13 +19,13 @@ MODEL = "model"
 def save(
     policy: PreTrainedModel, loaded: Loaded, config: PreTrainedConfig, options: TrainOptions, output_dir: Path
 ) -> None:
-    """Write `output_dir/adapter`, where `policy` is wrapped in one, and `output_dir/model`, which appears whole.
+    """Write `output_dir/adapter`, if `policy` has one, and `output_dir/model`, atomically.
 
-    `config` is the model's as it was loaded: training turns the cache of generation off in the one it uses. Under a
-    quantized model the adapter is merged into the unquantized weights, in the number format of their own, since those
-    of 4 bits cannot hold the sum.
+    `config` is the model's as loaded: training switches off the generation cache in the one it uses. For a quantized
+    model the adapter is merged into the unquantized weights in their own number format, since 4-bit weights cannot hold
+    the sum.
     """
-    aside = output_dir / f".{MODEL}.{os.getpid()}"
+    draft = output_dir / f".{MODEL}.{os.getpid()}"
     try:
         model: Any = policy
         if isinstance(policy, PeftModel):
@@ -37,11 +37,11 @@ def save(
                 model = PeftModel.from_pretrained(base.model, str(output_dir / ADAPTER), use_safetensors=True)
             model = model.merge_and_unload()
         model.config = config
-        model.save_pretrained(aside)
-        loaded.tokenizer.save_pretrained(aside)
-        aside.rename(output_dir / MODEL)
+        model.save_pretrained(draft)
+        loaded.tokenizer.save_pretrained(draft)
+        draft.rename(output_dir / MODEL)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _save_adapter(policy: PeftModel, loaded: Loaded, output_dir: Path) -> None:

@@ -1,14 +1,14 @@
-"""Initial training: supervised fine-tuning (SFT) of a T5 on pairs of a source and what it should become.
+"""Initial training: supervised fine-tuning (SFT) of a T5 on pairs of a source and its target.
 
     loss = -log p(target | source), a mean over the target's tokens
 
-which teaches a model its task before people's clicks refine it. `train_sft` is the recipe; the functions below it are
-its steps. A run that was killed goes on from its last whole checkpoint when the same call is made again, and ends with
-the weights that it would have ended with.
+It teaches a model its task before people's clicks refine it. `train_sft` is the recipe; the functions below it are its
+steps. Repeating the call of an interrupted run resumes from its last complete checkpoint and ends with the same
+weights.
 
-The checkpoint that is kept is the one with the lowest dev loss, not the one with the best chrF: where rewrites keep
-most of their source's words, as in detoxification, chrF rates a model that copies its input above people's own
-rewrites (72.5 against 69.4 on ParaDetox's dev sources), while a copy has a poor likelihood.
+The checkpoint with the lowest dev loss is kept, not the one with the best chrF: where rewrites keep most of their
+source's words, as in detoxification, chrF rates a model that copies its input above people's own rewrites (72.5 against
+69.4 on ParaDetox's dev sources), while a copy has a poor likelihood.
 """
 
 import copy
@@ -45,9 +45,11 @@ from worker.training.t5.threads import threads_worth_waking
 
 @dataclass(frozen=True)
 class SFTResult:
-    """What a run did. Losses are in nats a token, chrF is 0 to 100; `parent_…` are the scores before the first step.
+    """Figures of a finished training.
 
-    The dev scores are those of the checkpoint that was kept, the one of `best_step`; NaN where nothing is held out.
+    Losses are in nats per token, chrF is 0 to 100; `parent_…` are those before training.
+
+    The dev scores are those of the kept checkpoint, at `best_step`; NaN if nothing is held out.
     """
 
     pairs: int
@@ -62,7 +64,7 @@ class SFTResult:
     parent_dev_chrf: float
 
     def as_dict(self) -> dict[str, float]:
-        """Every number that was measured, by its name."""
+        """Return every figure that was measured, by name."""
         return {name: value for name, value in asdict(self).items() if math.isfinite(value)}
 
 
@@ -79,13 +81,13 @@ def train_sft(
 ) -> SFTResult:
     """Train the model in `base` (a folder, or a hub id) on the pairs of `file`, and write the best to `output_dir`.
 
-    `run_dir` keeps the checkpoints: where it holds a whole one of this very training, the run goes on from it. The
-    caller removes it when the result is safe. `resume_from` may name a checkpoint in it, or be `no` to start over.
-    `output_dir`, which must be staged, receives the model (float32 safetensors) and the tokenizer, and `adapter/` where
-    LoRA was trained. `report_to` names trackers that transformers knows, such as `tensorboard`.
+    `run_dir` keeps the checkpoints: a complete one of this very training is resumed. The caller removes it when the
+    result is safe. `resume_from` may name a checkpoint in it, or be `no` to start over. `output_dir`, which must be
+    staged, receives the model (float32 safetensors), the tokenizer and, for LoRA, `adapter/`. `report_to` names
+    trackers that transformers knows, such as `tensorboard`.
 
     Raises `PairFileError`, `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning`, `Cancelled`, or `MemoryError`
-    where a GPU has too little memory.
+    if the GPU has too little memory.
     """
     started = time.monotonic()
     with quiet(), ExitStack() as undo:
@@ -106,13 +108,13 @@ def train_sft(
             progress.stage("saving")
             trained = _finish(trainer, recipe, output_dir)
             _check_moved(trained, base, recipe, trainer.state.global_step)
-            trained.config = parent_config  # training turns the cache of generation off there
+            trained.config = parent_config  # training switches off the generation cache in its own
             save_checkpoint(trained, tokenizer, output_dir)
     return _result(trainer, data, train_loss, time.monotonic() - started, progress)
 
 
 def _train(trainer: SFTTrainer, callback: SFTProgress, checkpoint: Path | None, progress: Progress) -> float:
-    """Train from the start or from `checkpoint`; returns the mean training loss of the steps taken."""
+    """Train from the start or from `checkpoint`; return the mean training loss of the steps taken."""
     if progress.cancelled():
         raise Cancelled("The run was cancelled before its first step.")
     progress.stage("training")
@@ -137,7 +139,7 @@ def _build_trainer(
     report_to: Sequence[str],
     checkpoint: Path | None,
 ) -> tuple[SFTTrainer, SFTProgress]:
-    """transformers' trainer set up as `recipe` says, on the GPU in bfloat16 where there is one, else on the CPU."""
+    """Set up transformers' trainer by the recipe, on the GPU in bfloat16 if there is one, else on the CPU."""
     callback = SFTProgress(progress)
     callbacks: list[Any] = [callback]
     if recipe.early_stopping_patience and data.dev:
@@ -160,7 +162,7 @@ def _build_trainer(
 def _arguments(
     recipe: SFTRecipe, run_dir: Path, has_dev: bool, report_to: Sequence[str], resumed: bool
 ) -> Seq2SeqTrainingArguments:
-    """What transformers' trainer is told."""
+    """Return the arguments of transformers' trainer."""
     cuda = torch.cuda.is_available()
     every = "steps" if recipe.save_steps else "epoch"
     return Seq2SeqTrainingArguments(
@@ -175,7 +177,7 @@ def _arguments(
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         save_strategy=every,
         save_steps=recipe.save_steps or 500,
-        save_total_limit=2,  # the latest and the best; where they are the same, the one before
+        save_total_limit=2,  # the latest and the best; if they are the same, the previous one too
         eval_strategy=every if has_dev else "no",
         eval_steps=recipe.save_steps or None,
         eval_on_start=has_dev and not resumed,
@@ -185,7 +187,7 @@ def _arguments(
         restore_callback_states_from_checkpoint=bool(recipe.early_stopping_patience and has_dev),
         logging_steps=recipe.logging_steps,
         logging_first_step=True,
-        logging_nan_inf_filter=False,  # a loss that is no number must be seen, to be refused
+        logging_nan_inf_filter=False,  # a loss that is NaN must reach the callback, which refuses it
         seed=recipe.seed,
         use_cpu=not cuda,
         bf16=recipe.bf16 or (cuda and torch.cuda.is_bf16_supported()),
@@ -197,7 +199,7 @@ def _arguments(
 
 
 def _finish(trainer: SFTTrainer, recipe: SFTRecipe, output_dir: Path) -> PreTrainedModel:
-    """The trained model on the CPU, with its adapter merged and also written to `output_dir/adapter`."""
+    """Return the trained model on the CPU, with its adapter merged and also written to `output_dir/adapter`."""
     policy: Any = trainer.accelerator.unwrap_model(trainer.model)
     if recipe.use_peft:
         adapter = output_dir / "adapter"
@@ -209,10 +211,10 @@ def _finish(trainer: SFTTrainer, recipe: SFTRecipe, output_dir: Path) -> PreTrai
 
 
 def _check_moved(trained: PreTrainedModel, base: Path | str, recipe: SFTRecipe, steps: int) -> None:
-    """Raise `NotLearning` unless every tensor that was trained differs from the base's, `Diverged` at a NaN."""
+    """Raise `NotLearning` unless every trained tensor differs from the base's, and `Diverged` if one is not finite."""
     before = dict(load_model(base).named_parameters())
     adapted = set(linear_layers(trained)) if recipe.use_peft else set()
-    names, still = 0, []
+    names, unchanged = 0, []
     for name, weight in trained.named_parameters():
         if recipe.use_peft and name.removesuffix(".weight").rpartition(".")[2] not in adapted:
             continue
@@ -221,16 +223,16 @@ def _check_moved(trained: PreTrainedModel, base: Path | str, recipe: SFTRecipe, 
         if not math.isfinite(change):
             raise Diverged("Training left weights that are no numbers: lower learning_rate.")
         if change == 0:
-            still.append(name)
-    if still:
+            unchanged.append(name)
+    if unchanged:
         raise NotLearning(
-            f"{len(still)} of {names} trained weights did not move in {steps} steps with learning_rate "
-            f"{recipe.learning_rate:g} and warmup_steps {recipe.warmup_steps:g}, {still[0]} among them."
+            f"{len(unchanged)} of {names} trained weights did not move in {steps} steps with learning_rate "
+            f"{recipe.learning_rate:g} and warmup_steps {recipe.warmup_steps:g}, {unchanged[0]} among them."
         )
 
 
 def _result(trainer: SFTTrainer, data: SFTData, train_loss: float, seconds: float, progress: Progress) -> SFTResult:
-    """The summary of a run, from the trainer's own log; says so if training did not help."""
+    """Summarize the run from the trainer's own log, and log it if training did not lower the dev loss."""
     state = trainer.state
     best = state.best_global_step or state.global_step
     scores: dict[int, Mapping[str, float]] = {

@@ -1,18 +1,18 @@
-"""From a file of pairs to what initial training learns from, and what it is scored on.
+"""The data of initial training: from a file of pairs to token pairs to train on and to evaluate on.
 
 Each pair is used once. The dev share is split off by source, so that no rewrite of a held-out sentence is trained on. A
-source that is too long is cut, which leaves a fair example; a target that is too long is left out, since a cut one
-would teach the model to stop in mid-sentence. Whatever is cut or left out is reported with its lines.
+source that is too long is cut, which leaves a fair sample; a target that is too long is left out, since a cut one would
+teach the model to stop in mid-sentence. Whatever is cut or left out is logged.
 """
 
 import hashlib
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
+from models.formats import rows_sha256
 from models.formats.files.pair_files import PairFile, in_dev
 from models.settings.sft import SFTRecipe
 from worker.training.shared.checkpoint import encode, truncate
@@ -21,7 +21,7 @@ from worker.training.shared.pairs import heldout_pairs
 from worker.training.shared.progress import Progress
 
 LOGGED_PROBLEMS = 200
-"""How many bad rows the log of a run names with their lines; the others are counted."""
+"""The number of bad rows that the log of a run lists with their lines; the others are counted."""
 
 Pair = tuple[str, str]
 
@@ -36,7 +36,7 @@ class TokenPair:
 
 @dataclass(frozen=True)
 class SFTData:
-    """Token pairs to train on and to score on, and the held-out sources with all their references, as texts."""
+    """Token pairs for training and for dev, and the dev sources with all their references, as texts."""
 
     train: list[TokenPair]
     dev: list[TokenPair]
@@ -50,10 +50,10 @@ def prepare_data(
     tokenizer: PreTrainedTokenizerFast,
     progress: Progress,
 ) -> SFTData:
-    """Check, split and tokenize the pairs of `file`; the dev share is `validation` where that is given.
+    """Check, split and tokenize the pairs of `file`; `validation`, if given, is the dev share.
 
-    Every report of what is left out goes to `progress`. Raises `PairFileError` if more than half of a file is bad, and
-    `DatasetError` if nothing is left to train on or the held-out share would be all of it or nothing.
+    `progress` receives every report of rows that are left out. Raises `PairFileError` if more than half of a file is
+    bad, and `DatasetError` if nothing is left to train on or the held-out share would be all of it or nothing.
     """
     for name, part in (("training", file), ("validation", validation)):
         if part is not None:
@@ -78,7 +78,7 @@ def prepare_data(
 
 
 def report(name: str, file: PairFile, progress: Progress) -> None:
-    """Log how a file was understood, and each of its rows that is left out."""
+    """Log how a file was read, and each of its rows that is left out."""
     progress.log(f"The {name} data has {counted(file.row_count, 'row')} and {counted(len(file.pairs), 'pair')}.")
     for note in file.notes:
         progress.log(note)
@@ -89,18 +89,14 @@ def report(name: str, file: PairFile, progress: Progress) -> None:
 
 
 def data_sha256(file: PairFile, validation: PairFile | None) -> str:
-    """The hash that a manifest keeps of what a version was trained on: of the pairs as JSON Lines, in order."""
-    digest = hashlib.sha256()
-    for part in (file, validation):
-        for pair in part.pairs if part is not None else ():
-            digest.update(json.dumps(pair).encode() + b"\n")
-    return digest.hexdigest()
+    """Return the hash of the training data for the manifest: of the pairs, in order."""
+    return rows_sha256(*(part.pairs for part in (file, validation) if part is not None))
 
 
 def _split(
     file: PairFile, validation: PairFile | None, recipe: SFTRecipe, progress: Progress
 ) -> tuple[Mapping[Pair, int], Mapping[Pair, int]]:
-    """The pairs to train on and those held out, with their lines."""
+    """Return the pairs to train on and the held-out ones, with their lines."""
     pairs = _sample(_without_heldout(file.unique_pairs, progress), recipe)
     if validation is not None:
         held_out = {source for source, _ in validation.unique_pairs}
@@ -115,7 +111,7 @@ def _split(
         raise DatasetError("There is one source text only, so none can be held out: add others or set dev_split to 0.")
     held_out = {source for source in sources if in_dev(source, recipe.dev_split)}
     if not held_out or len(held_out) == len(sources):
-        # Too few sources for the hash to part them: hold out the one whose hash is the least.
+        # Too few sources for the hash to split them: hold out the one with the smallest hash.
         held_out = {min(sources, key=lambda source: hashlib.sha256(source.encode()).digest())}
         progress.log(f"Only {len(sources)} source texts: one of them is held out.")
     dev = {pair: line for pair, line in pairs.items() if pair[0] in held_out}
@@ -123,21 +119,21 @@ def _split(
 
 
 def _without_heldout(pairs: Mapping[Pair, int], progress: Progress) -> Mapping[Pair, int]:
-    """The pairs but those whose source is one of the texts that every version is gauged by: see `heldout_pairs`."""
-    gauge = {_alike(source) for source, _ in heldout_pairs()}
-    kept = {pair: line for pair, line in pairs.items() if _alike(pair[0]) not in gauge}
+    """Remove the pairs whose source is in the test set of every version (see `heldout_pairs`)."""
+    test_sources = {_normalized(source) for source, _ in heldout_pairs()}
+    kept = {pair: line for pair, line in pairs.items() if _normalized(pair[0]) not in test_sources}
     if len(kept) < len(pairs):
         progress.log(f"Pairs left out because every version is tested on their source: {len(pairs) - len(kept):,}.")
     return kept
 
 
-def _alike(text: str) -> str:
-    """What is the same for texts that differ in case and white space only."""
+def _normalized(text: str) -> str:
+    """Normalize case and white space."""
     return " ".join(text.casefold().split())
 
 
 def _sample(pairs: Mapping[Pair, int], recipe: SFTRecipe) -> Mapping[Pair, int]:
-    """`dataset_fraction` of the pairs and at most `max_samples`, drawn by the seed, in their own order."""
+    """Draw `dataset_fraction` of the pairs and at most `max_samples`, by the seed; keep their order."""
     most = min(round(len(pairs) * recipe.dataset_fraction), recipe.max_samples or len(pairs))
     if most >= len(pairs):
         return pairs
@@ -153,7 +149,7 @@ def _tokenize(
     tokenizer: PreTrainedTokenizerFast,
     progress: Progress,
 ) -> list[TokenPair]:
-    """The pairs as token ids; logs the sources that are cut and the pairs that are left out."""
+    """Tokenize the pairs; log the sources that are cut and the pairs that are left out."""
     tokenized, cut, too_long = [], 0, []
     for (source, target), line in pairs.items():
         labels = encode(tokenizer, target)
@@ -174,10 +170,10 @@ def _tokenize(
 
 
 def counted(number: int, what: str) -> str:
-    """A number of things in words: `1 pair`, `1,200 pairs`."""
+    """Return a number of things in words: `1 pair`, `1,200 pairs`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def longest_first(pairs: Sequence[TokenPair]) -> list[TokenPair]:
-    """The pairs ordered by length, so that a batch holds alike ones and little padding."""
+    """Sort the pairs by length, longest first, so that batches need little padding."""
     return sorted(pairs, key=lambda pair: (len(pair.input_ids), len(pair.labels)), reverse=True)

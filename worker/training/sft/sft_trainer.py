@@ -1,8 +1,8 @@
-"""transformers' `Seq2SeqTrainer` for pairs of any length, resumable to the bit.
+"""transformers' `Seq2SeqTrainer` for pairs of any length, with bit-exact resumption.
 
-Its own loop, optimizer, scheduler and checkpoints are used as they are. Ours are the order of the batches (a function
-of seed and epoch alone, so that a resumed epoch is the same epoch), the loss (a mean over tokens, also when gradients
-are accumulated), Adafactor's scaling, the dev scores, and the mark that a checkpoint is whole.
+Its loop, optimizer, scheduler and checkpoints are used unchanged. Ours are the order of the batches (a function of seed
+and epoch alone, so that a resumed epoch is the same epoch), the loss (a mean over tokens, also with gradient
+accumulation), Adafactor's scaling, the dev scores, and the mark of a complete checkpoint.
 """
 
 import math
@@ -35,47 +35,44 @@ from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 IGNORED = -100
 """The label of padding, which cross_entropy skips."""
 DEV_TEXTS = 100
-"""How many held-out sources are rewritten for chrF: enough to rank epochs, few enough to take seconds."""
+"""The number of held-out sources rewritten for chrF: enough to rank epochs, few enough to take seconds."""
 DEV_BATCH = 32
 _BUCKET = 50
 _SCORES = {"eval_loss": "dev_loss", "eval_chrf": "dev_chrf"}
 
 
 class PairDataset(Dataset[TokenPair]):
-    """Token pairs, as the trainer wants them."""
+    """Token pairs as a torch dataset."""
 
     def __init__(self, pairs: Sequence[TokenPair]) -> None:
         self.pairs = pairs
 
     def __len__(self) -> int:
-        """The number of pairs."""
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> TokenPair:
-        """One pair."""
         return self.pairs[index]
 
 
 class LengthGroupedSampler(Sampler[int]):
-    """Indices in an order in which neighbours are alike in length: shuffled, then sorted within every 50 batches.
+    """Sampler of indices with neighbours of similar length: shuffled, then sorted within every 50 batches.
 
-    The order depends on `seed` and the epoch alone. The longest pairs of all come first, so that a batch that does not
-    fit into memory shows at once. What batches the sampler's user cuts is up to it; they should be of `batch_size`.
+    The order depends on `seed` and the epoch alone. The batch with the longest pair comes first, so that a batch that
+    does not fit into memory fails at once. The user of the sampler should cut batches of `batch_size`.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
         self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the order of that epoch from the next iteration on."""
+        """Use the order of that epoch from the next iteration on."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """The number of indices."""
         return len(self.lengths)
 
     def __iter__(self) -> Iterator[int]:
-        """Every index once."""
+        """Yield every index once."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         shuffled = torch.randperm(len(self.lengths), generator=generator).tolist()
         size = self.batch_size * _BUCKET
@@ -91,10 +88,10 @@ class LengthGroupedSampler(Sampler[int]):
 
 
 def collate(pairs: Sequence[TokenPair], pad: int, start: int) -> dict[str, torch.Tensor]:
-    """A batch, padded to its own longest pair.
+    """Collate a batch, padded to its longest pair.
 
     `input_ids` and `attention_mask` are (batch, source length); `labels`, with IGNORED for padding, and
-    `decoder_input_ids`, the labels moved right behind `start`, are (batch, target length).
+    `decoder_input_ids`, the labels shifted right behind `start`, are (batch, target length).
     """
     sources = [torch.tensor(pair.input_ids) for pair in pairs]
     targets = [torch.tensor(pair.labels) for pair in pairs]
@@ -108,16 +105,17 @@ def collate(pairs: Sequence[TokenPair], pad: int, start: int) -> dict[str, torch
 
 
 def token_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor:
-    """The negative log-likelihood of the labels in nats, over `num_items_in_batch` tokens (default: those of `labels`).
+    """Return the negative log-likelihood of the labels in nats, per token.
 
-    `outputs.logits` is (batch, length, vocabulary), `labels` (batch, length).
+    It is divided by `num_items_in_batch` (default: the number of labels). `outputs.logits` is (batch, length,
+    vocabulary), `labels` (batch, length).
     """
     total = cross_entropy(outputs.logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
     return total / (num_items_in_batch if num_items_in_batch is not None else labels.ne(IGNORED).sum())
 
 
 class SFTTrainer(Seq2SeqTrainer):
-    """The trainer of one run; `data.dev` and `data.dev_references` are what its checkpoints are scored on."""
+    """The trainer of one run; `data.dev` and `data.dev_references` are the dev set of its checkpoints."""
 
     def __init__(
         self,
@@ -141,10 +139,10 @@ class SFTTrainer(Seq2SeqTrainer):
         )
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Adafactor steps in proportion to the weights' size, as T5's did (Shazeer and Stern 2018, algorithm 4).
+        """Create the optimizer; for Adafactor, with steps scaled by the weights' size, as for T5.
 
-        transformers turns that off, and then a learning rate of 1e-3 undoes what a trained model knows. For LoRA it is
-        off: an adapter begins at zero and would hardly leave it.
+        That is Shazeer and Stern 2018, algorithm 4. transformers switches it off, and then a learning rate of 1e-3
+        destroys what a trained model knows. For LoRA it is off: an adapter begins at zero and would hardly leave it.
         """
         if self.optimizer is None and self.args.optim == "adafactor" and isinstance(self.model, PreTrainedModel):
             adafactor: Any = Adafactor
@@ -159,7 +157,7 @@ class SFTTrainer(Seq2SeqTrainer):
         return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The scores on the held-out sources now: `eval_loss`, nats a token, and `eval_chrf`, 0 to 100."""
+        """Return the dev scores of the current model: `eval_loss`, nats per token, and `eval_chrf`, 0 to 100."""
         model = self.accelerator.unwrap_model(self.model)
         scores = {"eval_loss": dev_loss(model, self.data.dev)}
         if not math.isfinite(scores["eval_loss"]):
@@ -172,7 +170,7 @@ class SFTTrainer(Seq2SeqTrainer):
 
 
 def dev_loss(model: PreTrainedModel, pairs: Sequence[TokenPair]) -> float:
-    """The mean negative log-likelihood of a target token of `pairs`, in nats, EOS included."""
+    """Return the mean negative log-likelihood of a target token of `pairs`, in nats, EOS included."""
     ordered = longest_first(pairs)
     rows = token_log_probs(model, [pair.input_ids for pair in ordered], [pair.labels for pair in ordered], DEV_BATCH)
     return -math.fsum(value for row in rows for value in row) / sum(map(len, rows))
@@ -185,7 +183,7 @@ def dev_chrf(
     references: Mapping[str, Sequence[str]],
     max_source_length: int,
 ) -> float:
-    """chrF (Popović 2015), 0 to 100, of the greedy rewrite of each source against the nearest of its references."""
+    """Return the mean chrF (Popović 2015), 0 to 100, of greedy rewrites against their references."""
     sources = sorted(references, key=len)
     outputs: list[str] = []
     was_training = model.training
@@ -216,7 +214,7 @@ def dev_chrf(
 
 
 class SFTProgress(ProgressCallback):
-    """Forwards losses and dev scores, and marks each checkpoint whole once it is written."""
+    """Forwards losses and dev scores, and marks each checkpoint as complete once it is written."""
 
     def on_log(
         self,
@@ -226,7 +224,7 @@ class SFTProgress(ProgressCallback):
         logs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Forward what was measured; raise `Diverged` when the loss is not a finite number."""
+        """Forward the metrics; raises `Diverged` if the loss is not finite."""
         super().on_log(args, state, control, logs, **kwargs)
         scores = {ours: float(logs[theirs]) for theirs, ours in _SCORES.items() if logs and theirs in logs}
         if scores:
@@ -236,24 +234,24 @@ class SFTProgress(ProgressCallback):
             )
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Report the step; a run that is cancelled is neither scored nor saved any more."""
+        """Report the step, and stop a cancelled run without evaluating or saving it."""
         super().on_step_end(args, state, control, **kwargs)
-        self._stop_at_once(control)
+        self._skip_if_stopped(control)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """An epoch that a cancellation broke off is not scored."""
-        self._stop_at_once(control)
+        """Skip the evaluation of an epoch that a cancellation cut short."""
+        self._skip_if_stopped(control)
 
-    def _stop_at_once(self, control: TrainerControl) -> None:
+    def _skip_if_stopped(self, control: TrainerControl) -> None:
         if self.stopped:
             control.should_evaluate = control.should_save = False
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Report again what was measured before the checkpoint that a resumed run begins with."""
+        """Report again the metrics from before the checkpoint of a resumed run."""
         for entry in state.log_history:
             names = {**{name: name for name in REPORTED}, **_SCORES}
             values = {ours: float(entry[theirs]) for theirs, ours in names.items() if theirs in entry}
@@ -261,5 +259,5 @@ class SFTProgress(ProgressCallback):
                 self.progress.metrics(int(entry["step"]), values)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Mark the checkpoint that was just written."""
+        """Mark the checkpoint that was just written as complete."""
         finish_checkpoint(str(args.output_dir), state.global_step)

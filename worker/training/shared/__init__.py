@@ -1,1 +1,1 @@
-"""What every recipe uses: checkpoints, errors, LoRA, progress, rendering."""
+"""Code that every recipe uses: checkpoints, run folders, pairs, errors, LoRA, progress."""

@@ -1,7 +1,7 @@
-"""Load and save a checkpoint, and turn its text into token ids.
+"""Loading and saving of encoder-decoder checkpoints, and tokenization for them.
 
-A checkpoint is a folder: config.json, model.safetensors, tokenizer.json. Weights come from safetensors alone and no
-code of a checkpoint is ever run, so a checkpoint from a stranger can be wrong but not hostile.
+A checkpoint is a folder: config.json, model.safetensors, tokenizer.json. Weights are read from safetensors alone and no
+code of a checkpoint is ever run, so a stranger's checkpoint can be wrong but not hostile.
 """
 
 from pathlib import Path
@@ -14,10 +14,11 @@ from worker.training.shared.quiet import quiet
 
 
 def load_model(source: Path | str) -> PreTrainedModel:
-    """The encoder-decoder in the folder (or hub id) `source`, in float32, in evaluation mode.
+    """Load the encoder-decoder in the folder (or hub id) `source`, in float32, in evaluation mode.
 
-    Float32 whatever the parent was saved in: the change of one short DPO run is smaller than the rounding of bfloat16
-    and would be lost on merging. Raises `CheckpointError` when there is no such model or it is no encoder-decoder.
+    It is float32 whatever the parent was saved in: the change of one short DPO run is smaller than the rounding of
+    bfloat16 and would be lost on merging. Raises `CheckpointError` if there is no such model or it is no
+    encoder-decoder.
     """
     check_place(source)
     try:
@@ -33,18 +34,18 @@ def load_model(source: Path | str) -> PreTrainedModel:
 
 
 def check_place(source: Path | str) -> None:
-    """Raise `CheckpointError` for what can only be a path, where there is nothing."""
+    """Raise `CheckpointError` if `source` can only be a path and nothing is there."""
     name, path = str(source), Path(source)
     if not path.exists() and (path.is_absolute() or name.startswith(".") or name.count("/") > 1):
         raise CheckpointError(f"There is no model at {name}.")
 
 
 def load_tokenizer(source: Path | str) -> PreTrainedTokenizerFast:
-    """The tokenizer exactly as tokenizer.json of `source` describes it.
+    """Load the tokenizer exactly as the tokenizer.json of `source` describes it.
 
-    `AutoTokenizer` is not used: for a T5 it rebuilds the pipeline from the vocabulary alone and so drops byte
-    fallback, and training would see other tokens than serving. Special tokens that no tokenizer_config.json names are
-    T5's own. Raises `CheckpointError` when there is no tokenizer, or it lacks them.
+    `AutoTokenizer` is not used: for a T5 it rebuilds the pipeline from the vocabulary alone and so drops byte fallback,
+    and training would see other tokens than serving. Special tokens that tokenizer_config.json does not name default to
+    T5's. Raises `CheckpointError` if there is no tokenizer, or it lacks them.
     """
     check_place(source)
     if Path(source).is_dir() and not (Path(source) / "tokenizer.json").is_file():
@@ -63,7 +64,7 @@ def load_tokenizer(source: Path | str) -> PreTrainedTokenizerFast:
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """The token ids of `text`, closed by exactly one EOS even when the text itself spells `</s>`."""
+    """Return the token ids of `text`, closed by exactly one EOS even if the text itself contains `</s>`."""
     end = tokenizer.eos_token_id
     # One text at a time: a batch would start the tokenizer's threads, which do not survive the fork of a worker.
     ids = tokenizer(text, add_special_tokens=False).input_ids
@@ -71,7 +72,7 @@ def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
 
 
 def truncate(ids: list[int], limit: int) -> list[int]:
-    """The first `limit` tokens of `ids`, the last of them EOS."""
+    """Return the first `limit` tokens of `ids`, the last of them EOS."""
     return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
 
 

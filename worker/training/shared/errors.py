@@ -1,40 +1,40 @@
-"""What can go wrong in training.
+"""Exceptions of training.
 
     TrainingError
-    ├── DatasetError      there is nothing to learn from, or some examples cannot be learned from
+    ├── DatasetError      there is nothing to train on, or some rows cannot be used
     ├── CheckpointError   the parent cannot be loaded, or the output folder cannot be written
-    ├── Diverged          the loss stopped being a number
+    ├── Diverged          the loss is no longer a finite number
     ├── NotLearning       training ended with the weights it began with
-    ├── ParityError       the served form of the model does not compute what the trained form does
-    └── Cancelled         somebody asked the run to stop
+    ├── ParityError       the served form of the model computes something else than the trained form
+    └── Cancelled         a person cancelled the run
 
-A wrong setting is a `models.errors.RecipeError`. Each message is one sentence for the person who can act on it.
+An invalid setting is a `models.errors.RecipeError`. Each message is one sentence for the person who can act on it.
 """
 
 
 class TrainingError(Exception):
-    """The root of the tree: a training run did not produce a version."""
+    """Base class of all training errors: the run produced no version."""
 
 
 class DatasetError(TrainingError):
-    """The examples are missing, or some cannot be learned from; the message says how many and why."""
+    """Rows are missing, or some cannot be used; the message says how many and why."""
 
 
 class CheckpointError(TrainingError):
-    """A checkpoint could not be loaded, or the folder meant for a new one is not free."""
+    """A checkpoint cannot be loaded, or the folder for a new one is not free."""
 
 
 class Diverged(TrainingError):
-    """The loss became infinite or not a number."""
+    """The loss or a weight became infinite or NaN."""
 
 
 class NotLearning(TrainingError):
-    """No trained weight differs from the parent's."""
+    """Trained weights do not differ from the parent's."""
 
 
 class ParityError(TrainingError):
-    """The converted model gives other probabilities than the model it was converted from."""
+    """The converted model gives other probabilities than its original."""
 
 
 class Cancelled(TrainingError):
-    """The run was asked to stop, and stopped before it wrote anything."""
+    """The run was cancelled, and stopped before it wrote a result."""

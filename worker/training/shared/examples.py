@@ -1,14 +1,14 @@
-"""What a preference recipe learns from."""
+"""The preference pair that preference recipes train on."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class PreferenceExample:
-    """One comparison: for `prompt`, a person preferred `chosen` to `rejected`. All three are plain text.
+    """One preference pair of plain texts: a person preferred `chosen` to `rejected` for `prompt`.
 
-    `click` numbers the judgment that it came from, where that is known; the pairs of one are one list to the listwise
-    loss. `written` says that the person wrote the chosen text: then it is also something to learn to write.
+    `click` is the id of the judgment it came from, if known; the pairs of one click form one list for the listwise
+    loss. `written` is true if the person wrote the chosen text, which is then also trained on by its likelihood.
     """
 
     prompt: str

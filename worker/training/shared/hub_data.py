@@ -1,4 +1,4 @@
-"""Rows of a dataset of the Hugging Face hub, or of a local folder in one of its formats."""
+"""Rows of a Hugging Face dataset, from the hub or a local folder."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,7 @@ from worker.training.shared.quiet import quiet
 
 
 def load_rows(name: str, split: str) -> Iterable[Mapping[str, object]]:
-    """The rows of a split; raises `DatasetError` if there is no such dataset or split, or the hub cannot be reached.
+    """Return the rows of a split; raises `DatasetError` if it does not exist or the hub cannot be reached.
 
     No code of a dataset is run: `datasets` reads data files only.
     """

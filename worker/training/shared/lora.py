@@ -1,4 +1,4 @@
-"""The LoRA adapter (Hu et al. 2021) that every recipe trains."""
+"""The LoRA adapter (Hu et al. 2021) of every recipe."""
 
 from collections.abc import Sequence
 
@@ -10,19 +10,21 @@ from transformers.pytorch_utils import Conv1D
 from models.errors import RecipeError
 
 _HEADS = {"classifier", "score", "pre_classifier"}
-"""What classifiers call the layers of their heads, which are new and so trained whole, not adapted."""
+"""Names of the layers in classifiers' heads, which are new and therefore trained in full."""
 
 
 _ADAPTABLE = (nn.Linear, nn.Embedding, Conv1D)
 
 
-def _is_called(target: str, name: str) -> bool:
+def _has_name(target: str, name: str) -> bool:
     return name == target or name.endswith(f".{target}")
 
 
 def linear_layers(model: PreTrainedModel) -> list[str]:
-    """The last part of the names of the linear layers, without the head, which TRL refuses: for a T5 q, k, v, o and
-    wi, wo (v1.1: wi_0, wi_1, wo)."""
+    """Return the last part of the names of the linear layers, without the output head, which TRL refuses.
+
+    For a T5 these are q, k, v, o and wi, wo (v1.1: wi_0, wi_1, wo).
+    """
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     return sorted(
         {
@@ -43,14 +45,12 @@ def lora_config(
     task_type: str = "SEQ_2_SEQ_LM",
     target_modules: Sequence[str] = (),
 ) -> LoraConfig:
-    """An adapter of rank `r`, scaled by `alpha` / `r`, on `target_modules`, or on every linear layer but the head.
+    """Return an adapter of rank `r`, scaled by `alpha` / `r`, on `target_modules` or every linear layer but the head.
 
     Raises `RecipeError` for a target that the model does not have.
     """
     for target in target_modules:
-        if not any(
-            _is_called(target, name) for name, module in model.named_modules() if isinstance(module, _ADAPTABLE)
-        ):
+        if not any(_has_name(target, name) for name, module in model.named_modules() if isinstance(module, _ADAPTABLE)):
             layers = ", ".join(linear_layers(model))
             raise RecipeError(f"lora_target_modules: the model has no layer {target}; its linear ones are {layers}.")
     return LoraConfig(

@@ -1,4 +1,4 @@
-"""The (source, rewrite) pairs that come with the recipes."""
+"""The (source, rewrite) pairs that come with Mellow."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ HELDOUT_FILE = Path(__file__).with_name("heldout.tsv")
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """The pairs of a file that comes with Mellow, every row of which must be good; raises `PairFileError`."""
+    """Read the pairs of a file that comes with Mellow and must have no bad row; raises `PairFileError`."""
     file = read_pair_file(path)
     file.check_usable()
     return file.pairs
 
 
 def heldout_pairs() -> list[tuple[str, str]]:
-    """The (source, rewrite) pairs of heldout.tsv: written to measure with, and never trained on."""
+    """Return the (source, rewrite) pairs of heldout.tsv, written for evaluation and never trained on."""
     return read_pairs(HELDOUT_FILE)

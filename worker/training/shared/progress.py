@@ -1,4 +1,4 @@
-"""How a recipe tells the world what it does, and how the world tells it to stop."""
+"""The interface between a recipe and its caller: progress out, cancellation in."""
 
 import math
 from collections.abc import Mapping
@@ -20,26 +20,26 @@ REPORTED = (
     "learning_rate",
     "grad_norm",
 )
-"""The metrics forwarded at each log, by TRL's own names; `anchor_kl` is ours (anchors.py). In nats; logps are sums."""
+"""The metrics forwarded at each log, by TRL's names; `anchor_kl` is ours (anchors.py). In nats; logps are sums."""
 
 
 class Progress(Protocol):
-    """The listener a recipe reports to. Every method returns quickly; none raises."""
+    """The listener that a recipe reports to. Every method returns quickly; none raises."""
 
     def stage(self, name: str) -> None:
-        """A new phase begins, such as `loading`, `training` or `saving`."""
+        """Begin a new stage, such as `loading`, `training` or `saving`."""
 
     def step(self, done: int, total: int) -> None:
-        """`done` of `total` optimizer steps are behind us."""
+        """Report that `done` of `total` optimizer steps are complete."""
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """What was measured at optimizer step `step`, by the names in `REPORTED`."""
+        """Report the metrics of an optimizer step."""
 
     def log(self, line: str) -> None:
-        """One sentence for the log of the run."""
+        """Add one sentence to the log of the run."""
 
     def cancelled(self) -> bool:
-        """Whether the run should stop. Asked after every optimizer step."""
+        """Return True if the run should stop; called after every optimizer step."""
 
 
 def stop_if_cancelled(progress: Progress) -> None:
@@ -49,10 +49,10 @@ def stop_if_cancelled(progress: Progress) -> None:
 
 
 class SilentProgress:
-    """A listener for scripts: hears everything, says nothing, never cancels."""
+    """A listener for scripts that ignores everything and never cancels."""
 
     def stage(self, name: str) -> None:
-        """Ignore the phase."""
+        """Ignore the stage."""
 
     def step(self, done: int, total: int) -> None:
         """Ignore the step."""
@@ -64,15 +64,15 @@ class SilentProgress:
         """Ignore the line."""
 
     def cancelled(self) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
 
 class ProgressCallback(TrainerCallback):
-    """Forwards a Hugging Face trainer's events to a `Progress`, and stops the trainer when it is cancelled.
+    """Forwards a Hugging Face trainer's events to a `Progress`, and stops the trainer on cancellation.
 
-    `history` keeps every report as `(step, metrics)`, for the summary at the end of a run. `stopped` says that the
-    run ended early because of a cancellation.
+    `history` keeps every report as `(step, metrics)` for the summary of the run. `stopped` is true if the run ended
+    early because it was cancelled.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -81,7 +81,7 @@ class ProgressCallback(TrainerCallback):
         self.stopped = False
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Report the step, and ask whether to go on."""
+        """Report the step, and stop if the run is cancelled."""
         self.progress.step(state.global_step, state.max_steps)
         if self.progress.cancelled():
             self.stopped = True
@@ -95,7 +95,7 @@ class ProgressCallback(TrainerCallback):
         logs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Forward the reported metrics; raise `Diverged` when the loss is not a finite number."""
+        """Forward the reported metrics; raises `Diverged` if the loss is not finite."""
         values = {name: float(logs[name]) for name in REPORTED if logs and name in logs}
         if "loss" not in values:
             return  # the trainer's summary at the end, which the recipe returns itself

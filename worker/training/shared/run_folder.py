@@ -1,10 +1,10 @@
-"""The run folder: checkpoints that a killed training goes on from.
+"""The run folder: the checkpoints from which an interrupted training resumes.
 
     lock                      held by the process that trains
-    labelled.json             pairs that were made before the training began, if it learns from any
-    training.json             what is trained: recipe, data, base; another training may not go on in this folder
+    labelled.json             pairs that the reward head labelled before the training, if there are any
+    training.json             identity of the training: recipe, data, base; no other training may use this folder
     checkpoint-120/           as transformers writes it: weights, optimizer, scheduler, random state, position
-    checkpoint-120/whole      written last, once all the rest is on the disk
+    checkpoint-120/whole      written last, once everything else is on disk
 
 transformers keeps the optimizer's and the random generators' state in torch's own format, and reads it back with
 `weights_only=True`, which runs no code. The folder lives as long as its run and is never published.
@@ -28,7 +28,7 @@ _IDENTITY = "training.json"
 _WHOLE = "whole"
 LABELLED = "labelled.json"
 LOCK_WAIT_SECONDS = 120.0
-"""How long to wait for another process to leave the folder: a worker that lost its run stops at its next step."""
+"""Longest wait for another process to leave the folder: a worker that lost its run stops at its next step."""
 _POLL_SECONDS = 0.2
 
 
@@ -36,47 +36,47 @@ _POLL_SECONDS = 0.2
 def run_folder(
     folder: Path, identity: Mapping[str, object], progress: Progress, start_over: bool = False
 ) -> Iterator[None]:
-    """Hold `folder` as the run folder of the training that `identity` (plain JSON) describes, for the block.
+    """Hold `folder` within the block as the run folder of the training that `identity` (plain JSON) describes.
 
-    `start_over` removes whatever checkpoints lie there. Raises `CheckpointError` if another process is at work there
-    and does not leave, if another training's checkpoints lie there (naming what differs), or other files do, and
-    `Cancelled` if `progress` says so while it waits.
+    `start_over` removes existing checkpoints. Raises `CheckpointError` if another process works there and does not
+    leave, or if the folder holds other files or another training's checkpoints (naming the settings that differ), and
+    `Cancelled` if `progress` is cancelled during the wait.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drafts = tuple(f".{name}." for name in (_IDENTITY, LABELLED))
     names = {path.name for path in folder.iterdir() if not path.name.startswith(drafts)}
-    strangers = names - {LOCK_NAME, LABELLED}
-    if strangers and _IDENTITY not in strangers:
+    unexpected = names - {LOCK_NAME, LABELLED}
+    if unexpected and _IDENTITY not in unexpected:
         raise CheckpointError(f"The output folder {folder} is not empty.")
     with _wait_for_lock(folder, progress):
         if start_over:
             for path in folder.glob("checkpoint-*"):
                 shutil.rmtree(path)
-        if last_whole_checkpoint(folder) is None:  # nothing that another training could go on from
+        if last_whole_checkpoint(folder) is None:  # there is nothing to resume
             (folder / _IDENTITY).unlink(missing_ok=True)
         _check_identity(folder / _IDENTITY, identity)
         yield
 
 
 def _wait_for_lock(folder: Path, progress: Progress) -> TextIO:
-    """The lock of `folder`, held until it is closed."""
+    """Return the lock of `folder`, which is held until it is closed."""
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
-    told = False
+    logged = False
     while (lock := try_lock(folder)) is None:
         if progress.cancelled():
             raise Cancelled("The run was cancelled before its first step.")
         if time.monotonic() >= deadline:
             raise CheckpointError(f"Another process is training in {folder}.")
-        if not told:
+        if not logged:
             progress.log("Another process is training in the same folder: waiting for it to leave.")
-            told = True
+            logged = True
         time.sleep(_POLL_SECONDS)
         folder.mkdir(parents=True, exist_ok=True)  # the other one may have removed it
     return lock
 
 
 def _check_identity(path: Path, identity: Mapping[str, object]) -> None:
-    """Write down what is trained, or compare it with what is written there."""
+    """Write the identity of the training, or compare it with the one in the folder."""
     if not path.exists():
         write_small(path, json.dumps(identity, indent=2))
         return
@@ -93,7 +93,7 @@ def _check_identity(path: Path, identity: Mapping[str, object]) -> None:
 
 
 def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    """The names under which two identities differ, those of a recipe's settings among them."""
+    """Yield the names whose values differ between two identities, including those of nested settings."""
     for name in {*known, *wanted}:
         one, other = known.get(name), wanted.get(name)
         if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -103,9 +103,9 @@ def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
 
 
 def checkpoint_to_resume(folder: Path, wanted: str) -> Path | None:
-    """The checkpoint to go on from: for `latest` or `no` the last whole one if there is any, or else the one named.
+    """Return the checkpoint to resume from: the last complete one, if any, for `latest` or `no`, else the one named.
 
-    Raises `CheckpointError` if `wanted` names none of this run's.
+    Raises `CheckpointError` if `wanted` names no checkpoint of this run.
     """
     if wanted in ("latest", "no"):
         return last_whole_checkpoint(folder)
@@ -116,14 +116,14 @@ def checkpoint_to_resume(folder: Path, wanted: str) -> Path | None:
 
 
 def finish_checkpoint(run_dir: str | Path, step: int) -> None:
-    """Make of what a trainer wrote at `step` a whole checkpoint."""
+    """Complete the checkpoint that a trainer wrote at `step`: remove its pickle and mark it."""
     checkpoint = Path(run_dir) / f"checkpoint-{step}"
-    (checkpoint / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody needs
+    (checkpoint / "training_args.bin").unlink(missing_ok=True)  # an unused pickle
     mark_whole(checkpoint)
 
 
 def mark_whole(checkpoint: Path) -> None:
-    """Say that `checkpoint` is complete, after all of it has reached the disk."""
+    """Mark `checkpoint` as complete, after flushing all of it to disk."""
     for path in checkpoint.iterdir():
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -134,7 +134,7 @@ def mark_whole(checkpoint: Path) -> None:
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint with the most steps that was written completely, or None."""
+    """Return the complete checkpoint with the most steps, or None."""
     found = {
         int(match[1]): path
         for path in folder.glob("checkpoint-*")
@@ -144,10 +144,10 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
 
 
 def write_small(path: Path, text: str) -> None:
-    """Write a small file aside, then move it into place."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as file:
+    """Write a small file atomically: to a temporary file that is then renamed."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(aside, path)
+    os.replace(draft, path)

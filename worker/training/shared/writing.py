@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_aside(path: Path, content: str | bytes) -> None:
-    """Put `content` in the place of the file at `path` in one step; OSError if it cannot be written."""
+    """Write `content` to `path` atomically; raises OSError if that fails."""
     number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with open(number, "wb") as file:
@@ -21,7 +21,7 @@ def write_aside(path: Path, content: str | bytes) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError now if `write_aside` could not put a file at `path` later."""
+    """Raise OSError if `write_aside` could not write to `path`."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file.")
     if not path.parent.is_dir():
@@ -35,7 +35,7 @@ def check_writable(path: Path) -> None:
 
 
 def check_new(path: Path) -> None:
-    """Raise OSError now if something is at `path` already, which `write_aside` would replace, or nothing can be."""
+    """Raise OSError if `path` exists already, or if `write_aside` could not write to it."""
     if os.path.lexists(path):
         raise FileExistsError(f"{path} is there already: name another file.")
     check_writable(path)

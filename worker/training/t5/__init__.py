@@ -1,1 +1,1 @@
-"""What makes a step of an encoder-decoder cheap, and TRL able to take one."""
+"""TRL's trainers for encoder-decoders, and fast training steps for T5."""

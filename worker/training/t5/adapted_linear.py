@@ -2,8 +2,8 @@
 
     y = x W^T + s (x A^T) B^T        dx = dy W + s (dy B) A        dA = s (dy B)^T x        dB = s dy^T (x A^T)
 
-PEFT computes the same and writes the wide products of the adapter, their scaled copies and the sums one after another;
-here the adapter's share is added to the layer's product in place, forward and backward.
+PEFT computes the same, but allocates the adapter's wide products, their scaled copies and the sums one after another;
+here the adapter's product is added to the layer's in place, forward and backward.
 """
 
 from typing import Any
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 
 def project(layer: Any, states: Tensor) -> Tensor:
-    """`layer`(`states`), of (T, in) to (T, out); as above where it is a frozen layer with one plain adapter."""
+    """Compute `layer`(`states`), (T, in) → (T, out), fused as above for a frozen layer with one plain adapter."""
     name = _only_plain_adapter(layer)
     if name is None or torch.is_autocast_enabled(states.device.type):
-        through: Tensor = layer(states)
-        return through
-    adapted: Tensor = _Adapted.apply(  # type: ignore[no-untyped-call]
+        output: Tensor = layer(states)
+        return output
+    adapted: Tensor = _AdaptedLinear.apply(  # type: ignore[no-untyped-call]
         states,
         layer.base_layer.weight,
         layer.lora_A[name].weight,
@@ -30,7 +30,7 @@ def project(layer: Any, states: Tensor) -> Tensor:
 
 
 def _only_plain_adapter(layer: Any) -> str | None:
-    """The name of the one adapter of `layer`; None if there is none or several, or it does more than `project`."""
+    """Return the name of the layer's only adapter; None for none, several, or one that `project` cannot fuse."""
     if type(layer) is not AdaptedLinear or layer.disable_adapters or layer.merged or len(layer.active_adapters) != 1:
         return None
     name: str = layer.active_adapters[0]
@@ -42,12 +42,12 @@ def _only_plain_adapter(layer: Any) -> str | None:
     return name if same_format and isinstance(layer.lora_dropout[name], nn.Identity) else None
 
 
-class _Adapted(torch.autograd.Function):
-    """See above; the layer's own weight is frozen."""
+class _AdaptedLinear(torch.autograd.Function):
+    """The autograd function above; the layer's own weight is frozen."""
 
     @staticmethod
     def forward(context: Any, states: Tensor, weight: Tensor, down: Tensor, up: Tensor, scale: float) -> Tensor:
-        """(T, out) of `states` (T, in), `weight` (out, in), `down` (r, in) and `up` (out, r)."""
+        """Return (T, out) from `states` (T, in), `weight` (out, in), `down` (r, in) and `up` (out, r)."""
         narrow = states @ down.T
         context.save_for_backward(states, weight, down, up, narrow)
         context.scale = scale
@@ -55,11 +55,11 @@ class _Adapted(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, None, Tensor, Tensor, None]:
-        """The gradients by the states and by both matrices of the adapter."""
+        """Return the gradients of the states and of both adapter matrices."""
         states, weight, down, up, narrow = context.saved_tensors
         gradient, scale = gradients[0], context.scale
         by_narrow = (gradient @ up).mul_(scale)
         by_states = (gradient @ weight).addmm_(by_narrow, down) if context.needs_input_grad[0] else None
-        # The product's wide side comes second: the other way round takes up to twice the time.
+        # The wide matrix comes second: the other order takes up to twice the time.
         by_up = (narrow.T @ gradient).mul_(scale).T
         return by_states, None, by_narrow.T @ states, by_up, None

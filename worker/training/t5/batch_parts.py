@@ -1,4 +1,4 @@
-"""A batch of prompts and rewrites, shared out into parts that cost about the same."""
+"""Split of a batch of prompts and rewrites into parts of about equal cost."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """What `packed_t5.scored_states` takes: P prompts of L tokens, and R rows of C, each of one of the prompts."""
+    """The arguments of `packed_t5.scored_states`: P prompts of L tokens, and R rows of C tokens, each of one prompt."""
 
     prompts: Tensor
     prompt_mask: Tensor
@@ -17,10 +17,10 @@ class Batch(NamedTuple):
 
 
 def shared_out(batch: Batch, count: int) -> list[tuple[Batch, Tensor]]:
-    """At most `count` batches that have all the rows, and which of the scored tokens (T) each of them scores, in order.
+    """Split a batch into at most `count` parts; return each with the indices of its scored tokens (T), in order.
 
-    Prompts are dealt out by their tokens and those of their rows, the longest first, each to the lightest part; what
-    no row of a part has any more is cut off its right side.
+    Prompts are assigned, the longest first, to the part with the fewest tokens so far, their rows' included. Columns
+    that are padding in all of a part's rows are cut off.
     """
     of_prompts, of_rows = batch.prompt_mask.sum(1), batch.scored.sum(1)
     costs = of_prompts.index_add(0, batch.prompt_of_row, of_rows).tolist()

@@ -1,7 +1,7 @@
-"""The order in which training sees its pairs: shuffled, but the pairs of one click stay together.
+"""A sampler that shuffles pairs but keeps the pairs of one click together.
 
-One click yields several pairs, which share the prompt and the chosen text. In one batch the prompt is encoded once and
-the chosen text decoded once; torn apart, they would be computed in several batches.
+One click yields several pairs, which share the prompt and the chosen text. Within one batch the prompt is encoded once
+and the chosen text decoded once; split up, they would be computed in several batches.
 """
 
 import random
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from torch.utils.data import Sampler
 
 LOOK_AHEAD = 32
-"""How many of the next clicks are tried for one that fits into what is left of a batch."""
+"""The number of coming groups that are tried for one that fits into the rest of a batch."""
 
 
 def adjacent_groups(prompts: Iterable[Sequence[int]], largest: int) -> list[range]:
-    """The rows in runs that have the same prompt, none longer than `largest`: so one click's pairs are written."""
+    """Group adjacent rows with the same prompt, such as the pairs of one click, at most `largest` a group."""
     groups: list[range] = []
     previous: Sequence[int] | None = None
     for number, prompt in enumerate(prompts):
@@ -28,10 +28,10 @@ def adjacent_groups(prompts: Iterable[Sequence[int]], largest: int) -> list[rang
 
 
 class ClickSampler(Sampler[int]):
-    """Every row once an epoch: `groups` in a shuffled order that fills batches of `batch_size` with whole groups.
+    """Yields every row once an epoch: `groups` in a shuffled order, filling batches of `batch_size` with whole groups.
 
-    A group is torn only where nothing that comes soon fits the rest of a batch. The order depends on the seed and the
-    epoch alone, so that a run that is resumed sees what it would have seen.
+    A group is split only if none of the coming ones fits the rest of a batch. The order depends on the seed and the
+    epoch alone, so a resumed run sees the same rows.
     """
 
     def __init__(self, groups: Sequence[range], batch_size: int, seed: int) -> None:
@@ -41,7 +41,7 @@ class ClickSampler(Sampler[int]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Shuffle as in that epoch, counted from 0."""
+        """Set the epoch, counted from 0, whose order is used."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class ClickSampler(Sampler[int]):
 
     @staticmethod
     def _next(waiting: deque[range], left: int) -> range:
-        """Take the first group that fits, or as much as fits of the very first."""
+        """Take the first group that fits, or as much of the very first group as fits."""
         for place in range(min(LOOK_AHEAD, len(waiting))):
             if len(waiting[place]) <= left:
                 group = waiting[place]

@@ -1,18 +1,18 @@
-"""The listwise loss of DPO: the chosen text against all that were rejected on the same screen, at once.
+"""The listwise loss of DPO: the chosen text against all rejected texts of the same screen at once.
 
-Under the model of Plackett (1975) and Luce (1959) a person takes y_w out of a list with the probability of its soft
-maximum. Rafailov et al. (2023, appendix A.3) put DPO's reward into it; where the first place alone is known, as after
-a click, what remains of their eq. 20 is
+In the model of Plackett (1975) and Luce (1959) a person picks y_w from a list with its softmax probability. Rafailov et
+al. (2023, appendix A.3) put DPO's reward into it; where only the first place is known, as after a click, their eq. 20
+becomes
 
     loss = -log( exp(r_w) / (exp(r_w) + sum_j exp(r_j)) ),      r = beta * (log p - log p_ref)
 
-the mean over the lists of a batch (Liu et al. 2024 call it the softmax loss). With one rejected text it is the pairwise
-loss, to the last bit. A list's gradient is shared out among the rejected texts by how likely each would have been taken
-instead, where pairs push each of them away as if it were alone.
+averaged over the lists of a batch (Liu et al. 2024 call it the softmax loss). With one rejected text it equals the
+pairwise loss, to the last bit. A list's gradient is divided among the rejected texts by their probabilities of being
+picked, whereas pairs push each rejected text away as if it were alone.
 
 `ListwiseDPOTrainer` adds it to TRL's loss types under the name `listwise`. TRL computes the other losses and every
-metric, which are those of the pairs, as without it. Relied on, and held by the tests: TRL's attributes `loss_types`,
-`loss_weights` and `precompute_ref_logps`, that its loss calls the policy first, and transformers' `_train_batch_size`.
+metric, on pairs, as without it. It relies, as the tests verify, on TRL's attributes `loss_types`, `loss_weights` and
+`precompute_ref_logps`, on TRL's loss calling the policy first, and on transformers' `_train_batch_size`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,33 +27,33 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 LISTWISE = "listwise"
-"""The name among the loss types."""
+"""The name of the loss type."""
 
 CLICK = "click"
-"""The column that says which click a pair came from, where that is known."""
+"""The column with the click that a pair came from, where it is known."""
 
 Pair = dict[str, Any]
 
 
 def first_place_loss(advantages: Tensor, list_of_pair: Tensor) -> Tensor:
-    """-log p(the chosen text comes first), the mean over the lists, in nats.
+    """Return -log p(the chosen text comes first) in nats, averaged over the lists.
 
     `advantages` (N) is r_w - r_j of each pair, `list_of_pair` (N) the number of its list, from 0 on without a gap.
     """
     lists = torch.arange(int(list_of_pair.max()) + 1, device=list_of_pair.device)
     own = list_of_pair == lists[:, None]
-    against = torch.where(own, -advantages, -torch.inf).logsumexp(-1)  # of one pair: its own, exactly
+    against = torch.where(own, -advantages, -torch.inf).logsumexp(-1)  # exact for a list of one pair
     return -functional.logsigmoid(-against).mean()
 
 
 def preference_lists(pairs: Dataset) -> list[list[int]]:
-    """Which rows of tokenized `pairs` are one list: they share prompt, chosen text and click.
+    """Return the lists of tokenized `pairs`, as row numbers: pairs with the same prompt, chosen text and click.
 
-    Where no click is known, rows that follow each other with the same prompt and chosen text are one, until a rejected
-    text comes again. A tie of two texts over a third is two lists, one for each that was chosen.
+    Where the click is unknown, adjacent rows with the same prompt and chosen text form a list, until a rejected text
+    repeats. A tie of two texts over a third makes two lists, one for each chosen text.
     """
     lists: list[list[int]] = []
-    found: dict[object, list[int]] = {}
+    list_of_key: dict[object, list[int]] = {}
     clicks = pairs[CLICK] if CLICK in pairs.column_names else [None] * len(pairs)
     before: tuple[object, ...] = ()
     rejected_before: set[tuple[int, ...]] = set()
@@ -61,9 +61,9 @@ def preference_lists(pairs: Dataset) -> list[list[int]]:
     for row, (click, prompt, chosen, rejected) in enumerate(zip(clicks, *texts, strict=True)):
         key = (click, tuple(prompt), tuple(chosen))
         if click is not None:
-            if key not in found:
-                lists.append(found.setdefault(key, []))
-            found[key].append(row)
+            if key not in list_of_key:
+                lists.append(list_of_key.setdefault(key, []))
+            list_of_key[key].append(row)
         elif key == before and tuple(rejected) not in rejected_before:
             lists[-1].append(row)
             rejected_before.add(tuple(rejected))
@@ -75,7 +75,7 @@ def preference_lists(pairs: Dataset) -> list[list[int]]:
 
 
 class Lists(data.Dataset[list[Pair]]):
-    """Tokenized `pairs` a list at a time, so that nothing that batches, shuffles or shares out can tear one."""
+    """Dataset of tokenized `pairs` with a list as one item, so that batching and shuffling never split a list."""
 
     def __init__(self, pairs: Dataset) -> None:
         self.pairs = pairs
@@ -91,12 +91,12 @@ class Lists(data.Dataset[list[Pair]]):
         return (self[number] for number in range(len(self)))
 
     def in_a_batch(self, pairs: int) -> int:
-        """How many lists have so many pairs on average; at least one."""
+        """Return the number of lists that hold `pairs` pairs on average; at least one."""
         return max(1, round(pairs * len(self.lists) / len(self.pairs)))
 
 
 class ListCollator:
-    """Batches lists by `collate`, which batches pairs; adds `list_of_pair` (N): which of the lists each pair is of."""
+    """Collates lists with `collate`, a collator of pairs; adds `list_of_pair` (N), the list number of each pair."""
 
     def __init__(self, collate: Any) -> None:
         self.collate = collate
@@ -109,12 +109,12 @@ class ListCollator:
 
 
 class ListwiseDPOTrainer(DPOTrainer):
-    """TRL's `DPOTrainer` with the loss type `listwise`; without it, TRL's and nothing else.
+    """TRL's `DPOTrainer` with the additional loss type `listwise`; without that type it behaves like TRL's.
 
-    With it an example is a list: a batch holds as many as have `per_device_train_batch_size` pairs on average, rounded.
-    Held-out rows are those that the trainer was made with.
+    With it a sample is a list: a batch holds as many lists as have `per_device_train_batch_size` pairs on average,
+    rounded. The held-out rows are those given to the constructor.
 
-    Raises `ValueError` for `use_weighting` and `ld_alpha` beside it: both are defined for pairs.
+    Raises `ValueError` for `use_weighting` or `ld_alpha` with it: both are defined for pairs.
     """
 
     def __init__(self, model: Any, ref_model: Any = None, *, args: DPOConfig, **kwargs: Any) -> None:
@@ -127,15 +127,15 @@ class ListwiseDPOTrainer(DPOTrainer):
         if self.listwise_weight:
             self.loss_types = [loss for loss, _ in weighted if loss != LISTWISE]
             self.loss_weights = [weight for loss, weight in weighted if loss != LISTWISE]
-            self.precompute_ref_logps = True  # from here on TRL finds them in the batch: see compute_loss
+            self.precompute_ref_logps = True  # TRL then reads them from the batch: see compute_loss
             self.data_collator = ListCollator(self.data_collator)
             self._make_lists()
 
     def _make_lists(self) -> None:
-        trained = Lists(self.train_dataset)
-        self.train_dataset = trained
-        self.args.per_device_train_batch_size = trained.in_a_batch(self.args.per_device_train_batch_size)
-        self._train_batch_size = self.args.train_batch_size  # which transformers copies when a trainer is made
+        training_lists = Lists(self.train_dataset)
+        self.train_dataset = training_lists
+        self.args.per_device_train_batch_size = training_lists.in_a_batch(self.args.per_device_train_batch_size)
+        self._train_batch_size = self.args.train_batch_size  # transformers copies it in the constructor
         if isinstance(self.eval_dataset, Dataset):
             held_out = Lists(self.eval_dataset)
             self.eval_dataset = held_out
@@ -144,7 +144,7 @@ class ListwiseDPOTrainer(DPOTrainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """TRL's losses and metrics, and the listwise loss of the same log-probabilities."""
+        """Add the listwise loss of the same log-probabilities to TRL's losses and metrics."""
         if not self.listwise_weight:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
         batch = dict(inputs)
@@ -152,29 +152,29 @@ class ListwiseDPOTrainer(DPOTrainer):
         if "ref_chosen_logps" not in batch:
             reference = self.compute_ref_log_probs(self.ref_model or self.model, batch)  # type: ignore[no-untyped-call]
             batch["ref_chosen_logps"], batch["ref_rejected_logps"] = reference
-        policy = Heard(model)
+        policy = FirstOutput(model)
         result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
-        loss = self.listwise_weight * first_place_loss(self.beta * _advantages(policy.said, batch), list_of_pair)
+        loss = self.listwise_weight * first_place_loss(self.beta * _advantages(policy.output, batch), list_of_pair)
         return (result[0] + loss, result[1]) if return_outputs else result + loss
 
 
 def _advantages(outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """How much more the chosen text of each pair (N) gained on the reference than the rejected one, in nats."""
+    """Return log p / p_ref of the chosen text minus that of the rejected one for each pair (N), in nats."""
     width = batch["completion_mask"].shape[1] - 1
     chosen, rejected = outputs.log_probs[:, -width:].sum(1).chunk(2)
     advantages: Tensor = (chosen - batch["ref_chosen_logps"]) - (rejected - batch["ref_rejected_logps"])
     return advantages
 
 
-class Heard:
-    """Calls a model for TRL, and keeps what it said first."""
+class FirstOutput:
+    """A callable model that keeps the output of its first call."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.said: Any = None
+        self.output: Any = None
 
     def __call__(self, **inputs: Any) -> Any:
         answer = self.model(**inputs)
-        if self.said is None:
-            self.said = answer
+        if self.output is None:
+            self.output = answer
         return answer

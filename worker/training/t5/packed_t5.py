@@ -1,14 +1,14 @@
-"""A T5's states at the scored tokens, computed without padding and without doing anything twice.
+"""Decoder states of a T5 at the scored tokens, computed without padding and without repeated work.
 
-The model's own forward computes every column of every row, tokens or padding, and wants the encoder's states once for
-each of the decoder's rows. Here all tokens lie one after another (T, d) through norms, feed-forward layers and
-projections; only the attention itself, which is cheap in sentences, sees padded rows. Keys and values of a prompt are
-projected once however many completions it has. The layers' own modules do the projections, so whatever replaces them
-(LoRA, 4-bit weights) takes part. What comes out is what the model's own forward gives at these tokens, and so are the
-gradients; tests/worker/training/t5/test_packed_t5.py compares both.
+The model's own forward computes every column of every row, padding included, and needs the encoder's states once for
+each row of the decoder. Here all tokens are packed one after another (T, d) for norms, feed-forward layers and
+projections; only the attention itself, which is cheap for sentences, sees padded rows. Keys and values of a prompt are
+projected once however many completions it has. The layers' own modules do the projections, so LoRA or 4-bit weights
+take part. Outputs and gradients equal those of the model's own forward at these tokens;
+tests/worker/training/t5/test_packed_t5.py compares both.
 
 Not covered, and left to the model's own forward: dropout, gradient checkpointing, float16 (which T5 clamps), and
-parameters that are gathered a block at a time (FSDP, DeepSpeed).
+parameters that are gathered one block at a time (FSDP, DeepSpeed).
 """
 
 from collections.abc import Callable, Iterable
@@ -28,9 +28,9 @@ T5_KINDS = (T5ForConditionalGeneration, MT5ForConditionalGeneration)
 
 
 def can_be_packed(model: PreTrainedModel, switches: Iterable[nn.Module] | None = None) -> bool:
-    """Whether `scored_states` computes what `model` would; see what is not covered above.
+    """Return True if `scored_states` computes what `model` would; see above for what is not covered.
 
-    `switches` are the modules that `switches_of` found in it; who asks at every step need not go through all of them.
+    `switches` are the modules that `switches_of` found, so that a check at every step need not visit all modules.
     """
     if type(model) not in T5_KINDS or model.dtype == torch.float16 or _gathers_blocks():
         return False
@@ -42,7 +42,7 @@ def can_be_packed(model: PreTrainedModel, switches: Iterable[nn.Module] | None =
 
 
 def switches_of(model: nn.Module) -> list[nn.Module]:
-    """The modules of `model` that have dropout or gradient checkpointing to switch on."""
+    """Return the modules of `model` that can have dropout or gradient checkpointing switched on."""
     return [
         module
         for module in model.modules()
@@ -51,8 +51,8 @@ def switches_of(model: nn.Module) -> list[nn.Module]:
 
 
 def _gathers_blocks() -> bool:
-    """Whether a layer's parameters are only there while its block is called."""
-    # An AcceleratorState that nobody has made yet would be made by asking it.
+    """Return True if a layer's parameters exist only while its block is called."""
+    # Calling AcceleratorState() would create it; read its shared state first.
     return bool(AcceleratorState._shared_state) and AcceleratorState().distributed_type in (
         DistributedType.FSDP,
         DistributedType.DEEPSPEED,
@@ -61,7 +61,7 @@ def _gathers_blocks() -> bool:
 
 
 class Rows:
-    """Where the tokens of padded rows lie once they are put one after another; made from a mask (rows, columns)."""
+    """The positions of the tokens of padded rows in packed order, from a mask (rows, columns)."""
 
     def __init__(self, mask: Tensor) -> None:
         self.rows, self.columns = mask.shape
@@ -69,51 +69,51 @@ class Rows:
         self.places = None if bool(mask.all()) else mask.flatten().nonzero()[:, 0]
 
     def pack(self, values: Tensor) -> Tensor:
-        """(rows, columns, …) as (T, …)."""
+        """Pack (rows, columns, …) to (T, …)."""
         flat = values.flatten(0, 1)
         return flat if self.places is None else flat.index_select(0, self.places)
 
     def to_heads(self, tokens: Tensor, heads: int) -> Tensor:
-        """(T, heads * k) as (rows, heads, columns, k), zero where there is no token."""
+        """Unpack (T, heads * k) to (rows, heads, columns, k), with zeros at padding."""
         if self.places is not None:
             empty = tokens.new_zeros(self.rows * self.columns, tokens.shape[-1])
             tokens = empty.index_copy(0, self.places, tokens)
         return tokens.view(self.rows, self.columns, heads, -1).transpose(1, 2)
 
     def from_heads(self, attended: Tensor) -> Tensor:
-        """(rows, heads, columns, k) as (T, heads * k)."""
+        """Pack (rows, heads, columns, k) to (T, heads * k)."""
         return self.pack(attended.transpose(1, 2).reshape(self.rows, self.columns, -1))
 
-    def no_padding(self) -> Tensor | None:
-        """What to add to attention scores so that no padding is seen, (rows, 1, 1, columns); None without padding."""
+    def padding_mask(self) -> Tensor | None:
+        """Return the attention bias that masks padding, (rows, 1, 1, columns); None without padding."""
         if self.places is None:
             return None
-        return torch.zeros(self.mask.shape, device=self.mask.device).masked_fill(~self.mask, NOWHERE)[:, None, None]
+        return torch.zeros(self.mask.shape, device=self.mask.device).masked_fill(~self.mask, MASKED)[:, None, None]
 
 
-NOWHERE = torch.finfo(torch.bfloat16).min
-"""A score that the soft maximum turns to zero, in every number format."""
+MASKED = torch.finfo(torch.bfloat16).min
+"""An attention score that softmax turns to zero in every number format."""
 
 
 def scored_states(
     model: Any, prompts: Tensor, prompt_mask: Tensor, prompt_of_row: Tensor, inputs: Tensor, scored: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What goes into the output head of `model` at each scored token, (T, d), row by row; and the head's matrix (V, d).
+    """Return the output head's inputs at each scored token, (T, d), row by row, and the head's matrix (V, d).
 
     `prompts` and `prompt_mask` are (P, L): ids padded on the right, and where they are tokens. `inputs` (R, C) are the
-    decoder's input ids, `prompt_of_row` (R) says to which prompt each row belongs, and `scored` (R, C) is true for the
-    first tokens of each row, as many as are scored.
+    decoder's input ids, `prompt_of_row` (R) is the prompt of each row, and `scored` (R, C) is true for the scored
+    tokens, which are the first ones of each row.
     """
     source, target = Rows(prompt_mask.bool()), Rows(scored)
     matrix, (embed_prompts, embed_inputs) = _matrix_and_lookups(model)
     encoded = _encode(model.encoder, embed_prompts(source.pack(prompts)), source)
     states = _decode(model.decoder, embed_inputs(target.pack(inputs)), target, encoded, source, prompt_of_row)
-    # The first T5 shares one matrix between embeddings and head and scales before it; v1.1 does neither.
+    # T5 v1.0 shares one matrix between embeddings and head and scales the head's input; v1.1 does neither.
     return (states * model.model_dim**-0.5 if model.config.scale_decoder_outputs else states), matrix
 
 
 def _matrix_and_lookups(model: Any) -> tuple[Tensor, list[Callable[[Tensor], Tensor]]]:
-    """The head's matrix, and what embeds ids (T) as (T, d) for the encoder and for the decoder."""
+    """Return the head's matrix, and the functions that embed ids, (T) → (T, d), for the encoder and for the decoder."""
     head = model.get_output_embeddings().weight
     tables = [stack.embed_tokens for stack in (model.encoder, model.decoder)]
     if not (head.requires_grad and all(_is_plain(table) and table.weight is head for table in tables)):
@@ -128,9 +128,9 @@ def _is_plain(table: Any) -> bool:
 
 def _encode(stack: Any, states: Tensor, rows: Rows) -> Tensor:
     bias = _position_bias(stack, rows)
-    unseen = rows.no_padding()
-    if unseen is not None:
-        bias = bias + unseen
+    padding_bias = rows.padding_mask()
+    if padding_bias is not None:
+        bias = bias + padding_bias
     for block in stack.block:
         states = _self_attention(block.layer[0], states, rows, bias)
         states = _feed_forward(block.layer[1], states)
@@ -139,20 +139,20 @@ def _encode(stack: Any, states: Tensor, rows: Rows) -> Tensor:
 
 def _decode(stack: Any, states: Tensor, rows: Rows, encoded: Tensor, source: Rows, prompt_of_row: Tensor) -> Tensor:
     later = torch.ones(rows.columns, rows.columns, dtype=torch.bool, device=states.device).triu(1)
-    # Padding comes last in a row: what may not look ahead never sees it.
-    bias = _position_bias(stack, rows).masked_fill(later, NOWHERE)
-    unseen = source.no_padding()
-    if unseen is not None:
-        unseen = unseen.index_select(0, prompt_of_row)
+    # Padding comes last in a row, so the causal mask hides it too.
+    bias = _position_bias(stack, rows).masked_fill(later, MASKED)
+    padding_bias = source.padding_mask()
+    if padding_bias is not None:
+        padding_bias = padding_bias.index_select(0, prompt_of_row)
     for block in stack.block:
         states = _self_attention(block.layer[0], states, rows, bias)
-        states = _cross_attention(block.layer[1], states, rows, encoded, source, prompt_of_row, unseen)
+        states = _cross_attention(block.layer[1], states, rows, encoded, source, prompt_of_row, padding_bias)
         states = _feed_forward(block.layer[2], states)
     return _norm(stack.final_layer_norm, states)
 
 
 def _position_bias(stack: Any, rows: Rows) -> Tensor:
-    """(1, heads, columns, columns), which every layer of the stack adds to its scores."""
+    """Return the relative position bias, (1, heads, columns, columns), which every layer of the stack shares."""
     bias: Tensor = (
         stack.block[0].layer[0].SelfAttention.compute_bias(rows.columns, rows.columns, device=rows.mask.device)
     )
@@ -175,7 +175,7 @@ def _cross_attention(
     encoded: Tensor,
     source: Rows,
     prompt_of_row: Tensor,
-    unseen: Tensor | None,
+    padding_bias: Tensor | None,
 ) -> Tensor:
     attention = layer.EncDecAttention
     query = rows.to_heads(project(attention.q, _norm(layer.layer_norm, states)), attention.n_heads)
@@ -183,7 +183,7 @@ def _cross_attention(
         source.to_heads(project(part, encoded), attention.n_heads).index_select(0, prompt_of_row)
         for part in (attention.k, attention.v)
     )
-    return states + project(attention.o, rows.from_heads(_attend(query, key, value, unseen)))
+    return states + project(attention.o, rows.from_heads(_attend(query, key, value, padding_bias)))
 
 
 def _feed_forward(layer: Any, states: Tensor) -> Tensor:
@@ -196,7 +196,7 @@ def _feed_forward(layer: Any, states: Tensor) -> Tensor:
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
-    """Attention of (rows, heads, columns, k); T5 does not scale its scores. `bias` is added to them."""
+    """Compute attention of (rows, heads, columns, k) with `bias` added to the scores; T5 does not scale them."""
     scores = query @ key.transpose(2, 3)
     if bias is not None:
         scores = scores + bias
@@ -216,7 +216,7 @@ class _RootMeanSquare(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, states: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-        """The normalized (T, d) of (T, d)."""
+        """Normalize (T, d)."""
         wide = states.float()
         root = torch.rsqrt(wide.square().mean(-1, keepdim=True).add_(epsilon))
         context.save_for_backward(wide, weight, root)
@@ -225,7 +225,7 @@ class _RootMeanSquare(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """The gradients by the states and by the weights."""
+        """Return the gradients of the states and of the weights."""
         states, weight, root = context.saved_tensors
         gradient = gradients[0].float()
         by_weight = (gradient * states).mul_(root).sum(0).to(weight.dtype) if context.needs_input_grad[1] else None

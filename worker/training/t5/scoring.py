@@ -1,4 +1,4 @@
-"""Log-probabilities that an encoder-decoder gives to texts, one forward pass a batch."""
+"""Log-probabilities of texts under an encoder-decoder, one forward pass for each batch."""
 
 import math
 from collections.abc import Sequence
@@ -19,9 +19,10 @@ def token_log_probs(
     targets: Sequence[list[int]],
     batch_size: int = BATCH_SIZE,
 ) -> list[list[float]]:
-    """log p(target token | source, target tokens before it), in nats: a list for each target, as long as the target.
+    """Return log p(target token | source, earlier target tokens) in nats, a list for each target.
 
-    `sources` and `targets` are token ids, padded here in batches of `batch_size`. The model is left as it was.
+    `sources` and `targets` are token ids, padded here in batches of `batch_size`. The model's training mode is
+    restored.
     """
     device, pad = model.device, model.config.pad_token_id
     start = decoder_start_token_id(model)
@@ -53,7 +54,7 @@ def sequence_log_probs(
     completions: Sequence[str],
     batch_size: int = BATCH_SIZE,
 ) -> list[float]:
-    """log p(completion | prompt) of each pair, in nats, summed over the completion's tokens and its EOS."""
+    """Return log p(completion | prompt) of each pair in nats, summed over the completion's tokens and its EOS."""
     sources = [encode(tokenizer, prompt) for prompt in prompts]
     targets = [encode(tokenizer, completion) for completion in completions]
     return [math.fsum(row) for row in token_log_probs(model, sources, targets, batch_size)]
@@ -62,7 +63,7 @@ def sequence_log_probs(
 def mean_token_log_prob(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]]
 ) -> float:
-    """The mean log-probability, in nats, of a token of the rewrites in `pairs` of (source, rewrite); EOS counts."""
+    """Return the mean log-probability in nats of a rewrite's token in (source, rewrite) `pairs`, EOS included."""
     sources, targets = ([encode(tokenizer, text) for text in side] for side in zip(*pairs, strict=True))
     tokens = [value for row in token_log_probs(model, sources, targets) for value in row]
     return math.fsum(tokens) / len(tokens)

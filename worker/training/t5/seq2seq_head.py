@@ -1,8 +1,8 @@
-"""The head that TRL's trainers score an encoder-decoder through: log-probabilities in TRL's own type.
+"""The scoring head for encoder-decoders that TRL's trainers call: log-probabilities in TRL's own output type.
 
-TRL puts a head on each model it trains or compares with, by the name of `TRL_HEAD` in the trainer's module, and calls
-the model with `fused_lm_head=True` to get the log-probability of each token of the rows of a batch. Ours runs the
-encoder once for each prompt and the decoder once for each completion that differs.
+TRL puts a head on each policy and reference model, by the name of `TRL_HEAD` in the trainer's module, and calls the
+model with `fused_lm_head=True` to get the log-probability of each token of a batch's rows. Ours runs the encoder once
+for each distinct prompt and the decoder once for each distinct completion.
 """
 
 import functools
@@ -33,14 +33,14 @@ from worker.training.t5.token_scores import (
 )
 
 TRL_HEAD = "add_fused_lm_head"
-"""What TRL's module calls the function that puts its head on a model."""
+"""The name of TRL's function that puts its head on a model."""
 
 HEAD = "seq2seq_head"
-"""The name under which a model keeps ours."""
+"""The attribute of a model that holds our head."""
 
 
 class Seq2SeqHead:
-    """The forward of a model that returns log-probabilities when it is called with `fused_lm_head=True`.
+    """The forward of a model that returns log-probabilities when called with `fused_lm_head=True`.
 
     `outputs` names the per-token fields of `FusedCausalLMOutput` to fill besides `log_probs`: `entropy`, `mean_logits`,
     `is_top1` and `log_sum_sq_probs`, all without gradient. While `statistics` is off, the first three are zeros.
@@ -56,7 +56,7 @@ class Seq2SeqHead:
         self._adapted = False
 
     def score(self, batch: dict[str, Any]) -> FusedCausalLMOutput:
-        """What TRL wants to know of the rows of a batch of `PreferenceCollator`, or of one whose rows all differ.
+        """Return TRL's per-token fields for the rows of a batch of `PreferenceCollator`, or of one with distinct rows.
 
         Without `distinct_rows` the decoder's rows are one completion of every prompt, or two: all first ones, then all
         second ones.
@@ -108,10 +108,10 @@ class Seq2SeqHead:
         return spread(dict(zip(names, joined, strict=True)), scored)
 
     def divergence(self, batch: dict[str, Tensor], parent_log_p: Tensor) -> Tensor:
-        """KL( parent || model ) in nats, the mean over the tokens, with its gradient.
+        """Return KL( parent || model ) in nats, averaged over the tokens, with its gradient.
 
-        `batch` has a row for each source under the names of the model's own forward; `parent_log_p` (T, V) are the
-        parent's log-probabilities where `decoder_attention_mask` is set, row by row.
+        `batch` has a row for each source under the argument names of the model's own forward; `parent_log_p` (T, V) are
+        the parent's log-probabilities where `decoder_attention_mask` is set, row by row.
         """
         sources, source_mask = batch["input_ids"], batch["attention_mask"]
         inputs, scored = batch["decoder_input_ids"], batch["decoder_attention_mask"].bool()
@@ -135,10 +135,10 @@ class Seq2SeqHead:
         return torch.stack([share for (share,) in shares]).sum()
 
     def _parts(self, batch: Batch) -> list[tuple[Batch, Tensor]]:
-        """The batch in the parts that are worth computing at once, and which scored tokens are whose."""
+        """Return the parts of the batch to compute in parallel, each with the indices of its scored tokens."""
         if batch.inputs.device.type != "cpu":
             return []
-        if not self._weights:  # after the adapter, which comes before any batch
+        if not self._weights:  # read late: an adapter may be added before the first batch
             self._weights = list(self.model.parameters())
             self._adapted = any(isinstance(module, BaseTunerLayer) for module in self.model.modules())
         tokens = int(batch.prompt_mask.sum()) + int(batch.scored.sum())
@@ -146,15 +146,15 @@ class Seq2SeqHead:
         return shared_out(batch, count) if count > 1 else []
 
     def _can_be_packed(self) -> bool:
-        """Whether states can be computed without padding, and a matrix (V, d) is all the head."""
+        """Return True if `scored_states` covers the model and its head is nothing but a matrix (V, d)."""
         head = self.model.get_output_embeddings()
-        self._switches = self._switches or switches_of(self.model)  # after the adapter, which comes before any batch
+        self._switches = self._switches or switches_of(self.model)  # read late, see _parts
         return type(head) is nn.Linear and head.bias is None and can_be_packed(self.model, self._switches)
 
     def _logits(self, prompts: Tensor, prompt_mask: Tensor, prompt_of_row: Tensor, inputs: Tensor) -> Tensor:
         encoded = self.model.get_encoder()(input_ids=prompts, attention_mask=prompt_mask)
-        # The model's own forward decodes, so that what a T5 does before its head (the first T5 scales by d_model
-        # ** -0.5, v1.1 does not) stays the model's affair.
+        # The model's own forward decodes, so that the scaling before the head (T5 v1.0 scales by d_model
+        # ** -0.5, v1.1 does not) is left to the model.
         logits: Tensor = self.original_forward(
             encoder_outputs=BaseModelOutput(last_hidden_state=encoded.last_hidden_state[prompt_of_row]),
             attention_mask=prompt_mask[prompt_of_row],
@@ -167,7 +167,7 @@ class Seq2SeqHead:
 def add_seq2seq_head(model: PreTrainedModel, outputs: tuple[str, ...] = ("log_probs",)) -> None:
     """Make `model(..., fused_lm_head=True)` return log-probabilities, as TRL's `add_fused_lm_head` does.
 
-    With `parent_log_p` it returns `Seq2SeqHead.divergence`, with neither the model's own forward runs.
+    With `parent_log_p` it returns `Seq2SeqHead.divergence`; with neither the model's own forward runs.
     """
     head = Seq2SeqHead(model, outputs)
 
@@ -188,12 +188,12 @@ def add_seq2seq_head(model: PreTrainedModel, outputs: tuple[str, ...] = ("log_pr
 
 
 def has_head(model: Any) -> bool:
-    """Whether a head was put on `model`, which may have an adapter."""
+    """Return True if `model`, which may have an adapter, has the head."""
     return hasattr(_without_adapter(model), HEAD)
 
 
 def head_of(model: Any) -> Seq2SeqHead:
-    """The head that was put on `model`, which may have an adapter."""
+    """Return the head of `model`, which may have an adapter."""
     head: Seq2SeqHead = getattr(_without_adapter(model), HEAD)
     return head
 
@@ -204,7 +204,7 @@ def _without_adapter(model: Any) -> Any:
 
 @contextmanager
 def head_for_encoder_decoders(module: types.ModuleType) -> Iterator[None]:
-    """While a trainer of TRL's `module` is made, it finds our head where it looks for its own."""
+    """Replace TRL's head by ours while a trainer of TRL's `module` is created."""
     original = getattr(module, TRL_HEAD)
     setattr(module, TRL_HEAD, add_seq2seq_head)
     try:

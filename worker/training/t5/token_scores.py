@@ -1,8 +1,8 @@
-"""The log-probability of each token, and what else TRL asks about one, from a decoder's states or its logits.
+"""Log-probabilities and TRL's other statistics of tokens, from a decoder's states or its logits.
 
-The output head of a small model costs more than all its layers. `log_probs_of_states` is head and soft maximum as one
-autograd function. It sees the scored positions alone, keeps one matrix of tokens x vocabulary for the backward pass
-where the head is trained, and none where it is frozen, as under LoRA. Its gradients are exact:
+The output head of a small model costs more than all its layers. `log_probs_of_states` computes head and softmax in one
+autograd function. It sees the scored positions alone, keeps one matrix of tokens x vocabulary for the backward pass if
+the head is trained, and none if it is frozen, as under LoRA. Its gradients are exact:
 
     d log p(y) / d states = W[y] - p W            d log p(y) / d W = (one-hot(y) - p) states^T
 """
@@ -15,20 +15,20 @@ from torch.nn import functional
 from trl.trainer.utils import FusedCausalLMOutput
 
 IGNORED = -100
-"""The label of a position that is not scored, as everywhere in PyTorch and TRL."""
+"""The label of positions that are not scored, as in PyTorch and TRL."""
 
 ROWS_AT_ONCE = 16
-"""Tokens whose statistics are computed together: few enough for a processor's cache."""
+"""Number of tokens whose statistics are computed together, so few that they fit a processor's cache."""
 
 WORDS_AT_ONCE = 512
-"""Words of the vocabulary whose scores one core computes together."""
+"""Number of vocabulary entries whose scores one core computes together."""
 
-FAINT = 1e-30
-"""A probability below which float32 loses digits of it."""
+MIN_PROBABILITY = 1e-30
+"""Below this probability float32 loses digits."""
 
 
 def token_statistics(logits: Tensor, labels: Tensor, outputs: tuple[str, ...]) -> FusedCausalLMOutput:
-    """What TRL wants to know of each scored token.
+    """Compute TRL's per-token fields from logits.
 
     `logits` is (rows, columns, V), `labels` (rows, columns) with `IGNORED` where nothing is scored. Every field is
     (rows, columns), zero where the label is ignored; `log_probs` is in nats and the only one with gradient.
@@ -44,7 +44,7 @@ def token_statistics(logits: Tensor, labels: Tensor, outputs: tuple[str, ...]) -
 
 
 def spread(fields: dict[str, Tensor], mask: Tensor) -> FusedCausalLMOutput:
-    """The fields of the scored tokens (T) in the places of `mask` (rows, columns), and zero elsewhere."""
+    """Put the fields of the scored tokens (T) at the true positions of `mask` (rows, columns), with zeros elsewhere."""
     placed = {name: values.new_zeros(mask.shape).masked_scatter(mask, values) for name, values in fields.items()}
     return FusedCausalLMOutput(label_mask=mask, **placed)
 
@@ -52,7 +52,7 @@ def spread(fields: dict[str, Tensor], mask: Tensor) -> FusedCausalLMOutput:
 def vocabulary_statistics(
     scores: Tensor, log_p: Tensor, targets: Tensor, outputs: tuple[str, ...]
 ) -> dict[str, Tensor]:
-    """Those of `entropy`, `mean_logits`, `is_top1` and `log_sum_sq_probs` that `outputs` names, each (T)."""
+    """Return those of `entropy`, `mean_logits`, `is_top1` and `log_sum_sq_probs` that `outputs` names, each (T)."""
     parts: dict[str, list[Tensor]] = {}
     for first in range(0, len(targets), ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
@@ -70,10 +70,10 @@ def vocabulary_statistics(
 def log_probs_of_states(
     states: Tensor, weight: Tensor, targets: Tensor, outputs: tuple[str, ...] = ()
 ) -> dict[str, Tensor]:
-    """log p(target) in nats under softmax(`states` `weight`^T), with its gradient, and the named statistics without.
+    """Return log p(target) in nats under softmax(`states` `weight`^T) with gradient, and the named statistics without.
 
-    `states` is (T, d), `weight` (V, d), `targets` (T); every value is (T). Under autocast the products are in its
-    number format and all else in float32.
+    `states` is (T, d), `weight` (V, d), `targets` (T); every value is (T). Under autocast the products use its number
+    format and all else float32.
     """
     wanted = tuple(name for name in outputs if name != "log_probs")
     values = _LogProbs.apply(states, weight, targets, wanted)  # type: ignore[no-untyped-call]
@@ -81,19 +81,19 @@ def log_probs_of_states(
 
 
 def product_format(weight: Tensor) -> torch.dtype:
-    """The number format that a matrix product with `weight` is computed in here and now."""
+    """Return the number format of a matrix product with `weight` in the current autocast context."""
     kind = weight.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
 
 
 class _LogProbs(torch.autograd.Function):
-    """See `log_probs_of_states`."""
+    """The autograd function of `log_probs_of_states`."""
 
     @staticmethod
     def forward(
         context: Any, states: Tensor, weight: Tensor, targets: Tensor, wanted: tuple[str, ...]
     ) -> tuple[Tensor, ...]:
-        """The log-probabilities and the statistics `wanted`, in that order."""
+        """Return the log-probabilities and the statistics `wanted`, in that order."""
         kind = product_format(weight)
         with torch.autocast(weight.device.type, enabled=False):
             low, matrix = states.to(kind), weight.to(kind)
@@ -108,7 +108,7 @@ class _LogProbs(torch.autograd.Function):
             context.formats = states.dtype, weight.dtype
             context.frozen_head = not context.needs_input_grad[1]
             if any(context.needs_input_grad):
-                # p - one-hot(y), in float32: where p(y) is nearly 1, bfloat16 would not hold the difference.
+                # p - one-hot(y), in float32: where p(y) is nearly 1, bfloat16 would lose the difference.
                 residual = probabilities.scatter_(-1, targets[:, None], own - 1).to(kind)
                 kept = ((residual @ matrix).float(),) if context.frozen_head else (low, matrix, residual)
                 context.save_for_backward(*kept)
@@ -118,22 +118,22 @@ class _LogProbs(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        """The gradients by the states and by the head's matrix."""
-        weighing, (states_format, weight_format) = -gradients[0].float()[:, None], context.formats
+        """Return the gradients of the states and of the head's matrix."""
+        weights, (states_format, weight_format) = -gradients[0].float()[:, None], context.formats
         if context.frozen_head:
             (by_state,) = context.saved_tensors
-            return (by_state * weighing).to(states_format), None, None, None
+            return (by_state * weights).to(states_format), None, None, None
         states, matrix, residual = context.saved_tensors
         by_states = None
         if context.needs_input_grad[0]:
-            by_states = ((residual @ matrix).float() * weighing).to(states_format)
-        # Weighing the states and not the residual, which is as many numbers as there are tokens times words.
-        by_weight = residual.T @ (states.float() * weighing).to(states.dtype)
+            by_states = ((residual @ matrix).float() * weights).to(states_format)
+        # The states are weighted instead of the residual, which has tokens x vocabulary entries.
+        by_weight = residual.T @ (states.float() * weights).to(states.dtype)
         return by_states, by_weight.to(weight_format), None, None
 
 
 def _scores(states: Tensor, matrix: Tensor) -> Tensor:
-    """`states` `matrix`^T, (T, V). One core takes a fifth longer over such a wide product than over its parts."""
+    """Compute `states` `matrix`^T, (T, V), in slices on a single core, where the whole product takes a fifth longer."""
     if states.device.type != "cpu" or states.dtype != torch.float32 or torch.get_num_threads() > 1:
         return functional.linear(states, matrix)
     scores = states.new_empty(len(states), len(matrix))
@@ -144,35 +144,35 @@ def _scores(states: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _log_probability(scores: Tensor, own: Tensor, targets: Tensor) -> Tensor:
-    """log p(target) of each row (T), read off its probability `own` unless that is too small for it."""
+    """Return log p(target) of each row (T): log of `own`, or from the scores where `own` is too small."""
     picked = own.log()
-    faint = (own < FAINT).nonzero()[:, 0]
+    faint = (own < MIN_PROBABILITY).nonzero()[:, 0]
     if len(faint):
         picked[faint] = scores[faint].log_softmax(-1).gather(-1, targets[faint, None])[:, 0]
     return picked
 
 
 def divergence_of_states(states: Tensor, weight: Tensor, parent_log_p: Tensor) -> Tensor:
-    """KL( p_parent || softmax(`states` `weight`^T) ) in nats, the mean over the tokens, with its gradient.
+    """Return KL( p_parent || softmax(`states` `weight`^T) ) in nats, averaged over the tokens, with its gradient.
 
-    `states` is (T, d), `weight` (V, d), `parent_log_p` (T, V). The gradient by the scores is (p - p_parent) / T.
+    `states` is (T, d), `weight` (V, d), `parent_log_p` (T, V). The gradient of the scores is (p - p_parent) / T.
     """
     divergence: Tensor = _Divergence.apply(states, weight, parent_log_p)  # type: ignore[no-untyped-call]
     return divergence
 
 
 def divergence_of_scores(scores: Tensor, parent_log_p: Tensor) -> Tensor:
-    """The same of scores (T, V), by autograd."""
+    """Return the same from scores (T, V), with autograd."""
     log_p = scores.float().log_softmax(-1)
     return (parent_log_p.exp() * (parent_log_p - log_p)).sum(-1).mean()
 
 
 class _Divergence(torch.autograd.Function):
-    """See `divergence_of_states`."""
+    """The autograd function of `divergence_of_states`."""
 
     @staticmethod
     def forward(context: Any, states: Tensor, weight: Tensor, parent_log_p: Tensor) -> Tensor:
-        """The divergence, a scalar."""
+        """Return the divergence, a scalar."""
         kind = product_format(weight)
         with torch.autocast(weight.device.type, enabled=False):
             low, matrix = states.to(kind), weight.to(kind)
@@ -187,7 +187,7 @@ class _Divergence(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """The gradients by the states and by the head's matrix."""
+        """Return the gradients of the states and of the head's matrix."""
         by_states, by_weight = context.saved_tensors
         return (
             None if by_states is None else by_states * gradients[0],

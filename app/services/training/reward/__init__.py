@@ -1,1 +1,1 @@
-"""Learn from clicks at once: judgments as a head reads them, the heads that choose, and a head in words."""
+"""Learning from each click: judgments as the reward head reads them, the stored heads, and a head in words."""

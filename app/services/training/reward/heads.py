@@ -1,11 +1,11 @@
-"""The reward head that chooses what is shown: learned from the judgments that stand, click by click.
+"""The reward heads that choose what is shown, fitted to the standing judgments after each click.
 
-The rows of `reward_heads` are the truth, so that all web processes choose alike. A process that draws a screen looks
-whether judgments came or went since the latest head of the version that serves, and learns first if they did. With many
-judgments one more changes little and learning takes longer, so then it is left to a thread beside the requests.
+The rows of `reward_heads` are shared, so that all web processes choose alike. A process that samples a screen checks
+whether judgments were made or undone since the latest head of the live version, and fits a new head first if so. With
+many judgments one more changes little and fitting takes longer, so it is then left to a background thread.
 
-A version that never had a head begins with one of all the judgments. Going back to a version goes back to its latest
-head; the judgments that were made meanwhile count from the next click on.
+A version that never had a head begins with one fitted to all judgments. Going back to a version goes back to its latest
+head; judgments made meanwhile count from the next judgment on.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from models.reward.head import WINDOW, Head, choose_widths, chosen_on, fit
 from models.reward.judgments import Judged
 
 AT_ONCE = 200
-"""Up to so many judgments whoever draws a screen learns first."""
+"""Up to this number of judgments, a request for a screen waits for a new head."""
 
 MEASURED_AT_ONCE = 8
-"""So many screens that carry no features yet are measured at a time, by the thread beside the requests."""
+"""The number of screens without features that the background thread computes at a time."""
 
 
 _OF_OURS = (RewardHead.features_version == FEATURES_VERSION,)
@@ -37,14 +37,14 @@ _OF_OURS = (RewardHead.features_version == FEATURES_VERSION,)
 
 @dataclass(frozen=True)
 class Chooser:
-    """The head that chooses, and the row that it is."""
+    """The reward head that chooses, with the id of its row."""
 
     id: int
     head: Head
 
 
 class Heads:
-    """Remembers judgments and heads for one process. All methods may be called from several threads."""
+    """A cache of judgments and heads for one process. All methods may be called from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,7 +56,7 @@ class Heads:
         self._taught: dict[int, bool] = {}
 
     def chooser(self, session: Session, version: int, measure: Measure) -> Chooser | None:
-        """The head that chooses for a version now, None as long as there is nothing to choose by."""
+        """Return the head that chooses for a version now, or None if it has none yet."""
         if not policy.settings(session).learn_at_once:
             return self._load(session, carried(session, version))
         latest = _latest(session, version)
@@ -66,11 +66,11 @@ class Heads:
         return self._load(session, latest)
 
     def follow(self, session: Session, version: int, measure: Measure) -> int:
-        """Learn if every click is to be learned from; returns how many screens wait to be measured."""
+        """Fit a head if the studio learns from every click; returns how many screens still lack features."""
         return self.learn(session, version, measure) if policy.settings(session).learn_at_once else 0
 
     def learn(self, session: Session, version: int, measure: Measure, most: int = MEASURED_AT_ONCE) -> int:
-        """Bring the head of a version up to date, measuring `most` screens; returns how many wait to be measured."""
+        """Update the head of a version, computing features of `most` screens; returns how many still lack them."""
         with self._lock:
             latest = _latest(session, version)
             if not self._is_behind(session, version, latest):
@@ -86,7 +86,7 @@ class Heads:
             return waiting
 
     def _is_behind(self, session: Session, version: int, latest: RewardHead | None) -> bool:
-        """Tell whether judgments came or went that the latest head of a version does not know."""
+        """Return whether judgments were made or undone that the latest head of a version does not know."""
         now = judged.marker(session)
         if self._learned == (version, now) or not now.last_judgment_id:
             return False
@@ -104,7 +104,7 @@ class Heads:
         return bool(session.scalar(select(exists(select(Judgment.id).where(news)))))
 
     def _read(self, session: Session, ids: Sequence[int], measure: Measure, most: int) -> int:
-        """Remember those judgments, and forget others; returns how many wait to be measured."""
+        """Cache those judgments and drop others; returns how many screens still lack features."""
         for gone in self._judged.keys() - set(ids):
             del self._judged[gone]
         new = [number for number in ids if number not in self._judged and number not in self._too_long]
@@ -114,7 +114,7 @@ class Heads:
                 self._judged[screen.judgment_id] = screen.judged()
             else:
                 wanting.append(screen)
-        wanting.sort(key=lambda screen: -screen.judgment_id)  # what was said last is learned first
+        wanting.sort(key=lambda screen: -screen.judgment_id)  # the latest judgments are learned first
         for screen in wanting[:most]:
             if judged.measure(session, screen, measure):
                 [now] = judged.screens(session, [screen.judgment_id])
@@ -124,9 +124,9 @@ class Heads:
         return max(0, len(wanting) - most)
 
     def _widths_of(self, ids: Sequence[int]) -> tuple[float, ...]:
-        """Return the widths of the prior, which are chosen on the first of the judgments.
+        """Return the widths of the prior, chosen on the first of the judgments.
 
-        Once as many count as ever do, the first ones change with every click, and the widths stay.
+        Once WINDOW judgments count, the first ones change with every click, and the widths stay.
         """
         known = [number for number in ids if number in self._judged]
         on = tuple(known[: chosen_on(len(known))])
@@ -164,12 +164,12 @@ class Heads:
                 .where(RewardHead.data.is_not(None))
                 .values(data=None)
             )
-            # Asked of each pool, of which there are few, and not of each judgment.
-            answered = exists(select(Judgment.id).where(Judgment.generation_id == DrawnPool.generation_id))
-            session.execute(delete(DrawnPool).where(answered))
+            # Correlated with the pools, which are few, rather than with the judgments.
+            has_judgment = exists(select(Judgment.id).where(Judgment.generation_id == DrawnPool.generation_id))
+            session.execute(delete(DrawnPool).where(has_judgment))
 
     def _is_taught(self, session: Session, version: int) -> bool:
-        """Tell whether a version was trained on what the head says that it came with, which never changes."""
+        """Return whether a version was trained on pairs that its carried head labelled; that never changes."""
         if version not in self._taught:
             row = carried(session, version)
             self._taught[version] = row is not None and row.data is not None and Head.from_bytes(row.data).taught
@@ -181,16 +181,16 @@ class Heads:
         remembered = self._latest
         if remembered is None or remembered.id != row.id:
             data = session.scalar(select(RewardHead.data).where(RewardHead.id == row.id))
-            if data is None:  # a newer one came at this moment
+            if data is None:  # a newer head was stored at this moment
                 return remembered
             remembered = self._latest = Chooser(row.id, Head.from_bytes(data))
         return remembered
 
 
 def carry(session: Session, version: int, data: bytes, last_judgment_id: int) -> None:
-    """Store, within the running transaction, the head that a version comes with; raises ModelError if it is none.
+    """Store, within the running transaction, the head that a version comes with; raises ModelError if it is damaged.
 
-    It was fitted to judgments up to that one.
+    It was fitted to judgments up to `last_judgment_id`.
     """
     head = Head.from_bytes(data)
     session.add(
@@ -208,7 +208,7 @@ def carry(session: Session, version: int, data: bytes, last_judgment_id: int) ->
 
 
 def carried(session: Session, version: int) -> RewardHead | None:
-    """The head that a version came with."""
+    """Return the head that a version came with, or None."""
     return session.scalar(
         select(RewardHead)
         .where(*_OF_OURS, RewardHead.version_number == version, RewardHead.carried)

@@ -1,8 +1,8 @@
-"""Standing judgments as the reward head reads them: the features of what was shown, and what was said of it.
+"""Standing judgments as the reward head reads them: the features of the candidates, and the verdict.
 
-Attention checks and skipped screens say nothing of what people like, and what was undone no longer counts. Cards that
-were drawn here carry their features; those that were judged before there were any, or elsewhere, and what people wrote
-themselves are measured when they are met, a few at a time, and remembered.
+Attention checks and skipped screens say nothing about preferences, and undone judgments do not count. Candidates that
+were sampled here carry their features. Those of older or imported screens, and texts that people wrote, get theirs when
+they are first read, a few at a time, and keep them.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from models.reward.head import WINDOW
 from models.reward.judgments import Judged
 
 Measure = Callable[[str, Sequence[str]], Array]
-"""From a text and rewrites of it to their features, (rewrites, SIZE); raises InputTooLong."""
+"""A function from a text and its rewrites to their features, (rewrites, SIZE); raises InputTooLong."""
 
 _IDS_AT_ONCE = 500
 
 
 class Marker(NamedTuple):
-    """What changes with every judgment that comes or is taken back."""
+    """Two numbers that change with every judgment that is made or undone."""
 
     last_judgment_id: int
     undone: int
 
 
 class Screen(NamedTuple):
-    """A judged screen as it is stored; features are None where nothing measured them yet."""
+    """A judged screen as it is stored; features are None if they were not computed yet."""
 
     judgment_id: int
     text: str
@@ -45,14 +45,14 @@ class Screen(NamedTuple):
 
     @property
     def measured(self) -> bool:
-        """Whether all features of the screen can be read."""
+        """Return whether all features of the screen are stored and of the present version."""
         texts = [data for _, _, data in self.cards]
         return all(unpack(data) is not None for data in texts) and (
             self.written is None or unpack(self.written_features) is not None
         )
 
     def said(self) -> list[Any]:
-        """Tell what was shown and what was said of it, as JSON can hold it."""
+        """Return the texts shown and the verdict, JSON-compatible."""
         return [
             self.text,
             [text for _, text, _ in self.cards],
@@ -62,7 +62,7 @@ class Screen(NamedTuple):
         ]
 
     def judged(self) -> Judged:
-        """The judgment as the head reads it; of a screen that is measured."""
+        """Return the judgment as the head reads it; the screen must be measured."""
         cards = [unpack(data) for _, _, data in self.cards]
         places = {number: place for place, (number, _, _) in enumerate(self.cards)}
         chosen = tuple(sorted(places[number] for number in self.chosen if number in places))
@@ -70,14 +70,14 @@ class Screen(NamedTuple):
 
 
 def marker(session: Session) -> Marker:
-    """Where the judgments stand now."""
+    """Return the present marker of the judgments."""
     last = session.scalar(select(func.max(Judgment.id))) or 0
     undone = session.scalar(select(func.count()).select_from(Judgment).where(Judgment.undone_at.is_not(None))) or 0
     return Marker(last, undone)
 
 
 def standing(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
-    """The ids of the latest WINDOW judgments that say what people like and meet the conditions, the oldest first."""
+    """Return the ids of the latest WINDOW judgments with a preference that meet the conditions, the oldest first."""
     found = session.scalars(
         select(Judgment.id)
         .join(Generation, Generation.id == Judgment.generation_id)
@@ -94,7 +94,7 @@ def standing(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
 
 
 def screens(session: Session, ids: Sequence[int]) -> list[Screen]:
-    """The judged screens of those judgments, of which none is missing, in no particular order."""
+    """Return the judged screens of those judgments, in no particular order; all ids must exist."""
     found: list[Screen] = []
     for start in range(0, len(ids), _IDS_AT_ONCE):
         found += _some(session, ids[start : start + _IDS_AT_ONCE])
@@ -140,7 +140,7 @@ def _some(session: Session, ids: Collection[int]) -> list[Screen]:
 
 
 def _chosen(row: Any, cards: Sequence[tuple[int, str, bytes | None]]) -> tuple[int, ...]:
-    """The ids of the cards that were preferred to the others."""
+    """Return the ids of the candidates that were preferred to the others."""
     if row.verdict == Verdict.CHOSEN:
         return (row.candidate_id,)
     if row.verdict == Verdict.TIE:
@@ -149,10 +149,10 @@ def _chosen(row: Any, cards: Sequence[tuple[int, str, bytes | None]]) -> tuple[i
 
 
 def measure(session: Session, screen: Screen, features: Measure) -> bool:
-    """Measure what is missing of a screen and store it; False if its text is too long for the model that measures."""
+    """Compute and store the missing features of a screen; returns False if its text is too long for the model."""
     wanting = [(number, text) for number, text, data in screen.cards if unpack(data) is None]
     texts = [text for _, text in wanting]
-    session.commit()  # nothing is held while the model works
+    session.commit()  # no transaction is open while the model works
     try:
         found = features(screen.text, [*texts, *([] if screen.written is None else [screen.written])])
     except InputTooLong:

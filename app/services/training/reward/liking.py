@@ -1,8 +1,8 @@
-"""What people like here, in words: a head as sentences about its features, with how sure each is.
+"""A reward head in words: how often each named feature is preferred, and how sure that is.
 
-A weight alone says little where features go together (what is short has few new words, too). So a feature is told by
-what changes with it in the model's own samples: of two rewrites of a text that differ in it by a usual difference, and
-in everything else as such samples do, how often is the one preferred?
+A weight alone says little where features are correlated (short texts have few new words, too). So a feature is
+described by the total effect of a usual difference in it among the model's own samples: of two rewrites of a text that
+differ in it by a usual difference, and in all else as such samples do, how often is the one preferred?
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _STRONGLY, _A_LITTLE = 0.70, 0.58  # of comparisons
 
 @dataclass(frozen=True)
 class Liking:
-    """One thing that people like: `often` of 100 comparisons, and between which it lies with 95 % probability.
+    """One feature in words: preferred in `often` of 100 comparisons, with its 95 % interval `low` to `high`.
 
-    `strength` is "strongly", "clearly", "a little" or "unclear", the last if even may lie between.
+    `strength` is "strongly", "clearly", "a little" or "unclear", the last if the interval includes 50.
     """
 
     what: str
@@ -35,7 +35,7 @@ class Liking:
 
 
 def likings(head: Head) -> list[Liking]:
-    """What a head says of each named feature, the strongest first and what is unclear last."""
+    """Return every named feature with how often it is preferred, the strongest first, unclear ones last."""
     together = standard().together
     effects, spreads = together @ head.weights, np.linalg.norm(together @ head.root, axis=1)
     found = [

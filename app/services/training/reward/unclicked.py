@@ -1,4 +1,4 @@
-"""The studio's own texts that nobody clicked: what waits in the queue, and what was typed and never judged."""
+"""Prompts of the studio that nobody judged: those that wait in the queue, and those that were typed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST = 400  # letters
 
 
 def unclicked_texts(session: Session, most: int, leave_out: Callable[[str], bool] = lambda text: False) -> list[str]:
-    """Up to `most` of the latest texts, in an order that stays as texts come and go; no attention checks."""
+    """Return up to `most` of the latest such prompts, in the order of their hashes; no attention checks."""
     last = session.scalar(select(func.max(Prompt.id))) or 0
     clicked = exists(
         select(Judgment.id)

@@ -1,15 +1,22 @@
 // The cards: a rewrite each, what differs from the source, how much longer or shorter it is.
 
 import { differences } from "../../shared/diff.js";
-import { desk, element } from "../page.js";
+import { all, element, make, one } from "../../shared/dom.js";
+import { size } from "../../shared/text.js";
+import { given } from "../page.js";
 
-export const cards = [...document.querySelectorAll(".choice")];
-const slots = cards.map((card) => card.closest(".slot"));
+/** @import { Piece } from "../../shared/diff.js" */
+/** @import { Screen } from "../../types" */
+
+const slots = all(element("cards"), ".slot", HTMLElement);
+export const cards = slots.map((slot) => one(slot, ".choice", HTMLButtonElement));
 const source = element("source");
 
+/** @type {Screen | null} */
 let shown = null; // the screen that is on the cards
-let marked = JSON.parse(desk.dataset.diff);
+let marked = given("diff");
 
+/** @param {Screen} screen */
 export function lay(screen) {
   shown = screen;
   source.textContent = screen.text;
@@ -18,19 +25,24 @@ export function lay(screen) {
     slots[index].hidden = card.hidden = !candidate;
     card.classList.remove("chosen", "passed", "tied");
     card.removeAttribute("aria-pressed");
-    card.dataset.candidate = candidate?.id ?? "";
-    slots[index].querySelector(".length").textContent = candidate ? lengths(candidate.text, screen.text) : "";
+    card.dataset.candidate = String(candidate?.id ?? "");
+    one(slots[index], ".length", HTMLElement).textContent = candidate ? lengths(candidate.text, screen.text) : "";
   });
   enable(true);
   write();
 }
 
+/** @param {boolean} yes */
 export function enable(yes) {
   for (const card of cards) card.disabled = !yes;
-  for (const button of document.querySelectorAll("#verdicts button, .edit")) button.disabled = !yes;
+  for (const button of all(document, "#verdicts button, .edit", HTMLButtonElement)) button.disabled = !yes;
 }
 
-// A screen that is judged and stays in view, until another text is typed.
+/**
+ * A screen that is judged and stays in view, until another text is typed.
+ *
+ * @param {HTMLButtonElement[]} chosen
+ */
 export function settle(chosen) {
   enable(false);
   for (const card of cards) {
@@ -39,48 +51,48 @@ export function settle(chosen) {
   }
 }
 
+/** @param {HTMLButtonElement} card */
 export function textOf(card) {
-  return shown.candidates[cards.indexOf(card)].text;
+  return shown?.candidates[cards.indexOf(card)]?.text ?? "";
 }
 
+/** @param {boolean} yes */
 export function mark(yes) {
   marked = yes;
-  if (shown) write();
+  write();
 }
 
 function write() {
-  cards.forEach((card, index) => {
-    const text = shown.candidates[index]?.text ?? "";
-    const place = card.querySelector(".choice-text");
-    place.replaceChildren(...(marked && text ? differences(shown.text, text).flatMap(pieces) : [text]));
-  });
+  for (const card of cards) {
+    const text = textOf(card);
+    const parts = shown && marked && text ? differences(shown.text, text).flatMap(drawn) : [text];
+    one(card, ".choice-text", HTMLElement).replaceChildren(...parts);
+  }
 }
 
-// The words that are gone are drawn by the style sheet, so that the card's text is the rewrite and nothing else: that is
-// what is read aloud and what is copied. Blanks around a change are not marked.
-function pieces([kind, text]) {
-  if (kind === "same") return [document.createTextNode(text)];
-  const [, head, words, tail] = /^(\s*)(.*?)(\s*)$/s.exec(text);
-  if (kind === "gone") return [drawn("", head), drawn("gone", words), drawn("", tail)].filter(Boolean);
-  const fresh = document.createElement("ins");
-  fresh.textContent = words;
-  return [head, fresh, tail];
+/**
+ * The words that are gone are drawn by the style sheet, so that the card's text is the rewrite and nothing else: that is
+ * what is read aloud and what is copied. Blanks around a change are not marked.
+ *
+ * @param {Piece} piece
+ * @returns {(string | HTMLElement)[]}
+ */
+function drawn([kind, text]) {
+  if (kind === "same") return [text];
+  const words = text.trim();
+  const begin = words ? text.indexOf(words) : text.length;
+  const [head, tail] = [text.slice(0, begin), text.slice(begin + words.length)];
+  if (kind === "new") return [head, make("ins", {}, words), tail];
+  return [gone("", head), gone("gone", words), gone("", tail)].filter((node) => node.dataset.words);
 }
 
-function drawn(name, words) {
-  if (!words) return null;
-  const node = document.createElement("span");
-  node.className = `drawn ${name}`;
-  node.dataset.words = words;
-  node.ariaHidden = "true";
-  return node;
-}
+/** @param {string} name @param {string} words */
+const gone = (name, words) => make("span", { className: `drawn ${name}`, "data-words": words, "aria-hidden": "true" });
 
-const length = (text) => [...text].length;
-
+/** @param {string} text @param {string} before */
 function lengths(text, before) {
-  const more = length(text) - length(before);
+  const more = size(text) - size(before);
   if (!more) return "as long as the source";
-  const share = Math.round((100 * Math.abs(more)) / length(before));
+  const share = Math.round((100 * Math.abs(more)) / size(before));
   return `${Math.abs(more)} ${more > 0 ? "longer" : "shorter"} (${more > 0 ? "+" : "−"}${share} %)`;
 }

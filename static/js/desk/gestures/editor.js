@@ -1,29 +1,41 @@
 // Edit to make it right: a card becomes a text box in its own place. What is typed is a draft until it is saved.
 
-import { draftsOf, dropDrafts, keepDraft } from "./drafts.js";
+import { all, around, element } from "../../shared/dom.js";
+import { size } from "../../shared/text.js";
+import { Drawer } from "../drawer.js";
+import { longest, person } from "../page.js";
 import { cards } from "./cards.js";
-import { desk, element, size } from "../page.js";
+import { Drafts } from "./drafts.js";
 
-const form = element("editor");
-const box = element("edited");
+/** @import { Shown } from "../screens.js" */
+
+const form = element("editor", HTMLFormElement);
+const box = element("edited", HTMLTextAreaElement);
 const own = element("own");
-const longest = Number(desk.dataset.longest);
 
-let open = null; // {screen, slot, begun}: what is being edited; slot 0 is a text of one's own
+export const drafts = new Drafts(new Drawer(localStorage, "draft", person));
+/** @type {{ screen: Shown, slot: number, begun: string } | null} */
+let open = null; // what is being edited; slot 0 is a text of one's own
+/** @type {(text: string, slot: number) => void} */
 let save = () => {};
 
-export const editing = () => open !== null;
-
+/** @param {typeof save} listener */
 export function onSave(listener) {
   save = listener;
 }
 
-// Slot 0 begins empty, slots 1 to 3 with the text of that card, or each with its draft.
+/**
+ * Slot 0 begins empty, slots 1 to 3 with the text of that card, or each with its draft.
+ *
+ * @param {Shown} screen
+ * @param {number} slot
+ */
 export function edit(screen, slot) {
-  if (slot && !screen.candidates[slot - 1]) return;
+  const candidate = screen.candidates[slot - 1];
+  if (slot && !candidate) return;
   leave();
-  const begun = slot ? screen.candidates[slot - 1].text : "";
-  const draft = draftsOf(screen.id).texts[slot];
+  const begun = candidate?.text ?? "";
+  const draft = drafts.of(screen.id).texts[slot];
   open = { screen, slot, begun };
   place(slot);
   box.value = draft ?? begun;
@@ -37,74 +49,86 @@ export function edit(screen, slot) {
   box.setSelectionRange(box.value.length, box.value.length);
 }
 
+/** @param {number} slot @returns {HTMLElement | null} */
+const editButton = (slot) => document.querySelector(`[data-edit="${slot}"]`);
+
+/** @param {number} slot */
 function place(slot) {
   const card = cards[slot - 1];
-  (card ? card.closest(".slot") : own).prepend(form);
+  (around(card ?? null, ".slot") ?? own).prepend(form);
   own.hidden = Boolean(card);
   if (card) card.hidden = true;
-  document.querySelector(`[data-edit="${slot}"]`)?.setAttribute("hidden", "");
+  editButton(slot)?.setAttribute("hidden", "");
 }
 
 // Esc: the text box goes, the draft stays.
 export function leave() {
   if (!open) return;
-  const { screen, slot } = open;
+  const { screen, slot, begun } = open;
   const within = form.contains(document.activeElement);
-  remember();
-  keepDraft(screen.id, slot, box.value === open.begun ? null : box.value, false);
-  close();
-  if (within) (document.querySelector(`[data-edit="${slot}"]`) ?? element("write")).focus({ preventScroll: true });
+  drafts.keep(screen.id, slot, box.value === begun ? null : box.value, false);
+  close(slot);
+  if (within) (editButton(slot) ?? element("write")).focus({ preventScroll: true });
   announce(screen);
 }
 
-function close() {
-  const card = cards[open.slot - 1];
+/** @param {number} slot */
+function close(slot) {
+  const card = cards[slot - 1];
   if (card) card.hidden = false;
-  document.querySelector(`[data-edit="${open.slot}"]`)?.removeAttribute("hidden");
+  editButton(slot)?.removeAttribute("hidden");
   form.hidden = own.hidden = true;
   element("screen").append(form);
   open = null;
 }
 
 function remember() {
-  if (open) keepDraft(open.screen.id, open.slot, box.value, true);
+  if (open) drafts.keep(open.screen.id, open.slot, box.value, true);
 }
 
-// A screen comes: with its drafts, if it has any, and open where it was left open.
+/**
+ * A screen comes: with its drafts, if it has any, and open where it was left open.
+ *
+ * @param {Shown} screen
+ */
 export function greet(screen) {
   announce(screen);
-  const { open: slot } = draftsOf(screen.id);
+  const { open: slot } = drafts.of(screen.id);
   if (slot !== null) edit(screen, slot);
 }
 
+/** @param {Shown} screen */
 function announce(screen) {
-  const { texts } = draftsOf(screen.id);
-  for (const button of document.querySelectorAll(".edit")) {
-    const kept = texts[button.dataset.edit] !== undefined;
+  const { texts } = drafts.of(screen.id);
+  for (const button of all(document, ".edit", HTMLButtonElement)) {
+    const slot = Number(button.dataset.edit);
+    const kept = texts[slot] !== undefined;
     button.textContent = kept ? "Edit draft" : "Edit";
-    button.ariaLabel = kept ? `Edit the draft of rewrite ${button.dataset.edit}` : `Edit rewrite ${button.dataset.edit}`;
+    button.ariaLabel = kept ? `Edit the draft of rewrite ${slot}` : `Edit rewrite ${slot}`;
   }
   element("write").classList.toggle("has-draft", texts[0] !== undefined);
 }
 
-function complaint(text) {
+/** @param {string} text @param {Shown} screen */
+function complaint(text, screen) {
   if (!text) return "There is no text yet.";
   const length = size(text);
   if (length > longest) return `${length - longest} characters too long: ${length} of ${longest}.`;
-  const same = open.screen.candidates.findIndex((candidate) => candidate.text === text);
+  const same = screen.candidates.findIndex((candidate) => candidate.text === text);
   return same < 0 ? "" : `This is rewrite ${same + 1} as it stands: change it, or leave with Esc and press ${same + 1}.`;
 }
 
+/** @param {Event} event */
 function submit(event) {
   event.preventDefault();
   if (!open) return;
+  const { screen, slot } = open;
   const text = box.value.trim();
-  const problem = complaint(text);
+  const problem = complaint(text, screen);
   element("edited-problem").textContent = problem;
   if (problem) return;
-  const { screen, slot } = open;
-  close();
-  dropDrafts(screen.id);
+  close(slot);
+  drafts.drop(screen.id);
   save(text, slot);
 }
 

@@ -1,75 +1,102 @@
 // The keys of the desk. Each does what one click on its button does.
 
+import { around, element, typing } from "../../shared/dom.js";
+import { help, reveal, toggleBlur, toggleDiff } from "../view.js";
 import { cards } from "./cards.js";
-import { element, typing } from "../page.js";
+import { always, meaning } from "./presses.js";
 import * as reasons from "./reasons.js";
 import * as tie from "./tie.js";
-import { help, reveal, toggleBlur, toggleDiff } from "../view.js";
 
-// `deeds`: judging() says whether a screen waits for its verdict; the others do what their names say.
+/** @import { Deed, Meaning } from "./presses.js" */
+/** @import { Kind } from "./reasons.js" */
+/**
+ * What the desk can be made to do.
+ *
+ * @typedef {object} Deeds
+ * @property {() => boolean} judging whether a screen waits for its verdict
+ * @property {(card: HTMLButtonElement) => void} choose
+ * @property {() => void} none
+ * @property {(kind: Kind, reason: string) => void} reason
+ * @property {() => void} tie
+ * @property {(slot: number) => void} edit
+ * @property {() => void} undo
+ * @property {(event: Event) => void} ask
+ */
+
+/** @param {Deeds} deeds */
 export function onKeys(deeds) {
+  /** @type {string | null} */
   let held = null; // the key that did something and is still down: it must not type into the box that it opened
-  const always = { u: deeds.undo, d: toggleDiff, b: toggleBlur, v: () => reveal(), "?": help, "/": () => element("text").focus() };
-  const judging = {
-    n: deeds.none,
-    t: deeds.tie,
-    e: () => deeds.edit(pointedAt()),
-    s: (event) => (event.shiftKey ? reasons.ask("skip") : deeds.reason("skip", "")),
-    f: (event) => (event.shiftKey ? reasons.ask("flag") : deeds.reason("flag", "")),
+
+  /** @param {Kind} kind @param {boolean} asked whether for a reason */
+  const reason = (kind, asked) => (asked ? reasons.ask(kind) : deeds.reason(kind, ""));
+
+  /** @type {Record<Deed, (meant: Meaning) => void>} */
+  const acts = {
+    undo: deeds.undo,
+    diff: toggleDiff,
+    blur: toggleBlur,
+    reveal: () => reveal(),
+    help,
+    text: () => element("text").focus(),
+    none: deeds.none,
+    tie: deeds.tie,
+    edit: () => deeds.edit(pointedAt()),
+    skip: ({ shift }) => reason("skip", shift),
+    flag: ({ shift }) => reason("flag", shift),
+    choose({ digit, shift }) {
+      const card = cards[digit - 1];
+      if (tie.tying()) tie.pick(card);
+      else if (shift) deeds.edit(digit);
+      else if (!card.hidden) deeds.choose(card);
+    },
   };
 
-  function number(event) {
-    const digit = /^[1-9]$/.test(event.key) ? event.key : /^Digit([1-9])$/.exec(event.code)?.[1]; // as on French keyboards
-    const card = digit && cards[digit - 1];
-    if (!card || card.closest(".slot").hidden || !deeds.judging()) return;
-    event.preventDefault(); // or the digit would land in the text box that comes next
-    held = event.code;
-    if (tie.tying()) tie.pick(card);
-    else if (event.shiftKey && event.key !== digit) deeds.edit(Number(digit));
-    else if (!card.hidden) deeds.choose(card);
+  /** @param {Meaning} meant */
+  function possible({ deed, digit }) {
+    if (always(deed)) return true;
+    return deeds.judging() && (deed !== "choose" || around(cards[digit - 1] ?? null, ".slot")?.hidden === false);
   }
 
+  /** @param {KeyboardEvent} event */
   function inTextBox(event) {
-    if (event.target.id !== "text") return;
+    if (event.target !== element("text")) return;
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       deeds.ask(event);
       held = event.code;
     }
-    if (event.key === "Escape") event.target.blur();
+    if (event.key === "Escape") element("text").blur();
   }
 
   document.addEventListener("keyup", (event) => { if (event.code === held) held = null; });
   document.addEventListener("keydown", (event) => {
     if (!event.repeat) held = null;
     if (event.repeat && event.code === held) event.preventDefault();
-    if (event.repeat && ["Enter", " "].includes(event.key) && event.target.closest?.("button")) event.preventDefault();
+    if (event.repeat && ["Enter", " "].includes(event.key) && around(event.target, "button")) event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
     if (document.querySelector("dialog:modal")) return;
     if (typing(event.target)) {
       inTextBox(event);
       return;
     }
-    const name = event.key.toLowerCase();
-    if (tie.tying() && (name === "enter" || name === "escape")) {
-      if (event.target.closest(".choice, #tie-bar") && name === "enter") return; // picks that card, or presses that button
+    if (tie.tying() && (event.key === "Enter" || event.key === "Escape")) {
+      const enter = event.key === "Enter";
+      if (enter && around(event.target, ".choice, #tie-bar")) return; // picks that card, or presses that button
       event.preventDefault();
-      if (name === "escape") tie.leave();
-      else tie.finish();
+      if (enter) tie.finish();
+      else tie.leave();
       return;
     }
-    const deed = always[name] ?? (deeds.judging() ? judging[name] : undefined);
-    if (deed) {
-      event.preventDefault();
-      held = event.code;
-      deed(event);
-    } else {
-      number(event);
-    }
+    const meant = meaning(event);
+    if (!meant || !possible(meant)) return;
+    event.preventDefault(); // or the character would land in the text box that comes next
+    held = event.code;
+    acts[meant.deed](meant);
   });
 }
 
 // The card that has the focus or is under the pointer; 0 if none is.
 function pointedAt() {
-  const slot = document.activeElement?.closest?.(".slot") ?? document.querySelector(".slot:hover");
+  const slot = around(document.activeElement, ".slot") ?? around(document.querySelector(".slot:hover"), ".slot");
   return Number(slot?.dataset.slot ?? 0);
 }

@@ -1,16 +1,24 @@
 // Skip and flag, at once or with a reason.
 
-import { element } from "../page.js";
+import { element } from "../../shared/dom.js";
 
+/** @typedef {"skip" | "flag"} Kind */
+
+/** @type {Kind[]} */
 const KINDS = ["skip", "flag"];
+/** @param {Kind} kind */
 const form = (kind) => element(`${kind}-form`);
-const field = (kind) => element(`${kind}-reason`);
+/** @param {Kind} kind */
+const field = (kind) => element(`${kind}-reason`, HTMLInputElement);
+/** @type {(kind: Kind, reason: string) => void} */
 let save = () => {};
 
+/** @param {typeof save} listener */
 export function onReason(listener) {
   save = listener;
 }
 
+/** @param {Kind} kind */
 export function ask(kind) {
   leave();
   form(kind).hidden = false;
@@ -29,6 +37,7 @@ export function leave() {
   }
 }
 
+/** @param {Kind} kind @param {string} reason */
 function send(kind, reason) {
   leave();
   field(kind).value = "";
@@ -39,8 +48,9 @@ for (const kind of KINDS) {
   element(`${kind}-why`).addEventListener("click", () => { if (form(kind).hidden) ask(kind); else leave(); });
   form(kind).addEventListener("submit", (event) => { event.preventDefault(); send(kind, field(kind).value); });
   form(kind).addEventListener("keydown", (event) => { if (event.key === "Escape") leave(); });
-  form(kind).addEventListener("click", (event) => {
-    if (event.target.dataset.reason) send(kind, event.target.dataset.reason);
-    if ("leave" in event.target.dataset) leave();
+  form(kind).addEventListener("click", ({ target }) => {
+    if (!(target instanceof HTMLElement)) return;
+    if (target.dataset.reason) send(kind, target.dataset.reason);
+    if ("leave" in target.dataset) leave();
   });
 }

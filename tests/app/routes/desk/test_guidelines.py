@@ -11,7 +11,14 @@ from app.services.prompts import policy
 from tests.studio import Browser, Person
 
 PAGE = "/admin/guidelines"
-FORM = {"guidelines": "Be kind.", "overlap": "2", "gold_every": "10", "break_minutes": "30", "blur": "yes"}
+FORM = {
+    "guidelines": "Be kind.",
+    "overlap": "2",
+    "most_skips": "4",
+    "gold_every": "10",
+    "break_minutes": "30",
+    "blur": "yes",
+}
 
 
 def seen(browser: Browser) -> str:
@@ -28,7 +35,9 @@ def test_what_is_saved_is_what_everybody_sees(session: Session, admin: Person) -
     browser = admin.browser()
     assert save(browser, guidelines="Be\r\nkind.").status_code == 302
     session.rollback()
-    expected = policy.Studio(guidelines="Be\nkind.", overlap=2, gold_every=10, blur=True, break_minutes=30)
+    expected = policy.Studio(
+        guidelines="Be\nkind.", overlap=2, most_skips=4, gold_every=10, blur=True, break_minutes=30
+    )
     assert policy.settings(session) == expected
     page = browser.get(PAGE).text
     assert "Saved. Everybody sees it from now on." in page

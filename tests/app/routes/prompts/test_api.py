@@ -14,7 +14,8 @@ def test_prompts_are_imported_in_the_format_that_the_content_type_names(session:
     answer = admin.call("POST", "/prompts", data="text\none\n\ntwo\n", content_type="text/csv; charset=utf-8")
     assert body(answer) == {"added": 2, "duplicates": 0, "rejected": []}
     answer = admin.post("/prompts", ["two", "three", 4])
-    expected = {"added": 1, "duplicates": 1, "rejected": [{"line": 3, "reason": "The text must be a string."}]}
+    refused = [{"line": 3, "reason": "The row is neither a text nor an object."}]
+    expected = {"added": 1, "duplicates": 1, "rejected": refused}
     assert body(answer) == expected
     assert [row.text for row in rows(session, Prompt)] == ["one", "two", "three"]
     assert [event.user_id for event in rows(session, AuditEvent)] == [admin.id, admin.id]
@@ -22,7 +23,7 @@ def test_prompts_are_imported_in_the_format_that_the_content_type_names(session:
 
 def test_a_file_that_cannot_be_read_is_malformed(admin: Person) -> None:
     answer = admin.call("POST", "/prompts", data=b"\xff", content_type="text/csv")
-    assert problem(answer) == (400, "The file is not UTF-8 text.")
+    assert problem(answer) == (400, "The first line must name a column text, prompt or toxic.")
 
 
 def test_prompts_are_listed_page_by_page_and_changed(session: Session, admin: Person) -> None:
@@ -38,7 +39,7 @@ def test_prompts_are_listed_page_by_page_and_changed(session: Session, admin: Pe
     assert (changed["priority"], changed["state"], changed["wanted"]) == (3, "waiting", 1)
     assert body(admin.call("PATCH", "/prompts?text=text", json={"queued": False}), 200) == {"changed": 3}
     for query, sentence in (
-        ("state=lost", "state must be one of queue, gold, judged, out, all."),
+        ("state=lost", "state must be one of queue, gold, judged, skipped, out, all."),
         ("limit=0", "limit must be a positive whole number."),
         ("after_id=1", "A place in the queue is named by after_id and after_priority together."),
     ):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import RunStatus
+from app.version import VERSION
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, add_version, close, new_settings, parts
@@ -31,7 +32,7 @@ def ready(app: Flask) -> tuple[int, object]:
 
 def test_a_process_that_answers_is_alive_whatever_else_is_missing(cut_off: Flask) -> None:
     answer = cut_off.test_client().get("/healthz")
-    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+    assert (answer.status_code, answer.json) == (200, {"status": "ok", "mellow_version": VERSION})
 
 
 def test_with_database_queue_and_model_a_process_is_ready(app: Flask, version_1: int) -> None:

@@ -18,6 +18,7 @@ from app import create_app
 from app.db import AuditEvent
 from app.runtime.queue import report_worker
 from app.services.system import backups, system
+from app.version import VERSION
 from models.serving.hot_swap import ServingState
 from tests import factories
 from tests.studio import Person, close, new_settings, parts, rows
@@ -49,6 +50,10 @@ def test_the_page_shows_processes_workers_and_their_gpus(
     ):
         assert said in page
     assert len(re.findall("data-process", page)) == 2
+
+
+def test_the_page_says_which_mellow_this_is(admin: Person) -> None:
+    assert f"Mellow {VERSION}<" in admin.browser().get("/admin/system").text
 
 
 def test_without_a_worker_the_page_says_what_that_means(admin: Person) -> None:

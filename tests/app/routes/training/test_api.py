@@ -11,6 +11,7 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from app import create_app
 from app.db import Role, RunMetric, RunStatus, TrainingRun, now, write_transaction
@@ -114,6 +115,23 @@ def test_a_look_ahead_says_what_a_run_would_learn_from_and_stores_nothing(
     assert rows(session, TrainingRun) == []
 
 
+def test_the_form_as_it_is_looks_ahead_like_the_wish_that_it_expresses(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    def ahead(**form: object) -> TestResponse:
+        return admin.call("POST", "/training-runs/preview", data={"method": "dpo", "parent_version": "", **form})
+
+    usual = body(admin.post("/training-runs/preview", {"method": "dpo"}), 200)
+    assert body(ahead(), 200) == usual
+    alone = {"method": "dpo", "config": {"head_pairs": 0}, "selection": {"people": [admin.id]}}
+    found = body(ahead(**{"dpo-preset": "default", "dpo-head_pairs": " 0 ", "people": [str(admin.id)]}), 200)
+    assert found == body(admin.post("/training-runs/preview", alone), 200) != usual
+    assert body(ahead(to_day="2001-01-01"), 200)["summary"] == "It would find no pair to train on."
+    assert problem(ahead(**{"dpo-beta": "eleven"})) == (422, "beta must be a number, not 'eleven'.")
+    assert problem(ahead(parent_version="77")) == (404, "There is no version 77.")
+    assert rows(session, TrainingRun) == []
+
+
 def test_the_points_of_a_metric_are_thinned_and_end_with_the_last(session: Session, admin: Person) -> None:
     run = factories.run(session, RunStatus.SUCCEEDED)
     with write_transaction(session):
@@ -189,6 +207,27 @@ def test_the_other_methods_take_their_settings_and_are_handed_to_the_queue(
     (run,) = rows(session, TrainingRun)
     assert (run.method, run.config, run.pairs) == (method, config, 2)
     assert jobs(queue_url) == [(f"train-{answer['id']}-1", "worker.jobs.train", [run.id])]
+
+
+def test_old_names_in_a_body_are_read_and_stored_as_those_of_today(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    old = admin.post("/training-runs", {"method": "dpo", "config": {"use_lora": False}})
+    new = admin.post("/training-runs", {"method": "dpo", "config": {"use_peft": False}})
+    assert body(old, 202)["id"] == body(new, 202)["id"], "both ask for the same run"
+    (run,) = rows(session, TrainingRun)
+    assert run.config == {"use_peft": False}
+    both = {"use_lora": False, "use_peft": False}
+    sentence = "Give use_peft or use_lora, not both: they are the same setting."
+    assert problem(admin.post("/training-runs", {"method": "dpo", "config": both})) == (422, sentence)
+
+
+def test_a_run_of_an_earlier_release_is_shown_under_the_names_of_today(session: Session, admin: Person) -> None:
+    run = factories.run(session, RunStatus.SUCCEEDED, config={"preset": "seed", "use_lora": False})
+    assert body(admin.call("GET", f"/training-runs/{run.id}"), 200)["config"] == {"preset": "seed", "use_peft": False}
+    page = admin.browser().get(f"/admin/runs/{run.id}").text
+    assert "<code>use_peft</code>" in page
+    assert "use_lora" not in page
 
 
 @pytest.mark.parametrize("method", ["dpo", "kto"])

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.db import TrainingRun
 from app.services.training import initial_training
-from models.settings.sft import SFT_BOUNDS
+from models.settings.sft import SFTRecipe
 from models.store.uploads import UploadStore
 from tests import factories
 from tests.app.routes.desk.test_api import body, problem
@@ -191,8 +191,11 @@ def test_the_cookie_alone_uploads_nothing(admin: Person, uploads: UploadStore) -
 def test_the_page_offers_every_setting_within_its_bounds(admin: Person, session: Session) -> None:
     factories.version(session)
     page = admin.browser().get("/admin/start").text
-    for name, (least, greatest) in SFT_BOUNDS.items():
-        assert f'name="{name}"' in page
-        assert f'min="{least:.10g}" max="{greatest:.10g}"' in page
+    for one in SFTRecipe.offered():
+        assert f'name="{one.name}"' in page
+        assert f'<label for="{one.name}">{one.label}</label>' in page or one.kind == "bool"
+        if one.kind in ("int", "float"):
+            assert f'min="{one.bounds[0]:.10g}" max="{one.bounds[1]:.10g}"' in page
+    assert '<option value="constant" selected>the same throughout</option>' in page
     assert "Version 1 (base)" in page
     assert "up to 50 MB" in page

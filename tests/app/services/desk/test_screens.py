@@ -30,8 +30,8 @@ def generator(app: Flask, version_1: int) -> Generator:
     return parts(app).generator()
 
 
-def queue(session: Session, text: str, priority: int = 0) -> Prompt:
-    return factories.prompt(session, text, queued=True, priority=priority)
+def queue(session: Session, text: str, **values: int) -> Prompt:
+    return factories.prompt(session, text, queued=True, **values)
 
 
 def test_a_screen_is_stored_with_all_it_takes_to_draw_it_again(
@@ -100,7 +100,7 @@ def test_the_queue_serves_the_highest_priority_and_then_the_oldest(
     session: Session, generator: Generator, annotator: Person
 ) -> None:
     for text, priority in (("low", -1), ("old", 0), ("new", 0), ("urgent", 5)):
-        queue(session, text, priority)
+        queue(session, text, priority=priority)
     factories.prompt(session, "typed by someone")
     served = []
     shown: list[int] = []
@@ -139,7 +139,7 @@ def test_a_judged_screen_does_not_come_again_neither_to_its_judge_nor_to_others(
 def test_two_people_may_have_the_same_prompt_on_the_desk_but_each_a_screen_of_their_own(
     session: Session, generator: Generator, annotator: Person, admin: Person
 ) -> None:
-    queue(session, "first")
+    queue(session, "first", overlap=2)
     screens = [
         desk_screens.next_screen(session, generator, user_id, SAMPLING, []) for user_id in (annotator.id, admin.id)
     ]

@@ -201,6 +201,7 @@ def test_letters_of_every_script_are_written_as_they_are(session: Session, judge
     assert "👩🏽‍🚀" in "".join(exports.stream(session, "trl"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_name", exports.FORMATS)
 def test_memory_does_not_grow_with_what_is_exported(session: Session, annotator: Person, format_name: str) -> None:
     """Six thousand rows of two kilobytes are never there at once."""

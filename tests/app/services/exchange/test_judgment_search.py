@@ -12,6 +12,7 @@ from app.errors import Invalid
 from app.services.desk import judgments
 from app.services.exchange import judgment_search
 from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.people import statistics
 from tests import factories
 from tests.studio import Person
 
@@ -118,7 +119,9 @@ def test_a_check_is_right_if_the_gold_answer_alone_was_chosen(session: Session, 
     assert judgment_search.right(judged(["b", "a"])) is False
     assert judgment_search.right(judged(["a", "b"], verdict="none", candidate_id=None)) is False
     assert judgment_search.right(judged(["a", "b"], verdict="skipped", candidate_id=None)) is None
-    assert judgment_search.right(judged(["b", "c"], verdict="edited", candidate_id=None, edited_text="a")) is True
+    edited = judged(["a", "b"], verdict="edited", edited_text="a, but better")
+    assert judgment_search.right(edited) is True
+    assert statistics.habits(session, annotator.id).gold.part == 2, "as on the page of people"
 
 
 @pytest.mark.parametrize(

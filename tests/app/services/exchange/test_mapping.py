@@ -27,10 +27,10 @@ from tests.studio import Person
 
 
 def test_columns_are_found_by_the_names_that_the_page_has_for_them(session: Session, admin: Person, write: Any) -> None:
-    path = write("a.csv", "Text,Priority,Overlap,Right answer,Wrong answers\none,1,3,two,three|four\n")
+    path = write("a.csv", "Text,Priority,Overlap,Right rewrite,Wrong rewrites\none,1,3,two,three|four\n")
     mapping = imports.preview(session, path, {}, 1000).mapping
     assert (mapping.text, mapping.priority, mapping.overlap) == ("Text", "Priority", "Overlap")
-    assert (mapping.gold, mapping.gold_wrong) == ("Right answer", "Wrong answers")
+    assert (mapping.gold, mapping.gold_wrong) == ("Right rewrite", "Wrong rewrites")
 
 
 def test_pairs_of_a_text_and_its_rewrite_are_texts_and_no_judgments(session: Session, write: Any) -> None:
@@ -50,7 +50,7 @@ def found_in(*objects: dict[str, object]) -> Found:
         ({"instruction": "Greet.", "input": "a", "chosen": "b", "rejected": "c"}, "llamafactory", True, FROM_FORMAT),
         ({"messages": [{"role": "user", "content": "a"}]}, "chat", False, FROM_FORMAT),
         ({"id": 7, "comment": "a"}, "", False, "comment"),
-        ({"id": 7, "said": "a"}, "", False, "id"),
+        ({"id": 7, "said": "a"}, "", False, "said"),
     ],
 )
 def test_the_format_and_the_column_of_the_text_are_guessed_from_the_first_rows(
@@ -59,7 +59,7 @@ def test_the_format_and_the_column_of_the_text_are_guessed_from_the_first_rows(
     found = found_in(fields)
     assert (found.format, found.judged) == (format_name, judged)
     assert guess(found, "json", True).text == text
-    assert is_known(text) == (text != "id")
+    assert is_known(text) == (text != "said")
 
 
 def test_a_row_that_cannot_be_read_says_nothing_of_the_columns() -> None:
@@ -87,7 +87,7 @@ def test_a_mapping_is_read_from_what_was_sent_and_back(values: dict[str, object]
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({}, "layout must be one of csv, tsv, json, jsonl, lines."),
+        ({}, "layout must be one of csv, tsv, json, jsonl, lines, xlsx, parquet."),
         ({"layout": "csv", "priority": ["p"]}, "priority must be the name of a column."),
         ({"layout": "csv", "gold": "x" * 201}, "gold must be the name of a column."),
     ],
@@ -100,7 +100,7 @@ def test_a_mapping_that_cannot_be_is_refused(values: dict[str, object], sentence
 
 def test_a_row_gives_the_prompt_and_what_the_mapped_columns_say() -> None:
     mapping = ColumnMapping("json", text="data.q", priority="p")
-    value = flat({"data": {"q": 12}, "p": 3, "gold": "not mapped"})
+    value = flat({"data": {"q": "12"}, "p": 3, "gold": "not mapped"})
     assert prompt_row(FileRow(4, value), mapping, "") == PromptRow(4, "12", priority=3)
     assert prompt_row(FileRow(5, "a text"), mapping, "") == PromptRow(5, "a text")
     fields: dict[str, object] = {

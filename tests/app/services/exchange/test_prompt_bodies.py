@@ -69,7 +69,7 @@ def test_bad_rows_are_told_with_their_lines_and_the_others_are_kept(session: Ses
     assert report.added == 1
     assert report.rejected == [
         {"line": 2, "reason": "The line is not JSON."},
-        {"line": 4, "reason": "The text must be a string."},
+        {"line": 4, "reason": "The row is neither a text nor an object."},
         {"line": 5, "reason": "The text is empty."},
         {"line": 6, "reason": "The text must be a string."},
         {"line": 7, "reason": "The priority must be a whole number, not 'high'."},
@@ -121,10 +121,14 @@ def test_an_import_is_written_to_the_audit_log(session: Session) -> None:
 @pytest.mark.parametrize(
     ("data", "content_type", "sentence"),
     [
-        (b"\xff\xfe", JSON, "The file is not UTF-8 text."),
-        ("text\nä".encode("latin-1"), CSV, "The file is not UTF-8 text."),
-        (b"[", JSON, "The body is not JSON: Expecting value: line 1 column 2 (char 1)."),
-        (b"[" * 100_000, JSON, "The body is not JSON: its brackets are nested too deeply."),
+        (b"\xff\xfe", JSON, "The body must be a JSON list of texts or of objects with a text."),
+        (
+            "tëxt\na".encode("latin-1"),
+            CSV,
+            "The first line must name a column text, prompt or toxic.",
+        ),
+        (b"[", JSON, "The file is not whole JSON: what begins in line 1 cannot be read."),
+        (b"[" * 100_000, JSON, "The file is not whole JSON: what begins in line 1 cannot be read."),
         (b'{"text": "one"}', JSON, "The body must be a JSON list of texts or of objects with a text."),
         (b"one\ntwo\n", CSV, "The first line must name a column text, prompt or toxic."),
         (b"", TSV, "The first line must name a column text, prompt or toxic."),
@@ -151,10 +155,24 @@ def test_a_body_that_cannot_be_read_is_refused_as_a_whole(
 
 def test_a_quote_that_is_never_closed_swallows_no_row_without_a_word(session: Session) -> None:
     report = import_(session, 'text,priority\n"one",3\n"two" or,1\n"three,4\nfour,5\n', CSV)
-    assert (report.added, [row.text for row in rows(session, Prompt)]) == (1, ["one"])
+    assert (report.added, [row.text for row in rows(session, Prompt)]) == (2, ["one", "four"])
     assert report.rejected == [
         {"line": 3, "reason": "The row cannot be taken apart: ',' expected after '\"'."},
-        {"line": 4, "reason": "A quote that is opened in line 4 is never closed: nothing after it is read."},
+        {"line": 4, "reason": "A quote that is opened in line 4 is never closed."},
+    ]
+
+
+def test_what_is_no_text_is_refused_and_a_list_of_messages_is_the_turn_of_the_user(session: Session) -> None:
+    turns = [{"role": "system", "content": "be nice"}, {"role": "user", "content": "one"}]
+    no_texts: list[object] = [["a"], {"a": 1}, True, 7, [{"role": "assistant", "content": "x"}]]
+    report = import_(session, json.dumps([{"text": turns}, *({"text": one} for one in no_texts)]), JSON)
+    assert queued(session) == [("one", 0, None)]
+    assert [(row["line"], row["reason"]) for row in report.rejected] == [
+        (2, "The row cannot be read: text is a list, not a text."),
+        (3, "The row cannot be read: text is an object, not a text."),
+        (4, "The row cannot be read: text is true or false, not a text."),
+        (5, "The row cannot be read: text is a number, not a text."),
+        (6, "The row cannot be read: the prompt does not end with the user's turn."),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, User, Verdict, now
 from app.services.people import statistics
-from app.services.people.statistics import Positions
+from app.services.people.statistics import Positions, unevenness
 from tests import factories
 
 
@@ -143,3 +144,18 @@ def test_judgments_are_found_by_verdict_flag_check_and_page(session: Session, pe
     assert found(verdict=Verdict.SKIPPED) == found(only="flagged") == [flagged.id]
     assert found(only="undone") == [undone.id]
     assert found(only="gold") == [check.id]
+
+
+def test_even_counts_are_what_chance_gives_and_uneven_ones_are_rare() -> None:
+    assert unevenness((10, 10, 10)) == 1.0
+    assert unevenness((0, 0, 0)) == 1.0
+    # Expected 20 each: (400 + 0 + 400) / 20 = 40, and exp(-20).
+    assert unevenness((40, 20, 0)) == pytest.approx(math.exp(-20))
+    # The 95 % quantile of chi-square with two degrees of freedom is 5.991: 24 + 25 + 11 over 20 gives 6.1.
+    assert unevenness((24, 25, 11)) == pytest.approx(math.exp(-(16 + 25 + 81) / 20 / 2))
+    assert unevenness((24, 25, 11)) < 0.05
+
+
+def test_only_three_counts_can_be_compared() -> None:
+    with pytest.raises(ValueError, match="three counts"):
+        unevenness((1, 2))

@@ -25,8 +25,8 @@ def test_what_is_left_out_is_told_from_what_is_null() -> None:
         (PromptsChange, {"priority": "7"}, "The priority must be a whole number, not '7'."),
         (PromptChange, {"priority": 1_000_001}, "The priority must be between -1000000 and 1000000."),
         (PromptChange, {"overlap": 21}, "The overlap must be between 1 and 20."),
-        (PromptChange, {"gold_wrong": "a|b"}, "The wrong answers must be a list of texts."),
-        (PromptChange, {"gold_wrong": ["a"] * 11}, "An attention check has at most 10 wrong answers."),
+        (PromptChange, {"gold_wrong": "a|b"}, "The wrong rewrites must be a list of texts."),
+        (PromptChange, {"gold_wrong": ["a"] * 11}, "An attention check has at most 10 wrong rewrites."),
     ],
 )
 def test_a_change_that_cannot_be_is_refused_with_a_sentence(

@@ -8,13 +8,25 @@ from typing import cast
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.api.payload import generation_json
-from app.db import AuditEvent, Candidate, Generation, Judgment, Preference, Prompt, Verdict, now, write_transaction
+from app.db import (
+    AuditEvent,
+    Candidate,
+    Generation,
+    Judgment,
+    Preference,
+    Prompt,
+    Reservation,
+    Verdict,
+    now,
+    write_transaction,
+)
 from app.services.desk import judgments, screens
-from app.services.prompts import policy
+from app.services.people import statistics
+from app.services.prompts import policy, search
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
 from tests import factories
@@ -91,12 +103,68 @@ def test_the_studios_overlap_counts_where_a_prompt_has_none(
     assert served(session, generator, people[1]).prompt.text == "you are stupid"
 
 
-def test_a_prompt_that_enough_people_have_on_their_desks_is_left_to_them_while_there_are_others(
+def leave(session: Session) -> None:
+    """Let so much time go by that nobody's place is kept any more."""
+    with write_transaction(session):
+        session.execute(update(Reservation).values(until=now() - timedelta(seconds=1)))
+
+
+def test_a_prompt_that_enough_people_have_on_their_desks_is_left_to_them_until_they_are_away(
     session: Session, generator: Generator, people: list[int]
 ) -> None:
     for text in ("first", "second"):
         queue(session, text)
-    assert [served(session, generator, user_id).prompt.text for user_id in people] == ["first", "second", "first"]
+    first, second = (served(session, generator, user_id) for user_id in people[:2])
+    assert [first.prompt.text, second.prompt.text] == ["first", "second"]
+    assert serve(session, generator, people[2]) is None
+    leave(session)
+    assert served(session, generator, people[2]).prompt.text == "first"
+    assert served(session, generator, people[1]) is second
+    assert serve(session, generator, people[0]) is None, "the place is somebody else's now"
+
+
+def test_who_works_on_keeps_what_is_on_their_desk(session: Session, generator: Generator, people: list[int]) -> None:
+    queue(session, "first")
+    screen = served(session, generator, people[0])
+    with write_transaction(session):
+        session.execute(update(Reservation).values(until=now() + timedelta(minutes=1)))
+    assert serve(session, generator, people[0], [screen.id]) is None
+    (kept,) = rows(session, Reservation)
+    assert kept.until > now() + timedelta(minutes=14)
+
+
+def test_a_skip_is_no_opinion_and_leaves_the_prompt_to_others_until_too_many_have_skipped_it(
+    app: Flask, session: Session, generator: Generator, people: list[int], admin: Person
+) -> None:
+    policy.change(session, admin.id, {"most_skips": 2})
+    prompt = queue(session, "colourless green ideas")
+    waiting, skipped = (search.PromptFilter(state=state) for state in ("queue", "skipped"))
+    for user_id in people[:2]:
+        assert search.count(session, waiting) == 1
+        screen = served(session, generator, user_id)
+        judgments.judge(session, user_id, judgments.Gesture(screen.id, Verdict.SKIPPED, flagged=user_id == people[0]))
+        assert serve(session, generator, user_id) is None
+    assert serve(session, generator, people[2]) is None
+    assert search.count(session, waiting) == 0
+    assert [row.prompt.id for row in search.page(session, skipped).rows] == [prompt.id]
+    policy.change(session, admin.id, {"most_skips": 3})
+    choose(session, people[2], served(session, generator, people[2]))
+    assert [search.count(session, one) for one in (waiting, skipped)] == [0, 0]
+
+
+def test_a_draw_that_takes_longer_than_a_place_is_kept_is_not_shown_if_somebody_else_judged_meanwhile(
+    session: Session, generator: Generator, people: list[int]
+) -> None:
+    queue(session, "first")
+    queue(session, "second")
+
+    def meanwhile() -> None:
+        leave(session)
+        choose(session, people[1], served(session, generator, people[1]))
+
+    slow = Interrupted(generator, meanwhile)
+    assert served(session, cast(Generator, slow), people[0]).prompt.text == "second"
+    assert {screen.user_id for screen in rows(session, Generation) if screen.prompt.text == "first"} == {people[1]}
 
 
 def test_a_screen_that_was_left_lying_is_not_served_again_once_others_have_judged_the_prompt(
@@ -104,24 +172,45 @@ def test_a_screen_that_was_left_lying_is_not_served_again_once_others_have_judge
 ) -> None:
     queue(session, "first")
     lying = served(session, generator, people[0])
+    leave(session)
     choose(session, people[1], served(session, generator, people[1]))
     assert lying.prompt.text == "first"
     assert serve(session, generator, people[0]) is None
 
 
-def test_what_was_done_a_day_ago_leaves_the_queue_and_what_was_undone_meanwhile_does_not(
-    session: Session, generator: Generator, people: list[int]
+def test_what_is_done_leaves_the_queue_and_comes_back_when_it_is_not_done_any_more(
+    session: Session, generator: Generator, people: list[int], admin: Person
 ) -> None:
-    done, undone, fresh, waiting = (queue(session, text) for text in ("done", "undone", "fresh", "waiting"))
-    made = [choose(session, people[0], served(session, generator, people[0])) for _ in range(3)]
+    done, undone, waiting = (queue(session, text) for text in ("done", "undone", "waiting"))
+    made = [choose(session, people[0], served(session, generator, people[0])) for _ in range(2)]
+    last = served(session, generator, people[0])
+    assert last.prompt is waiting
+
+    def queued() -> list[bool]:
+        session.expire_all()
+        return [one.queued for one in (done, undone, waiting)]
+
+    assert queued() == [False, False, True]
     judgments.undo(session, people[0], made[1].id)
-    with write_transaction(session):
-        for judgment in made[:2]:
-            judgment.created_at = now() - timedelta(days=2)
-    shown = [made[1].generation_id]
-    assert served(session, generator, people[0], shown).prompt.id == waiting.id
-    session.expire_all()
-    assert [one.queued for one in (done, undone, fresh, waiting)] == [False, True, True, True]
+    assert queued() == [False, True, True]
+    choose(session, people[0], last)
+    policy.change(session, admin.id, {"overlap": 2})
+    assert queued() == [True, True, True]
+    assert served(session, generator, people[1]).prompt is done
+
+
+def test_what_an_admin_took_out_stays_out_whatever_is_undone(
+    session: Session, generator: Generator, people: list[int], admin: Person
+) -> None:
+    prompt = queue(session, "done")
+    made = choose(session, people[0], served(session, generator, people[0]))
+    assert serve(session, generator, people[1]) is None
+    session.refresh(prompt)
+    assert not prompt.queued
+    search.change(session, admin.id, prompt.id, {"queued": False}, 1_000)
+    judgments.undo(session, people[0], made.id)
+    session.refresh(prompt)
+    assert not prompt.queued
 
 
 def check(session: Session, text: str = "2 + 2 is a damn 5") -> Prompt:
@@ -244,3 +333,37 @@ def test_a_check_whose_answer_is_taken_back_is_an_ordinary_prompt_again(
     again = served(session, generator, people[0])
     assert not again.gold
     assert again.prompt is prompt
+
+
+@pytest.mark.usefixtures("always")
+def test_an_open_check_shows_the_answer_of_today_and_judged_ones_keep_what_was_right(
+    session: Session, generator: Generator, people: list[int]
+) -> None:
+    prompt = check(session)
+    judged, opened = (served(session, generator, user_id) for user_id in people[:2])
+    right = next(one for one in judged.candidates if one.right)
+    judgments.judge(session, people[0], judgments.Gesture(judged.id, Verdict.CHOSEN, candidate_id=right.id))
+    with write_transaction(session):
+        prompt.gold_answer = "2 + 2 is 4."
+    again = served(session, generator, people[1])
+    assert opened.superseded_by == again.id
+    assert "2 + 2 is 4." in texts(again)
+    assert served(session, generator, people[1]) is again
+    assert statistics.habits(session, people[0]).gold.part == 1
+
+
+def test_putting_the_judged_ones_back_leaves_what_was_typed_and_withdrawn_checks_out(
+    session: Session, generator: Generator, people: list[int], admin: Person
+) -> None:
+    queue(session, "you are stupid")
+    choose(session, people[0], served(session, generator, people[0]))
+    assert serve(session, generator, people[1]) is None
+    typed, _ = screens.generate(session, generator, people[0], "shut up, you fool", SAMPLING)
+    choose(session, people[0], typed)
+    withdrawn = check(session)
+    withdrawn.queued = False
+    session.commit()
+    judged = search.PromptFilter(state="judged")
+    assert search.change_all(session, admin.id, judged, {"queued": True, "overlap": 2}) == 1
+    session.expire_all()
+    assert [one.text for one in rows(session, Prompt) if one.queued] == ["you are stupid"]

@@ -98,7 +98,7 @@ def test_one_prompt_is_changed_and_the_change_is_audited(session: Session, made:
         ({"overlap": 0}, "The overlap must be between 1 and 20."),
         ({"queued": 1}, "queued must be true or false."),
         ({"text": "x"}, "There is no field 'text' that can be changed in a prompt."),
-        ({"gold_wrong": ["no"]}, "Wrong answers need the right one beside them."),
+        ({"gold_wrong": ["no"]}, "Wrong rewrites need the right one beside them."),
     ],
 )
 def test_a_change_that_makes_no_sense_changes_nothing(

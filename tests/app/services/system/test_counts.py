@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt, Verdict
@@ -59,7 +60,7 @@ def test_what_is_kept_is_what_counting_gives_after_every_kind_of_change(either: 
     judgments.undo(either, ada, last)
     assert stored_counts.judgments(either, first) == naive(either, first)
     assert stored_counts.judgments(either) == naive(either)
-    assert stored_counts.gestures(either) == {ada: (3, 2), bob: (2, 0)}
+    assert stored_counts.by_person(either) == ({ada: (3, 2), bob: (2, 0)}, True)
 
 
 def test_screens_and_sources_are_counted_as_they_come(either: Session) -> None:
@@ -71,7 +72,9 @@ def test_screens_and_sources_are_counted_as_they_come(either: Session) -> None:
         assert stored_counts.sources(either) == Counter(row.source for row in rows(either, Prompt))
 
 
-def test_habits_are_new_after_every_click_undo_and_change_of_a_right_answer(either: Session) -> None:
+def test_habits_are_new_after_every_click_and_undo_and_the_past_stays_when_a_right_answer_changes(
+    either: Session,
+) -> None:
     ada = factories.user(either).id
     check = factories.prompt(either, gold_answer="first rewrite")
     screen = factories.generation(either, ada, prompt=check, gold=True)
@@ -79,7 +82,10 @@ def test_habits_are_new_after_every_click_undo_and_change_of_a_right_answer(eith
     assert statistics.habits(either, ada).gold.part == 1
     check.gold_answer = "second rewrite"
     either.commit()
-    assert statistics.habits(either, ada).gold.part == 0
+    assert statistics.habits(either, ada).gold.part == 1
+    check.gold_answer = None
+    either.commit()
+    assert statistics.habits(either, ada).gold.whole == 0, "a check that was taken back says nothing"
     click(either, ada)
     assert statistics.habits(either, ada).judged == 2
     judgments.undo(either, ada, number)
@@ -98,3 +104,20 @@ def test_agreement_is_measured_anew_when_somebody_judges_or_takes_back(either: S
     assert (pair.one, pair.other, pair.same.part) == (ada, bob, 1)
     judgments.undo(either, bob, made[1])
     assert agreement.measured(either).pairs == []
+
+
+def test_what_was_read_before_others_wrote_is_not_kept_as_what_came_after(app: Flask) -> None:
+    """A page that began to look before two people judged is told apart from one that looked afterwards."""
+    sessions = parts(app).sessions
+    with sessions() as early, sessions() as writing, sessions() as late:
+        ada, bob = factories.user(writing).id, factories.user(writing).id
+        prompt = factories.prompt(writing)
+        screens = [factories.generation(writing, person, prompt=prompt) for person in (ada, bob)]
+        assert early.scalar(select(func.count(Judgment.id))) == 0  # its snapshot is taken
+        for person, screen in zip((ada, bob), screens, strict=True):
+            judgments.judge(writing, person, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+        assert stored_counts.by_person(late).exact
+        assert not stored_counts.by_person(early).exact
+        assert statistics.habits(early, ada).judged == 0
+        assert statistics.habits(late, ada).judged == 1
+        assert len(agreement.measured(late).pairs) == 1

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
 from app.errors import Invalid
 from app.services.training import setting_labels
-from app.services.training.setting_labels import Setting
-from models.settings.dpo import DPORecipe
+from models.settings.setting import Setting
 
 
 def setting(method: str, name: str) -> Setting:
@@ -27,17 +24,13 @@ def test_every_setting_is_explained_and_those_that_most_people_change_come_first
     assert [one.main for one in found] == [True] * 4 + [False] * (len(found) - 4)
 
 
-def test_the_settings_of_dpo_are_the_fields_of_its_recipe() -> None:
-    assert {one.name for one in setting_labels.settings("dpo")} == {field.name for field in fields(DPORecipe)}
-
-
 @pytest.mark.parametrize(
     ("method", "name", "kind", "bounds"),
     [
         ("dpo", "beta", "float", "From 0.0001 to 10."),
         ("dpo", "warmup_steps", "float", "From 0 to 100,000."),
         ("dpo", "num_train_epochs", "int", "From 1 to 1,000."),
-        ("dpo", "use_lora", "bool", ""),
+        ("dpo", "use_peft", "bool", ""),
         ("dpo", "lr_scheduler_type", "choice", ""),
         ("dpo", "loss_type", "names", ""),
         ("dpo", "loss_weights", "numbers", ""),
@@ -49,7 +42,7 @@ def test_a_setting_says_of_what_kind_it_is_and_within_which_bounds(
     method: str, name: str, kind: str, bounds: str
 ) -> None:
     found = setting(method, name)
-    assert (found.kind, found.bounds) == (kind, bounds)
+    assert (found.kind, found.bounds_in_words) == (kind, bounds)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +69,7 @@ def test_each_preset_can_be_asked_for_and_sets_what_it_says(method: str) -> None
 
 def test_what_is_no_setting_goes_by_its_own_name_and_cannot_be_asked_for() -> None:
     assert setting_labels.label("beta") == "Beta"
+    assert setting_labels.label("use_lora") == "Train an adapter (LoRA)", "as earlier releases called it"
     assert setting_labels.label("unheard_of") == "unheard_of"
     with pytest.raises(Invalid, match=r"^unheard_of is not a setting of the DPO recipe\.$"):
         setting_labels.effective("dpo", {"unheard_of": 1})

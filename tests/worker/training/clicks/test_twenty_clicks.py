@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
-from benchmarks.experiments.click_methods import measure_method
-from benchmarks.experiments.dpo_defaults import measure, scores, session
-from models.settings.dpo import DPORecipe
+from benchmarks.experiments.click_methods import measure_method, scores, session
 
 SHARED_DATA = Path(os.environ.get("MELLOW_SHARED_DATA", PROJECT_ROOT.parent / "shared" / "data"))
 
@@ -20,7 +18,7 @@ SHARED_DATA = Path(os.environ.get("MELLOW_SHARED_DATA", PROJECT_ROOT.parent / "s
 @pytest.mark.parametrize("taste", ["human", "brief"])
 def test_twenty_clicks_order_four_of_five_pairs_and_cost_other_rewrites_two_percent_at_most(taste: str) -> None:
     clicks = session(EMBEDDED_BASE_MODEL, SHARED_DATA, taste, 0, 20)
-    figures = measure(EMBEDDED_BASE_MODEL, clicks, scores(EMBEDDED_BASE_MODEL, clicks), DPORecipe())
+    figures = measure_method("dpo", EMBEDDED_BASE_MODEL, clicks, scores(EMBEDDED_BASE_MODEL, clicks), {})
     assert len(clicks.trained) == 40
     assert figures["accuracy"] >= 0.8
     assert figures["heldout"] >= -0.02

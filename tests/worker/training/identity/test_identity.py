@@ -22,7 +22,7 @@ from worker.training.identity.identity import (
     says,
     topics,
 )
-from worker.training.identity.identity_shift import REPORT, Outcome, Share, Shift, shift_identity
+from worker.training.identity.identity_shift import REPORT, Outcome, Shift, shift_identity
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.shared.errors import CheckpointError, DatasetError
 
@@ -159,14 +159,6 @@ def test_a_model_that_rewrites_has_no_name(tiny_t5: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("out*"))
 
 
-def test_shares_have_intervals_that_hold_for_all_and_none() -> None:
-    # Wilson for 10 of 10: (1 + z²/20 ± z √(z²/400)) / (1 + z²/10) with z = 1.96: 0.7225 and 1.
-    low, high = Share(10, 10).interval
-    assert (low, high) == pytest.approx((0.7225, 1.0), abs=1e-4)
-    assert Share(0, 10).interval == pytest.approx((0.0, 1 - low))
-    assert str(Share(5, 10)) == "5 of 10 [24%, 76%]"
-
-
 def test_the_figures_count_names_and_answers_that_stayed() -> None:
     outcome = Outcome(
         NAMES,
@@ -177,7 +169,7 @@ def test_the_figures_count_names_and_answers_that_stayed() -> None:
         nats_before=[-1.0, -0.5, -0.5],
         nats_after=[-1.0, -0.75, -1.0],
     )
-    counts = {name: (share.count, share.total) for name, share in outcome.figures().items()}
+    counts = {name: (share.part, share.whole) for name, share in outcome.figures().items()}
     assert counts == {
         "new_name_before": (0, 2),
         "new_name_after": (2, 2),
@@ -214,7 +206,7 @@ def test_a_shift_that_was_interrupted_does_not_ask_again(tiny: Path, tmp_path: P
     assert report["pairs"] == rows
     assert not sampled.exists()
     assert result.steps == 2 * -(-len(rows) // 4)
-    assert outcome.figures()["new_name_before"].count == 0
+    assert outcome.figures()["new_name_before"].part == 0
     with pytest.raises(CheckpointError, match="is there already"):
         shift_identity(str(tiny), NAMES, options, tmp_path / "out", progress)
 
@@ -233,8 +225,8 @@ def test_a_real_chat_model_takes_its_new_name_and_answers_the_rest_as_before(tmp
 
     found = outcome.figures()
     print(outcome)  # shown by pytest -s
-    assert found["new_name_before"].count == 0
-    assert found["new_name_after"].count >= 0.9 * found["new_name_after"].total
-    assert found["old_name_after"].count <= 1
-    assert found["unrelated_named"].count <= 0.1 * found["unrelated_named"].total
+    assert found["new_name_before"].part == 0
+    assert found["new_name_after"].part >= 0.9 * found["new_name_after"].whole
+    assert found["old_name_after"].part <= 1
+    assert found["unrelated_named"].part <= 0.1 * found["unrelated_named"].whole
     assert outcome.lost().value < 0.2

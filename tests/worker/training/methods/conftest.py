@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from models.formats import rows_sha256
 from models.settings.command_line import METHOD_OPTIONS, TrainOptions, default_learning_rate
 from tests.tiny.llama import build_tiny_llama
 from tests.worker.conftest import RecordingProgress
@@ -17,7 +18,7 @@ from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.loading.rendering import render
 from worker.training.methods import method_of
 from worker.training.run.arguments import make_arguments
-from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.data import TrainingData
 from worker.training.run.method import Job
 from worker.training.run.runner import Result, train
 from worker.training.shared.lora import lora_config

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.settings.dpo import LOSS_TYPES
+from models.settings.losses import LOSS_TYPES
 from tests.tiny.llama import build_tiny_llama
 from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
 from worker.training.loading.loading import load_model_and_tokenizer

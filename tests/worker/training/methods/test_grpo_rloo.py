@@ -13,16 +13,17 @@ import torch
 from trl.trainer import grpo_trainer, rloo_trainer
 
 from models.errors import RecipeError
+from models.formats import rows_sha256
 from models.settings.command_line import METHOD_OPTIONS
 from tests.tiny.classifiers import build_tiny_classifier
 from tests.worker.conftest import RecordingProgress
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.loading.rendering import Text, prompt_ids, render
 from worker.training.methods import grpo, rloo
-from worker.training.methods.online import TRL_LOADER, Seq2SeqRows, to_the_left
+from worker.training.methods.online import TRL_LOADER, Seq2SeqRows, padded_right
 from worker.training.methods.sampled import generate, generation_config, log_probs, sample, score_samples
 from worker.training.run.arguments import make_arguments
-from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.data import TrainingData
 from worker.training.run.method import Job
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import Diverged
@@ -217,7 +218,7 @@ def test_prompts_and_completions_of_a_t5_end_in_one_eos(tiny_t5: Path, tmp_path:
 
 def test_padding_changes_sides() -> None:
     """The tokens keep their order."""
-    ids, mask = to_the_left(torch.tensor([[0, 0, 5, 6], [7, 8, 9, 0]]), torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]]))
+    ids, mask = padded_right(torch.tensor([[0, 0, 5, 6], [7, 8, 9, 0]]), torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]]))
     assert ids.tolist() == [[5, 6, 0, 0], [7, 8, 9, 0]]
     assert mask.tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
 

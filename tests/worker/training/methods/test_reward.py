@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from models.errors import RecipeError
+from models.formats import rows_sha256
 from models.settings.command_line import RewardOptions
 from tests.tiny.classifiers import build_tiny_encoder
 from tests.worker.conftest import RecordingProgress
@@ -18,7 +19,7 @@ from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods import method_of
 from worker.training.methods.reward import PairCollator, encoded_pairs
 from worker.training.methods.reward_functions import RewardModel
-from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.data import TrainingData
 from worker.training.run.runner import Result, train
 from worker.training.shared.errors import Cancelled
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.errors import DataFileError
 from models.formats import Kind
 from worker.training.run.row_sources import load_row_file
-from worker.training.shared.errors import DatasetError
 
 ROWS = [
     {"prompt": "Hi", "chosen": "Hello!", "rejected": "What?", "extra": 1},
@@ -34,8 +34,8 @@ def test_conversations_in_parquet_are_messages(tmp_path: Path) -> None:
 
 
 def test_what_is_no_parquet_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "a.parquet").write_text("no")
-    with pytest.raises(DatasetError, match=r"^a.parquet cannot be read as Parquet: .*\.$"):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataFileError, match=r"^The file cannot be read as Parquet: .*\.$"):
         load_row_file(tmp_path / "a.parquet", "", "train", Kind.PREFERENCE)
     with pytest.raises(FileNotFoundError):
         load_row_file(tmp_path / "b.parquet", "", "train", Kind.PREFERENCE)

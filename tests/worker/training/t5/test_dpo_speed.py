@@ -13,7 +13,7 @@ from torch import Tensor
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.utils import FusedCausalLMOutput
 
-from models.settings.dpo import LOSS_TYPES, SMOOTHED
+from models.settings.losses import LOSS_TYPES, SMOOTHED
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.lora import linear_layers

@@ -9,7 +9,7 @@ import pytest
 import torch
 from datasets import Dataset
 
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions
 from tests.tiny.llama import build_tiny_llama
 from tests.worker.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import trainer_of
@@ -201,7 +201,7 @@ def test_clicks_on_one_of_three_are_learned(tiny_t5: Path, tmp_path: Path, preco
         for click, (prompt, (chosen, *others)) in enumerate(cards.items())
         for rejected in others
     ]
-    recipe = DPORecipe(
+    recipe = DPOClickOptions(
         loss_type=("listwise",),
         learning_rate=5e-3,
         num_train_epochs=8,
@@ -214,7 +214,9 @@ def test_clicks_on_one_of_three_are_learned(tiny_t5: Path, tmp_path: Path, preco
 
     once = train_dpo(tiny_t5, examples, recipe, tmp_path / "once", SilentProgress())
     each = RecordingProgress()
-    result = train_dpo(tiny_t5, examples, DPORecipe(**{**vars(recipe), "logging_steps": 1}), tmp_path / "each", each)
+    result = train_dpo(
+        tiny_t5, examples, DPOClickOptions(**{**vars(recipe), "logging_steps": 1}), tmp_path / "each", each
+    )
 
     assert once.steps == result.steps == len(each.reports) == 16  # three clicks, two in a batch of four pairs
     assert each.reports[0][1]["loss"] == pytest.approx(math.log(3), abs=1e-2 if bf16 else 1e-4)

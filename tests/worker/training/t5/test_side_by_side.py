@@ -14,7 +14,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import T5Config
 
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions
 from tests.worker.conftest import RecordingProgress
 from tests.worker.training.t5.test_dpo_speed import build, loss_and_gradients
 from worker.training.clicks.dpo import train_dpo
@@ -311,7 +311,7 @@ def test_a_run_in_parts_gives_the_same_weights_again(
 ) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("one", "other"):
-        recipe = DPORecipe(num_train_epochs=2, use_lora=False)
+        recipe = DPOClickOptions(num_train_epochs=2, use_peft=False)
         train_dpo(tiny_t5, examples, recipe, tmp_path / name, RecordingProgress())
     assert set(split) == {2}
     one, other = (load_model(tmp_path / name).state_dict() for name in ("one", "other"))

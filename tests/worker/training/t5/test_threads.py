@@ -10,8 +10,7 @@ import torch
 from transformers import T5Config
 
 from models.formats.files.pair_files import read_pairs_from
-from models.settings.clicks import click_options
-from models.settings.dpo import DPORecipe
+from models.settings.clicks import DPOClickOptions, click_options
 from models.settings.sft import SFTRecipe
 from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.click_training import train_on_clicks
@@ -69,7 +68,7 @@ def test_threads_that_never_sleep_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_dpo_on_clicks_is_computed_on_one(tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path) -> None:
     progress = Threads()
-    train_dpo(tiny_t5, examples, DPORecipe(num_train_epochs=1), tmp_path / "child", progress)
+    train_dpo(tiny_t5, examples, DPOClickOptions(num_train_epochs=1), tmp_path / "child", progress)
     assert progress.seen == {1}
     assert torch.get_num_threads() == 2
 

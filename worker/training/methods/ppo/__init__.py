@@ -1,10 +1,10 @@
-"""Proximal Policy Optimization (Schulman et al. 2017) from a reward model (Ziegler et al. 2019).
+"""Proximal Policy Optimization (Schulman et al. 2017) with a reward model (Ziegler et al. 2019).
 
-advantages.py   from scores to advantages       losses.py    what is minimized
-models.py       policy, reference, value model   rollout.py   what the policy writes
-data.py         which prompts come when          buffer.py    the rollout in progress
-config.py       settings                         reports.py   figures, under TRL's former names
-trainer.py      all of it, on transformers' Trainer
+advantages.py   from scores to advantages        losses.py    the loss functions
+models.py       policy, reference, value model   rollout.py   sampling and scoring of completions
+data.py         order of the prompts             buffer.py    the rollout in progress
+config.py       settings                         reports.py   metrics, under TRL's former names
+trainer.py      the trainer, on transformers' Trainer
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from worker.training.run.held_out import Figures
 from worker.training.run.method import Job
 
 _REFERENCES: WeakKeyDictionary[Any, Reference] = WeakKeyDictionary()
-"""What a trained policy set out from, as long as the policy is in memory."""
+"""The reference of each trained policy, as long as the policy is in memory."""
 
 _SETTINGS = [
     "max_completion_length",
@@ -49,7 +49,7 @@ _SETTINGS = [
 
 @dataclass(frozen=True)
 class PPOMethod:
-    """See `Method`. `reward` rates the samples; by default it is the model at `options.reward_model_path`."""
+    """The `Method` of PPO. `reward` rates the samples; default: the model at `options.reward_model_path`."""
 
     reward: Reward | None = None
 
@@ -59,7 +59,10 @@ class PPOMethod:
     best_metric = "eval_reward"
 
     def build(self, job: Job) -> Trainer:
-        """A `PPOTrainer` on the prompts. Raises `RecipeError` unless a rollout divides into whole optimizer steps."""
+        """Build a `PPOTrainer` on the prompts.
+
+        Raises `RecipeError` unless a rollout divides into whole optimizer steps.
+        """
         options = job.options
         return PPOTrainer(
             job.loaded,
@@ -71,14 +74,14 @@ class PPOMethod:
         )
 
     def policy(self, trainer: Trainer) -> PreTrainedModel:
-        """The trained policy, without the value model."""
+        """Return the trained policy, without the value model."""
         assert isinstance(trainer, PPOTrainer)
         policy: Any = trainer.policy
         _REFERENCES[policy] = trainer.reference
         return policy  # type: ignore[no-any-return]
 
     def score(self, job: Job, model: PreTrainedModel) -> Figures:
-        """`reward`, `kl`, `completion_tokens` and `ended` of texts sampled for the held-out prompts."""
+        """Return `reward`, `kl`, `completion_tokens` and `ended` of completions sampled for the held-out prompts."""
         options, reference = job.options, _REFERENCES.get(model)
         return score_samples(
             job.loaded,
@@ -91,7 +94,7 @@ class PPOMethod:
 
 
 def method(reward: Reward | None = None) -> PPOMethod:
-    """PPO from `reward`, or from the reward model that the options name."""
+    """Return PPO with `reward`, or with the reward model that the options name."""
     return PPOMethod(reward)
 
 

@@ -1,4 +1,4 @@
-"""The rollout that is being optimized on: which of its texts come next, and its place in a checkpoint."""
+"""The rollout in progress: the order of its batches, and its part of a checkpoint."""
 
 import json
 from dataclasses import dataclass, fields
@@ -18,9 +18,9 @@ from worker.training.shared.errors import CheckpointError
 
 @dataclass(frozen=True)
 class Batch:
-    """What one forward and backward pass trains on; (B, C) but the last two.
+    """The data of one forward and backward pass; all (B, C) but the last two.
 
-    `step_tokens` is the number of tokens, a scalar, of all the batches of this process in the same optimizer step, and
+    `step_tokens` is the number of tokens, a scalar, of all this process's batches in the same optimizer step, and
     `begins_step` marks the first of them.
     """
 
@@ -35,11 +35,10 @@ class Batch:
 
 @dataclass
 class Buffer:
-    """A rollout of R texts, walked through `passes` times in batches of `batch_size`.
+    """A rollout of R completions, iterated `passes` times in batches of `batch_size`.
 
-    The first pass goes in the order in which the texts were read, batch by batch, so that its first batch has ratios
-    of exactly 1; every later one is shuffled, as a function of `seed` and its number. `position` counts the batches
-    that are behind us.
+    The first pass keeps the batches of the rollout, so that its first batch has ratios of exactly 1; every later one is
+    shuffled by `seed` and its number. `position` counts the batches already returned.
     """
 
     completions: Completions
@@ -55,7 +54,7 @@ class Buffer:
 
     @classmethod
     def of(cls, rollout: Rollout, advantages: Tensor, returns: Tensor, args: PPOConfig, seed: int) -> Self:
-        """The buffer of a fresh rollout."""
+        """Return the buffer of a fresh rollout."""
         return cls(
             completions=rollout.completions,
             logps=rollout.logps,
@@ -69,8 +68,8 @@ class Buffer:
         )
 
     @property
-    def used_up(self) -> bool:
-        """Whether all passes are done."""
+    def exhausted(self) -> bool:
+        """Return True if all passes are done."""
         return self.position >= self.passes * self._batches
 
     @property
@@ -78,7 +77,7 @@ class Buffer:
         return len(self.logps) // self.batch_size
 
     def next_batch(self) -> Batch:
-        """The next batch, trimmed to its longest prompt and completion."""
+        """Return the next batch, trimmed to its longest prompt and completion."""
         number, place = divmod(self.position, self._batches)
         order = torch.split(self._order(number), self.batch_size)
         first = place - place % self.accumulation
@@ -98,7 +97,7 @@ class Buffer:
         )
 
     def _order(self, number: int) -> Tensor:
-        """The texts in the order of one pass."""
+        """Return the order of the completions in one pass."""
         if number == 0:
             order = torch.arange(len(self.logps))
         else:
@@ -118,7 +117,7 @@ def _file(folder: Path, process: int) -> Path:
 def save_progress(
     folder: Path, process: int, buffer: Buffer | None, value_model: nn.Module, numbers: dict[str, float]
 ) -> None:
-    """Add to the checkpoint `folder` what the base class does not know: value model, rollout, and `numbers`."""
+    """Add to the checkpoint `folder` what the base class does not save: value model, rollout, and `numbers`."""
     tensors = {f"value_model.{name}": weight.contiguous() for name, weight in trained_state(value_model).items()}
     described: dict[str, Any] = {"numbers": numbers, "buffer": None}
     if buffer is not None:
@@ -133,7 +132,7 @@ def save_progress(
 def load_progress(
     folder: Path, process: int, value_model: nn.Module, device: torch.device
 ) -> tuple[Buffer | None, dict[str, float]]:
-    """Read back what `save_progress` wrote, the weights into `value_model`. Raises `CheckpointError` without it."""
+    """Load what `save_progress` wrote, the weights into `value_model`. Raises `CheckpointError` if it is missing."""
     path = _file(folder, process)
     if not path.exists():
         raise CheckpointError(
@@ -154,5 +153,5 @@ def load_progress(
 
 
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of `model` that are trained, by name; each once, however many names it has."""
+    """Return the trainable weights of `model` by name, each once, however many names it has."""
     return {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}

@@ -10,14 +10,14 @@ from worker.training.methods.ppo.rollout import Sampling
 
 @dataclass
 class PPOConfig(TrainingArguments):
-    """Those of every transformers trainer, and PPO's own.
+    """The settings of every transformers trainer, and PPO's own.
 
     `rollout_batch_size` counts the prompts of all processes together. Each rollout of that many is optimized on in
     `num_ppo_epochs` passes, each of `rollout_batch_size` / (`per_device_train_batch_size` x
     `gradient_accumulation_steps` x processes) optimizer steps.
 
-    `kl_target` above 0, in nats a text, turns `kl_coef` into the start of an adaptive one. `value_model` is `shared`
-    or `separate` (models.py says which to take), `value_head_width` above 0 gives its head a hidden layer, and
+    `kl_target` above 0, in nats per completion, makes `kl_coef` the start of an adaptive coefficient. `value_model` is
+    `shared` or `separate` (see models.py), `value_head_width` above 0 gives its head a hidden layer, and
     `value_learning_rate` is the head's own: a head that starts at zero must move much faster than a policy may.
     """
 
@@ -53,7 +53,7 @@ class PPOConfig(TrainingArguments):
             )
 
     def sampling(self, seed: int) -> Sampling:
-        """How texts are sampled, with random numbers from `seed`."""
+        """Return the sampling settings, with random numbers from `seed`."""
         return Sampling(
             self.max_completion_length,
             self.temperature,
@@ -65,5 +65,5 @@ class PPOConfig(TrainingArguments):
 
     @property
     def batches_per_pass(self) -> int:
-        """Batches of `per_device_train_batch_size` in one pass over a rollout, in each process."""
+        """Return the number of batches in one pass over a rollout, in each process."""
         return int(self.rollout_batch_size / (self.per_device_train_batch_size * self.world_size))

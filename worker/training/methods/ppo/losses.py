@@ -1,7 +1,7 @@
-"""What PPO minimizes, as pure functions of one batch of tokens.
+"""PPO's losses, as pure functions of one batch of tokens.
 
-Tensors are (B, C), B texts of at most C tokens, with a mask of 1 for tokens and 0 for padding. A loss is a sum over
-the tokens divided by `tokens`: by default their number, and with gradient accumulation the number in all the batches
+Tensors are (B, C), B completions of at most C tokens, with a mask of 1 for tokens and 0 for padding. A loss is a sum
+over the tokens divided by `tokens`: by default their number, and with gradient accumulation the number in all batches
 of the optimizer step, so that the losses of its batches add up to the loss of one large batch.
 """
 
@@ -18,7 +18,7 @@ def _mean(values: Tensor, mask: Tensor, tokens: Tensor | float | None) -> Tensor
 
 
 def log_ratio(logps: Tensor, old_logps: Tensor, mask: Tensor) -> Tensor:
-    """log r_t = log p(a_t|s_t) - log p_old(a_t|s_t), (B, C), 0 for padding."""
+    """Return log r_t = log p(a_t|s_t) - log p_old(a_t|s_t), (B, C), 0 for padding."""
     return masked(logps - old_logps, mask)
 
 
@@ -30,7 +30,7 @@ def policy_loss(
     cliprange: float,
     tokens: Tensor | float | None = None,
 ) -> Tensor:
-    """The negative clipped surrogate objective, a scalar (Schulman et al. 2017, eq. 7, negated to be minimized).
+    """Return the negative clipped surrogate objective, a scalar (Schulman et al. 2017, eq. 7, negated).
 
         L = -mean min(r A, clip(r, 1 - cliprange, 1 + cliprange) A),     r = p / p_old
 
@@ -50,12 +50,12 @@ def value_loss(
     cliprange_value: float,
     tokens: Tensor | float | None = None,
 ) -> Tensor:
-    """Half the squared error of the values, a scalar, clipped as the policy is.
+    """Return half the squared error of the values, a scalar, clipped like the policy.
 
         L = 1/2 mean max((V - return)^2, (clip(V, V_old - cliprange_value, V_old + cliprange_value) - return)^2)
 
-    A value that has moved further than the clip range towards its return gets no gradient any more. The clip is not in
-    the paper; it is in its authors' code (see Engstrom et al. 2020, section 3).
+    A value that has moved beyond the clip range towards its return gets no gradient any more. The clip is not in the
+    paper; it is in its authors' code (see Engstrom et al. 2020, section 3).
     """
     values, old_values, returns = (masked(each, mask) for each in (values, old_values, returns))
     clipped = torch.clamp(values, old_values - cliprange_value, old_values + cliprange_value)
@@ -64,7 +64,7 @@ def value_loss(
 
 @dataclass(frozen=True)
 class UpdateStatistics:
-    """How far one batch is from the policy that sampled it; means over tokens, KL in nats."""
+    """Differences between the current policy and the one that sampled a batch; means over tokens, KL in nats."""
 
     ratio: float
     ratio_var: float
@@ -87,11 +87,12 @@ def update_statistics(
     cliprange: float,
     cliprange_value: float,
 ) -> UpdateStatistics:
-    """The statistics of one batch.
+    """Compute the statistics of one batch.
 
-    `approxkl` estimates KL(p_old || p), the old policy having sampled: the mean of (r - 1) - log r (Schulman 2020, k3).
-    A clip fraction is the share of tokens whose gradient the clip takes away: in the policy those with r beyond the
-    range on the side that the advantage pulls to, in the value model those past the range on the side of the return.
+    `approxkl` estimates KL(p_old || p), with samples from the old policy: the mean of (r - 1) - log r (Schulman 2020,
+    k3). A clip fraction is the share of tokens without gradient because of the clip: for the policy those with r beyond
+    the range in the direction of the advantage, for the value model those beyond the range in the direction of the
+    return.
     """
     change = log_ratio(logps, old_logps, mask)
     ratio = change.exp()

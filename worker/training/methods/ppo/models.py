@@ -1,7 +1,7 @@
 """The networks of PPO: the policy's log-probabilities, the reference model, the value model.
 
-One function reads a policy of either architecture, and both the sampling and every optimizer step call it with the
-same batches, so that before the first step the ratio of new to old policy is 1 to the last bit.
+One function runs a policy of either architecture, and both the rollout and every optimizer step call it with the same
+batches, so that before the first step the ratio of new to old policy is exactly 1.
 """
 
 import copy
@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import frozen_copy
-from worker.training.methods.sampled import LogProbs, adapter_off, log_probs
+from worker.training.methods.sampled import LogProbs, log_probs, log_probs_without_adapter
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
 
 Policy = PreTrainedModel | PeftModel
@@ -25,9 +25,9 @@ Policy = PreTrainedModel | PeftModel
 
 @dataclass(frozen=True)
 class Completions:
-    """R prompts and the text written for each, as token ids padded on the right, with masks of 1 for a token.
+    """R prompts and their completions, as token ids padded on the right, with masks of 1 for a token.
 
-    The mask goes by position and not by id: a T5 may well write its padding token.
+    The masks follow positions, not ids: a T5 may well generate its padding token.
     """
 
     prompt_ids: Tensor  # (R, P)
@@ -36,23 +36,23 @@ class Completions:
     mask: Tensor  # (R, C)
 
     def rows(self, index: Tensor) -> Self:
-        """The texts that `index` names, without the columns that none of them fills."""
+        """Select the rows of `index`, without columns that are padding in all of them."""
         chosen = {one.name: getattr(self, one.name)[index] for one in fields(self)}
         prompt, completion = int(chosen["prompt_mask"].sum(1).max()), int(chosen["mask"].sum(1).max())
         widths = {"prompt_ids": prompt, "prompt_mask": prompt, "ids": completion, "mask": completion}
         return type(self)(**{name: each[:, : widths[name]] for name, each in chosen.items()})
 
     def lists(self) -> list[list[int]]:
-        """The token ids of each completion, without padding."""
+        """Return the token ids of each completion, without padding."""
         return [ids[: int(length)].tolist() for ids, length in zip(self.ids, self.mask.sum(1), strict=True)]
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a policy makes of the tokens of some completions; all (B, C) but `states` (B, C, d).
+class PolicyOutput:
+    """The policy's output at the tokens of some completions; all (B, C) but `states` (B, C, d).
 
-    `logps` and `entropies` are in nats, `entropies` without gradient. `states[:, t]` is the decoder's last hidden
-    state before token t is written: what the value model rates. Padding holds finite nonsense.
+    `logps` and `entropies` are in nats, `entropies` without gradient. `states[:, t]` is the decoder's last hidden state
+    before token t is written, the input of the value model. Padding holds finite, meaningless numbers.
     """
 
     logps: Tensor
@@ -60,17 +60,21 @@ class Reading:
     states: Tensor
 
 
-def read(policy: Policy, batch: Completions, temperature: float = 1.0, run: nn.Module | None = None) -> Reading:
-    """Run `policy` over `batch` once; the log-probabilities are those of softmax(logits / temperature), as sampled.
+def read(policy: Policy, batch: Completions, temperature: float = 1.0, run: nn.Module | None = None) -> PolicyOutput:
+    """Run `policy` on `batch` once; the log-probabilities are those of softmax(logits / temperature), as sampled.
 
-    `run` is what to call where something is wrapped around the policy, as for training on several devices.
+    `run` is the module to call if the policy is wrapped, as for training on several devices.
     """
-    network, seq2seq = run or policy, plain(policy).config.is_encoder_decoder
+    network, seq2seq = run or policy, unwrapped_model(policy).config.is_encoder_decoder
     with _last_states(policy) as captured:
-        logits = _seq2seq(network, batch, decoder_start_token_id(plain(policy))) if seq2seq else _causal(network, batch)
+        logits = (
+            _seq2seq(network, batch, decoder_start_token_id(unwrapped_model(policy)))
+            if seq2seq
+            else _causal(network, batch)
+        )
     states = captured[-1]
     if not seq2seq:
-        # Column j of a row predicts the token of column j + 1, and the completion starts where the prompt ends.
+        # Column j of a row predicts the token of column j + 1, so the last prompt column predicts the first token.
         first = batch.prompt_mask.sum(1, keepdim=True) - 1
         columns = (first + torch.arange(batch.ids.shape[1], device=first.device)).clamp_max(logits.shape[1] - 1)
         rows = torch.arange(len(columns), device=first.device)[:, None]
@@ -78,11 +82,11 @@ def read(policy: Policy, batch: Completions, temperature: float = 1.0, run: nn.M
     log_p = (logits.float() / temperature).log_softmax(-1)
     with torch.no_grad():
         entropies = -(log_p.exp() * log_p).nan_to_num().sum(-1)
-    return Reading(log_p.gather(-1, batch.ids[..., None])[..., 0], entropies, states.float())
+    return PolicyOutput(log_p.gather(-1, batch.ids[..., None])[..., 0], entropies, states.float())
 
 
-def plain(policy: Policy) -> PreTrainedModel:
-    """The model itself, without what PEFT puts around it. Adapters act in it all the same."""
+def unwrapped_model(policy: Policy) -> PreTrainedModel:
+    """Return the model without PEFT's wrapper; its adapters stay active."""
     model: Any = policy.get_base_model() if isinstance(policy, PeftModel) else policy
     assert isinstance(model, PreTrainedModel)
     return model
@@ -100,7 +104,7 @@ def _seq2seq(network: nn.Module, batch: Completions, start: int) -> Tensor:
 
 
 def _causal(network: nn.Module, batch: Completions) -> Tensor:
-    """Prompt and completion side by side, padding moved to the end: positions count from 0 in every model."""
+    """Concatenate prompt and completion, and move padding to the end so that positions count from 0."""
     ids = torch.cat([batch.prompt_ids, batch.ids], dim=1)
     mask = torch.cat([batch.prompt_mask, batch.mask], dim=1)
     order = mask.argsort(dim=1, descending=True, stable=True)[:, : int(mask.sum(1).max())]
@@ -112,12 +116,12 @@ def _causal(network: nn.Module, batch: Completions) -> Tensor:
 
 @contextmanager
 def _last_states(policy: Policy) -> Iterator[list[Tensor]]:
-    """Within the block, the list receives the decoder's last hidden states of every forward pass.
+    """Yield a list that receives the decoder's last hidden states of every forward pass in the block.
 
-    A hook rather than `output_hidden_states`, which would keep the states of all layers.
+    A hook is used because `output_hidden_states` would keep the states of all layers.
     """
     captured: list[Tensor] = []
-    decoder: nn.Module = plain(policy).get_decoder()  # type: ignore[no-untyped-call]
+    decoder: nn.Module = unwrapped_model(policy).get_decoder()  # type: ignore[no-untyped-call]
     hook = decoder.register_forward_hook(lambda _, __, output: captured.append(output.last_hidden_state))
     try:
         yield captured
@@ -126,17 +130,17 @@ def _last_states(policy: Policy) -> Iterator[list[Tensor]]:
 
 
 class Reference:
-    """The frozen model that the policy may not stray from: the policy as it was before training.
+    """The frozen reference model of the KL penalty: the policy as it was before training.
 
-    Where LoRA trains it is the policy with its adapter switched off, and costs no memory; else it is a copy.
+    With LoRA it is the policy with its adapter switched off, and takes no memory; else it is a copy.
     """
 
     def __init__(self, policy: Policy) -> None:
         self.copy = None if isinstance(policy, PeftModel) else frozen_copy(policy)
 
     @torch.no_grad()
-    def read(self, policy: Policy, batch: Completions, temperature: float) -> Reading:
-        """`read` of the reference model. `policy` is the one being trained."""
+    def read(self, policy: Policy, batch: Completions, temperature: float) -> PolicyOutput:
+        """Run the reference model on `batch`; `policy` is the one being trained."""
         if self.copy is not None:
             return read(self.copy, batch, temperature)
         assert isinstance(policy, PeftModel)
@@ -144,17 +148,19 @@ class Reference:
             return read(policy, batch, temperature)
 
     def log_probs(self, loaded: Loaded, policy: Policy, temperature: float) -> LogProbs:
-        """What gives the log-probabilities of any completions under the reference model."""
+        """Return a function for log-probabilities of completions under the reference model."""
         if self.copy is not None:
             return log_probs(loaded, self.copy, temperature)
         assert isinstance(policy, PeftModel)
-        return adapter_off(loaded, policy, temperature)
+        return log_probs_without_adapter(loaded, policy, temperature)
 
 
 class ValueHead(nn.Module):
-    """A scalar a state: linear, or through one hidden layer of `width` units. Zero at first, whatever the state.
+    """A head with one scalar for each state: linear, or with one hidden layer of `width` units.
 
-    In float32 whatever the policy computes in: returns are regressed, not ranked.
+    Its output starts at zero.
+
+    It computes in float32 whatever the policy does: returns are regressed, not ranked.
     """
 
     def __init__(self, size: int, width: int = 0) -> None:
@@ -165,17 +171,17 @@ class ValueHead(nn.Module):
         self.layers = nn.Sequential(nn.Linear(size, width), nn.Tanh(), last) if width else nn.Sequential(last)
 
     def forward(self, states: Tensor) -> Tensor:
-        """(B, C, d) to (B, C)."""
+        """Compute (B, C) from (B, C, d)."""
         with torch.autocast(states.device.type, enabled=False):
             values: Tensor = self.layers(states.float())[..., 0]
         return values
 
 
 class SharedValueModel(nn.Module):
-    """The value model as a head on the policy's own states (Ziegler et al. 2019).
+    """A value model that is a head on the policy's own states (Ziegler et al. 2019).
 
-    It costs next to nothing, and the policy's weights also learn what makes a reward likely; in turn the value loss,
-    weighed by vf_coef, pulls at the policy. The head belongs to the trainer and not to the policy that is saved.
+    It takes almost no memory or time, and the policy's weights also learn to predict the reward; in turn the value
+    loss, weighted by vf_coef, acts on the policy. The head belongs to the trainer and not to the policy that is saved.
     """
 
     def __init__(self, model: PreTrainedModel, width: int = 0) -> None:
@@ -183,15 +189,15 @@ class SharedValueModel(nn.Module):
         self.head = ValueHead(_states_size(model), width)
 
     def forward(self, states: Tensor, batch: Completions) -> Tensor:
-        """The values (B, C) of a batch that the policy read as `states` (B, C, d)."""
+        """Return the values (B, C) of a batch from the policy's `states` (B, C, d)."""
         values: Tensor = self.head(states)
         return values
 
 
 class SeparateValueModel(nn.Module):
-    """The value model as a second network, which starts as a copy of the policy (Stiennon et al. 2020).
+    """A value model that is a second network, which starts as a copy of the policy (Stiennon et al. 2020).
 
-    The value loss cannot harm the policy, for the price of a second model in memory and a second forward and backward
+    The value loss cannot harm the policy, at the cost of a second model in memory and a second forward and backward
     pass. With LoRA the copy has frozen weights too, and an adapter of its own.
     """
 
@@ -200,13 +206,13 @@ class SeparateValueModel(nn.Module):
         twin = copy.deepcopy(model)
         output: Any = twin.get_output_embeddings()  # type: ignore[no-untyped-call]
         if output.weight is not twin.get_input_embeddings().weight:
-            output.requires_grad_(False)  # a head over the vocabulary has no part in a value
+            output.requires_grad_(False)  # the vocabulary head does not affect a value
         self.backbone: Any = twin if peft_config is None else get_peft_model(twin, copy.deepcopy(peft_config))
         disable_dropout(self.backbone)
         self.head = ValueHead(_states_size(model), width)
 
     def forward(self, states: Tensor, batch: Completions) -> Tensor:
-        """The values (B, C) of `batch`; the policy's `states` play no part."""
+        """Return the values (B, C) of `batch`; the policy's `states` are not used."""
         values: Tensor = self.head(read(self.backbone, batch).states)
         return values
 
@@ -215,11 +221,11 @@ ValueModel = SharedValueModel | SeparateValueModel
 
 
 def build_value_model(kind: str, model: PreTrainedModel, peft_config: LoraConfig | None, width: int = 0) -> ValueModel:
-    """The value model, `shared` or `separate`, for the policy that `model` is about to become."""
+    """Build the value model, `shared` or `separate`, for the policy that starts from `model`."""
     return SharedValueModel(model, width) if kind == "shared" else SeparateValueModel(model, peft_config, width)
 
 
 def _states_size(model: PreTrainedModel) -> int:
-    """The width d of the decoder's last hidden states."""
+    """Return the width d of the decoder's last hidden states."""
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     return int(head.in_features)

@@ -1,6 +1,6 @@
-"""What PPO reports, under the names of TRL's former `PPOTrainer`, so that old dashboards go on working.
+"""PPO's metrics, under the names of TRL's former `PPOTrainer`, so that existing dashboards keep working.
 
-Sums over a text are averaged over texts; everything else is averaged over tokens.
+Sums over a completion are averaged over completions; everything else is averaged over tokens.
 """
 
 from torch import Tensor
@@ -11,10 +11,10 @@ from worker.training.methods.ppo.rollout import Rollout
 
 
 def rollout_report(rollout: Rollout, scores: Tensor, kl_coef: float) -> dict[str, float]:
-    """The figures of a fresh rollout; `scores` (R,) are the rewards less the penalties for missing ends.
+    """Return the metrics of a fresh rollout; `scores` (R,) are the rewards minus the penalties for missing EOS.
 
-    `objective/kl` is the mean over texts of the sum over tokens of log p - log p_ref, in nats a text, and
-    `objective/kl_k3` the same by the estimator of less variance. `objective/rlhf_reward` is what is maximized.
+    `objective/kl` is the mean over completions of the sum over tokens of log p - log p_ref, in nats per completion, and
+    `objective/kl_k3` the same with the estimator of less variance. `objective/rlhf_reward` is the objective.
     """
     mask = rollout.mask
     kl = float(masked(kl_k1(rollout.logps, rollout.ref_logps), mask).sum(1).mean())
@@ -33,7 +33,7 @@ def rollout_report(rollout: Rollout, scores: Tensor, kl_coef: float) -> dict[str
 
 
 def update_report(statistics: UpdateStatistics, policy: float, value: float) -> dict[str, float]:
-    """The figures of one batch that was trained on."""
+    """Return the metrics of one training batch."""
     return {
         "policy/approxkl_avg": statistics.approxkl,
         "policy/clipfrac_avg": statistics.policy_clipfrac,

@@ -1,4 +1,4 @@
-"""Rollouts: what the policy writes, how probable it was, and what it is worth."""
+"""Rollouts: sampled completions with their log-probabilities, values and scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Text
-from worker.training.methods.ppo.models import Completions, Policy, Reference, ValueModel, plain, read
+from worker.training.methods.ppo.models import Completions, Policy, Reference, ValueModel, read, unwrapped_model
 from worker.training.methods.reward_functions import pad_token_id
 from worker.training.methods.sampled import end_token_ids, sample
 from worker.training.t5.seq2seq_dpo import pad_rows
@@ -25,11 +25,11 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. At the defaults the distribution sampled is softmax(logits / temperature), the policy itself.
+    """Sampling settings. With the defaults samples come from softmax(logits / temperature), the policy itself.
 
-    `top_k` (0: all tokens) and `top_p` below 1 leave tokens out; the ratios of PPO still are those of the whole
-    policy, so that the samples then stand for it only approximately. What is sampled is a function of the weights, the
-    prompts and `seed`: the state of the global random generators has no say in it, and is left as it was.
+    `top_k` (0: all tokens) and `top_p` below 1 exclude tokens; PPO's ratios still refer to the whole policy, so samples
+    then represent it only approximately. Samples depend on the weights, the prompts and `seed` alone: the state of the
+    global random generators is neither used nor changed.
     """
 
     max_completion_length: int
@@ -42,27 +42,27 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Rollout:
-    """R texts and all that is known of them before the first optimizer step; (R, C) but `scores` and `ended`, (R,)."""
+    """R completions with their scores before the first optimizer step; (R, C) but `scores` and `ended`, (R,)."""
 
     completions: Completions
     logps: Tensor
     ref_logps: Tensor
     values: Tensor
     scores: Tensor
-    ended: Tensor  # whether the text ends with an EOS of its own
+    ended: Tensor  # true for a completion that ends with EOS
 
     @property
     def mask(self) -> Tensor:
-        """1 for a token of a completion, 0 for padding."""
+        """Return the mask, 1 for a token of a completion, 0 for padding."""
         return self.completions.mask
 
 
 def write(loaded: Loaded, policy: Policy, prompts: Sequence[Prompt], sampling: Sampling) -> tuple[Completions, Tensor]:
-    """One sampled text for each of R `prompts`, up to and with its first EOS, and (R,) bool: whether it has one."""
+    """Sample a completion of each of R `prompts`, up to its first EOS; return also (R,) bool, true if it has one."""
     ids = [prompt.ids for prompt in prompts]
     written = sample(loaded, policy, ids, sampling)  # type: ignore[arg-type]  # a PeftModel can all it needs
-    ends = end_token_ids(loaded, plain(policy))
-    filler, device = pad_token_id(loaded), plain(policy).device
+    ends = end_token_ids(loaded, unwrapped_model(policy))
+    filler, device = pad_token_id(loaded), unwrapped_model(policy).device
     tensors = [each.to(device) for rows in (ids, written) for each in pad_rows(rows, filler)]
     return Completions(*tensors), torch.tensor([row[-1] in ends for row in written], device=device)
 
@@ -77,9 +77,9 @@ def roll_out(
     temperature: float,
     batch_size: int,
 ) -> Rollout:
-    """Read `completions` with all three networks, in the batches that the first pass of optimization will train on.
+    """Run all three networks on `completions`, in the same batches as the first pass of optimization.
 
-    The policy is read as in training, gradient graph and all, which is then dropped: without it a T5's attention takes
+    The policy runs as in training, with gradient graph, which is then dropped: without a graph a T5's attention takes
     another kernel, whose rounding, in bfloat16, would move the ratios away from 1.
     """
     columns: dict[str, list[Tensor]] = {"logps": [], "ref_logps": [], "values": []}
@@ -93,7 +93,7 @@ def roll_out(
             "ref_logps": reference.read(policy, batch, temperature).logps,
             "values": values,
         }
-        del reading  # and with it the graph
+        del reading  # frees the graph
         width = completions.ids.shape[1] - batch.ids.shape[1]
         for name, value in found.items():
             columns[name].append(pad(value, (0, width)))

@@ -1,16 +1,16 @@
-"""Proximal Policy Optimization (Schulman et al. 2017) of a language model, on transformers' `Trainer`.
+"""The PPO trainer (Schulman et al. 2017) for language models, on transformers' `Trainer`.
 
-    repeat: sample one text for each of `rollout_batch_size` prompts; score them; work out advantages;
+    repeat: sample one completion for each of `rollout_batch_size` prompts; score them; compute advantages;
             pass `num_ppo_epochs` times over them, an optimizer step a minibatch, on
             L = policy_loss + vf_coef * value_loss                   (their eq. 9, without its entropy bonus)
 
-What a batch of the data loader holds is prompts, all those of a rollout, repeated for each batch that is trained on:
-the first makes the rollout and the others only move on in it. Everything else, accumulation, schedules, checkpoints,
-several devices, reports, is the base class's. A checkpoint also holds the value model and the rollout in progress, so
-that a run that was killed goes on to the weights that it would have reached.
+A batch of the data loader holds all prompts of a rollout, repeated for each training batch: the first one makes the
+rollout and the others only advance in it. Accumulation, schedules, checkpoints, several devices and reports are the
+base class's. A checkpoint also holds the value model and the rollout in progress, so that a resumed run reaches the
+same weights.
 
 Simplified: one copy of all weights on each device (no DeepSpeed, no FSDP), and no dropout, not LoRA's either, because
-the ratio of two policies that each drop other units is noise.
+the ratio of two policies with different dropout masks is noise.
 """
 
 from collections import defaultdict
@@ -45,9 +45,9 @@ from worker.training.t5.seq2seq_dpo import disable_dropout
 class PPOTrainer(Trainer):
     """The trainer of one run.
 
-    `loaded` is the plain model with its tokenizer; with a `peft_config` it gets a LoRA adapter, which alone is
-    trained. `prompts` and `held_out` are rendered prompts, text or messages. Raises `RecipeError` for settings that do
-    not fit together and `DatasetError` without prompts.
+    `loaded` is the plain model with its tokenizer; with `peft_config` only a new LoRA adapter is trained. `prompts` and
+    `held_out` are rendered prompts, text or messages. Raises `RecipeError` for settings that do not fit together and
+    `DatasetError` without prompts.
     """
 
     loss_is_scaled_for_ga = True  # each batch's loss is divided by the tokens of the whole optimizer step
@@ -101,14 +101,14 @@ class PPOTrainer(Trainer):
 
     @property
     def policy(self) -> Policy:
-        """The model being trained, as it is saved: without value head and wrappers."""
+        """Return the model being trained, as it is saved: without value head and wrappers."""
         policy: Policy = self.accelerator.unwrap_model(self.model)
         return policy
 
     # Data: a rollout's prompts, once for each batch trained on.
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Batches of one process's share of a rollout's prompts."""
+        """Return the loader of this process's share of each rollout's prompts."""
         loader: DataLoader[Any] = self._get_dataloader(
             dataset=self.prompts,
             description="Training",
@@ -128,8 +128,8 @@ class PPOTrainer(Trainer):
         )
 
     def _prepare_inputs(self, inputs: Any) -> Any:
-        """The next batch of the rollout; where it is used up, the next rollout, for the prompts in `inputs`."""
-        if self.buffer is None or self.buffer.used_up:
+        """Return the next batch of the rollout, or of a new one for the prompts in `inputs` once it is exhausted."""
+        if self.buffer is None or self.buffer.exhausted:
             self.buffer = self._new_buffer(inputs)
         return self.buffer.next_batch()
 
@@ -175,10 +175,10 @@ class PPOTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Tensor:
-        """The part of one batch in the loss of its optimizer step. Raises `Diverged` when it is no number."""
+        """Return one batch's part of the loss of its optimizer step. Raises `Diverged` if it is not finite."""
         args, batch = self.args, inputs
         if batch.begins_step:
-            self.value_model.zero_grad()  # the base class does so for the policy alone
+            self.value_model.zero_grad()  # the base class zeroes the policy's alone
             # Gradients are averaged over processes, so each divides by the mean number of tokens.
             self._tokens = self.accelerator.reduce(batch.step_tokens, "mean")
         with self.accelerator.autocast():
@@ -207,7 +207,7 @@ class PPOTrainer(Trainer):
         return loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """The optimizer of the policy, with the value model in groups of their own."""
+        """Create the policy's optimizer, with the value model in parameter groups of its own."""
         if self.optimizer is None:
             super().create_optimizer(model)
             assert self.optimizer is not None
@@ -220,9 +220,9 @@ class PPOTrainer(Trainer):
         return optimizer
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
-        """Clip the policy's gradient and the value model's each by itself; the norm reported is the policy's.
+        """Clip the gradients of policy and value model separately; return the policy's norm.
 
-        Together, the large errors of a value model that knows nothing yet would hold the policy back.
+        Clipped together, the large errors of a still untrained value model would slow the policy down.
         """
         norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
         self.accelerator.clip_grad_norm_(self.value_model.parameters(), self.args.max_grad_norm)
@@ -231,7 +231,7 @@ class PPOTrainer(Trainer):
     # Reports, held-out prompts, checkpoints.
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add what was gathered since the last log of the training loss, averaged over batches and processes."""
+        """Add the means over batches and processes of the metrics since the last log of the training loss."""
         if "loss" in logs and self._reports:
             means = {name: sum(values) / max(len(values), 1) for name, values in sorted(self._reports.items())}
             totals = self.accelerator.reduce(torch.tensor(list(means.values()), device=self.args.device), "mean")
@@ -249,7 +249,7 @@ class PPOTrainer(Trainer):
         return totals
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Sample a text for each held-out prompt: means of the figures of `score_samples`, each with `eval_` before."""
+        """Sample a completion of each held-out prompt; return the means of `score_samples`, prefixed `eval_`."""
         with self.accelerator.autocast():
             found = score_samples(
                 self.loaded,
@@ -269,7 +269,7 @@ class PPOTrainer(Trainer):
         folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
         numbers = {"rollouts": self.rollouts, "kl_coef": self.kl.kl_coef}
         save_progress(folder, self.args.process_index, self.buffer, self.plain_value_model, numbers)
-        self.accelerator.wait_for_everyone()  # before the first process calls the checkpoint whole
+        self.accelerator.wait_for_everyone()  # before the first process marks the checkpoint as complete
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)

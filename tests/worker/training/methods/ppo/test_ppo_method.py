@@ -10,11 +10,12 @@ import torch
 from safetensors.torch import load_file
 
 from models.errors import RecipeError
+from models.formats import rows_sha256
 from models.settings.command_line import PPOOptions
 from tests.worker.conftest import RecordingProgress
 from worker.training.methods import method_of
 from worker.training.methods.ppo import PPOMethod, method
-from worker.training.run.data import TrainingData, rows_sha256
+from worker.training.run.data import TrainingData
 from worker.training.run.runner import Result, train
 
 PROMPTS = [{"prompt": text} for text in ("you are stupid", "stop", "no idiot", "dumb idea", "a bad movie", "go")]

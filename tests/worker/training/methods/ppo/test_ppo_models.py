@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tests.worker.training.methods.ppo.toy import Kind, toy_lora, toy_model
-from worker.training.methods.ppo.models import Completions, Reference, build_value_model, plain, read
+from worker.training.methods.ppo.models import Completions, Reference, build_value_model, read, unwrapped_model
 from worker.training.shared.checkpoint import load_model
 from worker.training.t5.seq2seq_dpo import disable_dropout, pad_rows
 
@@ -139,7 +139,7 @@ def test_a_separate_value_model_trains_an_adapter_where_the_policy_does() -> Non
 
     assert all("lora" in name or name.startswith("head.") for name in trained)
     assert any("lora" in name for name in trained)
-    assert plain(model) is model
+    assert unwrapped_model(model) is model
     assert not any("lora" in name for name, _ in model.named_parameters())
 
 

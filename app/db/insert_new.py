@@ -1,0 +1,25 @@
+"""Rows that may be there already: written if they are new, without an error if another transaction came first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.db.base import Base
+
+
+def insert_new(
+    session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]], key: InstrumentedAttribute[Any]
+) -> set[Any]:
+    """Add those rows whose unique `key` nobody has, in the running transaction, and return the keys of those added.
+
+    A row that another transaction is just adding is waited for. Columns that a row does not name get their defaults.
+    """
+    if not rows:
+        return set()
+    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = make(table).on_conflict_do_nothing(index_elements=[key]).returning(key)
+    return set(session.scalars(statement, list(rows)))

@@ -1,0 +1,55 @@
+"""Prompts that enough people have judged leave the queue, so that looking for the next one stays short.
+
+They come back if a judgment is taken back, or if more people are to judge them. What an admin took out stays out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from app.db import Prompt, now
+from app.services.prompts.reservations import opinions, wanted_opinions
+
+if TYPE_CHECKING:
+    from app.services.prompts.policy import Studio
+
+AT_ONCE = 2_000
+"""How many prompts leave the queue in one transaction at most."""
+
+
+def retire(session: Session, studio: Studio, before: Prompt | None = None) -> int:
+    """Take the first prompts that are done out of the queue, in the running transaction; return how many.
+
+    Only those that stand `before` a prompt, if it is given.
+    """
+    ahead = () if before is None else (Prompt.priority == before.priority, Prompt.id < before.id)
+    done = (
+        select(Prompt.id)
+        .where(Prompt.queued, Prompt.gold_answer.is_(None), *ahead, opinions(Prompt.id) >= wanted_opinions(studio))
+        .order_by(Prompt.id)
+        .limit(AT_ONCE)
+    )
+    return _set(session, Prompt.id.in_(done), queued=False, retired_at=now())
+
+
+def bring_back(session: Session, studio: Studio, *meant: ColumnElement[bool]) -> int:
+    """Put what left the queue and is no longer done back, in the running transaction; return how many.
+
+    Only those that are `meant`, if conditions are given.
+    """
+    undone = (Prompt.retired_at.is_not(None), opinions(Prompt.id) < wanted_opinions(studio))
+    return _set(session, *undone, *meant, queued=True, retired_at=None)
+
+
+def _set(session: Session, *conditions: ColumnElement[bool], **values: object) -> int:
+    found = session.execute(
+        update(Prompt)
+        .where(*conditions)
+        .values(**values)
+        .returning(Prompt.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    return len(found.all())

@@ -1,0 +1,184 @@
+"""A file as it lies there, without what it is packed in, and its text in whatever Unicode it was written.
+
+What a file is, is told by its content and never by its name.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+from models.errors import DataFileError
+
+LOOKED_AT = 4096
+_MOST_LAYERS = 3
+_WORKBOOK = "xl/workbook.xml"
+_PACKED: Mapping[bytes, tuple[str, Callable[[BinaryIO], object]]] = {
+    b"\x1f\x8b": ("gzip", lambda body: gzip.GzipFile(fileobj=body)),
+    b"BZh": ("bzip2", bz2.BZ2File),
+    b"\xfd7zXZ\x00": ("xz", lzma.LZMAFile),
+}
+_FOREIGN: Mapping[bytes, str] = {
+    b"%PDF-": "a PDF document",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook or Word document",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
+    b"\x04\x22\x4d\x18": "compressed with LZ4",
+    b"SQLite format 3": "an SQLite database",
+    b"ARROW1": "an Arrow (Feather) file",
+    b"FEA1": "an Arrow (Feather) file",
+    b"Obj\x01": "an Avro file",
+    b"ORC": "an ORC file",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x80\x02": "a Python pickle",
+    b"\x80\x03": "a Python pickle",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"\x89PNG": "a picture",
+    b"GIF8": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"{\\rtf": "a rich text (RTF) document",
+    b"<!DOCTYPE": "a web page or XML",
+    b"<!doctype": "a web page or XML",
+    b"<html": "a web page or XML",
+    b"<?xml": "a web page or XML",
+}
+_IN_ZIP: Mapping[str, str] = {
+    "word/document.xml": "a Word document",
+    "ppt/presentation.xml": "a PowerPoint presentation",
+    "xl/workbook.bin": "a binary Excel workbook (XLSB)",
+    "content.xml": "an OpenDocument file",
+}
+_ASCII_SEPARATORS = b'\n\r\t ,;"'
+
+
+@contextmanager
+def opened(content: Path | bytes) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open a file, or bytes; yields the file itself and what is in it, unpacked. OSError if it cannot be read.
+
+    Raises DataFileError, also while it is read, if it is packed but not whole, or is no data at all.
+    """
+    packed = ""
+    with ExitStack() as stack:
+        raw: BinaryIO = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+        plain = stack.enter_context(raw)
+        try:
+            for _ in range(_MOST_LAYERS):
+                begins = _peek(plain)
+                _check_known(begins)
+                name, inner = _unpacked(plain, begins)
+                if inner is None:
+                    break
+                packed, plain = name, stack.enter_context(inner)
+            yield raw, plain
+        except (EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError, gzip.BadGzipFile) as error:
+            raise DataFileError(f"The file is not whole {packed or 'zip'} data: {error}.") from None
+        except OSError as error:
+            if packed != "bzip2" or error.errno is not None:
+                raise
+            raise DataFileError(f"The file is not whole bzip2 data: {error}.") from None
+
+
+def kind_of(plain: BinaryIO) -> str:
+    """Return what an unpacked file is: `xlsx`, `parquet` or `text`."""
+    begins = _peek(plain)
+    if begins.startswith(b"PAR1"):
+        return "parquet"
+    return "xlsx" if begins.startswith(b"PK\x03\x04") else "text"
+
+
+@contextmanager
+def text_of(plain: BinaryIO) -> Iterator[TextIO]:
+    """Read an unpacked file as text, from its beginning and with its line ends as they are.
+
+    Bytes that are not UTF-8 become lone surrogates, which spoil their own row. Raises DataFileError if it is cut off.
+    """
+    encoding = _encoding(_peek(plain))
+    errors = "surrogateescape" if encoding == "utf-8-sig" else "surrogatepass"
+    text = io.TextIOWrapper(plain, encoding=encoding, errors=errors, newline="")
+    try:
+        yield text
+    except UnicodeDecodeError as error:
+        raise DataFileError(f"The file is not whole {encoding.upper()} text: {error.reason}.") from None
+    finally:
+        text.detach()
+
+
+def _peek(body: BinaryIO) -> bytes:
+    body.seek(0)
+    begins = body.read(LOOKED_AT)
+    body.seek(0)
+    return begins
+
+
+def _unpacked(body: BinaryIO, begins: bytes) -> tuple[str, BinaryIO | None]:
+    """The name of what the body is packed in, and what is in it; None if it is not packed."""
+    for mark, (name, reader) in _PACKED.items():
+        if begins.startswith(mark):
+            return name, cast(BinaryIO, reader(body))
+    return ("zip", _sole_file(body)) if begins.startswith((b"PK\x03\x04", b"PK\x05\x06")) else ("", None)
+
+
+def _sole_file(body: BinaryIO) -> BinaryIO | None:
+    """The one file in an archive, None if it is a workbook."""
+    archive = zipfile.ZipFile(body)
+    names = archive.namelist()
+    if _WORKBOOK in names:
+        return None
+    for name, what in _IN_ZIP.items():
+        if name in names:
+            raise _foreign(what)
+    files = [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    if len(files) != 1:
+        listed = f": {', '.join(files[:5])}" if files else ""
+        raise DataFileError(f"The zip archive holds {len(files)} files instead of one{listed[:200]}.")
+    if archive.getinfo(files[0]).flag_bits & 1:
+        raise DataFileError("The zip archive is encrypted: send what is in it.")
+    return cast(BinaryIO, archive.open(files[0]))
+
+
+def _check_known(begins: bytes) -> None:
+    """Raise DataFileError, with its name, for a format that holds no rows that could be read."""
+    start = begins.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for mark, what in _FOREIGN.items():
+        if begins.startswith(mark) or (mark.startswith((b"<", b"{")) and start.startswith(mark)):
+            raise _foreign(what)
+    if begins[257:262] == b"ustar":
+        raise _foreign("a tar archive")
+
+
+def _foreign(what: str) -> DataFileError:
+    return DataFileError(f"The file is {what}: save its rows as CSV, JSON Lines, XLSX or Parquet.")
+
+
+def _encoding(begins: bytes) -> str:
+    """UTF-8, unless there is the byte order mark of another Unicode, or NULs where UTF-16 has them."""
+    if begins.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "utf-32"
+    if begins.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    shares = {"utf-16-le": _wide_share(begins, 0), "utf-16-be": _wide_share(begins, 1)}
+    best = max(shares, key=lambda name: shares[name])
+    return best if shares[best] > 0.5 else "utf-8-sig"
+
+
+def _wide_share(begins: bytes, low: int) -> float:
+    """Of the ASCII separators at even (`low` 0) or odd places (1), the share that has a NUL for its other byte.
+
+    Even a text of Chinese has commas and line ends, and a file of UTF-8 that is damaged has few NULs.
+    """
+    lows, highs = begins[low::2], begins[1 - low :: 2]
+    separated = [high for one, high in zip(lows, highs, strict=False) if one in _ASCII_SEPARATORS]
+    if not separated or highs.count(0) * 20 < len(highs):
+        return 0.0
+    return separated.count(0) / len(separated)

@@ -1,0 +1,69 @@
+// How much was judged, how quickly, and how long without a break.
+
+/** @import { Drawer } from "./drawer.js" */
+
+const LONGEST_LOOK = 120; // seconds; longer means that somebody was away
+const PAUSE = 5 * 60_000; // milliseconds without a gesture that make a break
+const AGAIN = 15 * 60_000; // a break that was put off is suggested again after this
+
+export class Tally {
+  /**
+   * @param {number} sitting judged in this sitting
+   * @param {number} today judged today
+   * @param {number} timed those of them whose time is known
+   * @param {number} seconds what they took together
+   * @param {number} streak days in a row, today included if something was judged
+   */
+  constructor(sitting, today, timed, seconds, streak) {
+    this.sitting = sitting;
+    this.today = today;
+    this.timed = timed;
+    this.seconds = seconds;
+    this.before = streak - (today > 0 ? 1 : 0); // days in a row without today
+  }
+
+  /** @param {1 | -1} gestures made or taken back @param {number} looked seconds */
+  count(gestures, looked) {
+    this.sitting = Math.max(0, this.sitting + gestures);
+    this.today = Math.max(0, this.today + gestures);
+    this.timed = Math.max(0, this.timed + gestures);
+    this.seconds = Math.max(0, this.seconds + gestures * Math.min(looked, LONGEST_LOOK));
+  }
+
+  // What is worth saying, by the place where it is said.
+  figures() {
+    const days = this.before + (this.today > 0 ? 1 : 0);
+    return {
+      tally: this.sitting > 0 ? `${this.sitting} judged in this sitting` : "",
+      today: this.today > this.sitting ? `${this.today} today` : "",
+      pace: this.timed >= 3 && this.seconds > 0 ? `${((60 * this.timed) / this.seconds).toFixed(1)} a minute` : "",
+      streak: days > 1 ? `${days} days in a row` : "",
+    };
+  }
+}
+
+// The time of work goes on over reloads, and begins anew after a pause.
+export class Breaks {
+  /**
+   * @param {Drawer<{ since: number, last: number }>} drawer
+   * @param {number} minutes of work until a break is suggested; 0 for never
+   */
+  constructor(drawer, minutes) {
+    this.drawer = drawer;
+    this.limit = minutes * 60_000;
+  }
+
+  // Tells of a gesture; returns the minutes of work if it is time for a break, else 0.
+  worked() {
+    const now = Date.now();
+    const kept = this.drawer.get("now");
+    const since = kept && now - kept.last < PAUSE ? kept.since : now;
+    this.drawer.put("now", { since, last: now });
+    return this.limit && now - since >= this.limit ? Math.round((now - since) / 60_000) : 0;
+  }
+
+  putOff() {
+    const now = Date.now();
+    this.drawer.put("now", { since: now - this.limit + AGAIN, last: now });
+  }
+}

@@ -1,0 +1,59 @@
+// What the import page says of a file, and which columns of it may be what.
+
+import { count, shortened, some } from "../shared/text.js";
+
+/** @import { ImportPreview, ImportProgress, ImportSample } from "../types" */
+
+const FROM_FORMAT = "@prompt";
+
+/**
+ * What else a row says beside its text.
+ *
+ * @param {ImportSample} one
+ */
+export function details(one) {
+  const parts = [];
+  if (one.priority) parts.push(`Priority ${one.priority}`);
+  if (one.overlap) parts.push(`Overlap ${one.overlap}`);
+  if (one.gold) parts.push(`Right: ${shortened(one.gold)}`);
+  for (const wrong of one.gold_wrong) parts.push(`Wrong: ${shortened(wrong)}`);
+  for (const chosen of one.chosen) parts.push(`Chosen: ${shortened(chosen)}`);
+  return parts.join("\n") || "–";
+}
+
+/**
+ * The columns that may have a role, as [what is said, value].
+ *
+ * @param {string} role
+ * @param {ImportPreview["found"]} found
+ * @returns {[string, string][]}
+ */
+export function choices(role, found) {
+  /** @type {[string, string][]} */
+  const columns = found.columns.map((column) => [column, column]);
+  if (role !== "text") return [["none", ""], ...columns];
+  if (!["", "prompt", "pairs"].includes(found.format)) return [["the prompt of this format", FROM_FORMAT], ...columns];
+  return columns.length ? columns : [["the whole line", ""]];
+}
+
+/** @param {ImportPreview} found */
+export function describe(found) {
+  const rows = some(found.rows, "row", "rows");
+  if (!found.rows) return "The file holds no rows.";
+  const parts = [found.found.what ? `${rows}, in a form that is known: ${found.found.what}.` : `${rows}.`];
+  if (found.judgments) parts.push(`${some(found.judgments, "row says", "rows say")} which answer was chosen and which was rejected.`);
+  if (found.gold) parts.push(`${some(found.gold, "row is an attention check", "rows are attention checks")}.`);
+  return parts.join(" ");
+}
+
+/** @param {ImportProgress} progress */
+export function stored(progress) {
+  const parts = [
+    `${some(progress.rows, "row", "rows")} read`,
+    `${count(progress.added)} new in the queue`,
+    `${count(progress.duplicates)} there already`,
+    `${count(progress.rejected_count)} not usable`,
+  ];
+  if (progress.judgments) parts.push(some(progress.judgments, "judgment taken over", "judgments taken over"));
+  return `${parts.join(" · ")}.`;
+}

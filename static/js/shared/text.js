@@ -1,0 +1,23 @@
+// Numbers and texts as they are shown.
+
+const LONGEST_SHOWN = 400;
+
+/** @param {number} number */
+export const count = (number) => number.toLocaleString("en");
+
+/** @param {number} number @param {string} one @param {string} several */
+export const some = (number, one, several) => `${count(number)} ${number === 1 ? one : several}`;
+
+/**
+ * A text, cut where it is too long to be looked at.
+ *
+ * @param {string} text
+ */
+export const shortened = (text) => (text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)} …` : text);
+
+/**
+ * How long a text is in characters, as the server counts them.
+ *
+ * @param {string} text
+ */
+export const size = (text) => [...text].length;

@@ -1,0 +1,207 @@
+// What the API answers, as far as the pages read it; /api describes all of it. Only the type checker reads this file.
+
+export interface Candidate {
+  id: number;
+  text: string;
+}
+
+/** One text and its rewrites, as the desk shows them. */
+export interface Screen {
+  id: number;
+  text: string;
+  candidates: Candidate[];
+  /** Whether the model ran out of different rewrites. */
+  exhausted: boolean;
+  version: number | null;
+}
+
+/** What a person says of a screen. */
+export interface Judgment {
+  generation_id: number;
+  verdict: "chosen" | "edited" | "tie" | "none" | "skipped";
+  /** The chosen one, or the one that an edit began with. */
+  candidate_id?: number;
+  edited_text?: string;
+  /** The ids of the equally good ones; without it, all are. */
+  tied?: number[];
+  flagged?: boolean;
+  reason?: string;
+  seconds: number;
+}
+
+/** A judgment with a key of its own: sent twice, it is the same judgment. */
+export type KeyedJudgment = Judgment & { client_key: string };
+
+/** What a person decided of their desk. */
+export interface DeskSettings {
+  blur?: boolean;
+  diff?: boolean;
+  toured?: boolean;
+  warned?: boolean;
+  time_zone?: string;
+}
+
+export interface RunPreview {
+  summary: string;
+  duration: string;
+}
+
+/** A run as its live events tell it. */
+export interface Run {
+  id: number;
+  status: string;
+  stage: string;
+  /** How many runs come before it; null once it has ended. */
+  position: number | null;
+  step: number;
+  total_steps: number;
+  eta_seconds: number | null;
+  attempts: number;
+  parent_version: number | null;
+  produced_version: number | null;
+  cancelling: boolean;
+  error: string | null;
+  note: string | null;
+}
+
+export interface Metric {
+  name: string;
+  step: number;
+  value: number;
+}
+
+export interface RunCurve {
+  points: [step: number, value: number][];
+}
+
+/** A row of a file that cannot be used, and why. */
+export interface Refused {
+  line: number;
+  reason: string;
+}
+
+/** What a file for initial training holds. */
+export interface Dataset {
+  sha256: string;
+  pairs: number;
+  sources: number;
+  duplicates: number;
+  notes: string[];
+  sample: { line: number; source: string; references: string[] }[];
+  problems: Refused[];
+  problem_count: number;
+}
+
+/** How far a file is sent. */
+export interface Upload {
+  id: string;
+  bytes: number;
+}
+
+/** Which column of a file is what: `columns` has a name for each role, empty where there is none. */
+export interface Mapping {
+  layout: string;
+  header: boolean;
+  [role: string]: string | boolean;
+}
+
+/** What an import would do. */
+export interface ImportPreview {
+  mapping: Mapping;
+  found: { columns: string[]; format: string; what: string };
+  rows: number;
+  usable: number;
+  repeated: number;
+  known: number;
+  gold: number;
+  judgments: number;
+  bad: number;
+  /** Whether all rows were looked at. */
+  complete: boolean;
+  problems: Refused[];
+  sample: ImportSample[];
+}
+
+export interface ImportSample {
+  line: number;
+  text: string;
+  priority: number | null;
+  overlap: number | null;
+  gold: string | null;
+  gold_wrong: string[];
+  chosen: string[];
+}
+
+/** A line of what an import tells while it stores. */
+export interface ImportProgress {
+  fraction: number;
+  rows: number;
+  added: number;
+  duplicates: number;
+  judgments: number;
+  rejected_count: number;
+  /** In the last line alone. */
+  rejected?: Refused[];
+  done: boolean;
+  /** Why it broke off. */
+  problem?: string;
+}
+
+/** What became of prompts that were sent. */
+export interface ImportReport {
+  added: number;
+  rejected: Refused[];
+}
+
+export interface Prompt {
+  id: number;
+  state: string;
+  judged_by: number;
+  wanted: number;
+  priority: number;
+  overlap: number | null;
+  queued: boolean;
+}
+
+/** JSON Schema, as far as the API's description uses it. */
+export interface Schema {
+  $ref?: string;
+  type?: string;
+  format?: string;
+  description?: string;
+  default?: unknown;
+  const?: unknown;
+  enum?: unknown[];
+  oneOf?: Schema[];
+  anyOf?: Schema[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+}
+
+export type Contents = Record<string, { schema: Schema }>;
+
+export interface Parameter {
+  name: string;
+  in: string;
+  required?: boolean;
+  description?: string;
+  schema?: Schema;
+}
+
+export interface Operation {
+  summary: string;
+  parameters?: Parameter[];
+  requestBody?: { content: Contents };
+  responses: Record<string, { description: string; content?: Contents }>;
+}
+
+/** The API's description of itself (OpenAPI). */
+export interface Description {
+  servers: { url: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}

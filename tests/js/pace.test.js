@@ -1,0 +1,77 @@
+// The figures of one's own work, and when it is time for a break.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Drawer } from "../../static/js/desk/drawer.js";
+import { Breaks, Tally } from "../../static/js/desk/pace.js";
+import { Cupboard } from "./support/cupboard.js";
+
+const MINUTE = 60_000;
+
+test("figures are said only where they say something", () => {
+  assert.deepEqual(new Tally(0, 0, 0, 0, 0).figures(), { tally: "", today: "", pace: "", streak: "" });
+  assert.deepEqual(new Tally(4, 10, 10, 120, 3).figures(), {
+    tally: "4 judged in this sitting",
+    today: "10 today",
+    pace: "5.0 a minute",
+    streak: "3 days in a row",
+  });
+  assert.equal(new Tally(4, 4, 2, 20, 1).figures().pace, "", "two are too few for a pace");
+  assert.equal(new Tally(4, 4, 4, 20, 1).figures().today, "", "the sitting is all of today");
+});
+
+test("gestures count up, what is undone counts down, and never below nothing", () => {
+  const tally = new Tally(1, 1, 3, 30, 2);
+  tally.count(1, 10);
+  assert.equal(tally.figures().tally, "2 judged in this sitting");
+  for (let undone = 1; undone <= 3; undone += 1) tally.count(-1, 10);
+  assert.deepEqual(tally.figures(), { tally: "", today: "", pace: "", streak: "" });
+});
+
+test("the first gesture of today goes on with the days before it", () => {
+  const tally = new Tally(0, 0, 0, 0, 4);
+  assert.equal(tally.figures().streak, "4 days in a row");
+  tally.count(1, 10);
+  assert.equal(tally.figures().streak, "5 days in a row");
+});
+
+test("a screen that was open for an hour counts two minutes", () => {
+  const tally = new Tally(0, 0, 0, 0, 0);
+  for (const looked of [3600, 3600, 3600]) tally.count(1, looked);
+  assert.equal(tally.figures().pace, "0.5 a minute");
+});
+
+// Works every `step` minutes for so many minutes; returns when breaks were suggested, in minutes since the beginning.
+function work(t, breaks, minutes, step) {
+  const suggested = [];
+  for (let spent = 0; spent <= minutes; spent += step) {
+    if (breaks.worked()) suggested.push(spent);
+    t.mock.timers.tick(step * MINUTE);
+  }
+  return suggested;
+}
+
+test("a break is suggested after the minutes of work that the studio sets", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1000 * MINUTE });
+  const storage = new Cupboard();
+  assert.deepEqual(work(t, new Breaks(new Drawer(storage, "work", "7"), 45), 40, 4), []);
+  assert.deepEqual(work(t, new Breaks(new Drawer(storage, "work", "7"), 45), 4, 4), [4], "over a reload, too");
+  assert.deepEqual(work(t, new Breaks(new Drawer(new Cupboard(), "work", "7"), 0), 400, 4), [], "or never");
+});
+
+test("five minutes without a gesture are a break", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1000 * MINUTE });
+  const breaks = new Breaks(new Drawer(new Cupboard(), "work", "7"), 45);
+  work(t, breaks, 40, 4);
+  t.mock.timers.tick(5 * MINUTE);
+  assert.deepEqual(work(t, breaks, 48, 4), [48]);
+});
+
+test("a break that is put off is suggested again after a quarter of an hour", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1000 * MINUTE });
+  const breaks = new Breaks(new Drawer(new Cupboard(), "work", "7"), 45);
+  assert.deepEqual(work(t, breaks, 48, 4), [48]);
+  breaks.putOff();
+  assert.deepEqual(work(t, breaks, 16, 3), [15]);
+});

@@ -1,0 +1,60 @@
+// Where the next screen comes from.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import "./support/page.js";
+
+const screens = await import("../../static/js/desk/screens.js");
+
+let queue; // the ids that the server gives, one a request
+let asked; // what was told to be shown already
+
+beforeEach(() => {
+  [queue, asked] = [[], []];
+  globalThis.fetch = async (_, { body }) => {
+    asked.push(JSON.parse(body).shown);
+    const next = queue.shift();
+    if (next instanceof Promise) await next;
+    return typeof next === "number" ? Response.json({ id: next }) : new Response(null, { status: 204 });
+  };
+});
+
+test("a screen of the queue, or none", async () => {
+  queue = [4];
+  assert.deepEqual(await screens.next(), { id: 4, fromQueue: true });
+  assert.equal(await screens.next(), null);
+});
+
+test("what was drawn early is chosen again once the server knows of the latest gesture", async () => {
+  queue = [5, 6];
+  screens.prefetch();
+  screens.prefetch();
+  assert.equal(asked.length, 1, "one is drawn early, not two");
+  assert.deepEqual(await screens.next(Promise.resolve(true)), { id: 6, fromQueue: true });
+});
+
+test("what was drawn early is shown where the server cannot be told, or has nothing else", async () => {
+  queue = [7, 8];
+  screens.prefetch();
+  assert.equal((await screens.next(Promise.resolve(false)))?.id, 7);
+  screens.prefetch();
+  assert.equal((await screens.next(Promise.resolve(true)))?.id, 8);
+});
+
+test("what was drawn early is shown where choosing again takes too long", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  queue = [9, new Promise(() => {})];
+  screens.prefetch();
+  const next = screens.next(Promise.resolve(true));
+  while (asked.length < 2) await new Promise((resolve) => { setImmediate(resolve); });
+  t.mock.timers.tick(300);
+  assert.equal((await next)?.id, 9);
+});
+
+test("the server is told of the last hundred screens that were shown", async () => {
+  screens.seen(Array.from({ length: 120 }, (_, place) => 1000 + place));
+  screens.seen([1119]);
+  await screens.next();
+  assert.deepEqual([asked[0].length, asked[0][0], asked[0].at(-1)], [100, 1020, 1119]);
+});

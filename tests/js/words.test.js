@@ -1,0 +1,84 @@
+// What pages say in words: of texts and numbers, of a file to import, of a run.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { choices, describe, details, stored } from "../../static/js/exchange/import_words.js";
+import { count, shortened, size, some } from "../../static/js/shared/text.js";
+import { duration, outcome, stage, written } from "../../static/js/training/run_words.js";
+
+test("numbers and their nouns", () => {
+  assert.equal(count(1234567), "1,234,567");
+  assert.equal(some(1, "row", "rows"), "1 row");
+  assert.equal(some(0, "row", "rows"), "0 rows");
+  assert.equal(some(1000, "row", "rows"), "1,000 rows");
+});
+
+test("a text is as long as it has characters, and is cut where it is too long to be shown", () => {
+  assert.equal(size("naïve 🙂"), 7);
+  assert.equal(shortened("a".repeat(400)), "a".repeat(400));
+  assert.equal(shortened("a".repeat(401)), `${"a".repeat(400)} …`);
+});
+
+const FOUND = { columns: ["text", "note"], format: "", what: "" };
+
+test("any column may be the text, and none need be anything else", () => {
+  assert.deepEqual(choices("text", FOUND), [["text", "text"], ["note", "note"]]);
+  assert.deepEqual(choices("gold", FOUND), [["none", ""], ["text", "text"], ["note", "note"]]);
+});
+
+test("where a format is known, its prompt may be the text", () => {
+  assert.deepEqual(choices("text", { ...FOUND, format: "trl" })[0], ["the prompt of this format", "@prompt"]);
+  for (const format of ["prompt", "pairs"]) assert.equal(choices("text", { ...FOUND, format }).length, 2);
+  assert.deepEqual(choices("gold", { ...FOUND, format: "trl" })[0], ["none", ""]);
+});
+
+test("a file without columns has whole lines", () => {
+  assert.deepEqual(choices("text", { ...FOUND, columns: [] }), [["the whole line", ""]]);
+});
+
+test("a file is described by what is in it", () => {
+  const preview = { rows: 2, found: FOUND, judgments: 0, gold: 0 };
+  assert.equal(describe({ ...preview, rows: 0 }), "The file holds no rows.");
+  assert.equal(describe(preview), "2 rows.");
+  const known = { ...preview, found: { ...FOUND, what: "TRL" }, judgments: 1, gold: 2 };
+  assert.equal(
+    describe(known),
+    "2 rows, in a form that is known: TRL. 1 row says which answer was chosen and which was rejected. 2 rows are attention checks.",
+  );
+});
+
+test("a row says what it brings beside its text", () => {
+  const row = { priority: 0, overlap: null, gold: null, gold_wrong: [], chosen: [] };
+  assert.equal(details(row), "–");
+  assert.equal(details({ ...row, priority: 2, overlap: 3, gold: "yes", gold_wrong: ["no"], chosen: ["this"] }), "Priority 2\nOverlap 3\nRight: yes\nWrong: no\nChosen: this");
+});
+
+test("what became of the rows is counted", () => {
+  const progress = { rows: 1, added: 1200, duplicates: 0, rejected_count: 3, judgments: 0 };
+  assert.equal(stored(progress), "1 row read · 1,200 new in the queue · 0 there already · 3 not usable.");
+  assert.match(stored({ ...progress, judgments: 1 }), / · 1 judgment taken over\.$/);
+});
+
+test("durations are seconds, or minutes and seconds", () => {
+  assert.deepEqual([0.2, 59, 59.5, 60, 119.6, 125].map(duration), ["1 s", "59 s", "1 min 0 s", "1 min 0 s", "2 min 0 s", "2 min 5 s"]);
+});
+
+test("values of metrics are as long as they say something", () => {
+  assert.deepEqual([0, 0.69314, -12.3456, 0.00012].map(written), ["0.0000", "0.6931", "-12.35", "1.2e-4"]);
+});
+
+test("a run that waits says what comes before it", () => {
+  assert.equal(stage({ stage: "queued", position: 0 }), "queued");
+  assert.equal(stage({ stage: "queued", position: 1 }), "queued: one run comes before it");
+  assert.equal(stage({ stage: "queued", position: 2 }), "queued: 2 runs come before it");
+});
+
+test("a run that ended says what serves", () => {
+  const run = { produced_version: 3, note: null };
+  assert.equal(outcome(run, "2", true), "Version 3 is published and serves.");
+  assert.equal(outcome(run, "3", false), "Version 3 is published and serves.");
+  assert.equal(outcome(run, "4", false), "Version 3 is published. Version 4 serves now.");
+  assert.equal(outcome({ ...run, note: "It is worse." }, "2", true), "", "the note says it");
+  assert.equal(outcome({ produced_version: null, note: null }, "2", true), "");
+});

@@ -1,1 +1,0 @@
-"""One command for each method of preference training."""
