@@ -13,7 +13,10 @@ from app.services.training.selection import Selection
 
 RetrainForm = Annotated[
     dict[str, str],
-    Meta(description="The fields of the Retrain form on the Training page; an empty one leaves what is usual."),
+    Meta(
+        description="The fields of the Retrain form on the Training page; an empty one leaves what is usual.",
+        extra_json_schema={"properties": {name: {"type": "string"} for name in ("method", "parent_version")}},
+    ),
 ]
 _Column = Annotated[str, Meta(description="Its name in the header.")]
 

@@ -29,6 +29,14 @@ ParentVersion = Annotated[
 ]
 
 
+def _config(*methods: str) -> Meta:
+    return Meta(
+        description="The settings of the method.",
+        extra_json_schema={"anyOf": setting_schemas.settings_of(*methods)},
+        extra={"refusal": "config must be an object."},
+    )
+
+
 class RunRequest(Sent, frozen=True):
     """What a training run is asked for with."""
 
@@ -36,14 +44,7 @@ class RunRequest(Sent, frozen=True):
     rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.by_method()},)
 
     method: Annotated[Method, one_of(METHODS)]
-    config: Annotated[
-        dict[str, Any],
-        Meta(
-            description="The settings of the method.",
-            extra_json_schema={"anyOf": setting_schemas.every()},
-            extra={"refusal": "config must be an object."},
-        ),
-    ] = msgspec.field(default_factory=dict)
+    config: Annotated[dict[str, Any], _config(*METHODS)] = msgspec.field(default_factory=dict)
     selection: Annotated[Selection, Meta(extra={"refusal": "selection must be an object."})] = EVERYTHING
     parent_version: ParentVersion | None = None
 
@@ -59,6 +60,7 @@ class PreviewRequest(RunRequest, frozen=True):
     rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.of_clicks()},)
 
     method: Annotated[Literal["dpo", "orpo", "kto"], one_of(setting_labels.METHODS)]
+    config: Annotated[dict[str, Any], _config(*setting_labels.METHODS)] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ _TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "string
 _TEXT: JsonSchema = {"type": "string"}
 
 
-def every() -> list[JsonSchema]:
-    """Return references to the settings of every method."""
-    return [reference(name) for name in SCHEMAS]
+def settings_of(*methods: str) -> list[JsonSchema]:
+    """Return references to the settings of those methods."""
+    return [reference(_name(method)) for method in methods]
 
 
 def by_method() -> list[JsonSchema]:
