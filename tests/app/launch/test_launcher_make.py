@@ -118,7 +118,20 @@ def test_what_is_installed_is_not_installed_again(tmp_path: Path) -> None:
 
 def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> None:
     listed = re.findall(r"^  make ([a-z-]+) +\S", make(tmp_path).stdout, re.MULTILINE)
-    assert listed == ["help", "run", "test", "quick", "test-slow", "bench", "check", "fix", "docs", "lock", "clean"]
+    assert listed == [
+        "help",
+        "run",
+        "test",
+        "quick",
+        "test-slow",
+        "bench",
+        "check",
+        "check-js",
+        "fix",
+        "docs",
+        "lock",
+        "clean",
+    ]
 
 
 def test_ci_runs_the_checks_and_every_test_that_make_test_runs(bin_folder: Path) -> None:

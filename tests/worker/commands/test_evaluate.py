@@ -108,7 +108,9 @@ def test_a_test_file_that_is_no_table_is_one_sentence(tmp_path: Path, capsys: py
     (tmp_path / "notes.doc").write_text("hello")
 
     assert main(["evaluate", "--test_file", str(tmp_path / "notes.doc")]) == 1
-    assert capsys.readouterr().err == "notes.doc must end in .tsv, .csv or .jsonl, which tells how to read it.\n"
+    assert capsys.readouterr().err == (
+        "Line 1 has one column: a file of pairs has two or more, or one object a line in .jsonl.\n"
+    )
 
 
 def test_a_model_that_is_no_model_is_one_sentence(

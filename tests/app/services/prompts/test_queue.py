@@ -178,41 +178,6 @@ def test_a_screen_that_was_left_lying_is_not_served_again_once_others_have_judge
     assert serve(session, generator, people[0]) is None
 
 
-def test_what_is_done_leaves_the_queue_and_comes_back_when_it_is_not_done_any_more(
-    session: Session, generator: Generator, people: list[int], admin: Person
-) -> None:
-    done, undone, waiting = (queue(session, text) for text in ("done", "undone", "waiting"))
-    made = [choose(session, people[0], served(session, generator, people[0])) for _ in range(2)]
-    last = served(session, generator, people[0])
-    assert last.prompt is waiting
-
-    def queued() -> list[bool]:
-        session.expire_all()
-        return [one.queued for one in (done, undone, waiting)]
-
-    assert queued() == [False, False, True]
-    judgments.undo(session, people[0], made[1].id)
-    assert queued() == [False, True, True]
-    choose(session, people[0], last)
-    policy.change(session, admin.id, {"overlap": 2})
-    assert queued() == [True, True, True]
-    assert served(session, generator, people[1]).prompt is done
-
-
-def test_what_an_admin_took_out_stays_out_whatever_is_undone(
-    session: Session, generator: Generator, people: list[int], admin: Person
-) -> None:
-    prompt = queue(session, "done")
-    made = choose(session, people[0], served(session, generator, people[0]))
-    assert serve(session, generator, people[1]) is None
-    session.refresh(prompt)
-    assert not prompt.queued
-    search.change(session, admin.id, prompt.id, {"queued": False}, 1_000)
-    judgments.undo(session, people[0], made.id)
-    session.refresh(prompt)
-    assert not prompt.queued
-
-
 def check(session: Session, text: str = "2 + 2 is a damn 5") -> Prompt:
     return queue(session, text, gold_answer="2 + 2 is 4", gold_wrong=["2 + 2 is 3", "shut up"])
 

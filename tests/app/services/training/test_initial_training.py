@@ -50,7 +50,7 @@ def test_a_description_shows_the_first_rows_and_problems_and_counts_the_others()
     ("body", "kind", "error", "sentence"),
     [
         (PAIRS, "", Malformed, "not no content type."),
-        (b"source,target\n" + b'"a,b\n', "text/csv", Malformed, "is never closed."),
+        (b"source,target\n" + b'"a,b\n', "text/csv", Invalid, "is never closed"),
         (b"source\ttarget\n", TSV, Invalid, "The file holds no pairs."),
     ],
 )

@@ -42,7 +42,7 @@ def test_news_is_what_came_after_the_last_run_that_ended_well(either: Session) -
     judge(either, bob, factories.prompt(either), "x", verdict="none", candidate_id=None, pairs=False)
     news = preference_rows.news(either)
     assert (news.judgments, news.people, news.since_run) == (1, 1, run.id)
-    assert news.verdicts == {"chosen": 1, "none": 1}
+    assert (news.verdicts, news.silent) == ({"chosen": 1}, {"none": 1})
 
 
 def test_the_people_and_sources_to_choose_from_are_those_that_there_are(either: Session) -> None:
