@@ -69,7 +69,7 @@ def _settings(kind: type[Options], own: JsonSchema, required: tuple[str, ...] = 
         "required": list(required),
         "additionalProperties": False,
         "properties": properties | old_ones,
-        "allOf": [{"not": {"required": [old, new]}} for old, new in renamed.items()],
+        "allOf": [{"not": {"required": [old, new]}} for old, new in renamed.items()] + _RULES.get(kind.method, []),
     }
 
 
@@ -85,13 +85,25 @@ _PLAN: dict[str, Any] = {
     "target_column": _TEXT | {"description": "The column that it learns to write."},
     "serve": {"type": "boolean", "default": True, "description": "Whether the version is to serve when it is done."},
 }
+_RULES: dict[str, list[JsonSchema]] = {
+    "kto": [  # it compares the rows of a batch
+        {
+            "if": {"properties": {"loss_type": {"const": "kto"}}},
+            "then": {"properties": {"per_device_train_batch_size": {"minimum": 2}}},
+        }
+    ],
+    "sft": [
+        {"properties": {"dev_split": {"not": {"const": 1}}}},
+        {
+            "not": {
+                "properties": {"version": {"not": {"const": 0}}, "model_name_or_path": {"minLength": 1}},
+                "required": ["version", "model_name_or_path"],
+            }
+        },
+    ],
+}
+"""What the settings of a method ask of each other, as far as a schema can say it."""
 SCHEMAS: dict[str, JsonSchema] = {
     _name(method): _settings(kind, _OWN.get(method, {})) for method, kind in CLICK_OPTIONS.items()
 } | {_name(SFTRecipe.method): _settings(SFTRecipe, _PLAN, ("dataset",))}
 """The settings of each method, by the names that the API's description has for them."""
-SCHEMAS["KTOSettings"]["allOf"].append(  # kto compares the rows of a batch
-    {
-        "if": {"properties": {"loss_type": {"const": "kto"}}},
-        "then": {"properties": {"per_device_train_batch_size": {"minimum": 2}}},
-    }
-)
