@@ -58,9 +58,13 @@ def _read(kind: type[Schema], values: Mapping[str, Any], *, strict: bool) -> Sch
     if unknown:
         raise Invalid(kind.unknown.format(name=min(unknown), fields=", ".join(fields)))
     try:
-        return msgspec.convert(kind.prepared(values), kind, strict=strict)
+        made = msgspec.convert(kind.prepared(values), kind, strict=strict)
     except msgspec.ValidationError as error:
         raise Invalid(_sentence(kind, values, str(error))) from None
+    for name in values if not strict else ():
+        if getattr(made, name) is None:  # msgspec takes the text "null" for nothing: a filter would mean everything
+            raise Invalid(_sentence(kind, values, f"null - at `$.{name}`"))
+    return made
 
 
 _BOUNDS = re.compile(r"Expected `\w+` (of length|[<>])|.* out of range$")

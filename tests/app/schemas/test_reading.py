@@ -68,3 +68,10 @@ def test_a_query_is_of_texts_and_a_body_is_not() -> None:
 
 def test_what_a_form_leaves_empty_and_what_is_the_pages_own_say_nothing() -> None:
     assert read_form(Outer, {"id": "7", "text": "", "side": "", "page": "2"}) == Outer(7)
+
+
+@pytest.mark.parametrize("read_texts", [read_query, read_form])
+def test_the_word_null_is_not_taken_for_nothing(read_texts: Any) -> None:
+    with pytest.raises(Invalid, match="^share must be a number.$"):
+        read_texts(Outer, {"id": "7", "share": "null"})
+    assert read_texts(Outer, {"id": "7", "text": "null"}) == Outer(7, text="null")
