@@ -72,6 +72,6 @@ def test_what_a_form_leaves_empty_and_what_is_the_pages_own_say_nothing() -> Non
 
 @pytest.mark.parametrize("read_texts", [read_query, read_form])
 def test_the_word_null_is_not_taken_for_nothing(read_texts: Any) -> None:
-    with pytest.raises(Invalid, match="^share must be a number.$"):
+    with pytest.raises(Invalid, match=r"^share must be a number\.$"):
         read_texts(Outer, {"id": "7", "share": "null"})
     assert read_texts(Outer, {"id": "7", "text": "null"}) == Outer(7, text="null")
