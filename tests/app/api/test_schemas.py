@@ -33,6 +33,7 @@ BEYOND_SCHEMAS = (
     "No click fits that selection",
     "There is nothing to learn from yet",
     "There is no upload",
+    "Candidate ",  # of another screen
     "loss_weights must have one weight for each loss_type",
     "label_smoothing",
     "The text has ",  # characters, and the model's own limit in tokens
