@@ -1,4 +1,4 @@
-"""Which Mellow this is: the one place that says so."""
+"""Version number of Mellow, in this one place."""
 
 from __future__ import annotations
 

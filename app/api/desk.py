@@ -1,4 +1,4 @@
-"""What the API of the desk takes and gives."""
+"""Types of the API of the desk."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Generation(Struct):
 
 
 class MeChange(Sent, frozen=True):
-    """What may be changed of oneself."""
+    """Changes of one's own account."""
 
     unknown: ClassVar[str] = "{name!r} cannot be changed here."
 
@@ -98,7 +98,7 @@ class Sitting(Struct):
 
 
 class DeskSettings(Struct, forbid_unknown_fields=True):
-    """How one likes one's desk."""
+    """Settings of one's own desk."""
 
     blur: Blur | None
     diff: Diff
@@ -121,7 +121,7 @@ class Me(Struct):
 
 
 class Guidelines(Struct):
-    """What makes a good rewrite."""
+    """Guidelines for good rewrites."""
 
     markdown: _Markdown
     html: Annotated[str, Meta(description="Cleaned: safe to show.")]

@@ -1,4 +1,4 @@
-"""What the API of files in and out takes and gives."""
+"""Types of the API of imports and exports."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PieceQuery(Sent, frozen=True):
 
 
 class ImportQuery(Sent, frozen=True):
-    """How to look into a file; what is left out is guessed."""
+    """Options of a preview; what is left out is guessed."""
 
     layout: Annotated[ChosenLayout, Meta(description="How it is laid out.")] | None = None
     header: Annotated[YesNo, Meta(description="Whether its first line names the columns.")] | None = None
@@ -63,20 +63,20 @@ class ImportQuery(Sent, frozen=True):
 
 
 class ExportQuery(JudgmentQuery, frozen=True):
-    """Which preferences to export, and in which format."""
+    """Choice of preference pairs to export, and their format."""
 
     format: Annotated[FormatName, one_of(FORMATS)] = "trl"
 
 
 class Upload(Struct):
-    """What is there of a file."""
+    """State of an upload."""
 
     id: str
     bytes: int
 
 
 class Mapping(Struct):
-    """How a file is read."""
+    """Mapping of a file's columns."""
 
     layout: ChosenLayout
     header: bool
@@ -88,7 +88,7 @@ class Mapping(Struct):
 
 
 class Found(Struct):
-    """What the first rows tell of a file."""
+    """Findings from the first rows of a file."""
 
     columns: list[str]
     format: str
@@ -97,7 +97,7 @@ class Found(Struct):
 
 
 class ImportPreview(Struct):
-    """What an import would do."""
+    """Preview of an import."""
 
     id: str
     name: str
@@ -138,7 +138,7 @@ class Who(Struct):
 
 
 class JudgedPrompt(Struct):
-    """What was judged."""
+    """Screen that was judged."""
 
     id: int
     text: str

@@ -13,7 +13,7 @@ Anything = dict[str, Any]
 
 
 class Id(Struct):
-    """What was made."""
+    """Number of a new row."""
 
     id: int
 

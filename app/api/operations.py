@@ -1,4 +1,4 @@
-"""What an operation of the API takes and gives, said once at its view: checked at each request, and described.
+"""Operations of the API, declared once at their views: checked at each request, and described.
 
 @blueprint.patch("/webhooks/<int:webhook_id>")
 @operation("Pause a webhook, or let it go on", gives("The webhook.", Webhook), body=WebhookChange)
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Operation:
-    """What the document says of one operation.
+    """Declaration of one operation.
 
     `body` is the schema of a JSON object; `media` are other bodies, each with the type of its content, which the view
     reads itself. `refusals` are the statuses of problem documents besides those that every operation has.
@@ -88,7 +88,7 @@ def operation(
 
 
 def operation_of(view: Callable[..., Any]) -> Operation:
-    """What was said of a view; raises AttributeError for one that is no operation."""
+    """Return the declaration of a view; raises AttributeError for one that is no operation."""
     found: Operation = getattr(view, _DESCRIBED)
     return found
 

@@ -26,4 +26,4 @@ PROBLEMS = {
     422: "What was sent cannot be used.",
     503: "It cannot be done at present; the detail says why.",
 }
-"""What each status means, whatever was asked for."""
+"""Meaning of each status, for every operation."""

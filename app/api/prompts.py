@@ -1,4 +1,4 @@
-"""What the API of prompts gives."""
+"""Types of the API of prompts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PromptLine(Sent, frozen=True):
 
 
 class ImportReport(Struct):
-    """What became of the rows."""
+    """Report of the rows that were sent."""
 
     added: int
     duplicates: int
@@ -68,6 +68,6 @@ class PromptPage(Struct):
 
 
 class Changed(Struct):
-    """How many were changed."""
+    """Number of prompts that were changed."""
 
     changed: int

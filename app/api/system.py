@@ -1,4 +1,4 @@
-"""What the API of webhooks takes and gives."""
+"""Types of the API of webhooks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class WebhookRequest(Sent, frozen=True):
 
 
 class WebhookChange(Sent, frozen=True):
-    """Whether messages are sent."""
+    """Switch for sending messages."""
 
     active: bool
 
@@ -79,7 +79,7 @@ class NewWebhook(Webhook):
 
 
 class Payload(Struct):
-    """What is sent."""
+    """Message to a webhook."""
 
     type: str
     timestamp: Time

@@ -1,4 +1,4 @@
-"""What the API of training runs takes and gives."""
+"""Types of the API of training runs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _Column = Annotated[str, Meta(description="Its name in the header.")]
 
 
 class DatasetQuery(Sent, frozen=True):
-    """Which columns hold the pairs."""
+    """Columns that hold the pairs."""
 
     source_column: _Column = ""
     target_column: _Column = ""
 
 
 class CurveQuery(Sent, frozen=True):
-    """Which metric."""
+    """Name of a metric."""
 
     name: str = "loss"
 
@@ -43,7 +43,7 @@ class Sample(Struct):
 
 
 class Dataset(Struct):
-    """What is in the data."""
+    """Summary of a data set."""
 
     sha256: Annotated[str, Meta(description="Of the format's extension, a line break and the content.")]
     rows: int
@@ -99,7 +99,7 @@ class RunEstimate(Struct):
 
 
 class RunPreview(Struct):
-    """What a run would train on, and how long it would take."""
+    """Amount that a run would train on, and its estimated time."""
 
     judgments: Annotated[int, Meta(description="Those that yield pairs.")]
     pairs: int

@@ -1,4 +1,4 @@
-"""What the API of versions takes and gives."""
+"""Types of the API of versions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ServingAlias(Sent, frozen=True):
 
 
 class VersionChange(Sent, frozen=True):
-    """What can be changed of a version."""
+    """Changes of a version."""
 
     unknown: ClassVar[str] = "Of a version only its note can be changed."
 
@@ -67,7 +67,7 @@ class TriedCandidate(Struct):
 
 
 class Trial(Struct):
-    """What a version writes."""
+    """Rewrites by a version."""
 
     version: int
     text: str
@@ -103,7 +103,7 @@ class MeasuredOn(Struct):
 
 
 class Scorer(Struct):
-    """What figures were measured with."""
+    """Tools that measured the figures."""
 
     name: str
     version: str
@@ -133,7 +133,7 @@ _Problem = Annotated[str, Meta(description="Why there is no evaluation; then the
 
 
 class Evaluation(Struct):
-    """How good a version is, on a test set and on clicks."""
+    """Evaluation of a version on a test set and on clicks."""
 
     problem: _Problem | UnsetType = UNSET
     measured_with: _MeasuredWith | UnsetType = UNSET

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 LARGEST_ID = 2**31 - 1
-"""What an integer column of PostgreSQL holds."""
+"""Largest value of an integer column of PostgreSQL."""
 LONGEST_SEARCH = 200
 LARGEST_PAGE = 500
 STUDIO_TEXT = "x-longest-studio-text"

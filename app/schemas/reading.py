@@ -15,7 +15,7 @@ _LONGEST_SHOWN = 40
 
 
 class Sent(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a request holds: the fields say what they must be, and nothing else may be sent.
+    """Content of a request: the fields say what they must be, and nothing else may be sent.
 
     `unknown` is the sentence about another field. `rules` are what fields ask of each other, as JSON Schemas that all
     hold; `__post_init__` checks the same.
@@ -73,7 +73,7 @@ _STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<place>\d+)\]")
 
 
 def _sentence(kind: type[Sent], values: Mapping[str, Any], said: str) -> str:
-    """What is wrong, in the words of the schema: msgspec says it in its own, with the path of the value."""
+    """Return the schema's sentence about what msgspec found wrong, with the path of the value."""
     problem, _, path = said.partition(" - at `$")
     steps = [step["name"] or int(step["place"]) for step in _STEP.finditer(path)]
     named = _FIELD.match(problem)
@@ -96,7 +96,7 @@ def _sentence(kind: type[Sent], values: Mapping[str, Any], said: str) -> str:
 
 
 def _wanted(problem: str) -> tuple[str, ...]:
-    """Which sentences of a kind fit the problem, the best one first."""
+    """Return the names of the sentences that fit the problem, the best one first."""
     if "matching regex" in problem:
         return ("pattern", "refusal")
     if not _BOUNDS.match(problem):

@@ -68,7 +68,7 @@ def _said_by(verdict: Verdict, needed: str = "", may_have: tuple[str, ...] = ())
 
 
 class JudgmentRequest(Sent, frozen=True):
-    """What an annotator did on one screen. Each verdict has fields of its own; a field that is null says nothing."""
+    """Judgment of one screen, as it is sent. Each verdict has fields of its own; a field that is null says nothing."""
 
     unknown: ClassVar[str] = "There is no field {name!r} in a judgment."
     rules: ClassVar[tuple[dict[str, Any], ...]] = (

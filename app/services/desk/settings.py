@@ -16,7 +16,7 @@ from app.schemas import reading
 from app.schemas.reading import Sent
 
 TIME_ZONE_FORMAT = "time-zone"
-"""What JSON Schemas call the format of a time zone's name."""
+"""Format of a time zone's name in JSON Schemas."""
 _NO_ZONE = "time_zone must be the name of a time zone, such as Europe/Berlin."
 
 Blur = Annotated[bool, Meta(description="Hide toxic texts until they are asked for; null: as the studio has it.")]

@@ -56,7 +56,7 @@ _Source = Annotated[
 
 
 class ImportWish(MappingSent, frozen=True):
-    """How a file is to be stored: its texts are queued, its judgments taken over, or both."""
+    """Request to store a file: its texts are queued, its judgments taken over, or both."""
 
     rules: ClassVar[tuple[dict[str, Any], ...]] = (
         {

@@ -26,7 +26,7 @@ SCANNED = 30_000
 
 
 class JudgmentQuery(Sent, frozen=True):
-    """Which judgments are meant; what is left out leaves it open."""
+    """Filter of judgments; what is left out leaves it open."""
 
     person: Annotated[RowId, Meta(description="The id of who judged.")] | None = None
     verdict: Annotated[Verdict, Meta(description="What was said.")] | None = None

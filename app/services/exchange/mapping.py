@@ -40,7 +40,7 @@ ChosenLayout = Annotated[Layout, one_of(LAYOUTS)]
 
 
 class MappingSent(Sent, frozen=True):
-    """How a file is to be read; a column that is null or empty is none.
+    """Request to read a file; a column that is null or empty is none.
 
     A `header` that is null is told by the content.
     """
@@ -56,7 +56,7 @@ class MappingSent(Sent, frozen=True):
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """How a file is read: its layout, whether its first line names the columns, and the column of each field.
+    """Mapping of a file: its layout, whether its first line names the columns, and the column of each field.
 
     `header` is None where the content is to tell.
     """
@@ -205,7 +205,7 @@ def _read(value: Mapping[str, object], format_name: str) -> list[Row]:
 
 
 def _likeness(column: str, objects: Sequence[Mapping[str, object]]) -> float:
-    """How much a column looks like texts to rewrite: the mean length of its values, 0 if they are ids or numbers."""
+    """Return the mean length of a column's values, by which texts are told; 0 if they are ids or numbers."""
     values = [value for one in objects if (value := one.get(column)) is not None]
     texts = [value for value in values if isinstance(value, str) and re.search(r"[^\W\d_]", value)]
     named_id = _IDENTIFIER.fullmatch(column.casefold()) and not any(re.search(r"\s", text.strip()) for text in texts)

@@ -69,7 +69,7 @@ def read_body(body: bytes, content_type: str) -> Iterator[PromptRow]:
 
 
 def _prompt_row(row: FileRow, line: int, *, table: bool) -> PromptRow:
-    """What a row says of a prompt. A table may have columns of other names, an object no other fields."""
+    """Return the prompt of a row. A table may have columns of other names, an object no other fields."""
     if row.problem:
         return PromptRow(line, None, problem=row.problem)
     if isinstance(row.value, str):
@@ -90,6 +90,6 @@ def _prompt_row(row: FileRow, line: int, *, table: bool) -> PromptRow:
 
 
 def _is_known(field: str, row: Mapping[str, object]) -> bool:
-    """Whether a row may have that field; what is inside of another field, as `text.a`, stands beside it."""
+    """Tell whether a row may have that field; what is inside of another field, as `text.a`, stands beside it."""
     outer = field.partition(".")[0]
     return field.casefold() in _FIELDS or isinstance(row.get(outer), dict)

@@ -277,7 +277,7 @@ def _how_often(chance: float) -> str:
 
 
 def unevenness(counts: Sequence[int]) -> float:
-    """How often chance alone makes three counts, each equally likely, at least as uneven as these: Pearson's p-value.
+    """Return how often chance alone makes three counts at least as uneven as these: Pearson's p-value.
 
     The chi-square distribution with 2 degrees of freedom has the survival function exp(-x / 2) (Pearson 1900).
     """

@@ -1,4 +1,4 @@
-"""What can be changed in prompts."""
+"""Changes of prompts, as they are sent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _GoldWrong = Annotated[
 
 
 class PromptsChange(Sent, frozen=True):
-    """What is to change in prompts; what is left out stays."""
+    """Changes of several prompts; what is left out stays."""
 
     unknown: ClassVar[str] = "Say what is to change: priority, overlap or queued."
     rules: ClassVar[tuple[dict[str, Any], ...]] = ({"minProperties": 1},)
@@ -63,7 +63,7 @@ class PromptsChange(Sent, frozen=True):
 
 
 class PromptChange(Sent, frozen=True):
-    """What is to change in a prompt; what is left out stays."""
+    """Changes of one prompt; what is left out stays."""
 
     unknown: ClassVar[str] = "There is no field {name!r} that can be changed in a prompt."
 

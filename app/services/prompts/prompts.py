@@ -27,7 +27,7 @@ MOST_OVERLAP = 20
 MOST_WRONG = 10
 _UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 _NOTHING = ("", "nan", "none", "null", "na", "n/a", "<na>")
-"""How programs write that there is no number."""
+"""Words by which programs write that there is no number."""
 
 
 @dataclass

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Prompt, now
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from app.services.prompts.policy import Studio
 
 AT_ONCE = 2_000
-"""How many prompts leave the queue in one transaction at most."""
+"""The most prompts that leave the queue in one transaction."""
+
+
+def is_due(session: Session, studio: Studio) -> bool:
+    """Tell whether a prompt that is done stands in the queue."""
+    return session.scalar(_done(studio).limit(1)) is not None
 
 
 def retire(session: Session, studio: Studio, before: Prompt | None = None) -> int:
@@ -25,14 +30,11 @@ def retire(session: Session, studio: Studio, before: Prompt | None = None) -> in
 
     Only those that stand `before` a prompt, if it is given.
     """
-    ahead = () if before is None else (Prompt.priority == before.priority, Prompt.id < before.id)
-    done = (
-        select(Prompt.id)
-        .where(Prompt.queued, Prompt.gold_answer.is_(None), *ahead, opinions(Prompt.id) >= wanted_opinions(studio))
-        .order_by(Prompt.id)
-        .limit(AT_ONCE)
-    )
-    return _set(session, Prompt.id.in_(done), queued=False, retired_at=now())
+    done = _done(studio)
+    if before is not None:
+        done = done.where(Prompt.priority == before.priority, Prompt.id < before.id)
+    ids = done.order_by(Prompt.id).limit(AT_ONCE)
+    return _set(session, Prompt.id.in_(ids), queued=False, retired_at=now())
 
 
 def bring_back(session: Session, studio: Studio, *meant: ColumnElement[bool]) -> int:
@@ -42,6 +44,12 @@ def bring_back(session: Session, studio: Studio, *meant: ColumnElement[bool]) ->
     """
     undone = (Prompt.retired_at.is_not(None), opinions(Prompt.id) < wanted_opinions(studio))
     return _set(session, *undone, *meant, queued=True, retired_at=None)
+
+
+def _done(studio: Studio) -> Select[int]:
+    return select(Prompt.id).where(
+        Prompt.queued, Prompt.gold_answer.is_(None), opinions(Prompt.id) >= wanted_opinions(studio)
+    )
 
 
 def _set(session: Session, *conditions: ColumnElement[bool], **values: object) -> int:

@@ -38,7 +38,7 @@ def _config(*methods: str) -> Meta:
 
 
 class RunRequest(Sent, frozen=True):
-    """What a training run is asked for with."""
+    """Request for a training run."""
 
     unknown: ClassVar[str] = "There is no field {name!r} in a training run."
     rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.by_method()},)
@@ -50,12 +50,12 @@ class RunRequest(Sent, frozen=True):
 
     @property
     def wish(self) -> Wish:
-        """What the run is asked for."""
+        """Return the run that is asked for."""
         return Wish(self.method, self.config, self.selection, self.parent_version)
 
 
 class PreviewRequest(RunRequest, frozen=True):
-    """What a run on clicks would be asked for with."""
+    """Request for the preview of a run on clicks."""
 
     rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.of_clicks()},)
 

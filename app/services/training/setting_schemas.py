@@ -102,7 +102,7 @@ _RULES: dict[str, list[JsonSchema]] = {
         },
     ],
 }
-"""What the settings of a method ask of each other, as far as a schema can say it."""
+"""Rules between the settings of a method, as far as a schema can say them."""
 SCHEMAS: dict[str, JsonSchema] = {
     _name(method): _settings(kind, _OWN.get(method, {})) for method, kind in CLICK_OPTIONS.items()
 } | {_name(SFTRecipe.method): _settings(SFTRecipe, _PLAN, ("dataset",))}

@@ -53,3 +53,11 @@ def test_what_an_admin_took_out_stays_out_whatever_is_undone(session: Session) -
     search.change(session, ada, prompt.id, {"queued": False}, 1_000)
     judgments.undo(session, ada, judgment.id)
     assert queued(session, prompt) == [False]
+
+
+def test_a_look_at_a_queue_without_done_prompts_finds_nothing_due(session: Session) -> None:
+    ada = factories.user(session).id
+    factories.prompt(session, "waiting", queued=True)
+    assert not retirement.is_due(session, policy.settings(session))
+    judged(session, "done", ada)
+    assert retirement.is_due(session, policy.settings(session))
