@@ -15,7 +15,7 @@ from app import access, cli, migrating, security
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS, make_sessions
-from app.errors import register_error_handlers
+from app.domain_errors import register_error_handlers
 from app.extensions import bootstrap, compress, csrf, db, login
 from app.routes import register_blueprints
 from app.runtime.background import Background

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
 
 from app.db import User, now
-from app.errors import Forbidden, NotSignedIn
+from app.domain_errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
 from app.services.people import accounts
 from app.services.people.accounts import Identity

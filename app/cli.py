@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from app.config import PROJECT_ROOT, ConfigError, Settings
 from app.context import mellow
 from app.db import Role
-from app.errors import Conflict, DomainError, Invalid
+from app.domain_errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.services.exchange import exports, imports
 from app.services.exchange.mapping import is_known
@@ -93,8 +93,8 @@ def import_prompts(path: Path) -> None:
     if len(found.found.columns) > 1 and not is_known(found.mapping.text):
         columns = ", ".join(found.found.columns)[:200]
         raise Invalid(f"Call the column of the texts `text`, or map it on the Data page: the columns are {columns}.")
-    wish = imports.Wish.parse(found.mapping.as_json(), path.name)
-    for progress in imports.run(session, None, path, wish, longest):
+    asked = imports.ImportPlan.parse(found.mapping.as_json(), path.name)
+    for progress in imports.run(session, None, path, asked, longest):
         report = progress.report
     click.echo(f"{report.added} queued, {report.duplicates} known already, {report.rejected_count} not usable.")
     for row in report.rejected:

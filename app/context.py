@@ -10,13 +10,13 @@ from flask import current_app
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
-from app.errors import NotReady
+from app.domain_errors import NotReady
 from app.runtime.background import Background
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
 from app.services.training.reward.heads import Chooser, Heads
-from models.errors import ModelError
+from models.model_errors import ModelError
 from models.serving.generator import Generator, Sampling
 from models.serving.hot_swap import Serving
 from models.store.store import CheckpointStore

@@ -181,7 +181,7 @@ def make_model(shape: Shape, folder: Path) -> Path:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
-    from worker.training.shared.quiet import quiet
+    from worker.training.shared.quiet_libraries import quiet
 
     words = {"<pad>": 0, "</s>": 1, "<unk>": 2} | {f"w{number}": number for number in range(3, shape.vocab_size)}
     unknown: dict[str, Any] = {"unk_token": "<unk>"}

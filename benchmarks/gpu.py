@@ -141,7 +141,7 @@ def timed(work: Callable[[], object], device: str) -> float:
 def retrain(clicks: int, parent: Path, output: Path) -> Finding:
     """Retrain with its defaults, loading and saving included."""
     from models.settings.clicks import DPOClickOptions
-    from worker.training.clicks.dpo import train_dpo
+    from worker.training.clicks.click_dpo import train_dpo
     from worker.training.shared.examples import PreferenceExample
     from worker.training.shared.progress import SilentProgress
 

@@ -56,20 +56,20 @@ from benchmarks.support.people import (
     win_rates,
 )
 from benchmarks.support.tastes import KINDS
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.reward.head import Head
 from models.serving.generator import Sampling, wording
 from models.settings.clicks import DPOClickOptions
 from models.store.store import HEAD_FILE
+from worker.evaluation.expected_preference import measured_preference
 from worker.evaluation.measure import TOXIC
-from worker.evaluation.promised import promised
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.publish.convert import convert_to_ctranslate2
-from worker.training.clicks.dpo import train_dpo
+from worker.training.clicks.click_dpo import train_dpo
 from worker.training.clicks.labelling import label
 from worker.training.clicks.samples import Samples
-from worker.training.clicks.unclicked import shipped_texts
+from worker.training.clicks.shipped_texts import shipped_texts
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import SilentProgress
 
@@ -250,7 +250,7 @@ def _told(parent: Version, version: Version, made: Sequence[Click]) -> dict[str,
     if version.head is None or version.serving == parent.serving:
         return {}
     prompts = [one.text for one in made]
-    return promised(version.serving, parent.serving, version.head, judgments(made), prompts, Sampling())
+    return measured_preference(version.serving, parent.serving, version.head, judgments(made), prompts, Sampling())
 
 
 def collateral(texts: Sequence[str], shown: Cards, scorers: Scorers) -> dict[str, float]:

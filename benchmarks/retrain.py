@@ -161,8 +161,8 @@ class Studio(Product):
         rows = [json.dumps(choice(number)) for number in range(first, first + count)]
         upload = self._send("POST", "/imports?name=choices.jsonl", "\n".join(rows).encode())
         found = self.api.ok("GET", f"/imports/{upload['id']}")
-        wish = {**found["mapping"], "queue": False, "judgments": True}
-        stored = self._send("POST", f"/imports/{upload['id']}", json.dumps(wish).encode())
+        asked = {**found["mapping"], "queue": False, "judgments": True}
+        stored = self._send("POST", f"/imports/{upload['id']}", json.dumps(asked).encode())
         assert stored["judgments"] == count, stored
 
     def _send(self, method: str, path: str, body: bytes) -> dict[str, int]:

@@ -87,7 +87,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """A checkpoint store with two tiny T5s of different weights, versions 1 and 2, to be copied from."""
     from tests.tiny.t5 import build_tiny_t5
     from worker.publish import release, staging
-    from worker.training.shared.quiet import quiet
+    from worker.training.shared.quiet_libraries import quiet
 
     store = CheckpointStore(tmp_path_factory.mktemp("published"))
     for number, parent in ((1, None), (2, 1)):

@@ -34,8 +34,8 @@ from worker.training.methods import method_of
 from worker.training.run.data import TrainingData, load_training_data, sample
 from worker.training.run.row_sources import load_row_file
 from worker.training.run.runner import Result, train
-from worker.training.shared.errors import CheckpointError, DatasetError
 from worker.training.shared.progress import Progress, SilentProgress
+from worker.training.shared.training_errors import CheckpointError, DatasetError
 
 __all__ = [
     "DPOTrainerWrapper",

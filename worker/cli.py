@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import ConfigError
-from app.errors import DomainError
-from models.errors import ModelError
+from app.domain_errors import DomainError
+from models.model_errors import ModelError
 from worker.commands.support.flags import expand_config
 from worker.commands.support.interruption import is_interruption
 from worker.commands.table import COMMANDS, add_parsers
@@ -50,7 +50,7 @@ def _sentence(error: BaseException) -> str:
             return "The database has no tables yet: run `flask db upgrade` once, or `make run`."
         return f"The database cannot be used: {reason}. Give the same command again once it can."
     # Imported late: a start that finds a version never imports the training libraries.
-    from worker.training.shared.errors import TrainingError
+    from worker.training.shared.training_errors import TrainingError
 
     return str(error) if isinstance(error, TrainingError) else ""
 

@@ -8,11 +8,11 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.api.kinds import Count
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.kinds import LARGEST_ID, Text
 from app.schemas.reading import Sent
 from app.services.desk.settings import Blur, DeskChange, Diff, TimeZone, Toured, Warned
-from app.services.prompts.policy import MOST_TEXT
+from app.services.prompts.studio_settings import MOST_TEXT
 
 MOST_SHOWN = 100
 _NOT_SHOWN = f"shown must be a list of at most {MOST_SHOWN} generation ids."

@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 from app.access import ANNOTATOR, PUBLIC
 from app.api.operations import JSON, Answer, Operation, operation_of
 from app.api.problems import PROBLEMS, Problem
-from app.errors import PROBLEM_JSON
+from app.domain_errors import PROBLEM_JSON
 from app.schemas.describing import JsonSchema, described, parameters
 from app.services.training import setting_schemas
 from app.version import VERSION

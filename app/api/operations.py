@@ -15,7 +15,7 @@ from typing import Any
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from app.errors import Invalid, Malformed
+from app.domain_errors import Invalid, Malformed
 from app.schemas.reading import Sent, read, read_query
 
 JSON = "application/json"

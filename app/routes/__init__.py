@@ -11,7 +11,7 @@ from app.api import api_docs
 from app.api.openapi import API_PREFIX
 from app.routes import navigation
 from app.routes.desk import api as desk_api
-from app.routes.desk import api_me, guidelines, work
+from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
 from app.routes.exchange import api as exchange_api
 from app.routes.exchange import pages as exchange_pages
@@ -22,7 +22,7 @@ from app.routes.prompts import pages as prompts_pages
 from app.routes.system import api_document, api_webhooks, health, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
-from app.routes.training import liking
+from app.routes.training import head_page
 from app.routes.training import pages as training_pages
 from app.routes.versions import api as versions_api
 from app.routes.versions import pages as versions_pages
@@ -32,12 +32,12 @@ _PAGES = (
     desk_pages.blueprint,
     auth.blueprint,
     training_pages.blueprint,
-    liking.blueprint,
+    head_page.blueprint,
     health.blueprint,
     people_pages.blueprint,
     join.blueprint,
     system_pages.blueprint,
-    work.blueprint,
+    my_judgments.blueprint,
     guidelines.blueprint,
     versions_pages.blueprint,
     exchange_pages.blueprint,

@@ -13,7 +13,7 @@ from app.runtime.queue import JobQueue
 from app.runtime.webhook_sender import WebhookSender
 from app.services.training import runs
 from app.services.training.reward.heads import Heads
-from models.errors import ModelError
+from models.model_errors import ModelError
 from models.serving.hot_swap import Serving, ServingState
 
 log = logging.getLogger(__name__)

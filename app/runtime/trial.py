@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.errors import NotReady
+from app.domain_errors import NotReady
 from models.serving.generator import Generator
 
 KEPT_SECONDS = 180.0

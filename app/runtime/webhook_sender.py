@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.system import deliveries, webhooks
-from app.services.system.deliveries import Outcome, Parcel
+from app.services.system.deliveries import DueDelivery, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class WebhookSender:
                 self._busy.pop(webhook_id, None)
 
 
-def send(parcel: Parcel, seconds: float = ATTEMPT_SECONDS) -> Outcome:
+def send(parcel: DueDelivery, seconds: float = ATTEMPT_SECONDS) -> Outcome:
     """Make one attempt of at most `seconds`; every failure is in the outcome, none is raised."""
     body = json.dumps(parcel.payload, ensure_ascii=False, separators=(",", ":")).encode()
     timestamp = int(time.time())

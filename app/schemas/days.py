@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 
 FIRST_DAY = date(1970, 1, 1)
 LAST_DAY = date(9998, 12, 31)  # the day after it can be reckoned with, too

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 from msgspec import Struct, inspect
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 
 _LONGEST_SHOWN = 40
 

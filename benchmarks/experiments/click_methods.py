@@ -42,8 +42,8 @@ from models.serving.generator import Generator, Sampling
 from models.settings.clicks import CLICK_OPTIONS, DPOClickOptions, click_options
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.gate import preference_accuracy
+from worker.training.clicks.click_dpo import DPOResult, train_dpo
 from worker.training.clicks.click_training import ClickResult, train_on_clicks
-from worker.training.clicks.dpo import DPOResult, train_dpo
 from worker.training.run.saving import MODEL
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample

@@ -190,7 +190,7 @@ def as_the_studio_trains(side: str, off: Sequence[str] = ()) -> Iterator[None]:
         return
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from benchmarks.experiments.dpo_levers import switched_off
-    from worker.training.shared.quiet import quiet
+    from worker.training.shared.quiet_libraries import quiet
     from worker.training.t5.memory import freed_memory_is_kept
 
     with quiet(), contextlib.nullcontext() if "memory kept" in off else freed_memory_is_kept(), switched_off(off):

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.support.tastes import Kind, Taste
 from models.reward.features import Array
 from models.reward.head import Head, fitted
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 from models.serving import choosing
 from models.serving.engine import Draw, Engine
 from models.serving.generator import COMPUTE_TYPE, Generator, Sampling, wording
@@ -120,9 +120,11 @@ def clicks(
     return made
 
 
-def judgments(made: Sequence[Click]) -> list[Judged]:
+def judgments(made: Sequence[Click]) -> list[JudgedScreen]:
     """The clicks as a head reads them."""
-    return [Judged(one.features, (one.chosen,) if one.written is None else (), one.written_features) for one in made]
+    return [
+        JudgedScreen(one.features, (one.chosen,) if one.written is None else (), one.written_features) for one in made
+    ]
 
 
 def learned(made: Sequence[Click], *, taught: bool = False) -> Head | None:

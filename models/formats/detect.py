@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 
-from models.errors import DataFileError
 from models.formats.catalog import FORMATS, PROMPT
 from models.formats.files.pair_columns import Columns, layout_of
 from models.formats.rows import Fields
+from models.model_errors import DataFileError
 
 SAMPLED = 200
 """How many rows are looked at before a format is named."""

@@ -7,8 +7,8 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from models.errors import DataFileError
 from models.formats.rows import Row
+from models.model_errors import DataFileError
 
 _NEARLY = 1e-9
 """What a product of weights may fall short of the whole number that it stands for."""

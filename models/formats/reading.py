@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import DataFileError
 from models.formats.catalog import FORMATS, PROMPT
 from models.formats.convert import MAKES, NOUNS, sole_prompts, to_kind
 from models.formats.detect import AUTO, PAIRS, check_name, detect
@@ -17,6 +16,7 @@ from models.formats.files.raw_rows import RawRow, row_of
 from models.formats.files.row_reader import TABLES, RowReader
 from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, row_key, text
 from models.formats.schemas.ranking import RANKINGS
+from models.model_errors import DataFileError
 
 _PAIR_COLUMNS = ("source", "target")
 
@@ -25,7 +25,7 @@ Found = tuple[int, list[Row] | str]
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _Wanted:
     """What is asked of a file; see `read_rows`."""
 
     kind: Kind | None
@@ -92,7 +92,7 @@ def rows_of(
     return _read_objects(rows, _wish(kind, ranking, columns, format))
 
 
-def _read(content: Path | bytes, name: str, wish: _Wish) -> RowFile:
+def _read(content: Path | bytes, name: str, wish: _Wanted) -> RowFile:
     reader = RowReader(content, name)
     prompts_alone = wish.kind is Kind.PROMPT and wish.format in (AUTO, PROMPT.name)
     if prompts_alone and (reader.layout == "lines" or name.casefold().endswith(".txt")):
@@ -105,14 +105,14 @@ def _read(content: Path | bytes, name: str, wish: _Wish) -> RowFile:
     return _read_objects(list(map(checked_utf8, reader.cells())), wish)
 
 
-def _wish(kind: Kind | None, ranking: str, columns: Mapping[str, str] | None, format: str) -> _Wish:
+def _wish(kind: Kind | None, ranking: str, columns: Mapping[str, str] | None, format: str) -> _Wanted:
     check_name(format)
     if ranking not in RANKINGS:
         raise DataFileError(f"There is no ranking {ranking}: it is one of {', '.join(RANKINGS)}.")
-    return _Wish(None if kind is None else Kind(kind), ranking, columns or {}, format)
+    return _Wanted(None if kind is None else Kind(kind), ranking, columns or {}, format)
 
 
-def _read_objects(rows: list[RawRow], wish: _Wish) -> RowFile:
+def _read_objects(rows: list[RawRow], wish: _Wanted) -> RowFile:
     sampled = [_fields(row.cells, wish) for row in rows if isinstance(row.cells, dict) and not row.problem]
     _check_columns(sampled, rows, wish)
     name = _format_name(sampled, wish)
@@ -121,7 +121,7 @@ def _read_objects(rows: list[RawRow], wish: _Wish) -> RowFile:
     return _collect(map(_pair_found, pairs_of_rows(rows, wish.pair_columns)), PAIRS, wish, [_PAIRS_NOTE])
 
 
-def _read_table(reader: RowReader, wish: _Wish) -> RowFile:
+def _read_table(reader: RowReader, wish: _Wanted) -> RowFile:
     """The rows of a table: pairs as models.formats.files reads them, unless its header is that of another format."""
     rows = list(map(checked_utf8, reader.cells()))
     first = next((row for row in rows if not row.problem), None)
@@ -152,7 +152,7 @@ def _object(row: RawRow, header: list[str]) -> RawRow:
     return RawRow(row.line, {name: cell for name, cell in zip(header, row.cells, strict=True) if cell.strip()})
 
 
-def _fields(cells: object, wish: _Wish) -> Fields:
+def _fields(cells: object, wish: _Wanted) -> Fields:
     """A row under the names that are known: those of `columns` by what they stand for, all in lower case."""
     given = cells.items() if isinstance(cells, dict) else ()
     fields = {str(name).strip().casefold(): value for name, value in given if value is not None}
@@ -164,7 +164,7 @@ def _fields(cells: object, wish: _Wish) -> Fields:
     return fields
 
 
-def _check_columns(sampled: list[Fields], rows: list[RawRow], wish: _Wish) -> None:
+def _check_columns(sampled: list[Fields], rows: list[RawRow], wish: _Wanted) -> None:
     """Raise `DataFileError` if a column that was named is nowhere."""
     for name, column in wish.columns.items():
         if name in _PAIR_COLUMNS or not sampled or any(name in fields for fields in sampled):
@@ -173,7 +173,7 @@ def _check_columns(sampled: list[Fields], rows: list[RawRow], wish: _Wish) -> No
         raise DataFileError(f"There is no column {column}: the columns are {', '.join(first)[:200] or 'none'}.")
 
 
-def _format_name(sampled: list[Fields], wish: _Wish) -> str:
+def _format_name(sampled: list[Fields], wish: _Wanted) -> str:
     if wish.is_pairs:
         return PAIRS
     name = wish.format if wish.format != AUTO else detect(sampled)
@@ -189,7 +189,7 @@ def _unknown(sampled: list[Fields]) -> DataFileError:
     return DataFileError(f"No format is known that has these fields: {has}. docs/data-formats.md shows those that are.")
 
 
-def _found(row: RawRow, name: str, wish: _Wish) -> Found:
+def _found(row: RawRow, name: str, wish: _Wanted) -> Found:
     if row.problem:
         return row.line, row.problem
     if not isinstance(row.cells, dict):
@@ -219,7 +219,7 @@ def _line_found(row: RawRow) -> Found:
         return row.line, str(reason)
 
 
-def _collect(found: Iterable[Found], name: str, wish: _Wish, notes: list[str]) -> RowFile:
+def _collect(found: Iterable[Found], name: str, wish: _Wanted, notes: list[str]) -> RowFile:
     """The rows of the kind that is wished for, of all that was found."""
     stored = FORMATS[name].kind if name in FORMATS else Kind.PREFERENCE
     kind = wish.kind or stored

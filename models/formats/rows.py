@@ -22,8 +22,8 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from models.errors import DataFileError
 from models.formats.files.problems import IS_UNSTORABLE, UNSTORABLE, Problem, complaint, report
+from models.model_errors import DataFileError
 
 Message = dict[str, str]
 Text = str | list[Message]

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from models.errors import DataFileError
 from models.formats.convert import split_key
 from models.formats.files.pair_files import DEV_SPLIT, in_dev
+from models.model_errors import DataFileError
 
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
 

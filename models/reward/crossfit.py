@@ -16,7 +16,7 @@ import numpy as np
 
 from models.reward.features import Array
 from models.reward.head import Head, fitted
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 
 FOLDS = 20
 LATEST = 400
@@ -29,7 +29,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Promise:
+class ExpectedPreference:
     """A predicted win rate of the new version, in 0 … 1, with its 95 % interval.
 
     `clicks` were predicted without having been seen, `right` of them correctly, which guessing reaches with probability
@@ -55,9 +55,9 @@ class Promise:
         return self.low > 0.5 and self.by_chance < _SIGNIFICANCE
 
 
-def promise(
-    judged: Sequence[Judged], prompts: Sequence[str], head: Head, differences: Sequence[Array]
-) -> Promise | None:
+def expected_preference(
+    judged: Sequence[JudgedScreen], prompts: Sequence[str], head: Head, differences: Sequence[Array]
+) -> ExpectedPreference | None:
     """Predict the win rate on other texts by `head`, fitted to all judgments; None if no judgment prefers a text.
 
     `prompts` are those of the judgments. Each array of `differences` belongs to one text and holds the differences in
@@ -75,7 +75,7 @@ def promise(
     found = [_preferred(gains[chance.integers(len(gains), size=len(gains))], resampled).mean() for resampled in slopes]
     right = int(np.sum(table.max(1) < 0))
     low, high = np.quantile(found, (0.025, 0.975))
-    return Promise(
+    return ExpectedPreference(
         value=float(_preferred(gains, slope).mean()),
         low=float(low),
         high=float(high),
@@ -87,7 +87,7 @@ def promise(
     )
 
 
-def _left_out(judged: Sequence[Judged], prompts: Sequence[str]) -> list[Array]:
+def _left_out(judged: Sequence[JudgedScreen], prompts: Sequence[str]) -> list[Array]:
     """Return, for each of the latest judgments that prefer one text, the others' utilities less that of the preferred.
 
     The utilities are those of a head that was fitted to the judgments of other folds' prompts.
@@ -105,11 +105,11 @@ def _left_out(judged: Sequence[Judged], prompts: Sequence[str]) -> list[Array]:
     return found
 
 
-def _preferring(one: Judged) -> bool:
+def _preferring(one: JudgedScreen) -> bool:
     return one.written is not None or (len(one.chosen) == 1 and len(one.cards) > 1)
 
 
-def _differences(one: Judged, head: Head) -> Array:
+def _differences(one: JudgedScreen, head: Head) -> Array:
     cards = head.utilities(np.array(one.cards))
     if one.written is not None:
         return cards - float(head.utilities(one.written[None])[0])

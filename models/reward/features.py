@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
-from models.errors import LoadError
+from models.model_errors import LoadError
 from models.reward.numbers import NUMBERS, Number, counted, words
 
 VERSION = 1

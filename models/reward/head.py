@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from safetensors.numpy import load, save
 
-from models.errors import ModelError
+from models.model_errors import ModelError
 from models.reward.features import SIZE, Array
 from models.reward.features import VERSION as FEATURES_VERSION
-from models.reward.judgments import THRESHOLD, TIE, WIDTH, Judged, choices
+from models.reward.judgments import THRESHOLD, TIE, WIDTH, JudgedScreen, choices
 from models.reward.posterior import Posterior
 
 WINDOW = 2000
@@ -87,7 +87,7 @@ class Head:
         return head
 
 
-def fit(judged: Sequence[Judged], widths: tuple[float, ...]) -> Head:
+def fit(judged: Sequence[JudgedScreen], widths: tuple[float, ...]) -> Head:
     """Fit a head to the latest WINDOW judgments, in the order they were made; raises ValueError if there are none."""
     if not judged:
         raise ValueError("A head needs a judgment.")
@@ -109,7 +109,7 @@ def fit(judged: Sequence[Judged], widths: tuple[float, ...]) -> Head:
     )
 
 
-def fitted(judged: Sequence[Judged]) -> Head:
+def fitted(judged: Sequence[JudgedScreen]) -> Head:
     """Fit a head with the widths that its first judgments choose; raises ValueError if there are none."""
     return fit(judged, choose_widths(judged[: chosen_on(len(judged))]))
 
@@ -122,7 +122,7 @@ def chosen_on(judgments: int) -> int:
     return min(number, judgments)
 
 
-def choose_widths(judged: Sequence[Judged]) -> tuple[float, ...]:
+def choose_widths(judged: Sequence[JudgedScreen]) -> tuple[float, ...]:
     """Return the widths that predict each of the latest judgments best when it is left out."""
     data = choices(judged[-_CHOSEN_ON:])
     return max(WIDTHS, key=lambda tried: float(data.weights @ Posterior(data, tried).left_out()) + WIDTHS[tried])

@@ -22,7 +22,7 @@ WIDTH = SIZE + 2
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedScreen:
     """A judged screen: the features of its cards, (SIZE,) each, and the choice.
 
     `chosen` are the places of the cards preferred to the others: one, or several that tie; empty means that none is
@@ -52,7 +52,7 @@ class Choices:
         return len(self.rows)
 
 
-def choices(judged: Sequence[Judged]) -> Choices:
+def choices(judged: Sequence[JudgedScreen]) -> Choices:
     """Return judgments as arrays of choices.
 
     Ties and "none" are alternatives only if somebody said such a thing: their constants are not estimated from never
@@ -74,7 +74,7 @@ def choices(judged: Sequence[Judged]) -> Choices:
     return Choices(rows, real, np.array([one.weight for one in judged], dtype=np.float64))
 
 
-def _alternatives(one: Judged, ties: Iterable[int], nothing: bool) -> list[tuple[Array, int | None]]:
+def _alternatives(one: JudgedScreen, ties: Iterable[int], nothing: bool) -> list[tuple[Array, int | None]]:
     """Return the alternatives of a judgment, the chosen one first: features, and the column of its constant, if any."""
     number = len(one.cards)
     said: dict[tuple[int, ...], tuple[Array, int | None]] = {

@@ -22,7 +22,7 @@ from pathlib import Path
 import ctranslate2
 from tokenizers import Tokenizer
 
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 from models.serving.batching import Batcher
 from models.serving.shortlist import read_shortlist, writable
 

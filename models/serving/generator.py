@@ -22,15 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import LoadError
+from models.model_errors import LoadError
 from models.reward.features import Array, MeasuredRewrite, features
 from models.reward.head import Head
-from models.serving import choosing, preferring
+from models.serving import choosing, head_choice
 from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Engine, Sample, Sampling, Tokens
 from models.serving.neutrality import words
-from models.serving.pieces import margins, pieces, plain
 from models.serving.pool import Option
 from models.serving.screen import ScoredText, Screen, Shown
+from models.serving.text_pieces import margins, pieces, plain
 
 __all__ = ["CANDIDATES", "COMPUTE_TYPE", "MAX_SOURCE_TOKENS", "Generator", "Sampling", "ScoredText", "Screen"]
 
@@ -152,7 +152,7 @@ class Generator:
         drawn: dict[str, Sample] = {}
         _add(drawn, self._draw(Draw(source, count, sampling.temperature, sampling, self._forbidden(text))).samples)
         drawn.pop(wording(text), None)
-        return tuple(preferring.read(text, [self._as_drawn(sample) for sample in drawn.values()]))
+        return tuple(head_choice.read(text, [self._as_drawn(sample) for sample in drawn.values()]))
 
     def features(self, text: str, rewrites: Sequence[str]) -> Array:
         """Return the features of rewrites of `text` from elsewhere, (rewrites, SIZE); raises InputTooLong."""
@@ -262,7 +262,7 @@ class Generator:
         ]
         if progress.head is not None:
             drawn = [self._as_drawn(sample) for sample in samples]
-            return self._prefer(text, preferring.options(text, drawn, progress.head), wanted, progress)
+            return self._prefer(text, head_choice.options(text, drawn, progress.head), wanted, progress)
         readings = choosing.read(text, [sample.text for sample in samples])
         progress.readings.update(
             ((text, sample.text), reading) for sample, reading in zip(samples, readings, strict=True)
@@ -273,7 +273,7 @@ class Generator:
         """Choose the options to show with the head, the best one first; records results in `progress`."""
         assert progress.head is not None
         chance = random.Random(f"{self.seed}:{progress.number}:{text}")
-        picks = preferring.prefer(text, pool, wanted, progress.head, chance)
+        picks = head_choice.prefer(text, pool, wanted, progress.head, chance)
         progress.pools[text] = tuple(pool)
         progress.rows.update(((text, option.text), option.features) for option in pool)
         progress.probabilities.update((pool[pick.place].text, pick.probability) for pick in picks)

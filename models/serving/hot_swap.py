@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.errors import ModelError
+from models.model_errors import ModelError
 from models.serving.generator import Generator
 
 log = logging.getLogger(__name__)

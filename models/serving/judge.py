@@ -19,7 +19,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from models.errors import LoadError
+from models.model_errors import LoadError
 from models.reward.features import Verdict
 
 JUDGE_FOLDER = Path(__file__).parent.with_name("base") / "judge"

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from models.errors import LoadError
+from models.model_errors import LoadError
 
 BUCKETS = 1 << 16
 WEIGHTS_FILE = Path(__file__).parent.with_name("base") / "neutrality.safetensors"

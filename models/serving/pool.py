@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from safetensors.numpy import load, save
 
-from models.errors import ModelError
+from models.model_errors import ModelError
 from models.reward.features import SIZE, Array
 from models.reward.features import VERSION as FEATURES_VERSION
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Self
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import DPOOptions, KTOOptions, ORPOOptions, TrainOptions
 from models.settings.options import OLD_NAMES, declared
 

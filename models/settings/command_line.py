@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.losses import check_label_smoothing
 from models.settings.options import Options, declared
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 
 LOSS_TYPES = (
     "sigmoid",

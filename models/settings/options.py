@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.setting import Setting
 from models.settings.table import TABLE
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 
 
 @dataclass(frozen=True)

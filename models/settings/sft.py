@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.options import Options, declared
 from models.settings.setting import convert
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from models.errors import VersionDamaged
+from models.model_errors import VersionDamaged
 from models.store.manifest import MANIFEST_NAME
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, CheckpointStore
 

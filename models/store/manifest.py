@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.errors import VersionDamaged
+from models.model_errors import VersionDamaged
 
 MANIFEST_NAME = "manifest.json"
 _FORMAT = 1

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from models.errors import StoreError, VersionDamaged, VersionExists, VersionMissing
+from models.model_errors import StoreError, VersionDamaged, VersionExists, VersionMissing
 from models.store.locks import remove_unless_locked
 from models.store.manifest import MANIFEST_NAME, Manifest, hash_folder
 

@@ -16,8 +16,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from models.errors import UploadMissing
 from models.formats.files.pair_files import EXTENSIONS
+from models.model_errors import UploadMissing
 
 _FOLDER = "uploads"
 

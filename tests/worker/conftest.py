@@ -16,7 +16,7 @@ from models.store.store import CheckpointStore
 from tests.scorer_cache import CACHE
 from tests.tiny.t5 import build_tiny_t5
 from worker.evaluation import testset
-from worker.job import lesson
+from worker.job import head_pairs
 from worker.publish import release
 from worker.publish.convert import convert_to_ctranslate2
 from worker.training.shared.examples import PreferenceExample
@@ -31,7 +31,7 @@ def few_texts(monkeypatch: pytest.MonkeyPatch) -> int:
     For tests that are about something else.
     """
     texts = 4
-    monkeypatch.setattr(lesson, "TEXTS", 0)
+    monkeypatch.setattr(head_pairs, "TEXTS", 0)
     monkeypatch.setattr(testset, "heldout", partial(testset.heldout, max_samples=texts))
     return texts
 

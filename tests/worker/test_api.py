@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from tests.tiny.llama import build_tiny_llama
 from tests.tiny.t5 import build_tiny_t5
 from worker import api
 from worker.training.loading.loading import load_model_and_tokenizer
-from worker.training.shared.errors import CheckpointError, DatasetError
 from worker.training.shared.progress import SilentProgress
+from worker.training.shared.training_errors import CheckpointError, DatasetError
 
 torch.set_num_threads(1)
 

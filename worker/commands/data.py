@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from models.errors import DataFileError
 from models.formats import (
     FORMAT_NAMES,
     FORMATS,
@@ -24,6 +23,7 @@ from models.formats import (
     summary,
 )
 from models.formats.catalog import FIELD_NAMES
+from models.model_errors import DataFileError
 from worker.commands.support.command import Command
 
 _DESCRIPTION = """\

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.config import Settings
-from models.errors import PairFileError
+from models.model_errors import PairFileError
 from worker.commands.support.command import Command
 
 _DESCRIPTION = """\
@@ -67,7 +67,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure and print; returns 1, after one sentence, if something cannot be measured."""
     settings = Settings.from_env()
-    from worker.evaluation.errors import EvaluationError
+    from worker.evaluation.evaluation_errors import EvaluationError
     from worker.training.shared.writing import check_new, write_aside
 
     try:
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, Any], str]:
     from models.serving.generator import Sampling
     from worker.evaluation import report, systems, testset
-    from worker.evaluation.errors import EvaluationError
+    from worker.evaluation.evaluation_errors import EvaluationError
     from worker.evaluation.measure import measure
     from worker.evaluation.scorers.loading import Choice, load_scorers
 
@@ -131,7 +131,7 @@ def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, 
 
 def _sources(options: argparse.Namespace, settings: Settings) -> dict[str, tuple[str, int]]:
     """What to measure: its name in the report → its folder or hub name, and its number (0 for no version)."""
-    from worker.evaluation.errors import EvaluationError
+    from worker.evaluation.evaluation_errors import EvaluationError
 
     wanted = [*options.compare, *options.version, *options.model_name_or_path] or [_serving(settings)]
     names = [_name(item) for item in wanted]
@@ -161,7 +161,7 @@ def _serving(settings: Settings) -> int:
 
     from app.db import make_sessions
     from app.services.versions import versions
-    from worker.evaluation.errors import EvaluationError
+    from worker.evaluation.evaluation_errors import EvaluationError
 
     number = None
     with suppress(SQLAlchemyError), make_sessions(settings.database_url)() as session:

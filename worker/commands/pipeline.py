@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from app.config import Settings
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from worker.commands.support.command import Command
 
 _DESCRIPTION = """\

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.config import Settings
-from models.errors import RecipeError
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, read_pair_file, read_pairs_of
+from models.model_errors import RecipeError
 from models.settings.sft import SFTRecipe
 from models.store.store import CheckpointStore
 from worker.commands.support.command import Command
@@ -85,7 +85,7 @@ def _command_for(arguments: Sequence[str]) -> str:
     if not name or name.startswith("version:"):
         return "sft"
     from worker.training.loading.loading import architecture_of
-    from worker.training.shared.errors import CheckpointError
+    from worker.training.shared.training_errors import CheckpointError
 
     try:
         return "sft" if architecture_of(name) == "seq2seq" else "sft-chat"

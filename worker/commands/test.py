@@ -40,7 +40,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask and print; 130 after Ctrl-C."""
-    from models.errors import RecipeError
+    from models.model_errors import RecipeError
     from worker.training.identity.answering import answer_all, conversation
     from worker.training.shared.writing import check_new, write_aside
 

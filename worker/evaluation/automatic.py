@@ -17,20 +17,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.errors import ModelError, VersionDamaged
+from models.model_errors import ModelError, VersionDamaged
 from models.serving.generator import Sampling
-from models.store.figures import PARENT, VERSION
+from models.store.evaluation_figures import PARENT, VERSION
 from models.store.manifest import Manifest
 from worker.evaluation import report, systems, testset
 from worker.evaluation.comparison import check_comparable
-from worker.evaluation.errors import EvaluationError, NotComparable
+from worker.evaluation.evaluation_errors import EvaluationError, NotComparable
 from worker.evaluation.measure import Measurement, measure
 from worker.evaluation.preferences import click_figures, pair_log_probs
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.evaluation.testset import TestSet
-from worker.training.shared.errors import Cancelled
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.training_errors import Cancelled
 from worker.training.shared.writing import write_aside
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from worker.evaluation.errors import NotComparable
+from worker.evaluation.evaluation_errors import NotComparable
 from worker.evaluation.measure import Measurement
 from worker.measures.bootstrap import Difference, difference
 

@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Measurement:
-    """The statistics of one system on a test set, by the names of `models.store.figures.FIGURES`."""
+    """The statistics of one system on a test set, by the names of `models.store.evaluation_figures.FIGURES`."""
 
     system: str
     statistics: Mapping[str, Statistic]

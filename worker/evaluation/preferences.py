@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.store.figures import PARENT, VERSION
+from models.store.evaluation_figures import PARENT, VERSION
 from worker.evaluation.systems import System
 from worker.measures.bootstrap import Array, Statistic, difference, estimate, ratio_of
 from worker.training.shared.examples import PreferenceExample

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from models.serving.generator import Sampling
-from models.store.figures import FIGURES, verdict
+from models.store.evaluation_figures import FIGURES, verdict
 from worker.evaluation.comparison import compare
 from worker.evaluation.measure import Measurement
 from worker.evaluation.scorers import Scorers

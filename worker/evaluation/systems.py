@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import models
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 from models.serving.generator import CANDIDATES, Generator, Sampling
-from worker.evaluation.errors import EvaluationError, ScorerUnavailable
+from worker.evaluation.evaluation_errors import EvaluationError, ScorerUnavailable
 from worker.evaluation.testset import TestSet
 
 SEED = 20221107

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.formats import rows_sha256
 from models.formats.files.pair_files import PairRow, in_dev, read_pair_file
-from worker.evaluation.errors import TestFileError
+from worker.evaluation.evaluation_errors import TestFileError
 from worker.training.shared.pairs import HELDOUT_FILE
 
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import logging
 
 from app.config import Settings
-from app.runtime import doorbell
-from app.services.prompts import policy
-from models.errors import ModelError
+from app.runtime import announcements
+from app.services.prompts import studio_settings
+from models.model_errors import ModelError
 from models.settings.sft import SFTRecipe
 from models.store.manifest import Manifest
 from worker.job import initial_training, retraining, sft_job
@@ -37,7 +37,7 @@ def train(run_id: int) -> None:
         return
     _train(studio, attempt)
     with studio.sessions() as session:
-        if not doorbell.run_waits(studio.queue, session):
+        if not announcements.run_waits(studio.queue, session):
             log.warning("The queue is away: the next run waits until a web process finds it.")
 
 
@@ -46,7 +46,7 @@ def _train(studio: Studio, attempt: Attempt) -> None:
     with RunRecorder(attempt.sessions, attempt.run_id, attempt.number) as recorder:
         # Importing the training libraries takes seconds; the heartbeat runs already and the page says why.
         recorder.stage("importing the training libraries")
-        from worker.training.shared.errors import Cancelled, TrainingError
+        from worker.training.shared.training_errors import Cancelled, TrainingError
 
         try:
             _carry_out(studio, attempt, recorder)
@@ -85,7 +85,7 @@ def _refusal(studio: Studio, version: Manifest | release.Facts) -> str | None:
     if version.method == SFTRecipe.method:
         return initial_training.note(version)
     with studio.sessions() as session:
-        only_if_better = policy.settings(session).only_if_better
+        only_if_better = studio_settings.settings(session).only_if_better
     reasons = gate(version.metrics, only_if_better=only_if_better)
     return " ".join(["The version was published but does not serve.", *reasons]) if reasons else None
 

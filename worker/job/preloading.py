@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 MODULES = (
     "worker.job.jobs",
     "worker.publish.staging",
-    "worker.training.clicks.dpo",
+    "worker.training.clicks.click_dpo",
     "worker.training.clicks.click_training",
     "worker.training.clicks.labelling",
     "worker.evaluation.automatic",
@@ -72,7 +72,7 @@ def prepare_run() -> None:
     from models.serving.generator import Sampling
     from models.store.store import SERVING_FOLDER
     from worker.evaluation.automatic import prepare
-    from worker.job import lesson
+    from worker.job import head_pairs
     from worker.studio.studio import Studio
     from worker.training.clicks.samples import Samples
 
@@ -86,6 +86,6 @@ def prepare_run() -> None:
         serving = studio.store.folder(number) / SERVING_FOLDER
         sampling = Sampling(settings.temperature, settings.top_p, settings.top_k)
         prepare(serving, sampling, settings.home / "cache")
-        Samples(serving, sampling, lesson.samples_cache(settings.home)).draw(lesson.other_texts(studio))
+        Samples(serving, sampling, head_pairs.samples_cache(settings.home)).draw(head_pairs.other_texts(studio))
     except Exception as error:
         log.warning("The next run cannot be prepared (%s); it will do all itself.", error)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from app.services.training.selection import EVERYTHING, Selection
-from models.errors import VersionMissing
+from models.model_errors import VersionMissing
 from models.serving.generator import Sampling
 from models.settings.clicks import ClickOptions, DPOClickOptions, click_config, click_options
-from models.store.figures import preference_in_words
+from models.store.evaluation_figures import preference_in_words
 from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER
-from worker.job import dataset, lesson
+from worker.job import dataset, head_pairs
 from worker.job.recorder import RunRecorder
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
@@ -55,7 +55,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     Raises VersionMissing, RecipeError, or TrainingError of any kind.
     """
     from worker.evaluation.automatic import Clicks, evaluate_staged
-    from worker.evaluation.promised import promised
+    from worker.evaluation.expected_preference import measured_preference
     from worker.publish import staging
     from worker.publish.gate import evaluate_version
     from worker.training.loading.rendering import texts_of
@@ -76,7 +76,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
     if clicks.held_out:
         recorder.log(f"Pairs held out of training, to test the version with: {len(clicks.held_out)}.")
-    taught = lesson.learn(
+    taught = head_pairs.fit_and_label(
         studio, attempt, parent_serving, run_dir, recorder, most=retraining.head_pairs, held_out=bool(clicks.held_out)
     )
     if taught.head is not None:
@@ -101,7 +101,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     if "problem" in report:
         recorder.log(report["problem"])
     preferred = (
-        promised(
+        measured_preference(
             staged / SERVING_FOLDER,
             parent_serving,
             taught.head,
@@ -157,7 +157,7 @@ def _dpo(options: DPOClickOptions, clicks: dataset.Split) -> Retraining:
     def train(
         parent: Path, staged: Path, run_dir: Path, progress: Progress, labelled: Sequence[PreferenceExample]
     ) -> dict[str, float]:
-        from worker.training.clicks.dpo import train_dpo
+        from worker.training.clicks.click_dpo import train_dpo
 
         examples = [*clicks.train, *labelled]
         return train_dpo(parent, examples, options, staged / MODEL_FOLDER, progress, run_dir).as_dict()

@@ -15,8 +15,8 @@ from ctranslate2.converters import TransformersConverter
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
-from worker.training.shared.errors import ParityError
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import ParityError
 from worker.training.t5.scoring import token_log_probs
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 

@@ -19,11 +19,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, TrainingRun, write_transaction
-from app.runtime import doorbell
+from app.runtime import announcements
 from app.services.training import runs
 from app.services.training.reward import heads
 from app.services.versions import versions
-from models.errors import VersionExists
+from models.model_errors import VersionExists
 from models.store.manifest import Manifest
 from models.store.store import HEAD_FILE, CheckpointStore
 from worker.studio.attempt import Attempt
@@ -109,7 +109,7 @@ def record(
     with studio.sessions() as session, write_transaction(session):
         run = attempt.owned(session) if attempt else None
         if attempt and (run is None or run.cancel_requested_at is not None):
-            from worker.training.shared.errors import Cancelled
+            from worker.training.shared.training_errors import Cancelled
 
             raise Cancelled("The run was cancelled before its version was published.")
         if note is None and run is not None:
@@ -127,7 +127,7 @@ def record(
             run.data_hash = manifest.data_sha256
     if attempt:
         log.info("Run %d published version %d.", attempt.run_id, manifest.number)
-    if note is None and not doorbell.alias_moved(studio.queue, manifest.number) and attempt:
+    if note is None and not announcements.alias_moved(studio.queue, manifest.number) and attempt:
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)
 
 

@@ -15,7 +15,7 @@ from app.context import mellow
 from app.db import Verdict
 from app.extensions import db
 from app.services.desk import judgments, screens
-from app.services.desk.gestures import JudgmentRequest
+from app.services.desk.judgment_request import JudgmentRequest
 from app.services.prompts import prompts
 
 blueprint = Blueprint("api_annotate", __name__)
@@ -57,8 +57,8 @@ def create_generation(body: GenerationRequest) -> ResponseReturnValue:
 )
 def create_judgment(body: JudgmentRequest) -> ResponseReturnValue:
     """A verdict on one's own screen; sending the same twice is one judgment."""
-    gesture = judgments.Gesture.of(body, mellow().settings.max_text_length)
-    number = judgments.judge(db.session(), user_id(), gesture)
+    sent = body.normalized(mellow().settings.max_text_length)
+    number = judgments.judge(db.session(), user_id(), sent)
     mellow().background.judged()
     return {"id": number}, 201
 

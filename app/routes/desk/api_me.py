@@ -16,7 +16,7 @@ from app.db import User
 from app.extensions import db
 from app.services.desk import guidelines, pace
 from app.services.desk import settings as desk_settings
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 
 blueprint = Blueprint("api_me", __name__)
 
@@ -40,7 +40,7 @@ def change_me(body: MeChange) -> ResponseReturnValue:
 @operation("What makes a good rewrite", gives("The guidelines.", Guidelines))
 def read_guidelines() -> ResponseReturnValue:
     """The guidelines as they are now."""
-    markdown = policy.settings(db.session()).guidelines
+    markdown = studio_settings.settings(db.session()).guidelines
     return {"markdown": markdown, "html": guidelines.to_html(markdown)}
 
 

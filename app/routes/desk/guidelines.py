@@ -9,10 +9,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
-from app.errors import Conflict, DomainError, Invalid
+from app.domain_errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.services.desk import guidelines
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 
 blueprint = Blueprint("guidelines", __name__, url_prefix="/admin/guidelines")
 
@@ -27,7 +27,7 @@ _NUMBERS = {
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     """Show the guidelines, with a live preview, and the settings."""
-    now = policy.settings(db.session())
+    now = studio_settings.settings(db.session())
     values = {name: getattr(now, name) for name in _NUMBERS}
     return _page({**values, "guidelines": now.guidelines, "blur": now.blur}, guidelines.digest(now.guidelines))
 
@@ -42,10 +42,10 @@ def save() -> ResponseReturnValue:
     try:
         _refuse_to_overwrite(seen, typed["guidelines"])
         values = {**typed, **{name: _number(name, form) for name in _NUMBERS}}
-        policy.change(db.session(), user_id(), values)
+        studio_settings.change(db.session(), user_id(), values)
     except DomainError as refusal:
         if isinstance(refusal, Conflict):
-            seen = guidelines.digest(policy.settings(db.session()).guidelines)
+            seen = guidelines.digest(studio_settings.settings(db.session()).guidelines)
         return _page(typed, seen, str(refusal)), refusal.status
     flash("Saved. Everybody sees it from now on.", "success")
     return redirect(url_for("guidelines.page"))
@@ -57,13 +57,13 @@ def _page(values: Mapping[str, Any], seen: str, problem: str | None = None) -> s
         values=values,
         seen=seen,
         problem=problem,
-        preview=guidelines.to_html(values["guidelines"][: policy.MOST_TEXT]),
+        preview=guidelines.to_html(values["guidelines"][: studio_settings.MOST_TEXT]),
     )
 
 
 def _refuse_to_overwrite(seen: str, text: str) -> None:
     """Raise Conflict if the guidelines were changed since the page was opened."""
-    now = policy.settings(db.session()).guidelines
+    now = studio_settings.settings(db.session()).guidelines
     if now != text and guidelines.digest(now) != seen:
         raise Conflict(
             "Somebody else has changed the guidelines meanwhile. Yours are still here: save again to put them in the "

@@ -13,7 +13,7 @@ from app.context import mellow
 from app.db import now
 from app.extensions import db
 from app.services.desk import judgments, pace, settings
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 from models.serving.generator import CANDIDATES
 
 blueprint = Blueprint("annotate", __name__)
@@ -43,7 +43,7 @@ def page() -> ResponseReturnValue:
 
 def _desk(session: Session, person: int) -> dict[str, Any]:
     """Return the values that the person's desk begins with: settings, guidelines, pace."""
-    own, everybody = settings.read(session, person), policy.settings(session)
+    own, everybody = settings.read(session, person), studio_settings.settings(session)
     at = now()
     today = pace.today(session, person, own.zone, at)
     return {

@@ -23,10 +23,10 @@ from app.api.exchange import (
 )
 from app.api.operations import Answer, gives, operation
 from app.context import mellow
-from app.errors import DomainError
+from app.domain_errors import DomainError
 from app.extensions import db
 from app.services.exchange import exports, imports, judgment_search
-from app.services.exchange.imports import ImportWish
+from app.services.exchange.imports import ImportRequest
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.uploads import ImportUploads
 
@@ -92,13 +92,13 @@ def preview_import(upload_id: str, query: ImportQuery) -> ResponseReturnValue:
         media="application/x-ndjson",
         lines=ImportProgress,
     ),
-    body=ImportWish,
+    body=ImportRequest,
 )
-def run_import(upload_id: str, body: ImportWish) -> ResponseReturnValue:
+def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
     """Store the file; the answer tells line by line how far it is, and at last what became of the rows."""
     files = uploads()
     path = files.path(upload_id)
-    wish = imports.Wish.of(body, files.name(upload_id))
+    wish = imports.ImportPlan.of(body, files.name(upload_id))
     parts, by = mellow(), user_id()
     log = current_app.logger
 

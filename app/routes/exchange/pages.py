@@ -7,14 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from app.context import mellow
 from app.db import Verdict
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.extensions import db
 from app.schemas.reading import read_form
 from app.services.exchange import exports, judgment_search
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.rows import LAYOUTS
 from app.services.exchange.uploads import LARGEST_FILE
-from app.services.prompts import policy, search
+from app.services.prompts import search, studio_settings
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.training import overview
 from app.services.versions import versions
@@ -28,7 +28,7 @@ def page() -> ResponseReturnValue:
     return render_template(
         "exchange/import.html",
         counts=overview.counts(db.session()),
-        studio=policy.settings(db.session()),
+        studio=studio_settings.settings(db.session()),
         layouts=LAYOUTS,
         formats=exports.LABELS,
         limit=LARGEST_FILE,

@@ -10,7 +10,7 @@ from flask_login import current_user, logout_user
 
 from app import access
 from app.context import mellow
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.domain_errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.routes.people import shown_once
 from app.services.people import accounts

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app import access
-from app.errors import Conflict, Invalid
+from app.domain_errors import Conflict, Invalid
 from app.extensions import db
 from app.services.people import accounts, invitations
 

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from app.access import user_id
 from app.api.payload import row_id
 from app.db import Role, User, Verdict
-from app.errors import Conflict, DomainError, Invalid, NotFound
+from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
+from app.routes.number_format import WORDS
 from app.routes.people import shown_once
-from app.routes.wording import WORDS
 from app.services.people import accounts, agreement, invitations, ratings, statistics
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")

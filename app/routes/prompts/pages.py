@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.extensions import db
-from app.services.prompts import policy, search
+from app.services.prompts import search, studio_settings
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.prompts.search import STATES, PromptFilter, PromptQuery
 
@@ -37,7 +37,7 @@ def queue() -> ResponseReturnValue:
         most_counted=search.COUNTED,
         states=STATES,
         sources=search.sources(session),
-        studio=policy.settings(session),
+        studio=studio_settings.settings(session),
         most_overlap=MOST_OVERLAP,
         most_priority=MOST_PRIORITY,
         problem=problem,

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.context import mellow
-from app.errors import DomainError
+from app.domain_errors import DomainError
 from app.extensions import db
 from app.services.training import overview, runs
 from app.version import VERSION

@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 from app.access import user_id
 from app.api.payload import row_id
 from app.context import mellow
-from app.errors import Conflict, Invalid
+from app.domain_errors import Conflict, Invalid
 from app.extensions import db
-from app.routes.wording import WORDS
+from app.routes.number_format import WORDS
 from app.schemas.days import parse_day
 from app.services.people import accounts
 from app.services.system import audit, backups, system

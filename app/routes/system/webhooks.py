@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.db import Webhook, WebhookDelivery
-from app.errors import Conflict, DomainError, NotFound
+from app.domain_errors import Conflict, DomainError, NotFound
 from app.extensions import db
 from app.services.system import deliveries, webhooks
 

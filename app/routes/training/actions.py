@@ -7,25 +7,27 @@ from flask import current_app
 from app.access import user_id
 from app.context import mellow
 from app.db import TrainingRun
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.extensions import db
-from app.runtime import doorbell
+from app.runtime import announcements
 from app.services.training import initial_training, runs
-from app.services.training.run_request import Wish
+from app.services.training.run_request import RunRequest
 from app.services.training.selection import EVERYTHING
 from models.store.uploads import UploadStore
 
 
-def request_run(wish: Wish) -> TrainingRun:
+def request_run(asked: RunRequest) -> TrainingRun:
     """Store the request for a run, then enqueue it if it is the first; if the queue is away the run waits."""
     session = db.session()
-    if wish.method == initial_training.METHOD:
-        if wish.selection != EVERYTHING or wish.parent_version is not None:
+    if asked.method == initial_training.METHOD:
+        if asked.selection != EVERYTHING or asked.parent_version is not None:
             raise Invalid("selection and parent_version are for runs on clicks; sft takes `version` in its config.")
         uploads = UploadStore(mellow().store.root)
-        run, is_new = initial_training.request(session, uploads, user_id(), wish.config)
+        run, is_new = initial_training.request(session, uploads, user_id(), asked.config)
     else:
-        run, is_new = runs.request(session, user_id(), wish.method, wish.config, wish.selection, wish.parent_version)
+        run, is_new = runs.request(
+            session, user_id(), asked.method, asked.config, asked.selection, asked.parent_version
+        )
     if is_new:
         _hand_out_next()
     return run
@@ -40,5 +42,5 @@ def cancel_run(run_id: int) -> TrainingRun:
 
 
 def _hand_out_next() -> None:
-    if not doorbell.run_waits(mellow().queue, db.session()):
+    if not announcements.run_waits(mellow().queue, db.session()):
         current_app.logger.warning("The queue is away: runs wait for it.")

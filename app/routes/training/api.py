@@ -22,7 +22,7 @@ from app.api.training import (
 )
 from app.context import mellow
 from app.db import TrainingRun
-from app.errors import TooLarge
+from app.domain_errors import TooLarge
 from app.extensions import db
 from app.routes.training import actions, events
 from app.routes.training.retrain_form import read
@@ -55,14 +55,14 @@ def create_dataset(query: DatasetQuery) -> ResponseReturnValue:
 @blueprint.post("/training-runs")
 @operation(
     "Train: dpo, orpo and kto learn from the clicks, sft from uploaded pairs. Runs are carried out one after the "
-    "other; the same wish while its run is active yields that run",
+    "other; the same request while its run is active yields that run",
     gives("The run that will do it.", RunReceipt, status=202),
     body=RunRequest,
     refusals=(404, 409),
 )
 def create_run(body: RunRequest) -> ResponseReturnValue:
     """Ask for a training run; asking again while the same run is active yields that run."""
-    run = actions.request_run(body.wish)
+    run = actions.request_run(body)
     return {"id": run.id, "status": run.status}, 202
 
 
@@ -76,8 +76,8 @@ def create_run(body: RunRequest) -> ResponseReturnValue:
 )
 def preview_run(body: PreviewRequest | None) -> ResponseReturnValue:
     """Say what such a run, or the one that the Retrain form asks for, would train on; nothing is stored."""
-    wish = read(request.form) if body is None else body.wish
-    return previews.preview(db.session(), wish).as_dict()
+    asked = read(request.form) if body is None else body
+    return previews.preview(db.session(), asked).as_dict()
 
 
 @blueprint.get("/training-runs")

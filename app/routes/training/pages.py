@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from app.api.payload import run_json
 from app.context import mellow
 from app.db import TrainingRun
-from app.errors import Conflict, DomainError
+from app.domain_errors import Conflict, DomainError
 from app.extensions import db
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
@@ -28,7 +28,7 @@ from app.services.training import (
     setting_labels,
 )
 from app.services.training.previews import Preview
-from app.services.training.run_request import Wish
+from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import Selection
 from app.services.versions import versions
 from models.settings.options import current_names
@@ -106,7 +106,7 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
     return render_template(
         "training/home.html",
         counts=counts,
-        news=preference_rows.news(session),
+        news=preference_rows.new_clicks(session),
         form=form,
         form_method=form_method,
         problem=problem,
@@ -128,7 +128,7 @@ def _preview(form: Form, method: str) -> Preview:
     try:
         return previews.preview(db.session(), read(form))
     except DomainError:  # the page shows the error of the form; the preview is that of the defaults
-        return previews.preview(db.session(), Wish(method, {}))
+        return previews.preview(db.session(), RunRequest(method_named(method)))
 
 
 def _queue() -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from app.db import TrainingRun
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.reading import read as checked
 from app.services.training import setting_labels
-from app.services.training.run_request import RunRequest, Wish
+from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import Selection
 from models.settings.options import current_names
 from models.settings.setting import Setting
@@ -18,10 +18,10 @@ from models.settings.setting import Setting
 Form = MultiDict[str, str]
 
 
-def read(form: Form) -> Wish:
+def read(form: Form) -> RunRequest:
     """Read the request from the form; raises Invalid about the first field that is wrong."""
-    method = form.get("method", "dpo")
-    return Wish(
+    method = method_named(form.get("method", "dpo"))
+    return RunRequest(
         method, _config(method, form) if method in setting_labels.METHODS else {}, _selection(form), _parent(form)
     )
 

@@ -13,13 +13,13 @@ from app.api.payload import version_json
 from app.api.versions import Archive as ArchiveBytes
 from app.api.versions import ConfirmQuery, ServingAlias, Trial, TrialRequest, Version, VersionChange
 from app.context import mellow
-from app.errors import NotFound, NotReady
+from app.domain_errors import NotFound, NotReady
 from app.extensions import db
 from app.routes.versions.actions import promote
 from app.schemas.kinds import LARGEST_ID
 from app.services.prompts import prompts
 from app.services.versions import evaluations, versions
-from models.errors import InputTooLong, ModelError, StoreError
+from models.model_errors import InputTooLong, ModelError, StoreError
 from models.serving.generator import Generator, Screen
 from models.store.archive import Archive
 

@@ -8,13 +8,13 @@ from flask.typing import ResponseReturnValue
 from app.access import user_id
 from app.context import mellow
 from app.db import TrainingRun, Version
-from app.errors import Conflict, Invalid
+from app.domain_errors import Conflict, Invalid
 from app.extensions import db
 from app.routes.versions.actions import promote as let_serve
 from app.services.versions import evaluations, lineage, versions
-from models.errors import StoreError
+from models.model_errors import StoreError
 from models.settings.options import current_names
-from models.store.figures import preference_in_words
+from models.store.evaluation_figures import preference_in_words
 
 blueprint = Blueprint("versions", __name__, url_prefix="/admin/versions")
 

@@ -26,12 +26,12 @@ from app.db import (
     write_transaction,
     write_with_others,
 )
-from app.errors import Conflict, DomainError, Invalid, NotFound
-from app.services.desk.gestures import LONGEST_REASON, Gesture
-from app.services.prompts import policy, retirement
+from app.domain_errors import Conflict, DomainError, Invalid, NotFound
+from app.services.desk.judgment_request import LONGEST_REASON, JudgmentRequest
+from app.services.prompts import retirement, studio_settings
 from app.services.system import webhooks
 
-__all__ = ["LONGEST_REASON", "Gesture", "judge", "judge_again", "undo"]
+__all__ = ["LONGEST_REASON", "JudgmentRequest", "judge", "judge_again", "undo"]
 
 _judgments: Table = Judgment.__table__  # type: ignore[assignment]
 _preferences: Table = Preference.__table__  # type: ignore[assignment]
@@ -69,7 +69,7 @@ class _YieldedRows:
     weight: float
 
     @classmethod
-    def of(cls, screen: _Screen, gesture: Gesture) -> Self:
+    def of(cls, screen: _Screen, sent: JudgmentRequest) -> Self:
         """Return the rows that a judgment yields.
 
         A choice or an edited text yields one row per rejected candidate. In a tie of some, each tied text is preferred
@@ -77,16 +77,16 @@ class _YieldedRows:
         read yet. A tie of all, "none is good" and a skip yield no rows, nor does an attention check, which measures the
         person only. Raises Invalid for a candidate that is not on the screen.
         """
-        tied = _tied_in_order(screen, gesture)
+        tied = _tied_in_order(screen, sent)
         texts = [text for _, text in screen.candidates]
-        if gesture.candidate_id is not None and gesture.candidate_id not in {number for number, _ in screen.candidates}:
-            raise Invalid(f"Candidate {gesture.candidate_id} is not on this screen.")
-        if gesture.edited_text in texts:
+        if sent.candidate_id is not None and sent.candidate_id not in {number for number, _ in screen.candidates}:
+            raise Invalid(f"Candidate {sent.candidate_id} is not on this screen.")
+        if sent.edited_text in texts:
             raise Invalid("The edited text is one of the rewrites as it stands: choose that one instead.")
-        if gesture.verdict == Verdict.EDITED and gesture.edited_text is not None:
-            chosen, rejected = [gesture.edited_text], texts
+        if sent.verdict == Verdict.EDITED and sent.edited_text is not None:
+            chosen, rejected = [sent.edited_text], texts
         else:
-            best = {gesture.candidate_id} if gesture.verdict == Verdict.CHOSEN else set(tied)
+            best = {sent.candidate_id} if sent.verdict == Verdict.CHOSEN else set(tied)
             chosen = [text for number, text in screen.candidates if number in best]
             rejected = [text for number, text in screen.candidates if number not in best]
         if screen.gold or not chosen:
@@ -95,21 +95,21 @@ class _YieldedRows:
         return cls(tied, screen.prompt, pairs, 1 / len(chosen))
 
 
-def judge(session: Session, user_id: int, gesture: Gesture) -> int:
+def judge(session: Session, user_id: int, sent: JudgmentRequest) -> int:
     """Store a judgment and its preference rows, and return its id; a repeated one returns the id of the first.
 
     Raises NotFound for a screen that is not this person's, Invalid for a candidate that is not on it, and Conflict if
     the screen has another verdict already or the client_key belongs to another judgment.
     """
-    screen = _own_screen(_SCREEN.read(session, {"screen": gesture.generation_id}), user_id, gesture.generation_id)
-    yielded = _YieldedRows.of(screen, gesture)
+    screen = _own_screen(_SCREEN.read(session, {"screen": sent.generation_id}), user_id, sent.generation_id)
+    yielded = _YieldedRows.of(screen, sent)
     if session.in_transaction():
         session.commit()  # releases the connection while this request waits for others
 
     def write(connection: Connection) -> int | DomainError:
         # Nearly every judgment is new, so earlier ones are looked up only if the insert fails.
-        number = _add(connection, user_id, gesture, yielded)
-        return number if number is not None else _existing_or_error(connection, user_id, screen, gesture)
+        number = _add(connection, user_id, sent, yielded)
+        return number if number is not None else _existing_or_error(connection, user_id, screen, sent)
 
     stored = write_with_others(session, write)
     if isinstance(stored, DomainError):
@@ -117,25 +117,23 @@ def judge(session: Session, user_id: int, gesture: Gesture) -> int:
     return stored
 
 
-def judge_again(session: Session, user_id: int, gesture: Gesture) -> int:
+def judge_again(session: Session, user_id: int, sent: JudgmentRequest) -> int:
     """Store a judgment in place of the person's standing one on the same screen, if any, in one transaction.
 
     The older judgment is kept as an undone one. If both say the same, nothing changes. Raises as `judge` does.
     """
     with write_transaction(session):
         connection = session.connection()
-        screen = _own_screen(
-            _SCREEN.rows(connection, {"screen": gesture.generation_id}), user_id, gesture.generation_id
-        )
-        yielded = _YieldedRows.of(screen, gesture)
+        screen = _own_screen(_SCREEN.rows(connection, {"screen": sent.generation_id}), user_id, sent.generation_id)
+        yielded = _YieldedRows.of(screen, sent)
         standing = _standing(connection, user_id, screen)
         if standing is not None:
-            if _same_verdict(standing, yielded.tied, gesture):
+            if _same_verdict(standing, yielded.tied, sent):
                 return int(standing.id)
             undone = update(_judgments).where(_judgments.c.id == standing.id).values(undone_at=now())
             connection.execute(undone)
             session.expire_all()
-        number = _add(connection, user_id, gesture, yielded)
+        number = _add(connection, user_id, sent, yielded)
         if number is None:
             raise _judged_meanwhile()
         _bring_back(session, screen.id)
@@ -157,7 +155,7 @@ def undo(session: Session, user_id: int, judgment_id: int) -> None:
 def _bring_back(session: Session, generation_id: int) -> None:
     """Put the prompt of a screen back into the queue if it left it as done and is not done any more."""
     prompt_id = select(Generation.prompt_id).where(Generation.id == generation_id).scalar_subquery()
-    retirement.bring_back(session, policy.settings(session), Prompt.id == prompt_id)
+    retirement.bring_back(session, studio_settings.settings(session), Prompt.id == prompt_id)
 
 
 _SCREEN = Prebuilt(
@@ -194,22 +192,22 @@ def _own_screen(rows: Sequence[Sequence[Any]], user_id: int, generation_id: int)
     return _Screen(generation_id, gold, prompt, candidates)
 
 
-def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _YieldedRows) -> int | None:
+def _add(connection: Connection, user_id: int, sent: JudgmentRequest, yielded: _YieldedRows) -> int | None:
     """Write the judgment, its preference rows and its webhook event in the running transaction; returns its id.
 
     Writes nothing and returns None if another judgment has the same client_key or stands on the same screen.
     """
     values = {
-        "generation_id": gesture.generation_id,
+        "generation_id": sent.generation_id,
         "user_id": user_id,
-        "verdict": str(gesture.verdict),
-        "candidate_id": gesture.candidate_id,
+        "verdict": str(sent.verdict),
+        "candidate_id": sent.candidate_id,
         "tied": yielded.tied or None,
-        "edited_text": gesture.edited_text,
-        "reason": gesture.reason,
-        "flagged": gesture.flagged,
-        "client_key": gesture.client_key,
-        "seconds": gesture.seconds,
+        "edited_text": sent.edited_text,
+        "reason": sent.reason,
+        "flagged": sent.flagged,
+        "client_key": sent.client_key,
+        "seconds": sent.seconds,
         "created_at": now(),
     }
     number = _ADD_JUDGMENT.add(connection, values)
@@ -221,32 +219,34 @@ def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield
         _ADD_PREFERENCES.run(connection, rows)
     announcement = {
         "id": number,
-        "generation_id": gesture.generation_id,
+        "generation_id": sent.generation_id,
         "user_id": user_id,
-        "verdict": str(gesture.verdict),
+        "verdict": str(sent.verdict),
         "preferences": len(yielded.pairs),
     }
     webhooks.record(connection, webhooks.JUDGMENT_CREATED, announcement)
     return number
 
 
-def _existing_or_error(connection: Connection, user_id: int, screen: _Screen, gesture: Gesture) -> int | DomainError:
+def _existing_or_error(
+    connection: Connection, user_id: int, screen: _Screen, sent: JudgmentRequest
+) -> int | DomainError:
     """Return the id of the judgment that prevented the insert, if it says the same, else the error to raise.
 
     It is found by its client_key or as the standing judgment of the screen. The error is returned, not raised, because
     raising it would roll back what other requests write in the same transaction.
     """
-    if gesture.client_key is not None:
-        sent = _SENT.rows(connection, {"key": gesture.client_key})
-        if sent:
-            number, *whose = sent[0]
+    if sent.client_key is not None:
+        earlier = _SENT.rows(connection, {"key": sent.client_key})
+        if earlier:
+            number, *whose = earlier[0]
             if whose != [user_id, screen.id]:
                 return Conflict("That client_key belongs to another judgment.")
             return int(number)
     standing = _standing(connection, user_id, screen)
     if standing is None:
         return _judged_meanwhile()
-    if _same_verdict(standing, _tied_in_order(screen, gesture), gesture):
+    if _same_verdict(standing, _tied_in_order(screen, sent), sent):
         return standing.id
     return Conflict("This screen has another verdict already: undo that one first.", judgment_id=standing.id)
 
@@ -261,17 +261,17 @@ def _standing(connection: Connection, user_id: int, screen: _Screen) -> _Standin
     return _Standing(*rows[0]) if rows else None
 
 
-def _same_verdict(standing: _Standing, tied: list[int], gesture: Gesture) -> bool:
+def _same_verdict(standing: _Standing, tied: list[int], sent: JudgmentRequest) -> bool:
     """Return whether the standing judgment says the same as the new one."""
     said = (standing.verdict, standing.candidate_id, standing.tied or [], standing.edited_text)
-    says = (gesture.verdict, gesture.candidate_id, tied, gesture.edited_text)
-    return said == says and (standing.reason, standing.flagged) == (gesture.reason, gesture.flagged)
+    says = (sent.verdict, sent.candidate_id, tied, sent.edited_text)
+    return said == says and (standing.reason, standing.flagged) == (sent.reason, sent.flagged)
 
 
-def _tied_in_order(screen: _Screen, gesture: Gesture) -> list[int]:
+def _tied_in_order(screen: _Screen, sent: JudgmentRequest) -> list[int]:
     """Return the tied candidates in the order shown; empty in a tie of all, and for every other verdict."""
     shown = [number for number, _ in screen.candidates]
-    strange = set(gesture.tied) - set(shown)
+    strange = set(sent.tied or ()) - set(shown)
     if strange:
         raise Invalid(f"Candidate {min(strange)} is not on this screen.")
-    return [] if len(gesture.tied) == len(shown) else [number for number in shown if number in gesture.tied]
+    return [] if len(sent.tied or ()) == len(shown) else [number for number in shown if number in (sent.tied or ())]

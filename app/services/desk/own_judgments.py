@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, Verdict
-from app.errors import Invalid, NotFound
+from app.domain_errors import Invalid, NotFound
 from app.schemas.days import parse_day
 from app.services.desk import pace
 

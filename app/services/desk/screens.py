@@ -10,12 +10,12 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, DrawnPool, Generation, Prompt, write_transaction
-from app.errors import NotFound
-from app.services.prompts import attention_checks, policy, prompts, queue, reservations, retirement
-from app.services.prompts.policy import Studio
+from app.domain_errors import NotFound
+from app.services.prompts import attention_checks, prompts, queue, reservations, retirement, studio_settings
+from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
-from models.errors import InputTooLong, ModelError
+from models.model_errors import InputTooLong, ModelError
 from models.reward.features import pack
 from models.serving import pool
 from models.serving.generator import Generator, Sampling, Screen
@@ -62,7 +62,7 @@ def next_screen(
     changed since, its cards are chosen again. Now and then it is an attention check. A prompt for several people shows
     all of them the same candidates, each in a random order of their own.
     """
-    decided = policy.settings(session)
+    decided = studio_settings.settings(session)
     reservations.renew(session, user_id, shown)
     while (waiting := queue.left_over(session, user_id, shown, decided)) is not None:
         if waiting.gold:
@@ -90,7 +90,7 @@ def next_screen(
     return None
 
 
-def _retire(session: Session, decided: Studio) -> None:
+def _retire(session: Session, decided: StudioSettings) -> None:
     """Let what is done leave a queue that holds nothing for somebody, so that the next look at it is short."""
     if retirement.is_due(session, decided):  # most looks find nothing, and must not hold up those who write
         with write_transaction(session):
@@ -118,7 +118,7 @@ def _serve(
     user_id: int,
     prompt: Prompt,
     sampling: Sampling,
-    decided: Studio,
+    decided: StudioSettings,
     chooser: Chooser | None,
 ) -> tuple[Generation, bool] | None:
     """Draw and store a screen of a prompt that is reserved; None if others took the place while it was drawn."""
@@ -159,7 +159,7 @@ def _choose_again(
     generator: Generator,
     waiting: Generation,
     sampling: Sampling,
-    decided: Studio,
+    decided: StudioSettings,
     chooser: Chooser | None,
 ) -> Generation:
     """Choose again the cards of a screen that nobody judged yet; returns the same screen if the choice is the same.

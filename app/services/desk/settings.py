@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy.orm import Session
 
 from app.db import User, write_transaction
-from app.errors import Invalid, NotFound
+from app.domain_errors import Invalid, NotFound
 from app.schemas import reading
 from app.schemas.reading import Sent
 

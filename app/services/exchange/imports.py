@@ -16,7 +16,7 @@ from msgspec import Meta
 from sqlalchemy.orm import Session
 
 from app.db import write_transaction
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.reading import read
 from app.services.exchange import imported_judgments
 from app.services.exchange.imported_judgments import JudgedRow
@@ -55,7 +55,7 @@ _Source = Annotated[
 ]
 
 
-class ImportWish(MappingSent, frozen=True):
+class ImportRequest(MappingSent, frozen=True):
     """Request to store a file: its texts are queued, its judgments taken over, or both."""
 
     rules: ClassVar[tuple[dict[str, Any], ...]] = (
@@ -80,7 +80,7 @@ class ImportWish(MappingSent, frozen=True):
 
 
 @dataclass(frozen=True)
-class Wish:
+class ImportPlan:
     """How a file is to be stored.
 
     `source` is where the prompts are said to come from. `priority` and `overlap` are for the rows that say nothing
@@ -95,12 +95,12 @@ class Wish:
     judgments: bool = False
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any], name: str) -> Wish:
+    def parse(cls, values: Mapping[str, Any], name: str) -> ImportPlan:
         """A wish from a JSON object, for a file called `name`; raises Invalid about the first value that is wrong."""
-        return cls.of(read(ImportWish, values), name)
+        return cls.of(read(ImportRequest, values), name)
 
     @classmethod
-    def of(cls, sent: ImportWish, name: str) -> Wish:
+    def of(cls, sent: ImportRequest, name: str) -> ImportPlan:
         """The wish that was sent for a file called `name`."""
         return cls(
             ColumnMapping.of(sent),
@@ -143,7 +143,7 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ImportState:
     """Where storing stands: the share of the file that is done, and what became of the rows so far."""
 
     fraction: float
@@ -181,7 +181,7 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
     return made
 
 
-def run(session: Session, user_id: int | None, path: Path, wish: Wish, longest: int) -> Iterator[Progress]:
+def run(session: Session, user_id: int | None, path: Path, wish: ImportPlan, longest: int) -> Iterator[ImportState]:
     """Store the file, one transaction a batch, and tell after each where it stands.
 
     `user_id` is None for whoever sits at the machine, to whom no judgments are ascribed. Raises Malformed where the
@@ -195,7 +195,7 @@ def run(session: Session, user_id: int | None, path: Path, wish: Wish, longest: 
         while batch := list(islice(rows, prompts.BATCH)):
             count += len(batch)
             _store(session, user_id, batch, wish, found, longest, report)
-            yield Progress(file.fraction, count, report)
+            yield ImportState(file.fraction, count, report)
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
         with write_transaction(session):
             audit.record(
@@ -207,7 +207,7 @@ def run(session: Session, user_id: int | None, path: Path, wish: Wish, longest: 
                 rejected=report.rejected_count,
                 judgments=report.judgments,
             )
-    yield Progress(1.0, count, report, done=True)
+    yield ImportState(1.0, count, report, done=True)
 
 
 def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: int) -> None:
@@ -241,7 +241,7 @@ def _store(
     session: Session,
     user_id: int | None,
     batch: list[FileRow],
-    wish: Wish,
+    wish: ImportPlan,
     found: Found,
     longest: int,
     report: ImportReport,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy.orm import Session
 
 from app.db import write_transaction
-from app.errors import Malformed
+from app.domain_errors import Malformed
 from app.services.exchange.mapping import text_of
 from app.services.exchange.rows import FileRow, RowFile
 from app.services.prompts import prompts

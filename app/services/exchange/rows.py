@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import Malformed
-from models.errors import DataFileError
+from app.domain_errors import Malformed
 from models.formats.files.raw_rows import NO_ROW, RawRow, sentence
 from models.formats.files.row_reader import LAYOUTS, Layout, RowReader
+from models.model_errors import DataFileError
 
 __all__ = ["LAYOUTS", "FileRow", "Layout", "RowFile", "Value", "flat"]
 

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from app.errors import Conflict, NotFound, NotReady, TooLarge
+from app.domain_errors import Conflict, NotFound, NotReady, TooLarge
 
 LARGEST_FILE = 2 * 1024**3
 LARGEST_OFFSET = 10**12 - 1

@@ -17,7 +17,7 @@ from sqlalchemy import Table, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Prebuilt, Role, User, now, write_transaction, write_with_others
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.domain_errors import Conflict, Forbidden, Invalid, NotFound
 from app.services.system import audit
 
 SHORTEST_PASSWORD = 8

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Invitation, Role, User, now, write_transaction
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.people import accounts
 from app.services.system import audit
 

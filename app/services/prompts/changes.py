@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.kinds import Text, TextOrNone
 from app.schemas.reading import Sent
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY, MOST_WRONG

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Prompt, insert_new
-from app.errors import Invalid
-from app.services.prompts import policy
+from app.domain_errors import Invalid
+from app.services.prompts import studio_settings
 from app.services.prompts.reservations import counts_of
 
 BATCH = 500
@@ -200,7 +200,7 @@ def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
     if not prompts:
         return set()
     counts = counts_of(session, [prompt.id for prompt in prompts])
-    usual = policy.settings(session).overlap
+    usual = studio_settings.settings(session).overlap
     return {prompt.id for prompt in prompts if counts.get(prompt.id, (0, 0))[0] >= (prompt.overlap or usual)}
 
 

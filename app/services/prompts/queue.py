@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt
-from app.services.prompts.policy import Studio
 from app.services.prompts.reservations import has_place
+from app.services.prompts.studio_settings import StudioSettings
 
 LOOK_BACK = 300
 """Number of a person's latest screens among which one without a judgment is looked for."""
@@ -21,7 +21,7 @@ CURRENT = Generation.superseded_by.is_(None)
 GOLD = and_(Prompt.queued, Prompt.gold_answer.is_not(None))
 
 
-def next_waiting(session: Session, user_id: int, studio: Studio) -> Prompt | None:
+def next_waiting(session: Session, user_id: int, studio: StudioSettings) -> Prompt | None:
     """Return the prompt to serve a person next: the highest priority first, then the oldest, never one they have had.
 
     It has a place for them, which they must still reserve. Attention checks are not among them: see `next_gold`.
@@ -50,7 +50,7 @@ def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
         at_most = highest - 1
 
 
-def next_gold(session: Session, user_id: int, studio: Studio) -> Prompt | None:
+def next_gold(session: Session, user_id: int, studio: StudioSettings) -> Prompt | None:
     """Return the attention check to serve now, if one is due: on average one screen in `studio.gold_every`.
 
     The distance to the one before is random, from half to one and a half times that many screens, so that it cannot be
@@ -83,7 +83,7 @@ def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
     return since >= distance - 1
 
 
-def left_over(session: Session, user_id: int, shown: Collection[int], studio: Studio) -> Generation | None:
+def left_over(session: Session, user_id: int, shown: Collection[int], studio: StudioSettings) -> Generation | None:
     """Return the oldest of a person's latest screens that still waits for their judgment and is not in `shown`.
 
     A screen of the queue waits as long as its prompt has a place for the person. A screen whose cards were chosen again

@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.db import Generation, Judgment, Prompt, Reservation, Verdict, now, write_transaction
 
 if TYPE_CHECKING:
-    from app.services.prompts.policy import Studio
+    from app.services.prompts.studio_settings import StudioSettings
 
 RESERVED_FOR = timedelta(minutes=15)
 _RENEWED_BEFORE = RESERVED_FOR / 2
@@ -49,17 +49,17 @@ def counts_of(session: Session, prompt_ids: Iterable[int]) -> dict[int, tuple[in
     return {prompt_id: (opinions, skips) for prompt_id, opinions, skips in judged}
 
 
-def wanted_opinions(studio: Studio) -> ColumnElement[int]:
+def wanted_opinions(studio: StudioSettings) -> ColumnElement[int]:
     """Return how many people are to judge a prompt."""
     return func.coalesce(Prompt.overlap, studio.overlap)
 
 
-def open_for(studio: Studio) -> ColumnElement[bool]:
+def open_for(studio: StudioSettings) -> ColumnElement[bool]:
     """Tell whether a prompt wants more judgments and has not been skipped too often."""
     return and_(opinions(Prompt.id) < wanted_opinions(studio), skips(Prompt.id) < studio.most_skips)
 
 
-def has_place(user_id: int, studio: Studio) -> ColumnElement[bool]:
+def has_place(user_id: int, studio: StudioSettings) -> ColumnElement[bool]:
     """Tell whether a prompt that is open has a place for a person, beside those who judged it or have it reserved."""
     judged = exists(
         select(Judgment.id)
@@ -77,7 +77,7 @@ def has_place(user_id: int, studio: Studio) -> ColumnElement[bool]:
     return and_(opinions(Prompt.id) + reserved < wanted_opinions(studio), skips(Prompt.id) < studio.most_skips)
 
 
-def reserve(session: Session, user_id: int, prompt_id: int, studio: Studio) -> bool:
+def reserve(session: Session, user_id: int, prompt_id: int, studio: StudioSettings) -> bool:
     """Keep a place of a prompt for a person, in a transaction of its own; False if there is none left.
 
     Nothing is written if it is kept for them for a while yet.
@@ -101,7 +101,7 @@ def reserve(session: Session, user_id: int, prompt_id: int, studio: Studio) -> b
     return True
 
 
-def still_theirs(session: Session, user_id: int, prompt_id: int, studio: Studio) -> bool:
+def still_theirs(session: Session, user_id: int, prompt_id: int, studio: StudioSettings) -> bool:
     """Tell whether a prompt has a place for a person. Holds the prompt until the running transaction ends."""
     session.get(Prompt, prompt_id, with_for_update=True, populate_existing=True)
     return session.scalar(select(Prompt.id).where(Prompt.id == prompt_id, has_place(user_id, studio))) is not None

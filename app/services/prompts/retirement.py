@@ -14,18 +14,18 @@ from app.db import Prompt, now
 from app.services.prompts.reservations import opinions, wanted_opinions
 
 if TYPE_CHECKING:
-    from app.services.prompts.policy import Studio
+    from app.services.prompts.studio_settings import StudioSettings
 
 AT_ONCE = 2_000
 """The most prompts that leave the queue in one transaction."""
 
 
-def is_due(session: Session, studio: Studio) -> bool:
+def is_due(session: Session, studio: StudioSettings) -> bool:
     """Tell whether a prompt that is done stands in the queue."""
     return session.scalar(_done(studio).limit(1)) is not None
 
 
-def retire(session: Session, studio: Studio, before: Prompt | None = None) -> int:
+def retire(session: Session, studio: StudioSettings, before: Prompt | None = None) -> int:
     """Take the first prompts that are done out of the queue, in the running transaction; return how many.
 
     Only those that stand `before` a prompt, if it is given.
@@ -37,7 +37,7 @@ def retire(session: Session, studio: Studio, before: Prompt | None = None) -> in
     return _set(session, Prompt.id.in_(ids), queued=False, retired_at=now())
 
 
-def bring_back(session: Session, studio: Studio, *meant: ColumnElement[bool]) -> int:
+def bring_back(session: Session, studio: StudioSettings, *meant: ColumnElement[bool]) -> int:
     """Put what left the queue and is no longer done back, in the running transaction; return how many.
 
     Only those that are `meant`, if conditions are given.
@@ -46,7 +46,7 @@ def bring_back(session: Session, studio: Studio, *meant: ColumnElement[bool]) ->
     return _set(session, *undone, *meant, queued=True, retired_at=None)
 
 
-def _done(studio: Studio) -> Select[int]:
+def _done(studio: StudioSettings) -> Select[int]:
     return select(Prompt.id).where(
         Prompt.queued, Prompt.gold_answer.is_(None), opinions(Prompt.id) >= wanted_opinions(studio)
     )

@@ -16,14 +16,14 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Judgment, Prompt, write_transaction
-from app.errors import Invalid, NotFound
+from app.domain_errors import Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
 from app.schemas.reading import Sent, read, read_form
-from app.services.prompts import policy, prompts, retirement
+from app.services.prompts import prompts, retirement, studio_settings
 from app.services.prompts.changes import Priority, PromptChange, PromptsChange
-from app.services.prompts.policy import Studio
 from app.services.prompts.queue import GOLD, WAITING, levels
 from app.services.prompts.reservations import counts_of, open_for, opinions, skips, wanted_opinions
+from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
 
 PAGE = 50
@@ -34,7 +34,7 @@ State = Literal["queue", "gold", "judged", "skipped", "out", "all"]
 STATES: Mapping[State, str] = {
     "queue": "In the queue",
     "gold": "Attention checks",
-    "judged": "Judged",
+    "judged": "JudgedScreen",
     "skipped": "Nobody could judge",
     "out": "Taken out",
     "all": "All prompts",
@@ -78,7 +78,7 @@ class PromptFilter(Sent, frozen=True):
             name: value for name, value in (("text", self.text), ("source", self.source)) if value
         }
 
-    def conditions(self, decided: Studio) -> list[ColumnElement[bool]]:
+    def conditions(self, decided: StudioSettings) -> list[ColumnElement[bool]]:
         """Return the filter as conditions on a Prompt."""
         wanted = list(_CONDITIONS[self.state])
         if self.state == "queue":
@@ -148,7 +148,7 @@ def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None
 
 def count(session: Session, wanted: PromptFilter) -> int:
     """Count the prompts that match; at most `COUNTED` + 1 are counted."""
-    some = select(Prompt.id).where(*wanted.conditions(policy.settings(session))).limit(COUNTED + 1).subquery()
+    some = select(Prompt.id).where(*wanted.conditions(studio_settings.settings(session))).limit(COUNTED + 1).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 
@@ -175,7 +175,7 @@ def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any],
         if "queued" in values:
             prompt.queued, prompt.retired_at = values["queued"], None
         session.flush()
-        retirement.bring_back(session, policy.settings(session), Prompt.id == prompt.id)
+        retirement.bring_back(session, studio_settings.settings(session), Prompt.id == prompt.id)
         audit.record(session, by, "prompt.changed", str(prompt.id), **{name: values[name] for name in sorted(values)})
     return _rows(session, [prompt])[0]
 
@@ -196,7 +196,7 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
     never = [Prompt.gold_answer.is_(None), or_(Prompt.source != "typed", Prompt.retired_at.is_not(None))]
     with write_transaction(session):
         meant = select(Prompt.id).where(
-            *wanted.conditions(policy.settings(session)), *(never if new.get("queued") else ())
+            *wanted.conditions(studio_settings.settings(session)), *(never if new.get("queued") else ())
         )
         changed = session.execute(
             update(Prompt)
@@ -207,7 +207,7 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
         )
         number = sum(1 for _ in changed)
         if "overlap" in new:
-            retirement.bring_back(session, policy.settings(session))
+            retirement.bring_back(session, studio_settings.settings(session))
         audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=said, prompts=number)
     return number
 
@@ -247,7 +247,7 @@ def _served(
 ) -> tuple[list[Prompt], dict[str, str]]:
     """List the queue in its order: level by level, each by id, as no index has falling priorities and rising ids."""
     found: list[Prompt] = []
-    conditions = wanted.conditions(policy.settings(session))
+    conditions = wanted.conditions(studio_settings.settings(session))
     for priority in levels(session, place["priority"]):
         after = place["id"] or 0 if priority == place["priority"] else 0
         found += session.scalars(
@@ -269,7 +269,7 @@ def _newest(
     bottom = max(0, top - SCANNED)
     found = session.scalars(
         select(Prompt)
-        .where(*wanted.conditions(policy.settings(session)), Prompt.id < top, Prompt.id >= bottom)
+        .where(*wanted.conditions(studio_settings.settings(session)), Prompt.id < top, Prompt.id >= bottom)
         .order_by(Prompt.id.desc())
         .limit(size + 1)
     ).all()
@@ -280,7 +280,7 @@ def _newest(
 
 def _rows(session: Session, found: list[Prompt]) -> list[Row]:
     counts = counts_of(session, [prompt.id for prompt in found])
-    decided = policy.settings(session)
+    decided = studio_settings.settings(session)
     return [
         Row(prompt, opinions, prompt.overlap or decided.overlap, skips >= decided.most_skips)
         for prompt in found

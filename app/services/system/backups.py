@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db import write_transaction
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit
 
 FOLDER = "backups"

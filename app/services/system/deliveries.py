@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.db import Webhook, WebhookDelivery, now, write_transaction
-from app.errors import Conflict, NotFound
+from app.domain_errors import Conflict, NotFound
 from app.services.system import audit, webhooks
 
 SCHEDULE = tuple(
@@ -31,7 +31,7 @@ _PRUNED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Parcel:
+class DueDelivery:
     """The data that a sender needs for one attempt."""
 
     delivery_id: int
@@ -65,7 +65,7 @@ def due_webhooks(session: Session) -> list[int]:
     return list(session.scalars(select(Webhook.id).where(Webhook.active, due.exists()).order_by(Webhook.id)))
 
 
-def lease(session: Session, webhook_id: int) -> Parcel | None:
+def lease(session: Session, webhook_id: int) -> DueDelivery | None:
     """Lease the webhook's message that is due the longest, so that no other sender takes it; None if none is due."""
     with write_transaction(session):
         row = session.execute(
@@ -85,7 +85,9 @@ def lease(session: Session, webhook_id: int) -> Parcel | None:
             return None
         delivery, webhook = row
         delivery.next_attempt_at = now() + LEASE
-        return Parcel(delivery.id, webhook.id, webhook.url, webhook.secret, delivery.message_id, dict(delivery.payload))
+        return DueDelivery(
+            delivery.id, webhook.id, webhook.url, webhook.secret, delivery.message_id, dict(delivery.payload)
+        )
 
 
 def store_outcome(session: Session, delivery_id: int, outcome: Outcome) -> None:

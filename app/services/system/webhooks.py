@@ -20,7 +20,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Prebuilt, Webhook, WebhookDelivery, now, write_transaction
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit
 
 JUDGMENT_CREATED = "judgment.created"

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import TrainingRun, Version
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.training import setting_labels
 from app.services.training.previews import in_words
 from app.services.training.selection import Selection

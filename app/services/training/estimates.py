@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import RunStatus, TrainingRun, Version
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.training import setting_labels
 
 RUNS = 5

@@ -9,13 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import TrainingRun
-from app.errors import Invalid, Malformed, NotFound, TooLarge
+from app.domain_errors import Invalid, Malformed, NotFound, TooLarge
 from app.services.training import runs
-from app.services.training.run_request import Wish
+from app.services.training.run_request import RunRequest
 from app.services.versions import versions
-from models.errors import PairFileError, RecipeError, UploadMissing
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
+from models.model_errors import PairFileError, RecipeError, UploadMissing
 from models.settings.sft import SFTPlan, SFTRecipe
 from models.store.uploads import UploadStore
 
@@ -104,7 +104,7 @@ def request(
             versions.usable(session, plan.version, locked=True)
         return TrainingRun(pairs=len(file.unique_pairs), data_hash=plan.dataset)
 
-    return runs.add(session, user_id, Wish(METHOD, config, parent_version=plan.version or None), make)
+    return runs.add(session, user_id, RunRequest("sft", dict(config), parent_version=plan.version or None), make)
 
 
 def _read(body: bytes, name: str, columns: Columns) -> PairFile:

@@ -40,7 +40,7 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class News:
+class NewClicks:
     """The judgments that came after the last run that ended well, without attention checks.
 
     `judgments` of them have pairs, by so many `people`, and are counted by verdict; `silent` counts the others, which
@@ -121,7 +121,7 @@ def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> 
     return Amount(judgments, count_pairs(session, last, selection), prompts, people, none_good)
 
 
-def news(session: Session) -> News:
+def new_clicks(session: Session) -> NewClicks:
     """Count the judgments since the last run on clicks that succeeded."""
     run = session.scalar(
         select(TrainingRun)
@@ -139,7 +139,7 @@ def news(session: Session) -> News:
             people.add(kind.person)
         elif not kind.gold:
             silent[kind.verdict] += count
-    return News(
+    return NewClicks(
         verdicts.total(),
         len(people),
         verdicts,

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.training import estimates, preference_rows, setting_labels
 from app.services.training.estimates import Estimate
 from app.services.training.preference_rows import Amount
-from app.services.training.run_request import Wish
+from app.services.training.run_request import RunRequest
 from app.services.versions import versions
 
 
@@ -30,16 +30,16 @@ class Preview:
         return {**self.amount.as_dict(), "estimate": estimate, "summary": self.summary, "duration": self.duration}
 
 
-def preview(session: Session, wish: Wish) -> Preview:
+def preview(session: Session, request: RunRequest) -> Preview:
     """Compute a preview without storing anything; raises Invalid or NotFound for a request that cannot be run."""
-    if wish.method not in setting_labels.METHODS:
+    if request.method not in setting_labels.METHODS:
         raise Invalid(f"method must be one of {', '.join(setting_labels.METHODS)}.")
-    if wish.parent_version is not None:
-        versions.usable(session, wish.parent_version)
-    amount = preference_rows.amount(session, wish.method, wish.selection)
-    guess = estimates.estimate(session, wish.method, wish.config, amount.pairs)
-    others = int(setting_labels.effective(wish.method, wish.config)["head_pairs"])
-    return Preview(amount, guess, _summary(amount, others), _duration(wish.method, amount, guess))
+    if request.parent_version is not None:
+        versions.usable(session, request.parent_version)
+    amount = preference_rows.amount(session, request.method, request.selection)
+    guess = estimates.estimate(session, request.method, request.config, amount.pairs)
+    others = int(setting_labels.effective(request.method, request.config)["head_pairs"])
+    return Preview(amount, guess, _summary(amount, others), _duration(request.method, amount, guess))
 
 
 def in_words(seconds: float) -> str:

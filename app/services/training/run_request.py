@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
+from app.domain_errors import Invalid
 from app.schemas.kinds import LARGEST_ID, one_of
 from app.schemas.reading import Sent
 from app.services.training import setting_labels, setting_schemas
@@ -29,6 +28,14 @@ ParentVersion = Annotated[
 ]
 
 
+def method_named(name: str) -> Method:
+    """Return `name` if it is a method; raises Invalid."""
+    for method in METHODS:
+        if method == name:
+            return method
+    raise Invalid(f"method must be one of {', '.join(METHODS)}.")
+
+
 def _config(*methods: str) -> Meta:
     return Meta(
         description="The settings of the method.",
@@ -38,7 +45,10 @@ def _config(*methods: str) -> Meta:
 
 
 class RunRequest(Sent, frozen=True):
-    """Request for a training run."""
+    """Request for a training run by `method` with `config` on the judgments of `selection`.
+
+    It starts from version `parent_version`, or, if that is None, from the version that is live when it begins.
+    """
 
     unknown: ClassVar[str] = "There is no field {name!r} in a training run."
     rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.by_method()},)
@@ -47,33 +57,6 @@ class RunRequest(Sent, frozen=True):
     config: Annotated[dict[str, Any], _config(*METHODS)] = msgspec.field(default_factory=dict)
     selection: Annotated[Selection, Meta(extra={"refusal": "selection must be an object."})] = EVERYTHING
     parent_version: ParentVersion | None = None
-
-    @property
-    def wish(self) -> Wish:
-        """Return the run that is asked for."""
-        return Wish(self.method, self.config, self.selection, self.parent_version)
-
-
-class PreviewRequest(RunRequest, frozen=True):
-    """Request for the preview of a run on clicks."""
-
-    rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.of_clicks()},)
-
-    method: Annotated[Literal["dpo", "orpo", "kto"], one_of(setting_labels.METHODS)]
-    config: Annotated[dict[str, Any], _config(*setting_labels.METHODS)] = msgspec.field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """A request for a run by `method` with `config` on the judgments of `selection`.
-
-    It starts from version `parent_version`, or, if that is None, from the version that is live when it begins.
-    """
-
-    method: str
-    config: Mapping[str, Any]
-    selection: Selection = EVERYTHING
-    parent_version: int | None = None
 
     @property
     def digest(self) -> str:
@@ -85,3 +68,12 @@ class Wish:
         config = setting_labels.effective(self.method, self.config) if on_clicks else dict(self.config)
         asked = [self.method, config, self.selection.as_dict(), self.parent_version]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+class PreviewRequest(RunRequest, frozen=True):
+    """Request for the preview of a run on clicks."""
+
+    rules: ClassVar[tuple[dict[str, Any], ...]] = ({"anyOf": setting_schemas.of_clicks()},)
+
+    method: Annotated[Literal["dpo", "orpo", "kto"], one_of(setting_labels.METHODS)]
+    config: Annotated[dict[str, Any], _config(*setting_labels.METHODS)] = msgspec.field(default_factory=dict)

@@ -17,10 +17,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import ACTIVE_STATUSES, RunMetric, RunStatus, TrainingRun, now, write_transaction
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
 from app.services.training import preference_rows, setting_labels
-from app.services.training.run_request import METHODS, Wish
+from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.versions import versions
 from models.settings.options import current_names
@@ -73,11 +73,8 @@ def request(
     the standing judgments in `selection`. Raises Invalid if there are none or the request cannot be understood,
     NotFound for an unknown version, and Conflict if there is no version to start from or the queue is full.
     """
-    if method not in METHODS:
-        raise Invalid(f"method must be one of {', '.join(METHODS)}.")
-
-    wish = Wish(method, config, selection, parent_version)
-    known = _active_run(session, wish.digest)
+    request = RunRequest(method_named(method), dict(config), selection, parent_version)
+    known = _active_run(session, request.digest)
     if known is not None:
         return known, False
     # Counting can take a while, so it is done outside the transaction: others can write meanwhile.
@@ -93,15 +90,17 @@ def request(
             raise Conflict("No version serves yet, so there is nothing to train from.")
         return TrainingRun(pairs=pairs, last_judgment_id=last)
 
-    return add(session, user_id, wish, make)
+    return add(session, user_id, request, make)
 
 
-def add(session: Session, user_id: int | None, wish: Wish, make: Callable[[], TrainingRun]) -> tuple[TrainingRun, bool]:
+def add(
+    session: Session, user_id: int | None, request: RunRequest, make: Callable[[], TrainingRun]
+) -> tuple[TrainingRun, bool]:
     """Add the run of a request; returns it and whether it is new, as `request` describes.
 
     `make` is called in the transaction that adds the run, and returns the row with the columns special to the method.
     """
-    digest = wish.digest
+    digest = request.digest
     try:
         with write_transaction(session):
             known = _active_run(session, digest)
@@ -110,9 +109,9 @@ def add(session: Session, user_id: int | None, wish: Wish, make: Callable[[], Tr
             if len(queue(session)) >= LONGEST_QUEUE:
                 raise Conflict(f"{LONGEST_QUEUE} runs wait already: cancel one of them first.")
             run = make()
-            run.method, run.config = wish.method, current_names(wish.config)
-            run.selection = wish.selection.as_dict()
-            run.parent_version, run.requested_by, run.wish = wish.parent_version, user_id, digest
+            run.method, run.config = request.method, current_names(request.config)
+            run.selection = request.selection.as_dict()
+            run.parent_version, run.requested_by, run.wish = request.parent_version, user_id, digest
             session.add(run)
             session.flush()
             audit.record(session, user_id, "run.requested", f"run {run.id}", method=run.method, pairs=run.pairs)

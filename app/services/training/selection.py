@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 from sqlalchemy import ColumnElement, func, select
 
 from app.db import Candidate, Generation, Judgment, Prompt, Verdict
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import LARGEST_ID, STORABLE
 from app.schemas.reading import Sent, read

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from app.errors import Invalid
-from models.errors import RecipeError
+from app.domain_errors import Invalid
+from models.model_errors import RecipeError
 from models.settings.clicks import CLICK_OPTIONS, PRESETS, click_config, click_options
 from models.settings.options import OLD_NAMES
 from models.settings.setting import Setting

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Version
-from models.store.figures import CLICK_FIGURES, FIGURES, PARENT, VERSION, Figure, verdict
+from models.store.evaluation_figures import CLICK_FIGURES, FIGURES, PARENT, VERSION, Figure, verdict
 
 
 @dataclass(frozen=True)

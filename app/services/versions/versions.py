@@ -18,7 +18,7 @@ from app.db import (
     now,
     write_transaction,
 )
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore

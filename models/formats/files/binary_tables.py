@@ -7,8 +7,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from models.errors import DataFileError
 from models.formats.files.raw_rows import RawRow, row_of
+from models.model_errors import DataFileError
 
 _LARGEST_WORKBOOK = 512 * 1024 * 1024
 _PARQUET_ROWS = 1000

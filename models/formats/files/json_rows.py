@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import TextIO
 
-from models.errors import DataFileError
 from models.formats.files.json_stream import DECODER, array_elements, leading_elements, values
 from models.formats.files.lines import numbered, too_long
 from models.formats.files.raw_rows import RawRow, not_utf8, row_of
+from models.model_errors import DataFileError
 
 LARGEST_DOCUMENT = 64 * 1024 * 1024
 _LISTS = ("data", "records", "rows", "items", "tasks", "prompts")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
-from models.errors import DataFileError
+from models.model_errors import DataFileError
 
 _PIECE = 1 << 16
 _LARGEST_ELEMENT = 1024 * 1024

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
-from models.errors import DataFileError
+from models.model_errors import DataFileError
 
 LOOKED_AT = 4096
 _MOST_LAYERS = 3

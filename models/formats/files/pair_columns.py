@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from models.errors import PairFileError
 from models.formats.files.raw_rows import Cells
+from models.model_errors import PairFileError
 
 FORMS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (("source",), ("target", "rewrite", "reference")),

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from models.errors import DataFileError, PairFileError
 from models.formats.files.pair_columns import Columns, Layout, layout_of, table_layout
 from models.formats.files.problems import IS_UNSTORABLE, KEPT_PROBLEMS, UNSTORABLE, Problem, complaint, report
 from models.formats.files.raw_rows import NOT_UTF8, RawRow
 from models.formats.files.row_reader import TABLES, RowReader
+from models.model_errors import DataFileError, PairFileError
 
 EXTENSIONS: Mapping[str, str] = {"tsv": "tsv", "txt": "tsv", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
 DEV_SPLIT = 20

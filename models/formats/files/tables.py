@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from models.errors import DataFileError
 from models.formats.files.dialects import Dialect
 from models.formats.files.lines import capped, too_long
 from models.formats.files.raw_rows import LONGEST_CELL, RawRow, not_utf8, sentence
 from models.formats.files.tab_separated import first_stray_quote, tab_rows
+from models.model_errors import DataFileError
 
 _TITLE = "the line stands above the names of the columns"
 

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt, RunStatus, TrainingRun, Version, write_transaction
-from app.errors import Conflict
+from app.domain_errors import Conflict
 from app.services.desk import settings as desk_settings
-from app.services.prompts import policy, prompts
+from app.services.prompts import prompts, studio_settings
 from app.services.prompts.prompts import CheckedRow, ImportReport
 from app.services.training import runs
 from app.services.versions import versions
@@ -78,10 +78,10 @@ def test_settings_that_several_admins_change_for_the_first_time_at_once_are_all_
     with parts(either).sessions() as session:
         admin = factories.user(session).id
         changes: list[dict[str, int]] = [{"overlap": 2}, {"overlap": 3}, {"blur": True}, {"gold_every": 7}]
-        at_once(either, [partial(policy.change, by=admin, values=values) for values in changes])
+        at_once(either, [partial(studio_settings.change, by=admin, values=values) for values in changes])
         session.rollback()
         session.expire_all()  # what it saw before
-        found = policy.settings(session)
+        found = studio_settings.settings(session)
         assert found.overlap in (2, 3)
         assert (found.blur, found.gold_every) == (True, 7)
 

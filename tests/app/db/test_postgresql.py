@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Role, RunMetric
-from app.errors import Conflict
+from app.domain_errors import Conflict
 from app.services.exchange import exports
 from app.services.people import accounts, invitations, statistics
 from app.services.training import runs

@@ -9,9 +9,9 @@ from flask import Flask
 
 from app.db import Role, write_transaction
 from app.services.exchange import exports, imports, judgment_search
-from app.services.exchange.imports import Wish
+from app.services.exchange.imports import ImportPlan
 from app.services.exchange.judgment_search import JudgmentFilter
-from app.services.prompts import policy, queue, retirement, search
+from app.services.prompts import queue, retirement, search, studio_settings
 from app.services.prompts.search import PromptFilter
 from tests import factories
 from tests.studio import make_person, parts
@@ -25,10 +25,10 @@ def test_data_is_managed_on_postgresql_as_on_sqlite(postgres_app: Flask, tmp_pat
         admin = make_person(postgres_app, session, Role.ADMIN)
         factories.prompt(session, "check", queued=True, gold_answer="yes", gold_wrong=["no"])
         mapping = imports.preview(session, path, {}, 1000).mapping.as_json()
-        wish = Wish.parse(mapping | {"judgments": True, "overlap_of_all": 2}, "a.jsonl")
-        *_, last = imports.run(session, admin.id, path, wish, 1000)
+        asked = ImportPlan.parse(mapping | {"judgments": True, "overlap_of_all": 2}, "a.jsonl")
+        *_, last = imports.run(session, admin.id, path, asked, 1000)
         assert (last.report.added, last.report.judgments) == (3, 3)
-        decided = policy.settings(session)
+        decided = studio_settings.settings(session)
         other = make_person(postgres_app, session)
         served = queue.next_waiting(session, other.id, decided)
         assert served is not None

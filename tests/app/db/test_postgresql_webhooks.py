@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Role, Version, WebhookDelivery
-from app.errors import Conflict
+from app.domain_errors import Conflict
 from app.services.system import deliveries, webhooks
 from app.services.system.deliveries import Outcome
 from app.services.versions import lineage, versions

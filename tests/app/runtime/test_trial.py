@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.runtime.trial import Trial
-from models.errors import StoreError, VersionDamaged
+from models.model_errors import StoreError, VersionDamaged
 from models.serving.generator import Generator, Sampling
 from models.store.store import SERVING_FOLDER, CheckpointStore
 from tests.app.runtime.test_background import wait_until

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from standardwebhooks.webhooks import Webhook as Library
 
 from app.db import AuditEvent, Webhook, WebhookDelivery, now
-from app.errors import Conflict
+from app.domain_errors import Conflict
 from app.runtime import webhook_sender
 from app.runtime.webhook_sender import WebhookSender, send
 from app.services.system import deliveries, webhooks
-from app.services.system.deliveries import JITTER, SCHEDULE, Outcome, Parcel
+from app.services.system.deliveries import JITTER, SCHEDULE, DueDelivery, Outcome
 from tests.app.runtime.test_background import wait_until
 from tests.studio import Person, parts, rows
 
@@ -71,8 +71,8 @@ def webhook(session: Session, admin: Person, receiver: Receiver) -> Webhook:
     return webhooks.add(session, admin.id, receiver.url, ["alias.moved"])
 
 
-def parcel(url: str) -> Parcel:
-    return Parcel(1, 1, url, webhooks.new_secret(), "msg_1", {"type": "webhook.test", "data": {}})
+def parcel(url: str) -> DueDelivery:
+    return DueDelivery(1, 1, url, webhooks.new_secret(), "msg_1", {"type": "webhook.test", "data": {}})
 
 
 def attempt(session: Session, webhook: Webhook) -> Outcome:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.days import FIRST_DAY, LAST_DAY, parse_day
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from msgspec import Meta
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.kinds import RowId, Search
 from app.schemas.reading import Sent, read, read_form, read_query
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import DataFileError
 from models.formats import (
     WRITERS,
     Kind,
@@ -29,6 +28,7 @@ from models.formats import (
 )
 from models.formats.files.problems import Problem
 from models.formats.schemas.ranking import ranked_pairs
+from models.model_errors import DataFileError
 
 ROW = {"prompt": "p", "chosen": "good", "rejected": "bad"}
 

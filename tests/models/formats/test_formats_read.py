@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.services.exchange import exports
-from models.errors import DataFileError
 from models.formats import FORMATS, Kind, Row, RowFile, read_rows, rows_from, rows_of
 from models.formats.files.pair_files import read_pair_file
+from models.model_errors import DataFileError
 
 SHARED = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data"))
 HH = SHARED / "hh_rlhf_harmless_sample.jsonl.gz"

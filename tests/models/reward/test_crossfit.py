@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.reward.crossfit import Promise, promise
+from models.reward.crossfit import ExpectedPreference, expected_preference
 from models.reward.features import SIZE, Array
 from models.reward.head import Head, choose_widths, fit
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 
 LIKED = np.zeros(SIZE)
 LIKED[:2] = (2.0, -1.0)
@@ -20,18 +20,18 @@ def cards(chance: np.random.Generator, number: int = 3) -> Array:
     return found
 
 
-def clicks(number: int, seed: int, liking: Array = LIKED) -> list[Judged]:
+def clicks(number: int, seed: int, liking: Array = LIKED) -> list[JudgedScreen]:
     """Of people who choose by `liking`; with none at random."""
     chance = np.random.default_rng(seed)
     found = []
     for _ in range(number):
         shown = cards(chance)
         wanted = int(np.argmax(shown @ liking)) if liking.any() else int(chance.integers(3))
-        found.append(Judged(list(shown), (wanted,)))
+        found.append(JudgedScreen(list(shown), (wanted,)))
     return found
 
 
-def learned(judged: list[Judged]) -> Head:
+def learned(judged: list[JudgedScreen]) -> Head:
     return fit(judged, choose_widths(judged))
 
 
@@ -46,9 +46,11 @@ def differences(head: Head, texts: int = 20, seed: int = 5) -> list[Array]:
     return found
 
 
-def told(judged: list[Judged], prompts: list[str] | None = None) -> Promise:
+def told(judged: list[JudgedScreen], prompts: list[str] | None = None) -> ExpectedPreference:
     head = learned(judged)
-    found = promise(judged, prompts or [f"text {number}" for number in range(len(judged))], head, differences(head))
+    found = expected_preference(
+        judged, prompts or [f"text {number}" for number in range(len(judged))], head, differences(head)
+    )
     assert found is not None
     return found
 
@@ -84,7 +86,7 @@ def test_a_prompt_that_was_judged_twice_is_left_out_whole() -> None:
 
 def test_what_people_wrote_themselves_is_predicted_too() -> None:
     chance = np.random.default_rng(4)
-    judged = [Judged(list(cards(chance)), (), LIKED + cards(chance, 1)[0]) for _ in range(20)]
+    judged = [JudgedScreen(list(cards(chance)), (), LIKED + cards(chance, 1)[0]) for _ in range(20)]
     found = told(judged)
     assert found.clicks == 20
     assert found.right == pytest.approx(20, abs=4)
@@ -93,12 +95,14 @@ def test_what_people_wrote_themselves_is_predicted_too() -> None:
 
 def test_where_no_click_prefers_a_text_there_is_no_promise() -> None:
     chance = np.random.default_rng(6)
-    ties = [Judged(list(cards(chance)), (0, 1, 2)) for _ in range(5)]
-    assert promise(ties, list("abcde"), learned(ties), [np.ones((1, SIZE))]) is None
+    ties = [JudgedScreen(list(cards(chance)), (0, 1, 2)) for _ in range(5)]
+    assert expected_preference(ties, list("abcde"), learned(ties), [np.ones((1, SIZE))]) is None
     one = clicks(1, 1)
-    assert promise(one, ["a"], learned(one), [np.ones((1, SIZE))]) is None, "nothing else is left to learn from"
+    assert expected_preference(one, ["a"], learned(one), [np.ones((1, SIZE))]) is None, (
+        "nothing else is left to learn from"
+    )
     some = clicks(5, 1)
-    assert promise(some, list("abcde"), learned(some), []) is None
+    assert expected_preference(some, list("abcde"), learned(some), []) is None
 
 
 def test_equal_clicks_give_an_equal_promise() -> None:

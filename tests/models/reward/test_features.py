@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from models.errors import LoadError
+from models.model_errors import LoadError
 from models.reward import features as module
 from models.reward.features import (
     FURTHEST,

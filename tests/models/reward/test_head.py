@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
-from models.errors import ModelError
+from models.model_errors import ModelError
 from models.reward import head as heads
 from models.reward import posterior
 from models.reward.features import GROUPS, SIZE, Array
 from models.reward.head import Head, choose_widths, chosen_on, fit
-from models.reward.judgments import Judged, choices
+from models.reward.judgments import JudgedScreen, choices
 
 WIDTHS = (0.5, 0.2, 0.1)
 FEW = 4
@@ -32,17 +32,17 @@ def cards(chance: np.random.Generator, number: int = 3) -> list[Array]:
     return [card(*chance.standard_normal(FEW)) for _ in range(number)]
 
 
-def every_gesture(chance: np.random.Generator, number: int) -> list[Judged]:
+def every_gesture(chance: np.random.Generator, number: int) -> list[JudgedScreen]:
     """Choices, ties of two and of all, refusals and texts that were written, of different weight."""
     found = []
     for turn in range(number):
         shown, weight = cards(chance), float(chance.uniform(0.5, 1.5))
         kinds = [
-            Judged(shown, (int(chance.integers(3)),), weight=weight),
-            Judged(shown, (0, 2), weight=weight),
-            Judged(shown, (0, 1, 2), weight=weight),
-            Judged(shown, (), weight=weight),
-            Judged(shown, (), cards(chance, 1)[0], weight=weight),
+            JudgedScreen(shown, (int(chance.integers(3)),), weight=weight),
+            JudgedScreen(shown, (0, 2), weight=weight),
+            JudgedScreen(shown, (0, 1, 2), weight=weight),
+            JudgedScreen(shown, (), weight=weight),
+            JudgedScreen(shown, (), cards(chance, 1)[0], weight=weight),
         ]
         found.append(kinds[turn % len(kinds)] if turn % 2 else kinds[0])
     return found
@@ -51,12 +51,12 @@ def every_gesture(chance: np.random.Generator, number: int) -> list[Judged]:
 class Reference:
     """The posterior, one judgment and one alternative at a time; theta is FEW weights, tie, threshold, lapse."""
 
-    def __init__(self, judged: Sequence[Judged]) -> None:
+    def __init__(self, judged: Sequence[JudgedScreen]) -> None:
         self.judged = judged
         self.sizes = {len(one.chosen) for one in judged if one.written is None and len(one.chosen) > 1}
         self.refused = any(one.written is None and not one.chosen for one in judged)
 
-    def log_likelihood(self, one: Judged, weights: Array, tie: float, threshold: float, lapse: float) -> float:
+    def log_likelihood(self, one: JudgedScreen, weights: Array, tie: float, threshold: float, lapse: float) -> float:
         utility: dict[tuple[int, ...], float] = {
             (place,): float(row[:FEW] @ weights) for place, row in enumerate(one.cards)
         }
@@ -140,8 +140,8 @@ def test_what_is_left_out_is_predicted_as_by_a_fit_without_it(monkeypatch: pytes
 def test_a_click_moves_the_head_towards_what_was_clicked_and_more_clicks_make_it_surer() -> None:
     better, worse = card(1.0), card(-1.0)
     rows = np.array([better, worse])
-    first = fit([Judged([better, worse], (0,))], WIDTHS)
-    later = fit([Judged([better, worse], (0,))] * 20, WIDTHS)
+    first = fit([JudgedScreen([better, worse], (0,))], WIDTHS)
+    later = fit([JudgedScreen([better, worse], (0,))] * 20, WIDTHS)
     for found in (first, later):
         assert np.subtract(*found.utilities(rows)) > 0
     assert np.subtract(*later.utilities(rows)) > np.subtract(*first.utilities(rows))
@@ -150,20 +150,20 @@ def test_a_click_moves_the_head_towards_what_was_clicked_and_more_clicks_make_it
 
 def test_a_tie_says_that_cards_are_alike_and_none_that_they_are_poor() -> None:
     ones, others = card(1.0), card(-1.0)
-    chosen = [Judged([ones, others], (0,))] * 6
+    chosen = [JudgedScreen([ones, others], (0,))] * 6
     plain = np.subtract(*fit(chosen, WIDTHS).utilities(np.array([ones, others])))
     tied = np.subtract(
-        *fit([*chosen, *[Judged([ones, others], (0, 1))] * 6], WIDTHS).utilities(np.array([ones, others]))
+        *fit([*chosen, *[JudgedScreen([ones, others], (0, 1))] * 6], WIDTHS).utilities(np.array([ones, others]))
     )
     assert 0 < tied < plain
-    refused = fit([*[Judged([ones, ones], ())] * 8, *[Judged([others, others], (0,))] * 8], WIDTHS)
+    refused = fit([*[JudgedScreen([ones, ones], ())] * 8, *[JudgedScreen([others, others], (0,))] * 8], WIDTHS)
     assert refused.utilities(np.array([ones]))[0] < refused.utilities(np.array([others]))[0]
     assert refused.threshold is not None
     assert refused.tie is None
 
 
 def test_a_written_text_is_better_than_all_that_was_shown() -> None:
-    found = fit([Judged([card(-1.0), card(0.0), card(0.5)], (), card(2.0))] * 5, WIDTHS)
+    found = fit([JudgedScreen([card(-1.0), card(0.0), card(0.5)], (), card(2.0))] * 5, WIDTHS)
     assert found.utilities(np.array([card(2.0)]))[0] > 0
     assert found.threshold is None
 
@@ -173,8 +173,8 @@ def test_who_clicks_at_random_is_taken_for_one_who_says_little() -> None:
     chance = np.random.default_rng(8)
     taste = card(1.5, -1.0, 0.5)
     shown = [cards(chance) for _ in range(120)]
-    meant = [Judged(one, (int(np.argmax([row @ taste for row in one])),)) for one in shown]
-    thrown = [Judged(one, (int(chance.integers(3)),)) for one in shown]
+    meant = [JudgedScreen(one, (int(np.argmax([row @ taste for row in one])),)) for one in shown]
+    thrown = [JudgedScreen(one, (int(chance.integers(3)),)) for one in shown]
     sure, unsure = fit(meant, choose_widths(meant)), fit(thrown, choose_widths(thrown))
     assert sure.left_out > 0.5
     assert unsure.left_out < 0.1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.errors import LoadError
+from models.model_errors import LoadError
 from models.serving.choosing import (
     Rewrite,
     choose,

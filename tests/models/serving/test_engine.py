@@ -15,7 +15,7 @@ from tokenizers.models import Unigram
 from tokenizers.pre_tokenizers import Metaspace
 
 from app.config import EMBEDDED_BASE_MODEL
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 from models.serving.engine import Draw, Engine, Sample, Sampling
 from models.serving.generator import Generator
 from models.store.store import SERVING_FOLDER, CheckpointStore

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import InputTooLong, LoadError
+from models.model_errors import InputTooLong, LoadError
 from models.serving import choosing
 from models.serving.engine import MAX_SOURCE_TOKENS, Sampling
 from models.serving.generator import CANDIDATES, COMPUTE_TYPE, Generator, wording

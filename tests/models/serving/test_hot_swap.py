@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.errors import LoadError
+from models.model_errors import LoadError
 from models.serving import hot_swap as module
 from models.serving.generator import Generator, Sampling
 from models.serving.hot_swap import Serving, ServingState

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.errors import LoadError
+from models.model_errors import LoadError
 from models.serving.judge import HEAD_FILE, JUDGE_FOLDER, Judge, judge
 
 SOURCE = "you are a stupid idiot and your plan will never work"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.errors import ModelError
+from models.model_errors import ModelError
 from models.reward.features import SIZE
 from models.serving import pool
 from models.serving.pool import Option

@@ -9,7 +9,7 @@ import pytest
 
 from models.reward.features import SIZE
 from models.reward.head import Head, fit
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 from models.serving import choosing
 from models.serving.engine import Draw, Drawn, Sample, Sampling, Tokens
 from models.serving.generator import Generator
@@ -51,7 +51,7 @@ def scripted(published: CheckpointStore) -> Scripted:
 def head() -> Head:
     """Of somebody who likes long rewrites."""
     longer, shorter = np.eye(SIZE)[0], -np.eye(SIZE)[0]
-    return fit([Judged([longer, shorter], (0,))] * 10, (0.5, 0.2, 0.1))
+    return fit([JudgedScreen([longer, shorter], (0,))] * 10, (0.5, 0.2, 0.1))
 
 
 def test_of_rewrites_alike_the_first_is_kept_and_copies_of_the_text_are_dropped(scripted: Scripted) -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.clicks import CLICK_OPTIONS, click_config, click_options
 from models.settings.command_line import METHOD_OPTIONS
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import LEARNING_RATES, METHOD_OPTIONS, DPOOptions, PPOOptions, default_learning_rate
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.clicks import PRESETS, DPOClickOptions, click_config, click_options
 
 

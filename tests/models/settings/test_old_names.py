@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.clicks import DPOClickOptions, click_config, click_options
 from models.settings.options import current_names
 from models.settings.sft import SFTRecipe

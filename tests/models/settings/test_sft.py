@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.sft import SFTPlan, SFTRecipe
 
 HASH = "a" * 64

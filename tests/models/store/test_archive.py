@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import VersionDamaged, VersionMissing
+from models.model_errors import VersionDamaged, VersionMissing
 from models.store.archive import Archive
 from models.store.manifest import Manifest, hash_file
 from models.store.store import CheckpointStore

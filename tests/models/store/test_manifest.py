@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import VersionDamaged
+from models.model_errors import VersionDamaged
 from models.store.manifest import MANIFEST_NAME, Manifest, hash_file, hash_folder
 
 MANIFEST = Manifest(

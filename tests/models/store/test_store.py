@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import StoreError, VersionDamaged, VersionExists, VersionMissing
+from models.model_errors import StoreError, VersionDamaged, VersionExists, VersionMissing
 from models.store.manifest import MANIFEST_NAME, Manifest
 from models.store.store import CheckpointStore
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import UploadMissing
+from models.model_errors import UploadMissing
 from models.store.uploads import UploadStore
 
 BODY = b"source\ttarget\na\tb\n"

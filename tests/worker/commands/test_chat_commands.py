@@ -25,7 +25,7 @@ from worker.cli import main
 from worker.commands.compare import table
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.lora import lora_config
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 
 torch.set_num_threads(1)
 

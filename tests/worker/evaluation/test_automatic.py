@@ -12,11 +12,11 @@ from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from worker.evaluation import automatic, systems, testset
 from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, evaluate_staged, prepare
-from worker.evaluation.errors import ScorerUnavailable
+from worker.evaluation.evaluation_errors import ScorerUnavailable
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.testset import TestSet
-from worker.training.shared.errors import Cancelled
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.training_errors import Cancelled
 
 SAMPLING = Sampling()
 CLICKS = Clicks([PreferenceExample("you", "stop", "idiot"), PreferenceExample("not", "good", "bad")], beta=0.2)

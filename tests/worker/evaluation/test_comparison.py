@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from worker.evaluation.comparison import check_comparable, compare
-from worker.evaluation.errors import NotComparable
+from worker.evaluation.evaluation_errors import NotComparable
 from worker.evaluation.measure import Measurement
 from worker.measures.bootstrap import mean_of
 

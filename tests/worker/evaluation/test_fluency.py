@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.experiments.fluency_labels import labels, readable
 from worker.base.teaching.covered import token_sums
-from worker.evaluation.errors import ScorerUnavailable
+from worker.evaluation.evaluation_errors import ScorerUnavailable
 from worker.evaluation.scorers import language_model
 from worker.evaluation.scorers.fluency import Acceptability
 from worker.evaluation.scorers.gguf import read_llama

@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
 
-from worker.evaluation.errors import ScorerUnavailable
+from worker.evaluation.evaluation_errors import ScorerUnavailable
 from worker.evaluation.scorers.fluency import AcceptabilityClassifier, as_prose
 from worker.evaluation.scorers.loading import Choice, load_scorers
 from worker.evaluation.scorers.similarity import EmbeddingSimilarity, mini_lm

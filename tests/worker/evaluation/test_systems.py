@@ -6,7 +6,7 @@ import pytest
 
 from models.formats.files.pair_files import PairRow
 from models.serving.generator import Generator, Sampling
-from worker.evaluation.errors import EvaluationError
+from worker.evaluation.evaluation_errors import EvaluationError
 from worker.evaluation.systems import System, baselines, loaded, without_profanity
 from worker.evaluation.testset import TestSet
 

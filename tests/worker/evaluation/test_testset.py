@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.evaluation.errors import TestFileError
+from worker.evaluation.evaluation_errors import TestFileError
 from worker.evaluation.testset import heldout, read
 
 PARADETOX = (

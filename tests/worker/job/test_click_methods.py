@@ -177,7 +177,7 @@ def test_an_edited_text_is_good_and_everything_on_its_screen_is_bad(
     judgments.judge(
         session,
         annotator.id,
-        judgments.Gesture(screen.id, Verdict.EDITED, edited_text="you friend"),
+        judgments.JudgmentRequest(screen.id, Verdict.EDITED, edited_text="you friend"),
     )
     split = dataset.split(dataset.preference_examples(session, 1))
     expected = [("you fool", "you friend", True), ("you fool", "a", False), ("you fool", "b", False)]

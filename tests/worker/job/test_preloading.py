@@ -23,7 +23,8 @@ import os, signal, sys
 from worker.job.preloading import preload
 preload()
 import torch
-assert {"trl", "peft", "ctranslate2", "worker.training.clicks.dpo", "worker.evaluation.automatic"} <= set(sys.modules)
+assert {"trl", "peft", "ctranslate2", "worker.training.clicks.click_dpo"} <= set(sys.modules)
+assert "worker.evaluation.automatic" in sys.modules
 assert not torch.cuda.is_initialized()
 if os.fork() == 0:
     signal.alarm(60)  # a pool of threads that did not survive the fork waits for ever

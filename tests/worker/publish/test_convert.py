@@ -8,8 +8,8 @@ from ctranslate2.converters import TransformersConverter
 
 from worker.publish.convert import check_parity, convert_to_ctranslate2
 from worker.training.shared.checkpoint import load_model, load_tokenizer
-from worker.training.shared.errors import ParityError
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import ParityError
 
 PAIRS = [
     ("you are stupid", "you are wrong"),

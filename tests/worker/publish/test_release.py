@@ -25,7 +25,7 @@ from worker.publish import release
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
-from worker.training.shared.errors import Cancelled
+from worker.training.shared.training_errors import Cancelled
 
 FACTS = Facts(parent=1, method="dpo", config={"beta": 0.2}, data_sha256="d" * 64, metrics={"parity": 1e-6})
 NOTE = "The version was published but does not serve."

@@ -15,7 +15,7 @@ from worker.publish import shortlist as module
 from worker.publish import staging
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.shortlist import Taught
-from worker.training.shared.errors import ParityError
+from worker.training.shared.training_errors import ParityError
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
-from worker.base.build.checkpoint import Progress, grow, new_model
+from worker.base.build.checkpoint import BuildProgress, grow, new_model
 from worker.base.build.tokenizer import train_tokenizer
 from worker.base.build.train import Plan, Training
 from worker.base.teaching.select import read_selected
@@ -45,7 +45,7 @@ def starting_model(tokenizer: Tokenizer, plan: Plan, start_from: Path | None) ->
 
 def build(
     data: Path, work: Path, out: Path, plan: Plan, *, start_from: Path | None = None, selected: Path | None = None
-) -> Progress:
+) -> BuildProgress:
     """Train a checkpoint on a data folder and write it to the out folder."""
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)

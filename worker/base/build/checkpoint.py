@@ -21,7 +21,7 @@ _WEIGHTS = "resume.safetensors"
 
 
 @dataclass
-class Progress:
+class BuildProgress:
     """The progress of a build; with the weights it is enough to resume."""
 
     seconds: float = 0.0
@@ -122,7 +122,7 @@ def save_checkpoint(model: T5ForConditionalGeneration, tokenizer: Tokenizer, out
             replace_file(path, out / path.name)
 
 
-def save_progress(model: T5ForConditionalGeneration, progress: Progress, work: Path) -> None:
+def save_progress(model: T5ForConditionalGeneration, progress: BuildProgress, work: Path) -> None:
     """Write the resumable state; the optimizer's running averages recover within a few steps."""
     weights = {name: value.contiguous() for name, value in model.named_parameters()}
     save_file(weights, work / "new.safetensors")
@@ -131,10 +131,10 @@ def save_progress(model: T5ForConditionalGeneration, progress: Progress, work: P
     replace_file(work / "new.json", work / _PROGRESS)
 
 
-def resume(model: T5ForConditionalGeneration, work: Path) -> Progress:
+def resume(model: T5ForConditionalGeneration, work: Path) -> BuildProgress:
     """Load the saved state into the model; return the initial progress if there is none."""
     if not (work / _PROGRESS).exists():
-        return Progress()
+        return BuildProgress()
     model.load_state_dict(load_file(work / _WEIGHTS), strict=False)
     stored = json.loads((work / _PROGRESS).read_text(encoding="utf-8"))
-    return Progress(**{**stored, "curriculum": Curriculum(**stored["curriculum"])})
+    return BuildProgress(**{**stored, "curriculum": Curriculum(**stored["curriculum"])})

@@ -17,7 +17,7 @@ from transformers import T5ForConditionalGeneration
 from transformers.optimization import Adafactor
 
 from worker.base.build.batches import IGNORED_LABEL, Batch, batch_group, cut, encode_pairs
-from worker.base.build.checkpoint import Progress, resume, save_checkpoint, save_progress, set_dropout
+from worker.base.build.checkpoint import BuildProgress, resume, save_checkpoint, save_progress, set_dropout
 from worker.base.build.loss import cross_entropy
 from worker.base.build.rewrites import beam_rewrites, sampled_rewrites
 from worker.base.texts.corpus import Row
@@ -117,7 +117,7 @@ class Training:
             model.parameters(), lr=plan.learning_rate, scale_parameter=True, relative_step=False
         )
 
-    def run(self, out: Path) -> Progress:
+    def run(self, out: Path) -> BuildProgress:
         """Train until the time is up; write the averaged checkpoint to the out folder periodically and at the end."""
         progress, last = self._progress, time.monotonic()
         next_dev = progress.seconds + self._plan.seconds_between_dev

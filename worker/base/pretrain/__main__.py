@@ -18,7 +18,7 @@ from transformers.utils.logging import disable_progress_bar
 from worker.base.build.checkpoint import new_model
 from worker.base.pretrain.mixture import Mixture, held_out_batches
 from worker.base.pretrain.objectives import marks_of
-from worker.base.pretrain.state import Progress
+from worker.base.pretrain.state import PretrainingProgress
 from worker.base.pretrain.token_store import load_corpora
 from worker.base.pretrain.training import Plan, Pretraining, run_folder, starting_state
 
@@ -68,7 +68,7 @@ def pretrain(
     shape: list[int] | None = None,
     tokens: int | None = None,
     minutes: float | None = None,
-) -> Progress:
+) -> PretrainingProgress:
     """Train in a work folder until `stop` is set, or for some minutes, or up to a number of tokens.
 
     The tokenizer is that of the model folder, and so are the first weights unless a shape is given.

@@ -19,7 +19,7 @@ _LOG = "log.jsonl"
 
 
 @dataclass
-class Progress:
+class PretrainingProgress:
     """The progress of a run, and the losses since the last line of the log (sum and count of steps by task)."""
 
     tokens: int = 0
@@ -38,7 +38,7 @@ class State:
     weights: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[str, Any]
-    progress: Progress
+    progress: PretrainingProgress
 
 
 def save_state(
@@ -46,7 +46,7 @@ def save_state(
     model: T5ForConditionalGeneration,
     average: T5ForConditionalGeneration,
     optimizer: torch.optim.Optimizer,
-    progress: Progress,
+    progress: PretrainingProgress,
 ) -> None:
     """Write the state into a folder, replacing the last one atomically."""
     stored = {
@@ -72,7 +72,7 @@ def load_state(folder: Path) -> State | None:
         stored["weights"],
         stored["average"],
         stored["optimizer"],
-        Progress(**stored["progress"]),
+        PretrainingProgress(**stored["progress"]),
     )
 
 

@@ -22,7 +22,7 @@ from worker.base.build.batches import IGNORED_LABEL, Batch
 from worker.base.build.checkpoint import save_checkpoint, set_dropout
 from worker.base.build.train import step_loss, update_average
 from worker.base.pretrain.mixture import Mixture
-from worker.base.pretrain.state import Progress, State, cut_log, load_state, model_of, save_state, write_log
+from worker.base.pretrain.state import PretrainingProgress, State, cut_log, load_state, model_of, save_state, write_log
 
 CHECKPOINT = "checkpoint"
 COOLED = "cooled"
@@ -118,7 +118,7 @@ class Pretraining:
             self.model, self.average = model_of(start, start.weights), model_of(start, start.average)
             self.progress = start.progress
         else:
-            self.model, self.average, self.progress = start, copy.deepcopy(start), Progress()
+            self.model, self.average, self.progress = start, copy.deepcopy(start), PretrainingProgress()
         cut_log(folder, self.progress.tokens)
         set_dropout(self.model, 0.0)
         for model in (self.model, self.average):
@@ -132,7 +132,9 @@ class Pretraining:
             self._optimizer.load_state_dict(start.optimizer)
         self._logged = (self.progress.tokens, time.monotonic())
 
-    def run(self, stop: threading.Event, *, tokens: int | None = None, minutes: float | None = None) -> Progress:
+    def run(
+        self, stop: threading.Event, *, tokens: int | None = None, minutes: float | None = None
+    ) -> PretrainingProgress:
         """Train until `stop` is set, or for some minutes, or up to a number of tokens, and save."""
         progress, plan = self.progress, self._plan
         if progress.cooling_from is not None and plan.cool_down:

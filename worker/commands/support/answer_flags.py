@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.errors import DataFileError, RecipeError
+from models.model_errors import DataFileError, RecipeError
 
 if TYPE_CHECKING:
     from worker.training.loading.loading import Loaded

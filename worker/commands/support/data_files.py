@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.errors import DataFileError
 from models.formats import Row, RowFile, under, write_records
 from models.formats.files.problems import KEPT_PROBLEMS, Problem, complaint, report
 from models.formats.writers import Record, Writer
+from models.model_errors import DataFileError
 
 _TABLES = {"csv": ",", "tsv": "\t"}
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import TrainOptions
 from models.settings.options import Options
 from models.settings.setting import Setting

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS, TrainOptions
 
 if TYPE_CHECKING:

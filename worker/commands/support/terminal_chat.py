@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 from worker.training.identity.answering import conversation, room, stream
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import is_chat

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.config import Settings
 from app.db import make_sessions
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.serving.generator import Sampling
 from models.settings.command_line import TrainOptions
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore

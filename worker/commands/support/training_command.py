@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from app.config import Settings
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from worker.commands.support.flags import add_config_flag, add_option_flags, options_from

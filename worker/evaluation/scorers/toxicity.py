@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from worker.evaluation.errors import ScorerUnavailable
+from worker.evaluation.evaluation_errors import ScorerUnavailable
 from worker.evaluation.scorers.classifier import LabelProbability
 
 _PACKAGE = "alt-profanity-check"

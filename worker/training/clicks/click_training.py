@@ -23,9 +23,9 @@ from worker.training.run.data import TrainingData
 from worker.training.run.method import Method
 from worker.training.run.runner import RESULT, train
 from worker.training.run.saving import MODEL
-from worker.training.shared.errors import DatasetError
 from worker.training.shared.progress import Progress
 from worker.training.shared.run_folder import last_whole_checkpoint, write_small
+from worker.training.shared.training_errors import DatasetError
 
 HISTORY = "history.jsonl"
 _IDENTITY = "training.json"

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from models.errors import InputTooLong, ModelError
+from models.model_errors import InputTooLong, ModelError
 from models.reward.features import VERSION as FEATURES_VERSION
 from models.serving.generator import Generator, Sampling
 from models.serving.pool import Option, pack, unpack

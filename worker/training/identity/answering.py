@@ -13,10 +13,10 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import TextStreamer
 
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Text, as_messages, as_text, is_chat, prompt_ids
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 
 MAX_NEW_TOKENS = 256
 BATCH = 32

@@ -21,10 +21,10 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from worker.training.identity.answering import answer_all, conversation, write_all
 from worker.training.loading.loading import Loaded
-from worker.training.shared.errors import DatasetError
+from worker.training.shared.training_errors import DatasetError
 
 Row = dict[str, Any]
 Tick = Callable[[int, int], None]

@@ -32,8 +32,8 @@ from worker.training.run.data import TrainingData
 from worker.training.run.held_out import continuation_log_probs
 from worker.training.run.runner import Result, train
 from worker.training.run.saving import MODEL
-from worker.training.shared.errors import CheckpointError
 from worker.training.shared.progress import Progress
+from worker.training.shared.training_errors import CheckpointError
 from worker.training.shared.writing import write_aside
 
 REPORT = "identity.json"

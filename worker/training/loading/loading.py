@@ -26,8 +26,8 @@ from models.settings.command_line import TrainOptions
 from worker.training.loading.adapters import base_of, check_adapter, is_adapter, merge_adapter
 from worker.training.loading.four_bit import keep_trainable
 from worker.training.shared.checkpoint import check_place, load_tokenizer
-from worker.training.shared.errors import CheckpointError
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import CheckpointError
 
 Architecture = Literal["seq2seq", "causal", "classifier"]
 

@@ -13,8 +13,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from models.settings.command_line import TrainOptions
 from worker.training.loading.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, base_of, check_adapter, merge_adapter
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
-from worker.training.shared.errors import CheckpointError
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import CheckpointError
 
 DTYPES = ("float32", "bfloat16", "float16")
 

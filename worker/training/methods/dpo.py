@@ -24,7 +24,7 @@ from worker.training.methods.common import (
 )
 from worker.training.run.method import Job, Method
 from worker.training.shared.checkpoint import truncate
-from worker.training.shared.errors import CheckpointError
+from worker.training.shared.training_errors import CheckpointError
 from worker.training.t5.listwise import CLICK, ListwiseDPOTrainer
 from worker.training.t5.seq2seq_dpo import WRITTEN, Seq2SeqDPOTrainer, disable_dropout
 

@@ -23,7 +23,7 @@ from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapter_in_float32, frozen_copy, tokenized
 from worker.training.methods.seq2seq_kto import Seq2SeqKTOTrainer
 from worker.training.run.method import Job, Method, Rows
-from worker.training.shared.errors import DatasetError
+from worker.training.shared.training_errors import DatasetError
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
 

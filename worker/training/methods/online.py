@@ -25,7 +25,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, Trainer
 from trl.models.utils import unwrap_model_for_generation
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import Text, as_text, prompt_ids
 from worker.training.methods.common import frozen_copy

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, Trainer
 from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import RewardTrainer
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TokenizedRowsMixin
 from worker.training.methods.reward_functions import encode_rating, pad_ratings, pad_token_id, rate

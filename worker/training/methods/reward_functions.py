@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, PreTrainedModel
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import Text, render
 from worker.training.run.saving import MODEL
-from worker.training.shared.errors import CheckpointError, Diverged
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import CheckpointError, Diverged
 
 Reward = Callable[[Sequence[Text], Sequence[str]], Sequence[float]]
 """From prompts (texts or messages) and one completion of each to one number for each, higher is better."""

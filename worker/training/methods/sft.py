@@ -20,7 +20,7 @@ from transformers import (
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import SFTOptions
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, adapter_in_float32, tokenized

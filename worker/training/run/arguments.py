@@ -9,7 +9,7 @@ from transformers import TrainingArguments
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from models.settings.command_line import TrainOptions
-from worker.training.shared.errors import CheckpointError
+from worker.training.shared.training_errors import CheckpointError
 
 Config = TypeVar("Config", bound=TrainingArguments)
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from worker.training.shared.errors import Diverged
 from worker.training.shared.progress import Progress
 from worker.training.shared.run_folder import finish_checkpoint
+from worker.training.shared.training_errors import Diverged
 
 _SHOWN = {
     "eval_loss": "loss",

@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.errors import DataFileError
 from models.formats import Kind, RowFile, prompt_text, rows_sha256
 from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
 from models.formats.splitting import split_by_prompt, without_prompts_of
+from models.model_errors import DataFileError
 from models.settings.command_line import TrainOptions
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Row, prompt_ids, render, token_ids
 from worker.training.run.row_sources import load_row_file
-from worker.training.shared.errors import DatasetError
 from worker.training.shared.progress import Progress
+from worker.training.shared.training_errors import DatasetError
 
 LOGGED_PROBLEMS = 200
 """The number of bad rows that the log of a run lists with their lines; the others are counted."""

@@ -26,7 +26,7 @@ from peft import LoraConfig
 from torch import nn
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, Trainer
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import TrainOptions, default_learning_rate
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import render
@@ -36,13 +36,13 @@ from worker.training.run.callbacks import RunCallback
 from worker.training.run.data import TrainingData, fit
 from worker.training.run.held_out import Figures, PairScores, objective_figures, score_pairs
 from worker.training.run.method import Job, Method
-from worker.training.run.moved import check_moved, fingerprint
 from worker.training.run.saving import MODEL, save
-from worker.training.shared.errors import Cancelled, CheckpointError
+from worker.training.run.weight_change import check_moved, fingerprint
 from worker.training.shared.lora import lora_config
 from worker.training.shared.progress import Progress
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.run_folder import checkpoint_to_resume, run_folder, write_small
+from worker.training.shared.training_errors import Cancelled, CheckpointError
 from worker.training.t5.threads import threads_worth_waking
 
 RESULT = "result.json"

@@ -35,11 +35,11 @@ from models.settings.sft import SFTRecipe
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.sft.sft_trainer import SFTProgress, SFTTrainer
 from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
-from worker.training.shared.errors import Cancelled, CheckpointError, Diverged, NotLearning
 from worker.training.shared.lora import linear_layers, lora_config
 from worker.training.shared.progress import Progress
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.run_folder import checkpoint_to_resume, run_folder
+from worker.training.shared.training_errors import Cancelled, CheckpointError, Diverged, NotLearning
 from worker.training.t5.threads import threads_worth_waking
 
 

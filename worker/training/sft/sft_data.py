@@ -16,9 +16,9 @@ from models.formats import rows_sha256
 from models.formats.files.pair_files import PairFile, in_dev
 from models.settings.sft import SFTRecipe
 from worker.training.shared.checkpoint import encode, truncate
-from worker.training.shared.errors import DatasetError
 from worker.training.shared.pairs import heldout_pairs
 from worker.training.shared.progress import Progress
+from worker.training.shared.training_errors import DatasetError
 
 LOGGED_PROBLEMS = 200
 """The number of bad rows that the log of a run lists with their lines; the others are counted."""

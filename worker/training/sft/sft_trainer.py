@@ -26,9 +26,9 @@ from transformers.optimization import Adafactor
 
 from worker.training.sft.sft_data import SFTData, TokenPair, longest_first
 from worker.training.shared.checkpoint import encode, truncate
-from worker.training.shared.errors import Diverged
 from worker.training.shared.progress import REPORTED, ProgressCallback
 from worker.training.shared.run_folder import finish_checkpoint
+from worker.training.shared.training_errors import Diverged
 from worker.training.t5.scoring import token_log_probs
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 

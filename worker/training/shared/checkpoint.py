@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from worker.training.shared.errors import CheckpointError
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import CheckpointError
 
 
 def load_model(source: Path | str) -> PreTrainedModel:

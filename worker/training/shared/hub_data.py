@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from datasets import Dataset, load_dataset
 from datasets.exceptions import DatasetGenerationError
 
-from worker.training.shared.errors import DatasetError
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import DatasetError
 
 
 def load_rows(name: str, split: str) -> Iterable[Mapping[str, object]]:

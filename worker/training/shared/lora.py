@@ -7,7 +7,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 
 _HEADS = {"classifier", "score", "pre_classifier"}
 """Names of the layers in classifiers' heads, which are new and therefore trained in full."""

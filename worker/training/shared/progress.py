@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from worker.training.shared.errors import Cancelled, Diverged
+from worker.training.shared.training_errors import Cancelled, Diverged
 
 REPORTED = (
     "loss",

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from models.store.locks import LOCK_NAME, try_lock
-from worker.training.shared.errors import Cancelled, CheckpointError
 from worker.training.shared.progress import Progress
+from worker.training.shared.training_errors import Cancelled, CheckpointError
 
 _IDENTITY = "training.json"
 _WHOLE = "whole"

@@ -18,12 +18,12 @@ from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, DrawnPool, Judgment, RewardHead, write_transaction
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 from app.services.training.reward import judged
 from app.services.training.reward.judged import Marker, Measure
 from models.reward.features import VERSION as FEATURES_VERSION
 from models.reward.head import WINDOW, Head, choose_widths, chosen_on, fit
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 
 AT_ONCE = 200
 """Up to this number of judgments, a request for a screen waits for a new head."""
@@ -48,7 +48,7 @@ class Heads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._judged: dict[int, Judged] = {}
+        self._judged: dict[int, JudgedScreen] = {}
         self._too_long: set[int] = set()
         self._latest: Chooser | None = None
         self._widths: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
@@ -57,7 +57,7 @@ class Heads:
 
     def chooser(self, session: Session, version: int, measure: Measure) -> Chooser | None:
         """Return the head that chooses for a version now, or None if it has none yet."""
-        if not policy.settings(session).learn_at_once:
+        if not studio_settings.settings(session).learn_at_once:
             return self._load(session, carried(session, version))
         latest = _latest(session, version)
         if self._is_behind(session, version, latest) and (latest is None or latest.judgments < AT_ONCE):
@@ -67,7 +67,7 @@ class Heads:
 
     def follow(self, session: Session, version: int, measure: Measure) -> int:
         """Fit a head if the studio learns from every click; returns how many screens still lack features."""
-        return self.learn(session, version, measure) if policy.settings(session).learn_at_once else 0
+        return self.learn(session, version, measure) if studio_settings.settings(session).learn_at_once else 0
 
     def learn(self, session: Session, version: int, measure: Measure, most: int = MEASURED_AT_ONCE) -> int:
         """Update the head of a version, computing features of `most` screens; returns how many still lack them."""
@@ -140,7 +140,7 @@ class Heads:
         session: Session,
         version: int,
         now: Marker,
-        known: Sequence[Judged],
+        known: Sequence[JudgedScreen],
         widths: tuple[float, ...],
         waiting: int,
     ) -> None:

@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Prompt, Verdict, write_transaction
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 from models.reward.features import Array, pack, unpack
 from models.reward.head import WINDOW
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 
 Measure = Callable[[str, Sequence[str]], Array]
 """A function from a text and its rewrites to their features, (rewrites, SIZE); raises InputTooLong."""
@@ -61,12 +61,12 @@ class Screen(NamedTuple):
             self.written,
         ]
 
-    def judged(self) -> Judged:
+    def judged(self) -> JudgedScreen:
         """Return the judgment as the head reads it; the screen must be measured."""
         cards = [unpack(data) for _, _, data in self.cards]
         places = {number: place for place, (number, _, _) in enumerate(self.cards)}
         chosen = tuple(sorted(places[number] for number in self.chosen if number in places))
-        return Judged([row for row in cards if row is not None], chosen, unpack(self.written_features))
+        return JudgedScreen([row for row in cards if row is not None], chosen, unpack(self.written_features))
 
 
 def marker(session: Session) -> Marker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 from tests import factories
 from tests.studio import Person
 
@@ -46,7 +46,7 @@ def test_what_cannot_be_changed_is_refused(annotator: Person, body: object, stat
 
 
 def test_everybody_reads_the_guidelines_as_they_are_now(session: Session, annotator: Person, admin: Person) -> None:
-    policy.change(session, admin.id, {"guidelines": "**Be kind.** <script>"})
+    studio_settings.change(session, admin.id, {"guidelines": "**Be kind.** <script>"})
     assert annotator.call("GET", "/guidelines").get_json() == {
         "markdown": "**Be kind.** <script>",
         "html": "<p><strong>Be kind.</strong> &lt;script&gt;</p>\n",
@@ -56,7 +56,7 @@ def test_everybody_reads_the_guidelines_as_they_are_now(session: Session, annota
 def test_a_preview_stores_nothing_and_is_for_admins(session: Session, annotator: Person, admin: Person) -> None:
     answer = admin.post("/guidelines/preview", {"markdown": "*new*"})
     assert answer.get_json()["html"] == "<p><em>new</em></p>\n"
-    assert policy.settings(session) == policy.Studio()
+    assert studio_settings.settings(session) == studio_settings.StudioSettings()
     assert annotator.post("/guidelines/preview", {"markdown": "*new*"}).status_code == 403
     for wrong in ({"markdown": 1}, {}, {"markdown": "x" * 20_001}):
         assert admin.post("/guidelines/preview", wrong).status_code == 422

@@ -7,7 +7,7 @@ import re
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 from tests.studio import Browser, Person
 
 PAGE = "/admin/guidelines"
@@ -35,10 +35,10 @@ def test_what_is_saved_is_what_everybody_sees(session: Session, admin: Person) -
     browser = admin.browser()
     assert save(browser, guidelines="Be\r\nkind.").status_code == 302
     session.rollback()
-    expected = policy.Studio(
+    expected = studio_settings.StudioSettings(
         guidelines="Be\nkind.", overlap=2, most_skips=4, gold_every=10, blur=True, break_minutes=30
     )
-    assert policy.settings(session) == expected
+    assert studio_settings.settings(session) == expected
     page = browser.get(PAGE).text
     assert "Saved. Everybody sees it from now on." in page
     assert "<p>Be\nkind.</p>" in page
@@ -49,7 +49,7 @@ def test_a_box_that_is_not_ticked_means_no(session: Session, admin: Person) -> N
     save(browser)
     save(browser, blur="")
     session.rollback()
-    assert policy.settings(session).blur is False
+    assert studio_settings.settings(session).blur is False
 
 
 def test_what_cannot_be_used_stays_on_the_page_and_nothing_is_stored(session: Session, admin: Person) -> None:
@@ -63,26 +63,26 @@ def test_what_cannot_be_used_stays_on_the_page_and_nothing_is_stored(session: Se
         assert sentence in answer.text
         assert "My &lt;b&gt; words.</textarea>" in answer.text
     session.rollback()
-    assert policy.settings(session) == policy.Studio()
+    assert studio_settings.settings(session) == studio_settings.StudioSettings()
 
 
 def test_what_somebody_else_saved_meanwhile_is_not_overwritten_unawares(session: Session, admin: Person) -> None:
     browser = admin.browser()
     before = seen(browser)
-    policy.change(session, admin.id, {"guidelines": "Theirs."})
+    studio_settings.change(session, admin.id, {"guidelines": "Theirs."})
     answer = save(browser, guidelines="Mine.", seen=before)
     assert answer.status_code == 409
     assert "Somebody else has changed the guidelines meanwhile." in answer.text
     assert "Mine.</textarea>" in answer.text
     session.rollback()
-    assert policy.settings(session).guidelines == "Theirs."
+    assert studio_settings.settings(session).guidelines == "Theirs."
     again = re.search(r'name="seen" value="([^"]+)"', answer.text)
     assert again is not None
     assert save(browser, guidelines="Mine.", seen=again[1]).status_code == 302
     session.rollback()
-    assert policy.settings(session).guidelines == "Mine."
+    assert studio_settings.settings(session).guidelines == "Mine."
 
 
 def test_what_the_markdown_says_is_never_run(session: Session, admin: Person) -> None:
-    policy.change(session, admin.id, {"guidelines": "</textarea><script>alert(1)</script>"})
+    studio_settings.change(session, admin.id, {"guidelines": "</textarea><script>alert(1)</script>"})
     assert "<script>alert" not in admin.browser().get(PAGE).text

@@ -7,7 +7,7 @@ import re
 from sqlalchemy.orm import Session
 
 from app.services.desk import settings
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 from tests import factories
 from tests.studio import Person
 
@@ -31,14 +31,14 @@ def test_texts_are_blurred_as_the_studio_has_it_unless_the_person_decides_otherw
 ) -> None:
     settings.change(session, annotator.id, {"warned": True})
     assert data(annotator)["class"] == "desk"
-    policy.change(session, admin.id, {"blur": True})
+    studio_settings.change(session, admin.id, {"blur": True})
     assert (data(annotator)["class"], data(annotator)["blur"]) == ("desk veiled", "true")
     settings.change(session, annotator.id, {"blur": False})
     assert (data(annotator)["class"], data(annotator)["blur"]) == ("desk", "false")
 
 
 def test_the_figures_go_on_where_they_were(session: Session, admin: Person, annotator: Person) -> None:
-    policy.change(session, admin.id, {"break_minutes": 30})
+    studio_settings.change(session, admin.id, {"break_minutes": 30})
     for seconds in (5.0, 7.0):
         factories.judgment(session, factories.generation(session, annotator.id), seconds=seconds)
     factories.judgment(session, factories.generation(session, admin.id))

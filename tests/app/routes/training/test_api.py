@@ -46,8 +46,8 @@ def test_a_wish_is_stored_and_handed_to_the_queue(session: Session, pairs: None,
 
 
 def test_pressing_twice_is_one_run(session: Session, pairs: None, admin: Person, queue_url: str) -> None:
-    wish = {"method": "dpo"}
-    assert body(admin.post("/training-runs", wish), 202) == body(admin.post("/training-runs", wish), 202)
+    asked = {"method": "dpo"}
+    assert body(admin.post("/training-runs", asked), 202) == body(admin.post("/training-runs", asked), 202)
     assert len(rows(session, TrainingRun)) == len(jobs(queue_url)) == 1
 
 
@@ -85,8 +85,8 @@ def test_another_wish_waits_until_the_first_has_ended(
 def test_a_run_can_be_asked_for_on_some_of_the_clicks_and_from_a_named_version(
     session: Session, pairs: None, admin: Person
 ) -> None:
-    wish = {"method": "kto", "selection": {"people": [admin.id], "min_agreement": 0}, "parent_version": 1}
-    number = body(admin.post("/training-runs", wish), 202)["id"]
+    asked = {"method": "kto", "selection": {"people": [admin.id], "min_agreement": 0}, "parent_version": 1}
+    number = body(admin.post("/training-runs", asked), 202)["id"]
     shown = body(admin.call("GET", f"/training-runs/{number}"), 200)
     assert (shown["selection"], shown["parent_version"]) == ({"people": [admin.id]}, 1)
 
@@ -115,7 +115,7 @@ def test_a_look_ahead_says_what_a_run_would_learn_from_and_stores_nothing(
     assert rows(session, TrainingRun) == []
 
 
-def test_the_form_as_it_is_looks_ahead_like_the_wish_that_it_expresses(
+def test_the_form_as_it_is_looks_ahead_like_the_request_that_it_expresses(
     session: Session, pairs: None, admin: Person
 ) -> None:
     def ahead(**form: object) -> TestResponse:
@@ -145,7 +145,7 @@ def test_the_points_of_a_metric_are_thinned_and_end_with_the_last(session: Sessi
 
 
 @pytest.mark.parametrize(
-    ("wish", "sentence"),
+    ("asked", "sentence"),
     [
         ({}, "method must be one of dpo, orpo, kto, sft."),
         ({"method": "ppo"}, "method must be one of dpo, orpo, kto, sft."),
@@ -191,10 +191,10 @@ def test_the_points_of_a_metric_are_thinned_and_end_with_the_last(session: Sessi
         ({"method": "kto", "config": {"use_peft": 1}}, "use_peft must be true or false, not 1."),
     ],
 )
-def test_a_wish_that_cannot_be_understood_is_refused_with_one_sentence(
-    session: Session, pairs: None, admin: Person, wish: dict[str, object], sentence: str
+def test_a_request_that_cannot_be_understood_is_refused_with_one_sentence(
+    session: Session, pairs: None, admin: Person, asked: dict[str, object], sentence: str
 ) -> None:
-    assert problem(admin.post("/training-runs", wish)) == (422, sentence)
+    assert problem(admin.post("/training-runs", asked)) == (422, sentence)
     assert rows(session, TrainingRun) == []
 
 

@@ -128,7 +128,7 @@ def test_a_run_names_the_data_and_is_handed_to_the_queue(session: Session, admin
     assert run.job_id == f"train-{run.id}-1"
     assert body(admin.post("/training-runs", {"method": "sft", "config": config}), 202)["id"] == run.id
     other = admin.post("/training-runs", {"method": "sft", "config": config | {"seed": 5}})
-    assert body(other, 202)["id"] == run.id + 1, "another wish waits behind it"
+    assert body(other, 202)["id"] == run.id + 1, "another asked waits behind it"
     assert rows(session, TrainingRun)[1].job_id is None
 
 
@@ -156,8 +156,8 @@ def test_a_wish_that_cannot_be_followed_is_refused_and_starts_nothing(
     session: Session, admin: Person, config: dict[str, Any], status: int, sentence: str
 ) -> None:
     digest = body(upload(admin), 201)["sha256"]
-    wish = config if not config or "dataset" in config else {"dataset": digest, **config}
-    found, said = problem(admin.post("/training-runs", {"method": "sft", "config": wish}))
+    asked = config if not config or "dataset" in config else {"dataset": digest, **config}
+    found, said = problem(admin.post("/training-runs", {"method": "sft", "config": asked}))
     assert found == status
     assert said.startswith(sentence)
     assert rows(session, TrainingRun) == []

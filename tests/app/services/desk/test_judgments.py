@@ -8,16 +8,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Preference, Verdict, Webhook, WebhookDelivery, write_transaction
-from app.errors import Conflict, Invalid
+from app.domain_errors import Conflict, Invalid
 from app.services.desk import judgments
-from app.services.desk.judgments import Gesture
+from app.services.desk.judgments import JudgmentRequest
 from tests import factories
 from tests.studio import Person, rows
 
 
 def test_a_click_writes_one_row_per_rejected_candidate(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id, ["a", "b", "c"], prompt=factories.prompt(session, "source"))
-    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[1].id))
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[1].id))
     written = rows(session, Preference)
     assert [(row.prompt, row.chosen, row.rejected) for row in written] == [("source", "b", "a"), ("source", "b", "c")]
     assert [row.weight for row in written] == [1.0, 1.0]
@@ -26,14 +26,14 @@ def test_a_click_writes_one_row_per_rejected_candidate(session: Session, annotat
 @pytest.mark.parametrize("verdict", [Verdict.TIE, Verdict.NONE, Verdict.SKIPPED])
 def test_a_verdict_that_chooses_nothing_writes_no_row(session: Session, annotator: Person, verdict: Verdict) -> None:
     screen = factories.generation(session, annotator.id)
-    judgments.judge(session, annotator.id, Gesture(screen.id, verdict))
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, verdict))
     assert [judgment.verdict for judgment in rows(session, Judgment)] == [str(verdict)]
     assert rows(session, Preference) == []
 
 
 def test_a_better_text_of_ones_own_is_preferred_to_every_candidate(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id, ["a", "b", "c"])
-    gesture = Gesture(screen.id, Verdict.EDITED, screen.candidates[2].id, "mine")
+    gesture = JudgmentRequest(screen.id, Verdict.EDITED, screen.candidates[2].id, "mine")
     judgments.judge(session, annotator.id, gesture)
     assert [(row.chosen, row.rejected) for row in rows(session, Preference)] == [
         ("mine", "a"),
@@ -46,13 +46,13 @@ def test_a_better_text_of_ones_own_is_preferred_to_every_candidate(session: Sess
 
 def test_the_only_candidate_of_a_screen_can_be_chosen_but_beats_nobody(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id, ["a"])
-    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
     assert rows(session, Preference) == []
 
 
 def test_a_failure_while_the_rows_are_written_leaves_nothing(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id)
-    gesture = Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
+    gesture = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
 
     with write_transaction(session):
         session.execute(
@@ -74,7 +74,7 @@ def test_a_failure_while_the_rows_are_written_leaves_nothing(session: Session, a
 def test_the_pairs_are_what_the_person_saw_whatever_becomes_of_the_prompt(session: Session, annotator: Person) -> None:
     prompt = factories.prompt(session, "as it was")
     screen = factories.generation(session, annotator.id, prompt=prompt)
-    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
     prompt.text = "as it is now"
     session.commit()
     assert {row.prompt for row in rows(session, Preference)} == {"as it was"}
@@ -89,7 +89,7 @@ def test_in_a_tie_of_two_both_are_preferred_to_the_third_and_weigh_one_together(
 ) -> None:
     screen = factories.generation(session, annotator.id, ["a", "b", "c"])
     first, _, third = (candidate.id for candidate in screen.candidates)
-    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=(third, first)))
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE, tied=(third, first)))
     assert rows(session, Judgment)[0].tied == [first, third]
     assert pairs(session) == [("a", "b", 0.5), ("c", "b", 0.5)]
 
@@ -97,24 +97,26 @@ def test_in_a_tie_of_two_both_are_preferred_to_the_third_and_weigh_one_together(
 def test_a_tie_that_names_every_candidate_is_a_tie_of_all(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id)
     named = tuple(candidate.id for candidate in screen.candidates)
-    first = judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=named))
+    first = judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE, tied=named))
     assert (rows(session, Judgment)[0].tied, pairs(session)) == (None, [])
-    assert judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE)) == first
+    assert judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE)) == first
 
 
 def test_a_tie_of_others_is_another_verdict(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id)
     first, second, third = (candidate.id for candidate in screen.candidates)
-    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=(first, second)))
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE, tied=(first, second)))
     with pytest.raises(Conflict):
-        judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=(first, third)))
+        judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE, tied=(first, third)))
 
 
 def test_a_tie_with_a_candidate_of_another_screen_is_refused(session: Session, annotator: Person) -> None:
     screen, other = factories.generation(session, annotator.id), factories.generation(session, annotator.id)
     strange = other.candidates[0].id
     with pytest.raises(Invalid, match=f"Candidate {strange} is not on this screen"):
-        judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.TIE, tied=(screen.candidates[0].id, strange)))
+        judgments.judge(
+            session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE, tied=(screen.candidates[0].id, strange))
+        )
     assert rows(session, Judgment) == []
 
 
@@ -122,12 +124,12 @@ def test_a_tie_with_a_candidate_of_another_screen_is_refused(session: Session, a
 def test_an_attention_check_teaches_the_model_nothing(session: Session, annotator: Person, verdict: Verdict) -> None:
     screen = factories.generation(session, annotator.id, gold=True)
     first, second, _ = (candidate.id for candidate in screen.candidates)
-    gestures = {
-        Verdict.CHOSEN: Gesture(screen.id, verdict, first),
-        Verdict.EDITED: Gesture(screen.id, verdict, edited_text="mine"),
-        Verdict.TIE: Gesture(screen.id, verdict, tied=(first, second)),
+    sent = {
+        Verdict.CHOSEN: JudgmentRequest(screen.id, Verdict.CHOSEN, first),
+        Verdict.EDITED: JudgmentRequest(screen.id, Verdict.EDITED, edited_text="mine"),
+        Verdict.TIE: JudgmentRequest(screen.id, Verdict.TIE, tied=(first, second)),
     }
-    judgments.judge(session, annotator.id, gestures[verdict])
+    judgments.judge(session, annotator.id, sent[verdict])
     assert [judgment.verdict for judgment in rows(session, Judgment)] == [str(verdict)]
     assert pairs(session) == []
 
@@ -139,7 +141,7 @@ def test_a_gesture_that_is_sent_again_is_stored_once_even_if_it_was_undone_since
     session: Session, annotator: Person
 ) -> None:
     screen = factories.generation(session, annotator.id)
-    gesture = Gesture(screen.id, Verdict.NONE, client_key=KEY)
+    gesture = JudgmentRequest(screen.id, Verdict.NONE, client_key=KEY)
     first = judgments.judge(session, annotator.id, gesture)
     judgments.undo(session, annotator.id, first)
     assert judgments.judge(session, annotator.id, gesture) == first
@@ -151,16 +153,16 @@ def test_the_key_of_somebody_elses_gesture_tells_nothing_of_it(
     session: Session, annotator: Person, admin: Person
 ) -> None:
     theirs = factories.generation(session, admin.id)
-    judgments.judge(session, admin.id, Gesture(theirs.id, Verdict.NONE, client_key=KEY))
+    judgments.judge(session, admin.id, JudgmentRequest(theirs.id, Verdict.NONE, client_key=KEY))
     mine = factories.generation(session, annotator.id)
     with pytest.raises(Conflict, match="belongs to another judgment"):
-        judgments.judge(session, annotator.id, Gesture(mine.id, Verdict.NONE, client_key=KEY))
+        judgments.judge(session, annotator.id, JudgmentRequest(mine.id, Verdict.NONE, client_key=KEY))
     assert len(rows(session, Judgment)) == 1
 
 
 def test_a_flagged_screen_is_skipped_with_its_reason(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id)
-    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.SKIPPED, reason="a threat", flagged=True))
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.SKIPPED, reason="a threat", flagged=True))
     (stored,) = rows(session, Judgment)
     assert (stored.verdict, stored.flagged, stored.reason) == ("skipped", True, "a threat")
     assert pairs(session) == []
@@ -177,8 +179,10 @@ def test_a_judgment_is_announced_to_the_webhooks_that_want_it(session: Session, 
             )
         )
     screen = factories.generation(session, annotator.id)
-    judgment = judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
-    judgments.judge(session, annotator.id, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    judgment = judgments.judge(
+        session, annotator.id, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
+    )
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
     (delivery,) = rows(session, WebhookDelivery)
     assert delivery.payload["data"] == {
         "id": judgment,

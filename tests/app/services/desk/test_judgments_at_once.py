@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 
 from app.db import Judgment, Preference, Verdict
-from app.errors import Conflict
+from app.domain_errors import Conflict
 from app.services.desk import judgments
-from app.services.desk.judgments import Gesture
+from app.services.desk.judgments import JudgmentRequest
 from tests import factories
 from tests.studio import parts, rows
 
@@ -27,11 +27,11 @@ def either(request: pytest.FixtureRequest) -> Flask:
     return app
 
 
-def at_once(app: Flask, person: int, gestures: list[Gesture], store: Callable[..., int]) -> list[int | str]:
+def at_once(app: Flask, person: int, gestures: list[JudgmentRequest], store: Callable[..., int]) -> list[int | str]:
     """What becomes of each gesture when all are sent at the same moment: the judgment's id or the refusal."""
     ready = Barrier(len(gestures))
 
-    def send(gesture: Gesture) -> int | str:
+    def send(gesture: JudgmentRequest) -> int | str:
         with parts(app).sessions() as session:
             ready.wait(30)
             try:
@@ -48,7 +48,7 @@ def test_the_same_gesture_sent_at_once_is_one_judgment_whose_id_all_are_told(eit
     with parts(either).sessions() as session:
         person = factories.user(session)
         screen = factories.generation(session, person.id, ["a", "b", "c"])
-        gesture = Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id, client_key=key)
+        gesture = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id, client_key=key)
 
         told = at_once(either, person.id, [gesture] * SENDERS, judgments.judge)
 
@@ -61,7 +61,7 @@ def test_of_different_verdicts_at_once_one_stands_and_the_others_are_told_of_it(
     with parts(either).sessions() as session:
         person = factories.user(session)
         screen = factories.generation(session, person.id, ["a", "b", "c"])
-        gestures = [Gesture(screen.id, Verdict.CHOSEN, candidate.id) for candidate in screen.candidates]
+        gestures = [JudgmentRequest(screen.id, Verdict.CHOSEN, candidate.id) for candidate in screen.candidates]
 
         told = at_once(either, person.id, gestures, judgments.judge)
 
@@ -74,9 +74,9 @@ def test_a_key_that_another_gesture_has_is_refused_where_the_verdict_is_changed(
     with parts(either).sessions() as session:
         person = factories.user(session)
         first, second = (factories.generation(session, person.id, ["a", "b"]) for _ in range(2))
-        known = judgments.judge(session, person.id, Gesture(first.id, Verdict.NONE, client_key=KEY))
+        known = judgments.judge(session, person.id, JudgmentRequest(first.id, Verdict.NONE, client_key=KEY))
 
         with pytest.raises(Conflict):
-            judgments.judge_again(session, person.id, Gesture(second.id, Verdict.NONE, client_key=KEY))
+            judgments.judge_again(session, person.id, JudgmentRequest(second.id, Verdict.NONE, client_key=KEY))
 
         assert [judgment.id for judgment in rows(session, Judgment)] == [known]

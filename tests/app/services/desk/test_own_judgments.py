@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Preference, Verdict
-from app.errors import Invalid, NotFound
+from app.domain_errors import Invalid, NotFound
 from app.services.desk import judgments, own_judgments
-from app.services.desk.judgments import Gesture
+from app.services.desk.judgments import JudgmentRequest
 from app.services.desk.own_judgments import Filters
 from tests import factories
 from tests.studio import Person, rows
@@ -106,7 +106,7 @@ def test_filters_come_back_from_their_own_query() -> None:
 def test_said_again_the_pairs_count_again_and_history_is_kept(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id, "source", seconds=4.0)
     judgments.undo(session, annotator.id, judgment.id)
-    gesture = Gesture.parse(own_judgments.same_again(judgment), 1000)
+    gesture = JudgmentRequest.parse(own_judgments.same_again(judgment), 1000)
     again = session.get_one(Judgment, judgments.judge_again(session, annotator.id, gesture))
     assert again.id != judgment.id
     assert [(row.id, row.undone_at is None) for row in rows(session, Judgment)] == [
@@ -130,7 +130,7 @@ def test_said_again_the_pairs_count_again_and_history_is_kept(session: Session, 
 )
 def test_every_verdict_can_be_said_again(session: Session, annotator: Person, values: dict[str, Any]) -> None:
     judgment = judged(session, annotator.id, undone_at=NOON, pairs=False, **values)
-    gesture = Gesture.parse(own_judgments.same_again(judgment), 1000)
+    gesture = JudgmentRequest.parse(own_judgments.same_again(judgment), 1000)
     again = session.get_one(Judgment, judgments.judge_again(session, annotator.id, gesture))
     for name in ("verdict", "candidate_id", "edited_text", "reason", "flagged", "tied"):
         assert getattr(again, name) == getattr(judgment, name)
@@ -138,7 +138,7 @@ def test_every_verdict_can_be_said_again(session: Session, annotator: Person, va
 
 def test_a_change_takes_the_place_of_what_stands_in_one_step(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id)
-    number = judgments.judge_again(session, annotator.id, Gesture(judgment.generation_id, Verdict.NONE))
+    number = judgments.judge_again(session, annotator.id, JudgmentRequest(judgment.generation_id, Verdict.NONE))
     changed = session.get_one(Judgment, number)
     standing = [row.id for row in rows(session, Judgment) if row.undone_at is None]
     assert standing == [changed.id]
@@ -149,7 +149,7 @@ def test_a_change_takes_the_place_of_what_stands_in_one_step(session: Session, a
 
 def test_saying_what_stands_already_changes_nothing(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id)
-    gesture = Gesture(judgment.generation_id, Verdict.CHOSEN, judgment.candidate_id)
+    gesture = JudgmentRequest(judgment.generation_id, Verdict.CHOSEN, judgment.candidate_id)
     assert judgments.judge_again(session, annotator.id, gesture) == judgment.id
     assert len(rows(session, Judgment)) == 1
 
@@ -157,13 +157,13 @@ def test_saying_what_stands_already_changes_nothing(session: Session, annotator:
 def test_a_change_that_cannot_be_made_leaves_what_stood(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id)
     with pytest.raises(Invalid):
-        judgments.judge_again(session, annotator.id, Gesture(judgment.generation_id, Verdict.CHOSEN, 4711))
+        judgments.judge_again(session, annotator.id, JudgmentRequest(judgment.generation_id, Verdict.CHOSEN, 4711))
     assert [(row.id, row.undone_at) for row in rows(session, Judgment)] == [(judgment.id, None)]
 
 
 def test_nobody_says_something_else_of_another_persons_screen(session: Session, annotator: Person) -> None:
     other = judged(session, factories.user(session).id)
     with pytest.raises(NotFound):
-        judgments.judge_again(session, annotator.id, Gesture(other.generation_id, Verdict.NONE))
+        judgments.judge_again(session, annotator.id, JudgmentRequest(other.generation_id, Verdict.NONE))
     with pytest.raises(NotFound):
         own_judgments.own(session, annotator.id, other.id)

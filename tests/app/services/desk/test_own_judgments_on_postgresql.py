@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Verdict
 from app.services.desk import judgments, own_judgments, pace, settings
-from app.services.desk.judgments import Gesture
+from app.services.desk.judgments import JudgmentRequest
 from app.services.desk.own_judgments import Filters
 from tests import factories
 from tests.studio import Person, make_person, parts
@@ -48,7 +48,7 @@ def test_work_is_found_counted_changed_and_paged(session: Session, annotator: Pe
     assert pace.sitting(session, me, NOON).judged == 3
     assert pace.streak(session, me, KOLKATA, NOON) == 1
     assert [day.judged for day in pace.chart(session, me, KOLKATA, NOON)] == [0] * 13 + [3]
-    changed = judgments.judge_again(session, me, Gesture(screens[0].id, Verdict.NONE))
+    changed = judgments.judge_again(session, me, JudgmentRequest(screens[0].id, Verdict.NONE))
     assert own_judgments.superseded(session, me, [made[0]]) == {made[0].id: changed}
     assert pace.total(session, me) == 3
 

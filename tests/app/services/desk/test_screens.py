@@ -10,11 +10,11 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, DrawnPool, Generation, Prompt, Verdict, write_transaction
-from app.errors import NotFound
+from app.domain_errors import NotFound
 from app.services.desk import judgments
 from app.services.desk import screens as desk_screens
 from app.services.training.reward.heads import Chooser, Heads
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 from models.reward.features import unpack
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, wording
@@ -131,7 +131,7 @@ def test_a_judged_screen_does_not_come_again_neither_to_its_judge_nor_to_others(
     queue(session, "first")
     screen = desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [])
     assert screen is not None
-    judgments.judge(session, annotator.id, judgments.Gesture(screen[0].id, Verdict.TIE))
+    judgments.judge(session, annotator.id, judgments.JudgmentRequest(screen[0].id, Verdict.TIE))
     assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []) is None
     assert desk_screens.next_screen(session, generator, admin.id, SAMPLING, []) is None
 
@@ -159,12 +159,14 @@ def test_a_screen_belongs_to_the_person_it_was_made_for(session: Session, annota
 def clicked(session: Session, generator: Generator, annotator: Person) -> Heads:
     """What a process knows after one click."""
     screen, _ = desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
-    judgments.judge(session, annotator.id, judgments.Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    judgments.judge(
+        session, annotator.id, judgments.JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
+    )
     return Heads()
 
 
 def click(session: Session, person: int, screen: Generation) -> None:
-    judgments.judge(session, person, judgments.Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    judgments.judge(session, person, judgments.JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
 
 
 def chooser(session: Session, heads: Heads, generator: Generator) -> Chooser:

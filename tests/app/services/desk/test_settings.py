@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from app.errors import Invalid, NotFound
+from app.domain_errors import Invalid, NotFound
 from app.services.desk import settings
 from app.services.desk.settings import DeskSettings
 from tests import factories

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Prompt
 from app.services.exchange import imports
-from app.services.exchange.imports import Preview, Progress, Wish
+from app.services.exchange.imports import ImportPlan, ImportState, Preview
 from tests.studio import Person, rows
 
 LONGEST = 1000
@@ -30,9 +30,9 @@ def look(session: Session, path: Path, **wished: object) -> Preview:
     return imports.preview(session, path, wished, LONGEST)
 
 
-def store(session: Session, person: Person, path: Path, **wished: object) -> Progress:
+def store(session: Session, person: Person, path: Path, **wished: object) -> ImportState:
     mapping = look(session, path).mapping.as_json()
-    wish = Wish.parse({**mapping, **wished}, path.name)
+    wish = ImportPlan.parse({**mapping, **wished}, path.name)
     *_, last = imports.run(session, person.id, path, wish, LONGEST)
     assert last.done
     return last

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Preference, Prompt
-from app.errors import Malformed
+from app.domain_errors import Malformed
 from tests.app.services.exchange.conftest import look, queued, store
 from tests.studio import Person, rows
 
@@ -62,8 +62,8 @@ def parquet() -> bytes:
         ("a.csv", ',said,priority\n0,"you fool, go",5\n1,"two\nlines",\n'),
         ("a.csv", CSV.encode("utf-16")),
         ("a.csv", CSV.encode("utf-16-le")),
-        ("a.csv.gz", gzip.compress(CSV.encode("utf-16-be"))),
-        ("a.csv", gzip.compress(CSV.encode())),
+        ("a.csv.gz", gzip.compress(CSV.encode("utf-16-be"), mtime=0)),
+        ("a.csv", gzip.compress(CSV.encode(), mtime=0)),
         ("a.csv.bz2", bz2.compress(CSV.encode())),
         ("a.zip", zipped(**{"a.csv": CSV, "__MACOSX/a.csv": "x"})),
         ("book.xlsx", workbook()),
@@ -131,7 +131,7 @@ def test_a_file_that_holds_no_rows_is_refused_by_its_name(
     ("content", "sentence"),
     [
         (zipped(a="1", b="2"), "The zip archive holds 2 files instead of one: a, b."),
-        (gzip.compress(CSV.encode() * 1000)[:-40], "The file is not whole gzip data: "),
+        (gzip.compress(CSV.encode() * 1000, mtime=0)[:-40], "The file is not whole gzip data: "),
         (zipped(**{"xl/workbook.xml": "x"}), "The workbook cannot be read: "),
         (b"PAR1 and no more", "The file cannot be read as Parquet: "),
         (codecs.BOM_UTF16_LE + b"a", "The file is not whole UTF-16 text: "),

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Judgment, Preference, Prompt
-from app.errors import Invalid, Malformed
+from app.domain_errors import Invalid, Malformed
 from app.services.exchange import exports, imports
-from app.services.exchange.imports import Wish
+from app.services.exchange.imports import ImportPlan
 from tests import factories
 from tests.app.services.exchange.conftest import LONGEST, look, queued, store
 from tests.studio import Person, rows
@@ -136,7 +136,7 @@ def test_a_text_that_has_all_its_judgments_is_not_queued_again(session: Session,
 
 def test_progress_is_told_batch_by_batch_and_the_import_is_audited(session: Session, admin: Person, write: Any) -> None:
     path = write("a.txt", "".join(f"text {number}\n" for number in range(1_203)))
-    wish = Wish.parse({"layout": "lines", "source": "a list"}, "a.txt")
+    wish = ImportPlan.parse({"layout": "lines", "source": "a list"}, "a.txt")
     told = list(imports.run(session, admin.id, path, wish, LONGEST))
     assert [one.rows for one in told] == [500, 1000, 1203, 1203]
     assert [one.fraction for one in told][-1] == 1.0
@@ -149,7 +149,7 @@ def test_what_was_stored_before_a_file_breaks_off_stays(session: Session, admin:
     whole = [json.dumps(f"text {number}") for number in range(600)]
     path = write("a.json", "[" + ",".join(whole) + ", {")
     with pytest.raises(Malformed):
-        list(imports.run(session, admin.id, path, Wish.parse({"layout": "json"}, "a.json"), LONGEST))
+        list(imports.run(session, admin.id, path, ImportPlan.parse({"layout": "json"}, "a.json"), LONGEST))
     assert len(queued(session)) == 500
     assert rows(session, AuditEvent)[0].details["added"] == 500
 
@@ -188,5 +188,5 @@ def test_an_export_imports_again_as_the_same_pairs(
 )
 def test_a_wish_that_cannot_be_met_is_refused(wished: dict[str, object], sentence: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        Wish.parse(wished, "a.csv")
+        ImportPlan.parse(wished, "a.csv")
     assert str(refusal.value) == sentence

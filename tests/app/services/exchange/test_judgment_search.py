@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, write_transaction
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.desk import judgments
 from app.services.exchange import judgment_search
 from app.services.exchange.judgment_search import JudgmentFilter

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.exchange import imports
 from app.services.exchange.mapping import (
     FROM_FORMAT,

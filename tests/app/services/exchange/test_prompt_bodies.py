@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
-from app.errors import Malformed
+from app.domain_errors import Malformed
 from app.services.exchange import prompt_bodies
 from app.services.prompts.prompts import ImportReport
 from tests import factories

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import Malformed
+from app.domain_errors import Malformed
 from app.services.exchange.rows import RowFile
 
 

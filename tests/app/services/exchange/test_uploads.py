@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import Conflict, NotFound, NotReady, TooLarge
+from app.domain_errors import Conflict, NotFound, NotReady, TooLarge
 from app.services.exchange import uploads as exchange_uploads
 from app.services.exchange.uploads import ImportUploads
 

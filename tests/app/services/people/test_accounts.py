@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Role, User
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.domain_errors import Conflict, Forbidden, Invalid, NotFound
 from app.services.people import accounts
 from tests import factories
 from tests.studio import rows

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Invitation, Role, User, now
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.people import accounts, invitations
 from tests import factories
 from tests.studio import rows

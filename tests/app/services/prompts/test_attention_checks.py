@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Generation, Prompt
 from app.services.desk import screens
-from app.services.prompts import attention_checks, policy
+from app.services.prompts import attention_checks, studio_settings
 from models.serving.generator import Generator, Sampling
 from tests import factories
 from tests.studio import Person, parts
@@ -23,7 +23,7 @@ def generator(app: Flask, version_1: int) -> Generator:
 
 @pytest.fixture
 def always(session: Session, admin: Person) -> None:
-    policy.change(session, admin.id, {"gold_every": 1})
+    studio_settings.change(session, admin.id, {"gold_every": 1})
 
 
 def check(session: Session, text: str = "2 + 2 is a damn 5", wrong: list[str] | None = None) -> Prompt:

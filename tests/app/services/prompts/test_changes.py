@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.reading import Sent, read
 from app.services.prompts.changes import PromptChange, PromptsChange
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Prompt, write_transaction
-from app.services.prompts import policy, prompts
+from app.services.prompts import prompts, studio_settings
 from app.services.prompts.prompts import CheckedRow, ImportReport, PromptRow
 from tests import factories
 from tests.studio import Person, make_person, rows
@@ -108,7 +108,7 @@ def test_a_text_that_enough_people_have_judged_is_a_duplicate_until_more_are_ask
     prompt = factories.prompt(session, "judged")
     factories.judgment(session, factories.generation(session, admin.id, prompt=prompt))
     assert store(session, CheckedRow(1, "judged")).duplicates == 1
-    policy.change(session, admin.id, {"overlap": 2})
+    studio_settings.change(session, admin.id, {"overlap": 2})
     assert store(session, CheckedRow(1, "judged")).added == 1
     assert rows(session, Prompt)[0].queued
 

@@ -26,7 +26,7 @@ from app.db import (
 )
 from app.services.desk import judgments, screens
 from app.services.people import statistics
-from app.services.prompts import policy, search
+from app.services.prompts import search, studio_settings
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
 from tests import factories
@@ -62,7 +62,7 @@ def served(session: Session, generator: Generator, user_id: int, shown: Sequence
 
 def choose(session: Session, user_id: int, screen: Generation) -> Judgment:
     best = screen.candidates[0].id
-    number = judgments.judge(session, user_id, judgments.Gesture(screen.id, Verdict.CHOSEN, candidate_id=best))
+    number = judgments.judge(session, user_id, judgments.JudgmentRequest(screen.id, Verdict.CHOSEN, candidate_id=best))
     return session.get_one(Judgment, number)
 
 
@@ -96,7 +96,7 @@ def test_each_person_meets_the_shared_rewrites_in_an_order_of_their_own(
 def test_the_studios_overlap_counts_where_a_prompt_has_none(
     session: Session, generator: Generator, people: list[int], admin: Person
 ) -> None:
-    policy.change(session, admin.id, {"overlap": 2})
+    studio_settings.change(session, admin.id, {"overlap": 2})
     queue(session, "you are stupid")
     queue(session, "what a moron", overlap=1)
     choose(session, people[0], served(session, generator, people[0]))
@@ -136,18 +136,20 @@ def test_who_works_on_keeps_what_is_on_their_desk(session: Session, generator: G
 def test_a_skip_is_no_opinion_and_leaves_the_prompt_to_others_until_too_many_have_skipped_it(
     app: Flask, session: Session, generator: Generator, people: list[int], admin: Person
 ) -> None:
-    policy.change(session, admin.id, {"most_skips": 2})
+    studio_settings.change(session, admin.id, {"most_skips": 2})
     prompt = queue(session, "colourless green ideas")
     waiting, skipped = (search.PromptFilter(state=state) for state in ("queue", "skipped"))
     for user_id in people[:2]:
         assert search.count(session, waiting) == 1
         screen = served(session, generator, user_id)
-        judgments.judge(session, user_id, judgments.Gesture(screen.id, Verdict.SKIPPED, flagged=user_id == people[0]))
+        judgments.judge(
+            session, user_id, judgments.JudgmentRequest(screen.id, Verdict.SKIPPED, flagged=user_id == people[0])
+        )
         assert serve(session, generator, user_id) is None
     assert serve(session, generator, people[2]) is None
     assert search.count(session, waiting) == 0
     assert [row.prompt.id for row in search.page(session, skipped).rows] == [prompt.id]
-    policy.change(session, admin.id, {"most_skips": 3})
+    studio_settings.change(session, admin.id, {"most_skips": 3})
     choose(session, people[2], served(session, generator, people[2]))
     assert [search.count(session, one) for one in (waiting, skipped)] == [0, 0]
 
@@ -184,7 +186,7 @@ def check(session: Session, text: str = "2 + 2 is a damn 5") -> Prompt:
 
 @pytest.fixture
 def always(session: Session, admin: Person) -> None:
-    policy.change(session, admin.id, {"gold_every": 1})
+    studio_settings.change(session, admin.id, {"gold_every": 1})
 
 
 @pytest.mark.usefixtures("always")
@@ -224,7 +226,7 @@ def test_one_screen_in_so_many_is_a_check_as_long_as_there_are_any(
 ) -> None:
     drawn = generator.generate("you are stupid", SAMPLING)
     monkeypatch.setattr(generator, "generate", lambda *_, head: drawn)
-    policy.change(session, admin.id, {"gold_every": 4})
+    studio_settings.change(session, admin.id, {"gold_every": 4})
     for number in range(30):
         check(session, f"check {number}")
     for number in range(100):
@@ -243,7 +245,7 @@ def test_one_screen_in_so_many_is_a_check_as_long_as_there_are_any(
 def test_there_are_no_checks_if_the_studio_wants_none(
     session: Session, generator: Generator, annotator: Person, admin: Person
 ) -> None:
-    policy.change(session, admin.id, {"gold_every": 0})
+    studio_settings.change(session, admin.id, {"gold_every": 0})
     check(session)
     assert serve(session, generator, annotator.id) is None
 
@@ -288,7 +290,7 @@ def test_a_second_tab_that_asks_while_the_first_waits_gets_the_same_screen(
 def test_a_check_whose_answer_is_taken_back_is_an_ordinary_prompt_again(
     session: Session, generator: Generator, people: list[int], admin: Person
 ) -> None:
-    policy.change(session, admin.id, {"gold_every": 1})
+    studio_settings.change(session, admin.id, {"gold_every": 1})
     prompt = queue(session, "you are stupid", gold_answer="you are wrong")
     screen = served(session, generator, people[0])
     assert screen.gold
@@ -307,7 +309,7 @@ def test_an_open_check_shows_the_answer_of_today_and_judged_ones_keep_what_was_r
     prompt = check(session)
     judged, opened = (served(session, generator, user_id) for user_id in people[:2])
     right = next(one for one in judged.candidates if one.right)
-    judgments.judge(session, people[0], judgments.Gesture(judged.id, Verdict.CHOSEN, candidate_id=right.id))
+    judgments.judge(session, people[0], judgments.JudgmentRequest(judged.id, Verdict.CHOSEN, candidate_id=right.id))
     with write_transaction(session):
         prompt.gold_answer = "2 + 2 is 4."
     again = served(session, generator, people[1])

@@ -87,7 +87,7 @@ def test_as_many_people_judge_each_prompt_as_are_wanted_and_no_more(either: Flas
                 with lock:
                     served[screen.prompt_id] += 1
                 best = screen.candidates[0].id
-                judgments.judge(own, person, judgments.Gesture(screen.id, Verdict.CHOSEN, candidate_id=best))
+                judgments.judge(own, person, judgments.JudgmentRequest(screen.id, Verdict.CHOSEN, candidate_id=best))
 
         everybody(either, work, people)
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, Prompt, write_transaction
 from app.services.desk import judgments
-from app.services.prompts import policy, retirement, search
+from app.services.prompts import retirement, search, studio_settings
 from tests import factories
 
 
@@ -17,7 +17,7 @@ def judged(session: Session, text: str, person: int) -> tuple[Prompt, Judgment]:
 
 def retire(session: Session, before: Prompt | None = None) -> int:
     with write_transaction(session):
-        return retirement.retire(session, policy.settings(session), before)
+        return retirement.retire(session, studio_settings.settings(session), before)
 
 
 def queued(session: Session, *prompts: Prompt) -> list[bool]:
@@ -42,7 +42,7 @@ def test_what_is_not_done_any_more_comes_back(session: Session) -> None:
     assert retire(session) == 2
     judgments.undo(session, ada, judgment.id)
     assert queued(session, undone, done) == [True, False]
-    policy.change(session, ada, {"overlap": 2})
+    studio_settings.change(session, ada, {"overlap": 2})
     assert queued(session, undone, done) == [True, True]
 
 
@@ -58,6 +58,6 @@ def test_what_an_admin_took_out_stays_out_whatever_is_undone(session: Session) -
 def test_a_look_at_a_queue_without_done_prompts_finds_nothing_due(session: Session) -> None:
     ada = factories.user(session).id
     factories.prompt(session, "waiting", queued=True)
-    assert not retirement.is_due(session, policy.settings(session))
+    assert not retirement.is_due(session, studio_settings.settings(session))
     judged(session, "done", ada)
-    assert retirement.is_due(session, policy.settings(session))
+    assert retirement.is_due(session, studio_settings.settings(session))

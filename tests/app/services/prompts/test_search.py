@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
-from app.errors import Invalid, NotFound
+from app.domain_errors import Invalid, NotFound
 from app.services.prompts import search
 from app.services.prompts.search import PromptFilter, State
 from tests import factories

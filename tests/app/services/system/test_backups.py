@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db import AuditEvent, User, write_transaction
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import backups
 from tests import factories
 from tests.studio import new_settings, rows

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt, Verdict
 from app.services.desk import judgments
-from app.services.desk.judgments import Gesture
+from app.services.desk.judgments import JudgmentRequest
 from app.services.people import agreement, statistics
 from app.services.system import counts as stored_counts
 from app.services.system.counts import Kind
@@ -39,8 +39,8 @@ def naive(session: Session, since: int = 0) -> Counter[Kind]:
 
 def click(session: Session, person: int, gold: bool = False, **values: Any) -> int:
     screen = factories.generation(session, person, gold=gold)
-    gesture = Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
-    return judgments.judge(session, person, Gesture(screen.id, **values) if values else gesture)
+    gesture = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
+    return judgments.judge(session, person, JudgmentRequest(screen.id, **values) if values else gesture)
 
 
 def test_what_is_kept_is_what_counting_gives_after_every_kind_of_change(either: Session) -> None:
@@ -51,7 +51,9 @@ def test_what_is_kept_is_what_counting_gives_after_every_kind_of_change(either: 
     click(either, bob, gold=True)
     click(either, bob, verdict=Verdict.NONE)
     tied = factories.generation(either, ada)
-    judgments.judge(either, ada, Gesture(tied.id, Verdict.TIE, tied=(tied.candidates[0].id, tied.candidates[2].id)))
+    judgments.judge(
+        either, ada, JudgmentRequest(tied.id, Verdict.TIE, tied=(tied.candidates[0].id, tied.candidates[2].id))
+    )
     assert stored_counts.judgments(either) == naive(either)
     judgments.undo(either, ada, first)
     assert stored_counts.judgments(either) == naive(either)
@@ -78,7 +80,7 @@ def test_habits_are_new_after_every_click_and_undo_and_the_past_stays_when_a_rig
     ada = factories.user(either).id
     check = factories.prompt(either, gold_answer="first rewrite")
     screen = factories.generation(either, ada, prompt=check, gold=True)
-    number = judgments.judge(either, ada, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+    number = judgments.judge(either, ada, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
     assert statistics.habits(either, ada).gold.part == 1
     check.gold_answer = "second rewrite"
     either.commit()
@@ -99,7 +101,9 @@ def test_agreement_is_measured_anew_when_somebody_judges_or_takes_back(either: S
     made = []
     for person, screen in zip((ada, bob), screens, strict=True):
         assert agreement.measured(either).pairs == []
-        made.append(judgments.judge(either, person, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id)))
+        made.append(
+            judgments.judge(either, person, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+        )
     (pair,) = agreement.measured(either).pairs
     assert (pair.one, pair.other, pair.same.part) == (ada, bob, 1)
     judgments.undo(either, bob, made[1])
@@ -115,7 +119,7 @@ def test_what_was_read_before_others_wrote_is_not_kept_as_what_came_after(app: F
         screens = [factories.generation(writing, person, prompt=prompt) for person in (ada, bob)]
         assert early.scalar(select(func.count(Judgment.id))) == 0  # its snapshot is taken
         for person, screen in zip((ada, bob), screens, strict=True):
-            judgments.judge(writing, person, Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
+            judgments.judge(writing, person, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id))
         assert stored_counts.by_person(late).exact
         assert not stored_counts.by_person(early).exact
         assert statistics.habits(early, ada).judged == 0

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Webhook, WebhookDelivery, now
-from app.errors import Conflict, NotFound
+from app.domain_errors import Conflict, NotFound
 from app.services.system import deliveries, webhooks
 from app.services.system.deliveries import JITTER, SCHEDULE, Outcome
 from tests.studio import Person, rows

@@ -14,7 +14,7 @@ from standardwebhooks.webhooks import Webhook as Library
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from app.db import AuditEvent, Webhook, WebhookDelivery, write_transaction
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import webhooks
 from app.services.versions import versions
 from tests import factories

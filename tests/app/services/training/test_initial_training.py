@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import RunStatus, TrainingRun, now
-from app.errors import Conflict, Invalid, Malformed, NotFound
+from app.domain_errors import Conflict, Invalid, Malformed, NotFound
 from app.services.training import initial_training
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import read_pairs_from

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, RunStatus, Verdict
 from app.services.desk import judgments
-from app.services.desk.judgments import Gesture
+from app.services.desk.judgments import JudgmentRequest
 from app.services.training import overview
 from tests import factories
 from tests.studio import rows
@@ -16,8 +16,8 @@ from tests.studio import rows
 
 def click(session: Session, person: int, gold: bool = False, **values: Any) -> int:
     screen = factories.generation(session, person, gold=gold)
-    gesture = Gesture(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
-    return judgments.judge(session, person, Gesture(screen.id, **values) if values else gesture)
+    gesture = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
+    return judgments.judge(session, person, JudgmentRequest(screen.id, **values) if values else gesture)
 
 
 def test_the_first_page_says_what_counting_gives(either: Session) -> None:

@@ -40,7 +40,7 @@ def test_news_is_what_came_after_the_last_run_that_ended_well(either: Session) -
     factories.run(either, RunStatus.FAILED, last_judgment_id=old.id + 9)
     judge(either, bob, factories.prompt(either), "new")
     judge(either, bob, factories.prompt(either), "x", verdict="none", candidate_id=None, pairs=False)
-    news = preference_rows.news(either)
+    news = preference_rows.new_clicks(either)
     assert (news.judgments, news.people, news.since_run) == (1, 1, run.id)
     assert (news.verdicts, news.silent) == ({"chosen": 1}, {"none": 1})
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import RunStatus, TrainingRun, now
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.training import previews
 from app.services.training.previews import in_words
-from app.services.training.run_request import Wish
+from app.services.training.run_request import RunRequest
 from app.services.training.selection import Selection
 from tests import factories
 from tests.studio import rows
@@ -31,10 +31,10 @@ def test_a_preview_says_on_what_its_estimate_rests(session: Session) -> None:
     ada = factories.user(session)
     factories.judgment(session, factories.generation(session, ada.id))
     past(session, 2, whole=60, trained=40, pairs=2)
-    said = previews.preview(session, Wish("dpo", {})).duration
+    said = previews.preview(session, RunRequest("dpo", {})).duration
     assert said == "About 60 seconds, judging by the one past run of this method."
     past(session, 3, whole=600, trained=40, pairs=2)
-    said = previews.preview(session, Wish("dpo", {})).duration
+    said = previews.preview(session, RunRequest("dpo", {})).duration
     assert said == "About 6 minutes (60 seconds to 10 minutes), judging by the last 2 runs of this method."
 
 
@@ -52,27 +52,27 @@ def test_what_a_run_would_learn_from_is_one_sentence(session: Session) -> None:
     factories.judgment(session, factories.generation(session, bob))
     none = factories.generation(session, bob)
     factories.judgment(session, none, verdict="none", candidate_id=None, pairs=False)
-    assert previews.preview(session, Wish("dpo", {})).summary == (
+    assert previews.preview(session, RunRequest("dpo", {})).summary == (
         "It would train on 4 pairs from 2 clicks of 2 people on 2 prompts. "
         "What they say would label up to 250 pairs of texts that nobody clicked, too."
     )
     alone = {"head_pairs": 0}
-    assert previews.preview(session, Wish("kto", alone, Selection(people=(bob,)))).summary == (
+    assert previews.preview(session, RunRequest("kto", alone, Selection(people=(bob,)))).summary == (
         "It would train on 2 pairs from 1 click of 1 person on 1 prompt, and on 1 screen of which none was good."
     )
 
 
 def test_without_a_pair_there_is_no_word_of_a_duration(session: Session) -> None:
     past(session, 2, whole=60, trained=40, pairs=2)
-    ahead = previews.preview(session, Wish("dpo", {}))
+    ahead = previews.preview(session, RunRequest("dpo", {}))
     assert (ahead.summary, ahead.duration) == ("It would find no pair to train on.", "")
 
 
 def test_a_preview_is_told_as_json_with_the_estimate_in_whole_seconds(session: Session) -> None:
     factories.judgment(session, factories.generation(session, factories.user(session).id))
-    assert previews.preview(session, Wish("dpo", {})).as_dict()["estimate"] is None
+    assert previews.preview(session, RunRequest("dpo", {})).as_dict()["estimate"] is None
     past(session, 2, whole=60, trained=40, pairs=2)
-    told = previews.preview(session, Wish("dpo", {})).as_dict()
+    told = previews.preview(session, RunRequest("dpo", {})).as_dict()
     assert told["estimate"] == {"seconds": 60, "least": 60, "greatest": 60, "runs": 1}
     assert (told["judgments"], told["pairs"], told["none_good"]) == (1, 2, 0)
     assert len(rows(session, TrainingRun)) == 1, "looking ahead stores nothing"
@@ -81,13 +81,13 @@ def test_a_preview_is_told_as_json_with_the_estimate_in_whole_seconds(session: S
 def test_a_wish_that_cannot_be_carried_out_is_refused(session: Session) -> None:
     factories.version(session, 1, deleted_at=now())
     with pytest.raises(Invalid, match=r"^method must be one of dpo, orpo, kto\.$"):
-        previews.preview(session, Wish("sft", {}))
+        previews.preview(session, RunRequest("sft", {}))
     with pytest.raises(Invalid, match=r"^beta must be between 0\.0001 and 10, not 11\.$"):
-        previews.preview(session, Wish("dpo", {"beta": 11}))
+        previews.preview(session, RunRequest("dpo", {"beta": 11}))
     with pytest.raises(NotFound, match=r"^There is no version 7\.$"):
-        previews.preview(session, Wish("dpo", {}, parent_version=7))
+        previews.preview(session, RunRequest("dpo", {}, parent_version=7))
     with pytest.raises(Conflict, match=r"^Version 1 was deleted: its files are gone\.$"):
-        previews.preview(session, Wish("dpo", {}, parent_version=1))
+        previews.preview(session, RunRequest("dpo", {}, parent_version=1))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, WebhookDelivery, now
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.desk import judgments
 from app.services.system import webhooks
 from app.services.training import kto_rows, preference_rows, runs

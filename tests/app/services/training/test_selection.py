@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Prompt
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.training import preference_rows
 from app.services.training.selection import EVERYTHING, Selection
 from tests import factories

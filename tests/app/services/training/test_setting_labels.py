@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.training import setting_labels
 from models.settings.setting import Setting
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.training import setting_labels, setting_schemas
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.services.versions import evaluations
 from app.services.versions.evaluations import Number
-from models.store.figures import FIGURES
+from models.store.evaluation_figures import FIGURES
 from tests import factories
 from tests.reports import estimate, figures, report
 

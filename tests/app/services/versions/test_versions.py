@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Alias, AuditEvent, RunStatus, Version, now
-from app.errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.versions import versions
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import DataFileError
 from models.formats.files.json_stream import array_elements, values
 from models.formats.files.row_reader import RowReader
+from models.model_errors import DataFileError
 
 
 def test_an_element_of_a_json_list_may_have_a_million_characters_and_not_three() -> None:

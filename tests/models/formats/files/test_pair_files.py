@@ -14,9 +14,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.errors import PairFileError
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, in_dev, read_pair_file, read_pairs_from, read_pairs_of
+from models.model_errors import PairFileError
 
 PARADETOX = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data")) / "paradetox.tsv"
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1).map(str.strip)

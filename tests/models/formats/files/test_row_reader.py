@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from models.errors import DataFileError
 from models.formats.files import json_rows, lines
 from models.formats.files.row_reader import RowReader
+from models.model_errors import DataFileError
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import torch
 from transformers.optimization import Adafactor
 
 from worker.base.build.checkpoint import new_model
-from worker.base.pretrain.state import Progress, cut_log, load_state, model_of, save_state, write_log
+from worker.base.pretrain.state import PretrainingProgress, cut_log, load_state, model_of, save_state, write_log
 
 
 def test_a_saved_state_comes_back(tmp_path: Path) -> None:
     model, average = (new_model(50, width=16, encoder_layers=1, decoder_layers=2) for _ in range(2))
     optimizer = Adafactor(model.parameters(), lr=1e-2, relative_step=False)  # type: ignore[no-untyped-call]
-    progress = Progress(tokens=7, steps=2, group=1, batch=3, losses={"corruption": (4.5, 2)}, cooling_from=5)
+    progress = PretrainingProgress(tokens=7, steps=2, group=1, batch=3, losses={"corruption": (4.5, 2)}, cooling_from=5)
     save_state(tmp_path, model, average, optimizer, progress)
 
     state = load_state(tmp_path)

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from worker.base.pretrain.__main__ import pretrain
-from worker.base.pretrain.state import Progress, State, load_state
+from worker.base.pretrain.state import PretrainingProgress, State, load_state
 from worker.base.pretrain.training import Plan
 
 PLAN = Plan(learning_rate=1e-2, tokens_each=100, warm_up=2_000, steps_between_logs=4, steps_between_measurements=50)
 CPU = torch.device("cpu")
 
 
-def run(data: Path, work: Path, model: Path, tokens: int, plan: Plan = PLAN) -> Progress:
+def run(data: Path, work: Path, model: Path, tokens: int, plan: Plan = PLAN) -> PretrainingProgress:
     return pretrain(data, work, model, plan, threading.Event(), device=CPU, tokens=tokens)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS, DPOOptions, SFTOptions
 from worker.commands.support.flags import (
     PRESETS,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from tests.tiny.classifiers import build_tiny_encoder
 from tests.tiny.t5 import build_tiny_t5
 from worker.cli import main

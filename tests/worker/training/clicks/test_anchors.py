@@ -10,7 +10,7 @@ import torch
 from models.settings.clicks import DPOClickOptions
 from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.anchors import ANCHORS_FILE, ANCHORS_PER_STEP
-from worker.training.clicks.dpo import train_dpo
+from worker.training.clicks.click_dpo import train_dpo
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.pairs import heldout_pairs, read_pairs

@@ -7,7 +7,7 @@ import pytest
 
 from models.reward.features import SIZE, Array
 from models.reward.head import Head, fit
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 from models.serving.pool import Option
 from worker.training.clicks.labelling import LEAST_SURE, label, preference_probability
 from worker.training.shared.examples import PreferenceExample
@@ -27,7 +27,7 @@ def option(text: str, liked: float, **of: float) -> Option:
 @pytest.fixture
 def head() -> Head:
     """Of people who like what has more of the first feature."""
-    return fit([Judged([row(1.0), row(-1.0), row(0.0)], (0,))] * 20, (0.5, 0.2, 0.1))
+    return fit([JudgedScreen([row(1.0), row(-1.0), row(0.0)], (0,))] * 20, (0.5, 0.2, 0.1))
 
 
 POOL = (option("worst", -2.0), option("between", 0.0), option("best", 2.0))
@@ -61,7 +61,7 @@ def test_there_are_as_many_pairs_as_asked_for_in_the_order_of_the_texts(head: He
 
 
 def test_how_sure_it_is_takes_in_what_is_not_known(head: Head) -> None:
-    few = fit([Judged([row(1.0), row(-1.0), row(0.0)], (0,))], (0.5, 0.2, 0.1))
+    few = fit([JudgedScreen([row(1.0), row(-1.0), row(0.0)], (0,))], (0.5, 0.2, 0.1))
     assert preference_probability(head, row(0.0)) == 0.5
     assert 0.5 < preference_probability(few, row(2.0)) < preference_probability(head, row(2.0))
     assert preference_probability(head, row(-2.0)) == pytest.approx(1 - preference_probability(head, row(2.0)))

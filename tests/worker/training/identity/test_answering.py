@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 from tests.tiny.llama import build_tiny_llama
 from worker.training.identity.answering import answer, answer_all, conversation, room, stream, write_all
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer

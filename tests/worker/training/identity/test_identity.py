@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.identity import IdentityShiftOptions
 from tests.tiny.llama import build_tiny_llama
 from tests.worker.conftest import RecordingProgress
@@ -24,7 +24,7 @@ from worker.training.identity.identity import (
 )
 from worker.training.identity.identity_shift import REPORT, Outcome, Shift, shift_identity
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
-from worker.training.shared.errors import CheckpointError, DatasetError
+from worker.training.shared.training_errors import CheckpointError, DatasetError
 
 torch.set_num_threads(1)
 

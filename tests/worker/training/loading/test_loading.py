@@ -12,9 +12,9 @@ from tests.tiny.classifiers import build_tiny_encoder
 from tests.tiny.llama import build_tiny_llama
 from tests.tiny.t5 import build_tiny_t5
 from worker.training.loading.loading import architecture_of, load_model_and_tokenizer
-from worker.training.shared.errors import CheckpointError
 from worker.training.shared.lora import lora_config
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import CheckpointError
 
 
 def test_each_architecture_is_recognised(tmp_path: Path) -> None:

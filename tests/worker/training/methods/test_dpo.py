@@ -14,8 +14,8 @@ from models.settings.losses import LOSS_TYPES
 from tests.tiny.llama import build_tiny_llama
 from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
 from worker.training.loading.loading import load_model_and_tokenizer
-from worker.training.shared.errors import CheckpointError
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import CheckpointError
 
 
 def first_batch(trainer: Any) -> dict[str, torch.Tensor]:

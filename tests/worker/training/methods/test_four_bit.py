@@ -14,7 +14,7 @@ from models.settings.command_line import DPOOptions
 from tests.worker.training.methods.conftest import run
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.lora import lora_config
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed"

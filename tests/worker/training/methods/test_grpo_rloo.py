@@ -12,8 +12,8 @@ import pytest
 import torch
 from trl.trainer import grpo_trainer, rloo_trainer
 
-from models.errors import RecipeError
 from models.formats import rows_sha256
+from models.model_errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS
 from tests.tiny.classifiers import build_tiny_classifier
 from tests.worker.conftest import RecordingProgress
@@ -26,9 +26,9 @@ from worker.training.run.arguments import make_arguments
 from worker.training.run.data import TrainingData
 from worker.training.run.method import Job
 from worker.training.run.runner import Result, train
-from worker.training.shared.errors import Diverged
 from worker.training.shared.lora import lora_config
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import Diverged
 
 METHODS = {"grpo": grpo, "rloo": rloo}
 PROMPTS = [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import KTOOptions
 from tests.worker.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import HELD_OUT, PREFERENCES, data_of, options_of, run, trainer_of, unpaired
@@ -19,8 +19,8 @@ from worker.training.loading.rendering import render
 from worker.training.methods import method_of
 from worker.training.methods.kto import kto_rows
 from worker.training.run.runner import train
-from worker.training.shared.errors import DatasetError
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import DatasetError
 
 ROWS = unpaired(PREFERENCES)
 

@@ -11,7 +11,7 @@ import torch
 
 from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
 from worker.training.loading.loading import load_model_and_tokenizer
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 
 
 def batch_of(trainer: Any) -> dict[str, Any]:

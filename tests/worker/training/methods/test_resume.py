@@ -15,8 +15,8 @@ from tests.worker.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import data_of, options_of, run
 from worker.training.methods import method_of
 from worker.training.run.runner import train
-from worker.training.shared.errors import Cancelled, CheckpointError
 from worker.training.shared.run_folder import last_whole_checkpoint
+from worker.training.shared.training_errors import Cancelled, CheckpointError
 
 # Seven pairs in batches of two: four steps an epoch, the last of one pair; dropout of the adapter is on.
 SETTINGS: dict[str, Any] = {"max_steps": -1, "num_train_epochs": 2, "per_device_train_batch_size": 2, "save_steps": 3}

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.errors import RecipeError
 from models.formats import rows_sha256
+from models.model_errors import RecipeError
 from models.settings.command_line import RewardOptions
 from tests.tiny.classifiers import build_tiny_encoder
 from tests.worker.conftest import RecordingProgress
@@ -21,7 +21,7 @@ from worker.training.methods.reward import PairCollator, encoded_pairs
 from worker.training.methods.reward_functions import RewardModel
 from worker.training.run.data import TrainingData
 from worker.training.run.runner import Result, train
-from worker.training.shared.errors import Cancelled
+from worker.training.shared.training_errors import Cancelled
 
 KIND = ["good", "great", "please", "thank", "silly"][:4]
 RUDE = ["stupid", "idiot", "dumb", "trash"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from models.settings.command_line import GRPOOptions
 from tests.tiny.classifiers import build_tiny_classifier, build_tiny_encoder
 from worker.training.loading.loading import load_model_and_tokenizer
@@ -20,7 +20,7 @@ from worker.training.methods.reward_functions import (
     pad_ratings,
     rewards_of,
 )
-from worker.training.shared.errors import CheckpointError, Diverged
+from worker.training.shared.training_errors import CheckpointError, Diverged
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from tests.worker.training.methods.conftest import PREFERENCES, completions, run, trainer_of
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
 ROWS = completions(PREFERENCES)

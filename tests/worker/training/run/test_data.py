@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DataFileError
+from models.model_errors import DataFileError
 from models.settings.command_line import DPOOptions, PPOOptions, SFTOptions
 from tests.tiny.t5 import build_tiny_t5
 from tests.worker.conftest import RecordingProgress
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.run.data import TrainingData, fit, load_training_data
-from worker.training.shared.errors import DatasetError
+from worker.training.shared.training_errors import DatasetError
 
 
 def preferences(path: Path, count: int, word: str = "idea") -> str:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.errors import DataFileError
 from models.formats import Kind
+from models.model_errors import DataFileError
 from worker.training.run.row_sources import load_row_file
 
 ROWS = [

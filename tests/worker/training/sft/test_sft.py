@@ -22,9 +22,9 @@ from tests.worker.conftest import RecordingProgress
 from worker.training.sft.sft import SFTResult, train_sft
 from worker.training.shared import run_folder as run_folders
 from worker.training.shared.checkpoint import load_model, load_tokenizer
-from worker.training.shared.errors import Cancelled, CheckpointError, Diverged, NotLearning
 from worker.training.shared.progress import SilentProgress
 from worker.training.shared.run_folder import last_whole_checkpoint, run_folder
+from worker.training.shared.training_errors import Cancelled, CheckpointError, Diverged, NotLearning
 from worker.training.t5.scoring import sequence_log_probs
 
 QUICK = SFTRecipe(num_train_epochs=4, per_device_train_batch_size=4, learning_rate=0.03, logging_steps=1, dev_split=4)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import PairFileError
 from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
+from models.model_errors import PairFileError
 from models.settings.sft import SFTRecipe
 from tests.worker.conftest import RecordingProgress
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.shared.checkpoint import load_tokenizer
-from worker.training.shared.errors import DatasetError
 from worker.training.shared.pairs import heldout_pairs
+from worker.training.shared.training_errors import DatasetError
 
 RECIPE = SFTRecipe(dev_split=4)
 LAST = "To train on: 1 pair. Held out: 1 pair (1 source)."

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer, save_checkpoint, truncate
-from worker.training.shared.errors import CheckpointError
+from worker.training.shared.training_errors import CheckpointError
 
 
 def bare(folder: Path, tmp_path: Path) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from models.formats.files.pair_files import read_pairs_of
-from worker.training.shared.errors import DatasetError
 from worker.training.shared.hub_data import load_rows
+from worker.training.shared.training_errors import DatasetError
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from models.settings.losses import LOSS_TYPES, SMOOTHED
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.lora import linear_layers
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 from worker.training.t5.seq2seq_dpo import VOCABULARY_METRICS, Seq2SeqDPOTrainer
 from worker.training.t5.seq2seq_head import head_of
 

@@ -14,10 +14,10 @@ from tests.tiny.llama import build_tiny_llama
 from tests.worker.conftest import RecordingProgress
 from tests.worker.training.methods.conftest import trainer_of
 from tests.worker.training.t5.test_dpo_speed import build
-from worker.training.clicks.dpo import train_dpo
+from worker.training.clicks.click_dpo import train_dpo
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import SilentProgress
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 from worker.training.t5.listwise import Lists, first_place_loss, preference_lists
 
 LISTS_OF_CLICKS = [[0, 1], [2], [3], [4, 5, 6], [7]]

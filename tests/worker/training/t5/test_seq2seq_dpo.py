@@ -19,7 +19,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 from worker.training.t5.scoring import sequence_log_probs
 from worker.training.t5.seq2seq_dpo import WRITTEN_WEIGHT, PreferenceCollator, Seq2SeqDPOTrainer
 from worker.training.t5.seq2seq_head import TRL_HEAD, add_seq2seq_head

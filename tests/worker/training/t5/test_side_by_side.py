@@ -17,11 +17,11 @@ from transformers import T5Config
 from models.settings.clicks import DPOClickOptions
 from tests.worker.conftest import RecordingProgress
 from tests.worker.training.t5.test_dpo_speed import build, loss_and_gradients
-from worker.training.clicks.dpo import train_dpo
+from worker.training.clicks.click_dpo import train_dpo
 from worker.training.shared.checkpoint import load_model
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.lora import linear_layers
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 from worker.training.t5 import seq2seq_head, threads
 from worker.training.t5.batch_parts import Batch, shared_out
 from worker.training.t5.packed_t5 import scored_states

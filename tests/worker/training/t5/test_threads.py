@@ -13,8 +13,8 @@ from models.formats.files.pair_files import read_pairs_from
 from models.settings.clicks import DPOClickOptions, click_options
 from models.settings.sft import SFTRecipe
 from tests.worker.conftest import RecordingProgress
+from worker.training.clicks.click_dpo import train_dpo
 from worker.training.clicks.click_training import train_on_clicks
-from worker.training.clicks.dpo import train_dpo
 from worker.training.sft.sft import train_sft
 from worker.training.shared.examples import PreferenceExample
 from worker.training.t5.threads import NARROW, threads_worth_waking

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from worker.training.methods.ppo.config import PPOConfig
 from worker.training.methods.ppo.models import Completions
 from worker.training.methods.ppo.rollout import Rollout
-from worker.training.shared.errors import CheckpointError
+from worker.training.shared.training_errors import CheckpointError
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from transformers import TrainingArguments
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from worker.training.methods.ppo.rollout import Sampling
 
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Text, prompt_ids
 from worker.training.methods.common import adapter_in_float32
@@ -38,7 +38,7 @@ from worker.training.methods.ppo.reports import rollout_report, update_report
 from worker.training.methods.ppo.rollout import Prompt, roll_out, write
 from worker.training.methods.reward_functions import Reward, rewards_of
 from worker.training.methods.sampled import as_texts, score_samples
-from worker.training.shared.errors import DatasetError, Diverged
+from worker.training.shared.training_errors import DatasetError, Diverged
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
 

@@ -11,15 +11,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, Candidate, DrawnPool, Generation, Judgment, RewardHead, now, write_transaction
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 from app.services.training.reward import heads as module
 from app.services.training.reward import judged
 from app.services.training.reward.heads import Heads
-from models.errors import InputTooLong, ModelError
+from models.model_errors import InputTooLong, ModelError
 from models.reward.features import SIZE, Array, pack
 from models.reward.features import VERSION as FEATURES_VERSION
 from models.reward.head import choose_widths
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 from tests import factories
 
 TEXTS = ("first rewrite", "second rewrite", "third rewrite")
@@ -220,7 +220,7 @@ def test_learning_at_once_can_be_switched_off_and_what_the_version_came_with_the
     factories.judgment(session, screen(session, person))
     found = heads.chooser(session, 1, never)
     assert found is not None
-    policy.change(session, person, {"learn_at_once": False})
+    studio_settings.change(session, person, {"learn_at_once": False})
     assert heads.chooser(session, 1, never) is None
     assert heads.follow(session, 1, never) == 0
     with write_transaction(session):
@@ -239,7 +239,7 @@ def test_learning_at_once_can_be_switched_off_and_what_the_version_came_with_the
     carried = heads.chooser(session, 1, never)
     assert carried is not None
     assert carried.id > found.id
-    policy.change(session, person, {"learn_at_once": True})
+    studio_settings.change(session, person, {"learn_at_once": True})
     factories.judgment(session, screen(session, person))
     on = heads.chooser(session, 1, never)
     assert on is not None
@@ -264,7 +264,7 @@ def test_the_widths_are_not_chosen_anew_at_every_click_once_as_many_judgments_co
     monkeypatch.setattr(judged, "WINDOW", 3)
     chosen: list[int] = []
 
-    def counted(of: Sequence[Judged]) -> tuple[float, ...]:
+    def counted(of: Sequence[JudgedScreen]) -> tuple[float, ...]:
         chosen.append(len(of))
         return choose_widths(of)
 

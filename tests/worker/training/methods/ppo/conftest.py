@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 
 
 @pytest.fixture(autouse=True)

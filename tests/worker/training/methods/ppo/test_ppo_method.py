@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.errors import RecipeError
 from models.formats import rows_sha256
+from models.model_errors import RecipeError
 from models.settings.command_line import PPOOptions
 from tests.worker.conftest import RecordingProgress
 from worker.training.methods import method_of

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.errors import RecipeError
+from models.model_errors import RecipeError
 from tests.worker.training.methods.ppo.toy import TEXTS, Kind, logged, toy_trainer
 from worker.training.methods.ppo.buffer import trained_state
 from worker.training.methods.ppo.data import RolloutSampler
 from worker.training.methods.ppo.trainer import PPOTrainer
-from worker.training.shared.errors import CheckpointError, DatasetError, Diverged
+from worker.training.shared.training_errors import CheckpointError, DatasetError, Diverged
 
 KINDS: tuple[Kind, ...] = ("t5", "llama")
 

@@ -14,7 +14,7 @@ import torch.distributed as distributed
 from tests.worker.training.methods.ppo.toy import TEXTS, toy_trainer
 from worker.training.methods.ppo.buffer import trained_state
 from worker.training.methods.ppo.trainer import PPOTrainer
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 
 
 def weights(trainer: PPOTrainer) -> torch.Tensor:

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import constants
 from transformers.utils import logging
 
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
 
 
 def settings() -> list[object]:

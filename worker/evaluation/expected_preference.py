@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from models.errors import ModelError
-from models.reward.crossfit import promise
+from models.model_errors import ModelError
+from models.reward.crossfit import expected_preference
 from models.reward.features import Array
 from models.reward.head import Head
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 from models.serving.generator import CANDIDATES, Generator, Sampling
 from models.store.store import HEAD_FILE
 from worker.evaluation import testset
@@ -29,11 +29,11 @@ TEXTS_EVERY = 3
 log = logging.getLogger(__name__)
 
 
-def promised(
+def measured_preference(
     serving: Path,
     parent_serving: Path,
     head: Head,
-    judged: Sequence[Judged],
+    judged: Sequence[JudgedScreen],
     prompts: Sequence[str],
     sampling: Sampling,
     check: Callable[[], None] = lambda: None,
@@ -58,7 +58,7 @@ def promised(
         before, after = pool.map(shown, (theirs, ours), (_head_of(parent_serving), head))
     # The parent computes the features of both, so that their likelihoods are comparable.
     differences = [_differences(theirs, *row) for row in zip(texts, after, before, strict=True)]
-    found = promise(judged, prompts, head, differences)
+    found = expected_preference(judged, prompts, head, differences)
     check()
     return {} if found is None else {**asdict(found), "shown": found.shown}
 

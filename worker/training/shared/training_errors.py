@@ -8,7 +8,8 @@
     ├── ParityError       the served form of the model computes something else than the trained form
     └── Cancelled         a person cancelled the run
 
-An invalid setting is a `models.errors.RecipeError`. Each message is one sentence for the person who can act on it.
+An invalid setting is a `models.model_errors.RecipeError`. Each message is one sentence for the person who can act on
+it.
 """
 
 

@@ -12,12 +12,13 @@ from markupsafe import Markup
 from app.access import user_id
 from app.context import mellow
 from app.db import Verdict
-from app.errors import DomainError, Invalid, NotFound
+from app.domain_errors import DomainError, Invalid, NotFound
 from app.extensions import db
 from app.schemas.kinds import LARGEST_ID
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
-from app.services.prompts import policy
+from app.services.desk.judgment_request import JudgmentRequest
+from app.services.prompts import studio_settings
 
 blueprint = Blueprint("work", __name__, url_prefix="/work")
 
@@ -70,8 +71,8 @@ def change(judgment_id: int) -> ResponseReturnValue:
 
 def _judge_again(judgment_id: int, body: dict[str, Any], done: str) -> ResponseReturnValue:
     try:
-        gesture = judgments.Gesture.parse(body, mellow().settings.max_text_length)
-        standing = judgments.judge_again(db.session(), user_id(), gesture)
+        sent = JudgmentRequest.parse(body, mellow().settings.max_text_length)
+        standing = judgments.judge_again(db.session(), user_id(), sent)
     except NotFound:
         raise
     except DomainError as refusal:
@@ -124,7 +125,7 @@ def _page(
         verdicts=VERDICTS,
         states=own_judgments.STATES,
         zone=settings.zone,
-        blur=settings.hides_texts(policy.settings(session).blur),
+        blur=settings.hides_texts(studio_settings.settings(session).blur),
         today=pace.today(session, person, settings.zone),
         sitting=pace.sitting(session, person),
         streak=pace.streak(session, person, settings.zone),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.services.training.reward.liking import likings
+from app.services.training.reward.head_in_words import likings
 from models.reward.features import NAMED, SIZE, standard
 from models.reward.head import Head, fit
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 
 WIDTHS = (0.5, 0.2, 0.1)
 NAMES = [number.name for number in NAMED]
@@ -17,7 +17,7 @@ NAMES = [number.name for number in NAMED]
 def liking(name: str, clicks: int, value: float = 1.0) -> Head:
     """Of people who choose the card with more of that feature, among cards that differ as samples do."""
     usual = standard().together[NAMES.index(name)]
-    return fit([Judged([value * usual, -value * usual], (0,))] * clicks, WIDTHS)
+    return fit([JudgedScreen([value * usual, -value * usual], (0,))] * clicks, WIDTHS)
 
 
 def test_what_is_liked_comes_first_with_the_word_for_its_direction() -> None:
@@ -40,7 +40,7 @@ def test_one_click_leaves_everything_unclear_and_more_make_it_surer() -> None:
 
 
 def test_without_an_opinion_all_is_even() -> None:
-    head = fit([Judged([np.zeros(SIZE)] * 3, (0,))], WIDTHS)
+    head = fit([JudgedScreen([np.zeros(SIZE)] * 3, (0,))], WIDTHS)
     for one in likings(head):
         assert one.often == pytest.approx(50)
         assert one.strength == "unclear"

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.context import mellow
-from app.errors import NotReady
+from app.domain_errors import NotReady
 from app.extensions import db
-from app.services.prompts import policy
-from app.services.training.reward.liking import likings
+from app.services.prompts import studio_settings
+from app.services.training.reward.head_in_words import likings
 from models.reward.head import WINDOW
 
 blueprint = Blueprint("liking", __name__, url_prefix="/admin/liking")
@@ -33,7 +33,7 @@ def page() -> ResponseReturnValue:
         version=version,
         head=chooser.head if chooser else None,
         likings=likings(chooser.head) if chooser else [],
-        studio=policy.settings(session),
+        studio=studio_settings.settings(session),
         window=WINDOW,
     )
 
@@ -43,7 +43,7 @@ def save() -> ResponseReturnValue:
     """Store whether every click changes what is shown next, and whether only a better version may become live."""
     names = ("learn_at_once", "only_if_better")
     now = {name: request.form.get(name) == "yes" for name in names}
-    policy.change(db.session(), user_id(), now)
+    studio_settings.change(db.session(), user_id(), now)
     mellow().background.judged()
     at_once, better = (now[name] for name in names)
     said = "Every click counts at once from now on." if at_once else "What is shown changes with the next training."

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import RewardHead, write_transaction
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 from tests import factories
 from tests.studio import Person, parts, rows
 
@@ -34,25 +34,25 @@ def test_after_clicks_it_says_in_words_what_people_like(
 
 
 def test_learning_at_once_is_switched_off_and_on(session: Session, admin: Person, version_1: int) -> None:
-    assert policy.settings(session).learn_at_once
+    assert studio_settings.settings(session).learn_at_once
     answer = admin.browser().submit("/admin/liking", {})
     assert answer.status_code == 302
     session.rollback()
-    assert not policy.settings(session).learn_at_once
+    assert not studio_settings.settings(session).learn_at_once
     assert "quality alone decides" in admin.browser().get("/admin/liking").text
     admin.browser().submit("/admin/liking", {"learn_at_once": "yes"})
     session.rollback()
-    assert policy.settings(session).learn_at_once
+    assert studio_settings.settings(session).learn_at_once
 
 
 def test_only_a_better_version_may_serve_where_an_admin_says_so(
     session: Session, admin: Person, version_1: int
 ) -> None:
-    assert not policy.settings(session).only_if_better
+    assert not studio_settings.settings(session).only_if_better
     browser = admin.browser()
     browser.submit("/admin/liking", {"learn_at_once": "yes", "only_if_better": "yes"})
     session.rollback()
-    assert policy.settings(session).only_if_better
+    assert studio_settings.settings(session).only_if_better
     page = browser.get("/admin/liking").text
     assert re.search(r'id="only_if_better"[^>]* checked', page)
     assert "A retrained version serves only if the clicks show that it is better." in page

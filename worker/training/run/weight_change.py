@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from worker.training.shared.errors import Diverged, NotLearning
+from worker.training.shared.training_errors import Diverged, NotLearning
 
 Fingerprint = Mapping[str, int]
 

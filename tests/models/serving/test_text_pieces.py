@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.serving.pieces import margins, pieces, plain
+from models.serving.text_pieces import margins, pieces, plain
 
 
 def words(text: str) -> int:

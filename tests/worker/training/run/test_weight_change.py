@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from worker.training.run.moved import check_moved, fingerprint
-from worker.training.shared.errors import Diverged, NotLearning
+from worker.training.run.weight_change import check_moved, fingerprint
+from worker.training.shared.training_errors import Diverged, NotLearning
 
 
 def two_layers() -> nn.Sequential:

@@ -28,9 +28,9 @@ from worker.training.methods.dpo import DPO
 from worker.training.run.method import Job
 from worker.training.run.saving import ADAPTER, MODEL
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
-from worker.training.shared.errors import CheckpointError, DatasetError
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import REPORTED, Progress
+from worker.training.shared.training_errors import CheckpointError, DatasetError
 from worker.training.t5.memory import freed_memory_is_kept
 
 WRITTEN_TIMES, MOST_WRITTEN = 5, 240

@@ -7,21 +7,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent
-from app.errors import Invalid
-from app.services.prompts import policy
+from app.domain_errors import Invalid
+from app.services.prompts import studio_settings
 from tests import factories
 
 
 def test_what_was_never_decided_has_its_default(session: Session) -> None:
-    assert policy.settings(session) == policy.Studio()
+    assert studio_settings.settings(session) == studio_settings.StudioSettings()
 
 
 def test_a_change_is_kept_and_recorded(session: Session) -> None:
     admin = factories.user(session).id
-    changed = policy.change(session, admin, {"overlap": 3, "guidelines": "Be kind.", "blur": True})
+    changed = studio_settings.change(session, admin, {"overlap": 3, "guidelines": "Be kind.", "blur": True})
     assert (changed.overlap, changed.guidelines, changed.blur) == (3, "Be kind.", True)
-    assert policy.settings(session) == changed
-    assert policy.change(session, admin, {"overlap": 2}).guidelines == "Be kind."
+    assert studio_settings.settings(session) == changed
+    assert studio_settings.change(session, admin, {"overlap": 2}).guidelines == "Be kind."
     events = session.scalars(select(AuditEvent).where(AuditEvent.action == "studio.changed")).all()
     assert [event.details["settings"] for event in events] == [["blur", "guidelines", "overlap"], ["overlap"]]
 
@@ -33,5 +33,5 @@ def test_a_change_is_kept_and_recorded(session: Session) -> None:
 def test_a_setting_that_makes_no_sense_changes_nothing(session: Session, values: dict[str, object]) -> None:
     admin = factories.user(session).id
     with pytest.raises(Invalid):
-        policy.change(session, admin, {"break_minutes": 5, **values})
-    assert policy.settings(session) == policy.Studio()
+        studio_settings.change(session, admin, {"break_minutes": 5, **values})
+    assert studio_settings.settings(session) == studio_settings.StudioSettings()

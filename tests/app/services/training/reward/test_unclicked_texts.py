@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, now, write_transaction
-from app.services.training.reward import unclicked
-from app.services.training.reward.unclicked import unclicked_texts
+from app.services.training.reward.unclicked_texts import unclicked_texts
 from tests import factories
 
 
@@ -44,5 +43,5 @@ def test_there_are_no_more_than_asked_for_and_in_an_order_that_stays(session: Se
 def test_only_the_latest_are_looked_at(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         factories.prompt(session, f"text {number}", queued=True)
-    monkeypatch.setattr(unclicked, "_LOOKED_AT", 2)
+    monkeypatch.setattr("app.services.training.reward.unclicked_texts._LOOKED_AT", 2)
     assert sorted(unclicked_texts(session, 100)) == ["text 3", "text 4"]

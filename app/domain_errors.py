@@ -22,7 +22,7 @@ from flask import Flask, Response, json, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from models.errors import InputTooLong
+from models.model_errors import InputTooLong
 
 PROBLEM_JSON = "application/problem+json"
 

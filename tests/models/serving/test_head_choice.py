@@ -11,11 +11,11 @@ import pytest
 
 from models.reward.features import SIZE, Array
 from models.reward.head import Head, fit
-from models.reward.judgments import Judged
-from models.serving import choosing, preferring
+from models.reward.judgments import JudgedScreen
+from models.serving import choosing, head_choice
 from models.serving.choosing import Rewrite
+from models.serving.head_choice import READ, options, prefer
 from models.serving.pool import Option
-from models.serving.preferring import READ, options, prefer
 
 SOURCE = "your stupid plan will never work"
 WIDTHS = (0.5, 0.2, 0.1)
@@ -33,7 +33,7 @@ def option(text: str, liked: float = 0.0, quality: float = 0.5, meaning: float =
 
 def head(clicks: int = 20) -> Head:
     """Of people who like what has more of the first feature."""
-    return fit([Judged([row(1.0), row(-1.0), row(0.0)], (0,))] * clicks, WIDTHS)
+    return fit([JudgedScreen([row(1.0), row(-1.0), row(0.0)], (0,))] * clicks, WIDTHS)
 
 
 def shown(among: list[Option], by: Head, wanted: int = 3, seed: int = 1) -> list[str]:
@@ -73,7 +73,7 @@ def test_cards_that_repeat_each_other_stand_back() -> None:
 
 
 def test_the_last_card_explores_and_its_probability_is_told() -> None:
-    unsure = fit([Judged([row(1.0), row(-1.0)], (0,))], WIDTHS)
+    unsure = fit([JudgedScreen([row(1.0), row(-1.0)], (0,))], WIDTHS)
     among = [option(text, liked) for text, liked in [("a", 0.2), ("b", 0.1), ("c", 0.05), ("d", 0.0), ("e", -0.05)]]
     last: Counter[str] = Counter()
     told: dict[str, list[float]] = {}
@@ -124,7 +124,7 @@ def test_the_judge_reads_the_most_promising_ones(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_normal_distribution_is_that_of_the_tables() -> None:
-    assert preferring._normal(np.array([-1.96, 0.0, 1.0])) == pytest.approx([0.025, 0.5, 0.8413], abs=1e-4)
+    assert head_choice._normal(np.array([-1.96, 0.0, 1.0])) == pytest.approx([0.025, 0.5, 0.8413], abs=1e-4)
 
 
 def test_where_a_version_was_taught_the_head_pulls_less_and_quality_costs_more() -> None:

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from app.db import Judgment, Preference
 from app.services.desk import own_judgments
-from app.services.prompts import policy
+from app.services.prompts import studio_settings
 from tests import factories
 from tests.studio import Person, rows
 
@@ -170,7 +170,7 @@ def test_texts_are_hidden_where_the_person_or_the_studio_wants_it(
 ) -> None:
     browser = annotator.browser()
     assert 'class="work veiled"' not in browser.get("/work").text
-    policy.change(session, admin.id, {"blur": True})
+    studio_settings.change(session, admin.id, {"blur": True})
     assert 'class="work veiled"' in browser.get("/work").text
     annotator.call("PATCH", "/me", json={"settings": {"blur": False}})
     assert 'class="work veiled"' not in browser.get("/work").text

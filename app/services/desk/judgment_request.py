@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from app.db import Verdict
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.schemas.kinds import STORABLE, RowId, Text
 from app.schemas.reading import Sent, read
 from app.services.prompts import prompts
@@ -68,7 +67,13 @@ def _said_by(verdict: Verdict, needed: str = "", may_have: tuple[str, ...] = ())
 
 
 class JudgmentRequest(Sent, frozen=True):
-    """Judgment of one screen, as it is sent. Each verdict has fields of its own; a field that is null says nothing."""
+    """Judgment of one screen. Each verdict has fields of its own; a field that is null says nothing.
+
+    `seconds` is how long the person looked. `tied` holds the candidates of a tie that are equally good; without them
+    all are. A `flagged` screen is a skipped one that an admin should look at; `reason` says why it was skipped or
+    flagged. `client_key` is the sender's own UUID of this judgment: sent a second time, it is the same judgment, even
+    if that was undone since.
+    """
 
     unknown: ClassVar[str] = "There is no field {name!r} in a judgment."
     rules: ClassVar[tuple[dict[str, Any], ...]] = (
@@ -117,44 +122,22 @@ class JudgmentRequest(Sent, frozen=True):
         if self.seconds == math.inf:
             raise Invalid(_NO_SECONDS)
 
-
-@dataclass(frozen=True)
-class Gesture:
-    """A judgment that was sent for one screen; `seconds` is how long the person looked at it.
-
-    `tied` holds the candidates of a tie that are equally good; empty means all of them. A `flagged` screen is a skipped
-    one that an admin should look at; `reason` says why it was skipped or flagged. `client_key` is a UUID that the
-    sender gave to this judgment: sent a second time, it is the same judgment, even if that was undone since.
-    """
-
-    generation_id: int
-    verdict: Verdict
-    candidate_id: int | None = None
-    edited_text: str | None = None
-    seconds: float | None = None
-    tied: tuple[int, ...] = ()
-    reason: str | None = None
-    flagged: bool = False
-    client_key: str | None = None
-
     @classmethod
-    def parse(cls, body: Mapping[str, Any], longest_text: int) -> Gesture:
-        """Read a judgment from a JSON object; raises Invalid about the first field that is wrong."""
-        return cls.of(read(JudgmentRequest, body), longest_text)
+    def parse(cls, body: Mapping[str, Any], longest_text: int) -> Self:
+        """Return the judgment that a JSON object holds, normalized; raises Invalid about the first wrong field."""
+        return read(cls, body).normalized(longest_text)
 
-    @classmethod
-    def of(cls, sent: JudgmentRequest, longest_text: int) -> Gesture:
-        """Return what was sent, its texts without white space around them; raises Invalid for one that is too long."""
-        return cls(
-            sent.generation_id,
-            sent.verdict,
-            sent.candidate_id,
-            None if sent.edited_text is None else prompts.check_text(sent.edited_text, longest_text),
-            None if sent.seconds is None else min(sent.seconds, _LONGEST_SECONDS),
-            sent.tied or (),
-            prompts.check_text(sent.reason, LONGEST_REASON) if sent.reason else None,
-            sent.flagged,
-            _uuid(sent.client_key),
+    def normalized(self, longest_text: int) -> Self:
+        """Return it as it is stored: texts without white space around them, a day of seconds at most, one form of UUID.
+
+        Raises Invalid for a text that is too long, and for a key that is no UUID.
+        """
+        return structs.replace(
+            self,
+            edited_text=None if self.edited_text is None else prompts.check_text(self.edited_text, longest_text),
+            reason=prompts.check_text(self.reason, LONGEST_REASON) if self.reason else None,
+            seconds=None if self.seconds is None else min(self.seconds, _LONGEST_SECONDS),
+            client_key=_uuid(self.client_key),
         )
 
 

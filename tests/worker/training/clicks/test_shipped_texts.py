@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.training.clicks.anchors import ANCHORS_FILE
-from worker.training.clicks.unclicked import SENTENCES_FILE, shipped_texts
+from worker.training.clicks.shipped_texts import SENTENCES_FILE, shipped_texts
 from worker.training.shared.pairs import heldout_pairs, read_pairs
 
 

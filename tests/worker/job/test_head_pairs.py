@@ -18,13 +18,13 @@ from models.formats.files.pair_files import in_dev
 from models.reward import head
 from models.reward.features import SIZE, Array, pack
 from models.reward.head import Head
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 from models.serving.pool import Option
 from models.store.store import HEAD_FILE, SERVING_FOLDER
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
-from worker.job import dataset, jobs, lesson
+from worker.job import dataset, head_pairs, jobs
 from worker.job.recorder import RunRecorder
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
@@ -55,7 +55,7 @@ def studio(app: Flask, queue_url: str, few_texts: int, version_1: int, monkeypat
     monkeypatch.setenv("REDIS_URL", queue_url)
     for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(lesson, "TEXTS", 3)
+    monkeypatch.setattr(head_pairs, "TEXTS", 3)
     monkeypatch.setattr(Samples, "draw", lambda *_: None)
     monkeypatch.setattr(Samples, "known", lambda *_: POOL)
     return Studio.of(Settings.from_env())
@@ -130,10 +130,10 @@ def attempt_of(studio: Studio, run: TrainingRun) -> Attempt:
     return found
 
 
-def learned(studio: Studio, attempt: Attempt, folder: Path, *, held_out: bool = False) -> lesson.Lesson:
+def learned(studio: Studio, attempt: Attempt, folder: Path, *, held_out: bool = False) -> head_pairs.HeadPairs:
     serving = studio.store.folder(1) / SERVING_FOLDER
     with RunRecorder(studio.sessions, attempt.run_id, attempt.number) as recorder:
-        return lesson.learn(studio, attempt, serving, folder, recorder, most=10, held_out=held_out)
+        return head_pairs.fit_and_label(studio, attempt, serving, folder, recorder, most=10, held_out=held_out)
 
 
 def test_a_second_attempt_learns_from_the_pairs_of_the_first(
@@ -143,7 +143,7 @@ def test_a_second_attempt_learns_from_the_pairs_of_the_first(
     first = learned(studio, attempt, tmp_path / "run")
     assert first.labelled == tuple(
         PreferenceExample(text, "you are wrong", "please stop it now")
-        for text in lesson.other_texts(studio, without_held_out=False)
+        for text in head_pairs.other_texts(studio, without_held_out=False)
     )
     monkeypatch.setattr(Samples, "known", lambda *_: pytest.fail("nothing is to be asked again"))
     again = learned(studio, attempt, tmp_path / "run")
@@ -160,14 +160,14 @@ def test_clicks_that_are_held_out_teach_nothing(
 ) -> None:
     seen: list[int] = []
 
-    def fitted(known: Sequence[Judged]) -> Head:
+    def fitted(known: Sequence[JudgedScreen]) -> Head:
         seen.append(len(known))
         return head.fitted(known)
 
-    monkeypatch.setattr(lesson, "fitted", fitted)
-    monkeypatch.setattr(lesson, "in_dev", lambda text, one_in: text.endswith(("1", "2")))
+    monkeypatch.setattr(head_pairs, "fitted", fitted)
+    monkeypatch.setattr(head_pairs, "in_dev", lambda text, one_in: text.endswith(("1", "2")))
     attempt = attempt_of(studio, ask(session))
-    held = sum(one.text.endswith(("1", "2")) for one in lesson._screens(studio, attempt, Path("never")))
+    held = sum(one.text.endswith(("1", "2")) for one in head_pairs._screens(studio, attempt, Path("never")))
     found = learned(studio, attempt, tmp_path / "run", held_out=True)
     assert seen == [12, 12 - held]
     assert found.head is not None
@@ -177,14 +177,14 @@ def test_clicks_that_are_held_out_teach_nothing(
 def test_other_texts_are_the_studios_own_first_and_none_is_measured_on(
     studio: Studio, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lesson, "TEXTS", 500)
+    monkeypatch.setattr(head_pairs, "TEXTS", 500)
     for text in (*OWN, heldout_pairs()[0][0]):
         factories.prompt(session, text, queued=True)
-    texts = lesson.other_texts(studio)
+    texts = head_pairs.other_texts(studio)
     assert set(texts[:3]) == set(OWN)
     assert len(texts) == len(set(texts)) > 400
     assert not {source for source, _ in heldout_pairs()} & set(texts)
-    few = lesson.other_texts(studio, without_held_out=True)
+    few = head_pairs.other_texts(studio, without_held_out=True)
     assert few == [text for text in texts if not in_dev(text, dataset.HELD_OUT_ONE_IN)]
 
 
@@ -193,5 +193,5 @@ def test_where_nothing_says_what_people_like_there_is_no_head(
 ) -> None:
     factories.judgment(session, factories.generation(session, annotator.id, ("stop", "you", "it"), gold=True))
     attempt = attempt_of(studio, ask(session))
-    assert learned(studio, attempt, tmp_path / "run") == lesson.Lesson(None)
+    assert learned(studio, attempt, tmp_path / "run") == head_pairs.HeadPairs(None)
     assert rows(session, RewardHead) == []

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from app.services.training.reward import judged
 from app.services.training.reward.judged import Screen
-from app.services.training.reward.unclicked import unclicked_texts
+from app.services.training.reward.unclicked_texts import unclicked_texts
 from app.services.training.selection import Selection
 from models.formats import rows_sha256
 from models.formats.files.pair_files import in_dev
 from models.reward.head import Head, fitted
-from models.reward.judgments import Judged
+from models.reward.judgments import JudgedScreen
 from models.serving.generator import Generator, Sampling
 from worker.job.dataset import HELD_OUT_ONE_IN
 from worker.job.recorder import RunRecorder
@@ -42,7 +42,7 @@ _AT_ONCE = 48
 
 
 @dataclass(frozen=True)
-class Lesson:
+class HeadPairs:
     """The reward head that a version carries (None without judgments to fit), and the pairs labelled for its training.
 
     `judged` are the judgments that the head was fitted to, on these `prompts`, and `sha256` is their hash. `texts` is
@@ -51,7 +51,7 @@ class Lesson:
 
     head: Head | None
     labelled: tuple[PreferenceExample, ...] = ()
-    judged: tuple[Judged, ...] = field(default=(), repr=False)
+    judged: tuple[JudgedScreen, ...] = field(default=(), repr=False)
     prompts: tuple[str, ...] = field(default=(), repr=False)
     sha256: str = ""
     texts: int = 0
@@ -77,7 +77,7 @@ def other_texts(studio: Studio, *, without_held_out: bool = False) -> list[str]:
 
     Texts used for evaluation are left out and, with `without_held_out`, also those whose judgments would be held out.
     """
-    from worker.training.clicks.unclicked import shipped_texts
+    from worker.training.clicks.shipped_texts import shipped_texts
     from worker.training.shared.pairs import heldout_pairs
 
     measured_on = {source for source, _ in heldout_pairs()}
@@ -90,7 +90,7 @@ def other_texts(studio: Studio, *, without_held_out: bool = False) -> list[str]:
     return list(dict.fromkeys([*own, *itertools.filterfalse(leave_out, shipped_texts())]))[:TEXTS]
 
 
-def learn(
+def fit_and_label(
     studio: Studio,
     attempt: Attempt,
     parent_serving: Path,
@@ -99,7 +99,7 @@ def learn(
     *,
     most: int,
     held_out: bool,
-) -> Lesson:
+) -> HeadPairs:
     """Fit reward heads to the judgments of the run, and label at most `most` pairs of other texts.
 
     Pairs that an earlier attempt labelled from the same judgments are taken from `run_dir`. `held_out` is True if
@@ -107,21 +107,21 @@ def learn(
     """
     screens = _screens(studio, attempt, parent_serving)
     if not screens:
-        return Lesson(None)
+        return HeadPairs(None)
     digest = rows_sha256(screen.said() for screen in screens)
     seen = [screen.judged() for screen in screens if not (held_out and in_dev(screen.text, HELD_OUT_ONE_IN))]
     judged_ones = tuple(screen.judged() for screen in screens)
     prompts = tuple(screen.text for screen in screens)
-    lesson = Lesson(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest)
+    found = HeadPairs(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest)
     if not most or not seen:
-        return lesson
+        return found
     from worker.training.shared.run_folder import LABELLED, write_small
 
-    kept = _cached_pairs(run_dir / LABELLED, lesson.sha256)
+    kept = _cached_pairs(run_dir / LABELLED, found.sha256)
     if kept is None:
         labelled, texts = _label(studio, fitted(seen), parent_serving, recorder, most, held_out)
         kept = {
-            "sha256": lesson.sha256,
+            "sha256": found.sha256,
             "texts": texts,
             "sureness": labelled.sureness,
             "pairs": [asdict(example) for example in labelled.examples],
@@ -130,9 +130,9 @@ def learn(
         write_small(run_dir / LABELLED, json.dumps(kept))
     pairs = tuple(PreferenceExample(**pair) for pair in kept["pairs"])
     recorder.log(_summary(len(pairs), kept["texts"], kept["sureness"]))
-    assert lesson.head is not None
-    head = replace(lesson.head, taught=bool(pairs))
-    return replace(lesson, head=head, labelled=pairs, texts=kept["texts"], sureness=kept["sureness"])
+    assert found.head is not None
+    head = replace(found.head, taught=bool(pairs))
+    return replace(found, head=head, labelled=pairs, texts=kept["texts"], sureness=kept["sureness"])
 
 
 def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Screen]:

@@ -1,4 +1,4 @@
-"""What an annotator did, read from a JSON object: every field, and every field that is wrong."""
+"""A judgment that was sent, read from a JSON object: every field, and every field that is wrong."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from typing import Any
 import pytest
 
 from app.db import Verdict
-from app.errors import Invalid
-from app.services.desk.gestures import LONGEST_REASON, Gesture
+from app.domain_errors import Invalid
+from app.services.desk.judgment_request import LONGEST_REASON, JudgmentRequest
 
 KEY = "6f1b7c1e-6d0c-4a53-9f0a-0d6a4d1f5b11"
 LONGEST = 100
 
 
-def parse(verdict: str, **fields: Any) -> Gesture:
-    return Gesture.parse({"generation_id": 3, "verdict": verdict, **fields}, LONGEST)
+def parse(verdict: str, **fields: Any) -> JudgmentRequest:
+    return JudgmentRequest.parse({"generation_id": 3, "verdict": verdict, **fields}, LONGEST)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "fields", "gesture"),
+    ("verdict", "fields", "expected"),
     [
-        ("none", {}, Gesture(3, Verdict.NONE)),
-        ("tie", {}, Gesture(3, Verdict.TIE)),
-        ("tie", {"tied": [9, 7]}, Gesture(3, Verdict.TIE, tied=(9, 7))),
-        ("chosen", {"candidate_id": 7, "seconds": 2}, Gesture(3, Verdict.CHOSEN, 7, seconds=2.0)),
-        ("edited", {"edited_text": " mine\n"}, Gesture(3, Verdict.EDITED, edited_text="mine")),
-        ("edited", {"edited_text": "mine", "candidate_id": 7}, Gesture(3, Verdict.EDITED, 7, "mine")),
+        ("none", {}, JudgmentRequest(3, Verdict.NONE)),
+        ("tie", {}, JudgmentRequest(3, Verdict.TIE)),
+        ("tie", {"tied": [9, 7]}, JudgmentRequest(3, Verdict.TIE, tied=(9, 7))),
+        ("chosen", {"candidate_id": 7, "seconds": 2}, JudgmentRequest(3, Verdict.CHOSEN, 7, seconds=2.0)),
+        ("edited", {"edited_text": " mine\n"}, JudgmentRequest(3, Verdict.EDITED, edited_text="mine")),
+        ("edited", {"edited_text": "mine", "candidate_id": 7}, JudgmentRequest(3, Verdict.EDITED, 7, "mine")),
         (
             "skipped",
             {"reason": " a threat ", "flagged": True},
-            Gesture(3, Verdict.SKIPPED, reason="a threat", flagged=True),
+            JudgmentRequest(3, Verdict.SKIPPED, reason="a threat", flagged=True),
         ),
-        ("skipped", {"reason": "", "flagged": False}, Gesture(3, Verdict.SKIPPED)),
+        ("skipped", {"reason": "", "flagged": False}, JudgmentRequest(3, Verdict.SKIPPED)),
     ],
 )
-def test_a_gesture_is_what_was_sent(verdict: str, fields: dict[str, object], gesture: Gesture) -> None:
-    assert parse(verdict, **fields) == gesture
+def test_a_judgment_is_what_was_sent(verdict: str, fields: dict[str, object], expected: JudgmentRequest) -> None:
+    assert parse(verdict, **fields) == expected
 
 
 def test_fields_that_are_null_say_nothing() -> None:
     names = ("candidate_id", "edited_text", "seconds", "tied", "reason", "client_key")
-    assert parse("none", **dict.fromkeys(names)) == Gesture(3, Verdict.NONE)
+    assert parse("none", **dict.fromkeys(names)) == JudgmentRequest(3, Verdict.NONE)
 
 
 @pytest.mark.parametrize("sent", [KEY, KEY.upper(), KEY.replace("-", ""), f"{{{KEY}}}"])

@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 
 from models.settings.clicks import DPOClickOptions
 from tests.worker.conftest import RecordingProgress
-from worker.training.clicks.dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
+from worker.training.clicks.click_dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.checkpoint import load_model, load_tokenizer
-from worker.training.shared.errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import REPORTED, SilentProgress
-from worker.training.shared.quiet import quiet
+from worker.training.shared.quiet_libraries import quiet
+from worker.training.shared.training_errors import Cancelled, CheckpointError, DatasetError, Diverged, NotLearning
 from worker.training.t5.scoring import sequence_log_probs
 
 QUICK = DPOClickOptions(learning_rate=5e-3, num_train_epochs=4, per_device_train_batch_size=2, anchor_weight=0.0)
@@ -302,7 +302,7 @@ import sys
 from pathlib import Path
 import torch
 from worker.training.shared.checkpoint import encode, load_tokenizer
-from worker.training.clicks.dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
+from worker.training.clicks.click_dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import SilentProgress
 from models.settings.clicks import DPOClickOptions

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.db import StudioSetting, insert_new, now, write_transaction
-from app.errors import Invalid
+from app.domain_errors import Invalid
 from app.services.prompts import retirement
 from app.services.system import audit
 
@@ -30,7 +30,7 @@ If two are good, take the one that keeps more of the meaning. If none is, say so
 
 
 @dataclass(frozen=True)
-class Studio:
+class StudioSettings:
     """The settings of the whole studio.
 
     `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue; one that `most_skips` people
@@ -51,14 +51,14 @@ class Studio:
     only_if_better: bool = False
 
 
-def settings(session: Session) -> Studio:
+def settings(session: Session) -> StudioSettings:
     """Return the present settings."""
-    known = {field.name for field in fields(Studio)}
+    known = {field.name for field in fields(StudioSettings)}
     stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
-    return Studio(**{row.name: row.value["value"] for row in stored})
+    return StudioSettings(**{row.name: row.value["value"] for row in stored})
 
 
-def change(session: Session, by: int, values: Mapping[str, Any]) -> Studio:
+def change(session: Session, by: int, values: Mapping[str, Any]) -> StudioSettings:
     """Store those settings; raises Invalid for a wrong one, and then stores none."""
     for name, value in values.items():
         _check(name, value)
