@@ -1,4 +1,4 @@
-"""What can go wrong with checkpoints and generation.
+"""Errors of checkpoints, data files and generation.
 
 ModelError
 ├── StoreError            the checkpoint store cannot do what was asked

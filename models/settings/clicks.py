@@ -40,7 +40,7 @@ _STEP = "how large the steps are: too large and the model forgets, too small and
 
 @dataclass(frozen=True, kw_only=True)
 class ClickOptions(TrainOptions):
-    """What the methods share: few clicks are passed over often, by an adapter, and other sentences are held still."""
+    """Settings of all methods on clicks: several passes, an adapter, and anchors that hold other sentences still."""
 
     anchor_weight: float = declared("anchor_weight")
     head_pairs: int = declared("head_pairs")

@@ -22,7 +22,7 @@ _SAMPLED = "the longest text that is sampled, in tokens"
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(Options):
-    """What every method can be told. Lengths are in tokens; `learning_rate` 0 stands for the method's own."""
+    """Settings of every method. Lengths are in tokens; `learning_rate` 0 stands for the method's own."""
 
     cuts_prompts: ClassVar[bool] = False
     """Whether a prompt longer than `max_prompt_length` is cut rather than its row left out."""
@@ -228,7 +228,7 @@ LEARNING_RATES: Mapping[str, tuple[float, float, float, float]] = MappingProxyTy
         "ppo": (1e-5, 3e-4, 3e-6, 3e-5),
     }
 )
-"""What `learning_rate` 0 stands for. Small T5s and classifiers bear, and need, larger steps than chat models."""
+"""The learning rates that `learning_rate` 0 stands for. Small T5s and classifiers need larger steps."""
 
 
 def default_learning_rate(method: str, architecture: str, use_peft: bool) -> float:

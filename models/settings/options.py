@@ -1,4 +1,4 @@
-"""What the settings of every method have in common: fields made from the table, checks, and reading them from JSON."""
+"""The base class of the settings of every method: fields made from the table, checks, and reading them from JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one setting of a training is: its name, default, bounds and words, and how a value of it is read and checked."""
+"""The description of one setting: its name, default, bounds and words, and how a value of it is read and checked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Setting:
 
     @property
     def kind(self) -> str:
-        """What a form asks for: float, int, bool, str, choice, names or numbers (several, separated by commas)."""
+        """Return its input on a form: float, int, bool, str, choice, names or numbers (several, by commas)."""
         if isinstance(self.default, tuple):
             return "names" if self.items is str else "numbers"
         return "choice" if self.choices else type(self.default).__name__

@@ -80,7 +80,7 @@ class SFTRecipe(Options):
 
 @dataclass(frozen=True)
 class SFTPlan:
-    """What the studio is asked for: the data, what to start from, and the recipe.
+    """Request for a supervised fine-tuning: the data, what to start from, and the recipe.
 
     `dataset` is the hash of uploaded data. The base is a published `version`, or `model_name_or_path` (a folder on
     the worker's machine or a hub id), or, with neither, the checkpoint that comes with Mellow.

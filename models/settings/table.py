@@ -234,7 +234,7 @@ _OFFERED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "logging_steps": ("Chart every so many steps", _ALL),
     "seed": ("Seed", _ALL),
 }
-"""What a setting is called on a form, and the methods of training runs whose form and API take it, in their order."""
+"""The label of a setting on a form, and the methods of training runs whose form and API take it, in their order."""
 
 _MAIN = ("learning_rate", "num_train_epochs", "beta", "per_device_train_batch_size", "early_stopping_patience")
 """The few that most people change."""

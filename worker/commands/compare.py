@@ -89,7 +89,7 @@ def table(
 
 
 def _answers(model: str, questions: Sequence[str], options: argparse.Namespace) -> list[str]:
-    """What one model answers; it is gone from memory afterwards."""
+    """Return the answers of one model, which is freed afterwards."""
     from worker.training.identity.answering import answer_all, conversation
 
     print(f"{model} answers …", file=sys.stderr)

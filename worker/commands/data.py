@@ -204,7 +204,7 @@ def _joined(files: list[tuple[str, RowFile]], options: argparse.Namespace) -> Ro
 
 
 def _say(name: str, file: RowFile) -> None:
-    """What training would log of a file, on standard error."""
+    """Print what training would log about a file, to standard error."""
     what = f"{name}: " if name else ""
     print(f"{what}The format is {file.format}: {file.row_count:,} rows.", file=sys.stderr)
     for sentence in (*file.notes, file.problem_report()):

@@ -130,7 +130,7 @@ def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, 
 
 
 def _sources(options: argparse.Namespace, settings: Settings) -> dict[str, tuple[str, int]]:
-    """What to measure: its name in the report → its folder or hub name, and its number (0 for no version)."""
+    """Return what to measure: name in the report → folder or hub name, and version number (0 for no version)."""
     from worker.evaluation.evaluation_errors import EvaluationError
 
     wanted = [*options.compare, *options.version, *options.model_name_or_path] or [_serving(settings)]
@@ -144,7 +144,7 @@ def _sources(options: argparse.Namespace, settings: Settings) -> dict[str, tuple
 
 
 def _name(item: int | str) -> tuple[str, int]:
-    """What a system is called in the report, and its number if it is a version, else 0."""
+    """Return the name of a system in the report, and its number if it is a version, else 0."""
     if isinstance(item, int) or (item.isdigit() and not Path(item).exists()):
         return f"version {int(item)}", int(item)
     return item, 0
@@ -172,7 +172,7 @@ def _serving(settings: Settings) -> int:
 
 
 class _Screen:
-    """What is being done, on standard error: one line that is written over, or, in a file, a line a stage."""
+    """Progress on standard error: one line that is written over, or, in a file, a line for each stage."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()

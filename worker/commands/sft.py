@@ -44,7 +44,7 @@ examples:
       --learning_rate 3e-4 --no_serve
 """
 _KEPT_SECONDS = 7 * 24 * 3600
-"""What an interrupted training left in the store is kept that long, for the same command to go on from."""
+"""For so long the files of an interrupted training are kept, for the same command to go on from."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -170,7 +170,7 @@ def _from_hub(options: argparse.Namespace, columns: Columns) -> PairFile:
 
 
 def _command_hash(options: argparse.Namespace) -> str:
-    """What tells one command from another, so that the same one finds its checkpoints again."""
+    """Return the digest of a command, by which the same command finds its checkpoints again."""
     ours = {name: str(value) for name, value in vars(options).items() if name != "resume_from_checkpoint"}
     return hashlib.sha256(json.dumps(ours, sort_keys=True).encode()).hexdigest()[:16]
 

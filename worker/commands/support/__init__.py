@@ -1,1 +1,1 @@
-"""What the commands share: flags, console, data files, terminal training."""
+"""Parts that the commands share: flags, console, data files, terminal training."""

@@ -1,4 +1,4 @@
-"""What a command of `python -m worker` is: its name, its words, its flags, and the function that carries it out."""
+"""A command of `python -m worker`: its name, its words, its flags, and the function that carries it out."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class ConsoleProgress:
 
 
 def _remaining(seconds: float) -> str:
-    """How long it still takes, in words; nothing where that is unknown or over soon."""
+    """Return the time that is left in words; empty where that is unknown or over soon."""
     if seconds < 1:
         return ""
     minutes, rest = divmod(round(seconds), 60)

@@ -28,7 +28,7 @@ _GROUPS = (
     ("rows", "max_samples", "max_eval_samples"),
     ("scores and checkpoints", "logging_steps", "early_stopping_patience"),
 )
-"""How `--help` groups the settings that every method has: a title, and the first and last field of each group."""
+"""The groups of settings in `--help`: a title, and the first and last field of each group."""
 
 
 def preset_names() -> list[str]:

@@ -2,7 +2,7 @@
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether it comes of Ctrl-C, which a library written in C may turn into another error while it is imported."""
+    """Return whether an error comes of Ctrl-C, which a library that is being imported may turn into another error."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, KeyboardInterrupt):
         found = found.__cause__ or found.__context__

@@ -146,7 +146,7 @@ def _data(kind: str, stage: Stage, options: TrainOptions, progress: Progress) ->
 
 
 def _is_done(folder: Path, method: str, model: str, data_sha256: str, options: TrainOptions) -> bool:
-    """Whether `folder` holds the result of this very stage; raises RecipeError if it holds another's."""
+    """Return whether `folder` holds the result of this very stage; raises RecipeError if it holds another's."""
     from worker.training.run.runner import RESULT
     from worker.training.run.saving import MODEL
 

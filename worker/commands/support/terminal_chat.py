@@ -18,7 +18,7 @@ _PROMPT = "> "
 
 
 class TerminalChat:
-    """What was said so far, and how the next answer is written."""
+    """A conversation so far, and the settings by which the next answer is written."""
 
     def __init__(
         self,

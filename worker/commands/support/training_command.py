@@ -1,4 +1,4 @@
-"""What the commands that train have in common: their flags, and running one method on one file of data."""
+"""The common parts of the commands that train: their flags, and running one method on one file of data."""
 
 from __future__ import annotations
 
