@@ -49,7 +49,7 @@ test: $(DEV_INSTALLED) browser ## every test but the slow ones; some of them: ma
 
 .PHONY: quick
 quick: $(DEV_INSTALLED) ## the tests that need no training library, browser, PostgreSQL or patience (tests/quick.py)
-	$(PYTEST) --quick $(ARGS)
+	$(PYTEST) -p no:schemathesis --quick $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes

@@ -67,6 +67,7 @@ from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
 from worker.publish.convert import convert_to_ctranslate2
 from worker.training.clicks.click_dpo import train_dpo
+from worker.training.clicks.interpolation import interpolate_towards
 from worker.training.clicks.labelling import label
 from worker.training.clicks.samples import Samples
 from worker.training.clicks.shipped_texts import shipped_texts
@@ -82,11 +83,15 @@ UNSEEN_SEED = 1_000_003
 
 @dataclass(frozen=True)
 class Version:
-    """A version: the folders of its model and of its serving form, and the head that chooses what it shows."""
+    """A version: the folders of its model and of its serving form, and the head that chooses what it shows.
+
+    `origin` is the model with which its training on clicks began, None before there was any.
+    """
 
     model: Path
     serving: Path
     head: Head | None = None
+    origin: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -137,10 +142,12 @@ def _trained(
 ) -> Version:
     """Train from the version before, and keep the head beside the version as a studio does."""
     train_dpo(before.model, examples, recipe, work / "model", SilentProgress())
+    if before.origin is not None:
+        interpolate_towards(before.origin, work / "model")
     convert_to_ctranslate2(work / "model", work / "serving")
     if chooses is not None:
         (work / HEAD_FILE).write_bytes(chooses.to_bytes())
-    return Version(work / "model", work / "serving", chooses)
+    return Version(work / "model", work / "serving", chooses, before.origin or before.model)
 
 
 ARMS: Mapping[str, Arm] = {

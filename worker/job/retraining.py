@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from app.services.training.selection import EVERYTHING, Selection
+from app.services.training.setting_labels import METHODS
 from models.model_errors import VersionMissing
 from models.serving.generator import Sampling
 from models.settings.clicks import ClickOptions, DPOClickOptions, click_config, click_options
 from models.store.evaluation_figures import preference_in_words
-from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER
+from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.job import dataset, head_pairs
 from worker.job.recorder import RunRecorder
 from worker.publish.release import Facts
@@ -83,6 +84,9 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
     trained = retraining.train(parent_folder, staged, run_dir, recorder, taught.labelled)
     recorder.stage("converting")
+    origin = _origin(studio.store, attempt.parent)
+    if origin is not None and _interpolate(studio.store, origin, staged, recorder):
+        trained = {**trained, "interpolated_towards": origin}
     seen = map(texts_of, dataset.pair_rows([*clicks.train, *taught.labelled]))
     parity = staging.prepare(staged, seen, parent_serving, recorder.log)
     stop_if_cancelled(recorder)
@@ -130,6 +134,36 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
             "evaluation": report,
         },
     )
+
+
+def _origin(store: CheckpointStore, parent: int) -> int | None:
+    """Return the version with which training on clicks began, or None if `parent` is it or it is gone."""
+    try:
+        number = parent
+        while (manifest := store.manifest(number)).run_id is not None and manifest.method in METHODS:
+            if manifest.parent is None:
+                return None
+            number = manifest.parent
+    except VersionMissing:
+        return None
+    return None if number == parent else number
+
+
+def _interpolate(store: CheckpointStore, origin: int, staged: Path, recorder: RunRecorder) -> bool:
+    """Interpolate the staged model towards version `origin`, and return whether that was possible."""
+    from worker.training.clicks.interpolation import SHARE, interpolate_towards
+
+    model = staged / MODEL_FOLDER
+    if not interpolate_towards(store.folder(origin) / MODEL_FOLDER, model):
+        recorder.log(f"The weights of version {origin} have other shapes, so nothing holds the new version to it.")
+        return False
+    for adapter in (model / ADAPTER_FOLDER, staged / ADAPTER_FOLDER):
+        shutil.rmtree(adapter, ignore_errors=True)  # it leads from the parent to weights that are no longer these
+    recorder.log(
+        f"Clicks have trained since version {origin}: the new version goes {SHARE:.0%} of the way from there, so that "
+        "what was learned adds up and the rest does not drift away."
+    )
+    return True
 
 
 def prepare(

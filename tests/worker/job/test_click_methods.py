@@ -324,3 +324,23 @@ def test_each_click_is_one_list_of_the_listwise_loss(clicks: None, session: Sess
     assert only(session).status == "succeeded", only(session).error
     losses = [metric.value for metric in rows(session, RunMetric) if metric.name == "loss"]
     assert losses[0] == pytest.approx((math.log(3) + math.log(2)) / 2, abs=1e-4)
+
+
+def test_a_second_round_goes_part_of_the_way_from_where_clicks_began(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    for number in (2, 3):
+        run_id = ask(session, "kto")
+        jobs.train(run_id)
+        with write_transaction(session):
+            versions.point_serving_at(session, number, None)
+    first, second = store.manifest(2), store.manifest(3)
+    assert "interpolated_towards" not in first.metrics
+    assert second.metrics["interpolated_towards"] == 1
+    assert any(name.startswith(f"{ADAPTER_FOLDER}/") for name in first.files)
+    assert not any(ADAPTER_FOLDER in name for name in second.files), "it would not lead to these weights"
+    assert (
+        "Clicks have trained since version 1: the new version goes 70% of the way from there"
+        in runs.get(session, run_id).log
+    )
+    store.verify(3)
