@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.reward.crossfit import ExpectedPreference, expected_preference
+from models.reward.crossfit import ExpectedPreference, _by_chance, expected_preference
 from models.reward.features import SIZE, Array
 from models.reward.head import Head, choose_widths, fit
 from models.reward.judgments import JudgedScreen
@@ -107,3 +107,28 @@ def test_where_no_click_prefers_a_text_there_is_no_promise() -> None:
 
 def test_equal_clicks_give_an_equal_promise() -> None:
     assert told(clicks(10, 2)) == told(clicks(10, 2))
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([[-1.0, -2.0]], 1 / 3),
+        ([[-1.0, 1.0]], 2 / 3),
+        ([[1.0, 2.0]], 1.0),
+        ([[0.0, 0.0]], 1.0),
+        ([[-1.0]], 1 / 2),
+        ([[-1.0, -2.0], [-3.0, -7.0]], 1 / 9),
+        ([[-1.0, -2.0], [-1.0, -1.0, -1.0]], 1 / 12),
+        ([[-1.0, -2.0]] * 9, 0.0),
+    ],
+)
+def test_the_chance_that_random_clicks_agree_as_well_is_exact_in_small_cases(
+    others: list[list[float]], expected: float
+) -> None:
+    """Differences of the other texts' utilities to that of the chosen one: negative where the click was predicted."""
+    assert _by_chance([np.array(one) for one in others]) == pytest.approx(expected, abs=0.015)
+
+
+def test_the_second_best_counts_more_than_the_worst() -> None:
+    second, worst = ([np.array([-2.0, -3.0])] * 6 + [np.array(one)] * 6 for one in ([-1.0, 1.0], [1.0, 2.0]))
+    assert _by_chance(second) < 0.05 < _by_chance(worst)
