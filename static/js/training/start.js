@@ -1,6 +1,6 @@
 // Initial training: the file is checked by the server before anything can be started, and kept under its hash.
 
-import { ApiError, call, refusal, send } from "../shared/api.js";
+import { API, ApiError, call, refusal, root, send } from "../shared/api.js";
 import { all, around, element, make, say } from "../shared/dom.js";
 import { onFile } from "../shared/files.js";
 import { count, shortened } from "../shared/text.js";
@@ -74,7 +74,7 @@ async function upload(chosen) {
   try {
     // Read here first: a file that has changed since it was chosen fails in its own words.
     const body = await chosen.arrayBuffer();
-    const address = `/api/v1/datasets?${new URLSearchParams(named())}`;
+    const address = `${API}/datasets?${new URLSearchParams(named())}`;
     response = await send(address, { method: "POST", headers: { "Content-Type": TYPES[extension] }, body });
   } catch (error) {
     const unreadable = error instanceof DOMException;
@@ -135,7 +135,7 @@ async function start(event) {
   try {
     /** @type {{ id: number }} */
     const run = await call("POST", "/training-runs", { method: "sft", config: config() });
-    location.assign(`/admin/runs/${run.id}`);
+    location.assign(`${root}/admin/runs/${run.id}`);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     say("problem", error.message);
