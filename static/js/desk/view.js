@@ -1,10 +1,10 @@
 // How the desk looks: differences marked, texts blurred, the keys explained. What a person decides is remembered.
 
-import { call } from "../shared/api.js";
 import { all, element } from "../shared/dom.js";
 import { printed } from "../shared/keys.js";
 import { mark } from "./gestures/cards.js";
 import { desk, given } from "./page.js";
+import { store } from "./settings.js";
 
 /** @import { DeskSettings } from "../types" */
 
@@ -17,7 +17,7 @@ let marked = given("diff");
 
 /** @param {DeskSettings} settings */
 function remember(settings) {
-  call("PATCH", "/me", { settings }).catch(() => {}); // it holds for this page at least
+  store(settings).catch(() => {}); // it holds for this page at least
 }
 
 export function toggleDiff() {

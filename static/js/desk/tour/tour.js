@@ -1,9 +1,9 @@
 // The one-minute tour. It plays with texts of its own: nothing is sent but that the tour was taken.
 
-import { call } from "../../shared/api.js";
 import { all, around, element, one } from "../../shared/dom.js";
 import { composing, modified } from "../../shared/keys.js";
 import { meaning } from "../gestures/presses.js";
+import { store } from "../settings.js";
 import { LESSONS } from "./lessons.js";
 
 const tour = element("tour", HTMLDialogElement);
@@ -177,7 +177,7 @@ function remember() {
   offer.hidden = true;
   if (offer.dataset.toured === "true") return;
   offer.dataset.toured = "true";
-  call("PATCH", "/me", { settings: { toured: true } }).catch(() => { offer.dataset.toured = "false"; }); // it is offered again
+  store({ toured: true }).catch(() => { offer.dataset.toured = "false"; }); // it is offered again
 }
 
 cards.forEach((card, index) => card.addEventListener("click", () => choose(index)));
