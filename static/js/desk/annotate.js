@@ -261,12 +261,13 @@ function refused({ kind, body }, error, again) {
 
 /** @param {Error} error */
 function waiting(error) {
-  notices.connection(outbox.length, error);
+  const undos = outbox.queue.filter(({ kind }) => kind === "undo").length;
+  notices.connection(outbox.length - undos, undos, error);
   tell();
 }
 
 function through() {
-  notices.connection(0, null);
+  notices.connection(0, 0, null);
   if (!element("retry").hidden) advanceAgain();
 }
 
