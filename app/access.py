@@ -129,16 +129,19 @@ def _ask_to_sign_in() -> ResponseReturnValue:
     if request.path.startswith("/api/"):
         raise NotSignedIn("Send an API token: Authorization: Bearer …")
     if request.method == "GET":
-        wanted: str | None = request.full_path.rstrip("?")
+        wanted: str | None = request.script_root + request.full_path.rstrip("?")
     else:
         flash("You were signed out meanwhile, so nothing was done: sign in and do it again.", "warning")
         wanted = _page_before()
-    return redirect(url_for("auth.sign_in", next=wanted if wanted not in (None, "/") else None))
+    return redirect(url_for("auth.sign_in", next=wanted if wanted != f"{request.script_root}/" else None))
 
 
 def _page_before() -> str | None:
     """Return the page of this site that a form was sent from, if it can be opened again, or None."""
     before = urlsplit(request.referrer or "")
-    if before.netloc != request.host or not current_app.url_map.bind(request.host).test(before.path, "GET"):
+    root, path = request.script_root, before.path
+    if before.netloc != request.host or not path.startswith(f"{root}/"):
+        return None
+    if not current_app.url_map.bind(request.host).test(path.removeprefix(root), "GET"):
         return None
     return before._replace(scheme="", netloc="", fragment="").geturl()

@@ -1,10 +1,14 @@
-"""Response headers and cookies against hostile input and for private sessions."""
+"""Response headers, cookies and the path of the site: against hostile input, and for private sessions."""
 
 from __future__ import annotations
+
+import re
 
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
+
+from app.domain_errors import Malformed
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -19,6 +23,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+_PATH = re.compile(r"(/[\w.~-]*[\w~-])*", re.ASCII)  # no part of it is empty, "." or "..": links would lead elsewhere
 
 
 class _SessionCookie(SecureCookieSessionInterface):
@@ -45,6 +51,10 @@ class _SessionCookie(SecureCookieSessionInterface):
     def get_cookie_samesite(self, app: Flask) -> str:
         return "Lax"
 
+    def get_cookie_path(self, app: Flask) -> str:
+        """Return the path that a proxy gives Mellow, so that what else runs on the host never sees the cookie."""
+        return request.script_root or "/"
+
     def get_cookie_name(self, app: Flask) -> str:
         return "mellow_session"
 
@@ -52,7 +62,13 @@ class _SessionCookie(SecureCookieSessionInterface):
 def init_app(app: Flask) -> None:
     """Set the session cookie and the headers of every response."""
     app.session_interface = _SessionCookie()
+    app.before_request(_check_path)
     app.after_request(_headers)
+
+
+def _check_path() -> None:
+    if not _PATH.fullmatch(request.script_root):
+        raise Malformed(f"X-Forwarded-Prefix must be a path such as /mellow, not {request.script_root!r}.")
 
 
 def _headers(response: Response) -> Response:

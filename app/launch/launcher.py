@@ -60,6 +60,7 @@ def _run(
     settings: Settings, environ: Mapping[str, str], folder: Path, commands: Mapping[str, str], events: Events
 ) -> None:
     """Run until a requested stop; raises LaunchError if something failed. Either way, all that it started has ended."""
+    path = _web_path(environ)
     with ExitStack() as stack:
         reaper = stack.enter_context(Reaper())
         if settings.embedded_queue:
@@ -72,8 +73,8 @@ def _run(
         if not _released(events):
             return
         programs.start({"web": commands["web"], "worker": commands["worker"]})
-        threading.Thread(target=_watch_readiness, args=(settings, events), daemon=True).start()
-        _serve(settings, events)
+        threading.Thread(target=_watch_readiness, args=(settings, path, events), daemon=True).start()
+        _serve(settings, path, events)
 
 
 def _released(events: Events) -> bool:
@@ -87,7 +88,7 @@ def _released(events: Events) -> bool:
     return True
 
 
-def _serve(settings: Settings, events: Events) -> None:
+def _serve(settings: Settings, path: str, events: Events) -> None:
     """Wait for a requested stop; raises LaunchError if a program ends by itself."""
     while True:
         event = events.get()
@@ -95,7 +96,7 @@ def _serve(settings: Settings, events: Events) -> None:
             return
         if isinstance(event, Exited):
             raise LaunchError(f"Mellow has stopped because {_how_it_ended(event)}")
-        print(_greeting(settings), flush=True)
+        print(_greeting(settings, path), flush=True)
 
 
 def _how_it_ended(event: Exited) -> str:
@@ -104,8 +105,16 @@ def _how_it_ended(event: Exited) -> str:
     return f"{event.name} ended by itself with exit code {event.code}."
 
 
-def _greeting(settings: Settings) -> str:
-    url = f"http://{_url_host(_reachable_host(settings.host))}:{settings.port}"
+def _web_path(environ: Mapping[str, str]) -> str:
+    """Return the path below which gunicorn answers, empty for none; raises ConfigError for one that it cannot use."""
+    path = environ.get("SCRIPT_NAME", "")
+    if path and (not path.startswith("/") or path.endswith("/")):
+        raise ConfigError(f"SCRIPT_NAME must be a path such as /mellow, not {path!r}.")
+    return path
+
+
+def _greeting(settings: Settings, path: str) -> str:
+    url = f"http://{_url_host(_reachable_host(settings.host))}:{settings.port}{path}"
     try:
         token = settings.setup_token_path.read_text().strip()
     except FileNotFoundError:
@@ -117,10 +126,10 @@ def _watch_queue(process: subprocess.Popen[bytes], events: Events) -> None:
     events.put(Exited("the embedded queue", process.wait(), ""))
 
 
-def _watch_readiness(settings: Settings, events: Events) -> None:
+def _watch_readiness(settings: Settings, path: str, events: Events) -> None:
     """Put Ready once; print one line if that takes long, for instance because a large checkpoint loads."""
     begun, told = time.monotonic(), False
-    while not (status := _readiness(settings)).startswith("200"):
+    while not (status := _readiness(settings, path)).startswith("200"):
         if not told and time.monotonic() - begun > _SLOW_START_SECONDS:
             told = True
             print(f"Mellow is still starting after {_SLOW_START_SECONDS:.0f} s: /readyz answers {status}.", flush=True)
@@ -128,11 +137,11 @@ def _watch_readiness(settings: Settings, events: Events) -> None:
     events.put(Ready())
 
 
-def _readiness(settings: Settings) -> str:
+def _readiness(settings: Settings, path: str) -> str:
     """Return the status line of GET /readyz, or the error. Unlike urllib, http.client uses no proxy."""
     connection = http.client.HTTPConnection(_reachable_host(settings.host), settings.port, timeout=5)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", f"{path}/readyz")
         response = connection.getresponse()
         return f"{response.status} {response.reason}"
     except (OSError, http.client.HTTPException) as error:

@@ -105,13 +105,13 @@ def send(parcel: DueDelivery, seconds: float = ATTEMPT_SECONDS) -> Outcome:
     except ssl.SSLError as error:
         return Outcome(None, f"The connection is not safe: {error.reason or error}.")
     except TimeoutError:
-        return Outcome(None, f"There was no answer within {seconds:g} seconds.")
+        return Outcome(None, f"There was no response within {seconds:g} seconds.")
     except socket.gaierror:
         return Outcome(None, "The name of the host is not known.")
     except OSError as error:
         return Outcome(None, f"The address cannot be reached: {error.strerror or error}.")
     except (http.client.HTTPException, ValueError) as error:
-        return Outcome(None, f"The answer cannot be understood: {type(error).__name__}.")
+        return Outcome(None, f"The response cannot be understood: {type(error).__name__}.")
 
 
 def _post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> tuple[int, str]:
@@ -151,8 +151,8 @@ def _outcome(status: int, body: str) -> Outcome:
     if 200 <= status < 300:
         return Outcome(status, None)
     if 300 <= status < 400:
-        return Outcome(status, f"The address answered with a redirect ({status}), which is not followed.")
+        return Outcome(status, f"The address responded with a redirect ({status}), which is not followed.")
     if status == http.client.GONE:
-        return Outcome(status, "The address answered that it is gone (410), so the webhook was paused.")
+        return Outcome(status, "The address responded that it is gone (410), so the webhook was paused.")
     said = " ".join("".join(letter if letter.isprintable() else " " for letter in body).split())
-    return Outcome(status, f"The address answered {status}" + (f": {said}" if said else "."))
+    return Outcome(status, f"The address responded with {status}" + (f": {said}" if said else "."))

@@ -23,7 +23,7 @@ _FOLDER = "uploads"
 
 
 def dataset_hash(body: bytes, kind: str) -> str:
-    """Return the SHA-256, in hexadecimal, of the extension (`tsv`, `csv`, `jsonl`), a line break and the content."""
+    """Return the SHA-256 in hexadecimal of the extension (`tsv`, `csv`, `jsonl` or `data`), "\\n" and the content."""
     return hashlib.sha256(f"{kind}\n".encode() + body).hexdigest()
 
 

@@ -1,5 +1,12 @@
 // What the API answers, as far as the pages read it; /api describes all of it. Only the type checker reads this file.
 
+declare global {
+  interface Navigator {
+    /** Chromium alone has it, over HTTPS or on the same machine. */
+    keyboard?: { getLayoutMap(): Promise<ReadonlyMap<string, string>> };
+  }
+}
+
 export interface Candidate {
   id: number;
   text: string;

@@ -20,8 +20,8 @@ STEPS = 40
 
 @pytest.fixture(scope="package")
 def product(new_home: Callable[[], Path]) -> Iterator[Product]:
-    """A running product with an admin, Ada."""
-    with Product(new_home(), WEB_CONCURRENCY="1", MAX_TEXT_LENGTH="300", **ADMIN) as product:
+    """A running product with an admin, Ada; a proxy may stand before it."""
+    with Product(new_home(), WEB_CONCURRENCY="1", MAX_TEXT_LENGTH="300", TRUSTED_PROXIES="1", **ADMIN) as product:
         yield product
 
 

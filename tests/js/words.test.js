@@ -44,7 +44,7 @@ test("a file is described by what is in it", () => {
   const known = { ...preview, found: { ...FOUND, what: "TRL" }, judgments: 1, gold: 2 };
   assert.equal(
     describe(known),
-    "2 rows, in a form that is known: TRL. 1 row says which answer was chosen and which was rejected. 2 rows are attention checks.",
+    "2 rows, in a form that is known: TRL. 1 row says which rewrite was chosen and which was rejected. 2 rows are attention checks.",
   );
 });
 

@@ -85,7 +85,7 @@ def new_token() -> ResponseReturnValue:
 
 def _own_page(target: str | None) -> str | None:
     """Return `target` if it is a path of this site, else None, so that signing in never leads elsewhere."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+    if not target or not target.startswith(f"{request.script_root}/") or target.startswith(("//", "/\\")):
         return None
     parts = urlsplit(target)
     return None if parts.scheme or parts.netloc else target

@@ -28,7 +28,7 @@ def list_webhooks() -> ResponseReturnValue:
 
 @blueprint.post("/webhooks")
 @operation(
-    "Tell an address of events. The answer holds the secret that messages are signed with; it is shown once",
+    "Tell an address of events. The response holds the secret that messages are signed with; it is shown once",
     gives("The webhook.", NewWebhook, status=201),
     body=WebhookRequest,
     refusals=(409,),

@@ -294,5 +294,5 @@ def _judged(row: FileRow, text: str, found: Found, longest: int, report: ImportR
     losers = tuple(one for one in rejected if one not in chosen)
     if chosen and losers:
         return JudgedRow(text, tuple(chosen), losers)
-    report.refuse(row.line, "Its judgment cannot be taken over: no answer is better than another.")
+    report.refuse(row.line, "Its judgment cannot be taken over: no rewrite is better than another.")
     return None

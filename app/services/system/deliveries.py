@@ -108,7 +108,7 @@ def store_outcome(session: Session, delivery_id: int, outcome: Outcome) -> None:
         if outcome.status == _GONE:
             webhook = session.get_one(Webhook, delivery.webhook_id)
             webhook.active = False
-            audit.record(session, None, "webhook.paused", f"webhook {webhook.id}", reason="answered 410 Gone")
+            audit.record(session, None, "webhook.paused", f"webhook {webhook.id}", reason="responded with 410 Gone")
 
 
 def log(

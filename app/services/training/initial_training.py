@@ -26,6 +26,7 @@ CONTENT_TYPES: Mapping[str, str] = {
     "text/csv": "csv",
     "application/x-ndjson": "jsonl",
     "application/jsonl": "jsonl",
+    "application/octet-stream": "data",
 }
 _SAMPLE_ROWS = 5
 _SAMPLE_REFERENCES = 20
@@ -44,8 +45,8 @@ def add_dataset(
     """
     if content_type not in CONTENT_TYPES:
         raise Malformed(
-            "Send text/tab-separated-values, text/csv or application/x-ndjson, "
-            f"not {content_type or 'no content type'}."
+            "Send text/tab-separated-values, text/csv, application/x-ndjson or application/octet-stream (the content "
+            f"tells what it is), not {content_type or 'no content type'}."
         )
     if len(body) > LARGEST_UPLOAD:
         raise TooLarge(f"The file has more than the {LARGEST_UPLOAD // 1024**2} MB that are accepted at once.")

@@ -1,4 +1,4 @@
-"""Files of sentence pairs: what a model reads and what it should answer, as TSV, CSV or JSON Lines.
+"""Files of sentence pairs: what a model reads and what it should answer, in any layout that has rows.
 
 A row is a source and one or more references, as in ParaDetox (Logacheva et al. 2022), whose sources have up to three
 rewrites. Which columns hold them is told by the header, or else they are the first two. No row is dropped
@@ -22,7 +22,15 @@ from models.formats.files.raw_rows import NOT_UTF8, RawRow
 from models.formats.files.row_reader import TABLES, RowReader
 from models.model_errors import DataFileError, PairFileError
 
-EXTENSIONS: Mapping[str, str] = {"tsv": "tsv", "txt": "tsv", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
+EXTENSIONS: Mapping[str, str] = {
+    "tsv": "tsv",
+    "txt": "tsv",
+    "csv": "csv",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "data": "data",  # a workbook, say: only its content tells what it is
+}
+"""The kind of a file of pairs, by the extension that it came with."""
 DEV_SPLIT = 20
 
 

@@ -56,7 +56,7 @@ function described(schemas, operation) {
       continue;
     }
     parts.push(make("h4", {}, `${status}: ${reply.description}`));
-    for (const [media, content] of Object.entries(reply.content ?? {})) parts.push(...shape(schemas, "Answer", media, content.schema));
+    for (const [media, content] of Object.entries(reply.content ?? {})) parts.push(...shape(schemas, "Response", media, content.schema));
   }
   if (refusals.length) parts.push(make("h4", {}, "Refusals"), make("ul", { className: "schema" }, ...refusals));
   return make("div", {}, ...parts);

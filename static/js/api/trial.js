@@ -36,7 +36,7 @@ export class Trial {
     const content = operation.requestBody?.content;
     this.body = content ? this.bodyOf(content) : null;
     this.state = make("p", { className: "hint mb-0", role: "status" });
-    this.answer = make("pre", { className: "log", tabindex: "0", "aria-label": "The answer", hidden: true });
+    this.answer = make("pre", { className: "log", tabindex: "0", "aria-label": "The response", hidden: true });
     this.button = make("button", { className: "btn btn-primary" }, verb === "get" ? "Send" : "Send: this is the real studio");
     this.node = make("form", { className: "trial", novalidate: true }, make("h3", {}, "Try it"));
     this.node.append(...this.inputs.map(({ node }) => node), ...(this.body?.rows ?? []), make("div", {}, this.button), this.state, this.answer);
@@ -115,7 +115,7 @@ export class Trial {
     const stop = new AbortController();
     this.button.disabled = true;
     this.answer.hidden = true;
-    this.state.textContent = "Waiting for the answer …";
+    this.state.textContent = "Waiting for the response …";
     const began = performance.now();
     try {
       const response = await send(this.url(), this.request(stop.signal));

@@ -39,6 +39,7 @@ let screen = null; // what is shown
 let watch = null; // how long it has been looked at
 let asking = false; // a typed text is on its way
 let advancing = false; // the next screen is on its way
+let nextLook = 0; // the one timer of the looks into an empty queue
 /** @type {Deed[]} */
 const deeds = []; // what Undo takes back, the latest last
 
@@ -96,8 +97,13 @@ async function advance() {
   }
 }
 
+function lookLater() {
+  clearTimeout(nextLook); // the queue may be found empty again before the timer is over
+  nextLook = setTimeout(lookAgain, LOOK_AGAIN);
+}
+
 function drained() {
-  setTimeout(lookAgain, LOOK_AGAIN);
+  lookLater();
   if (!screen?.done || !screen.fromQueue) return;
   element("screen").hidden = true;
   element("drained").hidden = false;
@@ -109,7 +115,7 @@ async function lookAgain() {
   const open = screen && !screen.done ? screen : null;
   if (open?.fromQueue) return; // the next choice looks
   const next = open || document.hidden || advancing ? null : await screens.next().catch(() => null);
-  if (!next) setTimeout(lookAgain, LOOK_AGAIN);
+  if (!next) lookLater();
   else if (text.value || asking || (screen && !screen.done)) screens.aside.push(next);
   else show(next);
 }
@@ -255,12 +261,13 @@ function refused({ kind, body }, error, again) {
 
 /** @param {Error} error */
 function waiting(error) {
-  notices.connection(outbox.length, error);
+  const undos = outbox.queue.filter(({ kind }) => kind === "undo").length;
+  notices.connection(outbox.length - undos, undos, error);
   tell();
 }
 
 function through() {
-  notices.connection(0, null);
+  notices.connection(0, 0, null);
   if (!element("retry").hidden) advanceAgain();
 }
 

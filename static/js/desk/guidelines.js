@@ -1,8 +1,9 @@
 // The guidelines panel of the desk. It is not modal: the keys 1, 2, 3 and the rest work while it is open.
-// G, or anything with data-opens="guidelines", opens and closes it; Escape closes it while the focus is inside.
+// Anything with data-opens="guidelines" opens and closes it, as the key of the desk does; Escape closes it while the focus is inside.
 
 import { ApiError, call } from "../shared/api.js";
-import { all, around, element, say, typing } from "../shared/dom.js";
+import { all, around, element, say } from "../shared/dom.js";
+import { leaves, modified } from "../shared/keys.js";
 import "./zone.js";
 
 const panel = element("guidelines", HTMLDialogElement);
@@ -57,14 +58,10 @@ export function toggle() {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
-  if (event.key === "Escape" && around(event.target, "#guidelines")) {
-    event.preventDefault();
-    close();
-  } else if (event.key.toLowerCase() === "g" && !typing(event.target) && !document.querySelector("dialog:modal")) {
-    event.preventDefault();
-    toggle();
-  }
+  if (modified(event) || event.repeat || event.defaultPrevented) return;
+  if (!leaves(event) || !around(event.target, "#guidelines")) return;
+  event.preventDefault();
+  close();
 });
 document.addEventListener("click", (event) => {
   if (around(event.target, OPENERS)) toggle();

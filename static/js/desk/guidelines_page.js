@@ -1,12 +1,12 @@
 // Shows the guidelines as they are typed; what is shown was cleaned by the server.
 
-import { ApiError, call } from "../shared/api.js";
+import { ApiError, call, root } from "../shared/api.js";
 import { element, say } from "../shared/dom.js";
 
 const markdown = element("markdown", HTMLTextAreaElement);
 const draft = element("draft");
 const stored = markdown.defaultValue;
-const kept = "mellow.guidelines.draft";
+const kept = `mellow.guidelines.draft${root}`; // of this studio, where several share a host
 let waiting = 0;
 let latest = 0;
 

@@ -52,13 +52,16 @@ export function last(deed, kept) {
   if (deed.saved || kept) element("said").textContent = sentence;
 }
 
-/** @param {number} waiting @param {Error | null} error */
-export function connection(waiting, error) {
+/**
+ * What waits for the connection, or, without an error, that nothing does.
+ *
+ * @param {number} judgments @param {number} undos @param {Error | null} error
+ */
+export function connection(judgments, undos, error) {
   const place = element("connection");
   const was = !place.hidden && !place.classList.contains("back");
-  const gestures = waiting === 1 ? "One gesture is" : `${waiting} gestures are`;
   if (error) {
-    place.textContent = `${reason(error)} ${gestures} kept on this device and will be sent as soon as it is possible.`;
+    place.textContent = `${reason(error)} ${waiting(judgments, undos)} kept on this device and will be sent as soon as it is possible.`;
     place.classList.remove("back");
     place.hidden = false;
   } else if (was) {
@@ -67,6 +70,15 @@ export function connection(waiting, error) {
   } else {
     place.hidden = true;
   }
+}
+
+/** @param {number} judgments @param {number} undos */
+function waiting(judgments, undos) {
+  const parts = [];
+  if (judgments) parts.push(judgments === 1 ? "one judgment" : `${judgments} judgments`);
+  if (undos) parts.push(undos === 1 ? "one undo" : `${undos} undos`);
+  const what = parts.join(" and ");
+  return `${what.charAt(0).toUpperCase()}${what.slice(1)} ${judgments + undos === 1 ? "is" : "are"}`;
 }
 
 /** @param {Error} error */

@@ -1,9 +1,10 @@
 // How the desk looks: differences marked, texts blurred, the keys explained. What a person decides is remembered.
 
-import { call } from "../shared/api.js";
-import { element } from "../shared/dom.js";
+import { all, element } from "../shared/dom.js";
+import { printed } from "../shared/keys.js";
 import { mark } from "./gestures/cards.js";
 import { desk, given } from "./page.js";
+import { store } from "./settings.js";
 
 /** @import { DeskSettings } from "../types" */
 
@@ -16,7 +17,7 @@ let marked = given("diff");
 
 /** @param {DeskSettings} settings */
 function remember(settings) {
-  call("PATCH", "/me", { settings }).catch(() => {}); // it holds for this page at least
+  store(settings).catch(() => {}); // it holds for this page at least
 }
 
 export function toggleDiff() {
@@ -57,6 +58,15 @@ function answer(blur) {
 
 export function help() {
   helpBox.showModal();
+  nameKeys();
+}
+
+// A keyboard without Latin letters has others on the same keys. Browsers that know them are asked each time, since a keyboard
+// may be changed; where they know nothing or may not say, the Latin letters stay.
+async function nameKeys() {
+  const layout = await navigator.keyboard?.getLayoutMap().catch(() => null);
+  if (!layout) return;
+  for (const key of all(helpBox, "kbd[data-letter]", HTMLElement)) key.textContent = printed(key.dataset.letter ?? "", layout);
 }
 
 // Texts and buttons that are reached with Tab must not end up under what stays in view.

@@ -1,9 +1,9 @@
 // Tells the server in which time zone this person's days begin, whenever it is another than the server knows.
 
-import { call } from "../shared/api.js";
+import { store } from "./settings.js";
 
 const known = document.querySelector("[data-time-zone]")?.getAttribute("data-time-zone");
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && known && zone !== known) {
-  call("PATCH", "/me", { settings: { time_zone: zone } }).catch(() => {}); // days go on as they did; the next page tries again
+  store({ time_zone: zone }).catch(() => {}); // days go on as they did; the next page tries again
 }

@@ -22,6 +22,7 @@ let file = null;
 /** @type {string | null} */
 let id = null;
 let latest = 0; // a newer choice of file makes the answers to older ones void
+let looks = 0; // a newer choice of columns makes the previews of older ones void
 
 /** @param {string[]} headings @param {...string} cells */
 const row = (headings, ...cells) => make("tr", {}, ...cells.map((text, place) => make("td", { "data-label": headings[place] }, text)));
@@ -71,17 +72,19 @@ const chosenColumns = () => Object.fromEntries(columns.map((select) => [select.d
 
 /** @param {string} query @param {boolean} focus */
 async function look(query, focus) {
-  const mine = latest;
+  const mine = ++looks;
+  const chosen = latest;
+  const overtaken = () => mine !== looks || chosen !== latest;
   say("problem", "");
   try {
     /** @type {ImportPreview} */
     const found = await call("GET", `/imports/${id}${query}`);
-    if (mine !== latest) return;
+    if (overtaken()) return;
     show(found);
     if (focus) element("preview-title").focus();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (mine !== latest) return;
+    if (overtaken()) return;
     go.disabled = true;
     say(element("preview").hidden ? "file-problem" : "problem", error.message);
   }

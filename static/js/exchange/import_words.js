@@ -41,7 +41,7 @@ export function describe(found) {
   const rows = some(found.rows, "row", "rows");
   if (!found.rows) return "The file holds no rows.";
   const parts = [found.found.what ? `${rows}, in a form that is known: ${found.found.what}.` : `${rows}.`];
-  if (found.judgments) parts.push(`${some(found.judgments, "row says", "rows say")} which answer was chosen and which was rejected.`);
+  if (found.judgments) parts.push(`${some(found.judgments, "row says", "rows say")} which rewrite was chosen and which was rejected.`);
   if (found.gold) parts.push(`${some(found.gold, "row is an attention check", "rows are attention checks")}.`);
   return parts.join(" ");
 }

@@ -1,6 +1,6 @@
 // Sends a file in pieces and goes on where it stopped when the connection comes back.
 
-import { ApiError, refusal, send as sendAsNow } from "../shared/api.js";
+import { API, ApiError, refusal, send as sendAsNow } from "../shared/api.js";
 
 /** @import { ImportProgress, Upload } from "../types" */
 
@@ -17,7 +17,7 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
  * @returns {Promise<Upload>}
  */
 async function send(method, path, piece) {
-  const response = await sendAsNow(`/api/v1/imports${path}`, {
+  const response = await sendAsNow(`${API}/imports${path}`, {
     method,
     headers: { "Content-Type": "application/octet-stream" },
     body: piece,
@@ -86,7 +86,7 @@ export async function upload(file, tell, say, stopped) {
  */
 export async function store(id, wish, hear) {
   try {
-    const response = await sendAsNow(`/api/v1/imports/${id}`, {
+    const response = await sendAsNow(`${API}/imports/${id}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(wish),

@@ -3,6 +3,10 @@
 const CSRF = 'meta[name="csrf-token"]';
 const LONGEST_JUDGMENT = 30_000; // milliseconds; a connection that is neither there nor gone must not hold up the next one
 let csrf = document.querySelector(CSRF)?.getAttribute("content") ?? "";
+/** Where Mellow is on its host: empty, or the path that a proxy gives it, such as /mellow. */
+export const root = document.querySelector('meta[name="root"]')?.getAttribute("content") ?? "";
+/** Where the API is. */
+export const API = `${root}/api/v1`;
 
 export class ApiError extends Error {
   /**
@@ -64,7 +68,7 @@ async function ask(method, path, body) {
   const click = path.startsWith("/judgments");
   const form = body instanceof URLSearchParams;
   try {
-    const response = await send(`/api/v1${path}`, {
+    const response = await send(`${API}${path}`, {
       method,
       keepalive: click, // it counts even if its page is left at once
       signal: click ? AbortSignal.timeout(LONGEST_JUDGMENT) : undefined,

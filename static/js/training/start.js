@@ -1,14 +1,17 @@
 // Initial training: the file is checked by the server before anything can be started, and kept under its hash.
 
-import { ApiError, call, refusal, send } from "../shared/api.js";
+import { API, ApiError, call, refusal, root, send } from "../shared/api.js";
 import { all, around, element, make, say } from "../shared/dom.js";
 import { onFile } from "../shared/files.js";
 import { count, shortened } from "../shared/text.js";
 
 /** @import { Dataset, Refused } from "../types" */
 
+const TSV = "text/tab-separated-values";
+const JSON_LINES = "application/x-ndjson";
 /** @type {Record<string, string>} */
-const TYPES = { tsv: "text/tab-separated-values", txt: "text/tab-separated-values", csv: "text/csv", jsonl: "application/x-ndjson", ndjson: "application/x-ndjson" };
+const TYPES = { tsv: TSV, tab: TSV, txt: TSV, csv: "text/csv", jsonl: JSON_LINES, ndjson: JSON_LINES };
+const ANY = "application/octet-stream"; // its content tells the server what it is
 const form = element("start", HTMLFormElement);
 const go = element("go", HTMLButtonElement);
 const base = element("base", HTMLSelectElement);
@@ -58,6 +61,16 @@ function showPreview(found) {
   element("preview").hidden = false;
 }
 
+/**
+ * How the rows of a file are laid out as far as its name says so; what they are packed in is told by the content.
+ *
+ * @param {string} name
+ */
+function typeOf(name) {
+  const extension = /\.(\w+)$/.exec(name.toLowerCase().replace(/\.(gz|bz2|xz|zip)$/, ""))?.[1] ?? "";
+  return TYPES[extension] ?? ANY;
+}
+
 // The columns that were named, by which of the two they are.
 const named = () => columns.filter((input) => input.value.trim()).map((input) => [input.id, input.value.trim()]);
 
@@ -66,16 +79,14 @@ const named = () => columns.filter((input) => input.value.trim()).map((input) =>
  * @returns {Promise<Dataset>}
  */
 async function upload(chosen) {
-  const extension = chosen.name.includes(".") ? chosen.name.slice(chosen.name.lastIndexOf(".") + 1).toLowerCase() : "";
-  if (!(extension in TYPES)) throw new ApiError(`${chosen.name} must end in .tsv, .csv or .jsonl, which tells how to read it.`, 0);
   const limit = Number(form.dataset.limit);
   if (chosen.size > limit) throw new ApiError(`${chosen.name} has more than the ${limit / 1048576} MB that are accepted at once.`, 0);
   let response;
   try {
     // Read here first: a file that has changed since it was chosen fails in its own words.
     const body = await chosen.arrayBuffer();
-    const address = `/api/v1/datasets?${new URLSearchParams(named())}`;
-    response = await send(address, { method: "POST", headers: { "Content-Type": TYPES[extension] }, body });
+    const address = `${API}/datasets?${new URLSearchParams(named())}`;
+    response = await send(address, { method: "POST", headers: { "Content-Type": typeOf(chosen.name) }, body });
   } catch (error) {
     const unreadable = error instanceof DOMException;
     throw new ApiError(unreadable ? `${chosen.name} cannot be read any more: choose it again.` : "Mellow cannot be reached: try again in a moment.", 0);
@@ -135,7 +146,7 @@ async function start(event) {
   try {
     /** @type {{ id: number }} */
     const run = await call("POST", "/training-runs", { method: "sft", config: config() });
-    location.assign(`/admin/runs/${run.id}`);
+    location.assign(`${root}/admin/runs/${run.id}`);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     say("problem", error.message);

@@ -3,6 +3,7 @@
 import { ApiError, call } from "../shared/api.js";
 import { differences, words } from "../shared/diff.js";
 import { element, make, say } from "../shared/dom.js";
+import { sends } from "../shared/keys.js";
 import { marked } from "../shared/marks.js";
 
 /** @import { Candidate, Screen } from "../types" */
@@ -90,7 +91,7 @@ async function draw(event) {
 form.addEventListener("submit", draw);
 against.addEventListener("change", show);
 text.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+  if (sends(event)) {
     event.preventDefault();
     form.requestSubmit();
   }

@@ -40,7 +40,7 @@ def test_a_message_is_leased_settled_and_removed_in_time(
     assert parcel.payload["data"]["after"] == 1
     with parts(postgres_app).sessions() as other:
         assert deliveries.lease(other, webhook.id) is None
-    deliveries.store_outcome(session, parcel.delivery_id, Outcome(503, "The address answered 503."))
+    deliveries.store_outcome(session, parcel.delivery_id, Outcome(503, "The address responded with 503."))
     (message,) = rows(session, WebhookDelivery)
     assert (message.status, message.attempts) == ("waiting", 1)
     deliveries.resend(session, admin.id, message.id)

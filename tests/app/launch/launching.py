@@ -18,12 +18,12 @@ from app.config import PROJECT_ROOT
 
 PATIENCE = 30.0
 
-# Answers /readyz, and has a child as gunicorn's master has workers.
+# Answers /readyz, below SCRIPT_NAME if there is one, and has a child as gunicorn's master has workers.
 WEB = """
 import http.server, os, subprocess, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200 if self.path == "/readyz" else 404)
+        self.send_response(200 if self.path == os.environ.get("SCRIPT_NAME", "") + "/readyz" else 404)
         self.end_headers()
     def log_message(self, *args):
         pass

@@ -25,6 +25,17 @@ def test_it_says_once_where_mellow_answers(tmp_path: Path) -> None:
         assert len([line for line in launcher.lines if "http://" in line]) == 1
 
 
+def test_below_a_path_it_asks_and_leads_below_that_path(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path), {"SCRIPT_NAME": "/mellow"}) as launcher:
+        assert launcher.wait_for("ready") == f"Mellow is ready: http://127.0.0.1:{launcher.port}/mellow"
+
+
+@pytest.mark.parametrize("path", ["mellow", "/mellow/", "/"])
+def test_a_path_that_the_web_cannot_use_is_one_sentence(tmp_path: Path, path: str) -> None:
+    with Launcher(write_procfile(tmp_path), {"SCRIPT_NAME": path}) as launcher:
+        assert launcher.finish() == (2, f"SCRIPT_NAME must be a path such as /mellow, not {path!r}.\n")
+
+
 def test_without_an_account_it_leads_to_the_setup_page(tmp_path: Path) -> None:
     procfile = write_procfile(tmp_path, release='echo "one time/only" > "$MELLOW_HOME/setup-token"')
     with Launcher(procfile, {}) as launcher:

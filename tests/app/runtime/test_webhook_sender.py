@@ -116,7 +116,7 @@ def test_failures_are_tried_again_on_the_schedule_and_at_last_given_up(
     for count, wait in enumerate(SCHEDULE, start=1):
         receiver.answers.append((503, {}, b"not\nnow <b>"))
         began = now()
-        assert attempt(session, webhook) == Outcome(503, "The address answered 503: not now <b>")
+        assert attempt(session, webhook) == Outcome(503, "The address responded with 503: not now <b>")
         (row,) = rows(session, WebhookDelivery)
         assert (row.status, row.attempts) == ("waiting", count)
         waits = row.next_attempt_at - began
@@ -125,7 +125,7 @@ def test_failures_are_tried_again_on_the_schedule_and_at_last_given_up(
     receiver.answers.append((500, {}, b""))
     attempt(session, webhook)
     (row,) = rows(session, WebhookDelivery)
-    assert (row.status, row.attempts, row.error) == ("failed", len(SCHEDULE) + 1, "The address answered 500.")
+    assert (row.status, row.attempts, row.error) == ("failed", len(SCHEDULE) + 1, "The address responded with 500.")
     ids = {headers["webhook-id"] for _, headers, _ in receiver.got}
     assert len(receiver.got) == 10
     assert ids == {row.message_id}, "the same message each time"
@@ -138,7 +138,7 @@ def test_failures_are_tried_again_on_the_schedule_and_at_last_given_up(
 def test_a_redirect_is_not_followed(session: Session, receiver: Receiver) -> None:
     receiver.answers.append((302, {"Location": receiver.url}, b""))
     outcome = send(parcel(receiver.url))
-    assert outcome == Outcome(302, "The address answered with a redirect (302), which is not followed.")
+    assert outcome == Outcome(302, "The address responded with a redirect (302), which is not followed.")
     assert len(receiver.got) == 1
 
 
@@ -181,7 +181,7 @@ def test_an_answer_that_drips_is_cut_off_at_the_time_limit() -> None:
         outcome = send(parcel(f"http://127.0.0.1:{listener.getsockname()[1]}/"), seconds=0.5)
         stop.set()
         thread.join()
-    assert outcome == Outcome(None, "There was no answer within 0.5 seconds.")
+    assert outcome == Outcome(None, "There was no response within 0.5 seconds.")
 
 
 def test_what_cannot_be_reached_is_told_in_a_sentence() -> None:
@@ -207,7 +207,7 @@ def test_what_does_not_speak_http_is_told_in_a_sentence() -> None:
         thread.start()
         outcome = send(parcel(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
         thread.join()
-    assert outcome == Outcome(None, "The answer cannot be understood: BadStatusLine.")
+    assert outcome == Outcome(None, "The response cannot be understood: BadStatusLine.")
 
 
 def test_the_thread_sends_what_becomes_due_and_ends_when_told(

@@ -36,12 +36,12 @@ def test_a_lost_connection_keeps_the_gestures_and_sends_them_in_order(
     visitor.context.set_offline(True)
     desk.keyboard.press("1")
     expect_source(desk, "in the tunnel")
-    expect(desk.locator("#connection")).to_contain_text("No connection. One gesture is kept on this device")
+    expect(desk.locator("#connection")).to_contain_text("No connection. One judgment is kept on this device")
     expect(desk.locator("#last-text")).to_contain_text("Kept on this device: “")
     desk.keyboard.press("n")
     desk.keyboard.press("u")
     desk.keyboard.press("s")
-    expect(desk.locator("#connection")).to_contain_text("4 gestures are kept")
+    expect(desk.locator("#connection")).to_contain_text("3 judgments and one undo are kept")
     assert judged(product) == before
     visitor.context.set_offline(False)
     expect(desk.locator("#connection")).to_have_text("All that was kept has been sent.")
@@ -82,7 +82,7 @@ def test_gestures_that_were_kept_are_sent_by_the_next_visit(desk: Page, visitor:
     desk.route(JUDGMENTS, lambda route: route.abort())
     desk.keyboard.press("1")
     expect_source(desk, "after the reload")
-    expect(desk.locator("#connection")).to_contain_text("One gesture is kept")
+    expect(desk.locator("#connection")).to_contain_text("One judgment is kept")
     desk.reload()
     expect_source(desk, "after the reload")  # what is judged here does not come again
     assert len(standing(product)) == before
@@ -98,7 +98,7 @@ def test_a_server_error_keeps_the_gesture_and_says_so(desk: Page, visitor: Visit
     before = len(standing(product))
     desk.route(JUDGMENTS, lambda route: route.fulfill(status=500))
     desk.keyboard.press("2")
-    expect(desk.locator("#connection")).to_contain_text("Something went wrong on the server. One gesture is kept")
+    expect(desk.locator("#connection")).to_contain_text("Something went wrong on the server. One judgment is kept")
     expect(card(desk, 2)).to_have_class(re.compile("chosen"))
     desk.unroute(JUDGMENTS)
     expect_saved(desk, "Saved: “")
@@ -143,7 +143,7 @@ def test_signing_out_in_another_tab_loses_nothing(desk: Page, visitor: Visitor) 
     visitor.context.clear_cookies()  # even the session's secret is another one afterwards
     desk.keyboard.press("1")
     expect(desk.locator("#connection")).to_contain_text(
-        "You are signed out: sign in in another tab. One gesture is kept"
+        "You are signed out: sign in in another tab. One judgment is kept"
     )
     visitor.sign_in(page=other)
     expect_saved(desk, "Saved: “")

@@ -108,6 +108,27 @@ def test_what_is_queued_after_the_end_comes_by_itself(desk: Page, product: Produ
     expect_source(desk, "queued later")
 
 
+def test_an_empty_queue_is_looked_into_once_however_often_it_was_found_empty(desk: Page, product: Product) -> None:
+    desk.clock.install()
+    serve(desk, product, "undone and judged again")
+    desk.keyboard.press("1")
+    for _ in range(5):
+        expect(desk.locator("#drained")).to_be_visible()
+        desk.keyboard.press("Escape")  # leaves the text box
+        desk.keyboard.press("u")
+        expect_source(desk, "undone and judged again")
+        desk.keyboard.press("1")
+    expect(desk.locator("#drained")).to_be_visible()
+    expect_saved(desk)
+    desk.wait_for_load_state("networkidle")
+    looks: list[str] = []
+    desk.on("request", lambda request: looks.append(request.url) if request.url.endswith("/generations") else None)
+    with desk.expect_response(GENERATIONS):
+        desk.clock.run_for(21_000)
+    desk.wait_for_load_state("networkidle")
+    assert len(looks) == 1
+
+
 @pytest.mark.parametrize(("key", "button", "verdict"), [("n", "#none", "none"), ("s", "#skip", "skipped")])
 def test_none_and_skip_go_on_without_a_preference(
     desk: Page, product: Product, key: str, button: str, verdict: str

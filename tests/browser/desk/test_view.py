@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.axe import in_both_themes
 from tests.browser.conftest import empty_queue
-from tests.browser.desk.screen import card, expect_saved, expect_source, serve, texts, type_text
+from tests.browser.desk.screen import card, expect_saved, expect_source, hold, serve, texts, type_text
 from tests.browsing import PATIENCE_MS, SIDEWAYS, Cookies, Visitor
 from tests.processes import ADMIN_EMAIL, Product, wait_for
 
@@ -64,6 +64,21 @@ def test_differences_can_be_hidden_and_that_is_remembered(desk: Page, product: P
     desk.click("#diff")
     wait_for(lambda: settings(product).get("diff") is True, what="the setting")
     assert desk.locator(".choice ins").count() > 0
+
+
+def test_blur_that_is_pressed_twice_quickly_is_stored_as_it_is_shown(newcomer: Page, product: Product) -> None:
+    blur = newcomer.locator("#blur")
+    before = blur.get_attribute("aria-pressed")
+    held = hold(newcomer, "**/api/v1/me")
+    newcomer.locator("#help-open").focus()
+    newcomer.keyboard.press("b")
+    newcomer.keyboard.press("b")
+    expect(blur).to_have_attribute("aria-pressed", before or "")
+    for _ in range(2):
+        wait_for(lambda: newcomer.evaluate("true") and held, what="a request on its way")
+        with newcomer.expect_response("**/api/v1/me"):
+            held.pop().continue_()  # the newest one: were both on their way, the older one would come last
+    wait_for(lambda: settings(product).get("blur") is (before == "true"), what="the setting")
 
 
 def test_each_card_says_how_much_longer_or_shorter_it_is(desk: Page) -> None:

@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import empty_queue
+from tests.browser.desk.screen import hold
 from tests.browsing import PATIENCE_MS, Visitor
-from tests.processes import Product
+from tests.processes import Product, wait_for
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
@@ -56,6 +57,24 @@ def test_a_dropped_file_is_shown_mapped_and_imported_and_its_bad_rows_are_listed
     expect(page.locator("main > .figures strong").first).to_have_text("2")
     page.get_by_role("link", name="See the queue").click()
     expect(page.locator("[data-prompt] .words")).to_have_text(["dropped two", "dropped one"])
+
+
+def test_a_preview_that_comes_late_leaves_the_newer_choice_of_a_column(visitor: Visitor) -> None:
+    page = visitor.page
+    page.route("**/no-such-request", lambda route: route.abort())  # Chromium looks at requests from here on
+    preview(page, "late.csv", "id,remark,comment\n1,a remark,a comment\n")
+    held = hold(page, "**/api/v1/imports/*")
+    page.select_option("#column-text", "remark")
+    page.select_option("#column-text", "comment")
+    wait_for(lambda: page.evaluate("true") and len(held) == 2, what="both previews on their way")
+    with page.expect_response(lambda response: "comment" in response.url):
+        held[1].continue_()
+    expect(page.locator("#sample-rows tr").first).to_contain_text("a comment")
+    with page.expect_response(lambda response: "text=remark" in response.url):
+        held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#column-text")).to_have_value("comment")
+    expect(page.locator("#sample-rows tr").first).to_contain_text("a comment")
 
 
 def test_a_file_is_sent_and_stored_in_the_session_that_is_there_now(visitor: Visitor) -> None:

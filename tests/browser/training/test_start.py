@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import json
+
+import openpyxl
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -28,6 +33,15 @@ def choose(page: Page, name: str, text: str | bytes) -> None:
     page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": content})
 
 
+def workbook(rows: list[list[str]]) -> bytes:
+    """An XLSX file with those rows."""
+    book, body = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(body)
+    return body.getvalue()
+
+
 def test_a_file_is_looked_at_before_anything_starts(start: Page) -> None:
     choose(start, "pairs.tsv", PAIRS)
     expect(start.locator("#pairs")).to_have_text("31")
@@ -35,6 +49,21 @@ def test_a_file_is_looked_at_before_anything_starts(start: Page) -> None:
     expect(start.locator("#bad-rows")).to_have_text("1")
     expect(start.locator("#problem-rows")).to_have_text("32the target is empty")
     expect(start.locator("#sample-rows tr").first).to_have_text("2you fool 0you 0")
+    expect(start.locator("#go")).to_be_enabled()
+
+
+@pytest.mark.parametrize("name", ["pairs.tsv.gz", "pairs.xlsx", "pairs.json"])
+def test_compressed_files_workbooks_and_json_can_be_chosen(start: Page, name: str) -> None:
+    rows = [["source", "target"], ["you fool", "you"], ["you twit", "you"]]
+    made = {
+        "pairs.tsv.gz": lambda: gzip.compress("".join("\t".join(row) + "\n" for row in rows).encode()),
+        "pairs.xlsx": lambda: workbook(rows),
+        "pairs.json": lambda: json.dumps([dict(zip(*(rows[0], row), strict=True)) for row in rows[1:]]).encode(),
+    }
+    assert name.rpartition(".")[2] in (start.get_attribute("#file", "accept") or "")
+    choose(start, name, made[name]())
+    expect(start.locator("#pairs")).to_have_text("2")
+    expect(start.locator("#sample-rows tr").first).to_contain_text("you fool")
     expect(start.locator("#go")).to_be_enabled()
 
 
@@ -52,7 +81,7 @@ def test_a_dropped_file_is_taken_like_a_chosen_one(start: Page) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("pairs.xlsx", b"PK", "pairs.xlsx must end in .tsv, .csv or .jsonl, which tells how to read it."),
+        ("pairs.pdf", b"%PDF-1.7", "The file is a PDF document: save its rows as CSV, JSON Lines, XLSX or Parquet."),
         ("pairs.tsv", b"source\ttarget\ncaf\xe9\tb\n", "Line 2 is not UTF-8 text (it holds the byte 0xe9): save"),
         ("pairs.csv", b"", "The file holds no pairs."),
     ],

@@ -1,6 +1,7 @@
-// What the scripts ask of a page as they are loaded: its token, for requests. Import it before them.
+// What the scripts ask of a page as they are loaded: its token, for requests, and where Mellow is. Import it before them.
 
 export const page = new EventTarget();
 page.hidden = false;
-page.querySelector = () => ({ getAttribute: () => "token of the page" });
+page.querySelector = (selector) => ({ getAttribute: () => (selector.includes("root") ? page.root : "token of the page") });
+page.root = "";
 globalThis.document = page;

@@ -1,6 +1,7 @@
 // Edit to make it right: a card becomes a text box in its own place. What is typed is a draft until it is saved.
 
 import { all, around, element } from "../../shared/dom.js";
+import { leaves, sends } from "../../shared/keys.js";
 import { size } from "../../shared/text.js";
 import { Drawer } from "../drawer.js";
 import { longest, person } from "../page.js";
@@ -139,7 +140,7 @@ box.addEventListener("input", () => {
   element("edited-kept").textContent = "The draft is kept.";
 });
 box.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
-  if (event.key === "Escape") leave();
+  if (sends(event)) submit(event);
+  if (leaves(event)) leave();
 });
 element("edited-leave").addEventListener("click", leave);

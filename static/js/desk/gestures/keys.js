@@ -1,6 +1,8 @@
 // The keys of the desk. Each does what one click on its button does.
 
 import { around, element, typing } from "../../shared/dom.js";
+import { leaves, modified, sends } from "../../shared/keys.js";
+import * as guidelines from "../guidelines.js";
 import { help, reveal, toggleBlur, toggleDiff } from "../view.js";
 import { cards } from "./cards.js";
 import { always, meaning } from "./presses.js";
@@ -37,6 +39,7 @@ export function onKeys(deeds) {
     diff: toggleDiff,
     blur: toggleBlur,
     reveal: () => reveal(),
+    guidelines: guidelines.toggle,
     help,
     text: () => element("text").focus(),
     none: deeds.none,
@@ -61,11 +64,11 @@ export function onKeys(deeds) {
   /** @param {KeyboardEvent} event */
   function inTextBox(event) {
     if (event.target !== element("text")) return;
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (sends(event)) {
       deeds.ask(event);
       held = event.code;
     }
-    if (event.key === "Escape") element("text").blur();
+    if (leaves(event)) element("text").blur();
   }
 
   document.addEventListener("keyup", (event) => { if (event.code === held) held = null; });
@@ -73,7 +76,7 @@ export function onKeys(deeds) {
     if (!event.repeat) held = null;
     if (event.repeat && event.code === held) event.preventDefault();
     if (event.repeat && ["Enter", " "].includes(event.key) && around(event.target, "button")) event.preventDefault();
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
+    if (modified(event) || event.repeat || event.defaultPrevented) return;
     if (document.querySelector("dialog:modal")) return;
     if (typing(event.target)) {
       inTextBox(event);

@@ -1,6 +1,12 @@
 // What the keys of the desk mean.
 
-/** @typedef {"undo" | "diff" | "blur" | "reveal" | "help" | "text" | "none" | "tie" | "edit" | "skip" | "flag" | "choose"} Deed */
+import { asked } from "../../shared/keys.js";
+
+/** @import { Press } from "../../shared/keys.js" */
+/**
+ * @typedef {"undo" | "diff" | "blur" | "reveal" | "guidelines" | "help" | "text" | "none" | "tie" | "edit" | "skip" | "flag"
+ *   | "choose"} Deed
+ */
 /**
  * What a key asks for: `digit` is the card that is chosen, or 0; with `shift` it is edited, or a reason is asked for.
  *
@@ -9,10 +15,14 @@
 
 /** @type {Map<string, Deed>} */
 const DEEDS = new Map([
+  ["1", "choose"],
+  ["2", "choose"],
+  ["3", "choose"],
   ["u", "undo"],
   ["d", "diff"],
   ["b", "blur"],
   ["v", "reveal"],
+  ["g", "guidelines"],
   ["?", "help"],
   ["/", "text"],
   ["n", "none"],
@@ -23,7 +33,7 @@ const DEEDS = new Map([
 ]);
 
 /** @type {Set<Deed>} */
-const ALWAYS = new Set(["undo", "diff", "blur", "reveal", "help", "text"]);
+const ALWAYS = new Set(["undo", "diff", "blur", "reveal", "guidelines", "help", "text"]);
 
 /**
  * Whether a deed needs no screen that waits for its verdict.
@@ -33,13 +43,10 @@ const ALWAYS = new Set(["undo", "diff", "blur", "reveal", "help", "text"]);
 export const always = (deed) => ALWAYS.has(deed);
 
 /**
- * @param {{ key: string, code: string, shiftKey: boolean }} press
+ * @param {Press} press
  * @returns {Meaning | null}
  */
-export function meaning({ key, code, shiftKey }) {
-  const deed = DEEDS.get(key.toLowerCase());
-  if (deed) return { deed, digit: 0, shift: shiftKey };
-  const typed = /^[1-9]$/.test(key);
-  const digit = typed ? key : /^Digit([1-9])$/.exec(code)?.[1]; // as on French keyboards, where digits need Shift
-  return digit ? { deed: "choose", digit: Number(digit), shift: shiftKey && !typed } : null;
+export function meaning(press) {
+  const found = asked(press, DEEDS);
+  return found && { deed: found.command, digit: Number(found.name) || 0, shift: found.shift };
 }

@@ -1,6 +1,7 @@
 // Skip and flag, at once or with a reason.
 
 import { element } from "../../shared/dom.js";
+import { leaves } from "../../shared/keys.js";
 
 /** @typedef {"skip" | "flag"} Kind */
 
@@ -47,7 +48,7 @@ function send(kind, reason) {
 for (const kind of KINDS) {
   element(`${kind}-why`).addEventListener("click", () => { if (form(kind).hidden) ask(kind); else leave(); });
   form(kind).addEventListener("submit", (event) => { event.preventDefault(); send(kind, field(kind).value); });
-  form(kind).addEventListener("keydown", (event) => { if (event.key === "Escape") leave(); });
+  form(kind).addEventListener("keydown", (event) => { if (leaves(event)) leave(); });
   form(kind).addEventListener("click", ({ target }) => {
     if (!(target instanceof HTMLElement)) return;
     if (target.dataset.reason) send(kind, target.dataset.reason);

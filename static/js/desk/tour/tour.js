@@ -1,7 +1,9 @@
 // The one-minute tour. It plays with texts of its own: nothing is sent but that the tour was taken.
 
-import { call } from "../../shared/api.js";
 import { all, around, element, one } from "../../shared/dom.js";
+import { composing, modified } from "../../shared/keys.js";
+import { meaning } from "../gestures/presses.js";
+import { store } from "../settings.js";
 import { LESSONS } from "./lessons.js";
 
 const tour = element("tour", HTMLDialogElement);
@@ -10,7 +12,7 @@ const editor = element("tour-editor", HTMLFormElement);
 const edited = element("tour-edited", HTMLTextAreaElement);
 const cards = all(tour, ".tour-card", HTMLButtonElement);
 const gestures = new Map(all(tour, "[data-gesture]", HTMLButtonElement).map((button) => [button.dataset.gesture ?? "", button]));
-const KEYS = new Map([["t", "tie"], ["n", "none"], ["e", "edit"], ["u", "undo"]]);
+const TAUGHT = ["tie", "none", "edit", "undo"]; // each with a key of its own
 const CALLED = { choose: "1, 2 or 3", undo: "U", none: "N", edit: "E", tie: "T" };
 
 let step = 0;
@@ -127,7 +129,7 @@ function saveEdit() {
  * @param {KeyboardEvent} event
  */
 function key(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || event.isComposing) return;
+  if (modified(event) || composing(event) || event.key === "Tab") return;
   event.stopPropagation();
   const editing = event.target === edited;
   if (event.key === "Escape") {
@@ -145,12 +147,11 @@ function key(event) {
       finishTie();
     } else if (!editing && !around(event.target, "button") && step === LESSONS.length) leave();
   } else if (!editing && !event.repeat && step < LESSONS.length) {
-    const index = Number(event.key) - 1;
-    const asked = KEYS.get(event.key.toLowerCase());
-    if (cards[index]) choose(index);
-    else if (asked) {
+    const meant = meaning(event);
+    if (meant?.deed === "choose" && !meant.shift) choose(meant.digit - 1);
+    else if (meant && TAUGHT.includes(meant.deed)) {
       event.preventDefault(); // the letter would land in the editor that it opens
-      gesture(asked);
+      gesture(meant.deed);
     }
   }
 }
@@ -176,7 +177,7 @@ function remember() {
   offer.hidden = true;
   if (offer.dataset.toured === "true") return;
   offer.dataset.toured = "true";
-  call("PATCH", "/me", { settings: { toured: true } }).catch(() => { offer.dataset.toured = "false"; }); // it is offered again
+  store({ toured: true }).catch(() => { offer.dataset.toured = "false"; }); // it is offered again
 }
 
 cards.forEach((card, index) => card.addEventListener("click", () => choose(index)));

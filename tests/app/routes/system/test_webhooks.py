@@ -58,7 +58,7 @@ def test_the_log_is_filtered_and_turns_pages(session: Session, admin: Person) ->
     webhook = webhooks.add(session, admin.id, URL, ["alias.moved"])
     for _ in range(deliveries.PAGE + 1):
         message = deliveries.send_test(session, admin.id, webhook.id)
-    message.status, message.error = "failed", "The address answered 500."
+    message.status, message.error = "failed", "The address responded with 500."
     session.commit()
     browser = admin.browser()
     first = browser.get("/admin/webhooks").text
@@ -68,7 +68,7 @@ def test_the_log_is_filtered_and_turns_pages(session: Session, admin: Person) ->
     assert browser.get(older[1].replace("&amp;", "&")).text.count("data-message=") == 1
     failed = browser.get("/admin/webhooks?status=failed").text
     assert failed.count("data-message=") == 1
-    assert "The address answered 500." in failed
+    assert "The address responded with 500." in failed
     browser.submit(f"/admin/webhooks/messages/{message.id}/resend", {})
     assert rows(session, WebhookDelivery)[-1].status == "waiting"
 

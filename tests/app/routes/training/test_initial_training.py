@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
 import os
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -55,6 +59,23 @@ def test_pairs_are_kept_under_their_hash_and_described(admin: Person, uploads: U
     assert uploads.read(digest) == (PAIRS.encode(), f"{digest}.tsv")
 
 
+@pytest.mark.parametrize("kind", ["application/octet-stream", "text/csv"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_is_packed_or_no_text_is_told_by_its_content_also_when_it_is_read_again(
+    session: Session, admin: Person, kind: str, packed: bool
+) -> None:
+    factories.version(session)
+    sheet = io.BytesIO()
+    pq.write_table(pa.table({"source": ["a fool"], "target": ["a"]}), sheet)
+    plain = sheet.getvalue() if kind == "application/octet-stream" else b"source,target\na fool,a\n"
+    found = body(upload(admin, gzip.compress(plain) if packed else plain, kind), 201)
+    assert [(one["source"], one["references"]) for one in found["sample"]] == [("a fool", ["a"])]
+    config = {"dataset": found["sha256"], "version": 1}
+    body(admin.post("/training-runs", {"method": "sft", "config": config}), 202)
+    (run,) = rows(session, TrainingRun)
+    assert run.pairs == 1
+
+
 def test_columns_are_named_in_the_query(admin: Person) -> None:
     text = "source,before,after\nx,a fool,a\n"
     found = body(upload(admin, text, "text/csv", "?source_column=before&target_column=after"), 201)
@@ -97,7 +118,12 @@ def test_what_a_file_is_told_by_its_content_whatever_it_was_sent_as(admin: Perso
     [
         (b"source\ttarget\ncaf\xe9\tb\n", TSV, 400, "Line 2 is not UTF-8 text (it holds the byte 0xe9): save the file"),
         (b'source,target\n"a,b\n', "text/csv", 422, "More than half of the rows cannot be used. 1 of 1 rows was left "),
-        (b"a", "text/plain", 400, "Send text/tab-separated-values, text/csv or application/x-ndjson, not text/plain."),
+        (
+            b"a",
+            "text/plain",
+            400,
+            "Send text/tab-separated-values, text/csv, application/x-ndjson or application/octet",
+        ),
         (b"", TSV, 422, "The file holds no pairs."),
         (b"source\ttarget\na\tb\n\tc\nd\t\n", TSV, 422, "More than half of the rows cannot be used. 2 of 3 rows were "),
     ],

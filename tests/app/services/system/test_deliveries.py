@@ -111,7 +111,7 @@ def test_nothing_is_due_of_a_webhook_that_is_paused_and_all_of_it_is_when_it_goe
         (Outcome(300, None), False),
         (Outcome(302, "A redirect."), False),
         (Outcome(None, "No answer."), False),
-        (Outcome(200, "The answer cannot be understood."), False),
+        (Outcome(200, "The response cannot be understood."), False),
     ],
 )
 def test_a_message_is_delivered_if_the_answer_says_so_and_waits_for_its_turn_if_not(
