@@ -15,6 +15,7 @@ from app.services.exchange.rows import LAYOUTS, FileRow, Layout, Value
 from app.services.prompts.prompts import PromptRow
 from models.formats import FORMATS, Kind, prompt_text
 from models.formats.annotations import Annotation, Origin, read_key, read_origin, sided
+from models.formats.catalog import PROMPT
 from models.formats.convert import to_kind
 from models.formats.detect import PAIRS, detect
 from models.formats.files.column_names import OPTION_NAMES, TEXT_NAMES
@@ -27,6 +28,7 @@ _JUDGED = (Kind.PREFERENCE, Kind.RANKED)
 _LABELLED = "kto"
 """A format whose rows say something of one text each, so that only with keys they can be put together."""
 _TABLE = "judgments"
+_SIDES = {"chosen", "rejected"}
 _LONGEST_NAME = 200
 _NO_TEXTS = (
     (bool, "true or false"),
@@ -115,6 +117,8 @@ def look(rows: Sequence[FileRow]) -> Found:
     objects = [row.value for row in rows if isinstance(row.value, dict) and not row.problem]
     columns = dict.fromkeys(name for one in objects for name, value in one.items() if _is_cell(value))
     name = detect([lowered(one) for one in objects])
+    if name in ("", PROMPT.name) and any({key.strip().casefold() for key in one} >= _SIDES for one in objects):
+        name = "preference"  # its sides hold nothing in most rows, which is said of each
     likely = max(columns, key=lambda column: _likeness(column, objects), default="")
     likely = likely if likely and _likeness(likely, objects) > 0 else ""
     if name == PAIRS:
@@ -147,7 +151,7 @@ def guess(found: Found, layout: str, header: bool) -> ColumnMapping:
     if found.format == _TABLE:
         options["gold"] = ""  # the table says there whether a screen was an attention check
     text = next((folded[name] for name in _known_names() if name in folded), "")
-    readable = found.format in FORMATS and found.format != "prompt"
+    readable = found.format in FORMATS and found.format != PROMPT.name
     if readable and (not text or found.format in ("llamafactory", "alpaca")):
         text = FROM_FORMAT
     return ColumnMapping(layout, header, text or found.likely, **options)
@@ -219,17 +223,17 @@ def read_judgments(value: Value, format_name: str) -> list[Annotation | str] | P
     return [replace(sided(better, worse, origin=origin), unused=unused)]
 
 
-_Sides = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+_Compared = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 """The texts that are better, those that are worse, and what of the row is not used."""
 
 
-def _labelled(value: Mapping[str, object]) -> _Sides:
+def _labelled(value: Mapping[str, object]) -> _Compared:
     (row,) = _read(value, _LABELLED)
     text = _text_of(row["completion"])
     return ((text,), (), ()) if row["label"] else ((), (text,), ())
 
 
-def _compared(value: Mapping[str, object], format_name: str) -> _Sides:
+def _compared(value: Mapping[str, object], format_name: str) -> _Compared:
     pairs: list[Row] = []
     reasons: list[str] = []
     for row in _read(value, format_name):

@@ -76,11 +76,10 @@ def read_argilla(fields: Fields) -> Record:
 
 
 def _column_of_hub(fields: Fields) -> str:
-    """Return the column of rankings, empty if there is none."""
-    for name, value in fields.items():
-        if name.endswith(_OF_HUB) and isinstance(value, list) and f"{name}.users" in fields:
-            return name
-    return ""
+    """Return the column of responses that rank, or else the first column of responses; empty if there is none."""
+    names = [name for name in fields if name.endswith(_OF_HUB) and f"{name}.users" in fields]
+    columns = {name: value for name in names if isinstance(value := fields[name], list)}
+    return next((name for name, given in columns.items() if any(map(_is_ranking, given))), next(iter(columns), ""))
 
 
 def _of_hub(fields: Fields, column: str) -> list[_Response]:

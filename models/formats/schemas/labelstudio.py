@@ -64,13 +64,19 @@ def _is_nested(fields: Fields) -> bool:
 
 def _answer(value: object) -> str:
     """Return the type of the result that a value of JSON-MIN is, empty if it is none."""
-    if isinstance(value, Mapping) and len(value) == 1:
-        return "ranker" if "ranker" in value else "pairwise" if value.get("selected") in _SIDES else ""
-    return ""
+    found = _alone(value)
+    if not isinstance(found, Mapping):
+        return ""
+    return "ranker" if "ranker" in found else "pairwise" if found.get("selected") in _SIDES else ""
+
+
+def _alone(value: object) -> object:
+    """Return the only element of a list, or what it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _read_minimal(fields: Fields) -> Record:
-    results = [{"type": kind, "value": value} for value in fields.values() if (kind := _answer(value))]
+    results = [{"type": kind, "value": _alone(value)} for value in fields.values() if (kind := _answer(value))]
     if not results:
         raise BadRow("no annotation ranks the candidates")
     by = fields.get("annotator")
@@ -131,8 +137,7 @@ def _said(task: Mapping[str, Any], annotation: Mapping[str, Any], origin: Origin
 
 
 def _compared(task: Mapping[str, Any], result: Mapping[str, Any], selected: object, origin: Origin) -> Annotation:
-    if isinstance(selected, list) and len(selected) == 1:
-        (selected,) = selected
+    selected = _alone(selected)
     if selected not in _SIDES:
         raise BadRow("selected is neither left nor right")
     names = _named_twins(task, result) or _twins(task)

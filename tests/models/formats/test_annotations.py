@@ -130,6 +130,32 @@ def test_ranks_of_argilla_are_the_best_and_those_below(ranks: list[int | None], 
     assert (found.verdict, found.better, found.worse, found.origin.person) == (*expected, "u1")
 
 
+def test_of_the_questions_of_a_data_set_on_the_hub_the_ranking_is_read() -> None:
+    record = {"prompt": "p", "r-1": "a", "r-2": "b"} | {
+        "rating.responses": [4, 5], "rating.responses.users": ["u1", "u2"],
+        "order.responses": [["r-2", "r-1"], None], "order.responses.users": ["u1", "u2"],
+        "order.responses.status": ["submitted", "discarded"],
+    }  # fmt: skip
+    found = [one for one in annotations_of("argilla", record) if isinstance(one, Annotation)]
+    assert [(one.origin.person, one.verdict, one.better, one.worse) for one in found] == [
+        ("u1", "chosen", ("b",), ("a",)),
+        ("u2", "skipped", (), ("b", "a")),
+    ]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    ("key", "value"), [("rank", {"ranker": {"chosen": ["c1"], "rejected": ["c2"]}}), ("pw", {"selected": "left"})]
+)
+def test_a_row_of_the_shorter_export_of_label_studio_is_one_persons(key: str, value: Any, wrapped: bool) -> None:
+    texts = {"items": CANDIDATES[:2]} if key == "rank" else {"text1": "a", "text2": "b"}
+    record = {"prompt": "p", **texts, key: [value] if wrapped else value, "annotator": 3, "lead_time": 2.5}
+    file = read(record, kind=Kind.PREFERENCE)
+    assert (file.format, file.people, [(row["chosen"], row["rejected"]) for row in file.rows]) == (
+        "labelstudio", 1, [("a", "b")],
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

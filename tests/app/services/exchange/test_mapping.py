@@ -63,6 +63,12 @@ def test_the_format_and_the_column_of_the_text_are_guessed_from_the_first_rows(
     assert is_known(text) == (text != "said")
 
 
+def test_a_file_whose_sides_are_null_is_one_of_judgments_so_that_each_row_is_listed() -> None:
+    row: dict[str, object] = {"prompt": "a", "chosen": "b", "rejected": None}
+    found = found_in(row, row)
+    assert (found.format, found.judged) == ("preference", True)
+
+
 def test_a_row_that_cannot_be_read_says_nothing_of_the_columns() -> None:
     rows = [
         FileRow(1, {"text": "one", "of": {"list": 1}}),
