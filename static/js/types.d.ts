@@ -122,6 +122,9 @@ export interface ImportPreview {
   known: number;
   gold: number;
   judgments: number;
+  judgments_known: number;
+  /** Whom the file names as having judged. */
+  people: number;
   bad: number;
   /** Whether all rows were looked at. */
   complete: boolean;
@@ -146,6 +149,7 @@ export interface ImportProgress {
   added: number;
   duplicates: number;
   judgments: number;
+  judgments_known: number;
   rejected_count: number;
   /** In the last line alone. */
   rejected?: Refused[];

@@ -98,14 +98,14 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
     """Store the file; the answer tells line by line how far it is, and at last what became of the rows."""
     files = uploads()
     path = files.path(upload_id)
-    wish = imports.ImportPlan.of(body, files.name(upload_id))
+    plan = imports.ImportPlan.of(body, files.name(upload_id))
     parts, by = mellow(), user_id()
     log = current_app.logger
 
     def lines() -> Iterator[str]:
         try:
             with parts.sessions() as session:
-                for progress in imports.run(session, by, path, wish, parts.settings.max_text_length):
+                for progress in imports.run(session, by, path, plan, parts.settings.max_text_length):
                     yield json.dumps(progress.as_json()) + "\n"
         except DomainError as refusal:
             yield json.dumps({"problem": str(refusal)}) + "\n"
@@ -137,7 +137,7 @@ def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
     found = judgment_search.page(session, JudgmentFilter.of(query), query.before, size)
     names = judgment_search.names(session, found.judgments)
     return {
-        "judgments": [judgment_search.as_json(one, names[one.user_id]) for one in found.judgments],
+        "judgments": [judgment_search.as_json(one, judgment_search.person_of(one, names)) for one in found.judgments],
         "before": found.before,
     }
 

@@ -13,12 +13,14 @@ INSTRUCTION = STUDIO_INSTRUCTION
 
 
 class Pair(NamedTuple):
-    """A preference row, as far as it is exported."""
+    """A preference row, as far as it is exported; key and verdict are those of its judgment."""
 
     judgment_id: int
     prompt: str
     chosen: str
     rejected: str
+    key: str = ""
+    verdict: str = ""
 
 
 Judged = Sequence[Pair]
