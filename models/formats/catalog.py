@@ -74,7 +74,10 @@ _LIST = (
             }
         ),
         studio.read_argilla,
-        lambda fields: isinstance(fields.get("fields"), dict) and _is_list(fields, "responses", dict),
+        lambda fields: (
+            isinstance(fields.get("fields"), dict)
+            and (_is_list(fields, "responses", dict) or isinstance(fields.get("responses"), dict))
+        ),
     ),
     Format(
         "ultrafeedback",

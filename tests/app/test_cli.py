@@ -176,7 +176,7 @@ def test_an_export_to_a_full_disk_is_one_sentence(
     with app.app_context(), suppress(OSError), Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
         patch.setattr("sys.stdout", full)
         with pytest.raises(ClickException) as refusal:
-            cli.export.callback("trl")  # type: ignore[misc]  # the function of a command
+            cli.export.callback("trl", pseudonyms=False)  # type: ignore[misc]  # the function of a command
     assert refusal.value.message == "No space left on device."
 
 

@@ -144,23 +144,28 @@ def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
 
 @blueprint.get("/preferences")
 @operation(
-    "Export standing preferences, all or those that a filter finds",
-    Answer(200, "One record a line.", str, ("application/x-ndjson", "text/csv")),
+    "Export standing judgments, all or those that a filter finds",
+    Answer(
+        200,
+        "One record a line; Label Studio and Argilla take a JSON list.",
+        str,
+        tuple(dict.fromkeys(one.content_type.partition(";")[0] for one in exports.FORMATS.values())),
+    ),
     query=ExportQuery,
 )
 def export_preferences(query: ExportQuery) -> ResponseReturnValue:
-    """The standing preferences that a filter finds, all of them without one, in one of the field's schemas."""
+    """The standing judgments that a filter finds, all of them without one, in one of the field's schemas."""
     wanted = JudgmentFilter.of(query)
     sessions = mellow().sessions
 
-    def lines() -> Iterator[str]:
+    def content() -> Iterator[bytes]:
         with sessions() as session:
-            yield from exports.pieces(exports.stream(session, query.format, wanted))
+            yield from exports.content(session, query.format, wanted, query.pseudonyms == "yes")
 
-    media = exports.media_of(query.format)
-    name = f"mellow-preferences-{query.format}.{media.extension}"
+    chosen = exports.FORMATS[query.format]
+    name = f"mellow-preferences-{query.format}.{chosen.extension}"
     return Response(
-        lines(),
-        content_type=media.content_type,
+        content(),
+        content_type=chosen.content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

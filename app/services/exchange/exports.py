@@ -1,10 +1,9 @@
-"""Standing preferences in the field's own schemas, streamed: memory does not grow with the table."""
+"""Standing judgments in the field's own schemas, streamed: memory does not grow with the table."""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import groupby, islice
@@ -16,12 +15,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
-from app.services.exchange import export_formats
-from app.services.exchange.export_formats import INSTRUCTION, Judged, Pair, Record, Render
+from app.services.exchange import export_formats, judged_screens, judgment_table
+from app.services.exchange.export_formats import INSTRUCTION, Judged, Pair, Record, Render, RenderScreens
 from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.exchange.judgment_table import csv_line
 from models.formats.rows import BadRow
 
-__all__ = ["FORMATS", "INSTRUCTION", "LABELS", "FormatName", "Media", "media_of", "pieces", "stream"]
+__all__ = ["FORMATS", "INSTRUCTION", "PAIR_FORMATS", "ExportFormat", "FormatName", "content", "pieces", "stream"]
 
 _ROWS_AT_ONCE = 1_000
 _LINES_AT_ONCE = 500
@@ -29,46 +29,94 @@ _COLUMNS = ("prompt", "chosen", "rejected")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
+_LINES_OF_JSON = ("application/x-ndjson; charset=utf-8", "jsonl")
+_JSON = ("application/json; charset=utf-8", "json")
+_CSV = ("text/csv; charset=utf-8", "csv")
 
-FormatName = Literal["trl", "trl-chat", "kto", "seed", "llamafactory", "labelstudio", "argilla", "hh", "csv"]
-FORMATS: dict[str, Render] = {
+FormatName = Literal[
+    "trl",
+    "trl-chat",
+    "kto",
+    "seed",
+    "llamafactory",
+    "labelstudio",
+    "argilla",
+    "hh",
+    "csv",
+    "judgments-csv",
+    "judgments-jsonl",
+    "judgments-parquet",
+]
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """What a person reads of a format, what it keeps of a judgment, and how it is sent."""
+
+    label: str
+    keeps: str
+    media: tuple[str, str] = _LINES_OF_JSON
+    """Its content type and the extension of its file."""
+
+    @property
+    def content_type(self) -> str:
+        """The content type, with the encoding of a text."""
+        return self.media[0]
+
+    @property
+    def extension(self) -> str:
+        """The ending of the file's name."""
+        return self.media[1]
+
+
+_TEXTS = "the texts of each pair"
+_TABLE = "everything: who, when, how long, what was shown where and what was said of it, skips and reasons too"
+FORMATS: Mapping[str, ExportFormat] = {
+    "trl": ExportFormat("TRL: prompt, chosen, rejected", _TEXTS),
+    "trl-chat": ExportFormat("TRL, as messages", _TEXTS),
+    "kto": ExportFormat(
+        "TRL for KTO: texts labelled good or bad", "the texts, and those of screens of which none was good"
+    ),
+    "seed": ExportFormat("Mellow's own: toxic, chosen, all rejected", "the texts of each judgment"),
+    "llamafactory": ExportFormat("LLaMA-Factory", _TEXTS),
+    "labelstudio": ExportFormat(
+        "Label Studio: tasks with a ranker", "texts, order of the cards, person, time, seconds and skips", _JSON
+    ),
+    "argilla": ExportFormat(
+        "Argilla: records with a ranking", "texts, order of the cards, person and skips; no times", _JSON
+    ),
+    "hh": ExportFormat("HH-RLHF transcripts", "the texts of each pair that fit into a transcript"),
+    "csv": ExportFormat("CSV: prompt, chosen, rejected", _TEXTS, _CSV),
+    "judgments-csv": ExportFormat("Table of judgments: CSV", _TABLE, _CSV),
+    "judgments-jsonl": ExportFormat("Table of judgments: JSON Lines", _TABLE),
+    "judgments-parquet": ExportFormat(
+        "Table of judgments: Parquet", _TABLE, ("application/vnd.apache.parquet", "parquet")
+    ),
+}
+PAIR_FORMATS: Mapping[str, Render] = {
     "trl": export_formats.trl,
     "trl-chat": export_formats.trl_chat,
     "kto": export_formats.kto,
     "seed": export_formats.seed,
     "llamafactory": export_formats.llamafactory,
-    "labelstudio": export_formats.labelstudio,
-    "argilla": export_formats.argilla,
     "hh": export_formats.hh,
     "csv": export_formats.trl,
 }
-LABELS: Mapping[str, str] = {
-    "trl": "TRL: prompt, chosen, rejected",
-    "trl-chat": "TRL, as messages",
-    "kto": "TRL for KTO: texts labelled good or bad",
-    "seed": "Mellow's own: toxic, chosen, all rejected",
-    "llamafactory": "LLaMA-Factory",
-    "labelstudio": "Label Studio: tasks with a ranker",
-    "argilla": "Argilla: records with a ranking",
-    "hh": "HH-RLHF transcripts",
-    "csv": "CSV: prompt, chosen, rejected",
+"""The formats that are made of preference pairs."""
+_SCREEN_FORMATS: Mapping[str, RenderScreens] = {
+    "labelstudio": export_formats.labelstudio,
+    "argilla": export_formats.argilla,
 }
-"""What a person reads for each of FORMATS."""
+"""The formats of which a record is what several people said of the same texts."""
 
 
-@dataclass(frozen=True)
-class Media:
-    """How an export is sent: its content type and the extension of its file."""
-
-    content_type: str
-    extension: str
-
-
-def media_of(format_name: str) -> Media:
-    """How the export in that format is sent."""
-    if format_name == "csv":
-        return Media("text/csv; charset=utf-8", "csv")
-    return Media("application/x-ndjson; charset=utf-8", "jsonl")
+def content(
+    session: Session, format_name: str, wanted: JudgmentFilter | None = None, pseudonyms: bool = False
+) -> Iterator[bytes]:
+    """Yield the file of an export piece by piece; the arguments are those of `stream`, of any format."""
+    if format_name == "judgments-parquet":
+        return judgment_table.parquet(_table(session, _standing(wanted), pseudonyms))
+    return (piece.encode() for piece in pieces(stream(session, format_name, wanted, pseudonyms)))
 
 
 def pieces(lines: Iterator[str]) -> Iterator[str]:
@@ -77,15 +125,47 @@ def pieces(lines: Iterator[str]) -> Iterator[str]:
         yield piece
 
 
-def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = None) -> Iterator[str]:
-    """The lines of an export, a record each; `format_name` is a key of FORMATS. Undone judgments are never in it.
+def stream(
+    session: Session, format_name: str, wanted: JudgmentFilter | None = None, pseudonyms: bool = False
+) -> Iterator[str]:
+    """The lines of an export in a format of texts, a record each. Undone judgments are never in it.
 
+    `format_name` is a key of FORMATS; `pseudonyms` puts names drawn for this export alone in the place of people's.
     KTO also learns from the screens of which none was good. What a format cannot hold is left out: of the transcripts
     of `hh`, texts that would begin a turn of their own.
     """
-    standing = replace(wanted or JudgmentFilter(), undone=False)
+    standing = _standing(wanted)
+    if format_name in _SCREEN_FORMATS:
+        people = judged_screens.people(session, pseudonyms)
+        render = _SCREEN_FORMATS[format_name]
+        groups = export_formats.same_texts(judged_screens.read_by_prompt(session, standing))
+        return _listed(render(screens, people) for screens in groups)
+    if format_name in _TABLE_LINES:
+        return _TABLE_LINES[format_name](_table(session, standing, pseudonyms))
+    return _pair_lines(session, format_name, standing)
+
+
+def _standing(wanted: JudgmentFilter | None) -> JudgmentFilter:
+    return replace(wanted or JudgmentFilter(), undone=False)
+
+
+def _table(session: Session, standing: JudgmentFilter, pseudonyms: bool) -> Iterator[judgment_table.Row]:
+    people = judged_screens.people(session, pseudonyms)
+    return judgment_table.rows(judged_screens.read(session, standing), people)
+
+
+def _listed(records: Iterable[Record]) -> Iterator[str]:
+    """One JSON list, of which each record is a line."""
+    before = "["
+    for record in records:
+        yield f"{before}\n{_encode(record)}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
+
+
+def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) -> Iterator[str]:
     if format_name == "csv":
-        yield _csv_line(_COLUMNS)
+        yield csv_line(_COLUMNS)
     if format_name in _LINES:
         yield from map(_LINES[format_name], _rows(session, standing))
         return
@@ -93,7 +173,7 @@ def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = N
     if format_name == "kto":
         records = _marked(judged, _none_good(session, standing))
     else:
-        records = (record for _, group in judged for record in _rendered(list(group), FORMATS[format_name]))
+        records = (record for _, group in judged for record in _rendered(list(group), PAIR_FORMATS[format_name]))
     for record in records:
         yield _encode(record) + "\n"
 
@@ -164,22 +244,16 @@ def _llamafactory_line(row: Pair) -> str:
     )
 
 
-class _Echo:
-    """What a csv.writer writes to, so that `writerow` returns the line."""
-
-    def write(self, line: str) -> str:
-        """The line itself."""
-        return line
-
-
-def _csv_line(cells: Sequence[object]) -> str:
-    line: str = csv.writer(_Echo()).writerow(cells)
-    return line
-
-
 _LINES: Mapping[str, Callable[[Pair], str]] = {
     "trl": _trl_line,
     "llamafactory": _llamafactory_line,
-    "csv": lambda row: _csv_line(row[1:]),
+    "csv": lambda row: csv_line(row[1:]),
 }
 """The formats of which each pair is a line by itself."""
+
+
+_TABLE_LINES: Mapping[str, Callable[[Iterator[judgment_table.Row]], Iterator[str]]] = {
+    "judgments-csv": judgment_table.csv_lines,
+    "judgments-jsonl": judgment_table.json_lines,
+}
+"""The tables of judgments that are texts."""

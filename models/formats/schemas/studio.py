@@ -48,7 +48,7 @@ def read_argilla(fields: Fields) -> list[Row]:
     """A record whose submitted `ranking` orders its response fields; rank 1 is the best, equal ranks are ties."""
     record = _mapping(required(fields, "fields"), "fields")
     rows = []
-    for response in _items(required(fields, "responses"), "responses", ("values",)):
+    for response in _items(_listed(required(fields, "responses")), "responses", ("values",)):
         if response.get("status", "submitted") != "submitted":
             continue
         ranking = _mapping(_mapping(response["values"], "values").get("ranking"), "ranking")
@@ -58,6 +58,17 @@ def read_argilla(fields: Fields) -> list[Row]:
     if not rows:
         raise BadRow("no response was submitted")
     return rows
+
+
+def _listed(responses: object) -> object:
+    """The responses as Argilla's server writes them, each with its values; its client writes them by question."""
+    if not isinstance(responses, Mapping):
+        return responses
+    return [
+        {"values": {question: {"value": one.get("value")}}, "status": one.get("status") or "submitted"}
+        for question, given in responses.items()
+        for one in _items(given, question, ("value",))
+    ]
 
 
 def _named(bodies: Mapping[object, object], names: object, side: str) -> list[str]:

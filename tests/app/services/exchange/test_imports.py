@@ -154,7 +154,9 @@ def test_what_was_stored_before_a_file_breaks_off_stays(session: Session, admin:
     assert rows(session, AuditEvent)[0].details["added"] == 500
 
 
-@pytest.mark.parametrize("format_name", [name for name in exports.FORMATS if name != "kto"])
+@pytest.mark.parametrize(
+    "format_name", [name for name in exports.FORMATS if name != "kto" and not name.startswith("judgments-")]
+)
 def test_an_export_imports_again_as_the_same_pairs(
     session: Session, admin: Person, write: Any, format_name: str
 ) -> None:
@@ -162,7 +164,7 @@ def test_an_export_imports_again_as_the_same_pairs(
         prompt = factories.prompt(session, f"you fool {number}")
         factories.judgment(session, factories.generation(session, admin.id, ["a", "b", "c"], prompt=prompt))
     before = sorted((row.prompt, row.chosen, row.rejected) for row in rows(session, Preference))
-    path = write(f"a.{exports.media_of(format_name).extension}", "".join(exports.stream(session, format_name)))
+    path = write(f"a.{exports.FORMATS[format_name].extension}", "".join(exports.stream(session, format_name)))
     for judgment in rows(session, Judgment):
         judgment.undone_at = judgment.created_at
     session.commit()

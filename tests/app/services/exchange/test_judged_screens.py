@@ -1,0 +1,50 @@
+"""Judgments with their screens, and who made them."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.services.exchange import exports, judged_screens
+from tests import factories
+from tests.studio import Person
+
+
+def test_people_are_named_as_the_pages_name_them(session: Session) -> None:
+    ada, nameless = factories.user(session, name="Ada"), factories.user(session, email="b@example.org")
+    named = judged_screens.people(session, pseudonyms=False)
+    assert (named[ada.id].name, named[ada.id].number) == ("Ada", ada.id)
+    assert named[nameless.id].name == "b@example.org"
+    assert named == judged_screens.people(session, pseudonyms=False)
+
+
+def test_pseudonyms_are_drawn_anew_for_each_export_and_hold_nothing_of_the_person(session: Session) -> None:
+    users = [factories.user(session, name=name) for name in ("Ada", "Bob", "Cy")]
+    first, second = (judged_screens.people(session, pseudonyms=True) for _ in range(2))
+    for drawn in (first, second):
+        assert len({one.name for one in drawn.values()}) == len({one.uuid for one in drawn.values()}) == len(users)
+    for user in users:
+        assert first[user.id].name == f"person-{first[user.id].number}"
+        assert not set(first[user.id]) & set(second[user.id])
+        assert isinstance(first[user.id].uuid, UUID)
+
+
+def test_a_pseudonym_is_the_same_throughout_an_export_of_every_format_that_names_people(
+    session: Session, annotator: Person, admin: Person
+) -> None:
+    for person in (annotator, admin, annotator):
+        factories.judgment(session, factories.generation(session, person.id))
+    tasks = json.loads("".join(exports.stream(session, "labelstudio", pseudonyms=True)))
+    made = [(one["completed_by"], one["created_username"]) for task in tasks for one in task["annotations"]]
+    records = json.loads("".join(exports.stream(session, "argilla", pseudonyms=True)))
+    answered = [one["user_id"] for record in records for one in record["responses"]["ranking"]]
+    rows = [json.loads(line)["person"] for line in exports.stream(session, "judgments-jsonl", pseudonyms=True)]
+    for people in (made, answered, rows):
+        assert people[0] == people[2] != people[1]
+    everything = "".join(
+        "".join(exports.stream(session, name, pseudonyms=True))
+        for name in ("labelstudio", "argilla", "judgments-csv", "judgments-jsonl")
+    )
+    assert "@example.org" not in everything
