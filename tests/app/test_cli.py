@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click import ClickException
 from click.testing import CliRunner, Result
@@ -121,6 +123,13 @@ def test_export_writes_what_stands_as_json_lines(app: Flask, session: Session, a
     assert [json.loads(line) for line in result.stdout.splitlines()] == [expected]
     assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected"}
     assert run(app, "export", "--format", "parquet").exit_code == 2
+
+
+def test_export_writes_parquet_and_pseudonyms_when_asked(app: Flask, session: Session, annotator: Person) -> None:
+    factories.judgment(session, factories.generation(session, annotator.id))
+    written = run(app, "export", "--format", "judgments-parquet", "--pseudonyms").stdout_bytes
+    (row,) = pq.read_table(io.BytesIO(written)).to_pylist()
+    assert row["person"].startswith("person-")
 
 
 def test_a_backup_can_be_made_and_brought_back(app: Flask, session: Session, tmp_path: Path) -> None:

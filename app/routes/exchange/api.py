@@ -21,7 +21,8 @@ from app.api.exchange import (
     Upload,
     UploadQuery,
 )
-from app.api.operations import Answer, gives, operation
+from app.api.kinds import Anything
+from app.api.operations import JSON, Answer, gives, operation
 from app.context import mellow
 from app.errors import DomainError
 from app.extensions import db
@@ -147,9 +148,10 @@ def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
     "Export standing judgments, all or those that a filter finds",
     Answer(
         200,
-        "One record a line; Label Studio and Argilla take a JSON list.",
+        "One record a line; for Label Studio and Argilla a JSON list.",
         str,
-        tuple(dict.fromkeys(one.content_type.partition(";")[0] for one in exports.FORMATS.values())),
+        ("application/x-ndjson", "text/csv"),
+        others={JSON: list[Anything], "application/vnd.apache.parquet": Bytes},
     ),
     query=ExportQuery,
 )
