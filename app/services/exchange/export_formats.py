@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from app.db import Verdict
 from app.services.exchange.judged_screens import JudgedScreen, Person
@@ -193,3 +194,88 @@ def _sides(first: JudgedScreen, screen: JudgedScreen, prefix: str) -> tuple[list
     named = [(free[card.text].pop(), card.best) for card in screen.cards]
     best = [name for name, is_best in named if is_best]
     return (best if screen.edited is None else [EDITED]), [name for name, is_best in named if not is_best]
+
+
+_LINES_OF_JSON = ("application/x-ndjson; charset=utf-8", "jsonl")
+_JSON = ("application/json; charset=utf-8", "json")
+_CSV = ("text/csv; charset=utf-8", "csv")
+
+FormatName = Literal[
+    "trl",
+    "trl-chat",
+    "kto",
+    "seed",
+    "llamafactory",
+    "labelstudio",
+    "argilla",
+    "hh",
+    "csv",
+    "judgments-csv",
+    "judgments-jsonl",
+    "judgments-parquet",
+]
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """What a person reads of a format, what it keeps of a judgment, and how it is sent."""
+
+    label: str
+    keeps: str
+    media: tuple[str, str] = _LINES_OF_JSON
+    """Its content type and the extension of its file."""
+
+    @property
+    def content_type(self) -> str:
+        """The content type, with the encoding of a text."""
+        return self.media[0]
+
+    @property
+    def extension(self) -> str:
+        """The ending of the file's name."""
+        return self.media[1]
+
+
+_TEXTS = "the texts of each pair"
+_TABLE = "everything: who, when, how long, what was shown where and what was said of it, skips and reasons too"
+FORMATS: Mapping[str, ExportFormat] = {
+    "trl": ExportFormat("TRL: prompt, chosen, rejected", _TEXTS),
+    "trl-chat": ExportFormat("TRL, as messages", _TEXTS),
+    "kto": ExportFormat(
+        "TRL for KTO: texts labelled good or bad", "the texts, and those of screens of which none was good"
+    ),
+    "seed": ExportFormat("Mellow's own: toxic, chosen, all rejected", "the texts of each judgment"),
+    "llamafactory": ExportFormat("LLaMA-Factory", _TEXTS),
+    "labelstudio": ExportFormat(
+        "Label Studio: tasks with a ranker",
+        'texts, order of the cards, person, time, seconds, skips and "none is good"',
+        _JSON,
+    ),
+    "argilla": ExportFormat(
+        "Argilla: records with a ranking",
+        'texts, order of the cards, person, skips and "none is good"; no times',
+        _JSON,
+    ),
+    "hh": ExportFormat("HH-RLHF transcripts", "the texts of each pair that fit into a transcript"),
+    "csv": ExportFormat("CSV: prompt, chosen, rejected", _TEXTS, _CSV),
+    "judgments-csv": ExportFormat("Table of judgments: CSV", _TABLE, _CSV),
+    "judgments-jsonl": ExportFormat("Table of judgments: JSON Lines", _TABLE),
+    "judgments-parquet": ExportFormat(
+        "Table of judgments: Parquet", _TABLE, ("application/vnd.apache.parquet", "parquet")
+    ),
+}
+PAIR_FORMATS: Mapping[str, Render] = {
+    "trl": trl,
+    "trl-chat": trl_chat,
+    "kto": kto,
+    "seed": seed,
+    "llamafactory": llamafactory,
+    "hh": hh,
+    "csv": trl,
+}
+"""The formats that are made of preference pairs."""
+SCREEN_FORMATS: Mapping[str, RenderScreens] = {
+    "labelstudio": labelstudio,
+    "argilla": argilla,
+}
+"""The formats of which a record is what several people said of the same texts."""

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import merge
 from itertools import groupby, islice
 from json.encoder import encode_basestring as _text
 from operator import itemgetter
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
 from app.services.exchange import export_formats, judged_screens, judgment_table
-from app.services.exchange.export_formats import INSTRUCTION, Judged, Pair, Record, Render, RenderScreens
+from app.services.exchange.export_formats import (
+    FORMATS,
+    INSTRUCTION,
+    PAIR_FORMATS,
+    SCREEN_FORMATS,
+    FormatName,
+    Judged,
+    Pair,
+    Record,
+    Render,
+)
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.judgment_table import csv_line
 from models.formats.rows import BadRow
 
-__all__ = ["FORMATS", "INSTRUCTION", "PAIR_FORMATS", "ExportFormat", "FormatName", "content", "pieces", "stream"]
+__all__ = ["FORMATS", "INSTRUCTION", "PAIR_FORMATS", "FormatName", "content", "pieces", "stream"]
 
 _ROWS_AT_ONCE = 1_000
 _LINES_AT_ONCE = 500
@@ -29,85 +38,6 @@ _COLUMNS = ("prompt", "chosen", "rejected")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
-_LINES_OF_JSON = ("application/x-ndjson; charset=utf-8", "jsonl")
-_JSON = ("application/json; charset=utf-8", "json")
-_CSV = ("text/csv; charset=utf-8", "csv")
-
-FormatName = Literal[
-    "trl",
-    "trl-chat",
-    "kto",
-    "seed",
-    "llamafactory",
-    "labelstudio",
-    "argilla",
-    "hh",
-    "csv",
-    "judgments-csv",
-    "judgments-jsonl",
-    "judgments-parquet",
-]
-
-
-@dataclass(frozen=True)
-class ExportFormat:
-    """What a person reads of a format, what it keeps of a judgment, and how it is sent."""
-
-    label: str
-    keeps: str
-    media: tuple[str, str] = _LINES_OF_JSON
-    """Its content type and the extension of its file."""
-
-    @property
-    def content_type(self) -> str:
-        """The content type, with the encoding of a text."""
-        return self.media[0]
-
-    @property
-    def extension(self) -> str:
-        """The ending of the file's name."""
-        return self.media[1]
-
-
-_TEXTS = "the texts of each pair"
-_TABLE = "everything: who, when, how long, what was shown where and what was said of it, skips and reasons too"
-FORMATS: Mapping[str, ExportFormat] = {
-    "trl": ExportFormat("TRL: prompt, chosen, rejected", _TEXTS),
-    "trl-chat": ExportFormat("TRL, as messages", _TEXTS),
-    "kto": ExportFormat(
-        "TRL for KTO: texts labelled good or bad", "the texts, and those of screens of which none was good"
-    ),
-    "seed": ExportFormat("Mellow's own: toxic, chosen, all rejected", "the texts of each judgment"),
-    "llamafactory": ExportFormat("LLaMA-Factory", _TEXTS),
-    "labelstudio": ExportFormat(
-        "Label Studio: tasks with a ranker", "texts, order of the cards, person, time, seconds and skips", _JSON
-    ),
-    "argilla": ExportFormat(
-        "Argilla: records with a ranking", "texts, order of the cards, person and skips; no times", _JSON
-    ),
-    "hh": ExportFormat("HH-RLHF transcripts", "the texts of each pair that fit into a transcript"),
-    "csv": ExportFormat("CSV: prompt, chosen, rejected", _TEXTS, _CSV),
-    "judgments-csv": ExportFormat("Table of judgments: CSV", _TABLE, _CSV),
-    "judgments-jsonl": ExportFormat("Table of judgments: JSON Lines", _TABLE),
-    "judgments-parquet": ExportFormat(
-        "Table of judgments: Parquet", _TABLE, ("application/vnd.apache.parquet", "parquet")
-    ),
-}
-PAIR_FORMATS: Mapping[str, Render] = {
-    "trl": export_formats.trl,
-    "trl-chat": export_formats.trl_chat,
-    "kto": export_formats.kto,
-    "seed": export_formats.seed,
-    "llamafactory": export_formats.llamafactory,
-    "hh": export_formats.hh,
-    "csv": export_formats.trl,
-}
-"""The formats that are made of preference pairs."""
-_SCREEN_FORMATS: Mapping[str, RenderScreens] = {
-    "labelstudio": export_formats.labelstudio,
-    "argilla": export_formats.argilla,
-}
-"""The formats of which a record is what several people said of the same texts."""
 
 
 def content(
@@ -135,9 +65,9 @@ def stream(
     of `hh`, texts that would begin a turn of their own.
     """
     standing = _standing(wanted)
-    if format_name in _SCREEN_FORMATS:
+    if format_name in SCREEN_FORMATS:
         people = judged_screens.people(session, pseudonyms)
-        render = _SCREEN_FORMATS[format_name]
+        render = SCREEN_FORMATS[format_name]
         groups = export_formats.same_texts(judged_screens.read_by_prompt(session, standing))
         return _listed(render(screens, people) for screens in groups)
     if format_name in _TABLE_LINES:
