@@ -116,7 +116,9 @@ class ImportPreview(Struct):
     repeated: int
     known: int
     gold: int
-    judgments: int
+    judgments: Annotated[int, Meta(description="What people said in these rows, each for itself.")]
+    judgments_known: Annotated[int, Meta(description="Those of the judgments that are here already.")]
+    people: Annotated[int, Meta(description="Those whom the file names as having judged.")]
     bad: int
     complete: bool
     problems: list[Refused]
@@ -131,6 +133,7 @@ class ImportProgress(Struct):
     added: int = 0
     duplicates: int = 0
     judgments: int = 0
+    judgments_known: int = 0
     rejected_count: int = 0
     rejected: list[Refused] = []
     done: bool = False

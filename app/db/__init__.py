@@ -4,7 +4,7 @@ from app.db.base import Base, now
 from app.db.desk.candidate import Candidate
 from app.db.desk.drawn_pool import DrawnPool
 from app.db.desk.generation import Generation
-from app.db.desk.judgment import Judgment, Verdict
+from app.db.desk.judgment import LONGEST_ANNOTATOR, Judgment, Verdict, new_key
 from app.db.desk.preference import Preference
 from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
 from app.db.insert_new import insert_new
@@ -27,6 +27,7 @@ from app.db.versions.version import Version
 __all__ = [
     "ACTIVE_STATUSES",
     "ENGINE_OPTIONS",
+    "LONGEST_ANNOTATOR",
     "SERVING",
     "Alias",
     "AuditEvent",
@@ -54,6 +55,7 @@ __all__ = [
     "WebhookDelivery",
     "insert_new",
     "make_sessions",
+    "new_key",
     "now",
     "write_transaction",
     "write_with_others",

@@ -6,13 +6,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from models.formats.annotations import Record, rows_of
 from models.formats.rows import Fields, Kind, Row
-from models.formats.schemas import chat, instructions, scored, studio, transcripts, trl
+from models.formats.schemas import argilla, chat, instructions, labelstudio, prodigy, scored, studio, transcripts, trl
 
 
 @dataclass(frozen=True)
 class Format:
-    """A form of rows: how to know it, how to read it into rows of `kind`, and one row of it, as JSON, to show."""
+    """A form of rows: how to know it, how to read it into rows of `kind`, and one row of it, as JSON, to show.
+
+    `record` reads what each person said, where a row holds the answers of people one by one.
+    """
 
     name: str
     kind: Kind
@@ -20,6 +24,19 @@ class Format:
     example: str
     read: Callable[[Fields], list[Row]]
     fits: Callable[[Fields], bool]
+    record: Callable[[Fields], Record] | None = None
+
+
+def _annotated(
+    name: str,
+    kind: Kind,
+    what: str,
+    example: str,
+    record: Callable[[Fields], Record],
+    fits: Callable[[Fields], bool],
+) -> Format:
+    """Return a format whose rows hold the answers of people one by one."""
+    return Format(name, kind, what, example, lambda fields: rows_of(record(fields)), fits, record)
 
 
 def _has(*names: str) -> Callable[[Fields], bool]:
@@ -40,10 +57,20 @@ _SAID = {"role": "assistant", "content": "Hello!"}
 _HEARD = "\n\nHuman: Hi\n\nAssistant:"
 
 _LIST = (
-    Format(
+    _annotated(
+        "judgments",
+        Kind.PREFERENCE,
+        "the studio's table of judgments: candidates in the order shown, and what was said of them",
+        _example(
+            {"prompt": "you fool", "candidates": ["ha", "you"], "verdict": "chosen", "position": 2, "person": "Ada"}
+        ),
+        studio.read_table,
+        _has("prompt", "candidates", "verdict"),
+    ),
+    _annotated(
         "labelstudio",
         Kind.PREFERENCE,
-        "the studio's export for Label Studio: a task with a ranker of its candidates",
+        "Label Studio: tasks with a ranker or two texts side by side, with an annotation for each person",
         _example(
             {
                 "data": {"prompt": "you fool", "candidates": [{"id": "c1", "body": "you"}, {"id": "c2", "body": "ha"}]},
@@ -52,13 +79,13 @@ _LIST = (
                 ],
             }
         ),
-        studio.read_labelstudio,
-        lambda fields: isinstance(fields.get("data"), dict) and _is_list(fields, "annotations"),
+        labelstudio.read_labelstudio,
+        labelstudio.is_labelstudio,
     ),
-    Format(
+    _annotated(
         "argilla",
         Kind.RANKED,
-        "the studio's export for Argilla: a record whose response fields are ranked",
+        "Argilla: records with a ranking of their fields, with a response for each person",
         _example(
             {
                 "fields": {"prompt": "you fool", "response-1": "you", "response-2": "ha"},
@@ -73,11 +100,23 @@ _LIST = (
                 ],
             }
         ),
-        studio.read_argilla,
-        lambda fields: (
-            isinstance(fields.get("fields"), dict)
-            and (_is_list(fields, "responses", dict) or isinstance(fields.get("responses"), dict))
+        argilla.read_argilla,
+        argilla.is_argilla,
+    ),
+    _annotated(
+        "prodigy",
+        Kind.PREFERENCE,
+        "Prodigy: a text, its options, and which of them a person accepted",
+        _example(
+            {
+                "text": "you fool",
+                "options": [{"id": "A", "text": "you"}, {"id": "B", "text": "ha"}],
+                "accept": ["A"],
+                "answer": "accept",
+            }
         ),
+        prodigy.read_prodigy,
+        lambda fields: _is_list(fields, "options", dict) and ("accept" in fields or "answer" in fields),
     ),
     Format(
         "ultrafeedback",

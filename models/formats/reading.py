@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import DataFileError
+from models.formats.annotations import Annotation, Record, pairs, read_origin
 from models.formats.catalog import FORMATS, PROMPT
-from models.formats.convert import MAKES, NOUNS, sole_prompts, to_kind
+from models.formats.collected import COMPARED, PAIRS_NOTE, Collected, Found
+from models.formats.convert import MAKES, NOUNS
 from models.formats.detect import AUTO, PAIRS, check_name, detect
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairRow, checked_utf8, pairs_of_rows, parse_pairs
-from models.formats.files.problems import KEPT_PROBLEMS, Problem
+from models.formats.files.problems import Problem
 from models.formats.files.raw_rows import RawRow, row_of
 from models.formats.files.row_reader import TABLES, RowReader
-from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, row_key, text
+from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, text
 from models.formats.schemas.ranking import RANKINGS
 
 _PAIR_COLUMNS = ("source", "target")
-
-Found = tuple[int, list[Row] | str]
-"""What a row of the file holds: the line where it begins, and rows of any kind or why it has none."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +116,8 @@ def _read_objects(rows: list[RawRow], wish: _Wish) -> RowFile:
     _check_columns(sampled, rows, wish)
     name = _format_name(sampled, wish)
     if name != PAIRS:
-        return _collect((_found(row, name, wish) for row in rows), name, wish, [])
-    return _collect(map(_pair_found, pairs_of_rows(rows, wish.pair_columns)), PAIRS, wish, [_PAIRS_NOTE])
+        return _collect((found for row in rows for found in _found(row, name, wish)), name, wish, [])
+    return _collect(map(_pair_found, pairs_of_rows(rows, wish.pair_columns)), PAIRS, wish, [PAIRS_NOTE])
 
 
 def _read_table(reader: RowReader, wish: _Wish) -> RowFile:
@@ -129,17 +128,14 @@ def _read_table(reader: RowReader, wish: _Wish) -> RowFile:
     objects = [_object(row, header) for row in rows if row is not first]
     sampled = [_fields(row.cells, wish) for row in objects if isinstance(row.cells, dict) and not row.problem]
     name = wish.format if wish.format != AUTO else detect(sampled)
-    if not name and sampled and not wish.is_pairs and wish.kind in _COMPARED:
+    if not name and sampled and not wish.is_pairs and wish.kind in COMPARED:
         raise _unknown(sampled)  # two columns of any name are a text and its rewrite, but no judgment
     if wish.is_pairs or not name or name == PAIRS or (name == PROMPT.name and wish.kind is not Kind.PROMPT):
         notes: list[str] = []
         found = [_pair_found(row) for row in parse_pairs(reader, wish.pair_columns, notes)]
-        return _collect(found, PAIRS, wish, [*notes, _PAIRS_NOTE])
+        return _collect(found, PAIRS, wish, [*notes, PAIRS_NOTE])
     _check_columns(sampled, objects, wish)
-    return _collect((_found(row, name, wish) for row in objects), name, wish, reader.notes)
-
-
-_PAIRS_NOTE = "Of a pair, the rewrite is the chosen answer and the source itself the rejected one."
+    return _collect((found for row in objects for found in _found(row, name, wish)), name, wish, reader.notes)
 
 
 def _object(row: RawRow, header: list[str]) -> RawRow:
@@ -189,34 +185,59 @@ def _unknown(sampled: list[Fields]) -> DataFileError:
     return DataFileError(f"No format is known that has these fields: {has}. docs/data-formats.md shows those that are.")
 
 
-def _found(row: RawRow, name: str, wish: _Wish) -> Found:
+def _found(row: RawRow, name: str, wish: _Wish) -> Iterator[Found]:
     if row.problem:
-        return row.line, row.problem
+        yield Found(row.line, row.problem)
+        return
     if not isinstance(row.cells, dict):
-        return row.line, f"the row is a {'text alone' if isinstance(row.cells, str) else 'list'}, not an object"
+        what = "text alone" if isinstance(row.cells, str) else "list"
+        yield Found(row.line, f"the row is a {what}, not an object")
+        return
     fields = _fields(row.cells, wish)
     try:
-        made = FORMATS[name].read(fields)
-        if "objective" not in fields:
-            return row.line, made
-        objective = text(fields["objective"], "objective").strip()
-        return row.line, [one | {"objective": objective} for one in made]
+        objective = {"objective": text(fields["objective"], "objective").strip()} if "objective" in fields else {}
+        read = FORMATS[name].record
+        if read is None:
+            made = [one | objective for one in FORMATS[name].read(fields)]
+            yield Found(row.line, made, read_origin(fields) if FORMATS[name].kind in COMPARED else None)
+            return
+        record = read(fields)
+        if wish.kind is Kind.PROMPT:
+            yield Found(row.line, [{"prompt": text(record.prompt, "prompt")} | objective])
+            return
     except BadRow as reason:
-        return row.line, str(reason)
+        yield Found(row.line, str(reason))
+        return
+    if not record.annotations:
+        yield Found(row.line, "nobody has judged it")
+    for one in record.annotations:
+        yield _said(row.line, record, one, objective)
+
+
+def _said(line: int, record: Record, annotation: Annotation | str, objective: Row) -> Found:
+    """Return what one person said of the candidates of a record."""
+    if isinstance(annotation, str):
+        return Found(line, annotation)
+    try:
+        made = [one | objective for one in pairs(record.prompt, annotation)]
+    except BadRow as reason:
+        return Found(line, str(reason), annotation.origin)
+    return Found(line, made, annotation.origin, annotation.unused)
 
 
 def _pair_found(row: PairRow | Problem) -> Found:
     if isinstance(row, Problem):
-        return row.line, row.reason
-    return row.line, [{"prompt": row.source, "chosen": one, "rejected": row.source} for one in row.references]
+        return Found(row.line, row.reason)
+    made = [{"prompt": row.source, "chosen": one, "rejected": row.source} for one in row.references]
+    return Found(row.line, made)
 
 
 def _line_found(row: RawRow) -> Found:
     line = row.cells.strip() if isinstance(row.cells, str) else ""
     try:
-        return row.line, row.problem or [{"prompt": text(line, "prompt")}]
+        return Found(row.line, row.problem or [{"prompt": text(line, "prompt")}])
     except BadRow as reason:
-        return row.line, str(reason)
+        return Found(row.line, str(reason))
 
 
 def _collect(found: Iterable[Found], name: str, wish: _Wish, notes: list[str]) -> RowFile:
@@ -227,79 +248,7 @@ def _collect(found: Iterable[Found], name: str, wish: _Wish, notes: list[str]) -
         raise DataFileError(
             f"The file is in the format {name} and holds {NOUNS[stored]}, of which {NOUNS[kind]} cannot be made."
         )
-    collected = _Collected(kind, wish.ranking)
-    for line, rows in found:
-        collected.add(line, rows)
+    collected = Collected(kind, wish.ranking)
+    for one in found:
+        collected.add(one)
     return collected.file(name, notes)
-
-
-class _Collected:
-    """Rows and problems as they come."""
-
-    def __init__(self, kind: Kind, ranking: str) -> None:
-        self.kind = kind
-        self.ranking = ranking
-        self.rows: list[Row] = []
-        self.lines: list[int] = []
-        self.problems: list[Problem] = []
-        self.problem_count = self.ties = self.unused = self.repeated = 0
-
-    def add(self, line: int, found: list[Row] | str) -> None:
-        """What one row of the file holds."""
-        if isinstance(found, str):
-            self._leave_out(line, found)
-            return
-        made: list[Row] = []
-        answers = _unique(found)
-        self.repeated += len(found) - len(answers)
-        for one in answers:
-            try:
-                rows, ties = to_kind(one, self.kind, self.ranking)
-            except BadRow as reason:
-                self._leave_out(line, str(reason))
-                continue
-            self.ties += ties
-            self.unused += not rows
-            made += rows
-        unique = _unique(made)
-        self.repeated += (len(made) - len(unique)) if self.kind is Kind.PREFERENCE else 0
-        self.rows += unique
-        self.lines += [line] * len(unique)
-
-    def file(self, name: str, notes: list[str]) -> RowFile:
-        """All of it, with the notes on what was made of it."""
-        said = [note for note in notes if note is not _PAIRS_NOTE or self.kind in _COMPARED]
-        if self.ties:
-            said.append(f"Pairs of answers with equal scores, of which nothing is learned: {self.ties:,}.")
-        if self.unused:
-            said.append(f"Answers labelled bad, which are not used as completions: {self.unused:,}.")
-        if self.repeated:
-            said.append(f"Answers that repeat one of the same row, and are used once: {self.repeated:,}.")
-        places = list(range(len(self.rows)))
-        if self.kind is Kind.PROMPT:
-            places = sole_prompts(self.rows)
-            if len(places) < len(self.rows):
-                said.append(f"Rows whose prompt stands in an earlier row: {len(self.rows) - len(places):,}.")
-        whole = RowFile(
-            rows=tuple(self.rows),
-            lines=tuple(self.lines),
-            kind=self.kind,
-            format=name,
-            problems=tuple(self.problems),
-            problem_count=self.problem_count,
-            notes=tuple(said),
-            ties=self.ties,
-        )
-        return whole.at(places) if len(places) < len(self.rows) else whole
-
-    def _leave_out(self, line: int, reason: str) -> None:
-        self.problem_count += 1
-        if self.problem_count <= KEPT_PROBLEMS:
-            self.problems.append(Problem(line, reason))
-
-
-def _unique(rows: list[Row]) -> list[Row]:
-    return rows if len(rows) < 2 else list({row_key(row): row for row in rows}.values())
-
-
-_COMPARED = (Kind.PREFERENCE, Kind.UNPAIRED, Kind.RANKED)

@@ -56,7 +56,8 @@ class RowFile:
     found, `notes` are sentences on how the file was understood. `problems` are the first `KEPT_PROBLEMS` rows that
     cannot be used, `problem_count` says how many there are in all. `ties` counts pairs of answers with equal scores,
     of which nothing is learned. `left_over` counts usable rows that are not among `rows`: what a mix did not draw, or
-    what repeats another.
+    what repeats another. `judgments` counts what people said in a file that tells it apart, skips too, and `people`
+    those whom it names.
     """
 
     rows: tuple[Row, ...]
@@ -68,6 +69,8 @@ class RowFile:
     notes: tuple[str, ...] = ()
     ties: int = 0
     left_over: int = 0
+    judgments: int = 0
+    people: int = 0
 
     @property
     def row_count(self) -> int:

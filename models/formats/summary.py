@@ -22,12 +22,22 @@ def summary(file: RowFile) -> dict[str, Any]:
         "prompts": len({prompt_text(row["prompt"]).strip() for row in file.rows}),
         "conversations": sum(not isinstance(row["prompt"], str) for row in file.rows),
         "ties": file.ties,
+        "judgments": file.judgments,
+        "people": file.people,
         "objectives": dict(Counter(row["objective"] for row in file.rows if "objective" in row)),
         "characters": lengths(file.rows),
         "kinds": [kind.value for kind in Kind if kind in MAKES[file.kind]],
         "notes": list(file.notes),
         "problems": [{"line": problem.line, "reason": problem.reason} for problem in file.problems],
     }
+
+
+def judgments_said(judgments: int, people: int) -> str:
+    """Return how many judgments there are, and by how many people if they are named: `3 judgments by 2 people`."""
+    said = f"{judgments:,} judgment{'' if judgments == 1 else 's'}"
+    if not people:
+        return said
+    return f"{said} by {people:,} {'person' if people == 1 else 'people'}"
 
 
 def lengths(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
@@ -47,6 +57,8 @@ def sentences(file: RowFile, most: int = 20) -> Iterator[str]:
         f"Rows: {file.row_count:,}, of which {len(file.rows):,} can be used, with {found['prompts']:,} different "
         f"prompts; {found['conversations']:,} of them are conversations."
     )
+    if file.judgments:
+        yield f"It holds {judgments_said(file.judgments, file.people)}."
     yield from file.notes
     if file.problem_count:
         yield file.problem_report(most)

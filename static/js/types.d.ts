@@ -115,6 +115,9 @@ export interface ImportPreview {
   known: number;
   gold: number;
   judgments: number;
+  judgments_known: number;
+  /** Whom the file names as having judged. */
+  people: number;
   bad: number;
   /** Whether all rows were looked at. */
   complete: boolean;
@@ -139,6 +142,7 @@ export interface ImportProgress {
   added: number;
   duplicates: number;
   judgments: number;
+  judgments_known: number;
   rejected_count: number;
   /** In the last line alone. */
   rejected?: Refused[];

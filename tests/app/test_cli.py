@@ -114,14 +114,15 @@ def test_import_prompts_does_not_guess_which_column_has_the_texts(app: Flask, se
 
 def test_export_writes_what_stands_as_json_lines(app: Flask, session: Session, annotator: Person) -> None:
     prompt = factories.prompt(session, "you are ein Idiot ü")
-    factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"], prompt=prompt))
+    stands = factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"], prompt=prompt))
     undone = factories.judgment(session, factories.generation(session, annotator.id))
     judgments.undo(session, annotator.id, undone.id)
     result = run(app, "export", "--format", "seed")
     assert result.exit_code == 0
-    expected = {"toxic": "you are ein Idiot ü", "chosen": "a", "rejected": ["b"]}
+    said = {"judgment": stands.client_key, "verdict": "chosen"}
+    expected = {"toxic": "you are ein Idiot ü", "chosen": "a", "rejected": ["b"], **said}
     assert [json.loads(line) for line in result.stdout.splitlines()] == [expected]
-    assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected"}
+    assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected", "judgment", "verdict"}
     assert run(app, "export", "--format", "parquet").exit_code == 2
 
 

@@ -44,7 +44,11 @@ test("a file is described by what is in it", () => {
   const known = { ...preview, found: { ...FOUND, what: "TRL" }, judgments: 1, gold: 2 };
   assert.equal(
     describe(known),
-    "2 rows, in a form that is known: TRL. 1 row says which answer was chosen and which was rejected. 2 rows are attention checks.",
+    "2 rows, in a form that is known: TRL. It holds 1 judgment. 2 rows are attention checks.",
+  );
+  assert.equal(
+    describe({ ...preview, judgments: 15, judgments_known: 12, people: 2 }),
+    "2 rows. It holds 15 judgments by 2 people. 12 judgments are here already.",
   );
 });
 
@@ -58,6 +62,7 @@ test("what became of the rows is counted", () => {
   const progress = { rows: 1, added: 1200, duplicates: 0, rejected_count: 3, judgments: 0 };
   assert.equal(stored(progress), "1 row read · 1,200 new in the queue · 0 there already · 3 not usable.");
   assert.match(stored({ ...progress, judgments: 1 }), / · 1 judgment taken over\.$/);
+  assert.match(stored({ ...progress, judgments_known: 12 }), / · 12 judgments are here already\.$/);
 });
 
 test("durations are seconds, or minutes and seconds", () => {

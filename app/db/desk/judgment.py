@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -14,6 +15,14 @@ from app.db.base import Base, PrimaryKey, now
 if TYPE_CHECKING:
     from app.db.desk.generation import Generation
     from app.db.desk.preference import Preference
+
+
+LONGEST_ANNOTATOR = 200
+
+
+def new_key() -> str:
+    """Return a client_key for a judgment that was sent without one."""
+    return str(uuid4())
 
 
 class Verdict(StrEnum):
@@ -67,8 +76,11 @@ class Judgment(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     # An admin should look at this screen.
     flagged: Mapped[bool] = mapped_column(default=False)
-    # Chosen by the browser, so that a judgment that is sent twice is stored once, even if it was undone since.
-    client_key: Mapped[str | None] = mapped_column(String(36), unique=True)
+    # Chosen by the browser, so that a judgment that is sent twice is stored once, even if it was undone since. In files
+    # it is the judgment's identity and stays the same in every studio.
+    client_key: Mapped[str] = mapped_column(String(36), unique=True, default=new_key)
+    # Who judged, as the file says that it was imported from; empty if it was the user, and if the file does not say.
+    annotator: Mapped[str | None] = mapped_column(String(LONGEST_ANNOTATOR))
     seconds: Mapped[float | None]
     # The features of the edited text that a reward head reads.
     edited_features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)

@@ -138,7 +138,7 @@ def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
     found = judgment_search.page(session, JudgmentFilter.of(query), query.before, size)
     names = judgment_search.names(session, found.judgments)
     return {
-        "judgments": [judgment_search.as_json(one, names[one.user_id]) for one in found.judgments],
+        "judgments": [judgment_search.as_json(one, judgment_search.person_of(one, names)) for one in found.judgments],
         "before": found.before,
     }
 

@@ -55,6 +55,7 @@ def judgments() -> ResponseReturnValue:
         found=found,
         before=before,
         names=judgment_search.names(session, found.judgments),
+        person_of=judgment_search.person_of,
         best_of=judgment_search.best_of,
         right=judgment_search.right,
         people=judgment_search.people(session),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -15,6 +16,8 @@ from app.extensions import db
 from app.routes.people import shown_once
 from app.routes.wording import WORDS
 from app.services.people import accounts, agreement, invitations, ratings, statistics
+from app.services.people.agreement import Pair
+from app.services.people.ratings import Person
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
@@ -64,7 +67,7 @@ def person(person_id: int) -> ResponseReturnValue:
         habits=statistics.habits(session, person_id),
         window=statistics.WINDOW,
         pairs=[(pair.other if pair.one == person_id else pair.one, pair.same) for pair in pairs[:_MOST_PAIRS]],
-        names=_names(),
+        names=_names(pairs),
         judgments=shown,
         older=more,
         verdict=verdict,
@@ -143,7 +146,7 @@ def _page(**given: Any) -> str:
         alpha=agreed.alpha,
         pairs=agreed.pairs[:_MOST_PAIRS],
         more_pairs=max(0, len(agreed.pairs) - _MOST_PAIRS),
-        names=_names(),
+        names=_names(agreed.pairs[:_MOST_PAIRS]),
         invitations=[(one, invitations.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),
@@ -152,9 +155,11 @@ def _page(**given: Any) -> str:
     )
 
 
-def _names() -> dict[int, str]:
-    """Return the name of each person, or else the email."""
-    return {user.id: user.name or user.email for user in accounts.people(db.session())}
+def _names(pairs: Sequence[Pair] = ()) -> dict[Person, str]:
+    """Return what everybody is called: users by name or else email, and those of imported files in these pairs."""
+    named: dict[Person, str] = {user.id: user.name or user.email for user in accounts.people(db.session())}
+    imported = {one for pair in pairs for one in (pair.one, pair.other) if isinstance(one, str)}
+    return named | {one: f"{one}, imported" for one in imported}
 
 
 def _person(person_id: int) -> User:

@@ -22,6 +22,7 @@ from app.db import (
     Preference,
     Prompt,
     Verdict,
+    new_key,
     now,
     write_transaction,
     write_with_others,
@@ -180,7 +181,7 @@ _STANDING = Prebuilt(
         _judgments.c.undone_at.is_(None),
     )
 )
-_NOT_SENT = frozenset({"id", "undone_at", "edited_features"})
+_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator"})
 _ADD_JUDGMENT = PrebuiltInsert(_judgments, (c.name for c in _judgments.c if c.name not in _NOT_SENT))
 _ADD_PREFERENCES = Prebuilt(insert(_preferences), (c.name for c in _preferences.c if c.name != "id"))
 
@@ -208,7 +209,7 @@ def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield
         "edited_text": gesture.edited_text,
         "reason": gesture.reason,
         "flagged": gesture.flagged,
-        "client_key": gesture.client_key,
+        "client_key": gesture.client_key or new_key(),
         "seconds": gesture.seconds,
         "created_at": now(),
     }

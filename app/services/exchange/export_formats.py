@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from app.db import Verdict
-from app.services.exchange.judged_screens import JudgedScreen, Person
+from app.services.exchange.judged_screens import JudgedScreen, People, Person
 from models.formats import WRITERS
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
 from models.formats.schemas.instructions import STUDIO_INSTRUCTION
@@ -21,20 +21,20 @@ EDITED = "edited"
 
 
 class Pair(NamedTuple):
-    """A preference row, as far as it is exported."""
+    """A preference row, as far as it is exported; key and verdict are those of its judgment."""
 
     judgment_id: int
     prompt: str
     chosen: str
     rejected: str
+    key: str = ""
+    verdict: str = ""
 
 
 Judged = Sequence[Pair]
 """The preference rows of one judgment: of a tie, each of the tied texts against each of the others."""
 Record = dict[str, Any]
 Render = Callable[[Judged], Iterator[Record]]
-People = Mapping[int, Person]
-"""Who judged, by the ids of users."""
 Screens = Sequence[JudgedScreen]
 """What several people said of the same texts, each of them once; the cards may have stood in another order."""
 RenderScreens = Callable[[Screens, People], Record]
@@ -102,8 +102,8 @@ def same_texts(screens: Iterable[JudgedScreen]) -> Iterator[Screens]:
         times: Counter[object] = Counter()
         for screen in of_prompt:
             texts = (*sorted(card.text for card in screen.cards), screen.edited)
-            times[screen.user_id, texts] += 1
-            groups.setdefault((texts, times[screen.user_id, texts]), []).append(screen)
+            times[screen.who, texts] += 1
+            groups.setdefault((texts, times[screen.who, texts]), []).append(screen)
         yield from groups.values()
 
 
@@ -117,7 +117,7 @@ def labelstudio(screens: Screens, people: People) -> Record:
     return {
         "id": first.screen_id,
         "data": {"prompt": first.prompt, "candidates": candidates},
-        "annotations": [_annotation(first, screen, people[screen.user_id]) for screen in screens],
+        "annotations": [_annotation(first, screen, people[screen.who]) for screen in screens],
     }
 
 
@@ -134,9 +134,9 @@ def argilla(screens: Screens, people: People) -> Record:
         "metadata": {
             "judgment": [screen.key for screen in screens],
             "verdict": [screen.verdict for screen in screens],
-            "person": [people[screen.user_id].name for screen in screens],
+            "person": [people[screen.who].name for screen in screens],
         },
-        "responses": {"ranking": [_response(first, screen, people[screen.user_id]) for screen in screens]},
+        "responses": {"ranking": [_response(first, screen, people[screen.who]) for screen in screens]},
     }
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
-from app.services.exchange import export_formats, judged_screens, judgment_table
+from app.services.exchange import export_formats, identity, judged_screens, judgment_table
 from app.services.exchange.export_formats import (
     FORMATS,
     INSTRUCTION,
@@ -34,7 +34,7 @@ __all__ = ["FORMATS", "INSTRUCTION", "PAIR_FORMATS", "FormatName", "content", "p
 
 _ROWS_AT_ONCE = 1_000
 _LINES_AT_ONCE = 500
-_COLUMNS = ("prompt", "chosen", "rejected")
+_COLUMNS = ("prompt", "chosen", "rejected", *identity.COLUMNS)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
@@ -66,7 +66,7 @@ def stream(
     """
     standing = _standing(wanted)
     if format_name in SCREEN_FORMATS:
-        people = judged_screens.people(session, pseudonyms)
+        people = judged_screens.People(session, pseudonyms)
         render = SCREEN_FORMATS[format_name]
         groups = export_formats.same_texts(judged_screens.read_by_prompt(session, standing))
         return _listed(render(screens, people) for screens in groups)
@@ -80,7 +80,7 @@ def _standing(wanted: JudgmentFilter | None) -> JudgmentFilter:
 
 
 def _table(session: Session, standing: JudgmentFilter, pseudonyms: bool) -> Iterator[judgment_table.Row]:
-    people = judged_screens.people(session, pseudonyms)
+    people = judged_screens.People(session, pseudonyms)
     return judgment_table.rows(judged_screens.read(session, standing), people)
 
 
@@ -111,7 +111,14 @@ def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) ->
 def _rows(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
     """The pairs, those of a judgment one after the other; memory holds a thousand of them."""
     found = session.connection().execute(
-        select(Preference.judgment_id, Preference.prompt, Preference.chosen, Preference.rejected)
+        select(
+            Preference.judgment_id,
+            Preference.prompt,
+            Preference.chosen,
+            Preference.rejected,
+            Judgment.client_key,
+            Judgment.verdict,
+        )
         .join(Judgment, Judgment.id == Preference.judgment_id)
         .where(*wanted.conditions())
         .order_by(Preference.judgment_id, Preference.id),
@@ -121,23 +128,21 @@ def _rows(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
 
 
 def _rendered(judged: Judged, render: Render) -> Iterator[Record]:
-    if render is not export_formats.hh:
-        yield from render(judged)
-        return
-    for row in judged:
+    for one in [judged] if render is not export_formats.hh else [[row] for row in judged]:
         try:
-            yield from render([row])
+            for record in render(one):
+                yield identity.identified(record, one[0].key, one[0].verdict)
         except BadRow:
             continue
 
 
-def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, str, str]]:
-    """(judgment, prompt, text) of every text on a screen of which none was good.
+def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, str, str, str]]:
+    """(judgment, its key, prompt, text) of every text on a screen of which none was good.
 
     An attention check tells of the person, not of the texts.
     """
     found = session.connection().execute(
-        select(Judgment.id, Prompt.text, Candidate.text)
+        select(Judgment.id, Judgment.client_key, Prompt.text, Candidate.text)
         .join(Generation, Generation.id == Judgment.generation_id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
         .join(Candidate, Candidate.generation_id == Generation.id)
@@ -150,28 +155,39 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, 
         .order_by(Judgment.id, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return ((number, prompt, text) for number, prompt, text in found)
+    return ((number, key, prompt, text) for number, key, prompt, text in found)
 
 
 def _marked(
-    judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[tuple[int, str, str]]
+    judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[tuple[int, str, str, str]]
 ) -> Iterator[Record]:
     """Every text that a judgment marks as good or bad, in the order of the judgments."""
-    good = ((number, record) for number, group in judged for record in export_formats.kto(list(group)))
-    bad = ((number, {"prompt": prompt, "completion": text, "label": False}) for number, prompt, text in none_good)
+    good = ((number, record) for number, group in judged for record in _rendered(list(group), export_formats.kto))
+    bad = (
+        (
+            number,
+            identity.identified({"prompt": prompt, "completion": text, "label": False}, key, Verdict.NONE),
+        )
+        for number, key, prompt, text in none_good
+    )
     return (record for _, record in merge(good, bad, key=itemgetter(0)))
 
 
 # What json.dumps(…, ensure_ascii=False) writes, without a dictionary and an encoder for each line.
 def _trl_line(row: Pair) -> str:
-    return f'{{"prompt": {_text(row[1])}, "chosen": {_text(row[2])}, "rejected": {_text(row[3])}}}\n'
+    pair = f'"prompt": {_text(row[1])}, "chosen": {_text(row[2])}, "rejected": {_text(row[3])}'
+    return f"{{{pair}, {_identity(row)}}}\n"
 
 
 def _llamafactory_line(row: Pair) -> str:
     return (
         f'{{"instruction": {_INSTRUCTION}, "input": {_text(row[1])}, '
-        f'"chosen": {_text(row[2])}, "rejected": {_text(row[3])}}}\n'
+        f'"chosen": {_text(row[2])}, "rejected": {_text(row[3])}, {_identity(row)}}}\n'
     )
+
+
+def _identity(row: Pair) -> str:
+    return f'"{identity.JUDGMENT}": {_text(row[4])}, "{identity.VERDICT}": {_text(row[5])}'
 
 
 _LINES: Mapping[str, Callable[[Pair], str]] = {

@@ -1,77 +1,174 @@
-"""Choices that were made elsewhere, taken over as judgments of whoever imports them.
+"""Choices that were made elsewhere, taken over as judgments of whoever imports them, with the name of who made them.
 
 Each becomes a screen whose candidates no version wrote, with the verdict on it and the rows that the verdict yields, so
-that training, exports and searches find it like any other. Its key is made from its content: the same choice is stored
-once, however often its file is imported.
+that training, exports and searches find it like any other. Its key is that of the file, or is made from its content:
+the same judgment is stored once, however often its file is imported, and wherever it was made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
-from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
+from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict, now
 from app.services.desk import screens
 from app.services.prompts import prompts
+from app.services.prompts.prompts import ImportReport
+from models.formats.annotations import NOWHERE, Origin
 
 _NAMESPACE = UUID("4d3f6e0e-5f4b-4c55-9d6f-0d1b6f7f2a61")
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedRow:
-    """A text, what was chosen for it and what was rejected; several chosen ones are equally good."""
+    """A text, what was chosen for it and what was rejected; several chosen ones are equally good.
+
+    `said` is the verdict, where the texts do not tell it: of an edit, the chosen text was written by hand, and of a
+    skip, the rejected ones are what was shown. `nth` counts equal judgments that a record holds, from 0. `line` is
+    where the judgment begins in its file.
+    """
 
     text: str
     chosen: tuple[str, ...]
     rejected: tuple[str, ...]
+    said: str = ""
+    origin: Origin = NOWHERE
+    nth: int = 0
+    line: int = 0
+    reason: str = ""
+    flagged: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        return Verdict(self.said or (Verdict.TIE if len(self.chosen) > 1 else Verdict.CHOSEN))
 
     @property
     def key(self) -> str:
-        """The same for equal choices, and for no others; in a form that no gesture of the desk can have."""
-        content = [self.text, sorted(self.chosen), sorted(self.rejected)]
-        return f"i-{uuid5(_NAMESPACE, json.dumps(content)).hex}"
+        """The key of the file; else one that equal judgments of one person have and no others, nor any of the desk."""
+        if self.origin.key:
+            return self.origin.key
+        content: list[object] = [self.text, sorted(self.chosen), sorted(self.rejected)]
+        more = [self.origin.person, self.nth, "" if self.verdict in (Verdict.CHOSEN, Verdict.TIE) else self.verdict]
+        return f"i-{uuid5(_NAMESPACE, json.dumps(content + more if any(more) else content)).hex}"
+
+
+def known_keys(session: Session, rows: Iterable[JudgedRow]) -> set[str]:
+    """Return the keys of those judgments that are here already, undone ones too."""
+    found: set[str] = set()
+    for keys in _some_at_a_time({row.key for row in rows}):
+        found.update(session.scalars(select(Judgment.client_key).where(Judgment.client_key.in_(keys))))
+    return found
+
+
+def uncontradicted(session: Session, rows: Sequence[JudgedRow], report: ImportReport) -> list[JudgedRow]:
+    """Return the judgments but for those that are here by the key of the file and say something else; report these."""
+    left = list(rows)
+    for keys in _some_at_a_time({row.key for row in rows if row.origin.key}):
+        stored = select(Judgment).where(Judgment.client_key.in_(keys)).options(*_WHOLE)
+        here = {judgment.client_key: judgment for judgment in session.scalars(stored)}
+        wrong = dict.fromkeys(
+            row for row in rows if row.origin.key and row.key in here and not _says(here[row.key], row)
+        )
+        for row in wrong:
+            report.refuse(row.line, "Its judgment is here already and says something else: the one that is here stays.")
+        left = [row for row in left if row not in wrong]
+    return left
+
+
+def take_over(
+    session: Session,
+    user_id: int,
+    rows: Sequence[JudgedRow],
+    source: str,
+    known: Mapping[str, Prompt],
+    report: ImportReport,
+) -> None:
+    """Add judgments as `store` does, but for those that are here; the report counts both and says what contradicts."""
+    usable = uncontradicted(session, rows, report)
+    new = store(session, user_id, usable, source, known)
+    report.judgments += new
+    report.judgments_known += len(usable) - new
+
+
+def _some_at_a_time(keys: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(sorted(keys))
+    while some := list(islice(left, prompts.BATCH)):
+        yield some
 
 
 def store(session: Session, user_id: int, rows: Sequence[JudgedRow], source: str, known: Mapping[str, Prompt]) -> int:
     """Add the judgments in the running transaction; returns how many are new. `known` are prompts by their texts."""
-    new = {row.key: row for row in rows}
-    for key in session.scalars(select(Judgment.client_key).where(Judgment.client_key.in_(list(new)))):
-        del new[str(key)]
-    found = dict(known) or prompts.by_text(session, [row.text for row in new.values()])
-    for key, row in new.items():
+    here = known_keys(session, rows)
+    new: dict[str, JudgedRow] = {}
+    for row in rows:
+        if row.key not in here:
+            new.setdefault(row.key, row)
+    found = dict(known)
+    found |= prompts.by_text(session, [row.text for row in new.values() if row.text not in found])
+    for row in new.values():
         prompt = found.get(row.text)
         if prompt is None:
             prompt = found[row.text] = prompts.find_or_add(session, row.text, source)
-        _add(session, user_id, prompt, row, source, key)
+        _add(session, user_id, prompt, row, source)
     session.flush()
     return len(new)
 
 
-def _add(session: Session, user_id: int, prompt: Prompt, row: JudgedRow, source: str, key: str) -> None:
-    candidates = [Candidate(text=text, log_probability=0.0) for text in (*row.chosen, *row.rejected)]
+_WHOLE = (
+    selectinload(Judgment.generation).selectinload(Generation.prompt),
+    selectinload(Judgment.generation).selectinload(Generation.candidates),
+)
+
+
+def _says(judgment: Judgment, row: JudgedRow) -> bool:
+    """Return whether a stored judgment says what the row says; of the rejected texts the row may lack some."""
+    cards = {card.id: card.text.strip() for card in judgment.generation.candidates}
+    best = {judgment.candidate_id, *(judgment.tied or (cards if judgment.verdict == Verdict.TIE else ()))}
+    chosen = {text for number, text in cards.items() if number in best}
+    if judgment.verdict == Verdict.EDITED and judgment.edited_text is not None:
+        chosen = {judgment.edited_text.strip()}
+    return (
+        judgment.verdict == row.verdict
+        and prompts.digest_of(judgment.generation.prompt.text.strip()) == prompts.digest_of(row.text)
+        and (judgment.verdict == Verdict.SKIPPED or chosen == set(row.chosen))
+        and set(row.rejected) <= set(cards.values())
+    )
+
+
+def _add(session: Session, user_id: int, prompt: Prompt, row: JudgedRow, source: str) -> None:
+    verdict = row.verdict
+    edited = row.chosen[0] if verdict == Verdict.EDITED else None
+    best = [] if edited is not None else [Candidate(text=text, log_probability=0.0) for text in row.chosen]
+    others = [Candidate(text=text, log_probability=0.0) for text in row.rejected]
     generation = Generation(
         prompt=prompt, user_id=user_id, sampling={"imported_from": source}, seed=0, milliseconds=0.0
     )
-    screens.store(session, generation, candidates)
-    chosen = [candidate.id for candidate in candidates[: len(row.chosen)]]
-    tie = len(chosen) > 1
+    screens.store(session, generation, [*best, *others])
     session.add(
         Judgment(
             generation=generation,
             user_id=user_id,
-            verdict=Verdict.TIE if tie else Verdict.CHOSEN,
-            candidate_id=None if tie else chosen[0],
-            tied=chosen if tie else None,
-            client_key=key,
+            annotator=row.origin.person or None,
+            verdict=verdict,
+            candidate_id=best[0].id if verdict == Verdict.CHOSEN else None,
+            tied=[candidate.id for candidate in best] if verdict == Verdict.TIE and others else None,
+            edited_text=edited,
+            reason=row.reason or None,
+            flagged=row.flagged,
+            client_key=row.key,
+            seconds=row.origin.seconds,
+            created_at=row.origin.at or now(),
             preferences=[
-                Preference(prompt=row.text, chosen=good, rejected=bad, weight=1 / len(chosen))
+                Preference(prompt=row.text, chosen=good, rejected=bad, weight=1 / len(row.chosen))
                 for bad in row.rejected
-                for good in row.chosen
+                for good in (() if verdict == Verdict.SKIPPED else row.chosen)
             ],
         )
     )

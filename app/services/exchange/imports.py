@@ -6,9 +6,10 @@ already are duplicates, and a judgment that was imported before is not imported 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -19,13 +20,13 @@ from app.db import write_transaction
 from app.errors import Invalid
 from app.schemas.reading import read
 from app.services.exchange import imported_judgments
+from app.services.exchange.gathered_judgments import Gathered, people_of
 from app.services.exchange.imported_judgments import JudgedRow
 from app.services.exchange.mapping import (
     ColumnMapping,
     Found,
     MappingSent,
     guess,
-    judged_rows,
     look,
     parse_header,
     prompt_row,
@@ -114,7 +115,10 @@ class Wish:
 
 @dataclass
 class Preview:
-    """What an import would do, by the first `LOOKED_AT` rows; `complete` if there are no others."""
+    """What an import would do, by the first `LOOKED_AT` rows; `complete` if there are no others.
+
+    `judgments` counts all that people said, `judgments_known` what of it is here already, `people` those who are named.
+    """
 
     mapping: ColumnMapping
     found: Found
@@ -124,16 +128,12 @@ class Preview:
     known: int = 0
     gold: int = 0
     judgments: int = 0
+    judgments_known: int = 0
+    people: int = 0
     bad: int = 0
     complete: bool = True
     problems: list[dict[str, Any]] = field(default_factory=list)
     sample: list[dict[str, Any]] = field(default_factory=list)
-
-    def note(self, report: ImportReport) -> None:
-        """Count what a row is refused for, and keep the first reasons."""
-        self.bad += report.rejected_count
-        if len(self.problems) < _SHOWN_PROBLEMS:
-            self.problems += report.rejected
 
     def as_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
@@ -191,13 +191,18 @@ def run(session: Session, user_id: int | None, path: Path, wish: Wish, longest: 
     found = look(list(islice(RowFile(path, wish.mapping.layout, wish.mapping.header).rows(), SAMPLED)))
     report, count = ImportReport(), 0
     rows = file.rows()
+    gathered = Gathered(found.format, longest, report) if wish.judgments and found.judged else None
     try:
         while batch := list(islice(rows, prompts.BATCH)):
             count += len(batch)
-            _store(session, user_id, batch, wish, found, longest, report)
+            _store(session, user_id, batch, wish, found, longest, report, gathered)
             yield Progress(file.fraction, count, report)
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
         with write_transaction(session):
+            if gathered and user_id is not None:
+                rest = gathered.take(rest=True)
+                imported_judgments.take_over(session, user_id, rest, wish.source, {}, report)
+            report.rejected.sort(key=itemgetter("line"))
             audit.record(
                 session,
                 user_id,
@@ -211,22 +216,20 @@ def run(session: Session, user_id: int | None, path: Path, wish: Wish, longest: 
 
 
 def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: int) -> None:
+    report = ImportReport()
+    gathered = Gathered(made.found.format, longest, report) if made.found.judged else None
     seen: set[str] = set()
     waiting: list[str] = []
     for row in rows:
         made.rows += 1
-        report = ImportReport()
         checked = _checked(row, made.mapping, made.found, longest, report)
         if checked is None:
-            made.note(report)
             continue
         made.usable += 1
         made.gold += checked.gold is not None
-        judged = _judged(row, checked.text, made.found, longest, report) if made.found.judged else None
-        made.judgments += judged is not None
-        made.note(report)
+        best = gathered.add(row, checked.text) if gathered else []
         if len(made.sample) < _SHOWN_ROWS:
-            made.sample.append(asdict(checked) | {"chosen": list(judged.chosen) if judged else []})
+            made.sample.append(asdict(checked) | {"chosen": best})
         digest = prompts.digest_of(checked.text)
         made.repeated += digest in seen
         if digest not in seen:
@@ -235,6 +238,18 @@ def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: in
     for start in range(0, len(waiting), prompts.BATCH):
         known = prompts.by_text(session, waiting[start : start + prompts.BATCH]).values()
         made.known += sum(prompt.queued for prompt in known)
+    if gathered:
+        _count_judgments(session, gathered.take(rest=True), made, report)
+    made.bad = report.rejected_count
+    made.problems = sorted(report.rejected, key=itemgetter("line"))[:_SHOWN_PROBLEMS]
+
+
+def _count_judgments(session: Session, judged: Sequence[JudgedRow], made: Preview, report: ImportReport) -> None:
+    usable = imported_judgments.uncontradicted(session, judged, report)
+    known = imported_judgments.known_keys(session, usable)
+    made.judgments = len(usable)
+    made.judgments_known = len(usable) - len({row.key for row in usable} - known)
+    made.people = len(people_of(usable))
 
 
 def _store(
@@ -245,21 +260,20 @@ def _store(
     found: Found,
     longest: int,
     report: ImportReport,
+    gathered: Gathered | None,
 ) -> None:
     checked = []
-    judged: list[JudgedRow] = []
     for row in batch:
         one = _checked(row, wish.mapping, found, longest, report, wish.priority)
         if one is None:
             continue
         checked.append(replace(one, overlap=one.overlap or wish.overlap))
-        if wish.judgments and found.judged:
-            choice = _judged(row, one.text, found, longest, report)
-            judged += [choice] if choice else []
+        if gathered:
+            gathered.add(row, one.text)
     with write_transaction(session):
         known = prompts.store_batch(session, checked, wish.source, report) if wish.queue else {}
-        if user_id is not None:
-            report.judgments += imported_judgments.store(session, user_id, judged, wish.source, known)
+        if gathered and user_id is not None:
+            imported_judgments.take_over(session, user_id, gathered.take(), wish.source, known, report)
     session.expunge_all()
 
 
@@ -279,20 +293,4 @@ def _checked(
         report.refuse(row.line, f"The row cannot be read: {reason}.")
     except Invalid as refusal:
         report.refuse(row.line, str(refusal))
-    return None
-
-
-def _judged(row: FileRow, text: str, found: Found, longest: int, report: ImportReport) -> JudgedRow | None:
-    """The choice that a row holds, None if it holds none that can be used: the report says why."""
-    try:
-        pairs = judged_rows(row.value, text, found.format)
-        chosen = dict.fromkeys(prompts.check_text(pair["chosen"], longest) for pair in pairs)
-        rejected = dict.fromkeys(prompts.check_text(pair["rejected"], longest) for pair in pairs)
-    except (BadRow, Invalid) as refusal:
-        report.refuse(row.line, f"Its judgment cannot be taken over: {str(refusal).rstrip('.')}.")
-        return None
-    losers = tuple(one for one in rejected if one not in chosen)
-    if chosen and losers:
-        return JudgedRow(text, tuple(chosen), losers)
-    report.refuse(row.line, "Its judgment cannot be taken over: no answer is better than another.")
     return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -24,6 +24,7 @@ _COLUMNS = (
     Judgment.id,
     Judgment.client_key,
     Judgment.user_id,
+    Judgment.annotator,
     Judgment.created_at,
     Judgment.seconds,
     Judgment.verdict,
@@ -43,6 +44,9 @@ _COLUMNS = (
 )
 _judgment_id = itemgetter(0)
 
+Who = int | str
+"""Who judged: the id of a user, or the name that an imported file gives."""
+
 
 class Card(NamedTuple):
     """A rewrite as it was shown: its text, the version that wrote it, and whether it was said to be best."""
@@ -61,7 +65,7 @@ class JudgedScreen:
 
     id: int
     key: str
-    user_id: int
+    who: Who
     created_at: datetime
     seconds: float | None
     verdict: str
@@ -94,16 +98,38 @@ class Person(NamedTuple):
     uuid: UUID
 
 
-def people(session: Session, pseudonyms: bool) -> Mapping[int, Person]:
-    """Return everybody by the ids of users; under pseudonyms that are drawn anew for each export.
+class People:
+    """Everybody, as an export names them; under pseudonyms that are drawn anew for each export.
 
     A drawn pseudonym says nothing of the person, so that nobody finds out who it is by trying names.
     """
-    users = session.execute(select(User.id, User.name, User.email)).all()
-    if not pseudonyms:
-        return {one.id: Person(one.name or one.email, one.id, uuid5(_NAMESPACE, one.email)) for one in users}
-    numbers = random.SystemRandom().sample(range(1, _LARGEST_NUMBER), len(users))
-    return {one.id: Person(f"person-{number}", number, uuid4()) for one, number in zip(users, numbers, strict=True)}
+
+    def __init__(self, session: Session, pseudonyms: bool) -> None:
+        users = session.execute(select(User.id, User.name, User.email)).all()
+        self._users = {one.id: (one.name or one.email, one.email) for one in users}
+        self._pseudonyms = pseudonyms
+        self._known: dict[Who, Person] = {}
+        self._drawn: set[int] = set()
+
+    def __getitem__(self, who: Who) -> Person:
+        """Return a person, the same one throughout the export."""
+        if who not in self._known:
+            self._known[who] = self._draw() if self._pseudonyms else self._named(who)
+        return self._known[who]
+
+    def _named(self, who: Who) -> Person:
+        if isinstance(who, int):
+            name, email = self._users[who]
+            return Person(name, who, uuid5(_NAMESPACE, email))
+        uuid = uuid5(_NAMESPACE, f"imported: {who}")
+        return Person(who, uuid.int % _LARGEST_NUMBER, uuid)
+
+    def _draw(self) -> Person:
+        number = secrets.randbelow(_LARGEST_NUMBER)
+        while number in self._drawn:
+            number = secrets.randbelow(_LARGEST_NUMBER)
+        self._drawn.add(number)
+        return Person(f"person-{number}", number, uuid4())
 
 
 def _read(session: Session, wanted: JudgmentFilter, order: Sequence[Any], *conditions: Any) -> Iterator[JudgedScreen]:
@@ -124,8 +150,8 @@ def _judged(rows: Sequence[Any]) -> JudgedScreen:
     best = _best(first.verdict, first.candidate_id, first.tied, (row.card_id for row in rows))
     return JudgedScreen(
         first.id,
-        first.client_key or f"judgment-{first.id}",
-        first.user_id,
+        first.client_key,
+        first.annotator or first.user_id,
         first.created_at,
         first.seconds,
         first.verdict,

@@ -190,6 +190,11 @@ def names(session: Session, judgments: list[Judgment]) -> dict[int, str]:
     return {user.id: user.name or user.email for user in session.scalars(select(User).where(User.id.in_(ids)))}
 
 
+def person_of(judgment: Judgment, names: Mapping[int, str]) -> str:
+    """Return what the person who judged is called: as their file has it, or else by the names of users."""
+    return names[judgment.user_id] if judgment.annotator is None else f"{judgment.annotator}, imported"
+
+
 def as_json(judgment: Judgment, person: str) -> dict[str, Any]:
     """One judgment with all that was on its screen, as the API shows it."""
     screen = judgment.generation

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import IO, Any, cast
 
 from app.db import Verdict
-from app.services.exchange.judged_screens import JudgedScreen, Person
+from app.services.exchange.judged_screens import JudgedScreen, People
 
 COLUMNS = (
     "judgment",
@@ -34,7 +34,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 Row = dict[str, Any]
 
 
-def rows(screens: Iterator[JudgedScreen], people: Mapping[int, Person]) -> Iterator[Row]:
+def rows(screens: Iterator[JudgedScreen], people: People) -> Iterator[Row]:
     """Yield a row for each judgment, with the values of COLUMNS; positions are counted from 1."""
     for screen in screens:
         best = [position for position, card in enumerate(screen.cards, start=1) if card.best]
@@ -47,7 +47,7 @@ def rows(screens: Iterator[JudgedScreen], people: Mapping[int, Person]) -> Itera
             "position": best[0] if chosen else None,
             "tied": best if screen.verdict == Verdict.TIE else [],
             "chosen": chosen.text if chosen else screen.edited,
-            "person": people[screen.user_id].name,
+            "person": people[screen.who].name,
             "created_at": screen.created_at,
             "seconds": screen.seconds,
             "version": chosen.version if chosen else None,

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
 from app.schemas.kinds import one_of
 from app.schemas.reading import Sent, read
-from app.services.exchange.foreign_records import known_shape, with_prompt
 from app.services.exchange.rows import LAYOUTS, FileRow, Layout, Value
 from app.services.prompts.prompts import PromptRow
 from models.formats import FORMATS, Kind, prompt_text
+from models.formats.annotations import Annotation, Origin, read_key, read_origin, sided
+from models.formats.catalog import PROMPT
 from models.formats.convert import to_kind
 from models.formats.detect import PAIRS, detect
 from models.formats.files.column_names import OPTION_NAMES, TEXT_NAMES
-from models.formats.rows import BadRow, Row, messages
+from models.formats.rows import BadRow, Row, Text, messages
 from models.formats.schemas.conversation import ended_by_user
 
 FROM_FORMAT = "@prompt"
 """In place of a column: the prompt, wherever the format keeps it."""
 _JUDGED = (Kind.PREFERENCE, Kind.RANKED)
+_LABELLED = "kto"
+"""A format whose rows say something of one text each, so that only with keys they can be put together."""
+_TABLE = "judgments"
+_SIDES = {"chosen", "rejected"}
 _LONGEST_NAME = 200
 _NO_TEXTS = (
     (bool, "true or false"),
@@ -112,13 +117,20 @@ def look(rows: Sequence[FileRow]) -> Found:
     objects = [row.value for row in rows if isinstance(row.value, dict) and not row.problem]
     columns = dict.fromkeys(name for one in objects for name, value in one.items() if _is_cell(value))
     name = detect([lowered(one) for one in objects])
+    if name in ("", PROMPT.name) and any({key.strip().casefold() for key in one} >= _SIDES for one in objects):
+        name = "preference"  # its sides hold nothing in most rows, which is said of each
     likely = max(columns, key=lambda column: _likeness(column, objects), default="")
     likely = likely if likely and _likeness(likely, objects) > 0 else ""
     if name == PAIRS:
         return Found(tuple(columns), PAIRS, "pairs of a text and its rewrite", False, likely)
     if name not in FORMATS:
         return Found(tuple(columns), "", "", False, likely)
-    return Found(tuple(columns), name, FORMATS[name].what, FORMATS[name].kind in _JUDGED, likely)
+    judged = FORMATS[name].kind in _JUDGED or (name == _LABELLED and any(map(_has_key, objects)))
+    return Found(tuple(columns), name, FORMATS[name].what, judged, likely)
+
+
+def _has_key(fields: Mapping[str, object]) -> bool:
+    return bool(read_key(lowered(fields).get("judgment")))
 
 
 def is_known(text_column: str) -> bool:
@@ -136,8 +148,10 @@ def guess(found: Found, layout: str, header: bool) -> ColumnMapping:
     options = {
         field: next((folded[name] for name in names if name in folded), "") for field, names in OPTION_NAMES.items()
     }
+    if found.format == _TABLE:
+        options["gold"] = ""  # the table says there whether a screen was an attention check
     text = next((folded[name] for name in _known_names() if name in folded), "")
-    readable = found.format in FORMATS and found.format != "prompt"
+    readable = found.format in FORMATS and found.format != PROMPT.name
     if readable and (not text or found.format in ("llamafactory", "alpaca")):
         text = FROM_FORMAT
     return ColumnMapping(layout, header, text or found.likely, **options)
@@ -148,13 +162,20 @@ def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str) -> Prompt
     if isinstance(row.value, str):
         return PromptRow(row.line, row.value)
     if mapping.text == FROM_FORMAT:
-        text = prompt_text(_read(row.value, format_name)[0]["prompt"])
+        text = _prompt(row.value, format_name)
     elif not mapping.text:
         raise BadRow("no column is named for the text")
     else:
         text = text_of(row.value.get(mapping.text), mapping.text)
     options = {field: row.value.get(column) for field in OPTION_NAMES if (column := getattr(mapping, field))}
     return PromptRow(row.line, text, **options)
+
+
+def _prompt(value: Mapping[str, object], format_name: str) -> str:
+    record = FORMATS[format_name].record if format_name in FORMATS else None
+    if record is not None:
+        return text_of(record(lowered(value)).prompt, "prompt")
+    return prompt_text(_read(value, format_name)[0]["prompt"])
 
 
 def text_of(value: object, name: str) -> str:
@@ -172,27 +193,70 @@ def text_of(value: object, name: str) -> str:
     raise BadRow(f"{name} is {what}, not a text")
 
 
-def judged_rows(value: Value, text: str, format_name: str) -> list[Row]:
-    """The pairs of texts, `{"prompt", "chosen", "rejected"}`, that a row was judged into; raises BadRow.
+class Part(NamedTuple):
+    """What one of the rows of a judgment says: texts that are best, texts that are not, and the verdict, if told."""
 
-    `text` is the prompt's. Conversations cannot be judgments here: the studio shows texts.
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+    verdict: str
+    origin: Origin
+    unused: tuple[str, ...] = ()
+
+
+def read_judgments(value: Value, format_name: str) -> list[Annotation | str] | Part:
+    """Return what each person said in a row, a text being why that is unusable; or a part of one judgment.
+
+    Raises BadRow if the row holds no judgment. Conversations cannot be judgments here: the studio shows texts.
     """
     if isinstance(value, str):
         raise BadRow("it is a text alone")
+    fields = lowered(value)
+    known = FORMATS.get(format_name)
+    if known is not None and known.record is not None:
+        return known.record(fields).annotations
+    origin = read_origin(fields)
+    if format_name == _LABELLED and not origin.key:
+        raise BadRow("a label without the key of a judgment is none")
+    better, worse, unused = _labelled(value) if format_name == _LABELLED else _compared(value, format_name)
+    if origin.key:
+        return Part(better, worse, str(fields.get("verdict") or ""), origin, unused)
+    return [replace(sided(better, worse, origin=origin), unused=unused)]
+
+
+_Compared = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""The texts that are better, those that are worse, and what of the row is not used."""
+
+
+def _labelled(value: Mapping[str, object]) -> _Compared:
+    (row,) = _read(value, _LABELLED)
+    text = _text_of(row["completion"])
+    return ((text,), (), ()) if row["label"] else ((), (text,), ())
+
+
+def _compared(value: Mapping[str, object], format_name: str) -> _Compared:
     pairs: list[Row] = []
-    for row in _read(with_prompt(value, text) if format_name in ("labelstudio", "argilla") else value, format_name):
-        pairs += to_kind(row, Kind.PREFERENCE, "best-vs-rest")[0]
-    for pair in pairs:
-        for side in ("chosen", "rejected"):
-            answer = pair[side]
-            pair[side] = (answer if isinstance(answer, str) else answer[0]["content"]).strip()
-    return pairs
+    reasons: list[str] = []
+    for row in _read(value, format_name):
+        try:
+            pairs += to_kind(row, Kind.PREFERENCE, "best-vs-rest")[0]
+        except BadRow as reason:
+            reasons.append(str(reason))
+    if not pairs:
+        raise BadRow(reasons[0])
+    chosen = [_text_of(pair["chosen"]) for pair in pairs]
+    rejected = [_text_of(pair["rejected"]) for pair in pairs]
+    # Each of several chosen texts stands against the same rejected ones.
+    worse = [bad for good, bad in zip(chosen, rejected, strict=True) if good == chosen[0]]
+    return tuple(dict.fromkeys(chosen)), tuple(worse), tuple(dict.fromkeys(reasons))
+
+
+def _text_of(answer: Text) -> str:
+    return (answer if isinstance(answer, str) else answer[0]["content"]).strip()
 
 
 def lowered(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields under the names that models.formats knows: in lower case, those without a value left out."""
-    known = known_shape({name.strip().casefold(): value for name, value in fields.items() if value is not None})
-    return dict(known)
+    return {name.strip().casefold(): value for name, value in fields.items() if value is not None}
 
 
 def _read(value: Mapping[str, object], format_name: str) -> list[Row]:

@@ -15,13 +15,14 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from app.services.people import ratings
-from app.services.people.ratings import Unit
+from app.services.people.ratings import Person, Unit
 from app.services.system import counts as stored_counts
 from app.services.system.cache import remembered
 from models.shares import Share
 
 RESAMPLES = 1_000
 _SEED = 2004
+_AFTER_USERS = 2**63
 
 Array = npt.NDArray[np.float64]
 
@@ -45,8 +46,8 @@ class Alpha:
 class Pair:
     """Two people, and the share of the units that both judged on which they said the same."""
 
-    one: int
-    other: int
+    one: Person
+    other: Person
     same: Share
 
 
@@ -92,14 +93,19 @@ def alpha(rated: Iterable[Collection[Hashable]]) -> Alpha:
 
 def pairs(rated: Sequence[Unit]) -> list[Pair]:
     """Return every two people with a unit in common, those with the most in common first."""
-    same: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    same: dict[tuple[Person, Person], list[int]] = defaultdict(lambda: [0, 0])
     for unit in rated:
-        for one, other in combinations(sorted(unit), 2):
+        for one, other in combinations(sorted(unit, key=_order), 2):
             seen = same[one, other]
             seen[0] += unit[one] == unit[other]
             seen[1] += 1
     found = [Pair(one, other, Share(part, whole)) for (one, other), (part, whole) in same.items()]
-    return sorted(found, key=lambda pair: (-pair.same.whole, pair.one, pair.other))
+    return sorted(found, key=lambda pair: (-pair.same.whole, _order(pair.one), _order(pair.other)))
+
+
+def _order(person: Person) -> tuple[int, str]:
+    """Return what people are put in order by: users by id, then those of files by name."""
+    return (person, "") if isinstance(person, int) else (_AFTER_USERS, person)
 
 
 def _patterns(rated: Iterable[Collection[Hashable]]) -> tuple[Array, Array]:

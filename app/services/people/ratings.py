@@ -29,12 +29,14 @@ from app.services.system import counts
 WINDOW = 10_000
 _IDS_AT_ONCE = 500
 
-Unit = dict[int, str]  # person → category
+Person = int | str
+"""Who judged: the id of a user, or the name that an imported file has for somebody."""
+Unit = dict[Person, str]  # person → category
 _Key = tuple[int, bytes]  # prompt, and the hash of the texts shown
 
 
 class _Rating(NamedTuple):
-    person: int
+    person: Person
     unit: _Key
     category: str
 
@@ -122,6 +124,7 @@ class _Latest:
                 select(
                     Judgment.id,
                     Judgment.user_id,
+                    Judgment.annotator,
                     Judgment.verdict,
                     Judgment.generation_id,
                     Generation.prompt_id,
@@ -134,7 +137,8 @@ class _Latest:
             screens = _screens(session, [row.generation_id for row in rows])
             for row in rows:
                 screen = screens[row.generation_id]
-                rating = _Rating(row.user_id, (row.prompt_id, screen.texts), _category(row.verdict, row.text, screen))
+                person = row.annotator or row.user_id
+                rating = _Rating(person, (row.prompt_id, screen.texts), _category(row.verdict, row.text, screen))
                 self._ratings[row.id] = self._by_unit[rating.unit][row.id] = rating
                 self._touched.add(rating.unit)
         return len(ids)

@@ -35,8 +35,8 @@ class ImportReport:
     """The result of an import.
 
     `added` counts the prompts that are new in the queue, `duplicates` the rows that were there already, `judgments`
-    those that were imported with them. `rejected` has the first `KEPT_REFUSALS` rows that cannot be used, each with its
-    line.
+    those that were imported with them and `judgments_known` those that were here already. `rejected` has the first
+    `KEPT_REFUSALS` rows that cannot be used, each with its line.
     """
 
     added: int = 0
@@ -44,6 +44,7 @@ class ImportReport:
     rejected: list[dict[str, Any]] = field(default_factory=list)
     rejected_count: int = 0
     judgments: int = 0
+    judgments_known: int = 0
 
     def refuse(self, line: int, reason: str) -> None:
         """Count and report one row that cannot be used."""

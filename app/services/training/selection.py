@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, String, cast, func, select
 
 from app.db import Candidate, Generation, Judgment, Prompt, Verdict
 from app.errors import Invalid
@@ -135,7 +135,7 @@ def _disputed(last_judgment_id: int, least: float) -> Any:
     choices = (
         select(
             Judgment.id.label("id"),
-            Judgment.user_id.label("person"),
+            func.coalesce("imported:" + Judgment.annotator, cast(Judgment.user_id, String)).label("person"),
             Generation.prompt_id.label("prompt"),
             (Judgment.verdict + ":" + text).label("choice"),
         )

@@ -25,7 +25,7 @@ RANKINGS: Mapping[str, Callable[[int], Iterable[Places]]] = MappingProxyType(
     {"best-vs-rest": _best_vs_rest, "all": _all, "adjacent": _adjacent}
 )
 """Of n answers: the best against each other one (n - 1 pairs), each against each worse one (n (n - 1) / 2 pairs), or
-each against the next (n - 1 pairs)."""
+each against the next (n - 1 pairs). Of several that are equally the best, each stands against each of the others."""
 
 
 def ranked_pairs(count: int, scores: Sequence[float] | None, ranking: str) -> tuple[list[Places], int]:
@@ -33,8 +33,11 @@ def ranked_pairs(count: int, scores: Sequence[float] | None, ranking: str) -> tu
 
     Two answers with the same score are a tie and make no pair. Without `scores` there are no ties.
     """
-    pairs = list(RANKINGS[ranking](count))
     if scores is None:
-        return pairs, 0
+        return list(RANKINGS[ranking](count)), 0
+    if ranking == "best-vs-rest":
+        best = sum(score == scores[0] for score in scores)
+        return [(better, worse) for better in range(best) for worse in range(best, count)], best * (best - 1) // 2
+    pairs = list(RANKINGS[ranking](count))
     kept = [(better, worse) for better, worse in pairs if scores[better] != scores[worse]]
     return kept, len(pairs) - len(kept)

@@ -1,13 +1,30 @@
-"""The studio's own forms: its JSON of judged texts, and what it exports for Label Studio and Argilla."""
+"""The studio's own forms: its JSON of judged texts, and its table of judgments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 
+from models.formats.annotations import (
+    CHOSEN,
+    EDITED,
+    NONE,
+    SKIPPED,
+    TIE,
+    VERDICTS,
+    Annotation,
+    Origin,
+    Record,
+    read_key,
+    read_person,
+    read_seconds,
+    read_time,
+    sided,
+)
 from models.formats.rows import BadRow, Fields, Row, required, text
 from models.formats.schemas.conversation import preference
-from models.formats.schemas.trl import number, ranked
+from models.formats.schemas.trl import number
 
 
 def read_seed(fields: Fields) -> list[Row]:
@@ -22,71 +39,62 @@ def read_seed(fields: Fields) -> list[Row]:
     return [preference(text(prompt, "toxic"), chosen, text(one, "rejected")) for one in rejected]
 
 
-def read_labelstudio(fields: Fields) -> list[Row]:
-    """A task with one ranker of candidates: each that was put under chosen, against each under rejected."""
-    task = _mapping(required(fields, "data"), "data")
-    bodies = {item["id"]: item["body"] for item in _items(task.get("candidates"), "candidates", ("id", "body"))}
-    results = [
-        result
-        for annotation in _items(required(fields, "annotations"), "annotations", ("result",))
-        for result in _items(annotation["result"], "result", ("value",))
-        if result.get("type") == "ranker"
-    ]
-    if not results:
-        raise BadRow("no annotation ranks the candidates")
-    rows = []
-    for result in results:
-        ranker = _mapping(_mapping(result["value"], "value").get("ranker"), "ranker")
-        sides = [_named(bodies, ranker.get(name), name) for name in ("chosen", "rejected")]
-        rows += [preference(task.get("prompt"), better, worse) for better in sides[0] for worse in sides[1]]
-    if not rows:
-        raise BadRow("nothing was ranked above anything")
-    return rows
+def read_table(fields: Fields) -> Record:
+    """Read a row of the table of judgments: its candidates in the order shown, and what was said of them."""
+    return Record(fields.get("prompt"), [_read(fields)])
 
 
-def read_argilla(fields: Fields) -> list[Row]:
-    """A record whose submitted `ranking` orders its response fields; rank 1 is the best, equal ranks are ties."""
-    record = _mapping(required(fields, "fields"), "fields")
-    rows = []
-    for response in _items(_listed(required(fields, "responses")), "responses", ("values",)):
-        if response.get("status", "submitted") != "submitted":
-            continue
-        ranking = _mapping(_mapping(response["values"], "values").get("ranking"), "ranking")
-        places = _items(ranking.get("value"), "ranking", ("value", "rank"))
-        texts = [text(record.get(str(place["value"])), str(place["value"])) for place in places]
-        rows.append(ranked(record.get("prompt"), texts, [-number(place["rank"], "a rank") for place in places]))
-    if not rows:
-        raise BadRow("no response was submitted")
-    return rows
+def _read(fields: Fields) -> Annotation | str:
+    try:
+        if _is_true(fields.get("gold")):
+            return "it is an attention check, which tells of a person and not of texts"
+        origin = Origin(
+            read_person(fields.get("person")),
+            read_time(fields.get("created_at"), "created_at"),
+            read_seconds(fields.get("seconds"), "seconds"),
+            read_key(fields.get("judgment")),
+        )
+        said = _said(fields, [text(one, "a candidate") for one in _listed(fields, "candidates")], origin)
+        reason = fields.get("reason")
+        return replace(said, reason=reason if isinstance(reason, str) else "", flagged=_is_true(fields.get("flagged")))
+    except BadRow as reason:
+        return str(reason)
 
 
-def _listed(responses: object) -> object:
-    """The responses as Argilla's server writes them, each with its values; its client writes them by question."""
-    if not isinstance(responses, Mapping):
-        return responses
-    return [
-        {"values": {question: {"value": one.get("value")}}, "status": one.get("status") or "submitted"}
-        for question, given in responses.items()
-        for one in _items(given, question, ("value",))
-    ]
+def _said(fields: Fields, shown: Sequence[str], origin: Origin) -> Annotation:
+    verdict = fields.get("verdict")
+    if verdict == SKIPPED:
+        return Annotation(SKIPPED, worse=tuple(shown), origin=origin)
+    if verdict == EDITED:
+        return sided([text(fields.get("chosen"), "chosen")], shown, EDITED, origin)
+    if verdict == NONE:
+        return sided([], shown, NONE, origin)
+    if verdict not in VERDICTS:
+        raise BadRow(f"its verdict is {str(verdict)[:40]!r}, which is none")
+    named = [fields.get("position")] if verdict == CHOSEN else _listed(fields, "tied")
+    places = [number(one, "a position") - 1 for one in named]
+    if any(place not in range(len(shown)) for place in places):
+        raise BadRow("a position is none of the candidates")
+    best = [place in places for place in range(len(shown))]
+    if verdict == TIE and not any(best):
+        best = [True] * len(shown)
+    better = [one for one, is_best in zip(shown, best, strict=True) if is_best]
+    worse = [one for one, is_best in zip(shown, best, strict=True) if not is_best]
+    return sided(better, worse, str(verdict), origin)
 
 
-def _named(bodies: Mapping[object, object], names: object, side: str) -> list[str]:
-    if not isinstance(names, list) or not all(isinstance(name, str) and name in bodies for name in names):
-        raise BadRow(f"{side} is not a list of candidates")
-    return [text(bodies[name], f"candidate {name}") for name in names]
-
-
-def _mapping(value: object, name: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise BadRow(f"{name} is not an object")
-    return value
-
-
-def _items(value: object, name: str, keys: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    """A list of objects that have these keys."""
+def _listed(fields: Fields, name: str) -> list[object]:
+    """Return a list, which a table of texts has as JSON."""
+    value = fields.get(name, [])
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
     if not isinstance(value, list):
         raise BadRow(f"{name} is not a list")
-    if not all(isinstance(item, Mapping) and all(key in item for key in keys) for item in value):
-        raise BadRow(f"{name} is not a list of objects with {' and '.join(keys)}")
     return value
+
+
+def _is_true(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.strip().casefold() == "true")

@@ -41,7 +41,11 @@ export function describe(found) {
   const rows = some(found.rows, "row", "rows");
   if (!found.rows) return "The file holds no rows.";
   const parts = [found.found.what ? `${rows}, in a form that is known: ${found.found.what}.` : `${rows}.`];
-  if (found.judgments) parts.push(`${some(found.judgments, "row says", "rows say")} which answer was chosen and which was rejected.`);
+  if (found.judgments) {
+    const by = found.people ? ` by ${some(found.people, "person", "people")}` : "";
+    parts.push(`It holds ${some(found.judgments, "judgment", "judgments")}${by}.`);
+  }
+  if (found.judgments_known) parts.push(`${some(found.judgments_known, "judgment is", "judgments are")} here already.`);
   if (found.gold) parts.push(`${some(found.gold, "row is an attention check", "rows are attention checks")}.`);
   return parts.join(" ");
 }
@@ -55,5 +59,6 @@ export function stored(progress) {
     `${count(progress.rejected_count)} not usable`,
   ];
   if (progress.judgments) parts.push(some(progress.judgments, "judgment taken over", "judgments taken over"));
+  if (progress.judgments_known) parts.push(some(progress.judgments_known, "judgment is here already", "judgments are here already"));
   return `${parts.join(" · ")}.`;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,18 +181,11 @@ def test_going_back_takes_what_no_version_wrote_and_nothing_else(empty_app: Flas
     with empty_app.app_context():
         upgrade()
     with engine.begin() as connection:
-        for statement in (
-            "INSERT INTO users (id, email, name, password_hash, role, active, session_key, settings, created_at) "
-            "VALUES (1, 'a@b', '', 'x', 'admin', true, 'x', '{}', '2026-01-01')",
-            "INSERT INTO versions (number, method, location, sha256, metrics, note, created_at) "
-            "VALUES (1, 'base', '/x', 'x', '{}', '', '2026-01-01')",
-            "INSERT INTO prompts (id, text, sha256, source, queued, priority, created_at) "
-            "VALUES (1, 'x', 'x', 'x', false, 0, '2026-01-01')",
-        ):
+        for statement in FIRST:
             connection.execute(text(statement))
         for number, version in ((1, "NULL"), (2, "1")):
             for statement in SCREEN:
-                connection.execute(text(statement.format(id=number, version=version)))
+                connection.execute(text(statement.format(id=number, version=version, key=f"'key {number}'")))
     with empty_app.app_context():
         downgrade(revision="8c1d5a0e6b42")
     with engine.connect() as connection:
@@ -199,13 +193,38 @@ def test_going_back_takes_what_no_version_wrote_and_nothing_else(empty_app: Flas
             assert connection.execute(text(f"SELECT id FROM {table}")).scalars().all() == [2]
 
 
+def test_judgments_of_old_databases_get_a_key_each_and_keep_those_they_have(empty_app: Flask, engine: Engine) -> None:
+    with empty_app.app_context():
+        upgrade(revision="c27d90b4e1f6")
+        with engine.begin() as connection:
+            for statement in FIRST:
+                connection.execute(text(statement))
+            for number, key in ((1, "NULL"), (2, "'kept'"), (3, "NULL")):
+                for statement in SCREEN:
+                    connection.execute(text(statement.format(id=number, version="1", key=key)))
+        upgrade()
+        with engine.connect() as connection:
+            first, second, third = connection.execute(text("SELECT client_key FROM judgments ORDER BY id")).scalars()
+        assert second == "kept"
+        assert first != third
+        assert all(re.fullmatch("j-[0-9a-f]{32}", one) for one in (first, third))
+
+
+FIRST = (
+    "INSERT INTO users (id, email, name, password_hash, role, active, session_key, settings, created_at) "
+    "VALUES (1, 'a@b', '', 'x', 'admin', true, 'x', '{}', '2026-01-01')",
+    "INSERT INTO versions (number, method, location, sha256, metrics, note, created_at) "
+    "VALUES (1, 'base', '/x', 'x', '{}', '', '2026-01-01')",
+    "INSERT INTO prompts (id, text, sha256, source, queued, priority, created_at) "
+    "VALUES (1, 'x', 'x', 'x', false, 0, '2026-01-01')",
+)
 SCREEN = (
     "INSERT INTO generations (id, prompt_id, user_id, sampling, seed, milliseconds, gold, created_at) "
     "VALUES ({id}, 1, 1, '{{}}', 0, 0, false, '2026-01-01')",
     "INSERT INTO candidates (id, generation_id, position, text, log_probability, version_number) "
     "VALUES ({id}, {id}, 0, 'y', 0, {version})",
-    "INSERT INTO judgments (id, generation_id, user_id, verdict, candidate_id, flagged, created_at) "
-    "VALUES ({id}, {id}, 1, 'chosen', {id}, false, '2026-01-01')",
+    "INSERT INTO judgments (id, generation_id, user_id, verdict, candidate_id, flagged, client_key, created_at) "
+    "VALUES ({id}, {id}, 1, 'chosen', {id}, false, {key}, '2026-01-01')",
     "INSERT INTO preferences (id, judgment_id, prompt, chosen, rejected, weight) VALUES ({id}, {id}, 'x', 'y', 'z', 1)",
 )
 

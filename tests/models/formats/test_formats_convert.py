@@ -58,7 +58,19 @@ def test_a_pair_is_never_of_a_worse_and_a_better_answer(values: list[int], ranki
     scores = sorted(map(float, values), reverse=True)
     pairs, ties = ranked_pairs(len(scores), scores, ranking)
     assert all(scores[better] > scores[worse] for better, worse in pairs)
-    assert len(pairs) + ties == (len(scores) * (len(scores) - 1) // 2 if ranking == "all" else len(scores) - 1)
+    best = scores.count(scores[0])
+    compared = {
+        "all": len(scores) * (len(scores) - 1) // 2,
+        "adjacent": len(scores) - 1,
+        "best-vs-rest": best * (len(scores) - best) + best * (best - 1) // 2,
+    }
+    assert len(pairs) + ties == compared[ranking]
+
+
+def test_of_two_that_are_equally_the_best_each_stands_against_each_of_the_others() -> None:
+    row = {"prompt": "p", "responses": ["a", "b", "c", "d"], "scores": [2, 2, 1, 0]}
+    assert pairs_of(row, "best-vs-rest") == [("a", "c"), ("a", "d"), ("b", "c"), ("b", "d")]
+    assert rows_of([row], Kind.PREFERENCE).ties == 1
 
 
 def test_a_preference_yields_labels_a_completion_a_prompt_and_a_ranking() -> None:

@@ -33,6 +33,23 @@ def test_a_file_is_sent_in_pieces_looked_at_stored_and_forgotten(session: Sessio
     assert problem(admin.call("GET", place)) == (404, "There is no such upload any more: choose the file again.")
 
 
+def test_several_peoples_judgments_are_counted_taken_over_by_name_and_known_again(admin: Person) -> None:
+    table = b"annotator,prompt,chosen,rejected\nAda,you fool,a,b\nBen,you fool,b,a\nBen,two,a,a\n"
+    sent = body(admin.call("POST", "/imports?name=a.csv", data=table))
+    place = f"/imports/{sent['id']}"
+    found = body(admin.call("GET", place), 200)
+    refused = [{"line": 4, "reason": "Its judgment cannot be taken over: chosen and rejected are the same."}]
+    assert (found["judgments"], found["people"], found["judgments_known"], found["problems"]) == (2, 2, 0, refused)
+    for new in (2, 0):
+        last = json.loads(admin.post(place, found["mapping"] | {"judgments": True}).text.splitlines()[-1])
+        assert (last["judgments"], last["judgments_known"], last["rejected"]) == (new, 2 - new, refused)
+    listed = body(admin.call("GET", "/judgments"), 200)["judgments"]
+    assert [one["person"] for one in listed] == [
+        {"id": admin.id, "name": "Ben, imported"},
+        {"id": admin.id, "name": "Ada, imported"},
+    ]
+
+
 @pytest.mark.parametrize("offset", ["", "-1", "0.5", "one", "1\n", "1" * 13])
 def test_an_offset_is_a_whole_number_that_is_not_negative(admin: Person, offset: str) -> None:
     answer = admin.call("PATCH", f"/imports/{'0' * 32}", query_string={"offset": offset}, data=b"x")
@@ -83,7 +100,7 @@ def test_an_export_is_streamed_as_json_lines(session: Session, admin: Person, fo
 def test_an_export_is_in_trl_format_unless_another_is_asked_for(session: Session, admin: Person) -> None:
     factories.judgment(session, factories.generation(session, admin.id, ["a", "b"]))
     (line,) = admin.call("GET", "/preferences").text.splitlines()
-    assert set(json.loads(line)) == {"prompt", "chosen", "rejected"}
+    assert set(json.loads(line)) == {"prompt", "chosen", "rejected", "judgment", "verdict"}
 
 
 def test_an_export_as_a_table_is_one(session: Session, admin: Person) -> None:
@@ -91,7 +108,7 @@ def test_an_export_as_a_table_is_one(session: Session, admin: Person) -> None:
     answer = admin.call("GET", "/preferences?format=csv")
     assert answer.content_type == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="mellow-preferences-csv.csv"'
-    assert answer.text.splitlines()[0] == "prompt,chosen,rejected"
+    assert answer.text.splitlines()[0] == "prompt,chosen,rejected,judgment,verdict"
 
 
 @pytest.mark.parametrize("format_name", ["labelstudio", "argilla"])

@@ -56,6 +56,19 @@ def test_agreement_is_told_with_its_interval_and_pair_by_pair(
     assert re.search(r"75 % <span class=\"interval\">30–95 %", theirs)
 
 
+def test_agreement_with_somebody_of_a_file_is_told_by_their_name_without_a_page_of_theirs(
+    session: Session, admin: Person
+) -> None:
+    prompt = factories.prompt(session)
+    for name in (None, "Ada"):
+        screen = factories.generation(session, admin.id, ["a", "b", "c"], prompt=prompt)
+        factories.judgment(session, screen, annotator=name)
+    browser = admin.browser()
+    assert f"{admin.email} and Ada, imported" in browser.get("/admin/people").text
+    assert "Ada, imported" in browser.get(f"/admin/people/{admin.id}").text
+    assert "Ada, imported" in browser.get("/admin/data/judgments").text
+
+
 def test_the_page_of_a_person_drills_down_to_their_judgments(
     session: Session, admin: Person, annotator: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,10 +30,11 @@ def look(session: Session, path: Path, **wished: object) -> Preview:
     return imports.preview(session, path, wished, LONGEST)
 
 
-def store(session: Session, person: Person, path: Path, **wished: object) -> Progress:
+def store(session: Session, person: Person | int, path: Path, **wished: object) -> Progress:
+    user_id = person if isinstance(person, int) else person.id
     mapping = look(session, path).mapping.as_json()
     wish = Wish.parse({**mapping, **wished}, path.name)
-    *_, last = imports.run(session, person.id, path, wish, LONGEST)
+    *_, last = imports.run(session, user_id, path, wish, LONGEST)
     assert last.done
     return last
 

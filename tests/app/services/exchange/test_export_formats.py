@@ -124,7 +124,7 @@ def test_what_several_people_say_of_the_same_texts_is_one_task_with_an_annotatio
     assert [one["was_cancelled"] for one in (ada, bob, cy)] == [False, False, True]
     assert cy["result"] == []
     judged = rows(session, Judgment)
-    assert [(one["id"], one["judgment"]) for one in (ada, bob, cy)] == [(j.id, f"judgment-{j.id}") for j in judged]
+    assert [(one["id"], one["judgment"]) for one in (ada, bob, cy)] == [(j.id, j.client_key) for j in judged]
 
 
 def test_what_several_people_say_of_the_same_texts_is_one_record_with_a_response_of_each(
@@ -142,7 +142,7 @@ def test_what_several_people_say_of_the_same_texts_is_one_record_with_a_response
     assert (cy["value"], [one["status"] for one in (ada, bob, cy)]) == (None, ["submitted", "submitted", "discarded"])
     assert len({UUID(one["user_id"]) for one in (ada, bob, cy)}) == len(several)
     assert record["metadata"]["person"] == ["Ada", "Bob", "Cy"]
-    assert record["metadata"]["judgment"] == [f"judgment-{j.id}" for j in rows(session, Judgment)]
+    assert record["metadata"]["judgment"] == [j.client_key for j in rows(session, Judgment)]
     assert record["metadata"]["verdict"] == ["chosen", "chosen", "skipped"]
 
 

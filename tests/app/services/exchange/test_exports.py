@@ -15,6 +15,7 @@ from app.services.desk import judgments
 from app.services.exchange import exports
 from app.services.exchange.export_formats import Pair
 from app.services.exchange.exports import INSTRUCTION, FormatName
+from app.services.exchange.identity import identified
 from app.services.exchange.judgment_search import JudgmentFilter
 from tests import factories
 from tests.studio import Person, rows
@@ -101,12 +102,17 @@ def test_an_export_holds_every_standing_judgment_line_by_line(
 ) -> None:
     lines = list(exports.stream(session, format_name))
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
-    assert [json.loads(line) for line in lines] == expected(format_name)
+    made = [json.loads(line) for line in lines]
+    named = {(one.pop("judgment"), one.pop("verdict")) for one in made}
+    assert made == expected(format_name)
+    assert named == {(judged[n].client_key, "chosen") for n in (0, 2)}
 
 
 def test_a_table_has_a_header_and_quotes_what_needs_it(session: Session, judged: list[Judgment]) -> None:
+    first, last = (f"{judged[number].client_key},chosen" for number in (0, 2))
     assert "".join(exports.stream(session, "csv")) == (
-        f'prompt,chosen,rejected\r\n{P1},a,b\r\n{P1},a,c\r\n"zwei\u2028Zeilen ""und"" 👩🏽‍🚀",ä,ö\r\n'
+        f"prompt,chosen,rejected,judgment,verdict\r\n{P1},a,b,{first}\r\n{P1},a,c,{first}\r\n"
+        f'"zwei\u2028Zeilen ""und"" 👩🏽‍🚀",ä,ö,{last}\r\n'
     )
 
 
@@ -115,7 +121,11 @@ def test_kto_learns_from_none_is_good_but_not_from_an_attention_check(session: S
         screen = factories.generation(session, annotator.id, ["a", "b"], gold=gold)
         factories.judgment(session, screen, pairs=False, verdict="none", candidate_id=None)
     made = [json.loads(line) for line in exports.stream(session, "kto")]
-    assert [(row["completion"], row["label"]) for row in made] == [("a", False), ("b", False)]
+    assert [(row["completion"], row["label"], row["verdict"]) for row in made] == [
+        ("a", False, "none"),
+        ("b", False, "none"),
+    ]
+    assert {row["judgment"] for row in made} == {rows(session, Judgment)[0].client_key}
 
 
 def test_a_text_that_would_begin_a_turn_is_left_out_of_transcripts_and_the_others_stay(
@@ -192,8 +202,9 @@ def test_a_line_is_what_json_writes_of_its_record_to_the_byte(
 ) -> None:
     awkward = ['quote " backslash \\ slash /', "tab \t bell \x07 del \x7f", "\u2028\u2029 \ud7ff 👩🏽‍🚀 é"]
     screen = factories.generation(session, annotator.id, awkward, prompt=factories.prompt(session, "a\nb\r\\u0041"))
-    factories.judgment(session, screen)
+    key = factories.judgment(session, screen).client_key
     pairs = [Pair(row.judgment_id, row.prompt, row.chosen, row.rejected) for row in rows(session, Preference)]
-    naive = [json.dumps(record, ensure_ascii=False) + "\n" for record in exports.PAIR_FORMATS[format_name](pairs)]
+    records = (identified(record, key, "chosen") for record in exports.PAIR_FORMATS[format_name](pairs))
+    naive = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
     assert list(exports.stream(session, format_name)) == naive
     assert "".join(exports.pieces(exports.stream(session, format_name))) == "".join(naive)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Judgment, Preference, Prompt
+from app.db import AuditEvent, Prompt
 from app.errors import Invalid, Malformed
-from app.services.exchange import exports, imports
+from app.services.exchange import imports
 from app.services.exchange.imports import Wish
 from tests import factories
 from tests.app.services.exchange.conftest import LONGEST, look, queued, store
@@ -152,29 +152,6 @@ def test_what_was_stored_before_a_file_breaks_off_stays(session: Session, admin:
         list(imports.run(session, admin.id, path, Wish.parse({"layout": "json"}, "a.json"), LONGEST))
     assert len(queued(session)) == 500
     assert rows(session, AuditEvent)[0].details["added"] == 500
-
-
-@pytest.mark.parametrize(
-    "format_name", [name for name in exports.FORMATS if name != "kto" and not name.startswith("judgments-")]
-)
-def test_an_export_imports_again_as_the_same_pairs(
-    session: Session, admin: Person, write: Any, format_name: str
-) -> None:
-    for number in range(3):
-        prompt = factories.prompt(session, f"you fool {number}")
-        factories.judgment(session, factories.generation(session, admin.id, ["a", "b", "c"], prompt=prompt))
-    before = sorted((row.prompt, row.chosen, row.rejected) for row in rows(session, Preference))
-    path = write(f"a.{exports.FORMATS[format_name].extension}", "".join(exports.stream(session, format_name)))
-    for judgment in rows(session, Judgment):
-        judgment.undone_at = judgment.created_at
-    session.commit()
-    found = look(session, path)
-    text = "input" if format_name == "llamafactory" else found.mapping.text
-    report = store(session, admin, path, queue=False, judgments=True, text=text).report
-    assert (report.rejected, queued(session)) == ([], [])
-    made = "".join(exports.stream(session, "trl"))
-    after = sorted((row["prompt"], row["chosen"], row["rejected"]) for row in map(json.loads, made.splitlines()))
-    assert after == before
 
 
 @pytest.mark.parametrize(

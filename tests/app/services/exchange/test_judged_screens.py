@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -14,21 +13,25 @@ from tests.studio import Person
 
 def test_people_are_named_as_the_pages_name_them(session: Session) -> None:
     ada, nameless = factories.user(session, name="Ada"), factories.user(session, email="b@example.org")
-    named = judged_screens.people(session, pseudonyms=False)
+    named = judged_screens.People(session, pseudonyms=False)
     assert (named[ada.id].name, named[ada.id].number) == ("Ada", ada.id)
     assert named[nameless.id].name == "b@example.org"
-    assert named == judged_screens.people(session, pseudonyms=False)
+    again = judged_screens.People(session, pseudonyms=False)
+    assert [again[user.id] for user in (ada, nameless)] == [named[user.id] for user in (ada, nameless)]
+    assert (named["Bea"].name, named["Bea"]) == ("Bea", again["Bea"]), "somebody whom an imported file names"
 
 
 def test_pseudonyms_are_drawn_anew_for_each_export_and_hold_nothing_of_the_person(session: Session) -> None:
-    users = [factories.user(session, name=name) for name in ("Ada", "Bob", "Cy")]
-    first, second = (judged_screens.people(session, pseudonyms=True) for _ in range(2))
-    for drawn in (first, second):
-        assert len({one.name for one in drawn.values()}) == len({one.uuid for one in drawn.values()}) == len(users)
-    for user in users:
-        assert first[user.id].name == f"person-{first[user.id].number}"
-        assert not set(first[user.id]) & set(second[user.id])
-        assert isinstance(first[user.id].uuid, UUID)
+    everybody: list[judged_screens.Who] = [factories.user(session, name=name).id for name in ("Ada", "Bob", "Cy")]
+    everybody.append("Bea")
+    exports = [judged_screens.People(session, pseudonyms=True) for _ in range(2)]
+    drawn = [{who: people[who] for who in everybody} for people in exports]
+    for people in drawn:
+        assert len({one.name for one in people.values()}) == len({one.uuid for one in people.values()}) == len(people)
+    for who, first in drawn[0].items():
+        assert first.name == f"person-{first.number}"
+        assert not set(first) & set(drawn[1][who])
+        assert exports[0][who] == first
 
 
 def test_a_pseudonym_is_the_same_throughout_an_export_of_every_format_that_names_people(

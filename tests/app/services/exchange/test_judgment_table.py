@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pandas as pd
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.db import Judgment, User, Verdict
 from app.services.desk import judgments
 from app.services.exchange import exports, judgment_table
-from app.services.exchange.judged_screens import Card, JudgedScreen, Person
+from app.services.exchange.judged_screens import Card, JudgedScreen, People, Person
 from app.services.exchange.judgment_search import JudgmentFilter
 from tests import factories
 from tests.studio import Person as Account
@@ -41,7 +41,7 @@ def screens(draw: st.DrawFn) -> JudgedScreen:
     return JudgedScreen(
         id=draw(st.integers(1)),
         key=draw(st.uuids()).hex,
-        user_id=1,
+        who=1,
         created_at=draw(st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))),
         seconds=draw(st.none() | st.floats(0, 1e6)),
         verdict=verdict,
@@ -58,7 +58,7 @@ def screens(draw: st.DrawFn) -> JudgedScreen:
 
 
 def table(made: list[JudgedScreen], name: str = "Ada") -> list[dict[str, Any]]:
-    return list(judgment_table.rows(iter(made), {1: Person(name, 1, UUID(int=1))}))
+    return list(judgment_table.rows(iter(made), cast("People", {1: Person(name, 1, UUID(int=1))})))
 
 
 def as_stored(row: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def test_a_row_says_who_when_how_long_what_was_shown_where_and_what_was_said(
     chosen, edited, tie, none, skipped = read_table(exports.content(session, "judgments-jsonl"))
     name = session.get_one(User, annotator.id).email
     assert chosen == {
-        "judgment": f"judgment-{made['chosen'].id}",
+        "judgment": made["chosen"].client_key,
         "prompt": "chosen",
         "candidates": ["a", "b", "c"],
         "verdict": "chosen",
@@ -175,7 +175,7 @@ def test_attention_checks_are_rows_and_say_so_and_undone_judgments_are_not(
     undone = factories.judgment(session, factories.generation(session, annotator.id))
     judgments.undo(session, annotator.id, undone.id)
     (row,) = read_table(exports.content(session, "judgments-jsonl"))
-    assert (row["judgment"], row["gold"]) == (f"judgment-{check.id}", True)
+    assert (row["judgment"], row["gold"]) == (check.client_key, True)
 
 
 def test_a_table_is_of_what_a_filter_finds(session: Session, annotator: Account) -> None:

@@ -15,12 +15,13 @@ from app.services.exchange.mapping import (
     Found,
     guess,
     is_known,
-    judged_rows,
     prompt_row,
+    read_judgments,
 )
 from app.services.exchange.mapping import look as look_at
 from app.services.exchange.rows import FileRow, flat
 from app.services.prompts.prompts import PromptRow
+from models.formats.annotations import Annotation
 from models.formats.rows import BadRow
 from tests.app.services.exchange.conftest import look
 from tests.studio import Person
@@ -60,6 +61,12 @@ def test_the_format_and_the_column_of_the_text_are_guessed_from_the_first_rows(
     assert (found.format, found.judged) == (format_name, judged)
     assert guess(found, "json", True).text == text
     assert is_known(text) == (text != "said")
+
+
+def test_a_file_whose_sides_are_null_is_one_of_judgments_so_that_each_row_is_listed() -> None:
+    row: dict[str, object] = {"prompt": "a", "chosen": "b", "rejected": None}
+    found = found_in(row, row)
+    assert (found.format, found.judged) == ("preference", True)
 
 
 def test_a_row_that_cannot_be_read_says_nothing_of_the_columns() -> None:
@@ -123,11 +130,19 @@ def test_a_row_without_a_prompt_says_why(text: str, format_name: str, reason: st
         prompt_row(FileRow(1, {"other": "x"}), ColumnMapping("json", text=text), format_name)
 
 
+def sides(value: dict[str, object], format_name: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    found = read_judgments(value, format_name)
+    assert isinstance(found, list)
+    (one,) = found
+    assert isinstance(one, Annotation)
+    return one.verdict, one.better, one.worse
+
+
 def test_the_best_of_a_ranking_is_judged_better_than_each_of_the_rest() -> None:
     value: dict[str, object] = {"prompt": "p", "responses": [" a ", "b", "c"], "scores": [2, 1, 2]}
-    assert judged_rows(value, "p", "ranked") == [{"prompt": "p", "chosen": "a", "rejected": "b"}]
+    assert sides(value, "ranked") == ("tie", ("a", "c"), ("b",))
     del value["scores"]
-    assert [(row["chosen"], row["rejected"]) for row in judged_rows(value, "p", "ranked")] == [("a", "b"), ("a", "c")]
+    assert sides(value, "ranked") == ("chosen", ("a",), ("b", "c"))
 
 
 def test_an_answer_of_one_turn_is_its_text_and_conversations_that_part_early_are_no_judgments() -> None:
@@ -137,9 +152,9 @@ def test_an_answer_of_one_turn_is_its_text_and_conversations_that_part_early_are
         ]
 
     prompt = [{"role": "user", "content": "p"}]
-    (row,) = judged_rows({"prompt": prompt, "chosen": side("a "), "rejected": side("b")}, "p", "preference")
-    assert (row["chosen"], row["rejected"]) == ("a", "b")
+    value: dict[str, object] = {"prompt": prompt, "chosen": side("a "), "rejected": side("b")}
+    assert sides(value, "preference") == ("chosen", ("a",), ("b",))
     with pytest.raises(BadRow, match="differ before their last turns"):
-        judged_rows({"prompt": prompt, "chosen": side("a", "x", "y"), "rejected": side("b")}, "p", "preference")
+        read_judgments({"prompt": prompt, "chosen": side("a", "x", "y"), "rejected": side("b")}, "preference")
     with pytest.raises(BadRow, match="a text alone"):
-        judged_rows("a", "a", "preference")
+        read_judgments("a", "preference")

@@ -31,15 +31,15 @@ def either(request: pytest.FixtureRequest) -> Iterator[Session]:
         yield session
 
 
-def by_person(units: list[ratings.Unit]) -> list[list[tuple[int, str]]]:
-    return sorted(sorted(unit.items()) for unit in units)
+def by_person(units: list[ratings.Unit]) -> list[list[tuple[ratings.Person, str]]]:
+    return sorted((sorted(unit.items(), key=str) for unit in units), key=str)
 
 
-def kept(session: Session) -> list[list[tuple[int, str]]]:
+def kept(session: Session) -> list[list[tuple[ratings.Person, str]]]:
     return by_person(ratings.units(session))
 
 
-def looked_at_anew(session: Session) -> list[list[tuple[int, str]]]:
+def looked_at_anew(session: Session) -> list[list[tuple[ratings.Person, str]]]:
     first_look = ratings._Latest()
     first_look.bring_up_to_date(session)
     return by_person(list(first_look.shared.values()))

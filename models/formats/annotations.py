@@ -1,0 +1,198 @@
+"""What people said of the candidates of one text, whatever tool they said it in: an Annotation for each of them.
+
+Formats that hold annotations are read into a Record; from formats of pairs, `read_origin` tells who made a row.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from models.formats.rows import BadRow, Fields, Row, Text
+from models.formats.schemas.conversation import preference
+from models.formats.schemas.trl import number, ranked
+
+CHOSEN, EDITED, TIE, NONE, SKIPPED = VERDICTS = ("chosen", "edited", "tie", "none", "skipped")
+PERSON_NAMES = ("person", "annotator", "annotator_id", "annotator_name", "rater", "labeler", "worker_id", "user_id")
+"""Fields that say who made a row, the surest first."""
+_TIME_NAMES = ("created_at", "annotated_at", "timestamp")
+_SECONDS_NAMES = ("seconds", "lead_time")
+_KEY = re.compile(r"[ij]-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LONGEST_PERSON = 200
+_IN_MILLISECONDS = 1e11
+"""A number of seconds since 1970 is below this for three thousand years, one of milliseconds since 1973 above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who judged, when, how long it took, and the key by which the studio knows it; empty where nothing is said."""
+
+    person: str = ""
+    at: datetime | None = None
+    seconds: float | None = None
+    key: str = ""
+
+
+NOWHERE = Origin()
+"""The origin of which nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What one person said of the candidates of a text.
+
+    `better` holds the best candidates (of an edit, the text that was written), `worse` those below them. Of a tie of
+    all, all are better; if none is good, all are worse; of a skip, `worse` holds what was shown. `ranks` has a rank for
+    each of `better` and `worse`, the lowest being the best, where they were ranked. `unused` says what of it
+    cannot be used, and why.
+    """
+
+    verdict: str
+    better: tuple[str, ...] = ()
+    worse: tuple[str, ...] = ()
+    ranks: tuple[float, ...] = ()
+    unused: tuple[str, ...] = ()
+    reason: str = ""
+    flagged: bool = False
+    origin: Origin = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A prompt, None if the record has none, and what each person said; a text says why an annotation is unusable."""
+
+    prompt: object
+    annotations: list[Annotation | str]
+
+
+def sided(better: Iterable[str], worse: Iterable[str], verdict: str = "", origin: Origin = NOWHERE) -> Annotation:
+    """Return the annotation that two sides are, each text of which stands for a candidate; raises BadRow.
+
+    Without a verdict the sides tell it. What is on both sides says nothing and is left out of the lower one.
+    """
+    best, below = tuple(dict.fromkeys(better)), tuple(worse)
+    others = tuple(text for text in below if text not in best)
+    same = len(below) - len(others)
+    unused = ("a rejected text is the chosen one itself, of which nothing is learned",) if same else ()
+    if not best and not others:
+        raise BadRow("nothing is ranked")
+    found = verdict or (NONE if not best else CHOSEN if len(best) == 1 else TIE)
+    if found in (CHOSEN, EDITED) and not others:
+        raise BadRow("chosen and rejected are the same" if same else "nothing was ranked above anything")
+    fits = {CHOSEN: len(best) == 1, EDITED: len(best) == 1, TIE: len(best) > 1, NONE: not best}
+    if not fits.get(found, False):
+        raise BadRow(f"its verdict {found[:40]!r} does not go with {len(best)} chosen and {len(others)} rejected texts")
+    return Annotation(found, best, others, unused=unused, origin=origin)
+
+
+def by_rank(places: Iterable[tuple[str, float]], origin: Origin = NOWHERE) -> Annotation:
+    """Return the annotation that texts with their ranks are, of which the lowest is the best; raises BadRow."""
+    ordered = sorted(places, key=lambda place: place[1])
+    if len(ordered) < 2:
+        raise BadRow("there are fewer than two answers to rank")
+    best = [text for text, rank in ordered if rank == ordered[0][1]]
+    found = sided(best, [text for text, _ in ordered[len(best) :]], origin=origin)
+    whole = len(ordered) == len(found.better) + len(found.worse)  # no text stands there twice
+    return replace(found, ranks=tuple(rank for _, rank in ordered)) if whole else found
+
+
+def pairs(prompt: object, annotation: Annotation) -> list[Row]:
+    """Return the rows that training learns from; raises BadRow if there are none to learn from."""
+    by = f" by {annotation.origin.person}" if annotation.origin.person else ""
+    if annotation.verdict == SKIPPED:
+        raise BadRow(f"it was skipped{by}")
+    if annotation.verdict == NONE:
+        raise BadRow(f"none of its answers was found good{by}")
+    if not annotation.worse:
+        raise BadRow("all its answers have the same score")
+    if annotation.ranks:
+        texts = (*annotation.better, *annotation.worse)
+        return [ranked(prompt, texts, [-rank for rank in annotation.ranks])]
+    return [preference(prompt, good, bad) for good in annotation.better for bad in annotation.worse]
+
+
+def rows_of(record: Record) -> list[Row]:
+    """Return the rows of all annotations that have any; raises BadRow with the first reason if none has."""
+    rows: list[Row] = []
+    reasons: list[str] = []
+    for annotation in record.annotations:
+        try:
+            rows += [] if isinstance(annotation, str) else pairs(record.prompt, annotation)
+            reasons += [annotation] if isinstance(annotation, str) else []
+        except BadRow as reason:
+            reasons.append(str(reason))
+    if not rows:
+        raise BadRow(reasons[0] if reasons else "nobody has judged it")
+    return rows
+
+
+def read_origin(fields: Fields) -> Origin:
+    """Return what a row says of its origin, in fields of the usual names.
+
+    Other tools may mean something else by them: what is no time or number of seconds is taken for none.
+    """
+    seconds = next((fields[name] for name in _SECONDS_NAMES if name in fields), None)
+    try:
+        long = read_seconds(seconds, "seconds")
+    except BadRow:
+        long = None
+    try:
+        at = read_time(next((fields[name] for name in _TIME_NAMES if name in fields), None), "created_at")
+    except BadRow:
+        at = None
+    person = next((found for name in PERSON_NAMES if (found := read_person(fields.get(name)))), "")
+    return Origin(person, at, long, read_key(fields.get("judgment")))
+
+
+def read_person(value: object) -> str:
+    """Return the name of a person: a text, a number that stands for one, or an object with a name; else nothing."""
+    if isinstance(value, Mapping):
+        named = " ".join(str(value.get(name) or "") for name in ("first_name", "last_name")).strip()
+        return named or next((read_person(value[name]) for name in ("username", "email", "id") if value.get(name)), "")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"annotator {value:g}"
+    found = " ".join(value.split()) if isinstance(value, str) else ""
+    return (f"annotator {found}" if found.isdecimal() else found)[:_LONGEST_PERSON]
+
+
+def read_key(value: object) -> str:
+    """Return the key by which the studio knows a judgment; empty for anything that is none."""
+    return value if isinstance(value, str) and _KEY.fullmatch(value) else ""
+
+
+def read_seconds(value: object, name: str) -> float | None:
+    """Return how long something took, None if nothing is said; raises BadRow."""
+    if value in (None, ""):
+        return None
+    found = number(value, name)
+    if found < 0:
+        raise BadRow(f"{name} is negative")
+    return found
+
+
+def read_time(value: object, name: str) -> datetime | None:
+    """Return a moment: ISO 8601, in UTC unless it says otherwise, or seconds since 1970; None if nothing is said.
+
+    Raises BadRow for anything else.
+    """
+    if value in (None, ""):
+        return None
+    try:
+        if isinstance(value, datetime):
+            found = value
+        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            found = datetime.fromtimestamp(value / 1000 if abs(value) > _IN_MILLISECONDS else value, UTC)
+        else:
+            found = datetime.fromisoformat(str(value).strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadRow(f"{name} is not a time") from None
+
+
+def prompt_of(values: Mapping[str, Any], names: Iterable[str]) -> Text | None:
+    """Return the first of the named values, None if there is none."""
+    return next((values[name] for name in names if values.get(name)), None)

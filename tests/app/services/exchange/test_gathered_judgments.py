@@ -1,0 +1,113 @@
+"""Judgments gathered from rows, whatever the rows hold: each is one or has a line that says why it is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.services.exchange.gathered_judgments import Gathered
+from app.services.exchange.imported_judgments import JudgedRow
+from app.services.exchange.rows import FileRow
+from app.services.prompts.prompts import ImportReport
+
+LONGEST = 10
+WORD = st.sampled_from(["a", "b", "c", " a ", "", "x" * 11, None])
+TABLE_ROWS = st.lists(
+    st.fixed_dictionaries(
+        {"prompt": st.sampled_from(["p", "q"]), "chosen": WORD, "rejected": WORD},
+        optional={"annotator": st.sampled_from(["Ada", "Ben", 7])},
+    ),
+    max_size=8,
+)
+SIDES = st.lists(st.sampled_from(["chosen", "rejected", "_"]), min_size=3, max_size=3)
+TASKS = st.lists(st.lists(st.tuples(SIDES, st.booleans(), st.integers(1, 2)), max_size=3), max_size=5)
+
+
+def gathered(
+    format_name: str, rows: list[dict[str, Any]], prompt: str = "prompt"
+) -> tuple[list[JudgedRow], ImportReport]:
+    report = ImportReport()
+    collected = Gathered(format_name, LONGEST, report)
+    for line, row in enumerate(rows, start=1):
+        collected.add(FileRow(line, row), row.get(prompt, "p"))
+    return collected.take(rest=True), report
+
+
+@given(TABLE_ROWS)
+def test_every_row_of_a_table_is_one_judgment_of_its_person_or_one_line(rows: list[dict[str, Any]]) -> None:
+    judged, report = gathered("preference", rows)
+    assert sorted([one.line for one in judged] + [one["line"] for one in report.rejected]) == list(
+        range(1, len(rows) + 1)
+    )
+    for one in judged:
+        row = rows[one.line - 1]
+        assert (one.text, one.chosen, one.rejected) == (
+            row["prompt"],
+            (row["chosen"].strip(),),
+            (row["rejected"].strip(),),
+        )
+        assert one.origin.person == {"Ada": "Ada", "Ben": "Ben", 7: "annotator 7"}.get(row.get("annotator", ""), "")
+
+
+@given(TASKS)
+def test_every_annotation_is_one_judgment_of_its_person_or_one_line(
+    tasks: list[list[tuple[list[str], bool, int]]],
+) -> None:
+    rows = []
+    for said in tasks:
+        candidates = [{"id": f"c{place}", "body": text} for place, text in enumerate("abc")]
+        made = [
+            {
+                "completed_by": by,
+                "was_cancelled": cancelled,
+                "result": [
+                    {
+                        "type": "ranker",
+                        "value": {
+                            "ranker": {
+                                side: [f"c{place}" for place, one in enumerate(sides) if one == side]
+                                for side in ("chosen", "rejected", "_")
+                            }
+                        },
+                    }
+                ],
+            }
+            for sides, cancelled, by in said
+        ]
+        rows.append({"data": {"prompt": "p", "candidates": candidates}, "annotations": made})
+    judged, report = gathered("labelstudio", rows)
+    refused = [one["line"] for one in report.rejected if one["reason"].startswith("Its judgment cannot")]
+    for line, said in enumerate(tasks, start=1):
+        here = [one for one in judged if one.line == line]
+        assert len(here) + refused.count(line) == max(1, len(said))
+        assert sum(one.verdict == "skipped" for one in here) == sum(cancelled for _, cancelled, _ in said)
+        assert len({one.key for one in here}) == len(here), "no two of a record are taken for one"
+
+
+@st.composite
+def keyed(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, set[tuple[str, str]]]]:
+    """Rows of judgments of several pairs, in any order, and the pairs of each key."""
+    pairs: dict[str, set[tuple[str, str]]] = {}
+    for number in range(draw(st.integers(1, 4))):
+        texts = draw(st.permutations(["a", "b", "c", "d"]))
+        best = draw(st.integers(1, 2))
+        pairs[f"j-{number:032x}"] = {(good, bad) for good in texts[:best] for bad in texts[best:]}
+    rows = [
+        {"prompt": f"p{key[-1]}", "chosen": good, "rejected": bad, "judgment": key}
+        for key, of in pairs.items()
+        for good, bad in of
+    ]
+    return draw(st.permutations(rows)), pairs
+
+
+@given(keyed())
+def test_rows_of_one_key_are_one_judgment_in_whatever_order_they_come(
+    file: tuple[list[dict[str, Any]], dict[str, set[tuple[str, str]]]],
+) -> None:
+    rows, pairs = file
+    judged, report = gathered("preference", rows)
+    assert report.rejected == []
+    assert {one.key: {(good, bad) for good in one.chosen for bad in one.rejected} for one in judged} == pairs
+    assert len(judged) == len(pairs)
