@@ -122,7 +122,7 @@ def test_export_writes_what_stands_as_json_lines(app: Flask, session: Session, a
     said = {"judgment": stands.client_key, "verdict": "chosen"}
     expected = {"toxic": "you are ein Idiot ü", "chosen": "a", "rejected": ["b"], **said}
     assert [json.loads(line) for line in result.stdout.splitlines()] == [expected]
-    assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected", "judgment", "verdict"}
+    assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected", *said}
     assert run(app, "export", "--format", "parquet").exit_code == 2
 
 
