@@ -1,6 +1,6 @@
 """Read exports as Label Studio's and Argilla's own libraries do, and print what they found as JSON.
 
-    python label_tools.py LABELLING_CONFIGURATION LABEL_STUDIO_FILE ARGILLA_FILE
+    python reading.py LABELLING_CONFIGURATION LABEL_STUDIO_FILE ARGILLA_FILE
 
 A program by itself, since these libraries are in a folder of their own (requirements-label-tools.txt).
 """

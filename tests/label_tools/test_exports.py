@@ -18,7 +18,7 @@ from app.db import User
 from app.services.exchange import exports
 from tests import factories
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[2]
 LIBRARIES = Path(sys.prefix) / "label-tools"
 MADE = datetime(2026, 11, 29, 9, 30, 15, tzinfo=UTC)
 AWKWARD = 'a "quoted"\nline,\ttab \u2028 and 👩🏽‍🚀'
@@ -56,7 +56,7 @@ def test_the_tools_own_libraries_read_what_is_exported_for_them(session: Session
     files = [tmp_path / name for name in ("labelstudio.json", "argilla.json")]
     for file in files:
         file.write_bytes(b"".join(exports.content(session, file.stem)))
-    program = [sys.executable, str(Path(__file__).with_name("label_tools.py")), configuration(), *map(str, files)]
+    program = [sys.executable, str(Path(__file__).with_name("reading.py")), configuration(), *map(str, files)]
     environment = {**os.environ, "PYTHONPATH": str(LIBRARIES), "PYTHONUTF8": "1"}
     done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
