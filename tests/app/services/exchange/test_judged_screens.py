@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.services.exchange import exports, judged_screens
 from tests import factories
+from tests.app.services.exchange.conftest import store
 from tests.studio import Person
 
 
@@ -51,3 +53,15 @@ def test_a_pseudonym_is_the_same_throughout_an_export_of_every_format_that_names
         for name in ("labelstudio", "argilla", "judgments-csv", "judgments-jsonl")
     )
     assert "@example.org" not in everything
+
+
+def test_people_whom_an_imported_file_names_are_named_again(session: Session, admin: Person, write: Any) -> None:
+    said = {"prompt": "you fool", "candidates": ["a", "b"], "verdict": "chosen", "position": 1}
+    made = [{**said, "person": name} for name in ("Bea", "Dan")]
+    path = write("a.jsonl", "".join(json.dumps(one) + "\n" for one in made))
+    assert store(session, admin, path, judgments=True, queue=False).report.judgments == 2
+    table = [json.loads(line) for line in exports.stream(session, "judgments-jsonl")]
+    assert [row["person"] for row in table] == ["Bea", "Dan"]
+    (task,) = json.loads("".join(exports.stream(session, "labelstudio")))
+    assert [one["created_username"] for one in task["annotations"]] == ["Bea", "Dan"]
+    assert len({one["completed_by"] for one in task["annotations"]} | {admin.id}) == 3
