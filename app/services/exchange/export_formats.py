@@ -1,15 +1,23 @@
-"""One judgment as records of the field's own schemas."""
+"""Judgments as records of the field's own schemas: as pairs, or as what several people said of the same texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
 
+from app.db import Verdict
+from app.services.exchange.judged_screens import JudgedScreen, People, Person
 from models.formats import WRITERS
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
 from models.formats.schemas.instructions import STUDIO_INSTRUCTION
 
 INSTRUCTION = STUDIO_INSTRUCTION
+EDITED = "edited"
+"""The name of a text that was written by hand, among those of the cards."""
 
 
 class Pair(NamedTuple):
@@ -27,6 +35,9 @@ Judged = Sequence[Pair]
 """The preference rows of one judgment: of a tie, each of the tied texts against each of the others."""
 Record = dict[str, Any]
 Render = Callable[[Judged], Iterator[Record]]
+Screens = Sequence[JudgedScreen]
+"""What several people said of the same texts, each of them once; the cards may have stood in another order."""
+RenderScreens = Callable[[Screens, People], Record]
 
 
 def trl(rows: Judged) -> Iterator[Record]:
@@ -64,41 +75,6 @@ def llamafactory(rows: Judged) -> Iterator[Record]:
         yield {"instruction": INSTRUCTION, "input": row.prompt, "chosen": row.chosen, "rejected": row.rejected}
 
 
-def labelstudio(rows: Judged) -> Iterator[Record]:
-    """A task for a `<List name="candidates">` ranked by a `<Ranker name="rank" toName="candidates">`."""
-    items = [{"id": f"c{number}", "body": text} for number, text in enumerate(_ranked(rows), start=1)]
-    best = len(_chosen(rows))
-    result = {
-        "type": "ranker",
-        "from_name": "rank",
-        "to_name": "candidates",
-        "value": {
-            "ranker": {
-                "chosen": [item["id"] for item in items[:best]],
-                "rejected": [item["id"] for item in items[best:]],
-            }
-        },
-    }
-    yield {
-        "data": {"prompt": rows[0].prompt, "candidates": items},
-        "annotations": [{"ground_truth": False, "result": [result]}],
-        "meta": {"judgment_id": rows[0].judgment_id},
-    }
-
-
-def argilla(rows: Judged) -> Iterator[Record]:
-    """A record whose `ranking` question ranks the response fields; the rejected share the second rank."""
-    texts = _ranked(rows)
-    names = [f"response-{number}" for number in range(1, len(texts) + 1)]
-    best = len(_chosen(rows))
-    ranking = [{"value": name, "rank": 1 if place < best else 2} for place, name in enumerate(names)]
-    yield {
-        "fields": {"prompt": rows[0].prompt, **dict(zip(names, texts, strict=True))},
-        "responses": [{"values": {"ranking": {"value": ranking}}, "status": "submitted"}],
-        "external_id": str(rows[0].judgment_id),
-    }
-
-
 def hh(rows: Judged) -> Iterator[Record]:
     """Anthropic's HH-RLHF: two whole transcripts; raises BadRow for a text that would begin a turn of its own."""
     for record in trl(rows):
@@ -115,5 +91,191 @@ def _rejected(rows: Judged) -> list[str]:
     return [row.rejected for row in rows if row.chosen == first]
 
 
-def _ranked(rows: Judged) -> list[str]:
-    return [*_chosen(rows), *_rejected(rows)]
+def same_texts(screens: Iterable[JudgedScreen]) -> Iterator[Screens]:
+    """Put together what was said of the same texts; `screens` come prompt by prompt, and memory holds one prompt's.
+
+    Of a person who judged the same texts again the second judgment begins another group. A text written by hand is one
+    of the texts.
+    """
+    for _, of_prompt in groupby(screens, key=attrgetter("prompt_id")):
+        groups: dict[object, list[JudgedScreen]] = {}
+        times: Counter[object] = Counter()
+        for screen in of_prompt:
+            texts = (*sorted(card.text for card in screen.cards), screen.edited)
+            times[screen.who, texts] += 1
+            groups.setdefault((texts, times[screen.who, texts]), []).append(screen)
+        yield from groups.values()
+
+
+def labelstudio(screens: Screens, people: People) -> Record:
+    """A task for a `<List name="candidates">` ranked by a `<Ranker name="rank" toName="candidates">`.
+
+    Each judgment is an annotation; a skip is a cancelled one.
+    """
+    first = screens[0]
+    candidates = [{"id": name, "body": text} for name, text in _named_texts(first, "c")]
+    return {
+        "id": first.screen_id,
+        "data": {"prompt": first.prompt, "candidates": candidates},
+        "annotations": [_annotation(first, screen, people[screen.who]) for screen in screens],
+    }
+
+
+def argilla(screens: Screens, people: People) -> Record:
+    """A record of Argilla's client whose question `ranking` ranks the response fields; those not best share rank 2.
+
+    What has no ranking, a skip and "none is good", is a discarded response. The metadata hold what a response has no
+    place for, in the order of the responses.
+    """
+    first = screens[0]
+    return {
+        "id": str(first.screen_id),
+        "fields": {"prompt": first.prompt, **dict(_named_texts(first, "response-"))},
+        "metadata": {
+            "judgment": [screen.key for screen in screens],
+            "verdict": [screen.verdict for screen in screens],
+            "person": [people[screen.who].name for screen in screens],
+        },
+        "responses": {"ranking": [_response(first, screen, people[screen.who]) for screen in screens]},
+    }
+
+
+def _annotation(first: JudgedScreen, screen: JudgedScreen, person: Person) -> Record:
+    best, others = _sides(first, screen, "c")
+    skipped = screen.verdict == Verdict.SKIPPED
+    result = {
+        "id": f"rank-{screen.id}",
+        "type": "ranker",
+        "from_name": "rank",
+        "to_name": "candidates",
+        "value": {"ranker": {"chosen": best, "rejected": others}},
+    }
+    moment = screen.created_at.isoformat()
+    return {
+        "id": screen.id,
+        "completed_by": person.number,
+        "created_username": person.name,
+        "created_at": moment,
+        "updated_at": moment,
+        "lead_time": screen.seconds,
+        "was_cancelled": skipped,
+        "ground_truth": False,
+        "result": [] if skipped else [result],
+        "judgment": screen.key,
+        "verdict": screen.verdict,
+    }
+
+
+def _response(first: JudgedScreen, screen: JudgedScreen, person: Person) -> Record:
+    best, others = _sides(first, screen, "response-")
+    ranking = [{"value": name, "rank": rank} for rank, side in ((1, best), (2, others)) for name in side]
+    ranked = screen.verdict not in (Verdict.SKIPPED, Verdict.NONE)
+    return {
+        "value": ranking if ranked else None,
+        "user_id": str(person.uuid),
+        "status": "submitted" if ranked else "discarded",
+    }
+
+
+def _named_texts(screen: JudgedScreen, prefix: str) -> list[tuple[str, str]]:
+    """The texts that are judged: the cards by their places on the screen, and what was written instead of them."""
+    cards = [(f"{prefix}{place}", card.text) for place, card in enumerate(screen.cards, start=1)]
+    return cards if screen.edited is None else [*cards, (EDITED, screen.edited)]
+
+
+def _sides(first: JudgedScreen, screen: JudgedScreen, prefix: str) -> tuple[list[str], list[str]]:
+    """The names of the texts said to be best and of the others, by the cards of the first of the screens.
+
+    Each side is in the order in which the person saw it.
+    """
+    free: dict[str, list[str]] = defaultdict(list)
+    for place, card in reversed(list(enumerate(first.cards, start=1))):
+        free[card.text].append(f"{prefix}{place}")
+    named = [(free[card.text].pop(), card.best) for card in screen.cards]
+    best = [name for name, is_best in named if is_best]
+    return (best if screen.edited is None else [EDITED]), [name for name, is_best in named if not is_best]
+
+
+_LINES_OF_JSON = ("application/x-ndjson; charset=utf-8", "jsonl")
+_JSON = ("application/json; charset=utf-8", "json")
+_CSV = ("text/csv; charset=utf-8", "csv")
+
+FormatName = Literal[
+    "trl",
+    "trl-chat",
+    "kto",
+    "seed",
+    "llamafactory",
+    "labelstudio",
+    "argilla",
+    "hh",
+    "csv",
+    "judgments-csv",
+    "judgments-jsonl",
+    "judgments-parquet",
+]
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """What a person reads of a format, what it keeps of a judgment, and how it is sent."""
+
+    label: str
+    keeps: str
+    media: tuple[str, str] = _LINES_OF_JSON
+    """Its content type and the extension of its file."""
+
+    @property
+    def content_type(self) -> str:
+        """The content type, with the encoding of a text."""
+        return self.media[0]
+
+    @property
+    def extension(self) -> str:
+        """The ending of the file's name."""
+        return self.media[1]
+
+
+_TEXTS = "the texts of each pair"
+_TABLE = "everything: who, when, how long, what was shown where and what was said of it, skips and reasons too"
+FORMATS: Mapping[str, ExportFormat] = {
+    "trl": ExportFormat("TRL: prompt, chosen, rejected", _TEXTS),
+    "trl-chat": ExportFormat("TRL, as messages", _TEXTS),
+    "kto": ExportFormat(
+        "TRL for KTO: texts labelled good or bad", "the texts, and those of screens of which none was good"
+    ),
+    "seed": ExportFormat("Mellow's own: toxic, chosen, all rejected", "the texts of each judgment"),
+    "llamafactory": ExportFormat("LLaMA-Factory", _TEXTS),
+    "labelstudio": ExportFormat(
+        "Label Studio: tasks with a ranker",
+        'texts, order of the cards, person, time, seconds, skips and "none is good"',
+        _JSON,
+    ),
+    "argilla": ExportFormat(
+        "Argilla: records with a ranking",
+        'texts, order of the cards, person, skips and "none is good"; no times',
+        _JSON,
+    ),
+    "hh": ExportFormat("HH-RLHF transcripts", "the texts of each pair that fit into a transcript"),
+    "csv": ExportFormat("CSV: prompt, chosen, rejected", _TEXTS, _CSV),
+    "judgments-csv": ExportFormat("Table of judgments: CSV", _TABLE, _CSV),
+    "judgments-jsonl": ExportFormat("Table of judgments: JSON Lines", _TABLE),
+    "judgments-parquet": ExportFormat(
+        "Table of judgments: Parquet", _TABLE, ("application/vnd.apache.parquet", "parquet")
+    ),
+}
+PAIR_FORMATS: Mapping[str, Render] = {
+    "trl": trl,
+    "trl-chat": trl_chat,
+    "kto": kto,
+    "seed": seed,
+    "llamafactory": llamafactory,
+    "hh": hh,
+    "csv": trl,
+}
+"""The formats that are made of preference pairs."""
+SCREEN_FORMATS: Mapping[str, RenderScreens] = {
+    "labelstudio": labelstudio,
+    "argilla": argilla,
+}
+"""The formats of which a record is what several people said of the same texts."""

@@ -1,27 +1,36 @@
-"""Standing preferences in the field's own schemas, streamed: memory does not grow with the table."""
+"""Standing judgments in the field's own schemas, streamed: memory does not grow with the table."""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from heapq import merge
 from itertools import groupby, islice
 from json.encoder import encode_basestring as _text
 from operator import itemgetter
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
-from app.services.exchange import export_formats, identity
-from app.services.exchange.export_formats import INSTRUCTION, Judged, Pair, Record, Render
+from app.services.exchange import export_formats, identity, judged_screens, judgment_table
+from app.services.exchange.export_formats import (
+    FORMATS,
+    INSTRUCTION,
+    PAIR_FORMATS,
+    SCREEN_FORMATS,
+    FormatName,
+    Judged,
+    Pair,
+    Record,
+    Render,
+)
 from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.exchange.judgment_table import csv_line
 from models.formats.rows import BadRow
 
-__all__ = ["FORMATS", "INSTRUCTION", "LABELS", "FormatName", "Media", "media_of", "pieces", "stream"]
+__all__ = ["FORMATS", "INSTRUCTION", "PAIR_FORMATS", "FormatName", "content", "pieces", "stream"]
 
 _ROWS_AT_ONCE = 1_000
 _LINES_AT_ONCE = 500
@@ -30,45 +39,14 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
 
-FormatName = Literal["trl", "trl-chat", "kto", "seed", "llamafactory", "labelstudio", "argilla", "hh", "csv"]
-FORMATS: dict[str, Render] = {
-    "trl": export_formats.trl,
-    "trl-chat": export_formats.trl_chat,
-    "kto": export_formats.kto,
-    "seed": export_formats.seed,
-    "llamafactory": export_formats.llamafactory,
-    "labelstudio": export_formats.labelstudio,
-    "argilla": export_formats.argilla,
-    "hh": export_formats.hh,
-    "csv": export_formats.trl,
-}
-LABELS: Mapping[str, str] = {
-    "trl": "TRL: prompt, chosen, rejected",
-    "trl-chat": "TRL, as messages",
-    "kto": "TRL for KTO: texts labelled good or bad",
-    "seed": "Mellow's own: toxic, chosen, all rejected",
-    "llamafactory": "LLaMA-Factory",
-    "labelstudio": "Label Studio: tasks with a ranker",
-    "argilla": "Argilla: records with a ranking",
-    "hh": "HH-RLHF transcripts",
-    "csv": "CSV: prompt, chosen, rejected",
-}
-"""What a person reads for each of FORMATS."""
 
-
-@dataclass(frozen=True)
-class Media:
-    """How an export is sent: its content type and the extension of its file."""
-
-    content_type: str
-    extension: str
-
-
-def media_of(format_name: str) -> Media:
-    """How the export in that format is sent."""
-    if format_name == "csv":
-        return Media("text/csv; charset=utf-8", "csv")
-    return Media("application/x-ndjson; charset=utf-8", "jsonl")
+def content(
+    session: Session, format_name: str, wanted: JudgmentFilter | None = None, pseudonyms: bool = False
+) -> Iterator[bytes]:
+    """Yield the file of an export piece by piece; the arguments are those of `stream`, of any format."""
+    if format_name == "judgments-parquet":
+        return judgment_table.parquet(_table(session, _standing(wanted), pseudonyms))
+    return (piece.encode() for piece in pieces(stream(session, format_name, wanted, pseudonyms)))
 
 
 def pieces(lines: Iterator[str]) -> Iterator[str]:
@@ -77,15 +55,47 @@ def pieces(lines: Iterator[str]) -> Iterator[str]:
         yield piece
 
 
-def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = None) -> Iterator[str]:
-    """The lines of an export, a record each; `format_name` is a key of FORMATS. Undone judgments are never in it.
+def stream(
+    session: Session, format_name: str, wanted: JudgmentFilter | None = None, pseudonyms: bool = False
+) -> Iterator[str]:
+    """The lines of an export in a format of texts, a record each. Undone judgments are never in it.
 
+    `format_name` is a key of FORMATS; `pseudonyms` puts names drawn for this export alone in the place of people's.
     KTO also learns from the screens of which none was good. What a format cannot hold is left out: of the transcripts
     of `hh`, texts that would begin a turn of their own.
     """
-    standing = replace(wanted or JudgmentFilter(), undone=False)
+    standing = _standing(wanted)
+    if format_name in SCREEN_FORMATS:
+        people = judged_screens.People(session, pseudonyms)
+        render = SCREEN_FORMATS[format_name]
+        groups = export_formats.same_texts(judged_screens.read_by_prompt(session, standing))
+        return _listed(render(screens, people) for screens in groups)
+    if format_name in _TABLE_LINES:
+        return _TABLE_LINES[format_name](_table(session, standing, pseudonyms))
+    return _pair_lines(session, format_name, standing)
+
+
+def _standing(wanted: JudgmentFilter | None) -> JudgmentFilter:
+    return replace(wanted or JudgmentFilter(), undone=False)
+
+
+def _table(session: Session, standing: JudgmentFilter, pseudonyms: bool) -> Iterator[judgment_table.Row]:
+    people = judged_screens.People(session, pseudonyms)
+    return judgment_table.rows(judged_screens.read(session, standing), people)
+
+
+def _listed(records: Iterable[Record]) -> Iterator[str]:
+    """One JSON list, of which each record is a line."""
+    before = "["
+    for record in records:
+        yield f"{before}\n{_encode(record)}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
+
+
+def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) -> Iterator[str]:
     if format_name == "csv":
-        yield _csv_line(_COLUMNS)
+        yield csv_line(_COLUMNS)
     if format_name in _LINES:
         yield from map(_LINES[format_name], _rows(session, standing))
         return
@@ -93,7 +103,7 @@ def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = N
     if format_name == "kto":
         records = _marked(judged, _none_good(session, standing))
     else:
-        records = (record for _, group in judged for record in _rendered(list(group), FORMATS[format_name]))
+        records = (record for _, group in judged for record in _rendered(list(group), PAIR_FORMATS[format_name]))
     for record in records:
         yield _encode(record) + "\n"
 
@@ -117,15 +127,11 @@ def _rows(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
     return map(Pair._make, found)
 
 
-_OF_TOOLS = (export_formats.labelstudio, export_formats.argilla)
-"""What writes records for tools whose imports take no further fields."""
-
-
 def _rendered(judged: Judged, render: Render) -> Iterator[Record]:
     for one in [judged] if render is not export_formats.hh else [[row] for row in judged]:
         try:
             for record in render(one):
-                yield record if render in _OF_TOOLS else identity.identified(record, one[0].key, one[0].verdict)
+                yield identity.identified(record, one[0].key, one[0].verdict)
         except BadRow:
             continue
 
@@ -184,22 +190,16 @@ def _identity(row: Pair) -> str:
     return f'"{identity.JUDGMENT}": {_text(row[4])}, "{identity.VERDICT}": {_text(row[5])}'
 
 
-class _Echo:
-    """What a csv.writer writes to, so that `writerow` returns the line."""
-
-    def write(self, line: str) -> str:
-        """The line itself."""
-        return line
-
-
-def _csv_line(cells: Sequence[object]) -> str:
-    line: str = csv.writer(_Echo()).writerow(cells)
-    return line
-
-
 _LINES: Mapping[str, Callable[[Pair], str]] = {
     "trl": _trl_line,
     "llamafactory": _llamafactory_line,
-    "csv": lambda row: _csv_line(row[1:]),
+    "csv": lambda row: csv_line(row[1:]),
 }
 """The formats of which each pair is a line by itself."""
+
+
+_TABLE_LINES: Mapping[str, Callable[[Iterator[judgment_table.Row]], Iterator[str]]] = {
+    "judgments-csv": judgment_table.csv_lines,
+    "judgments-jsonl": judgment_table.json_lines,
+}
+"""The tables of judgments that are texts."""

@@ -112,11 +112,15 @@ def store(session: Session, user_id: int, rows: Sequence[JudgedRow], source: str
             new.setdefault(row.key, row)
     found = dict(known)
     found |= prompts.by_text(session, [row.text for row in new.values() if row.text not in found])
+    made: list[tuple[JudgedRow, Generation, list[Candidate]]] = []
     for row in new.values():
         prompt = found.get(row.text)
         if prompt is None:
             prompt = found[row.text] = prompts.find_or_add(session, row.text, source)
-        _add(session, user_id, prompt, row, source)
+        made.append((row, *_screen(user_id, prompt, row, source)))
+    session.add_all(screen for _, screen, _ in made)
+    session.flush()  # all of them at once: their judgments name the ids of candidates
+    session.add_all(_judgment(user_id, *one) for one in made)
     session.flush()
     return len(new)
 
@@ -142,33 +146,34 @@ def _says(judgment: Judgment, row: JudgedRow) -> bool:
     )
 
 
-def _add(session: Session, user_id: int, prompt: Prompt, row: JudgedRow, source: str) -> None:
+def _screen(user_id: int, prompt: Prompt, row: JudgedRow, source: str) -> tuple[Generation, list[Candidate]]:
+    """Return a screen of all candidates, and those of them that are the best."""
+    chosen = () if row.verdict == Verdict.EDITED else row.chosen
+    best, others = ([Candidate(text=text, log_probability=0.0) for text in side] for side in (chosen, row.rejected))
+    sampling = {"imported_from": source}
+    screen = Generation(prompt=prompt, user_id=user_id, sampling=sampling, seed=0, milliseconds=0.0)
+    return screens.arranged(screen, [*best, *others]), best
+
+
+def _judgment(user_id: int, row: JudgedRow, screen: Generation, best: Sequence[Candidate]) -> Judgment:
     verdict = row.verdict
-    edited = row.chosen[0] if verdict == Verdict.EDITED else None
-    best = [] if edited is not None else [Candidate(text=text, log_probability=0.0) for text in row.chosen]
-    others = [Candidate(text=text, log_probability=0.0) for text in row.rejected]
-    generation = Generation(
-        prompt=prompt, user_id=user_id, sampling={"imported_from": source}, seed=0, milliseconds=0.0
-    )
-    screens.store(session, generation, [*best, *others])
-    session.add(
-        Judgment(
-            generation=generation,
-            user_id=user_id,
-            annotator=row.origin.person or None,
-            verdict=verdict,
-            candidate_id=best[0].id if verdict == Verdict.CHOSEN else None,
-            tied=[candidate.id for candidate in best] if verdict == Verdict.TIE and others else None,
-            edited_text=edited,
-            reason=row.reason or None,
-            flagged=row.flagged,
-            client_key=row.key,
-            seconds=row.origin.seconds,
-            created_at=row.origin.at or now(),
-            preferences=[
-                Preference(prompt=row.text, chosen=good, rejected=bad, weight=1 / len(row.chosen))
-                for bad in row.rejected
-                for good in (() if verdict == Verdict.SKIPPED else row.chosen)
-            ],
-        )
+    preferred = () if verdict == Verdict.SKIPPED else row.chosen
+    return Judgment(
+        generation=screen,
+        user_id=user_id,
+        annotator=row.origin.person or None,
+        verdict=verdict,
+        candidate_id=best[0].id if verdict == Verdict.CHOSEN else None,
+        tied=[candidate.id for candidate in best] if verdict == Verdict.TIE and row.rejected else None,
+        edited_text=row.chosen[0] if verdict == Verdict.EDITED else None,
+        reason=row.reason or None,
+        flagged=row.flagged,
+        client_key=row.key,
+        seconds=row.origin.seconds,
+        created_at=row.origin.at or now(),
+        preferences=[
+            Preference(prompt=row.text, chosen=good, rejected=bad, weight=1 / len(preferred))
+            for bad in row.rejected
+            for good in preferred
+        ],
     )

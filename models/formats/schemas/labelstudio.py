@@ -31,7 +31,8 @@ from models.formats.rows import BadRow, Fields, text
 _BUCKETS = ("chosen", "rejected")
 _SIDES = ("left", "right")
 _TWINS = (("1", "2"), ("a", "b"), ("left", "right"), ("0", "1"), ("first", "second"), ("one", "two"))
-_AT_ONCE = re.compile(r"\s*,\s*")
+_NUMBERED = re.compile(r",\s*\d+\s*$")
+_COMMA = re.compile(r"\s*,\s*")
 Candidates = Mapping[str, str]
 """The texts of the candidates by their ids."""
 
@@ -108,7 +109,10 @@ def _read(task: Mapping[str, Any], annotation: object) -> Annotation | str:
 
 
 def _person(annotation: Mapping[str, Any]) -> str:
-    return read_person(annotation.get("created_username")) or read_person(annotation.get("completed_by"))
+    """Return the name of who annotated, which Label Studio writes with the number of the account behind it."""
+    name, by = annotation.get("created_username"), annotation.get("completed_by")
+    named = read_person(_NUMBERED.sub("", name)) if isinstance(name, str) and not isinstance(by, Mapping) else ""
+    return named or read_person(by)
 
 
 def _shown(task: Mapping[str, Any]) -> list[str]:
@@ -210,7 +214,7 @@ def _lists(task: Mapping[str, Any]) -> list[Candidates]:
 
 def _named_twins(task: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the two texts that the result names as compared, None if it names no two texts of the task."""
-    names = _AT_ONCE.split(str(result.get("to_name") or ""))
+    names = _COMMA.split(str(result.get("to_name") or ""))
     if len(names) == 2 and all(isinstance(task.get(name), str) for name in names):
         return names[0], names[1]
     return None

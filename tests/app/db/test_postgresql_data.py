@@ -51,3 +51,6 @@ def test_data_is_managed_on_postgresql_as_on_sqlite(postgres_app: Flask, tmp_pat
         assert len(found.judgments) == 3
         assert len(list(exports.stream(session, "kto"))) == 9
         assert len(list(exports.stream(session, "csv", JudgmentFilter.parse(query)))) == 4
+        for name in ("labelstudio", "argilla"):
+            assert len(json.loads("".join(exports.stream(session, name, JudgmentFilter.parse(query))))) == 3
+        assert len(list(exports.stream(session, "judgments-jsonl"))) == 4

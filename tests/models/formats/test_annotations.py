@@ -194,6 +194,25 @@ def test_a_person_is_called_as_the_file_has_it(value: object, name: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"completed_by": 4, "created_username": " ada@example.org, 4"}, "ada@example.org"),
+        ({"completed_by": {"id": 4, "email": "ada@example.org"}, "created_username": "Ada, 4"}, "ada@example.org"),
+        ({"completed_by": 4}, "annotator 4"),
+        ({}, ""),
+    ],
+)
+def test_an_annotator_of_label_studio_is_called_by_the_name_that_the_export_has(
+    values: dict[str, Any], name: str
+) -> None:
+    record = task({"rank": ["c1", "c2", "c3"]})
+    record["annotations"] = [{"result": record["annotations"][0]["result"], **values}]
+    (found,) = annotations_of("labelstudio", record)
+    assert isinstance(found, Annotation)
+    assert found.origin.person == name
+
+
+@pytest.mark.parametrize(
     "value", ["2026-01-02T03:04:05Z", "2026-01-02 03:04:05", "2026-01-02T04:04:05+01:00", 1767323045, 1767323045000]
 )
 def test_a_time_is_read_in_utc(value: object) -> None:

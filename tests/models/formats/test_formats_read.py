@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from app.services.exchange import exports
 from models.formats import FORMATS, Kind, Row, RowFile, read_rows, rows_from, rows_of
 from models.formats.files.pair_files import read_pair_file
 from models.model_errors import DataFileError
+from tests import factories
 
 SHARED = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data"))
 HH = SHARED / "hh_rlhf_harmless_sample.jsonl.gz"
@@ -135,7 +137,7 @@ def test_the_example_of_a_format_is_read_as_what_it_says(one: Any) -> None:
         assert read(json.loads(one.example)).format == one.name
 
 
-@pytest.mark.parametrize("name", ["trl", "seed", "llamafactory", "labelstudio", "argilla"])
+@pytest.mark.parametrize("name", ["trl", "seed", "llamafactory"])
 def test_what_the_studio_exports_is_read_back(name: str) -> None:
     class Stored:
         prompt, chosen, judgment_id = "you fool", "you", 7
@@ -144,8 +146,19 @@ def test_what_the_studio_exports_is_read_back(name: str) -> None:
             self.rejected = rejected
 
     rows: Any = [Stored("ha"), Stored("you idiot")]
-    file = read(*exports.FORMATS[name](rows), kind=Kind.PREFERENCE)
+    file = read(*exports.PAIR_FORMATS[name](rows), kind=Kind.PREFERENCE)
     assert list(file.rows) == [
+        {"prompt": "you fool", "chosen": "you", "rejected": rejected} for rejected in ("ha", "you idiot")
+    ]
+
+
+@pytest.mark.parametrize("name", ["labelstudio", "argilla"])
+def test_what_the_studio_exports_with_its_screens_is_read_back(session: Session, name: str) -> None:
+    prompt = factories.prompt(session, "you fool")
+    screen = factories.generation(session, factories.user(session).id, ["ha", "you", "you idiot"], prompt=prompt)
+    factories.judgment(session, screen, candidate_id=screen.candidates[1].id)
+    (record,) = json.loads("".join(exports.stream(session, name)))
+    assert list(read(record, kind=Kind.PREFERENCE).rows) == [
         {"prompt": "you fool", "chosen": "you", "rejected": rejected} for rejected in ("ha", "you idiot")
     ]
 

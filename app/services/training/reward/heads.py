@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, DrawnPool, Judgment, RewardHead, write_transaction
+from app.db import SERVING, Alias, DrawnPool, Generation, Judgment, RewardHead, write_transaction
 from app.services.prompts import studio_settings
 from app.services.training.reward import judged
 from app.services.training.reward.judged import Marker, Measure
@@ -97,11 +97,14 @@ class Heads:
         if now == (latest.last_judgment_id, latest.undone):
             return False
         since = select(Alias.moved_at).where(Alias.name == SERVING).scalar_subquery()
-        news = or_(
-            (Judgment.id > latest.last_judgment_id) & (Judgment.created_at > since),
-            Judgment.undone_at > since,
+        # An imported judgment has the time at which it was made elsewhere; its screen came to be with the import.
+        made = select(Judgment.id).join(Generation, Generation.id == Judgment.generation_id)
+        made = made.where(
+            Judgment.id > latest.last_judgment_id,
+            or_(Judgment.created_at > since, Generation.created_at > since),
         )
-        return bool(session.scalar(select(exists(select(Judgment.id).where(news)))))
+        undone = select(Judgment.id).where(Judgment.undone_at > since)
+        return bool(session.scalar(select(or_(exists(made), exists(undone)))))
 
     def _read(self, session: Session, ids: Sequence[int], measure: Measure, most: int) -> int:
         """Cache those judgments and drop others; returns how many screens still lack features."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy.orm import Session
 
@@ -81,7 +83,7 @@ def test_judgments_of_everybody_are_listed_with_what_was_on_the_screen(
     assert older["before"] is None
 
 
-@pytest.mark.parametrize("format_name", [name for name in exports.FORMATS if name != "csv"])
+@pytest.mark.parametrize("format_name", [name for name, one in exports.FORMATS.items() if one.extension == "jsonl"])
 def test_an_export_is_streamed_as_json_lines(session: Session, admin: Person, format_name: str) -> None:
     factories.judgment(session, factories.generation(session, admin.id))
     answer = admin.call("GET", f"/preferences?format={format_name}")
@@ -109,6 +111,32 @@ def test_an_export_as_a_table_is_one(session: Session, admin: Person) -> None:
     assert answer.text.splitlines()[0] == "prompt,chosen,rejected,judgment,verdict"
 
 
+@pytest.mark.parametrize("format_name", ["labelstudio", "argilla"])
+def test_an_export_for_a_labelling_tool_is_a_json_list(session: Session, admin: Person, format_name: str) -> None:
+    factories.judgment(session, factories.generation(session, admin.id))
+    answer = admin.call("GET", f"/preferences?format={format_name}")
+    assert (answer.content_type, answer.is_streamed) == ("application/json; charset=utf-8", True)
+    disposition = f'attachment; filename="mellow-preferences-{format_name}.json"'
+    assert answer.headers["Content-Disposition"] == disposition
+    assert answer.json == json.loads("".join(exports.stream(session, format_name)))
+
+
+def test_an_export_can_be_a_parquet_file(session: Session, admin: Person) -> None:
+    factories.judgment(session, factories.generation(session, admin.id))
+    answer = admin.call("GET", "/preferences?format=judgments-parquet")
+    assert (answer.content_type, answer.is_streamed) == ("application/vnd.apache.parquet", True)
+    assert pq.read_table(io.BytesIO(answer.data)).column("verdict").to_pylist() == ["chosen"]
+
+
+def test_an_export_names_people_or_gives_them_pseudonyms(session: Session, admin: Person) -> None:
+    factories.judgment(session, factories.generation(session, admin.id))
+    for asked, named in (("", True), ("&pseudonyms=no", True), ("&pseudonyms=yes", False)):
+        row = json.loads(admin.call("GET", f"/preferences?format=judgments-jsonl{asked}").text)
+        assert (row["person"].endswith("@example.org"), row["person"].startswith("person-")) == (named, not named)
+    sentence = "pseudonyms must be yes or no."
+    assert problem(admin.call("GET", "/preferences?pseudonyms=maybe")) == (422, sentence)
+
+
 def test_an_export_can_be_filtered(session: Session, admin: Person) -> None:
     factories.judgment(session, factories.generation(session, admin.id, ["a", "b"]))
     assert admin.call("GET", f"/preferences?person={admin.id}&verdict=chosen").text
@@ -123,5 +151,6 @@ def test_an_export_of_nothing_is_empty(admin: Person) -> None:
 
 
 def test_an_unknown_format_is_refused_with_those_there_are(admin: Person) -> None:
-    sentence = "format must be one of trl, trl-chat, kto, seed, llamafactory, labelstudio, argilla, hh, csv."
+    formats = "trl, trl-chat, kto, seed, llamafactory, labelstudio, argilla, hh, csv"
+    sentence = f"format must be one of {formats}, judgments-csv, judgments-jsonl, judgments-parquet."
     assert problem(admin.call("GET", "/preferences?format=parquet")) == (422, sentence)

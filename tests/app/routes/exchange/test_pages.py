@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from sqlalchemy.orm import Session
 
+from app.services.exchange import exports
 from tests import factories
 from tests.app.routes.desk.test_api import problem
 from tests.studio import Person
@@ -62,3 +65,13 @@ def test_the_pages_show_what_a_filter_finds_and_lead_on(session: Session, admin:
     assert "source=a+%26+b" in page
     assert "state must be one of" in browser.get("/admin/data/queue?state=lost").text
     assert "since must be a day" in browser.get("/admin/data/judgments?since=x").text
+
+
+def test_the_page_says_what_each_format_keeps_and_exports_under_pseudonyms_on_request(admin: Person) -> None:
+    browser = admin.browser()
+    page = html.unescape(browser.get("/admin/data").text)
+    for name, one in exports.FORMATS.items():
+        assert f'<option value="{name}">{one.label}</option>' in page
+        assert f"<dd>{one.keeps}</dd>" in page
+    for address in ("/admin/data", "/admin/data/judgments"):
+        assert 'name="pseudonyms" value="yes"' in browser.get(address).text

@@ -61,6 +61,13 @@ def test_disputed_answers_are_left_out_and_those_of_a_single_judge_are_not(eithe
     assert chosen(either, Selection(min_agreement=1.0)) == ["alone"]
 
 
+def test_people_of_an_imported_file_are_judges_of_their_own(either: Session) -> None:
+    importer, prompt = factories.user(either).id, factories.prompt(either)
+    for name, text in (("Ada", "common"), ("Ben", "common"), ("Cat", "rare")):
+        judge(either, importer, prompt, text, annotator=name)
+    assert chosen(either, Selection(min_agreement=0.6)) == ["common", "common"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

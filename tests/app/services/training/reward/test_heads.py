@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -93,6 +94,20 @@ def test_every_process_chooses_by_the_same_head(session: Session, person: int) -
     assert other is not None
     assert one.id == other.id
     assert len(heads_stored(session)) == 1
+
+
+def test_a_judgment_that_was_made_elsewhere_long_ago_is_learned_when_it_is_imported(
+    session: Session, person: int
+) -> None:
+    heads = Heads()
+    factories.judgment(session, screen(session, person))
+    first = heads.chooser(session, 1, never)
+    long_ago = now() - timedelta(days=900)
+    factories.judgment(session, screen(session, person, (-1.0, 1.0)), created_at=long_ago, annotator="Ada")
+    second = Heads().chooser(session, 1, never)
+    assert first is not None
+    assert second is not None
+    assert second.id != first.id
 
 
 def test_what_is_undone_no_longer_counts(session: Session, person: int) -> None:

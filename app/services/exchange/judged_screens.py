@@ -1,0 +1,173 @@
+"""Judgments with all that was on their screens and who made them, for exports that are more than pairs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4, uuid5
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
+from app.services.exchange.judgment_search import JudgmentFilter
+
+_ROWS_AT_ONCE = 500
+_LARGEST_NUMBER = 2**31
+_NAMESPACE = UUID("7c1d8f7e-2b0a-4f0e-9a53-61f0a3c2be4d")
+_COLUMNS = (
+    Judgment.id,
+    Judgment.client_key,
+    Judgment.user_id,
+    Judgment.annotator,
+    Judgment.created_at,
+    Judgment.seconds,
+    Judgment.verdict,
+    Judgment.candidate_id,
+    Judgment.tied,
+    Judgment.edited_text,
+    Judgment.reason,
+    Judgment.flagged,
+    Generation.id.label("screen_id"),
+    Generation.gold,
+    Prompt.id.label("prompt_id"),
+    Prompt.text.label("prompt"),
+    Prompt.source,
+    Candidate.id.label("card_id"),
+    Candidate.text.label("card"),
+    Candidate.version_number,
+)
+_judgment_id = itemgetter(0)
+
+Who = int | str
+"""Who judged: the id of a user, or the name that an imported file gives."""
+
+
+class Card(NamedTuple):
+    """A rewrite as it was shown: its text, the version that wrote it, and whether it was said to be best."""
+
+    text: str
+    version: int | None
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedScreen:
+    """One judgment, its cards in the order shown.
+
+    `key` is the identity that the judgment has in files. Of a tie all tied cards are best; of an edited text, none.
+    """
+
+    id: int
+    key: str
+    who: Who
+    created_at: datetime
+    seconds: float | None
+    verdict: str
+    edited: str | None
+    reason: str | None
+    flagged: bool
+    screen_id: int
+    gold: bool
+    prompt_id: int
+    prompt: str
+    source: str
+    cards: tuple[Card, ...]
+
+
+def read(session: Session, wanted: JudgmentFilter) -> Iterator[JudgedScreen]:
+    """Yield the judgments in the order in which they were made; memory holds a few hundred rows."""
+    return _read(session, wanted, [Judgment.id])
+
+
+def read_by_prompt(session: Session, wanted: JudgmentFilter) -> Iterator[JudgedScreen]:
+    """Yield the judgments of a prompt one after the other, without attention checks, which tell of the person."""
+    return _read(session, wanted, [Generation.prompt_id, Judgment.id], Generation.gold.is_(False))
+
+
+class Person(NamedTuple):
+    """Who judged, in the forms that files ask for."""
+
+    name: str
+    number: int
+    uuid: UUID
+
+
+class People:
+    """Everybody, as an export names them; under pseudonyms that are drawn anew for each export.
+
+    A drawn pseudonym says nothing of the person, so that nobody finds out who it is by trying names.
+    """
+
+    def __init__(self, session: Session, pseudonyms: bool) -> None:
+        users = session.execute(select(User.id, User.name, User.email)).all()
+        self._users = {one.id: (one.name or one.email, one.email) for one in users}
+        self._pseudonyms = pseudonyms
+        self._known: dict[Who, Person] = {}
+        self._drawn: set[int] = set()
+
+    def __getitem__(self, who: Who) -> Person:
+        """Return a person, the same one throughout the export."""
+        if who not in self._known:
+            self._known[who] = self._draw() if self._pseudonyms else self._named(who)
+        return self._known[who]
+
+    def _named(self, who: Who) -> Person:
+        if isinstance(who, int):
+            name, email = self._users[who]
+            return Person(name, who, uuid5(_NAMESPACE, email))
+        uuid = uuid5(_NAMESPACE, f"imported: {who}")
+        return Person(who, uuid.int % _LARGEST_NUMBER, uuid)
+
+    def _draw(self) -> Person:
+        number = secrets.randbelow(_LARGEST_NUMBER)
+        while number in self._drawn:
+            number = secrets.randbelow(_LARGEST_NUMBER)
+        self._drawn.add(number)
+        return Person(f"person-{number}", number, uuid4())
+
+
+def _read(session: Session, wanted: JudgmentFilter, order: Sequence[Any], *conditions: Any) -> Iterator[JudgedScreen]:
+    found = session.connection().execute(
+        select(*_COLUMNS)
+        .join(Generation, Generation.id == Judgment.generation_id)
+        .join(Prompt, Prompt.id == Generation.prompt_id)
+        .join(Candidate, Candidate.generation_id == Generation.id)
+        .where(*wanted.conditions(), *conditions)
+        .order_by(*order, Candidate.position),
+        execution_options={"yield_per": _ROWS_AT_ONCE},
+    )
+    return (_judged(list(rows)) for _, rows in groupby(found, key=_judgment_id))
+
+
+def _judged(rows: Sequence[Any]) -> JudgedScreen:
+    first = rows[0]
+    best = _best(first.verdict, first.candidate_id, first.tied, (row.card_id for row in rows))
+    return JudgedScreen(
+        first.id,
+        first.client_key,
+        first.annotator or first.user_id,
+        first.created_at,
+        first.seconds,
+        first.verdict,
+        first.edited_text,
+        first.reason,
+        first.flagged,
+        first.screen_id,
+        first.gold,
+        first.prompt_id,
+        first.prompt,
+        first.source,
+        tuple(Card(row.card, row.version_number, row.card_id in best) for row in rows),
+    )
+
+
+def _best(verdict: str, candidate: int | None, tied: Sequence[int] | None, cards: Iterable[int]) -> set[int]:
+    if verdict == Verdict.TIE:
+        return set(tied or cards)  # a tie of all names none of them
+    return {candidate} if verdict == Verdict.CHOSEN and candidate is not None else set()

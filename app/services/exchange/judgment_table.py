@@ -1,0 +1,147 @@
+"""The table of judgments: a row for each, with who, when, how long, what was shown where and what was said of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import IO, Any, cast
+
+from app.db import Verdict
+from app.services.exchange.judged_screens import JudgedScreen, People
+
+COLUMNS = (
+    "judgment",
+    "prompt",
+    "candidates",
+    "verdict",
+    "position",
+    "tied",
+    "chosen",
+    "person",
+    "created_at",
+    "seconds",
+    "version",
+    "versions",
+    "source",
+    "reason",
+    "flagged",
+    "gold",
+)
+_ROWS_IN_A_GROUP = 1_000
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+Row = dict[str, Any]
+
+
+def rows(screens: Iterator[JudgedScreen], people: People) -> Iterator[Row]:
+    """Yield a row for each judgment, with the values of COLUMNS; positions are counted from 1."""
+    for screen in screens:
+        best = [position for position, card in enumerate(screen.cards, start=1) if card.best]
+        chosen = screen.cards[best[0] - 1] if screen.verdict == Verdict.CHOSEN else None
+        yield {
+            "judgment": screen.key,
+            "prompt": screen.prompt,
+            "candidates": [card.text for card in screen.cards],
+            "verdict": screen.verdict,
+            "position": best[0] if chosen else None,
+            "tied": best if screen.verdict == Verdict.TIE else [],
+            "chosen": chosen.text if chosen else screen.edited,
+            "person": people[screen.who].name,
+            "created_at": screen.created_at,
+            "seconds": screen.seconds,
+            "version": chosen.version if chosen else None,
+            "versions": [card.version for card in screen.cards],
+            "source": screen.source,
+            "reason": screen.reason,
+            "flagged": screen.flagged,
+            "gold": screen.gold,
+        }
+
+
+def json_lines(table: Iterator[Row]) -> Iterator[str]:
+    """Yield a line of JSON for each row."""
+    return (_encode(_timed(row)) + "\n" for row in table)
+
+
+def csv_lines(table: Iterator[Row]) -> Iterator[str]:
+    """Yield the lines of a CSV: lists are JSON in it, and an empty cell says that there is nothing."""
+    yield csv_line(COLUMNS)
+    for row in table:
+        yield csv_line([_cell(value) for value in _timed(row).values()])
+
+
+def csv_line(cells: Sequence[object]) -> str:
+    """Return a line of a CSV. Texts stay as they are, also one that a spreadsheet would read as a formula."""
+    line: str = csv.writer(_Echo()).writerow(cells)
+    return line
+
+
+def parquet(table: Iterator[Row]) -> Iterator[bytes]:
+    """Yield a Parquet file piece by piece, a row group each; memory holds one of them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text, whole = pa.string(), pa.int64()
+    kinds = {
+        "candidates": pa.list_(text),
+        "position": whole,
+        "tied": pa.list_(whole),
+        "created_at": pa.timestamp("us", tz="UTC"),
+        "seconds": pa.float64(),
+        "version": whole,
+        "versions": pa.list_(whole),
+        "flagged": pa.bool_(),
+        "gold": pa.bool_(),
+    }
+    schema = pa.schema([(name, kinds.get(name, text)) for name in COLUMNS])
+    written = _Written()
+    with pq.ParquetWriter(pa.PythonFile(cast("IO[bytes]", written), mode="w"), schema) as writer:
+        while group := list(islice(table, _ROWS_IN_A_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema))
+            group.clear()  # before the next ones are read
+            yield written.take()
+    yield written.take()
+
+
+def _timed(row: Row) -> Row:
+    """Return the row with its time as a text: ISO 8601, UTC."""
+    return {**row, "created_at": row["created_at"].isoformat()}
+
+
+def _cell(value: object) -> object:
+    return _encode(value) if isinstance(value, list | bool) else value
+
+
+class _Echo:
+    """What a csv.writer writes to, so that `writerow` returns the line."""
+
+    def write(self, line: str) -> str:
+        """Return the line itself."""
+        return line
+
+
+class _Written:
+    """A file to write to, out of which what was written is taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> int:
+        """Keep a piece until it is taken."""
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        """Do nothing: what was written can be taken at once."""
+
+    def close(self) -> None:
+        """Do nothing: the end of the file is still to be taken."""
+
+    def take(self) -> bytes:
+        """Return what was written since the last call."""
+        taken = b"".join(self._pieces)
+        self._pieces.clear()
+        return taken

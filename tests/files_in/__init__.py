@@ -1,0 +1,1 @@
+"""Files as other tools and people write them, brought into the studio."""
