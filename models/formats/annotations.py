@@ -115,21 +115,6 @@ def pairs(prompt: object, annotation: Annotation) -> list[Row]:
     return [preference(prompt, good, bad) for good in annotation.better for bad in annotation.worse]
 
 
-def rows_of(record: Record) -> list[Row]:
-    """Return the rows of all annotations that have any; raises BadRow with the first reason if none has."""
-    rows: list[Row] = []
-    reasons: list[str] = []
-    for annotation in record.annotations:
-        try:
-            rows += [] if isinstance(annotation, str) else pairs(record.prompt, annotation)
-            reasons += [annotation] if isinstance(annotation, str) else []
-        except BadRow as reason:
-            reasons.append(str(reason))
-    if not rows:
-        raise BadRow(reasons[0] if reasons else "nobody has judged it")
-    return rows
-
-
 def read_origin(fields: Fields) -> Origin:
     """Return what a row says of its origin, in fields of the usual names.
 

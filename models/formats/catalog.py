@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from models.formats.annotations import Record, rows_of
+from models.formats.annotations import Record
 from models.formats.rows import Fields, Kind, Row
 from models.formats.schemas import argilla, chat, instructions, labelstudio, prodigy, scored, studio, transcripts, trl
 
@@ -15,14 +15,14 @@ from models.formats.schemas import argilla, chat, instructions, labelstudio, pro
 class Format:
     """A form of rows: how to know it, how to read it into rows of `kind`, and one row of it, as JSON, to show.
 
-    `record` reads what each person said, where a row holds the answers of people one by one.
+    Where a row holds the answers of people one by one, `record` reads what each of them said, and there is no `read`.
     """
 
     name: str
     kind: Kind
     what: str
     example: str
-    read: Callable[[Fields], list[Row]]
+    read: Callable[[Fields], list[Row]] | None
     fits: Callable[[Fields], bool]
     record: Callable[[Fields], Record] | None = None
 
@@ -36,7 +36,7 @@ def _annotated(
     fits: Callable[[Fields], bool],
 ) -> Format:
     """Return a format whose rows hold the answers of people one by one."""
-    return Format(name, kind, what, example, lambda fields: rows_of(record(fields)), fits, record)
+    return Format(name, kind, what, example, None, fits, record)
 
 
 def _has(*names: str) -> Callable[[Fields], bool]:

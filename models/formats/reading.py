@@ -196,12 +196,13 @@ def _found(row: RawRow, name: str, wanted: _Wanted) -> Iterator[Found]:
     fields = _fields(row.cells, wanted)
     try:
         objective = {"objective": text(fields["objective"], "objective").strip()} if "objective" in fields else {}
-        read = FORMATS[name].record
-        if read is None:
-            made = [one | objective for one in FORMATS[name].read(fields)]
-            yield Found(row.line, made, read_origin(fields) if FORMATS[name].kind in COMPARED else None)
+        known = FORMATS[name]
+        if known.read is not None:
+            made = [one | objective for one in known.read(fields)]
+            yield Found(row.line, made, read_origin(fields) if known.kind in COMPARED else None)
             return
-        record = read(fields)
+        assert known.record is not None
+        record = known.record(fields)
         if wanted.kind is Kind.PROMPT:
             yield Found(row.line, [{"prompt": text(record.prompt, "prompt")} | objective])
             return

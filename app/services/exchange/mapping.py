@@ -260,9 +260,10 @@ def lowered(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _read(value: Mapping[str, object], format_name: str) -> list[Row]:
-    if format_name not in FORMATS:
+    read = FORMATS[format_name].read if format_name in FORMATS else None
+    if read is None:
         raise BadRow("its format is not known")
-    rows = FORMATS[format_name].read(lowered(value))
+    rows = read(lowered(value))
     if not rows:
         raise BadRow("it holds no prompt")
     return rows

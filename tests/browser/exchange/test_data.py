@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_judgments_of_a_file_are_taken_over_once_and_found(visitor: Visitor) -> 
     page = visitor.page
     lines = [{"prompt": f"taken over {n}", "chosen": f"kind {n}", "rejected": f"rude {n}"} for n in range(3)]
     content = "".join(json.dumps(line) + "\n" for line in lines)
-    for said in ("3 judgments taken over.", "0 not usable."):
+    for said in ("3 judgments taken over.", "3 judgments are here already."):
         preview(page, "pairs.jsonl", content)
         page.check("#judgments")
         import_it(page)
@@ -110,7 +111,8 @@ def test_judgments_of_a_file_are_taken_over_once_and_found(visitor: Visitor) -> 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
     table = Path(download.value.path()).read_text().splitlines()
-    assert table == ["prompt,chosen,rejected", "taken over 1,kind 1,rude 1"]
+    assert table[0] == "prompt,chosen,rejected,judgment,verdict"
+    assert [re.sub("i-[0-9a-f]{32}", "KEY", line) for line in table[1:]] == ["taken over 1,kind 1,rude 1,KEY,chosen"]
 
 
 def test_a_broken_connection_holds_up_the_sending_and_does_not_end_it(visitor: Visitor) -> None:

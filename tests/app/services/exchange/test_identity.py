@@ -266,7 +266,7 @@ def test_an_attention_check_is_not_taken_over_and_makes_no_check(session: Sessio
     assert rows(session, Prompt)[0].gold_answer is None
 
 
-def test_what_the_next_export_of_label_studio_and_argilla_says_of_each_judgment_is_read(
+def test_records_of_several_people_with_a_key_and_a_verdict_each_are_read(
     session: Session, admin: Person, write: Any
 ) -> None:
     """Their records hold several people's answers, each with the key and the verdict of the judgment that it is."""
