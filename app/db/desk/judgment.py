@@ -45,7 +45,7 @@ class Judgment(Base):
             postgresql_where=text("undone_at IS NULL"),
         ),
         # All columns that a person's figures are computed from, so that they are read from the index alone.
-        Index("ix__judgments__pace", "user_id", "created_at", "undone_at", "seconds"),
+        Index("ix__judgments__pace", "user_id", "created_at", "undone_at", "seconds", "imported"),
         # Undone judgments are few and are counted separately.
         Index(
             "ix__judgments__undone",
@@ -70,6 +70,8 @@ class Judgment(Base):
     # Chosen by the browser, so that a judgment that is sent twice is stored once, even if it was undone since.
     client_key: Mapped[str | None] = mapped_column(String(36), unique=True)
     seconds: Mapped[float | None]
+    # Taken over from a file: it is the importing person's, but they did not look at a screen for it.
+    imported: Mapped[bool] = mapped_column(default=False)
     # The features of the edited text that a reward head reads.
     edited_features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -210,6 +210,7 @@ def _add(connection: Connection, user_id: int, gesture: Gesture, yielded: _Yield
         "flagged": gesture.flagged,
         "client_key": gesture.client_key,
         "seconds": gesture.seconds,
+        "imported": False,
         "created_at": now(),
     }
     number = _ADD_JUDGMENT.add(connection, values)

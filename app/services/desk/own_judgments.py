@@ -15,16 +15,17 @@ from app.db import Candidate, Generation, Judgment, Prompt, Verdict
 from app.errors import Invalid, NotFound
 from app.schemas.days import parse_day
 from app.services.desk import pace
+from app.services.system.counts import made_here
 
 PAGE = 20
 LONGEST_SEARCH = 200
 FLAGGED = "flagged"
-STATES = {"standing": "that count", "undone": "undone", "all": "all"}
+STATES = {"standing": "that count", "imported": "imported", "undone": "undone", "all": "all"}
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Filters of a person's own judgments. Empty means all; undone ones are included only if `state` says so."""
+    """Filters of a person's own judgments. Empty means all; `state` says whether undone or imported ones are meant."""
 
     verdict: str = ""
     day: date | None = None
@@ -127,9 +128,12 @@ def same_again(judgment: Judgment) -> dict[str, Any]:
 
 def _conditions(filters: Filters, zone: ZoneInfo) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if filters.state != "all":
-        standing = Judgment.undone_at.is_(None)
-        found.append(standing if filters.state == "standing" else ~standing)
+    if filters.state == "standing":
+        found += made_here()
+    elif filters.state == "imported":
+        found += [Judgment.undone_at.is_(None), Judgment.imported.is_(True)]
+    elif filters.state == "undone":
+        found.append(Judgment.undone_at.is_not(None))
     if filters.verdict == FLAGGED:
         found.append(Judgment.flagged.is_(True))
     elif filters.verdict:

@@ -68,6 +68,7 @@ def _add(session: Session, user_id: int, prompt: Prompt, row: JudgedRow, source:
             candidate_id=None if tie else chosen[0],
             tied=chosen if tie else None,
             client_key=key,
+            imported=True,
             preferences=[
                 Preference(prompt=row.text, chosen=good, rejected=bad, weight=1 / len(chosen))
                 for bad in row.rejected

@@ -234,7 +234,7 @@ def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: in
             waiting.append(checked.text)
     for start in range(0, len(waiting), prompts.BATCH):
         known = prompts.by_text(session, waiting[start : start + prompts.BATCH]).values()
-        made.known += sum(prompt.queued for prompt in known)
+        made.known += len(prompts.unchanged(session, known))
 
 
 def _store(
@@ -257,9 +257,10 @@ def _store(
             choice = _judged(row, one.text, found, longest, report)
             judged += [choice] if choice else []
     with write_transaction(session):
-        known = prompts.store_batch(session, checked, wish.source, report) if wish.queue else {}
+        stored = prompts.store_batch(session, checked, wish.source, report) if wish.queue else prompts.StoredBatch()
         if user_id is not None:
-            report.judgments += imported_judgments.store(session, user_id, judged, wish.source, known)
+            report.judgments += imported_judgments.store(session, user_id, judged, wish.source, stored.known)
+        stored.note_judged(session, report)
     session.expunge_all()
 
 

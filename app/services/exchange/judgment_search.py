@@ -19,6 +19,7 @@ from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import Limit, RowId, Search, YesNo
 from app.schemas.reading import Sent, read_form
+from app.services.prompts import attention_checks
 
 PAGE = 50
 SCANNED = 30_000
@@ -223,9 +224,8 @@ def best_of(judgment: Judgment) -> set[int]:
 def right(judgment: Judgment) -> bool | None:
     """Tell whether an attention check was passed, as on the page of people; None for any other screen, and a skip."""
     screen = judgment.generation
-    if not screen.gold or screen.prompt.gold_answer is None or judgment.verdict == Verdict.SKIPPED:
-        return None
-    return any(one.right for one in screen.candidates if one.id == judgment.candidate_id)
+    chosen = next((one.right for one in screen.candidates if one.id == judgment.candidate_id), None)
+    return attention_checks.passed(screen.gold and screen.prompt.gold_answer is not None, judgment.verdict, chosen)
 
 
 def _on_screen(condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
@@ -23,7 +23,7 @@ from app.services.prompts import policy, prompts, retirement
 from app.services.prompts.changes import Priority, PromptChange, PromptsChange
 from app.services.prompts.policy import Studio
 from app.services.prompts.queue import GOLD, WAITING, levels
-from app.services.prompts.reservations import counts_of, open_for, opinions, skips, wanted_opinions
+from app.services.prompts.reservations import OPINIONS, counts_of, open_for, opinions, skips, wanted_opinions
 from app.services.system import audit
 
 PAGE = 50
@@ -43,7 +43,7 @@ STATES: Mapping[State, str] = {
 _judged = exists(
     select(Judgment.id)
     .join(Generation, Judgment.generation_id == Generation.id)
-    .where(Generation.prompt_id == Prompt.id, Judgment.undone_at.is_(None))
+    .where(Generation.prompt_id == Prompt.id, *OPINIONS)
 )
 _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
     "queue": (WAITING,),  # and open, which depends on the studio, as does
@@ -106,6 +106,14 @@ class PromptQuery(PromptFilter, frozen=True):
         return {name: str(value) for name, value in place.items() if value is not None}
 
 
+class Counted(NamedTuple):
+    """A number of prompts, and the fewest and the most people who are to judge one of them; None without prompts."""
+
+    prompts: int
+    fewest: int | None
+    most: int | None
+
+
 @dataclass(frozen=True)
 class Row:
     """A prompt, how many people's judgments of it stand, how many are wanted, and if too many people skipped it."""
@@ -148,8 +156,16 @@ def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None
 
 def count(session: Session, wanted: PromptFilter) -> int:
     """Count the prompts that match; at most `COUNTED` + 1 are counted."""
-    some = select(Prompt.id).where(*wanted.conditions(policy.settings(session))).limit(COUNTED + 1).subquery()
-    return session.scalar(select(func.count()).select_from(some)) or 0
+    return counted(session, wanted).prompts
+
+
+def counted(session: Session, wanted: PromptFilter) -> Counted:
+    """Count the prompts that match and the people who are to judge them; at most `COUNTED` + 1 are looked at."""
+    decided = policy.settings(session)
+    people = wanted_opinions(decided).label("people")
+    some = select(people).where(*wanted.conditions(decided)).limit(COUNTED + 1).subquery()
+    found = session.execute(select(func.count(), func.min(some.c.people), func.max(some.c.people))).one()
+    return Counted(*found)
 
 
 def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any], longest: int) -> Row:

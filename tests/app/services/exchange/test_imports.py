@@ -13,6 +13,7 @@ from app.db import AuditEvent, Judgment, Preference, Prompt
 from app.errors import Invalid, Malformed
 from app.services.exchange import exports, imports
 from app.services.exchange.imports import Wish
+from app.services.prompts import search
 from tests import factories
 from tests.app.services.exchange.conftest import LONGEST, look, queued, store
 from tests.studio import Person, rows
@@ -132,6 +133,21 @@ def test_a_text_that_has_all_its_judgments_is_not_queued_again(session: Session,
     factories.judgment(session, factories.generation(session, admin.id, prompt=done))
     report = store(session, admin, write("a.txt", "done\n")).report
     assert (report.added, report.duplicates, queued(session)) == (0, 1, [])
+
+
+def test_an_import_says_by_how_much_the_queue_grows(session: Session, admin: Person, write: Any) -> None:
+    """Two of five new texts wait: the others are a check, judged in the file, and, of the known ones, done already."""
+    done = factories.prompt(session, "done")
+    factories.judgment(session, factories.generation(session, admin.id, prompt=done))
+    lines: list[dict[str, object]] = [{"prompt": text} for text in ("one", "two", "done")]
+    lines += [{"prompt": "sure", "gold": "yes"}, {"prompt": "judged", "chosen": "good", "rejected": "bad"}]
+    path = write("a.jsonl", "\n".join(map(json.dumps, lines)))
+    looked = look(session, path)
+    assert (looked.usable, looked.known, looked.repeated) == (5, 1, 0)
+    report = store(session, admin, path, judgments=True).report
+    assert (report.added, report.duplicates) == (4, 1)
+    assert (report.checks, report.judged, report.waiting) == (1, 1, 2)
+    assert search.count(session, search.PromptFilter()) == 2
 
 
 def test_progress_is_told_batch_by_batch_and_the_import_is_audited(session: Session, admin: Person, write: Any) -> None:
