@@ -43,7 +43,11 @@ def _events(kind: str, how: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:
     return st.builds(Event, st.just(kind), _people, _prompts, how)
 
 
-_rows = st.lists(st.tuples(st.integers(0, PROMPTS + 2), st.sampled_from(["text", "judged", "check"])), max_size=5)
+_texts = st.integers(0, PROMPTS + 2)
+_rows = st.one_of(
+    st.lists(st.tuples(_texts, st.sampled_from(["text", "check"])), max_size=5),
+    st.lists(st.tuples(_texts, st.just("judged")), min_size=1, max_size=5),
+)
 _overlaps = st.sampled_from([None, 1, 2, 3])
 EVENTS = st.lists(
     st.one_of(

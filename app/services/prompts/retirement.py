@@ -40,9 +40,14 @@ def retire(session: Session, studio: Studio, before: Prompt | None = None) -> in
 def bring_back(session: Session, studio: Studio, *meant: ColumnElement[bool]) -> int:
     """Put what left the queue and is no longer done back, in the running transaction; return how many.
 
-    Only those that are `meant`, if conditions are given.
+    Only those that are `meant`, if conditions are given. A prompt that was made an attention check since then is not
+    one that people have to judge.
     """
-    undone = (Prompt.retired_at.is_not(None), opinions(Prompt.id) < wanted_opinions(studio))
+    undone = (
+        Prompt.retired_at.is_not(None),
+        Prompt.gold_answer.is_(None),
+        opinions(Prompt.id) < wanted_opinions(studio),
+    )
     return _set(session, *undone, *meant, queued=True, retired_at=None)
 
 
