@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from app.db import Candidate, Generation, Judgment, Prompt, Verdict
+from app.db import Candidate, Generation, Judgment, Prompt, Verdict, holds
 from app.errors import Invalid, NotFound
 from app.schemas.days import parse_day
 from app.services.desk import pace
@@ -151,11 +151,9 @@ def _mentions(text: str) -> ColumnElement[bool]:
     in_source = exists(
         select(Generation.id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
-        .where(Generation.id == Judgment.generation_id, Prompt.text.icontains(text, autoescape=True))
+        .where(Generation.id == Judgment.generation_id, holds(Prompt.text, text))
     )
     in_rewrite = exists(
-        select(Candidate.id).where(
-            Candidate.generation_id == Judgment.generation_id, Candidate.text.icontains(text, autoescape=True)
-        )
+        select(Candidate.id).where(Candidate.generation_id == Judgment.generation_id, holds(Candidate.text, text))
     )
-    return or_(Judgment.edited_text.icontains(text, autoescape=True), in_source, in_rewrite)
+    return or_(holds(Judgment.edited_text, text), in_source, in_rewrite)

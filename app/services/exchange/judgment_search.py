@@ -15,7 +15,7 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
+from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, holds
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import Limit, RowId, Search, YesNo
 from app.schemas.reading import Sent, read_form
@@ -140,10 +140,10 @@ class JudgmentFilter:
         if self.text:
             wanted.append(
                 or_(
-                    Judgment.edited_text.icontains(self.text, autoescape=True),
-                    Judgment.reason.icontains(self.text, autoescape=True),
-                    _of_prompt(Prompt.text.icontains(self.text, autoescape=True)),
-                    _with_candidate(Candidate.text.icontains(self.text, autoescape=True)),
+                    holds(Judgment.edited_text, self.text),
+                    holds(Judgment.reason, self.text),
+                    _of_prompt(holds(Prompt.text, self.text)),
+                    _with_candidate(holds(Candidate.text, self.text)),
                 )
             )
         return wanted

@@ -15,7 +15,7 @@ from msgspec.structs import force_setattr
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Generation, Judgment, Prompt, write_transaction
+from app.db import AuditEvent, Generation, Judgment, Prompt, holds, write_transaction
 from app.errors import Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
 from app.schemas.reading import Sent, read, read_form
@@ -86,7 +86,7 @@ class PromptFilter(Sent, frozen=True):
         if self.state == "skipped":
             wanted += [skips(Prompt.id) >= decided.most_skips, opinions(Prompt.id) < wanted_opinions(decided)]
         if self.text:
-            wanted.append(Prompt.text.icontains(self.text, autoescape=True))
+            wanted.append(holds(Prompt.text, self.text))
         if self.source:
             wanted.append(Prompt.source == self.source)
         return wanted
