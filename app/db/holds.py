@@ -9,7 +9,7 @@ looked for as the set of its forms, by a regular expression.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Boolean, ColumnElement, SQLColumnExpression, and_, func
 from sqlalchemy.ext.compiler import compiles
@@ -24,6 +24,10 @@ class _Holds(FunctionElement[bool]):
     type = Boolean()
     name = "holds"
     inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Self:
+        """Return the condition as it is: compared with 1, as SQLAlchemy would write it, SQLite computes all of it."""
+        return self
 
 
 def holds(text: SQLColumnExpression[Any], part: str) -> ColumnElement[bool]:

@@ -46,11 +46,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Sitting:
-    """Judgments without a long pause up to now: their number, the minutes from the first to now, and the last one."""
+    """Judgments without a long pause up to now: their number, and the minutes from the first to now.
+
+    `idle_seconds` are those since the last one: how much of a pause is over already.
+    """
 
     judged: int = 0
     minutes: int = 0
-    last: datetime | None = field(default=None, compare=False)
+    idle_seconds: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,12 @@ def sitting(session: Session, user_id: int, at: datetime | None = None) -> Sitti
         .order_by(Judgment.created_at.desc())
         .limit(_MOST_OF_A_SITTING)
     )
-    judged, earliest, last = 0, at, None
+    judged, earliest, latest = 0, at, at
     for moment in moments:
         if earliest - moment >= SITTING_GAP:
             break
-        judged, earliest, last = judged + 1, moment, last or moment
-    return Sitting(judged, round((at - earliest).total_seconds() / 60), last)
+        judged, earliest, latest = judged + 1, moment, latest if judged else moment
+    return Sitting(judged, round((at - earliest).total_seconds() / 60), round((at - latest).total_seconds()))
 
 
 def streak(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> int:
