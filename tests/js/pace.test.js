@@ -51,7 +51,7 @@ test("a sitting ends with a pause as long as the server says, and the next judgm
   const tally = new Tally(4, 9, 9, 90, 1, Date.now() - 10 * MINUTE, PAUSE);
   t.mock.timers.tick(19 * MINUTE);
   assert.equal(tally.figures().tally, "4 judged in this sitting");
-  t.mock.timers.tick(1 * MINUTE);
+  t.mock.timers.tick(MINUTE);
   assert.equal(tally.figures().tally, "", "half an hour after the last judgment, not after the page was opened");
   assert.equal(tally.figures().today, "9 today");
   tally.count(1, 10);

@@ -31,7 +31,7 @@ from app.services.exchange.mapping import (
     prompt_row,
 )
 from app.services.exchange.rows import LAYOUTS, FileRow, RowFile
-from app.services.prompts import prompts
+from app.services.prompts import prompts, queue_progress
 from app.services.prompts.changes import Overlap, Priority
 from app.services.prompts.prompts import CheckedRow, ImportReport
 from app.services.system import audit
@@ -261,6 +261,8 @@ def _store(
         if user_id is not None:
             report.judgments += imported_judgments.store(session, user_id, judged, wish.source, stored.known)
         stored.note_judged(session, report)
+        if stored.added:
+            queue_progress.mark(session)
     session.expunge_all()
 
 

@@ -19,7 +19,7 @@ from app.db import AuditEvent, Generation, Judgment, Prompt, holds, write_transa
 from app.errors import Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
 from app.schemas.reading import Sent, read, read_form
-from app.services.prompts import policy, prompts, retirement
+from app.services.prompts import policy, prompts, queue_progress, retirement
 from app.services.prompts.changes import Priority, PromptChange, PromptsChange
 from app.services.prompts.policy import Studio
 from app.services.prompts.queue import GOLD, WAITING, levels
@@ -193,6 +193,7 @@ def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any],
         session.flush()
         retirement.bring_back(session, policy.settings(session), Prompt.id == prompt.id)
         audit.record(session, by, "prompt.changed", str(prompt.id), **{name: values[name] for name in sorted(values)})
+        queue_progress.mark(session)
     return _rows(session, [prompt])[0]
 
 
@@ -225,6 +226,7 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
         if "overlap" in new:
             retirement.bring_back(session, policy.settings(session))
         audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=said, prompts=number)
+        queue_progress.mark(session)
     return number
 
 

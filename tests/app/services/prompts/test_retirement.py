@@ -67,6 +67,6 @@ def test_a_done_prompt_that_was_made_a_check_is_not_put_into_the_queue_by_the_wa
 def test_a_look_at_a_queue_without_done_prompts_finds_nothing_due(session: Session) -> None:
     ada = factories.user(session).id
     factories.prompt(session, "waiting", queued=True)
-    assert not retirement.is_due(session, policy.settings(session))
-    judged(session, "done", ada)
-    assert retirement.is_due(session, policy.settings(session))
+    assert retirement.due(session, policy.settings(session)) == []
+    done, _ = judged(session, "done", ada)
+    assert retirement.due(session, policy.settings(session)) == [done.id]
