@@ -96,7 +96,21 @@ def import_prompts(path: Path) -> None:
     asked = imports.ImportPlan.parse(found.mapping.as_json(), path.name)
     for progress in imports.run(session, None, path, asked, longest):
         report = progress.report
-    click.echo(f"{report.added} queued, {report.duplicates} known already, {report.rejected_count} not usable.")
+    beside = [
+        f"{number} {what}"
+        for number, what in ((report.checks, "as attention checks"), (report.judged, "judged often enough"))
+        if number
+    ]
+    click.echo(
+        ", ".join(
+            [
+                f"{report.waiting} queued",
+                *beside,
+                f"{report.duplicates} known already",
+                f"{report.rejected_count} not usable.",
+            ]
+        )
+    )
     for row in report.rejected:
         click.echo(f"  line {row['line']}: {row['reason']}", err=True)
     if report.rejected and not report.added + report.duplicates:

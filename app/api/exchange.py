@@ -130,7 +130,9 @@ class ImportProgress(Struct):
 
     fraction: Annotated[float, Meta(ge=0, le=1)] = 0
     rows: int = 0
-    added: int = 0
+    added: Annotated[int, Meta(description="Put into the queue, with the `checks` and `judged` ones.")] = 0
+    checks: Annotated[int, Meta(description="Of those added, attention checks.")] = 0
+    judged: Annotated[int, Meta(description="Of those added, judged often enough, so that nobody is served them.")] = 0
     duplicates: int = 0
     judgments: int = 0
     judgments_known: int = 0

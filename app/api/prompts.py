@@ -39,7 +39,7 @@ class PromptLine(Sent, frozen=True):
 class ImportReport(Struct):
     """Report of the rows that were sent."""
 
-    added: int
+    added: Annotated[int, Meta(description="Put into the queue, attention checks among them.")]
     duplicates: int
     rejected: list[Refused]
 

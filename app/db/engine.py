@@ -24,6 +24,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.db.holds import FUNCTION, holds_in_lower_case
+
 BUSY_TIMEOUT_MS = 15_000
 LOOK_SECONDS = 0.0005
 WRITES = "mellow_writes"  # the execution option that begins a writing transaction
@@ -40,6 +42,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None  # the driver must not begin transactions by itself
+    connection.create_function(FUNCTION, 2, holds_in_lower_case, deterministic=True)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",

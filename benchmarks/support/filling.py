@@ -38,6 +38,7 @@ _TABLES = {
         "tied",
         "edited_text",
         "flagged",
+        "imported",
         "client_key",
         "seconds",
         "created_at",
@@ -125,7 +126,21 @@ def _add_judgment(rows: dict[str, list[Row]], number: int, of: int) -> None:
     key = f"{number:08x}-0000-4000-8000-{dice.getrandbits(48):012x}"
     seconds = round(dice.uniform(1, 20), 1)
     rows["judgments"].append(
-        (number, number, person, verdict, chosen_id, ties, edited, verdict == "skipped", key, seconds, moment, undone)
+        (
+            number,
+            number,
+            person,
+            verdict,
+            chosen_id,
+            ties,
+            edited,
+            verdict == "skipped",
+            0,
+            key,
+            seconds,
+            moment,
+            undone,
+        )
     )
     good = [edited] if edited else [shown[place] for place in tied or ((best,) if verdict == "chosen" else ())]
     bad = [one for one in shown if one not in good]

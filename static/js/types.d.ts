@@ -146,7 +146,10 @@ export interface ImportSample {
 export interface ImportProgress {
   fraction: number;
   rows: number;
+  /** All that were put into the queue, checks and judged ones among them. */
   added: number;
+  checks: number;
+  judged: number;
   duplicates: number;
   judgments: number;
   judgments_known: number;

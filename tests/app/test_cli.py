@@ -90,6 +90,16 @@ def test_import_prompts_reads_a_file_by_its_ending_and_tells_what_was_not_usable
     ]
 
 
+def test_import_prompts_says_how_many_wait_and_how_many_are_checks(
+    app: Flask, session: Session, tmp_path: Path
+) -> None:
+    path = tmp_path / "prompts.csv"
+    path.write_text("text,gold\none,\ntwo,right\none,\n", encoding="utf-8")
+    result = run(app, "import-prompts", str(path))
+    said = "1 queued, 1 as attention checks, 1 known already, 0 not usable.\n"
+    assert (result.exit_code, result.stdout) == (0, said)
+
+
 def test_import_prompts_takes_nothing_from_a_file_that_is_no_text(app: Flask, session: Session, tmp_path: Path) -> None:
     path = tmp_path / "prompts.xlsx"
     path.write_bytes(b"PK\xff\xd8\n")

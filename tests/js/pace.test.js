@@ -8,21 +8,25 @@ import { Breaks, Tally } from "../../static/js/desk/pace.js";
 import { Cupboard } from "./support/cupboard.js";
 
 const MINUTE = 60_000;
+const PAUSE = 30 * MINUTE;
+
+// A tally whose last judgment is just made.
+const tallyOf = (...figures) => new Tally(...figures, Date.now(), PAUSE);
 
 test("figures are said only where they say something", () => {
-  assert.deepEqual(new Tally(0, 0, 0, 0, 0).figures(), { tally: "", today: "", pace: "", streak: "" });
-  assert.deepEqual(new Tally(4, 10, 10, 120, 3).figures(), {
+  assert.deepEqual(tallyOf(0, 0, 0, 0, 0).figures(), { tally: "", today: "", pace: "", streak: "" });
+  assert.deepEqual(tallyOf(4, 10, 10, 120, 3).figures(), {
     tally: "4 judged in this sitting",
     today: "10 today",
     pace: "5.0 a minute",
     streak: "3 days in a row",
   });
-  assert.equal(new Tally(4, 4, 2, 20, 1).figures().pace, "", "two are too few for a pace");
-  assert.equal(new Tally(4, 4, 4, 20, 1).figures().today, "", "the sitting is all of today");
+  assert.equal(tallyOf(4, 4, 2, 20, 1).figures().pace, "", "two are too few for a pace");
+  assert.equal(tallyOf(4, 4, 4, 20, 1).figures().today, "", "the sitting is all of today");
 });
 
 test("gestures count up, what is undone counts down, and never below nothing", () => {
-  const tally = new Tally(1, 1, 3, 30, 2);
+  const tally = tallyOf(1, 1, 3, 30, 2);
   tally.count(1, 10);
   assert.equal(tally.figures().tally, "2 judged in this sitting");
   for (let undone = 1; undone <= 3; undone += 1) tally.count(-1, 10);
@@ -30,16 +34,41 @@ test("gestures count up, what is undone counts down, and never below nothing", (
 });
 
 test("the first gesture of today goes on with the days before it", () => {
-  const tally = new Tally(0, 0, 0, 0, 4);
+  const tally = tallyOf(0, 0, 0, 0, 4);
   assert.equal(tally.figures().streak, "4 days in a row");
   tally.count(1, 10);
   assert.equal(tally.figures().streak, "5 days in a row");
 });
 
 test("a screen that was open for an hour counts two minutes", () => {
-  const tally = new Tally(0, 0, 0, 0, 0);
+  const tally = tallyOf(0, 0, 0, 0, 0);
   for (const looked of [3600, 3600, 3600]) tally.count(1, looked);
   assert.equal(tally.figures().pace, "0.5 a minute");
+});
+
+test("a sitting ends with a pause as long as the server says, and the next judgment begins another", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: new Date(2026, 2, 10, 12).getTime() });
+  const tally = new Tally(4, 9, 9, 90, 1, Date.now() - 10 * MINUTE, PAUSE);
+  t.mock.timers.tick(19 * MINUTE);
+  assert.equal(tally.figures().tally, "4 judged in this sitting");
+  t.mock.timers.tick(MINUTE);
+  assert.equal(tally.figures().tally, "", "half an hour after the last judgment, not after the page was opened");
+  assert.equal(tally.figures().today, "9 today");
+  tally.count(1, 10);
+  assert.deepEqual([tally.figures().tally, tally.figures().today], ["1 judged in this sitting", "10 today"]);
+});
+
+test("over night the sitting and the day end, and the days in a row go on", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: new Date(2026, 2, 10, 23, 50).getTime() });
+  const tally = tallyOf(5, 12, 12, 120, 3);
+  t.mock.timers.tick(20 * MINUTE);
+  assert.deepEqual(tally.figures(), { tally: "5 judged in this sitting", today: "", pace: "", streak: "3 days in a row" });
+  t.mock.timers.tick(8 * 60 * MINUTE);
+  assert.deepEqual(tally.figures(), { tally: "", today: "", pace: "", streak: "3 days in a row" });
+  tally.count(1, 10);
+  assert.deepEqual([tally.figures().tally, tally.figures().streak], ["1 judged in this sitting", "4 days in a row"]);
+  t.mock.timers.tick(2 * 24 * 60 * MINUTE);
+  assert.equal(tally.figures().streak, "", "a day without work ends them");
 });
 
 // Works every `step` minutes for so many minutes; returns when breaks were suggested, in minutes since the beginning.

@@ -59,10 +59,14 @@ test("a row says what it brings beside its text", () => {
 });
 
 test("what became of the rows is counted", () => {
-  const progress = { rows: 1, added: 1200, duplicates: 0, rejected_count: 3, judgments: 0 };
+  const progress = { rows: 1, added: 1200, checks: 0, judged: 0, duplicates: 0, rejected_count: 3, judgments: 0 };
   assert.equal(stored(progress), "1 row read · 1,200 new in the queue · 0 there already · 3 not usable.");
   assert.match(stored({ ...progress, judgments: 1 }), / · 1 judgment taken over\.$/);
   assert.match(stored({ ...progress, judgments_known: 12 }), / · 12 judgments are here already\.$/);
+  assert.match(
+    stored({ ...progress, checks: 3, judged: 2 }),
+    /1,195 new in the queue · 3 as attention checks · 2 judged often enough · 0 there already/,
+  );
 });
 
 test("durations are seconds, or minutes and seconds", () => {

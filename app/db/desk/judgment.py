@@ -54,7 +54,7 @@ class Judgment(Base):
             postgresql_where=text("undone_at IS NULL"),
         ),
         # All columns that a person's figures are computed from, so that they are read from the index alone.
-        Index("ix__judgments__pace", "user_id", "created_at", "undone_at", "seconds"),
+        Index("ix__judgments__pace", "user_id", "created_at", "undone_at", "seconds", "imported"),
         # Undone judgments are few and are counted separately.
         Index(
             "ix__judgments__undone",
@@ -82,6 +82,8 @@ class Judgment(Base):
     # Who judged, as the file says that it was imported from; empty if it was the user, and if the file does not say.
     annotator: Mapped[str | None] = mapped_column(String(LONGEST_ANNOTATOR))
     seconds: Mapped[float | None]
+    # Taken over from a file: it is the importing person's, but they did not look at a screen for it.
+    imported: Mapped[bool] = mapped_column(default=False)
     # The features of the edited text that a reward head reads.
     edited_features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -60,6 +59,7 @@ def _me() -> dict[str, Any]:
     user = session.get_one(User, user_id())
     settings = desk_settings.of(user)
     tally = pace.today(session, user.id, settings.zone)
+    sitting = pace.sitting(session, user.id)
     return {
         "id": user.id,
         "email": user.email,
@@ -67,6 +67,6 @@ def _me() -> dict[str, Any]:
         "role": user.role,
         "settings": desk_settings.as_json(settings),
         "today": {"judged": tally.judged, "seconds": tally.seconds, "per_minute": tally.per_minute},
-        "sitting": asdict(pace.sitting(session, user.id)),
+        "sitting": {"judged": sitting.judged, "minutes": sitting.minutes},
         "streak_days": pace.streak(session, user.id, settings.zone),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, url_for
@@ -52,5 +53,6 @@ def _desk(session: Session, person: int) -> dict[str, Any]:
         "break_minutes": everybody.break_minutes,
         "today": today,
         "sitting": pace.sitting(session, person, at),
+        "sitting_pause": pace.SITTING_GAP // timedelta(minutes=1),
         "streak_days": pace.streak(session, person, own.zone, at),
     }

@@ -64,6 +64,7 @@ def person(person_id: int) -> ResponseReturnValue:
     return render_template(
         "people/person.html",
         person=user,
+        said=statistics.said(session, person_id),
         habits=statistics.habits(session, person_id),
         window=statistics.WINDOW,
         pairs=[(pair.other if pair.one == person_id else pair.one, pair.same) for pair in pairs[:_MOST_PAIRS]],

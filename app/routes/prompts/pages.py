@@ -33,7 +33,7 @@ def queue() -> ResponseReturnValue:
         found=found,
         after=wanted.as_query() | {f"after_{name}": value for name, value in found.after.items()},
         begun=any(request.args.get(f"after_{name}") for name in ("id", "priority")),
-        count=search.count(session, wanted),
+        counted=search.counted(session, wanted),
         most_counted=search.COUNTED,
         states=STATES,
         sources=search.sources(session),

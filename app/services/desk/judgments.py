@@ -209,6 +209,7 @@ def _add(connection: Connection, user_id: int, sent: JudgmentRequest, yielded: _
         "flagged": sent.flagged,
         "client_key": sent.client_key or new_key(),
         "seconds": sent.seconds,
+        "imported": False,
         "created_at": now(),
     }
     number = _ADD_JUDGMENT.add(connection, values)

@@ -11,20 +11,21 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from app.db import Candidate, Generation, Judgment, Prompt, Verdict
+from app.db import Candidate, Generation, Judgment, Prompt, Verdict, holds
 from app.domain_errors import Invalid, NotFound
 from app.schemas.days import parse_day
 from app.services.desk import pace
+from app.services.system.counts import made_here
 
 PAGE = 20
 LONGEST_SEARCH = 200
 FLAGGED = "flagged"
-STATES = {"standing": "that count", "undone": "undone", "all": "all"}
+STATES = {"standing": "that count", "imported": "imported", "undone": "undone", "all": "all"}
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Filters of a person's own judgments. Empty means all; undone ones are included only if `state` says so."""
+    """Filters of a person's own judgments. Empty means all; `state` says whether undone or imported ones are meant."""
 
     verdict: str = ""
     day: date | None = None
@@ -127,9 +128,12 @@ def same_again(judgment: Judgment) -> dict[str, Any]:
 
 def _conditions(filters: Filters, zone: ZoneInfo) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if filters.state != "all":
-        standing = Judgment.undone_at.is_(None)
-        found.append(standing if filters.state == "standing" else ~standing)
+    if filters.state == "standing":
+        found += made_here()
+    elif filters.state == "imported":
+        found += [Judgment.undone_at.is_(None), Judgment.imported.is_(True)]
+    elif filters.state == "undone":
+        found.append(Judgment.undone_at.is_not(None))
     if filters.verdict == FLAGGED:
         found.append(Judgment.flagged.is_(True))
     elif filters.verdict:
@@ -147,11 +151,9 @@ def _mentions(text: str) -> ColumnElement[bool]:
     in_source = exists(
         select(Generation.id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
-        .where(Generation.id == Judgment.generation_id, Prompt.text.icontains(text, autoescape=True))
+        .where(Generation.id == Judgment.generation_id, holds(Prompt.text, text))
     )
     in_rewrite = exists(
-        select(Candidate.id).where(
-            Candidate.generation_id == Judgment.generation_id, Candidate.text.icontains(text, autoescape=True)
-        )
+        select(Candidate.id).where(Candidate.generation_id == Judgment.generation_id, holds(Candidate.text, text))
     )
-    return or_(Judgment.edited_text.icontains(text, autoescape=True), in_source, in_rewrite)
+    return or_(holds(Judgment.edited_text, text), in_source, in_rewrite)

@@ -1,13 +1,14 @@
 """Amount and speed of one person's judging: today, in this sitting, in a row of days, per minute.
 
-Only judgments that were not undone are counted. A day is a day of the person's own time zone. Every query reads a range
-of the index over person and time, so it stays quick however large the table is.
+Only judgments that stand and were made on a screen here are counted: attention checks among them, as nobody is to tell
+them from other screens, but none that were imported. A day is a day of the person's own time zone. Every query reads a
+range of the index over person and time, so it stays quick however large the table is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from sqlalchemy import ColumnElement, bindparam, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, now
+from app.services.system.counts import made_here
 
 CHART_DAYS = 14
 LONGEST_STREAK = 366
@@ -23,7 +25,7 @@ _DAYS_AT_ONCE = 31
 LONGEST_LOOK = 120.0
 """Seconds on one screen above which the rest is not counted: the person has left the desk."""
 SITTING_GAP = timedelta(minutes=30)
-"""A pause of this length ends a sitting."""
+"""A pause of this length ends a sitting, here and in the script of the desk."""
 _MOST_OF_A_SITTING = 2_000
 _DAY = timedelta(days=1)
 
@@ -44,10 +46,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Sitting:
-    """Judgments without a long pause up to now: their number, and the minutes from the first to now."""
+    """Judgments without a long pause up to now: their number, and the minutes from the first to now.
+
+    `idle_seconds` are those since the last one: how much of a pause is over already.
+    """
 
     judged: int = 0
     minutes: int = 0
+    idle_seconds: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,12 @@ def sitting(session: Session, user_id: int, at: datetime | None = None) -> Sitti
         .order_by(Judgment.created_at.desc())
         .limit(_MOST_OF_A_SITTING)
     )
-    judged, earliest = 0, at
+    judged, earliest, latest = 0, at, at
     for moment in moments:
         if earliest - moment >= SITTING_GAP:
             break
-        judged, earliest = judged + 1, moment
-    return Sitting(judged, round((at - earliest).total_seconds() / 60))
+        judged, earliest, latest = judged + 1, moment, latest if judged else moment
+    return Sitting(judged, round((at - earliest).total_seconds() / 60), round((at - latest).total_seconds()))
 
 
 def streak(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = None) -> int:
@@ -115,7 +121,7 @@ def chart(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = 
 
 
 def total(session: Session, user_id: int) -> int:
-    """Count all standing judgments of a person."""
+    """Count all standing judgments that a person made here."""
     return session.scalar(select(func.count()).select_from(Judgment).where(*_standing(user_id))) or 0
 
 
@@ -126,7 +132,7 @@ def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def _standing(user_id: int) -> tuple[ColumnElement[bool], ...]:
-    return Judgment.user_id == user_id, Judgment.undone_at.is_(None)
+    return Judgment.user_id == user_id, *made_here()
 
 
 def _within(day: date, zone: ZoneInfo) -> tuple[ColumnElement[bool], ...]:
@@ -138,7 +144,7 @@ def _between(begin: str, end: str) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions of standing judgments of `person` between two moments, all of them parameters."""
     return (
         Judgment.user_id == bindparam("person"),
-        Judgment.undone_at.is_(None),
+        *made_here(),
         Judgment.created_at >= bindparam(begin, type_=Judgment.created_at.type),
         Judgment.created_at < bindparam(end, type_=Judgment.created_at.type),
     )

@@ -92,9 +92,9 @@ def next_screen(
 
 def _retire(session: Session, decided: StudioSettings) -> None:
     """Let what is done leave a queue that holds nothing for somebody, so that the next look at it is short."""
-    if retirement.is_due(session, decided):  # most looks find nothing, and must not hold up those who write
+    if done := retirement.due(session, decided):  # most looks find nothing, and must not hold up those who write
         with write_transaction(session):
-            retirement.retire(session, decided)
+            retirement.retire(session, decided, among=done)
 
 
 def _set_aside(session: Session, prompt: Prompt, reason: str) -> None:

@@ -169,6 +169,7 @@ def _judgment(user_id: int, row: JudgedRow, screen: Generation, best: Sequence[C
         reason=row.reason or None,
         flagged=row.flagged,
         client_key=row.key,
+        imported=True,
         seconds=row.origin.seconds,
         created_at=row.origin.at or now(),
         preferences=[

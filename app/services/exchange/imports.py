@@ -32,7 +32,7 @@ from app.services.exchange.mapping import (
     prompt_row,
 )
 from app.services.exchange.rows import LAYOUTS, FileRow, RowFile
-from app.services.prompts import prompts
+from app.services.prompts import prompts, queue_progress
 from app.services.prompts.changes import Overlap, Priority
 from app.services.prompts.prompts import CheckedRow, ImportReport
 from app.services.system import audit
@@ -237,7 +237,7 @@ def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: in
             waiting.append(checked.text)
     for start in range(0, len(waiting), prompts.BATCH):
         known = prompts.by_text(session, waiting[start : start + prompts.BATCH]).values()
-        made.known += sum(prompt.queued for prompt in known)
+        made.known += len(prompts.unchanged(session, known))
     if gathered:
         _count_judgments(session, gathered.take(rest=True), made, report)
     made.bad = report.rejected_count
@@ -271,9 +271,12 @@ def _store(
         if gathered:
             gathered.add(row, one.text)
     with write_transaction(session):
-        known = prompts.store_batch(session, checked, plan.source, report) if plan.queue else {}
+        stored = prompts.store_batch(session, checked, plan.source, report) if plan.queue else prompts.StoredBatch()
         if gathered and user_id is not None:
-            imported_judgments.take_over(session, user_id, gathered.take(), plan.source, known, report)
+            imported_judgments.take_over(session, user_id, gathered.take(), plan.source, stored.known, report)
+        stored.note_judged(session, report)
+        if stored.added:
+            queue_progress.mark(session)
     session.expunge_all()
 
 

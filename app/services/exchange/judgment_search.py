@@ -15,10 +15,11 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
+from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, holds
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import Limit, RowId, Search, YesNo
 from app.schemas.reading import Sent, read_form
+from app.services.prompts import attention_checks
 
 PAGE = 50
 SCANNED = 30_000
@@ -139,10 +140,10 @@ class JudgmentFilter:
         if self.text:
             wanted.append(
                 or_(
-                    Judgment.edited_text.icontains(self.text, autoescape=True),
-                    Judgment.reason.icontains(self.text, autoescape=True),
-                    _of_prompt(Prompt.text.icontains(self.text, autoescape=True)),
-                    _with_candidate(Candidate.text.icontains(self.text, autoescape=True)),
+                    holds(Judgment.edited_text, self.text),
+                    holds(Judgment.reason, self.text),
+                    _of_prompt(holds(Prompt.text, self.text)),
+                    _with_candidate(holds(Candidate.text, self.text)),
                 )
             )
         return wanted
@@ -228,9 +229,8 @@ def best_of(judgment: Judgment) -> set[int]:
 def right(judgment: Judgment) -> bool | None:
     """Tell whether an attention check was passed, as on the page of people; None for any other screen, and a skip."""
     screen = judgment.generation
-    if not screen.gold or screen.prompt.gold_answer is None or judgment.verdict == Verdict.SKIPPED:
-        return None
-    return any(one.right for one in screen.candidates if one.id == judgment.candidate_id)
+    chosen = next((one.right for one in screen.candidates if one.id == judgment.candidate_id), None)
+    return attention_checks.passed(screen.gold and screen.prompt.gold_answer is not None, judgment.verdict, chosen)
 
 
 def _on_screen(condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from app.db import write_transaction
 from app.domain_errors import Malformed
 from app.services.exchange.mapping import text_of
 from app.services.exchange.rows import FileRow, RowFile
-from app.services.prompts import prompts
+from app.services.prompts import prompts, queue_progress
 from app.services.prompts.prompts import ImportReport, PromptRow
 from app.services.system import audit
 from models.formats.files.row_reader import TABLES
@@ -44,7 +44,8 @@ def import_prompts(
     for start in range(0, len(rows), prompts.BATCH):
         batch = prompts.check_all(rows[start : start + prompts.BATCH], longest, report)
         with write_transaction(session):
-            prompts.store_batch(session, batch, source, report)
+            if prompts.store_batch(session, batch, source, report).added:
+                queue_progress.mark(session)
     with write_transaction(session):
         audit.record(session, user_id, "prompts.imported", source, added=report.added, rejected=report.rejected_count)
     return report

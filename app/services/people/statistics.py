@@ -1,7 +1,7 @@
 """Each person's statistics: amount, speed, attention checks, and bias towards a position on the screen.
 
-Habits are computed from a person's latest standing judgments, so that a page takes the same time however many there
-are.
+Habits are computed from what a person judged here, not from what they imported, and only from the latest of it, so that
+a page takes the same time however much there is.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, now
+from app.services.prompts import attention_checks
 from app.services.system import counts as stored_counts
 from app.services.system.cache import remembered
+from app.services.system.counts import Said
 from models.shares import Share
 
 WINDOW = 1_000
@@ -74,7 +76,7 @@ class Positions:
 
 @dataclass(frozen=True)
 class Habits:
-    """Statistics of a person's latest judgments. `per_hour` counts working time only: breaks are left out."""
+    """Statistics of the screens that a person judged last. `per_hour` counts working time only: breaks are left out."""
 
     judged: int
     verdicts: dict[Verdict, Share]
@@ -86,15 +88,15 @@ class Habits:
 
 
 class Member(NamedTuple):
-    """A person, the number of all their standing judgments, and their habits."""
+    """A person, the numbers of all their standing judgments, and their habits."""
 
     user: User
-    judgments: int
+    said: Said
     habits: Habits
 
 
 class Totals(NamedTuple):
-    """Numbers of people who may sign in, of those who judged in the last seven days, and of their judgments."""
+    """Numbers of people who may sign in, of those who worked in the last seven days, and of the screens they judged."""
 
     active: int
     busy: int
@@ -115,26 +117,30 @@ class _Judged(NamedTuple):
 def members(session: Session, after: int = 0) -> list[Member]:
     """Return the people with ids above `after`, in the order of ids, at most PEOPLE_AT_ONCE."""
     users = session.scalars(select(User).where(User.id > after).order_by(User.id).limit(PEOPLE_AT_ONCE)).all()
-    seen = _HabitState.now(session)
-    return [Member(user, seen.standing(user.id), habits(session, user.id, seen=seen)) for user in users]
+    seen, said_by = _HabitState.now(session), stored_counts.said_by(stored_counts.judgments(session))
+    return [Member(user, said_by.get(user.id, Said()), habits(session, user.id, seen=seen)) for user in users]
+
+
+def said(session: Session, user_id: int) -> Said:
+    """Return the numbers of a person's standing judgments."""
+    return stored_counts.said_by(stored_counts.judgments(session)).get(user_id, Said())
 
 
 def totals(session: Session) -> Totals:
     """Return the totals of the whole studio."""
-    active = session.scalar(select(func.count(User.id)).where(User.active)) or 0
     # One lookup in the index over (person, time) for each person, however many judgments there are.
     week = (
         select(func.count())
         .where(
             Judgment.user_id == User.id,
             Judgment.created_at > now() - timedelta(days=7),
-            Judgment.undone_at.is_(None),
+            *stored_counts.made_here(),
         )
         .correlate(User)
         .scalar_subquery()
     )
     counts = list(session.scalars(select(week).select_from(User)))
-    return Totals(active, sum(count > 0 for count in counts), sum(counts))
+    return Totals(stored_counts.people(session), sum(count > 0 for count in counts), sum(counts))
 
 
 @dataclass(frozen=True)
@@ -150,18 +156,13 @@ class _HabitState:
         checks = select(Prompt.id).where(Prompt.gold_answer.is_not(None)).order_by(Prompt.id)
         return cls(stored_counts.by_person(session), hash(tuple(session.scalars(checks))))
 
-    def standing(self, user_id: int) -> int:
-        """Return how many judgments of a person stand."""
-        made, undone = self.judgments.counts.get(user_id, (0, 0))
-        return made - undone
-
     def stamp(self, user_id: int) -> tuple[object, ...] | None:
         """Return a value that changes when a person's habits may have; None if newer rows than these were counted."""
         return (self.judgments.counts.get(user_id), self.checks) if self.judgments.exact else None
 
 
 def habits(session: Session, user_id: int, window: int = WINDOW, seen: _HabitState | None = None) -> Habits:
-    """Return the habits of a person's latest `window` standing judgments.
+    """Return the habits of the latest `window` screens that a person judged.
 
     An attention check is passed by choosing or editing the candidate that was right when it was shown; skipped ones do
     not count.
@@ -176,7 +177,8 @@ def habits(session: Session, user_id: int, window: int = WINDOW, seen: _HabitSta
 def _habits(session: Session, user_id: int, window: int) -> Habits:
     rows = [_Judged(*row) for row in session.execute(_judged(user_id, window))]
     verdicts = Counter(row.verdict for row in rows)
-    checks = [bool(row.right) for row in rows if row.gold and row.verdict != Verdict.SKIPPED]
+    passed = [attention_checks.passed(row.gold, row.verdict, row.right) for row in rows]
+    checks = [right for right in passed if right is not None]
     places = Counter(
         row.position
         for row in rows
@@ -231,7 +233,7 @@ def judgments(
 def _judged(user_id: int, window: int) -> Select[Any]:
     latest = (
         select(Judgment)
-        .where(Judgment.user_id == user_id, Judgment.undone_at.is_(None))
+        .where(Judgment.user_id == user_id, *stored_counts.made_here())
         .order_by(Judgment.created_at.desc())
         .limit(window)
         .subquery()

@@ -1,4 +1,4 @@
-"""The candidates of an attention check: the right one and two wrong ones."""
+"""The candidates of an attention check, the right one and two wrong ones, and who passes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Prompt
+from app.db import Candidate, Generation, Prompt, Verdict
 from models.serving.generator import CANDIDATES
 
 _OTHERS = 50
@@ -27,6 +27,15 @@ def texts(session: Session, prompt: Prompt) -> list[str]:
         others = [text for text in _rewrites_of_others(session, prompt) if text not in found]
         found += _chance.sample(others, min(len(others), CANDIDATES - len(found)))
     return found
+
+
+def passed(is_check: bool, verdict: str, chosen_right: bool | None) -> bool | None:
+    """Tell whether a judgment passed an attention check; None for any other screen, and for a skip.
+
+    `chosen_right` says whether the chosen or edited candidate was right when the screen was shown; None if none was
+    chosen. A prompt that is no check any more `is_check` no longer, and says nothing of the past.
+    """
+    return None if not is_check or verdict == Verdict.SKIPPED else bool(chosen_right)
 
 
 def _rewrites_of_others(session: Session, prompt: Prompt) -> list[str]:

@@ -34,17 +34,25 @@ _NOTHING = ("", "nan", "none", "null", "na", "n/a", "<na>")
 class ImportReport:
     """The result of an import.
 
-    `added` counts the prompts that are new in the queue, `duplicates` the rows that were there already, `judgments`
-    those that were imported with them and `judgments_known` those that were here already. `rejected` has the first
-    `KEPT_REFUSALS` rows that cannot be used, each with its line.
+    `added` counts the prompts that were put into the queue: among them are `checks`, and those that enough people have
+    `judged` already, here or in the file. `duplicates` counts the rows that were there already, `judgments` those that
+    were imported and `judgments_known` those that were here already. `rejected` has the first `KEPT_REFUSALS` rows that
+    cannot be used, each with its line.
     """
 
     added: int = 0
+    checks: int = 0
+    judged: int = 0
     duplicates: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
     rejected_count: int = 0
     judgments: int = 0
     judgments_known: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Return by how many prompts that wait for people the queue has grown."""
+        return self.added - self.checks - self.judged
 
     def refuse(self, line: int, reason: str) -> None:
         """Count and report one row that cannot be used."""
@@ -151,20 +159,33 @@ def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> 
     return usable
 
 
-def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport) -> dict[str, Prompt]:
-    """Queue the rows, at most `BATCH`, in the running transaction; returns the prompts by their texts.
+@dataclass
+class StoredBatch:
+    """The prompts of a batch by their texts, and those of them that were put into the queue."""
 
-    A prompt that waits already, or that enough people have judged, stays as it is: a duplicate.
+    known: dict[str, Prompt] = field(default_factory=dict)
+    added: list[Prompt] = field(default_factory=list)
+
+    def note_judged(self, session: Session, report: ImportReport) -> None:
+        """Count those that nobody needs to judge, once the judgments of the batch are stored too."""
+        report.judged += len(done(session, [prompt for prompt in self.added if prompt.gold_answer is None]))
+
+
+def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport) -> StoredBatch:
+    """Queue the rows, at most `BATCH`, in the running transaction.
+
+    A prompt that stays as it is, see `unchanged`, is a duplicate.
     """
     known = by_text(session, [row.text for row in rows])
     unknown = {digest_of(row.text): row.text for row in reversed(rows) if row.text not in known}
     insert_new(session, Prompt, [_new(text, source) for text in reversed(unknown.values())], Prompt.sha256)
     if unknown:
         known |= by_text(session, [row.text for row in rows])
-    done = _done(session, [prompt for prompt in known.values() if not prompt.queued])
+    unchanged_ids = unchanged(session, known.values())
+    added = []
     for row in rows:
         prompt = known[row.text]
-        if prompt.queued or prompt.id in done:
+        if prompt.queued or prompt.id in unchanged_ids:
             report.duplicates += 1
             continue
         prompt.queued, prompt.retired_at = True, None
@@ -172,8 +193,16 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
         if row.gold is not None:  # a known check stays one
             prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
         report.added += 1
+        report.checks += prompt.gold_answer is not None
+        added.append(prompt)
     session.flush()
-    return known
+    return StoredBatch(known, added)
+
+
+def unchanged(session: Session, known: Iterable[Prompt]) -> set[int]:
+    """Return the ids of the prompts that an import leaves as they are: those in the queue, and those that are done."""
+    known = list(known)
+    return {prompt.id for prompt in known if prompt.queued} | done(session, [one for one in known if not one.queued])
 
 
 def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:
@@ -196,7 +225,7 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
+def done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
     """Return the ids of the prompts that need no more judgments."""
     if not prompts:
         return set()

@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt
-from app.services.prompts.reservations import has_place
+from app.services.prompts import queue_progress
+from app.services.prompts.queue_progress import BEGINNING, END, Place
+from app.services.prompts.reservations import has_place, open_for
 from app.services.prompts.studio_settings import StudioSettings
 
 LOOK_BACK = 300
@@ -26,17 +28,56 @@ def next_waiting(session: Session, user_id: int, studio: StudioSettings) -> Prom
 
     It has a place for them, which they must still reserve. Attention checks are not among them: see `next_gold`.
     """
-    had = _had(user_id, ~Generation.gold)
-    for priority in levels(session):
+    place = _first_open(session, user_id, studio)
+    return _first(session, place, has_place(user_id, studio), ~_had(user_id, ~Generation.gold))
+
+
+def _first_open(session: Session, user_id: int, studio: StudioSettings) -> Place:
+    """Return the place of the first prompt that wants a judgment and that a person has not had, reserved or not."""
+    wanted = (~_had(user_id, ~Generation.gold), open_for(studio))  # what they had is told more quickly
+    seen = queue_progress.look(session, studio.overlap, studio.most_skips)
+    known = queue_progress.known(session, user_id)
+    place = BEGINNING
+    if known is not None and known[0].rules == seen.rules:
+        before, place = known
+        if seen.newest > before.newest:
+            place = _earlier(session, place, Prompt.id > before.newest, *wanted)
+        if seen.undone != before.undone:
+            undone = (
+                select(Generation.prompt_id)
+                .join(Judgment, Judgment.generation_id == Generation.id)
+                .where(Judgment.undone_at >= before.undone_after)
+            )
+            place = _earlier(session, place, Prompt.id.in_(undone), *wanted)
+    found = _first(session, place, *wanted)
+    place = END if found is None else Place.of(found)
+    queue_progress.keep(session, user_id, seen, place)
+    return place
+
+
+def _first(session: Session, place: Place, *conditions: ColumnElement[bool]) -> Prompt | None:
+    """Return the first ordinary prompt of the queue at that place or behind it that meets the conditions."""
+    if place == END:
+        return None
+    for priority in levels(session, None if place == BEGINNING else place.priority):
+        least = place.id if priority == place.priority else 0
         found = session.scalar(
             select(Prompt)
-            .where(WAITING, Prompt.priority == priority, has_place(user_id, studio), ~had)
+            .where(WAITING, Prompt.priority == priority, Prompt.id >= least, *conditions)
             .order_by(Prompt.id)
             .limit(1)
         )
         if found is not None:
             return found
     return None
+
+
+def _earlier(session: Session, place: Place, *conditions: ColumnElement[bool]) -> Place:
+    """Return the place of the first of a few prompts that meet the conditions if it is before `place`, else that."""
+    found = session.scalar(
+        select(Prompt).where(WAITING, *conditions).order_by(Prompt.priority.desc(), Prompt.id).limit(1)
+    )
+    return place if found is None else min(place, Place.of(found))
 
 
 def levels(session: Session, at_most: int | None = None) -> Iterator[int]:

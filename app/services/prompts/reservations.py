@@ -24,6 +24,8 @@ RESERVED_FOR = timedelta(minutes=15)
 _RENEWED_BEFORE = RESERVED_FOR / 2
 
 _COUNTED = (~Generation.gold, Judgment.undone_at.is_(None))
+OPINIONS = (*_COUNTED, Judgment.verdict != Verdict.SKIPPED)
+"""The judgments that say something of a prompt; attention checks do not count."""
 
 
 def opinions(prompt_id: InstrumentedAttribute[int]) -> ScalarSelect[int]:

@@ -5,44 +5,76 @@ They come back if a judgment is taken back, or if more people are to judge them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Engine, Select, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Prompt, now
+from app.db import Generation, Judgment, Prompt, now
+from app.services.prompts import queue_progress
 from app.services.prompts.reservations import opinions, wanted_opinions
 
 if TYPE_CHECKING:
     from app.services.prompts.studio_settings import StudioSettings
 
-AT_ONCE = 2_000
+_looked_at: WeakKeyDictionary[Engine, tuple[tuple[object, ...], int]] = WeakKeyDictionary()
+"""Of each database: the rules, and the newest judgment, at which nothing more was done."""
+
+_IN_THE_INDEX = (Prompt.priority, Prompt.id)
+"""The order of the index of the queue, so that looking ends with the last one that is wanted."""
+
+AT_ONCE = 500
 """The most prompts that leave the queue in one transaction."""
 
 
-def is_due(session: Session, studio: StudioSettings) -> bool:
-    """Tell whether a prompt that is done stands in the queue."""
-    return session.scalar(_done(studio).limit(1)) is not None
+def due(session: Session, studio: StudioSettings) -> list[int]:
+    """Return the ids of the first prompts in the queue that are done, at most `AT_ONCE`.
+
+    Once a process has found none, it looks only at what was judged since, until an admin changes prompts or settings.
+    """
+    rules = (queue_progress.marked(session), studio.overlap)
+    newest = session.scalar(select(func.max(Judgment.id))) or 0
+    engine = session.get_bind().engine
+    looked_at = _looked_at.get(engine)
+    done = _done(studio)
+    if looked_at is not None and looked_at[0] == rules:
+        judged = select(Generation.prompt_id).join(Judgment, Judgment.generation_id == Generation.id)
+        done = done.where(Prompt.id.in_(judged.where(Judgment.id > looked_at[1])))
+    found = list(session.scalars(done.order_by(*_IN_THE_INDEX).limit(AT_ONCE)))
+    if len(found) < AT_ONCE:
+        _looked_at[engine] = (rules, newest)
+    return found
 
 
-def retire(session: Session, studio: StudioSettings, before: Prompt | None = None) -> int:
+def retire(
+    session: Session, studio: StudioSettings, before: Prompt | None = None, among: Collection[int] | None = None
+) -> int:
     """Take the first prompts that are done out of the queue, in the running transaction; return how many.
 
-    Only those that stand `before` a prompt, if it is given.
+    Only those that stand `before` a prompt, and that are `among` those with the given ids, if these are given.
     """
     done = _done(studio)
+    if among is not None:
+        done = done.where(Prompt.id.in_(among))
     if before is not None:
         done = done.where(Prompt.priority == before.priority, Prompt.id < before.id)
-    ids = done.order_by(Prompt.id).limit(AT_ONCE)
+    ids = done.order_by(*_IN_THE_INDEX).limit(AT_ONCE)
     return _set(session, Prompt.id.in_(ids), queued=False, retired_at=now())
 
 
 def bring_back(session: Session, studio: StudioSettings, *meant: ColumnElement[bool]) -> int:
     """Put what left the queue and is no longer done back, in the running transaction; return how many.
 
-    Only those that are `meant`, if conditions are given.
+    Only those that are `meant`, if conditions are given. A prompt that was made an attention check since then is not
+    one that people have to judge.
     """
-    undone = (Prompt.retired_at.is_not(None), opinions(Prompt.id) < wanted_opinions(studio))
+    undone = (
+        Prompt.retired_at.is_not(None),
+        Prompt.gold_answer.is_(None),
+        opinions(Prompt.id) < wanted_opinions(studio),
+    )
     return _set(session, *undone, *meant, queued=True, retired_at=None)
 
 

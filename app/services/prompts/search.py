@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Generation, Judgment, Prompt, write_transaction
+from app.db import AuditEvent, Generation, Judgment, Prompt, holds, write_transaction
 from app.domain_errors import Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
 from app.schemas.reading import Sent, read, read_form
-from app.services.prompts import prompts, retirement, studio_settings
+from app.services.prompts import prompts, queue_progress, retirement, studio_settings
 from app.services.prompts.changes import Priority, PromptChange, PromptsChange
 from app.services.prompts.queue import GOLD, WAITING, levels
-from app.services.prompts.reservations import counts_of, open_for, opinions, skips, wanted_opinions
+from app.services.prompts.reservations import OPINIONS, counts_of, open_for, opinions, skips, wanted_opinions
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
 
@@ -43,7 +43,7 @@ STATES: Mapping[State, str] = {
 _judged = exists(
     select(Judgment.id)
     .join(Generation, Judgment.generation_id == Generation.id)
-    .where(Generation.prompt_id == Prompt.id, Judgment.undone_at.is_(None))
+    .where(Generation.prompt_id == Prompt.id, *OPINIONS)
 )
 _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
     "queue": (WAITING,),  # and open, which depends on the studio, as does
@@ -86,7 +86,7 @@ class PromptFilter(Sent, frozen=True):
         if self.state == "skipped":
             wanted += [skips(Prompt.id) >= decided.most_skips, opinions(Prompt.id) < wanted_opinions(decided)]
         if self.text:
-            wanted.append(Prompt.text.icontains(self.text, autoescape=True))
+            wanted.append(holds(Prompt.text, self.text))
         if self.source:
             wanted.append(Prompt.source == self.source)
         return wanted
@@ -104,6 +104,14 @@ class PromptQuery(PromptFilter, frozen=True):
         """The last row of the page before, as `page` takes it."""
         place = {"id": self.after_id, "priority": self.after_priority}
         return {name: str(value) for name, value in place.items() if value is not None}
+
+
+class Counted(NamedTuple):
+    """A number of prompts, and the fewest and the most people who are to judge one of them; None without prompts."""
+
+    prompts: int
+    fewest: int | None
+    most: int | None
 
 
 @dataclass(frozen=True)
@@ -148,8 +156,16 @@ def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None
 
 def count(session: Session, wanted: PromptFilter) -> int:
     """Count the prompts that match; at most `COUNTED` + 1 are counted."""
-    some = select(Prompt.id).where(*wanted.conditions(studio_settings.settings(session))).limit(COUNTED + 1).subquery()
-    return session.scalar(select(func.count()).select_from(some)) or 0
+    return counted(session, wanted).prompts
+
+
+def counted(session: Session, wanted: PromptFilter) -> Counted:
+    """Count the prompts that match and the people who are to judge them; at most `COUNTED` + 1 are looked at."""
+    decided = studio_settings.settings(session)
+    people = wanted_opinions(decided).label("people")
+    some = select(people).where(*wanted.conditions(decided)).limit(COUNTED + 1).subquery()
+    found = session.execute(select(func.count(), func.min(some.c.people), func.max(some.c.people))).one()
+    return Counted(*found)
 
 
 def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any], longest: int) -> Row:
@@ -177,6 +193,7 @@ def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any],
         session.flush()
         retirement.bring_back(session, studio_settings.settings(session), Prompt.id == prompt.id)
         audit.record(session, by, "prompt.changed", str(prompt.id), **{name: values[name] for name in sorted(values)})
+        queue_progress.mark(session)
     return _rows(session, [prompt])[0]
 
 
@@ -209,6 +226,7 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
         if "overlap" in new:
             retirement.bring_back(session, studio_settings.settings(session))
         audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=said, prompts=number)
+        queue_progress.mark(session)
     return number
 
 

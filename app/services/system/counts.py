@@ -1,5 +1,9 @@
 """Exact counts of a million judgments in a few milliseconds, for the pages that show them.
 
+What a figure counts is decided here, so that all pages, the API and the metrics agree: judgments are those that stand,
+without those of attention checks; work is what somebody judged on a screen here, attention checks among it, but nothing
+that was imported.
+
 Rows of judgments, preferences, generations and prompts are never deleted, and no counted column ever changes, except
 that a judgment may be undone. So each process counts the rows once, grouped by kind, and later only those that were
 added since; undone judgments are few, and are counted separately through an index of their own when their number has
@@ -12,14 +16,14 @@ In PostgreSQL a row may become visible after one with a higher id, so there the 
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BindParameter, Engine, Executable, Select, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Engine, Executable, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Preference, Prompt
+from app.db import Generation, Judgment, Preference, Prompt, User
 
 SETTLED = 10_000
 """No open transaction of PostgreSQL is expected to hold ids this far below the newest."""
@@ -31,10 +35,52 @@ class Kind(NamedTuple):
     person: int
     verdict: str
     gold: bool
+    imported: bool
     pairs: int
 
 
 Tally = Counter[Kind]
+
+
+class Said(NamedTuple):
+    """Numbers of standing judgments: those of texts, how many of these were imported, and those of attention checks."""
+
+    judgments: int = 0
+    imported: int = 0
+    checks: int = 0
+
+    @property
+    def work(self) -> int:
+        """Return how many were made on a screen here."""
+        return self.judgments - self.imported + self.checks
+
+
+def said(tally: Tally) -> Said:
+    """Sum up a tally."""
+    ordinary = [(kind, count) for kind, count in tally.items() if not kind.gold]
+    return Said(
+        sum(count for _, count in ordinary),
+        sum(count for kind, count in ordinary if kind.imported),
+        sum(count for kind, count in tally.items() if kind.gold),
+    )
+
+
+def said_by(tally: Tally) -> dict[int, Said]:
+    """Sum up a tally for each person."""
+    by_person: dict[int, Tally] = defaultdict(Counter)
+    for kind, count in tally.items():
+        by_person[kind.person][kind] = count
+    return {person: said(own) for person, own in by_person.items()}
+
+
+def made_here() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of the judgments that are somebody's work: see above."""
+    return Judgment.undone_at.is_(None), Judgment.imported.is_(False)
+
+
+def people(session: Session) -> int:
+    """Count the people who may sign in."""
+    return session.scalar(select(func.count(User.id)).where(User.active)) or 0
 
 
 def judgments(session: Session, since: int = 0) -> Tally:
@@ -112,12 +158,12 @@ _NEWEST_JUDGMENT = select(func.max(Judgment.id))
 def _by_kind(*conditions: Any) -> Select[Any]:
     pairs = select(func.count()).where(Preference.judgment_id == Judgment.id).correlate(Judgment).scalar_subquery()
     each = (
-        select(Judgment.user_id, Judgment.verdict, Generation.gold, pairs.label("pairs"))
+        select(Judgment.user_id, Judgment.verdict, Generation.gold, Judgment.imported, pairs.label("pairs"))
         .join(Generation, Generation.id == Judgment.generation_id)
         .where(Judgment.id > _AFTER, *conditions)
         .subquery()
     )
-    kinds = (each.c.user_id, each.c.verdict, each.c.gold, each.c.pairs)
+    kinds = (each.c.user_id, each.c.verdict, each.c.gold, each.c.imported, each.c.pairs)
     return select(*kinds, func.count()).group_by(*kinds)
 
 

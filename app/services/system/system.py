@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.db import ACTIVE_STATUSES, AuditEvent, TrainingRun, User
+from app.db import ACTIVE_STATUSES, AuditEvent, TrainingRun, User, holds
 from app.services.system import backups
 
 EVENTS_AT_ONCE = 50
@@ -88,7 +88,7 @@ def audit_log(session: Session, wanted: AuditFilter, before: int | None = None) 
     if wanted.user_id is not None:
         found = found.where(AuditEvent.user_id == wanted.user_id)
     if wanted.subject:
-        found = found.where(AuditEvent.subject.icontains(wanted.subject, autoescape=True))
+        found = found.where(holds(AuditEvent.subject, wanted.subject))
     if wanted.since:
         found = found.where(AuditEvent.created_at >= _midnight(wanted.since))
     if wanted.until:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db import User, Verdict
+from app.db import Verdict
 from app.services.prompts import search
 from app.services.system import counts as stored_counts
 from app.services.training import preference_rows
@@ -35,11 +34,11 @@ def counts(session: Session) -> Counts:
     standing = stored_counts.judgments(session)
     best = (Verdict.CHOSEN, Verdict.EDITED)
     return Counts(
-        people=session.scalar(select(func.count(User.id)).where(User.active)) or 0,
+        people=stored_counts.people(session),
         queued_prompts=search.count(session, search.PromptFilter()),
         generations=stored_counts.screens(session),
-        judgments=sum(count for kind, count in standing.items() if not kind.gold),
+        judgments=stored_counts.said(standing).judgments,
         chosen=sum(count for kind, count in standing.items() if kind.verdict in best and not kind.gold),
         preferences=sum(kind.pairs * count for kind, count in standing.items()),
-        new_judgments=preference_rows.new_judgments(session),
+        new_judgments=preference_rows.new_clicks(session).judgments,
     )

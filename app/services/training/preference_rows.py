@@ -43,8 +43,8 @@ class Amount:
 class NewClicks:
     """The judgments that came after the last run that ended well, without attention checks.
 
-    `judgments` of them have pairs, by so many `people`, and are counted by verdict; `silent` counts the others, which
-    say nothing to learn from, by verdict.
+    `judgments` of them have pairs, by so many `people`, and are counted by verdict; `silent` counts the others by
+    verdict.
     """
 
     judgments: int
@@ -147,14 +147,6 @@ def new_clicks(session: Session) -> NewClicks:
         run.id if run else None,
         run.finished_at if run else None,
     )
-
-
-def new_judgments(session: Session, last: int | None = None) -> int:
-    """Count the standing judgments with pairs after judgment `last`, by default the last successful run's."""
-    if last is None:
-        done = select(func.max(TrainingRun.last_judgment_id)).where(TrainingRun.status == RunStatus.SUCCEEDED)
-        last = session.scalar(done) or 0
-    return sum(count for kind, count in counts.judgments(session, last).items() if kind.pairs)
 
 
 def people(session: Session) -> list[User]:

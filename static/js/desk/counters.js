@@ -7,7 +7,15 @@ import { desk, person } from "./page.js";
 
 /** @param {string} name */
 const number = (name) => Number(desk.dataset[name]);
-const tally = new Tally(number("sitting"), number("today"), number("todayTimed"), number("todaySeconds"), number("streak"));
+const tally = new Tally(
+  number("sitting"),
+  number("today"),
+  number("todayTimed"),
+  number("todaySeconds"),
+  number("streak"),
+  Date.now() - 1000 * number("sittingIdle"),
+  60_000 * number("sittingPause"),
+);
 const breaks = new Breaks(new Drawer(localStorage, "work", person), number("breakMinutes"));
 
 /** @param {1 | -1} gestures made or taken back @param {number} looked seconds */
@@ -25,6 +33,9 @@ function show() {
   for (const [place, figure] of Object.entries(tally.figures())) element(place).textContent = figure;
 }
 
+// A desk that was left open says how it is now.
+document.addEventListener("visibilitychange", show);
+setInterval(show, 60_000);
 element("break-over").addEventListener("click", () => {
   breaks.putOff();
   element("break").hidden = true;

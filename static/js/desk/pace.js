@@ -6,6 +6,12 @@ const LONGEST_LOOK = 120; // seconds; longer means that somebody was away
 const PAUSE = 5 * 60_000; // milliseconds without a gesture that make a break
 const AGAIN = 15 * 60_000; // a break that was put off is suggested again after this
 
+/** The number of a day of this place, one more than that of the day before. @param {number} moment */
+const dayOf = (moment) => {
+  const date = new Date(moment);
+  return Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000;
+};
+
 export class Tally {
   /**
    * @param {number} sitting judged in this sitting
@@ -13,17 +19,36 @@ export class Tally {
    * @param {number} timed those of them whose time is known
    * @param {number} seconds what they took together
    * @param {number} streak days in a row, today included if something was judged
+   * @param {number} last when the last one of the sitting was judged, in milliseconds
+   * @param {number} pause milliseconds without a judgment that end a sitting, as the server has it
    */
-  constructor(sitting, today, timed, seconds, streak) {
+  constructor(sitting, today, timed, seconds, streak, last, pause) {
     this.sitting = sitting;
     this.today = today;
     this.timed = timed;
     this.seconds = seconds;
     this.before = streak - (today > 0 ? 1 : 0); // days in a row without today
+    this.last = last;
+    this.pause = pause;
+    this.day = dayOf(Date.now());
+  }
+
+  // A desk may stay open over a pause or a night: then the sitting, or the day, is another one.
+  #catchUp() {
+    const now = Date.now();
+    if (now - this.last >= this.pause) this.sitting = 0;
+    const days = dayOf(now) - this.day;
+    if (days > 0) {
+      this.before = days === 1 && this.today > 0 ? this.before + 1 : 0;
+      this.today = this.timed = this.seconds = 0;
+      this.day += days;
+    }
   }
 
   /** @param {1 | -1} gestures made or taken back @param {number} looked seconds */
   count(gestures, looked) {
+    this.#catchUp();
+    if (gestures > 0) this.last = Date.now();
     this.sitting = Math.max(0, this.sitting + gestures);
     this.today = Math.max(0, this.today + gestures);
     this.timed = Math.max(0, this.timed + gestures);
@@ -32,6 +57,7 @@ export class Tally {
 
   // What is worth saying, by the place where it is said.
   figures() {
+    this.#catchUp();
     const days = this.before + (this.today > 0 ? 1 : 0);
     return {
       tally: this.sitting > 0 ? `${this.sitting} judged in this sitting` : "",

@@ -54,7 +54,9 @@ export function describe(found) {
 export function stored(progress) {
   const parts = [
     `${some(progress.rows, "row", "rows")} read`,
-    `${count(progress.added)} new in the queue`,
+    `${count(progress.added - progress.checks - progress.judged)} new in the queue`,
+    ...(progress.checks ? [`${count(progress.checks)} as attention checks`] : []),
+    ...(progress.judged ? [`${count(progress.judged)} judged often enough`] : []),
     `${count(progress.duplicates)} there already`,
     `${count(progress.rejected_count)} not usable`,
   ];

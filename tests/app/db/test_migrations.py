@@ -223,8 +223,9 @@ SCREEN = (
     "VALUES ({id}, 1, 1, '{{}}', 0, 0, false, '2026-01-01')",
     "INSERT INTO candidates (id, generation_id, position, text, log_probability, version_number) "
     "VALUES ({id}, {id}, 0, 'y', 0, {version})",
-    "INSERT INTO judgments (id, generation_id, user_id, verdict, candidate_id, flagged, client_key, created_at) "
-    "VALUES ({id}, {id}, 1, 'chosen', {id}, false, {key}, '2026-01-01')",
+    "INSERT INTO judgments (id, generation_id, user_id, verdict, candidate_id, flagged, imported, client_key, "
+    "created_at) "
+    "VALUES ({id}, {id}, 1, 'chosen', {id}, false, false, {key}, '2026-01-01')",
     "INSERT INTO preferences (id, judgment_id, prompt, chosen, rejected, weight) VALUES ({id}, {id}, 'x', 'y', 'z', 1)",
 )
 

@@ -63,6 +63,7 @@ def test_a_pause_of_half_an_hour_ends_a_sitting(session: Session, annotator: Per
         judged(session, annotator.id, NOON - timedelta(minutes=minutes))
     # 62 → 33 → 4 → now are 29, 29 and 4 minutes apart, 100 → 62 are 38.
     assert pace.sitting(session, annotator.id, NOON) == Sitting(judged=3, minutes=62)
+    assert pace.sitting(session, annotator.id, NOON).idle_seconds == 240
     assert pace.sitting(session, annotator.id, NOON + timedelta(minutes=26)) == Sitting(0, 0)
 
 

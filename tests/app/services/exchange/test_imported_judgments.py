@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, write_transaction
+from app.services.desk import judgments, own_judgments, pace
+from app.services.desk.own_judgments import STATES, Filters
 from app.services.exchange import exports, imported_judgments
 from app.services.exchange.imported_judgments import JudgedRow
+from app.services.people import statistics
 from tests import factories
 from tests.app.services.exchange.conftest import store
 from tests.studio import Person, rows
+
+UTC_ZONE = ZoneInfo("UTC")
 
 
 def test_a_tie_survives_label_studio_and_argilla(session: Session, admin: Person, write: Any) -> None:
@@ -88,3 +94,22 @@ def test_a_text_that_is_known_is_not_stored_again(session: Session, admin: Perso
     assert [(one.text, one.source) for one in rows(session, Prompt)] == [("source", "typed"), ("new", "a file")]
     assert [one.prompt.text for one in rows(session, Generation)] == ["source", "new", "new"]
     assert rows(session, Generation)[0].prompt_id == known.id
+
+
+def test_what_was_imported_is_nobodys_pace_and_is_found_for_itself_under_my_work(
+    session: Session, admin: Person
+) -> None:
+    take_over(session, admin, *(JudgedRow(f"source {number}", ("good",), ("bad",)) for number in range(3)))
+    assert pace.today(session, admin.id, UTC_ZONE) == pace.Tally()
+    assert pace.sitting(session, admin.id) == pace.Sitting()
+    assert (pace.streak(session, admin.id, UTC_ZONE), pace.total(session, admin.id)) == (0, 0)
+    assert {day.judged for day in pace.chart(session, admin.id, UTC_ZONE)} == {0}
+    habits = statistics.habits(session, admin.id)
+    assert (habits.judged, habits.per_hour, habits.positions.total) == (0, None, 0)
+    assert statistics.said(session, admin.id) == (3, 3, 0)
+    assert statistics.totals(session) == (1, 0, 0)
+    own = {state: own_judgments.page(session, admin.id, Filters(state=state), UTC_ZONE).judgments for state in STATES}
+    assert {state: len(found) for state, found in own.items()} == {"standing": 0, "imported": 3, "undone": 0, "all": 3}
+    judgments.undo(session, admin.id, own["imported"][0].id)
+    own_again = own_judgments.page(session, admin.id, Filters(state="undone"), UTC_ZONE).judgments
+    assert [one.id for one in own_again] == [own["imported"][0].id]

@@ -13,9 +13,12 @@ from app.db import AuditEvent, Prompt
 from app.domain_errors import Invalid, Malformed
 from app.services.exchange import imports
 from app.services.exchange.imports import ImportPlan
+from app.services.prompts import search
 from tests import factories
 from tests.app.services.exchange.conftest import LONGEST, look, queued, store
 from tests.studio import Person, rows
+
+JUDGED = (("once", 1), ("twice", 2))
 
 
 @pytest.mark.parametrize(
@@ -132,6 +135,25 @@ def test_a_text_that_has_all_its_judgments_is_not_queued_again(session: Session,
     factories.judgment(session, factories.generation(session, admin.id, prompt=done))
     report = store(session, admin, write("a.txt", "done\n")).report
     assert (report.added, report.duplicates, queued(session)) == (0, 1, [])
+
+
+def test_an_import_says_by_how_much_the_queue_grows(session: Session, admin: Person, write: Any) -> None:
+    """Two of four texts wait: one is a check, and one is done already. Of two judged ones, one lacks a judgment."""
+    done = factories.prompt(session, "done")
+    factories.judgment(session, factories.generation(session, admin.id, prompt=done))
+    lines: list[dict[str, object]] = [{"prompt": text} for text in ("one", "two", "done")]
+    path = write("a.jsonl", "\n".join(map(json.dumps, [*lines, {"prompt": "sure", "gold": "yes"}])))
+    looked = look(session, path)
+    assert (looked.usable, looked.known, looked.repeated) == (4, 1, 0)
+    report = store(session, admin, path).report
+    assert (report.added, report.duplicates) == (3, 1)
+    assert (report.checks, report.judged, report.waiting) == (1, 0, 2)
+    assert search.count(session, search.PromptFilter()) == 2
+    judged = [{"prompt": text, "chosen": "good", "rejected": "bad", "overlap": overlap} for text, overlap in JUDGED]
+    path = write("b.jsonl", "\n".join(map(json.dumps, judged)))
+    report = store(session, admin, path, judgments=True).report
+    assert (report.added, report.checks, report.judged, report.waiting, report.judgments) == (2, 0, 1, 1, 2)
+    assert search.count(session, search.PromptFilter()) == 3
 
 
 def test_progress_is_told_batch_by_batch_and_the_import_is_audited(session: Session, admin: Person, write: Any) -> None:

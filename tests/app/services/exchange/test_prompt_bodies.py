@@ -44,7 +44,7 @@ def queued(session: Session) -> list[tuple[str, int, str | None]]:
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order-mark"])
 def test_every_format_yields_the_same_prompts(session: Session, content_type: str, text: str, mark: str) -> None:
     report = import_(session, mark + text, content_type)
-    assert report == ImportReport(added=4, duplicates=0, rejected=[])
+    assert report == ImportReport(added=4, checks=1, duplicates=0, rejected=[])
     assert queued(session) == [("one", 0, None), ("two", 5, None), ("three", 0, "3"), ("four", 0, None)]
     assert {row.source for row in rows(session, Prompt)} == {"a file"}
 

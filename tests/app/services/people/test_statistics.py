@@ -116,8 +116,8 @@ def test_everybody_is_listed_with_what_they_did_page_by_page(
     monkeypatch.setattr(statistics, "PEOPLE_AT_ONCE", 1)
     (first,) = statistics.members(session)
     (second,) = statistics.members(session, first.user.id)
-    assert (first.user, first.judgments) == (person, 0)
-    assert (second.user.id, second.judgments, second.habits.judged) == (other.id, 1, 1)
+    assert (first.user, first.said.judgments) == (person, 0)
+    assert (second.user.id, second.said.judgments, second.habits.judged) == (other.id, 1, 1)
     assert statistics.members(session, other.id) == []
 
 

@@ -6,10 +6,15 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Prompt
-from app.services.desk import screens
-from app.services.prompts import attention_checks, studio_settings
+from app.db import Generation, Judgment, Prompt, Verdict
+from app.services.desk import judgments, screens
+from app.services.desk.judgments import JudgmentRequest
+from app.services.exchange import exports, judgment_search
+from app.services.people import statistics
+from app.services.prompts import attention_checks, search, studio_settings
+from app.services.training import overview
 from models.serving.generator import Generator, Sampling
+from models.shares import Share
 from tests import factories
 from tests.studio import Person, parts
 
@@ -77,3 +82,83 @@ def test_only_what_a_version_wrote_of_another_prompt_and_does_not_stand_there_ye
     session.commit()
     prompt = check(session)
     assert [attention_checks.texts(session, prompt)[2:] for _ in range(10)] == [["a rewrite"]] * 10
+
+
+def say(session: Session, screen: Generation, text: str) -> Judgment:
+    """Choose that text, or say that verdict."""
+    ids = {one.text: one.id for one in screen.candidates}
+    verdict = Verdict.CHOSEN if text in ids else Verdict(text)
+    number = judgments.judge(session, screen.user_id, JudgmentRequest(screen.id, verdict, ids.get(text)))
+    return session.get_one(Judgment, number)
+
+
+@pytest.mark.parametrize(
+    ("is_check", "verdict", "chosen_right", "passed"),
+    [
+        (True, "chosen", True, True),
+        (True, "edited", True, True),
+        (True, "chosen", False, False),
+        (True, "edited", None, False),
+        (True, "none", None, False),
+        (True, "tie", None, False),
+        (True, "skipped", None, None),
+        (False, "chosen", True, None),
+    ],
+)
+def test_who_chose_or_edited_what_was_right_has_passed(
+    is_check: bool, verdict: str, chosen_right: bool | None, passed: bool | None
+) -> None:
+    assert attention_checks.passed(is_check, verdict, chosen_right) is passed
+
+
+@pytest.mark.usefixtures("always")
+def test_a_typo_put_right_leaves_the_past_as_it_was_on_every_page(
+    session: Session, generator: Generator, annotator: Person, admin: Person
+) -> None:
+    prompt = check(session, wrong=WRONG)
+    before = say(session, served(session, generator, annotator.id), "2 + 2 is 4")
+    opened = served(session, generator, admin.id)
+    search.change(session, admin.id, prompt.id, {"gold": "2 + 2 is 4."}, 1_000)
+    assert statistics.habits(session, annotator.id).gold == Share(1, 1)
+    assert judgment_search.right(before) is True
+    after = served(session, generator, admin.id)
+    assert (opened.superseded_by, opened.id != after.id) == (after.id, True)
+    judged = say(session, after, "2 + 2 is 4.")
+    assert statistics.habits(session, admin.id).gold == Share(1, 1)
+    assert judgment_search.right(judged) is True
+    search.change(session, admin.id, prompt.id, {"gold": None}, 1_000)
+    assert statistics.habits(session, annotator.id).gold == Share(0, 0)
+    assert judgment_search.right(before) is None
+
+
+@pytest.mark.usefixtures("always")
+def test_a_check_that_became_an_ordinary_prompt_waits_until_somebody_has_judged_it_as_one(
+    session: Session, generator: Generator, annotator: Person, admin: Person
+) -> None:
+    prompt = check(session, wrong=WRONG)
+    say(session, served(session, generator, annotator.id), "2 + 2 is 4")
+
+    def row() -> search.Row:
+        (found,) = search.page(session, search.PromptFilter("all", text="2 + 2")).rows
+        return found
+
+    assert (row().state, search.count(session, search.PromptFilter())) == ("attention check", 0)
+    search.change(session, admin.id, prompt.id, {"gold": None}, 1_000)
+    assert (row().state, row().judges) == ("waiting", 0)
+    assert search.count(session, search.PromptFilter()) == 1
+    ordinary = served(session, generator, annotator.id)
+    assert (ordinary.prompt_id, ordinary.gold) == (prompt.id, False)
+    say(session, ordinary, texts(ordinary)[0])
+    assert (row().state, row().judges) == ("done", 1)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("said", ["2 + 2 is 4", "none"])
+def test_a_check_is_no_judgment_of_a_text_and_trains_nothing(
+    session: Session, generator: Generator, annotator: Person, said: str
+) -> None:
+    check(session, wrong=WRONG)
+    say(session, served(session, generator, annotator.id), said)
+    counts = overview.counts(session)
+    assert (counts.judgments, counts.chosen, counts.preferences, counts.new_judgments) == (0, 0, 0, 0)
+    assert list(exports.stream(session, "kto")) == []

@@ -55,9 +55,18 @@ def test_what_an_admin_took_out_stays_out_whatever_is_undone(session: Session) -
     assert queued(session, prompt) == [False]
 
 
+def test_a_done_prompt_that_was_made_a_check_is_not_put_into_the_queue_by_the_way(session: Session) -> None:
+    ada = factories.user(session).id
+    prompt, _ = judged(session, "done", ada)
+    assert retire(session) == 1
+    search.change(session, ada, prompt.id, {"gold": "right"}, 1_000)
+    studio_settings.change(session, ada, {"overlap": 2})
+    assert queued(session, prompt) == [False]
+
+
 def test_a_look_at_a_queue_without_done_prompts_finds_nothing_due(session: Session) -> None:
     ada = factories.user(session).id
     factories.prompt(session, "waiting", queued=True)
-    assert not retirement.is_due(session, studio_settings.settings(session))
-    judged(session, "done", ada)
-    assert retirement.is_due(session, studio_settings.settings(session))
+    assert retirement.due(session, studio_settings.settings(session)) == []
+    done, _ = judged(session, "done", ada)
+    assert retirement.due(session, studio_settings.settings(session)) == [done.id]

@@ -79,6 +79,21 @@ def test_a_row_says_how_many_of_how_many_people_have_judged(session: Session) ->
     }
 
 
+def test_how_many_people_judge_is_said_of_the_prompts_that_are_meant(session: Session, made: dict[str, int]) -> None:
+    assert search.counted(session, PromptFilter()) == (4, 1, 2)
+    assert search.counted(session, PromptFilter(text="urgent")) == (1, 2, 2)
+    assert search.counted(session, PromptFilter(text="nowhere")) == (0, None, None)
+
+
+def test_what_people_only_skipped_is_not_judged(session: Session, annotator: Person) -> None:
+    prompt = factories.prompt(session, "who is meant?")
+    skipped = factories.generation(session, annotator.id, prompt=prompt)
+    factories.judgment(session, skipped, pairs=False, verdict="skipped", candidate_id=None)
+    assert search.count(session, PromptFilter("judged")) == 0
+    (row,) = search.page(session, PromptFilter("out")).rows
+    assert (row.prompt.text, row.state, row.judges) == ("who is meant?", "out", 0)
+
+
 def test_one_prompt_is_changed_and_the_change_is_audited(session: Session, made: dict[str, int], admin: Person) -> None:
     row = search.change(session, admin.id, made["old"], {"priority": 7, "overlap": 3}, 1000)
     assert (row.prompt.priority, row.wanted, row.prompt.queued) == (7, 3, True)

@@ -202,15 +202,15 @@ def test_after_a_run_has_ended_there_may_be_another(session: Session, pairs: Non
 def test_new_judgments_are_the_standing_ones_with_rows_since_the_last_successful_run(
     session: Session, pairs: None, annotator: Person
 ) -> None:
-    assert preference_rows.new_judgments(session) == 1
+    assert preference_rows.new_clicks(session).judgments == 1
     factories.run(session, RunStatus.FAILED, last_judgment_id=1)
-    assert preference_rows.new_judgments(session) == 1
+    assert preference_rows.new_clicks(session).judgments == 1
     factories.run(session, RunStatus.SUCCEEDED, last_judgment_id=1)
-    assert preference_rows.new_judgments(session) == 0
+    assert preference_rows.new_clicks(session).judgments == 0
     judgment = factories.judgment(session, factories.generation(session, annotator.id))
-    assert preference_rows.new_judgments(session) == 1
+    assert preference_rows.new_clicks(session).judgments == 1
     judgments.undo(session, annotator.id, judgment.id)
-    assert preference_rows.new_judgments(session) == 0
+    assert preference_rows.new_clicks(session).judgments == 0
 
 
 def judge_none(session: Session, annotator: Person, *texts: str) -> int:

@@ -1,0 +1,106 @@
+"""How far each person has come in the queue, so that a look at it is short however much lies behind them.
+
+Each process remembers for each person where in the order of the queue the first prompt stands that they have not had
+and that wants a judgment. Judgments and screens that are added only move that place on. It moves back to a prompt that
+was added or lost a judgment since, both of which are found through an index, and to the beginning when an admin has
+changed prompts or settings, of which a mark in the database tells.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import Prompt, StudioSetting, insert_new
+from app.services.system import counts
+
+_MARK = "queue_mark"
+_SLOWEST = timedelta(minutes=1)
+"""No transaction that undoes a judgment is expected to take longer."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Place(NamedTuple):
+    """A place in the order in which the queue is served: the highest priority and then the lowest id first."""
+
+    falling_priority: int
+    id: int
+
+    @classmethod
+    def of(cls, prompt: Prompt) -> Place:
+        """Return the place of a prompt."""
+        return cls(-prompt.priority, prompt.id)
+
+    @property
+    def priority(self) -> int:
+        """Return the priority of the prompts at this place."""
+        return -self.falling_priority
+
+
+BEGINNING = Place(-sys.maxsize, 0)
+END = Place(sys.maxsize, 0)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What had happened to the queue when a person's place was found.
+
+    A prompt with an id above `newest`, or one that lost a judgment `undone_after` a moment, may stand before it.
+    """
+
+    rules: tuple[Any, ...]
+    newest: int
+    undone: tuple[Any, ...]
+
+    @property
+    def undone_after(self) -> datetime:
+        """Return the moment after which judgments may have been undone unseen."""
+        last: datetime | None = self.undone[1]
+        return last - _SLOWEST if last else _NEVER
+
+
+def mark(session: Session) -> None:
+    """Note, last in the running transaction, that an admin has changed the queue."""
+    new = {"value": {"value": secrets.token_hex(8)}}
+    insert_new(session, StudioSetting, [{"name": _MARK, **new}], StudioSetting.name)
+    session.execute(
+        update(StudioSetting)
+        .where(StudioSetting.name == _MARK)
+        .values(**new)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def marked(session: Session) -> Any:
+    """Return the mark as it is; another one than before says that an admin has changed the queue."""
+    return session.execute(select(StudioSetting.value).where(StudioSetting.name == _MARK)).scalar()
+
+
+def look(session: Session, overlap: int, most_skips: int) -> Seen:
+    """Return what has happened so far; read before the queue is."""
+    newest = session.scalar(select(func.max(Prompt.id))) or 0
+    return Seen((marked(session), overlap, most_skips), newest, counts.undone_stamp(session))
+
+
+def known(session: Session, user_id: int) -> tuple[Seen, Place] | None:
+    """Return the place that a person had come to, and what was seen then; None before their first look."""
+    with _lock:
+        return _kept.setdefault(session.get_bind().engine, {}).get(user_id)
+
+
+def keep(session: Session, user_id: int, seen: Seen, place: Place) -> None:
+    """Remember a person's place."""
+    with _lock:
+        _kept.setdefault(session.get_bind().engine, {})[user_id] = (seen, place)
+
+
+_kept: WeakKeyDictionary[Engine, dict[int, tuple[Seen, Place]]] = WeakKeyDictionary()
+_lock = threading.Lock()
