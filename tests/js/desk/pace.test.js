@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Drawer } from "../../static/js/desk/drawer.js";
-import { Breaks, Tally } from "../../static/js/desk/pace.js";
-import { Cupboard } from "./support/cupboard.js";
+import { Drawer } from "../../../static/js/desk/drawer.js";
+import { Breaks, Tally } from "../../../static/js/desk/pace.js";
+import { Cupboard } from "../support/cupboard.js";
 
 const MINUTE = 60_000;
 const PAUSE = 30 * MINUTE;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Stopwatch } from "../../static/js/desk/stopwatch.js";
+import { Stopwatch } from "../../../static/js/desk/stopwatch.js";
 
 class Tab extends EventTarget {
   hidden = false;

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import "./support/page.js";
+import "../support/page.js";
 
-const { ApiError } = await import("../../static/js/shared/api.js");
-const { store } = await import("../../static/js/desk/settings.js");
+const { ApiError } = await import("../../../static/js/shared/api.js");
+const { store } = await import("../../../static/js/desk/settings.js");
 
 let waiting; // what the server was sent and has not answered, as [settings, answer]
 

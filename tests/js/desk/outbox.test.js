@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import "./support/page.js";
-import { Cupboard } from "./support/cupboard.js";
+import "../support/page.js";
+import { Cupboard } from "../support/cupboard.js";
 
-const { ApiError } = await import("../../static/js/shared/api.js");
-const { Drawer } = await import("../../static/js/desk/drawer.js");
-const { Outbox } = await import("../../static/js/desk/gestures/outbox.js");
+const { ApiError } = await import("../../../static/js/shared/api.js");
+const { Drawer } = await import("../../../static/js/desk/drawer.js");
+const { Outbox } = await import("../../../static/js/desk/gestures/outbox.js");
 
 const NONE = { verdict: "none", seconds: 1 };
 const GONE = () => new ApiError("Mellow cannot be reached.", 0);

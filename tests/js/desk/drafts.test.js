@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Drawer } from "../../static/js/desk/drawer.js";
-import { Drafts } from "../../static/js/desk/gestures/drafts.js";
-import { Cupboard } from "./support/cupboard.js";
+import { Drawer } from "../../../static/js/desk/drawer.js";
+import { Drafts } from "../../../static/js/desk/gestures/drafts.js";
+import { Cupboard } from "../support/cupboard.js";
 
 const DAY = 86_400_000;
 

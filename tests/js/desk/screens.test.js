@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import "./support/page.js";
+import "../support/page.js";
 
-const screens = await import("../../static/js/desk/screens.js");
+const screens = await import("../../../static/js/desk/screens.js");
 
 let queue; // the ids that the server gives, one a request
 let asked; // what was told to be shown already

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Drawer, uuid } from "../../static/js/desk/drawer.js";
-import { Cupboard } from "./support/cupboard.js";
+import { Drawer, uuid } from "../../../static/js/desk/drawer.js";
+import { Cupboard } from "../support/cupboard.js";
 
 test("what is put in is there for the next page of the same person, and for nobody else", () => {
   const storage = new Cupboard();
