@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.db import User
 from app.services.exchange import exports
+from models.formats import Kind, rows_from
 from tests import factories
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +64,14 @@ def test_the_tools_own_libraries_read_what_is_exported_for_them(session: Session
     read = json.loads(done.stdout.splitlines()[-1])
     is_read_by_label_studio(read["label_studio"], people)
     is_read_by_argilla(read["argilla"], people)
+    for file, written in zip(files, (read["label_studio"]["converted"], read["argilla"]), strict=True):
+        assert pairs(json.dumps(written).encode()) == pairs(file.read_bytes()) != []
+
+
+def pairs(content: bytes) -> list[dict[str, Any]]:
+    """The pairs in a file, which are the same in what the tools write of ours as in ours."""
+    found = rows_from(content, "a.json", kind=Kind.PREFERENCE).rows
+    return sorted((dict(row) for row in found), key=str)
 
 
 def is_read_by_label_studio(read: dict[str, Any], people: list[User]) -> None:
