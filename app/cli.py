@@ -85,18 +85,31 @@ def create_user(email: str, role: str, name: str, password: str) -> None:
 
 @click.command("import-prompts")
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--leave-out", "left_out", multiple=True, metavar="COLUMN", help="Do not keep this column.")
 @_plain_errors
-def import_prompts(path: Path) -> None:
-    """Queue the texts of a file for the annotators: CSV, TSV, JSON, JSON Lines, XLSX, Parquet or plain lines."""
+def import_prompts(path: Path, left_out: tuple[str, ...]) -> None:
+    """Queue the texts of a file for the annotators: CSV, TSV, JSON, JSON Lines, XLSX, Parquet or plain lines.
+
+    Its other columns are kept with the texts, but for those that are left out.
+    """
     session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
     found = imports.preview(session, path, {}, longest)
     if len(found.found.columns) > 1 and not is_known(found.mapping.text):
         columns = ", ".join(found.found.columns)[:200]
         raise Invalid(f"Call the column of the texts `text`, or map it on the Data page: the columns are {columns}.")
-    wish = imports.Wish.parse(found.mapping.as_json(), path.name)
+    beside = found.beside()
+    unknown = [name for name in left_out if name not in beside]
+    if unknown:
+        there = ", ".join(beside)[:200] or "none"
+        raise Invalid(f"There is no column {unknown[0]} beside the texts: there are {there}.")
+    leave_out = [*found.mapping.leave_out, *left_out]
+    kept = [name for name in beside if name not in leave_out]
+    wish = imports.Wish.parse(found.mapping.as_json() | {"leave_out": leave_out}, path.name)
     for progress in imports.run(session, None, path, wish, longest):
         report = progress.report
     click.echo(f"{report.added} queued, {report.duplicates} known already, {report.rejected_count} not usable.")
+    if kept:
+        click.echo(f"Kept with them: {', '.join(kept)}.")
     for row in report.rejected:
         click.echo(f"  line {row['line']}: {row['reason']}", err=True)
     if report.rejected and not report.added + report.duplicates:

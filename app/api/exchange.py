@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from app.api.kinds import Anything, Refused, Time
 from app.db import Verdict
@@ -35,7 +36,19 @@ _Offset = Annotated[
         extra={"refusal": "offset must be a whole number that is not negative."},
     ),
 ]
+_NAME = r'"([^"\\\u0000-\u001f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,200}"'
 _For = Annotated[Column, Meta(description="The column for it.")]
+_LeftOut = Annotated[
+    str,
+    Meta(
+        max_length=3_000,
+        pattern=rf"^\[({_NAME}(,{_NAME})*)?\]$",
+        description="The columns beside the text that are not kept, as a JSON list without white space.",
+        extra={
+            "refusal": "leave_out must be a JSON list of columns, without white space, of at most 3,000 characters.",
+        },
+    ),
+]
 
 
 class UploadQuery(Sent, frozen=True):
@@ -60,6 +73,12 @@ class ImportQuery(Sent, frozen=True):
     gold: _For | None = None
     gold_wrong: _For | None = None
     overlap: _For | None = None
+    leave_out: _LeftOut | None = None
+
+    def wished(self) -> dict[str, object]:
+        """Return the options that are given, by their names."""
+        given = {name: value for name, value in structs.asdict(self).items() if value is not None}
+        return given if self.leave_out is None else given | {"leave_out": json.loads(self.leave_out)}
 
 
 class ExportQuery(JudgmentQuery, frozen=True):
@@ -85,6 +104,7 @@ class Mapping(Struct):
     gold: str
     gold_wrong: str
     overlap: str
+    leave_out: list[str]
 
 
 class Found(Struct):
@@ -94,6 +114,7 @@ class Found(Struct):
     format: str
     what: str
     judged: bool
+    beside: Annotated[list[str], Meta(description="Kept as metadata, but for those that the mapping leaves out.")]
 
 
 class ImportPreview(Struct):

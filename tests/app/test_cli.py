@@ -206,3 +206,15 @@ def test_without_such_an_account_ensure_admin_leaves_the_token_of_the_setup_page
     assert len(token) == 32
     run(app, "ensure-admin")
     assert path.read_text() == token
+
+
+def test_import_prompts_keeps_the_other_columns_but_those_left_out(
+    app: Flask, session: Session, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,language,page\none,de,7\n")
+    result = run(app, "import-prompts", str(path), "--leave-out", "page")
+    assert result.stdout == "1 queued, 0 known already, 0 not usable.\nKept with them: language.\n"
+    assert [row.metadata_ for row in rows(session, Prompt)] == [{"language": "de"}]
+    refused = run(app, "import-prompts", str(path), "--leave-out", "pages")
+    assert refused.stderr == "Error: There is no column pages beside the texts: there are language, page.\n"

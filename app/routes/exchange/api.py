@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-import msgspec
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
@@ -78,8 +77,7 @@ def preview_import(upload_id: str, query: ImportQuery) -> ResponseReturnValue:
     files = uploads()
     path = files.path(upload_id)
     longest = mellow().settings.max_text_length
-    wished = {name: value for name, value in msgspec.structs.asdict(query).items() if value is not None}
-    found = imports.preview(db.session(), path, wished, longest)
+    found = imports.preview(db.session(), path, query.wished(), longest)
     return {"id": upload_id, "name": files.name(upload_id), "bytes": path.stat().st_size, **found.as_json()}
 
 

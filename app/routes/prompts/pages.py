@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.errors import Invalid
 from app.extensions import db
-from app.services.prompts import policy, search
+from app.services.prompts import metadata, policy, search
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.prompts.search import STATES, PromptFilter, PromptQuery
 
@@ -40,5 +40,6 @@ def queue() -> ResponseReturnValue:
         studio=policy.settings(session),
         most_overlap=MOST_OVERLAP,
         most_priority=MOST_PRIORITY,
+        shown=metadata.shown,
         problem=problem,
     )

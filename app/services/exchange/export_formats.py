@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from app.services.exchange.incoming.beside import METADATA
+from app.services.prompts import metadata
 from models.formats import WRITERS
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
 from models.formats.schemas.instructions import STUDIO_INSTRUCTION
@@ -13,12 +15,13 @@ INSTRUCTION = STUDIO_INSTRUCTION
 
 
 class Pair(NamedTuple):
-    """A preference row, as far as it is exported."""
+    """A preference row, as far as it is exported; `metadata` are those of its prompt."""
 
     judgment_id: int
     prompt: str
     chosen: str
     rejected: str
+    metadata: Mapping[str, Any] | None = None
 
 
 Judged = Sequence[Pair]
@@ -101,6 +104,18 @@ def hh(rows: Judged) -> Iterator[Record]:
     """Anthropic's HH-RLHF: two whole transcripts; raises BadRow for a text that would begin a turn of its own."""
     for record in trl(rows):
         yield WRITERS["hh"].record(record)
+
+
+def with_metadata(record: Record, format_name: str, told: Mapping[str, Any] | None) -> Record:
+    """Return the record with the metadata of its prompt, in the place that its format has for them.
+
+    Where rows are read as tables they are a JSON text, so that the column has one type whatever they hold.
+    """
+    if format_name == "labelstudio":
+        return {**record, "data": {**(told or {}), **record["data"]}}
+    if format_name in ("seed", "argilla"):
+        return {**record, METADATA: dict(told or {})}
+    return {**record, METADATA: metadata.as_text(told)}
 
 
 def _chosen(rows: Judged) -> list[str]:

@@ -10,14 +10,15 @@ from heapq import merge
 from itertools import groupby, islice
 from json.encoder import encode_basestring as _text
 from operator import itemgetter
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
 from app.services.exchange import export_formats
-from app.services.exchange.export_formats import INSTRUCTION, Judged, Pair, Record, Render
+from app.services.exchange.export_formats import INSTRUCTION, Judged, Pair, Record, Render, with_metadata
+from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judgment_search import JudgmentFilter
 from models.formats.rows import BadRow
 
@@ -29,6 +30,8 @@ _COLUMNS = ("prompt", "chosen", "rejected")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
+_Told = tuple[Record, Mapping[str, Any] | None]
+"""A record, and the metadata of its prompt."""
 
 FormatName = Literal["trl", "trl-chat", "kto", "seed", "llamafactory", "labelstudio", "argilla", "hh", "csv"]
 FORMATS: dict[str, Render] = {
@@ -81,53 +84,65 @@ def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = N
     """The lines of an export, a record each; `format_name` is a key of FORMATS. Undone judgments are never in it.
 
     KTO also learns from the screens of which none was good. What a format cannot hold is left out: of the transcripts
-    of `hh`, texts that would begin a turn of their own.
+    of `hh`, texts that would begin a turn of their own. If any prompt has metadata, every record has a place for them.
     """
     standing = replace(wanted or JudgmentFilter(), undone=False)
+    told = has_metadata(session)
     if format_name == "csv":
-        yield _csv_line(_COLUMNS)
-    if format_name in _LINES:
+        yield _csv_line((*_COLUMNS, METADATA) if told else _COLUMNS)
+    if format_name in _LINES and not told:
         yield from map(_LINES[format_name], _rows(session, standing))
         return
-    judged = groupby(_rows(session, standing), key=_judgment_id)
+    judged = groupby(_rows(session, standing, told=told), key=_judgment_id)
     if format_name == "kto":
         records = _marked(judged, _none_good(session, standing))
     else:
-        records = (record for _, group in judged for record in _rendered(list(group), FORMATS[format_name]))
-    for record in records:
-        yield _encode(record) + "\n"
+        records = (pair for _, group in judged for pair in _rendered(list(group), FORMATS[format_name]))
+    for record, said in records:
+        written = with_metadata(record, format_name, said) if told else record
+        yield _csv_line(list(written.values())) if format_name == "csv" else _encode(written) + "\n"
 
 
-def _rows(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
-    """The pairs, those of a judgment one after the other; memory holds a thousand of them."""
+def has_metadata(session: Session) -> bool:
+    """Whether there is a prompt with metadata; exports have a place for them only then."""
+    return session.scalar(select(Prompt.id).where(Prompt.metadata_.is_not(None)).limit(1)) is not None
+
+
+def _rows(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> Iterator[Pair]:
+    """The pairs, those of a judgment one after the other; memory holds a thousand of them.
+
+    `told` says that the metadata of their prompts are wanted too.
+    """
+    asked = select(Preference.judgment_id, Preference.prompt, Preference.chosen, Preference.rejected)
+    asked = asked.join(Judgment, Judgment.id == Preference.judgment_id)
+    if told:
+        asked = asked.add_columns(Prompt.metadata_).join(Generation, Generation.id == Judgment.generation_id)
+        asked = asked.join(Prompt, Prompt.id == Generation.prompt_id)
     found = session.connection().execute(
-        select(Preference.judgment_id, Preference.prompt, Preference.chosen, Preference.rejected)
-        .join(Judgment, Judgment.id == Preference.judgment_id)
-        .where(*wanted.conditions())
-        .order_by(Preference.judgment_id, Preference.id),
+        asked.where(*wanted.conditions()).order_by(Preference.judgment_id, Preference.id),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return map(Pair._make, found)
+    return (Pair(*row) for row in found)
 
 
-def _rendered(judged: Judged, render: Render) -> Iterator[Record]:
+def _rendered(judged: Judged, render: Render) -> Iterator[_Told]:
     if render is not export_formats.hh:
-        yield from render(judged)
+        yield from ((record, judged[0].metadata) for record in render(judged))
         return
     for row in judged:
         try:
-            yield from render([row])
+            yield from [(record, row.metadata) for record in render([row])]
         except BadRow:
             continue
 
 
-def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, str, str]]:
-    """(judgment, prompt, text) of every text on a screen of which none was good.
+def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, _Told]]:
+    """(judgment, record) of every text on a screen of which none was good.
 
     An attention check tells of the person, not of the texts.
     """
     found = session.connection().execute(
-        select(Judgment.id, Prompt.text, Candidate.text)
+        select(Judgment.id, Prompt.text, Candidate.text, Prompt.metadata_)
         .join(Generation, Generation.id == Judgment.generation_id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
         .join(Candidate, Candidate.generation_id == Generation.id)
@@ -140,16 +155,15 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, 
         .order_by(Judgment.id, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return ((number, prompt, text) for number, prompt, text in found)
+    return (
+        (number, ({"prompt": prompt, "completion": text, "label": False}, said)) for number, prompt, text, said in found
+    )
 
 
-def _marked(
-    judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[tuple[int, str, str]]
-) -> Iterator[Record]:
+def _marked(judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[tuple[int, _Told]]) -> Iterator[_Told]:
     """Every text that a judgment marks as good or bad, in the order of the judgments."""
-    good = ((number, record) for number, group in judged for record in export_formats.kto(list(group)))
-    bad = ((number, {"prompt": prompt, "completion": text, "label": False}) for number, prompt, text in none_good)
-    return (record for _, record in merge(good, bad, key=itemgetter(0)))
+    good = ((number, told) for number, group in judged for told in _rendered(list(group), export_formats.kto))
+    return (told for _, told in merge(good, none_good, key=itemgetter(0)))
 
 
 # What json.dumps(…, ensure_ascii=False) writes, without a dictionary and an encoder for each line.
@@ -180,6 +194,6 @@ def _csv_line(cells: Sequence[object]) -> str:
 _LINES: Mapping[str, Callable[[Pair], str]] = {
     "trl": _trl_line,
     "llamafactory": _llamafactory_line,
-    "csv": lambda row: _csv_line(row[1:]),
+    "csv": lambda row: _csv_line(row[1:4]),
 }
 """The formats of which each pair is a line by itself."""

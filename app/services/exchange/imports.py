@@ -31,11 +31,12 @@ from app.services.exchange.mapping import (
     prompt_row,
 )
 from app.services.exchange.rows import LAYOUTS, FileRow, RowFile
-from app.services.prompts import prompts
+from app.services.prompts import metadata, prompts
 from app.services.prompts.changes import Overlap, Priority
 from app.services.prompts.prompts import CheckedRow, ImportReport
 from app.services.system import audit
 from models.formats.detect import SAMPLED
+from models.formats.files.column_names import OPTION_NAMES
 from models.formats.rows import BadRow
 
 LOOKED_AT = 20_000
@@ -135,10 +136,15 @@ class Preview:
         if len(self.problems) < _SHOWN_PROBLEMS:
             self.problems += report.rejected
 
+    def beside(self) -> list[str]:
+        """The fields that are kept as metadata, or left out."""
+        return [name for name in self.found.beside if name not in self.mapping.columns]
+
     def as_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
         counts = asdict(replace(self, sample=[], problems=[]))
         del counts["found"]["likely"]
+        counts["found"]["beside"] = self.beside()
         return counts | {"mapping": self.mapping.as_json(), "sample": self.sample, "problems": self.problems}
 
 
@@ -162,7 +168,8 @@ class Progress:
 def preview(session: Session, path: Path, wished: Mapping[str, object], longest: int) -> Preview:
     """What is in the file and what an import would do, stored nowhere; raises Malformed or Invalid.
 
-    `wished` names a layout, whether the first line is a header, and columns; what it leaves out is guessed.
+    `wished` names a layout, whether the first line is a header, columns, and those to leave out; what it does not name
+    is guessed.
     """
     layout = str(wished.get("layout") or "")
     if layout and layout not in LAYOUTS:
@@ -172,7 +179,7 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
     layout, header = file.layout, file.header() if given is None else given
     found = look(list(islice(file.rows(), SAMPLED)))
     mapping = guess(found, layout, header)
-    if any(name in wished for name in ("text", "priority", "gold", "gold_wrong", "overlap")):
+    if any(name in wished for name in ("text", "leave_out", *OPTION_NAMES)):
         mapping = ColumnMapping.parse({**mapping.as_json(), **wished, "layout": layout, "header": header})
     made = Preview(mapping, found)
     rows = RowFile(path, layout, header).rows()
@@ -260,6 +267,8 @@ def _store(
         known = prompts.store_batch(session, checked, wish.source, report) if wish.queue else {}
         if user_id is not None:
             report.judgments += imported_judgments.store(session, user_id, judged, wish.source, known)
+        if not wish.queue:
+            prompts.keep_metadata_of(session, checked, report)
     session.expunge_all()
 
 
@@ -274,6 +283,11 @@ def _checked(
         raw = prompt_row(row, mapping, found.format)
         if isinstance(raw.text, str) and any("\udc80" <= character <= "\udcff" for character in raw.text):
             raise Invalid("The row is not UTF-8 text: save the file as UTF-8.")
+        try:
+            metadata.check(raw.metadata)
+        except Invalid as refusal:  # the text is worth more than what stands beside it
+            report.refuse(row.line, f"{refusal} It is not kept.")
+            raw = replace(raw, metadata=None)
         return prompts.check_row(replace(raw, priority=priority) if prompts.is_nothing(raw.priority) else raw, longest)
     except BadRow as reason:
         report.refuse(row.line, f"The row cannot be read: {reason}.")

@@ -27,6 +27,7 @@ TABLES = {
     "candidates",
     "drawn_pools",
     "generations",
+    "imports",
     "invitations",
     "judgments",
     "preferences",

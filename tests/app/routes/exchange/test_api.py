@@ -31,6 +31,26 @@ def test_a_file_is_sent_in_pieces_looked_at_stored_and_forgotten(session: Sessio
     assert problem(admin.call("GET", place)) == (404, "There is no such upload any more: choose the file again.")
 
 
+def test_columns_beside_the_text_are_offered_and_may_be_left_out(session: Session, admin: Person) -> None:
+    sent = body(admin.call("POST", "/imports?name=a.csv", data=b"text,language,page\none,de," + b"x" * 4_000))
+    place = f"/imports/{sent['id']}"
+    found = body(admin.call("GET", place), 200)
+    assert (found["found"]["beside"], found["bad"], found["mapping"]["leave_out"]) == (["language", "page"], 1, [])
+    found = body(admin.call("GET", place, query_string={"leave_out": '["page"]'}), 200)
+    assert (found["bad"], found["mapping"]["leave_out"], found["sample"][0]["metadata"]) == (
+        0,
+        ["page"],
+        {"language": "de"},
+    )
+    admin.post(place, found["mapping"])
+    assert [row.metadata_ for row in rows(session, Prompt)] == [{"language": "de"}]
+    refused = admin.call("GET", place, query_string={"leave_out": "page"})
+    assert problem(refused) == (
+        422,
+        "leave_out must be a JSON list of columns, without white space, of at most 3,000 characters.",
+    )
+
+
 @pytest.mark.parametrize("offset", ["", "-1", "0.5", "one", "1\n", "1" * 13])
 def test_an_offset_is_a_whole_number_that_is_not_negative(admin: Person, offset: str) -> None:
     answer = admin.call("PATCH", f"/imports/{'0' * 32}", query_string={"offset": offset}, data=b"x")

@@ -156,6 +156,32 @@ def test_a_table_has_a_header_and_quotes_what_needs_it(session: Session, judged:
     )
 
 
+def test_metadata_have_a_place_in_every_record_if_any_prompt_has_some(session: Session, judged: list[Judgment]) -> None:
+    judged[0].generation.prompt.metadata_ = {"language": "en"}
+    session.commit()
+    for name in ("trl", "trl-chat", "kto", "llamafactory", "hh"):
+        made = [json.loads(line) for line in exports.stream(session, name)]
+        assert {row["metadata"] for row in made} == {'{"language": "en"}', "{}"}
+        assert [set(row) - {"metadata"} for row in made] == [
+            set(row) for row in expected(name, judged[0].id, judged[2].id)
+        ]
+    assert "".join(exports.stream(session, "csv")).splitlines()[:2] == [
+        "prompt,chosen,rejected,metadata",
+        f'{P1},a,b,"{{""language"": ""en""}}"',
+    ]
+    for name in ("seed", "argilla"):
+        assert [json.loads(line)["metadata"] for line in exports.stream(session, name)] == [{"language": "en"}, {}]
+    tasks = [json.loads(line)["data"] for line in exports.stream(session, "labelstudio")]
+    assert [task.get("language") for task in tasks] == ["en", None]
+
+
+def test_kto_has_the_metadata_of_screens_of_which_none_was_good(session: Session, annotator: Person) -> None:
+    prompt = factories.prompt(session, metadata_={"id": 1})
+    screen = factories.generation(session, annotator.id, ["a", "b"], prompt=prompt)
+    factories.judgment(session, screen, pairs=False, verdict="none", candidate_id=None)
+    assert [json.loads(line)["metadata"] for line in exports.stream(session, "kto")] == ['{"id": 1}'] * 2
+
+
 def test_kto_learns_from_none_is_good_but_not_from_an_attention_check(session: Session, annotator: Person) -> None:
     for gold in (False, True):
         screen = factories.generation(session, annotator.id, ["a", "b"], gold=gold)
