@@ -7,9 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from app.api.kinds import Anything, Refused, Time
+from app.api.kinds import Anything, Count, Refused, Time
 from app.db import Verdict
-from app.schemas.kinds import YesNo, one_of
+from app.schemas.kinds import Limit, RowId, YesNo, one_of
 from app.schemas.reading import Sent
 from app.services.exchange.exports import FORMATS, FormatName
 from app.services.exchange.judgment_search import JudgmentQuery
@@ -152,10 +152,47 @@ class ImportProgress(Struct):
 
 
 class Who(Struct):
-    """Who judged."""
+    """Who judged, or imported."""
 
     id: int
     name: str
+
+
+class ImportPageQuery(Sent, frozen=True):
+    """A page of the imports."""
+
+    limit: Limit | None = None
+    before: Annotated[RowId, Meta(description="Only ids below it.")] | None = None
+
+
+class Import(Struct):
+    """An import that was done: a file, who stored it, and what became of its rows."""
+
+    id: int
+    file_name: str
+    source: str
+    person: Annotated[Who, Meta(description="Null if it was done at the machine.")] | None
+    added: Count
+    duplicates: Count
+    rejected: Count
+    judgments: Count
+    created_at: Time
+    undone_at: Time | None
+
+
+class ImportPage(Struct):
+    """A page of imports."""
+
+    imports: list[Import]
+    before: int | None
+
+
+class ImportUndone(Struct):
+    """What undoing an import did; of one that was undone before, nothing."""
+
+    prompts: Annotated[Count, Meta(description="Left the queue.")]
+    judgments: Annotated[Count, Meta(description="Were withdrawn.")]
+    judged: Annotated[Count, Meta(description="Of its prompts, those that have judgments made here, which stay.")]
 
 
 class JudgedPrompt(Struct):

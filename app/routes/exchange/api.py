@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
@@ -12,9 +13,12 @@ from app.access import user_id
 from app.api.exchange import (
     Bytes,
     ExportQuery,
+    ImportPage,
+    ImportPageQuery,
     ImportPreview,
     ImportProgress,
     ImportQuery,
+    ImportUndone,
     JudgmentPage,
     PieceQuery,
     Upload,
@@ -26,6 +30,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.services.exchange import exports, imports, judgment_search
 from app.services.exchange.imports import ImportWish
+from app.services.exchange.incoming import history
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.uploads import ImportUploads
 
@@ -120,6 +125,25 @@ def remove_import(upload_id: str) -> ResponseReturnValue:
     """Forget a file that was sent."""
     uploads().remove(upload_id)
     return "", 204
+
+
+@blueprint.get("/imports")
+@operation("Imports that were done, the newest first", gives("Imports.", ImportPage), query=ImportPageQuery)
+def list_imports(query: ImportPageQuery) -> ResponseReturnValue:
+    """Imports that were done, the newest first; send `before` for those before them."""
+    found = history.page(db.session(), query.before, query.limit or history.PAGE)
+    return {"imports": [history.as_json(one) for one in found.imports], "before": found.before}
+
+
+@blueprint.post("/imports/<int:import_id>/undo")
+@operation(
+    "Take a whole import back: its prompts leave the queue and its judgments are withdrawn",
+    gives("What happened; doing it again does nothing more.", ImportUndone),
+    refusals=(404,),
+)
+def undo_import(import_id: int) -> ResponseReturnValue:
+    """Take a whole import back."""
+    return asdict(history.undo(db.session(), user_id(), import_id))
 
 
 @blueprint.get("/judgments")

@@ -37,8 +37,18 @@ class JudgedRow:
         return f"i-{uuid5(_NAMESPACE, json.dumps(content)).hex}"
 
 
-def store(session: Session, user_id: int, rows: Sequence[JudgedRow], source: str, known: Mapping[str, Prompt]) -> int:
-    """Add the judgments in the running transaction; returns how many are new. `known` are prompts by their texts."""
+def store(
+    session: Session,
+    user_id: int,
+    rows: Sequence[JudgedRow],
+    source: str,
+    known: Mapping[str, Prompt],
+    import_id: int | None = None,
+) -> int:
+    """Add the judgments in the running transaction; returns how many are new. `known` are prompts by their texts.
+
+    `import_id` is the import that brings them.
+    """
     new = {row.key: row for row in rows}
     for key in session.scalars(select(Judgment.client_key).where(Judgment.client_key.in_(list(new)))):
         del new[str(key)]
@@ -47,12 +57,14 @@ def store(session: Session, user_id: int, rows: Sequence[JudgedRow], source: str
         prompt = found.get(row.text)
         if prompt is None:
             prompt = found[row.text] = prompts.find_or_add(session, row.text, source)
-        _add(session, user_id, prompt, row, source, key)
+        _add(session, user_id, prompt, row, source, key, import_id)
     session.flush()
     return len(new)
 
 
-def _add(session: Session, user_id: int, prompt: Prompt, row: JudgedRow, source: str, key: str) -> None:
+def _add(
+    session: Session, user_id: int, prompt: Prompt, row: JudgedRow, source: str, key: str, import_id: int | None
+) -> None:
     candidates = [Candidate(text=text, log_probability=0.0) for text in (*row.chosen, *row.rejected)]
     generation = Generation(
         prompt=prompt, user_id=user_id, sampling={"imported_from": source}, seed=0, milliseconds=0.0
@@ -68,6 +80,7 @@ def _add(session: Session, user_id: int, prompt: Prompt, row: JudgedRow, source:
             candidate_id=None if tie else chosen[0],
             tied=chosen if tie else None,
             client_key=key,
+            import_id=import_id,
             preferences=[
                 Preference(prompt=row.text, chosen=good, rejected=bad, weight=1 / len(chosen))
                 for bad in row.rejected

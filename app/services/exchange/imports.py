@@ -20,6 +20,7 @@ from app.errors import Invalid
 from app.schemas.reading import read
 from app.services.exchange import imported_judgments
 from app.services.exchange.imported_judgments import JudgedRow
+from app.services.exchange.incoming import history
 from app.services.exchange.mapping import (
     ColumnMapping,
     Found,
@@ -94,6 +95,7 @@ class Wish:
     overlap: int | None = None
     queue: bool = True
     judgments: bool = False
+    file_name: str = ""
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], name: str) -> Wish:
@@ -110,6 +112,7 @@ class Wish:
             sent.overlap_of_all,
             sent.queue,
             sent.judgments,
+            name,
         )
 
 
@@ -198,10 +201,11 @@ def run(session: Session, user_id: int | None, path: Path, wish: Wish, longest: 
     found = look(list(islice(RowFile(path, wish.mapping.layout, wish.mapping.header).rows(), SAMPLED)))
     report, count = ImportReport(), 0
     rows = file.rows()
+    import_id = history.begin(session, user_id, wish.file_name, wish.source)
     try:
         while batch := list(islice(rows, prompts.BATCH)):
             count += len(batch)
-            _store(session, user_id, batch, wish, found, longest, report)
+            _store(session, user_id, import_id, batch, wish, found, longest, report)
             yield Progress(file.fraction, count, report)
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
         with write_transaction(session):
@@ -247,6 +251,7 @@ def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: in
 def _store(
     session: Session,
     user_id: int | None,
+    import_id: int,
     batch: list[FileRow],
     wish: Wish,
     found: Found,
@@ -264,11 +269,12 @@ def _store(
             choice = _judged(row, one.text, found, longest, report)
             judged += [choice] if choice else []
     with write_transaction(session):
-        known = prompts.store_batch(session, checked, wish.source, report) if wish.queue else {}
+        known = prompts.store_batch(session, checked, wish.source, report, import_id) if wish.queue else {}
         if user_id is not None:
-            report.judgments += imported_judgments.store(session, user_id, judged, wish.source, known)
+            report.judgments += imported_judgments.store(session, user_id, judged, wish.source, known, import_id)
         if not wish.queue:
             prompts.keep_metadata_of(session, checked, report)
+        history.count(session, import_id, report)
     session.expunge_all()
 
 

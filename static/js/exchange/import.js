@@ -170,8 +170,10 @@ function progressed(progress) {
 
 async function showFigures() {
   const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
-  const figures = page.querySelector("main > .figures");
-  if (figures) one(document, "main > .figures", HTMLElement).replaceWith(figures);
+  for (const part of ["main > .figures", "#past"]) {
+    const fresh = page.querySelector(part);
+    if (fresh) one(document, part, HTMLElement).replaceWith(fresh);
+  }
 }
 
 /** @param {SubmitEvent} event */

@@ -10,6 +10,7 @@ from flask import Flask
 from app.db import Role, write_transaction
 from app.services.exchange import exports, imports, judgment_search
 from app.services.exchange.imports import Wish
+from app.services.exchange.incoming import history
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.prompts import policy, queue, retirement, search
 from app.services.prompts.search import PromptFilter
@@ -51,3 +52,6 @@ def test_data_is_managed_on_postgresql_as_on_sqlite(postgres_app: Flask, tmp_pat
         assert len(found.judgments) == 3
         assert len(list(exports.stream(session, "kto"))) == 9
         assert len(list(exports.stream(session, "csv", JudgmentFilter.parse(query)))) == 4
+        undone = history.undo(session, admin.id, history.page(session).imports[0].record.id)
+        assert (undone.prompts, undone.judgments) == (3, 3)
+        assert history.undo(session, admin.id, history.page(session).imports[0].record.id).judgments == 0

@@ -51,6 +51,21 @@ def test_columns_beside_the_text_are_offered_and_may_be_left_out(session: Sessio
     )
 
 
+def test_an_import_is_listed_and_taken_back_and_taking_it_back_again_is_harmless(
+    admin: Person, annotator: Person
+) -> None:
+    sent = body(admin.call("POST", "/imports?name=a.txt", data=b"one\ntwo\n"))
+    admin.post(f"/imports/{sent['id']}", {"layout": "lines"}).get_data()
+    (one,) = body(admin.call("GET", "/imports?limit=1"), 200)["imports"]
+    assert (one["file_name"], one["added"], one["person"]["id"], one["undone_at"]) == ("a.txt", 2, admin.id, None)
+    place = f"/imports/{one['id']}/undo"
+    assert annotator.call("POST", place).status_code == 403
+    assert body(admin.call("POST", place), 200) == {"prompts": 2, "judgments": 0, "judged": 0}
+    assert body(admin.call("POST", place), 200) == {"prompts": 0, "judgments": 0, "judged": 0}
+    assert body(admin.call("GET", "/imports"), 200)["imports"][0]["undone_at"] is not None
+    assert problem(admin.call("POST", "/imports/9/undo")) == (404, "There is no import 9.")
+
+
 @pytest.mark.parametrize("offset", ["", "-1", "0.5", "one", "1\n", "1" * 13])
 def test_an_offset_is_a_whole_number_that_is_not_negative(admin: Person, offset: str) -> None:
     answer = admin.call("PATCH", f"/imports/{'0' * 32}", query_string={"offset": offset}, data=b"x")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
+from app.db import FileImport
 from tests import factories
-from tests.app.routes.desk.test_api import problem
-from tests.studio import Person
+from tests.app.routes.desk.test_api import body, problem
+from tests.studio import Person, rows
 
 PAGES = ("/admin/data", "/admin/data/queue", "/admin/data/judgments")
 
@@ -62,3 +63,15 @@ def test_the_pages_show_what_a_filter_finds_and_lead_on(session: Session, admin:
     assert "source=a+%26+b" in page
     assert "state must be one of" in browser.get("/admin/data/queue?state=lost").text
     assert "since must be a day" in browser.get("/admin/data/judgments?since=x").text
+
+
+def test_a_whole_import_is_undone_on_the_page(session: Session, admin: Person) -> None:
+    sent = body(admin.call("POST", "/imports?name=a.txt", data=b"one\ntwo\n"))
+    admin.post(f"/imports/{sent['id']}", {"layout": "lines"}).get_data()
+    number = rows(session, FileImport)[0].id
+    browser = admin.browser()
+    assert "2 queued, 0 there already" in browser.get("/admin/data").text
+    page = browser.submit(f"/admin/data/imports/{number}/undo", {}, "/admin/data", follow_redirects=True)
+    assert "2 prompts left the queue; 0 judgments were withdrawn." in page.text
+    assert "undone <time" in page.text
+    assert "Undo the import</button>" not in page.text
