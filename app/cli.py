@@ -84,13 +84,14 @@ def create_user(email: str, role: str, name: str, password: str) -> None:
 
 
 @click.command("import-prompts")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--leave-out", "left_out", multiple=True, metavar="COLUMN", help="Do not keep this column.")
 @_plain_errors
 def import_prompts(path: Path, left_out: tuple[str, ...]) -> None:
     """Queue the texts of a file for the annotators: CSV, TSV, JSON, JSON Lines, XLSX, Parquet or plain lines.
 
-    Its other columns are kept with the texts, but for those that are left out.
+    Its other columns are kept with the texts, but for those that are left out. A folder or a zip in the layout of the
+    Hugging Face hub is read as its one file of data.
     """
     session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
     found = imports.preview(session, path, {}, longest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, get_args
 
 from msgspec import Meta, Struct, structs
 
@@ -12,6 +12,7 @@ from app.db import Verdict
 from app.schemas.kinds import Limit, RowId, YesNo, one_of
 from app.schemas.reading import Sent
 from app.services.exchange.exports import FORMATS, FormatName
+from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.judgment_search import JudgmentQuery
 from app.services.exchange.mapping import ChosenLayout, Column
 from app.services.exchange.uploads import LARGEST_OFFSET
@@ -85,6 +86,14 @@ class ExportQuery(JudgmentQuery, frozen=True):
     """Choice of preference pairs to export, and their format."""
 
     format: Annotated[FormatName, one_of(FORMATS)] = "trl"
+
+
+class DataSetQuery(JudgmentQuery, frozen=True):
+    """Choice of judgments, and what of them the data set holds."""
+
+    contents: Annotated[
+        Contents, one_of(get_args(Contents)), Meta(description="Preference pairs, or a row for each judgment.")
+    ] = "pairs"
 
 
 class Upload(Struct):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from models.formats.rows import Fields, Kind, Row
-from models.formats.schemas import chat, instructions, scored, studio, transcripts, trl
+from models.formats.schemas import chat, instructions, judgments, scored, studio, transcripts, trl
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,14 @@ _LIST = (
         ),
         studio.read_argilla,
         lambda fields: isinstance(fields.get("fields"), dict) and _is_list(fields, "responses", dict),
+    ),
+    Format(
+        "judgments",
+        Kind.PREFERENCE,
+        "the studio's table of judgments: what was shown and what was said of it",
+        _example({"prompt": "you fool", "candidates": ["ha", "you"], "verdict": "chosen", "position": 2}),
+        judgments.read_judgments,
+        _has("prompt", "candidates", "verdict"),
     ),
     Format(
         "ultrafeedback",

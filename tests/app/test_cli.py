@@ -218,3 +218,14 @@ def test_import_prompts_keeps_the_other_columns_but_those_left_out(
     assert [row.metadata_ for row in rows(session, Prompt)] == [{"language": "de"}]
     refused = run(app, "import-prompts", str(path), "--leave-out", "pages")
     assert refused.stderr == "Error: There is no column pages beside the texts: there are language, page.\n"
+
+
+def test_import_prompts_reads_a_folder_in_the_layout_of_the_hub(app: Flask, session: Session, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    (folder / "data").mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    (folder / "data" / "train.jsonl").write_text('{"text": "one"}\n')
+    assert run(app, "import-prompts", str(folder)).stdout == "1 queued, 0 known already, 0 not usable.\n"
+    (folder / "data" / "test.jsonl").write_text('{"text": "two"}\n')
+    sentence = "The folder holds 2 files instead of one: data/test.jsonl, data/train.jsonl."
+    assert run(app, "import-prompts", str(folder)).stderr == f"Error: {sentence}\n"

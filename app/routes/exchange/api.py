@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, request, send_file
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.exchange import (
     Bytes,
+    DataSetQuery,
     ExportQuery,
     ImportPage,
     ImportPageQuery,
@@ -29,6 +30,7 @@ from app.context import mellow
 from app.errors import DomainError
 from app.extensions import db
 from app.services.exchange import exports, imports, judgment_search
+from app.services.exchange.hub import data_set
 from app.services.exchange.imports import ImportWish
 from app.services.exchange.incoming import history
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
@@ -185,4 +187,19 @@ def export_preferences(query: ExportQuery) -> ResponseReturnValue:
         lines(),
         content_type=media.content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@blueprint.get("/preferences/dataset")
+@operation(
+    "Export standing judgments as a data set in the layout of the Hugging Face hub",
+    Answer(200, "A zip of README.md, the card, and a Parquet file below data.", Bytes, ("application/zip",)),
+    query=DataSetQuery,
+    refusals=(409,),
+)
+def export_data_set(query: DataSetQuery) -> ResponseReturnValue:
+    """A zip of the pairs or the judgments that a filter finds; `datasets.load_dataset` reads it once it is unpacked."""
+    made = data_set.archive(db.session(), query.contents, JudgmentFilter.of(query))
+    return send_file(
+        made, mimetype="application/zip", as_attachment=True, download_name=f"mellow-{query.contents}-dataset.zip"
     )

@@ -22,7 +22,18 @@ from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judgment_search import JudgmentFilter
 from models.formats.rows import BadRow
 
-__all__ = ["FORMATS", "INSTRUCTION", "LABELS", "FormatName", "Media", "media_of", "pieces", "stream"]
+__all__ = [
+    "FORMATS",
+    "INSTRUCTION",
+    "LABELS",
+    "FormatName",
+    "Media",
+    "has_metadata",
+    "media_of",
+    "pairs",
+    "pieces",
+    "stream",
+]
 
 _ROWS_AT_ONCE = 1_000
 _LINES_AT_ONCE = 500
@@ -91,9 +102,9 @@ def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = N
     if format_name == "csv":
         yield _csv_line((*_COLUMNS, METADATA) if told else _COLUMNS)
     if format_name in _LINES and not told:
-        yield from map(_LINES[format_name], _rows(session, standing))
+        yield from map(_LINES[format_name], pairs(session, standing))
         return
-    judged = groupby(_rows(session, standing, told=told), key=_judgment_id)
+    judged = groupby(pairs(session, standing, told=told), key=_judgment_id)
     if format_name == "kto":
         records = _marked(judged, _none_good(session, standing))
     else:
@@ -108,7 +119,7 @@ def has_metadata(session: Session) -> bool:
     return session.scalar(select(Prompt.id).where(Prompt.metadata_.is_not(None)).limit(1)) is not None
 
 
-def _rows(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> Iterator[Pair]:
+def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> Iterator[Pair]:
     """The pairs, those of a judgment one after the other; memory holds a thousand of them.
 
     `told` says that the metadata of their prompts are wanted too.

@@ -24,6 +24,7 @@ from models.formats.schemas.conversation import ended_by_user
 
 FROM_FORMAT = "@prompt"
 """In place of a column: the prompt, wherever the format keeps it."""
+JUDGMENTS = "judgments"
 _JUDGED = (Kind.PREFERENCE, Kind.RANKED)
 _LONGEST_NAME = 200
 _NO_TEXTS = (
@@ -151,6 +152,8 @@ def guess(found: Found, layout: str, header: bool) -> ColumnMapping:
     options = {
         field: next((folded[name] for name in names if name in folded), "") for field, names in OPTION_NAMES.items()
     }
+    if found.format == JUDGMENTS:
+        options["gold"] = ""  # says only whether it was an attention check
     text = next((folded[name] for name in _known_names() if name in folded), "")
     readable = found.format in FORMATS and found.format != "prompt"
     if readable and (not text or found.format in ("llamafactory", "alpaca")):

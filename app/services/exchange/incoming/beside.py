@@ -15,7 +15,7 @@ METADATA = "metadata"
 """The field of a row that holds metadata of its own, as an object or as a JSON text: what exports write."""
 _PARTS = ("data", "fields", "meta", METADATA)
 """Objects inside a row; their fields are known without the name of the object."""
-_TOOLS = {"labelstudio": ("data.", "meta."), "argilla": ("metadata.",)}
+_TOOLS = {"labelstudio": ("data.", "meta."), "argilla": ("metadata.",), "judgments": ("metadata",)}
 """Formats of tools whose own bookkeeping fills the row, and where in it people keep theirs."""
 _READ = frozenset({"annotations", "predictions", "suggestions", "candidates", "fields", "system", "judgment_id"})
 """Fields that formats hold, beside those that are known as columns."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import pytest
 from sqlalchemy.orm import Session
@@ -143,3 +145,19 @@ def test_an_export_of_nothing_is_empty(admin: Person) -> None:
 def test_an_unknown_format_is_refused_with_those_there_are(admin: Person) -> None:
     sentence = "format must be one of trl, trl-chat, kto, seed, llamafactory, labelstudio, argilla, hh, csv."
     assert problem(admin.call("GET", "/preferences?format=parquet")) == (422, sentence)
+
+
+def test_a_data_set_for_the_hub_is_a_zip_with_a_card(session: Session, admin: Person, annotator: Person) -> None:
+    empty = admin.call("GET", "/preferences/dataset")
+    assert problem(empty) == (409, "There is nothing to export: no judgment that stands fits.")
+    for person in (admin, annotator):
+        factories.judgment(session, factories.generation(session, person.id, ["a", "b"]))
+    for query, count in (("", 2), ("?contents=judgments", 2), (f"?contents=judgments&person={admin.id}", 1)):
+        answer = admin.call("GET", f"/preferences/dataset{query}")
+        assert (answer.status_code, answer.mimetype) == (200, "application/zip")
+        with zipfile.ZipFile(io.BytesIO(answer.data)) as made:
+            assert f"num_examples: {count}\n" in made.read("README.md").decode()
+        answer.close()
+    assert "mellow-judgments-dataset.zip" in answer.headers["Content-Disposition"]
+    refused = admin.call("GET", "/preferences/dataset?contents=all")
+    assert problem(refused) == (422, "contents must be one of pairs, judgments.")
