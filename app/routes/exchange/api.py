@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from flask import Blueprint, Response, current_app, request, send_file
+from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
@@ -37,6 +37,7 @@ from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQu
 from app.services.exchange.uploads import ImportUploads
 
 blueprint = Blueprint("api_data", __name__)
+_PIECE = 1 << 16
 _BYTES = {"application/octet-stream": Bytes}
 
 
@@ -200,6 +201,15 @@ def export_preferences(query: ExportQuery) -> ResponseReturnValue:
 def export_data_set(query: DataSetQuery) -> ResponseReturnValue:
     """A zip of the pairs or the judgments that a filter finds; `datasets.load_dataset` reads it once it is unpacked."""
     made = data_set.archive(db.session(), query.contents, JudgmentFilter.of(query))
-    return send_file(
-        made, mimetype="application/zip", as_attachment=True, download_name=f"mellow-{query.contents}-dataset.zip"
+
+    def pieces() -> Iterator[bytes]:
+        with made:  # also for those who read all of it and never close the response
+            yield from iter(lambda: made.read(_PIECE), b"")
+
+    answer = Response(
+        pieces(),
+        content_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="mellow-{query.contents}-dataset.zip"'},
     )
+    answer.call_on_close(made.close)
+    return answer
