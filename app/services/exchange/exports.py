@@ -95,10 +95,11 @@ def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = N
     """The lines of an export, a record each; `format_name` is a key of FORMATS. Undone judgments are never in it.
 
     KTO also learns from the screens of which none was good. What a format cannot hold is left out: of the transcripts
-    of `hh`, texts that would begin a turn of their own. If any prompt has metadata, every record has a place for them.
+    of `hh`, texts that would begin a turn of their own. If any of their prompts has metadata, every record
+    has a place for them.
     """
     standing = replace(wanted or JudgmentFilter(), undone=False)
-    told = has_metadata(session)
+    told = has_metadata(session, standing)
     if format_name == "csv":
         yield _csv_line((*_COLUMNS, METADATA) if told else _COLUMNS)
     if format_name in _LINES and not told:
@@ -114,9 +115,14 @@ def stream(session: Session, format_name: str, wanted: JudgmentFilter | None = N
         yield _csv_line(list(written.values())) if format_name == "csv" else _encode(written) + "\n"
 
 
-def has_metadata(session: Session) -> bool:
-    """Whether there is a prompt with metadata; exports have a place for them only then."""
-    return session.scalar(select(Prompt.id).where(Prompt.metadata_.is_not(None)).limit(1)) is not None
+def has_metadata(session: Session, wanted: JudgmentFilter) -> bool:
+    """Whether a prompt of the judgments that are wanted has metadata; exports have a place for them only then."""
+    told = Prompt.metadata_.is_not(None)
+    if session.scalar(select(Prompt.id).where(told).limit(1)) is None:
+        return False  # as in most studios, which need not look at their judgments for it
+    found = select(Judgment.id).join(Generation, Generation.id == Judgment.generation_id)
+    found = found.join(Prompt, Prompt.id == Generation.prompt_id).where(told, *wanted.conditions())
+    return session.scalar(found.limit(1)) is not None
 
 
 def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> Iterator[Pair]:

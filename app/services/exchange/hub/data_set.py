@@ -49,11 +49,11 @@ def archive(session: Session, contents: Contents, wanted: JudgmentFilter | None 
     It lies on the disk; memory holds some thousand rows. Raises Conflict if there are no rows.
     """
     kept = _DATA_SETS[contents]
-    told = exports.has_metadata(session)
+    standing = replace(wanted or JudgmentFilter(), undone=False)
+    told = exports.has_metadata(session, standing)
     columns = {**kept.columns, METADATA: _TOLD} if told else kept.columns
     with tempfile.TemporaryFile() as table:
-        rows = kept.rows(session, replace(wanted or JudgmentFilter(), undone=False), told)
-        count, num_bytes = _write(table, columns, rows)
+        count, num_bytes = _write(table, columns, kept.rows(session, standing, told))
         if not count:
             raise Conflict(_NOTHING)
         text = card(kept.title, kept.about, columns, Figures(count, num_bytes, table.seek(0, io.SEEK_END)))

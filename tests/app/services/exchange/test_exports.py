@@ -175,6 +175,16 @@ def test_metadata_have_a_place_in_every_record_if_any_prompt_has_some(session: S
     assert [task.get("language") for task in tasks] == ["en", None]
 
 
+def test_an_export_without_metadata_has_no_place_for_them_whatever_else_there_is(
+    session: Session, judged: list[Judgment]
+) -> None:
+    factories.prompt(session, "not judged", metadata_={"language": "en"})
+    judged[0].generation.prompt.metadata_ = {"language": "en"}
+    session.commit()
+    (line,) = exports.stream(session, "trl", JudgmentFilter(text="zwei"))
+    assert set(json.loads(line)) == {"prompt", "chosen", "rejected"}
+
+
 def test_kto_has_the_metadata_of_screens_of_which_none_was_good(session: Session, annotator: Person) -> None:
     prompt = factories.prompt(session, metadata_={"id": 1})
     screen = factories.generation(session, annotator.id, ["a", "b"], prompt=prompt)
