@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import ParamSpec, get_args
 
 import click
 from flask import Flask
@@ -19,6 +20,8 @@ from app.db import Role
 from app.errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.services.exchange import exports, imports
+from app.services.exchange.hub import data_set
+from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.mapping import is_known
 from app.services.people import accounts
 from app.services.prompts.prompts import ImportReport
@@ -29,7 +32,7 @@ P = ParamSpec("P")
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    for command in (ensure_admin, create_user, import_prompts, export, backup, restore):
+    for command in (ensure_admin, create_user, import_prompts, export, export_data_set, backup, restore):
         app.cli.add_command(command)
 
 
@@ -154,3 +157,13 @@ def export(format_name: str) -> None:
     for line in exports.stream(db.session(), format_name):
         sys.stdout.write(line)
     sys.stdout.flush()  # so that a full disk is reported as an error of this command
+
+
+@click.command("export-dataset")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--contents", type=click.Choice(get_args(Contents)), default="pairs", show_default=True)
+@_plain_errors
+def export_data_set(path: Path, contents: Contents) -> None:
+    """Write what stands as a new zip in the layout of the Hugging Face hub: a card and a Parquet file."""
+    with data_set.archive(db.session(), contents) as made, path.open("xb") as file:
+        shutil.copyfileobj(made, file)

@@ -20,6 +20,7 @@ from app import cli, create_app
 from app.db import Prompt, User
 from app.services.desk import judgments
 from app.services.people import accounts
+from models.formats import read_rows
 from models.serving.hot_swap import ServingState
 from tests import factories
 from tests.studio import Person, dispose, new_settings, parts, rows
@@ -229,3 +230,13 @@ def test_import_prompts_reads_a_folder_in_the_layout_of_the_hub(app: Flask, sess
     (folder / "data" / "test.jsonl").write_text('{"text": "two"}\n')
     sentence = "The folder holds 2 files instead of one: data/test.jsonl, data/train.jsonl."
     assert run(app, "import-prompts", str(folder)).stderr == f"Error: {sentence}\n"
+
+
+def test_export_dataset_writes_a_new_zip_that_can_be_imported(app: Flask, session: Session, tmp_path: Path) -> None:
+    person = factories.user(session)
+    factories.judgment(session, factories.generation(session, person.id, ["a", "b"]))
+    path = tmp_path / "pairs.zip"
+    assert run(app, "export-dataset", str(path)).exit_code == 0
+    assert [row["chosen"] for row in read_rows(path).rows] == ["a"]
+    again = run(app, "export-dataset", str(path))
+    assert (again.exit_code, "File exists" in again.stderr) == (1, True)
