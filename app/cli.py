@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import ParamSpec, get_args
 
 import click
 from flask import Flask
@@ -19,6 +20,9 @@ from app.db import Role
 from app.domain_errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.services.exchange import exports, imports
+from app.services.exchange.hub import data_set
+from app.services.exchange.hub.data_set import Contents
+from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.exchange.mapping import is_known
 from app.services.people import accounts
 from app.services.prompts.prompts import ImportReport
@@ -29,7 +33,7 @@ P = ParamSpec("P")
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    for command in (ensure_admin, create_user, import_prompts, export, backup, restore):
+    for command in (ensure_admin, create_user, import_prompts, export, export_data_set, backup, restore):
         app.cli.add_command(command)
 
 
@@ -84,19 +88,31 @@ def create_user(email: str, role: str, name: str, password: str) -> None:
 
 
 @click.command("import-prompts")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--leave-out", "left_out", multiple=True, metavar="COLUMN", help="Do not keep this column.")
 @_plain_errors
-def import_prompts(path: Path) -> None:
-    """Queue the texts of a file for the annotators: CSV, TSV, JSON, JSON Lines, XLSX, Parquet or plain lines."""
+def import_prompts(path: Path, left_out: tuple[str, ...]) -> None:
+    """Queue the texts of a file for the annotators: CSV, TSV, JSON, JSON Lines, XLSX, Parquet or plain lines.
+
+    Its other columns are kept with the texts, but for those that are left out. A folder or a zip in the layout of the
+    Hugging Face hub is read as its one file of data.
+    """
     session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
     found = imports.preview(session, path, {}, longest)
     if len(found.found.columns) > 1 and not is_known(found.mapping.text):
         columns = ", ".join(found.found.columns)[:200]
         raise Invalid(f"Call the column of the texts `text`, or map it on the Data page: the columns are {columns}.")
-    asked = imports.ImportPlan.parse(found.mapping.as_json(), path.name)
-    for progress in imports.run(session, None, path, asked, longest):
+    beside = found.beside()
+    unknown = [name for name in left_out if name not in beside]
+    if unknown:
+        there = ", ".join(beside)[:200] or "none"
+        raise Invalid(f"There is no column {unknown[0]} beside the texts: there are {there}.")
+    leave_out = [*found.mapping.leave_out, *left_out]
+    kept = [name for name in beside if name not in leave_out]
+    plan = ImportPlan.parse(found.mapping.as_json() | {"leave_out": leave_out}, path.name)
+    for progress in imports.run(session, None, path, plan, longest):
         report = progress.report
-    beside = [
+    counted = [
         f"{number} {what}"
         for number, what in ((report.checks, "as attention checks"), (report.judged, "judged often enough"))
         if number
@@ -105,12 +121,14 @@ def import_prompts(path: Path) -> None:
         ", ".join(
             [
                 f"{report.waiting} queued",
-                *beside,
+                *counted,
                 f"{report.duplicates} known already",
                 f"{report.rejected_count} not usable.",
             ]
         )
     )
+    if kept:
+        click.echo(f"Kept with them: {', '.join(kept)}.")
     for row in report.rejected:
         click.echo(f"  line {row['line']}: {row['reason']}", err=True)
     if report.rejected and not report.added + report.duplicates:
@@ -155,3 +173,13 @@ def export(format_name: str, pseudonyms: bool) -> None:
     for piece in exports.content(db.session(), format_name, pseudonyms=pseudonyms):
         sys.stdout.buffer.write(piece)
     sys.stdout.flush()  # so that a full disk is reported as an error of this command
+
+
+@click.command("export-dataset")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--contents", type=click.Choice(get_args(Contents)), default="pairs", show_default=True)
+@_plain_errors
+def export_data_set(path: Path, contents: Contents) -> None:
+    """Write what stands as a new zip in the layout of the Hugging Face hub: a card and a Parquet file."""
+    with data_set.archive(db.session(), contents) as made, path.open("xb") as file:
+        shutil.copyfileobj(made, file)

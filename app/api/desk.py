@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.api.kinds import Count
+from app.api.kinds import Anything, Count
 from app.domain_errors import Invalid
 from app.schemas.kinds import LARGEST_ID, Text
 from app.schemas.reading import Sent
@@ -72,6 +72,7 @@ class Generation(Struct):
     version: int | None
     candidates: Annotated[list[ShownCandidate], Meta(max_length=3)]
     exhausted: Annotated[bool, Meta(description="The model could not write three different rewrites.")]
+    metadata: Annotated[Anything, Meta(description="What its file said of the text beside it.")] | None
 
 
 class MeChange(Sent, frozen=True):

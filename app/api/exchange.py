@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
-from app.api.kinds import Anything, Refused, Time
+from app.api.kinds import Anything, Count, Refused, Time
 from app.db import Verdict
-from app.schemas.kinds import YesNo, one_of
+from app.schemas.kinds import Limit, RowId, YesNo, one_of
 from app.schemas.reading import Sent
 from app.services.exchange.exports import FORMATS, FormatName
+from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.judgment_search import JudgmentQuery
 from app.services.exchange.mapping import ChosenLayout, Column
 from app.services.exchange.uploads import LARGEST_OFFSET
@@ -35,7 +37,19 @@ _Offset = Annotated[
         extra={"refusal": "offset must be a whole number that is not negative."},
     ),
 ]
+_NAME = r'"([^"\\\u0000-\u001f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,200}"'
 _For = Annotated[Column, Meta(description="The column for it.")]
+_LeftOut = Annotated[
+    str,
+    Meta(
+        max_length=3_000,
+        pattern=rf"^\[({_NAME}(,{_NAME})*)?\]$",
+        description="The columns beside the text that are not kept, as a JSON list without white space.",
+        extra={
+            "refusal": "leave_out must be a JSON list of columns, without white space, of at most 3,000 characters.",
+        },
+    ),
+]
 
 
 class UploadQuery(Sent, frozen=True):
@@ -60,6 +74,12 @@ class ImportQuery(Sent, frozen=True):
     gold: _For | None = None
     gold_wrong: _For | None = None
     overlap: _For | None = None
+    leave_out: _LeftOut | None = None
+
+    def wished(self) -> dict[str, object]:
+        """Return the options that are given, by their names."""
+        given = {name: value for name, value in structs.asdict(self).items() if value is not None}
+        return given if self.leave_out is None else given | {"leave_out": json.loads(self.leave_out)}
 
 
 class ExportQuery(JudgmentQuery, frozen=True):
@@ -73,6 +93,14 @@ class ExportQuery(JudgmentQuery, frozen=True):
     pseudonyms: Annotated[
         YesNo, Meta(description="Whether people get names drawn for this export alone, the same one throughout it.")
     ] = "no"
+
+
+class DataSetQuery(JudgmentQuery, frozen=True):
+    """Choice of judgments, and what of them the data set holds."""
+
+    contents: Annotated[
+        Contents, one_of(get_args(Contents)), Meta(description="Preference pairs, or a row for each judgment.")
+    ] = "pairs"
 
 
 class Upload(Struct):
@@ -92,6 +120,7 @@ class Mapping(Struct):
     gold: str
     gold_wrong: str
     overlap: str
+    leave_out: list[str]
 
 
 class Found(Struct):
@@ -101,6 +130,7 @@ class Found(Struct):
     format: str
     what: str
     judged: bool
+    beside: Annotated[list[str], Meta(description="Kept as metadata, but for those that the mapping leaves out.")]
 
 
 class ImportPreview(Struct):
@@ -143,10 +173,47 @@ class ImportProgress(Struct):
 
 
 class Who(Struct):
-    """Who judged."""
+    """Who judged, or imported."""
 
     id: int
     name: str
+
+
+class ImportPageQuery(Sent, frozen=True):
+    """A page of the imports."""
+
+    limit: Limit | None = None
+    before: Annotated[RowId, Meta(description="Only ids below it.")] | None = None
+
+
+class Import(Struct):
+    """An import that was done: a file, who stored it, and what became of its rows."""
+
+    id: int
+    file_name: str
+    source: str
+    person: Annotated[Who, Meta(description="Null if it was done at the machine.")] | None
+    added: Count
+    duplicates: Count
+    rejected: Count
+    judgments: Count
+    created_at: Time
+    undone_at: Time | None
+
+
+class ImportPage(Struct):
+    """A page of imports."""
+
+    imports: list[Import]
+    before: int | None
+
+
+class ImportUndone(Struct):
+    """What undoing an import did; of one that was undone before, nothing."""
+
+    prompts: Annotated[Count, Meta(description="Left the queue.")]
+    judgments: Annotated[Count, Meta(description="Were withdrawn.")]
+    judged: Annotated[Count, Meta(description="Of its prompts, those that have judgments made here, which stay.")]
 
 
 class JudgedPrompt(Struct):

@@ -28,6 +28,7 @@ def generation_json(generation: Generation, exhausted: bool) -> dict[str, Any]:
         "version": _version_shown(generation),
         "candidates": [{"id": candidate.id, "text": candidate.text} for candidate in candidates],
         "exhausted": exhausted,
+        "metadata": generation.prompt.metadata_,
     }
 
 

@@ -34,6 +34,7 @@ class PromptLine(Sent, frozen=True):
     overlap: int | None = None
     gold: str | None = None
     gold_wrong: list[str] | None = None
+    metadata: Annotated[Anything, Meta(description="What else is known of it: its language, an id.")] | None = None
 
 
 class ImportReport(Struct):
@@ -58,6 +59,7 @@ class Prompt(Struct):
     queued: bool
     gold: str | None
     gold_wrong: list[str] | None
+    metadata: Anything | None
 
 
 class PromptPage(Struct):

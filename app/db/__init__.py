@@ -7,6 +7,7 @@ from app.db.desk.generation import Generation
 from app.db.desk.judgment import LONGEST_ANNOTATOR, Judgment, Verdict, new_key
 from app.db.desk.preference import Preference
 from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
+from app.db.exchange.file_import import FileImport
 from app.db.holds import holds
 from app.db.insert_new import insert_new
 from app.db.people.invitation import Invitation
@@ -35,6 +36,7 @@ __all__ = [
     "Base",
     "Candidate",
     "DrawnPool",
+    "FileImport",
     "Generation",
     "Invitation",
     "Judgment",

@@ -21,8 +21,8 @@ STUDIO_TEXT = "x-longest-studio-text"
 """Marks, in a schema, a text that may be as long as the studio's settings say."""
 
 _STORABLE = r"[^\u0000]*"
-_VISIBLE = r"[^\s\u0000\u001c-\u001f\u0085]"
-NOT_BLANK = f"^{_STORABLE}{_VISIBLE}{_STORABLE}$"
+VISIBLE = r"[^\s\u0000\u001c-\u001f\u0085]"
+NOT_BLANK = f"^{_STORABLE}{VISIBLE}{_STORABLE}$"
 """A pattern for texts that can be stored and are more than white space."""
 STORABLE = f"^{_STORABLE}$"
 

@@ -21,6 +21,8 @@ PERSON_NAMES = ("person", "annotator", "annotator_id", "annotator_name", "rater"
 """Fields that say who made a row, the surest first."""
 _TIME_NAMES = ("created_at", "annotated_at", "timestamp")
 _SECONDS_NAMES = ("seconds", "lead_time")
+ORIGIN_NAMES = frozenset((*PERSON_NAMES, *_TIME_NAMES, *_SECONDS_NAMES))
+"""Fields that say who made a row, when, and how long it took."""
 _KEY = re.compile(r"[ij]-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONGEST_PERSON = 200
 _IN_MILLISECONDS = 1e11

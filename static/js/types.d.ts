@@ -20,6 +20,8 @@ export interface Screen {
   /** Whether the model ran out of different rewrites. */
   exhausted: boolean;
   version: number | null;
+  /** What its file says of the text beside it. */
+  metadata: Record<string, unknown> | null;
 }
 
 /** What a person says of a screen. */
@@ -109,13 +111,15 @@ export interface Upload {
 export interface Mapping {
   layout: string;
   header: boolean;
-  [role: string]: string | boolean;
+  leave_out: string[];
+  [role: string]: string | boolean | string[];
 }
 
 /** What an import would do. */
 export interface ImportPreview {
   mapping: Mapping;
-  found: { columns: string[]; format: string; what: string };
+  /** `beside` are the columns that are kept as metadata, but for those that the mapping leaves out. */
+  found: { columns: string[]; format: string; what: string; beside: string[] };
   rows: number;
   usable: number;
   repeated: number;
@@ -140,6 +144,7 @@ export interface ImportSample {
   gold: string | null;
   gold_wrong: string[];
   chosen: string[];
+  metadata: Record<string, unknown>;
 }
 
 /** A line of what an import tells while it stores. */

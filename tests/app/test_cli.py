@@ -22,6 +22,7 @@ from app import cli, create_app
 from app.db import Prompt, User
 from app.services.desk import judgments
 from app.services.people import accounts
+from models.formats import read_rows
 from models.serving.hot_swap import ServingState
 from tests import factories
 from tests.studio import Person, dispose, new_settings, parts, rows
@@ -226,3 +227,36 @@ def test_without_such_an_account_ensure_admin_leaves_the_token_of_the_setup_page
     assert len(token) == 32
     run(app, "ensure-admin")
     assert path.read_text() == token
+
+
+def test_import_prompts_keeps_the_other_columns_but_those_left_out(
+    app: Flask, session: Session, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,language,page\none,de,7\n")
+    result = run(app, "import-prompts", str(path), "--leave-out", "page")
+    assert result.stdout == "1 queued, 0 known already, 0 not usable.\nKept with them: language.\n"
+    assert [row.metadata_ for row in rows(session, Prompt)] == [{"language": "de"}]
+    refused = run(app, "import-prompts", str(path), "--leave-out", "pages")
+    assert refused.stderr == "Error: There is no column pages beside the texts: there are language, page.\n"
+
+
+def test_import_prompts_reads_a_folder_in_the_layout_of_the_hub(app: Flask, session: Session, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    (folder / "data").mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    (folder / "data" / "train.jsonl").write_text('{"text": "one"}\n')
+    assert run(app, "import-prompts", str(folder)).stdout == "1 queued, 0 known already, 0 not usable.\n"
+    (folder / "data" / "test.jsonl").write_text('{"text": "two"}\n')
+    sentence = "The folder holds 2 files instead of one: data/test.jsonl, data/train.jsonl."
+    assert run(app, "import-prompts", str(folder)).stderr == f"Error: {sentence}\n"
+
+
+def test_export_dataset_writes_a_new_zip_that_can_be_imported(app: Flask, session: Session, tmp_path: Path) -> None:
+    person = factories.user(session)
+    factories.judgment(session, factories.generation(session, person.id, ["a", "b"]))
+    path = tmp_path / "pairs.zip"
+    assert run(app, "export-dataset", str(path)).exit_code == 0
+    assert [row["chosen"] for row in read_rows(path).rows] == ["a"]
+    again = run(app, "export-dataset", str(path))
+    assert (again.exit_code, "File exists" in again.stderr) == (1, True)

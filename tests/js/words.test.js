@@ -53,9 +53,10 @@ test("a file is described by what is in it", () => {
 });
 
 test("a row says what it brings beside its text", () => {
-  const row = { priority: 0, overlap: null, gold: null, gold_wrong: [], chosen: [] };
+  const row = { priority: 0, overlap: null, gold: null, gold_wrong: [], chosen: [], metadata: {} };
   assert.equal(details(row), "–");
   assert.equal(details({ ...row, priority: 2, overlap: 3, gold: "yes", gold_wrong: ["no"], chosen: ["this"] }), "Priority 2\nOverlap 3\nRight: yes\nWrong: no\nChosen: this");
+  assert.equal(details({ ...row, metadata: { language: "de", tags: ["a"] } }), 'language: de\ntags: ["a"]');
 });
 
 test("what became of the rows is counted", () => {

@@ -36,7 +36,7 @@ def configuration() -> str:
 def judge(session: Session) -> list[User]:
     """Three people on the same texts, the last of whom skips, and a text of one's own, a tie and "none is good"."""
     people = [factories.user(session, name=name) for name in ("Ada", "Bob", "Cy")]
-    prompt = factories.prompt(session, AWKWARD)
+    prompt = factories.prompt(session, AWKWARD, metadata_={"language": "de", "page": 7})
     for person, texts in zip(people, (["a", "b", "c"], ["c", "a", "b"], ["a", "b", "c"]), strict=True):
         screen = factories.generation(session, person.id, texts, prompt=prompt)
         if person is people[2]:
@@ -86,6 +86,7 @@ def is_read_by_label_studio(read: dict[str, Any], people: list[User]) -> None:
     first = by_annotation[read["typed"][0][0]]
     assert (first["prompt"], first["annotator"], first["lead_time"]) == (AWKWARD, people[0].id, 4.5)
     assert datetime.fromisoformat(first["created_at"]) == MADE
+    assert (first["language"], first["page"]) == ("de", 7)
     assert first["rank"] == [{"ranker": {"chosen": ["c2"], "rejected": ["c1", "c3"]}}]
     second = by_annotation[read["typed"][1][0]]
     assert second["rank"] == [{"ranker": {"chosen": ["c1"], "rejected": ["c3", "c2"]}}]
@@ -96,6 +97,7 @@ def is_read_by_argilla(read: list[dict[str, Any]], people: list[User]) -> None:
     several, edited, tie, none = read
     assert several["fields"]["prompt"] == AWKWARD
     assert several["metadata"]["person"] == [person.name for person in people]
+    assert (several["metadata"]["language"], several["metadata"]["page"]) == ("de", 7)
     assert [one["status"] for one in several["sent"]] == ["submitted", "submitted", "discarded"]
     assert len({one["user_id"] for one in several["sent"]}) == len(people)
     assert several["sent"][0]["values"]["ranking"]["value"][0] == {"value": "response-2", "rank": 1}

@@ -62,6 +62,12 @@ class Judgment(Base):
             sqlite_where=text("undone_at IS NOT NULL"),
             postgresql_where=text("undone_at IS NOT NULL"),
         ),
+        Index(
+            "ix__judgments__import_id",
+            "import_id",
+            sqlite_where=text("import_id IS NOT NULL"),
+            postgresql_where=text("import_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[PrimaryKey]
@@ -86,6 +92,8 @@ class Judgment(Base):
     imported: Mapped[bool] = mapped_column(default=False)
     # The features of the edited text that a reward head reads.
     edited_features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    # The import that brought it; empty if it was made at the desk.
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("imports.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     undone_at: Mapped[datetime | None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,6 +25,12 @@ class Prompt(Base):
             sqlite_where=sql("gold_answer IS NOT NULL"),
             postgresql_where=sql("gold_answer IS NOT NULL"),
         ),
+        Index(
+            "ix__prompts__import_id",
+            "import_id",
+            sqlite_where=sql("import_id IS NOT NULL"),
+            postgresql_where=sql("import_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[PrimaryKey]
@@ -40,4 +46,9 @@ class Prompt(Base):
     # An attention check: the right text and, if given, wrong ones. Nothing is sampled for it.
     gold_answer: Mapped[str | None] = mapped_column(Text)
     gold_wrong: Mapped[list[Any] | None]
+    # What else its file said of it, by column: language, id, and whatever people keep. SQLAlchemy keeps `metadata` for
+    # the tables themselves.
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+    # The import that put it into the queue last.
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("imports.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)

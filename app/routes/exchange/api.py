@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 
-import msgspec
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.exchange import (
     Bytes,
+    DataSetQuery,
     ExportQuery,
+    ImportPage,
+    ImportPageQuery,
     ImportPreview,
     ImportProgress,
     ImportQuery,
+    ImportUndone,
     JudgmentPage,
     PieceQuery,
     Upload,
@@ -27,11 +31,14 @@ from app.context import mellow
 from app.domain_errors import DomainError
 from app.extensions import db
 from app.services.exchange import exports, imports, judgment_search
-from app.services.exchange.imports import ImportRequest
+from app.services.exchange.hub import data_set
+from app.services.exchange.incoming import history
+from app.services.exchange.incoming.import_plan import ImportPlan, ImportRequest
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.uploads import ImportUploads
 
 blueprint = Blueprint("api_data", __name__)
+_PIECE = 1 << 16
 _BYTES = {"application/octet-stream": Bytes}
 
 
@@ -79,8 +86,7 @@ def preview_import(upload_id: str, query: ImportQuery) -> ResponseReturnValue:
     files = uploads()
     path = files.path(upload_id)
     longest = mellow().settings.max_text_length
-    wished = {name: value for name, value in msgspec.structs.asdict(query).items() if value is not None}
-    found = imports.preview(db.session(), path, wished, longest)
+    found = imports.preview(db.session(), path, query.wished(), longest)
     return {"id": upload_id, "name": files.name(upload_id), "bytes": path.stat().st_size, **found.as_json()}
 
 
@@ -99,7 +105,7 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
     """Store the file; the answer tells line by line how far it is, and at last what became of the rows."""
     files = uploads()
     path = files.path(upload_id)
-    plan = imports.ImportPlan.of(body, files.name(upload_id))
+    plan = ImportPlan.of(body, files.name(upload_id))
     parts, by = mellow(), user_id()
     log = current_app.logger
 
@@ -123,6 +129,25 @@ def remove_import(upload_id: str) -> ResponseReturnValue:
     """Forget a file that was sent."""
     uploads().remove(upload_id)
     return "", 204
+
+
+@blueprint.get("/imports")
+@operation("Imports that were done, the newest first", gives("Imports.", ImportPage), query=ImportPageQuery)
+def list_imports(query: ImportPageQuery) -> ResponseReturnValue:
+    """Imports that were done, the newest first; send `before` for those before them."""
+    found = history.page(db.session(), query.before, query.limit or history.PAGE)
+    return {"imports": [history.as_json(one) for one in found.imports], "before": found.before}
+
+
+@blueprint.post("/imports/<int:import_id>/undo")
+@operation(
+    "Take a whole import back: its prompts leave the queue and its judgments are withdrawn",
+    gives("What happened; doing it again does nothing more.", ImportUndone),
+    refusals=(404,),
+)
+def undo_import(import_id: int) -> ResponseReturnValue:
+    """Take a whole import back."""
+    return asdict(history.undo(db.session(), user_id(), import_id))
 
 
 @blueprint.get("/judgments")
@@ -171,3 +196,27 @@ def export_preferences(query: ExportQuery) -> ResponseReturnValue:
         content_type=chosen.content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+@blueprint.get("/preferences/dataset")
+@operation(
+    "Export standing judgments as a data set in the layout of the Hugging Face hub",
+    Answer(200, "A zip of README.md, the card, and a Parquet file below data.", Bytes, ("application/zip",)),
+    query=DataSetQuery,
+    refusals=(409,),
+)
+def export_data_set(query: DataSetQuery) -> ResponseReturnValue:
+    """A zip of the pairs or the judgments that a filter finds; `datasets.load_dataset` reads it once it is unpacked."""
+    made = data_set.archive(db.session(), query.contents, JudgmentFilter.of(query))
+
+    def pieces() -> Iterator[bytes]:
+        with made:  # also for those who read all of it and never close the response
+            yield from iter(lambda: made.read(_PIECE), b"")
+
+    answer = Response(
+        pieces(),
+        content_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="mellow-{query.contents}-dataset.zip"'},
+    )
+    answer.call_on_close(made.close)
+    return answer

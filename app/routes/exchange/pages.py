@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.access import user_id
+from app.api.payload import row_id
 from app.context import mellow
 from app.db import Verdict
 from app.domain_errors import Invalid
 from app.extensions import db
 from app.schemas.reading import read_form
 from app.services.exchange import exports, judgment_search
+from app.services.exchange.incoming import history
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.rows import LAYOUTS
 from app.services.exchange.uploads import LARGEST_FILE
@@ -27,6 +30,7 @@ def page() -> ResponseReturnValue:
     """Show the forms for importing files and exporting judgments."""
     return render_template(
         "exchange/import.html",
+        past=history.page(db.session(), row_id(request.args.get("before"))),
         counts=overview.counts(db.session()),
         studio=studio_settings.settings(db.session()),
         layouts=LAYOUTS,
@@ -35,6 +39,22 @@ def page() -> ResponseReturnValue:
         most_overlap=MOST_OVERLAP,
         most_priority=MOST_PRIORITY,
     )
+
+
+@blueprint.post("/imports/<int:import_id>/undo")
+def undo_import(import_id: int) -> ResponseReturnValue:
+    """Take a whole import back."""
+    undone = history.undo(db.session(), user_id(), import_id)
+    said = [
+        f"{undone.prompts:,} {'prompt' if undone.prompts == 1 else 'prompts'} left the queue",
+        f"{undone.judgments:,} {'judgment was' if undone.judgments == 1 else 'judgments were'} withdrawn",
+    ]
+    if undone.judged:
+        said.append(
+            f"{undone.judged:,} of its {'texts has' if undone.judged == 1 else 'texts have'} judgments that stay"
+        )
+    flash(f"{'; '.join(said)}.", "success")
+    return redirect(url_for("data.page"))
 
 
 @blueprint.get("/judgments")

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain_errors import Invalid
 from app.extensions import db
-from app.services.prompts import search, studio_settings
+from app.services.prompts import metadata, search, studio_settings
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.prompts.search import STATES, PromptFilter, PromptQuery
 
@@ -40,5 +40,6 @@ def queue() -> ResponseReturnValue:
         studio=studio_settings.settings(session),
         most_overlap=MOST_OVERLAP,
         most_priority=MOST_PRIORITY,
+        shown=metadata.shown,
         problem=problem,
     )

@@ -179,7 +179,7 @@ _STANDING = Prebuilt(
         _judgments.c.undone_at.is_(None),
     )
 )
-_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator"})
+_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator", "import_id"})
 _ADD_JUDGMENT = PrebuiltInsert(_judgments, (c.name for c in _judgments.c if c.name not in _NOT_SENT))
 _ADD_PREFERENCES = Prebuilt(insert(_preferences), (c.name for c in _preferences.c if c.name != "id"))
 

@@ -10,7 +10,9 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from app.db import Verdict
+from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import JudgedScreen, People, Person
+from app.services.prompts import metadata
 from models.formats import WRITERS
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
 from models.formats.schemas.instructions import STUDIO_INSTRUCTION
@@ -21,7 +23,10 @@ EDITED = "edited"
 
 
 class Pair(NamedTuple):
-    """A preference row, as far as it is exported; key and verdict are those of its judgment."""
+    """A preference row, as far as it is exported.
+
+    Key and verdict are those of its judgment, `metadata` are those of its prompt.
+    """
 
     judgment_id: int
     prompt: str
@@ -29,6 +34,7 @@ class Pair(NamedTuple):
     rejected: str
     key: str = ""
     verdict: str = ""
+    metadata: Mapping[str, Any] | None = None
 
 
 Judged = Sequence[Pair]
@@ -81,6 +87,16 @@ def hh(rows: Judged) -> Iterator[Record]:
         yield WRITERS["hh"].record(record)
 
 
+def with_metadata(record: Record, format_name: str, told: Mapping[str, Any] | None) -> Record:
+    """Return the record of pairs with the metadata of its prompt.
+
+    Where rows are read as tables they are a JSON text, so that the column has one type whatever they hold.
+    """
+    if format_name == "seed":
+        return {**record, METADATA: dict(told or {})}
+    return {**record, METADATA: metadata.as_text(told)}
+
+
 def _chosen(rows: Judged) -> list[str]:
     return list(dict.fromkeys(row.chosen for row in rows))
 
@@ -116,7 +132,7 @@ def labelstudio(screens: Screens, people: People) -> Record:
     candidates = [{"id": name, "body": text} for name, text in _named_texts(first, "c")]
     return {
         "id": first.screen_id,
-        "data": {"prompt": first.prompt, "candidates": candidates},
+        "data": {**(first.metadata or {}), "prompt": first.prompt, "candidates": candidates},
         "annotations": [_annotation(first, screen, people[screen.who]) for screen in screens],
     }
 
@@ -124,14 +140,15 @@ def labelstudio(screens: Screens, people: People) -> Record:
 def argilla(screens: Screens, people: People) -> Record:
     """A record of Argilla's client whose question `ranking` ranks the response fields; those not best share rank 2.
 
-    What has no ranking, a skip and "none is good", is a discarded response. The metadata hold what a response has no
-    place for, in the order of the responses.
+    What has no ranking, a skip and "none is good", is a discarded response. The metadata hold those of the prompt, and
+    what a response has no place for, in the order of the responses.
     """
     first = screens[0]
     return {
         "id": str(first.screen_id),
         "fields": {"prompt": first.prompt, **dict(_named_texts(first, "response-"))},
-        "metadata": {
+        METADATA: {
+            **(first.metadata or {}),
             "judgment": [screen.key for screen in screens],
             "verdict": [screen.verdict for screen in screens],
             "person": [people[screen.who].name for screen in screens],

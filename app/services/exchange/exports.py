@@ -9,6 +9,7 @@ from heapq import merge
 from itertools import groupby, islice
 from json.encoder import encode_basestring as _text
 from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,12 +26,24 @@ from app.services.exchange.export_formats import (
     Pair,
     Record,
     Render,
+    with_metadata,
 )
+from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.judgment_table import csv_line
 from models.formats.rows import BadRow
 
-__all__ = ["FORMATS", "INSTRUCTION", "PAIR_FORMATS", "FormatName", "content", "pieces", "stream"]
+__all__ = [
+    "FORMATS",
+    "INSTRUCTION",
+    "PAIR_FORMATS",
+    "FormatName",
+    "content",
+    "has_metadata",
+    "pairs",
+    "pieces",
+    "stream",
+]
 
 _ROWS_AT_ONCE = 1_000
 _LINES_AT_ONCE = 500
@@ -38,6 +51,8 @@ _COLUMNS = ("prompt", "chosen", "rejected", *identity.COLUMNS)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
+_Told = tuple[Record, Mapping[str, Any] | None]
+"""A record, and the metadata of its prompt."""
 
 
 def content(
@@ -45,7 +60,9 @@ def content(
 ) -> Iterator[bytes]:
     """Yield the file of an export piece by piece; the arguments are those of `stream`, of any format."""
     if format_name == "judgments-parquet":
-        return judgment_table.parquet(_table(session, _standing(wanted), pseudonyms))
+        standing = _standing(wanted)
+        told = has_metadata(session, standing)
+        return judgment_table.parquet(_table(session, standing, pseudonyms, told), told)
     return (piece.encode() for piece in pieces(stream(session, format_name, wanted, pseudonyms)))
 
 
@@ -62,7 +79,8 @@ def stream(
 
     `format_name` is a key of FORMATS; `pseudonyms` puts names drawn for this export alone in the place of people's.
     KTO also learns from the screens of which none was good. What a format cannot hold is left out: of the transcripts
-    of `hh`, texts that would begin a turn of their own.
+    of `hh`, texts that would begin a turn of their own. If any of their prompts has metadata, every record
+    has a place for them.
     """
     standing = _standing(wanted)
     if format_name in SCREEN_FORMATS:
@@ -70,8 +88,11 @@ def stream(
         render = SCREEN_FORMATS[format_name]
         groups = export_formats.same_texts(judged_screens.read_by_prompt(session, standing))
         return _listed(render(screens, people) for screens in groups)
-    if format_name in _TABLE_LINES:
-        return _TABLE_LINES[format_name](_table(session, standing, pseudonyms))
+    if format_name in ("judgments-csv", "judgments-jsonl"):
+        told = has_metadata(session, standing)
+        table = _table(session, standing, pseudonyms, told)
+        as_json = format_name == "judgments-jsonl"
+        return judgment_table.json_lines(table) if as_json else judgment_table.csv_lines(table, told)
     return _pair_lines(session, format_name, standing)
 
 
@@ -79,9 +100,9 @@ def _standing(wanted: JudgmentFilter | None) -> JudgmentFilter:
     return replace(wanted or JudgmentFilter(), undone=False)
 
 
-def _table(session: Session, standing: JudgmentFilter, pseudonyms: bool) -> Iterator[judgment_table.Row]:
+def _table(session: Session, standing: JudgmentFilter, pseudonyms: bool, told: bool) -> Iterator[judgment_table.Row]:
     people = judged_screens.People(session, pseudonyms)
-    return judgment_table.rows(judged_screens.read(session, standing), people)
+    return judgment_table.rows(judged_screens.read(session, standing), people, told)
 
 
 def _listed(records: Iterable[Record]) -> Iterator[str]:
@@ -94,55 +115,73 @@ def _listed(records: Iterable[Record]) -> Iterator[str]:
 
 
 def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) -> Iterator[str]:
+    told = has_metadata(session, standing)
     if format_name == "csv":
-        yield csv_line(_COLUMNS)
-    if format_name in _LINES:
-        yield from map(_LINES[format_name], _rows(session, standing))
+        yield csv_line((*_COLUMNS, METADATA) if told else _COLUMNS)
+    if format_name in _LINES and not told:
+        yield from map(_LINES[format_name], pairs(session, standing))
         return
-    judged = groupby(_rows(session, standing), key=_judgment_id)
+    judged = groupby(pairs(session, standing, told=told), key=_judgment_id)
     if format_name == "kto":
         records = _marked(judged, _none_good(session, standing))
     else:
-        records = (record for _, group in judged for record in _rendered(list(group), PAIR_FORMATS[format_name]))
-    for record in records:
-        yield _encode(record) + "\n"
+        records = (pair for _, group in judged for pair in _rendered(list(group), PAIR_FORMATS[format_name]))
+    for record, said in records:
+        written = with_metadata(record, format_name, said) if told else record
+        yield csv_line(list(written.values())) if format_name == "csv" else _encode(written) + "\n"
 
 
-def _rows(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
-    """The pairs, those of a judgment one after the other; memory holds a thousand of them."""
+def has_metadata(session: Session, wanted: JudgmentFilter) -> bool:
+    """Whether a prompt of the judgments that are wanted has metadata; exports have a place for them only then."""
+    told = Prompt.metadata_.is_not(None)
+    if session.scalar(select(Prompt.id).where(told).limit(1)) is None:
+        return False  # as in most studios, which need not look at their judgments for it
+    found = select(Judgment.id).join(Generation, Generation.id == Judgment.generation_id)
+    found = found.join(Prompt, Prompt.id == Generation.prompt_id).where(told, *wanted.conditions())
+    return session.scalar(found.limit(1)) is not None
+
+
+def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> Iterator[Pair]:
+    """The pairs, those of a judgment one after the other; memory holds a thousand of them.
+
+    `told` says that the metadata of their prompts are wanted too.
+    """
+    asked = select(
+        Preference.judgment_id,
+        Preference.prompt,
+        Preference.chosen,
+        Preference.rejected,
+        Judgment.client_key,
+        Judgment.verdict,
+    )
+    asked = asked.join(Judgment, Judgment.id == Preference.judgment_id)
+    if told:
+        asked = asked.add_columns(Prompt.metadata_).join(Generation, Generation.id == Judgment.generation_id)
+        asked = asked.join(Prompt, Prompt.id == Generation.prompt_id)
     found = session.connection().execute(
-        select(
-            Preference.judgment_id,
-            Preference.prompt,
-            Preference.chosen,
-            Preference.rejected,
-            Judgment.client_key,
-            Judgment.verdict,
-        )
-        .join(Judgment, Judgment.id == Preference.judgment_id)
-        .where(*wanted.conditions())
-        .order_by(Preference.judgment_id, Preference.id),
+        asked.where(*wanted.conditions()).order_by(Preference.judgment_id, Preference.id),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return map(Pair._make, found)
+    return (Pair(*row) for row in found)
 
 
-def _rendered(judged: Judged, render: Render) -> Iterator[Record]:
+def _rendered(judged: Judged, render: Render) -> Iterator[_Told]:
     for one in [judged] if render is not export_formats.hh else [[row] for row in judged]:
+        first = one[0]
         try:
             for record in render(one):
-                yield identity.identified(record, one[0].key, one[0].verdict)
+                yield identity.identified(record, first.key, first.verdict), first.metadata
         except BadRow:
             continue
 
 
-def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, str, str, str]]:
-    """(judgment, its key, prompt, text) of every text on a screen of which none was good.
+def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, _Told]]:
+    """(judgment, record) of every text on a screen of which none was good.
 
     An attention check tells of the person, not of the texts.
     """
     found = session.connection().execute(
-        select(Judgment.id, Judgment.client_key, Prompt.text, Candidate.text)
+        select(Judgment.id, Judgment.client_key, Prompt.text, Candidate.text, Prompt.metadata_)
         .join(Generation, Generation.id == Judgment.generation_id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
         .join(Candidate, Candidate.generation_id == Generation.id)
@@ -155,22 +194,18 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, 
         .order_by(Judgment.id, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return ((number, key, prompt, text) for number, key, prompt, text in found)
+    return ((number, (_refused(prompt, text, key), said)) for number, key, prompt, text, said in found)
 
 
-def _marked(
-    judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[tuple[int, str, str, str]]
-) -> Iterator[Record]:
+def _refused(prompt: str, text: str, key: str) -> Record:
+    """Return the record of a text on a screen of which none was good."""
+    return identity.identified({"prompt": prompt, "completion": text, "label": False}, key, Verdict.NONE)
+
+
+def _marked(judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[tuple[int, _Told]]) -> Iterator[_Told]:
     """Every text that a judgment marks as good or bad, in the order of the judgments."""
-    good = ((number, record) for number, group in judged for record in _rendered(list(group), export_formats.kto))
-    bad = (
-        (
-            number,
-            identity.identified({"prompt": prompt, "completion": text, "label": False}, key, Verdict.NONE),
-        )
-        for number, key, prompt, text in none_good
-    )
-    return (record for _, record in merge(good, bad, key=itemgetter(0)))
+    good = ((number, told) for number, group in judged for told in _rendered(list(group), export_formats.kto))
+    return (told for _, told in merge(good, none_good, key=itemgetter(0)))
 
 
 # What json.dumps(…, ensure_ascii=False) writes, without a dictionary and an encoder for each line.
@@ -193,13 +228,6 @@ def _identity(row: Pair) -> str:
 _LINES: Mapping[str, Callable[[Pair], str]] = {
     "trl": _trl_line,
     "llamafactory": _llamafactory_line,
-    "csv": lambda row: csv_line(row[1:]),
+    "csv": lambda row: csv_line(row[1:6]),
 }
 """The formats of which each pair is a line by itself."""
-
-
-_TABLE_LINES: Mapping[str, Callable[[Iterator[judgment_table.Row]], Iterator[str]]] = {
-    "judgments-csv": judgment_table.csv_lines,
-    "judgments-jsonl": judgment_table.json_lines,
-}
-"""The tables of judgments that are texts."""

@@ -76,6 +76,10 @@ class Gathered:
         taken, self._whole = self._whole, []
         return taken
 
+    def open_texts(self) -> set[str]:
+        """Return the texts of the judgments whose rows may still be coming."""
+        return {waiting.text for waiting in self._open.values()}
+
     def _add_part(self, line: int, text: str, part: Part) -> list[str]:
         waiting = self._open.setdefault(part.origin.key, _Open(line, text, []))
         if waiting.text != text:

@@ -89,10 +89,11 @@ def take_over(
     source: str,
     known: Mapping[str, Prompt],
     report: ImportReport,
+    import_id: int,
 ) -> None:
     """Add judgments as `store` does, but for those that are here; the report counts both and says what contradicts."""
     usable = uncontradicted(session, rows, report)
-    new = store(session, user_id, usable, source, known)
+    new = store(session, user_id, usable, source, known, import_id)
     report.judgments += new
     report.judgments_known += len(usable) - new
 
@@ -103,8 +104,18 @@ def _some_at_a_time(keys: Iterable[str]) -> Iterator[list[str]]:
         yield some
 
 
-def store(session: Session, user_id: int, rows: Sequence[JudgedRow], source: str, known: Mapping[str, Prompt]) -> int:
-    """Add the judgments in the running transaction; returns how many are new. `known` are prompts by their texts."""
+def store(
+    session: Session,
+    user_id: int,
+    rows: Sequence[JudgedRow],
+    source: str,
+    known: Mapping[str, Prompt],
+    import_id: int | None = None,
+) -> int:
+    """Add the judgments in the running transaction; returns how many are new. `known` are prompts by their texts.
+
+    `import_id` is the import that brings them.
+    """
     here = known_keys(session, rows)
     new: dict[str, JudgedRow] = {}
     for row in rows:
@@ -120,7 +131,7 @@ def store(session: Session, user_id: int, rows: Sequence[JudgedRow], source: str
         made.append((row, *_screen(user_id, prompt, row, source)))
     session.add_all(screen for _, screen, _ in made)
     session.flush()  # all of them at once: their judgments name the ids of candidates
-    session.add_all(_judgment(user_id, *one) for one in made)
+    session.add_all(_judgment(user_id, import_id, *one) for one in made)
     session.flush()
     return len(new)
 
@@ -155,7 +166,9 @@ def _screen(user_id: int, prompt: Prompt, row: JudgedRow, source: str) -> tuple[
     return screens.arranged(screen, [*best, *others]), best
 
 
-def _judgment(user_id: int, row: JudgedRow, screen: Generation, best: Sequence[Candidate]) -> Judgment:
+def _judgment(
+    user_id: int, import_id: int | None, row: JudgedRow, screen: Generation, best: Sequence[Candidate]
+) -> Judgment:
     verdict = row.verdict
     preferred = () if verdict == Verdict.SKIPPED else row.chosen
     return Judgment(
@@ -170,6 +183,7 @@ def _judgment(user_id: int, row: JudgedRow, screen: Generation, best: Sequence[C
         flagged=row.flagged,
         client_key=row.key,
         imported=True,
+        import_id=import_id,
         seconds=row.origin.seconds,
         created_at=row.origin.at or now(),
         preferences=[

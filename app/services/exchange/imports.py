@@ -11,106 +11,37 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
-from msgspec import Meta
 from sqlalchemy.orm import Session
 
-from app.db import write_transaction
+from app.db import Prompt, write_transaction
 from app.domain_errors import Invalid
-from app.schemas.reading import read
 from app.services.exchange import imported_judgments
 from app.services.exchange.gathered_judgments import Gathered, people_of
 from app.services.exchange.imported_judgments import JudgedRow
+from app.services.exchange.incoming import history
+from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.exchange.mapping import (
     ColumnMapping,
     Found,
-    MappingSent,
     guess,
     look,
     parse_header,
     prompt_row,
 )
 from app.services.exchange.rows import LAYOUTS, FileRow, RowFile
-from app.services.prompts import prompts, queue_progress
-from app.services.prompts.changes import Overlap, Priority
+from app.services.prompts import metadata, prompts, queue_progress
 from app.services.prompts.prompts import CheckedRow, ImportReport
 from app.services.system import audit
 from models.formats.detect import SAMPLED
+from models.formats.files.column_names import OPTION_NAMES
 from models.formats.rows import BadRow
 
 LOOKED_AT = 20_000
 """So many rows are read before an import is offered; the rest is read when it is stored."""
 _SHOWN_ROWS = 6
 _SHOWN_PROBLEMS = 100
-_LONGEST_SOURCE = 200
-
-
-_Source = Annotated[
-    str,
-    Meta(
-        max_length=_LONGEST_SOURCE,
-        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
-        extra={"refusal": f"source must be a text of at most {_LONGEST_SOURCE} characters in one line."},
-    ),
-]
-
-
-class ImportRequest(MappingSent, frozen=True):
-    """Request to store a file: its texts are queued, its judgments taken over, or both."""
-
-    rules: ClassVar[tuple[dict[str, Any], ...]] = (
-        {
-            "anyOf": [
-                {"properties": {"queue": {"const": True}}},
-                {"properties": {"judgments": {"const": True}}, "required": ["judgments"]},
-            ]
-        },
-    )
-
-    source: _Source | None = None
-    priority_of_all: Priority | None = None
-    overlap_of_all: Overlap | None = None
-    queue: bool = True
-    judgments: bool = False
-
-    def __post_init__(self) -> None:
-        """Check that something is to be done; raises Invalid."""
-        if not self.queue and not self.judgments:
-            raise Invalid("Put the texts into the queue, or take over the judgments, or both.")
-
-
-@dataclass(frozen=True)
-class ImportPlan:
-    """How a file is to be stored.
-
-    `source` is where the prompts are said to come from. `priority` and `overlap` are for the rows that say nothing
-    about them. `queue` puts the texts into the queue, `judgments` takes over the choices that the file holds.
-    """
-
-    mapping: ColumnMapping
-    source: str
-    priority: int = 0
-    overlap: int | None = None
-    queue: bool = True
-    judgments: bool = False
-
-    @classmethod
-    def parse(cls, values: Mapping[str, Any], name: str) -> ImportPlan:
-        """Return the plan in a JSON object for a file called `name`; raises Invalid about the first wrong value."""
-        return cls.of(read(ImportRequest, values), name)
-
-    @classmethod
-    def of(cls, sent: ImportRequest, name: str) -> ImportPlan:
-        """Return the plan that was sent for a file called `name`."""
-        return cls(
-            ColumnMapping.of(sent),
-            sent.source or name,
-            sent.priority_of_all or 0,
-            sent.overlap_of_all,
-            sent.queue,
-            sent.judgments,
-        )
 
 
 @dataclass
@@ -135,10 +66,15 @@ class Preview:
     problems: list[dict[str, Any]] = field(default_factory=list)
     sample: list[dict[str, Any]] = field(default_factory=list)
 
+    def beside(self) -> list[str]:
+        """The fields that are kept as metadata, or left out."""
+        return [name for name in self.found.beside if name not in self.mapping.columns]
+
     def as_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
         counts = asdict(replace(self, sample=[], problems=[]))
         del counts["found"]["likely"]
+        counts["found"]["beside"] = self.beside()
         return counts | {"mapping": self.mapping.as_json(), "sample": self.sample, "problems": self.problems}
 
 
@@ -162,7 +98,8 @@ class ImportState:
 def preview(session: Session, path: Path, wished: Mapping[str, object], longest: int) -> Preview:
     """What is in the file and what an import would do, stored nowhere; raises Malformed or Invalid.
 
-    `wished` names a layout, whether the first line is a header, and columns; what it leaves out is guessed.
+    `wished` names a layout, whether the first line is a header, columns, and those to leave out; what it does not name
+    is guessed.
     """
     layout = str(wished.get("layout") or "")
     if layout and layout not in LAYOUTS:
@@ -172,7 +109,7 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
     layout, header = file.layout, file.header() if given is None else given
     found = look(list(islice(file.rows(), SAMPLED)))
     mapping = guess(found, layout, header)
-    if any(name in wished for name in ("text", "priority", "gold", "gold_wrong", "overlap")):
+    if any(name in wished for name in ("text", "leave_out", *OPTION_NAMES)):
         mapping = ColumnMapping.parse({**mapping.as_json(), **wished, "layout": layout, "header": header})
     made = Preview(mapping, found)
     rows = RowFile(path, layout, header).rows()
@@ -189,30 +126,20 @@ def run(session: Session, user_id: int | None, path: Path, plan: ImportPlan, lon
     """
     file = RowFile(path, plan.mapping.layout, plan.mapping.header)
     found = look(list(islice(RowFile(path, plan.mapping.layout, plan.mapping.header).rows(), SAMPLED)))
-    report, count = ImportReport(), 0
-    rows = file.rows()
-    gathered = Gathered(found.format, longest, report) if plan.judgments and found.judged else None
+    count, rows = 0, file.rows()
+    import_id = history.begin(session, user_id, plan.file_name, plan.source)
+    storing = _Storing(session, user_id, import_id, plan, found, longest)
     try:
         while batch := list(islice(rows, prompts.BATCH)):
             count += len(batch)
-            _store(session, user_id, batch, plan, found, longest, report, gathered)
-            yield ImportState(file.fraction, count, report)
+            storing.store(batch)
+            yield ImportState(file.fraction, count, storing.report)
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
-        with write_transaction(session):
-            if gathered and user_id is not None:
-                rest = gathered.take(rest=True)
-                imported_judgments.take_over(session, user_id, rest, plan.source, {}, report)
-            report.rejected.sort(key=itemgetter("line"))
-            audit.record(
-                session,
-                user_id,
-                "prompts.imported",
-                plan.source,
-                added=report.added,
-                rejected=report.rejected_count,
-                judgments=report.judgments,
-            )
-    yield ImportState(1.0, count, report, done=True)
+        try:
+            storing.store_rest()
+        finally:
+            _record(session, user_id, plan, storing.report)
+    yield ImportState(1.0, count, storing.report, done=True)
 
 
 def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: int) -> None:
@@ -252,32 +179,78 @@ def _count_judgments(session: Session, judged: Sequence[JudgedRow], made: Previe
     made.people = len(people_of(usable))
 
 
-def _store(
-    session: Session,
-    user_id: int | None,
-    batch: list[FileRow],
-    plan: ImportPlan,
-    found: Found,
-    longest: int,
-    report: ImportReport,
-    gathered: Gathered | None,
-) -> None:
-    checked = []
-    for row in batch:
-        one = _checked(row, plan.mapping, found, longest, report, plan.priority)
-        if one is None:
-            continue
-        checked.append(replace(one, overlap=one.overlap or plan.overlap))
-        if gathered:
-            gathered.add(row, one.text)
+@dataclass
+class _Storing:
+    """An import that runs: what it stores, and what became of the rows so far.
+
+    `late` are rows whose prompts come with judgments that are not whole yet, and whose metadata is kept then.
+    """
+
+    session: Session
+    user_id: int | None
+    import_id: int
+    plan: ImportPlan
+    found: Found
+    longest: int
+    report: ImportReport = field(default_factory=ImportReport)
+    late: list[CheckedRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        wanted = self.plan.judgments and self.found.judged and self.user_id is not None
+        self.gathered = Gathered(self.found.format, self.longest, self.report) if wanted else None
+
+    def store(self, batch: Iterable[FileRow]) -> None:
+        """Store some rows, in a transaction; raises Conflict if the import was undone."""
+        checked = []
+        for row in batch:
+            one = _checked(row, self.plan.mapping, self.found, self.longest, self.report, self.plan.priority)
+            if one is None:
+                continue
+            checked.append(replace(one, overlap=one.overlap or self.plan.overlap))
+            if self.gathered:
+                self.gathered.add(row, one.text)
+        with write_transaction(self.session):
+            stored = prompts.StoredBatch()
+            if self.plan.queue:
+                stored = prompts.store_batch(self.session, checked, self.plan.source, self.report, self.import_id)
+            self._take_over(stored.known, [] if self.plan.queue else checked)
+            stored.note_judged(self.session, self.report)
+            if stored.added:
+                queue_progress.mark(self.session)
+        self.session.expunge_all()
+
+    def store_rest(self) -> None:
+        """Store the judgments whose rows might have gone on, in a transaction; raises Conflict like `store`."""
+        if self.gathered:
+            with write_transaction(self.session):
+                history.count(self.session, self.import_id, self.report)  # nothing is stored of what was undone
+                self._take_over({}, [], rest=True)
+
+    def _take_over(self, known: Mapping[str, Prompt], told: Sequence[CheckedRow], rest: bool = False) -> None:
+        """Add the judgments that are whole, and the metadata of the rows of which nothing was queued."""
+        if self.gathered and self.user_id is not None:
+            judged = self.gathered.take(rest)
+            imported_judgments.take_over(
+                self.session, self.user_id, judged, self.plan.source, known, self.report, self.import_id
+            )
+        left = prompts.keep_metadata_of(self.session, [*self.late, *told], self.report)
+        waited_for = self.gathered.open_texts() if self.gathered else set()
+        self.late = [row for row in left if row.text in waited_for]
+        history.count(self.session, self.import_id, self.report)
+
+
+def _record(session: Session, user_id: int | None, plan: ImportPlan, report: ImportReport) -> None:
+    report.rejected.sort(key=itemgetter("line"))
     with write_transaction(session):
-        stored = prompts.store_batch(session, checked, plan.source, report) if plan.queue else prompts.StoredBatch()
-        if gathered and user_id is not None:
-            imported_judgments.take_over(session, user_id, gathered.take(), plan.source, stored.known, report)
-        stored.note_judged(session, report)
-        if stored.added:
-            queue_progress.mark(session)
-    session.expunge_all()
+        audit.record(
+            session,
+            user_id,
+            "prompts.imported",
+            plan.source,
+            added=report.added,
+            rejected=report.rejected_count,
+            judgments=report.judgments,
+        )
 
 
 def _checked(
@@ -291,6 +264,11 @@ def _checked(
         raw = prompt_row(row, mapping, found.format)
         if isinstance(raw.text, str) and any("\udc80" <= character <= "\udcff" for character in raw.text):
             raise Invalid("The row is not UTF-8 text: save the file as UTF-8.")
+        try:
+            metadata.check(raw.metadata)
+        except Invalid as refusal:  # the text is worth more than what stands beside it
+            report.refuse(row.line, f"{refusal} It is not kept.")
+            raw = replace(raw, metadata=None)
         return prompts.check_row(replace(raw, priority=priority) if prompts.is_nothing(raw.priority) else raw, longest)
     except BadRow as reason:
         report.refuse(row.line, f"The row cannot be read: {reason}.")

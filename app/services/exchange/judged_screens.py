@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -38,6 +38,7 @@ _COLUMNS = (
     Prompt.id.label("prompt_id"),
     Prompt.text.label("prompt"),
     Prompt.source,
+    Prompt.metadata_.label("metadata"),
     Candidate.id.label("card_id"),
     Candidate.text.label("card"),
     Candidate.version_number,
@@ -60,7 +61,8 @@ class Card(NamedTuple):
 class JudgedScreen:
     """One judgment, its cards in the order shown.
 
-    `key` is the identity that the judgment has in files. Of a tie all tied cards are best; of an edited text, none.
+    `key` is the identity that the judgment has in files, and `metadata` are those of its prompt. Of a tie all tied
+    cards are best; of an edited text, none.
     """
 
     id: int
@@ -78,6 +80,7 @@ class JudgedScreen:
     prompt: str
     source: str
     cards: tuple[Card, ...]
+    metadata: Mapping[str, Any] | None = None
 
 
 def read(session: Session, wanted: JudgmentFilter) -> Iterator[JudgedScreen]:
@@ -164,6 +167,7 @@ def _judged(rows: Sequence[Any]) -> JudgedScreen:
         first.prompt,
         first.source,
         tuple(Card(row.card, row.version_number, row.card_id in best) for row in rows),
+        first.metadata,
     )
 
 

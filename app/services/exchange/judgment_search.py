@@ -19,7 +19,8 @@ from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, holds
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import Limit, RowId, Search, YesNo
 from app.schemas.reading import Sent, read_form
-from app.services.prompts import attention_checks
+from app.services.prompts import attention_checks, metadata
+from app.services.prompts.metadata import MetadataSearch
 
 PAGE = 50
 SCANNED = 30_000
@@ -38,6 +39,7 @@ class JudgmentQuery(Sent, frozen=True):
     gold: Annotated[YesNo, Meta(description="Whether it was an attention check.")] | None = None
     version: Annotated[RowId, Meta(description="A version that wrote a rewrite on the screen.")] | None = None
     source: Annotated[Search, Meta(description="Where the prompt comes from.")] = ""
+    metadata: MetadataSearch = ""
 
     def __post_init__(self) -> None:
         """Check the days; raises Invalid."""
@@ -75,6 +77,7 @@ class JudgmentFilter:
     version: int | None = None
     source: str = ""
     undone: bool | None = False
+    metadata: str = ""
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> JudgmentFilter:
@@ -96,6 +99,7 @@ class JudgmentFilter:
             query.version,
             query.source.strip(),
             None if undone == "any" else undone == "yes",
+            query.metadata.strip(),
         )
 
     def as_query(self) -> dict[str, str]:
@@ -137,6 +141,8 @@ class JudgmentFilter:
             wanted.append(_with_candidate(Candidate.version_number == self.version))
         if self.source:
             wanted.append(_of_prompt(Prompt.source == self.source))
+        if self.metadata:
+            wanted.append(_of_prompt(metadata.has(self.metadata)))
         if self.text:
             wanted.append(
                 or_(

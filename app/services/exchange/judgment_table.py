@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import IO, Any, cast
 
 from app.db import Verdict
+from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import JudgedScreen, People
+from app.services.prompts import metadata
 
 COLUMNS = (
     "judgment",
@@ -34,12 +36,17 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 Row = dict[str, Any]
 
 
-def rows(screens: Iterator[JudgedScreen], people: People) -> Iterator[Row]:
-    """Yield a row for each judgment, with the values of COLUMNS; positions are counted from 1."""
+def columns(told: bool) -> tuple[str, ...]:
+    """Return the columns; `told` adds one for the metadata of the prompts, which are a JSON text in every form."""
+    return (*COLUMNS, METADATA) if told else COLUMNS
+
+
+def rows(screens: Iterable[JudgedScreen], people: People, told: bool = False) -> Iterator[Row]:
+    """Yield a row for each judgment, with a value for each of the columns; positions are counted from 1."""
     for screen in screens:
         best = [position for position, card in enumerate(screen.cards, start=1) if card.best]
         chosen = screen.cards[best[0] - 1] if screen.verdict == Verdict.CHOSEN else None
-        yield {
+        row = {
             "judgment": screen.key,
             "prompt": screen.prompt,
             "candidates": [card.text for card in screen.cards],
@@ -57,6 +64,7 @@ def rows(screens: Iterator[JudgedScreen], people: People) -> Iterator[Row]:
             "flagged": screen.flagged,
             "gold": screen.gold,
         }
+        yield row | {METADATA: metadata.as_text(screen.metadata)} if told else row
 
 
 def json_lines(table: Iterator[Row]) -> Iterator[str]:
@@ -64,9 +72,9 @@ def json_lines(table: Iterator[Row]) -> Iterator[str]:
     return (_encode(_timed(row)) + "\n" for row in table)
 
 
-def csv_lines(table: Iterator[Row]) -> Iterator[str]:
+def csv_lines(table: Iterator[Row], told: bool = False) -> Iterator[str]:
     """Yield the lines of a CSV: lists are JSON in it, and an empty cell says that there is nothing."""
-    yield csv_line(COLUMNS)
+    yield csv_line(columns(told))
     for row in table:
         yield csv_line([_cell(value) for value in _timed(row).values()])
 
@@ -77,7 +85,7 @@ def csv_line(cells: Sequence[object]) -> str:
     return line
 
 
-def parquet(table: Iterator[Row]) -> Iterator[bytes]:
+def parquet(table: Iterator[Row], told: bool = False) -> Iterator[bytes]:
     """Yield a Parquet file piece by piece, a row group each; memory holds one of them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -94,7 +102,7 @@ def parquet(table: Iterator[Row]) -> Iterator[bytes]:
         "flagged": pa.bool_(),
         "gold": pa.bool_(),
     }
-    schema = pa.schema([(name, kinds.get(name, text)) for name in COLUMNS])
+    schema = pa.schema([(name, kinds.get(name, text)) for name in columns(told)])
     written = _Written()
     with pq.ParquetWriter(pa.PythonFile(cast("IO[bytes]", written), mode="w"), schema) as writer:
         while group := list(islice(table, _ROWS_IN_A_GROUP)):

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from app.schemas.kinds import one_of
 from app.schemas.reading import Sent, read
+from app.services.exchange.incoming import beside
 from app.services.exchange.rows import LAYOUTS, FileRow, Layout, Value
 from app.services.prompts.prompts import PromptRow
 from models.formats import FORMATS, Kind, prompt_text
@@ -41,6 +42,10 @@ _IDENTIFIER = re.compile(r"(.*[^a-z])?(id|ids|uid|guid|uuid|index|idx|key|hash|u
 
 Column = Annotated[str, Meta(max_length=_LONGEST_NAME, extra={"refusal": "{name} must be the name of a column."})]
 TextColumn = Annotated[Column, Meta(description="A column, or @prompt: where the format keeps its prompt.")]
+LeftOut = Annotated[
+    list[Column],
+    Meta(description="The columns beside the text that are not kept.", extra={"refusal": "leave_out must be a list."}),
+]
 ChosenLayout = Annotated[Layout, one_of(LAYOUTS)]
 
 
@@ -57,13 +62,15 @@ class MappingSent(Sent, frozen=True):
     gold: Column | None = None
     gold_wrong: Column | None = None
     overlap: Column | None = None
+    leave_out: LeftOut | None = None
 
 
 @dataclass(frozen=True)
 class ColumnMapping:
     """Mapping of a file: its layout, whether its first line names the columns, and the column of each field.
 
-    `header` is None where the content is to tell.
+    `header` is None where the content is to tell. The columns beside these are kept as the prompts' metadata, but for
+    those in `leave_out`.
     """
 
     layout: str
@@ -73,6 +80,7 @@ class ColumnMapping:
     gold: str = ""
     gold_wrong: str = ""
     overlap: str = ""
+    leave_out: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> ColumnMapping:
@@ -84,11 +92,16 @@ class ColumnMapping:
     def of(cls, sent: MappingSent) -> ColumnMapping:
         """Return the mapping that was sent."""
         columns = {name: getattr(sent, name) or "" for name in ("text", *OPTION_NAMES)}
-        return cls(sent.layout, sent.header, **columns)
+        return cls(sent.layout, sent.header, leave_out=tuple(sent.leave_out or ()), **columns)
 
     def as_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
-        return asdict(self)
+        return asdict(self) | {"leave_out": list(self.leave_out)}
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that hold a field of their own."""
+        return {getattr(self, name) for name in ("text", *OPTION_NAMES)}
 
 
 def parse_header(values: Mapping[str, object]) -> bool | None:
@@ -101,8 +114,8 @@ def parse_header(values: Mapping[str, object]) -> bool | None:
 class Found:
     """What the first rows tell of a file.
 
-    `format` is a name of models.formats, empty for texts alone; `judged` says that its rows hold choices. `likely` is
-    the column that looks most like texts, empty if none does.
+    `format` is a name of models.formats, empty for texts alone; `judged` says that its rows hold choices. `beside` are
+    the fields that may be kept as metadata. `likely` is the column that looks most like texts, empty if none does.
     """
 
     columns: tuple[str, ...]
@@ -110,6 +123,7 @@ class Found:
     what: str
     judged: bool
     likely: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def look(rows: Sequence[FileRow]) -> Found:
@@ -121,12 +135,13 @@ def look(rows: Sequence[FileRow]) -> Found:
         name = "preference"  # its sides hold nothing in most rows, which is said of each
     likely = max(columns, key=lambda column: _likeness(column, objects), default="")
     likely = likely if likely and _likeness(likely, objects) > 0 else ""
+    others = tuple(beside.fields_of(objects, name))
     if name == PAIRS:
-        return Found(tuple(columns), PAIRS, "pairs of a text and its rewrite", False, likely)
+        return Found(tuple(columns), PAIRS, "pairs of a text and its rewrite", False, likely, others)
     if name not in FORMATS:
-        return Found(tuple(columns), "", "", False, likely)
+        return Found(tuple(columns), "", "", False, likely, others)
     judged = FORMATS[name].kind in _JUDGED or (name == _LABELLED and any(map(_has_key, objects)))
-    return Found(tuple(columns), name, FORMATS[name].what, judged, likely)
+    return Found(tuple(columns), name, FORMATS[name].what, judged, likely, others)
 
 
 def _has_key(fields: Mapping[str, object]) -> bool:
@@ -154,7 +169,8 @@ def guess(found: Found, layout: str, header: bool) -> ColumnMapping:
     readable = found.format in FORMATS and found.format != PROMPT.name
     if readable and (not text or found.format in ("llamafactory", "alpaca")):
         text = FROM_FORMAT
-    return ColumnMapping(layout, header, text or found.likely, **options)
+    left_out = beside.bookkeeping(found.beside, found.format)
+    return ColumnMapping(layout, header, text or found.likely, leave_out=left_out, **options)
 
 
 def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str) -> PromptRow:
@@ -168,7 +184,8 @@ def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str) -> Prompt
     else:
         text = text_of(row.value.get(mapping.text), mapping.text)
     options = {field: row.value.get(column) for field in OPTION_NAMES if (column := getattr(mapping, field))}
-    return PromptRow(row.line, text, **options)
+    kept = beside.metadata_of(row.value, mapping.columns.union(mapping.leave_out), format_name)
+    return PromptRow(row.line, text, metadata=kept, **options)
 
 
 def _prompt(value: Mapping[str, object], format_name: str) -> str:

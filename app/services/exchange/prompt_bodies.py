@@ -25,7 +25,7 @@ _LAYOUTS = {
     "text/csv": "csv",
     "text/tab-separated-values": "tsv",
 }
-_OPTIONS = ("priority", "gold", "gold_wrong", "overlap")
+_OPTIONS = ("priority", "gold", "gold_wrong", "overlap", "metadata")
 _FIELDS = (*TEXT_COLUMNS, *_OPTIONS)
 
 
@@ -36,8 +36,8 @@ def import_prompts(
 
     A row that cannot be used is reported with its line and the others are kept; raises Malformed if the whole body
     cannot be read. JSON rows are strings or objects with `text` (or `prompt`, `toxic`) and maybe `priority`, `gold`,
-    `gold_wrong`, `overlap`, and nothing else; columns of tables are called the same, and those of other names are left
-    out.
+    `gold_wrong`, `overlap`, `metadata`, and nothing else; columns of tables are called the same, and those of other
+    names are left out.
     """
     rows = list(read_body(body, content_type))  # all of it is read before any of it is stored
     report = ImportReport()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Prompt, insert_new
 from app.domain_errors import Invalid
-from app.services.prompts import studio_settings
+from app.services.prompts import metadata, studio_settings
 from app.services.prompts.reservations import counts_of
 
 BATCH = 500
@@ -71,6 +71,7 @@ class PromptRow:
     gold: object = None
     gold_wrong: object = None
     overlap: object = None
+    metadata: object = None
     problem: object = None
     """A sentence that says why the row could not be read, or None."""
 
@@ -85,6 +86,7 @@ class CheckedRow:
     gold: str | None = None
     gold_wrong: tuple[str, ...] = ()
     overlap: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_text(text: object, longest: int) -> str:
@@ -108,7 +110,8 @@ def check_row(row: PromptRow, longest: int) -> CheckedRow:
     text = check_text(row.text, longest)
     priority = check_priority(row.priority)
     gold = None if row.gold in (None, "") else check_text(row.gold, longest)
-    return CheckedRow(row.line, text, priority, gold, _wrong(row.gold_wrong, gold, longest), check_overlap(row.overlap))
+    wrong = _wrong(row.gold_wrong, gold, longest)
+    return CheckedRow(row.line, text, priority, gold, wrong, check_overlap(row.overlap), metadata.check(row.metadata))
 
 
 def check_priority(value: object) -> int:
@@ -171,10 +174,13 @@ class StoredBatch:
         report.judged += len(done(session, [prompt for prompt in self.added if prompt.gold_answer is None]))
 
 
-def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport) -> StoredBatch:
+def store_batch(
+    session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport, import_id: int | None = None
+) -> StoredBatch:
     """Queue the rows, at most `BATCH`, in the running transaction.
 
-    A prompt that stays as it is, see `unchanged`, is a duplicate.
+    A prompt that stays as it is, see `unchanged`, is a duplicate; only the metadata that it does not have yet is added
+    to it. `import_id` is the import that queues them, if they come from a file.
     """
     known = by_text(session, [row.text for row in rows])
     unknown = {digest_of(row.text): row.text for row in reversed(rows) if row.text not in known}
@@ -185,10 +191,12 @@ def store_batch(session: Session, rows: Sequence[CheckedRow], source: str, repor
     added = []
     for row in rows:
         prompt = known[row.text]
+        keep_metadata(prompt, row, report)
         if prompt.queued or prompt.id in unchanged_ids:
             report.duplicates += 1
             continue
         prompt.queued, prompt.retired_at = True, None
+        prompt.import_id = import_id
         prompt.priority, prompt.overlap = row.priority, row.overlap
         if row.gold is not None:  # a known check stays one
             prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
@@ -203,6 +211,26 @@ def unchanged(session: Session, known: Iterable[Prompt]) -> set[int]:
     """Return the ids of the prompts that an import leaves as they are: those in the queue, and those that are done."""
     known = list(known)
     return {prompt.id for prompt in known if prompt.queued} | done(session, [one for one in known if not one.queued])
+
+
+def keep_metadata(prompt: Prompt, row: CheckedRow, report: ImportReport) -> None:
+    """Add the metadata of a row to its prompt; the report says what the prompt cannot take."""
+    prompt.metadata_, problem = metadata.merged(prompt.metadata_, row.metadata)
+    if problem:
+        report.refuse(row.line, problem)
+
+
+def keep_metadata_of(session: Session, rows: Sequence[CheckedRow], report: ImportReport) -> list[CheckedRow]:
+    """Add the metadata of rows that were not queued to their prompts; returns the rows with some but no prompt."""
+    told = [row for row in rows if row.metadata]
+    found = by_text(session, [row.text for row in told])
+    left = []
+    for row in told:
+        if row.text in found:
+            keep_metadata(found[row.text], row, report)
+        else:
+            left.append(row)
+    return left
 
 
 def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:

@@ -19,8 +19,9 @@ from app.db import AuditEvent, Generation, Judgment, Prompt, holds, write_transa
 from app.domain_errors import Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
 from app.schemas.reading import Sent, read, read_form
-from app.services.prompts import prompts, queue_progress, retirement, studio_settings
+from app.services.prompts import metadata, prompts, queue_progress, retirement, studio_settings
 from app.services.prompts.changes import Priority, PromptChange, PromptsChange
+from app.services.prompts.metadata import MetadataSearch
 from app.services.prompts.queue import GOLD, WAITING, levels
 from app.services.prompts.reservations import OPINIONS, counts_of, open_for, opinions, skips, wanted_opinions
 from app.services.prompts.studio_settings import StudioSettings
@@ -55,17 +56,24 @@ _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
 }
 
 
+_LOOKED_FOR = ("text", "source", "metadata")
+
+
 class PromptFilter(Sent, frozen=True):
-    """A filter of prompts: those in one of STATES that hold `text` and come from `source`, if these are given."""
+    """A filter of prompts: those in one of STATES that hold `text`, come from `source` and have `metadata`.
+
+    What is not given leaves it open.
+    """
 
     state: Annotated[State, one_of(STATES), Meta(description="Which prompts; the queue unless given.")] = "queue"
     text: Annotated[Search, Meta(description="What the prompt holds.")] = ""
     source: Annotated[Search, Meta(description="Where it comes from.")] = ""
+    metadata: MetadataSearch = ""
 
     def __post_init__(self) -> None:
         """Leave out white space around what is looked for."""
-        force_setattr(self, "text", self.text.strip())
-        force_setattr(self, "source", self.source.strip())
+        for name in _LOOKED_FOR:
+            force_setattr(self, name, getattr(self, name).strip())
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> Self:
@@ -74,9 +82,7 @@ class PromptFilter(Sent, frozen=True):
 
     def as_query(self) -> dict[str, str]:
         """Return the query that this filter is parsed from."""
-        return {"state": self.state} | {
-            name: value for name, value in (("text", self.text), ("source", self.source)) if value
-        }
+        return {"state": self.state} | {name: value for name in _LOOKED_FOR if (value := getattr(self, name))}
 
     def conditions(self, decided: StudioSettings) -> list[ColumnElement[bool]]:
         """Return the filter as conditions on a Prompt."""
@@ -89,6 +95,8 @@ class PromptFilter(Sent, frozen=True):
             wanted.append(holds(Prompt.text, self.text))
         if self.source:
             wanted.append(Prompt.source == self.source)
+        if self.metadata:
+            wanted.append(metadata.has(self.metadata))
         return wanted
 
 
@@ -254,6 +262,7 @@ def as_json(row: Row) -> dict[str, Any]:
         "overlap": prompt.overlap,
         "gold": prompt.gold_answer,
         "gold_wrong": prompt.gold_wrong,
+        "metadata": prompt.metadata_,
         "judged_by": row.judges,
         "wanted": row.wanted,
         "state": row.state,

@@ -9,9 +9,10 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
@@ -59,6 +60,10 @@ _IN_ZIP: Mapping[str, str] = {
     "xl/workbook.bin": "a binary Excel workbook (XLSB)",
     "content.xml": "an OpenDocument file",
 }
+_DESCRIBES = re.compile(
+    r"(^|/)(readme|licen[cs]e|notice|citation)(\.[^./]*)?$|(^|/)(\.|dataset_infos\.json$)", re.IGNORECASE
+)
+"""Names of files that stand beside data, and of hidden ones."""
 _ASCII_SEPARATORS = b'\n\r\t ,;"'
 
 
@@ -139,12 +144,26 @@ def _sole_file(body: BinaryIO) -> BinaryIO | None:
         if name in names:
             raise _foreign(what)
     files = [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX/")]
-    if len(files) != 1:
-        listed = f": {', '.join(files[:5])}" if files else ""
-        raise DataFileError(f"The zip archive holds {len(files)} files instead of one{listed[:200]}.")
-    if archive.getinfo(files[0]).flag_bits & 1:
+    name = _sole_data_file(files, "zip archive")
+    if archive.getinfo(name).flag_bits & 1:
         raise DataFileError("The zip archive is encrypted: send what is in it.")
-    return cast(BinaryIO, archive.open(files[0]))
+    return cast(BinaryIO, archive.open(name))
+
+
+def data_file_in(folder: Path) -> Path:
+    """Return the one file with data in a folder such as the hub has for a data set; raises DataFileError."""
+    return folder / _sole_data_file(
+        sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()), "folder"
+    )
+
+
+def _sole_data_file(files: Sequence[str], where: str) -> str:
+    """The one file that holds data, beside what only describes it."""
+    found = [name for name in files if not _DESCRIBES.search(name)] or list(files)
+    if len(found) != 1:
+        listed = f": {', '.join(found[:5])}" if found else ""
+        raise DataFileError(f"The {where} holds {len(found)} files instead of one{listed[:200]}.")
+    return found[0]
 
 
 def _check_known(begins: bytes) -> None:

@@ -22,7 +22,7 @@ from models.formats.files.dialects import Dialect, dialect_of, header_of
 from models.formats.files.json_rows import json_rows
 from models.formats.files.json_stream import DECODER
 from models.formats.files.lines import text_rows
-from models.formats.files.opened import kind_of, opened, text_of
+from models.formats.files.opened import data_file_in, kind_of, opened, text_of
 from models.formats.files.raw_rows import RawRow
 from models.formats.files.tables import checked_rows, column_names, named_rows, table_rows
 
@@ -46,7 +46,7 @@ _OBJECT = re.compile(r'\[?\s*\{\s*("|\})|\[\s*"')
 
 
 class RowReader:
-    """The rows of a file, or of bytes, called `name`.
+    """The rows of a file, of the one data file in a folder, or of bytes, called `name`.
 
     `layout` is one of LAYOUTS, found unless given; `header` says whether a table's first row names its columns, told
     by its content unless given. Whatever is asked raises DataFileError, with one sentence, if the file as a whole
@@ -54,6 +54,8 @@ class RowReader:
     """
 
     def __init__(self, content: Path | bytes, name: str, layout: str = "", header: bool | None = None) -> None:
+        if isinstance(content, Path) and content.is_dir():
+            content = data_file_in(content)
         self._content = content
         self._size = max(1, len(content) if isinstance(content, bytes) else content.stat().st_size)
         self._raw: BinaryIO | None = None

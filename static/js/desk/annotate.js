@@ -57,6 +57,7 @@ function show(next) {
   tie.leave();
   reasons.leave();
   lay(screen);
+  notices.beside(screen.metadata);
   reveal(false);
   const count = screen.candidates.length;
   element("note").hidden = !screen.exhausted;

@@ -1,7 +1,10 @@
 // What the desk says: problems, waiting, what became of the last gesture, and of those that could not be sent.
 
 import { ApiError } from "../shared/api.js";
-import { element } from "../shared/dom.js";
+import { element, make } from "../shared/dom.js";
+import { asText } from "../shared/text.js";
+
+/** @import { Screen } from "../types" */
 
 let waits = 0; // how many answers are waited for visibly
 
@@ -10,6 +13,18 @@ export function problem(sentence = "", retry = false) {
   element("problem-text").textContent = sentence;
   element("problem").hidden = !sentence;
   element("retry").hidden = !retry;
+}
+
+/**
+ * What the text's file says of it, for whoever opens it: it stays closed from one screen to the next.
+ *
+ * @param {Screen["metadata"]} metadata
+ */
+export function beside(metadata) {
+  const box = element("beside", HTMLDetailsElement);
+  box.open = false;
+  box.hidden = !metadata;
+  element("beside-fields").replaceChildren(...fields(metadata ?? {}));
 }
 
 /**
@@ -88,3 +103,6 @@ function reason(error) {
   if (status === 401) return "You are signed out: sign in in another tab.";
   return error.message;
 }
+
+/** @param {Record<string, unknown>} metadata */
+const fields = (metadata) => Object.entries(metadata).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", { dir: "auto" }, asText(value))));

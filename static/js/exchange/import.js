@@ -34,6 +34,16 @@ function listProblems(box, rows, more, problems, number) {
   say(more, number > problems.length ? `And ${count(number - problems.length)} more.` : "");
 }
 
+/** @param {string} column @param {boolean} kept */
+function keeping(column, kept) {
+  const input = make("input", { type: "checkbox", className: "form-check-input", value: column, checked: kept });
+  input.addEventListener("change", () => lookAgain(true));
+  return make("label", { className: "form-check" }, input, ` ${column}`);
+}
+
+/** @returns {string[]} */
+const leftOut = () => all(element("kept-columns"), "input", HTMLInputElement).filter((input) => !input.checked).map((input) => input.value);
+
 /** @param {ImportPreview} preview */
 function offerColumns({ found, mapping }) {
   for (const select of columns) {
@@ -42,6 +52,9 @@ function offerColumns({ found, mapping }) {
     select.value = String(mapping[role]);
     select.disabled = select.options.length < 2;
   }
+  const box = element("kept-columns");
+  box.replaceChildren(...found.beside.map((column) => keeping(column, !mapping.leave_out.includes(column))));
+  element("kept").hidden = !found.beside.length;
   layout.value = mapping.layout;
   header.checked = mapping.header;
   element("header-setting").hidden = !["csv", "tsv"].includes(mapping.layout);
@@ -92,7 +105,8 @@ async function look(query, focus) {
 
 /** @param {boolean} sameColumns another layout has other columns: those are guessed anew */
 function lookAgain(sameColumns) {
-  const asked = { layout: layout.value, header: header.checked ? "yes" : "no", ...(sameColumns ? chosenColumns() : {}) };
+  const columnsAsked = sameColumns ? { ...chosenColumns(), leave_out: JSON.stringify(leftOut()) } : {};
+  const asked = { layout: layout.value, header: header.checked ? "yes" : "no", ...columnsAsked };
   look(`?${new URLSearchParams(asked)}`, false);
 }
 
@@ -159,8 +173,10 @@ function progressed(progress) {
 
 async function showFigures() {
   const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
-  const figures = page.querySelector("main > .figures");
-  if (figures) one(document, "main > .figures", HTMLElement).replaceWith(figures);
+  for (const part of ["main > .figures", "#past"]) {
+    const fresh = page.querySelector(part);
+    if (fresh) one(document, part, HTMLElement).replaceWith(fresh);
+  }
 }
 
 /** @param {SubmitEvent} event */
@@ -170,6 +186,7 @@ async function run(event) {
     layout: layout.value,
     header: header.checked,
     ...chosenColumns(),
+    leave_out: leftOut(),
     source: source.value.trim(),
     priority_of_all: Number(element("priority_of_all", HTMLInputElement).value),
     overlap_of_all: overlap.value ? Number(overlap.value) : null,

@@ -1,6 +1,6 @@
 // What the import page says of a file, and which columns of it may be what.
 
-import { count, shortened, some } from "../shared/text.js";
+import { asText, count, shortened, some } from "../shared/text.js";
 
 /** @import { ImportPreview, ImportProgress, ImportSample } from "../types" */
 
@@ -17,6 +17,7 @@ export function details(one) {
   if (one.overlap) parts.push(`Overlap ${one.overlap}`);
   if (one.gold) parts.push(`Right: ${shortened(one.gold)}`);
   for (const wrong of one.gold_wrong) parts.push(`Wrong: ${shortened(wrong)}`);
+  for (const [name, value] of Object.entries(one.metadata)) parts.push(`${name}: ${shortened(asText(value))}`);
   for (const chosen of one.chosen) parts.push(`Chosen: ${shortened(chosen)}`);
   return parts.join("\n") || "–";
 }

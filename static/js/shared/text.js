@@ -21,3 +21,10 @@ export const shortened = (text) => (text.length > LONGEST_SHOWN ? `${text.slice(
  * @param {string} text
  */
 export const size = (text) => [...text].length;
+
+/**
+ * A value of JSON as a person reads it.
+ *
+ * @param {unknown} value
+ */
+export const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));

@@ -41,7 +41,11 @@ def test_the_settings_of_a_run_are_described_as_they_are_checked(app: Flask) -> 
 @pytest.mark.parametrize(
     ("method", "path", "sentence"),
     [
-        ("PATCH", "/prompts?stat=waiting", "There is no parameter 'stat' here: it takes state, text, source."),
+        (
+            "PATCH",
+            "/prompts?stat=waiting",
+            "There is no parameter 'stat' here: it takes state, text, source, metadata.",
+        ),
         ("GET", "/versions?state=serving", "There is no parameter 'state' here: it takes none."),
         ("HEAD", "/versions?state=serving", ""),
         ("DELETE", "/versions/1?confrm=1", "There is no parameter 'confrm' here: it takes confirm."),

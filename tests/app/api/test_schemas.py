@@ -115,8 +115,10 @@ def _has_whole_float(value: object) -> bool:
 def refused(case: Case, answer: Response) -> None:
     """A case that the description does not allow is refused, or the rows of it are."""
     assert answer.status_code != HTTPStatus.INTERNAL_SERVER_ERROR
-    if answer.status_code >= HTTPStatus.BAD_REQUEST or _is_file(case) or [] in case.query.values():
-        return  # of an empty list in a query nothing is sent
+    if answer.status_code >= HTTPStatus.BAD_REQUEST or _is_file(case):
+        return
+    if any(isinstance(value, list) and len(value) < 2 for value in case.query.values()):
+        return  # of an empty list in a query nothing is sent, and of a list of one value that value
     if case.path == "/prompts" and answer.json().get("rejected"):
         return
     raise AssertionError(f"{case.method} {case.path} {case.query} {case.body!r} is accepted")

@@ -28,6 +28,7 @@ TABLES = {
     "candidates",
     "drawn_pools",
     "generations",
+    "imports",
     "invitations",
     "judgments",
     "preferences",

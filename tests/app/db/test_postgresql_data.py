@@ -9,7 +9,8 @@ from flask import Flask
 
 from app.db import Role, write_transaction
 from app.services.exchange import exports, imports, judgment_search
-from app.services.exchange.imports import ImportPlan
+from app.services.exchange.incoming import history
+from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.prompts import queue, retirement, search, studio_settings
 from app.services.prompts.search import PromptFilter
@@ -54,3 +55,6 @@ def test_data_is_managed_on_postgresql_as_on_sqlite(postgres_app: Flask, tmp_pat
         for name in ("labelstudio", "argilla"):
             assert len(json.loads("".join(exports.stream(session, name, JudgmentFilter.parse(query))))) == 3
         assert len(list(exports.stream(session, "judgments-jsonl"))) == 4
+        undone = history.undo(session, admin.id, history.page(session).imports[0].record.id)
+        assert (undone.prompts, undone.judgments) == (3, 3)
+        assert history.undo(session, admin.id, history.page(session).imports[0].record.id).judgments == 0

@@ -36,6 +36,21 @@ def drawn(product: Product, text: str) -> bool:
     return bool(product.rows(GENERATED, text))
 
 
+def test_what_a_file_says_of_a_text_is_shown_to_whoever_opens_it(desk: Page, product: Product) -> None:
+    queue(product, "told on the desk", "untold on the desk")
+    told = {"text": "told on the desk", "metadata": {"language": "en", "id": 7}}
+    assert product.api.ok("POST", "/prompts", [told])["duplicates"] == 1
+    desk.reload()
+    expect_source(desk, "told on the desk")
+    box = desk.locator("#beside")
+    expect(box.locator("dl")).to_be_hidden()
+    box.locator("summary").click()
+    expect(box.locator("dd")).to_have_text(["7", "en"])
+    card(desk, 1).click()
+    expect_source(desk, "untold on the desk")
+    expect(box).to_be_hidden()
+
+
 def test_the_next_screen_of_the_queue_waits_for_no_answer(desk: Page, product: Product) -> None:
     serve(desk, product, "first in the queue", "second in the queue")
     wait_for(lambda: drawn(product, "second in the queue"), what="the next screen drawn ahead")

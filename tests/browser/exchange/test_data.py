@@ -78,6 +78,21 @@ def test_a_preview_that_comes_late_leaves_the_newer_choice_of_a_column(visitor: 
     expect(page.locator("#sample-rows tr").first).to_contain_text("a comment")
 
 
+def test_columns_are_kept_with_the_texts_but_for_those_that_are_ticked_off(visitor: Visitor, product: Product) -> None:
+    page = visitor.page
+    preview(page, "told.csv", "id,text,language\n1,told one,de\n2,told two,en\n")
+    expect(page.locator("#kept-columns label")).to_have_text([" id", " language"])
+    expect(page.locator("#sample-rows tr").first).to_contain_text("language: de")
+    page.get_by_label("id", exact=True).uncheck()
+    expect(page.locator("#sample-rows tr").first).not_to_contain_text("id: 1")
+    import_it(page)
+    page.goto("/admin/data/queue?metadata=language%3Dde")
+    expect(page.locator("[data-prompt] .words")).to_have_text(["told one"])
+    page.get_by_text("Metadata", exact=True).last.click()
+    expect(page.locator("[data-prompt] dl")).to_have_text(re.compile(r"^\s*language\s*de\s*$"))
+    empty_queue(product)
+
+
 def test_a_file_is_sent_and_stored_in_the_session_that_is_there_now(visitor: Visitor) -> None:
     visitor.expect_complaint("400")
     page = visitor.page

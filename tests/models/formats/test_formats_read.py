@@ -390,3 +390,38 @@ def test_real_instructions_and_pairs_are_read_whole() -> None:
     pairs, known = read_rows(PARADETOX, Kind.COMPLETION), read_pair_file(PARADETOX)
     assert pairs.notes == (f"Answers that repeat one of the same row, and are used once: {known.duplicates}.",)
     assert [(row["prompt"], row["completion"]) for row in pairs.rows] == list(known.unique_pairs)
+
+
+SHOWN = {"prompt": "you fool", "candidates": ["ha", "you", "hm"]}
+
+
+@pytest.mark.parametrize(
+    ("said", "best", "others"),
+    [
+        ({"verdict": "chosen", "position": 2}, ["you"], ["ha", "hm"]),
+        ({"verdict": "chosen", "position": "2.0"}, ["you"], ["ha", "hm"]),
+        ({"verdict": "edited", "chosen": "mine"}, ["mine"], ["ha", "you", "hm"]),
+        ({"verdict": "tie", "tied": [1, 3]}, ["ha", "hm"], ["you"]),
+        ({"verdict": "tie", "tied": "[1, 3]", "candidates": '["ha", "you", "hm"]'}, ["ha", "hm"], ["you"]),
+    ],
+)
+def test_of_a_table_of_judgments_the_best_stand_above_the_others(said: Row, best: list[str], others: list[str]) -> None:
+    file = read(SHOWN | said)
+    pairs = [(one, other) for one in best for other in others]
+    assert (file.format, [(row["chosen"], row["rejected"]) for row in file.rows]) == ("judgments", pairs)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"verdict": "none"}, "none of its answers was found good"),
+        ({"verdict": "tie", "tied": [1, 2, 3]}, "all its answers have the same score"),
+        ({"verdict": "chosen", "position": 4}, "a position is none of the candidates"),
+        ({"verdict": "chosen", "position": "²"}, "a position is not a number"),
+        ({"verdict": "chosen"}, "a position is not a number"),
+        ({"verdict": "best", "position": 1}, "its verdict is 'best', which is none"),
+        ({"verdict": "tie", "tied": "both"}, "tied is not a list"),
+    ],
+)
+def test_a_judgment_that_puts_nothing_above_another_is_told(said: Row, reason: str) -> None:
+    assert [problem.reason for problem in read(SHOWN | said).problems] == [reason]

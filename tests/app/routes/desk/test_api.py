@@ -48,6 +48,7 @@ def test_a_text_yields_three_candidates_in_the_order_shown(version_1: int, sessi
             for candidate in sorted(stored, key=lambda candidate: candidate.position)
         ],
         "exhausted": False,
+        "metadata": None,
     }
     assert len(answer["candidates"]) == 3
 
@@ -138,11 +139,12 @@ def test_while_the_version_is_damaged_the_reason_is_told(
 
 
 def test_the_queue_serves_a_prompt_and_is_empty_after_it(version_1: int, session: Session, annotator: Person) -> None:
-    factories.prompt(session, "you are stupid", queued=True)
+    factories.prompt(session, "you are stupid", queued=True, metadata_={"language": "en"})
     first = body(annotator.post("/generations", {"from": "queue"}))
     assert first["text"] == "you are stupid"
     again = body(annotator.post("/generations", {"from": "queue"}))
     assert again == first
+    assert again["metadata"] == {"language": "en"}
     empty = annotator.post("/generations", {"from": "queue", "shown": [first["id"]]})
     assert (empty.status_code, empty.text) == (204, "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 
 import pyarrow.parquet as pq
 import pytest
@@ -48,6 +49,41 @@ def test_several_peoples_judgments_are_counted_taken_over_by_name_and_known_agai
         {"id": admin.id, "name": "Ben, imported"},
         {"id": admin.id, "name": "Ada, imported"},
     ]
+
+
+def test_columns_beside_the_text_are_offered_and_may_be_left_out(session: Session, admin: Person) -> None:
+    sent = body(admin.call("POST", "/imports?name=a.csv", data=b"text,language,page\none,de," + b"x" * 4_000))
+    place = f"/imports/{sent['id']}"
+    found = body(admin.call("GET", place), 200)
+    assert (found["found"]["beside"], found["bad"], found["mapping"]["leave_out"]) == (["language", "page"], 1, [])
+    found = body(admin.call("GET", place, query_string={"leave_out": '["page"]'}), 200)
+    assert (found["bad"], found["mapping"]["leave_out"], found["sample"][0]["metadata"]) == (
+        0,
+        ["page"],
+        {"language": "de"},
+    )
+    admin.post(place, found["mapping"])
+    assert [row.metadata_ for row in rows(session, Prompt)] == [{"language": "de"}]
+    refused = admin.call("GET", place, query_string={"leave_out": "page"})
+    assert problem(refused) == (
+        422,
+        "leave_out must be a JSON list of columns, without white space, of at most 3,000 characters.",
+    )
+
+
+def test_an_import_is_listed_and_taken_back_and_taking_it_back_again_is_harmless(
+    admin: Person, annotator: Person
+) -> None:
+    sent = body(admin.call("POST", "/imports?name=a.txt", data=b"one\ntwo\n"))
+    admin.post(f"/imports/{sent['id']}", {"layout": "lines"}).get_data()
+    (one,) = body(admin.call("GET", "/imports?limit=1"), 200)["imports"]
+    assert (one["file_name"], one["added"], one["person"]["id"], one["undone_at"]) == ("a.txt", 2, admin.id, None)
+    place = f"/imports/{one['id']}/undo"
+    assert annotator.call("POST", place).status_code == 403
+    assert body(admin.call("POST", place), 200) == {"prompts": 2, "judgments": 0, "judged": 0}
+    assert body(admin.call("POST", place), 200) == {"prompts": 0, "judgments": 0, "judged": 0}
+    assert body(admin.call("GET", "/imports"), 200)["imports"][0]["undone_at"] is not None
+    assert problem(admin.call("POST", "/imports/9/undo")) == (404, "There is no import 9.")
 
 
 @pytest.mark.parametrize("offset", ["", "-1", "0.5", "one", "1\n", "1" * 13])
@@ -154,3 +190,19 @@ def test_an_unknown_format_is_refused_with_those_there_are(admin: Person) -> Non
     formats = "trl, trl-chat, kto, seed, llamafactory, labelstudio, argilla, hh, csv"
     sentence = f"format must be one of {formats}, judgments-csv, judgments-jsonl, judgments-parquet."
     assert problem(admin.call("GET", "/preferences?format=parquet")) == (422, sentence)
+
+
+def test_a_data_set_for_the_hub_is_a_zip_with_a_card(session: Session, admin: Person, annotator: Person) -> None:
+    empty = admin.call("GET", "/preferences/dataset")
+    assert problem(empty) == (409, "There is nothing to export: no judgment that stands fits.")
+    for person in (admin, annotator):
+        factories.judgment(session, factories.generation(session, person.id, ["a", "b"]))
+    for query, count in (("", 2), ("?contents=judgments", 2), (f"?contents=judgments&person={admin.id}", 1)):
+        answer = admin.call("GET", f"/preferences/dataset{query}")
+        assert (answer.status_code, answer.mimetype) == (200, "application/zip")
+        with zipfile.ZipFile(io.BytesIO(answer.data)) as made:
+            assert f"num_examples: {count}\n" in made.read("README.md").decode()
+        answer.close()
+    assert "mellow-judgments-dataset.zip" in answer.headers["Content-Disposition"]
+    refused = admin.call("GET", "/preferences/dataset?contents=all")
+    assert problem(refused) == (422, "contents must be one of pairs, judgments.")

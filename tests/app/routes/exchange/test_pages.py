@@ -7,10 +7,11 @@ import html
 import pytest
 from sqlalchemy.orm import Session
 
+from app.db import FileImport
 from app.services.exchange import exports
 from tests import factories
-from tests.app.routes.desk.test_api import problem
-from tests.studio import Person
+from tests.app.routes.desk.test_api import body, problem
+from tests.studio import Person, rows
 
 PAGES = ("/admin/data", "/admin/data/queue", "/admin/data/judgments")
 
@@ -75,3 +76,15 @@ def test_the_page_says_what_each_format_keeps_and_exports_under_pseudonyms_on_re
         assert f"<dd>{one.keeps}</dd>" in page
     for address in ("/admin/data", "/admin/data/judgments"):
         assert 'name="pseudonyms" value="yes"' in browser.get(address).text
+
+
+def test_a_whole_import_is_undone_on_the_page(session: Session, admin: Person) -> None:
+    sent = body(admin.call("POST", "/imports?name=a.txt", data=b"one\ntwo\n"))
+    admin.post(f"/imports/{sent['id']}", {"layout": "lines"}).get_data()
+    number = rows(session, FileImport)[0].id
+    browser = admin.browser()
+    assert "2 queued, 0 there already" in browser.get("/admin/data").text
+    page = browser.submit(f"/admin/data/imports/{number}/undo", {}, "/admin/data", follow_redirects=True)
+    assert "2 prompts left the queue; 0 judgments were withdrawn." in page.text
+    assert "undone <time" in page.text
+    assert "Undo the import</button>" not in page.text

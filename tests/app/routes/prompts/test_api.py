@@ -44,3 +44,22 @@ def test_prompts_are_listed_page_by_page_and_changed(session: Session, admin: Pe
         ("after_id=1", "A place in the queue is named by after_id and after_priority together."),
     ):
         assert problem(admin.call("GET", f"/prompts?{query}")) == (422, sentence)
+
+
+def test_metadata_are_sent_shown_and_filtered_by(admin: Person) -> None:
+    german = {"text": "eins", "metadata": {"language": "de", "id": 1}}
+    admin.post("/prompts", [german, {"text": "one", "metadata": {"language": "en"}}, "untold"])
+    found = body(admin.call("GET", "/prompts", query_string={"metadata": "language = de"}), 200)["prompts"]
+    assert [(one["text"], one["metadata"]) for one in found] == [("eins", {"language": "de", "id": 1})]
+    changed = admin.call("PATCH", "/prompts", query_string={"metadata": "language=en"}, json={"queued": False})
+    assert body(changed, 200) == {"changed": 1}
+    sentence = "Write what the metadata must be as name = value, such as language = de."
+    assert problem(admin.call("GET", "/prompts?metadata=de")) == (422, sentence)
+
+
+def test_the_page_shows_metadata_and_filters_by_them(admin: Person) -> None:
+    admin.post("/prompts", [{"text": "eins", "metadata": {"language": "de"}}, {"text": "one", "metadata": {"id": 7}}])
+    page = admin.browser().get("/admin/data/queue?metadata=language+%3D+de").text
+    assert "<dt>language</dt>" in page
+    assert 'value="language = de"' in page
+    assert "<dt>id</dt>" not in page

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.db import Prompt
 from app.services.exchange import imports
-from app.services.exchange.imports import ImportPlan, ImportState, Preview
+from app.services.exchange.imports import ImportState, Preview
+from app.services.exchange.incoming.import_plan import ImportPlan
 from tests.studio import Person, rows
 
 LONGEST = 1000

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tracemalloc
 from typing import Any, get_args
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, write_transaction
 from app.services.desk import judgments
-from app.services.exchange import exports
+from app.services.exchange import exports, judgment_table
 from app.services.exchange.export_formats import Pair
 from app.services.exchange.exports import INSTRUCTION, FormatName
 from app.services.exchange.identity import identified
@@ -114,6 +116,72 @@ def test_a_table_has_a_header_and_quotes_what_needs_it(session: Session, judged:
         f"prompt,chosen,rejected,judgment,verdict\r\n{P1},a,b,{first}\r\n{P1},a,c,{first}\r\n"
         f'"zwei\u2028Zeilen ""und"" 👩🏽‍🚀",ä,ö,{last}\r\n'
     )
+
+
+def test_metadata_have_a_place_in_every_record_if_any_prompt_has_some(session: Session, judged: list[Judgment]) -> None:
+    judged[0].generation.prompt.metadata_ = {"language": "en"}
+    session.commit()
+    for name in ("trl", "trl-chat", "kto", "llamafactory", "hh"):
+        made = [json.loads(line) for line in exports.stream(session, name)]
+        assert {row["metadata"] for row in made} == {'{"language": "en"}', "{}"}
+        assert [set(row) - {"metadata", "judgment", "verdict"} for row in made] == [set(row) for row in expected(name)]
+    assert "".join(exports.stream(session, "csv")).split("\r\n")[:2] == [
+        "prompt,chosen,rejected,judgment,verdict,metadata",
+        f'{P1},a,b,{judged[0].client_key},chosen,"{{""language"": ""en""}}"',
+    ]
+    assert [json.loads(line)["metadata"] for line in exports.stream(session, "seed")] == [{"language": "en"}, {}]
+
+
+def test_metadata_stand_beside_the_texts_of_tasks_and_in_the_metadata_of_records(
+    session: Session, judged: list[Judgment]
+) -> None:
+    judged[0].generation.prompt.metadata_ = {"language": "en", "prompt": "another", "judgment": "mine"}
+    session.commit()
+    tasks = [one["data"] for one in json.loads("".join(exports.stream(session, "labelstudio")))]
+    assert (tasks[0]["language"], tasks[0]["prompt"]) == ("en", P1)
+    assert set(tasks[-1]) == {"prompt", "candidates"}
+    records = [one["metadata"] for one in json.loads("".join(exports.stream(session, "argilla")))]
+    assert (records[0]["language"], records[0]["judgment"]) == ("en", [judged[0].client_key])
+    assert set(records[-1]) == {"judgment", "verdict", "person"}
+
+
+def test_tables_of_judgments_have_a_column_of_metadata_if_any_prompt_has_some(
+    session: Session, judged: list[Judgment]
+) -> None:
+    names = ("judgments-csv", "judgments-jsonl", "judgments-parquet")
+    for name in names:
+        assert columns(session, name) == list(judgment_table.COLUMNS)
+    judged[0].generation.prompt.metadata_ = {"language": "en"}
+    session.commit()
+    for name in names:
+        assert columns(session, name) == [*judgment_table.COLUMNS, "metadata"]
+    first, last = (json.loads(line)["metadata"] for line in exports.stream(session, "judgments-jsonl"))
+    assert (first, last) == ('{"language": "en"}', "{}")
+
+
+def columns(session: Session, format_name: str) -> list[str]:
+    content = b"".join(exports.content(session, format_name))
+    if format_name == "judgments-parquet":
+        return list(pq.read_table(io.BytesIO(content)).column_names)
+    first = content.decode().split("\n")[0]
+    return list(json.loads(first)) if format_name == "judgments-jsonl" else first.rstrip("\r").split(",")
+
+
+def test_an_export_without_metadata_has_no_place_for_them_whatever_else_there_is(
+    session: Session, judged: list[Judgment]
+) -> None:
+    factories.prompt(session, "not judged", metadata_={"language": "en"})
+    judged[0].generation.prompt.metadata_ = {"language": "en"}
+    session.commit()
+    (line,) = exports.stream(session, "trl", JudgmentFilter(text="zwei"))
+    assert set(json.loads(line)) == {"prompt", "chosen", "rejected", "judgment", "verdict"}
+
+
+def test_kto_has_the_metadata_of_screens_of_which_none_was_good(session: Session, annotator: Person) -> None:
+    prompt = factories.prompt(session, metadata_={"id": 1})
+    screen = factories.generation(session, annotator.id, ["a", "b"], prompt=prompt)
+    factories.judgment(session, screen, pairs=False, verdict="none", candidate_id=None)
+    assert [json.loads(line)["metadata"] for line in exports.stream(session, "kto")] == ['{"id": 1}'] * 2
 
 
 def test_kto_learns_from_none_is_good_but_not_from_an_attention_check(session: Session, annotator: Person) -> None:

@@ -17,7 +17,7 @@ from app.domain_errors import Malformed
 from app.services.desk import judgments
 from app.services.desk.judgments import JudgmentRequest
 from app.services.exchange import exports, imports
-from app.services.exchange.imports import ImportPlan
+from app.services.exchange.incoming.import_plan import ImportPlan
 from tests import factories
 from tests.app.services.exchange.conftest import LONGEST, look, queued, store
 from tests.studio import Person, rows

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
-from app.domain_errors import Invalid, Malformed
-from app.services.exchange import imports
-from app.services.exchange.imports import ImportPlan
+from app.domain_errors import Malformed
+from app.services.exchange import exports, imports
+from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.prompts import search
 from tests import factories
 from tests.app.services.exchange.conftest import LONGEST, look, queued, store
@@ -176,18 +176,75 @@ def test_what_was_stored_before_a_file_breaks_off_stays(session: Session, admin:
     assert rows(session, AuditEvent)[0].details["added"] == 500
 
 
-@pytest.mark.parametrize(
-    ("wished", "sentence"),
-    [
-        ({"layout": "xml"}, "layout must be one of csv, tsv, json, jsonl, lines, xlsx, parquet."),
-        ({"layout": "csv", "text": 7}, "text must be the name of a column."),
-        ({"layout": "csv", "queue": False}, "Put the texts into the queue, or take over the judgments, or both."),
-        ({"layout": "csv", "queue": "yes"}, "queue must be true or false."),
-        ({"layout": "csv", "source": "a\nb"}, "source must be a text of at most 200 characters in one line."),
-        ({"layout": "csv", "overlap_of_all": 21}, "The overlap must be between 1 and 20."),
-    ],
-)
-def test_a_wish_that_cannot_be_met_is_refused(wished: dict[str, object], sentence: str) -> None:
-    with pytest.raises(Invalid) as refusal:
-        ImportPlan.parse(wished, "a.csv")
-    assert str(refusal.value) == sentence
+def test_columns_beside_the_text_are_kept_but_for_those_that_are_left_out(
+    session: Session, admin: Person, write: Any
+) -> None:
+    path = write("a.csv", "id,text,priority,language,url\n1,one,2,de,\n2,two,,en,http://x\n")
+    found = look(session, path)
+    assert (found.beside(), found.mapping.leave_out) == (["id", "language", "url"], ())
+    assert found.sample[0]["metadata"] == {"id": "1", "language": "de"}
+    store(session, admin, path, leave_out=["id"])
+    assert [row.metadata_ for row in rows(session, Prompt)] == [
+        {"language": "de"},
+        {"language": "en", "url": "http://x"},
+    ]
+
+
+def test_a_column_that_only_comes_late_is_kept_too(session: Session, admin: Person, write: Any) -> None:
+    lines = [json.dumps({"text": f"text {number}"}) for number in range(700)]
+    store(session, admin, write("a.jsonl", "\n".join([*lines, '{"text": "last", "language": "de"}'])))
+    assert rows(session, Prompt)[-1].metadata_ == {"language": "de"}
+
+
+def test_metadata_that_cannot_be_kept_are_told_with_their_line_and_the_text_is_queued(
+    session: Session, admin: Person, write: Any
+) -> None:
+    path = write("a.jsonl", json.dumps({"text": "one", "page": "x" * 4_000}) + '\n{"text": "two", "page": "y"}\n')
+    sentence = "The metadata has 4,012 characters and may have at most 4,000. It is not kept."
+    assert look(session, path).problems == [{"line": 1, "reason": sentence}]
+    report = store(session, admin, path).report
+    assert (report.added, report.rejected) == (2, [{"line": 1, "reason": sentence}])
+    assert [row.metadata_ for row in rows(session, Prompt)] == [None, {"page": "y"}]
+
+
+def test_a_text_that_is_there_gets_what_is_new_and_keeps_what_it_has(
+    session: Session, admin: Person, write: Any
+) -> None:
+    store(session, admin, write("a.csv", "text,id\none,1\ntwo,2\n"))
+    report = store(session, admin, write("b.csv", "text,id,language\none,7,de\ntwo,2,en\n")).report
+    sentence = "The text has other metadata already, which stays: id."
+    assert (report.duplicates, report.rejected) == (2, [{"line": 2, "reason": sentence}])
+    assert [row.metadata_ for row in rows(session, Prompt)] == [
+        {"id": "1", "language": "de"},
+        {"id": "2", "language": "en"},
+    ]
+
+
+def test_metadata_come_with_judgments_whose_rows_are_gathered(session: Session, admin: Person, write: Any) -> None:
+    record = {"prompt": "you fool", "chosen": "you", "judgment": f"i-{7:032}", "verdict": "chosen", "language": "de"}
+    lines = [json.dumps(record | {"rejected": rejected, "page": page}) for rejected, page in (("a", 1), ("b", 2))]
+    report = store(session, admin, write("a.jsonl", "\n".join(lines)), judgments=True, queue=False).report
+    sentence = "The text has other metadata already, which stays: page."
+    assert (report.judgments, report.rejected) == (1, [{"line": 2, "reason": sentence}])
+    assert [row.metadata_ for row in rows(session, Prompt)] == [{"language": "de", "page": 1}]
+
+
+@pytest.mark.parametrize("format_name", exports.FORMATS)
+def test_metadata_survive_an_export_and_its_import(
+    session: Session, admin: Person, write: Any, format_name: str
+) -> None:
+    said = {"language": "de", "id": 7, "tags": ["a", "b"], "by": {"name": "Ada"}}
+    told = factories.prompt(session, "you fool", metadata_=said)
+    untold = factories.prompt(session, "you idiot")
+    for prompt in (told, untold):
+        factories.judgment(session, factories.generation(session, admin.id, ["a", "b", "c"], prompt=prompt))
+    content = b"".join(exports.content(session, format_name))
+    path = write(f"a.{exports.FORMATS[format_name].extension}", content)
+    told.metadata_ = None
+    session.commit()
+    found = look(session, path)
+    text = "input" if format_name == "llamafactory" else found.mapping.text
+    assert store(session, admin, path, queue=False, judgments=True, text=text).report.rejected == []
+    assert rows(session, Prompt)[1].metadata_ is None
+    kept = rows(session, Prompt)[0].metadata_
+    assert kept in (said, {"by.name": "Ada", **{name: said[name] for name in ("language", "id", "tags")}})

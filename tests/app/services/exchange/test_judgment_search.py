@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import Judgment, write_transaction
 from app.domain_errors import Invalid
 from app.services.desk import judgments
-from app.services.exchange import judgment_search
+from app.services.exchange import exports, judgment_search
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.people import statistics
 from tests import factories
@@ -139,3 +140,14 @@ def test_a_filter_that_makes_no_sense_is_refused(query: dict[str, str], sentence
     with pytest.raises(Invalid) as refusal:
         JudgmentFilter.parse(query)
     assert str(refusal.value) == sentence
+
+
+def test_judgments_are_found_and_exported_by_the_metadata_of_their_prompts(session: Session, admin: Person) -> None:
+    for language in ("de", "en"):
+        prompt = factories.prompt(session, f"in {language}", metadata_={"language": language})
+        factories.judgment(session, factories.generation(session, admin.id, ["a", "b"], prompt=prompt))
+    wanted = JudgmentFilter.parse({"metadata": " language = de "})
+    found = judgment_search.page(session, wanted).judgments
+    assert [one.generation.prompt.text for one in found] == ["in de"]
+    assert wanted.as_query() == {"metadata": "language = de"}
+    assert [json.loads(line)["prompt"] for line in exports.stream(session, "trl", wanted)] == ["in de"]

@@ -108,7 +108,7 @@ def test_a_mapping_that_cannot_be_is_refused(values: dict[str, object], sentence
 def test_a_row_gives_the_prompt_and_what_the_mapped_columns_say() -> None:
     mapping = ColumnMapping("json", text="data.q", priority="p")
     value = flat({"data": {"q": "12"}, "p": 3, "gold": "not mapped"})
-    assert prompt_row(FileRow(4, value), mapping, "") == PromptRow(4, "12", priority=3)
+    assert prompt_row(FileRow(4, value), mapping, "") == PromptRow(4, "12", priority=3, metadata={"gold": "not mapped"})
     assert prompt_row(FileRow(5, "a text"), mapping, "") == PromptRow(5, "a text")
     fields: dict[str, object] = {
         "Messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]

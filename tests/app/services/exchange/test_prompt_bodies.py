@@ -57,10 +57,29 @@ def test_quotes_begin_a_cell_in_csv_and_mean_nothing_in_tsv(session: Session) ->
 
 def test_a_row_with_a_field_that_there_is_not_is_refused_and_names_it(session: Session) -> None:
     report = import_(session, '[{"text": "one", "priorty": 5}, {"text": "two", "priority": 5}]', JSON)
-    takes = "text, prompt, toxic, priority, gold, gold_wrong, overlap"
+    takes = "text, prompt, toxic, priority, gold, gold_wrong, overlap, metadata"
     sentence = f"There is no field 'priorty' in a row: it takes {takes}."
     assert (report.added, report.rejected) == (1, [{"line": 1, "reason": sentence}])
     assert queued(session) == [("two", 5, None)]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "text"),
+    [
+        (JSON, '[{"text": "one", "metadata": {"language": "de", "by": {"id": 1}}}, "two"]'),
+        (NDJSON, '{"text": "one", "metadata": {"language": "de", "by": {"id": 1}}}\n"two"\n'),
+        (CSV, 'text,metadata\none,"{""language"": ""de"", ""by"": {""id"": 1}}"\ntwo,\n'),
+    ],
+)
+def test_metadata_are_kept_with_their_text(session: Session, content_type: str, text: str) -> None:
+    assert import_(session, text, content_type).rejected == []
+    assert [row.metadata_ for row in rows(session, Prompt)] == [{"language": "de", "by": {"id": 1}}, None]
+
+
+def test_a_row_whose_metadata_cannot_be_kept_is_refused(session: Session) -> None:
+    report = import_(session, '[{"text": "one", "metadata": ["de"]}, {"text": "two", "metadata": null}]', JSON)
+    sentence = 'The metadata must be an object, such as {"language": "de"}.'
+    assert (report.added, report.rejected) == (1, [{"line": 1, "reason": sentence}])
 
 
 def test_bad_rows_are_told_with_their_lines_and_the_others_are_kept(session: Session) -> None:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,29 @@ def test_columns_without_a_name_or_with_one_that_is_taken_are_called_by_their_nu
     (row,) = read(write("a.csv", ' text , ,text,"two\n lines"\na,b,c,d\n'), "csv").rows()
     assert row.cells == {"text": "a", "column 2": "b", "column 3": "c", "two lines": "d"}
     assert row.line == 3
+
+
+CARDS = ("README.md", "LICENSE", "license.txt", ".gitattributes", "dataset_infos.json", "data/.keep")
+
+
+@pytest.mark.parametrize("folder", ["", "my texts/"])
+def test_what_describes_data_in_a_zip_or_a_folder_is_passed_over(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in CARDS:
+            archive.writestr(folder + name, "about it")
+        archive.writestr(f"{folder}data/train-00000-of-00001.jsonl", '{"text": "one"}\n')
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    for place in (path, tmp_path / "unpacked"):
+        assert [row.cells for row in RowReader(place, place.name).rows()] == [{"text": "one"}]
+
+
+def test_a_readme_alone_is_a_file_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("one\ntwo\n")
+    assert [row.cells for row in RowReader(tmp_path, "x", "lines").rows()] == ["one", "two"]
+
+
+def test_a_folder_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match=r"^The folder holds 0 files instead of one\.$"):
+        RowReader(tmp_path, "x")

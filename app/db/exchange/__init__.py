@@ -1,0 +1,1 @@
+"""Tables of files that were brought in."""

@@ -1,0 +1,127 @@
+"""A data set as a zip: a card and one Parquet file, which `datasets.load_dataset` reads once it is unpacked."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Literal
+
+from sqlalchemy.orm import Session
+
+from app.domain_errors import Conflict
+from app.services.exchange import exports, identity
+from app.services.exchange.hub import judgment_rows
+from app.services.exchange.hub.card import MOMENT, SPLIT, Column, Figures, card
+from app.services.exchange.incoming.beside import METADATA
+from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.exchange.judgment_table import Row
+from app.services.prompts import metadata
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS_IN_A_GROUP = 5_000
+_FILE = f"data/{SPLIT}-00000-of-00001.parquet"
+_NOTHING = "There is nothing to export: no judgment that stands fits."
+_TOLD = Column("string", "what is known of the prompt besides, as JSON")
+
+Contents = Literal["pairs", "judgments"]
+
+
+@dataclass(frozen=True)
+class _DataSet:
+    """What a data set holds: `rows` yields them, with the metadata of their prompts if these are wanted."""
+
+    title: str
+    about: str
+    columns: Mapping[str, Column]
+    rows: Callable[[Session, JudgmentFilter, bool], Iterator[Row]]
+
+
+def archive(session: Session, contents: Contents, wanted: JudgmentFilter | None = None) -> IO[bytes]:
+    """Return a zip of what stands of the judgments that are wanted, as an open file that is gone once it is closed.
+
+    It lies on the disk; memory holds some thousand rows. Raises Conflict if there are no rows.
+    """
+    kept = _DATA_SETS[contents]
+    standing = replace(wanted or JudgmentFilter(), undone=False)
+    told = exports.has_metadata(session, standing)
+    columns = {**kept.columns, METADATA: _TOLD} if told else kept.columns
+    with tempfile.TemporaryFile() as table:
+        count, num_bytes = _write(table, columns, kept.rows(session, standing, told))
+        if not count:
+            raise Conflict(_NOTHING)
+        text = card(kept.title, kept.about, columns, Figures(count, num_bytes, table.seek(0, io.SEEK_END)))
+        table.seek(0)
+        return _zipped(text, table)
+
+
+def _write(table: IO[bytes], columns: Mapping[str, Column], rows: Iterator[Row]) -> tuple[int, int]:
+    """Write the rows as Parquet; returns how many there are, and how many bytes they take in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, _arrow(column)) for name, column in columns.items()])
+    count = num_bytes = 0
+    with pq.ParquetWriter(table, schema) as writer:
+        while group := list(islice(rows, _ROWS_IN_A_GROUP)):
+            made = pa.Table.from_pylist(group, schema)
+            writer.write_table(made)
+            count, num_bytes = count + made.num_rows, num_bytes + made.nbytes
+    return count, num_bytes
+
+
+def _arrow(column: Column) -> pa.DataType:
+    import pyarrow as pa
+
+    if column.kind == MOMENT:
+        return pa.timestamp("us", tz="UTC")
+    if column.element:
+        return pa.list_(pa.type_for_alias(column.element))
+    return pa.type_for_alias(column.kind)
+
+
+def _zipped(text: str, table: IO[bytes]) -> IO[bytes]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever sends it
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr(zipfile.ZipInfo("README.md"), text)
+        with made.open(zipfile.ZipInfo(_FILE), "w", force_zip64=True) as place:  # Parquet is compressed already
+            shutil.copyfileobj(table, place)
+    file.seek(0)
+    return file
+
+
+def _pairs(session: Session, wanted: JudgmentFilter, told: bool) -> Iterator[Row]:
+    for pair in exports.pairs(session, wanted, told=told):
+        texts = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
+        row = identity.identified(texts, pair.key, pair.verdict)
+        yield row | {METADATA: metadata.as_text(pair.metadata)} if told else row
+
+
+_DATA_SETS: Mapping[Contents, _DataSet] = {
+    "pairs": _DataSet(
+        "Preference pairs",
+        "Each row is a prompt and two rewrites of it, of which a person preferred one; the columns are those of TRL. "
+        "It was made in Mellow, where a person chooses the best of three.",
+        {
+            "prompt": Column("string", "the text to rewrite"),
+            "chosen": Column("string", "the rewrite that was preferred"),
+            "rejected": Column("string", "a rewrite that was shown beside it"),
+            identity.JUDGMENT: Column("string", "the identity of the judgment, the same for all of its pairs"),
+            identity.VERDICT: Column("string", "what was said: `chosen`, `edited` or `tie`"),
+        },
+        _pairs,
+    ),
+    "judgments": _DataSet(
+        "Judgments",
+        "Each row is one judgment: what was shown to a person, in that order, and what they said of it. It was made in "
+        "Mellow, where a person chooses the best of three. People have numbers, drawn for this data set alone.",
+        judgment_rows.COLUMNS,
+        judgment_rows.rows,
+    ),
+}

@@ -1,0 +1,84 @@
+"""How a file is to be stored, as it is sent and as it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta
+
+from app.domain_errors import Invalid
+from app.schemas.reading import read
+from app.services.exchange.mapping import ColumnMapping, MappingSent
+from app.services.prompts.changes import Overlap, Priority
+
+_LONGEST_SOURCE = 200
+
+_Source = Annotated[
+    str,
+    Meta(
+        max_length=_LONGEST_SOURCE,
+        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
+        extra={"refusal": f"source must be a text of at most {_LONGEST_SOURCE} characters in one line."},
+    ),
+]
+
+
+class ImportRequest(MappingSent, frozen=True):
+    """Request to store a file: its texts are queued, its judgments taken over, or both."""
+
+    rules: ClassVar[tuple[dict[str, Any], ...]] = (
+        {
+            "anyOf": [
+                {"properties": {"queue": {"const": True}}},
+                {"properties": {"judgments": {"const": True}}, "required": ["judgments"]},
+            ]
+        },
+    )
+
+    source: _Source | None = None
+    priority_of_all: Priority | None = None
+    overlap_of_all: Overlap | None = None
+    queue: bool = True
+    judgments: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that something is to be done; raises Invalid."""
+        if not self.queue and not self.judgments:
+            raise Invalid("Put the texts into the queue, or take over the judgments, or both.")
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """How a file is to be stored.
+
+    `source` is where the prompts are said to come from. `priority` and `overlap` are for the rows that say nothing
+    about them. `queue` puts the texts into the queue, `judgments` takes over the choices that the file holds.
+    """
+
+    mapping: ColumnMapping
+    source: str
+    priority: int = 0
+    overlap: int | None = None
+    queue: bool = True
+    judgments: bool = False
+    file_name: str = ""
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], name: str) -> ImportPlan:
+        """Return the plan in a JSON object for a file called `name`; raises Invalid about the first wrong value."""
+        return cls.of(read(ImportRequest, values), name)
+
+    @classmethod
+    def of(cls, sent: ImportRequest, name: str) -> ImportPlan:
+        """Return the plan that was sent for a file called `name`."""
+        return cls(
+            ColumnMapping.of(sent),
+            sent.source or name,
+            sent.priority_of_all or 0,
+            sent.overlap_of_all,
+            sent.queue,
+            sent.judgments,
+            name,
+        )
