@@ -25,7 +25,7 @@ ADVANCE = """async () => {
     const source = document.getElementById("source");
     const before = source.textContent;
     const began = performance.now();
-    const changed = new ExpectedPreference((done) => new MutationObserver((_, observer) => {
+    const changed = new Promise((done) => new MutationObserver((_, observer) => {
         if (source.textContent === before) return;
         observer.disconnect();
         requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)));

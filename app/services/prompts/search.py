@@ -35,7 +35,7 @@ State = Literal["queue", "gold", "judged", "skipped", "out", "all"]
 STATES: Mapping[State, str] = {
     "queue": "In the queue",
     "gold": "Attention checks",
-    "judged": "JudgedScreen",
+    "judged": "Judged",
     "skipped": "Nobody could judge",
     "out": "Taken out",
     "all": "All prompts",
