@@ -24,7 +24,7 @@ SEED = 20221107
 _SAMPLING_CODE = (
     "serving/generator.py",
     "serving/engine.py",
-    "serving/pieces.py",
+    "serving/text_pieces.py",
     "serving/choosing.py",
     "serving/neutrality.py",
     "serving/judge.py",
