@@ -209,7 +209,7 @@ class ImportPage(Struct):
 
 
 class ImportUndone(Struct):
-    """What undoing an import did; of one that was undone before, nothing."""
+    """Result of undoing an import; of one that was undone before, zeros."""
 
     prompts: Annotated[Count, Meta(description="Left the queue.")]
     judgments: Annotated[Count, Meta(description="Were withdrawn.")]

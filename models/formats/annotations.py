@@ -1,4 +1,4 @@
-"""What people said of the candidates of one text, whatever tool they said it in: an Annotation for each of them.
+"""Annotations: each is one person's judgment of the candidates of a text, whatever tool it was made in.
 
 Formats that hold annotations are read into a Record; from formats of pairs, `read_origin` tells who made a row.
 """
@@ -45,7 +45,7 @@ NOWHERE = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What one person said of the candidates of a text.
+    """One person's judgment of the candidates of a text.
 
     `better` holds the best candidates (of an edit, the text that was written), `worse` those below them. Of a tie of
     all, all are better; if none is good, all are worse; of a skip, `worse` holds what was shown. `ranks` has a rank for

@@ -16,7 +16,7 @@ PAIRS_NOTE = "Of a pair, the rewrite is the chosen answer and the source itself 
 
 
 class Found(NamedTuple):
-    """What a row of the file holds, or what one person said in it: rows of any kind, or why it has none.
+    """Content of a row of the file, or of one annotation in it: rows of any kind, or why it has none.
 
     `unused` says what of it cannot be used although there are rows. `origin` is None where nobody judged.
     """

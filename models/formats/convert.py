@@ -14,7 +14,7 @@ MAKES: Mapping[Kind, frozenset[Kind]] = {
     Kind.COMPLETION: frozenset({Kind.COMPLETION, Kind.PROMPT}),
     Kind.PROMPT: frozenset({Kind.PROMPT}),
 }
-"""What can be made of the rows of a kind. A label or a rank that nobody gave is never made up."""
+"""Conversion of rows between kinds. A label or a rank that nobody gave is never made up."""
 
 
 def to_kind(row: Row, kind: Kind, ranking: str) -> tuple[list[Row], int]:
@@ -85,7 +85,7 @@ def _check_different(row: Row) -> None:
 
 
 def same_text(one: Text, other: Text) -> bool:
-    """Whether two texts are equal but for outer white space."""
+    """Return whether two texts are equal but for outer white space."""
     if isinstance(one, str) and isinstance(other, str):
         return one.strip() == other.strip()
     return row_key(_stripped(one)) == row_key(_stripped(other))
@@ -106,5 +106,5 @@ def sole_prompts(rows: Sequence[Row]) -> list[int]:
 
 
 def split_key(prompt: Text) -> str:
-    """What rows of one prompt have in common: its text without outer white space."""
+    """Return the key that rows of one prompt share: its text without outer white space."""
     return prompt_text(prompt).strip()

@@ -1,4 +1,4 @@
-"""Which format the rows of a file have, by their fields and by what stands in them."""
+"""Detection of the format of rows, by their fields and by what stands in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.formats.rows import Fields
 from models.model_errors import DataFileError
 
 SAMPLED = 200
-"""How many rows are looked at before a format is named."""
+"""The number of rows that are looked at before a format is named."""
 AUTO = "auto"
 PAIRS = "pairs"
 FORMAT_NAMES = (AUTO, *(name for name in FORMATS if name != PROMPT.name), PAIRS, PROMPT.name)

@@ -11,7 +11,7 @@ from models.formats.rows import Row
 from models.model_errors import DataFileError
 
 _NEARLY = 1e-9
-"""What a product of weights may fall short of the whole number that it stands for."""
+"""A product of weights may fall short of the whole number that it stands for by this much."""
 
 
 def parse_mix(text: str) -> dict[str, float]:

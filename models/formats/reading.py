@@ -25,7 +25,7 @@ _PAIR_COLUMNS = ("source", "target")
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is asked of a file; see `read_rows`."""
+    """Request to read a file; see `read_rows`."""
 
     kind: Kind | None
     ranking: str
@@ -38,7 +38,7 @@ class _Wanted:
 
     @property
     def is_pairs(self) -> bool:
-        """Whether pairs are asked for, by the format or by naming their columns."""
+        """Return whether pairs are asked for, by the format or by naming their columns."""
         return self.format == PAIRS or (self.format == AUTO and any(name in self.columns for name in _PAIR_COLUMNS))
 
 

@@ -1,4 +1,4 @@
-"""What a row of training data is, whatever file it came from: TRL's own shapes, as plain dicts.
+"""Rows of training data, whatever file they came from: TRL's own shapes, as plain dicts.
 
     preference  {"prompt": Text, "chosen": Text, "rejected": Text}
     unpaired    {"prompt": Text, "completion": Text, "label": bool}
@@ -35,7 +35,7 @@ ROLES = ("system", "user", "assistant")
 
 
 class Kind(StrEnum):
-    """What a method learns from."""
+    """Kind of row, by what a method learns from."""
 
     PREFERENCE = "preference"
     UNPAIRED = "unpaired"
@@ -79,7 +79,7 @@ class RowFile:
 
     @cached_property
     def duplicates(self) -> int:
-        """How many rows repeat an earlier one."""
+        """Return the number of rows that repeat an earlier one."""
         return len(self.rows) - len(self._first_places)
 
     def without_duplicates(self) -> RowFile:
@@ -114,7 +114,7 @@ class RowFile:
 
 
 def row_key(value: object) -> str:
-    """What is the same for equal rows or texts, and for no others."""
+    """Return a key that is the same for equal rows or texts, and for no others."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -137,7 +137,7 @@ def prompt_text(prompt: Text) -> str:
 
 
 def required(fields: Fields, name: str) -> object:
-    """The value of a field; raises BadRow if there is none."""
+    """Return the value of a field; raises BadRow if there is none."""
     if name not in fields:
         has = ", ".join(islice(fields, 12))
         raise BadRow(f"there is no {name}: the fields are {has or 'none'}")

@@ -1,4 +1,4 @@
-"""What there is to say of a file of training data, as figures and as sentences."""
+"""Summary of a file of training data, as figures and as sentences."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _tabbed(row: Row) -> Record:
 
 
 def _instruction(prompt: Text) -> Record:
-    """What is asked, in the columns of Alpaca; earlier turns and a system text get those of LLaMA-Factory."""
+    """Return the prompt in the columns of Alpaca; earlier turns and a system text get those of LLaMA-Factory."""
     if isinstance(prompt, str):
         return {"instruction": prompt, "input": ""}
     turns = list(prompt)

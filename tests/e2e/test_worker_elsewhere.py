@@ -51,7 +51,7 @@ def answers(client: Redis) -> bool:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The project's files in another folder, without anything that a run or a test has left."""
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "instance", "*.safetensors")
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "instance", "build", "node_modules")
     return Path(shutil.copytree(PROJECT_ROOT, tmp_path / "checkout", ignore=ignored))
 
 

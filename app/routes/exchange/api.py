@@ -82,7 +82,7 @@ def append_import(upload_id: str, query: PieceQuery) -> ResponseReturnValue:
     refusals=(400,),
 )
 def preview_import(upload_id: str, query: ImportQuery) -> ResponseReturnValue:
-    """What is in the file and what an import would do."""
+    """Preview an import: the content of the file, and what would be stored of it."""
     files = uploads()
     path = files.path(upload_id)
     longest = mellow().settings.max_text_length

@@ -42,7 +42,7 @@ Judged = Sequence[Pair]
 Record = dict[str, Any]
 Render = Callable[[Judged], Iterator[Record]]
 Screens = Sequence[JudgedScreen]
-"""What several people said of the same texts, each of them once; the cards may have stood in another order."""
+"""Judgments of several people of the same texts, one of each person; the cards may have stood in another order."""
 RenderScreens = Callable[[Screens, People], Record]
 
 
@@ -235,7 +235,7 @@ FormatName = Literal[
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """What a person reads of a format, what it keeps of a judgment, and how it is sent."""
+    """A format of exports: its label, what it keeps of a judgment, and how it is sent."""
 
     label: str
     keeps: str
@@ -253,7 +253,7 @@ class ExportFormat:
         return self.media[1]
 
 
-_TEXTS = "the texts of each pair"
+_TEXTS = "the texts of each pair, and the key of its judgment"
 _TABLE = "everything: who, when, how long, what was shown where and what was said of it, skips and reasons too"
 FORMATS: Mapping[str, ExportFormat] = {
     "trl": ExportFormat("TRL: prompt, chosen, rejected", _TEXTS),

@@ -132,7 +132,7 @@ def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) ->
 
 
 def has_metadata(session: Session, wanted: JudgmentFilter) -> bool:
-    """Whether a prompt of the judgments that are wanted has metadata; exports have a place for them only then."""
+    """Return whether a prompt of the wanted judgments has metadata; exports have a place for them only then."""
     told = Prompt.metadata_.is_not(None)
     if session.scalar(select(Prompt.id).where(told).limit(1)) is None:
         return False  # as in most studios, which need not look at their judgments for it

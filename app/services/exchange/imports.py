@@ -46,7 +46,7 @@ _SHOWN_PROBLEMS = 100
 
 @dataclass
 class Preview:
-    """What an import would do, by the first `LOOKED_AT` rows; `complete` if there are no others.
+    """The effect that an import would have, by the first `LOOKED_AT` rows; `complete` if there are no others.
 
     `judgments` counts all that people said, `judgments_known` what of it is here already, `people` those who are named.
     """
@@ -96,7 +96,7 @@ class ImportState:
 
 
 def preview(session: Session, path: Path, wished: Mapping[str, object], longest: int) -> Preview:
-    """What is in the file and what an import would do, stored nowhere; raises Malformed or Invalid.
+    """Return the content of a file and the effect of its import, which stores nothing yet; raises Malformed or Invalid.
 
     `wished` names a layout, whether the first line is a header, columns, and those to leave out; what it does not name
     is guessed.

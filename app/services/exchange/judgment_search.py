@@ -62,7 +62,7 @@ class JudgmentPageQuery(JudgmentQuery, frozen=True):
 
 @dataclass(frozen=True)
 class JudgmentFilter:
-    """Which judgments are meant; what is None or empty leaves it open.
+    """Filter of judgments; a field that is None or empty leaves it open.
 
     Days are UTC, and `until` is the last one. `undone` says whether undone ones are meant (None: both).
     """
@@ -81,12 +81,12 @@ class JudgmentFilter:
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> JudgmentFilter:
-        """What a page was asked for; raises Invalid with a sentence about the first value that is wrong."""
+        """Return the filter of a page's query; raises Invalid with a sentence about the first value that is wrong."""
         return cls.of(read_form(JudgmentPageQuery, values))
 
     @classmethod
     def of(cls, query: JudgmentQuery) -> JudgmentFilter:
-        """What a query means; one that does not speak of undone ones means those that stand."""
+        """Return the filter of a query; one that does not speak of undone ones means those that stand."""
         undone = query.undone if isinstance(query, JudgmentPageQuery) else "no"
         return cls(
             query.person,
@@ -133,7 +133,7 @@ class JudgmentFilter:
         return wanted + self._of_screens()
 
     def _of_screens(self) -> list[ColumnElement[bool]]:
-        """What is asked of the screen that was judged."""
+        """Return the conditions on the screen that was judged."""
         wanted: list[ColumnElement[bool]] = []
         if self.gold is not None:
             wanted.append(_on_screen(Generation.gold.is_(self.gold)))
@@ -192,7 +192,7 @@ def people(session: Session) -> list[User]:
 
 
 def names(session: Session, judgments: list[Judgment]) -> dict[int, str]:
-    """What the people who made these judgments are called, by id."""
+    """Return the names of the people who made these judgments, by id."""
     ids = {judgment.user_id for judgment in judgments}
     return {user.id: user.name or user.email for user in session.scalars(select(User).where(User.id.in_(ids)))}
 
@@ -253,7 +253,7 @@ def _of_prompt(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _there_is(found: Select[int]) -> ColumnElement[bool]:
-    """Whether a row is found for the judgment, whatever other tables are asked beside it."""
+    """Return the condition that a row is found for the judgment, whatever other tables are asked beside it."""
     return exists(found.correlate(Judgment))
 
 

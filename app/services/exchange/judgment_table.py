@@ -122,7 +122,7 @@ def _cell(value: object) -> object:
 
 
 class _Echo:
-    """What a csv.writer writes to, so that `writerow` returns the line."""
+    """File for a csv.writer that stores nothing, so that `writerow` returns the line."""
 
     def write(self, line: str) -> str:
         """Return the line itself."""

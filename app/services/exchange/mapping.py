@@ -1,4 +1,4 @@
-"""What the rows of a file mean: which format they are in, and which column is which."""
+"""The meaning of the rows of a file: their format, and which column is which."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def parse_header(values: Mapping[str, object]) -> bool | None:
 
 @dataclass(frozen=True)
 class Found:
-    """What the first rows tell of a file.
+    """Findings in the first rows of a file.
 
     `format` is a name of models.formats, empty for texts alone; `judged` says that its rows hold choices. `beside` are
     the fields that may be kept as metadata. `likely` is the column that looks most like texts, empty if none does.
@@ -127,7 +127,7 @@ class Found:
 
 
 def look(rows: Sequence[FileRow]) -> Found:
-    """What the rows have in common."""
+    """Return the findings that the rows have in common."""
     objects = [row.value for row in rows if isinstance(row.value, dict) and not row.problem]
     columns = dict.fromkeys(name for one in objects for name, value in one.items() if _is_cell(value))
     name = detect([lowered(one) for one in objects])
@@ -149,7 +149,7 @@ def _has_key(fields: Mapping[str, object]) -> bool:
 
 
 def is_known(text_column: str) -> bool:
-    """Whether a column holds texts by its name, and is not just the first one."""
+    """Return whether a column holds texts by its name, and is not just the first one."""
     return text_column == FROM_FORMAT or text_column.casefold() in _known_names()
 
 
@@ -174,7 +174,7 @@ def guess(found: Found, layout: str, header: bool) -> ColumnMapping:
 
 
 def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str) -> PromptRow:
-    """What the row says of a prompt; raises BadRow if its prompt cannot be found."""
+    """Return the prompt of a row; raises BadRow if its prompt cannot be found."""
     if isinstance(row.value, str):
         return PromptRow(row.line, row.value)
     if mapping.text == FROM_FORMAT:
@@ -211,7 +211,7 @@ def text_of(value: object, name: str) -> str:
 
 
 class Part(NamedTuple):
-    """What one of the rows of a judgment says: texts that are best, texts that are not, and the verdict, if told."""
+    """Content of one row of a judgment: texts that are best, texts that are not, and the verdict, if told."""
 
     better: tuple[str, ...]
     worse: tuple[str, ...]

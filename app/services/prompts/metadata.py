@@ -104,7 +104,7 @@ def has(condition: str) -> ColumnElement[bool]:
 
 
 class _HasField(FunctionElement[bool]):
-    """Whether a JSON object has a field of that name with that value, written as a text."""
+    """Return the condition that a JSON object has a field of that name with that value, written as a text."""
 
     type = Boolean()
     inherit_cache = True

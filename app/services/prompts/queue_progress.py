@@ -1,4 +1,4 @@
-"""How far each person has come in the queue, so that a look at it is short however much lies behind them.
+"""Each person's progress in the queue, remembered so that a look at it is short however much lies behind them.
 
 Each process remembers for each person where in the order of the queue the first prompt stands that they have not had
 and that wants a judgment. Judgments and screens that are added only move that place on. It moves back to a prompt that
@@ -51,7 +51,7 @@ END = Place(sys.maxsize, 0)
 
 @dataclass(frozen=True)
 class Seen:
-    """What had happened to the queue when a person's place was found.
+    """State of the queue when a person's place was found.
 
     A prompt with an id above `newest`, or one that lost a judgment `undone_after` a moment, may stand before it.
     """

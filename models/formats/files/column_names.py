@@ -22,6 +22,6 @@ _KNOWN = frozenset((*TEXT_NAMES, *_OTHERS, *(name for names in OPTION_NAMES.valu
 
 
 def is_known(name: str) -> bool:
-    """Whether a cell is the name of a column that is known, such as `Prompt` or `neutral2`."""
+    """Return whether a cell is the name of a column that is known, such as `Prompt` or `neutral2`."""
     folded = name.strip().casefold()
     return folded in _KNOWN or folded.rstrip("0123456789").rstrip("_") in ("neutral", "rewrite", "reference", "target")

@@ -1,4 +1,4 @@
-"""How a table is written, told by its first rows: what separates its cells, and which row names its columns."""
+"""Dialects of tables, told by their first rows: what separates its cells, and which row names its columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_WORDS = 4
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to read a table: its delimiter, what stands above it, and whether its first row names the columns.
+    """Dialect of a table: its delimiter, what stands above it, and whether its first row names the columns.
 
     `separator_line` says that its first line is Excel's `sep=;`; `titles` is how many rows stand above the header.
     """
@@ -81,7 +81,7 @@ def _first_lines(text: TextIO) -> list[str]:
 
 
 def _delimiter(lines: Sequence[str], preferred: str) -> str:
-    """What separates the cells: what gives most rows one width, and the names of columns that are known."""
+    """Return the delimiter: that which gives most rows one width, and the names of columns that are known."""
     best, most = ONE_COLUMN if preferred == "," else preferred, (False, False, 0.0)
     for delimiter in _DELIMITERS:
         rows = [row for row in _split(lines, delimiter) if any(cell.strip() for cell in row)]
@@ -107,7 +107,7 @@ def _split(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _names_columns(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
-    """Whether a row names columns, none of which is known: no number is a name, nor is a sentence."""
+    """Return whether a row names columns, none of which is known: no number is a name, nor is a sentence."""
     cells = [cell.strip() for cell in first]
     filled = [cell for cell in cells if cell]
     if any(map(_NUMBER.fullmatch, filled)) or len(set(filled)) < len(filled) or len(cells) < 2:

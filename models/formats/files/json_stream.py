@@ -70,7 +70,7 @@ def _elements(buffer: _Buffer) -> Iterator[tuple[int, object]]:
 
 
 class _Buffer:
-    """What has been read of the text and not been used yet."""
+    """Buffer of the text that was read and not used yet."""
 
     def __init__(self, text: TextIO) -> None:
         self._text = text

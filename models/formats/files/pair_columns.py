@@ -1,4 +1,4 @@
-"""Which columns of a file of pairs hold the texts, as its header or the keys of its lines tell."""
+"""Columns of a file of pairs that hold the texts, as its header or the keys of its lines tell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns to read, by their names in the header; an empty name means that the header tells."""
+    """Columns to read, by their names in the header; an empty name means that the header tells."""
 
     source: str = ""
     target: str = ""

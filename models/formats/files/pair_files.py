@@ -45,7 +45,7 @@ class PairRow:
 
 @dataclass(frozen=True)
 class PairFile:
-    """What a file holds: `rows` are the usable ones; `notes` say how the file was understood.
+    """Content of a file of pairs: `rows` are the usable ones; `notes` say how the file was understood.
 
     `problems` are the first `KEPT_PROBLEMS` of the other rows, `problem_count` says how many there are in all.
     """
@@ -76,7 +76,7 @@ class PairFile:
 
     @property
     def duplicates(self) -> int:
-        """How many pairs repeat an earlier one."""
+        """Return the number of pairs that repeat an earlier one."""
         return len(self.pairs) - len(self.unique_pairs)
 
     def by_source(self) -> dict[str, list[str]]:
@@ -164,7 +164,7 @@ def pairs_of_rows(rows: Iterable[RawRow], columns: Columns) -> Iterator[PairRow 
 
 
 def in_dev(source: str, split: int = DEV_SPLIT) -> bool:
-    """Whether a source belongs to the dev share, one in `split` (none if 0): by its hash, so for good.
+    """Return whether a source belongs to the dev share, one in `split` (none if 0): by its hash, so for good.
 
     By source and never by row, so that no rewrite of a held-out sentence is ever trained on.
     """

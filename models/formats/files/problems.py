@@ -1,4 +1,4 @@
-"""How rows that cannot be used are reported: by the line they begin on and the reason, in one sentence a file."""
+"""Reports of rows that cannot be used: by the line they begin on and the reason, in one sentence a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one row of any file is, before anything is made of it, and the limits that hold for all of them."""
+"""A row of any file before anything is made of it, and the limits that hold for all of them."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ LAYOUTS: Mapping[Layout, str] = {
     "xlsx": "Excel workbook, its first sheet (XLSX)",
     "parquet": "Parquet",
 }
-"""How a file's rows may be laid out, by the name that the API has for it."""
+"""The layouts that a file's rows may have, by the names that the API has for them."""
 TABLES = ("csv", "tsv", "xlsx")
 _EXTENSIONS = {"csv": "csv", "tsv": "tsv", "tab": "tsv", "json": "json", "jsonl": "jsonl", "ndjson": "jsonl"}
 _PACKED = re.compile(r"\.(gz|bz2|xz|zip)$")

@@ -71,7 +71,7 @@ class _Rows:
             yield RawRow(begins, row)
 
     def _more(self) -> bool:
-        """Whether there is another line."""
+        """Return whether there is another line."""
         self._look(0)
         return len(self._ahead) > 0
 
@@ -116,7 +116,7 @@ class _Rows:
         return self._ahead[place]
 
     def _fits(self, cells: list[str], lines: list[str]) -> bool:
-        """Whether the cells are a row, rather than the lines rows of their own whose quotes mean nothing."""
+        """Return whether the cells are a row, rather than the lines rows of their own whose quotes mean nothing."""
         apart = {len(_literal(line)) for line in lines}
         if len(lines) == 1:
             return len(cells) == self._width or self._width not in apart
@@ -150,5 +150,5 @@ def _cells(text: str) -> list[str] | None:
 
 
 def _is_open(text: str, place: int) -> bool:
-    """Whether the quote at that place is not closed by any other, doubled ones apart."""
+    """Return whether the quote at that place is not closed by any other, doubled ones apart."""
     return '"' not in text[place + 1 :].replace('""', "")

@@ -37,7 +37,7 @@ _OF_HUB = ".responses"
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """What one person answered: the value of the ranking, None if they gave none, and what else is known of it."""
+    """Response of one person: the value of the ranking, None if they gave none, and what else is known of it."""
 
     value: object
     status: str

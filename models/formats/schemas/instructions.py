@@ -22,7 +22,7 @@ def read_llamafactory(fields: Fields) -> list[Row]:
 
 
 def _prompt(fields: Fields) -> Text:
-    """What is asked: messages where there is a system text or earlier turns, else a text."""
+    """Return the prompt: messages where there is a system text or earlier turns, else a text."""
     instruction = text(required(fields, "instruction"), "instruction").strip()
     query = _optional(fields, "input")
     asked = query if query and instruction == STUDIO_INSTRUCTION else "\n\n".join(filter(None, (instruction, query)))

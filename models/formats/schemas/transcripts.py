@@ -18,7 +18,7 @@ _NEXT_TURN = re.compile(r"\n\n(Human|Assistant):(?=\s|\Z)")
 
 
 def is_transcript(value: object) -> bool:
-    """Whether a value is a text that begins with a turn of the human."""
+    """Return whether a value is a text that begins with a turn of the human."""
     return isinstance(value, str) and re.match(r"\s*Human:\s", value) is not None
 
 
@@ -29,7 +29,7 @@ def read_transcripts(fields: Fields) -> list[Row]:
 
 
 def transcript(value: object, name: str) -> list[Message]:
-    """The turns of a transcript; raises BadRow if it has none or one is empty."""
+    """Return the turns of a transcript; raises BadRow if it has none or one is empty."""
     body = text(value, name).strip()
     parts = _TURN.split(body)
     if parts[0].strip() or len(parts) < 3:

@@ -35,7 +35,7 @@ Contents = Literal["pairs", "judgments"]
 
 @dataclass(frozen=True)
 class _DataSet:
-    """What a data set holds: `rows` yields them, with the metadata of their prompts if these are wanted."""
+    """The content of a data set: `rows` yields them, with the metadata of their prompts if these are wanted."""
 
     title: str
     about: str

@@ -1,1 +1,1 @@
-"""What belongs to a file that comes in, besides its rows: how it is stored, its metadata, the record of its import."""
+"""Parts of an import besides the rows of its file: how it is stored, its metadata, the record of its import."""

@@ -60,7 +60,7 @@ def metadata_of(row: Mapping[str, object], taken: Collection[str], format_name: 
 
 
 def _may_be(row: Mapping[str, object], name: str, format_name: str) -> bool:
-    """Whether a field is neither empty, nor an object whose fields are looked at, nor read by the format."""
+    """Return whether a field is neither empty, nor an object whose fields are looked at, nor read by the format."""
     value = row[name]
     if value in (None, "") or (isinstance(value, dict) and all(f"{name}.{inner}" in row for inner in value)):
         return False
@@ -70,7 +70,7 @@ def _may_be(row: Mapping[str, object], name: str, format_name: str) -> bool:
 
 
 def _is_read(format_name: str) -> bool:
-    """Whether rows of a format say more than a prompt."""
+    """Return whether rows of a format say more than a prompt."""
     return format_name in FORMATS and format_name != PROMPT.name
 
 

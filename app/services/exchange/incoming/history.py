@@ -39,7 +39,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Undone:
-    """What undoing an import did, now or before.
+    """Result of undoing an import, now or before.
 
     `prompts` left the queue and `judgments` were withdrawn. Of its prompts, `judged` have judgments that people made
     here: these stay.

@@ -1,4 +1,4 @@
-"""How a file is to be stored, as it is sent and as it is kept."""
+"""The request to store a file, and the plan made of it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ImportRequest(MappingSent, frozen=True):
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """How a file is to be stored.
+    """Plan of how a file is stored.
 
     `source` is where the prompts are said to come from. `priority` and `overlap` are for the rows that say nothing
     about them. `queue` puts the texts into the queue, `judgments` takes over the choices that the file holds.
