@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from app.access import user_id
 from app.context import mellow
-from app.db import Verdict
+from app.db import Judgment, Verdict
 from app.domain_errors import DomainError, Invalid, NotFound
 from app.extensions import db
 from app.schemas.kinds import LARGEST_ID
@@ -59,7 +59,7 @@ def redo(judgment_id: int) -> ResponseReturnValue:
     if judgment.undone_at is None:
         flash("It counts already.", "success")
         return _back(judgment_id)
-    return _judge_again(judgment_id, own_judgments.same_again(judgment), "It counts again.")
+    return _judge_again(judgment_id, own_judgments.same_again(judgment), "It counts again.", judgment)
 
 
 @blueprint.post("/<int:judgment_id>/change")
@@ -69,10 +69,12 @@ def change(judgment_id: int) -> ResponseReturnValue:
     return _judge_again(judgment_id, _body_of_form(judgment.generation_id), "Changed.")
 
 
-def _judge_again(judgment_id: int, body: dict[str, Any], done: str) -> ResponseReturnValue:
+def _judge_again(
+    judgment_id: int, body: dict[str, Any], done: str, again: Judgment | None = None
+) -> ResponseReturnValue:
     try:
         sent = JudgmentRequest.parse(body, mellow().settings.max_text_length)
-        standing = judgments.judge_again(db.session(), user_id(), sent)
+        standing = judgments.judge_again(db.session(), user_id(), sent, again)
     except NotFound:
         raise
     except DomainError as refusal:

@@ -118,10 +118,11 @@ def judge(session: Session, user_id: int, sent: JudgmentRequest) -> int:
     return stored
 
 
-def judge_again(session: Session, user_id: int, sent: JudgmentRequest) -> int:
+def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Judgment | None = None) -> int:
     """Store a judgment in place of the person's standing one on the same screen, if any, in one transaction.
 
-    The older judgment is kept as an undone one. If both say the same, nothing changes. Raises as `judge` does.
+    The older judgment is kept as an undone one. If both say the same, nothing changes. `again` is the undone judgment
+    that is made once more, if it is one: what was imported stays imported. Raises as `judge` does.
     """
     with write_transaction(session):
         connection = session.connection()
@@ -137,6 +138,9 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest) -> int:
         number = _add(connection, user_id, sent, yielded)
         if number is None:
             raise _judged_meanwhile()
+        if again is not None and again.imported:
+            origin = {"imported": True, "annotator": again.annotator, "import_id": again.import_id}
+            connection.execute(update(_judgments).where(_judgments.c.id == number).values(origin))
         _bring_back(session, screen.id)
         return number
 

@@ -14,10 +14,13 @@ from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import JudgedScreen, People, Person
 from app.services.prompts import metadata
 from models.formats import WRITERS
+from models.formats.files.column_names import TEXT_NAMES
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
 from models.formats.schemas.instructions import STUDIO_INSTRUCTION
 
 INSTRUCTION = STUDIO_INSTRUCTION
+_READ_AS_TEXTS = frozenset({*TEXT_NAMES, "candidates"})
+_OF_RESPONSES = frozenset({"judgment", "verdict", "person"})
 EDITED = "edited"
 """The name of a text that was written by hand, among those of the cards."""
 
@@ -126,14 +129,19 @@ def same_texts(screens: Iterable[JudgedScreen]) -> Iterator[Screens]:
 def labelstudio(screens: Screens, people: People) -> Record:
     """A task for a `<List name="candidates">` ranked by a `<Ranker name="rank" toName="candidates">`.
 
-    Each judgment is an annotation; a skip is a cancelled one.
+    Each judgment is an annotation; a skip is a cancelled one. Metadata whose name could be taken for that of a text is
+    in `meta`, the rest in `data`.
     """
     first = screens[0]
     candidates = [{"id": name, "body": text} for name, text in _named_texts(first, "c")]
+    told = first.metadata or {}
+    apart = {name: value for name, value in told.items() if name.casefold() in _READ_AS_TEXTS}
+    beside = {name: value for name, value in told.items() if name not in apart}
     return {
         "id": first.screen_id,
-        "data": {**(first.metadata or {}), "prompt": first.prompt, "candidates": candidates},
-        "annotations": [_annotation(first, screen, people[screen.who]) for screen in screens],
+        "data": {**beside, "prompt": first.prompt, "candidates": candidates},
+        **({"meta": apart} if apart else {}),
+        "annotations": [_annotation(first, screen, people) for screen in screens],
     }
 
 
@@ -144,12 +152,13 @@ def argilla(screens: Screens, people: People) -> Record:
     what a response has no place for, in the order of the responses.
     """
     first = screens[0]
+    told = first.metadata or {}
     return {
         "id": str(first.screen_id),
         "fields": {"prompt": first.prompt, **dict(_named_texts(first, "response-"))},
         METADATA: {
-            **(first.metadata or {}),
-            "judgment": [screen.key for screen in screens],
+            **{f"prompt.{name}" if name in _OF_RESPONSES else name: value for name, value in told.items()},
+            "judgment": [people.key(screen.key) for screen in screens],
             "verdict": [screen.verdict for screen in screens],
             "person": [people[screen.who].name for screen in screens],
         },
@@ -157,7 +166,8 @@ def argilla(screens: Screens, people: People) -> Record:
     }
 
 
-def _annotation(first: JudgedScreen, screen: JudgedScreen, person: Person) -> Record:
+def _annotation(first: JudgedScreen, screen: JudgedScreen, people: People) -> Record:
+    person = people[screen.who]
     best, others = _sides(first, screen, "c")
     skipped = screen.verdict == Verdict.SKIPPED
     result = {
@@ -178,7 +188,7 @@ def _annotation(first: JudgedScreen, screen: JudgedScreen, person: Person) -> Re
         "was_cancelled": skipped,
         "ground_truth": False,
         "result": [] if skipped else [result],
-        "judgment": screen.key,
+        "judgment": people.key(screen.key),
         "verdict": screen.verdict,
     }
 

@@ -6,6 +6,8 @@ judgment, and imports find by it what is here already and which records belong t
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +16,8 @@ JUDGMENT = "judgment"
 VERDICT = "verdict"
 """The field that holds the verdict, which the texts alone do not tell: an edited text reads like a chosen one."""
 COLUMNS = (JUDGMENT, VERDICT)
+MADE = "i-"
+"""The beginning of the keys that are made of the content of a judgment, since its file names none."""
 
 
 def identified(record: Mapping[str, Any], key: str, verdict: str) -> dict[str, Any]:
@@ -22,3 +26,14 @@ def identified(record: Mapping[str, Any], key: str, verdict: str) -> dict[str, A
     `key` is Judgment.client_key and `verdict` is Judgment.verdict. All records of one judgment get the same two.
     """
     return {**record, JUDGMENT: key, VERDICT: verdict}
+
+
+def blinded(key: str, secret: bytes) -> str:
+    """Return the key as an export under pseudonyms has it, the same for equal keys and one `secret`.
+
+    The key of an imported judgment is made of what was said and of who said it, so that it would betray the person to
+    whoever tries names. All other keys were drawn at random, and stay as they are.
+    """
+    if not key.startswith(MADE):
+        return key
+    return MADE + hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[: len(key) - len(MADE)]

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
+from app.services.exchange import identity
 from app.services.exchange.judgment_search import JudgmentFilter
 
 _ROWS_AT_ONCE = 500
@@ -113,6 +114,11 @@ class People:
         self._pseudonyms = pseudonyms
         self._known: dict[Who, Person] = {}
         self._drawn: set[int] = set()
+        self._secret = secrets.token_bytes(32)
+
+    def key(self, key: str) -> str:
+        """Return the key of a judgment as the export names it; under pseudonyms it betrays no name."""
+        return identity.blinded(key, self._secret) if self._pseudonyms else key
 
     def __getitem__(self, who: Who) -> Person:
         """Return a person, the same one throughout the export."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import shutil
 import tempfile
 import zipfile
@@ -97,9 +98,10 @@ def _zipped(text: str, table: IO[bytes]) -> IO[bytes]:
 
 
 def _pairs(session: Session, wanted: JudgmentFilter, told: bool) -> Iterator[Row]:
+    secret = secrets.token_bytes(32)
     for pair in exports.pairs(session, wanted, told=told):
         texts = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
-        row = identity.identified(texts, pair.key, pair.verdict)
+        row = identity.identified(texts, identity.blinded(pair.key, secret), pair.verdict)
         yield row | {METADATA: metadata.as_text(pair.metadata)} if told else row
 
 

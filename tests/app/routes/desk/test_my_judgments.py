@@ -174,3 +174,14 @@ def test_texts_are_hidden_where_the_person_or_the_studio_wants_it(
     assert 'class="work veiled"' in browser.get("/work").text
     annotator.call("PATCH", "/me", json={"settings": {"blur": False}})
     assert 'class="work veiled"' not in browser.get("/work").text
+
+
+def test_an_imported_judgment_that_counts_again_is_still_an_imported_one(session: Session, admin: Person) -> None:
+    screen = factories.generation(session, admin.id, ["a", "b"])
+    judgment = factories.judgment(session, screen, imported=True, annotator="Ada", undone_at=THEN)
+    answer = press(admin, f"/work/{judgment.id}/redo?state=all")
+    assert answer.status_code == 302
+    session.expire_all()
+    standing = next(one for one in rows(session, Judgment) if one.undone_at is None)
+    assert standing.id != judgment.id
+    assert (standing.imported, standing.annotator, standing.import_id) == (True, "Ada", judgment.import_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import Judgment, User
 from app.services.exchange import export_formats, exports
 from app.services.exchange.export_formats import Pair
+from models.formats import Kind, rows_from
 from models.formats.rows import BadRow
 from tests import factories
 from tests.studio import Person, rows
@@ -201,3 +203,38 @@ def test_two_cards_that_say_the_same_stay_two(session: Session, annotator: Perso
 def test_an_attention_check_is_not_brought_to_other_tools(session: Session, annotator: Person, name: str) -> None:
     factories.judgment(session, factories.generation(session, annotator.id, gold=True), pairs=False)
     assert "".join(exports.stream(session, name)) == "[]\n"
+
+
+def test_metadata_that_reads_like_a_text_or_a_response_stands_apart(session: Session, annotator: Person) -> None:
+    said = {"text": "another", "candidates": 3, "person": "Zoe", "language": "de"}
+    prompt = factories.prompt(session, P1, metadata_=said)
+    factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"], prompt=prompt))
+    (task,) = records(session, "labelstudio")
+    assert (task["data"]["language"], task["data"]["person"], task["data"]["prompt"]) == ("de", "Zoe", P1)
+    assert task["meta"] == {"text": "another", "candidates": 3}
+    (record,) = records(session, "argilla")
+    assert record["metadata"]["prompt.person"] == "Zoe"
+    assert record["metadata"]["person"] == [annotator_name(session, annotator)]
+    read = rows_from(json.dumps([task]).encode(), "a.json", kind=Kind.PREFERENCE).rows
+    assert [row["prompt"] for row in read] == [P1]
+
+
+def annotator_name(session: Session, person: Person) -> str:
+    user = session.get_one(User, person.id)
+    return user.name or user.email
+
+
+@pytest.mark.parametrize("name", ["judgments-jsonl", "labelstudio", "argilla"])
+def test_under_pseudonyms_no_key_betrays_who_an_imported_judgment_is_of(
+    session: Session, annotator: Person, name: str
+) -> None:
+    imported, drawn = f"i-{'0' * 32}", "00000000-0000-4000-8000-000000000001"
+    for key in (imported, drawn):
+        judgment = factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"]))
+        judgment.client_key = key
+    session.commit()
+    plain, first, second = ("".join(exports.stream(session, name, pseudonyms=yes)) for yes in (False, True, True))
+    assert imported in plain
+    assert imported not in first + second
+    assert all(drawn in one for one in (plain, first, second))
+    assert all(re.search(r'"i-[0-9a-f]{32}"', one) for one in (first, second))
