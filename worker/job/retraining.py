@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.training.setting_labels import METHODS
-from models.model_errors import VersionMissing
+from models.model_errors import ModelError, VersionMissing
 from models.serving.generator import Sampling
 from models.settings.clicks import ClickOptions, DPOClickOptions, click_config, click_options
 from models.store.evaluation_figures import preference_in_words
@@ -82,11 +82,12 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     )
     if taught.head is not None:
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
+    origin = _origin(studio.store, attempt.parent, recorder)
     trained = retraining.train(parent_folder, staged, run_dir, recorder, taught.labelled)
     recorder.stage("converting")
-    origin = _origin(studio.store, attempt.parent)
     if origin is not None and _interpolate(studio.store, origin, staged, recorder):
         trained = {**trained, "interpolated_towards": origin}
+        trained.pop("policy_moved", None)  # measured before
     seen = map(texts_of, dataset.pair_rows([*clicks.train, *taught.labelled]))
     parity = staging.prepare(staged, seen, parent_serving, recorder.log)
     stop_if_cancelled(recorder)
@@ -136,15 +137,21 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     )
 
 
-def _origin(store: CheckpointStore, parent: int) -> int | None:
-    """Return the version with which training on clicks began, or None if `parent` is it or it is gone."""
+def _origin(store: CheckpointStore, parent: int, recorder: RunRecorder) -> int | None:
+    """Return the version with which training on clicks began, or None if `parent` is it or it cannot be found.
+
+    A version that was held to it names it, so that versions between them may have been deleted.
+    """
+    number = parent
     try:
-        number = parent
         while (manifest := store.manifest(number)).run_id is not None and manifest.method in METHODS:
-            if manifest.parent is None:
+            named = manifest.metrics.get("interpolated_towards", manifest.parent)
+            if named is None:
                 return None
-            number = manifest.parent
-    except VersionMissing:
+            number = int(named)
+        store.folder(number)
+    except ModelError as error:
+        recorder.log(f"Nothing holds the new version to where clicks began: {error}")
         return None
     return None if number == parent else number
 
@@ -152,9 +159,15 @@ def _origin(store: CheckpointStore, parent: int) -> int | None:
 def _interpolate(store: CheckpointStore, origin: int, staged: Path, recorder: RunRecorder) -> bool:
     """Interpolate the staged model towards version `origin`, and return whether that was possible."""
     from worker.training.clicks.interpolation import SHARE, interpolate_towards
+    from worker.training.shared.training_errors import CheckpointError
 
     model = staged / MODEL_FOLDER
-    if not interpolate_towards(store.folder(origin) / MODEL_FOLDER, model):
+    try:
+        fits = interpolate_towards(store.folder(origin) / MODEL_FOLDER, model)
+    except (ModelError, CheckpointError) as error:
+        recorder.log(f"Nothing holds the new version to where clicks began: {error}")
+        return False
+    if not fits:
         recorder.log(f"The weights of version {origin} have other shapes, so nothing holds the new version to it.")
         return False
     for adapter in (model / ADAPTER_FOLDER, staged / ADAPTER_FOLDER):

@@ -149,6 +149,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
             Generation.id.in_(select(latest.c.id)),
             Generation.prompt_id.not_in(select(Generation.prompt_id).where(Generation.id.in_(shown))),
             ~standing,
+            ~_WITHDRAWN,
             wants,
             Prompt.queued,
         )
@@ -163,11 +164,20 @@ def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Gen
     return session.scalar(
         select(Generation)
         .where(Generation.prompt_id == prompt.id, Generation.user_id == user_id, Generation.gold.is_(gold), CURRENT)
+        .where(~_WITHDRAWN)
         .order_by(Generation.id)
         .limit(1)
     )
 
 
+_WITHDRAWN = exists(
+    select(Judgment.id).where(
+        Judgment.generation_id == Generation.id, Judgment.imported, Judgment.undone_at.is_not(None)
+    )
+)
+"""Of screens that a file brought and whose judgment was undone: nobody is served another tool's candidates."""
+
+
 def _had(user_id: int, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    screens = select(Generation.id).where(Generation.prompt_id == Prompt.id, Generation.user_id == user_id, *conditions)
-    return exists(screens)
+    of_person = (Generation.prompt_id == Prompt.id, Generation.user_id == user_id, ~_WITHDRAWN)
+    return exists(select(Generation.id).where(*of_person, *conditions))

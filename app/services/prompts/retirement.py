@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.db import Generation, Judgment, Prompt, now
 from app.services.prompts import queue_progress
 from app.services.prompts.reservations import opinions, wanted_opinions
+from app.services.system import counts
 
 if TYPE_CHECKING:
     from app.services.prompts.studio_settings import StudioSettings
@@ -43,8 +44,9 @@ def due(session: Session, studio: StudioSettings) -> list[int]:
         judged = select(Generation.prompt_id).join(Judgment, Judgment.generation_id == Generation.id)
         done = done.where(Prompt.id.in_(judged.where(Judgment.id > looked_at[1])))
     found = list(session.scalars(done.order_by(*_IN_THE_INDEX).limit(AT_ONCE)))
-    if len(found) < AT_ONCE:
-        _looked_at[engine] = (rules, newest)
+    if not found:  # what was found may not leave the queue this time
+        settled = newest if engine.dialect.name == "sqlite" else newest - counts.SETTLED
+        _looked_at[engine] = (rules, settled)
     return found
 
 

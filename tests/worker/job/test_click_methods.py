@@ -344,3 +344,25 @@ def test_a_second_round_goes_part_of_the_way_from_where_clicks_began(
         in runs.get(session, run_id).log
     )
     store.verify(3)
+
+
+def test_a_version_between_may_be_deleted_and_without_the_origin_a_round_is_as_it_was(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    for number in (2, 3):
+        jobs.train(ask(session, "kto"))
+        with write_transaction(session):
+            versions.point_serving_at(session, number, None)
+    store.remove(2)
+    jobs.train(ask(session, "kto"))
+    assert store.manifest(4).metrics["interpolated_towards"] == 1
+    with write_transaction(session):
+        versions.point_serving_at(session, 4, None)
+    store.remove(1)
+    run_id = ask(session, "kto")
+    jobs.train(run_id)
+    session.rollback()
+    run = runs.get(session, run_id)
+    assert (run.status, run.produced_version) == ("succeeded", 5)
+    assert "Nothing holds the new version to where clicks began: Version 1 is not in the checkpoint store" in run.log
+    assert "interpolated_towards" not in store.manifest(5).metrics

@@ -334,3 +334,15 @@ def test_putting_the_judged_ones_back_leaves_what_was_typed_and_withdrawn_checks
     assert search.change_all(session, admin.id, judged, {"queued": True, "overlap": 2}) == 1
     session.expire_all()
     assert [one.text for one in rows(session, Prompt) if one.queued] == ["you are stupid"]
+
+
+def test_the_screen_of_an_import_that_was_undone_is_served_to_nobody(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    """Whoever imported the file gets rewrites of the model for its text, not the candidates of another tool."""
+    prompt = factories.prompt(session, "from a file", queued=True)
+    old = factories.generation(session, annotator.id, ["good", "bad"], prompt=prompt)
+    factories.judgment(session, old, imported=True, undone_at=now())
+    screen = served(session, generator, annotator.id)
+    assert screen.id != old.id
+    assert screen.prompt_id == prompt.id
