@@ -122,7 +122,8 @@ def run(session: Session, user_id: int | None, path: Path, plan: ImportPlan, lon
     """Store the file, one transaction a batch, and tell after each where it stands.
 
     `user_id` is None for whoever sits at the machine, to whom no judgments are ascribed. Raises Malformed where the
-    file breaks off; what came before is stored by then.
+    file breaks off; the batches before are stored by then, but for judgments whose rows might have gone on: half a
+    judgment would keep the whole one from being stored when the import is repeated.
     """
     file = RowFile(path, plan.mapping.layout, plan.mapping.header)
     found = look(list(islice(RowFile(path, plan.mapping.layout, plan.mapping.header).rows(), SAMPLED)))
@@ -134,11 +135,9 @@ def run(session: Session, user_id: int | None, path: Path, plan: ImportPlan, lon
             count += len(batch)
             storing.store(batch)
             yield ImportState(file.fraction, count, storing.report)
+        storing.store_rest()
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
-        try:
-            storing.store_rest()
-        finally:
-            _record(session, user_id, plan, storing.report)
+        _record(session, user_id, plan, storing.report)
     yield ImportState(1.0, count, storing.report, done=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, Preference, Prompt, Verdict, make_sessions
+from app.db import AuditEvent, Judgment, Preference, Prompt, Verdict, make_sessions
 from app.domain_errors import Malformed
 from app.services.desk import judgments
 from app.services.desk.judgments import JudgmentRequest
@@ -304,15 +304,28 @@ def test_records_of_several_people_with_a_key_and_a_verdict_each_are_read(
     ]
 
 
-def test_the_judgments_before_the_place_where_a_file_breaks_off_are_stored(
-    session: Session, admin: Person, write: Any
+def pair(number: int, rejected: str) -> dict[str, str]:
+    key = f"j-{number:032x}"
+    return {"prompt": f"p {number}", "chosen": "a", "rejected": rejected, "judgment": key, "verdict": "chosen"}
+
+
+@pytest.mark.parametrize("broken_off", ["file", "client"])
+def test_an_import_that_breaks_off_stores_whole_judgments_and_the_repeated_one_the_others(
+    session: Session, admin: Person, write: Any, broken_off: str
 ) -> None:
-    records = [
-        {"prompt": f"p {number}", "chosen": "a", "rejected": "b", "judgment": f"j-{number:032x}", "verdict": "chosen"}
-        for number in range(501)
-    ]
-    path = write("a.json", f"{json.dumps(records)[:-1]}, {{")
+    batches = [pair(number, "b") for number in (*range(1000, 1500), *range(500))]
+    whole = json.dumps([*batches, pair(499, "c"), pair(500, "b")])
     wish = ImportPlan.parse({"layout": "json", "text": "prompt", "judgments": True}, "a.json")
-    with pytest.raises(Malformed):
-        list(imports.run(session, admin.id, path, wish, LONGEST))
-    assert len(rows(session, Judgment)) == 500
+    if broken_off == "file":
+        with pytest.raises(Malformed):
+            list(imports.run(session, admin.id, write("a.json", f"{whole[:-1]}, {{"), wish, LONGEST))
+    else:
+        running = imports.run(session, admin.id, write("a.json", whole), wish, LONGEST)
+        assert [next(running).rows, next(running).rows] == [500, 1000]
+        running.close()
+    assert [row.client_key for row in rows(session, Judgment)] == [f"j-{number:032x}" for number in range(1000, 1500)]
+    assert rows(session, AuditEvent)[0].details["judgments"] == 500
+    report = store(session, admin, write("b.json", whole), judgments=True).report
+    assert (report.judgments, report.judgments_known, report.rejected) == (501, 500, [])
+    (split,) = (row for row in rows(session, Judgment) if row.client_key == pair(499, "")["judgment"])
+    assert sorted(one.rejected for one in split.preferences) == ["b", "c"]
