@@ -156,17 +156,48 @@ def test_rows_of_a_judgment_may_stand_in_any_order_near_each_other(
     assert content(elsewhere) == {key: one for key, one in content(session).items() if one[5]}
 
 
+def pair(number: int, rejected: str) -> dict[str, str]:
+    key = f"j-{number:032x}"
+    return {"prompt": f"p {number}", "chosen": "a", "rejected": rejected, "judgment": key, "verdict": "chosen"}
+
+
+APART = (
+    "Its judgment began more than 500 rows above and is stored without this row: "
+    "the rows of a judgment must stand near each other."
+)
+
+
 def test_rows_of_a_judgment_that_stand_far_apart_are_listed_and_never_make_two(elsewhere: Session, write: Any) -> None:
     key = "j-" + "0" * 32
     first = {"prompt": "p", "chosen": "a", "rejected": "b", "judgment": key, "verdict": "chosen"}
     others = [{"prompt": f"p {number}", "chosen": "a", "rejected": "b"} for number in range(1_200)]
     path = write("a.jsonl", "".join(json.dumps(one) + "\n" for one in (first, *others, first | {"rejected": "c"})))
+    refusals = [{"line": 1_202, "reason": APART}]
+    found = look(elsewhere, path)
+    assert (found.judgments, found.judgments_known, found.bad, found.problems) == (1_201, 0, 1, refusals)
     report = store(elsewhere, factories.user(elsewhere).id, path, judgments=True).report
-    assert (report.judgments, report.judgments_known) == (1_201, 0)
-    assert report.rejected == [
-        {"line": 1_202, "reason": "Its judgment is here already and says something else: the one that is here stays."}
-    ]
+    assert (report.judgments, report.judgments_known, report.rejected) == (1_201, 0, refusals)
     assert content(elsewhere)[key][5] == [("p", "a", "b", 1.0)]
+
+
+@pytest.mark.parametrize("second", ["b", "c"])
+def test_a_preview_counts_judgments_as_the_import_will(
+    session: Session, admin: Person, write: Any, second: str
+) -> None:
+    """Rows that come again far below are known where they say the same, and listed where they do not."""
+    records = [pair(number, rejected) for rejected in ("b", second) for number in range(1_001)]
+    path = write("a.jsonl", "\n".join(map(json.dumps, records)))
+    found = look(session, path)
+    report = store(session, admin, path, judgments=True).report
+    new = found.judgments - found.judgments_known
+    assert (new, found.judgments_known, found.bad) == (
+        1_001,
+        1_001 if second == "b" else 0,
+        0 if second == "b" else 1_001,
+    )
+    assert (report.judgments, report.judgments_known, report.rejected_count) == (new, found.judgments_known, found.bad)
+    assert found.problems == report.rejected[: len(found.problems)]
+    assert {one["reason"] for one in report.rejected} == ({APART} if second == "c" else set())
 
 
 @pytest.mark.parametrize("change", [{"chosen": "z"}, {"prompt": "another"}, {"verdict": "edited"}])
@@ -302,11 +333,6 @@ def test_records_of_several_people_with_a_key_and_a_verdict_each_are_read(
         (keys[2], "Ada", "edited", "by hand"),
         (keys[3], "Ben", "skipped", None),
     ]
-
-
-def pair(number: int, rejected: str) -> dict[str, str]:
-    key = f"j-{number:032x}"
-    return {"prompt": f"p {number}", "chosen": "a", "rejected": rejected, "judgment": key, "verdict": "chosen"}
 
 
 @pytest.mark.parametrize("broken_off", ["file", "client"])
