@@ -6,7 +6,7 @@ already are duplicates, and a judgment that was imported before is not imported 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from operator import itemgetter
@@ -118,7 +118,9 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
     return made
 
 
-def run(session: Session, user_id: int | None, path: Path, plan: ImportPlan, longest: int) -> Iterator[ImportState]:
+def run(
+    session: Session, user_id: int | None, path: Path, plan: ImportPlan, longest: int
+) -> Generator[ImportState, None, None]:
     """Store the file, one transaction a batch, and tell after each where it stands.
 
     `user_id` is None for whoever sits at the machine, to whom no judgments are ascribed. Raises Malformed where the
@@ -147,7 +149,7 @@ def _count(session: Session, rows: Iterator[FileRow], made: Preview, longest: in
     judgments = LookedAtJudgments(session, report)
     seen: set[str] = set()
     while batch := list(islice(rows, prompts.BATCH)):
-        waiting = {}
+        waiting: dict[str, str] = {}
         for row, checked in _usable(batch, made, longest, report):
             best = gathered.add(row, checked.text) if gathered else []
             if len(made.sample) < _SHOWN_ROWS:
