@@ -7,7 +7,7 @@ looked for among the rows of a batch, and of those after it as long as more of t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from app.domain_errors import Invalid
@@ -145,8 +145,3 @@ class Gathered:
 
     def _refuse(self, line: int, reason: BadRow | Invalid) -> None:
         self.report.refuse(line, f"Its judgment cannot be taken over: {str(reason).rstrip('.')}.")
-
-
-def people_of(judged: Sequence[JudgedRow]) -> set[str]:
-    """Return the people who are named as those who judged."""
-    return {row.origin.person for row in judged if row.origin.person}

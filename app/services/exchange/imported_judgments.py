@@ -59,6 +59,53 @@ class JudgedRow:
         return f"i-{uuid5(_NAMESPACE, json.dumps(content + more if any(more) else content)).hex}"
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The content of a judgment, here or further up in a file: `best` of the texts, and all that were on the screen."""
+
+    verdict: Verdict
+    prompt: str
+    best: frozenset[str]
+    texts: frozenset[str]
+
+    @classmethod
+    def by_judgment(cls, judgment: Judgment) -> Said:
+        """Return the content of a stored judgment."""
+        cards = {card.id: card.text.strip() for card in judgment.generation.candidates}
+        best = {judgment.candidate_id, *(judgment.tied or (cards if judgment.verdict == Verdict.TIE else ()))}
+        chosen = frozenset(text for number, text in cards.items() if number in best)
+        if judgment.verdict == Verdict.EDITED and judgment.edited_text is not None:
+            chosen = frozenset([judgment.edited_text.strip()])
+        prompt = prompts.digest_of(judgment.generation.prompt.text.strip())
+        return cls(Verdict(judgment.verdict), prompt, chosen, frozenset(cards.values()))
+
+    @classmethod
+    def by_row(cls, row: JudgedRow) -> Said:
+        """Return the content of a judgment that a file has."""
+        shown = row.rejected if row.verdict == Verdict.EDITED else (*row.chosen, *row.rejected)
+        return cls(row.verdict, prompts.digest_of(row.text), frozenset(row.chosen), frozenset(shown))
+
+    def has(self, row: JudgedRow) -> bool:
+        """Tell whether this says what the row says; of the rejected texts the row may lack some."""
+        return (
+            self._is_of(row)
+            and (self.verdict == Verdict.SKIPPED or self.best == set(row.chosen))
+            and self.texts.issuperset(row.rejected)
+        )
+
+    def reason_against(self, row: JudgedRow, of_this_file: bool) -> str:
+        """Return why a row of the same judgment is not stored that says something else."""
+        if of_this_file and self._is_of(row):
+            return (
+                f"Its judgment began more than {prompts.BATCH} rows above and is stored without this row: "
+                "the rows of a judgment must stand near each other."
+            )
+        return "Its judgment is here already and says something else: the one that is here stays."
+
+    def _is_of(self, row: JudgedRow) -> bool:
+        return self.verdict == row.verdict and self.prompt == prompts.digest_of(row.text)
+
+
 def known_keys(session: Session, rows: Iterable[JudgedRow]) -> set[str]:
     """Return the keys of those judgments that are here already, undone ones too."""
     found: set[str] = set()
@@ -67,17 +114,22 @@ def known_keys(session: Session, rows: Iterable[JudgedRow]) -> set[str]:
     return found
 
 
-def uncontradicted(session: Session, rows: Sequence[JudgedRow], report: ImportReport) -> list[JudgedRow]:
-    """Return the judgments but for those that are here by the key of the file and say something else; report these."""
+def uncontradicted(
+    session: Session, rows: Sequence[JudgedRow], report: ImportReport, import_id: int | None = None
+) -> list[JudgedRow]:
+    """Return the judgments but for those that are here by the key of the file and say something else; report these.
+
+    Of those that the import itself brought, the report says that their rows stand too far apart.
+    """
     left = list(rows)
     for keys in _some_at_a_time({row.key for row in rows if row.origin.key}):
         stored = select(Judgment).where(Judgment.client_key.in_(keys)).options(*_WHOLE)
         here = {judgment.client_key: judgment for judgment in session.scalars(stored)}
-        wrong = dict.fromkeys(
-            row for row in rows if row.origin.key and row.key in here and not _says(here[row.key], row)
-        )
+        said = {key: Said.by_judgment(judgment) for key, judgment in here.items()}
+        wrong = dict.fromkeys(row for row in rows if row.origin.key and row.key in said and not said[row.key].has(row))
         for row in wrong:
-            report.refuse(row.line, "Its judgment is here already and says something else: the one that is here stays.")
+            of_this_file = import_id is not None and here[row.key].import_id == import_id
+            report.refuse(row.line, said[row.key].reason_against(row, of_this_file))
         left = [row for row in left if row not in wrong]
     return left
 
@@ -92,7 +144,7 @@ def take_over(
     import_id: int,
 ) -> None:
     """Add judgments as `store` does, but for those that are here; the report counts both and says what contradicts."""
-    usable = uncontradicted(session, rows, report)
+    usable = uncontradicted(session, rows, report, import_id)
     new = store(session, user_id, usable, source, known, import_id)
     report.judgments += new
     report.judgments_known += len(usable) - new
@@ -140,21 +192,6 @@ _WHOLE = (
     selectinload(Judgment.generation).selectinload(Generation.prompt),
     selectinload(Judgment.generation).selectinload(Generation.candidates),
 )
-
-
-def _says(judgment: Judgment, row: JudgedRow) -> bool:
-    """Return whether a stored judgment says what the row says; of the rejected texts the row may lack some."""
-    cards = {card.id: card.text.strip() for card in judgment.generation.candidates}
-    best = {judgment.candidate_id, *(judgment.tied or (cards if judgment.verdict == Verdict.TIE else ()))}
-    chosen = {text for number, text in cards.items() if number in best}
-    if judgment.verdict == Verdict.EDITED and judgment.edited_text is not None:
-        chosen = {judgment.edited_text.strip()}
-    return (
-        judgment.verdict == row.verdict
-        and prompts.digest_of(judgment.generation.prompt.text.strip()) == prompts.digest_of(row.text)
-        and (judgment.verdict == Verdict.SKIPPED or chosen == set(row.chosen))
-        and set(row.rejected) <= set(cards.values())
-    )
 
 
 def _screen(user_id: int, prompt: Prompt, row: JudgedRow, source: str) -> tuple[Generation, list[Candidate]]:

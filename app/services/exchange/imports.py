@@ -6,7 +6,7 @@ already are duplicates, and a judgment that was imported before is not imported 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from operator import itemgetter
@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 from app.db import Prompt, write_transaction
 from app.domain_errors import Invalid
 from app.services.exchange import imported_judgments
-from app.services.exchange.gathered_judgments import Gathered, people_of
-from app.services.exchange.imported_judgments import JudgedRow
+from app.services.exchange.gathered_judgments import Gathered
 from app.services.exchange.incoming import history
 from app.services.exchange.incoming.import_plan import ImportPlan
+from app.services.exchange.incoming.looked_at_judgments import LookedAtJudgments
 from app.services.exchange.mapping import (
     ColumnMapping,
     Found,
@@ -118,11 +118,14 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
     return made
 
 
-def run(session: Session, user_id: int | None, path: Path, plan: ImportPlan, longest: int) -> Iterator[ImportState]:
+def run(
+    session: Session, user_id: int | None, path: Path, plan: ImportPlan, longest: int
+) -> Generator[ImportState, None, None]:
     """Store the file, one transaction a batch, and tell after each where it stands.
 
     `user_id` is None for whoever sits at the machine, to whom no judgments are ascribed. Raises Malformed where the
-    file breaks off; what came before is stored by then.
+    file breaks off; the batches before are stored by then, but for judgments whose rows might have gone on: half a
+    judgment would keep the whole one from being stored when the import is repeated.
     """
     file = RowFile(path, plan.mapping.layout, plan.mapping.header)
     found = look(list(islice(RowFile(path, plan.mapping.layout, plan.mapping.header).rows(), SAMPLED)))
@@ -134,49 +137,49 @@ def run(session: Session, user_id: int | None, path: Path, plan: ImportPlan, lon
             count += len(batch)
             storing.store(batch)
             yield ImportState(file.fraction, count, storing.report)
+        storing.store_rest()
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
-        try:
-            storing.store_rest()
-        finally:
-            _record(session, user_id, plan, storing.report)
+        _record(session, user_id, plan, storing.report)
     yield ImportState(1.0, count, storing.report, done=True)
 
 
-def _count(session: Session, rows: Iterable[FileRow], made: Preview, longest: int) -> None:
+def _count(session: Session, rows: Iterator[FileRow], made: Preview, longest: int) -> None:
     report = ImportReport()
     gathered = Gathered(made.found.format, longest, report) if made.found.judged else None
+    judgments = LookedAtJudgments(session, report)
     seen: set[str] = set()
-    waiting: list[str] = []
-    for row in rows:
-        made.rows += 1
-        checked = _checked(row, made.mapping, made.found, longest, report)
-        if checked is None:
-            continue
-        made.usable += 1
-        made.gold += checked.gold is not None
-        best = gathered.add(row, checked.text) if gathered else []
-        if len(made.sample) < _SHOWN_ROWS:
-            made.sample.append(asdict(checked) | {"chosen": best})
-        digest = prompts.digest_of(checked.text)
-        made.repeated += digest in seen
-        if digest not in seen:
-            seen.add(digest)
-            waiting.append(checked.text)
-    for start in range(0, len(waiting), prompts.BATCH):
-        known = prompts.by_text(session, waiting[start : start + prompts.BATCH]).values()
-        made.known += len(prompts.unchanged(session, known))
+    while batch := list(islice(rows, prompts.BATCH)):
+        waiting: dict[str, str] = {}
+        for row, checked in _usable(batch, made, longest, report):
+            best = gathered.add(row, checked.text) if gathered else []
+            if len(made.sample) < _SHOWN_ROWS:
+                made.sample.append(asdict(checked) | {"chosen": best})
+            digest = prompts.digest_of(checked.text)
+            made.repeated += digest in seen or digest in waiting
+            if digest not in seen:
+                waiting.setdefault(digest, checked.text)
+        seen.update(waiting)
+        made.known += len(prompts.unchanged(session, prompts.by_text(session, waiting.values()).values()))
+        if gathered:
+            judgments.add(gathered.take())
     if gathered:
-        _count_judgments(session, gathered.take(rest=True), made, report)
+        judgments.add(gathered.take(rest=True))
+    made.judgments, made.judgments_known, made.people = judgments.number, judgments.known, len(judgments.people)
     made.bad = report.rejected_count
     made.problems = sorted(report.rejected, key=itemgetter("line"))[:_SHOWN_PROBLEMS]
 
 
-def _count_judgments(session: Session, judged: Sequence[JudgedRow], made: Preview, report: ImportReport) -> None:
-    usable = imported_judgments.uncontradicted(session, judged, report)
-    known = imported_judgments.known_keys(session, usable)
-    made.judgments = len(usable)
-    made.judgments_known = len(usable) - len({row.key for row in usable} - known)
-    made.people = len(people_of(usable))
+def _usable(
+    batch: Sequence[FileRow], made: Preview, longest: int, report: ImportReport
+) -> Iterator[tuple[FileRow, CheckedRow]]:
+    """Yield the rows that can be used, and count all of them."""
+    for row in batch:
+        made.rows += 1
+        checked = _checked(row, made.mapping, made.found, longest, report)
+        if checked is not None:
+            made.usable += 1
+            made.gold += checked.gold is not None
+            yield row, checked
 
 
 @dataclass

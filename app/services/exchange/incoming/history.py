@@ -1,6 +1,7 @@
 """The record of imports, and taking a whole one back.
 
-Undoing deletes nothing: the prompts leave the queue, and the judgments are withdrawn, as a person withdraws their own.
+Undoing deletes no row: the prompts leave the queue, and the judgments are withdrawn, as a person withdraws their own.
+What the file said beside the texts that it brought is forgotten, so that a corrected file can say something else.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, cast, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import FileImport, Generation, Judgment, Prompt, User, now, write_transaction
@@ -118,6 +119,7 @@ def undo(session: Session, by: int, import_id: int) -> Undone:
         record.undone_at, record.undone_by = now(), by
         judgments = _withdraw(session, record)
         prompts = _take_out(session, import_id)
+        _forget(session, record)
         # Prompts of other imports may have left the queue because of these judgments.
         of_judgments = select(Generation.prompt_id).join(Judgment, Judgment.generation_id == Generation.id)
         affected = Prompt.id.in_(of_judgments.where(Judgment.import_id == import_id))
@@ -166,10 +168,40 @@ def _take_out(session: Session, import_id: int) -> int:
     return waiting
 
 
+def _forget(session: Session, record: FileImport) -> None:
+    """Clear the attention checks and metadata of the prompts that an import created, in the running transaction.
+
+    Those that people have judged here keep them, also where they took it back since: a check says who passed it. So do
+    prompts that were here before or that something else has queued since, of which others may have said this.
+    """
+    judged_by_it = (
+        select(Generation.prompt_id)
+        .join(Judgment, Judgment.generation_id == Generation.id)
+        .where(Judgment.import_id == record.id)
+    )
+    brought = or_(
+        Prompt.import_id == record.id,
+        and_(Prompt.import_id.is_(None), Prompt.queued.is_(False), Prompt.id.in_(judged_by_it)),
+    )
+    session.execute(
+        update(Prompt)
+        .where(brought, Prompt.created_at >= record.created_at)
+        .where(~_has_judgment(or_(Judgment.undone_at.is_(None), Judgment.imported.is_(False))))
+        .values(gold_answer=None, gold_wrong=None, metadata_=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _judged(session: Session, import_id: int) -> int:
-    standing = exists(
+    of_import = Prompt.import_id == import_id
+    standing = _has_judgment(Judgment.undone_at.is_(None))
+    return session.scalar(select(func.count()).select_from(Prompt).where(of_import, standing)) or 0
+
+
+def _has_judgment(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a prompt has a judgment of that kind."""
+    return exists(
         select(Judgment.id)
         .join(Generation, Generation.id == Judgment.generation_id)
-        .where(Generation.prompt_id == Prompt.id, Judgment.undone_at.is_(None))
+        .where(Generation.prompt_id == Prompt.id, condition)
     )
-    return session.scalar(select(func.count()).select_from(Prompt).where(Prompt.import_id == import_id, standing)) or 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, Preference, Prompt, Verdict, make_sessions
+from app.db import AuditEvent, Judgment, Preference, Prompt, Verdict, make_sessions
 from app.domain_errors import Malformed
 from app.services.desk import judgments
 from app.services.desk.judgments import JudgmentRequest
@@ -156,17 +156,48 @@ def test_rows_of_a_judgment_may_stand_in_any_order_near_each_other(
     assert content(elsewhere) == {key: one for key, one in content(session).items() if one[5]}
 
 
+def pair(number: int, rejected: str) -> dict[str, str]:
+    key = f"j-{number:032x}"
+    return {"prompt": f"p {number}", "chosen": "a", "rejected": rejected, "judgment": key, "verdict": "chosen"}
+
+
+APART = (
+    "Its judgment began more than 500 rows above and is stored without this row: "
+    "the rows of a judgment must stand near each other."
+)
+
+
 def test_rows_of_a_judgment_that_stand_far_apart_are_listed_and_never_make_two(elsewhere: Session, write: Any) -> None:
     key = "j-" + "0" * 32
     first = {"prompt": "p", "chosen": "a", "rejected": "b", "judgment": key, "verdict": "chosen"}
     others = [{"prompt": f"p {number}", "chosen": "a", "rejected": "b"} for number in range(1_200)]
     path = write("a.jsonl", "".join(json.dumps(one) + "\n" for one in (first, *others, first | {"rejected": "c"})))
+    refusals = [{"line": 1_202, "reason": APART}]
+    found = look(elsewhere, path)
+    assert (found.judgments, found.judgments_known, found.bad, found.problems) == (1_201, 0, 1, refusals)
     report = store(elsewhere, factories.user(elsewhere).id, path, judgments=True).report
-    assert (report.judgments, report.judgments_known) == (1_201, 0)
-    assert report.rejected == [
-        {"line": 1_202, "reason": "Its judgment is here already and says something else: the one that is here stays."}
-    ]
+    assert (report.judgments, report.judgments_known, report.rejected) == (1_201, 0, refusals)
     assert content(elsewhere)[key][5] == [("p", "a", "b", 1.0)]
+
+
+@pytest.mark.parametrize("second", ["b", "c"])
+def test_a_preview_counts_judgments_as_the_import_will(
+    session: Session, admin: Person, write: Any, second: str
+) -> None:
+    """Rows that come again far below are known where they say the same, and listed where they do not."""
+    records = [pair(number, rejected) for rejected in ("b", second) for number in range(1_001)]
+    path = write("a.jsonl", "\n".join(map(json.dumps, records)))
+    found = look(session, path)
+    report = store(session, admin, path, judgments=True).report
+    new = found.judgments - found.judgments_known
+    assert (new, found.judgments_known, found.bad) == (
+        1_001,
+        1_001 if second == "b" else 0,
+        0 if second == "b" else 1_001,
+    )
+    assert (report.judgments, report.judgments_known, report.rejected_count) == (new, found.judgments_known, found.bad)
+    assert found.problems == report.rejected[: len(found.problems)]
+    assert {one["reason"] for one in report.rejected} == ({APART} if second == "c" else set())
 
 
 @pytest.mark.parametrize("change", [{"chosen": "z"}, {"prompt": "another"}, {"verdict": "edited"}])
@@ -304,15 +335,23 @@ def test_records_of_several_people_with_a_key_and_a_verdict_each_are_read(
     ]
 
 
-def test_the_judgments_before_the_place_where_a_file_breaks_off_are_stored(
-    session: Session, admin: Person, write: Any
+@pytest.mark.parametrize("broken_off", ["file", "client"])
+def test_an_import_that_breaks_off_stores_whole_judgments_and_the_repeated_one_the_others(
+    session: Session, admin: Person, write: Any, broken_off: str
 ) -> None:
-    records = [
-        {"prompt": f"p {number}", "chosen": "a", "rejected": "b", "judgment": f"j-{number:032x}", "verdict": "chosen"}
-        for number in range(501)
-    ]
-    path = write("a.json", f"{json.dumps(records)[:-1]}, {{")
+    batches = [pair(number, "b") for number in (*range(1000, 1500), *range(500))]
+    whole = json.dumps([*batches, pair(499, "c"), pair(500, "b")])
     wish = ImportPlan.parse({"layout": "json", "text": "prompt", "judgments": True}, "a.json")
-    with pytest.raises(Malformed):
-        list(imports.run(session, admin.id, path, wish, LONGEST))
-    assert len(rows(session, Judgment)) == 500
+    if broken_off == "file":
+        with pytest.raises(Malformed):
+            list(imports.run(session, admin.id, write("a.json", f"{whole[:-1]}, {{"), wish, LONGEST))
+    else:
+        running = imports.run(session, admin.id, write("a.json", whole), wish, LONGEST)
+        assert [next(running).rows, next(running).rows] == [500, 1000]
+        running.close()
+    assert [row.client_key for row in rows(session, Judgment)] == [f"j-{number:032x}" for number in range(1000, 1500)]
+    assert rows(session, AuditEvent)[0].details["judgments"] == 500
+    report = store(session, admin, write("b.json", whole), judgments=True).report
+    assert (report.judgments, report.judgments_known, report.rejected) == (501, 500, [])
+    (split,) = (row for row in rows(session, Judgment) if row.client_key == pair(499, "")["judgment"])
+    assert sorted(one.rejected for one in split.preferences) == ["b", "c"]

@@ -123,6 +123,64 @@ def test_the_same_file_can_be_imported_again_after_it_was_undone(session: Sessio
     assert list(exports.stream(session, "trl")) == before
 
 
+CHECKS = "text,gold,lang\none,{},{}\ntwo,{},{}\n"
+
+
+def said(session: Session) -> list[tuple[Any, ...]]:
+    session.expire_all()
+    return [(row.text, row.gold_answer, row.gold_wrong, row.metadata_) for row in rows(session, Prompt)]
+
+
+def test_a_corrected_file_says_what_it_says_after_the_wrong_one_was_undone(
+    session: Session, admin: Person, write: Any
+) -> None:
+    path = write("a.csv", "text,gold,gold_wrong,lang\none,wrong,worse,fr\ntwo,wrong,worse,fr\n")
+    assert store(session, admin, path).report.checks == 2
+    history.undo(session, admin.id, latest(session).id)
+    assert said(session) == [("one", None, None, None), ("two", None, None, None)]
+    report = store(session, admin, write("b.csv", CHECKS.format("right", "de", "", "en"))).report
+    assert (report.added, report.checks, report.rejected) == (2, 1, [])
+    assert said(session) == [("one", "right", None, {"lang": "de"}), ("two", None, None, {"lang": "en"})]
+
+
+def test_metadata_that_came_with_judgments_alone_are_undone_with_them(
+    session: Session, admin: Person, write: Any
+) -> None:
+    row = {"prompt": "one", "chosen": "a", "rejected": "b"}
+    store(session, admin, write("a.jsonl", json.dumps(row | {"lang": "fr"})), judgments=True, queue=False)
+    history.undo(session, admin.id, latest(session).id)
+    path = write("b.jsonl", json.dumps(row | {"lang": "de"}))
+    report = store(session, admin, path, judgments=True, queue=False).report
+    assert (report.judgments, report.rejected) == (1, [])
+    assert said(session) == [("one", None, None, {"lang": "de"})]
+
+
+def test_what_was_judged_here_or_was_here_before_keeps_its_check_and_its_metadata(
+    session: Session, admin: Person, annotator: Person, write: Any
+) -> None:
+    factories.prompt(session, "one", metadata_={"lang": "nl"}, gold_answer="old")
+    store(session, admin, write("a.csv", CHECKS.format("", "", "right", "de") + "three,right,de\n"))
+    screen = factories.generation(session, annotator.id, ["right", "b"], prompt=rows(session, Prompt)[1], gold=True)
+    judgments.undo(session, annotator.id, factories.judgment(session, screen).id)
+    history.undo(session, admin.id, latest(session).id)
+    assert said(session) == [
+        ("one", "old", None, {"lang": "nl"}),
+        ("two", "right", None, {"lang": "de"}),
+        ("three", None, None, None),
+    ]
+
+
+def test_what_another_file_queued_again_is_left_to_it(session: Session, admin: Person, write: Any) -> None:
+    store(session, admin, write("a.csv", CHECKS.format("right", "de", "", "en")))
+    first = latest(session).id
+    prompt = rows(session, Prompt)[0]
+    prompt.queued = False
+    session.commit()
+    store(session, admin, write("b.csv", "text,gold,lang\none,better,de\n"))
+    history.undo(session, admin.id, first)
+    assert said(session) == [("one", "better", None, {"lang": "de"}), ("two", None, None, None)]
+
+
 def test_a_judgment_that_was_changed_here_is_not_withdrawn(session: Session, admin: Person, write: Any) -> None:
     store(session, admin, write("a.jsonl", JUDGED), judgments=True)
     imported = rows(session, Judgment)[0]
