@@ -4,7 +4,7 @@ from app.db.base import Base, now
 from app.db.desk.candidate import Candidate
 from app.db.desk.drawn_pool import DrawnPool
 from app.db.desk.generation import Generation
-from app.db.desk.judgment import LONGEST_ANNOTATOR, Judgment, Verdict, new_key
+from app.db.desk.judgment import JUDGE, LONGEST_ANNOTATOR, Judgment, Verdict, new_key
 from app.db.desk.preference import Preference
 from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
 from app.db.exchange.file_import import FileImport
@@ -29,6 +29,7 @@ from app.db.versions.version import Version
 __all__ = [
     "ACTIVE_STATUSES",
     "ENGINE_OPTIONS",
+    "JUDGE",
     "LONGEST_ANNOTATOR",
     "SERVING",
     "Alias",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from models.formats.files.problems import UNSTORABLE
 from models.formats.rows import BadRow, Fields, Row, Text
 from models.formats.schemas.conversation import preference
 from models.formats.schemas.trl import number, ranked
@@ -24,7 +25,10 @@ _SECONDS_NAMES = ("seconds", "lead_time")
 ORIGIN_NAMES = frozenset((*PERSON_NAMES, *_TIME_NAMES, *_SECONDS_NAMES))
 """Fields that say who made a row, when, and how long it took."""
 _KEY = re.compile(r"[ij]-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_LONGEST_PERSON = 200
+_LONGEST_PERSON = 200  # as the table of judgments has it
+_TOO_LONG = f"the name of the person has more than {_LONGEST_PERSON} characters"
+_NAMES = ("first_name", "last_name")
+_NAMES_OF_ACCOUNTS = ("username", "email", "id")
 _IN_MILLISECONDS = 1e11
 """A number of seconds since 1970 is below this for three thousand years, one of milliseconds since 1973 above it."""
 
@@ -120,7 +124,8 @@ def pairs(prompt: object, annotation: Annotation) -> list[Row]:
 def read_origin(fields: Fields) -> Origin:
     """Return what a row says of its origin, in fields of the usual names.
 
-    Other tools may mean something else by them: what is no time or number of seconds is taken for none.
+    Other tools may mean something else by them: what is no time or number of seconds is taken for none. Raises BadRow
+    if a person's name cannot be stored.
     """
     seconds = next((fields[name] for name in _SECONDS_NAMES if name in fields), None)
     try:
@@ -136,14 +141,48 @@ def read_origin(fields: Fields) -> Origin:
 
 
 def read_person(value: object) -> str:
-    """Return the name of a person: a text, a number that stands for one, or an object with a name; else nothing."""
-    if isinstance(value, Mapping):
-        named = " ".join(str(value.get(name) or "") for name in ("first_name", "last_name")).strip()
-        return named or next((read_person(value[name]) for name in ("username", "email", "id") if value.get(name)), "")
+    """Return the name of a person: a text, a number that stands for one, or an object with a name; else nothing.
+
+    Raises BadRow if the name is too long or cannot be stored: a part of it might be the name of somebody else.
+    """
+    found = _name_in(value) if isinstance(value, Mapping) else _name_of(value)
+    if UNSTORABLE.search(found):
+        raise BadRow("the name of the person holds characters that cannot be stored")
+    if len(found) > _LONGEST_PERSON:
+        raise BadRow(_TOO_LONG)
+    return found
+
+
+def read_reason(value: object) -> str:
+    """Return why somebody judged so, in their words; empty if it is no text. Raises BadRow if it cannot be stored."""
+    found = value if isinstance(value, str) else ""
+    if UNSTORABLE.search(found):
+        raise BadRow("the reason holds characters that cannot be stored")
+    return found
+
+
+def _name_in(fields: Mapping[str, object]) -> str:
+    """Return the name that an object has, in one of the ways in which tools write it; empty if it has none."""
+    named = _name_of(" ".join(str(fields[name]) for name in _NAMES if isinstance(fields.get(name), str)))
+    return named or next((found for name in _NAMES_OF_ACCOUNTS if (found := _name_of(fields.get(name) or None))), "")
+
+
+def _name_of(value: object) -> str:
+    """Return the name that a text or a number is; empty if it is neither."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"annotator {value:g}"
+        digits = _digits(value)
+        return f"annotator {digits}" if digits else ""
     found = " ".join(value.split()) if isinstance(value, str) else ""
-    return (f"annotator {found}" if found.isdecimal() else found)[:_LONGEST_PERSON]
+    return f"annotator {found}" if found.isdecimal() else found
+
+
+def _digits(value: float) -> str:
+    """Return a number with all its digits, in which the ids of two people may differ; empty if it is not finite."""
+    if isinstance(value, float) and not value.is_integer():
+        return str(value) if math.isfinite(value) else ""
+    if abs(value) >= 10**_LONGEST_PERSON:  # before it is written out, which Python refuses from some length on
+        raise BadRow(_TOO_LONG)
+    return str(int(value))
 
 
 def read_key(value: object) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, cast, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, PrimaryKey, now
@@ -99,3 +99,7 @@ class Judgment(Base):
 
     generation: Mapped[Generation] = relationship()
     preferences: Mapped[list[Preference]] = relationship(order_by="Preference.id", back_populates="judgment")
+
+
+JUDGE = func.coalesce("imported:" + Judgment.annotator, cast(Judgment.user_id, String))
+"""Who judged, as a text that is distinct for each: a name in an imported file, or else the id of a user."""

@@ -50,13 +50,22 @@ class JudgedRow:
         return Verdict(self.said or (Verdict.TIE if len(self.chosen) > 1 else Verdict.CHOSEN))
 
     @property
+    def key_of_texts(self) -> str:
+        """The key that Mellow gave such a judgment before keys held its person; it kept each rejected text once."""
+        return _key([self.text, sorted(self.chosen), sorted(set(self.rejected))])
+
+    @property
     def key(self) -> str:
         """The key of the file; else one that equal judgments of one person have and no others, nor any of the desk."""
         if self.origin.key:
             return self.origin.key
         content: list[object] = [self.text, sorted(self.chosen), sorted(self.rejected)]
         more = [self.origin.person, self.nth, "" if self.verdict in (Verdict.CHOSEN, Verdict.TIE) else self.verdict]
-        return f"i-{uuid5(_NAMESPACE, json.dumps(content + more if any(more) else content)).hex}"
+        return _key(content + more if any(more) else content)
+
+
+def _key(content: list[object]) -> str:
+    return f"i-{uuid5(_NAMESPACE, json.dumps(content)).hex}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +116,29 @@ class Said:
 
 
 def known_keys(session: Session, rows: Iterable[JudgedRow]) -> set[str]:
-    """Return the keys of those judgments that are here already, undone ones too."""
+    """Return the keys of those judgments that are here already, undone ones too.
+
+    A judgment that an earlier Mellow stored without its person is here, whoever is named now.
+    """
+    given = list(rows)
     found: set[str] = set()
-    for keys in _some_at_a_time({row.key for row in rows}):
+    for keys in _some_at_a_time({row.key for row in given}):
         found.update(session.scalars(select(Judgment.client_key).where(Judgment.client_key.in_(keys))))
-    return found
+    earlier = {row.key: row.key_of_texts for row in given if row.key not in found and _may_be_earlier(row)}
+    unnamed: set[str] = set()
+    for keys in _some_at_a_time(set(earlier.values())):
+        stored = select(Judgment.client_key).where(Judgment.client_key.in_(keys))
+        unnamed.update(session.scalars(stored.where(*_UNNAMED)))
+    return found | {key for key, earlier_key in earlier.items() if earlier_key in unnamed}
+
+
+def _may_be_earlier(row: JudgedRow) -> bool:
+    """Return whether a judgment is of a kind that was imported before keys held the person."""
+    return not row.origin.key and bool(row.chosen and row.rejected)
+
+
+_UNNAMED = (Judgment.imported, Judgment.annotator.is_(None), Judgment.import_id.is_(None))
+"""The judgments that an earlier Mellow imported, which recorded neither the people nor the import."""
 
 
 def uncontradicted(

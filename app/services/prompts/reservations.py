@@ -4,6 +4,7 @@ A prompt with an overlap of k has k places. A judgment that says something takes
 it is no opinion. A place is reserved for a person before a screen of the prompt is drawn for them, and is theirs as
 long as they work: each time they ask for a screen, what is on their desk is reserved anew. So nobody is served what
 enough others have judged or are looking at, and what somebody walked away from is free again after RESERVED_FOR.
+Of imported judgments, the people whom the file names are counted, not the one who imported it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, exists, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.db import Generation, Judgment, Prompt, Reservation, Verdict, now, write_transaction
+from app.db import JUDGE, Generation, Judgment, Prompt, Reservation, Verdict, now, write_transaction
 
 if TYPE_CHECKING:
     from app.services.prompts.studio_settings import StudioSettings
@@ -40,8 +41,8 @@ def skips(prompt_id: InstrumentedAttribute[int]) -> ScalarSelect[int]:
 
 def counts_of(session: Session, prompt_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
     """Return how many people said something of each of the prompts, and how many skipped it; nobody is not named."""
-    skipped = case((Judgment.verdict == Verdict.SKIPPED, Judgment.user_id))
-    said = case((Judgment.verdict != Verdict.SKIPPED, Judgment.user_id))
+    skipped = case((Judgment.verdict == Verdict.SKIPPED, JUDGE))
+    said = case((Judgment.verdict != Verdict.SKIPPED, JUDGE))
     judged = session.execute(
         select(Generation.prompt_id, func.count(said.distinct()), func.count(skipped.distinct()))
         .join(Judgment, Judgment.generation_id == Generation.id)
@@ -66,7 +67,12 @@ def has_place(user_id: int, studio: StudioSettings) -> ColumnElement[bool]:
     judged = exists(
         select(Judgment.id)
         .join(Generation, Judgment.generation_id == Generation.id)
-        .where(Generation.prompt_id == Prompt.id, *_COUNTED, Judgment.user_id == Reservation.user_id)
+        .where(
+            Generation.prompt_id == Prompt.id,
+            *_COUNTED,
+            Judgment.user_id == Reservation.user_id,
+            Judgment.annotator.is_(None),  # what they imported of somebody else is not their own opinion
+        )
         .correlate(Prompt, Reservation)
     )
     reserved = (
@@ -130,7 +136,7 @@ def renew(session: Session, user_id: int, shown: Collection[int]) -> None:
 
 def _people(prompt_id: InstrumentedAttribute[int], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
     return (
-        select(func.count(Judgment.user_id.distinct()))
+        select(func.count(JUDGE.distinct()))
         .join(Generation, Judgment.generation_id == Generation.id)
         .where(Generation.prompt_id == prompt_id, *_COUNTED, *conditions)
         .correlate(Prompt)

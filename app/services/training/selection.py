@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
-from sqlalchemy import ColumnElement, String, cast, func, select
+from sqlalchemy import ColumnElement, func, select
 
-from app.db import Candidate, Generation, Judgment, Prompt, Verdict
+from app.db import JUDGE, Candidate, Generation, Judgment, Prompt, Verdict
 from app.domain_errors import Invalid
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import LARGEST_ID, STORABLE
@@ -135,7 +135,7 @@ def _disputed(last_judgment_id: int, least: float) -> Any:
     choices = (
         select(
             Judgment.id.label("id"),
-            func.coalesce("imported:" + Judgment.annotator, cast(Judgment.user_id, String)).label("person"),
+            JUDGE.label("person"),
             Generation.prompt_id.label("prompt"),
             (Judgment.verdict + ":" + text).label("choice"),
         )

@@ -37,11 +37,14 @@ _OF_HUB = ".responses"
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """Response of one person: the value of the ranking, None if they gave none, and what else is known of it."""
+    """Response of one person: the value of the ranking, None if they gave none, and what else is known of it.
+
+    `people` are what the file has for who it was, the surest first.
+    """
 
     value: object
     status: str
-    person: str
+    people: tuple[object, ...]
     at: datetime | None = None
     key: str = ""
     verdict: str = ""
@@ -89,10 +92,7 @@ def _of_hub(fields: Fields, column: str) -> list[_Response]:
         raise BadRow(f"{column} has not as many values as users")
     values, users, *statuses = lists
     given = statuses[0] if statuses else ["submitted"] * len(values)
-    return [
-        _Response(value, str(status), read_person(user))
-        for value, user, status in zip(values, users, given, strict=True)
-    ]
+    return [_Response(value, str(status), (user,)) for value, user, status in zip(values, users, given, strict=True)]
 
 
 def _of_client(responses: Any) -> list[_Response]:
@@ -102,13 +102,13 @@ def _of_client(responses: Any) -> list[_Response]:
     questions = list(responses.values())
     ranking = next((given for given in questions if any(_is_ranking(one.get("value")) for one in given)), None)
     chosen = ranking if ranking is not None else questions[0] if questions else []
-    return [_Response(one.get("value"), _status(one), read_person(one.get("user_id")), _at(one)) for one in chosen]
+    return [_Response(one.get("value"), _status(one), (one.get("user_id"),), _at(one)) for one in chosen]
 
 
 def _of_server(responses: object) -> list[_Response]:
     if not isinstance(responses, list) or not all(isinstance(one, Mapping) for one in responses):
         raise BadRow("responses is not a list of objects")
-    return [_Response(_value(one), _status(one), read_person(one.get("user_id")), _at(one)) for one in responses]
+    return [_Response(_value(one), _status(one), (one.get("user_id"),), _at(one)) for one in responses]
 
 
 def _value(response: Mapping[str, Any]) -> object:
@@ -148,7 +148,7 @@ def _identified(responses: Sequence[_Response], metadata: object) -> Iterator[_R
             response,
             key=read_key(mine.get("judgment")),
             verdict=str(mine.get("verdict") or ""),
-            person=read_person(mine.get("person")) or response.person,
+            people=(mine.get("person"), *response.people),
         )
 
 
@@ -164,14 +164,15 @@ def _names(value: Any) -> list[str]:
 
 
 def _read(texts: Mapping[str, Any], shown: Sequence[str], response: _Response) -> Annotation | str:
-    origin = Origin(response.person, response.at, None, response.key)
     try:
+        person = next((found for one in response.people if (found := read_person(one))), "")
+        origin = Origin(person, response.at, None, response.key)
         if response.status == "discarded":
             if response.verdict == NONE:
                 return sided([], shown, NONE, origin)
             return Annotation(SKIPPED, worse=tuple(shown), origin=origin)
         if response.status != "submitted":
-            by = f" by {response.person}" if response.person else ""
+            by = f" by {person}" if person else ""
             return f"the response{by} is not submitted: its status is {response.status[:20]!r}"
         return _ranked(texts, response.value, response.verdict, origin)
     except BadRow as reason:

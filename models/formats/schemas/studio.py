@@ -18,6 +18,7 @@ from models.formats.annotations import (
     Record,
     read_key,
     read_person,
+    read_reason,
     read_seconds,
     read_time,
     sided,
@@ -55,8 +56,7 @@ def _read(fields: Fields) -> Annotation | str:
             read_key(fields.get("judgment")),
         )
         said = _said(fields, [text(one, "a candidate") for one in _listed(fields, "candidates")], origin)
-        reason = fields.get("reason")
-        return replace(said, reason=reason if isinstance(reason, str) else "", flagged=_is_true(fields.get("flagged")))
+        return replace(said, reason=read_reason(fields.get("reason")), flagged=_is_true(fields.get("flagged")))
     except BadRow as reason:
         return str(reason)
 

@@ -74,7 +74,7 @@ def number(value: object, name: str) -> float:
     """`value` as a finite number, which data sets also write as text; raises BadRow."""
     try:
         found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
         raise BadRow(f"{name} is not a number")

@@ -187,10 +187,48 @@ def test_an_answer_of_prodigy_is_what_was_accepted(values: dict[str, Any], expec
         (None, ""),
         (True, ""),
         (["Ada"], ""),
+        (1234567, "annotator 1234567"),
+        (1234568.0, "annotator 1234568"),
+        ("1234567", "annotator 1234567"),
+        (12345678.5, "annotator 12345678.5"),
+        (float("inf"), ""),
+        (float("nan"), ""),
+        ({"id": 1234567}, "annotator 1234567"),
+        ({"first_name": " Ada ", "last_name": None}, "Ada"),
     ],
 )
 def test_a_person_is_called_as_the_file_has_it(value: object, name: str) -> None:
     assert read_person(value) == name
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("a\ud800", "cannot be stored"),
+        ("a\0b", "cannot be stored"),
+        ({"first_name": "a\ud800"}, "cannot be stored"),
+        ({"username": "a\0b"}, "cannot be stored"),
+        ("a" * 201, "more than 200"),
+        ({"first_name": "a" * 100, "last_name": "b" * 100}, "more than 200"),
+        (10**400, "more than 200"),
+        (-(10**5000), "more than 200"),
+        ("7" * 195, "more than 200"),
+    ],
+    ids=lambda value: "",
+)
+def test_a_name_that_cannot_be_stored_is_refused(value: object, said: str) -> None:
+    with pytest.raises(BadRow, match=said):
+        read_person(value)
+
+
+def test_the_other_responses_of_argilla_stay_when_one_name_cannot_be_stored() -> None:
+    ranking = [{"value": "a", "rank": 1}, {"value": "b", "rank": 2}]
+    given = [{"user_id": who, "values": {"q": {"value": ranking}}} for who in ("Ada", "a\0b")]
+    record = {"fields": {"prompt": "p", "a": "good", "b": "bad"}, "responses": given}
+    ada, other = annotations_of("argilla", record)
+    assert isinstance(ada, Annotation)
+    assert ada.origin.person == "Ada"
+    assert other == "the name of the person holds characters that cannot be stored"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +112,43 @@ def test_rows_of_one_key_are_one_judgment_in_whatever_order_they_come(
     assert report.rejected == []
     assert {one.key: {(good, bad) for good in one.chosen for bad in one.rejected} for one in judged} == pairs
     assert len(judged) == len(pairs)
+
+
+TABLE: dict[str, Any] = {"prompt": "p", "candidates": ["a", "b"], "verdict": "chosen", "position": 1}
+PAIR: dict[str, Any] = {"prompt": "p", "chosen": "a", "rejected": "b"}
+
+
+@pytest.mark.parametrize(
+    ("format_name", "row", "why"),
+    [
+        ("judgments", TABLE | {"person": "a\ud800"}, "the name of the person holds characters that cannot be stored"),
+        ("judgments", TABLE | {"reason": "x\ud800"}, "the reason holds characters that cannot be stored"),
+        ("judgments", TABLE | {"reason": "x\0"}, "the reason holds characters that cannot be stored"),
+        ("judgments", TABLE | {"seconds": 10**400}, "seconds is not a number"),
+        ("judgments", TABLE | {"person": 10**400}, "the name of the person has more than 200 characters"),
+        ("preference", PAIR | {"annotator": "a\0"}, "the name of the person holds characters that cannot be stored"),
+        (
+            "preference",
+            PAIR | {"annotator": {"first_name": "a" * 201}},
+            "the name of the person has more than 200 characters",
+        ),
+    ],
+    ids=["name", "reason", "reason with NUL", "seconds", "number of a person", "name in a pair", "long name"],
+)
+def test_what_cannot_be_stored_beside_a_judgment_is_said_of_its_line(
+    format_name: str, row: dict[str, Any], why: str
+) -> None:
+    judged, report = gathered(format_name, [TABLE if format_name == "judgments" else PAIR, row])
+    assert [one.line for one in judged] == [1]
+    assert report.rejected == [{"line": 2, "reason": f"Its judgment cannot be taken over: {why}."}]
+
+
+def test_seconds_of_another_tool_that_are_no_number_are_passed_over() -> None:
+    (judged,), report = gathered("preference", [PAIR | {"seconds": 10**400}])
+    assert (judged.origin.seconds, report.rejected) == (None, [])
+
+
+def test_people_with_long_numbers_are_told_apart() -> None:
+    judged, _ = gathered("preference", [PAIR | {"annotator": number} for number in (1234567, 1234568)])
+    assert [one.origin.person for one in judged] == ["annotator 1234567", "annotator 1234568"]
+    assert judged[0].key != judged[1].key

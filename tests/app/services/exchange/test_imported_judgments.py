@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +16,7 @@ from app.services.desk.own_judgments import STATES, Filters
 from app.services.exchange import exports, imported_judgments
 from app.services.exchange.imported_judgments import JudgedRow
 from app.services.people import statistics
+from models.formats.annotations import Origin
 from tests import factories
 from tests.app.services.exchange.conftest import store
 from tests.studio import Person, rows
@@ -85,6 +87,27 @@ def test_a_choice_is_stored_once_however_often_it_comes_and_even_if_it_was_undon
 )
 def test_equal_choices_have_one_key_whatever_their_order_and_others_another(other: JudgedRow, same: bool) -> None:
     assert (JudgedRow("source", ("a", "b"), ("c", "d")).key == other.key) == same
+
+
+def test_what_an_earlier_version_stored_without_its_person_is_not_doubled(session: Session, admin: Person) -> None:
+    # The key that Mellow made of {"prompt": "p", "chosen": "a", "rejected": ["c", "b", "b"]} when it read no names.
+    content = uuid5(UUID("4d3f6e0e-5f4b-4c55-9d6f-0d1b6f7f2a61"), '["p", ["a"], ["b", "c"]]')
+    screen = factories.generation(session, admin.id, ["a", "b", "c"], prompt=factories.prompt(session, "p"))
+    factories.judgment(session, screen, client_key=f"i-{content.hex}", imported=True)
+    named = JudgedRow("p", ("a",), ("c", "b", "b"), origin=Origin("Ada"))
+    other = JudgedRow("p", ("b",), ("a", "c"), origin=Origin("Ada"))
+    assert imported_judgments.known_keys(session, [named, other]) == {named.key}
+    assert take_over(session, admin, named, JudgedRow("p", ("a",), ("b", "c", "b"))) == 0
+    assert take_over(session, admin, other) == 1
+
+
+def test_what_was_said_by_nobody_known_is_new_of_a_person_where_imports_are_recorded(
+    session: Session, admin: Person, write: Any
+) -> None:
+    row = {"prompt": "p", "chosen": "a", "rejected": "b"}
+    for name, line in (("nobody.jsonl", row), ("ada.jsonl", row | {"annotator": "Ada"})):
+        store(session, admin, write(name, json.dumps(line)), judgments=True)
+    assert [one.annotator for one in rows(session, Judgment)] == [None, "Ada"]
 
 
 def test_a_text_that_is_known_is_not_stored_again(session: Session, admin: Person) -> None:

@@ -17,9 +17,10 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, Prompt, Verdict
+from app.db import Judgment, Prompt, Reservation, Verdict, now, write_transaction
 from app.services.desk import judgments, screens
 from app.services.people import agreement
+from app.services.prompts import queue, reservations, retirement, studio_settings
 from models.reward.features import SIZE
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
@@ -115,3 +116,56 @@ def test_people_who_start_together_get_different_texts(either: Flask) -> None:
         everybody(either, first, people)
         assert sorted(got) == [f"text {number}" for number in range(PEOPLE)]
         assert all(prompt.queued for prompt in rows(session, Prompt))
+
+
+@pytest.mark.parametrize(
+    ("names", "counted"),
+    [
+        (["x", "y", "z"], 3),
+        (["x", "x", "y"], 2),
+        ([None, None, None], 1),
+        (["x", "y", None], 3),
+    ],
+    ids=str,
+)
+def test_of_imported_judgments_the_people_whom_the_file_names_are_counted(
+    either: Flask, names: list[str | None], counted: int
+) -> None:
+    with parts(either).sessions() as session:
+        admin, other = factories.user(session).id, factories.user(session).id
+        prompt = factories.prompt(session, queued=True, overlap=3)
+        for name in names:
+            screen = factories.generation(session, admin, prompt=prompt)
+            factories.judgment(session, screen, annotator=name, imported=True)
+        decided = studio_settings.settings(session)
+        done = counted == 3
+        assert reservations.counts_of(session, [prompt.id]) == {prompt.id: (counted, 0)}
+        assert (queue.next_waiting(session, other, decided) is None) == done
+        assert retirement.due(session, decided) == ([prompt.id] if done else [])
+
+
+def test_a_text_that_as_many_imported_people_skipped_as_may_is_not_served(either: Flask) -> None:
+    with parts(either).sessions() as session:
+        admin, other = factories.user(session).id, factories.user(session).id
+        decided = studio_settings.settings(session)
+        prompt = factories.prompt(session, queued=True, overlap=1)
+        for number in range(decided.most_skips):
+            assert queue.next_waiting(session, other, decided) == prompt
+            screen = factories.generation(session, admin, prompt=prompt)
+            values = {"verdict": "skipped", "candidate_id": None, "imported": True}
+            factories.judgment(session, screen, pairs=False, annotator=f"person {number}", **values)
+        assert queue.next_waiting(session, other, decided) is None
+
+
+def test_a_place_stays_reserved_for_whoever_imports_what_somebody_else_said(either: Flask) -> None:
+    with parts(either).sessions() as session:
+        admin, other = factories.user(session).id, factories.user(session).id
+        prompt = factories.prompt(session, queued=True, overlap=2)
+        with write_transaction(session):
+            until = now() + reservations.RESERVED_FOR
+            session.add(Reservation(prompt_id=prompt.id, user_id=admin, until=until))
+        screen = factories.generation(session, admin, prompt=prompt)
+        decided = studio_settings.settings(session)
+        assert queue.next_waiting(session, other, decided) == prompt
+        factories.judgment(session, screen, annotator="x", imported=True)
+        assert queue.next_waiting(session, other, decided) is None
