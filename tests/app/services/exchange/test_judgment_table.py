@@ -57,8 +57,16 @@ def screens(draw: st.DrawFn) -> JudgedScreen:
     )
 
 
+class Named(dict[int, Person]):
+    """People by their names, without a database."""
+
+    def key(self, key: str) -> str:
+        return key
+
+
 def table(made: list[JudgedScreen], name: str = "Ada") -> list[dict[str, Any]]:
-    return list(judgment_table.rows(iter(made), cast("People", {1: Person(name, 1, UUID(int=1))})))
+    people = cast("People", Named({1: Person(name, 1, UUID(int=1))}))
+    return list(judgment_table.rows(iter(made), people))
 
 
 def as_stored(row: dict[str, Any]) -> dict[str, Any]:
