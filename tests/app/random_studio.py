@@ -163,5 +163,5 @@ class RandomStudio:
             accounts.set_active(self.session, self.admin.id, person.id, False)
 
     def waiting(self) -> int:
-        """How many prompts wait in the queue, as the page counts them."""
+        """Return the number of prompts that wait in the queue, as the page counts them."""
         return search.count(self.session, search.PromptFilter())

@@ -22,7 +22,7 @@ _STATES = ("queue", "gold", "judged", "skipped", "out", "all")
 
 
 class Reader:
-    """What the studio says of itself, read as a person or a program would read it."""
+    """Read the figures that the studio shows, as a person or a program would."""
 
     def __init__(self, admin: Person, browser: Browser) -> None:
         self.admin, self.browser = admin, browser

@@ -62,7 +62,7 @@ def judged(session: Session, annotator: Person, admin: Person) -> None:
 
 
 def content(session: Session) -> dict[str, tuple[Any, ...]]:
-    """What each standing judgment says, by its key."""
+    """Return the content of each standing judgment, by its key."""
     found: dict[str, tuple[Any, ...]] = {}
     for one in rows(session, Judgment):
         cards = {card.id: card.text for card in one.generation.candidates}
@@ -84,7 +84,7 @@ def exported(session: Session, name: str) -> bytes:
 
 
 def carried(session: Session, name: str) -> dict[str, tuple[Any, ...]]:
-    """What the judgments say that the format can carry."""
+    """Return the content of the judgments that the format can carry."""
     every = content(session)
     if name in WITH_SCREENS:
         return every

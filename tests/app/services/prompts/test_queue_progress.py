@@ -1,4 +1,4 @@
-"""What is remembered of how far people have come in the queue never changes what they are served."""
+"""Test that remembering how far people have come in the queue never changes what they are served."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_second_look_reads_nothing_of_what_lies_behind(session: Session, annot
 
 
 class Steps:
-    """How much SQLite works, in hundreds of steps of its machine."""
+    """Return the work of SQLite, in hundreds of steps of its machine."""
 
     def __init__(self, session: Session) -> None:
         self._count = 0

@@ -1,4 +1,4 @@
-"""What a row says beside its text: which fields are kept, under which names, and which a format needs for itself."""
+"""Test which fields beside the text are kept, under which names, and which a format needs for itself."""
 
 from __future__ import annotations
 

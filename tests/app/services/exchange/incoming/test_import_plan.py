@@ -1,4 +1,4 @@
-"""How a file is to be stored, as it is sent: what cannot be met is refused with a sentence."""
+"""Test the request to store a file: a value that cannot be met is refused with a sentence."""
 
 from __future__ import annotations
 
