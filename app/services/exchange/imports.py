@@ -139,7 +139,7 @@ def run(
             yield ImportState(file.fraction, count, storing.report)
         storing.store_rest()
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
-        _record(session, user_id, plan, storing.report)
+        storing.record()
     yield ImportState(1.0, count, storing.report, done=True)
 
 
@@ -213,12 +213,12 @@ class _Storing:
             if self.gathered:
                 self.gathered.add(row, one.text)
         with write_transaction(self.session):
-            stored = prompts.StoredBatch()
+            known: Mapping[str, Prompt] = {}
+            before = self.report.added
             if self.plan.queue:
-                stored = prompts.store_batch(self.session, checked, self.plan.source, self.report, self.import_id)
-            self._take_over(stored.known, [] if self.plan.queue else checked)
-            stored.note_judged(self.session, self.report)
-            if stored.added:
+                known = prompts.store_batch(self.session, checked, self.plan.source, self.report, self.import_id)
+            self._take_over(known, [] if self.plan.queue else checked)
+            if self.report.added > before:
                 queue_progress.mark(self.session)
         self.session.expunge_all()
 
@@ -228,6 +228,22 @@ class _Storing:
             with write_transaction(self.session):
                 history.count(self.session, self.import_id, self.report)  # nothing is stored of what was undone
                 self._take_over({}, [], rest=True)
+
+    def record(self) -> None:
+        """Count what was stored of the file to its end, or to where it broke off, and write it into the audit log."""
+        self.report.rejected.sort(key=itemgetter("line"))
+        with write_transaction(self.session):
+            if self.plan.queue and self.gathered:
+                self.report.judged = prompts.count_judged(self.session, self.import_id)
+            audit.record(
+                self.session,
+                self.user_id,
+                "prompts.imported",
+                self.plan.source,
+                added=self.report.added,
+                rejected=self.report.rejected_count,
+                judgments=self.report.judgments,
+            )
 
     def _take_over(self, known: Mapping[str, Prompt], told: Sequence[CheckedRow], rest: bool = False) -> None:
         """Add the judgments that are whole, and the metadata of the rows of which nothing was queued."""
@@ -240,20 +256,6 @@ class _Storing:
         waited_for = self.gathered.open_texts() if self.gathered else set()
         self.late = [row for row in left if row.text in waited_for]
         history.count(self.session, self.import_id, self.report)
-
-
-def _record(session: Session, user_id: int | None, plan: ImportPlan, report: ImportReport) -> None:
-    report.rejected.sort(key=itemgetter("line"))
-    with write_transaction(session):
-        audit.record(
-            session,
-            user_id,
-            "prompts.imported",
-            plan.source,
-            added=report.added,
-            rejected=report.rejected_count,
-            judgments=report.judgments,
-        )
 
 
 def _checked(

@@ -44,7 +44,9 @@ def import_prompts(
     for start in range(0, len(rows), prompts.BATCH):
         batch = prompts.check_all(rows[start : start + prompts.BATCH], longest, report)
         with write_transaction(session):
-            if prompts.store_batch(session, batch, source, report).added:
+            before = report.added
+            prompts.store_batch(session, batch, source, report)
+            if report.added > before:
                 queue_progress.mark(session)
     with write_transaction(session):
         audit.record(session, user_id, "prompts.imported", source, added=report.added, rejected=report.rejected_count)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.db import Prompt, insert_new
 from app.domain_errors import Invalid
 from app.services.prompts import metadata, studio_settings
-from app.services.prompts.reservations import counts_of
+from app.services.prompts.reservations import counts_of, opinions, wanted_opinions
 
 BATCH = 500
 """The number of rows that one transaction stores."""
@@ -162,22 +162,10 @@ def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> 
     return usable
 
 
-@dataclass
-class StoredBatch:
-    """The prompts of a batch by their texts, and those of them that were put into the queue."""
-
-    known: dict[str, Prompt] = field(default_factory=dict)
-    added: list[Prompt] = field(default_factory=list)
-
-    def note_judged(self, session: Session, report: ImportReport) -> None:
-        """Count those that nobody needs to judge, once the judgments of the batch are stored too."""
-        report.judged += len(done(session, [prompt for prompt in self.added if prompt.gold_answer is None]))
-
-
 def store_batch(
     session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport, import_id: int | None = None
-) -> StoredBatch:
-    """Queue the rows, at most `BATCH`, in the running transaction.
+) -> dict[str, Prompt]:
+    """Queue the rows, at most `BATCH`, in the running transaction; return the prompts by their texts.
 
     A prompt that stays as it is, see `unchanged`, is a duplicate; only the metadata that it does not have yet is added
     to it. `import_id` is the import that queues them, if they come from a file.
@@ -188,7 +176,6 @@ def store_batch(
     if unknown:
         known |= by_text(session, [row.text for row in rows])
     unchanged_ids = unchanged(session, known.values())
-    added = []
     for row in rows:
         prompt = known[row.text]
         keep_metadata(prompt, row, report)
@@ -202,9 +189,16 @@ def store_batch(
             prompt.gold_answer, prompt.gold_wrong = row.gold, list(row.gold_wrong) or None
         report.added += 1
         report.checks += prompt.gold_answer is not None
-        added.append(prompt)
     session.flush()
-    return StoredBatch(known, added)
+    return known
+
+
+def count_judged(session: Session, import_id: int) -> int:
+    """Count the prompts that an import queued and that nobody needs to judge, once its judgments are stored."""
+    decided = studio_settings.settings(session)
+    queued = (Prompt.import_id == import_id, Prompt.gold_answer.is_(None))
+    judged = select(func.count()).select_from(Prompt).where(*queued, opinions(Prompt.id) >= wanted_opinions(decided))
+    return session.scalar(judged) or 0
 
 
 def unchanged(session: Session, known: Iterable[Prompt]) -> set[int]:

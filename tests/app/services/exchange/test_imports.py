@@ -156,6 +156,17 @@ def test_an_import_says_by_how_much_the_queue_grows(session: Session, admin: Per
     assert search.count(session, search.PromptFilter()) == 3
 
 
+def test_texts_whose_judgments_have_keys_of_their_own_are_counted_as_judged_too(
+    session: Session, admin: Person, write: Any
+) -> None:
+    """A judgment with a key is stored once its rows are known to have ended, after the batch of its text."""
+    said = {"chosen": "good", "rejected": "bad", "verdict": "chosen"}
+    lines = [{"prompt": f"text {n}", "judgment": f"j-{n:032x}", **said} for n in range(502)]
+    report = store(session, admin, write("a.jsonl", "\n".join(map(json.dumps, lines))), judgments=True).report
+    assert (report.added, report.judged, report.waiting, report.judgments) == (502, 502, 0, 502)
+    assert search.count(session, search.PromptFilter()) == 0
+
+
 def test_progress_is_told_batch_by_batch_and_the_import_is_audited(session: Session, admin: Person, write: Any) -> None:
     path = write("a.txt", "".join(f"text {number}\n" for number in range(1_203)))
     wish = ImportPlan.parse({"layout": "lines", "source": "a list"}, "a.txt")
