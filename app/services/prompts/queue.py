@@ -179,5 +179,6 @@ _WITHDRAWN = exists(
 
 
 def _had(user_id: int, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    of_person = (Generation.prompt_id == Prompt.id, Generation.user_id == user_id, ~_WITHDRAWN)
+    # Found by the prompt: by the index of the people, SQLite would walk all their screens for each prompt.
+    of_person = (Generation.prompt_id == Prompt.id, Generation.user_id + 0 == user_id, ~_WITHDRAWN)
     return exists(select(Generation.id).where(*of_person, *conditions))

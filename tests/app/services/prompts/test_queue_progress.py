@@ -108,6 +108,21 @@ def test_a_second_look_reads_nothing_of_what_lies_behind(session: Session, annot
     assert steps.taken() < first / 10
 
 
+def test_a_first_look_grows_with_what_lies_behind_and_not_with_its_square(session: Session, annotator: Person) -> None:
+    """Nobody has had SQLite count its rows, so it does not know which index is the better one."""
+    taken = []
+    for number in range(400):
+        prompt = factories.prompt(session, f"prompt {number}", queued=True, overlap=2)
+        factories.judgment(session, factories.generation(session, annotator.id, prompt=prompt), pairs=False)
+        if number in (99, 399):
+            with write_transaction(session):
+                queue_progress.mark(session)
+            steps = Steps(session)
+            assert waiting(session, annotator.id) is None
+            taken.append(steps.taken())
+    assert taken[1] < 6 * taken[0]
+
+
 class Steps:
     """Return the work of SQLite, in hundreds of steps of its machine."""
 
