@@ -123,10 +123,13 @@ def import_prompts(path: Path, left_out: tuple[str, ...]) -> None:
                 f"{report.waiting} queued",
                 *counted,
                 f"{report.duplicates} known already",
-                f"{report.rejected_count} not usable.",
+                f"{report.rejected_count} not usable",
             ]
         )
+        + "."
     )
+    if report.unused_count:
+        click.echo(f"Parts of rows that are not used: {report.unused_count}.")
     if kept:
         click.echo(f"Kept with them: {', '.join(kept)}.")
     for row in report.rejected:

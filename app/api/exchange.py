@@ -149,9 +149,10 @@ class ImportPreview(Struct):
     judgments: Annotated[int, Meta(description="What people said in these rows, each for itself.")]
     judgments_known: Annotated[int, Meta(description="Those of the judgments that are here already.")]
     people: Annotated[int, Meta(description="Those whom the file names as having judged.")]
-    bad: int
+    bad: Annotated[int, Meta(description="Rows that cannot be used.")]
+    unused: Annotated[int, Meta(description="Parts of other rows that cannot be used, such as their judgment.")]
     complete: bool
-    problems: list[Refused]
+    problems: Annotated[list[Refused], Meta(description="The first of what cannot be used.")]
     sample: list[Anything]
 
 
@@ -167,7 +168,8 @@ class ImportProgress(Struct):
     judgments: int = 0
     judgments_known: int = 0
     rejected_count: int = 0
-    rejected: list[Refused] = []
+    unused_count: Annotated[int, Meta(description="Parts of other rows that cannot be used, such as a judgment.")] = 0
+    rejected: Annotated[list[Refused], Meta(description="The first of the rows and parts that cannot be used.")] = []
     done: bool = False
     problem: Annotated[str, Meta(description="Why the import broke off; what came before is stored.")] = ""
 

@@ -42,7 +42,7 @@ class ImportReport(Struct):
 
     added: Annotated[int, Meta(description="Put into the queue, attention checks among them.")]
     duplicates: int
-    rejected: list[Refused]
+    rejected: Annotated[list[Refused], Meta(description="Rows, and metadata of other rows, that cannot be used.")]
 
 
 class Prompt(Struct):

@@ -130,6 +130,8 @@ export interface ImportPreview {
   /** Whom the file names as having judged. */
   people: number;
   bad: number;
+  /** Parts of other rows that cannot be used. */
+  unused: number;
   /** Whether all rows were looked at. */
   complete: boolean;
   problems: Refused[];
@@ -161,6 +163,8 @@ export interface ImportProgress {
   rejected_count: number;
   /** In the last line alone. */
   rejected?: Refused[];
+  /** Parts of other rows that cannot be used. */
+  unused_count: number;
   done: boolean;
   /** Why it broke off. */
   problem?: string;

@@ -207,7 +207,7 @@ def test_every_judgment_that_is_not_taken_over_is_told(session: Session, admin: 
         (5, "The text has 1001 characters and may have at most 1000."),
     ]
     found = look(session, path)
-    assert (found.judgments, found.bad) == (1, 4)
+    assert (found.judgments, found.bad, found.unused) == (1, 0, 4)
     report = store(session, admin, path, judgments=True).report
     for told in (found.problems, report.rejected):
         cut = "Its judgment cannot be taken over: "

@@ -60,8 +60,9 @@ test("a row says what it brings beside its text", () => {
 });
 
 test("what became of the rows is counted", () => {
-  const progress = { rows: 1, added: 1200, checks: 0, judged: 0, duplicates: 0, rejected_count: 3, judgments: 0 };
+  const progress = { rows: 1, added: 1200, checks: 0, judged: 0, duplicates: 0, rejected_count: 3, unused_count: 0, judgments: 0 };
   assert.equal(stored(progress), "1 row read · 1,200 new in the queue · 0 there already · 3 not usable.");
+  assert.match(stored({ ...progress, unused_count: 2 }), / · 3 not usable · 2 parts of rows not used\.$/);
   assert.match(stored({ ...progress, judgments: 1 }), / · 1 judgment taken over\.$/);
   assert.match(stored({ ...progress, judgments_known: 12 }), / · 12 judgments are here already\.$/);
   assert.match(

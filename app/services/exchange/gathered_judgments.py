@@ -141,7 +141,7 @@ class Gathered:
         )
 
     def _report_unused(self, line: int, unused: str) -> None:
-        self.report.refuse(line, f"Part of its judgment is not used: {unused}.")
+        self.report.leave_out(line, f"Part of its judgment is not used: {unused}.")
 
     def _refuse(self, line: int, reason: BadRow | Invalid) -> None:
-        self.report.refuse(line, f"Its judgment cannot be taken over: {str(reason).rstrip('.')}.")
+        self.report.leave_out(line, f"Its judgment cannot be taken over: {str(reason).rstrip('.')}.")

@@ -156,7 +156,7 @@ def uncontradicted(
         wrong = dict.fromkeys(row for row in rows if row.origin.key and row.key in said and not said[row.key].has(row))
         for row in wrong:
             of_this_file = import_id is not None and here[row.key].import_id == import_id
-            report.refuse(row.line, said[row.key].reason_against(row, of_this_file))
+            report.leave_out(row.line, said[row.key].reason_against(row, of_this_file))
         left = [row for row in left if row not in wrong]
     return left
 

@@ -49,6 +49,7 @@ class Preview:
     """The effect that an import would have, by the first `LOOKED_AT` rows; `complete` if there are no others.
 
     `judgments` counts all that people said, `judgments_known` what of it is here already, `people` those who are named.
+    `bad` counts the rows that cannot be used and `unused` parts of other rows; `problems` has the first of both.
     """
 
     mapping: ColumnMapping
@@ -62,6 +63,7 @@ class Preview:
     judgments_known: int = 0
     people: int = 0
     bad: int = 0
+    unused: int = 0
     complete: bool = True
     problems: list[dict[str, Any]] = field(default_factory=list)
     sample: list[dict[str, Any]] = field(default_factory=list)
@@ -88,7 +90,7 @@ class ImportState:
     done: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The same as a JSON object; the rows that cannot be used are listed at the end."""
+        """The same as a JSON object; what cannot be used is listed at the end."""
         report = asdict(self.report)
         listed = report.pop("rejected")
         said = {"fraction": round(self.fraction, 4), "rows": self.rows, "done": self.done, **report}
@@ -166,6 +168,7 @@ def _count(session: Session, rows: Iterator[FileRow], made: Preview, longest: in
         judgments.add(gathered.take(rest=True))
     made.judgments, made.judgments_known, made.people = judgments.number, judgments.known, len(judgments.people)
     made.bad = report.rejected_count
+    made.unused = report.unused_count
     made.problems = sorted(report.rejected, key=itemgetter("line"))[:_SHOWN_PROBLEMS]
 
 
@@ -272,7 +275,7 @@ def _checked(
         try:
             metadata.check(raw.metadata)
         except Invalid as refusal:  # the text is worth more than what stands beside it
-            report.refuse(row.line, f"{refusal} It is not kept.")
+            report.leave_out(row.line, f"{refusal} It is not kept.")
             raw = replace(raw, metadata=None)
         return prompts.check_row(replace(raw, priority=priority) if prompts.is_nothing(raw.priority) else raw, longest)
     except BadRow as reason:

@@ -36,8 +36,9 @@ class ImportReport:
 
     `added` counts the prompts that were put into the queue: among them are `checks`, and those that enough people have
     `judged` already, here or in the file. `duplicates` counts the rows that were there already, `judgments` those that
-    were imported and `judgments_known` those that were here already. `rejected` has the first `KEPT_REFUSALS` rows that
-    cannot be used, each with its line.
+    were imported and `judgments_known` those that were here already. `rejected_count` counts the rows that cannot be
+    used and `unused_count` the parts of other rows that cannot, such as their judgment; `rejected` has the first
+    `KEPT_REFUSALS` of both, each with its line.
     """
 
     added: int = 0
@@ -46,6 +47,7 @@ class ImportReport:
     duplicates: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
     rejected_count: int = 0
+    unused_count: int = 0
     judgments: int = 0
     judgments_known: int = 0
 
@@ -57,6 +59,14 @@ class ImportReport:
     def refuse(self, line: int, reason: str) -> None:
         """Count and report one row that cannot be used."""
         self.rejected_count += 1
+        self._list(line, reason)
+
+    def leave_out(self, line: int, reason: str) -> None:
+        """Count and report a part of a row that cannot be used, while the rest of the row can."""
+        self.unused_count += 1
+        self._list(line, reason)
+
+    def _list(self, line: int, reason: str) -> None:
         if len(self.rejected) < KEPT_REFUSALS:
             self.rejected.append({"line": line, "reason": reason})
 
@@ -211,7 +221,7 @@ def keep_metadata(prompt: Prompt, row: CheckedRow, report: ImportReport) -> None
     """Add the metadata of a row to its prompt; the report says what the prompt cannot take."""
     prompt.metadata_, problem = metadata.merged(prompt.metadata_, row.metadata)
     if problem:
-        report.refuse(row.line, problem)
+        report.leave_out(row.line, problem)
 
 
 def keep_metadata_of(session: Session, rows: Sequence[CheckedRow], report: ImportReport) -> list[CheckedRow]:

@@ -69,7 +69,7 @@ function show(found) {
   element("repeated").textContent = count(found.repeated);
   element("bad").textContent = count(found.bad);
   say("partial", found.complete ? "" : `These are the first ${count(found.rows)} rows; the others are checked as they are stored.`);
-  listProblems("problems", "problem-rows", "more-problems", found.problems, found.bad);
+  listProblems("problems", "problem-rows", "more-problems", found.problems, found.bad + found.unused);
   const headings = ["Line", "Text", "More"];
   element("sample-rows").replaceChildren(...found.sample.map((one) => row(headings, String(one.line), shortened(one.text), details(one))));
   offerColumns(found);
@@ -165,7 +165,7 @@ function progressed(progress) {
   if (!progress.done) return;
   element("result-title").textContent = "Imported";
   element("said").textContent = `${source.value || file?.name} is in the studio.`;
-  listProblems("refused", "refused-rows", "more-refused", progress.rejected ?? [], progress.rejected_count);
+  listProblems("refused", "refused-rows", "more-refused", progress.rejected ?? [], progress.rejected_count + progress.unused_count);
   element("after").hidden = false;
   element("preview").hidden = true;
   element("result-title").focus();

@@ -47,6 +47,7 @@ export function describe(found) {
     parts.push(`It holds ${some(found.judgments, "judgment", "judgments")}${by}.`);
   }
   if (found.judgments_known) parts.push(`${some(found.judgments_known, "judgment is", "judgments are")} here already.`);
+  if (found.unused) parts.push(`${some(found.unused, "part of a row", "parts of rows")} cannot be used.`);
   if (found.gold) parts.push(`${some(found.gold, "row is an attention check", "rows are attention checks")}.`);
   return parts.join(" ");
 }
@@ -61,6 +62,7 @@ export function stored(progress) {
     `${count(progress.duplicates)} there already`,
     `${count(progress.rejected_count)} not usable`,
   ];
+  if (progress.unused_count) parts.push(some(progress.unused_count, "part of a row not used", "parts of rows not used"));
   if (progress.judgments) parts.push(some(progress.judgments, "judgment taken over", "judgments taken over"));
   if (progress.judgments_known) parts.push(some(progress.judgments_known, "judgment is here already", "judgments are here already"));
   return `${parts.join(" · ")}.`;

@@ -43,5 +43,5 @@ class LookedAtJudgments:
         earlier = self._new.get(row.key) if row.origin.key else None
         if earlier is None or earlier.has(row):
             return True
-        self.report.refuse(row.line, earlier.reason_against(row, of_this_file=True))
+        self.report.leave_out(row.line, earlier.reason_against(row, of_this_file=True))
         return False

@@ -55,9 +55,9 @@ def test_columns_beside_the_text_are_offered_and_may_be_left_out(session: Sessio
     sent = body(admin.call("POST", "/imports?name=a.csv", data=b"text,language,page\none,de," + b"x" * 4_000))
     place = f"/imports/{sent['id']}"
     found = body(admin.call("GET", place), 200)
-    assert (found["found"]["beside"], found["bad"], found["mapping"]["leave_out"]) == (["language", "page"], 1, [])
+    assert (found["found"]["beside"], found["unused"], found["mapping"]["leave_out"]) == (["language", "page"], 1, [])
     found = body(admin.call("GET", place, query_string={"leave_out": '["page"]'}), 200)
-    assert (found["bad"], found["mapping"]["leave_out"], found["sample"][0]["metadata"]) == (
+    assert (found["unused"], found["mapping"]["leave_out"], found["sample"][0]["metadata"]) == (
         0,
         ["page"],
         {"language": "de"},

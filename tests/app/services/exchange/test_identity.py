@@ -174,7 +174,7 @@ def test_rows_of_a_judgment_that_stand_far_apart_are_listed_and_never_make_two(e
     path = write("a.jsonl", "".join(json.dumps(one) + "\n" for one in (first, *others, first | {"rejected": "c"})))
     refusals = [{"line": 1_202, "reason": APART}]
     found = look(elsewhere, path)
-    assert (found.judgments, found.judgments_known, found.bad, found.problems) == (1_201, 0, 1, refusals)
+    assert (found.judgments, found.judgments_known, found.unused, found.problems) == (1_201, 0, 1, refusals)
     report = store(elsewhere, factories.user(elsewhere).id, path, judgments=True).report
     assert (report.judgments, report.judgments_known, report.rejected) == (1_201, 0, refusals)
     assert content(elsewhere)[key][5] == [("p", "a", "b", 1.0)]
@@ -190,12 +190,12 @@ def test_a_preview_counts_judgments_as_the_import_will(
     found = look(session, path)
     report = store(session, admin, path, judgments=True).report
     new = found.judgments - found.judgments_known
-    assert (new, found.judgments_known, found.bad) == (
+    assert (new, found.judgments_known, found.unused) == (
         1_001,
         1_001 if second == "b" else 0,
         0 if second == "b" else 1_001,
     )
-    assert (report.judgments, report.judgments_known, report.rejected_count) == (new, found.judgments_known, found.bad)
+    assert (report.judgments, report.judgments_known, report.unused_count) == (new, found.judgments_known, found.unused)
     assert found.problems == report.rejected[: len(found.problems)]
     assert {one["reason"] for one in report.rejected} == ({APART} if second == "c" else set())
 
@@ -212,7 +212,7 @@ def test_a_judgment_that_is_here_and_says_something_else_stays_and_is_listed(
         {"line": 1, "reason": "Its judgment is here already and says something else: the one that is here stays."}
     ]
     report = store(session, admin, path, judgments=True).report
-    assert (report.judgments, report.judgments_known, report.rejected_count) == (0, 0, 1)
+    assert (report.judgments, report.judgments_known, report.unused_count) == (0, 0, 1)
     assert content(session) == before
 
 

@@ -215,6 +215,7 @@ def test_metadata_that_cannot_be_kept_are_told_with_their_line_and_the_text_is_q
     assert look(session, path).problems == [{"line": 1, "reason": sentence}]
     report = store(session, admin, path).report
     assert (report.added, report.rejected) == (2, [{"line": 1, "reason": sentence}])
+    assert (report.rejected_count, report.unused_count) == (0, 1)
     assert [row.metadata_ for row in rows(session, Prompt)] == [None, {"page": "y"}]
 
 
