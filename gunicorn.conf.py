@@ -37,6 +37,9 @@ timeout = 300
 # How long a stopping process waits for its requests: generations are done by then, live charts reconnect.
 graceful_timeout = 3
 
+# An address may name the columns of a file that are to be left out: twice what gunicorn allows by default.
+limit_request_line = 8190
+
 # No access log: addresses there can hold secrets (/setup?token=…). Requests are counted at /metrics.
 accesslog = None
 # The launcher says once where Mellow answers.

@@ -9,12 +9,13 @@ from typing import cast
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import access, cli, migrating, security
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
-from app.db import ENGINE_OPTIONS, make_sessions
+from app.db import ENGINE_OPTIONS
 from app.domain_errors import register_error_handlers
 from app.extensions import bootstrap, compress, csrf, db, login
 from app.routes import register_blueprints
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     bootstrap.init_app(app)
     compress.init_app(app)
     login.init_app(app)
-    app.extensions["mellow"] = _assemble(settings)
+    app.extensions["mellow"] = _assemble(settings, _sessions(app))
     security.init_app(app)
     access.init_app(app)
     register_error_handlers(app)
@@ -74,8 +75,13 @@ def ensure_serving_started(app: Callable[..., ResponseReturnValue] | Flask) -> N
     cast(Mellow, cast(Flask, app).extensions["mellow"]).background.ensure_started()
 
 
-def _assemble(settings: Settings) -> Mellow:
-    sessions = make_sessions(settings.database_url)
+def _sessions(app: Flask) -> sessionmaker[Session]:
+    """Return a session factory for threads and streams outside a request, on the connections that requests use."""
+    with app.app_context():
+        return sessionmaker(db.engine)
+
+
+def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     queue = JobQueue(settings.redis_url)
     store = CheckpointStore(settings.store)
 

@@ -35,8 +35,9 @@ from app.db import (
 )
 
 PASSWORD = "correct horse battery"
-# Argon2id like the real ones, but with parameters that take no time.
-_PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Argon2id like the real one, but with parameters that take no time."""
+_PASSWORD_HASH = HASHER.hash(PASSWORD)
 _counter = itertools.count(1)
 
 Row = TypeVar("Row", bound=Base)

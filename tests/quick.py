@@ -8,12 +8,14 @@ are marked as slow or long. That none was overlooked is checked while they run: 
 from __future__ import annotations
 
 import ast
+import dis
 import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -57,6 +59,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
         pytest.fail("This test, or what was collected before it, loaded torch: see tests/quick.py.", pytrace=False)
 
 
+@cache
 def leads_to_training(names: frozenset[str], root: Path) -> bool:
     """Return whether importing these loads a training library, at once or by way of modules below `root`."""
     seen: set[Path] = set()
@@ -98,10 +101,17 @@ def _on_import(node: ast.AST) -> Iterator[str]:
 @cache
 def _imported_within(function: Callable[..., Any]) -> frozenset[str]:
     """The names that a function's body imports."""
-    if not inspect.isfunction(inspect.unwrap(function)):
+    inner = inspect.unwrap(function)
+    if not inspect.isfunction(inner) or not _may_import(inner.__code__):
         return frozenset()
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     return frozenset(name for node in ast.walk(tree) for name in _named(node))
+
+
+def _may_import(code: CodeType) -> bool:
+    """Tell whether a function may import something, without reading its source: that takes long."""
+    within = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return dis.opmap["IMPORT_NAME"] in code.co_code[::2] or any(_may_import(one) for one in within)
 
 
 def _named(node: ast.AST) -> list[str]:

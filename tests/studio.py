@@ -37,7 +37,7 @@ from app.extensions import db
 from app.runtime.embedded_queue import EmbeddedQueue
 from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
-from tests import factories
+from tests import compiled_once, factories
 
 Row = TypeVar("Row", bound=Base)
 
@@ -54,6 +54,7 @@ def _compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
 
 
 setattr(Rule, "_compile_builder", _compiled_once)  # noqa: B010 - a method of another package
+compiled_once.share()
 
 
 @pytest.fixture(scope="session")
@@ -63,11 +64,18 @@ def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedQ
         yield server
 
 
-@pytest.fixture
-def queue_url(queue_server: EmbeddedQueue) -> str:
-    """The REDIS_URL of an empty queue."""
+@pytest.fixture(scope="session")
+def queue_connection(queue_server: EmbeddedQueue) -> Iterator[Redis]:
+    """A connection to it."""
     with Redis.from_url(queue_server.url) as connection:
-        connection.flushall()
+        yield connection
+
+
+@pytest.fixture
+def queue_url(queue_server: EmbeddedQueue, queue_connection: Redis) -> str:
+    """The REDIS_URL of an empty queue."""
+    if queue_connection.dbsize():
+        queue_connection.flushall()
     return queue_server.url
 
 
@@ -130,13 +138,38 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
     return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
 
 
-@pytest.fixture
-def app(settings: Settings, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
-    """The application, with nothing published yet."""
-    app = create_app(settings)
+@pytest.fixture(scope="session")
+def routes(tmp_path_factory: pytest.TempPathFactory, compiled_templates: FileSystemBytecodeCache) -> Flask:
+    """An application whose routes every test uses: they take most of the time of making one."""
+    app = create_app(Settings.from_env({"MELLOW_HOME": str(tmp_path_factory.mktemp("routes"))}))
     app.jinja_env.bytecode_cache = compiled_templates
-    yield app
-    close(app)
+    dispose(app)
+    return app
+
+
+@pytest.fixture
+def real_hashes() -> None:
+    """Passwords are hashed as they are outside of tests, where each takes a tenth of a second."""
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest, settings: Settings, routes: Flask) -> Iterator[Flask]:
+    """The application, with nothing published yet: its settings, parts and connections are the test's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.register_blueprints", lambda _app: None)
+        made = create_app(settings)
+    routes.config.clear()
+    routes.config.update(made.config)
+    routes.extensions["mellow"] = parts(made)
+    with made.app_context():
+        engine = db.engine
+    with routes.app_context():
+        cast(dict[str | None, Engine], db.engines)[None] = engine
+    with pytest.MonkeyPatch.context() as patch:
+        if "real_hashes" not in request.fixturenames:
+            patch.setattr("app.services.people.accounts._hasher", factories.HASHER)
+        yield routes
+    close(routes)
 
 
 @pytest.fixture
@@ -192,7 +225,6 @@ def dispose(app: Flask) -> None:
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
-    cast(Engine, parts(app).sessions.kw["bind"]).dispose()
 
 
 @dataclass(frozen=True)

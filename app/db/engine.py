@@ -33,8 +33,9 @@ _turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
 # A forked process inherits the locks, but not the threads that would release them.
 os.register_at_fork(after_in_child=_turns.clear)
 
-# pool_pre_ping finds connections that PostgreSQL has closed; each of a web process's 16 threads can have one.
-ENGINE_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 16, "max_overflow": 4}
+# pool_pre_ping finds connections that PostgreSQL has closed; each of a web process's 16 threads can have one, and a
+# second while it streams, and so can what runs beside the requests.
+ENGINE_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 16, "max_overflow": 24}
 
 
 @event.listens_for(Engine, "connect")

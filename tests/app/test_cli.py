@@ -33,6 +33,7 @@ def run(app: Flask, *arguments: str, said: str = "") -> Result:
         return app.test_cli_runner().invoke(args=list(arguments), input=said)
 
 
+@pytest.mark.long
 def test_migrations_are_run_by_flask_db(tmp_path: Path, queue_url: str) -> None:
     home = tmp_path / "home"
     app = create_app(new_settings(home, redis_url=queue_url))

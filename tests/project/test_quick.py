@@ -61,6 +61,7 @@ def said(tmp_path: Path) -> str:
     return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.long
 def test_only_what_needs_no_torch_and_no_browser_runs_and_a_test_that_loads_it_fails(said: str) -> None:
     outcomes = re.findall(r"^(\S+)::(\w+) (\w+) ", said, re.MULTILINE)
     assert outcomes == [

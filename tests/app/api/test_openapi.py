@@ -16,6 +16,7 @@ from tests.app.routes.desk.test_api import problem
 from tests.studio import Person
 
 
+@pytest.mark.long
 def test_the_description_is_valid_openapi_of_this_mellow(app: Flask) -> None:
     document = app.test_client().get("/api/v1/openapi.json").get_json()
     validate(document)

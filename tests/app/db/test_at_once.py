@@ -47,6 +47,7 @@ def at_once(app: Flask, work: Sequence[Callable[[Session], T]]) -> list[T]:
         return list(pool.map(one, work))
 
 
+@pytest.mark.long
 def test_a_text_that_several_people_type_at_once_is_one_prompt(either: Flask) -> None:
     def typed(session: Session) -> int:
         with write_transaction(session):
@@ -58,6 +59,7 @@ def test_a_text_that_several_people_type_at_once_is_one_prompt(either: Flask) ->
         assert [prompt.text for prompt in rows(session, Prompt)] == ["you are stupid"]
 
 
+@pytest.mark.long
 def test_a_file_that_is_imported_twice_at_once_is_queued_once(either: Flask) -> None:
     batch = [CheckedRow(number, f"text {number}") for number in range(100)]
 

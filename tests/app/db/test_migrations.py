@@ -22,6 +22,8 @@ from app.db import Base
 from app.services.prompts import prompts
 from tests.studio import dispose
 
+pytestmark = pytest.mark.long
+
 TABLES = {
     "aliases",
     "audit_events",

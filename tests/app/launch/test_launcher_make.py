@@ -172,6 +172,7 @@ def test_args_reach_pytest(tmp_path: Path, target: str, command: str) -> None:
     assert commands(tmp_path, target, "ARGS=-k 'a or b'") == [command]
 
 
+@pytest.mark.long
 def test_a_bad_setting_is_one_sentence_of_gunicorn_too(tmp_path: Path) -> None:
     answer = subprocess.run(
         [Path(sys.executable).with_name("gunicorn"), "--check-config", "app:create_app()"],

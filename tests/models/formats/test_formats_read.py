@@ -383,6 +383,7 @@ def test_real_transcripts_are_read_but_for_those_that_are_no_pair() -> None:
     assert whole == first["chosen"].rstrip()
 
 
+@pytest.mark.long
 @real_data
 def test_real_instructions_and_pairs_are_read_whole() -> None:
     instructions = read_rows(INSTRUCTIONS, Kind.COMPLETION)

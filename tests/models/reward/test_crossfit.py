@@ -84,6 +84,7 @@ def test_a_prompt_that_was_judged_twice_is_left_out_whole() -> None:
     assert cheated.right > twice.right
 
 
+@pytest.mark.long
 def test_what_people_wrote_themselves_is_predicted_too() -> None:
     chance = np.random.default_rng(4)
     judged = [JudgedScreen(list(cards(chance)), (), LIKED + cards(chance, 1)[0]) for _ in range(20)]

@@ -172,7 +172,8 @@ def _forget(session: Session, record: FileImport) -> None:
     """Clear the attention checks and metadata of the prompts that an import created, in the running transaction.
 
     Those that people have judged here keep them, also where they took it back since: a check says who passed it. So do
-    prompts that were here before or that something else has queued since, of which others may have said this.
+    prompts that were here before or that something else has queued since, of which others may have said this. One that
+    an import created which was undone was not here before: nothing of it was left.
     """
     judged_by_it = (
         select(Generation.prompt_id)
@@ -183,9 +184,16 @@ def _forget(session: Session, record: FileImport) -> None:
         Prompt.import_id == record.id,
         and_(Prompt.import_id.is_(None), Prompt.queued.is_(False), Prompt.id.in_(judged_by_it)),
     )
+    undone_before = exists(
+        select(FileImport.id).where(
+            FileImport.id < record.id,
+            FileImport.source == Prompt.source,
+            Prompt.created_at.between(FileImport.created_at, FileImport.undone_at),
+        )
+    )
     session.execute(
         update(Prompt)
-        .where(brought, Prompt.created_at >= record.created_at)
+        .where(brought, or_(Prompt.created_at >= record.created_at, undone_before))
         .where(~_has_judgment(or_(Judgment.undone_at.is_(None), Judgment.imported.is_(False))))
         .values(gold_answer=None, gold_wrong=None, metadata_=None)
         .execution_options(synchronize_session=False)

@@ -51,6 +51,7 @@ def test_nothing_is_changed_without_a_csrf_token(session: Session, admin: Person
     assert prompt.priority == 0
 
 
+@pytest.mark.long
 def test_the_pages_show_what_a_filter_finds_and_lead_on(session: Session, admin: Person) -> None:
     for number in range(60):
         prompt = factories.prompt(session, f"<b>text</b> {number}", queued=True, source="a & b")

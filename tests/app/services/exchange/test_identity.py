@@ -167,6 +167,7 @@ APART = (
 )
 
 
+@pytest.mark.long
 def test_rows_of_a_judgment_that_stand_far_apart_are_listed_and_never_make_two(elsewhere: Session, write: Any) -> None:
     key = "j-" + "0" * 32
     first = {"prompt": "p", "chosen": "a", "rejected": "b", "judgment": key, "verdict": "chosen"}
@@ -180,6 +181,7 @@ def test_rows_of_a_judgment_that_stand_far_apart_are_listed_and_never_make_two(e
     assert content(elsewhere)[key][5] == [("p", "a", "b", 1.0)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("second", ["b", "c"])
 def test_a_preview_counts_judgments_as_the_import_will(
     session: Session, admin: Person, write: Any, second: str
@@ -335,6 +337,7 @@ def test_records_of_several_people_with_a_key_and_a_verdict_each_are_read(
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("broken_off", ["file", "client"])
 def test_an_import_that_breaks_off_stores_whole_judgments_and_the_repeated_one_the_others(
     session: Session, admin: Person, write: Any, broken_off: str

@@ -91,6 +91,7 @@ def test_whatever_was_said_is_read_back_equal_from_every_table(made: list[Judged
     assert pq.read_table(io.BytesIO(b"".join(judgment_table.parquet(iter(rows))))).to_pylist() == rows
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(st.lists(screens(), min_size=1, max_size=4))
 def test_pandas_reads_every_table_as_the_same(made: list[JudgedScreen]) -> None:

@@ -19,6 +19,7 @@ EMAIL = "ada@example.org"
 PASSWORD = "a calm password"
 
 
+@pytest.mark.usefixtures("real_hashes")
 def test_a_password_is_kept_as_an_argon2id_hash(session: Session) -> None:
     user = accounts.add_user(session, None, EMAIL, PASSWORD, "annotator")
     assert user.password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")

@@ -45,6 +45,7 @@ def looked_at_anew(session: Session) -> list[list[tuple[ratings.Person, str]]]:
     return by_person(list(first_look.shared.values()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_kept_is_what_a_first_look_gives_after_every_kind_of_change(either: Session, seed: int) -> None:
     chance = random.Random(seed)

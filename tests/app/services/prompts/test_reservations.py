@@ -70,6 +70,7 @@ def everybody(app: Flask, work: Callable[[Session, int], object], people: list[i
         list(pool.map(one, people))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("overlap", [1, 2])
 def test_as_many_people_judge_each_prompt_as_are_wanted_and_no_more(either: Flask, overlap: int) -> None:
     prompts = 12

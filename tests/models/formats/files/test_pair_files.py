@@ -330,6 +330,7 @@ def test_the_dev_share_is_that_of_the_published_split() -> None:
     assert in_dev(" padded ") == in_dev("padded")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not PARADETOX.exists(), reason="MELLOW_SHARED_DATA has no paradetox.tsv")
 def test_paradetox_is_read_whole() -> None:
     file = read_pair_file(PARADETOX)

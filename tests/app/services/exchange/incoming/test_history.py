@@ -138,7 +138,10 @@ def test_a_corrected_file_says_what_it_says_after_the_wrong_one_was_undone(
     assert store(session, admin, path).report.checks == 2
     history.undo(session, admin.id, latest(session).id)
     assert said(session) == [("one", None, None, None), ("two", None, None, None)]
-    report = store(session, admin, write("b.csv", CHECKS.format("right", "de", "", "en"))).report
+    store(session, admin, write("b.csv", CHECKS.format("wrong too", "it", "wrong too", "it")))
+    history.undo(session, admin.id, latest(session).id)
+    assert said(session) == [("one", None, None, None), ("two", None, None, None)]
+    report = store(session, admin, write("c.csv", CHECKS.format("right", "de", "", "en"))).report
     assert (report.added, report.checks, report.rejected) == (2, 1, [])
     assert said(session) == [("one", "right", None, {"lang": "de"}), ("two", None, None, {"lang": "en"})]
 
@@ -149,7 +152,9 @@ def test_metadata_that_came_with_judgments_alone_are_undone_with_them(
     row = {"prompt": "one", "chosen": "a", "rejected": "b"}
     store(session, admin, write("a.jsonl", json.dumps(row | {"lang": "fr"})), judgments=True, queue=False)
     history.undo(session, admin.id, latest(session).id)
-    path = write("b.jsonl", json.dumps(row | {"lang": "de"}))
+    store(session, admin, write("b.jsonl", json.dumps(row | {"lang": "it"})), judgments=True, queue=False)
+    history.undo(session, admin.id, latest(session).id)
+    path = write("c.jsonl", json.dumps(row | {"lang": "de"}))
     report = store(session, admin, path, judgments=True, queue=False).report
     assert (report.judgments, report.rejected) == (1, [])
     assert said(session) == [("one", None, None, {"lang": "de"})]
