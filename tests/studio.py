@@ -37,7 +37,8 @@ from app.extensions import db
 from app.runtime.embedded_queue import EmbeddedQueue
 from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
-from tests import compiled_once, factories
+from tests import factories
+from tests.app import compiled_once
 
 Row = TypeVar("Row", bound=Base)
 

@@ -67,6 +67,7 @@ def test_clicks_with_a_taste_promise_what_then_comes_true() -> None:
     assert found.low - 0.05 < np.mean(preferred), "people who never err prefer it at least as often"
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_random_clicks_promise_nothing() -> None:
     found = [told(clicks(20, seed, np.zeros(SIZE))) for seed in range(12)]

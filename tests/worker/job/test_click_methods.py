@@ -346,6 +346,7 @@ def test_a_second_round_goes_part_of_the_way_from_where_clicks_began(
     store.verify(3)
 
 
+@pytest.mark.slow
 def test_a_version_between_may_be_deleted_and_without_the_origin_a_round_is_as_it_was(
     clicks: None, session: Session, store: CheckpointStore
 ) -> None:

@@ -158,6 +158,7 @@ def test_calibration_finds_how_acceptability_follows_from_tokens(teacher: PreTra
     assert student.pooled.bias.item() == pytest.approx(0.7, abs=1e-2)
 
 
+@pytest.mark.slow
 def test_it_learns_from_its_teachers_and_becomes_a_folder_that_serves(
     less: tuple[Tokenizer, list[int]], teacher: PreTrainedModel, learned: DistillationData, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(
     assert_same_weights(tmp_path / "whole" / "out", tmp_path / "killed" / "out")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_was_being_written_is_not_gone_on_from(
     tiny_t5: Path, pairs_file: Path, tmp_path: Path
 ) -> None:
