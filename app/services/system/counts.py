@@ -30,13 +30,22 @@ SETTLED = 10_000
 
 
 class Kind(NamedTuple):
-    """The columns by which judgments are counted; `pairs` is the number of its preference rows."""
+    """The columns by which judgments are counted; `pairs` is the number of its preference rows.
+
+    `person` is the user; `annotator` is who judged instead, by the name in an imported file.
+    """
 
     person: int
     verdict: str
     gold: bool
     imported: bool
     pairs: int
+    annotator: str | None = None
+
+    @property
+    def judge(self) -> int | str:
+        """Return who judged, as JUDGE tells them apart."""
+        return self.person if self.annotator is None else self.annotator
 
 
 Tally = Counter[Kind]
@@ -156,15 +165,15 @@ _NEWEST_JUDGMENT = select(func.max(Judgment.id))
 
 
 def _by_kind(*conditions: Any) -> Select[Any]:
+    counted = (Judgment.user_id, Judgment.verdict, Generation.gold, Judgment.imported)
     pairs = select(func.count()).where(Preference.judgment_id == Judgment.id).correlate(Judgment).scalar_subquery()
     each = (
-        select(Judgment.user_id, Judgment.verdict, Generation.gold, Judgment.imported, pairs.label("pairs"))
+        select(*counted, pairs.label("pairs"), Judgment.annotator)
         .join(Generation, Generation.id == Judgment.generation_id)
         .where(Judgment.id > _AFTER, *conditions)
         .subquery()
     )
-    kinds = (each.c.user_id, each.c.verdict, each.c.gold, each.c.imported, each.c.pairs)
-    return select(*kinds, func.count()).group_by(*kinds)
+    return select(*each.c, func.count()).group_by(*each.c)
 
 
 _JUDGMENTS = _by_kind(Judgment.id <= _UP_TO)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
+from app.db import JUDGE, Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
 from app.services.system import counts
 from app.services.training import kto_rows
 from app.services.training.selection import EVERYTHING, Selection
@@ -101,14 +101,14 @@ def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> 
     last = last_judgment(session, method)
     conditions = selection.conditions(last)
     judged = (
-        select(Judgment.id, Judgment.user_id, Judgment.generation_id)
+        select(Judgment.id, JUDGE.label("judge"), Judgment.generation_id)
         .where(*conditions, Judgment.id.in_(select(Preference.judgment_id)))
         .subquery()
     )
     judgments, people, prompts = session.execute(
         select(
             func.count(judged.c.id),
-            func.count(func.distinct(judged.c.user_id)),
+            func.count(func.distinct(judged.c.judge)),
             func.count(func.distinct(Generation.prompt_id)),
         )
         .select_from(judged)
@@ -136,7 +136,7 @@ def new_clicks(session: Session) -> NewClicks:
     for kind, count in counts.judgments(session, last).items():
         if kind.pairs:
             verdicts[kind.verdict] += count
-            people.add(kind.person)
+            people.add(kind.judge)
         elif not kind.gold:
             silent[kind.verdict] += count
     return NewClicks(

@@ -31,7 +31,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[Session]:
 
 def naive(session: Session, since: int = 0) -> Counter[Kind]:
     return Counter(
-        Kind(row.user_id, row.verdict, row.generation.gold, row.imported, len(row.preferences))
+        Kind(row.user_id, row.verdict, row.generation.gold, row.imported, len(row.preferences), row.annotator)
         for row in rows(session, Judgment)
         if row.undone_at is None and row.id > since
     )

@@ -45,6 +45,14 @@ def test_news_is_what_came_after_the_last_run_that_ended_well(either: Session) -
     assert (news.verdicts, news.silent) == ({"chosen": 1}, {"none": 1})
 
 
+def test_people_whom_a_file_names_count_and_not_who_imported_it(either: Session) -> None:
+    ada = factories.user(either).id
+    judge(either, ada, factories.prompt(either), "hers")
+    for name in ("Cy", "Dee", "Cy"):
+        judge(either, ada, factories.prompt(either), "theirs", annotator=name, imported=True)
+    assert (preference_rows.amount(either, "dpo").people, preference_rows.new_clicks(either).people) == (3, 3)
+
+
 def test_the_people_and_sources_to_choose_from_are_those_that_there_are(either: Session) -> None:
     ada = factories.user(either, name="Ada")
     factories.user(either, name="Idle")
