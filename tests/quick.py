@@ -3,6 +3,7 @@
 Left out are files that import a training library, themselves or by way of a module of ours, and folders whose conftest
 does; of the other files, tests that import one in their body or in that of a fixture, that ask for Chromium, or that
 are marked as slow or long. That none was overlooked is checked while they run: a test that has loaded torch fails.
+Of the examples of a property a quarter is tried.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import CodeType
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 TRAINING_LIBRARIES = {"torch", "transformers", "trl", "peft", "datasets", "accelerate"}
 LEFT_OUT = {"slow", "long", "browser"}
@@ -30,6 +32,13 @@ _told = pytest.StashKey[bool]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
     parser.addoption("--quick", action="store_true", help="only tests that need no training library, browser or time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try a quarter of the usual examples of each property."""
+    if config.getoption("quick"):
+        settings.register_profile("quick", max_examples=25)
+        settings.load_profile("quick")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
