@@ -56,6 +56,19 @@ def test_a_dropped_file_is_shown_mapped_and_imported_and_its_bad_rows_are_listed
     expect(page.locator("#stored")).to_have_text("4 rows read · 2 new in the queue · 0 there already · 2 not usable.")
     expect(page.locator("#refused-rows tr")).to_have_count(2)
     expect(page.locator("main > .figures strong").first).to_have_text("2")
+    cells = page.locator("#past tbody tr").first.locator("td")
+    tops = cells.evaluate_all(
+        r"""(cells) => cells.map((cell) => {
+          const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+          while (texts.nextNode() && !texts.currentNode.data.trim());
+          const range = document.createRange();
+          const begin = texts.currentNode.data.search(/\S/);
+          range.setStart(texts.currentNode, begin);
+          range.setEnd(texts.currentNode, begin + 1);
+          return range.getBoundingClientRect().top;
+        })"""
+    )
+    assert max(tops) - min(tops) < 20, "what is said of an import begins in one line"
     page.get_by_role("link", name="See the queue").click()
     expect(page.locator("[data-prompt] .words")).to_have_text(["dropped two", "dropped one"])
 
