@@ -20,7 +20,8 @@ class Manifest:
     """The origin of a version and the hashes of its files.
 
     `files` maps each path, relative to the version's folder, to its SHA-256; `data_sha256` is that of the training data
-    (empty for a version that was not trained here); `metrics` are those measured at publication.
+    (empty for a version that was not trained here); `metrics` are those measured at publication. `run_key` is the
+    random key of the run: other databases of the same store have runs of the same `run_id`. Older manifests have none.
     """
 
     number: int
@@ -33,10 +34,14 @@ class Manifest:
     created_at: str
     files: Mapping[str, str] = field(default_factory=dict)
     format: int = _FORMAT
+    run_key: str | None = None
 
     def to_json(self) -> str:
         """Return the manifest as stored, keys sorted, so that equal manifests are equal bytes."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        facts = asdict(self)
+        if self.run_key is None:  # as it was written before there were keys
+            del facts["run_key"]
+        return json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @property
     def sha256(self) -> str:

@@ -144,14 +144,14 @@ class CheckpointStore:
         """Return the lowest number above every published one, and not below `at_least`."""
         return max([at_least - 1, *self.numbers()]) + 1
 
-    def find_run(self, run_id: int) -> Manifest | None:
-        """Return the manifest of the version that a run published, or None; a repeated job checks this."""
+    def find_run(self, key: str) -> Manifest | None:
+        """Return the manifest of the version that the run of that key published last, or None."""
         for number in reversed(self.numbers()):
             try:
                 manifest = self.manifest(number)
             except VersionDamaged:
                 continue  # a damaged version must not stop others from being found
-            if manifest.run_id == run_id:
+            if manifest.run_key == key:
                 return manifest
         return None
 

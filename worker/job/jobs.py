@@ -65,17 +65,26 @@ def _train(studio: Studio, attempt: Attempt) -> None:
 
 def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
     """Train, and release the result as the next version."""
-    published = studio.store.find_run(attempt.run_id)
-    studio.store.remove_run_folders("[0-9]*", keep=None if published else str(attempt.run_id))
+    job = sft_job if attempt.method == SFTRecipe.method else retraining
+    published = studio.store.find_run(attempt.key)
+    if published is not None and not _made(attempt, published, job.made_from(studio, attempt)):
+        recorder.log(f"Version {published.number} is of this run but of other data or settings: it is trained again.")
+        published = None
+    studio.store.remove_run_folders("[0-9]*", keep=None if published else attempt.folder_name)
     if published is not None:
         # An earlier attempt died between publishing the files and recording them in the database.
         release.record(studio, published, _refusal(studio, published), attempt)
     else:
-        job = sft_job if attempt.method == SFTRecipe.method else retraining
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
             release.release(studio, staged, facts, _refusal(studio, facts), attempt)
+
+
+def _made(attempt: Attempt, version: Manifest, made_from: release.MadeFrom) -> bool:
+    """Tell whether a version is what the attempt would make."""
+    of_attempt = (attempt.parent, attempt.method, made_from.as_stored(), made_from.data_sha256)
+    return of_attempt == (version.parent, version.method, version.config, version.data_sha256)
 
 
 def _refusal(studio: Studio, version: Manifest | release.Facts) -> str | None:

@@ -20,7 +20,7 @@ from models.store.evaluation_figures import preference_in_words
 from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.job import dataset, head_pairs
 from worker.job.recorder import RunRecorder
-from worker.publish.release import Facts
+from worker.publish.release import Facts, MadeFrom
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 from worker.training.shared.examples import PreferenceExample
@@ -48,6 +48,14 @@ class Retraining:
     head_pairs: int
     data_sha256: str
     train: Train
+
+
+def made_from(studio: Studio, attempt: Attempt) -> MadeFrom:
+    """Return what the version of the run is made from; raises RecipeError."""
+    selection = Selection.parse(attempt.selection)
+    with studio.sessions() as session:
+        retraining = prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, selection)
+    return MadeFrom(retraining.config, retraining.data_sha256)
 
 
 def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
@@ -123,6 +131,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     return Facts(
         parent=attempt.parent,
         run_id=attempt.run_id,
+        run_key=attempt.key,
         method=attempt.method,
         config=retraining.config,
         data_sha256=retraining.data_sha256,

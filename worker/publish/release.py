@@ -8,6 +8,7 @@ rename, the files lie in the store without a row; the next attempt at the run fi
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,19 @@ class Facts:
     data_sha256: str
     metrics: Mapping[str, Any]
     run_id: int | None = None
+    run_key: str | None = None
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """Settings and data of a training, by which its version is known again."""
+
+    config: Mapping[str, Any]
+    data_sha256: str
+
+    def as_stored(self) -> Any:
+        """Return the settings as a manifest that was read has them."""
+        return json.loads(json.dumps(dict(self.config)))
 
 
 def seal(
@@ -55,6 +69,7 @@ def seal(
     config: Mapping[str, Any],
     data_sha256: str,
     metrics: Mapping[str, Any],
+    run_key: str | None = None,
 ) -> Manifest:
     """Write the staged version's manifest and flush everything to disk, so that publishing it is one rename."""
     manifest = Manifest(
@@ -66,6 +81,7 @@ def seal(
         data_sha256=data_sha256,
         metrics=dict(metrics),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        run_key=run_key,
     )
     return store.seal(staged, manifest)
 

@@ -22,6 +22,7 @@ class Attempt:
 
     sessions: sessionmaker[Session]
     run_id: int
+    key: str
     number: int
     method: str
     parent: int | None
@@ -40,6 +41,7 @@ class Attempt:
             return cls(
                 sessions,
                 run.id,
+                run.key,
                 number,
                 method=run.method,
                 parent=run.parent_version,
@@ -47,6 +49,11 @@ class Attempt:
                 selection=run.selection,
                 last_judgment_id=run.last_judgment_id,
             )
+
+    @property
+    def folder_name(self) -> str:
+        """Return what the run's folder in the store is called: by its id for people, by its key for certain."""
+        return f"{self.run_id}-{self.key}"
 
     def owned(self, session: Session) -> TrainingRun | None:
         """Return the run, within the caller's transaction, if it is still this attempt's."""
@@ -69,7 +76,7 @@ class Attempt:
         It stays if the worker dies, or if another attempt has taken the run over and resumes from it, or still works in
         it.
         """
-        folder = store.run_folder(str(self.run_id))
+        folder = store.run_folder(self.folder_name)
         try:
             yield folder
         except Exception:

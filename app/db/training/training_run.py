@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -25,6 +26,11 @@ class RunStatus(StrEnum):
 ACTIVE_STATUSES = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
+def new_run_key() -> str:
+    """Return a key that no other run has, in whatever database."""
+    return secrets.token_hex(16)
+
+
 class TrainingRun(Base):
     """A training run. This row is authoritative; the queue holds only its id and may be lost at any moment."""
 
@@ -35,6 +41,8 @@ class TrainingRun(Base):
     )
 
     id: Mapped[PrimaryKey]
+    # By this its files are known: a database that was brought back or begun anew gives the same ids out again.
+    key: Mapped[str] = mapped_column(String(32), default=new_run_key)
     method: Mapped[str] = mapped_column(String(32))
     config: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(String(16), default=RunStatus.QUEUED)

@@ -31,6 +31,14 @@ def test_a_manifest_read_back_is_the_one_that_was_written(tmp_path: Path) -> Non
     assert Manifest.read(tmp_path).sha256 == MANIFEST.sha256
 
 
+def test_a_manifest_from_before_runs_had_keys_keeps_its_bytes_and_its_hash(tmp_path: Path) -> None:
+    assert "run_key" not in MANIFEST.to_json()
+    keyed = replace(MANIFEST, run_key="0" * 32)
+    (tmp_path / MANIFEST_NAME).write_text(keyed.to_json(), encoding="utf-8")
+    assert Manifest.read(tmp_path) == keyed
+    assert keyed.sha256 != MANIFEST.sha256
+
+
 def test_equal_manifests_are_equal_bytes(tmp_path: Path) -> None:
     other = replace(MANIFEST, config={"loss_type": ["sigmoid"], "beta": 0.1})
     assert other.to_json() == MANIFEST.to_json()

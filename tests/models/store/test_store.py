@@ -22,16 +22,16 @@ def store(tmp_path: Path) -> CheckpointStore:
     return CheckpointStore(tmp_path / "versions")
 
 
-def manifest(number: int, run_id: int | None = None) -> Manifest:
-    return Manifest(number, None, run_id, "dpo", {}, "", {}, "2026-11-21T10:00:00+00:00")
+def manifest(number: int, run_key: str | None = None) -> Manifest:
+    return Manifest(number, None, 7, "dpo", {}, "", {}, "2026-11-21T10:00:00+00:00", run_key=run_key)
 
 
-def publish(store: CheckpointStore, number: int, run_id: int | None = None) -> Manifest:
+def publish(store: CheckpointStore, number: int, run_key: str | None = None) -> Manifest:
     with store.stage() as staged:
         (staged / "model").mkdir()
         (staged / "model" / "weights").write_bytes(WEIGHTS)
         (staged / "note").write_text("hello")
-        complete = store.seal(staged, manifest(number, run_id))
+        complete = store.seal(staged, manifest(number, run_key))
         store.publish(staged, number)
     return complete
 
@@ -72,9 +72,9 @@ def test_what_is_staged_and_not_published_is_removed(store: CheckpointStore) -> 
 
 
 def test_a_number_is_taken_once_and_the_first_version_stays(store: CheckpointStore) -> None:
-    first = publish(store, 1, run_id=7)
+    first = publish(store, 1, run_key="a")
     with pytest.raises(VersionExists, match=r"^Version 1 is published already\.$"):
-        publish(store, 1, run_id=8)
+        publish(store, 1, run_key="b")
     assert store.verify(1) == first
     assert leftovers(store) == []
 
@@ -83,10 +83,10 @@ def test_of_two_publishers_of_one_number_exactly_one_wins(store: CheckpointStore
     barrier = threading.Barrier(4)
     outcomes: list[str] = []
 
-    def race(run_id: int) -> None:
+    def race(run_key: str) -> None:
         with store.stage() as staged:
-            (staged / "note").write_text(str(run_id))
-            store.seal(staged, manifest(1, run_id))
+            (staged / "note").write_text(run_key)
+            store.seal(staged, manifest(1, run_key))
             barrier.wait()
             try:
                 store.publish(staged, 1)
@@ -95,14 +95,14 @@ def test_of_two_publishers_of_one_number_exactly_one_wins(store: CheckpointStore
             else:
                 outcomes.append("published")
 
-    threads = [threading.Thread(target=race, args=(run_id,)) for run_id in range(4)]
+    threads = [threading.Thread(target=race, args=(run_key,)) for run_key in "abcd"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["published", "too late", "too late", "too late"]
     winner = store.verify(1)
-    assert (store.folder(1) / "note").read_text() == str(winner.run_id)
+    assert (store.folder(1) / "note").read_text() == winner.run_key
 
 
 def test_a_changed_file_is_found(store: CheckpointStore) -> None:
@@ -140,13 +140,13 @@ def test_a_version_that_is_not_there_is_missing(store: CheckpointStore) -> None:
     assert store.numbers() == []
 
 
-def test_the_version_of_a_run_is_found_by_the_run(store: CheckpointStore) -> None:
-    assert store.find_run(7) is None
+def test_the_version_of_a_run_is_found_by_its_key_and_not_by_its_id(store: CheckpointStore) -> None:
+    assert store.find_run("a") is None
     publish(store, 1)
-    second = publish(store, 2, run_id=7)
-    publish(store, 3, run_id=8)
-    assert store.find_run(7) == second
-    assert store.find_run(9) is None
+    second = publish(store, 2, run_key="a")
+    publish(store, 3, run_key="b")
+    assert store.find_run("a") == second
+    assert store.find_run("c") is None
 
 
 def test_the_next_number_is_above_all_that_is_known(store: CheckpointStore) -> None:

@@ -214,7 +214,7 @@ def test_a_run_whose_worker_died_after_training_does_not_train_again(
         patch.setattr(staging, "prepare", die)
         with pytest.raises(SystemExit):
             jobs.train(run_id)
-    assert left_in_staging(store) == [f"run-{run_id}"]
+    assert left_in_staging(store) == [f"run-{run_id}-{only(session).key}"]
     reported = [(metric.step, metric.name, metric.value) for metric in rows(session, RunMetric)]
     give_up_and_hand_out(session)
     jobs.train(run_id)
@@ -248,7 +248,7 @@ def test_a_run_whose_worker_died_while_it_trained_ends_as_if_it_had_not(
         patch.setattr("worker.training.shared.run_folder.mark_whole", die)
         with pytest.raises(SystemExit):
             jobs.train(second)
-    assert left_in_staging(store) == [f"run-{second}"]
+    assert left_in_staging(store) == [f"run-{second}-{runs.get(session, second).key}"]
     give_up_and_hand_out(session, second)
     jobs.train(second)
 

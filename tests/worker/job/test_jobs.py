@@ -22,11 +22,13 @@ from app.services.training.selection import Selection
 from app.services.versions import versions
 from models.settings.clicks import click_config, click_options
 from models.store.locks import try_lock
+from models.store.manifest import Manifest
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import dataset, jobs
+from worker.job.retraining import prepare
 from worker.publish import release, staging
 from worker.publish.gate import MAX_HELDOUT_DROP
 from worker.training.shared.examples import PreferenceExample
@@ -196,32 +198,61 @@ def test_a_run_that_does_not_wait_or_does_not_exist_is_left_alone(
     assert only(session).attempts == 0
 
 
+def publish_unrecorded(session: Session, store: CheckpointStore, weights: Path, **changes: Any) -> Manifest:
+    """Version 2 in the store as an attempt at the only run leaves it that died before the database knew of it."""
+    run = only(session)
+    retraining = prepare(session, run.method, run.config, run.last_judgment_id)
+    made_of: dict[str, Any] = {
+        "parent": 1,
+        "run_id": run.id,
+        "run_key": run.key,
+        "method": "dpo",
+        "config": retraining.config,
+        "data_sha256": retraining.data_sha256,
+        "metrics": {"heldout_relative_change": 0.01, "preference_accuracy": 1.0, "parent_preference_accuracy": 0.5},
+    }
+    with store.stage() as staged:
+        shutil.copytree(weights, staged, dirs_exist_ok=True)
+        manifest: Manifest = release.seal(store, staged, number=2, **made_of | changes)
+        store.publish(staged, 2)
+    return manifest
+
+
 def test_a_version_that_an_earlier_attempt_published_is_taken_as_it_is(
     clicks: None, session: Session, store: CheckpointStore, published: CheckpointStore
 ) -> None:
     run_id = ask(session)
-    with store.stage() as staged:
-        shutil.copytree(published.folder(2), staged, dirs_exist_ok=True)
-        metrics = {"heldout_relative_change": 0.01, "preference_accuracy": 1.0, "parent_preference_accuracy": 0.5}
-        manifest = release.seal(
-            store,
-            staged,
-            number=2,
-            parent=1,
-            run_id=run_id,
-            method="dpo",
-            config={},
-            data_sha256="d" * 64,
-            metrics=metrics,
-        )
-        store.publish(staged, 2)
+    manifest = publish_unrecorded(session, store, published.folder(2))
     jobs.train(run_id)
     run = only(session)
-    assert (run.status, run.produced_version, run.data_hash) == ("succeeded", 2, "d" * 64)
+    assert (run.status, run.produced_version, run.data_hash) == ("succeeded", 2, manifest.data_sha256)
     assert store.numbers() == [1, 2]
     assert rows(session, Version)[1].sha256 == manifest.sha256
     assert serving(session) == 2
     assert rows(session, RunMetric) == [], "nothing was trained"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"run_key": "0" * 32}, id="a run of the same id in another database"),
+        {"data_sha256": "d" * 64},
+        {"config": {"beta": 7.0}},
+        {"parent": None},
+        {"method": "kto"},
+    ],
+)
+def test_a_version_of_another_run_or_of_other_clicks_or_settings_is_not_taken_for_the_runs_own(
+    clicks: None, session: Session, store: CheckpointStore, published: CheckpointStore, change: dict[str, object]
+) -> None:
+    run_id = ask(session)
+    publish_unrecorded(session, store, published.folder(2), **change)
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.produced_version) == ("succeeded", 3)
+    assert ("of other data or settings" in run.log) == ("run_key" not in change)
+    made = store.verify(3)
+    assert (made.run_key, made.parent, made.method, made.data_sha256) == (run.key, 1, "dpo", run.data_hash)
 
 
 def test_a_version_that_the_gate_refuses_is_published_but_does_not_serve(
@@ -358,7 +389,7 @@ def test_a_worker_that_lost_its_run_to_another_publishes_nothing(
     assert (run.status, run.attempts, run.error) == ("running", 2, None)
     assert store.numbers() == [1]
     left = [path.name for path in (store.root / ".staging").iterdir()]
-    assert left == [f"run-{run_id}"], "the other attempt goes on from these checkpoints"
+    assert left == [f"run-{run_id}-{only(session).key}"], "the other attempt goes on from these checkpoints"
 
 
 def test_the_hash_of_the_data_tells_any_difference() -> None:

@@ -178,7 +178,7 @@ def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(
         patch.setattr(staging, "prepare", die)
         with pytest.raises(SystemExit):
             jobs.train(run_id)
-    assert left_in_staging(store) == [f"run-{run_id}"]
+    assert left_in_staging(store) == [f"run-{run_id}-{only(session).key}"]
     measured = len(rows(session, RunMetric))
 
     run = only(session)
@@ -209,7 +209,7 @@ def test_a_worker_that_lost_its_run_leaves_the_checkpoints_to_the_other(
     monkeypatch.setattr(staging, "prepare", meanwhile)
     jobs.train(run_id)
     assert (only(session).status, store.numbers()) == ("running", [1])
-    assert left_in_staging(store) == [f"run-{run_id}"]
+    assert left_in_staging(store) == [f"run-{run_id}-{only(session).key}"]
 
 
 def test_a_cancelled_run_leaves_nothing(
@@ -268,7 +268,7 @@ def test_a_folder_in_which_another_attempt_trains_is_waited_for_and_never_remove
 ) -> None:
     monkeypatch.setattr(run_folder, "LOCK_WAIT_SECONDS", 0.0)
     run_id = ask(session, store, model_name_or_path=tiny)
-    folder = store.run_folder(str(run_id))
+    folder = store.run_folder(f"{run_id}-{only(session).key}")
     (folder / "checkpoint-5").mkdir(parents=True)
     (folder / "training.json").write_text("{}")
     lock = try_lock(folder)

@@ -104,12 +104,12 @@ def test_a_staged_version_becomes_the_next_one_and_serves(
 def test_the_run_of_a_released_version_ends_well(
     studio: Studio, staged: Path, session: Session, attempt: Attempt
 ) -> None:
-    facts = dataclasses.replace(FACTS, run_id=attempt.run_id)
+    facts = dataclasses.replace(FACTS, run_id=attempt.run_id, run_key=attempt.key)
     release.release(studio, staged, facts, note=None, attempt=attempt)
     run = only(session)
     assert (run.status, run.produced_version, run.note, run.data_hash) == ("succeeded", 2, None, "d" * 64)
     assert run.step == run.total_steps
-    assert studio.store.find_run(attempt.run_id) == studio.store.manifest(2)
+    assert studio.store.find_run(attempt.key) == studio.store.manifest(2)
 
 
 def test_a_version_with_a_note_is_published_and_does_not_serve(

@@ -102,7 +102,7 @@ def test_the_run_folder_is_removed_when_the_run_ends_well_or_not(attempt: Attemp
     assert not work_in(attempt, store).exists()
     with pytest.raises(ZeroDivisionError):
         work_in(attempt, store, ZeroDivisionError())
-    assert not store.run_folder(str(attempt.run_id)).exists()
+    assert not store.run_folder(attempt.folder_name).exists()
 
 
 def test_the_run_folder_is_left_to_the_attempt_that_took_the_run(
@@ -111,11 +111,11 @@ def test_the_run_folder_is_left_to_the_attempt_that_took_the_run(
     taken_by_another(session)
     with pytest.raises(ZeroDivisionError):
         work_in(attempt, store, ZeroDivisionError())
-    assert (store.run_folder(str(attempt.run_id)) / "checkpoint-5").is_dir()
+    assert (store.run_folder(attempt.folder_name) / "checkpoint-5").is_dir()
 
 
 def test_the_run_folder_stays_while_another_process_is_at_work_in_it(attempt: Attempt, store: CheckpointStore) -> None:
-    folder = store.run_folder(str(attempt.run_id))
+    folder = store.run_folder(attempt.folder_name)
     folder.mkdir(parents=True)
     lock = try_lock(folder)
     assert lock is not None
