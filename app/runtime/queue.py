@@ -10,16 +10,16 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Worker
-from rq.exceptions import NoSuchJobError
-from rq.job import Job
-from rq.serializers import JSONSerializer
 
 from models.serving.hot_swap import ServingState
+
+if TYPE_CHECKING:
+    from rq import Queue
 
 TRAIN_JOB = "worker.jobs.train"
 _CHANNEL = "mellow:alias"
@@ -35,13 +35,22 @@ def report_worker(redis: Redis, name: str, machine: dict[str, Any]) -> None:
 
 
 class JobQueue:
-    """The queue at `url`. Connections are made when first needed; every method may raise RedisError."""
+    """The queue at `url`. Connections are made when first needed; every method may raise RedisError.
+
+    So is RQ loaded: most web processes draw rewrites and store judgments, and never need its two megabytes.
+    """
 
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(
             url, socket_connect_timeout=3, socket_timeout=10, health_check_interval=30, retry_on_timeout=True
         )
-        self._queue = Queue(connection=self._redis, serializer=JSONSerializer)
+
+    @cached_property
+    def _queue(self) -> Queue:
+        from rq import Queue
+        from rq.serializers import JSONSerializer
+
+        return Queue(connection=self._redis, serializer=JSONSerializer)
 
     def ping(self) -> None:
         """Raise RedisError unless the queue responds."""
@@ -55,8 +64,11 @@ class JobQueue:
 
     def has_job(self, job_id: str) -> bool:
         """Return whether that job still waits or runs, as far as the queue knows."""
+        from rq.exceptions import NoSuchJobError
+        from rq.job import Job
+
         try:
-            job = Job.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
+            job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
         except NoSuchJobError:
             return False
         return not (job.is_finished or job.is_failed or job.is_canceled or job.is_stopped)
@@ -66,7 +78,10 @@ class JobQueue:
 
         `machine` is the worker's last report of its machine (see `report_worker`), or None if there is none.
         """
-        workers = sorted(Worker.all(connection=self._redis, serializer=JSONSerializer), key=lambda w: str(w.name))
+        from rq import Worker
+
+        serializer = self._queue.serializer
+        workers = sorted(Worker.all(connection=self._redis, serializer=serializer), key=lambda w: str(w.name))
         told = self._redis.mget([_WORKER_KEY + w.name for w in workers]) if workers else []
         return [
             {

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,6 +46,8 @@ def readyz() -> ResponseReturnValue:
 @blueprint.get("/metrics")
 def metrics() -> ResponseReturnValue:
     """Return the counts of the admin's first page in Prometheus' text format."""
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
     registry = CollectorRegistry()
     counts = overview.counts(db.session())
     figures = {

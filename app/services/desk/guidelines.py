@@ -16,13 +16,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, MutableMapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import nh3
-from markdown_it import MarkdownIt
-from markdown_it.common.utils import escapeHtml
-from markdown_it.renderer import RendererHTML
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.token import Token
 
 _TAGS = {
     *("h3", "h4", "h5", "h6", "p", "ul", "ol", "li", "blockquote", "strong", "em", "s", "code", "pre", "a", "hr", "br"),
@@ -43,6 +43,8 @@ class _Rewrite(NamedTuple):
 @lru_cache(maxsize=16)
 def to_html(markdown: str) -> str:
     """Render Markdown as sanitized HTML: headings begin at the third level, images become their descriptions."""
+    import nh3
+
     return nh3.clean(
         _parser().render(markdown),
         tags=_TAGS,
@@ -60,6 +62,8 @@ def digest(markdown: str) -> str:
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # with nh3 two megabytes, of which a process that serves only the API needs none
+
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.core.ruler.push("lower_headings", _lower_headings)
     parser.add_render_rule("fence", _fence)
@@ -76,7 +80,7 @@ def _lower_headings(state: Any) -> None:
 def _description(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]
 ) -> str:
-    return escapeHtml(tokens[index].content)
+    return escape(tokens[index].content)
 
 
 def _fence(
@@ -85,21 +89,21 @@ def _fence(
     token = tokens[index]
     if token.info.strip().casefold() == "example":
         return _example(token.content)
-    return f"<pre><code>{escapeHtml(token.content)}</code></pre>\n"
+    return f"<pre><code>{escape(token.content)}</code></pre>\n"
 
 
 def _example(content: str) -> str:
     lines = [line.strip() for line in content.splitlines() if line.strip()]
     first = next((place for place, line in enumerate(lines) if line[0] in _SIGNS), len(lines))
-    source = "<br>".join(map(escapeHtml, lines[:first]))
+    source = "<br>".join(map(escape, lines[:first]))
     shown = "".join(map(_rewrite, _rewrites(lines[first:])))
     return f'<figure class="example"><blockquote><p>{source}</p></blockquote>{shown}</figure>\n'
 
 
 def _rewrite(each: _Rewrite) -> str:
     mark = f'<span class="example-mark">{each.label}</span>'
-    why = f'<p class="example-why">{escapeHtml(each.why)}</p>' if each.why else ""
-    return f'<div class="example-{each.kind}"><p>{mark} {escapeHtml(each.text)}</p>{why}</div>'
+    why = f'<p class="example-why">{escape(each.why)}</p>' if each.why else ""
+    return f'<div class="example-{each.kind}"><p>{mark} {escape(each.text)}</p>{why}</div>'
 
 
 def _rewrites(lines: Sequence[str]) -> Iterator[_Rewrite]:
