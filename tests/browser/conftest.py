@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from app.db.training.training_run import new_run_key
 from tests.browsing import Cookies, Visitor, chromium
 from tests.processes import ADMIN, Product
 from tests.reports import report
@@ -77,10 +78,11 @@ def ended_run(product: Product) -> int:
     moment = "2026-01-02 03:04:05.000000"
     with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
         cursor = database.execute(
-            "INSERT INTO training_runs (method, config, selection, status, stage, step, total_steps, pairs, "
+            "INSERT INTO training_runs (key, method, config, selection, status, stage, step, total_steps, pairs, "
             "last_judgment_id, attempts, parent_version, produced_version, note, log, created_at, started_at, "
-            "finished_at) VALUES ('dpo', '{}', '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 1, 1, NULL, ?, ?, ?, ?)",
-            (STEPS, STEPS, "03:04:05  Training.\n" * 30 + "x" * 300, moment, moment, moment),
+            "finished_at) VALUES "
+            "(?, 'dpo', '{}', '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 1, 1, NULL, ?, ?, ?, ?)",
+            (new_run_key(), STEPS, STEPS, "03:04:05  Training.\n" * 30 + "x" * 300, moment, moment, moment),
         )
         run_id = cursor.lastrowid
         assert run_id is not None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from app.db.training.training_run import new_run_key
 from tests.browsing import PATIENCE_MS, SIDEWAYS, Visitor, run_chart_points
 from tests.processes import Product
 
@@ -24,10 +25,10 @@ def add_run(product: Product, config: dict[str, Any]) -> int:
     moment = "2026-01-02 03:04:05.000000"
     with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
         cursor = database.execute(
-            "INSERT INTO training_runs (method, config, selection, status, stage, step, total_steps, pairs, "
+            "INSERT INTO training_runs (key, method, config, selection, status, stage, step, total_steps, pairs, "
             "last_judgment_id, attempts, parent_version, log, created_at, started_at, finished_at) VALUES "
-            "('dpo', ?, '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 1, '', ?, ?, ?)",
-            (json.dumps(config), STEPS, STEPS, moment, moment, moment),
+            "(?, 'dpo', ?, '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 1, '', ?, ?, ?)",
+            (new_run_key(), json.dumps(config), STEPS, STEPS, moment, moment, moment),
         )
         assert cursor.lastrowid is not None
         database.executemany(
