@@ -41,7 +41,7 @@ help: ## list what can be done
 run: $(RUN_INSTALLED) ## install what is missing (HASHES=1: only what requirements.lock knows), then run until Ctrl-C
 	@exec $(BIN)/python -m app.launch.launcher
 
-# Tests start many programs of Mellow: each would compile all of it anew if nothing were kept.
+# Whatever is started here keeps what Python compiled: tests start many programs of Mellow, and each would do it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 # More for pytest, as in: make test ARGS="-k judgments". From the command line only: what lies in the environment must not

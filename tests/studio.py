@@ -1,7 +1,7 @@
-"""A whole studio inside a test: migrated database, real queue, tiny T5, application, and people who use it.
+"""Give a test a whole studio: migrated database, real queue, tiny T5, application, and people who use it.
 
 What is slow to make is made once a session: the migrated database and the published tiny versions, which are copied,
-the compiled templates, and the functions that build addresses.
+and the routes with their templates.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from jinja2 import FileSystemBytecodeCache
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
-from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -42,19 +40,6 @@ from tests.app import compiled_once
 
 Row = TypeVar("Row", bound=Base)
 
-_build_of: dict[object, Any] = {}
-_compile = Rule._compile_builder
-
-
-def _compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
-    """The function that builds a rule's addresses: Werkzeug would compile it anew for every application."""
-    key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
-    if key not in _build_of:
-        _build_of[key] = _compile(rule, append_unknown)
-    return _build_of[key]
-
-
-setattr(Rule, "_compile_builder", _compiled_once)  # noqa: B010 - a method of another package
 compiled_once.share()
 
 
@@ -134,16 +119,9 @@ def settings(tmp_path: Path, migrated_database: Path, queue_url: str) -> Setting
 
 
 @pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """What Jinja made of the templates."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
-@pytest.fixture(scope="session")
-def routes(tmp_path_factory: pytest.TempPathFactory, compiled_templates: FileSystemBytecodeCache) -> Flask:
-    """An application whose routes every test uses: they take most of the time of making one."""
+def routes(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """An application whose routes and templates every test uses: they take most of the time of making one."""
     app = create_app(Settings.from_env({"MELLOW_HOME": str(tmp_path_factory.mktemp("routes"))}))
-    app.jinja_env.bytecode_cache = compiled_templates
     dispose(app)
     return app
 

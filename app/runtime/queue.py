@@ -37,7 +37,7 @@ def report_worker(redis: Redis, name: str, machine: dict[str, Any]) -> None:
 class JobQueue:
     """The queue at `url`. Connections are made when first needed; every method may raise RedisError.
 
-    So is RQ loaded: most web processes draw rewrites and store judgments, and never need its two megabytes.
+    So are RQ's two megabytes loaded: for runs and the pages that show workers, not for rewrites and judgments.
     """
 
     def __init__(self, url: str) -> None:

@@ -1,12 +1,10 @@
-"""What the applications of one test process have in common, though each has an engine of its own: compiled SQL.
+"""Share compiled SQL among the applications of one test process, each of which has an engine of its own.
 
 SQLAlchemy keeps what it compiles by engine and dialect, and each test has new ones: a fifth of the time of a short test
 was compiling what the test before had compiled.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -29,5 +27,4 @@ class OneDialect(SQLiteDialect_pysqlite):
 def share() -> None:
     """Let all engines on SQLite that are made from now on with Mellow's options share their compiled statements."""
     registry.register("sqlite", __name__, OneDialect.__name__)
-    compiled: dict[Any, Any] = {}
-    ENGINE_OPTIONS["execution_options"] = {"compiled_cache": compiled}
+    ENGINE_OPTIONS["execution_options"] = {"compiled_cache": {}}

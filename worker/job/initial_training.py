@@ -72,8 +72,6 @@ def train(
     run_dir: Path,
     staged: Path,
     progress: Progress,
-    run_id: int | None = None,
-    run_key: str | None = None,
 ) -> Facts:
     """Train, convert and evaluate in the staged folder, and return the facts for the manifest.
 
@@ -106,8 +104,6 @@ def train(
     stop_if_cancelled(progress)
     return Facts(
         parent=training.parent,
-        run_id=run_id,
-        run_key=run_key,
         method=SFTRecipe.method,
         config=training.config,
         data_sha256=data_sha256(training.file, training.validation),

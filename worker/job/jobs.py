@@ -11,7 +11,9 @@ live.
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
 
 from app.config import Settings
 from app.runtime import announcements
@@ -67,7 +69,7 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
     """Train, and release the result as the next version."""
     job = sft_job if attempt.method == SFTRecipe.method else retraining
     published = studio.store.find_run(attempt.key)
-    if published is not None and not _made(attempt, published, job.made_from(studio, attempt)):
+    if published is not None and not _is_made(published, attempt, *job.made_from(studio, attempt)):
         recorder.log(f"Version {published.number} is of this run but of other data or settings: it is trained again.")
         published = None
     studio.store.remove_run_folders("[0-9]*", keep=None if published else attempt.folder_name)
@@ -81,10 +83,11 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
             release.release(studio, staged, facts, _refusal(studio, facts), attempt)
 
 
-def _made(attempt: Attempt, version: Manifest, made_from: release.MadeFrom) -> bool:
-    """Tell whether a version is what the attempt would make."""
-    of_attempt = (attempt.parent, attempt.method, made_from.as_stored(), made_from.data_sha256)
-    return of_attempt == (version.parent, version.method, version.config, version.data_sha256)
+def _is_made(version: Manifest, attempt: Attempt, config: Mapping[str, object], data_sha256: str) -> bool:
+    """Tell whether a version is what the attempt would make, of these settings and these data."""
+    as_stored = json.loads(json.dumps(dict(config)))
+    would_be = (attempt.parent, attempt.method, as_stored, data_sha256)
+    return would_be == (version.parent, version.method, version.config, version.data_sha256)
 
 
 def _refusal(studio: Studio, version: Manifest | release.Facts) -> str | None:

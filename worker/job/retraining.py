@@ -20,7 +20,7 @@ from models.store.evaluation_figures import preference_in_words
 from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.job import dataset, head_pairs
 from worker.job.recorder import RunRecorder
-from worker.publish.release import Facts, MadeFrom
+from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 from worker.training.shared.examples import PreferenceExample
@@ -50,12 +50,10 @@ class Retraining:
     train: Train
 
 
-def made_from(studio: Studio, attempt: Attempt) -> MadeFrom:
-    """Return what the version of the run is made from; raises RecipeError."""
-    selection = Selection.parse(attempt.selection)
-    with studio.sessions() as session:
-        retraining = prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, selection)
-    return MadeFrom(retraining.config, retraining.data_sha256)
+def made_from(studio: Studio, attempt: Attempt) -> tuple[Mapping[str, object], str]:
+    """Return the settings and the hash of the data from which the run's version is made; raises RecipeError."""
+    retraining = _prepared(studio, attempt, Selection.parse(attempt.selection))
+    return retraining.config, retraining.data_sha256
 
 
 def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
@@ -73,8 +71,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     if attempt.parent is None:
         raise VersionMissing(f"Run {attempt.run_id} names no version to train from.")
     selection = Selection.parse(attempt.selection)
-    with studio.sessions() as session:
-        retraining = prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, selection)
+    retraining = _prepared(studio, attempt, selection)
     clicks = retraining.clicks
     parent_folder, parent_serving = (
         studio.store.folder(attempt.parent) / name for name in (MODEL_FOLDER, SERVING_FOLDER)
@@ -186,6 +183,11 @@ def _interpolate(store: CheckpointStore, origin: int, staged: Path, recorder: Ru
         "what was learned adds up and the rest does not drift away."
     )
     return True
+
+
+def _prepared(studio: Studio, attempt: Attempt, selection: Selection) -> Retraining:
+    with studio.sessions() as session:
+        return prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, selection)
 
 
 def prepare(

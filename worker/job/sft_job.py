@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from models.settings.sft import SFTPlan
 from worker.job import initial_training
 from worker.job.recorder import RunRecorder
-from worker.publish.release import Facts, MadeFrom
+from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 
 
-def made_from(studio: Studio, attempt: Attempt) -> MadeFrom:
-    """Return what the version of the run is made from; raises ModelError if its data or its base is missing."""
+def made_from(studio: Studio, attempt: Attempt) -> tuple[Mapping[str, object], str]:
+    """Return the settings and the hash of the data from which the run's version is made; raises ModelError."""
     from worker.training.sft.sft_data import data_sha256
 
     training = initial_training.from_plan(SFTPlan.from_mapping(attempt.config), studio.store)
-    return MadeFrom(training.config, data_sha256(training.file, training.validation))
+    return training.config, data_sha256(training.file, training.validation)
 
 
 def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
     """Train in `run_dir` by the run's plan, resuming an earlier attempt, and fill the staged version."""
     training = initial_training.from_plan(SFTPlan.from_mapping(attempt.config), studio.store)
-    return initial_training.train(training, studio.settings, run_dir, staged, recorder, attempt.run_id, attempt.key)
+    facts = initial_training.train(training, studio.settings, run_dir, staged, recorder)
+    return replace(facts, run_id=attempt.run_id, run_key=attempt.key)

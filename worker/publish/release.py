@@ -8,7 +8,6 @@ rename, the files lie in the store without a row; the next attempt at the run fi
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,18 +43,6 @@ class Facts:
     metrics: Mapping[str, Any]
     run_id: int | None = None
     run_key: str | None = None
-
-
-@dataclass(frozen=True)
-class MadeFrom:
-    """Settings and data of a training, by which its version is known again."""
-
-    config: Mapping[str, Any]
-    data_sha256: str
-
-    def as_stored(self) -> Any:
-        """Return the settings as a manifest that was read has them."""
-        return json.loads(json.dumps(dict(self.config)))
 
 
 def seal(

@@ -62,7 +62,7 @@ def digest(markdown: str) -> str:
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt  # with nh3 two megabytes, of which a process that serves only the API needs none
+    from markdown_it import MarkdownIt  # with nh3 two megabytes, loaded for whoever opens them first
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.core.ruler.push("lower_headings", _lower_headings)

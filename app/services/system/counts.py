@@ -40,7 +40,7 @@ class Kind(NamedTuple):
     gold: bool
     imported: bool
     pairs: int
-    annotator: str | None = None
+    annotator: str | None
 
     @property
     def judge(self) -> int | str:
