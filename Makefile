@@ -65,7 +65,7 @@ test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
 .PHONY: bench
-bench: $(DEV_INSTALLED) browser ## measure every claim about speed, against its baseline (an hour; best on a quiet machine)
+bench: $(DEV_INSTALLED) browser ## measure the claims about speed, each against its baseline (an hour; best on a quiet machine)
 	$(BIN)/python -m benchmarks
 
 .PHONY: check

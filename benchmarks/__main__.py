@@ -1,4 +1,4 @@
-"""Every claim about speed, measured one after the other: `make bench`, or `python -m benchmarks [NAME …]`.
+"""The claims about speed that need no GPU, one after the other: `make bench`, or `python -m benchmarks [NAME …]`.
 
 Each program prints a line of JSON a claim. The lines are kept in benchmarks/results.jsonl, where a new line takes the
 place of the old one of the same claim, and the table in benchmarks/README.md is written anew from them.

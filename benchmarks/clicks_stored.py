@@ -104,21 +104,23 @@ def run(mellow: Server, label_studio: Server, rounds: int, seconds: float, clien
         baseline_measured={"stored_per_second": rates["label_studio"]},
         ratio=rates["mellow"] / rates["label_studio"],
     ).tell()
-    tell_latency(f"a click, {clients} clients, each once a second", opened["mellow"], opened["label_studio"])
+    # Label Studio cannot keep up with one click a second of each: its requests only queue, which is no baseline.
+    tell_latency(f"a click, {clients} clients, each once a second", opened["mellow"])
     tell_latency(f"a click, {clients} clients without a pause", closed["mellow"], closed["label_studio"])
 
 
-def tell_latency(claim: str, ours: Sequence[Load], theirs: Sequence[Load]) -> None:
-    """Tell the percentiles over all rounds together."""
-    seen, baseline = (_percentiles(loads) for loads in (ours, theirs))
+def tell_latency(claim: str, ours: Sequence[Load], theirs: Sequence[Load] = ()) -> None:
+    """Tell the percentiles over all rounds together, beside those of the baseline, if it has any."""
+    seen = _percentiles(ours)
+    baseline = _percentiles(theirs) if theirs else {}
     Finding(
         claim=claim,
         goal=f"p99 below {GOAL_MILLISECONDS:g} ms",
         met=seen["p99_ms"] < GOAL_MILLISECONDS,
         measured=seen,
-        baseline=_BASELINE,
+        baseline=_BASELINE if baseline else "",
         baseline_measured=baseline,
-        ratio=baseline["p99_ms"] / seen["p99_ms"],
+        ratio=baseline["p99_ms"] / seen["p99_ms"] if baseline else None,
     ).tell()
 
 

@@ -19,17 +19,22 @@ from tests.processes import ADMIN, Product, wait_for
 FOLDER = PROJECT_ROOT / "docs" / "screenshots"
 LARGEST_BYTES = 200_000
 TEXTS = (
-    "Your idea is garbage, you moron",
-    "Shut up, you stupid fool",
-    "This is a damn stupid question",
-    "What a dumb plan",
-    "Only a moron would say that",
-    "This movie was total crap",
-    "Nobody likes you, loser",
-    "Your code is a pile of garbage",
-    "That was a dumb thing to say",
+    "Who asked for your crappy opinion on my garden?",
+    "Only a moron parks across two spaces",
+    "The meeting was a total shitshow and you know it",
+    "Quit being such a pain in the ass about the invoice",
+    "Honestly, this update sucks and the team is clueless",
+    "What kind of idiot deletes the backups?",
+    "Your cooking tastes like garbage, sorry",
+    "Stop wasting my time with this useless nonsense",
+    "I am sick of your stupid excuses about the train",
 )
-QUEUED = ("This is total crap", "Only a moron would say that", "Nobody asked you, loser")
+QUEUED = (
+    "Some fool left the damn window open all night",
+    "Nobody needs your dumb advice on parking",
+    "This manual is useless crap from page one",
+)
+"""None of them was among what the embedded checkpoint was trained on (tests/worker/base/texts/test_held_out.py)."""
 PLACES: tuple[tuple[str, str, Theme, int, int], ...] = (
     ("work", "/work", "light", 1280, 900),
     ("data", "/admin/data", "light", 1280, 900),
@@ -46,13 +51,12 @@ def main() -> int:
     """Write every picture; returns the exit code."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with chromium() as chrome:
-        while not photograph_everything(chrome):
-            print("The gate refused what these few clicks have done. Once more, with other candidates.")
+        photograph_everything(chrome)
     return 0
 
 
-def photograph_everything(chrome: Browser) -> bool:
-    """Write every picture of one installation; False if its version 2 does not serve."""
+def photograph_everything(chrome: Browser) -> None:
+    """Write every picture of one installation, whatever the gate says of the version that its few clicks make."""
     with tempfile.TemporaryDirectory() as folder, Product(Path(folder) / "home", **ADMIN) as product:
         with Visitor(chrome, product.url) as visitor:
             visitor.sign_in()
@@ -65,13 +69,12 @@ def photograph_everything(chrome: Browser) -> bool:
         photograph_desk(chrome, product, cookies, "annotate", "light", 1280, 620)
         photograph_desk(chrome, product, cookies, "annotate-320-dark", "dark", 320, 760)
         with Visitor(chrome, product.url, width=1280, height=860, signed_in_as=cookies) as visitor:
-            serves = photograph_training(visitor.page)
+            photograph_training(visitor.page)
         for name, path, theme, width, height in PLACES:
             with Visitor(chrome, product.url, theme, width, height, signed_in_as=cookies) as visitor:
                 visitor.page.goto(path)
                 visitor.page.wait_for_load_state("networkidle")
                 photograph(visitor.page, name)
-        return serves
 
 
 def draw(page: Page, text: str) -> None:
@@ -99,19 +102,17 @@ def photograph_desk(
         photograph(visitor.page, name)
 
 
-def photograph_training(page: Page) -> bool:
-    """A run in its middle, then the training page with the version that came of it; False if it does not serve."""
+def photograph_training(page: Page) -> None:
+    """A run in its middle, then the training page with the version that came of it."""
     page.goto("/admin")
     page.get_by_role("button", name="Retrain").click()
     wait_for(lambda: run_chart_points(page) >= 10, what="a chart that shows something")
     photograph(page, "run")
     expect(page.locator("#status")).to_have_text("succeeded", timeout=300_000)
-    if page.locator("#note").is_visible():
-        return False
-    wait_for(lambda: every_process_serves(page, 2), what="version 2 in every process")
+    version = 1 if page.locator("#note").is_visible() else 2
+    wait_for(lambda: every_process_serves(page, version), what=f"version {version} in every process")
     page.goto("/admin")
     photograph(page, "training")
-    return True
 
 
 def every_process_serves(page: Page, version: int) -> bool:

@@ -31,7 +31,7 @@ from worker.training.loading import loading
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import as_messages
 from worker.training.methods import method_of
-from worker.training.run.data import TrainingData, load_training_data, sample
+from worker.training.run.data import TrainingData, load_training_data, sample, without_measured
 from worker.training.run.row_sources import load_row_file
 from worker.training.run.runner import Result, train
 from worker.training.shared.progress import Progress, SilentProgress
@@ -225,7 +225,7 @@ def _training_data(file: RowFile, options: DPOOptions, progress: Progress) -> Tr
     if file.problem_count:
         progress.log(file.problem_report())
     file.check_usable()
-    rows, held_out = split_by_prompt(sample(file.rows, options), options.dev_split)
+    rows, held_out = split_by_prompt(sample(without_measured(file.rows, progress), options), options.dev_split)
     held_out = held_out[: options.max_eval_samples or None]
     if not rows:
         raise DatasetError("No row is left to train on.")

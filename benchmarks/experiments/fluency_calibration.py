@@ -21,7 +21,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from models.formats.files.pair_files import in_dev, read_pair_file
+from models.formats.files.pair_files import read_pair_file
+from models.formats.splitting import held_out_keys
 from worker.evaluation.scorers.fluency import CALIBRATION_FILE, FEATURES, Array, features
 from worker.evaluation.scorers.language_model import LanguageModel, release, smol_lm2
 from worker.evaluation.systems import without_profanity
@@ -66,7 +67,7 @@ def main() -> None:
 
 def sentences(data: Path, random_: random.Random) -> list[str]:
     """Sentences of 4 to 30 words, as many of each kind."""
-    train = [row for row in read_pair_file(data / "paradetox.tsv").rows if not in_dev(row.source)]
+    train = [row for row in read_pair_file(data / "paradetox.tsv").rows if not held_out_keys([row.source])]
     kinds = [
         lines(data / "corpus" / "topical_chat.txt.gz"),
         lines(data / "corpus" / "jigsaw_comments.txt.gz"),
@@ -113,7 +114,7 @@ def fit(intact: Array, broken: Array) -> tuple[Array, float]:
 def against_deletion(data: Path, model: LanguageModel, weights: Array, intercept: float) -> dict[str, float]:
     """Mean acceptability of the dev sources, of people's rewrites and of deletion, where deletion changes something."""
     delete = without_profanity()
-    rows = [row for row in read_pair_file(data / "paradetox.tsv").rows if in_dev(row.source)]
+    rows = [row for row in read_pair_file(data / "paradetox.tsv").rows if held_out_keys([row.source])]
     triples = [(row.source, row.references[0], delete(row.source)) for row in rows]
     changed = [triple for triple in triples if triple[2] and triple[2] != " ".join(triple[0].split())]
     source, people, deleted = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from models.formats.rows import BadRow, Kind, Row, Text, kind_of, prompt_text, row_key
+from models.formats.rows import BadRow, Kind, Row, Text, kind_of, row_key
 from models.formats.schemas.ranking import ranked_pairs
 
 MAKES: Mapping[Kind, frozenset[Kind]] = {
@@ -103,8 +103,3 @@ def sole_prompts(rows: Sequence[Row]) -> list[int]:
     for place, row in enumerate(rows):
         places.setdefault(row_key(_stripped(row["prompt"])), place)
     return list(places.values())
-
-
-def split_key(prompt: Text) -> str:
-    """Return the key that rows of one prompt share: its text without outer white space."""
-    return prompt_text(prompt).strip()

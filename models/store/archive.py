@@ -13,13 +13,14 @@ from typing import BinaryIO, Self
 from models.model_errors import VersionDamaged
 from models.store.manifest import MANIFEST_NAME
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, CheckpointStore
+from models.store.trained_on import TRAINED_ON_FILE
 
 _CHUNK = 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE
 
 
 class Archive:
-    """The manifest, the checkpoint (safetensors and tokenizer) and the adapter of a version, as POSIX tar (ustar/pax).
+    """A version as POSIX tar (ustar/pax): manifest, checkpoint, adapter, and the record of what it was trained on.
 
     Its size in bytes is known before the first is sent. The serving form is left out: it is made from the checkpoint.
     All files are opened at once, so that the archive stays whole if the version is deleted while it is sent. Raises
@@ -29,7 +30,8 @@ class Archive:
     def __init__(self, store: CheckpointStore, number: int) -> None:
         manifest = store.manifest(number)
         folder = store.folder(number)
-        names = [name for name in sorted(manifest.files) if name.startswith((f"{MODEL_FOLDER}/", f"{ADAPTER_FOLDER}/"))]
+        sent = (f"{MODEL_FOLDER}/", f"{ADAPTER_FOLDER}/", TRAINED_ON_FILE)
+        names = [name for name in sorted(manifest.files) if name.startswith(sent)]
         self.name = f"mellow-version-{number}"
         self._moment = int(datetime.fromisoformat(manifest.created_at).timestamp())
         self._files: list[tuple[bytes, int, BinaryIO]] = []

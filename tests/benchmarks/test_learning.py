@@ -13,8 +13,19 @@ import numpy as np
 import pytest
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
+from benchmarks import learning
 from benchmarks.learning import ARMS, UNSEEN_SEED, Person, Version, arm_of, cell, table, tried
-from benchmarks.support.people import Click, ceiling, clicks, interval, learned, pairs, rude_sentences, win_rates
+from benchmarks.support.people import (
+    Click,
+    Writer,
+    ceiling,
+    clicks,
+    interval,
+    learned,
+    pairs,
+    rude_sentences,
+    win_rates,
+)
 from benchmarks.support.tastes import KINDS, Kind, at_random, brief
 from models.reward.features import SIZE
 from models.reward.head import Head
@@ -22,6 +33,7 @@ from models.serving.screen import Shown
 from tests.scorer_cache import CACHE
 from worker.evaluation.scorers.loading import load_scorers
 from worker.publish.convert import convert_to_ctranslate2
+from worker.training.clicks.shipped_texts import shipped_texts
 
 SHARED_DATA = Path(os.environ.get("MELLOW_SHARED_DATA", PROJECT_ROOT.parent / "shared" / "data"))
 
@@ -118,3 +130,28 @@ def test_the_short_form_says_nothing_of_no_clicks_and_something_of_twenty(tmp_pa
     assert live["meaning"] > 0.85 * none["meaning"]
     assert 0 < twenty["j"] <= twenty["meaning"] <= 1
     assert len(table([none, twenty]).splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_twenty_clicks_and_a_retrain_show_on_texts_that_nobody_clicked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It needs no outside data: the texts that come with the recipe are clicked, held back, and labelled."""
+    shipped = shipped_texts()
+    unseen = shipped[150:180]
+    monkeypatch.setattr(learning, "shipped_texts", lambda: shipped[180:])
+    monkeypatch.setattr(learning, "FOLDER", tmp_path)
+    before = Version(EMBEDDED_BASE_MODEL, tmp_path / "serving")
+    convert_to_ctranslate2(before.model, before.serving)
+    writer = Writer(before.serving, seed=1)
+    made = clicks(writer, KINDS["brief"], iter(shipped[:150]), 20, 0, live=True)
+    work = tmp_path / "work"
+    work.mkdir()
+    now = learning.retrain(before, made, work, 1)
+    assert now.head is not None
+    assert now.head.taught
+    after = Writer(now.serving, seed=2)
+    shown = win_rates(brief, unseen, after.screens(unseen, now.head), writer.screens(unseen))
+    plain = win_rates(brief, unseen, after.plain(unseen), writer.plain(unseen))
+    assert np.mean(shown) > 0.65
+    assert np.mean(plain) > 0.55

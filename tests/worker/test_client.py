@@ -89,6 +89,8 @@ def test_the_whole_loop(client: ModuleType, url: str, worker: None, session: Ses
     finally:
         training.join()
     assert (ended.status, ended.version, ended.error) == ("succeeded", 2, None)
+    session.rollback()
+    assert versions.serving_number(session) == 2, "the gate has no reason to hold it back"
 
     assert [version.number for version in mellow.versions()] == [2, 1]
     for number in (1, 2):

@@ -26,7 +26,7 @@ examples:
   python -m worker evaluate --version 3 --baselines
       version 3 beside copying, deleting profane words, and people
   python -m worker evaluate --compare 3 2 --test_file paradetox.tsv --dev_split
-      is version 3 better than version 2, on the dev split of ParaDetox?
+      is version 3 better than version 2, on what neither of them was trained on?
   python -m worker evaluate --model_name_or_path t5-small --test_file pairs.jsonl --json report.json
   python -m worker evaluate --toxicity_model s-nlp/roberta_toxicity_classifier \\
       --fluency_model cointegrated/roberta-large-cola-krishna2020
@@ -51,7 +51,11 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a .tsv, .csv or .jsonl of sources and references, or a .txt of texts alone, one a line",
     )
-    data.add_argument("--dev_split", action="store_true", help="only the twentieth of the sources that is dev by hash")
+    data.add_argument(
+        "--dev_split",
+        action="store_true",
+        help="only the sources that what is measured, and what it comes from, was never trained on",
+    )
     data.add_argument("--max_samples", type=_positive, metavar="N", help="only the first N sources")
     scorers = parser.add_argument_group("by which scorers (default: the embedded ones, which need no network)")
     scorers.add_argument("--toxicity_model", default="", metavar="NAME", help="a toxicity classifier")
@@ -99,14 +103,16 @@ def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, 
     for kind in ("toxicity", "fluency"):
         if getattr(options, f"{kind}_label") and not getattr(options, f"{kind}_model"):
             raise EvaluationError(f"--{kind}_label is a label of --{kind}_model: name that, too.")
+    sources = _sources(options, settings)
+    measured_folders = [Path(source).parent if number else Path(source) for source, number in sources.values()]
+    unseen_by = measured_folders if options.dev_split else ()
     tests = (
-        testset.read(options.test_file, dev_split=options.dev_split, max_samples=options.max_samples)
+        testset.read(options.test_file, unseen_by=unseen_by, max_samples=options.max_samples)
         if options.test_file
         else testset.heldout(max_samples=options.max_samples)
     )
     if tests.problems:
         print(tests.problems, file=sys.stderr)
-    sources = _sources(options, settings)
     screen = _Screen()
     screen.say("loading the scorers")
     scorers = load_scorers(

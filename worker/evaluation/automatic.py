@@ -39,7 +39,9 @@ EVALUATION_FILE = "evaluation.json"
 SHOWN_EVERY = 3
 """Candidates are sampled for every third text only, because sampling takes most of the time."""
 
-NO_CLICKS = "No clicks are held out yet: that begins at 50 prompts."
+NO_CLICKS = (
+    "No click tests it yet: a tenth of the texts is held out, and only those that no earlier version learned count."
+)
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,6 @@ from models.store.store import HEAD_FILE
 from worker.evaluation import testset
 from worker.evaluation.systems import SEED
 
-TEXTS_EVERY = 3
-"""Candidates are sampled for every third held-out sentence, because sampling takes most of the time."""
-
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +40,7 @@ def measured_preference(
     `head` is the version's own, fitted to the judgments `judged` of `prompts`; the parent chooses its candidates with
     its own head, if it has one. `check` is called between steps and may raise.
     """
-    texts = [item.source for item in testset.heldout().items][::TEXTS_EVERY]
+    texts = [item.source for item in testset.heldout().items]
 
     theirs, ours = (Generator(folder, 0, threads=1, seed=SEED) for folder in (parent_serving, serving))
 

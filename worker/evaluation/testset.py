@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from models.formats import rows_sha256
-from models.formats.files.pair_files import PairRow, in_dev, read_pair_file
+from models.formats.files.pair_files import PairRow, read_pair_file
 from worker.evaluation.evaluation_errors import TestFileError
+from worker.evaluation.unseen import unseen
 from worker.training.shared.pairs import HELDOUT_FILE
 
 
@@ -44,18 +45,24 @@ def heldout(max_samples: int | None = None) -> TestSet:
     return read(HELDOUT_FILE, name="Mellow's own held-out sentences", max_samples=max_samples)
 
 
-def read(path: Path, *, dev_split: bool = False, max_samples: int | None = None, name: str = "") -> TestSet:
+def read(path: Path, *, unseen_by: Sequence[Path] = (), max_samples: int | None = None, name: str = "") -> TestSet:
     """Read a test set from a TSV, CSV, JSON Lines or text file.
 
     Columns are ParaDetox's or any that models.formats.files knows. A .txt file has one text a line and no references. A
-    source that occurs twice becomes one text with all its references. `dev_split` keeps the twentieth of the sources
-    that is dev by hash; `max_samples` keeps the first ones. Raises PairFileError or TestFileError.
+    source that occurs twice becomes one text with all its references. Only texts stay that each of the models in the
+    folders `unseen_by` was never trained on; `max_samples` keeps the first ones. Raises PairFileError, TestFileError or
+    VersionDamaged.
     """
     rows, problems = _lines(path) if path.suffix == ".txt" else _pairs(path)
-    merged = _merged([row for row in rows if not dev_split or in_dev(row.source)])
+    kept = rows
+    for folder in unseen_by:
+        kept = unseen(kept, folder)
+    merged = _merged(kept)
     if not merged:
-        raise TestFileError(f"None of the {len(rows)} usable rows of {path.name} is in the dev split.")
-    name = name or path.name + (", dev split" if dev_split else "")
+        raise TestFileError(
+            f"None of the {len(rows)} usable rows of {path.name} is one that no training of what is measured used."
+        )
+    name = name or path.name + (", dev split" if unseen_by else "")
     return TestSet(name, merged[:max_samples], problems)
 
 

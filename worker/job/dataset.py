@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.db import Generation, Judgment, Prompt
 from app.services.training import kto_rows, preference_rows
 from app.services.training.selection import EVERYTHING, Selection
 from models.formats import rows_sha256
-from models.formats.files.pair_files import in_dev
+from models.formats.splitting import held_out_keys, split_key
+from models.store.store import CheckpointStore
+from models.store.trained_on import TrainedOn
 from worker.training.shared.examples import PreferenceExample
-
-HELD_OUT_FROM = 50
-"""The least number of different prompts for a held-out part; with fewer, all are used for training."""
+from worker.training.shared.pairs import measured_wordings
 
 HELD_OUT_ONE_IN = 10
 
@@ -24,10 +27,19 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Split:
-    """The pairs to train on and the held-out ones; no prompt is in both."""
+    """The pairs to train on and the held-out ones; no wording of a prompt is in both.
+
+    `keys` are the wordings that are held out, together with one in `one_in` of those that have no pair.
+    """
 
     train: list[PreferenceExample]
     held_out: list[PreferenceExample]
+    keys: frozenset[str] = frozenset()
+    one_in: int = 0
+
+    def holds_out(self, prompt: str) -> bool:
+        """Return whether nothing may be trained on this prompt."""
+        return split_key(prompt) in self.keys or bool(held_out_keys([prompt], self.one_in))
 
 
 def preference_examples(
@@ -38,16 +50,49 @@ def preference_examples(
 
 
 def split(examples: Sequence[PreferenceExample]) -> Split:
-    """Hold out the pairs of a tenth of the prompts, once there are `HELD_OUT_FROM` different ones.
+    """Hold out the pairs of about a tenth of the wordings, from the first click on.
 
-    The hash of its text decides whether a prompt is held out, so it stays held out for every later version. With fewer
-    prompts, or if nothing would be left to train on, nothing is held out.
+    A hash decides (models/formats/splitting.py), so that a prompt that is held out stays held out for every later
+    version. So are the prompts that every version is tested on. If nothing would be left to train on, nothing is held
+    out.
     """
-    few = len({example.prompt for example in examples}) < HELD_OUT_FROM
-    train = [example for example in examples if few or not in_dev(example.prompt, HELD_OUT_ONE_IN)]
-    if few or not train:
-        return Split(list(examples), [])
-    return Split(train, [example for example in examples if in_dev(example.prompt, HELD_OUT_ONE_IN)])
+    prompts = dict.fromkeys(example.prompt for example in examples)
+    keys = held_out_keys(prompts, HELD_OUT_ONE_IN) | measured_wordings()
+    sides: tuple[list[PreferenceExample], list[PreferenceExample]] = ([], [])
+    for example in examples:
+        sides[split_key(example.prompt) in keys].append(example)
+    train, held_out = sides
+    return Split(train, held_out, keys, HELD_OUT_ONE_IN) if train else Split(held_out, [])
+
+
+def trained_on(session: Session, store: CheckpointStore, parent: int) -> TrainedOn:
+    """Return what a version and its ancestors were trained on; raises VersionMissing or VersionDamaged.
+
+    A version without a record was made by an earlier release. Then every prompt that was judged before it was made
+    counts, since that release held out others or none.
+    """
+    record = TrainedOn.read(store.folder(parent))
+    if record is not None:
+        return record
+    made = datetime.fromisoformat(store.manifest(parent).created_at)
+    judged = select(Prompt.text).join(Generation).join(Judgment).where(Judgment.created_at <= made).distinct()
+    return TrainedOn().including(session.scalars(judged))
+
+
+def without_known(
+    held_out: Sequence[PreferenceExample], known: TrainedOn, parent: int, log: Callable[[str], None]
+) -> list[PreferenceExample]:
+    """Return the held-out pairs of prompts that the parent was not trained on, and log how many there are."""
+    seen = known.knows([example.prompt for example in held_out])
+    tests = [example for example, is_known in zip(held_out, seen, strict=True) if not is_known]
+    if held_out:
+        log(f"Pairs held out of training: {len(held_out)}. The version is tested with {len(tests)} of them.")
+    if len(tests) < len(held_out):
+        log(
+            f"The prompts of the other {len(held_out) - len(tests)} were trained on by version {parent} or one it "
+            "comes from, so they test nothing."
+        )
+    return tests
 
 
 def pair_rows(examples: Sequence[PreferenceExample]) -> list[Row]:
@@ -67,13 +112,11 @@ def pairs_as_unpaired(examples: Sequence[PreferenceExample]) -> list[Row]:
 def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING) -> list[Row]:
     """Return the texts that the selected judgments up to that id mark good or bad, as unpaired rows (models/formats).
 
-    If `of` has a held-out part, the rows of all held-out prompts are left out.
+    Those of prompts that `of` holds out are left out.
     """
     rows = kto_rows.unpaired_rows(session, last_judgment_id, selection)
     return [
-        {"prompt": prompt, "completion": text, "label": good}
-        for prompt, text, good in rows
-        if not (of.held_out and in_dev(prompt, HELD_OUT_ONE_IN))
+        {"prompt": prompt, "completion": text, "label": good} for prompt, text, good in rows if not of.holds_out(prompt)
     ]
 
 

@@ -19,11 +19,11 @@ from app.services.training.reward.judged import Screen
 from app.services.training.reward.unclicked_texts import unclicked_texts
 from app.services.training.selection import Selection
 from models.formats import rows_sha256
-from models.formats.files.pair_files import in_dev
+from models.formats.splitting import held_out_keys, split_key
 from models.reward.head import Head, fitted
 from models.reward.judgments import JudgedScreen
 from models.serving.generator import Generator, Sampling
-from worker.job.dataset import HELD_OUT_ONE_IN
+from worker.job.dataset import HELD_OUT_ONE_IN, Split
 from worker.job.recorder import RunRecorder
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
@@ -72,22 +72,23 @@ def samples_cache(home: Path) -> Path:
     return folder
 
 
-def other_texts(studio: Studio, *, without_held_out: bool = False) -> list[str]:
+def other_texts(studio: Studio) -> list[str]:
     """Return up to TEXTS prompts that nobody has judged, the studio's own first, then those that come with Mellow.
 
-    Texts used for evaluation are left out and, with `without_held_out`, also those whose judgments would be held out.
+    Texts that versions are tested on are left out, and so are those whose judgments would be held out.
     """
     from worker.training.clicks.shipped_texts import shipped_texts
-    from worker.training.shared.pairs import heldout_pairs
+    from worker.training.shared.pairs import measured_wordings
 
-    measured_on = {source for source, _ in heldout_pairs()}
+    def measured(text: str) -> bool:
+        return split_key(text) in measured_wordings()
 
     def leave_out(text: str) -> bool:
-        return text in measured_on or (without_held_out and in_dev(text, HELD_OUT_ONE_IN))
+        return measured(text) or bool(held_out_keys([text], HELD_OUT_ONE_IN))
 
     with studio.sessions() as session:
         own = unclicked_texts(session, TEXTS, leave_out)
-    return list(dict.fromkeys([*own, *itertools.filterfalse(leave_out, shipped_texts())]))[:TEXTS]
+    return list(dict.fromkeys([*own, *itertools.filterfalse(measured, shipped_texts())]))[:TEXTS]
 
 
 def fit_and_label(
@@ -98,18 +99,18 @@ def fit_and_label(
     recorder: RunRecorder,
     *,
     most: int,
-    held_out: bool,
+    clicks: Split,
 ) -> HeadPairs:
     """Fit reward heads to the judgments of the run, and label at most `most` pairs of other texts.
 
-    Pairs that an earlier attempt labelled from the same judgments are taken from `run_dir`. `held_out` is True if
-    judgments are held out. Raises LoadError, or Cancelled.
+    What `clicks` holds out teaches nothing. Pairs that an earlier attempt labelled from the same judgments are taken
+    from `run_dir`. Raises LoadError, or Cancelled.
     """
     screens = _screens(studio, attempt, parent_serving)
     if not screens:
         return HeadPairs(None)
     digest = rows_sha256(screen.said() for screen in screens)
-    seen = [screen.judged() for screen in screens if not (held_out and in_dev(screen.text, HELD_OUT_ONE_IN))]
+    seen = [screen.judged() for screen in screens if not clicks.holds_out(screen.text)]
     judged_ones = tuple(screen.judged() for screen in screens)
     prompts = tuple(screen.text for screen in screens)
     found = HeadPairs(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest)
@@ -119,7 +120,7 @@ def fit_and_label(
 
     kept = _cached_pairs(run_dir / LABELLED, found.sha256)
     if kept is None:
-        labelled, texts = _label(studio, fitted(seen), parent_serving, recorder, most, held_out)
+        labelled, texts = _label(studio, fitted(seen), parent_serving, recorder, most, clicks)
         kept = {
             "sha256": found.sha256,
             "texts": texts,
@@ -155,7 +156,7 @@ def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Scr
 
 
 def _label(
-    studio: Studio, head: Head, parent_serving: Path, recorder: RunRecorder, most: int, held_out: bool
+    studio: Studio, head: Head, parent_serving: Path, recorder: RunRecorder, most: int, clicks: Split
 ) -> tuple[Labelled, int]:
     """Sample and label, and return the pairs with the number of texts sampled."""
     from worker.training.clicks.labelling import label
@@ -169,7 +170,7 @@ def _label(
     samples = Samples(parent_serving, sampling, samples_cache(settings.home))
     deadline = time.monotonic() + _DRAWING_SECONDS
     pools = []
-    asked = other_texts(studio, without_held_out=held_out)
+    asked = [text for text in other_texts(studio) if split_key(text) not in clicks.keys]
     for first in range(0, len(asked), _AT_ONCE):
         texts = asked[first : first + _AT_ONCE]
         samples.draw(texts, deadline - time.monotonic(), lambda: stop_if_cancelled(recorder))

@@ -21,6 +21,7 @@ from models.serving.generator import Sampling
 from models.settings.sft import SFTPlan, SFTRecipe
 from models.store.manifest import Manifest
 from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.store.trained_on import TrainedOn
 from models.store.uploads import UploadStore
 from worker.publish.release import Facts
 
@@ -37,7 +38,8 @@ class InitialTraining:
     """One initial training: its base (a folder or a hub id), data and recipe.
 
     `parent` is the base's version number, None if it is not a version. `origin` goes into the manifest beside the
-    recipe: the source of base and data. `serve` is False if the version must not go live.
+    recipe: the source of base and data. `serve` is False if the version must not go live. `known` is what the base was
+    trained on, if that is known otherwise than by its record.
     """
 
     base: Path | str
@@ -49,6 +51,7 @@ class InitialTraining:
     origin: Mapping[str, Any] = field(default_factory=dict)
     report_to: tuple[str, ...] = ()
     resume_from: str = "latest"
+    known: TrainedOn | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -92,6 +95,7 @@ def train(
         progress,
         training.report_to,
         training.resume_from,
+        training.known,
     )
     progress.stage("converting")
     parity = staging.prepare(staged, training.file.pairs, _parent_serving(training), progress.log)

@@ -37,12 +37,13 @@ reward head to the metrics of the training."""
 class Retraining:
     """One retraining: the pairs, the configuration for the manifest, and the training function.
 
-    `learns_from` describes the data in words. `beta` scales the margins reported for held-out pairs; `head_pairs` is
-    the most pairs labelled by the reward head to add to the clicks.
+    `learns_from` describes the data in words, `prompts` are its prompts. `beta` scales the margins reported for
+    held-out pairs; `head_pairs` is the most pairs labelled by the reward head to add to the clicks.
     """
 
     clicks: dataset.Split
     learns_from: str
+    prompts: tuple[str, ...]
     config: Mapping[str, object]
     beta: float
     head_pairs: int
@@ -80,13 +81,15 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     recorder.log(f"{retraining.learns_from}; version {attempt.parent} is {role}.")
     if selection != EVERYTHING:
         recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
-    if clicks.held_out:
-        recorder.log(f"Pairs held out of training, to test the version with: {len(clicks.held_out)}.")
+    with studio.sessions() as session:
+        known = dataset.trained_on(session, studio.store, attempt.parent)
+    tests = dataset.without_known(clicks.held_out, known, attempt.parent, recorder.log)
     taught = head_pairs.fit_and_label(
-        studio, attempt, parent_serving, run_dir, recorder, most=retraining.head_pairs, held_out=bool(clicks.held_out)
+        studio, attempt, parent_serving, run_dir, recorder, most=retraining.head_pairs, clicks=clicks
     )
     if taught.head is not None:
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
+    known.including([*retraining.prompts, *(pair.prompt for pair in taught.labelled)]).write(staged)
     origin = _origin(studio.store, attempt.parent, recorder)
     trained = retraining.train(parent_folder, staged, run_dir, recorder, taught.labelled)
     recorder.stage("converting")
@@ -105,7 +108,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         parent_serving,
         sampling,
         settings.home / "cache",
-        Clicks(clicks.held_out, retraining.beta),
+        Clicks(tests, retraining.beta),
         check=lambda: stop_if_cancelled(recorder),
     )
     if "problem" in report:
@@ -221,7 +224,9 @@ def _dpo(options: DPOClickOptions, clicks: dataset.Split) -> Retraining:
         return train_dpo(parent, examples, options, staged / MODEL_FOLDER, progress, run_dir).as_dict()
 
     digest = dataset.data_sha256(clicks.train)
-    return Retraining(clicks, _pairs(clicks), click_config(options), options.beta, options.head_pairs, digest, train)
+    prompts = tuple(example.prompt for example in clicks.train)
+    config = click_config(options)
+    return Retraining(clicks, _pairs(clicks), prompts, config, options.beta, options.head_pairs, digest, train)
 
 
 def _by_method(
@@ -246,7 +251,8 @@ def _by_method(
         return result.as_dict()
 
     settings: dict[str, Any] = click_config(options)
-    return Retraining(clicks, learns_from_words, settings, settings["beta"], options.head_pairs, digest, train)
+    prompts = tuple(row["prompt"] for row in rows)
+    return Retraining(clicks, learns_from_words, prompts, settings, settings["beta"], options.head_pairs, digest, train)
 
 
 def _pairs(clicks: dataset.Split) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from app.config import Settings
 from app.services.versions import versions
 from models.store.store import MODEL_FOLDER
+from models.store.trained_on import TrainedOn
 from worker.publish.release import record, seal
 from worker.studio.studio import Studio
 
@@ -36,6 +38,9 @@ def publish_base(settings: Settings) -> str:
             (staged / MODEL_FOLDER).mkdir()
             model, tokenizer = load_model(settings.base_model), load_tokenizer(settings.base_model)
             save_checkpoint(model, tokenizer, staged / MODEL_FOLDER)
+            known = TrainedOn.read(Path(settings.base_model))
+            if known is not None:
+                known.write(staged)
             parity = prepare(staged)
             manifest = seal(
                 studio.store,

@@ -14,7 +14,8 @@ from app.services.training import runs
 from app.services.training.run_request import RunRequest
 from app.services.versions import versions
 from models.formats.files.pair_columns import Columns
-from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
+from models.formats.files.pair_files import PairFile, read_pairs_from
+from models.formats.splitting import held_out_keys
 from models.model_errors import PairFileError, RecipeError, UploadMissing
 from models.settings.sft import SFTPlan, SFTRecipe
 from models.store.uploads import UploadStore
@@ -67,7 +68,7 @@ def describe(file: PairFile) -> dict[str, Any]:
         "rows": file.row_count,
         "pairs": len(file.pairs),
         "sources": len(sources),
-        "dev_sources": sum(in_dev(source) for source in sources),
+        "dev_sources": len(held_out_keys(sources)),
         "duplicates": file.duplicates,
         "problem_count": file.problem_count,
         "problems": _problems(file),

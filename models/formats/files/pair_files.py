@@ -9,7 +9,6 @@ The web reads uploads with this and the worker trains and evaluates on it, so no
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ EXTENSIONS: Mapping[str, str] = {
     "data": "data",  # a workbook, say: only its content tells what it is
 }
 """The kind of a file of pairs, by the extension that it came with."""
-DEV_SPLIT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +159,6 @@ def checked_utf8(row: RawRow) -> RawRow:
 def pairs_of_rows(rows: Iterable[RawRow], columns: Columns) -> Iterator[PairRow | Problem]:
     """Every row, usable or not, by the keys that it has itself."""
     return (_pair_row(row, Layout((), ()) if row.problem else layout_of(row.cells, columns)) for row in rows)
-
-
-def in_dev(source: str, split: int = DEV_SPLIT) -> bool:
-    """Return whether a source belongs to the dev share, one in `split` (none if 0): by its hash, so for good.
-
-    By source and never by row, so that no rewrite of a held-out sentence is ever trained on.
-    """
-    digest = hashlib.sha1(source.strip().encode(), usedforsecurity=False).hexdigest()
-    return split > 0 and int(digest, 16) % split == 0
 
 
 def _collect(rows: Iterable[PairRow | Problem], notes: Sequence[str]) -> PairFile:

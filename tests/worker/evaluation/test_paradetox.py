@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.config import EMBEDDED_BASE_MODEL
 from worker.evaluation.measure import Measurement, measure
 from worker.evaluation.scorers.loading import load_scorers
 from worker.evaluation.systems import baselines
@@ -24,7 +25,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def measured(cache: Path) -> dict[str, Measurement]:
     """Copying, deletion and people on 150 dev sources."""
-    tests = read(DATA, dev_split=True, max_samples=150)
+    tests = read(DATA, unseen_by=[Path(EMBEDDED_BASE_MODEL)], max_samples=150)
     return {found.system: found for found in measure(baselines(tests), tests, load_scorers(cache))}
 
 

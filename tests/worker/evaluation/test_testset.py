@@ -1,10 +1,10 @@
-"""Test files: ParaDetox's own form, the dev split by hash, and rows that cannot be used."""
+"""Test files: ParaDetox's own form, texts that no training used, and rows that cannot be used."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
+from models.store.trained_on import TrainedOn
 from worker.evaluation.evaluation_errors import TestFileError
 from worker.evaluation.testset import heldout, read
 
@@ -35,17 +35,16 @@ def test_a_row_that_cannot_be_used_is_named_by_its_line(paradetox: Path) -> None
     assert read(paradetox).problems == "1 of 4 rows was left out: line 4 (the source is empty)."
 
 
-def test_dev_is_the_twentieth_of_the_sources_by_hash(tmp_path: Path) -> None:
-    texts = [f"text {number}" for number in range(200)]
-    path = tmp_path / "many.tsv"
-    path.write_text("toxic\tneutral1\n" + "".join(f"{text}\tfine\n" for text in texts))
+def test_only_texts_stay_that_no_model_was_trained_on(paradetox: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder, text in ((one, "What an idiot!"), (other, "something else")):
+        folder.mkdir()
+        TrainedOn().including([text]).write(folder)
 
-    found = read(path, dev_split=True)
+    found = read(paradetox, unseen_by=[one, other])
 
-    assert [item.source for item in found.items] == [
-        text for text in texts if int(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), 16) % 20 == 0
-    ]
-    assert found.name == "many.tsv, dev split"
+    assert [item.source for item in found.items] == ["you dumb person"]
+    assert found.name == "paradetox.tsv, dev split"
 
 
 def test_texts_alone_are_a_test_set_without_references(tmp_path: Path) -> None:
@@ -67,9 +66,11 @@ def test_a_file_of_texts_that_holds_none_is_refused(tmp_path: Path, body: bytes,
         read(path)
 
 
-def test_a_file_without_dev_rows_is_refused(paradetox: Path) -> None:
-    with pytest.raises(TestFileError, match=r"None of the 3 usable rows of paradetox\.tsv is in the dev split"):
-        read(paradetox, dev_split=True)
+def test_a_file_that_was_trained_on_whole_is_refused(paradetox: Path, tmp_path: Path) -> None:
+    TrainedOn().including(["you dumb person", "what an idiot"]).write(tmp_path)
+
+    with pytest.raises(TestFileError, match=r"None of the 3 usable rows of paradetox\.tsv is one that no training"):
+        read(paradetox, unseen_by=[tmp_path])
 
 
 def test_the_first_so_many_can_be_taken(paradetox: Path) -> None:

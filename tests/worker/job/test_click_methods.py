@@ -15,6 +15,7 @@ from app.db import RunMetric, RunStatus, TrainingRun, Verdict, now, write_transa
 from app.services.desk import judgments
 from app.services.training import runs
 from app.services.versions import versions
+from models.formats.splitting import split_key
 from models.settings.clicks import click_config, click_options
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
@@ -28,19 +29,19 @@ from worker.training.shared.examples import PreferenceExample
 
 QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
 CHOSEN = [
-    ("you are stupid", ["you are wrong", "you are a moron", "you are dumb"]),
+    ("you are so stupid", ["you are wrong", "you are a moron", "you are dumb"]),
     ("stop", ["please stop it now", "stop stop"]),
 ]
 BAD = ("what a fool", ["fool fool", "a fool", "foolish"])
 PAIRS = [
-    PreferenceExample("you are stupid", "you are wrong", "you are a moron"),
-    PreferenceExample("you are stupid", "you are wrong", "you are dumb"),
+    PreferenceExample("you are so stupid", "you are wrong", "you are a moron"),
+    PreferenceExample("you are so stupid", "you are wrong", "you are dumb"),
     PreferenceExample("stop", "please stop it now", "stop stop"),
 ]
 TEXTS = [
-    ("you are stupid", "you are wrong", True),
-    ("you are stupid", "you are a moron", False),
-    ("you are stupid", "you are dumb", False),
+    ("you are so stupid", "you are wrong", True),
+    ("you are so stupid", "you are a moron", False),
+    ("you are so stupid", "you are dumb", False),
     ("stop", "please stop it now", True),
     ("stop", "stop stop", False),
     *(("what a fool", text, False) for text in BAD[1]),
@@ -162,8 +163,8 @@ def test_all_weights_can_be_trained_instead_of_an_adapter(
 def test_held_out_prompts_are_trained_on_by_no_method(
     clicks: None, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "HELD_OUT_FROM", 2)
-    monkeypatch.setattr(dataset, "in_dev", lambda prompt, one_in: prompt in ("stop", BAD[0]))
+    keys = {split_key("stop"), split_key(BAD[0])}
+    monkeypatch.setattr(dataset, "held_out_keys", lambda prompts, one_in: keys & set(map(split_key, prompts)))
     split = dataset.split(dataset.preference_examples(session, 3))
     texts = dataset.unpaired_rows(session, 3, split)
     assert (len(split.train), len(split.held_out)) == (2, 1)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.db import RewardHead, TrainingRun, write_transaction
 from app.services.training import runs
-from models.formats.files.pair_files import in_dev
+from models.formats.splitting import held_out_keys, split_key
 from models.reward import head
 from models.reward.features import SIZE, Array, pack
 from models.reward.head import Head
@@ -25,6 +25,7 @@ from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import dataset, head_pairs, jobs
+from worker.job.dataset import Split
 from worker.job.recorder import RunRecorder
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
@@ -32,6 +33,7 @@ from worker.training.clicks.samples import Samples
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.pairs import heldout_pairs
 
+NOTHING_HELD_OUT = Split([], [])
 OWN = ("you are a stupid man", "stop it you fool", "what a dumb idea")
 
 
@@ -130,10 +132,10 @@ def attempt_of(studio: Studio, run: TrainingRun) -> Attempt:
     return found
 
 
-def learned(studio: Studio, attempt: Attempt, folder: Path, *, held_out: bool = False) -> head_pairs.HeadPairs:
+def learned(studio: Studio, attempt: Attempt, folder: Path, clicks: Split = NOTHING_HELD_OUT) -> head_pairs.HeadPairs:
     serving = studio.store.folder(1) / SERVING_FOLDER
     with RunRecorder(studio.sessions, attempt.run_id, attempt.number) as recorder:
-        return head_pairs.fit_and_label(studio, attempt, serving, folder, recorder, most=10, held_out=held_out)
+        return head_pairs.fit_and_label(studio, attempt, serving, folder, recorder, most=10, clicks=clicks)
 
 
 def test_a_second_attempt_learns_from_the_pairs_of_the_first(
@@ -142,8 +144,7 @@ def test_a_second_attempt_learns_from_the_pairs_of_the_first(
     attempt = attempt_of(studio, ask(session))
     first = learned(studio, attempt, tmp_path / "run")
     assert first.labelled == tuple(
-        PreferenceExample(text, "you are wrong", "please stop it now")
-        for text in head_pairs.other_texts(studio, without_held_out=False)
+        PreferenceExample(text, "you are wrong", "please stop it now") for text in head_pairs.other_texts(studio)
     )
     monkeypatch.setattr(Samples, "known", lambda *_: pytest.fail("nothing is to be asked again"))
     again = learned(studio, attempt, tmp_path / "run")
@@ -165,11 +166,12 @@ def test_clicks_that_are_held_out_teach_nothing(
         return head.fitted(known)
 
     monkeypatch.setattr(head_pairs, "fitted", fitted)
-    monkeypatch.setattr(head_pairs, "in_dev", lambda text, one_in: text.endswith(("1", "2")))
     attempt = attempt_of(studio, ask(session))
-    held = sum(one.text.endswith(("1", "2")) for one in head_pairs._screens(studio, attempt, Path("never")))
-    found = learned(studio, attempt, tmp_path / "run", held_out=True)
-    assert seen == [12, 12 - held]
+    texts = [one.text for one in head_pairs._screens(studio, attempt, Path("never"))]
+    held_out = {split_key(text) for text in texts if text.endswith(("1", "2"))} | {split_key(OWN[0])}
+    found = learned(studio, attempt, tmp_path / "run", Split([], [], frozenset(held_out)))
+    assert seen == [12, 13 - len(held_out)]
+    assert {pair.prompt for pair in found.labelled} == set(OWN[1:])
     assert found.head is not None
     assert found.head.judgments == 12, "the one that the version carries has seen all"
 
@@ -178,14 +180,14 @@ def test_other_texts_are_the_studios_own_first_and_none_is_measured_on(
     studio: Studio, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(head_pairs, "TEXTS", 500)
-    for text in (*OWN, heldout_pairs()[0][0]):
+    held_out = "you are stupid"
+    assert held_out_keys([held_out], dataset.HELD_OUT_ONE_IN), "so it is, once it is clicked"
+    for text in (*OWN, heldout_pairs()[0][0], held_out):
         factories.prompt(session, text, queued=True)
     texts = head_pairs.other_texts(studio)
     assert set(texts[:3]) == set(OWN)
     assert len(texts) == len(set(texts)) > 400
-    assert not {source for source, _ in heldout_pairs()} & set(texts)
-    few = head_pairs.other_texts(studio, without_held_out=True)
-    assert few == [text for text in texts if not in_dev(text, dataset.HELD_OUT_ONE_IN)]
+    assert not {held_out, *(source for source, _ in heldout_pairs())} & set(texts)
 
 
 def test_where_nothing_says_what_people_like_there_is_no_head(

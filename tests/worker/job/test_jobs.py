@@ -24,9 +24,11 @@ from models.settings.clicks import click_config, click_options
 from models.store.locks import try_lock
 from models.store.manifest import Manifest
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
+from models.store.trained_on import TrainedOn
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
+from worker.evaluation.automatic import NO_CLICKS
 from worker.job import dataset, jobs
 from worker.job.retraining import prepare
 from worker.publish import release, staging
@@ -36,7 +38,7 @@ from worker.training.shared.pairs import heldout_pairs
 
 QUICK = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
 PAIRS = [
-    ("you are stupid", ["you are wrong", "you are a moron", "you are dumb"]),
+    ("you are so stupid", ["you are wrong", "you are a moron", "you are dumb"]),
     ("stop", ["please stop it now", "stop stop"]),
 ]
 
@@ -119,8 +121,8 @@ def test_clicks_become_a_version_that_serves(
     assert (manifest.number, manifest.parent, manifest.run_id, manifest.method) == (2, 1, run_id, "dpo")
     assert manifest.config == click_config(click_options("dpo", QUICK))
     pairs = [
-        ("you are stupid", "you are wrong", "you are a moron"),
-        ("you are stupid", "you are wrong", "you are dumb"),
+        ("you are so stupid", "you are wrong", "you are a moron"),
+        ("you are so stupid", "you are wrong", "you are dumb"),
     ]
     examples = [PreferenceExample(*pair) for pair in [*pairs, ("stop", "please stop it now", "stop stop")]]
     assert manifest.data_sha256 == run.data_hash == dataset.data_sha256(examples)
@@ -132,7 +134,7 @@ def test_clicks_become_a_version_that_serves(
     assert evaluation["test_set"]["texts"] == few_texts
     assert {"version", "parent", "people"} <= set(evaluation["systems"])
     assert set(evaluation["comparisons"][0]["figures"]) == set(evaluation["systems"]["version"])
-    assert evaluation["clicks"] == {"note": "No clicks are held out yet: that begins at 50 prompts."}
+    assert evaluation["clicks"] == {"note": NO_CLICKS}
     assert "evaluation.json" in manifest.files, "so that the next version is compared text by text"
     for folder in (MODEL_FOLDER, ADAPTER_FOLDER, SERVING_FOLDER):
         assert any(name.startswith(f"{folder}/") for name in manifest.files)
@@ -153,8 +155,7 @@ def test_clicks_become_a_version_that_serves(
 def test_clicks_on_held_out_prompts_are_tested_with_and_not_trained_on(
     clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "HELD_OUT_FROM", 2)
-    monkeypatch.setattr(dataset, "in_dev", lambda prompt, one_in: prompt == "stop")
+    monkeypatch.setattr(dataset, "held_out_keys", lambda prompts, one_in: frozenset(prompts) & {"stop"})
 
     jobs.train(ask(session))
 
@@ -163,7 +164,10 @@ def test_clicks_on_held_out_prompts_are_tested_with_and_not_trained_on(
     held_out = metrics["evaluation"]["clicks"]
     assert (held_out["pairs"], held_out["prompts"]) == (1, 1)
     assert {"preference_accuracy", "reward_margin"} == set(held_out["version"])
-    assert "Pairs held out of training, to test the version with: 1." in only(session).log
+    record = TrainedOn.read(store.folder(2))
+    assert record is not None
+    assert record.knows(["You are so stupid!", "stop"]) == [True, False]
+    assert "Pairs held out of training: 1. The version is tested with 1 of them." in only(session).log
 
 
 def test_the_new_version_answers_in_the_web_process(clicks: None, app: Flask, session: Session) -> None:

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from worker.base.build.tokenizer import PAD_ID
-from worker.base.texts.pairs import Pair
+from worker.base.texts.held_out import Pair
 
 LONGEST = 120
 IGNORED_LABEL = -100

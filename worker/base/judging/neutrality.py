@@ -17,6 +17,7 @@ from torch import Tensor
 
 from models.serving.neutrality import BUCKETS, WEIGHTS_FILE, Neutrality, buckets
 from worker.base.texts.corpus import Corpus, read_corpus
+from worker.base.texts.held_out import is_measured
 from worker.base.texts.lexicon import learn_lexicon
 from worker.base.texts.phrases import short_insult
 from worker.base.texts.rudeness import remark
@@ -42,7 +43,7 @@ def labelled(corpus: Corpus, rng: random.Random) -> Labelled:
             rows += [(toxic, 0.0), (polite, 1.0)]
     rows += [(toxifier.toxify_sentence(rng.choice(corpus.dialogue), rng), 0.0) for _ in range(_MADE)]
     rows += [(toxifier.disguise_toxic(rng.choice(corpus.train).toxic, 0.7, rng), 0.0) for _ in range(_MADE)]
-    return rows
+    return [(text, label) for text, label in rows if not is_measured(text)]
 
 
 def fit(rows: Labelled, rng: random.Random, epochs: int = 6) -> dict[str, np.ndarray]:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from models.formats.splitting import split_key
 from worker.base.build.checkpoint import replace_file
-from worker.base.texts.corpus import dev_texts, letters, read_lines, read_paradetox, without_mentions
+from worker.base.texts.corpus import dev_texts, read_lines, read_paradetox, without_mentions
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def _corpus_lines(path: Path) -> list[str]:
 def held_out_lines(lines: Sequence[str], name: str, dev: set[str]) -> list[str]:
     """Choose the held-out lines of a corpus, the same ones each time; none equals a dev text."""
     drawn = random.Random(name).sample(lines, min(HELD_OUT_LINES, len(lines) // _HELD_OUT_SHARE))
-    return [line for line in drawn if letters(line) not in dev]
+    return [line for line in drawn if split_key(line) not in dev]
 
 
 def trainable_lines(lines: Sequence[str], dev: set[str], held_out: set[str]) -> tuple[list[str], int, int]:
@@ -106,7 +107,7 @@ def trainable_lines(lines: Sequence[str], dev: set[str], held_out: set[str]) -> 
     kept: list[str] = []
     equal_to_dev = equal_to_held_out = 0
     for line in lines:
-        key = letters(line)
+        key = split_key(line)
         if key in dev:
             equal_to_dev += 1
         elif key in held_out:
@@ -119,10 +120,10 @@ def trainable_lines(lines: Sequence[str], dev: set[str], held_out: set[str]) -> 
 def _tokenize(paradetox: Path, paths: Sequence[Path], folder: Path, tokenizer: Tokenizer, origin: str) -> None:
     """Write the ids of every corpus, and the manifest last, so that an interrupted pass begins again."""
     folder.mkdir(parents=True, exist_ok=True)
-    dev = {letters(text) for text in dev_texts(read_paradetox(paradetox))} - {""}
+    dev = {split_key(text) for text in dev_texts(read_paradetox(paradetox))} - {""}
     names = [path.name.removesuffix(".txt.gz") for path in paths]
     measured = {name: held_out_lines(_corpus_lines(path), name, dev) for name, path in zip(names, paths, strict=True)}
-    held_out = {letters(line) for lines in measured.values() for line in lines} - {""}
+    held_out = {split_key(line) for lines in measured.values() for line in lines} - {""}
     counts = {}
     for name, path in zip(names, paths, strict=True):
         kept, equal_to_dev, equal_to_held_out = trainable_lines(_corpus_lines(path), dev, held_out)

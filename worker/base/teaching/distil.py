@@ -25,7 +25,7 @@ from worker.base.teaching.pool import Written, read_labels, read_pool, write_poo
 from worker.base.teaching.select import Writer, rude_sentences, write_selected
 from worker.base.teaching.teacher import BOUNDARY, asked
 from worker.base.texts.corpus import Row, read_corpus
-from worker.base.texts.pairs import Pair
+from worker.base.texts.held_out import Pair
 from worker.base.texts.tidy import tidy
 
 log = logging.getLogger(__name__)

@@ -28,9 +28,9 @@ from models.serving.generator import wording
 from models.serving.neutrality import Neutrality
 from worker.base.teaching.meaning import similarities
 from worker.base.texts.corpus import Corpus, Row, read_corpus
+from worker.base.texts.held_out import Pair
 from worker.base.texts.lexicon import Lexicon, learn_lexicon
 from worker.base.texts.ngrams import Ngrams
-from worker.base.texts.pairs import Pair
 
 log = logging.getLogger(__name__)
 

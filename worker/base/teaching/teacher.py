@@ -24,7 +24,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from models.serving.neutrality import Neutrality
 from worker.base.teaching.meaning import similarities
 from worker.base.texts.corpus import Row, read_corpus
-from worker.base.texts.pairs import Pair, typed
+from worker.base.texts.held_out import Pair
+from worker.base.texts.pairs import typed
 from worker.base.texts.tidy import tidy
 
 log = logging.getLogger(__name__)

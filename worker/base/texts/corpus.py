@@ -13,11 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.formats.splitting import split_key
+from worker.training.shared.pairs import measured_wordings
+
 # A word, a disguised word (f*ck, @ss, sh1t) or one punctuation mark.
 _TOKEN = re.compile(r"[\w@$#*][\w'@$#*-]*|[^\w\s]")
 _MENTION = re.compile(r"@\w+:?")
 _SPACE = re.compile(r"\s+")
-_SIGN = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,6 @@ def one_line(text: str) -> str:
     return _SPACE.sub(" ", text).strip()
 
 
-def letters(text: str) -> str:
-    """Return the letters and digits of a text without case, to compare texts regardless of spacing and punctuation."""
-    return _SIGN.sub("", text.casefold())
-
-
 def without_mentions(text: str) -> str:
     """Return a text without the names it mentions, such as "@someone:"."""
     return one_line(_MENTION.sub("", text))
@@ -99,18 +96,21 @@ def dev_texts(rows: Iterable[Row]) -> set[str]:
 
 
 def read_corpus(data: Path) -> Corpus:
-    """Read the corpora of a data folder, and drop the dev sentences from all but the dev rows."""
+    """Read the corpora of a data folder, and drop the dev sentences from all but the dev rows.
+
+    Sentences of the same wording are dropped, too, and so are those that every version is tested on.
+    """
     rows = read_paradetox(data / "paradetox.tsv")
     dev = [row for row in rows if is_dev(row.toxic)]
-    held_out = {one_line(text).casefold() for text in dev_texts(rows)}
+    held_out = measured_wordings() | {split_key(text) for text in dev_texts(rows)}
 
     def allowed(lines: Iterable[str]) -> list[str]:
-        return [line for line in lines if line.casefold() not in held_out]
+        return [line for line in lines if split_key(line) not in held_out]
 
     train = []
     for row in rows:
         rewrites = tuple(allowed(row.rewrites))
-        if not is_dev(row.toxic) and one_line(row.toxic).casefold() not in held_out and rewrites:
+        if not is_dev(row.toxic) and split_key(row.toxic) not in held_out and rewrites:
             train.append(Row(one_line(row.toxic), rewrites))
     folder = data / "corpus"
     dialogue = read_lines(folder / "topical_chat.txt.gz") + read_lines(folder / "taskmaster.txt.gz")

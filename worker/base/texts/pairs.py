@@ -7,16 +7,16 @@ and plain copies so that polite text is still returned unchanged.
 import random
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from worker.base.build.curriculum import SHORTEST, WHOLE_SENTENCE
 from worker.base.texts.corpus import Corpus, Row
+from worker.base.texts.held_out import Pair, unmeasured
 from worker.base.texts.lexicon import Lexicon
 from worker.base.texts.phrases import short_insult
 from worker.base.texts.rudeness import remark
 from worker.base.texts.tidy import tidy
 from worker.base.texts.toxify import Toxifier
-
-Pair = tuple[str, str]
 
 _SHARE_COPIED = 0.1
 _SHARE_DECORATED = 0.07
@@ -102,6 +102,13 @@ class PairSource:
 
     def fragment(self, length: int, rng: random.Random) -> Pair:
         """Draw a fragment of at most this many words: mostly to restore, sometimes to copy."""
+        return unmeasured(partial(self._fragment, length), rng)
+
+    def mixed(self, rng: random.Random) -> Pair:
+        """Draw a pair for the second phase."""
+        return unmeasured(self._mixed, rng)
+
+    def _fragment(self, length: int, rng: random.Random) -> Pair:
         text = typed(rng.choice(self._neutral)) if rng.random() < 0.3 else rng.choice(self._neutral)
         words = text.split(" ")
         if length < WHOLE_SENTENCE:
@@ -111,8 +118,7 @@ class PairSource:
         toxic = text if rng.random() < _SHARE_COPIED else self._toxifier.toxify_sentence(text, rng)
         return self._decorated((toxic, text), rng)
 
-    def mixed(self, rng: random.Random) -> Pair:
-        """Draw a pair for the second phase."""
+    def _mixed(self, rng: random.Random) -> Pair:
         weights = [weight for weight, _ in self._mixture]
         draw = rng.choices([draw for _, draw in self._mixture], weights)[0]
         return self._decorated(draw(rng), rng)

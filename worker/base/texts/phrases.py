@@ -7,6 +7,8 @@ to be polite.
 
 import random
 
+from worker.base.texts.held_out import unmeasured
+
 _SUBJECTS = [
     ("you", "are"), ("he", "is"), ("she", "is"), ("they", "are"), ("your friend", "is"), ("this guy", "is"),
     ("my boss", "is"), ("that man", "is"), ("my neighbour", "is"), ("your team", "is"), ("we", "are"),
@@ -99,7 +101,11 @@ _ENDS = ["", "", " .", ".", "!", " !"]
 
 
 def short_insult(rng: random.Random) -> tuple[str, str]:
-    """Draw an insult of a few words and one of its polite rewrites."""
+    """Draw an insult of a few words and one of its polite rewrites, none of which a version is tested on."""
+    return unmeasured(_short_insult, rng)
+
+
+def _short_insult(rng: random.Random) -> tuple[str, str]:
     kind = rng.random()
     if kind < 0.45:
         (subject, verb), (insults, answers) = rng.choice(_SUBJECTS), rng.choice(_ABOUT_PEOPLE)

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-Pair = tuple[str, str]
+from worker.base.texts.held_out import Pair, unmeasured
 
 _WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
@@ -145,7 +145,14 @@ _REMARKS: list[tuple[float, Callable[[random.Random], Pair]]] = [
 
 
 def remark(rng: random.Random) -> Pair:
-    """Draw a rude remark about somebody or something and a polite version of it, sometimes with a few words before."""
+    """Draw a rude remark about somebody or something and a polite version of it, sometimes with a few words before.
+
+    A version is tested on neither.
+    """
+    return unmeasured(_remark, rng)
+
+
+def _remark(rng: random.Random) -> Pair:
     toxic, polite = rng.choices([make for _, make in _REMARKS], [weight for weight, _ in _REMARKS])[0](rng)
     if rng.random() < 0.35:
         lead = rng.choice(_LEADS).strip()

@@ -11,6 +11,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from models.settings.command_line import TrainOptions
+from models.store.trained_on import TrainedOn
 from worker.training.loading.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, base_of, check_adapter, merge_adapter
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.shared.quiet_libraries import quiet
@@ -51,6 +52,9 @@ def write_model(loaded: Loaded, output_dir: Path, dtype: str = "float32") -> Non
         with quiet():
             model.to(getattr(torch, dtype)).save_pretrained(draft)
             loaded.tokenizer.save_pretrained(draft)
+        known = TrainedOn.read(Path(loaded.source))
+        if known is not None:
+            known.write(draft)
         os.replace(draft, output_dir)  # onto an empty folder, or nothing
     finally:
         shutil.rmtree(draft, ignore_errors=True)

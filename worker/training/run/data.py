@@ -4,7 +4,6 @@ Rows are held out by prompt, so that no completion of a held-out prompt is train
 reported with their line numbers, never dropped silently.
 """
 
-import json
 import math
 import random
 from collections import Counter
@@ -15,12 +14,14 @@ from typing import Any
 
 from models.formats import Kind, RowFile, prompt_text, rows_sha256
 from models.formats.mixing import by_objective, mix_rows, named_file, parse_mix, under
-from models.formats.splitting import split_by_prompt, without_prompts_of
+from models.formats.splitting import split_by_prompt, split_key, without_prompts_of
 from models.model_errors import DataFileError
 from models.settings.command_line import TrainOptions
+from models.store.trained_on import TrainedOn
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Row, prompt_ids, render, token_ids
 from worker.training.run.row_sources import load_row_file
+from worker.training.shared.pairs import measured_wordings
 from worker.training.shared.progress import Progress
 from worker.training.shared.training_errors import DatasetError
 
@@ -71,7 +72,7 @@ def load_training_data(
     for _, file in files:
         _report(file, progress)
     files = [(name, file.without_duplicates()) for name, file in files]
-    rows = _joined(files)
+    rows = without_measured(_joined(files), progress)
     if weights:
         rows, said = mix_rows(by_objective(rows), parse_mix(weights), options.seed)
         progress.log(said)
@@ -85,8 +86,8 @@ def load_training_data(
         )
     else:
         train, held_out = split_by_prompt(rows, options.dev_split)
-        prompts = {_key(row) for row in held_out}
-        pairs = [row for row in _preferences(lambda: read(Kind.PREFERENCE)) if _key(row) in prompts]
+        prompts = {split_key(row["prompt"]) for row in held_out}
+        pairs = [row for row in _preferences(lambda: read(Kind.PREFERENCE)) if split_key(row["prompt"]) in prompts]
     if not train:
         raise DatasetError("No row is left to train on.")
     most = options.max_eval_samples or None
@@ -104,6 +105,28 @@ def load_training_data(
     if objectives:
         summary["objectives"] = dict(objectives)
     return TrainingData(train, held_out, pairs, rows_sha256(train, held_out), summary)
+
+
+def without_measured(rows: Sequence[Row], progress: Progress) -> list[Row]:
+    """Remove the rows whose prompt is in the test set of every version."""
+    kept = [row for row in rows if split_key(row["prompt"]) not in measured_wordings()]
+    if len(kept) < len(rows):
+        progress.log(f"Rows left out because every version is tested on their prompt: {len(rows) - len(kept):,}.")
+    return kept
+
+
+def without_known(data: TrainingData, known: TrainedOn, progress: Progress) -> TrainingData:
+    """Return the data without the held-out rows whose prompt the model was trained on before: they test nothing."""
+
+    def unknown(rows: Sequence[Row]) -> list[Row]:
+        seen = known.knows([row["prompt"] for row in rows])
+        return [row for row, is_known in zip(rows, seen, strict=True) if not is_known]
+
+    found = replace(data, held_out=unknown(data.held_out), pairs=unknown(data.pairs))
+    left_out = len(data.held_out) - len(found.held_out)
+    if left_out:
+        progress.log(f"Held-out rows that test nothing, because the model was trained on their prompt: {left_out:,}.")
+    return found
 
 
 def fit(data: TrainingData, loaded: Loaded, options: Any, progress: Progress) -> TrainingData:
@@ -183,7 +206,3 @@ def _report(file: RowFile, progress: Progress) -> None:
     if file.duplicates:
         progress.log(f"Rows that repeat an earlier one and are used once: {file.duplicates:,}.")
     file.check_usable()
-
-
-def _key(row: Row) -> str:
-    return json.dumps(row["prompt"], sort_keys=True)

@@ -3,6 +3,7 @@
     output_dir/checkpoint-120/   checkpoints to resume from; removed at the end
     output_dir/adapter/          the LoRA adapter, if one was trained
     output_dir/model/            the trained model, any adapter merged in, with its tokenizer
+    output_dir/trained_on.safetensors   what it was trained on, with what the model was trained on before
     output_dir/result.json       model, data and settings, and the held-out metrics before and after
 
 Repeating the call of an interrupted run resumes from its last complete checkpoint.
@@ -28,12 +29,13 @@ from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback
 
 from models.model_errors import RecipeError
 from models.settings.command_line import TrainOptions, default_learning_rate
+from models.store.trained_on import TrainedOn
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import render
 from worker.training.run import processes
 from worker.training.run.arguments import check_trackers, make_arguments
 from worker.training.run.callbacks import RunCallback
-from worker.training.run.data import TrainingData, fit
+from worker.training.run.data import TrainingData, fit, without_known
 from worker.training.run.held_out import Figures, PairScores, objective_figures, score_pairs
 from worker.training.run.method import Job, Method
 from worker.training.run.saving import MODEL, save
@@ -82,6 +84,7 @@ def train(
     `TrainingError` of any kind, or `MemoryError`.
     """
     started = time.monotonic()
+    known = TrainedOn.read(Path(model)) or TrainedOn()
     if (output_dir / MODEL).exists():
         raise CheckpointError(f"{output_dir / MODEL} is there already: choose another output folder.")
     check_trackers(report_to)
@@ -109,7 +112,7 @@ def train(
         _to_training_device(loaded, options)
         config = copy.deepcopy(loaded.model.config)
         rate = options.step_size(default_learning_rate(method.name, _rate_architecture(loaded), options.use_peft))
-        data = fit(data, loaded, options, progress)
+        data = fit(without_known(data, known, progress), loaded, options, progress)
         job = Job(
             loaded=loaded,
             train=render(data.train, loaded),
@@ -153,6 +156,7 @@ def train(
         )
         if processes.is_main():
             write_small(output_dir / RESULT, json.dumps(_report(result, identity, data, report_to), indent=2))
+            known.including(row["prompt"] for row in data.train).write(output_dir)
             save(policy, loaded, config, options, output_dir)
             for folder in output_dir.glob("checkpoint-*"):
                 shutil.rmtree(folder)

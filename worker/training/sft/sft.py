@@ -32,6 +32,7 @@ from transformers import (
 
 from models.formats.files.pair_files import PairFile
 from models.settings.sft import SFTRecipe
+from models.store.trained_on import TrainedOn
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.sft.sft_trainer import SFTProgress, SFTTrainer
 from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
@@ -78,13 +79,15 @@ def train_sft(
     progress: Progress,
     report_to: Sequence[str] = (),
     resume_from: str = "latest",
+    known: TrainedOn | None = None,
 ) -> SFTResult:
     """Train the model in `base` (a folder, or a hub id) on the pairs of `file`, and write the best to `output_dir`.
 
     `run_dir` keeps the checkpoints: a complete one of this very training is resumed. The caller removes it when the
     result is safe. `resume_from` may name a checkpoint in it, or be `no` to start over. `output_dir`, which must be
-    staged, receives the model (float32 safetensors), the tokenizer and, for LoRA, `adapter/`. `report_to` names
-    trackers that transformers knows, such as `tensorboard`.
+    staged, receives the model (float32 safetensors), the tokenizer and, for LoRA, `adapter/`; the record of what it
+    was trained on (models/store/trained_on.py) goes beside it. `report_to` names trackers that transformers knows, such
+    as `tensorboard`. `known` is what the model was trained on before; without it, its own record is read.
 
     Raises `PairFileError`, `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning`, `Cancelled`, or `MemoryError`
     if the GPU has too little memory.
@@ -93,7 +96,7 @@ def train_sft(
     with quiet(), ExitStack() as undo:
         progress.stage("reading the data")
         tokenizer = load_tokenizer(base)
-        data = prepare_data(file, validation, recipe, tokenizer, progress)
+        data = prepare_data(file, validation, recipe, tokenizer, progress, known or TrainedOn.read(Path(base)))
         digest = data_sha256(file, validation)
         identity = {"base": str(base), "data_sha256": digest, "recipe": recipe.as_dict()}
         with run_folder(run_dir, identity, progress, start_over=resume_from == "no"):
@@ -110,6 +113,7 @@ def train_sft(
             _check_moved(trained, base, recipe, trainer.state.global_step)
             trained.config = parent_config  # training switches off the generation cache in its own
             save_checkpoint(trained, tokenizer, output_dir)
+            data.trained_on.write(output_dir.parent)
     return _result(trainer, data, train_loss, time.monotonic() - started, progress)
 
 

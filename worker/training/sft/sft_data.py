@@ -5,7 +5,6 @@ source that is too long is cut, which leaves a fair sample; a target that is too
 teach the model to stop in mid-sentence. Whatever is cut or left out is logged.
 """
 
-import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,13 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerFast
 
 from models.formats import rows_sha256
-from models.formats.files.pair_files import PairFile, in_dev
+from models.formats.files.pair_files import PairFile
+from models.formats.splitting import held_out_keys, some_held_out_keys, split_key
+from models.model_errors import DataFileError
 from models.settings.sft import SFTRecipe
+from models.store.trained_on import TrainedOn
 from worker.training.shared.checkpoint import encode, truncate
-from worker.training.shared.pairs import heldout_pairs
+from worker.training.shared.pairs import measured_wordings
 from worker.training.shared.progress import Progress
 from worker.training.shared.training_errors import DatasetError
 
@@ -36,11 +38,12 @@ class TokenPair:
 
 @dataclass(frozen=True)
 class SFTData:
-    """Token pairs for training and for dev, and the dev sources with all their references, as texts."""
+    """Token pairs for training and for dev, the dev sources with all their references, and the record for the model."""
 
     train: list[TokenPair]
     dev: list[TokenPair]
     dev_references: dict[str, list[str]]
+    trained_on: TrainedOn
 
 
 def prepare_data(
@@ -49,17 +52,21 @@ def prepare_data(
     recipe: SFTRecipe,
     tokenizer: PreTrainedTokenizerFast,
     progress: Progress,
+    known: TrainedOn | None = None,
 ) -> SFTData:
     """Check, split and tokenize the pairs of `file`; `validation`, if given, is the dev share.
 
-    `progress` receives every report of rows that are left out. Raises `PairFileError` if more than half of a file is
-    bad, and `DatasetError` if nothing is left to train on or the held-out share would be all of it or nothing.
+    Sources that the model is `known` to be trained on already test nothing. `progress` receives every report of rows
+    that are left out. Raises `PairFileError` if more than half of a file is bad, and `DatasetError` if nothing is left
+    to train on or the held-out share would be all of it or nothing.
     """
     for name, part in (("training", file), ("validation", validation)):
         if part is not None:
             report(name, part, progress)
             part.check_usable()
-    train, dev = _split(file, validation, recipe, progress)
+    known = known or TrainedOn()
+    train, held_out = _split(file, validation, recipe, progress)
+    dev = _unknown(held_out, known, progress)
     prepared = [
         _tokenize(name, pairs, recipe, tokenizer, progress) for name, pairs in (("training", train), ("dev", dev))
     ]
@@ -74,7 +81,8 @@ def prepare_data(
         f"To train on: {counted(len(prepared[0]), 'pair')}. Held out: {counted(len(prepared[1]), 'pair')} "
         f"({counted(len(references), 'source')})."
     )
-    return SFTData(prepared[0], prepared[1], references)
+    record = known.including(source for source, _ in train)
+    return SFTData(prepared[0], prepared[1], references, record)
 
 
 def report(name: str, file: PairFile, progress: Progress) -> None:
@@ -99,37 +107,40 @@ def _split(
     """Return the pairs to train on and the held-out ones, with their lines."""
     pairs = _sample(_without_heldout(file.unique_pairs, progress), recipe)
     if validation is not None:
-        held_out = {source for source, _ in validation.unique_pairs}
-        train = {pair: line for pair, line in pairs.items() if pair[0] not in held_out}
+        held_out = {split_key(source) for source, _ in validation.unique_pairs}
+        train = {pair: line for pair, line in pairs.items() if split_key(pair[0]) not in held_out}
         if len(train) < len(pairs):
             progress.log(f"Pairs left out because the validation data has their source: {len(pairs) - len(train):,}.")
         return train, validation.unique_pairs
-    if recipe.dev_split == 0 or not pairs:
-        return pairs, {}
-    sources = dict.fromkeys(source for source, _ in pairs)
-    if len(sources) < 2:
-        raise DatasetError("There is one source text only, so none can be held out: add others or set dev_split to 0.")
-    held_out = {source for source in sources if in_dev(source, recipe.dev_split)}
-    if not held_out or len(held_out) == len(sources):
-        # Too few sources for the hash to split them: hold out the one with the smallest hash.
-        held_out = {min(sources, key=lambda source: hashlib.sha256(source.encode()).digest())}
+    sources = list(dict.fromkeys(source for source, _ in pairs))
+    try:
+        keys = some_held_out_keys(sources, recipe.dev_split)
+    except DataFileError as error:
+        raise DatasetError(str(error)) from None
+    if keys != held_out_keys(sources, recipe.dev_split):
         progress.log(f"Only {len(sources)} source texts: one of them is held out.")
-    dev = {pair: line for pair, line in pairs.items() if pair[0] in held_out}
-    return {pair: line for pair, line in pairs.items() if pair[0] not in held_out}, dev
+    dev = {pair: line for pair, line in pairs.items() if split_key(pair[0]) in keys}
+    return {pair: line for pair, line in pairs.items() if pair not in dev}, dev
 
 
-def _without_heldout(pairs: Mapping[Pair, int], progress: Progress) -> Mapping[Pair, int]:
-    """Remove the pairs whose source is in the test set of every version (see `heldout_pairs`)."""
-    test_sources = {_normalized(source) for source, _ in heldout_pairs()}
-    kept = {pair: line for pair, line in pairs.items() if _normalized(pair[0]) not in test_sources}
-    if len(kept) < len(pairs):
-        progress.log(f"Pairs left out because every version is tested on their source: {len(pairs) - len(kept):,}.")
+def _unknown(dev: Mapping[Pair, int], known: TrainedOn, progress: Progress) -> Mapping[Pair, int]:
+    """Return the held-out pairs whose source the model was never trained on, and log what is left out."""
+    seen = known.knows([source for source, _ in dev])
+    kept = {pair: line for (pair, line), is_known in zip(dev.items(), seen, strict=True) if not is_known}
+    if len(kept) < len(dev):
+        progress.log(
+            "Held-out pairs that test nothing, because the model was trained on their source before: "
+            f"{len(dev) - len(kept):,}."
+        )
     return kept
 
 
-def _normalized(text: str) -> str:
-    """Normalize case and white space."""
-    return " ".join(text.casefold().split())
+def _without_heldout(pairs: Mapping[Pair, int], progress: Progress) -> Mapping[Pair, int]:
+    """Remove the pairs whose source is in the test set of every version (see `measured_wordings`)."""
+    kept = {pair: line for pair, line in pairs.items() if split_key(pair[0]) not in measured_wordings()}
+    if len(kept) < len(pairs):
+        progress.log(f"Pairs left out because every version is tested on their source: {len(pairs) - len(kept):,}.")
+    return kept
 
 
 def _sample(pairs: Mapping[Pair, int], recipe: SFTRecipe) -> Mapping[Pair, int]:

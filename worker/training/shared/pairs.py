@@ -1,8 +1,10 @@
 """The (source, rewrite) pairs that come with Mellow."""
 
+import functools
 from pathlib import Path
 
 from models.formats.files.pair_files import read_pair_file
+from models.formats.splitting import split_key
 
 HELDOUT_FILE = Path(__file__).with_name("heldout.tsv")
 
@@ -17,3 +19,9 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
 def heldout_pairs() -> list[tuple[str, str]]:
     """Return the (source, rewrite) pairs of heldout.tsv, written for evaluation and never trained on."""
     return read_pairs(HELDOUT_FILE)
+
+
+@functools.cache
+def measured_wordings() -> frozenset[str]:
+    """Return the wordings of all sources and rewrites of heldout.tsv, which no training and no builder may use."""
+    return frozenset(split_key(text) for pair in heldout_pairs() for text in pair)

@@ -106,7 +106,7 @@ def test_held_out_clicks_are_reported_with_the_margin(measured: None, admin: Per
 
 def test_without_held_out_clicks_the_page_says_when_they_begin(session: Session, admin: Person) -> None:
     factories.version(session, 1)
-    note = "No clicks are held out yet: that begins at 50 prompts."
+    note = "No click tests it yet."
     factories.version(session, 2, metrics={"evaluation": report(clicks={"note": note})})
     assert note in seen(admin, 2)
 

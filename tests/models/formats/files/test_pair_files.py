@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -15,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.formats.files.pair_columns import Columns
-from models.formats.files.pair_files import PairFile, in_dev, read_pair_file, read_pairs_from, read_pairs_of
+from models.formats.files.pair_files import PairFile, read_pair_file, read_pairs_from, read_pairs_of
+from models.formats.splitting import held_out_keys
 from models.model_errors import PairFileError
 
 PARADETOX = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data")) / "paradetox.tsv"
@@ -321,22 +321,13 @@ def test_rows_of_a_dataset_are_read_like_lines() -> None:
     assert file.problem_report() == "1 of 2 rows was left out: line 2 (the source is empty)."
 
 
-def test_the_dev_share_is_that_of_the_published_split() -> None:
-    sources = [f"sentence {number}" for number in range(2000)]
-    held_out = {source for source in sources if in_dev(source)}
-    assert held_out == {s for s in sources if int(hashlib.sha1(s.encode()).hexdigest(), 16) % 20 == 0}  # noqa: S324
-    assert 60 <= len(held_out) <= 140
-    assert not any(in_dev(source, 0) for source in sources)
-    assert in_dev(" padded ") == in_dev("padded")
-
-
 @pytest.mark.long
 @pytest.mark.skipif(not PARADETOX.exists(), reason="MELLOW_SHARED_DATA has no paradetox.tsv")
 def test_paradetox_is_read_whole() -> None:
     file = read_pair_file(PARADETOX)
     assert (file.row_count, len(file.pairs), file.problems, file.notes) == (11_927, 19_743, (), ())
     assert (file.duplicates, len(file.by_source())) == (513, 11_927)
-    assert sum(in_dev(source) for source in file.by_source()) == 601
+    assert sum(bool(held_out_keys([source])) for source in file.by_source()) == 601
     with PARADETOX.open(encoding="utf-8", newline="") as raw:
         expected = [row for row in csv.reader(raw, delimiter="\t") if row][1:]
     assert file.pairs == [(row[0], text) for row in expected for text in row[1:] if text]

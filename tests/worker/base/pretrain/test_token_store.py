@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from models.formats.splitting import split_key
 from tests.worker.base.pretrain.conftest import COMMENTS, DEV, TALK
 from worker.base.pretrain.token_store import TokenLines, load_corpora
-from worker.base.texts.corpus import dev_texts, letters, read_paradetox
+from worker.base.texts.corpus import dev_texts, read_paradetox
 
 SHARED = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data"))
 
@@ -24,10 +25,10 @@ def test_lines_equal_to_a_dev_text_are_removed_and_counted(
     caplog.set_level("INFO")
     corpora = load_corpora(data, tmp_path / "work", tokenizer)
 
-    dev = {letters(text) for text in (DEV, "you are late, friend")}
+    dev = {split_key(text) for text in (DEV, "you are late, friend")}
     kept = [text for corpus in corpora for lines in (corpus.train, corpus.held_out) for text in texts(lines, tokenizer)]
     assert sorted(kept) == sorted([*COMMENTS, *TALK])
-    assert dev.isdisjoint(map(letters, kept))
+    assert dev.isdisjoint(map(split_key, kept))
     assert "2 lines removed that equal a dev text" in caplog.text
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from models.formats.files.pair_files import PairFile, in_dev, read_pairs_from
+from models.formats.files.pair_files import PairFile, read_pairs_from
+from models.formats.splitting import held_out_keys
 from models.model_errors import PairFileError
 from models.settings.sft import SFTRecipe
 from tests.worker.conftest import RecordingProgress
@@ -36,7 +37,7 @@ def prepare(
 
 def test_the_dev_share_is_split_off_by_source_and_each_pair_is_used_once(tiny_t5: Path) -> None:
     data, lines = prepare(tiny_t5, MANY)
-    held_out = {source for source in MANY.by_source() if in_dev(source, 4)}
+    held_out = {source for source in MANY.by_source() if held_out_keys([source], 4)}
     assert 0 < len(held_out) < 40
     assert set(data.dev_references) == held_out
     assert (len(data.train), len(data.dev)) == (40 - len(held_out), len(held_out))
