@@ -65,6 +65,7 @@ from worker.evaluation.expected_preference import measured_preference
 from worker.evaluation.measure import TOXIC
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
+from worker.job.dataset import split
 from worker.publish.convert import convert_to_ctranslate2
 from worker.training.clicks.click_dpo import train_dpo
 from worker.training.clicks.interpolation import interpolate_towards
@@ -124,17 +125,23 @@ def head(before: Version, made: Sequence[Click], work: Path, seed: int) -> Versi
 def retrain(
     before: Version, made: Sequence[Click], work: Path, seed: int, settings: Mapping[str, object] | None = None
 ) -> Version:
-    """Retrain as the studio does, with `settings` over its defaults: the clicks, and pairs of texts of the recipe."""
+    """Retrain as the studio does, with `settings` over its defaults: the clicks, and pairs of texts of the recipe.
+
+    What a studio holds out of the clicks is neither trained on nor seen by the head that labels.
+    """
     chooses = learned(made)
     if chooses is None:
         return before
+    clicked = split(pairs(made))
+    labels = learned([one for one in made if not clicked.holds_out(one.text)])
+    assert labels is not None
     recipe = DPOClickOptions.from_mapping({**(settings or {}), "seed": seed})
     samples = Samples(before.serving, Sampling(), FOLDER / "samples")
     texts = shipped_texts()
     samples.draw(texts)
     pools = [(text, pool) for text in texts if (pool := samples.known(text)) is not None]
-    taught = label(chooses, pools, recipe.head_pairs).examples
-    return _trained(before, [*pairs(made), *taught], recipe, work, replace(chooses, taught=bool(taught)))
+    taught = label(labels, pools, recipe.head_pairs).examples
+    return _trained(before, [*clicked.train, *taught], recipe, work, replace(chooses, taught=bool(taught)))
 
 
 def _trained(
