@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from models.serving.generator import CANDIDATES, wording
+from models.store.evaluation_figures import FIGURES
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.systems import Outputs
 from worker.evaluation.testset import TestSet
-from worker.measures.bootstrap import Estimate, Statistic, estimate, mean_of
+from worker.measures.intervals import Estimate, estimate
 from worker.measures.references import bleu_rows, chrf_rows, rouge_l, sentence_chrf
+from worker.measures.statistic import Statistic, mean_of
 
 TOXIC = 0.5
 """A text counts as toxic from this probability."""
@@ -33,7 +35,7 @@ class Measurement:
     @property
     def estimates(self) -> dict[str, Estimate]:
         """Return every figure with its confidence interval."""
-        return {name: estimate(statistic) for name, statistic in self.statistics.items()}
+        return {name: estimate(statistic, FIGURES[name].bounds) for name, statistic in self.statistics.items()}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the measurement for `from_dict`, with all that later comparisons need."""

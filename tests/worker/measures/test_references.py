@@ -7,8 +7,9 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from worker.measures.bootstrap import Statistic, estimate
+from worker.measures.intervals import estimate
 from worker.measures.references import bleu_rows, chrf_rows, rouge_l
+from worker.measures.statistic import Statistic
 
 OUTPUTS = ["the movie was not good at all", "i do not agree with him , sir", "this is a plan"]
 REFERENCES = [
