@@ -51,6 +51,11 @@ FIGURES: dict[str, Figure] = {
     "bleu": Figure("BLEU", "how many word sequences the rewrite shares with what people wrote", unit="score"),
     "chrf": Figure("chrF", "how many letter sequences the rewrite shares with what people wrote", unit="score"),
     "rouge_l": Figure("ROUGE-L", "how long a sequence of words the rewrite shares with what people wrote"),
+    "sari": Figure(
+        "SARI",
+        "how well the rewrite adds, keeps and deletes the words of the text that people added, kept and deleted",
+        unit="score",
+    ),
     "distinct": Figure("Three different", "the share of texts whose three candidates all differ in their words"),
     "diversity": Figure("Diversity", "how far apart the three candidates are: one minus their mean chrF to each other"),
     "j_oracle": Figure("J of the best shown", "J of the best of the three, as a person who always finds it would get"),

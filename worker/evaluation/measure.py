@@ -17,6 +17,7 @@ from worker.evaluation.systems import Outputs
 from worker.evaluation.testset import TestSet
 from worker.measures.intervals import Estimate, estimate
 from worker.measures.references import bleu_rows, chrf_rows, rouge_l, sentence_chrf
+from worker.measures.sari import sari
 from worker.measures.statistic import Statistic, mean_of
 
 TOXIC = 0.5
@@ -116,19 +117,22 @@ def _statistics(system: Outputs, sources: Sequence[str], scores: _Scores) -> dic
         "copies": mean_of([float(wording(source) == wording(rewrite)) for source, rewrite in pairs]),
     }
     if any(system.references):
-        found |= _against_references(system)
+        found |= _against_references(system, sources)
     if system.shown is not None:
         found |= _of_shown(system.shown, sources, scores)
     return found
 
 
-def _against_references(system: Outputs) -> dict[str, Statistic]:
+def _against_references(system: Outputs, sources: Sequence[str]) -> dict[str, Statistic]:
     present = [float(bool(references)) for references in system.references]
-    nearest = [rouge_l(text, wanted) for text, wanted in zip(system.best, system.references, strict=True)]
+    rows = list(zip(sources, system.best, system.references, strict=True))
+    nearest = [rouge_l(text, wanted) for _, text, wanted in rows]
+    edited = [sari(source, text, wanted) if wanted else 0.0 for source, text, wanted in rows]
     return {
         "bleu": Statistic("bleu", bleu_rows(system.best, system.references)),
         "chrf": Statistic("chrf", chrf_rows(system.best, system.references)),
         "rouge_l": mean_of(nearest, present),
+        "sari": mean_of(edited, present),
     }
 
 
