@@ -112,7 +112,7 @@ class DPOTrainerWrapper:
     def train(self, progress: Progress | None = None) -> Result:
         """Train, and write `output_dir/model`, `output_dir/result.json` and, for LoRA, `output_dir/adapter`.
 
-        The result holds the held-out metrics before and after, each with its 95 % bootstrap interval; log-probabilities
+        The result holds the held-out metrics before and after, each with its 95 % interval; log-probabilities
         are in nats. `progress` receives every step. Raises `TrainingError` of any kind, `DataFileError` or
         `MemoryError`; then no model is written.
         """

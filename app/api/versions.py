@@ -91,7 +91,9 @@ class Difference(Struct):
     value: float
     low: float
     high: float
-    differs: Annotated[bool, Meta(description="Whether the interval leaves out zero.")]
+    differs: Annotated[bool, Meta(description="Whether the interval leaves out zero, on texts enough to tell.")]
+    texts: Annotated[int, Meta(description="The texts, or prompts, that were compared.")] | UnsetType = UNSET
+    too_few: Annotated[bool, Meta(description="Whether they are too few to show any difference.")] | UnsetType = UNSET
 
 
 class MeasuredOn(Struct):
@@ -143,6 +145,7 @@ class Evaluation(Struct):
     comparisons: list[Comparison] | UnsetType = UNSET
     clicks: _Clicks | UnsetType = UNSET
     sampling: Anything | UnsetType = UNSET
+    intervals: Annotated[str, Meta(description="How the intervals are computed.")] | UnsetType = UNSET
     bootstrap: Anything | UnsetType = UNSET
     signatures: Anything | UnsetType = UNSET
     format: int | UnsetType = UNSET

@@ -13,7 +13,8 @@ VERSION, PARENT = "version", "parent"
 """Names of a version and of its parent in the version's report; every other system in it is a baseline."""
 
 Better = Literal["higher", "lower", "neither"]
-Unit = Literal["share", "score", "nats"]
+Unit = Literal["share", "score", "cosine", "nats"]
+_BOUNDS = {"share": (0.0, 1.0), "score": (0.0, 100.0)}
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Figure:
         """Return the number of decimals that it is shown with."""
         return 1 if self.unit == "score" else 3
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Return the least and the greatest value that it can have; None if it has no bounds that matter."""
+        return _BOUNDS.get(self.unit)
+
 
 FIGURES: dict[str, Figure] = {
     "j": Figure(
@@ -37,12 +43,19 @@ FIGURES: dict[str, Figure] = {
     ),
     "j_fl": Figure("J with fluency", "the same times fluency, as in the ParaDetox paper"),
     "sta": Figure("Neutral (STA)", "the share of rewrites that the toxicity classifier calls neutral"),
-    "sim": Figure("Alike (SIM)", "how near the rewrite's meaning is to the text's, by sentence embeddings"),
+    "sim": Figure(
+        "Alike (SIM)", "how near the rewrite's meaning is to the text's, by sentence embeddings", unit="cosine"
+    ),
     "fl": Figure("Fluent (FL)", "how acceptable the rewrite is as a sentence, by a language model"),
     "copies": Figure("Copies", "the share of rewrites in the very words of the text", "neither"),
     "bleu": Figure("BLEU", "how many word sequences the rewrite shares with what people wrote", unit="score"),
     "chrf": Figure("chrF", "how many letter sequences the rewrite shares with what people wrote", unit="score"),
     "rouge_l": Figure("ROUGE-L", "how long a sequence of words the rewrite shares with what people wrote"),
+    "sari": Figure(
+        "SARI",
+        "how well the rewrite adds, keeps and deletes the words of the text that people added, kept and deleted",
+        unit="score",
+    ),
     "distinct": Figure("Three different", "the share of texts whose three candidates all differ in their words"),
     "diversity": Figure("Diversity", "how far apart the three candidates are: one minus their mean chrF to each other"),
     "j_oracle": Figure("J of the best shown", "J of the best of the three, as a person who always finds it would get"),
@@ -64,6 +77,9 @@ CLICK_FIGURES: dict[str, Figure] = {
 """Figures of judgments that were held out of training."""
 
 
+TOO_FEW = "too few texts to tell"
+
+
 def preference_in_words(preferred: Mapping[str, Any], parent: int | None) -> str:
     """Describe the predicted win rate that a manifest holds under `preferred` (models/reward/crossfit.py)."""
     if not preferred:
@@ -79,10 +95,13 @@ def preference_in_words(preferred: Mapping[str, Any], parent: int | None) -> str
 
 
 def verdict(name: str, difference: Mapping[str, Any]) -> str:
-    """Describe a paired difference in words: better, worse, more, fewer, or no difference shown.
+    """Describe a paired difference in words: better, worse, more, fewer, no difference shown, or too few texts.
 
-    `difference` has the `value`, and `differs`, which is True if its interval excludes 0.
+    `difference` has the `value`, `differs`, which is True if its interval excludes 0, and, unless an older release
+    stored it, `too_few`, which is True if no difference can show on so few texts.
     """
+    if difference.get("too_few"):
+        return TOO_FEW
     if not difference["differs"]:
         return "no difference shown"
     rose, better = difference["value"] > 0, (FIGURES | CLICK_FIGURES)[name].better

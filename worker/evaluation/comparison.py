@@ -7,7 +7,7 @@ from typing import Any
 
 from worker.evaluation.evaluation_errors import NotComparable
 from worker.evaluation.measure import Measurement
-from worker.measures.bootstrap import Difference, difference
+from worker.measures.intervals import Difference, difference
 
 _ROLES = ("toxicity", "similarity", "fluency")
 

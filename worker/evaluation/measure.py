@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from models.serving.generator import CANDIDATES, wording
+from models.store.evaluation_figures import FIGURES
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.systems import Outputs
 from worker.evaluation.testset import TestSet
-from worker.measures.bootstrap import Estimate, Statistic, estimate, mean_of
+from worker.measures.intervals import Estimate, estimate
 from worker.measures.references import bleu_rows, chrf_rows, rouge_l, sentence_chrf
+from worker.measures.sari import sari
+from worker.measures.statistic import Statistic, mean_of
 
 TOXIC = 0.5
 """A text counts as toxic from this probability."""
@@ -33,7 +36,7 @@ class Measurement:
     @property
     def estimates(self) -> dict[str, Estimate]:
         """Return every figure with its confidence interval."""
-        return {name: estimate(statistic) for name, statistic in self.statistics.items()}
+        return {name: estimate(statistic, FIGURES[name].bounds) for name, statistic in self.statistics.items()}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the measurement for `from_dict`, with all that later comparisons need."""
@@ -114,19 +117,22 @@ def _statistics(system: Outputs, sources: Sequence[str], scores: _Scores) -> dic
         "copies": mean_of([float(wording(source) == wording(rewrite)) for source, rewrite in pairs]),
     }
     if any(system.references):
-        found |= _against_references(system)
+        found |= _against_references(system, sources)
     if system.shown is not None:
         found |= _of_shown(system.shown, sources, scores)
     return found
 
 
-def _against_references(system: Outputs) -> dict[str, Statistic]:
+def _against_references(system: Outputs, sources: Sequence[str]) -> dict[str, Statistic]:
     present = [float(bool(references)) for references in system.references]
-    nearest = [rouge_l(text, wanted) for text, wanted in zip(system.best, system.references, strict=True)]
+    rows = list(zip(sources, system.best, system.references, strict=True))
+    nearest = [rouge_l(text, wanted) for _, text, wanted in rows]
+    edited = [sari(source, text, wanted) if wanted else 0.0 for source, text, wanted in rows]
     return {
         "bleu": Statistic("bleu", bleu_rows(system.best, system.references)),
         "chrf": Statistic("chrf", chrf_rows(system.best, system.references)),
         "rouge_l": mean_of(nearest, present),
+        "sari": mean_of(edited, present),
     }
 
 

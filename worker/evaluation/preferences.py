@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.store.evaluation_figures import PARENT, VERSION
+from models.store.evaluation_figures import CLICK_FIGURES, PARENT, VERSION
 from worker.evaluation.systems import System
-from worker.measures.bootstrap import Array, Statistic, difference, estimate, ratio_of
+from worker.measures.intervals import difference, estimate
+from worker.measures.statistic import Array, Statistic, ratio_of
 from worker.training.shared.examples import PreferenceExample
 
 
@@ -40,7 +41,7 @@ def pair_log_probs(system: System, examples: Sequence[PreferenceExample]) -> Pai
 def click_figures(
     examples: Sequence[PreferenceExample], ours: PairLogProbs, parents: PairLogProbs, beta: float
 ) -> dict[str, Any]:
-    """Return preference accuracy and reward margin on held-out pairs, with intervals that resample prompts.
+    """Return preference accuracy and reward margin on held-out pairs, with intervals over prompts.
 
     Accuracy: the share of pairs whose chosen text is the more probable. Margin: β [log π(w|x) − log π_ref(w|x) − log
     π(l|x) + log π_ref(l|x)], whose log-sigmoid is DPO's loss (Rafailov et al. 2023, equation 7), with the parent as
@@ -49,14 +50,15 @@ def click_figures(
     prompts = [example.prompt for example in examples]
     accuracy, before = (_by_prompt(prompts, who.ratio > 0) for who in (ours, parents))
     margin = _by_prompt(prompts, beta * (ours.ratio - parents.ratio))
+    share = CLICK_FIGURES["preference_accuracy"].bounds
     return {
         "pairs": len(prompts),
         "prompts": len(set(prompts)),
         VERSION: {
-            "preference_accuracy": estimate(accuracy).as_dict(),
+            "preference_accuracy": estimate(accuracy, share).as_dict(),
             "reward_margin": estimate(margin).as_dict(),
         },
-        PARENT: {"preference_accuracy": estimate(before).as_dict()},
+        PARENT: {"preference_accuracy": estimate(before, share).as_dict()},
         "comparison": {"preference_accuracy": difference(accuracy, before).as_dict()},
     }
 

@@ -13,7 +13,7 @@ from worker.evaluation.measure import Measurement
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.systems import SEED, sampling_code_hash
 from worker.evaluation.testset import TestSet
-from worker.measures import bootstrap
+from worker.measures import bootstrap, intervals
 from worker.measures.references import signatures
 
 FORMAT = 1
@@ -25,6 +25,7 @@ def build(measurements: Sequence[Measurement], tests: TestSet, scorers: Scorers,
     return {
         **origin(tests, scorers, sampling),
         "signatures": signatures(),
+        "intervals": intervals.METHOD,
         "bootstrap": {"resamples": bootstrap.RESAMPLES, "seed": bootstrap.SEED, "level": bootstrap.LEVEL},
         "systems": {measurement.system: figures(measurement) for measurement in measurements},
     }
@@ -95,7 +96,8 @@ def _footer(report: Mapping[str, Any]) -> list[str]:
     scorers, tests = report["scorers"], report["test_set"]
     percent = f"{report['bootstrap']['level']:.0%}"
     lines = [
-        f"{tests['texts']} texts: {tests['name']}. In brackets the {percent} bootstrap interval over texts.",
+        f"{tests['texts']} texts: {tests['name']}. In brackets the {percent} interval over texts.",
+        f"Intervals: {report['intervals']}.",
         *(f"{role.capitalize()}: {found['name']}, {found['version']}." for role, found in scorers.items()),
     ]
     if "j" in next(iter(report["systems"].values()), {}):

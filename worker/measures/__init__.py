@@ -1,1 +1,1 @@
-"""Metrics against references (BLEU, chrF, ROUGE-L), and bootstrap intervals of any figure."""
+"""Metrics against references (BLEU, chrF, ROUGE-L, SARI), and intervals of any figure."""

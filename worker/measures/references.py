@@ -15,6 +15,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from models.serving.generator import wording
+from worker.measures import sari
 
 Array = npt.NDArray[np.float64]
 
@@ -23,10 +24,11 @@ _CHRF = CHRF()
 
 
 def signatures() -> dict[str, str]:
-    """Return the settings of BLEU and chrF, in sacrebleu's notation."""
+    """Return the settings of BLEU, chrF and SARI, in sacrebleu's notation."""
     # The number of references, which sacrebleu's signatures contain, is left out: it differs by text.
     return {
         "bleu": f"sacrebleu, case:mixed|tok:13a|smooth:exp|version:{version('sacrebleu')}",
+        "sari": f"{sari.SIGNATURE}|version:{version('sacrebleu')}",
         "chrf": f"sacrebleu, case:mixed|nc:6|nw:0|space:no|version:{version('sacrebleu')}",
     }
 

@@ -63,7 +63,8 @@ def gate(metrics: Mapping[str, Any], *, only_if_better: bool = False) -> list[st
 
     A version is refused if it is shown to be worse: by the quality figures of its evaluation, by held-out clicks, or by
     a large drop in the probability of the held-out rewrites, the sign of a failed training. A difference within the
-    noise is no reason, unless `only_if_better` demands that the version is shown to be better.
+    noise, or on too few texts or prompts, is no reason, unless `only_if_better` demands that the version is shown to be
+    better.
     """
     if not all(math.isfinite(value) for value in metrics.values() if isinstance(value, int | float)):
         return ["A metric of the new version is not a finite number."]
@@ -77,7 +78,7 @@ def gate(metrics: Mapping[str, Any], *, only_if_better: bool = False) -> list[st
     evaluation = metrics.get("evaluation", {})
     for comparison in evaluation.get("comparisons", []):
         found = comparison["figures"].get("j")
-        if found and found["high"] < -MAX_J_DROP:
+        if found and found["differs"] and found["high"] < -MAX_J_DROP:
             reasons.append(
                 f"J fell by {-found['value']:.3f} ({-found['high']:.3f} to {-found['low']:.3f}) on the held-out "
                 f"sentences, surely by more than {MAX_J_DROP}."

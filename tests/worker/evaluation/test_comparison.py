@@ -7,7 +7,7 @@ import pytest
 from worker.evaluation.comparison import check_comparable, compare
 from worker.evaluation.evaluation_errors import NotComparable
 from worker.evaluation.measure import Measurement
-from worker.measures.bootstrap import mean_of
+from worker.measures.statistic import mean_of
 
 REPORT: dict[str, Any] = {
     "scorers": {role: {"name": "a", "version": "1"} for role in ("toxicity", "similarity", "fluency")},
@@ -17,8 +17,8 @@ REPORT: dict[str, Any] = {
 
 
 def test_only_figures_that_both_have_are_compared() -> None:
-    ours = Measurement("a", {"j": mean_of([1, 1, 1]), "sta": mean_of([1, 0, 1])})
-    theirs = Measurement("b", {"j": mean_of([0, 0, 0])})
+    ours = Measurement("a", {"j": mean_of([1] * 12), "sta": mean_of([1, 0] * 6)})
+    theirs = Measurement("b", {"j": mean_of([0] * 12)})
 
     found = compare(ours, theirs)
 

@@ -8,6 +8,7 @@ from worker.evaluation.measure import Measurement, measure
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.systems import Outputs
 from worker.evaluation.testset import TestSet
+from worker.measures.sari import sari
 
 BEST = ("you person", "what an idiot", "brokn idea")
 SHOWN = (
@@ -38,6 +39,12 @@ def test_j_multiplies_text_by_text(found: dict[str, float]) -> None:
 
 def test_a_rewrite_in_the_words_of_the_text_is_a_copy(found: dict[str, float]) -> None:
     assert found["copies"] == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_sari_is_the_mean_over_texts_that_have_references(tests: TestSet, found: dict[str, float]) -> None:
+    rows = [(tests.items[row].source, BEST[row], tests.references[row]) for row in (0, 1)]
+
+    assert found["sari"] == pytest.approx(sum(sari(*row) for row in rows) / 2, abs=1e-6)
 
 
 def test_the_three_shown_have_a_best_a_mean_and_a_worst(found: dict[str, float]) -> None:

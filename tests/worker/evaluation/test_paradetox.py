@@ -10,7 +10,7 @@ from worker.evaluation.measure import Measurement, measure
 from worker.evaluation.scorers.loading import load_scorers
 from worker.evaluation.systems import baselines
 from worker.evaluation.testset import read
-from worker.measures.bootstrap import difference
+from worker.measures.intervals import difference
 
 DATA = Path(os.environ.get("MELLOW_SHARED_DATA", "../shared/data")) / "paradetox.tsv"
 

@@ -1,8 +1,11 @@
 """Held-out clicks: agreement and DPO's reward margin, by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from models.store.evaluation_figures import verdict
 from worker.evaluation.preferences import PairLogProbs, click_figures
 from worker.training.shared.examples import PreferenceExample
 
@@ -33,4 +36,26 @@ def test_a_version_equal_to_its_parent_has_no_margin() -> None:
     found = click_figures(EXAMPLES, same, same, beta=0.1)
 
     assert found["version"]["reward_margin"]["value"] == 0
-    assert found["comparison"]["preference_accuracy"] == {"value": 0, "low": 0, "high": 0, "differs": False}
+    assert found["comparison"]["preference_accuracy"] == {
+        "value": 0,
+        "low": 0,
+        "high": 0,
+        "differs": False,
+        "texts": 2,
+        "too_few": True,
+    }
+
+
+def test_clicks_on_a_few_prompts_tell_no_difference_and_on_a_dozen_they_do() -> None:
+    def found(prompts: int) -> dict[str, Any]:
+        examples = [PreferenceExample(str(number), "good", "bad") for number in range(prompts)]
+        always, never = np.full(prompts, -1.0), np.full(prompts, -2.0)
+        clicks = click_figures(examples, PairLogProbs(always, never), PairLogProbs(never, always), beta=0.1)
+        comparison: dict[str, Any] = clicks["comparison"]["preference_accuracy"]
+        return comparison
+
+    assert found(5)["value"] == 1
+    assert [(found(n)["differs"], verdict("preference_accuracy", found(n))) for n in (5, 12)] == [
+        (False, "too few texts to tell"),
+        (True, "better"),
+    ]

@@ -1,5 +1,9 @@
 """BLEU and chrF are sacrebleu's own, however they are summed; ROUGE-L is Lin's."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,8 +11,9 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from worker.measures.bootstrap import Statistic, estimate
+from worker.measures.intervals import estimate
 from worker.measures.references import bleu_rows, chrf_rows, rouge_l
+from worker.measures.statistic import Statistic
 
 OUTPUTS = ["the movie was not good at all", "i do not agree with him , sir", "this is a plan"]
 REFERENCES = [
@@ -27,6 +32,35 @@ def test_corpus_figures_agree_with_sacrebleu() -> None:
 
     assert bleu == pytest.approx(BLEU().corpus_score(OUTPUTS, streams).score)
     assert chrf == pytest.approx(CHRF().corpus_score(OUTPUTS, streams).score)
+
+
+@pytest.mark.long
+def test_corpus_figures_are_those_of_sacrebleu_s_command_line(tmp_path: Path) -> None:
+    outputs = [*OUTPUTS, "What a nice day, isn't it?", "€5 for 3.5 kg — that's too much"]
+    references = [*REFERENCES, ["what a day, isn't it"], ["5 euros for 3.5 kg is too much", "that's €5 too much"]]
+    streams = [[row[k] if k < len(row) else "" for row in references] for k in range(3)]
+    files = [tmp_path / name for name in ("outputs", "first", "second", "third")]
+    for file, lines in zip(files, [outputs, *streams], strict=True):
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "sacrebleu",
+        *map(str, files[1:]),
+        "-i",
+        str(files[0]),
+        "-m",
+        "bleu",
+        "chrf",
+        "-w",
+        "6",
+    ]
+
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    theirs = {one["name"].lower(): one["score"] for one in json.loads(told.stdout)}
+    ours = {"bleu": bleu_rows(outputs, references), "chrf2": chrf_rows(outputs, references)}
+    assert theirs == {name: round(Statistic(name[:4], rows).value, 6) for name, rows in ours.items()}
 
 
 def test_a_text_without_references_has_no_part_in_them() -> None:

@@ -113,6 +113,13 @@ def test_clicks_that_were_held_out_have_a_say() -> None:
     assert gate(with_clicks(-0.2, -0.3, -0.1)) == ["Agreement with the clicks that were held out fell by 20%."]
 
 
+def test_what_so_few_texts_or_prompts_cannot_show_is_no_reason() -> None:
+    few = measured(-0.4, -0.6, -0.2) | {"differs": False, "texts": 5, "too_few": True}
+
+    assert gate(FINE | {"evaluation": {"clicks": {"comparison": {"preference_accuracy": few}}}}) == []
+    assert gate(FINE | {"evaluation": {"comparisons": [{"figures": {"j": few}}]}}) == []
+
+
 def test_only_a_better_version_serves_where_that_is_asked() -> None:
     said = ["The clicks do not show that it is better, and only such a version is to serve."]
     nothings: list[dict[str, Any]] = [{}, {"preferred": {}}, {"preferred": {"shown": False}}]

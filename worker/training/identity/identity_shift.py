@@ -15,7 +15,8 @@ from typing import Any
 from models.formats import rows_sha256
 from models.settings.identity import IdentityShiftOptions
 from models.shares import Share
-from worker.measures.bootstrap import Estimate, estimate, mean_of
+from worker.measures.intervals import Estimate, estimate
+from worker.measures.statistic import mean_of
 from worker.training.identity.answering import answer_all, conversation
 from worker.training.identity.identity import (
     HeldOut,

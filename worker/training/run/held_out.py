@@ -17,14 +17,15 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
-from worker.measures.bootstrap import Estimate, estimate, mean_of
+from worker.measures.intervals import SHARE, estimate
+from worker.measures.statistic import mean_of
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Row, render, token_ids
 from worker.training.t5.scoring import token_log_probs
 
 Array = npt.NDArray[np.float64]
 Figures = dict[str, dict[str, float]]
-"""Name of a metric → `value`, `low`, `high` (95 % bootstrap interval over rows) and `texts`, their number."""
+"""Name of a metric → `value`, `low`, `high` (95 % interval over rows) and `texts`, their number."""
 
 BATCH = 8
 
@@ -136,11 +137,10 @@ def objective_figures(rows: Sequence[Row], scores: PairScores, start: PairScores
 
 
 def mean(values: npt.ArrayLike) -> dict[str, float]:
-    """Return the mean with its 95 % bootstrap interval."""
-    found: Estimate = estimate(mean_of(values))
-    return found.as_dict()
+    """Return the mean with its 95 % interval."""
+    return estimate(mean_of(values)).as_dict()
 
 
 def positive_share(margins: npt.ArrayLike) -> dict[str, float]:
     """Return the share of positive margins, a margin of zero counting one half, with its interval."""
-    return mean((np.sign(np.asarray(margins, dtype=np.float64)) + 1) / 2)
+    return estimate(mean_of((np.sign(np.asarray(margins, dtype=np.float64)) + 1) / 2), SHARE).as_dict()

@@ -83,6 +83,21 @@ def test_of_initial_training_nothing_is_said_about_agreement(session: Session, m
     assert "held out of training" not in page
 
 
+def test_on_too_few_texts_nothing_is_told_apart(session: Session, measured: None, admin: Person) -> None:
+    few = {"value": -0.3, "low": -0.4, "high": -0.2, "differs": False, "texts": 5, "too_few": True}
+    evaluation = report(
+        comparisons=[{"of": "version", "with": "parent", "figures": {"j": few}}],
+        clicks=report()["clicks"] | {"comparison": {"preference_accuracy": few}},
+        intervals="exact up to 60 texts",
+    )
+    factories.version(session, 3, parent_number=1, metrics={"evaluation": evaluation})
+    page = seen(admin, 3)
+    assert "Is it better than version 1? By J these texts are too few to tell." in page
+    assert "1 figure that show no difference" in page or "1 figure that shows no difference" in page
+    assert re.search(r"Agrees with held-out clicks .* −0\.300 −0\.400 to −0\.200 too few texts to tell", page)
+    assert "Intervals exact up to 60 texts" in page
+
+
 def test_each_difference_from_the_parent_is_told_in_words(measured: None, admin: Person) -> None:
     page = seen(admin, 2)
     assert "Is it better than version 1? By J it is better." in page
