@@ -34,9 +34,10 @@ from worker.training.run import processes
 from worker.training.run.arguments import check_trackers, make_arguments
 from worker.training.run.callbacks import RunCallback
 from worker.training.run.data import TrainingData, fit
+from worker.training.run.delivered import DeliveredCheck
 from worker.training.run.held_out import Figures, PairScores, objective_figures, score_pairs
 from worker.training.run.method import Job, Method
-from worker.training.run.saving import MODEL, save
+from worker.training.run.saving import MODEL, saved
 from worker.training.run.weight_change import check_moved, fingerprint
 from worker.training.shared.lora import lora_config
 from worker.training.shared.progress import Progress
@@ -152,8 +153,13 @@ def train(
             model_dir=output_dir / MODEL,
         )
         if processes.is_main():
-            write_small(output_dir / RESULT, json.dumps(_report(result, identity, data, report_to), indent=2))
-            save(policy, loaded, config, options, output_dir)
+            check = DeliveredCheck(loaded, policy, data, options)
+            with saved(policy, loaded, config, options, output_dir) as draft:
+                difference = check.difference(draft)
+                report = _report(result, identity, data, report_to) | {"saved_difference": difference}
+                write_small(output_dir / RESULT, json.dumps(report, indent=2))
+            if options.load_in_4bit:
+                progress.log(f"Saved without quantization, it differs from what was measured by {difference:.2g}.")
             for folder in output_dir.glob("checkpoint-*"):
                 shutil.rmtree(folder)
             (output_dir / _START).unlink(missing_ok=True)

@@ -5,7 +5,7 @@
     ├── CheckpointError   the parent cannot be loaded, or the output folder cannot be written
     ├── Diverged          the loss is no longer a finite number
     ├── NotLearning       training ended with the weights it began with
-    ├── ParityError       the served form of the model computes something else than the trained form
+    ├── ParityError       the saved or served form of the model computes something else than the trained form
     └── Cancelled         a person cancelled the run
 
 An invalid setting is a `models.model_errors.RecipeError`. Each message is one sentence for the person who can act on
@@ -34,7 +34,7 @@ class NotLearning(TrainingError):
 
 
 class ParityError(TrainingError):
-    """The converted model gives other probabilities than its original."""
+    """The saved or the converted model gives other probabilities than its original."""
 
 
 class Cancelled(TrainingError):
