@@ -172,6 +172,6 @@ def _as_checkpoint_error(name: str) -> Iterator[None]:
     """Turn the libraries' errors about a model that cannot be loaded into one `CheckpointError`."""
     try:
         yield
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, TypeError) as error:
         reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
         raise CheckpointError(f"No model could be loaded from {name}: {reason.strip()}") from error

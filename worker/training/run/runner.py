@@ -39,6 +39,7 @@ from worker.training.run.held_out import Figures, PairScores, objective_figures,
 from worker.training.run.method import Job, Method
 from worker.training.run.saving import MODEL, saved
 from worker.training.run.weight_change import check_moved, fingerprint
+from worker.training.shared.generation_flags import drop_ignored_flags
 from worker.training.shared.lora import lora_config
 from worker.training.shared.progress import Progress
 from worker.training.shared.quiet_libraries import quiet
@@ -106,6 +107,7 @@ def train(
                 "Weights in float16 cannot be trained, since small numbers vanish: load them in float32, or train an "
                 "adapter beside them (use_peft)."
             )
+        drop_ignored_flags(loaded.model, progress.log)
         undo.enter_context(threads_worth_waking(loaded.model.config))
         _to_training_device(loaded, options)
         config = copy.deepcopy(loaded.model.config)
@@ -135,7 +137,8 @@ def train(
         trainer, callback = _trainer(method, job)
         before = fingerprint(cast(nn.Module, trainer.model))
         loss = _run(trainer, callback, checkpoint, progress)
-        check_moved(cast(nn.Module, trainer.model), before, _steps_kept(trainer), rate, options.warmup_steps)
+        network = cast(nn.Module, trainer.model)
+        check_moved(network, before, _steps_kept(trainer), rate, options.warmup_steps, options.optim)
 
         policy = method.policy(trainer)
         if _is_scored(data):

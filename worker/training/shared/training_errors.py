@@ -2,6 +2,7 @@
 
     TrainingError
     ├── DatasetError      there is nothing to train on, or some rows cannot be used
+    │   └── ConversationRefused   the model's chat template does not take a conversation
     ├── CheckpointError   the parent cannot be loaded, or the output folder cannot be written
     ├── Diverged          the loss is no longer a finite number
     ├── NotLearning       training ended with the weights it began with
@@ -19,6 +20,10 @@ class TrainingError(Exception):
 
 class DatasetError(TrainingError):
     """Rows are missing, or some cannot be used; the message says how many and why."""
+
+
+class ConversationRefused(DatasetError):
+    """The model's chat template does not take a conversation, such as one with a system message."""
 
 
 class CheckpointError(TrainingError):
