@@ -2,6 +2,7 @@
 
 import sys
 
+from worker.commands.support import unexpected
 from worker.commands.support.interruption import is_interruption
 
 try:
@@ -10,6 +11,7 @@ try:
     sys.exit(main())
 except (KeyboardInterrupt, Exception) as error:  # while the libraries were imported
     if not is_interruption(error):
-        raise
+        print(unexpected.report(error), file=sys.stderr)
+        sys.exit(1)
     print("\nInterrupted.", file=sys.stderr)
     sys.exit(130)

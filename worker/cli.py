@@ -11,13 +11,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import ConfigError
 from app.domain_errors import DomainError
 from models.model_errors import ModelError
+from worker.commands.support import unexpected
 from worker.commands.support.flags import expand_config
 from worker.commands.support.interruption import is_interruption
 from worker.commands.table import COMMANDS, add_parsers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code, 130 after Ctrl-C; print an error's sentence on standard error."""
+    """Run one command and return the exit code, 130 after Ctrl-C.
+
+    Of every error one sentence goes to standard error; the traceback of an unexpected one goes to a file that it names.
+    """
     try:
         given = _meant(list(sys.argv[1:] if arguments is None else arguments))
         parser = argparse.ArgumentParser(
@@ -31,17 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_interruption(error):
             print("\nInterrupted.", file=sys.stderr)
             return 130
-        sentence = _sentence(error)
-        if not sentence:
-            raise
-        print(sentence, file=sys.stderr)
+        print(_sentence(error) or unexpected.report(error), file=sys.stderr)
         return 1
 
 
 def _sentence(error: BaseException) -> str:
-    """Return the error as a sentence for the user, or "" for an error of the program itself."""
+    """Return the error as a sentence for the user, or "" for one that was not expected."""
     if isinstance(error, (ConfigError, DomainError, ModelError)):
         return str(error)
+    if isinstance(error, MemoryError):
+        return str(error) or "Memory ran out: lower per_device_train_batch_size, or try --config low-memory."
     if isinstance(error, OSError):  # an error of our own is a sentence already
         return f"{error.filename or 'A file'}: {error.strerror}." if error.strerror else str(error)
     if isinstance(error, SQLAlchemyError):
@@ -50,7 +53,10 @@ def _sentence(error: BaseException) -> str:
             return "The database has no tables yet: run `flask db upgrade` once, or `make run`."
         return f"The database cannot be used: {reason}. Give the same command again once it can."
     # Imported late: a start that finds a version never imports the training libraries.
-    from worker.training.shared.training_errors import TrainingError
+    try:
+        from worker.training.shared.training_errors import TrainingError
+    except ImportError:  # which may be the error itself
+        return ""
 
     return str(error) if isinstance(error, TrainingError) else ""
 

@@ -23,15 +23,7 @@ SPECIAL = ("<pad>", "<bos>", "<eos>", "<|system|>", "<|user|>", "<|assistant|>")
 
 def build_tiny_llama(folder: Path, *, chat: bool = True, seed: int = 0) -> Path:
     """Write a random Llama and its tokenizer to `folder` as safetensors and JSON, and return `folder`."""
-    tokenizer: Any = _tokenizer()
-    fast: Any = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        bos_token="<bos>",
-        eos_token="<eos>",
-        chat_template=CHAT_TEMPLATE if chat else None,
-        model_max_length=512,
-    )
+    fast = tiny_tokenizer(chat)
     config = LlamaConfig(
         vocab_size=len(fast),
         hidden_size=64,
@@ -51,6 +43,18 @@ def build_tiny_llama(folder: Path, *, chat: bool = True, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
+
+
+def tiny_tokenizer(chat: bool) -> Any:
+    """Return the tokenizer, with a chat template or without."""
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=_tokenizer(),
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<eos>",
+        chat_template=CHAT_TEMPLATE if chat else None,
+        model_max_length=512,
+    )
 
 
 def _tokenizer() -> Tokenizer:

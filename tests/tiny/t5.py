@@ -10,7 +10,13 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers import (
+    MT5Config,
+    MT5ForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 WORDS = (
     "you are a an the is it this that i we they not no so very please stop go read think said was were do be to of and "
@@ -51,35 +57,51 @@ def build_tiny_t5(folder: Path, *, gated: bool = False, seed: int = 0) -> Path:
     d_model ** -0.5. `gated=True` gives T5 v1.1, which Flan-T5 follows: gated GELU, a head of its own, no scaling.
     The same `seed` writes the same bytes.
     """
-    fast: Any = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    config = T5Config(**_shape(gated), tie_word_embeddings=not gated)
+    return _write(folder, T5ForConditionalGeneration, config, gated, seed)
+
+
+def build_tiny_mt5(folder: Path, *, seed: int = 0) -> Path:
+    """Write a random mT5: built like T5 v1.1, but of a class and a configuration of its own."""
+    return _write(folder, MT5ForConditionalGeneration, MT5Config(**_shape(gated=True)), True, seed)
+
+
+def tiny_tokenizer() -> Any:
+    """Return the tokenizer of every T5 here."""
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=_tokenizer(),
         pad_token="<pad>",
         eos_token="</s>",
         unk_token="<unk>",
         model_max_length=512,
     )
-    options: dict[str, Any] = {"tie_word_embeddings": not gated, "decoder_start_token_id": 0}
-    config = T5Config(
-        vocab_size=len(fast),
-        d_model=32,
-        d_kv=8,
-        d_ff=64,
-        num_layers=2,
-        num_heads=4,
-        relative_attention_num_buckets=8,
-        relative_attention_max_distance=32,
-        dropout_rate=0.1,
-        feed_forward_proj="gated-gelu" if gated else "relu",
-        pad_token_id=0,
-        eos_token_id=1,
-        **options,  # which the signature hides
-    )
+
+
+def _shape(gated: bool) -> dict[str, Any]:
+    return {
+        "vocab_size": len(tiny_tokenizer()),
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 4,
+        "relative_attention_num_buckets": 8,
+        "relative_attention_max_distance": 32,
+        "dropout_rate": 0.1,
+        "feed_forward_proj": "gated-gelu" if gated else "relu",
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+    }
+
+
+def _write(folder: Path, kind: Any, config: Any, own_head: bool, seed: int) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = T5ForConditionalGeneration(config)
-        if gated:
+        model = kind(config)
+        if own_head:
             # transformers 5 ties the head of every T5 it builds; a checkpoint of v1.1 brings a head of its own.
             model.lm_head.weight = torch.nn.Parameter(torch.randn(config.vocab_size, config.d_model) * 0.3)
     model.save_pretrained(folder)
-    fast.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
     return folder

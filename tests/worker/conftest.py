@@ -14,7 +14,7 @@ import torch
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from tests.scorer_cache import CACHE
-from tests.tiny.t5 import build_tiny_t5
+from tests.tiny.t5 import build_tiny_mt5, build_tiny_t5
 from worker.evaluation import testset
 from worker.job import head_pairs
 from worker.publish import release
@@ -60,6 +60,12 @@ def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_t5_v1_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random T5 v1.1: gated, with a head of its own."""
     return build_tiny_t5(tmp_path_factory.mktemp("tiny-t5-v1-1"), gated=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_mt5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random mT5."""
+    return build_tiny_mt5(tmp_path_factory.mktemp("tiny-mt5"))
 
 
 @pytest.fixture(params=["t5", "t5-v1.1"])

@@ -58,13 +58,34 @@ def test_ctrl_c_at_any_time_is_a_word_and_the_code_130(
     assert capsys.readouterr().err == "\nInterrupted.\n"
 
 
-def test_an_error_of_the_program_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("place", ["worker.cli.main", "worker.cli.add_parsers"])
+def test_an_error_that_nobody_expected_is_a_sentence_and_a_file(
+    environment: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
     def fail(*_: object) -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("division by zero\nin some library")
 
-    monkeypatch.setattr("worker.cli.add_parsers", fail)
-    with pytest.raises(ZeroDivisionError):
-        main(["publish-base"])
+    environment.setenv("MELLOW_HOME", str(tmp_path))
+    environment.setattr("sys.argv", ["worker", "publish-base"])
+    environment.setattr(place, fail)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("worker", run_name="__main__")
+    assert end.value.code == 1
+    (log,) = (tmp_path / "logs").iterdir()
+    assert capsys.readouterr().err == (
+        f"This failed unexpectedly (ZeroDivisionError: division by zero). The details are in {log}.\n"
+    )
+    assert "in fail" in log.read_text()
+    assert "in some library" in log.read_text()
+
+
+def test_memory_that_ran_out_is_said(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    environment.setattr("worker.cli.add_parsers", fail)
+    assert main(["publish-base"]) == 1
+    assert capsys.readouterr().err.startswith("Memory ran out: lower per_device_train_batch_size")
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

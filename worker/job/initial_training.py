@@ -81,10 +81,12 @@ def train(
     Raises TrainingError, PairFileError or MemoryError.
     """
     from worker.publish import staging
+    from worker.publish.convert import check_can_be_served
     from worker.training.sft.sft import train_sft
     from worker.training.sft.sft_data import data_sha256
     from worker.training.shared.progress import stop_if_cancelled
 
+    check_can_be_served(training.base)
     result = train_sft(
         training.base,
         training.file,

@@ -14,9 +14,12 @@ import torch
 from ctranslate2.converters import TransformersConverter
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from worker.training.loading.adapters import base_of, is_adapter
+from worker.training.loading.loading import config_of
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.quiet_libraries import quiet
-from worker.training.shared.training_errors import ParityError
+from worker.training.shared.training_errors import CheckpointError, ParityError
+from worker.training.t5.packed_t5 import scales_head_input
 from worker.training.t5.scoring import token_log_probs
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 
@@ -24,11 +27,34 @@ TOLERANCE = 1e-3
 """The largest difference of a token's log-probability, in nats, that another order of float32 operations explains."""
 
 
-def convert_to_ctranslate2(model_dir: Path, ct2_dir: Path) -> None:
-    """Write the T5 in `model_dir`, v1.0 or v1.1, to the absent folder `ct2_dir` as CTranslate2 in float32.
+_SERVED = ("t5", "mt5")
+"""The kinds of models that the studio serves: those that the converted form was found to agree with."""
 
-    tokenizer.json is copied too, so that `ct2_dir` has everything for serving. `model_dir` is not changed.
+
+def check_can_be_served(source: Path | str) -> None:
+    """Raise `CheckpointError` unless a model that is trained from `source` (a folder, a hub id) can be served.
+
+    Call it before a training whose result is to be published: afterwards the refusal would come too late.
     """
+    config = config_of(source)
+    if config.model_type not in _SERVED:
+        raise CheckpointError(f"{source} cannot be served by the studio: it is a {config.model_type}, not a T5 or mT5.")
+    folder = Path(source)
+    tokens = len(load_tokenizer(base_of(folder) if is_adapter(folder) else source))
+    if tokens > config.vocab_size:
+        raise CheckpointError(
+            f"{source} cannot be served by the studio: its tokenizer has {tokens:,} tokens, the model "
+            f"{config.vocab_size:,}."
+        )
+
+
+def convert_to_ctranslate2(model_dir: Path, ct2_dir: Path) -> None:
+    """Write the T5 (v1.0 or v1.1) or mT5 in `model_dir` to the absent folder `ct2_dir` as CTranslate2 in float32.
+
+    tokenizer.json is copied too, so that `ct2_dir` has everything for serving. `model_dir` is not changed. Raises
+    `CheckpointError` for a model of another kind.
+    """
+    check_can_be_served(model_dir)
     with quiet():
         converter = _T5Converter(str(model_dir), copy_files=["tokenizer.json"])
         converter.convert(str(ct2_dir), quantization="float32")
@@ -42,7 +68,7 @@ class _T5Converter(TransformersConverter):  # type: ignore[misc]  # CTranslate2 
         model = load_model(model_name_or_path)
         # The converter scales the decoder's output by d_model ** -0.5 where embeddings are tied, a sign that used to
         # tell the two kinds of T5 apart. transformers 5 sets it for both, and has another name for the scaling.
-        model.config.tie_word_embeddings = model.config.scale_decoder_outputs
+        model.config.tie_word_embeddings = scales_head_input(model)
         model.config.decoder_start_token_id = decoder_start_token_id(model)
         return model
 

@@ -310,7 +310,7 @@ def test_clicks_that_are_too_long_for_the_settings_fail_the_run_with_the_reason(
     run = only(session)
     assert run.status == "failed"
     assert run.error is not None
-    assert run.error.startswith("Every row is longer than ")
+    assert run.error.startswith("No row can be used, because they are longer than ")
     assert (left_in_staging(store), store.numbers()) == ([], [1])
 
 

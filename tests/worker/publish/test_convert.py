@@ -1,15 +1,18 @@
 """What serves computes what was trained, and a conversion that does not is refused."""
 
+import json
+import shutil
 from pathlib import Path
 
 import ctranslate2
 import pytest
 from ctranslate2.converters import TransformersConverter
+from transformers import AutoConfig, ByT5Tokenizer, T5Config
 
-from worker.publish.convert import check_parity, convert_to_ctranslate2
+from worker.publish.convert import check_can_be_served, check_parity, convert_to_ctranslate2
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.quiet_libraries import quiet
-from worker.training.shared.training_errors import ParityError
+from worker.training.shared.training_errors import CheckpointError, ParityError
 
 PAIRS = [
     ("you are stupid", "you are wrong"),
@@ -20,14 +23,41 @@ PAIRS = [
 """Short, long, beyond the vocabulary, and with text that looks like tokens."""
 
 
-def test_both_kinds_of_t5_are_served_as_trained(each_t5: Path, tmp_path: Path) -> None:
-    before = {path.name: path.read_bytes() for path in each_t5.iterdir()}
+@pytest.mark.parametrize("kind", ["tiny_t5", "tiny_t5_v1_1", "tiny_mt5"])
+def test_every_kind_of_t5_is_served_as_trained(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    model: Path = request.getfixturevalue(kind)
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
 
-    convert_to_ctranslate2(each_t5, tmp_path / "ct2")
+    convert_to_ctranslate2(model, tmp_path / "ct2")
 
-    assert check_parity(each_t5, tmp_path / "ct2", PAIRS) < 1e-5
+    assert check_parity(model, tmp_path / "ct2", PAIRS) < 1e-5
     assert (tmp_path / "ct2" / "tokenizer.json").read_bytes() == before["tokenizer.json"]
-    assert {path.name: path.read_bytes() for path in each_t5.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+@pytest.mark.parametrize("kind", ["bart", "umt5", "llama"])
+def test_a_model_that_the_studio_cannot_serve_is_refused_by_its_configuration(kind: str, tmp_path: Path) -> None:
+    """Before anything is trained or loaded: of these there are no weights here at all."""
+    AutoConfig.for_model(kind).save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match=f"cannot be served by the studio: it is a {kind}, not a T5 or mT5"):
+        check_can_be_served(tmp_path)
+    with pytest.raises(CheckpointError, match="cannot be served"):
+        convert_to_ctranslate2(tmp_path, tmp_path / "ct2")
+
+
+def test_a_tokenizer_that_is_larger_than_its_model_is_refused(tiny_t5: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_t5, tmp_path / "t5"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 100}))
+    with pytest.raises(CheckpointError, match="its tokenizer has 364 tokens, the model 100"):
+        check_can_be_served(folder)
+
+
+def test_a_model_that_reads_bytes_is_refused_for_want_of_a_tokenizer_file(tmp_path: Path) -> None:
+    T5Config(vocab_size=384).save_pretrained(tmp_path)
+    ByT5Tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match=r"it has no tokenizer\.json"):
+        check_can_be_served(tmp_path)
 
 
 def test_the_stock_conversion_of_t5_v1_1_is_refused(tiny_t5_v1_1: Path, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from app.config import Settings
 from app.db import make_sessions
-from models.model_errors import RecipeError
 from models.serving.generator import Sampling
 from models.settings.command_line import TrainOptions
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
@@ -45,7 +44,7 @@ _TITLES = {
 
 def train(method: str, model: str, recipe: TrainOptions, options: argparse.Namespace, settings: Settings) -> str:
     """Train as the command line says; returns what to print. Raises RecipeError, TrainingError or MemoryError."""
-    from worker.training.loading.loading import architecture_of
+    from worker.publish.convert import check_can_be_served
     from worker.training.methods import method_of
     from worker.training.run.data import load_training_data
     from worker.training.run.processes import is_main
@@ -54,9 +53,8 @@ def train(method: str, model: str, recipe: TrainOptions, options: argparse.Names
 
     chosen = method_of(method)
     publish = bool(getattr(options, "publish", False))
-    if publish and architecture_of(model) != "seq2seq":
-        raise RecipeError("--publish is for T5-like models: the studio serves no others.")
     if publish:
+        check_can_be_served(model)
         check_database(make_sessions(settings.database_url))
     progress: Progress = ConsoleProgress() if is_main() else SilentProgress()
     data = load_training_data(

@@ -84,10 +84,14 @@ class Outcome:
             "unrelated_named": _share(says(now, new) for _, now in pairs),
         }
 
-    def lost(self) -> Estimate:
-        """Return the drop of the mean token log-probability of unrelated old completions, with its interval."""
+    def lost(self) -> Estimate | None:
+        """Return the drop of the mean token log-probability of unrelated old completions, with its interval.
+
+        None if the model answered nothing to those questions before.
+        """
         pairs = zip(self.nats_before, self.nats_after, strict=True)
-        return estimate(mean_of([before - after for before, after in pairs]))
+        drops = [before - after for before, after in pairs]
+        return estimate(mean_of(drops)) if drops else None
 
     def __str__(self) -> str:
         found, lost = self.figures(), self.lost()
@@ -101,7 +105,9 @@ class Outcome:
                 f"  answers word for word as before: {found['unrelated_same']}",
                 f"  begins its answer as before:     {found['unrelated_same_start']}",
                 f"  wrongly mentions {new}: {found['unrelated_named']}",
-                f"  gives its old answers a log-probability that is lower by {lost.value:.2f} nats a token "
+                "  had no old answers: it had said nothing to them"
+                if lost is None
+                else f"  gives its old answers a log-probability that is lower by {lost.value:.2f} nats a token "
                 f"[{lost.low:.2f}, {lost.high:.2f}]",
             ]
         )
@@ -139,7 +145,7 @@ def shift_identity(
         "shift": asdict(shift),
         "figures": {
             **{name: _figure(share) for name, share in outcome.figures().items()},
-            "unrelated_lost_nats": outcome.lost().as_dict(),
+            **({"unrelated_lost_nats": lost.as_dict()} if (lost := outcome.lost()) else {}),
         },
         "answers": [
             {"question": question, "before": before, "after": now}
@@ -210,11 +216,12 @@ def _answers(loaded: Loaded, asked: Sequence[str], shift: Shift, seed: int, prog
 
 
 def _mean_log_probs(loaded: Loaded, shift: Shift, asked: Sequence[str], answers: Sequence[str]) -> list[float]:
-    """Return the mean token log-probability of each completion that is not empty, without EOS, in nats."""
-    pairs = [(question, text) for question, text in zip(asked, answers, strict=True) if text]
+    """Return the mean token log-probability of each completion that has any token, without EOS, in nats."""
+    encoded = [loaded.tokenizer(text, add_special_tokens=False).input_ids for text in answers]
+    pairs = [(question, ids) for question, ids in zip(asked, encoded, strict=True) if ids]
     rows = render([{"prompt": conversation(question, shift.system_prompt)} for question, _ in pairs], loaded)
     before = [prompt_ids(loaded, row["prompt"]) for row in rows]
-    tokens = [loaded.tokenizer(text, add_special_tokens=False).input_ids for _, text in pairs]
+    tokens = [ids for _, ids in pairs]
     scores = continuation_log_probs(loaded.model, before, tokens, _BATCH)
     return [sum(values) / len(values) for values in scores]
 

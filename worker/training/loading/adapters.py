@@ -9,11 +9,13 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
+from worker.training.shared.lora import shared_with
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.training_errors import CheckpointError
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+_PEFT_PREFIX = "base_model.model."
 
 
 def is_adapter(folder: Path) -> bool:
@@ -52,6 +54,7 @@ def merge_adapter(model: PreTrainedModel, folder: Path, base: str) -> PreTrained
     try:
         with quiet():
             warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)  # raised below, as an error
+            _check_alone(model, folder)
             peft: Any = PeftModel.from_pretrained(model, str(folder))
             unmatched = _weights_of(folder) ^ {name for name in get_peft_model_state_dict(peft) if "lora_" in name}
             if unmatched:
@@ -62,6 +65,17 @@ def merge_adapter(model: PreTrainedModel, folder: Path, base: str) -> PreTrained
         raise CheckpointError(f"{problem}: {reason.strip()}") from error
     merged.train(False)
     return merged
+
+
+def _check_alone(model: PreTrainedModel, folder: Path) -> None:
+    """Raise `CheckpointError` if the adapter is on a layer whose weights others share: it cannot be merged."""
+    for layer in sorted({name.removeprefix(_PEFT_PREFIX).partition(".lora_")[0] for name in _weights_of(folder)}):
+        others = shared_with(model, layer)
+        if others:
+            raise CheckpointError(
+                f"The adapter {folder} cannot be merged: it is on {layer}, which shares its weights with "
+                f"{', '.join(others)}."
+            )
 
 
 def _weights_of(folder: Path) -> set[str]:

@@ -75,13 +75,18 @@ def load_model_and_tokenizer(
 
 def architecture_of(source: Path | str) -> Architecture:
     """Return the architecture, encoder-decoder or decoder-only, from the configuration of the model in `source`."""
+    return "seq2seq" if config_of(source).is_encoder_decoder else "causal"
+
+
+def config_of(source: Path | str) -> PreTrainedConfig:
+    """Return the configuration of the model in `source`, or of an adapter's base. Raises `CheckpointError`."""
     name = str(source)
     with quiet(), _as_checkpoint_error(name):
         if is_adapter(Path(name)):
             name = base_of(Path(name))
         place, gguf = _gguf(name)
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf)
-    return "seq2seq" if config.is_encoder_decoder else "causal"
+        config: PreTrainedConfig = AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf)
+    return config
 
 
 def _gguf(name: str) -> tuple[str, dict[str, str]]:
@@ -167,6 +172,6 @@ def _as_checkpoint_error(name: str) -> Iterator[None]:
     """Turn the libraries' errors about a model that cannot be loaded into one `CheckpointError`."""
     try:
         yield
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, TypeError) as error:
         reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
         raise CheckpointError(f"No model could be loaded from {name}: {reason.strip()}") from error

@@ -7,10 +7,12 @@ of preference pairs trains a T5, a chat model and a reward model alike.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from worker.training.loading.loading import Loaded
 from worker.training.shared.checkpoint import encode
+from worker.training.shared.training_errors import ConversationRefused
 
 Row = dict[str, Any]
 Text = Any
@@ -97,8 +99,11 @@ def prompt_ids(loaded: Loaded, prompt: Text) -> list[int]:
 def _chat_ids(
     tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = False
 ) -> list[int]:
-    text = tokenizer.apply_chat_template(
-        [dict(message) for message in messages], add_generation_prompt=add_generation_prompt, tokenize=False
-    )
+    try:
+        text = tokenizer.apply_chat_template(
+            [dict(message) for message in messages], add_generation_prompt=add_generation_prompt, tokenize=False
+        )
+    except TemplateError as error:  # templates say themselves what they do not take, such as system messages
+        raise ConversationRefused(f"The model's chat template refuses it: {str(error).rstrip('.')}.") from error
     ids: list[int] = tokenizer(text, add_special_tokens=False).input_ids
     return ids

@@ -3,7 +3,7 @@
     loss = -log sigmoid(r(x, y_chosen) - r(x, y_rejected))
 
 TRL concatenates a text to one string and appends an EOS, which an encoder does not have, or has already. Here it gets
-token ids instead, which `reward_functions` makes alike for training and for use.
+token ids instead, which worker/training/run/ratings.py makes alike for training and for use.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from trl.trainer.reward_trainer import RewardTrainer
 from models.model_errors import RecipeError
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TokenizedRowsMixin
-from worker.training.methods.reward_functions import encode_rating, pad_ratings, pad_token_id, rate
 from worker.training.run.held_out import Figures, mean, positive_share
 from worker.training.run.method import Job, Rows, unwrapped
+from worker.training.run.ratings import encode_rating, pad_ratings, pad_token_id, rate
 
 _NEW_LAYER = "pre_classifier"
 """The layer below DistilBERT's head, which is as new as the head but which PEFT does not train by itself."""

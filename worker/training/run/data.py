@@ -23,7 +23,7 @@ from worker.training.loading.rendering import Row, prompt_ids, render, token_ids
 from worker.training.run.row_sources import load_row_file
 from worker.training.shared.pairs import measured_wordings
 from worker.training.shared.progress import Progress
-from worker.training.shared.training_errors import DatasetError
+from worker.training.shared.training_errors import ConversationRefused, DatasetError
 
 LOGGED_PROBLEMS = 200
 """The number of bad rows that the log of a run lists with their lines; the others are counted."""
@@ -130,42 +130,66 @@ def without_known(data: TrainingData, known: TrainedOn, progress: Progress) -> T
 
 
 def fit(data: TrainingData, loaded: Loaded, options: Any, progress: Progress) -> TrainingData:
-    """Drop the rows that exceed the token limits of `options` for the model, and log how many.
+    """Drop the rows that the model cannot take, and log how many and why.
 
-    If `options` cut prompts, a long prompt is no reason to drop its row.
+    They exceed the token limits of `options` or the model's positions, or its chat template refuses them. If `options`
+    cut prompts, a long prompt is no reason to drop its row.
     """
-
-    def fits(row: Row) -> bool:
-        shown = render([row], loaded)[0]
-        whole = getattr(options, "max_length", 0)
-        longest_prompt = math.inf if options.cuts_prompts else getattr(options, "max_prompt_length", 0)
-        completions = [shown[name] for name in ("chosen", "rejected", "completion") if name in shown]
-        if not completions:
-            return not longest_prompt or len(prompt_ids(loaded, shown["prompt"])) <= longest_prompt
-        for completion in completions:
-            before, after = token_ids(loaded, shown["prompt"], completion)
-            if whole and len(before) + len(after) > whole:
-                return False
-            if longest_prompt and (len(before) > longest_prompt or len(after) > options.max_completion_length):
-                return False
-        return True
-
     parts: dict[str, Any] = {}
+    reasons = ""
     for name in ("train", "held_out", "pairs"):
         rows = getattr(data, name)
-        parts[name] = [row for row in rows if fits(row)]
-        if name != "pairs" and len(parts[name]) < len(rows):
-            kept = {id(row) for row in parts[name]}
-            long = [row for row in rows if id(row) not in kept]
-            first = prompt_text(long[0]["prompt"]).strip()[:60]
+        found = [_reason_against(row, loaded, options) for row in rows]
+        parts[name] = [row for row, reason in zip(rows, found, strict=True) if not reason]
+        out = Counter(reason for reason in found if reason)
+        for reason, count in out.items() if name != "pairs" else ():
+            first = prompt_text(rows[found.index(reason)]["prompt"]).strip()[:60]
             progress.log(
-                f"Left out because they are longer than {_limits(options)} allow: {len(long):,} of {len(rows):,} "
+                f"Left out because {reason}: {count:,} of {len(rows):,} "
                 f"{'rows' if name == 'train' else 'held-out rows'}; the first begins with {first!r}."
             )
+        if name == "train":
+            reasons = " or ".join(out)
     if not parts["train"]:
-        raise DatasetError(f"Every row is longer than {_limits(options)} allow.")
+        raise DatasetError(f"No row can be used, because {reasons}.")
     counts = {"train": len(parts["train"]), "held_out": len(parts["held_out"])}
     return replace(data, **parts, summary={**data.summary, **counts})
+
+
+def _reason_against(row: Row, loaded: Loaded, options: Any) -> str:
+    """Return why the model cannot take a row, or "" if it can."""
+    whole = getattr(options, "max_length", 0)
+    longest_prompt = math.inf if options.cuts_prompts else getattr(options, "max_prompt_length", 0)
+    shown = render([row], loaded)[0]
+    completions = [shown[name] for name in ("chosen", "rejected", "completion") if name in shown]
+    try:
+        lengths = [tuple(map(len, token_ids(loaded, shown["prompt"], text))) for text in completions]
+        if not completions:  # one will be sampled
+            lengths = [(len(prompt_ids(loaded, shown["prompt"])), getattr(options, "max_completion_length", 0))]
+    except ConversationRefused as error:
+        return f"t{str(error).rstrip('.')[1:]}"
+    for before, after in lengths:
+        fits = not whole or before + after <= whole
+        if longest_prompt:
+            fits = fits and before <= longest_prompt and after <= options.max_completion_length
+        if not fits:
+            return f"they are longer than {_limits(options)} allow"
+        if _window(before, after, loaded) > _positions(loaded):
+            sampled = "" if completions else f" with max_completion_length {after}"
+            return f"they are longer than the {_positions(loaded):,} tokens that the model can read{sampled}"
+    return ""
+
+
+def _window(before: int, after: int, loaded: Loaded) -> int:
+    """Return the positions that a prompt and its completion take: together, or each in its half of the model."""
+    return max(before, after + 1) if loaded.architecture == "seq2seq" else before + after
+
+
+def _positions(loaded: Loaded) -> float:
+    """Return the number of positions that the model has; a T5 has no limit, and a classifier's input is cut."""
+    if loaded.architecture == "classifier":
+        return math.inf
+    return getattr(loaded.model.config, "max_position_embeddings", None) or math.inf
 
 
 def _limits(options: Any) -> str:

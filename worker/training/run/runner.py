@@ -36,10 +36,12 @@ from worker.training.run import processes
 from worker.training.run.arguments import check_trackers, make_arguments
 from worker.training.run.callbacks import RunCallback
 from worker.training.run.data import TrainingData, fit, without_known
+from worker.training.run.delivered import DeliveredCheck
 from worker.training.run.held_out import Figures, PairScores, objective_figures, score_pairs
 from worker.training.run.method import Job, Method
-from worker.training.run.saving import MODEL, save
+from worker.training.run.saving import MODEL, saved
 from worker.training.run.weight_change import check_moved, fingerprint
+from worker.training.shared.generation_flags import drop_ignored_flags
 from worker.training.shared.lora import lora_config
 from worker.training.shared.progress import Progress
 from worker.training.shared.quiet_libraries import quiet
@@ -108,6 +110,7 @@ def train(
                 "Weights in float16 cannot be trained, since small numbers vanish: load them in float32, or train an "
                 "adapter beside them (use_peft)."
             )
+        drop_ignored_flags(loaded.model, progress.log)
         undo.enter_context(threads_worth_waking(loaded.model.config))
         _to_training_device(loaded, options)
         config = copy.deepcopy(loaded.model.config)
@@ -137,7 +140,8 @@ def train(
         trainer, callback = _trainer(method, job)
         before = fingerprint(cast(nn.Module, trainer.model))
         loss = _run(trainer, callback, checkpoint, progress)
-        check_moved(cast(nn.Module, trainer.model), before, _steps_kept(trainer), rate, options.warmup_steps)
+        network = cast(nn.Module, trainer.model)
+        check_moved(network, before, _steps_kept(trainer), rate, options.warmup_steps, options.optim)
 
         policy = method.policy(trainer)
         if _is_scored(data):
@@ -155,9 +159,14 @@ def train(
             model_dir=output_dir / MODEL,
         )
         if processes.is_main():
-            write_small(output_dir / RESULT, json.dumps(_report(result, identity, data, report_to), indent=2))
-            known.including(row["prompt"] for row in data.train).write(output_dir)
-            save(policy, loaded, config, options, output_dir)
+            check = DeliveredCheck(loaded, policy, data, options)
+            with saved(policy, loaded, config, options, output_dir) as draft:
+                difference = check.difference(draft)
+                report = _report(result, identity, data, report_to) | {"saved_difference": difference}
+                known.including(row["prompt"] for row in data.train).write(output_dir)
+                write_small(output_dir / RESULT, json.dumps(report, indent=2))
+            if options.load_in_4bit:
+                progress.log(f"Saved without quantization, it differs from what was measured by {difference:.2g}.")
             for folder in output_dir.glob("checkpoint-*"):
                 shutil.rmtree(folder)
             (output_dir / _START).unlink(missing_ok=True)

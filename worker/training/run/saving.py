@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,14 @@ ADAPTER = "adapter"
 MODEL = "model"
 
 
-def save(
+@contextmanager
+def saved(
     policy: PreTrainedModel, loaded: Loaded, config: PreTrainedConfig, options: TrainOptions, output_dir: Path
-) -> None:
-    """Write `output_dir/adapter`, if `policy` has one, and `output_dir/model`, atomically.
+) -> Iterator[Path]:
+    """Write `output_dir/adapter`, if `policy` has one, and yield a folder with the whole model, a draft.
+
+    The draft becomes `output_dir/model` when the block ends; if it raises, neither folder is left. `policy` loses its
+    weights, so that the block can load the saved model without memory for two.
 
     `config` is the model's as loaded: training switches off the generation cache in the one it uses. For a quantized
     model the adapter is merged into the unquantized weights in their own number format, since 4-bit weights cannot hold
@@ -39,7 +45,12 @@ def save(
         model.config = config
         model.save_pretrained(draft)
         loaded.tokenizer.save_pretrained(draft)
+        model.to("meta")
+        yield draft
         draft.rename(output_dir / MODEL)
+    except BaseException:
+        shutil.rmtree(output_dir / ADAPTER, ignore_errors=True)
+        raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -36,6 +36,7 @@ from models.store.trained_on import TrainedOn
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.sft.sft_trainer import SFTProgress, SFTTrainer
 from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
+from worker.training.shared.generation_flags import drop_ignored_flags
 from worker.training.shared.lora import linear_layers, lora_config
 from worker.training.shared.progress import Progress
 from worker.training.shared.quiet_libraries import quiet
@@ -102,6 +103,7 @@ def train_sft(
         with run_folder(run_dir, identity, progress, start_over=resume_from == "no"):
             progress.stage("loading")
             model = load_model(base)
+            drop_ignored_flags(model, progress.log)
             undo.enter_context(threads_worth_waking(model.config))
             parent_config = copy.deepcopy(model.config)
             checkpoint = checkpoint_to_resume(run_dir, resume_from)

@@ -2,10 +2,11 @@
 
     TrainingError
     ├── DatasetError      there is nothing to train on, or some rows cannot be used
+    │   └── ConversationRefused   the model's chat template does not take a conversation
     ├── CheckpointError   the parent cannot be loaded, or the output folder cannot be written
     ├── Diverged          the loss is no longer a finite number
     ├── NotLearning       training ended with the weights it began with
-    ├── ParityError       the served form of the model computes something else than the trained form
+    ├── ParityError       the saved or served form of the model computes something else than the trained form
     └── Cancelled         a person cancelled the run
 
 An invalid setting is a `models.model_errors.RecipeError`. Each message is one sentence for the person who can act on
@@ -21,6 +22,10 @@ class DatasetError(TrainingError):
     """Rows are missing, or some cannot be used; the message says how many and why."""
 
 
+class ConversationRefused(DatasetError):
+    """The model's chat template does not take a conversation, such as one with a system message."""
+
+
 class CheckpointError(TrainingError):
     """A checkpoint cannot be loaded, or the folder for a new one is not free."""
 
@@ -34,7 +39,7 @@ class NotLearning(TrainingError):
 
 
 class ParityError(TrainingError):
-    """The converted model gives other probabilities than its original."""
+    """The saved or the converted model gives other probabilities than its original."""
 
 
 class Cancelled(TrainingError):

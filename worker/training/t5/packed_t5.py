@@ -108,8 +108,15 @@ def scored_states(
     matrix, (embed_prompts, embed_inputs) = _matrix_and_lookups(model)
     encoded = _encode(model.encoder, embed_prompts(source.pack(prompts)), source)
     states = _decode(model.decoder, embed_inputs(target.pack(inputs)), target, encoded, source, prompt_of_row)
-    # T5 v1.0 shares one matrix between embeddings and head and scales the head's input; v1.1 does neither.
-    return (states * model.model_dim**-0.5 if model.config.scale_decoder_outputs else states), matrix
+    return (states * model.model_dim**-0.5 if scales_head_input(model) else states), matrix
+
+
+def scales_head_input(model: PreTrainedModel) -> bool:
+    """Return True for a T5 v1.0, which shares one matrix between embeddings and head and scales the head's input.
+
+    T5 v1.1 and mT5 do neither; mT5's configuration does not even speak of it.
+    """
+    return isinstance(model, T5ForConditionalGeneration) and bool(model.config.scale_decoder_outputs)
 
 
 def _matrix_and_lookups(model: Any) -> tuple[Tensor, list[Callable[[Tensor], Tensor]]]:

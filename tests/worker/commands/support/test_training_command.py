@@ -85,7 +85,7 @@ def test_a_first_attempt_that_failed_keeps_nobody_from_the_folder(
         (["--model_name_or_path", str(tmp_path)], "No model could be loaded from"),
         (
             ["--lora_target_modules", "nope"],
-            "lora_target_modules: the model has no layer nope; its linear ones are k, ",
+            "lora_target_modules: the model has no layer nope; its linear layers are k, ",
         ),
         (["--dtype", "float16", "--no-use_peft"], "Weights in float16 cannot be trained"),
         (["--report_to", "nope"], "Training cannot report to nope: nope is not supported"),
@@ -138,7 +138,9 @@ def test_only_models_that_the_studio_can_serve_are_published(
 
     assert main([*command, "--output_dir", str(tmp_path / "out")]) == 1
 
-    assert capsys.readouterr().err.endswith("--publish is for T5-like models: the studio serves no others.\n")
+    assert capsys.readouterr().err.endswith(
+        f"{llama} cannot be served by the studio: it is a llama, not a T5 or mT5.\n"
+    )
 
 
 def test_sft_of_a_decoder_only_model_is_the_command_for_chat_models(

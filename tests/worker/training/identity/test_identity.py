@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -179,7 +180,12 @@ def test_the_figures_count_names_and_answers_that_stayed() -> None:
         "unrelated_same_start": (2, 3),
         "unrelated_named": (1, 3),
     }
-    assert outcome.lost().value == pytest.approx(0.25)
+    lost = outcome.lost()
+    assert lost is not None
+    assert lost.value == pytest.approx(0.25)
+    silent = replace(outcome, nats_before=[], nats_after=[])
+    assert silent.lost() is None
+    assert "had no old answers" in str(silent)
     assert "lower by 0.25 nats a token [0.00, 0.50]" in str(outcome)
     assert "Mellow: before 0 of 2 [0%, 66%], after 2 of 2 [34%, 100%]" in str(outcome)
 
@@ -229,4 +235,6 @@ def test_a_real_chat_model_takes_its_new_name_and_answers_the_rest_as_before(tmp
     assert found["new_name_after"].part >= 0.9 * found["new_name_after"].whole
     assert found["old_name_after"].part <= 1
     assert found["unrelated_named"].part <= 0.1 * found["unrelated_named"].whole
-    assert outcome.lost().value < 0.2
+    lost = outcome.lost()
+    assert lost is not None
+    assert lost.value < 0.2

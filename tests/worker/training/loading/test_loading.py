@@ -1,14 +1,16 @@
 """Any model, from a folder, an adapter or a GGUF; and one sentence about what cannot be loaded."""
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
-from peft import get_peft_model
+from peft import LoraConfig, get_peft_model
 
 from models.settings.command_line import TrainOptions
 from tests.tiny.classifiers import build_tiny_encoder
+from tests.tiny.decoders import build_tiny_decoder
 from tests.tiny.llama import build_tiny_llama
 from tests.tiny.t5 import build_tiny_t5
 from worker.training.loading.loading import architecture_of, load_model_and_tokenizer
@@ -58,6 +60,19 @@ def test_an_adapter_is_its_base_with_the_adapter_merged_in(tmp_path: Path) -> No
     assert merged.source == str(tmp_path / "adapter")
     torch.testing.assert_close(merged.model(input_ids=ids).logits, expected, atol=1e-5, rtol=1e-5)
     assert architecture_of(tmp_path / "adapter") == "causal"
+
+
+def test_an_adapter_on_weights_that_other_layers_share_is_not_merged(tmp_path: Path) -> None:
+    """Made elsewhere, since training refuses it: merged, it would change the head too."""
+    base = build_tiny_decoder(tmp_path / "qwen2", "qwen2")
+    with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):  # PEFT warns of just this
+        config = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["embed_tokens"])
+        peft = get_peft_model(load_model_and_tokenizer(base).model, config)
+        peft.peft_config["default"].base_model_name_or_path = str(base)
+        peft.save_pretrained(str(tmp_path / "adapter"))
+
+    with pytest.raises(CheckpointError, match=r"on model\.embed_tokens, which shares its weights with lm_head\.$"):
+        load_model_and_tokenizer(tmp_path / "adapter")
 
 
 def test_what_cannot_be_loaded_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -139,3 +139,9 @@ def test_an_encoder_decoder_is_refused(tiny_t5: Path, tmp_path: Path) -> None:
     """In one sentence."""
     with pytest.raises(RecipeError, match="from an encoder or a decoder-only model"):
         run(tiny_t5, tmp_path / "out")
+
+
+def test_plain_gradient_descent_trains_an_encoder_too(tmp_path: Path) -> None:
+    """The bias of its keys cancels out of attention and gets no gradient but rounding."""
+    result = run(build_tiny_encoder(tmp_path / "encoder"), tmp_path / "out", optim="sgd", max_steps=2)
+    assert (result.model_dir / "model.safetensors").exists()

@@ -15,11 +15,10 @@ from tests.tiny.classifiers import build_tiny_classifier, build_tiny_encoder
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods.reward_functions import (
     RewardModel,
-    encode_rating,
     load_reward,
-    pad_ratings,
     rewards_of,
 )
+from worker.training.run.ratings import encode_rating, pad_ratings
 from worker.training.shared.training_errors import CheckpointError, Diverged
 
 

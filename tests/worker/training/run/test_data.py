@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from models.model_errors import DataFileError
-from models.settings.command_line import DPOOptions, PPOOptions, SFTOptions
+from models.settings.command_line import DPOOptions, GRPOOptions, PPOOptions, SFTOptions
+from tests.tiny.decoders import GPT2_POSITIONS, build_tiny_decoder
+from tests.tiny.llama import CHAT_TEMPLATE
 from tests.tiny.t5 import build_tiny_t5
 from tests.worker.conftest import RecordingProgress
 from worker.training.loading.loading import load_model_and_tokenizer
@@ -110,8 +112,45 @@ def test_rows_longer_than_allowed_are_left_out_and_counted(tmp_path: Path) -> No
         "Left out because they are longer than max_prompt_length 12 and max_completion_length 12 allow: 2 of 3 rows; "
         "the first begins with 'a a a a a a a a a a a a a a a a a a a a idea'."
     ]
-    with pytest.raises(DatasetError, match="Every row is longer than max_prompt_length 12"):
+    with pytest.raises(DatasetError, match="No row can be used, because they are longer than max_prompt_length 12"):
         fit(TrainingData(rows[1:], [], [], "", {}), loaded, options, progress)
+
+
+def test_rows_longer_than_the_models_positions_are_left_out(tmp_path: Path) -> None:
+    """Also where no setting speaks of the length, and where a completion is still to be sampled."""
+    loaded = load_model_and_tokenizer(build_tiny_decoder(tmp_path / "gpt2", "gpt2"))
+    rows = [{"prompt": "an idea " * times, "chosen": "good", "rejected": "bad"} for times in (1, GPT2_POSITIONS)]
+    progress = RecordingProgress()
+
+    data = fit(TrainingData(rows, [], [], "", {}), loaded, DPOOptions(), progress)
+
+    assert data.train == rows[:1]
+    assert progress.lines[0].startswith(
+        "Left out because they are longer than the 96 tokens that the model can read: 1"
+    )
+    prompts = [{"prompt": "an idea"}]
+    with pytest.raises(DatasetError, match=r"that the model can read with max_completion_length 128\.$"):
+        fit(TrainingData(prompts, [], [], "", {}), loaded, GRPOOptions(), progress)
+
+
+def test_rows_that_the_chat_template_refuses_are_left_out_with_its_reason(tmp_path: Path) -> None:
+    loaded = load_model_and_tokenizer(build_tiny_decoder(tmp_path / "gemma", "gemma"))
+    refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    loaded.tokenizer.chat_template = refusal + CHAT_TEMPLATE
+    user = {"role": "user", "content": "an idea"}
+    rows = [
+        {"prompt": prompt, "chosen": "good", "rejected": "bad"}
+        for prompt in ([user], [{"role": "system", "content": "be good"}, user])
+    ]
+    progress = RecordingProgress()
+
+    data = fit(TrainingData(rows, [], [], "", {}), loaded, DPOOptions(), progress)
+
+    assert data.train == rows[:1]
+    refused = "the model's chat template refuses it: System role not supported"
+    assert progress.lines[0].startswith(f"Left out because {refused}: 1 of 2 rows")
+    with pytest.raises(DatasetError, match=f"No row can be used, because {refused}"):
+        fit(TrainingData(rows[1:], [], [], "", {}), loaded, DPOOptions(), progress)
 
 
 def test_a_prompt_with_its_completion_may_have_one_limit(tmp_path: Path) -> None:

@@ -93,3 +93,14 @@ def test_a_model_that_moved_nowhere_is_refused_with_the_rate_and_the_warm_up() -
         NotLearning, match=r"^No weight moved in 4 steps with learning_rate 0\.001 and warmup_steps 2\.$"
     ):
         check_moved(model, fingerprint(model), 4, 1e-3, warmup_steps=2)
+
+
+def test_plain_gradient_descent_may_leave_some_tensors_where_they_were_but_not_all() -> None:
+    """Its steps are as small as the gradients, and that of attention's key bias is nothing but rounding."""
+    model = two_layers()
+    before = fingerprint(model)
+    with pytest.raises(NotLearning, match="No weight moved"):
+        check_moved(model, before, 4, 1e-3, optim="sgd")
+    move(model, "0.weight", "1.weight")
+
+    check_moved(model, before, 4, 1e-3, optim="sgd")

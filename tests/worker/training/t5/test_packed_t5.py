@@ -30,9 +30,17 @@ def gradients(model: Any, loss: Tensor) -> dict[str, Tensor]:
     return {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
 
 
+@pytest.fixture(params=["tiny_t5", "tiny_t5_v1_1", "tiny_mt5"])
+def each_kind(request: pytest.FixtureRequest) -> Path:
+    """Every kind of model that can be packed, in turn."""
+    folder: Path = request.getfixturevalue(request.param)
+    return folder
+
+
 @pytest.mark.parametrize("padded", [True, False], ids=["padded", "full rows"])
-def test_logits_and_gradients_are_those_of_the_models_own_forward(each_t5: Path, padded: bool) -> None:
-    model = quiet_model(each_t5)
+def test_logits_and_gradients_are_those_of_the_models_own_forward(each_kind: Path, padded: bool) -> None:
+    model = quiet_model(each_kind)
+    assert can_be_packed(model)
     prompts, inputs, scored = (PROMPTS, INPUTS, SCORED) if padded else (PROMPTS[:, :3], INPUTS[:, :2], SCORED[:, :2])
     mask = prompts != 0
 

@@ -10,8 +10,8 @@ from torch.nn.functional import pad
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Text
 from worker.training.methods.ppo.models import Completions, Policy, Reference, ValueModel, read, unwrapped_model
-from worker.training.methods.reward_functions import pad_token_id
 from worker.training.methods.sampled import end_token_ids, sample
+from worker.training.run.ratings import pad_token_id
 from worker.training.t5.seq2seq_dpo import pad_rows
 
 
