@@ -12,7 +12,7 @@ from app.services.training import kto_rows, preference_rows
 from app.services.training.selection import EVERYTHING, Selection
 from models.formats import rows_sha256
 from models.formats.files.pair_files import in_dev
-from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.examples import MarkedText, PreferenceExample
 
 HELD_OUT_FROM = 50
 """The least number of different prompts for a held-out part; with fewer, all are used for training."""
@@ -64,17 +64,20 @@ def pairs_as_unpaired(examples: Sequence[PreferenceExample]) -> list[Row]:
     ]
 
 
-def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING) -> list[Row]:
-    """Return the texts that the selected judgments up to that id mark good or bad, as unpaired rows (models/formats).
+def marked_texts(
+    session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING
+) -> list[MarkedText]:
+    """Return the texts that the selected judgments up to that id mark good or bad.
 
-    If `of` has a held-out part, the rows of all held-out prompts are left out.
+    If `of` has a held-out part, the texts of all held-out prompts are left out.
     """
     rows = kto_rows.unpaired_rows(session, last_judgment_id, selection)
-    return [
-        {"prompt": prompt, "completion": text, "label": good}
-        for prompt, text, good in rows
-        if not (of.held_out and in_dev(prompt, HELD_OUT_ONE_IN))
-    ]
+    return [MarkedText(*row) for row in rows if not (of.held_out and in_dev(row[0], HELD_OUT_ONE_IN))]
+
+
+def unpaired_rows(marked: Sequence[MarkedText]) -> list[Row]:
+    """Return marked texts as unpaired rows (models/formats)."""
+    return [{"prompt": one.prompt, "completion": one.text, "label": one.good} for one in marked]
 
 
 def unpaired_sha256(rows: Sequence[Row]) -> str:
