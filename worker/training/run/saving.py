@@ -10,6 +10,7 @@ from peft import PeftModel
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from models.settings.command_line import TrainOptions
+from models.store.disk import flush, flush_all
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 
 ADAPTER = "adapter"
@@ -19,7 +20,7 @@ MODEL = "model"
 def save(
     policy: PreTrainedModel, loaded: Loaded, config: PreTrainedConfig, options: TrainOptions, output_dir: Path
 ) -> None:
-    """Write `output_dir/adapter`, if `policy` has one, and `output_dir/model`, atomically.
+    """Write `output_dir/adapter`, if `policy` has one, and `output_dir/model`, atomically and for good.
 
     `config` is the model's as loaded: training switches off the generation cache in the one it uses. For a quantized
     model the adapter is merged into the unquantized weights in their own number format, since 4-bit weights cannot hold
@@ -39,7 +40,9 @@ def save(
         model.config = config
         model.save_pretrained(draft)
         loaded.tokenizer.save_pretrained(draft)
+        flush_all(draft)  # what has this name is taken for a whole model, and checkpoints are removed then
         draft.rename(output_dir / MODEL)
+        flush(output_dir)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -1,0 +1,42 @@
+"""A trained model has its name once it is whole on the disk: by that name a run is taken for finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from models.settings.command_line import TrainOptions
+from tests.power_cuts import PowerCuts
+from worker.training.run.saving import MODEL, save
+
+
+class Files:
+    """What is saved: a model or a tokenizer with one file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def save_pretrained(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / self.name).write_bytes(b"content")
+
+
+def test_a_model_is_whole_or_not_there_and_stays_once_it_is_saved(tmp_path: Path) -> None:
+    saved: list[str] = []
+    files = ["model.safetensors", "tokenizer.json"]
+
+    def survives(state: Path) -> None:
+        found = state / MODEL
+        assert found.is_dir() or not saved
+        for name in files if found.is_dir() else ():
+            assert (found / name).read_bytes() == b"content"
+
+    policy: Any = Files(files[0])
+    loaded: Any = SimpleNamespace(tokenizer=Files(files[1]))
+    config: Any = SimpleNamespace()
+    cuts = PowerCuts(tmp_path, survives)
+    with cuts.watched():
+        save(policy, loaded, config, TrainOptions(), tmp_path)
+        saved.append(MODEL)
+        cuts.look()
