@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from models.reward.features import Verdict
 from models.serving.judge import judge
-from models.serving.neutrality import Neutrality, words
+from models.serving.neutrality import Neutrality, spellings, unstretched, words
 
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 """Replaces bytes that are no valid UTF-8."""
@@ -104,11 +104,24 @@ def is_polite(text: str) -> bool:
 
 
 def rude_words(text: str) -> list[str]:
-    """Return the words of a text that no rewrite may repeat: those that the classifier finds certainly rude."""
+    """Return the words of a text that no rewrite may repeat: those that the classifier finds certainly rude.
+
+    A stretched word is rude if its short forms are, and comes in all of its spellings: no rewrite of "stuuuupid" has
+    "stuuuupid", "stuupid" or "stupid".
+    """
     if is_polite(text):
         return []
-    found = [word for word in dict.fromkeys(words(text)) if word not in _NAMES_OF_GROUPS]
-    return [word for word, neutral in zip(found, neutrality()(found), strict=True) if neutral < _SURELY_RUDE]
+    found: dict[str, None] = {}
+    for word, written in spellings(text).items():
+        short = dict.fromkeys(map(unstretched, written))
+        rude = [form for form in dict.fromkeys((word, *short)) if _is_surely_rude(form)]
+        if rude and word not in _NAMES_OF_GROUPS:
+            found |= dict.fromkeys((*written, *rude))
+    return list(found)
+
+
+def _is_surely_rude(word: str) -> bool:
+    return neutrality()([word])[0] < _SURELY_RUDE
 
 
 def rude_places(texts: Sequence[str]) -> set[int]:
@@ -118,10 +131,10 @@ def rude_places(texts: Sequence[str]) -> set[int]:
     return rude or ({min(neutral, key=neutral.__getitem__)} if neutral else set())
 
 
-def least_neutral_word(text: str) -> str:
-    """Return the word of a text that is the least neutral; raises ValueError if it has none."""
-    found = words(text)
-    return min(zip(neutrality()(found), found, strict=True))[1]
+def least_neutral_spellings(text: str) -> list[str]:
+    """Return the spellings of the word of a text that is the least neutral; raises ValueError if it has none."""
+    found = spellings(text)
+    return found[min(zip(neutrality()(list(found)), found, strict=True))[1]]
 
 
 def enough(source: str, rewrites: Sequence[str], wanted: int) -> bool:

@@ -233,7 +233,7 @@ class Generator:
     def _fill_up(self, drawn: dict[str, Sample], text: str, forbidden: frozenset[Tokens], progress: _Progress) -> None:
         """Add the likeliest rewrites by beam search, with the least neutral word of `text` and without it."""
         progress.rounds.append({"beams": _FEW_BEAMS})
-        for without in (forbidden, forbidden | self._forms([choosing.least_neutral_word(text)])):
+        for without in (forbidden, forbidden | self._forms(choosing.least_neutral_spellings(text))):
             _add(drawn, self._found(self.tokens(text), _FEW_BEAMS, without))
 
     def _draw(self, draw: Draw) -> Drawn:

@@ -27,8 +27,31 @@ _LONGEST_WORD = 24
 
 def words(text: str) -> list[str]:
     """Return the words of a text in normalised form; a letter repeated more than twice counts as twice."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return [_STRETCHED.sub(r"\1\1", word)[:_LONGEST_WORD] for word in _WORD.findall(folded)]
+    return [_normalised(word) for word in _written(text)]
+
+
+def spellings(text: str) -> dict[str, list[str]]:
+    """Return the normalised words of a text, each with itself and the text's own spellings, in lower case.
+
+    "STUUUUPID" is "stuupid", also spelled "stuuuupid".
+    """
+    found: dict[str, dict[str, None]] = {}
+    for word in _written(text):
+        found.setdefault(_normalised(word), {}).update(dict.fromkeys((_normalised(word), word)))
+    return {word: list(forms) for word, forms in found.items()}
+
+
+def unstretched(word: str) -> str:
+    """Return a word with each letter that is repeated more than twice once."""
+    return _STRETCHED.sub(r"\1", word)
+
+
+def _written(text: str) -> list[str]:
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def _normalised(word: str) -> str:
+    return _STRETCHED.sub(r"\1\1", word)[:_LONGEST_WORD]
 
 
 def buckets(text: str) -> np.ndarray:

@@ -68,9 +68,10 @@ def hash_file(path: Path) -> str:
 
 
 def hash_folder(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below `folder` except the manifest, by relative POSIX path."""
+    """Return the SHA-256 of every file below `folder` except its own manifest, by relative POSIX path."""
+    manifest = folder / MANIFEST_NAME
     return {
         path.relative_to(folder).as_posix(): hash_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST_NAME
+        if path.is_file() and path != manifest
     }

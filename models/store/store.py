@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.model_errors import StoreError, VersionDamaged, VersionExists, VersionMissing
+from models.store.disk import flush, flush_all, make_folders
 from models.store.locks import remove_unless_locked
 from models.store.manifest import MANIFEST_NAME, Manifest, hash_folder
 
@@ -82,7 +83,7 @@ class CheckpointStore:
         """
         staging = self.root / _STAGING
         try:
-            staging.mkdir(parents=True, exist_ok=True)
+            make_folders(staging)
             _remove_abandoned(staging)
             descriptor, name = tempfile.mkstemp(dir=staging, prefix=_STAGE_PREFIX, suffix=_LOCK_SUFFIX)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -115,14 +116,12 @@ class CheckpointStore:
         """Write the manifest, with every file's hash, into the staged folder and flush all of it to the disk."""
         complete = replace(manifest, files=hash_folder(staged))
         (staged / MANIFEST_NAME).write_text(complete.to_json(), encoding="utf-8")
-        for path in staged.rglob("*"):
-            _flush(path)
-        _flush(staged)
+        staged.chmod(0o755)  # complete, so that others may read it
+        flush_all(staged)
         return complete
 
     def publish(self, staged: Path, number: int) -> None:
         """Make the sealed folder version `number`, atomically; raises VersionExists if the number is taken."""
-        staged.chmod(0o755)
         try:
             # Renaming onto a folder that is not empty fails, so two publishers can never share a number.
             staged.rename(self.place(number))
@@ -130,7 +129,7 @@ class CheckpointStore:
             if self.place(number).exists():
                 raise VersionExists(f"Version {number} is published already.") from None
             raise
-        _flush(self.root)
+        flush(self.root)
 
     def remove(self, number: int) -> None:
         """Remove a published version, at once for every reader, and free its space; raises VersionMissing.
@@ -139,7 +138,7 @@ class CheckpointStore:
         """
         with self.stage() as aside:
             self.folder(number).rename(aside / f"{number:06d}")
-            _flush(self.root)
+            flush(self.root)  # before anything in it is removed
 
     def next_number(self, at_least: int = 1) -> int:
         """Return the lowest number above every published one, and not below `at_least`."""
@@ -159,15 +158,6 @@ class CheckpointStore:
     def place(self, number: int) -> Path:
         """Return the path of a version of that number, which need not exist."""
         return self.root / f"{number:06d}"
-
-
-def _flush(path: Path) -> None:
-    """Flush the content of a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_abandoned(staging: Path) -> None:

@@ -2,8 +2,8 @@
 
     uploads/3f…a1.tsv
 
-A file is written aside and renamed into place, and never changed: a run that names a hash trains on exactly those
-bytes, read in exactly that format.
+A file is written aside, flushed, renamed into place, and never changed: a run that names a hash trains on exactly
+those bytes, read in exactly that format.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from models.formats.files.pair_files import EXTENSIONS
 from models.model_errors import UploadMissing
+from models.store.disk import make_folders, replace
 
 _FOLDER = "uploads"
 
@@ -40,7 +41,7 @@ class UploadStore:
         """
         kind = EXTENSIONS[extension]
         digest = dataset_hash(body, kind)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folders(self.folder)
         place = self.folder / f"{digest}.{kind}"
         aside = self.folder / f".{digest}.{os.getpid()}.{time.monotonic_ns()}"
         try:
@@ -48,7 +49,7 @@ class UploadStore:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(aside, place)
+            replace(aside, place)
         finally:
             aside.unlink(missing_ok=True)
         return digest

@@ -17,7 +17,7 @@ from models.formats import rows_sha256
 from models.formats.splitting import held_out_keys, split_key
 from models.store.store import CheckpointStore
 from models.store.trained_on import TrainedOn
-from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.examples import MarkedText, PreferenceExample
 from worker.training.shared.pairs import measured_wordings
 
 HELD_OUT_ONE_IN = 10
@@ -109,15 +109,20 @@ def pairs_as_unpaired(examples: Sequence[PreferenceExample]) -> list[Row]:
     ]
 
 
-def unpaired_rows(session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING) -> list[Row]:
-    """Return the texts that the selected judgments up to that id mark good or bad, as unpaired rows (models/formats).
+def marked_texts(
+    session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING
+) -> list[MarkedText]:
+    """Return the texts that the selected judgments up to that id mark good or bad.
 
     Those of prompts that `of` holds out are left out.
     """
     rows = kto_rows.unpaired_rows(session, last_judgment_id, selection)
-    return [
-        {"prompt": prompt, "completion": text, "label": good} for prompt, text, good in rows if not of.holds_out(prompt)
-    ]
+    return [MarkedText(*row) for row in rows if not of.holds_out(row[0])]
+
+
+def unpaired_rows(marked: Sequence[MarkedText]) -> list[Row]:
+    """Return marked texts as unpaired rows (models/formats)."""
+    return [{"prompt": one.prompt, "completion": one.text, "label": one.good} for one in marked]
 
 
 def unpaired_sha256(rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ or, for initial training, SFT on uploaded pairs (sft_job.py).
 
 The database is the truth. The job owns the run by its attempt number, may be delivered twice without harm, and
 publishes either a whole version or nothing. A version that the gate refuses is published for inspection but does not go
-live.
+live. While the database is away the training goes on, and its end waits for it (patience.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 from app.config import Settings
 from app.runtime import announcements
@@ -25,9 +26,13 @@ from worker.job import initial_training, retraining, sft_job
 from worker.job.recorder import RunRecorder
 from worker.publish import release
 from worker.studio.attempt import Attempt
+from worker.studio.patience import DATABASE_AWAY, patiently
 from worker.studio.studio import Studio
 
 log = logging.getLogger(__name__)
+
+_TIMES_AWAY = 3
+"""The most times that a run is taken up because the database was away."""
 
 
 def train(run_id: int) -> None:
@@ -51,18 +56,44 @@ def _train(studio: Studio, attempt: Attempt) -> None:
         from worker.training.shared.training_errors import Cancelled, TrainingError
 
         try:
-            _carry_out(studio, attempt, recorder)
+            _carry_out_patiently(studio, attempt, recorder)
+        except DATABASE_AWAY:
+            log.error("Run %d: the database stays away. What was trained is kept, and goes on later.", attempt.run_id)
+            raise
         except Cancelled:
-            attempt.end_cancelled()
+            patiently(recorder.tell)
+            patiently(attempt.end_cancelled)
         except (TrainingError, ModelError) as error:
-            _fail(attempt, str(error))
+            _fail(attempt, recorder, str(error))
         except OSError as error:
-            _fail(attempt, f"The worker could not read or write its files: {error}.")
+            _fail(attempt, recorder, f"The worker could not read or write its files: {error}.")
         except MemoryError:
-            _fail(attempt, "The worker ran out of memory: lower per_device_train_batch_size.")
+            _fail(attempt, recorder, "The worker ran out of memory: lower per_device_train_batch_size.")
         except Exception as error:
             log.exception("Run %d failed", attempt.run_id)
-            _fail(attempt, f"The worker failed unexpectedly ({type(error).__name__}): {error}")
+            _fail(attempt, recorder, f"The worker failed unexpectedly ({type(error).__name__}): {error}")
+
+
+def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
+    """Carry the run out; where the database was needed and away, wait for it and go on from what is trained.
+
+    Raises one of DATABASE_AWAY if it does not come back, and Cancelled if the run was cancelled or lost meanwhile.
+    """
+    from worker.training.shared.progress import stop_if_cancelled
+
+    times_away = 0
+    while True:
+        try:
+            _carry_out(studio, attempt, recorder)
+            return
+        except DATABASE_AWAY as error:
+            times_away += 1
+            if times_away == _TIMES_AWAY:
+                raise
+            log.warning("Run %d waits for the database: %s", attempt.run_id, error)
+            recorder.log("The database was away: the run goes on from what is trained already.")
+            patiently(recorder.tell)
+            stop_if_cancelled(recorder)
 
 
 def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
@@ -80,6 +111,7 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
+            patiently(recorder.tell)  # what the run has still to say; once it has ended it says nothing more
             release.release(studio, staged, facts, _refusal(studio, facts), attempt)
 
 
@@ -102,6 +134,7 @@ def _refusal(studio: Studio, version: Manifest | release.Facts) -> str | None:
     return " ".join(["The version was published but does not serve.", *reasons]) if reasons else None
 
 
-def _fail(attempt: Attempt, reason: str) -> None:
+def _fail(attempt: Attempt, recorder: RunRecorder, reason: str) -> None:
     log.error("Run %d failed: %s", attempt.run_id, reason)
-    attempt.fail(reason)
+    patiently(recorder.tell)
+    patiently(partial(attempt.fail, reason))

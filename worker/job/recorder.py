@@ -2,6 +2,9 @@
 
 It implements `worker.training.shared.progress.Progress` for one attempt at one run. A thread of its own writes a
 heartbeat every second, also while a library is busy and reports nothing.
+
+While the database is away the training goes on: what there is to tell is kept, and the heartbeat tells it in one
+transaction as soon as the database responds again.
 """
 
 from __future__ import annotations
@@ -10,9 +13,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from collections import deque
+from collections.abc import Mapping
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -20,12 +22,44 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.db import RunMetric, now, write_transaction
 from app.db.training.training_run import TrainingRun
 from app.services.training import runs
+from worker.studio.patience import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
 _STEP_SECONDS = 0.25
 _LOG_LINES = 200
+METRICS_KEPT = 50_000
+"""The most values that are kept while the database is away; of more, the latest."""
+
+
+class _Untold:
+    """What a run has to tell and the database does not know yet; it takes a few megabytes at most."""
+
+    def __init__(self) -> None:
+        self.stage: str | None = None
+        self.step: tuple[int, int] | None = None
+        self.lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self.metrics: deque[tuple[int, str, float]] = deque(maxlen=METRICS_KEPT)
+
+    def add(self, later: _Untold) -> None:
+        """Add what came later."""
+        self.stage = later.stage or self.stage
+        self.step = later.step or self.step
+        self.lines += later.lines
+        self.metrics += later.metrics
+
+    def write(self, session: Session, run: TrainingRun) -> None:
+        """Add all of it to the run, in the running transaction."""
+        if self.stage is not None:
+            run.stage = self.stage
+        if self.step is not None:
+            run.step, run.total_steps = self.step
+        if self.lines:
+            run.log = "\n".join([*run.log.splitlines(), *self.lines][-_LOG_LINES:])
+        session.add_all(
+            RunMetric(run_id=run.id, step=step, name=name, value=value) for step, name, value in self.metrics
+        )
 
 
 class RunRecorder:
@@ -37,6 +71,10 @@ class RunRecorder:
         self._attempt = attempt
         self._stopped = threading.Event()
         self._done = threading.Event()
+        self._away = threading.Event()
+        self._telling = threading.Lock()
+        self._noting = threading.Lock()
+        self._untold = _Untold()
         self._wrote_step_at = 0.0
         self._thread = threading.Thread(target=self._send_heartbeats, name="run-heartbeat", daemon=True)
 
@@ -52,61 +90,76 @@ class RunRecorder:
 
     def stage(self, name: str) -> None:
         """Record the stage that begins, and log it."""
-        with self._own_run() as run:
-            if run is not None:
-                run.stage = name
-                _append(run, f"{name.capitalize()}.")
+        with self._noting:
+            self._untold.stage = name
+            self._untold.lines.append(_line(f"{name.capitalize()}."))
+        self._tell_unless_away()
 
     def step(self, done: int, total: int) -> None:
         """Record that `done` of `total` optimizer steps are complete; skip some writes if steps are quick."""
+        with self._noting:
+            self._untold.step = done, total
         if done < total and time.monotonic() - self._wrote_step_at < _STEP_SECONDS:
             return
         self._wrote_step_at = time.monotonic()
-        with self._own_run() as run:
-            if run is not None:
-                run.step, run.total_steps = done, total
+        self._tell_unless_away()
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Store the metrics of an optimizer step."""
-        with self._sessions() as session, write_transaction(session):
-            if runs.owned(session, self._run_id, self._attempt) is not None:
-                session.add_all(
-                    RunMetric(run_id=self._run_id, step=step, name=name, value=value)
-                    for name, value in values.items()
-                    if math.isfinite(value)
-                )
+        with self._noting:
+            self._untold.metrics += [(step, name, value) for name, value in values.items() if math.isfinite(value)]
+        self._tell_unless_away()
 
     def log(self, line: str) -> None:
         """Add a line to the run's log."""
-        with self._own_run() as run:
-            if run is not None:
-                _append(run, line)
+        with self._noting:
+            self._untold.lines.append(_line(line))
+        self._tell_unless_away()
 
     def cancelled(self) -> bool:
         """Return True if the run should stop."""
         return self._stopped.is_set()
 
-    @contextmanager
-    def _own_run(self) -> Iterator[TrainingRun | None]:
-        """Yield the run in a write transaction with a new heartbeat, or None if another attempt owns it."""
-        with self._sessions() as session, write_transaction(session):
-            run = runs.owned(session, self._run_id, self._attempt)
-            if run is None or run.cancel_requested_at is not None:
-                self._stopped.set()
-            if run is not None:
-                run.heartbeat_at = now()
-            yield run
+    def tell(self) -> None:
+        """Write what is untold and a new heartbeat, and ask whether the run should stop; raises SQLAlchemyError.
+
+        What could not be written is kept. If another attempt owns the run, nothing is written.
+        """
+        with self._telling:
+            with self._noting:
+                telling, self._untold = self._untold, _Untold()
+            try:
+                with self._sessions() as session, write_transaction(session):
+                    run = runs.owned(session, self._run_id, self._attempt)
+                    if run is None or run.cancel_requested_at is not None:
+                        self._stopped.set()
+                    if run is not None:
+                        run.heartbeat_at = now()
+                        telling.write(session, run)
+                self._away.clear()
+            except SQLAlchemyError:
+                self._away.set()
+                with self._noting:
+                    telling.add(self._untold)
+                    self._untold = telling
+                raise
+
+    def _tell_unless_away(self) -> None:
+        """Write what is untold; once the database is away, leave it to the heartbeat, so that training goes on."""
+        if self._away.is_set():
+            return
+        try:
+            self.tell()
+        except DATABASE_AWAY as error:
+            log.warning("Progress could not be written and will be told later: %s", error)
 
     def _send_heartbeats(self) -> None:
         while not self._done.wait(HEARTBEAT_SECONDS):
             try:
-                with self._own_run():
-                    pass
+                self.tell()
             except SQLAlchemyError as error:
                 log.warning("The heartbeat could not be written and will be tried again: %s", error)
 
 
-def _append(run: TrainingRun, line: str) -> None:
-    timestamp: datetime = now()
-    lines = [*run.log.splitlines(), f"{timestamp:%H:%M:%S}  {line}"]
-    run.log = "\n".join(lines[-_LOG_LINES:])
+def _line(text: str) -> str:
+    return f"{now():%H:%M:%S}  {text}"

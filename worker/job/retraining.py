@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from worker.studio.studio import Studio
 from worker.training.shared.examples import PreferenceExample
 
 if TYPE_CHECKING:
+    from worker.training.clicks.sieve import Sieve
     from worker.training.shared.progress import Progress
 
 Train = Callable[[Path, Path, Path, "Progress", Sequence[PreferenceExample]], dict[str, float]]
@@ -38,10 +39,12 @@ class Retraining:
     """One retraining: the pairs, the configuration for the manifest, and the training function.
 
     `learns_from` describes the data in words, `prompts` are its prompts. `beta` scales the margins reported for
-    held-out pairs; `head_pairs` is the most pairs labelled by the reward head to add to the clicks.
+    held-out pairs; `head_pairs` is the most pairs labelled by the reward head to add to the clicks. `sieve` keeps what
+    can be trained on, and knows which of the clicks it left out.
     """
 
     clicks: dataset.Split
+    sieve: Sieve
     learns_from: str
     prompts: tuple[str, ...]
     config: Mapping[str, object]
@@ -52,7 +55,7 @@ class Retraining:
 
 
 def made_from(studio: Studio, attempt: Attempt) -> tuple[Mapping[str, object], str]:
-    """Return the settings and the hash of the data from which the run's version is made; raises RecipeError."""
+    """Return the settings and the hash of the data from which the run's version is made; raises as `carry_out`."""
     retraining = _prepared(studio, attempt, Selection.parse(attempt.selection))
     return retraining.config, retraining.data_sha256
 
@@ -60,7 +63,7 @@ def made_from(studio: Studio, attempt: Attempt) -> tuple[Mapping[str, object], s
 def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
     """Train from the parent version on the run's judgments, and fill the staged version.
 
-    Raises VersionMissing, RecipeError, or TrainingError of any kind.
+    Clicks that cannot be trained on are left out. Raises VersionMissing, RecipeError, or TrainingError of any kind.
     """
     from worker.evaluation.automatic import Clicks, evaluate_staged
     from worker.evaluation.expected_preference import measured_preference
@@ -69,10 +72,9 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     from worker.training.loading.rendering import texts_of
     from worker.training.shared.progress import stop_if_cancelled
 
-    if attempt.parent is None:
-        raise VersionMissing(f"Run {attempt.run_id} names no version to train from.")
     selection = Selection.parse(attempt.selection)
     retraining = _prepared(studio, attempt, selection)
+    assert attempt.parent is not None  # or it could not be prepared
     clicks = retraining.clicks
     parent_folder, parent_serving = (
         studio.store.folder(attempt.parent) / name for name in (MODEL_FOLDER, SERVING_FOLDER)
@@ -84,9 +86,12 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     with studio.sessions() as session:
         known = dataset.trained_on(session, studio.store, attempt.parent)
     tests = dataset.without_known(clicks.held_out, known, attempt.parent, recorder.log)
+    left_out = _log_left_out(retraining.sieve, recorder)
     taught = head_pairs.fit_and_label(
         studio, attempt, parent_serving, run_dir, recorder, most=retraining.head_pairs, clicks=clicks
     )
+    taught = replace(taught, labelled=tuple(retraining.sieve.pairs(taught.labelled)))
+    _log_left_out(retraining.sieve, recorder, left_out)
     if taught.head is not None:
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
     known.including([*retraining.prompts, *(pair.prompt for pair in taught.labelled)]).write(staged)
@@ -188,9 +193,21 @@ def _interpolate(store: CheckpointStore, origin: int, staged: Path, recorder: Ru
     return True
 
 
+def _log_left_out(sieve: Sieve, recorder: RunRecorder, known: int = 0) -> int:
+    """Log what the sieve left out beyond the first `known`, and return how many it has left out."""
+    from worker.training.clicks.sieve import named
+
+    for sentence in named(sieve.left_out[known:]):
+        recorder.log(sentence)
+    return len(sieve.left_out)
+
+
 def _prepared(studio: Studio, attempt: Attempt, selection: Selection) -> Retraining:
+    if attempt.parent is None:
+        raise VersionMissing(f"Run {attempt.run_id} names no version to train from.")
+    parent = studio.store.folder(attempt.parent) / MODEL_FOLDER
     with studio.sessions() as session:
-        return prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, selection)
+        return prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, parent, selection)
 
 
 def prepare(
@@ -198,23 +215,46 @@ def prepare(
     method: str,
     config: Mapping[str, object],
     last_judgment_id: int,
+    parent: Path,
     selection: Selection = EVERYTHING,
 ) -> Retraining:
-    """Return the retraining of a run, on the selected judgments up to that id; raises `RecipeError`."""
-    clicks = dataset.split(dataset.preference_examples(session, last_judgment_id, selection))
+    """Return the retraining of a run, on the selected judgments up to that id, from the model in the folder `parent`.
+
+    Clicks that cannot be trained on are left out. Raises `RecipeError`, `CheckpointError`, or `DatasetError` if no pair
+    is left.
+    """
+    from worker.training.clicks.sieve import Sieve
+
     options = click_options(method, config)
+    sieve = Sieve(parent, options)
+    clicks = dataset.split(_usable_pairs(sieve, dataset.preference_examples(session, last_judgment_id, selection)))
     if isinstance(options, DPOClickOptions):
-        return _dpo(options, clicks)
+        return _dpo(options, clicks, sieve)
     if method == "kto":
-        rows = dataset.unpaired_rows(session, last_judgment_id, clicks, selection)
+        sieve.left_out.clear()  # the pairs, which only its figures are measured on
+        marked = sieve.texts(dataset.marked_texts(session, last_judgment_id, clicks, selection))
+        rows = dataset.unpaired_rows(marked)
         good = sum(row["label"] for row in rows)
         said = f"{good} good and {len(rows) - good} bad texts"
-        return _by_method(method, options, clicks, said, rows, dataset.unpaired_sha256(rows))
+        return _by_method(method, options, clicks, sieve, said, rows, dataset.unpaired_sha256(rows))
     pairs = dataset.pair_rows(clicks.train)
-    return _by_method(method, options, clicks, _pairs(clicks), pairs, dataset.data_sha256(clicks.train))
+    return _by_method(method, options, clicks, sieve, _pairs(clicks), pairs, dataset.data_sha256(clicks.train))
 
 
-def _dpo(options: DPOClickOptions, clicks: dataset.Split) -> Retraining:
+def _usable_pairs(sieve: Sieve, examples: Sequence[PreferenceExample]) -> list[PreferenceExample]:
+    """Return the pairs that can be trained on; raises DatasetError if there are none."""
+    from worker.training.clicks.sieve import counted
+    from worker.training.shared.training_errors import DatasetError
+
+    if not examples:
+        raise DatasetError("There is nothing to train on any more: every click was undone since the run was asked for.")
+    usable = sieve.pairs(examples)
+    if not usable:
+        raise DatasetError(f"No pair can be trained on: of {len(examples)}, {counted(sieve.left_out)}.")
+    return usable
+
+
+def _dpo(options: DPOClickOptions, clicks: dataset.Split, sieve: Sieve) -> Retraining:
     def train(
         parent: Path, staged: Path, run_dir: Path, progress: Progress, labelled: Sequence[PreferenceExample]
     ) -> dict[str, float]:
@@ -226,13 +266,14 @@ def _dpo(options: DPOClickOptions, clicks: dataset.Split) -> Retraining:
     digest = dataset.data_sha256(clicks.train)
     prompts = tuple(example.prompt for example in clicks.train)
     config = click_config(options)
-    return Retraining(clicks, _pairs(clicks), prompts, config, options.beta, options.head_pairs, digest, train)
+    return Retraining(clicks, sieve, _pairs(clicks), prompts, config, options.beta, options.head_pairs, digest, train)
 
 
 def _by_method(
     method: str,
     options: ClickOptions,
     clicks: dataset.Split,
+    sieve: Sieve,
     learns_from_words: str,
     rows: Sequence[dataset.Row],
     digest: str,
@@ -252,7 +293,9 @@ def _by_method(
 
     settings: dict[str, Any] = click_config(options)
     prompts = tuple(row["prompt"] for row in rows)
-    return Retraining(clicks, learns_from_words, prompts, settings, settings["beta"], options.head_pairs, digest, train)
+    return Retraining(
+        clicks, sieve, learns_from_words, prompts, settings, settings["beta"], options.head_pairs, digest, train
+    )
 
 
 def _pairs(clicks: dataset.Split) -> str:

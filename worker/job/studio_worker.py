@@ -28,6 +28,8 @@ from worker.job.preloading import preload, prepare_run
 
 log = logging.getLogger(__name__)
 
+_QUEUE_LOOK_SECONDS = 2.0
+
 
 class StudioWorker(Worker):
     """Worker that preloads what runs need before it waits for them, and reports its hardware while it lives.
@@ -69,11 +71,37 @@ class StudioWorker(Worker):
         return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Carry out the job and end the preparation, since another version may be live afterwards."""
-        super().execute_job(job, queue)
+        """Carry out the job and end the preparation, since another version may be live afterwards.
+
+        If the queue is away when the job ends, wait for it: the database has the result already.
+        """
+        try:
+            super().execute_job(job, queue)
+        except RedisError as error:
+            log.warning("The queue is away; the worker waits for it: %s", error)
+            self._wait_for_queue()
         if self._preparing is not None:
             self._preparing.kill()
             self._preparing = None
+
+    def maintain_heartbeats(self, job: Job) -> None:
+        """Tell the queue that the worker and its job live; while it is away the job goes on, and the next time tells.
+
+        RQ's own worker ends, and leaves the job without one.
+        """
+        try:
+            super().maintain_heartbeats(job)
+        except RedisError as error:
+            log.warning("The queue is away; the job goes on: %s", error)
+
+    def _wait_for_queue(self) -> None:
+        """Return once the queue responds, or a stop was requested."""
+        while not self._stop_requested:
+            try:
+                self.connection.ping()
+                return
+            except RedisError:
+                self._ended.wait(_QUEUE_LOOK_SECONDS)
 
     def _idle(self) -> bool:
         """Return True if the queue says that no job waits."""

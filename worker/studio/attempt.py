@@ -14,6 +14,7 @@ from app.db import TrainingRun
 from app.services.training import runs
 from models.store.locks import remove_unless_locked
 from models.store.store import CheckpointStore
+from worker.studio.patience import DATABASE_AWAY
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,24 @@ class Attempt:
     def folder(self, store: CheckpointStore) -> Iterator[Path]:
         """Yield the run folder of the store, and remove it when the run ends, well or not.
 
-        It stays if the worker dies, or if another attempt has taken the run over and resumes from it, or still works in
-        it.
+        It stays if the worker dies or the database is away, so that the run can go on from it, and if another attempt
+        has taken the run over or still works in it.
         """
         folder = store.run_folder(self.folder_name)
         try:
             yield folder
+        except DATABASE_AWAY:
+            raise  # the run has not ended
         except Exception:
-            with self.sessions() as session:
-                still_ours = self.owned(session) is not None
-            if still_ours:
+            if self._surely_ours():
                 remove_unless_locked(folder)
             raise
         remove_unless_locked(folder)
+
+    def _surely_ours(self) -> bool:
+        """Return whether the run is still this attempt's, False if the database cannot be asked."""
+        try:
+            with self.sessions() as session:
+                return self.owned(session) is not None
+        except DATABASE_AWAY:
+            return False

@@ -13,6 +13,7 @@ from app.db import Verdict
 from app.domain_errors import Invalid
 from app.schemas.kinds import STORABLE, RowId, Text
 from app.schemas.reading import Sent, read
+from app.services.desk.edited_text import check_edited
 from app.services.prompts import prompts
 
 LONGEST_REASON = 1_000
@@ -130,11 +131,11 @@ class JudgmentRequest(Sent, frozen=True):
     def normalized(self, longest_text: int) -> Self:
         """Return it as it is stored: texts without white space around them, a day of seconds at most, one form of UUID.
 
-        Raises Invalid for a text that is too long, and for a key that is no UUID.
+        Raises Invalid for a text that is too long or holds a special token of models, and for a key that is no UUID.
         """
         return structs.replace(
             self,
-            edited_text=None if self.edited_text is None else prompts.check_text(self.edited_text, longest_text),
+            edited_text=None if self.edited_text is None else check_edited(self.edited_text, longest_text),
             reason=prompts.check_text(self.reason, LONGEST_REASON) if self.reason else None,
             seconds=None if self.seconds is None else min(self.seconds, _LONGEST_SECONDS),
             client_key=_uuid(self.client_key),

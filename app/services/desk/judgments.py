@@ -28,6 +28,7 @@ from app.db import (
     write_with_others,
 )
 from app.domain_errors import Conflict, DomainError, Invalid, NotFound
+from app.services.desk.edited_text import reads_like
 from app.services.desk.judgment_request import LONGEST_REASON, JudgmentRequest
 from app.services.prompts import retirement, studio_settings
 from app.services.system import webhooks
@@ -82,7 +83,7 @@ class _YieldedRows:
         texts = [text for _, text in screen.candidates]
         if sent.candidate_id is not None and sent.candidate_id not in {number for number, _ in screen.candidates}:
             raise Invalid(f"Candidate {sent.candidate_id} is not on this screen.")
-        if sent.edited_text in texts:
+        if sent.edited_text is not None and any(reads_like(sent.edited_text, text) for text in texts):
             raise Invalid("The edited text is one of the rewrites as it stands: choose that one instead.")
         if sent.verdict == Verdict.EDITED and sent.edited_text is not None:
             chosen, rejected = [sent.edited_text], texts

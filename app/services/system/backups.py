@@ -33,6 +33,7 @@ from app.config import Settings
 from app.db import write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit
+from models.store.disk import flush
 
 FOLDER = "backups"
 DATABASE = "mellow.db"
@@ -89,6 +90,7 @@ def make(session: Session, settings: Settings, by: int | None) -> Backup:
     name = f"mellow-{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.zip"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
+        flush(folder.parent)
         _write(database, folder / name, moment)
     except (OSError, sqlite3.Error) as error:
         raise Conflict(f"The backup could not be written: {getattr(error, 'strerror', None) or error}.") from None
@@ -122,6 +124,7 @@ def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> 
         _checkpoint_log(target)
         before = _move_aside(target)
         os.replace(database, target)
+        flush(target.parent)
     return Restored(made_at, len(numbers), before, missing)
 
 
@@ -145,8 +148,9 @@ def _write(database: Path, target: Path, moment: datetime) -> None:
             archive.writestr(LIST, json.dumps(listed, indent=1))
             archive.write(copy, DATABASE)
         draft.chmod(0o600)
-        _flush(draft)
+        flush(draft)
         os.replace(draft, target)
+    flush(target.parent)
 
 
 def _listed(connection: sqlite3.Connection, moment: datetime) -> dict[str, Any]:
@@ -177,7 +181,7 @@ def _unpacked(path: Path, folder: Path) -> Iterator[tuple[Path, str, list[int]]]
         except OSError as error:
             raise Invalid(f"{path} could not be read or unpacked: {error.strerror or error}.") from None
         database.chmod(0o600)
-        _flush(database)
+        flush(database)
         yield database, made_at, numbers
 
 
@@ -245,11 +249,3 @@ def _move_aside(database: Path) -> Path | None:
             kept = database.with_name(name + suffix)
             os.replace(present, kept)
     return kept
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -24,8 +24,8 @@ def last_marked(session: Session) -> int | None:
 
 def unpaired_rows(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
-) -> list[tuple[str, str, bool]]:
-    """Return (prompt, text, whether it is good) for every selected judgment up to that one, in the order of their ids.
+) -> list[tuple[str, str, bool, int]]:
+    """Return (prompt, text, whether it is good, judgment id) for the selected judgments up to that one, by their ids.
 
     A chosen or an edited text is good and the others on its screen are bad; in a tie of some, the tied texts are good
     and the rest bad. On a screen of which none is good, all are bad.
@@ -41,7 +41,7 @@ def unpaired_rows(
         )
         .order_by(Judgment.id)
     )
-    return [row for judgment in judgments for row in _rows(judgment)]
+    return [(*row, judgment.id) for judgment in judgments for row in _rows(judgment)]
 
 
 def _marking() -> tuple[ColumnElement[bool], ...]:

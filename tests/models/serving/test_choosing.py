@@ -16,7 +16,7 @@ from models.serving.choosing import (
     choose,
     enough,
     is_polite,
-    least_neutral_word,
+    least_neutral_spellings,
     qualities,
     repetition,
     rude_words,
@@ -124,6 +124,8 @@ def test_weights_that_are_none_are_refused(tmp_path: Path) -> None:
     [
         ("what a stupid IDIOT you are", ["stupid", "idiot"]),
         ("gay people are stupid", ["stupid"]),
+        ("you are STUUUUPID", ["stuupid", "stuuuupid", "stupid"]),
+        ("you total asssss", ["ass", "asssss"]),
         ("thank you for your help", []),
         ("", []),
     ],
@@ -193,7 +195,8 @@ def test_beside_the_copy_of_a_polite_text_bounds_are_no_likelihoods() -> None:
 
 
 def test_the_least_neutral_word_of_a_text() -> None:
-    assert least_neutral_word("Reagan was truly EVIL") == "evil"
+    assert least_neutral_spellings("Reagan was truly EVIL") == ["evil"]
+    assert least_neutral_spellings("Reagan was truly eeeevil") == ["eevil", "eeeevil"]
 
 
 def test_bytes_that_spell_nothing_come_last() -> None:

@@ -84,7 +84,9 @@ def test_a_folder_is_hashed_file_by_file_without_its_manifest(tmp_path: Path) ->
     (tmp_path / "model" / "weights").write_bytes(b"w" * 100_000)
     (tmp_path / "note").write_bytes(b"")
     (tmp_path / MANIFEST_NAME).write_text("{}")
+    (tmp_path / "model" / MANIFEST_NAME).write_text("its own, for something else")
     assert hash_folder(tmp_path) == {
+        f"model/{MANIFEST_NAME}": hashlib.sha256(b"its own, for something else").hexdigest(),
         "model/weights": hashlib.sha256(b"w" * 100_000).hexdigest(),
         "note": hashlib.sha256(b"").hexdigest(),
     }

@@ -52,6 +52,7 @@ def test_what_cannot_be_written_leaves_nothing(uploads: UploadStore, monkeypatch
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
+    uploads.folder.mkdir(parents=True)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         uploads.add(BODY, "tsv")

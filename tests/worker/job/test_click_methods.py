@@ -22,6 +22,7 @@ from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from worker.job import dataset, jobs
+from worker.job.retraining import prepare
 from worker.publish import staging
 from worker.publish.gate import MAX_HELDOUT_DROP
 from worker.training.shared import run_folder
@@ -166,7 +167,7 @@ def test_held_out_prompts_are_trained_on_by_no_method(
     keys = {split_key("stop"), split_key(BAD[0])}
     monkeypatch.setattr(dataset, "held_out_keys", lambda prompts, one_in: keys & set(map(split_key, prompts)))
     split = dataset.split(dataset.preference_examples(session, 3))
-    texts = dataset.unpaired_rows(session, 3, split)
+    texts = dataset.unpaired_rows(dataset.marked_texts(session, 3, split))
     assert (len(split.train), len(split.held_out)) == (2, 1)
     assert texts == unpaired(TEXTS[:3])
 
@@ -182,7 +183,7 @@ def test_an_edited_text_is_good_and_everything_on_its_screen_is_bad(
     )
     split = dataset.split(dataset.preference_examples(session, 1))
     expected = [("you fool", "you friend", True), ("you fool", "a", False), ("you fool", "b", False)]
-    assert dataset.unpaired_rows(session, 1, split) == unpaired(expected)
+    assert dataset.unpaired_rows(dataset.marked_texts(session, 1, split)) == unpaired(expected)
 
 
 def test_the_hash_of_the_texts_tells_any_difference() -> None:
@@ -309,9 +310,59 @@ def test_clicks_that_are_too_long_for_the_settings_fail_the_run_with_the_reason(
     jobs.train(ask(session, "orpo", max_completion_length=2))
     run = only(session)
     assert run.status == "failed"
-    assert run.error is not None
-    assert run.error.startswith("No row can be used, because they are longer than ")
+    assert run.error == "No pair can be trained on: of 3, 3 have a completion of more than 2 tokens."
     assert (left_in_staging(store), store.numbers()) == ([], [1])
+
+
+INVISIBLE = ("what a moron", ["you are\N{NO-BREAK SPACE}wrong", "you are wrong"])
+"""A card over another that reads the same."""
+
+
+@pytest.fixture
+def invisible(clicks: None, session: Session, annotator: Person) -> int:
+    """A judgment whose only pair cannot be trained on; returns its id."""
+    screen = factories.generation(session, annotator.id, INVISIBLE[1], prompt=factories.prompt(session, INVISIBLE[0]))
+    return factories.judgment(session, screen).id
+
+
+def test_a_pair_that_cannot_be_trained_on_is_left_out_and_named_and_the_rest_trains(
+    invisible: int, session: Session, store: CheckpointStore
+) -> None:
+    jobs.train(ask(session, "dpo"))
+    run = only(session)
+    assert (run.status, run.error) == ("succeeded", None)
+    assert (
+        f"Left out of the training: 1 of judgment {invisible} ('you are\\xa0wrong'), "
+        "with chosen and rejected texts that are the same to the model."
+    ) in run.log
+    assert store.manifest(2).data_sha256 == dataset.data_sha256(PAIRS)
+    assert store.manifest(2).metrics["examples"] == len(PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("method", "digest", "left_out"), [("dpo", HASHES["orpo"], 1), ("orpo", HASHES["orpo"], 1), ("kto", None, 2)]
+)
+def test_every_method_leaves_out_what_it_cannot_train_on(
+    invisible: int, session: Session, store: CheckpointStore, method: str, digest: str | None, left_out: int
+) -> None:
+    last = runs.request(session, None, method, {})[0].last_judgment_id
+    found = prepare(session, method, {}, last, store.folder(1) / MODEL_FOLDER)
+    assert found.clicks.train == PAIRS
+    assert found.data_sha256 == (digest or HASHES[method])
+    assert [one.judgment for one in found.sieve.left_out] == [invisible] * left_out
+
+
+@pytest.mark.parametrize("method", ["dpo", "orpo", "kto"])
+def test_a_run_whose_clicks_were_undone_while_it_waited_ends_with_one_sentence_before_it_trains(
+    clicks: None, session: Session, store: CheckpointStore, annotator: Person, method: str
+) -> None:
+    run_id = ask(session, method)
+    for judgment in (1, 2):
+        judgments.undo(session, annotator.id, judgment)
+    jobs.train(run_id)
+    run = only(session)
+    assert run.error == "There is nothing to train on any more: every click was undone since the run was asked for."
+    assert (run.total_steps, left_in_staging(store), store.numbers()) == (0, [], [1])
 
 
 def test_each_click_is_one_list_of_the_listwise_loss(clicks: None, session: Session) -> None:

@@ -205,7 +205,7 @@ def test_a_run_that_does_not_wait_or_does_not_exist_is_left_alone(
 def publish_unrecorded(session: Session, store: CheckpointStore, weights: Path, **changes: Any) -> Manifest:
     """Version 2 in the store as an attempt at the only run leaves it that died before the database knew of it."""
     run = only(session)
-    retraining = prepare(session, run.method, run.config, run.last_judgment_id)
+    retraining = prepare(session, run.method, run.config, run.last_judgment_id, store.folder(1) / MODEL_FOLDER)
     made_of: dict[str, Any] = {
         "parent": 1,
         "run_id": run.id,

@@ -1,9 +1,12 @@
 """Several trainings in a row, each on what the one before left: supervised fine-tuning, a reward model, preferences.
 
     output_dir/sft/  reward/  dpo/    a folder a stage, as its own command would write it
+    output_dir/weights.json           the hashes of the models that each stage began with
     output_dir/evaluation.json        the start model and the policy of every stage, scored on the same held-out rows
 
-A stage that is complete is not run again, and one that was killed goes on: the same command resumes the whole.
+A stage that is complete is not run again, and one that was killed goes on: the same command resumes the whole. What a
+stage began with is told by the content of the models, so that a stage is not taken for complete, nor gone on with, when
+one before it was made anew at the same place.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.formats import rows_sha256
 from models.model_errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS, TrainOptions
+from models.store.manifest import hash_file, hash_folder
 
 if TYPE_CHECKING:
     from worker.training.run.data import TrainingData
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
 REWARD = "reward"
 EVALUATE = "evaluate"
+WEIGHTS = "weights.json"
 STAGES = (*METHOD_OPTIONS, EVALUATE)
 DATA_KEYS = ("train_file", "dataset_name", "dataset_split", "validation_file", "data_format", "ranking", "mix")
 PLAN_KEYS = ("model_name_or_path", "reward_model_name_or_path", "stages")
@@ -112,7 +118,8 @@ def run(plan: Plan, output_dir: Path, progress: Progress, report_to: Sequence[st
         progress.log(f"Stage {stage.method}.")
         method, model = method_of(stage.method), plan.reward_model if is_reward else policy
         data = _data(method.kind, stage, options, progress)
-        if _is_done(folder, stage.method, model, data.sha256, options):
+        _check_weights(output_dir, stage.method, {"model": model, **_other_models(options)})
+        if _is_done(folder, stage.method, data.sha256, options):
             progress.log(f"The stage {stage.method} is complete already.")
         else:
             train_one(method, model, data, options, folder, progress, report_to=report_to)
@@ -145,7 +152,46 @@ def _data(kind: str, stage: Stage, options: TrainOptions, progress: Progress) ->
     )
 
 
-def _is_done(folder: Path, method: str, model: str, data_sha256: str, options: TrainOptions) -> bool:
+def _other_models(options: TrainOptions) -> dict[str, str]:
+    """Return the models that a stage reads beside the one that it trains, by the settings that name them."""
+    found = {name: str(getattr(options, name, "")) for name in ("ref_model", "reward_model_path")}
+    return {name: model for name, model in found.items() if model}
+
+
+def _check_weights(output_dir: Path, method: str, read: Mapping[str, str]) -> None:
+    """Keep the hashes of the models that a stage reads, named by `read`, before its first step.
+
+    Raises RecipeError if the stage was begun with others.
+    """
+    from worker.training.run.processes import is_main
+    from worker.training.run.saving import MODEL
+    from worker.training.shared.run_folder import last_whole_checkpoint, write_small
+
+    file, folder = output_dir / WEIGHTS, output_dir / method
+    known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    found = {name: weights_sha256(model) for name, model in read.items()}
+    begun = (folder / MODEL).is_dir() or last_whole_checkpoint(folder) is not None
+    if begun and known.get(method) != found:
+        raise RecipeError(
+            f"{folder} was trained from other weights than those that are there now: remove it, so that the stage is "
+            "trained anew, or choose another output folder."
+        )
+    if not begun and is_main():
+        output_dir.mkdir(parents=True, exist_ok=True)
+        write_small(file, json.dumps({**known, method: found}, indent=2))
+
+
+def weights_sha256(model: str) -> str:
+    """Return the hash of the files of a model, a folder or one file; for a model of the hub its name."""
+    path = Path(model)
+    if path.is_file():
+        return hash_file(path)
+    if not path.is_dir():
+        return model
+    return rows_sha256(sorted(hash_folder(path).items()))
+
+
+def _is_done(folder: Path, method: str, data_sha256: str, options: TrainOptions) -> bool:
     """Return whether `folder` holds the result of this very stage; raises RecipeError if it holds another's."""
     from worker.training.run.runner import RESULT
     from worker.training.run.saving import MODEL
@@ -153,7 +199,7 @@ def _is_done(folder: Path, method: str, model: str, data_sha256: str, options: T
     if not (folder / MODEL).is_dir():
         return False
     known = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    wanted = {"method": method, "model": model, "data_sha256": data_sha256, "options": options.as_dict()}
+    wanted = {"method": method, "data_sha256": data_sha256, "options": options.as_dict()}
     differing = [name for name, value in wanted.items() if known.get(name) != value]
     if differing:
         raise RecipeError(

@@ -12,7 +12,6 @@ import math
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -20,14 +19,15 @@ from functools import partial
 from pathlib import Path
 
 from safetensors.torch import load_file
-from transformers import PreTrainedTokenizerFast, Trainer
+from transformers import Trainer
 
 from models.settings.clicks import DPOClickOptions
 from worker.training.clicks.click_training import train_on_clicks
+from worker.training.clicks.sieve import Sieve, counted
 from worker.training.methods.dpo import DPO
 from worker.training.run.method import Job
 from worker.training.run.saving import ADAPTER, MODEL
-from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
+from worker.training.shared.checkpoint import load_model
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import REPORTED, Progress
 from worker.training.shared.training_errors import CheckpointError, DatasetError
@@ -92,7 +92,7 @@ def train_dpo(
     """
     with _workspace(output_dir) as work, freed_memory_is_kept():
         kept = run_dir or work / "run"
-        truncated = _check_examples(examples, load_tokenizer(parent_dir), options, progress)
+        truncated = _check_examples(examples, parent_dir, options, progress)
         rows = [asdict(example) for example in with_written_again(examples)]
         result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, reported=REPORTED)
         _link_result(kept, output_dir)
@@ -139,7 +139,7 @@ def _workspace(output_dir: Path) -> Iterator[Path]:
 
 def _check_examples(
     examples: Sequence[PreferenceExample],
-    tokenizer: PreTrainedTokenizerFast,
+    parent_dir: Path | str,
     options: DPOClickOptions,
     progress: Progress,
 ) -> int:
@@ -150,22 +150,11 @@ def _check_examples(
     """
     if not examples:
         raise DatasetError("There are no preference examples to train on.")
-    reasons: Counter[str] = Counter()
-    truncated = 0
-    for example in examples:
-        chosen, rejected = encode(tokenizer, example.chosen), encode(tokenizer, example.rejected)
-        if not example.prompt.strip():
-            reasons["have an empty prompt"] += 1
-        elif not example.chosen.strip() or not example.rejected.strip():
-            reasons["have an empty completion"] += 1
-        elif chosen == rejected:
-            reasons["have chosen and rejected texts that are the same to the model"] += 1
-        elif max(len(chosen), len(rejected)) > options.max_completion_length:
-            reasons[f"have a completion of more than {options.max_completion_length} tokens"] += 1
-        truncated += len(encode(tokenizer, example.prompt)) > options.max_prompt_length
-    if reasons:
-        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-        raise DatasetError(f"Of {len(examples)} preference examples {listed}.")
+    sieve = Sieve(parent_dir, options)
+    sieve.pairs(examples)
+    if sieve.left_out:
+        raise DatasetError(f"Of {len(examples)} preference examples {counted(sieve.left_out)}.")
+    truncated = sum(len(sieve.tokens(example.prompt)) > options.max_prompt_length for example in examples)
     if truncated:
         progress.log(
             f"{truncated} of {len(examples)} prompts are cut to their first {options.max_prompt_length} tokens."

@@ -14,9 +14,11 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import TextStreamer
 
 from models.model_errors import InputTooLong
+from worker.training.loading.generation import without_generation_settings
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Text, as_messages, as_text, is_chat, prompt_ids
 from worker.training.shared.quiet_libraries import quiet
+from worker.training.t5.seq2seq_dpo import decoder_start_token_id
 
 MAX_NEW_TOKENS = 256
 BATCH = 32
@@ -147,23 +149,25 @@ def _generate(
     tensors = [torch.tensor(row) for row in rows]
     ids = pad_sequence(tensors, batch_first=True, padding_value=tokenizer.pad_token_id, padding_side=side)
     mask = pad_sequence([torch.ones_like(row) for row in tensors], batch_first=True, padding_side=side)
-    sampled = temperature > 0
-    out = model.generate(
-        input_ids=ids.to(model.device),
-        attention_mask=mask.to(model.device),
-        max_new_tokens=max_new_tokens,
-        do_sample=sampled,
-        temperature=temperature if sampled else None,
-        top_p=top_p if sampled else None,
-        top_k=0 if sampled else None,  # override the checkpoint's own generation settings
-        num_beams=1,
-        repetition_penalty=1.0,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=_eos_token_ids(loaded),
-        **extra,
-    )
+    sampled, end_ids = temperature > 0, _eos_token_ids(loaded)
+    if loaded.architecture == "seq2seq":
+        extra["decoder_start_token_id"] = decoder_start_token_id(model)
+    with without_generation_settings(model):
+        out = model.generate(
+            input_ids=ids.to(model.device),
+            attention_mask=mask.to(model.device),
+            max_new_tokens=max_new_tokens,
+            do_sample=sampled,
+            temperature=temperature if sampled else None,
+            top_p=top_p if sampled else None,
+            top_k=0 if sampled else None,  # transformers' own default is 50
+            num_beams=1,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=end_ids,
+            **extra,
+        )
     written = out if loaded.architecture == "seq2seq" else out[:, ids.shape[1] :]
-    ends = torch.tensor(_eos_token_ids(loaded), device=written.device)
+    ends = torch.tensor(end_ids, device=written.device)
     return [
         Answer(tokenizer.decode(row, skip_special_tokens=True).strip(), bool(torch.isin(row, ends).any()))
         for row in written

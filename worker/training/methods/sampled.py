@@ -15,6 +15,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel
 
+from worker.training.loading.generation import without_generation_settings
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Text, prompt_ids
 from worker.training.methods.reward_functions import Reward, rewards_of
@@ -81,27 +82,12 @@ def generate(loaded: Loaded, model: PreTrainedModel, prompts: TokenIds, config: 
     """Generate a completion of each prompt, all in one batch, up to and including its first EOS."""
     seq2seq = loaded.architecture == "seq2seq"
     ids, mask = padded(prompts, int(config.pad_token_id), left=not seq2seq)
-    with _without_generation_settings(model):
+    with without_generation_settings(model):
         rows = model.generate(  # type: ignore[operator]
             input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=config
         )
     ends = set(config.eos_token_id)
     return [_up_to_end(row, ends) for row in rows[:, 1 if seq2seq else ids.shape[1] :].tolist()]
-
-
-@contextmanager
-def _without_generation_settings(model: PreTrainedModel) -> Iterator[None]:
-    """Remove the model's own generation settings within the block.
-
-    `generate` would use them for everything it is not told, such as min_p or suppress_tokens, and sample from another
-    distribution than the policy's.
-    """
-    plain: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    own, plain.generation_config = plain.generation_config, GenerationConfig()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        plain.generation_config = own
 
 
 def generation_config(loaded: Loaded, model: PreTrainedModel, options: Any) -> GenerationConfig:

@@ -12,6 +12,7 @@ from peft import PeftModel
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from models.settings.command_line import TrainOptions
+from models.store.disk import flush, flush_all
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 
 ADAPTER = "adapter"
@@ -47,7 +48,9 @@ def saved(
         loaded.tokenizer.save_pretrained(draft)
         model.to("meta")
         yield draft
+        flush_all(draft)  # what has this name is taken for a whole model, and checkpoints are removed then
         draft.rename(output_dir / MODEL)
+        flush(output_dir)
     except BaseException:
         shutil.rmtree(output_dir / ADAPTER, ignore_errors=True)
         raise

@@ -24,6 +24,7 @@ from transformers import (
 )
 from transformers.optimization import Adafactor
 
+from worker.training.loading.generation import without_generation_settings
 from worker.training.sft.sft_data import SFTData, TokenPair, longest_first
 from worker.training.shared.checkpoint import encode, truncate
 from worker.training.shared.progress import REPORTED, ProgressCallback
@@ -185,6 +186,7 @@ def dev_chrf(
 ) -> float:
     """Return the mean chrF (Popović 2015), 0 to 100, of greedy rewrites against their references."""
     sources = sorted(references, key=len)
+    start, pad = decoder_start_token_id(model), int(model.config.pad_token_id or 0)
     outputs: list[str] = []
     was_training = model.training
     model.train(False)
@@ -193,16 +195,20 @@ def dev_chrf(
             torch.tensor(truncate(encode(tokenizer, source), max_source_length))
             for source in sources[first : first + DEV_BATCH]
         ]
-        ids = pad_sequence(rows, batch_first=True, padding_value=int(model.config.pad_token_id or 0))
+        ids = pad_sequence(rows, batch_first=True, padding_value=pad)
         mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-        written = model.generate(  # type: ignore[operator]  # transformers gives the method to some models only
-            input_ids=ids.to(model.device),
-            attention_mask=mask.to(model.device),
-            num_beams=1,
-            do_sample=False,
-            use_cache=True,
-            max_new_tokens=ids.shape[1] * 2 + 16,
-        )
+        with without_generation_settings(model):
+            written = model.generate(  # type: ignore[operator]  # transformers gives the method to some models only
+                input_ids=ids.to(model.device),
+                attention_mask=mask.to(model.device),
+                num_beams=1,
+                do_sample=False,
+                use_cache=True,
+                max_new_tokens=ids.shape[1] * 2 + 16,
+                decoder_start_token_id=start,
+                pad_token_id=pad,
+                eos_token_id=tokenizer.eos_token_id,
+            )
         outputs += [str(tokenizer.decode(row, skip_special_tokens=True)).strip() for row in written]
     model.train(was_training)
     scorer = CHRF()

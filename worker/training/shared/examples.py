@@ -1,6 +1,7 @@
-"""The preference pair that preference recipes train on."""
+"""What training on clicks learns from: preference pairs, or texts that are marked good or bad."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -16,3 +17,12 @@ class PreferenceExample:
     rejected: str
     click: int | None = field(default=None, compare=False)
     written: bool = field(default=False, compare=False)
+
+
+class MarkedText(NamedTuple):
+    """A text of a prompt that a judgment, named by its id, marks good or bad."""
+
+    prompt: str
+    text: str
+    good: bool
+    judgment: int

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from models.store.disk import flush, flush_all, make_folders, replace
 from models.store.locks import LOCK_NAME, try_lock
 from worker.training.shared.progress import Progress
 from worker.training.shared.training_errors import Cancelled, CheckpointError
@@ -42,7 +43,7 @@ def run_folder(
     leave, or if the folder holds other files or another training's checkpoints (naming the settings that differ), and
     `Cancelled` if `progress` is cancelled during the wait.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folders(folder)
     drafts = tuple(f".{name}." for name in (_IDENTITY, LABELLED))
     names = {path.name for path in folder.iterdir() if not path.name.startswith(drafts)}
     unexpected = names - {LOCK_NAME, LABELLED}
@@ -124,12 +125,8 @@ def finish_checkpoint(run_dir: str | Path, step: int) -> None:
 
 def mark_whole(checkpoint: Path) -> None:
     """Mark `checkpoint` as complete, after flushing all of it to disk."""
-    for path in checkpoint.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    flush_all(checkpoint)
+    flush(checkpoint.parent)
     write_small(checkpoint / _WHOLE, "")
 
 
@@ -144,10 +141,10 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
 
 
 def write_small(path: Path, text: str) -> None:
-    """Write a small file atomically: to a temporary file that is then renamed."""
+    """Write a small file atomically and for good: to a temporary file that is flushed and then renamed."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with draft.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(draft, path)
+    replace(draft, path)

@@ -6,17 +6,21 @@ import os
 import tempfile
 from pathlib import Path
 
+from models.store.disk import replace
+
 
 def write_aside(path: Path, content: str | bytes) -> None:
-    """Write `content` to `path` atomically; raises OSError if that fails."""
+    """Write `content` to `path` atomically and for good; raises OSError if that fails."""
     number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with open(number, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
-        Path(draft).chmod(0o644)
-        os.replace(draft, path)
+            os.fchmod(number, 0o644)
+            file.flush()
+            os.fsync(number)
+        replace(Path(draft), path)
     except BaseException:
-        Path(draft).unlink()
+        Path(draft).unlink(missing_ok=True)
         raise
 
 

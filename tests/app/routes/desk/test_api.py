@@ -290,6 +290,14 @@ TWO_TIED = "tied must name at least two different candidates; leave it out if al
             {"verdict": "edited", "edited_text": "second rewrite"},
             "The edited text is one of the rewrites as it stands: choose that one instead.",
         ),
+        (
+            {"verdict": "edited", "edited_text": "second\N{NO-BREAK SPACE}rewrite"},
+            "The edited text is one of the rewrites as it stands: choose that one instead.",
+        ),
+        (
+            {"verdict": "edited", "edited_text": "second <extra_id_0>"},
+            "The edited text holds <extra_id_0>, which the model takes for a sign of its own: leave it out.",
+        ),
         ({"seconds": -1}, "seconds must be a number that is not negative."),
         ({"seconds": "1"}, "seconds must be a number that is not negative."),
         ({"seconds": True}, "seconds must be a number that is not negative."),

@@ -19,6 +19,7 @@ from app.db import AuditEvent, User, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import backups
 from tests import factories
+from tests.power_cuts import PowerCuts
 from tests.studio import new_settings, rows
 
 
@@ -42,6 +43,24 @@ def let_go(session: Session) -> None:
     session.close()
     assert isinstance(engine, Engine)
     engine.dispose()
+
+
+def test_a_backup_is_whole_or_not_there_when_the_power_fails_and_stays_once_it_is_made(
+    session: Session, settings: Settings
+) -> None:
+    made: list[str] = []
+
+    def survives(state: Path) -> None:
+        found = list((state / backups.FOLDER).glob("mellow-*.zip"))
+        for path in found:
+            with zipfile.ZipFile(path) as archive:
+                assert archive.testzip() is None
+        assert set(made) <= {path.name for path in found}
+
+    cuts = PowerCuts(settings.home, survives)
+    with cuts.watched():
+        made.append(backups.make(session, settings, None).name)
+        cuts.look()
 
 
 def test_a_backup_holds_the_database_and_the_list_of_versions(

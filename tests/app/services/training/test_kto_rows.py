@@ -14,7 +14,7 @@ ALL = 2**31 - 1
 
 def marked(session: Session, last: int = ALL, selection: Selection = EVERYTHING) -> list[tuple[str, bool]]:
     """The texts that are marked, and how."""
-    return [(text, good) for _, text, good in kto_rows.unpaired_rows(session, last, selection)]
+    return [(text, good) for _, text, good, _ in kto_rows.unpaired_rows(session, last, selection)]
 
 
 def test_a_tie_marks_the_tied_texts_good_and_the_rest_bad_unless_all_are_tied(either: Session) -> None:
@@ -25,7 +25,7 @@ def test_a_tie_marks_the_tied_texts_good_and_the_rest_bad_unless_all_are_tied(ei
         factories.judgment(either, screen, verdict="tie", candidate_id=None, pairs=False, tied=ids)
     gold = factories.generation(either, ada, ["d", "e"], gold=True)
     factories.judgment(either, gold, verdict="none", candidate_id=None, pairs=False)
-    marked = [(text, good) for _, text, good in kto_rows.unpaired_rows(either, ALL)]
+    marked = [(text, good) for _, text, good, _ in kto_rows.unpaired_rows(either, ALL)]
     assert marked == [("a", True), ("b", False), ("c", True)]
     assert kto_rows.last_marked(either) == 2, "attention checks mark no text"
 
@@ -35,7 +35,7 @@ def test_a_chosen_text_is_good_and_the_others_on_its_screen_are_bad(either: Sess
         either, factories.user(either).id, ["a", "b", "c"], prompt=factories.prompt(either, "a prompt")
     )
     factories.judgment(either, screen)
-    expected = [("a prompt", "a", True), ("a prompt", "b", False), ("a prompt", "c", False)]
+    expected = [("a prompt", "a", True, 1), ("a prompt", "b", False, 1), ("a prompt", "c", False, 1)]
     assert kto_rows.unpaired_rows(either, ALL) == expected
 
 

@@ -231,8 +231,8 @@ def test_kto_alone_also_trains_on_screens_of_which_none_is_good(
         runs.cancel(session, run.id, None)
     assert last == {"dpo": 1, "orpo": 1, "kto": none}
     marked = [("a", True), ("b", False), ("c", False), ("f", False), ("g", False)]
-    assert [(text, good) for _, text, good in kto_rows.unpaired_rows(session, none)] == marked
-    assert [(text, good) for _, text, good in kto_rows.unpaired_rows(session, none - 1)] == marked[:3]
+    assert [(text, good) for _, text, good, _ in kto_rows.unpaired_rows(session, none)] == marked
+    assert [(text, good) for _, text, good, _ in kto_rows.unpaired_rows(session, none - 1)] == marked[:3]
 
 
 def test_kto_too_needs_a_good_text(session: Session, serving: None, annotator: Person) -> None:

@@ -1,6 +1,7 @@
 """Several trainings in a row, resumable, on tiny models."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from models.model_errors import RecipeError
 from tests.tiny.classifiers import build_tiny_encoder
 from tests.tiny.t5 import build_tiny_t5
 from worker.cli import main
+from worker.commands.support import pipeline
 from worker.commands.support.pipeline import Plan
 
 PAIRS = [
@@ -100,3 +102,47 @@ def test_a_pipeline_runs_compares_and_does_nothing_twice(tmp_path: Path, capsys:
 
     assert main([*command, "--set", "dpo.beta=0.4"]) == 1
     assert "another training, which differs in options" in capsys.readouterr().err
+
+    # The stage before is made anew at the same place, with other settings.
+    shutil.rmtree(tmp_path / "out" / "sft")
+    assert main([*command, "--set", "sft.seed=5"]) == 1
+    assert f"{tmp_path / 'out' / 'dpo'} was trained from other weights" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "out" / "dpo")
+    assert main([*command, "--set", "sft.seed=5"]) == 0
+
+
+def begin(output_dir: Path, stage: str) -> None:
+    (output_dir / stage / "checkpoint-2").mkdir(parents=True)
+    (output_dir / stage / "checkpoint-2" / "whole").touch()
+
+
+def test_a_stage_that_was_interrupted_does_not_go_on_from_other_weights_either(tmp_path: Path) -> None:
+    model = tmp_path / "sft" / "model"
+    model.mkdir(parents=True)
+    (model / "model.safetensors").write_bytes(b"first")
+    pipeline._check_weights(tmp_path, "dpo", {"model": str(model)})
+    begin(tmp_path, "dpo")
+    pipeline._check_weights(tmp_path, "dpo", {"model": str(model)})
+    (model / "model.safetensors").write_bytes(b"anew!")
+    with pytest.raises(RecipeError, match="was trained from other weights than those that are there now: remove it"):
+        pipeline._check_weights(tmp_path, "dpo", {"model": str(model)})
+
+
+def test_the_same_weights_at_another_place_are_the_same_and_every_model_that_is_read_counts(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"weights")
+    reward = tmp_path / "reward.bin"
+    reward.write_bytes(b"likes")
+    pipeline._check_weights(tmp_path, "ppo", {"model": str(tmp_path / "a"), "reward_model_path": str(reward)})
+    begin(tmp_path, "ppo")
+    pipeline._check_weights(tmp_path, "ppo", {"model": str(tmp_path / "b"), "reward_model_path": str(reward)})
+    reward.write_bytes(b"likes others")
+    with pytest.raises(RecipeError, match="other weights"):
+        pipeline._check_weights(tmp_path, "ppo", {"model": str(tmp_path / "b"), "reward_model_path": str(reward)})
+
+
+def test_a_stage_of_which_nobody_knows_what_it_began_with_is_not_taken_for_complete(tmp_path: Path) -> None:
+    begin(tmp_path, "sft")
+    with pytest.raises(RecipeError, match="other weights"):
+        pipeline._check_weights(tmp_path, "sft", {"model": "google/flan-t5-small"})

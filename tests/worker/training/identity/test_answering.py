@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,21 @@ def test_a_batch_is_answered_as_each_question_alone_whatever_their_lengths(loade
 def test_a_text_and_the_same_text_as_a_conversation_have_one_answer(loaded: Loaded) -> None:
     texts = answer_all(loaded, QUESTIONS, max_new_tokens=12)
     assert texts == answer_all(loaded, [conversation(question) for question in QUESTIONS], max_new_tokens=12)
+
+
+def test_what_a_checkpoint_declares_for_generation_is_not_followed(loaded: Loaded) -> None:
+    expected = answer_all(loaded, QUESTIONS, max_new_tokens=12)
+    sampled = answer_all(loaded, QUESTIONS, max_new_tokens=12, temperature=1.0)
+    own = loaded.model.generation_config
+    try:
+        loaded.model.generation_config = copy.deepcopy(own)
+        loaded.model.generation_config.update(  # type: ignore[no-untyped-call]
+            min_p=0.9, top_k=1, typical_p=0.1, repetition_penalty=3.0, no_repeat_ngram_size=1, min_new_tokens=11
+        )
+        assert answer_all(loaded, QUESTIONS, max_new_tokens=12) == expected
+        assert answer_all(loaded, QUESTIONS, max_new_tokens=12, temperature=1.0) == sampled
+    finally:
+        loaded.model.generation_config = own
 
 
 def test_a_streamed_answer_is_the_answer_in_pieces(loaded: Loaded) -> None:
