@@ -247,7 +247,9 @@ def _usable_pairs(sieve: Sieve, examples: Sequence[PreferenceExample]) -> list[P
     from worker.training.shared.training_errors import DatasetError
 
     if not examples:
-        raise DatasetError("There is nothing to train on any more: every click was undone since the run was asked for.")
+        raise DatasetError(
+            "There is nothing to train on: no click of this run that still stands prefers one text to another."
+        )
     usable = sieve.pairs(examples)
     if not usable:
         raise DatasetError(f"No pair can be trained on: of {len(examples)}, {counted(sieve.left_out)}.")

@@ -361,7 +361,9 @@ def test_a_run_whose_clicks_were_undone_while_it_waited_ends_with_one_sentence_b
         judgments.undo(session, annotator.id, judgment)
     jobs.train(run_id)
     run = only(session)
-    assert run.error == "There is nothing to train on any more: every click was undone since the run was asked for."
+    assert run.error == (
+        "There is nothing to train on: no click of this run that still stands prefers one text to another."
+    )
     assert (run.total_steps, left_in_staging(store), store.numbers()) == (0, [], [1])
 
 
