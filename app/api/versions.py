@@ -145,6 +145,7 @@ class Evaluation(Struct):
     comparisons: list[Comparison] | UnsetType = UNSET
     clicks: _Clicks | UnsetType = UNSET
     sampling: Anything | UnsetType = UNSET
+    measuring: Annotated[str, Meta(description="Hash of the code that measured.")] | UnsetType = UNSET
     intervals: Annotated[str, Meta(description="How the intervals are computed.")] | UnsetType = UNSET
     bootstrap: Anything | UnsetType = UNSET
     signatures: Anything | UnsetType = UNSET

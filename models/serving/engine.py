@@ -45,6 +45,10 @@ _PAIRS_TOGETHER = 96
 # The byte tokens can spell control characters: they are invisible, PostgreSQL stores no NUL and a text field no return.
 _CONTROL_CHARACTERS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 
+# CTranslate2's default rules the end out as first token, and all others share its probability: scores would be too
+# high. Empty samples are left aside.
+_MAY_BE_EMPTY = 0
+
 _END = "</s>"
 _SPECIAL_TOKENS = frozenset({_END, "<pad>"})
 _SPACE = "▁"
@@ -169,6 +173,7 @@ class Engine:
             suppress_sequences=self._suppressed(forbidden, [source]),
             max_input_length=0,
             max_decoding_length=_longest_rewrite(source),
+            min_decoding_length=_MAY_BE_EMPTY,
             return_scores=True,
         )
         means = zip(result.hypotheses, result.scores, strict=True)
@@ -202,6 +207,7 @@ class Engine:
             suppress_sequences=self._suppressed(forbidden, [draw.source for draw in draws]),
             max_input_length=0,
             max_decoding_length=max(_longest_rewrite(draw.source) for draw in draws),
+            min_decoding_length=_MAY_BE_EMPTY,
             return_scores=True,
             length_penalty=0,  # or the scores would be means
         )

@@ -25,6 +25,7 @@ from worker.evaluation import report, systems, testset
 from worker.evaluation.comparison import check_comparable
 from worker.evaluation.evaluation_errors import EvaluationError, NotComparable
 from worker.evaluation.measure import Measurement, measure
+from worker.evaluation.measuring_code import measuring_identity
 from worker.evaluation.preferences import click_figures, pair_log_probs
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.scorers.loading import load_scorers
@@ -181,7 +182,7 @@ class _Evaluator:
 
 def _baselines(tests: TestSet, scorers: Scorers, cache: Path) -> dict[str, Any]:
     """Return the figures of the baselines, measured once for all versions and kept in `cache`."""
-    key = json.dumps([report.FORMAT, tests.identity, scorers.identity], sort_keys=True)
+    key = json.dumps([report.FORMAT, tests.identity, scorers.identity, measuring_identity()], sort_keys=True)
     path = cache / f"baselines-{_digest(key)}.json"
     if path.is_file():
         with suppress(ValueError):  # damaged: measure again

@@ -22,7 +22,7 @@ def compare(ours: Measurement, theirs: Measurement) -> dict[str, Difference]:
 
 
 def check_comparable(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
-    """Raise NotComparable, with the reason, unless two reports have the same texts, scorers and sampling."""
+    """Raise NotComparable, with the reason, unless two reports have the same texts, scorers, sampling and release."""
     our_scorers, their_scorers = ours.get("scorers") or {}, theirs.get("scorers") or {}
     for role in _ROLES:
         left, right = our_scorers.get(role), their_scorers.get(role)
@@ -39,6 +39,8 @@ def check_comparable(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None
         )
     if ours.get("sampling") != theirs.get("sampling"):
         raise NotComparable("Their candidates were drawn in different ways and cannot be compared.")
+    if ours.get("measuring") != theirs.get("measuring"):
+        raise NotComparable("They were measured by different releases and cannot be compared.")
 
 
 def _scorer(identity: Mapping[str, str] | None) -> str:

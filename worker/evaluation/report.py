@@ -7,11 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from models.serving.generator import Sampling
+from models.serving.sampling_code import sampling_identity
 from models.store.evaluation_figures import FIGURES, verdict
 from worker.evaluation.comparison import compare
 from worker.evaluation.measure import Measurement
+from worker.evaluation.measuring_code import measuring_identity
 from worker.evaluation.scorers import Scorers
-from worker.evaluation.systems import SEED, sampling_code_hash
+from worker.evaluation.systems import SEED
 from worker.evaluation.testset import TestSet
 from worker.measures import bootstrap, intervals
 from worker.measures.references import signatures
@@ -37,7 +39,8 @@ def origin(tests: TestSet, scorers: Scorers, sampling: Sampling) -> dict[str, An
         "format": FORMAT,
         "test_set": tests.identity,
         "scorers": scorers.identity,
-        "sampling": {**asdict(sampling), "seed": SEED, "code": sampling_code_hash()},
+        "sampling": {**asdict(sampling), "seed": SEED, "code": sampling_identity()},
+        "measuring": measuring_identity(),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import tempfile
 import threading
@@ -12,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import models
 from models.model_errors import InputTooLong
 from models.serving.generator import CANDIDATES, Generator, Sampling
 from worker.evaluation.evaluation_errors import EvaluationError, ScorerUnavailable
@@ -20,19 +18,6 @@ from worker.evaluation.testset import TestSet
 
 SEED = 20221107
 """Seed of a system's first generator: versions with the same probabilities sample the same candidates."""
-
-_SAMPLING_CODE = (
-    "serving/generator.py",
-    "serving/engine.py",
-    "serving/text_pieces.py",
-    "serving/choosing.py",
-    "serving/neutrality.py",
-    "serving/judge.py",
-    "base/neutrality.safetensors",
-    "base/judge/model.bin",
-    "base/judge/head.safetensors",
-    "base/judge/tokenizer.json",
-)
 
 SHARES = 2
 """Number of generators that run in parallel."""
@@ -136,18 +121,6 @@ class System:
                 self._generators[0].tokens(item.source)
             except InputTooLong as error:
                 raise EvaluationError(f"{tests.name}, line {item.line}: {error}") from None
-
-
-def sampling_code_hash() -> str:
-    """Return a hash of the code and models that sample and choose candidates.
-
-    When it changes, versions are measured again.
-    """
-    folder = Path(models.__file__).parent
-    digest = hashlib.sha256()
-    for name in _SAMPLING_CODE:
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()[:16]
 
 
 @contextmanager

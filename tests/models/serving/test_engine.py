@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -98,6 +99,17 @@ def test_what_is_unknown_to_a_vocabulary_without_bytes_is_not_spelt(
 def test_a_sample_knows_its_log_probability(embedded: Engine) -> None:
     check_scores(embedded, TEXT, embedded.draw(draw(embedded)).samples)
     check_scores(embedded, TEXT, embedded.search(embedded.tokens(TEXT), 8, frozenset()))
+
+
+def test_a_sample_knows_its_log_probability_where_nothing_at_all_is_the_likeliest_rewrite(embedded: Engine) -> None:
+    """Were the end ruled out as first token, all others would share its probability."""
+    [nothing] = embedded.log_probabilities(["!"], [""])
+    assert nothing > math.log(0.5)
+    plain = Sampling(1.0, 1.0, 0)
+    samples = embedded.draw(Draw(embedded.tokens("!"), 48, 1.0, plain, frozenset())).samples
+    check_scores(embedded, "!", samples)
+    check_scores(embedded, "!", embedded.search(embedded.tokens("!"), 8, frozenset()))
+    assert all(sample.text for sample in samples)
 
 
 @pytest.mark.parametrize("way", ["draw", "search"])

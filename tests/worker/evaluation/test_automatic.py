@@ -10,7 +10,7 @@ import pytest
 from models.serving.generator import Sampling
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
-from worker.evaluation import automatic, systems, testset
+from worker.evaluation import automatic, report, systems, testset
 from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, evaluate_staged, prepare
 from worker.evaluation.evaluation_errors import ScorerUnavailable
 from worker.evaluation.scorers import Scorers
@@ -159,6 +159,24 @@ def test_damaged_baselines_are_measured_anew(parent: Path, child: Path, tmp_path
 
     assert evaluate_staged(child, None, SAMPLING, tmp_path / "cache", Clicks())["systems"] == first["systems"]
     assert json.loads(path.read_text())
+
+
+def test_baselines_and_parents_that_another_release_measured_are_measured_anew(
+    parent: Path, child: Path, tmp_path: Path, written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(parent.parent)
+    prepare(parent, SAMPLING, tmp_path / "cache")
+    evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", None)
+    assert written == ["parent", "version"]
+    before = {path.name for path in (tmp_path / "cache" / "evaluation").iterdir()}
+
+    for module in (automatic, report):  # as a new release of sacrebleu, or of our own code, has it
+        monkeypatch.setattr(module, "measuring_identity", lambda: "another")
+    evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", None)
+
+    assert written == ["parent", "version", "version", "parent"]
+    after = {path.name for path in (tmp_path / "cache" / "evaluation").iterdir()}
+    assert sorted(name.partition("-")[0] for name in after - before) == ["baselines", "version"]
 
 
 @pytest.mark.parametrize(

@@ -50,3 +50,8 @@ def test_different_texts_are_never_compared() -> None:
 def test_candidates_drawn_differently_are_never_compared() -> None:
     with pytest.raises(NotComparable, match="drawn in different ways"):
         check_comparable(REPORT, REPORT | {"sampling": {"temperature": 1.5}})
+
+
+def test_what_other_code_measured_is_never_compared() -> None:
+    with pytest.raises(NotComparable, match="different releases"):
+        check_comparable(REPORT | {"measuring": "a"}, REPORT | {"measuring": "b"})

@@ -7,7 +7,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
 
-from worker.evaluation.evaluation_errors import ScorerUnavailable
+from worker.evaluation.comparison import check_comparable
+from worker.evaluation.evaluation_errors import NotComparable, ScorerUnavailable
 from worker.evaluation.scorers.fluency import AcceptabilityClassifier, as_prose
 from worker.evaluation.scorers.loading import Choice, load_scorers
 from worker.evaluation.scorers.similarity import EmbeddingSimilarity, mini_lm
@@ -69,6 +70,23 @@ def test_a_classifier_gives_the_probability_of_its_toxic_label(tiny_bert: Path) 
 
     assert by_name == ToxicityClassifier(str(tiny_bert), "1")(texts)
     assert [a + b for a, b in zip(by_name, neutral, strict=True)] == pytest.approx([1, 1])
+
+
+def test_opposite_labels_of_a_classifier_are_different_scorers(tiny_bert: Path) -> None:
+    by_default, by_number, opposite = (ToxicityClassifier(str(tiny_bert), label) for label in (None, "1", "0"))
+
+    assert by_default.version == by_number.version
+    assert by_default.version.endswith(", label 1 (toxic)")
+    reports = [
+        {
+            "scorers": {
+                role: {"name": one.name, "version": one.version} for role in ("toxicity", "similarity", "fluency")
+            }
+        }
+        for one in (by_default, opposite)
+    ]
+    with pytest.raises(NotComparable, match=r"label 1 \(toxic\)\) and by .*label 0 \(neutral\)"):
+        check_comparable(*reports)
 
 
 def test_a_classifier_whose_labels_do_not_tell_is_refused_with_what_to_do(tiny_bert: Path) -> None:

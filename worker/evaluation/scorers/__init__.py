@@ -28,7 +28,7 @@ class TextScorer(Protocol):
 
     @property
     def version(self) -> str:
-        """Return the release, or the hash of the weights."""
+        """Return the release, or the hash of the weights and the label whose probability counts."""
 
     def __call__(self, texts: Sequence[str]) -> list[float]:
         """Score each text, in their order."""

@@ -31,8 +31,9 @@ class LabelProbability:
         except (OSError, ValueError) as error:
             raise unavailable(source, error) from error
         self._model = model.train(False).to("cuda" if torch.cuda.is_available() else "cpu")
-        self.version = weights_version(source, model.config)
-        self._label = _label_number(source, dict(model.config.id2label), wanted)
+        labels = dict(model.config.id2label)
+        self._label = _label_number(source, labels, wanted)
+        self.version = f"{weights_version(source, model.config)}, label {self._label} ({labels[self._label]})"
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str]) -> list[float]:

@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.model_errors import InputTooLong, ModelError
-from models.reward.features import VERSION as FEATURES_VERSION
 from models.serving.generator import Generator, Sampling
 from models.serving.pool import Option, pack, unpack
+from models.serving.sampling_code import sampling_identity
 from models.store.manifest import hash_file
 from worker.training.shared.writing import write_aside
 
@@ -41,7 +41,8 @@ class Samples:
         """Open the cache of the version in a serving folder, and remove the caches of the versions used longest ago."""
         self._serving = serving
         self._sampling = replace(sampling, temperature=sampling.temperature * _WIDENED)
-        identity = (hash_file(serving / "model.bin"), FEATURES_VERSION, COUNT, self._sampling)
+        version = [(path.name, hash_file(path)) for path in sorted(serving.iterdir()) if path.is_file()]
+        identity = (version, sampling_identity(), COUNT, self._sampling)
         self._folder = cache / hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.touch()

@@ -22,6 +22,7 @@ from worker.training.methods.common import (
     saved_dataset,
     tokenized,
 )
+from worker.training.methods.held_out_means import LOSS, HeldOutMeansMixin
 from worker.training.run.method import Job, Method
 from worker.training.shared.checkpoint import truncate
 from worker.training.shared.training_errors import CheckpointError
@@ -31,11 +32,19 @@ from worker.training.t5.seq2seq_dpo import WRITTEN, Seq2SeqDPOTrainer, disable_d
 COMPLETIONS = ("chosen", "rejected")
 
 
-class CausalTrainer(TokenizedRowsMixin, ListwiseDPOTrainer):
+class _HeldOutMeans(HeldOutMeansMixin):
+    def batch_weight(self, name: str, inputs: Any) -> int:
+        """Return the number of pairs, or, for the listwise loss, of lists."""
+        if name == LOSS and "list_of_pair" in inputs:
+            return int(inputs["list_of_pair"].max()) + 1
+        return super().batch_weight(name, inputs)
+
+
+class CausalTrainer(_HeldOutMeans, TokenizedRowsMixin, ListwiseDPOTrainer):
     """TRL's trainer on token ids."""
 
 
-class Seq2SeqTrainer(TokenizedRowsMixin, Seq2SeqDPOTrainer):
+class Seq2SeqTrainer(_HeldOutMeans, TokenizedRowsMixin, Seq2SeqDPOTrainer):
     """Our trainer for encoder-decoders, on token ids."""
 
 

@@ -11,11 +11,12 @@ from trl.trainer import grpo_trainer
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from worker.training.methods.held_out_means import HeldOutMeansMixin
 from worker.training.methods.online import NoModelCardMixin, OnlineMethod, Seq2SeqRows
 from worker.training.methods.reward_functions import Reward
 
 
-class CausalGRPOTrainer(NoModelCardMixin, GRPOTrainer):
+class CausalGRPOTrainer(HeldOutMeansMixin, NoModelCardMixin, GRPOTrainer):
     """TRL's trainer without a model card."""
 
 

@@ -21,17 +21,34 @@ from trl.trainer.kto_trainer import KTOTrainer
 from models.settings.command_line import KTOOptions
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapter_in_float32, frozen_copy, tokenized
+from worker.training.methods.held_out_means import HeldOutMeansMixin
 from worker.training.methods.seq2seq_kto import Seq2SeqKTOTrainer
 from worker.training.run.method import Job, Method, Rows
 from worker.training.shared.training_errors import DatasetError
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
 
-class CausalTrainer(TokenizedRowsMixin, KTOTrainer):
+class _HeldOutMeans(HeldOutMeansMixin):
+    def batch_weight(self, name: str, inputs: Any) -> int:
+        """Return the number of rows, or, for a figure of the good or the bad texts, of those."""
+        good = int(inputs["label"].sum())
+        rows = len(inputs["label"])
+        return good if name.endswith("/chosen") else rows - good if name.endswith("/rejected") else rows
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate, and take the margin of all rows instead of those of batches that hold both labels."""
+        output = super().evaluation_loop(*args, **kwargs)
+        figures = self.batch_figures()
+        if "rewards/chosen" in figures and "rewards/rejected" in figures:
+            figures["rewards/margins"] = [figures["rewards/chosen"][0] - figures["rewards/rejected"][0]]
+        return output
+
+
+class CausalTrainer(_HeldOutMeans, TokenizedRowsMixin, KTOTrainer):
     """TRL's trainer on token ids."""
 
 
-class Seq2SeqTrainer(TokenizedRowsMixin, Seq2SeqKTOTrainer):
+class Seq2SeqTrainer(_HeldOutMeans, TokenizedRowsMixin, Seq2SeqKTOTrainer):
     """Our trainer for encoder-decoders, on token ids."""
 
 

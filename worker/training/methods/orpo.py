@@ -22,13 +22,16 @@ with warnings.catch_warnings():
 from models.settings.command_line import ORPOOptions
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapter_in_float32, tokenized
+from worker.training.methods.held_out_means import HeldOutMeansMixin
 from worker.training.run.method import Job, Method, Rows
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
 from worker.training.t5.token_scores import IGNORED
 
 
-class TokenIdsORPOTrainer(TokenizedRowsMixin, ORPOTrainer):
+class TokenIdsORPOTrainer(HeldOutMeansMixin, TokenizedRowsMixin, ORPOTrainer):
     """TRL's trainer on token ids."""
+
+    counted = "prompt_input_ids"
 
     def tokenize_row(self, feature: dict[str, Any], model: Any = None) -> dict[str, Any]:
         """Return {}: the row already consists of token ids."""

@@ -19,6 +19,7 @@ from trl.trainer.reward_trainer import RewardTrainer
 from models.model_errors import RecipeError
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TokenizedRowsMixin
+from worker.training.methods.held_out_means import HeldOutMeansMixin
 from worker.training.run.held_out import Figures, mean, positive_share
 from worker.training.run.method import Job, Rows, unwrapped
 from worker.training.run.ratings import encode_rating, pad_ratings, pad_token_id, rate
@@ -83,7 +84,7 @@ class RewardMethod:
 METHOD = RewardMethod()
 
 
-class _Trainer(TokenizedRowsMixin, RewardTrainer):
+class _Trainer(HeldOutMeansMixin, TokenizedRowsMixin, RewardTrainer):
     pass
 
 

@@ -10,11 +10,12 @@ from trl.trainer import rloo_trainer
 from trl.trainer.rloo_config import RLOOConfig
 from trl.trainer.rloo_trainer import RLOOTrainer
 
+from worker.training.methods.held_out_means import HeldOutMeansMixin
 from worker.training.methods.online import NoModelCardMixin, OnlineMethod, Seq2SeqRows
 from worker.training.methods.reward_functions import Reward
 
 
-class CausalRLOOTrainer(NoModelCardMixin, RLOOTrainer):
+class CausalRLOOTrainer(HeldOutMeansMixin, NoModelCardMixin, RLOOTrainer):
     """TRL's trainer without a model card."""
 
 

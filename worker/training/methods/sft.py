@@ -24,15 +24,20 @@ from models.model_errors import RecipeError
 from models.settings.command_line import SFTOptions
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, adapter_in_float32, tokenized
+from worker.training.methods.held_out_means import TokenMeansMixin
 from worker.training.run.held_out import Figures, completion_log_probs, mean
 from worker.training.run.method import Job, Method, Rows
 
 
-class CausalTrainer(SFTTrainer):
+class CausalTrainer(TokenMeansMixin, SFTTrainer):
     """TRL's trainer, without its model card."""
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no model card: TRL's is an unfilled form."""
+
+
+class EncoderDecoderTrainer(TokenMeansMixin, Seq2SeqTrainer):
+    """transformers' trainer, with the held-out loss as a mean over tokens."""
 
 
 class SFT(TextMethod):
@@ -85,7 +90,7 @@ def _seq2seq_trainer(job: Job) -> Trainer:
         if options.gradient_checkpointing:
             model.enable_input_require_grads()
         model = get_peft_model(model, job.peft_config)
-    return Seq2SeqTrainer(
+    return EncoderDecoderTrainer(
         model,
         job.arguments(Seq2SeqTrainingArguments, label_names=["labels"]),  # PEFT's signature hides them
         data_collator=DataCollatorForSeq2Seq(job.loaded.tokenizer, model=job.loaded.model),

@@ -47,6 +47,7 @@ from worker.training.shared.progress import Progress
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.run_folder import checkpoint_to_resume, run_folder, write_small
 from worker.training.shared.training_errors import Cancelled, CheckpointError
+from worker.training.shared.training_loss import TrainingLoss
 from worker.training.t5.threads import threads_worth_waking
 
 RESULT = "result.json"
@@ -137,9 +138,9 @@ def train(
         )
         checkpoint = checkpoint_to_resume(output_dir, resume_from)
         start, start_pairs = _score_before(method, job, data, output_dir, resumed=checkpoint is not None)
-        trainer, callback = _trainer(method, job)
+        trainer, callback, losses = _trainer(method, job, checkpoint)
         before = fingerprint(cast(nn.Module, trainer.model))
-        loss = _run(trainer, callback, checkpoint, progress)
+        loss = losses.mean(_run(trainer, callback, checkpoint, progress))
         network = cast(nn.Module, trainer.model)
         check_moved(network, before, _steps_kept(trainer), rate, options.warmup_steps, options.optim)
 
@@ -174,21 +175,22 @@ def train(
     return result
 
 
-def _trainer(method: Method, job: Job) -> tuple[Trainer, RunCallback]:
+def _trainer(method: Method, job: Job, checkpoint: Path | None) -> tuple[Trainer, RunCallback, TrainingLoss]:
     """Build the method's trainer, and add our callbacks."""
     torch.manual_seed(job.options.seed)  # initializes a new adapter
     job.progress.stage("preparing")
     trainer = method.build(job)
     callback = RunCallback(job.progress, processes.is_main())
+    losses = TrainingLoss(trainer, checkpoint, job.progress)  # writes before the callback completes a checkpoint
     trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)
     if job.options.early_stopping_patience and job.held_out:
         trainer.add_callback(EarlyStoppingCallback(job.options.early_stopping_patience))
-    return trainer, callback
+    return trainer, callback, losses
 
 
 def _run(trainer: Trainer, callback: RunCallback, checkpoint: Path | None, progress: Progress) -> float:
-    """Train from the start or from `checkpoint`; return the mean training loss of the steps taken."""
+    """Train from the start or from `checkpoint`; return the mean training loss of the steps since then."""
     if progress.cancelled():
         raise Cancelled("The run was cancelled before its first step.")
     progress.stage("training")

@@ -42,6 +42,7 @@ from worker.training.shared.progress import Progress
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.run_folder import checkpoint_to_resume, run_folder
 from worker.training.shared.training_errors import Cancelled, CheckpointError, Diverged, NotLearning
+from worker.training.shared.training_loss import TrainingLoss
 from worker.training.t5.threads import threads_worth_waking
 
 
@@ -107,8 +108,10 @@ def train_sft(
             undo.enter_context(threads_worth_waking(model.config))
             parent_config = copy.deepcopy(model.config)
             checkpoint = checkpoint_to_resume(run_dir, resume_from)
-            trainer, callback = _build_trainer(model, tokenizer, data, recipe, run_dir, progress, report_to, checkpoint)
-            train_loss = _train(trainer, callback, checkpoint, progress)
+            trainer, callback, losses = _build_trainer(
+                model, tokenizer, data, recipe, run_dir, progress, report_to, checkpoint
+            )
+            train_loss = losses.mean(_train(trainer, callback, checkpoint, progress))
 
             progress.stage("saving")
             trained = _finish(trainer, recipe, output_dir)
@@ -120,7 +123,7 @@ def train_sft(
 
 
 def _train(trainer: SFTTrainer, callback: SFTProgress, checkpoint: Path | None, progress: Progress) -> float:
-    """Train from the start or from `checkpoint`; return the mean training loss of the steps taken."""
+    """Train from the start or from `checkpoint`; return the mean training loss of the steps since then."""
     if progress.cancelled():
         raise Cancelled("The run was cancelled before its first step.")
     progress.stage("training")
@@ -144,10 +147,10 @@ def _build_trainer(
     progress: Progress,
     report_to: Sequence[str],
     checkpoint: Path | None,
-) -> tuple[SFTTrainer, SFTProgress]:
+) -> tuple[SFTTrainer, SFTProgress, TrainingLoss]:
     """Set up transformers' trainer by the recipe, on the GPU in bfloat16 if there is one, else on the CPU."""
     callback = SFTProgress(progress)
-    callbacks: list[Any] = [callback]
+    callbacks: list[Any] = []
     if recipe.early_stopping_patience and data.dev:
         callbacks.append(EarlyStoppingCallback(recipe.early_stopping_patience))
     policy: Any = model
@@ -161,8 +164,10 @@ def _build_trainer(
         if not report_to:
             raise
         raise CheckpointError(f"Training cannot report to {', '.join(report_to)}: {error}") from None
+    losses = TrainingLoss(trainer, checkpoint, progress)  # writes before the callback completes a checkpoint
+    trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)
-    return trainer, callback
+    return trainer, callback, losses
 
 
 def _arguments(

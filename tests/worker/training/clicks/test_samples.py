@@ -10,6 +10,7 @@ import pytest
 from app.config import EMBEDDED_BASE_MODEL
 from models.serving.generator import Sampling, wording
 from worker.publish.convert import convert_to_ctranslate2
+from worker.training.clicks import samples
 from worker.training.clicks.samples import Samples
 
 TEXTS = ["You are a stupid idiot, go home.", "This shit plan will never work.", "What a dumb thing to say!"]
@@ -23,11 +24,11 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_was_drawn_is_found_again(serving: Path, tmp_path: Path) -> None:
-    samples = Samples(serving, Sampling(), tmp_path)
-    assert samples.known(TEXTS[0]) is None
-    samples.draw(TEXTS)
+    drawn = Samples(serving, Sampling(), tmp_path)
+    assert drawn.known(TEXTS[0]) is None
+    drawn.draw(TEXTS)
     for text in TEXTS:
-        pool = samples.known(text)
+        pool = drawn.known(text)
         assert pool is not None
         assert len({wording(option.text) for option in pool}) == len(pool) > 0
         assert wording(text) not in {wording(option.text) for option in pool}
@@ -39,9 +40,9 @@ def test_what_was_drawn_is_found_again(serving: Path, tmp_path: Path) -> None:
 
 
 def test_it_draws_no_longer_than_it_may(serving: Path, tmp_path: Path) -> None:
-    samples = Samples(serving, Sampling(), tmp_path)
-    samples.draw(TEXTS, seconds=0)
-    assert [samples.known(text) for text in TEXTS] == [None] * 3
+    drawn = Samples(serving, Sampling(), tmp_path)
+    drawn.draw(TEXTS, seconds=0)
+    assert [drawn.known(text) for text in TEXTS] == [None] * 3
 
 
 def test_whoever_listens_may_end_it(serving: Path, tmp_path: Path) -> None:
@@ -53,20 +54,41 @@ def test_whoever_listens_may_end_it(serving: Path, tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_too_long_or_has_no_words_has_no_samples(serving: Path, tmp_path: Path) -> None:
-    samples = Samples(serving, Sampling(), tmp_path)
+    drawn = Samples(serving, Sampling(), tmp_path)
     hopeless = ["you idiot " * 400, "…!?"]
-    samples.draw(hopeless)
-    assert [samples.known(text) for text in hopeless] == [(), ()]
+    drawn.draw(hopeless)
+    assert [drawn.known(text) for text in hopeless] == [(), ()]
 
 
 def test_a_damaged_file_is_as_none(serving: Path, tmp_path: Path) -> None:
-    samples = Samples(serving, Sampling(), tmp_path)
-    samples.draw(TEXTS[:1])
+    drawn = Samples(serving, Sampling(), tmp_path)
+    drawn.draw(TEXTS[:1])
     [file] = tmp_path.rglob("*.safetensors")
     file.write_bytes(b"broken")
-    assert samples.known(TEXTS[0]) is None
-    samples.draw(TEXTS[:1])
-    assert samples.known(TEXTS[0])
+    assert drawn.known(TEXTS[0]) is None
+    drawn.draw(TEXTS[:1])
+    assert drawn.known(TEXTS[0])
+
+
+@pytest.mark.parametrize("change", ["shortlist", "code"])
+def test_what_was_drawn_by_another_shortlist_or_other_code_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    serving, cache = tmp_path / "serving", tmp_path / "cache"
+    for folder in (serving, cache):
+        folder.mkdir()
+    (serving / "model.bin").write_text("weights")
+    (serving / "vmap.txt").write_text("a")
+    for _ in range(2):
+        Samples(serving, Sampling(), cache)
+    assert len(list(cache.iterdir())) == 1
+
+    if change == "shortlist":
+        (serving / "vmap.txt").write_text("b")
+    else:
+        monkeypatch.setattr(samples, "sampling_identity", lambda: "another release")
+    Samples(serving, Sampling(), cache)
+    assert len(list(cache.iterdir())) == 2
 
 
 def test_what_other_versions_wrote_longest_ago_is_let_go(serving: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,47 @@ def test_a_run_that_was_broken_off_ends_with_the_same_weights(tmp_path: Path) ->
     assert all(torch.equal(whole[name], halves[name]) for name in whole)
 
 
+def test_the_training_loss_of_a_resumed_run_is_that_of_all_its_steps(tmp_path: Path) -> None:
+    encoder = build_tiny_encoder(tmp_path / "encoder")
+    settings: dict[str, Any] = {"max_steps": 12, "save_steps": 5, "logging_steps": 4}
+    whole = run(encoder, tmp_path / "whole", **settings)
+    for steps in (7, 6):  # broken off after steps 7 and 11, whose checkpoints stand between two logs
+        with pytest.raises(Cancelled):
+            run(encoder, tmp_path / "parts", RecordingProgress(cancel_after=steps), **settings)
+    parts = run(encoder, tmp_path / "parts", **settings)
+
+    assert parts.train_loss == pytest.approx(whole.train_loss, abs=1e-6)
+    told = json.loads((tmp_path / "parts/result.json").read_text())
+    assert told["train_loss"] == parts.train_loss
+
+
+def test_a_checkpoint_of_an_older_release_gives_the_loss_of_the_steps_after_it(tmp_path: Path) -> None:
+    encoder = build_tiny_encoder(tmp_path / "encoder")
+    settings: dict[str, Any] = {"max_steps": 6, "save_steps": 4, "logging_steps": 1}
+    with pytest.raises(Cancelled):
+        run(encoder, tmp_path / "out", RecordingProgress(cancel_after=5), **settings)
+    (tmp_path / "out/checkpoint-4/training_loss.json").unlink()
+    progress = RecordingProgress()
+    result = run(encoder, tmp_path / "out", progress, **settings)
+
+    losses = [values["loss"] for _, values in progress.reports if "loss" in values]
+    assert len(losses) == 2
+    assert result.train_loss == pytest.approx(sum(losses) / 2, abs=1e-6)
+    assert any("mean training loss will be of the steps after 4" in line for line in progress.lines)
+
+
+def test_held_out_accuracy_and_margin_count_every_pair_once_whatever_the_batches(tmp_path: Path) -> None:
+    """Forty pairs in batches of 16, 16 and 8: what early stopping watches is what is scored at the end."""
+    progress = RecordingProgress()
+    settings: dict[str, Any] = {"max_steps": 3, "eval_steps": 3, "per_device_eval_batch_size": 16}
+    result = run(build_tiny_encoder(tmp_path / "encoder"), tmp_path / "out", progress, **settings)
+
+    watched = next(values for _, values in progress.reports if "eval_accuracy" in values)
+    assert 0 < result.after["accuracy"]["value"] < 1
+    assert watched["eval_accuracy"] == pytest.approx(result.after["accuracy"]["value"], abs=1e-6)
+    assert watched["eval_margin"] == pytest.approx(result.after["margin"]["value"], abs=1e-5)
+
+
 def test_the_best_of_several_scores_is_kept(tmp_path: Path) -> None:
     """Early stopping waits for the held-out accuracy, which TRL gives that name."""
     progress = RecordingProgress()
@@ -132,7 +174,7 @@ def test_the_best_of_several_scores_is_kept(tmp_path: Path) -> None:
     result = run(build_tiny_encoder(tmp_path / "encoder"), tmp_path / "out", progress, **settings)
     scores = [values["eval_accuracy"] for _, values in progress.reports if "eval_accuracy" in values]
     assert result.steps < 20 * 12
-    assert result.after["accuracy"]["value"] == pytest.approx(max(scores), abs=0.03)
+    assert result.after["accuracy"]["value"] == pytest.approx(max(scores), abs=1e-6)
 
 
 def test_an_encoder_decoder_is_refused(tiny_t5: Path, tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ def test_a_resumed_run_shows_what_was_measured_before(tiny_t5: Path, file: PairF
     expected = train(tiny_t5, file, tmp_path / "straight", progress=straight)
     assert dict_of(resumed) == dict_of(straight)
     assert result.parent_dev_loss == expected.parent_dev_loss
+    assert result.train_loss == pytest.approx(expected.train_loss, abs=1e-6), "of all steps, not of the last ones"
 
 
 def dict_of(progress: RecordingProgress) -> dict[tuple[int, str], float]:
