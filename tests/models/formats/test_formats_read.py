@@ -207,6 +207,47 @@ def test_a_row_that_cannot_be_used_is_reported_with_its_line(bad: Row, reason: s
     assert file.problem_report() == f"1 of 3 rows was left out: line 3 ({reason})."
 
 
+USER, CALL = {"role": "user", "content": "weather?"}, [{"type": "function", "function": {"name": "weather"}}]
+SUN = {"role": "assistant", "content": "It is sunny."}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ({"messages": [USER, {**SUN, "tool_calls": CALL}]}, "messages calls a tool, which is not supported"),
+        ({"messages": [USER, {**SUN, "function_call": CALL[0]}]}, "messages calls a tool, which is not supported"),
+        (
+            {"messages": [USER, {"role": "assistant", "content": "", "tool_calls": CALL}, USER, SUN]},
+            "messages calls a tool, which is not supported",
+        ),
+        (
+            {"messages": [USER, {"role": "tool", "content": "sunny"}, SUN]},
+            "messages holds the answer of a tool, which is not supported",
+        ),
+        ({"messages": [USER, SUN], "tools": CALL}, "tools offers tools to the model, which is not supported"),
+        (
+            {"messages": [USER, SUN], "tools": '[{"name": "w"}]'},
+            "tools offers tools to the model, which is not supported",
+        ),
+    ],
+)
+def test_a_conversation_with_tools_is_left_out_and_not_read_without_them(bad: Row, reason: str) -> None:
+    plain = {"messages": [USER, {**SUN, "tool_calls": None}], "tools": []}
+    found = read(plain, plain, bad, kind=Kind.COMPLETION)
+    assert [row["completion"][0]["content"] for row in found.rows] == [SUN["content"]] * 2
+    assert [(one.line, one.reason) for one in found.problems] == [(3, reason)]
+
+
+def test_sharegpt_turns_of_tools_are_left_out_too() -> None:
+    plain: Row = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello!"}]}
+    call = {"from": "function_call", "value": "{}"}
+    sun = {"from": "gpt", "value": "Sunny.", "tool_calls": CALL}
+    bad = [{"conversations": [plain["conversations"][0], turn]} for turn in (call, sun)]
+    found = read(plain, plain, plain, *bad, kind=Kind.COMPLETION)
+    assert [one.line for one in found.problems] == [4, 5]
+    assert all("tool" in one.reason for one in found.problems)
+
+
 @pytest.mark.parametrize(
     ("chosen", "rejected", "reason"),
     [
