@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.model_errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS, TrainOptions
+from worker.commands.support.data_files import columns_from
 
 if TYPE_CHECKING:
     from worker.training.run.data import TrainingData
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 REWARD = "reward"
 EVALUATE = "evaluate"
 STAGES = (*METHOD_OPTIONS, EVALUATE)
-DATA_KEYS = ("train_file", "dataset_name", "dataset_split", "validation_file", "data_format", "ranking", "mix")
+DATA_KEYS = (
+    "train_file",
+    "dataset_name",
+    "dataset_split",
+    "validation_file",
+    "data_format",
+    "ranking",
+    "mix",
+    "columns",
+)
 PLAN_KEYS = ("model_name_or_path", "reward_model_name_or_path", "stages")
 
 
@@ -142,6 +152,7 @@ def _data(kind: str, stage: Stage, options: TrainOptions, progress: Progress) ->
         data_format=data.get("data_format", "auto"),
         ranking=data.get("ranking", "best-vs-rest"),
         weights=data.get("mix", ""),
+        columns=columns_from(data.get("columns", [])),
     )
 
 

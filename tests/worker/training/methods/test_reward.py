@@ -14,6 +14,7 @@ from models.formats import rows_sha256
 from models.model_errors import RecipeError
 from models.settings.command_line import RewardOptions
 from tests.tiny.classifiers import build_tiny_encoder
+from tests.tiny.decoders import build_tiny_decoder
 from tests.worker.conftest import RecordingProgress
 from worker.cli import main
 from worker.training.loading.loading import load_model_and_tokenizer
@@ -169,6 +170,14 @@ def test_an_encoder_decoder_is_refused(tiny_t5: Path, tmp_path: Path) -> None:
     """In one sentence."""
     with pytest.raises(RecipeError, match="from an encoder or a decoder-only model"):
         run(tiny_t5, tmp_path / "out")
+
+
+def test_the_last_norm_of_gpt2_cancels_out_as_the_head_does(tmp_path: Path) -> None:
+    base = build_tiny_decoder(tmp_path / "gpt2", "gpt2")
+    run(base, tmp_path / "out", max_steps=2)
+    before, after = load_file(base / "model.safetensors"), load_file(tmp_path / "out/model/model.safetensors")
+    assert torch.equal(before["transformer.ln_f.bias"], after["transformer.ln_f.bias"])
+    assert not torch.equal(before["transformer.h.0.ln_1.bias"], after["transformer.h.0.ln_1.bias"])
 
 
 def test_plain_gradient_descent_trains_an_encoder_too(tmp_path: Path) -> None:
