@@ -18,6 +18,7 @@ from models.formats.files.raw_rows import RawRow, row_of
 from models.formats.files.row_reader import TABLES, RowReader
 from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, refuse_tools, text
 from models.formats.schemas.ranking import RANKINGS
+from models.formats.schemas.trl import with_known_names
 from models.model_errors import DataFileError
 
 _PAIR_COLUMNS = ("source", "target")
@@ -157,7 +158,7 @@ def _fields(cells: object, wanted: _Wanted) -> Fields:
         fields.pop(name, None)
         if value is not None:
             fields[name] = value
-    return fields
+    return with_known_names(fields)
 
 
 def _check_columns(sampled: list[Fields], rows: list[RawRow], wanted: _Wanted) -> None:

@@ -207,6 +207,35 @@ def test_a_row_that_cannot_be_used_is_reported_with_its_line(bad: Row, reason: s
     assert file.problem_report() == f"1 of 3 rows was left out: line 3 ({reason})."
 
 
+@pytest.mark.parametrize(
+    ("found", "given_row", "row"),
+    [
+        (
+            "preference",
+            {"prompt": "Hi", "accepted": "a", "rejected": "b"},
+            PREFERENCE | {"chosen": "a", "rejected": "b"},
+        ),
+        ("completion", {"prompt": "Hi", "response": "a"}, {"prompt": "Hi", "completion": "a"}),
+        ("kto", {"prompt": "Hi", "response": "a", "label": 0}, {"prompt": "Hi", "completion": "a", "label": False}),
+        (
+            "kto",
+            {"prompt": "Hi", "response": "a", "accepted": True},
+            {"prompt": "Hi", "completion": "a", "label": True},
+        ),
+        (
+            "preference",
+            {"prompt": "Hi", "chosen": "a", "rejected": "b", "accepted": "c", "response": "d"},
+            {"prompt": "Hi", "chosen": "a", "rejected": "b"},
+        ),
+    ],
+)
+def test_what_other_programs_call_accepted_and_response_is_read_as_such(found: str, given_row: Row, row: Row) -> None:
+    """As prompts alone they would lose all that was said of the answers."""
+    file = read(given_row)
+    assert file.format == found
+    assert file.rows == (row | {"prompt": "Hi"},)
+
+
 USER, CALL = {"role": "user", "content": "weather?"}, [{"type": "function", "function": {"name": "weather"}}]
 SUN = {"role": "assistant", "content": "It is sunny."}
 
