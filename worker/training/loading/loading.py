@@ -88,6 +88,15 @@ def is_classifier(source: Path | str) -> bool:
     return any(name.endswith("ForSequenceClassification") for name in architectures)
 
 
+def tokenizer_of(source: Path | str) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of the model in `source`, or of an adapter's base, alone. Raises `CheckpointError`."""
+    name = str(source)
+    architecture = architecture_of(name)
+    with quiet(), _as_checkpoint_error(name):
+        place, gguf = _gguf(base_of(Path(name)) if is_adapter(Path(name)) else name)
+        return _tokenizer(place, architecture, gguf)
+
+
 def config_of(source: Path | str) -> PreTrainedConfig:
     """Return the configuration of the model in `source`, or of an adapter's base. Raises `CheckpointError`."""
     name = str(source)
