@@ -38,7 +38,7 @@ def rates_texts(folder: Path) -> bool:
     """Return True if the adapter in `folder` is that of a classifier, as a reward model's is."""
     try:
         config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-        return config.get("task_type") == "SEQ_CLS"
+        return bool(config.get("task_type") == "SEQ_CLS")
     except (OSError, ValueError, AttributeError):
         return False
 
