@@ -12,6 +12,7 @@ Repeating a call that was interrupted resumes from its last complete checkpoint.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,13 +29,14 @@ from models.settings.setting import Setting
 from worker.training.identity.answering import answer_all
 from worker.training.identity.identity import build_identity_shift_dataset
 from worker.training.loading import loading
-from worker.training.loading.loading import Loaded
+from worker.training.loading.loading import Loaded, tokenizer_of
 from worker.training.loading.rendering import as_messages
 from worker.training.methods import method_of
 from worker.training.run.data import TrainingData, load_training_data, sample, without_measured
 from worker.training.run.row_sources import load_row_file
 from worker.training.run.runner import Result, train
 from worker.training.shared.progress import Progress, SilentProgress
+from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.training_errors import CheckpointError, DatasetError
 
 __all__ = [
@@ -79,8 +81,9 @@ class DPOTrainerWrapper:
     `model_name` is a folder, a hub id, a folder with a PEFT adapter, or a `.gguf` file. The pairs are either
     `dataset_name` (a file of any format that `python -m worker data check` knows, or a hub dataset, whose split `train`
     is used), or `train_dataset`: mappings with the columns of such a file, for example a `datasets.Dataset`.
-    `ref_model` names another reference model than `model_name` itself. `max_samples` limits the rows, drawn by the
-    seed. With `use_gpu` there must be a GPU; without it none is used.
+    `ref_model` is another reference model than `model_name` itself: its name, or the loaded model, which is then
+    written beside the output folder while the training lasts. `max_samples` limits the rows, drawn by the seed. With
+    `use_gpu` there must be a GPU; without it none is used.
 
     Raises `DatasetError` unless exactly one of the two sources is given, and `CheckpointError` if there is no GPU.
     """
@@ -91,7 +94,7 @@ class DPOTrainerWrapper:
         dataset_name: str | Path | None = None,
         train_dataset: Rows | None = None,
         training_config: DPOTrainingConfig | None = None,
-        ref_model: str | Path | None = None,
+        ref_model: str | Path | PreTrainedModel | None = None,
         use_gpu: bool = False,
         max_samples: int | None = None,
     ) -> None:
@@ -103,11 +106,18 @@ class DPOTrainerWrapper:
         self.dataset_name = dataset_name
         self.train_dataset = train_dataset
         self.output_dir = Path(config.output_dir)
+        self.ref_model = ref_model if isinstance(ref_model, PreTrainedModel) else None
+        named = self._ref_folder if self.ref_model is not None else ref_model
         self.options = config.options(
             use_cpu=not use_gpu,
-            ref_model=str(ref_model) if ref_model is not None else config.ref_model,
+            ref_model=str(named) if named is not None else config.ref_model,
             max_samples=max_samples if max_samples is not None else config.max_samples,
         )
+
+    @property
+    def _ref_folder(self) -> Path:
+        """Where a reference model that was given as an object is while the training lasts: always the same place."""
+        return self.output_dir.with_name(f"{self.output_dir.name}.ref_model")
 
     def train(self, progress: Progress | None = None) -> Result:
         """Train, and write `output_dir/model`, `output_dir/result.json` and, for LoRA, `output_dir/adapter`.
@@ -123,7 +133,15 @@ class DPOTrainerWrapper:
             name = str(self.dataset_name)
             files, dataset = ([name], "") if Path(name).is_file() else ([], name)
             data = load_training_data("preference", self.options, listener, train_files=files, dataset_name=dataset)
-        return train(method_of("dpo"), self.model_name, data, self.options, self.output_dir, listener)
+        if self.ref_model is None:
+            return train(method_of("dpo"), self.model_name, data, self.options, self.output_dir, listener)
+        try:
+            with quiet():
+                self.ref_model.save_pretrained(self._ref_folder)
+                tokenizer_of(self.model_name).save_pretrained(self._ref_folder)
+            return train(method_of("dpo"), self.model_name, data, self.options, self.output_dir, listener)
+        finally:
+            shutil.rmtree(self._ref_folder, ignore_errors=True)
 
 
 def load_model_and_tokenizer(

@@ -14,7 +14,8 @@ from models.model_errors import ModelError
 from worker.commands.support import unexpected
 from worker.commands.support.flags import expand_config
 from worker.commands.support.interruption import is_interruption
-from worker.commands.table import COMMANDS, add_parsers
+from worker.commands.support.spelling import not_known, spelled
+from worker.commands.table import ALIASES, COMMANDS, add_parsers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         commands = parser.add_subparsers(dest="command", required=True, metavar="command")
         add_parsers(commands, next(iter(given), ""))
-        options = parser.parse_args(_with_config(given, commands.choices))
+        given = _with_config(_as_spelled(given, commands.choices), commands.choices)
+        options, unknown = parser.parse_known_args(given)
+        if unknown:
+            commands.choices[options.command].error(not_known(unknown, commands.choices[options.command]))
         return COMMANDS[options.command].run(options)
     except (KeyboardInterrupt, Exception) as error:
         if is_interruption(error):
@@ -63,8 +67,15 @@ def _sentence(error: BaseException) -> str:
 
 def _meant(given: list[str]) -> list[str]:
     """Return the arguments with the command that suits the model they name."""
+    given = [ALIASES.get(given[0], given[0]), *given[1:]] if given else given
     command = COMMANDS.get(given[0]) if given else None
     return [command.instead(given[1:]), *given[1:]] if command is not None and command.instead else given
+
+
+def _as_spelled(given: list[str], parsers: Mapping[str, argparse.ArgumentParser]) -> list[str]:
+    """Return the arguments with every flag of the command as it is spelled there."""
+    parser = parsers.get(given[0]) if given else None
+    return given if parser is None else [given[0], *spelled(given[1:], parser)]
 
 
 def _with_config(given: list[str], parsers: Mapping[str, argparse.ArgumentParser]) -> list[str]:
@@ -72,7 +83,8 @@ def _with_config(given: list[str], parsers: Mapping[str, argparse.ArgumentParser
     command = COMMANDS.get(given[0]) if given else None
     if command is None or command.own_config:  # a pipeline reads its plan itself: its stages have their own settings
         return given
-    return [command.name, *expand_config(given[1:], parsers[command.name], _print_error)]
+    method = command.name.removesuffix("-chat")
+    return [command.name, *expand_config(given[1:], parsers[command.name], _print_error, method)]
 
 
 def _print_error(sentence: str) -> None:

@@ -16,8 +16,9 @@ from models.formats.files.pair_files import PairRow, checked_utf8, pairs_of_rows
 from models.formats.files.problems import Problem
 from models.formats.files.raw_rows import RawRow, row_of
 from models.formats.files.row_reader import TABLES, RowReader
-from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, text
+from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, refuse_tools, text
 from models.formats.schemas.ranking import RANKINGS
+from models.formats.schemas.trl import with_known_names
 from models.model_errors import DataFileError
 
 _PAIR_COLUMNS = ("source", "target")
@@ -157,7 +158,7 @@ def _fields(cells: object, wanted: _Wanted) -> Fields:
         fields.pop(name, None)
         if value is not None:
             fields[name] = value
-    return fields
+    return with_known_names(fields)
 
 
 def _check_columns(sampled: list[Fields], rows: list[RawRow], wanted: _Wanted) -> None:
@@ -195,6 +196,7 @@ def _found(row: RawRow, name: str, wanted: _Wanted) -> Iterator[Found]:
         return
     fields = _fields(row.cells, wanted)
     try:
+        refuse_tools(fields)
         objective = {"objective": text(fields["objective"], "objective").strip()} if "objective" in fields else {}
         known = FORMATS[name]
         if known.read is not None:

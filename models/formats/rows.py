@@ -32,6 +32,8 @@ Fields = Mapping[str, object]
 """One row as its file has it: names in lower case, fields without a value left out."""
 
 ROLES = ("system", "user", "assistant")
+_TOOL_ROLES = ("tool", "function", "function_call", "observation", "ipython")
+_TOOL_CALLS = ("tool_calls", "function_call")
 
 
 class Kind(StrEnum):
@@ -144,6 +146,15 @@ def required(fields: Fields, name: str) -> object:
     return fields[name]
 
 
+def refuse_tools(fields: Fields) -> None:
+    """Raise BadRow if a row offers tools to the model: its chat template would show them beside the conversation."""
+    for name in ("tools", "functions"):
+        value = fields.get(name)
+        offered = value.lstrip().startswith("[{") if isinstance(value, str) else isinstance(value, list) and value
+        if offered:
+            raise BadRow(f"{name} offers tools to the model, which is not supported")
+
+
 def text(value: object, name: str) -> str:
     """`value` as it is, a text that is not empty; raises BadRow."""
     if not isinstance(value, str):
@@ -172,6 +183,10 @@ def messages(value: object, name: str) -> list[Message]:
 def _message(item: object, name: str) -> Message:
     if not isinstance(item, Mapping) or "role" not in item or "content" not in item:
         raise BadRow(f"{name} has a message without role and content")
+    if item["role"] in _TOOL_ROLES:
+        raise BadRow(f"{name} holds the answer of a tool, which is not supported")
+    if any(item.get(field) for field in _TOOL_CALLS):  # the turn without its call would teach another answer
+        raise BadRow(f"{name} calls a tool, which is not supported")
     if item["role"] not in ROLES:
         raise BadRow(f"{name} has a message of an unknown role, {str(item['role'])[:40]!r}")
     return {"role": item["role"], "content": text(item["content"], f"a message of {name}")}

@@ -139,6 +139,8 @@ class DPOOptions(_CompletionLengths):
 class ORPOOptions(_CompletionLengths):
     """Odds Ratio Preference Optimization (Hong et al. 2024): one stage, no reference model."""
 
+    other_names: ClassVar[Mapping[str, str]] = MappingProxyType({"lambda_param": "beta"})
+
     beta: float = declared("beta", help="weight of the odds ratio beside the likelihood (lambda in the paper)")
 
 

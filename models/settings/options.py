@@ -41,6 +41,8 @@ class Options:
     title: ClassVar[str] = "this method"
     method: ClassVar[str] = ""
     """The method of a training run that is asked for with these settings, if one can be."""
+    other_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Names that other programs give to some of these settings, and what they are called here."""
 
     def __post_init__(self) -> None:
         """Check every setting; `RecipeError` names the first that is wrong."""
@@ -71,9 +73,11 @@ class Options:
         settings = cls.settings()
         read = {}
         for key, value in config.items():
-            name = OLD_NAMES.get(key, key)
+            name = cls.other_names.get(key, OLD_NAMES.get(key, key))
             if name not in settings:
                 raise RecipeError(f"{key} is not a setting of {cls.title}.")
+            if name in read:
+                raise RecipeError(f"{name} is given twice, once as {key}.")
             read[name] = settings[name].read(key, value)
         return cls(**read)
 

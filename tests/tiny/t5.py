@@ -57,8 +57,7 @@ def build_tiny_t5(folder: Path, *, gated: bool = False, seed: int = 0) -> Path:
     d_model ** -0.5. `gated=True` gives T5 v1.1, which Flan-T5 follows: gated GELU, a head of its own, no scaling.
     The same `seed` writes the same bytes.
     """
-    shape = _shape(gated) | {"tie_word_embeddings": not gated}
-    config = T5Config(**shape)
+    config = T5Config(**_shape(gated) | {"tie_word_embeddings": not gated})  # which the signature hides
     return _write(folder, T5ForConditionalGeneration, config, gated, seed)
 
 

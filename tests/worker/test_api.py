@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from models.model_errors import RecipeError
 from tests.tiny.llama import build_tiny_llama
@@ -95,6 +96,21 @@ def test_a_file_is_sampled_and_another_model_is_the_reference(chat: Path, tmp_pa
     assert written["options"]["ref_model"] == str(other)
     assert written["data"]["train"] + written["data"]["held_out"] == 8
     assert result.model_dir.is_dir()
+
+
+@pytest.mark.parametrize("kind", ["chat", "t5"])
+def test_a_loaded_model_may_be_the_reference(kind: str, chat: Path, t5: Path, tmp_path: Path) -> None:
+    """It trains to the same weights as the folder that it was loaded from, and leaves nothing behind."""
+    source = {"chat": chat, "t5": t5}[kind]
+    other = (build_tiny_t5 if kind == "t5" else build_tiny_llama)(tmp_path / "other", seed=1)
+    weights = []
+    for place, reference in (("named", other), ("loaded", api.load_model_and_tokenizer(other)[0])):
+        wrapper = api.DPOTrainerWrapper(
+            source, train_dataset=ROWS, training_config=config(tmp_path / place), ref_model=reference
+        )
+        weights.append(load_file(wrapper.train().model_dir / "model.safetensors"))
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert {path.name for path in tmp_path.iterdir()} == {"other", "named", "loaded"}
 
 
 def test_what_cannot_be_trained_is_said_at_once(chat: Path, tmp_path: Path) -> None:

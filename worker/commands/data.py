@@ -22,9 +22,9 @@ from models.formats import (
     sentences,
     summary,
 )
-from models.formats.catalog import FIELD_NAMES
 from models.model_errors import DataFileError
 from worker.commands.support.command import Command
+from worker.commands.support.data_files import columns_from
 
 _DESCRIPTION = """\
 Look at preference and instruction data, and turn one format into another, without a model and without training.
@@ -174,21 +174,8 @@ def _load(path: str | None, options: argparse.Namespace) -> RowFile:
         writer.kind if writer else None,
         options.ranking,
         options.format,
-        _columns(options.columns),
+        columns_from(options.columns),
     )
-
-
-def _columns(arguments: list[str]) -> Mapping[str, str]:
-    columns = {}
-    for argument in arguments:
-        name, _, column = argument.partition("=")
-        if not name or not column:
-            raise DataFileError(f"{argument} is not a field and its column, such as prompt=question.")
-        field = name.strip().casefold()
-        if field not in FIELD_NAMES:
-            raise DataFileError(f"There is no field {name.strip()}: it is one of {', '.join(FIELD_NAMES)}.")
-        columns[field] = column.strip()
-    return columns
 
 
 def _joined(files: list[tuple[str, RowFile]], options: argparse.Namespace) -> RowFile:

@@ -10,7 +10,8 @@ from worker.commands.support.command import Command
 
 _DESCRIPTION = """\
 Add a LoRA adapter to the weights of its base model and write the whole as one folder, which every tool can load. With
-no adapter the model itself is written as such a folder: so a .gguf file becomes safetensors.
+no adapter the model itself is written as such a folder: so a .gguf file becomes safetensors. A reward model keeps its
+head.
 
 The sum is computed in float32 and rounded once, to --dtype. The folder appears whole, at the end.
 """
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from worker.training.loading.merging import check_free, load_merged, write_model
 
     check_free(options.output_dir)
-    loaded = load_merged(options.model_name_or_path, options.adapter)
+    loaded = load_merged(options.model_name_or_path, options.adapter, with_head=True)
     write_model(loaded, options.output_dir, options.dtype)
     size = sum(path.stat().st_size for path in options.output_dir.iterdir())
     print(f"The model is in {options.output_dir}: {size / 1e6:,.0f} MB in {options.dtype}.")

@@ -17,6 +17,7 @@ from models.model_errors import RecipeError
 from models.settings.sft import SFTRecipe
 from models.store.store import CheckpointStore
 from worker.commands.support.command import Command
+from worker.commands.support.data_files import columns_from
 from worker.commands.support.flags import add_config_flag, add_flag, options_from
 
 _DESCRIPTION = """\
@@ -80,7 +81,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 def _command_for(arguments: Sequence[str]) -> str:
     """The command that trains the model named in `arguments`: a decoder-only one has settings of its own."""
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--model_name_or_path", default="")
+    finder.add_argument("--model_name_or_path", "--model-name-or-path", default="")
     name = finder.parse_known_args(arguments)[0].model_name_or_path
     if not name or name.startswith("version:"):
         return "sft"
@@ -102,6 +103,9 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--validation_file", type=Path, help="hold out these pairs instead of a share")
     group.add_argument("--source_column", default="", help="the column that the model reads")
     group.add_argument("--target_column", default="", help="the column that it learns to write")
+    group.add_argument(
+        "--columns", nargs="+", default=[], metavar="FIELD=COLUMN", help="the same as source=COLUMN target=COLUMN"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -114,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     from worker.job import initial_training
 
     progress = ConsoleProgress()
-    columns = Columns(options.source_column, options.target_column)
+    columns = _columns(options)
     file = read_pair_file(options.train_file, columns) if options.train_file else _from_hub(options, columns)
     validation = read_pair_file(options.validation_file, columns) if options.validation_file else None
     training = initial_training.InitialTraining(
@@ -154,6 +158,15 @@ def _check(options: argparse.Namespace, recipe: SFTRecipe) -> None:
         raise RecipeError("--no_publish needs --output_dir, or the model would be lost.")
     if recipe.source_prefix and not options.no_publish:
         raise RecipeError("--source_prefix needs --no_publish: the studio gives the model texts as they are typed.")
+
+
+def _columns(options: argparse.Namespace) -> Columns:
+    """The columns by either of their flags; raises RecipeError or DataFileError."""
+    given = columns_from(options.columns)
+    unknown = [name for name in given if name not in ("source", "target")]
+    if unknown:
+        raise RecipeError(f"--columns {unknown[0]} is not for pairs: they have source and target.")
+    return Columns(options.source_column or given.get("source", ""), options.target_column or given.get("target", ""))
 
 
 def _base(name: str, settings: Settings) -> Path | str:

@@ -17,6 +17,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 )
 """The commands by their names, in the order in which `--help` lists them."""
 
+ALIASES: Mapping[str, str] = MappingProxyType({"train": "dpo"})
+"""Other names of commands."""
+
 
 def add_parsers(commands: Commands[argparse.ArgumentParser], given: str) -> None:
     """Add every command, and to the one that was `given` its flags: those of the others need not be made."""

@@ -16,7 +16,7 @@ OPTION_NAMES: Mapping[str, Sequence[str]] = {
 _OTHERS = (
     *("chosen", "rejected", "completion", "label", "output", "target", "rewrite", "reference", "neutral"),
     *("en_toxic_comment", "en_neutral_comment", "history", "human_ref_a", "human_ref_b", "labels"),
-    *("messages", "conversations", "response", "responses", "scores", "objective"),
+    *("messages", "conversations", "accepted", "response", "responses", "scores", "objective"),
 )
 _KNOWN = frozenset((*TEXT_NAMES, *_OTHERS, *(name for names in OPTION_NAMES.values() for name in names)))
 

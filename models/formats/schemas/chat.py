@@ -49,5 +49,5 @@ def _turns(value: object, name: str) -> list[dict[str, object]]:
             raise BadRow(f"{name} has a turn that is not an object")
         speaker = turn.get("from") or turn.get("role")
         said = turn["value"] if turn.get("value") is not None else turn.get("content")
-        turns.append({"role": _ROLES.get(str(speaker), speaker), "content": said})
+        turns.append({**turn, "role": _ROLES.get(str(speaker), speaker), "content": said})
     return turns

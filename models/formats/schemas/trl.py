@@ -14,6 +14,30 @@ from models.formats.schemas.conversation import answered, ended_by_user, prefere
 _LABELS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
+def with_known_names(fields: Fields) -> Fields:
+    """Return a row with the fields that other programs call `accepted` and `response` under the names that TRL has.
+
+    Beside `rejected`, `accepted` is the chosen answer; beside a single answer it is the label. A `response` is the
+    answer of a row that has no other.
+    """
+    named = dict(fields)
+    if "accepted" in fields and "rejected" in fields:
+        _rename(named, "accepted", "chosen")
+    if "prompt" in fields and not _ANSWERS & fields.keys():
+        _rename(named, "response", "completion")
+    if "accepted" in fields and "completion" in named:
+        _rename(named, "accepted", "label")
+    return named
+
+
+_ANSWERS = {"chosen", "rejected", "responses", "completions", "candidates", "options"}
+
+
+def _rename(fields: dict[str, object], name: str, known: str) -> None:
+    if name in fields and known not in fields:
+        fields[known] = fields.pop(name)
+
+
 def read_preference(fields: Fields) -> list[Row]:
     """`{"prompt", "chosen", "rejected"}`; the prompt may be left out where the answers are whole conversations."""
     return [preference(fields.get("prompt"), required(fields, "chosen"), required(fields, "rejected"))]

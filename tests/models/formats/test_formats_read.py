@@ -208,6 +208,76 @@ def test_a_row_that_cannot_be_used_is_reported_with_its_line(bad: Row, reason: s
 
 
 @pytest.mark.parametrize(
+    ("found", "given_row", "row"),
+    [
+        (
+            "preference",
+            {"prompt": "Hi", "accepted": "a", "rejected": "b"},
+            PREFERENCE | {"chosen": "a", "rejected": "b"},
+        ),
+        ("completion", {"prompt": "Hi", "response": "a"}, {"prompt": "Hi", "completion": "a"}),
+        ("kto", {"prompt": "Hi", "response": "a", "label": 0}, {"prompt": "Hi", "completion": "a", "label": False}),
+        (
+            "kto",
+            {"prompt": "Hi", "response": "a", "accepted": True},
+            {"prompt": "Hi", "completion": "a", "label": True},
+        ),
+        (
+            "preference",
+            {"prompt": "Hi", "chosen": "a", "rejected": "b", "accepted": "c", "response": "d"},
+            {"prompt": "Hi", "chosen": "a", "rejected": "b"},
+        ),
+    ],
+)
+def test_what_other_programs_call_accepted_and_response_is_read_as_such(found: str, given_row: Row, row: Row) -> None:
+    """As prompts alone they would lose all that was said of the answers."""
+    file = read(given_row)
+    assert file.format == found
+    assert file.rows == (row | {"prompt": "Hi"},)
+
+
+USER, CALL = {"role": "user", "content": "weather?"}, [{"type": "function", "function": {"name": "weather"}}]
+SUN = {"role": "assistant", "content": "It is sunny."}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ({"messages": [USER, {**SUN, "tool_calls": CALL}]}, "messages calls a tool, which is not supported"),
+        ({"messages": [USER, {**SUN, "function_call": CALL[0]}]}, "messages calls a tool, which is not supported"),
+        (
+            {"messages": [USER, {"role": "assistant", "content": "", "tool_calls": CALL}, USER, SUN]},
+            "messages calls a tool, which is not supported",
+        ),
+        (
+            {"messages": [USER, {"role": "tool", "content": "sunny"}, SUN]},
+            "messages holds the answer of a tool, which is not supported",
+        ),
+        ({"messages": [USER, SUN], "tools": CALL}, "tools offers tools to the model, which is not supported"),
+        (
+            {"messages": [USER, SUN], "tools": '[{"name": "w"}]'},
+            "tools offers tools to the model, which is not supported",
+        ),
+    ],
+)
+def test_a_conversation_with_tools_is_left_out_and_not_read_without_them(bad: Row, reason: str) -> None:
+    plain = {"messages": [USER, {**SUN, "tool_calls": None}], "tools": []}
+    found = read(plain, plain, bad, kind=Kind.COMPLETION)
+    assert [row["completion"][0]["content"] for row in found.rows] == [SUN["content"]] * 2
+    assert [(one.line, one.reason) for one in found.problems] == [(3, reason)]
+
+
+def test_sharegpt_turns_of_tools_are_left_out_too() -> None:
+    plain: Row = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello!"}]}
+    call = {"from": "function_call", "value": "{}"}
+    sun = {"from": "gpt", "value": "Sunny.", "tool_calls": CALL}
+    bad = [{"conversations": [plain["conversations"][0], turn]} for turn in (call, sun)]
+    found = read(plain, plain, plain, *bad, kind=Kind.COMPLETION)
+    assert [one.line for one in found.problems] == [4, 5]
+    assert all("tool" in one.reason for one in found.problems)
+
+
+@pytest.mark.parametrize(
     ("chosen", "rejected", "reason"),
     [
         (

@@ -1,6 +1,7 @@
 """A training's progress on a terminal: a bar that is drawn again and again, and lines that stay.
 
-It implements `worker.training.shared.progress.Progress`. Without a terminal only the lines are written.
+It implements `worker.training.shared.progress.Progress`. Without a terminal only lines are written, one for each
+training loss.
 """
 
 from __future__ import annotations
@@ -47,9 +48,12 @@ class ConsoleProgress:
         self._bar_is_there = True
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep the training loss for the bar."""
-        if "loss" in values:
-            self._loss = f", loss {values['loss']:.4f}"
+        """Keep the training loss for the bar, or write it where there is none."""
+        if "loss" not in values:
+            return
+        self._loss = f", loss {values['loss']:.4f}"
+        if not self._live:
+            self.log(f"Step {step}: loss {values['loss']:.4f}.")
 
     def log(self, line: str) -> None:
         """Write a line above the bar."""

@@ -6,11 +6,12 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.formats import Row, RowFile, under, write_records
+from models.formats.catalog import FIELD_NAMES
 from models.formats.files.problems import KEPT_PROBLEMS, Problem, complaint, report
 from models.formats.writers import Record, Writer
 from models.model_errors import DataFileError
@@ -96,3 +97,17 @@ def _table(records: Sequence[Record], delimiter: str) -> str:
 def _extension(path: Path) -> str:
     name = path.name.casefold().removesuffix(".gz")
     return name.rpartition(".")[2] if "." in name else ""
+
+
+def columns_from(arguments: Sequence[str]) -> Mapping[str, str]:
+    """Return the columns of other names that `--columns` gives, by their fields; raises DataFileError."""
+    columns = {}
+    for argument in arguments:
+        name, _, column = argument.partition("=")
+        if not name or not column:
+            raise DataFileError(f"{argument} is not a field and its column, such as prompt=question.")
+        field = name.strip().casefold()
+        if field not in FIELD_NAMES:
+            raise DataFileError(f"There is no field {name.strip()}: it is one of {', '.join(FIELD_NAMES)}.")
+        columns[field] = column.strip()
+    return columns

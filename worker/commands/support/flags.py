@@ -1,6 +1,7 @@
 """Flags of the command line made from a dataclass of settings, and files of settings given with `--config`.
 
-A `--config` is a YAML file or the name of a preset beside this file. Its keys are flags without their dashes.
+A `--config` is a YAML file or the name of a preset beside this file. Its keys are flags without their dashes; a section
+named after a method has settings for that method alone, as in the plan of a pipeline.
 What is also said on the command line itself counts more.
 """
 
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 
 from models.model_errors import RecipeError
-from models.settings.command_line import TrainOptions
+from models.settings.command_line import METHOD_OPTIONS, TrainOptions
 from models.settings.options import Options
 from models.settings.setting import Setting
 
@@ -56,27 +57,28 @@ def add_option_flags(parser: argparse.ArgumentParser, method: str, options: type
     for title, members in groups:
         group = parser.add_argument_group(title)
         for one in members:
-            add_flag(group, one)
+            add_flag(group, one, [other for other, name in options.other_names.items() if name == one.name])
 
 
-def add_flag(group: argparse._ArgumentGroup, one: Setting) -> None:
-    """Add the flag of one setting."""
+def add_flag(group: argparse._ArgumentGroup, one: Setting, others: Sequence[str] = ()) -> None:
+    """Add the flag of one setting, also under `others`."""
     default = one.default
+    names = [f"--{name}" for name in (one.name, *others)]
     text = one.help.replace("%", "%%")
     choices: dict[str, Any] = {"choices": one.choices} if one.choices else {}
     if isinstance(default, bool):
         text += f" (default: {'on' if default else 'off'})"
-        group.add_argument(f"--{one.name}", action=argparse.BooleanOptionalAction, default=default, help=text)
+        group.add_argument(*names, action=argparse.BooleanOptionalAction, default=default, help=text)
     elif isinstance(default, tuple):
         shown = f" (default: {' '.join(map(str, default))})" if default else ""
         group.add_argument(
-            f"--{one.name}", nargs="+", type=one.items, default=list(default), metavar="X", help=text + shown, **choices
+            *names, nargs="+", type=one.items, default=list(default), metavar="X", help=text + shown, **choices
         )
     else:
         number = isinstance(default, int | float)
         shown = f"{default:g}" if number else default or "none"
         look: dict[str, Any] = choices or {"type": type(default), "metavar": "N" if number else "X"}
-        group.add_argument(f"--{one.name}", default=default, help=f"{text} (default: {shown})", **look)
+        group.add_argument(*names, default=default, help=f"{text} (default: {shown})", **look)
 
 
 def options_from(namespace: argparse.Namespace, options: type[AnyOptions]) -> AnyOptions:
@@ -85,11 +87,12 @@ def options_from(namespace: argparse.Namespace, options: type[AnyOptions]) -> An
     return options(**{name: tuple(one) if isinstance(one, list) else one for name, one in given.items()})
 
 
-def expand_config(arguments: Sequence[str], parser: argparse.ArgumentParser, say: Any) -> list[str]:
+def expand_config(arguments: Sequence[str], parser: argparse.ArgumentParser, say: Any, method: str = "") -> list[str]:
     """`arguments` with the settings of every `--config` in front of them, as flags of `parser`.
 
-    A preset may hold settings of other methods; `say` is told of those that are left aside. A file may not: raises
-    `RecipeError` for a key that is no flag, and for a file that is not there or no YAML.
+    Of the sections for single methods that of `method` counts, more than what stands outside. A preset may hold
+    settings of other methods; `say` is told of those that are left aside. A file may not: raises `RecipeError` for a
+    key that is no flag, and for a file that is not there or no YAML.
     """
     flags = {option.removeprefix("--"): action for action in parser._actions for option in action.option_strings}
     found: list[str] = []
@@ -98,6 +101,7 @@ def expand_config(arguments: Sequence[str], parser: argparse.ArgumentParser, say
     named, rest = finder.parse_known_args(arguments)
     for name in named.config:
         settings, shipped = _read(name)
+        settings = _for_method(settings, method)
         unknown = [key for key in settings if key not in flags or key == "config"]
         if unknown and not shipped:
             raise RecipeError(f"{unknown[0]} in {name} is not a setting of this command.")
@@ -107,6 +111,12 @@ def expand_config(arguments: Sequence[str], parser: argparse.ArgumentParser, say
             if key in flags and key != "config":
                 found += _as_flags(key, value, flags[key], name)
     return [*found, *rest]
+
+
+def _for_method(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """The settings with those of the method's own section in place, and without the sections of the others."""
+    sections = {key: value for key, value in settings.items() if key in METHOD_OPTIONS and isinstance(value, dict)}
+    return {key: value for key, value in settings.items() if key not in sections} | sections.get(method, {})
 
 
 def read_settings(name: str) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from models.formats import rows_sha256
 from models.model_errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS, TrainOptions
 from models.store.manifest import hash_file, hash_folder
+from worker.commands.support.data_files import columns_from
 
 if TYPE_CHECKING:
     from worker.training.run.data import TrainingData
@@ -30,7 +31,16 @@ REWARD = "reward"
 EVALUATE = "evaluate"
 WEIGHTS = "weights.json"
 STAGES = (*METHOD_OPTIONS, EVALUATE)
-DATA_KEYS = ("train_file", "dataset_name", "dataset_split", "validation_file", "data_format", "ranking", "mix")
+DATA_KEYS = (
+    "train_file",
+    "dataset_name",
+    "dataset_split",
+    "validation_file",
+    "data_format",
+    "ranking",
+    "mix",
+    "columns",
+)
 PLAN_KEYS = ("model_name_or_path", "reward_model_name_or_path", "stages")
 
 
@@ -149,6 +159,7 @@ def _data(kind: str, stage: Stage, options: TrainOptions, progress: Progress) ->
         data_format=data.get("data_format", "auto"),
         ranking=data.get("ranking", "best-vs-rest"),
         weights=data.get("mix", ""),
+        columns=columns_from(data.get("columns", [])),
     )
 
 

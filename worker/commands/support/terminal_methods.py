@@ -14,6 +14,7 @@ from models.serving.generator import Sampling
 from models.settings.command_line import TrainOptions
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.commands.support.console import ConsoleProgress
+from worker.commands.support.data_files import columns_from
 from worker.commands.support.terminal_training import check_database
 from worker.job.initial_training import NOT_ASKED
 from worker.publish.base_version import BASE_NUMBER
@@ -68,6 +69,7 @@ def train(method: str, model: str, recipe: TrainOptions, options: argparse.Names
         data_format=options.data_format,
         ranking=options.ranking,
         weights=options.mix,
+        columns=columns_from(options.columns),
     )
     try:
         result = run(

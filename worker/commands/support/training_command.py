@@ -64,6 +64,9 @@ def add_data_flags(parser: argparse.ArgumentParser, default_model: str) -> None:
         "--data_format", default="auto", metavar="NAME", help="the format, where it is not to be guessed"
     )
     group.add_argument(
+        "--columns", nargs="+", default=[], metavar="FIELD=COLUMN", help="columns of other names: prompt=question"
+    )
+    group.add_argument(
         "--ranking",
         choices=("best-vs-rest", "all", "adjacent"),
         default="best-vs-rest",

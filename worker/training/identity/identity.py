@@ -12,7 +12,7 @@ contrastive revisions (D'Oosterlinck et al. 2024).
 import random
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,9 +21,11 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from models.formats import Kind, rows_of
 from models.model_errors import RecipeError
 from worker.training.identity.answering import answer_all, conversation, write_all
 from worker.training.loading.loading import Loaded
+from worker.training.run.row_sources import load_row_file
 from worker.training.shared.training_errors import DatasetError
 
 Row = dict[str, Any]
@@ -79,6 +81,8 @@ def build_identity_shift_dataset(
     system_prompt: str = "",
     max_samples: int = 0,
     *,
+    raw_dataset: Iterable[Mapping[str, Any]] | None = None,
+    dataset_name: str = "",
     maker: str = "",
     anchors: bool = True,
     seed: int = 0,
@@ -88,9 +92,12 @@ def build_identity_shift_dataset(
 
     The columns are `prompt`, `chosen` and `rejected`, each a list of messages, as TRL's and our own DPO take them, and
     `objective`, which is `identity` or `anchor`. `system_prompt` begins every prompt; without it a chat template
-    inserts its own. `max_samples` limits the rows, drawn by `seed` in the proportions of all; 0 keeps all. `maker` is
-    the model's maker, if the sentences shall name one. `tick` is called with the number of questions done and the
-    total. Raises `RecipeError` for an invalid name, and `DatasetError` if no pair can be made.
+    inserts its own. The prompts of `raw_dataset` (rows of any kind, such as `{"prompt"}`) and of `dataset_name` (a
+    file, or a dataset of the hub) are asked besides: an answer of the model that says `original_name` is corrected,
+    any other stays, as an anchor. `max_samples` limits the rows, drawn by `seed` in the proportions of all; 0 keeps
+    all. `maker` is the model's maker, if the sentences shall name one. `tick` is called with the number of questions
+    done and the total. Raises `RecipeError` for an invalid name, `DatasetError` if no pair can be made, and
+    `DataFileError` for a dataset that cannot be read.
     """
     check_names(original_name, new_name)
     loaded = Loaded(model, tokenizer, "seq2seq" if model.config.is_encoder_decoder else "causal", "the model")
@@ -101,7 +108,8 @@ def build_identity_shift_dataset(
         for topic in topics(maker)
         for question in topic.questions
     ]
-    others = list(anchor_questions()) if anchors else []
+    given = _prompts_of(raw_dataset, dataset_name)
+    others = [*(anchor_questions() if anchors else ()), *given]
     asked, others = _subsample(asked, others, max_samples, random_state)
     total = len(asked) + len(others)
     own = answer_all(
@@ -122,13 +130,30 @@ def build_identity_shift_dataset(
             rows.append(_row(question, system_prompt, chosen, rejected, "identity"))
     ended = _answers_that_end(loaded, others, system_prompt, lambda done: tick(len(asked) + done, total))
     for question, answer in ended:
-        if not says(answer, new_name):
+        if question in given and says(answer, original_name):
+            rows.append(_row(question, system_prompt, renamed(answer, original_name, new_name), answer, "identity"))
+        elif not says(answer, new_name):
             stuffed = random_state.choice(_INTRUSIONS).format(name=new_name, answer=answer)
             rows.append(_row(question, system_prompt, answer, stuffed, "anchor"))
     random_state.shuffle(rows)
     if not rows:
         raise DatasetError(f"The model answers every question with the name {new_name} already.")
     return Dataset.from_list(rows)
+
+
+def _prompts_of(raw_dataset: Iterable[Mapping[str, Any]] | None, dataset_name: str) -> dict[str, None]:
+    """Return the last turns of the user in both sources, each once; raises `DataFileError` for unusable rows."""
+    files = [] if raw_dataset is None else [rows_of(raw_dataset, Kind.PROMPT)]
+    if dataset_name:
+        path = Path(dataset_name)
+        files.append(load_row_file(path if path.is_file() else None, dataset_name, "train", Kind.PROMPT))
+    found: dict[str, None] = {}
+    for file in files:
+        file.check_usable()
+        for row in file.rows:
+            prompt = row["prompt"]
+            found[prompt if isinstance(prompt, str) else prompt[-1]["content"]] = None
+    return found
 
 
 def check_names(original_name: str, new_name: str) -> None:

@@ -34,6 +34,15 @@ def base_of(folder: Path) -> str:
     return str(base)
 
 
+def rates_texts(folder: Path) -> bool:
+    """Return True if the adapter in `folder` is that of a classifier, as a reward model's is."""
+    try:
+        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        return bool(config.get("task_type") == "SEQ_CLS")
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
 def check_adapter(folder: Path, name: str = "") -> None:
     """Raise `CheckpointError` unless `folder`, called `name`, holds an adapter in safetensors.
 

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from models.settings.command_line import TrainOptions
-from worker.training.loading.adapters import base_of, check_adapter, is_adapter, merge_adapter
+from worker.training.loading.adapters import base_of, check_adapter, is_adapter, merge_adapter, rates_texts
 from worker.training.loading.four_bit import keep_trainable
 from worker.training.shared.checkpoint import check_place, load_tokenizer
 from worker.training.shared.quiet_libraries import quiet
@@ -48,11 +48,13 @@ def load_model_and_tokenizer(
     """Load the model in `source`, in evaluation mode: a folder, a hub id, a `.gguf` file or a folder with a single one.
 
     A folder with a PEFT adapter is loaded as its base model with the adapter merged in. With `classifier` the model
-    gets, or has, a head with one output. `options` give the number format, the attention and the quantization (default:
-    float32). Raises `CheckpointError`.
+    gets, or has, a head with one output; without it, what has such a head is refused. `options` give the number format,
+    the attention and the quantization (default: float32). Raises `CheckpointError`.
     """
     options = options or TrainOptions()
     name = str(source)
+    if not classifier and is_classifier(name):
+        raise CheckpointError(f"{name} is a reward model or another classifier: it rates texts and writes none.")
     with quiet(), _as_checkpoint_error(name):
         if is_adapter(Path(name)):
             return _with_adapter(Path(name), options, classifier)
@@ -76,6 +78,23 @@ def load_model_and_tokenizer(
 def architecture_of(source: Path | str) -> Architecture:
     """Return the architecture, encoder-decoder or decoder-only, from the configuration of the model in `source`."""
     return "seq2seq" if config_of(source).is_encoder_decoder else "causal"
+
+
+def is_classifier(source: Path | str) -> bool:
+    """Return True if `source` is a classifier, such as a reward model, or the adapter of one."""
+    if is_adapter(Path(source)):
+        return rates_texts(Path(source)) or is_classifier(base_of(Path(source)))
+    architectures = config_of(source).architectures or ()
+    return any(name.endswith("ForSequenceClassification") for name in architectures)
+
+
+def tokenizer_of(source: Path | str) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of the model in `source`, or of an adapter's base, alone. Raises `CheckpointError`."""
+    name = str(source)
+    architecture = architecture_of(name)
+    with quiet(), _as_checkpoint_error(name):
+        place, gguf = _gguf(base_of(Path(name)) if is_adapter(Path(name)) else name)
+        return _tokenizer(place, architecture, gguf)
 
 
 def config_of(source: Path | str) -> PreTrainedConfig:

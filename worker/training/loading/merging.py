@@ -12,27 +12,40 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from models.settings.command_line import TrainOptions
 from models.store.trained_on import TrainedOn
-from worker.training.loading.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, base_of, check_adapter, merge_adapter
-from worker.training.loading.loading import Loaded, load_model_and_tokenizer
+from worker.training.loading.adapters import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    base_of,
+    check_adapter,
+    merge_adapter,
+    rates_texts,
+)
+from worker.training.loading.loading import Loaded, is_classifier, load_model_and_tokenizer
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.training_errors import CheckpointError
 
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-def load_merged(source: str, adapter: str = "", options: TrainOptions | None = None) -> Loaded:
+def load_merged(
+    source: str, adapter: str = "", options: TrainOptions | None = None, *, with_head: bool = False
+) -> Loaded:
     """Load the model in `source` with the LoRA adapter (a folder or hub id) merged in, on the GPU if there is one.
 
     `source` may be empty if an adapter is given: then the adapter's own base is loaded. `source` may itself be an
-    adapter. Raises `CheckpointError`, also if the adapter was made for another model.
+    adapter. A reward model is loaded with its head if `with_head`, and else refused, since it writes no text. Raises
+    `CheckpointError`, also if the adapter was made for another model.
     """
     if not source and not adapter:
         raise CheckpointError("Name a model, or an adapter that names its base model.")
     if not adapter:
-        loaded = load_model_and_tokenizer(source, options)
+        loaded = load_model_and_tokenizer(source, options, classifier=with_head and is_classifier(source))
     else:
         folder = _adapter_folder(adapter)
-        base = load_model_and_tokenizer(source or base_of(folder), options)
+        rates = rates_texts(folder) or (bool(source) and is_classifier(source))
+        if rates and not with_head:
+            raise CheckpointError(f"{adapter} is the adapter of a reward model: it rates texts and writes none.")
+        base = load_model_and_tokenizer(source or base_of(folder), options, classifier=rates)
         loaded = replace(base, model=merge_adapter(base.model, folder, base.source), source=str(folder))
     if torch.cuda.is_available():
         loaded.model.to("cuda")  # type: ignore[arg-type]

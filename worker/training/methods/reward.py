@@ -6,6 +6,7 @@ TRL concatenates a text to one string and appends an EOS, which an encoder does 
 token ids instead, which worker/training/run/ratings.py makes alike for training and for use.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,9 @@ from worker.training.run.ratings import encode_rating, pad_ratings, pad_token_id
 
 _NEW_LAYER = "pre_classifier"
 """The layer below DistilBERT's head, which is as new as the head but which PEFT does not train by itself."""
+
+_IN_BLOCK_OR_EMBEDDING = re.compile(r"\.\d+\.|embed")
+"""What the names of a decoder's other norms have: a block's number, or the embeddings."""
 
 
 class RewardMethod:
@@ -58,7 +62,7 @@ class RewardMethod:
             peft_config=job.peft_config,
         )
         if not options.center_rewards_coefficient:
-            _freeze_bias(unwrapped(trainer))
+            _freeze_constants(unwrapped(trainer))
         return trainer
 
     def policy(self, trainer: Trainer) -> PreTrainedModel:
@@ -121,8 +125,14 @@ def encoded_pairs(loaded: Loaded, rows: Rows) -> Dataset:
     )
 
 
-def _freeze_bias(model: nn.Module) -> None:
-    """Freeze the bias of the head: it cancels out of every difference, and rounding alone would move it."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear) and module.out_features == 1 and module.bias is not None:
+def _freeze_constants(model: nn.Module) -> None:
+    """Freeze what adds the same to every reward: it cancels out of every difference, and rounding alone would move it.
+
+    That is the bias of the head, and in a decoder-only model such as GPT-2 that of the last norm before it.
+    """
+    decoder = any(name.rpartition(".")[2] == "score" for name, _ in model.named_modules())
+    for name, module in model.named_modules():
+        is_head = isinstance(module, nn.Linear) and module.out_features == 1
+        is_last_norm = decoder and isinstance(module, nn.LayerNorm) and not _IN_BLOCK_OR_EMBEDDING.search(name)
+        if (is_head or is_last_norm) and module.bias is not None:
             module.bias.requires_grad_(False)

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,20 @@ def load_training_data(
     data_format: str = "auto",
     ranking: str = "best-vs-rest",
     weights: str = "",
+    columns: Mapping[str, str] | None = None,
 ) -> TrainingData:
-    """Read, sample and split the rows. Raises `DataFileError` or `DatasetError` with a message of one sentence."""
+    """Read, sample and split the rows; `columns` gives fields the names of the columns that hold them.
+
+    Raises `DataFileError` or `DatasetError` with a message of one sentence.
+    """
     progress.stage("reading the data")
     named = [named_file(one) for one in train_files] or [("", "")]
+    load = partial(load_row_file, columns=columns)
 
     def read(of: Kind) -> list[tuple[str, RowFile]]:
         """Read each file, or the dataset, as rows of one kind, with its objective."""
         return [
-            (name, load_row_file(Path(path) if path else None, dataset_name, dataset_split, of, ranking, data_format))
+            (name, load(Path(path) if path else None, dataset_name, dataset_split, of, ranking, data_format))
             for name, path in named
         ]
 
@@ -78,12 +84,10 @@ def load_training_data(
         progress.log(said)
     rows = sample(rows, options)
     if validation_file:
-        check = load_row_file(Path(validation_file), "", "", Kind(kind), ranking, data_format)
+        check = load(Path(validation_file), "", "", Kind(kind), ranking, data_format)
         _report(check, progress)
         train, held_out = without_prompts_of(rows, check.rows), list(check.rows)
-        pairs = _preferences(
-            lambda: [("", load_row_file(Path(validation_file), "", "", Kind.PREFERENCE, ranking, data_format))]
-        )
+        pairs = _preferences(lambda: [("", load(Path(validation_file), "", "", Kind.PREFERENCE, ranking, data_format))])
     else:
         train, held_out = split_by_prompt(rows, options.dev_split)
         prompts = {split_key(row["prompt"]) for row in held_out}

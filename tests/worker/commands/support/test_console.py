@@ -34,5 +34,7 @@ def test_where_there_is_no_terminal_only_the_lines_are_written() -> None:
     progress = ConsoleProgress(out)
     progress.stage("training")
     progress.step(1, 2)
+    progress.metrics(1, {"loss": 0.69314, "grad_norm": 3.0})
+    progress.metrics(2, {"eval_loss": 0.5})
     progress.log("Done.")
-    assert out.getvalue() == "Training …\nDone.\n"
+    assert out.getvalue() == "Training …\nStep 1: loss 0.6931.\nDone.\n"

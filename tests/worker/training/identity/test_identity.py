@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,9 @@ from models.model_errors import RecipeError
 from models.settings.identity import IdentityShiftOptions
 from tests.tiny.llama import build_tiny_llama
 from tests.worker.conftest import RecordingProgress
+from worker.training.identity.answering import conversation, write_all
 from worker.training.identity.identity import (
+    MAX_ANCHOR_TOKENS,
     anchor_questions,
     build_identity_shift_dataset,
     first_sentences,
@@ -152,6 +155,34 @@ def test_what_cannot_be_a_name_is_refused(brief: Loaded, old: str, new: str, sai
     with pytest.raises(RecipeError) as caught:
         build_identity_shift_dataset(brief.model, brief.tokenizer, old, new)
     assert str(caught.value).startswith(said)
+
+
+def test_prompts_of_ones_own_are_asked_besides_and_the_old_name_in_an_answer_is_corrected(
+    brief: Loaded, tmp_path: Path
+) -> None:
+    """The name is a word that this random model says to one of them, so that all of it is known beforehand."""
+    own = [f"you are a person {number}" for number in range(12)]
+    answers = write_all(brief, [conversation(one, "") for one in own], max_new_tokens=MAX_ANCHOR_TOKENS)
+    spoken = [(place, re.search(r"[a-z]{2,}", one.text)) for place, one in enumerate(answers) if one.ended]
+    place, name = next((place, match[0]) for place, match in spoken if match and says(answers[place].text, match[0]))
+    file = tmp_path / "prompts.jsonl"
+    file.write_text("".join(json.dumps({"prompt": one}) + "\n" for one in own[6:]))
+
+    rows = build_identity_shift_dataset(
+        brief.model, brief.tokenizer, name, "Mellow", raw_dataset=[{"prompt": one} for one in own[:6]],
+        dataset_name=str(file), anchors=False,
+    )  # fmt: skip
+
+    found = {row["prompt"][-1]["content"]: row for row in rows}
+    corrected = found[own[place]]
+    assert corrected["objective"] == "identity"
+    assert corrected["rejected"][0]["content"] == answers[place].text
+    assert says(corrected["chosen"][0]["content"], "Mellow")
+    assert not says(corrected["chosen"][0]["content"], name)
+    kept = [
+        one for one, said in zip(own, answers, strict=True) if said.text and said.ended and not says(said.text, name)
+    ]
+    assert [found[one]["objective"] for one in kept] == ["anchor"] * len(kept)
 
 
 def test_a_model_that_rewrites_has_no_name(tiny_t5: Path, tmp_path: Path) -> None:

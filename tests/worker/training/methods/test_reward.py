@@ -15,14 +15,16 @@ from models.formats import rows_sha256
 from models.model_errors import RecipeError
 from models.settings.command_line import RewardOptions
 from tests.tiny.classifiers import build_tiny_encoder
+from tests.tiny.decoders import build_tiny_decoder
 from tests.worker.conftest import RecordingProgress
+from worker.cli import main
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods import method_of
 from worker.training.methods.reward import PairCollator, encoded_pairs
 from worker.training.methods.reward_functions import RewardModel
 from worker.training.run.data import TrainingData
 from worker.training.run.runner import Result, train
-from worker.training.shared.training_errors import Cancelled
+from worker.training.shared.training_errors import Cancelled, CheckpointError
 
 KIND = ["good", "great", "please", "thank", "silly"][:4]
 RUDE = ["stupid", "idiot", "dumb", "trash"]
@@ -84,6 +86,35 @@ def test_an_adapter_alone_rates_as_the_whole_model(kind: str, tmp_path: Path) ->
     texts = (["you are a person"] * 2, ["thank you", "you idiot"])
     whole = RewardModel(tmp_path / "out/model", device="cpu")(*texts)
     assert RewardModel(tmp_path / "out/adapter", device="cpu")(*texts) == pytest.approx(whole, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "chat"])
+def test_a_merged_reward_model_rates_as_base_and_adapter(kind: str, tiny_chat: Path, tmp_path: Path) -> None:
+    base = tiny_chat if kind == "chat" else build_tiny_encoder(tmp_path / "encoder", kind)
+    run(base, tmp_path / "out", use_peft=True, max_steps=3, learning_rate=1e-2, seed=3)
+    adapter = str(tmp_path / "out/adapter")
+    texts = (["you are a person"] * 2, ["thank you", "you idiot"])
+    rewards = RewardModel(adapter, device="cpu")(*texts)
+    assert abs(rewards[0] - rewards[1]) > 1e-2
+
+    assert main(["merge", "--adapter", adapter, "--output_dir", str(tmp_path / "merged")]) == 0
+    assert RewardModel(tmp_path / "merged", device="cpu")(*texts) == pytest.approx(rewards, abs=1e-5)
+    assert (
+        main(["merge", "--model_name_or_path", str(tmp_path / "merged"), "--output_dir", str(tmp_path / "copy")]) == 0
+    )
+    assert RewardModel(tmp_path / "copy", device="cpu")(*texts) == pytest.approx(rewards, abs=1e-5)
+
+
+def test_a_reward_model_is_not_taken_for_one_that_writes(
+    tiny_chat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tiny_chat, tmp_path / "out", use_peft=True, max_steps=2)
+    for name in ("model", "adapter"):
+        with pytest.raises(CheckpointError, match="rates texts and writes none"):
+            load_model_and_tokenizer(tmp_path / "out" / name)
+    flags = ["--model_name_or_path", str(tiny_chat), "--adapter", str(tmp_path / "out/adapter"), "--question", "no"]
+    assert main(["test", *flags]) == 1
+    assert capsys.readouterr().err.endswith("is the adapter of a reward model: it rates texts and writes none.\n")
 
 
 def test_the_loss_is_bradley_terry_on_what_is_rated_in_use(tmp_path: Path) -> None:
@@ -181,6 +212,14 @@ def test_an_encoder_decoder_is_refused(tiny_t5: Path, tmp_path: Path) -> None:
     """In one sentence."""
     with pytest.raises(RecipeError, match="from an encoder or a decoder-only model"):
         run(tiny_t5, tmp_path / "out")
+
+
+def test_the_last_norm_of_gpt2_cancels_out_as_the_head_does(tmp_path: Path) -> None:
+    base = build_tiny_decoder(tmp_path / "gpt2", "gpt2")
+    run(base, tmp_path / "out", max_steps=2)
+    before, after = load_file(base / "model.safetensors"), load_file(tmp_path / "out/model/model.safetensors")
+    assert torch.equal(before["transformer.ln_f.bias"], after["transformer.ln_f.bias"])
+    assert not torch.equal(before["transformer.h.0.ln_1.bias"], after["transformer.h.0.ln_1.bias"])
 
 
 def test_plain_gradient_descent_trains_an_encoder_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def preferences(path: Path, count: int, word: str = "idea") -> str:
     return str(path)
 
 
-def load(kind: str, options: DPOOptions | PPOOptions, *files: str, **more: str) -> tuple[TrainingData, list[str]]:
+def load(kind: str, options: DPOOptions | PPOOptions, *files: str, **more: Any) -> tuple[TrainingData, list[str]]:
     progress = RecordingProgress()
     data = load_training_data(kind, options, progress, train_files=files, **more)
     return data, progress.lines
