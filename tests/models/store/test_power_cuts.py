@@ -9,7 +9,7 @@ from models.model_errors import UploadMissing
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from models.store.uploads import UploadStore
-from tests.power_cuts import PowerCuts
+from tests.models.store.power_cuts import PowerCuts
 
 WEIGHTS = b"0123456789" * 10
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, Che
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
-from worker.job import dataset, jobs
+from worker.job import dataset, head_pairs, jobs
 from worker.job.retraining import prepare
 from worker.publish import staging
 from worker.publish.gate import MAX_HELDOUT_DROP
@@ -326,8 +327,15 @@ def invisible(clicks: None, session: Session, annotator: Person) -> int:
 
 
 def test_a_pair_that_cannot_be_trained_on_is_left_out_and_named_and_the_rest_trains(
-    invisible: int, session: Session, store: CheckpointStore
+    invisible: int, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fit_and_label = head_pairs.fit_and_label
+    labelled = (PreferenceExample("no", "please stop", "stop"), PreferenceExample("no", "a\N{NO-BREAK SPACE}b", "a b"))
+
+    def labels(*arguments: Any, **named: Any) -> head_pairs.HeadPairs:
+        return replace(fit_and_label(*arguments, **named), labelled=labelled)
+
+    monkeypatch.setattr(head_pairs, "fit_and_label", labels)
     jobs.train(ask(session, "dpo"))
     run = only(session)
     assert (run.status, run.error) == ("succeeded", None)
@@ -336,7 +344,9 @@ def test_a_pair_that_cannot_be_trained_on_is_left_out_and_named_and_the_rest_tra
         "with chosen and rejected texts that are the same to the model."
     ) in run.log
     assert store.manifest(2).data_sha256 == dataset.data_sha256(PAIRS)
-    assert store.manifest(2).metrics["examples"] == len(PAIRS)
+    metrics = store.manifest(2).metrics
+    assert (metrics["examples"], metrics["head_pairs"]) == (len(PAIRS) + 1, 1)
+    assert "Left out of the pairs labelled by what the clicks say: 1 have chosen and rejected texts" in run.log
 
 
 @pytest.mark.parametrize(

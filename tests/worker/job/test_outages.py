@@ -247,6 +247,7 @@ def go_with_the_first_checkpoint(database: Database, patch: pytest.MonkeyPatch) 
 def test_a_run_trains_through_an_outage_of_the_database(
     clicked: int, database: Database, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recorder, "HEARTBEAT_SECONDS", 60.0)  # what is kept is told before the run ends all the same
     go_with_the_first_checkpoint(database, monkeypatch)
     prepare = staging.prepare
 

@@ -120,3 +120,13 @@ def test_a_group_weighs_as_much_as_it_has_rows() -> None:
 def test_figures_of_other_texts_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="of the same texts"):
         difference(mean_of([1, 0]), mean_of([1, 0, 1]))
+
+
+def test_a_steady_loss_is_a_difference_like_a_gain() -> None:
+    before = np.random.default_rng(0).random(60)
+
+    found = difference(mean_of(before - 0.02), mean_of(before))
+
+    assert found.high < 0
+    assert found.differs
+    assert not difference(mean_of(before), mean_of(before)).differs

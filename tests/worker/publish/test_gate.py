@@ -84,7 +84,8 @@ def test_a_better_version_passes() -> None:
 
 
 def test_rewrites_that_became_far_less_probable_are_a_reason() -> None:
-    assert gate(FINE | {"heldout_relative_change": -0.149}) == []
+    assert gate(FINE | {"heldout_relative_change": -0.1499}) == []
+    assert len(gate(FINE | {"heldout_relative_change": -0.1501})) == 1
     assert gate(FINE | {"heldout_relative_change": -0.151}) == [
         "Held-out quality fell by 15.1%, more than the 15% allowed: other inputs suffer."
     ]
@@ -99,6 +100,8 @@ def test_quality_that_surely_fell_too_far_is_a_reason() -> None:
         return FINE | {"evaluation": {"comparisons": [{"figures": {"j": measured(*found)}}]}}
 
     assert gate(with_j(-0.06, -0.09, -0.03)) == [], "it may be as little as 0.03"
+    assert gate(with_j(-0.09, -0.12, -0.0499)) == []
+    assert len(gate(with_j(-0.09, -0.12, -0.0501))) == 1
     assert gate(with_j(-0.09, -0.12, -0.06)) == [
         "J fell by 0.090 (0.060 to 0.120) on the held-out sentences, surely by more than 0.05."
     ]

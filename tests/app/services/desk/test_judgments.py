@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -191,3 +194,37 @@ def test_a_judgment_is_announced_to_the_webhooks_that_want_it(session: Session, 
         "verdict": "chosen",
         "preferences": 2,
     }
+
+
+KEY = "8d1f7a52-6c0d-4f44-9a41-0c5f2a3b7d10"
+
+
+def test_a_key_that_was_used_for_another_screen_swallows_no_judgment(session: Session, annotator: Person) -> None:
+    first, second = (factories.generation(session, annotator.id) for _ in range(2))
+    judgments.judge(session, annotator.id, JudgmentRequest(first.id, Verdict.TIE, client_key=KEY))
+    with pytest.raises(Conflict, match="client_key belongs to another judgment"):
+        judgments.judge(session, annotator.id, JudgmentRequest(second.id, Verdict.TIE, client_key=KEY))
+    assert [judgment.generation_id for judgment in rows(session, Judgment)] == [first.id]
+
+
+def test_a_key_of_somebody_else_swallows_no_judgment(session: Session, annotator: Person) -> None:
+    other = factories.user(session)
+    theirs, own = factories.generation(session, other.id), factories.generation(session, annotator.id)
+    judgments.judge(session, other.id, JudgmentRequest(theirs.id, Verdict.TIE, client_key=KEY))
+    with pytest.raises(Conflict, match="client_key belongs to another judgment"):
+        judgments.judge(session, annotator.id, JudgmentRequest(own.id, Verdict.TIE, client_key=KEY))
+
+
+@pytest.mark.parametrize("other", [{"reason": "another"}, {"reason": None}, {"flagged": True}])
+def test_a_skip_with_another_reason_or_flag_is_another_judgment(
+    session: Session, annotator: Person, other: dict[str, Any]
+) -> None:
+    screen = factories.generation(session, annotator.id)
+    said = JudgmentRequest(screen.id, Verdict.SKIPPED, reason="no English")
+    first = judgments.judge(session, annotator.id, said)
+    assert judgments.judge(session, annotator.id, said) == first
+    with pytest.raises(Conflict, match="has another verdict already"):
+        judgments.judge(session, annotator.id, structs.replace(said, **other))
+    changed = judgments.judge_again(session, annotator.id, structs.replace(said, **other))
+    assert changed != first
+    assert judgments.judge_again(session, annotator.id, structs.replace(said, **other)) == changed

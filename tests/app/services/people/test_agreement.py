@@ -61,6 +61,18 @@ def test_full_agreement_is_one_and_chance_is_about_nothing() -> None:
     assert found.high - found.low < 0.12
 
 
+def test_the_interval_of_alpha_holds_ninety_five_of_a_hundred() -> None:
+    """Two people who say one of three things by chance: alpha is (p - 1/3) / (2/3), where p is how often they agree.
+
+    p has the standard error sqrt(1/3 · 2/3 / n), so alpha has sqrt(1/2 / n), and 95 % lie within 1.96 of these.
+    """
+    dice = random.Random(7)
+    found = alpha([(dice.randrange(3), dice.randrange(3)) for _ in range(3_000)])
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.low == pytest.approx(2 * 1.96 * (0.5 / 3_000) ** 0.5, rel=0.08)
+
+
 def test_without_any_disagreement_to_compare_with_alpha_is_not_defined() -> None:
     for same in ([("a", "a")], [("a", "a"), ("a", "a", "a")]):
         assert alpha(same).value is None

@@ -19,7 +19,7 @@ from app.db import AuditEvent, User, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import backups
 from tests import factories
-from tests.power_cuts import PowerCuts
+from tests.models.store.power_cuts import PowerCuts
 from tests.studio import new_settings, rows
 
 

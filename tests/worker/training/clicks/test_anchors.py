@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from models.settings.clicks import DPOClickOptions
+from tests.tiny.t5 import build_tiny_t5
 from tests.worker.conftest import RecordingProgress
-from worker.training.clicks.anchors import ANCHORS_FILE, ANCHORS_PER_STEP
+from worker.training.clicks.anchors import ANCHORS_FILE, ANCHORS_PER_STEP, divergence_from_parent, read_anchors
 from worker.training.clicks.click_dpo import train_dpo
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.pairs import heldout_pairs, read_pairs
+from worker.training.t5.seq2seq_head import add_seq2seq_head
 
 
 def train(folder: Path, examples: list[PreferenceExample], output: Path, weight: float) -> RecordingProgress:
@@ -53,6 +55,30 @@ def test_the_penalty_is_zero_before_the_first_step_and_is_reported_beside_the_lo
     # -log sigmoid(margin), averaged over the batch, is above its value at the mean margin; 20 * KL is not part of it.
     least = math.log(1 + math.exp(-second["rewards/margins"]))
     assert least - 1e-4 <= second["loss"] < least + 20 * second["anchor_kl"]
+
+
+@pytest.mark.parametrize("with_head", [False, True])
+def test_the_divergence_is_that_of_the_policy_from_its_parent_and_not_the_other_way_round(
+    tiny_t5: Path, tmp_path: Path, with_head: bool
+) -> None:
+    parent: Any = load_model(tiny_t5)
+    policy: Any = load_model(build_tiny_t5(tmp_path / "other", seed=5))
+    with torch.no_grad():
+        policy.shared.weight.mul_(2)  # surer of itself: the two directions are far apart
+    tokenizer, pairs = load_tokenizer(tiny_t5), read_pairs(ANCHORS_FILE)[:ANCHORS_PER_STEP]
+    anchors = read_anchors(parent, tokenizer)[:ANCHORS_PER_STEP]
+    tokens = [len(encode(tokenizer, rewrite)) for _, rewrite in pairs]
+
+    def mean_of(one: Any, other: Any) -> float:
+        found = [divergence(one, other, tokenizer, pair) for pair in pairs]
+        return sum(kl * size for kl, size in zip(found, tokens, strict=True)) / sum(tokens)
+
+    if with_head:
+        add_seq2seq_head(policy)
+    with torch.no_grad():
+        found = float(divergence_from_parent(policy, anchors))
+    assert found == pytest.approx(mean_of(parent, policy), rel=1e-4)
+    assert found != pytest.approx(mean_of(policy, parent), rel=0.05)
 
 
 def test_without_weight_there_is_no_penalty(tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path) -> None:

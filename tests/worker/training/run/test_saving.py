@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from models.settings.command_line import TrainOptions
-from tests.power_cuts import PowerCuts
+from tests.models.store.power_cuts import PowerCuts
 from worker.training.run.saving import MODEL, saved
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -78,3 +79,14 @@ def test_chrf_rates_what_the_model_writes_against_the_references(tiny_t5: Path) 
     references = ["please stop", "you"]
     expected = CHRF().sentence_score(output, references).score
     assert dev_chrf(model, tokenizer, {"stop it": references}, 512) == pytest.approx(expected)
+
+
+def test_chrf_rates_what_the_model_writes_whatever_its_checkpoint_declares_for_generation(tiny_t5: Path) -> None:
+    model, tokenizer = load_model(tiny_t5), load_tokenizer(tiny_t5)
+    references = {"stop it": ["please stop it now"], "you are stupid": ["you are wrong", "no"]}
+    expected = dev_chrf(model, tokenizer, references, 512)
+    declared: Any = model.generation_config
+    declared.update(repetition_penalty=5.0, no_repeat_ngram_size=1, suppress_tokens=[*range(250, 300)])
+
+    assert dev_chrf(model, tokenizer, references, 512) == expected
+    assert model.generation_config is declared

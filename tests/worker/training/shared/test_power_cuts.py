@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.power_cuts import PowerCuts
+from tests.models.store.power_cuts import PowerCuts
 from tests.worker.conftest import RecordingProgress
 from worker.training.shared.run_folder import last_whole_checkpoint, mark_whole, run_folder, write_small
 from worker.training.shared.writing import write_aside

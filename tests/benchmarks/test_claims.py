@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.__main__ import results
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _ONCE = "times TRL with its reference once"
 
 
