@@ -14,7 +14,7 @@ VERSION, PARENT = "version", "parent"
 
 Better = Literal["higher", "lower", "neither"]
 Unit = Literal["share", "score", "cosine", "nats"]
-_BOUNDS = {"share": (0.0, 1.0), "score": (0.0, 100.0)}
+_LIMITS = {"share": (0.0, 1.0), "score": (0.0, 100.0), "cosine": (-1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,14 @@ class Figure:
         return 1 if self.unit == "score" else 3
 
     @property
+    def limits(self) -> tuple[float, float] | None:
+        """Return the least and the greatest value that it can have; None if there are none."""
+        return _LIMITS.get(self.unit)
+
+    @property
     def bounds(self) -> tuple[float, float] | None:
-        """Return the least and the greatest value that it can have; None if it has no bounds that matter."""
-        return _BOUNDS.get(self.unit)
+        """Return the same where texts do score as little or as much now and then, which those of a cosine do not."""
+        return None if self.unit == "cosine" else self.limits
 
 
 FIGURES: dict[str, Figure] = {

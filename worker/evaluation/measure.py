@@ -36,7 +36,10 @@ class Measurement:
     @property
     def estimates(self) -> dict[str, Estimate]:
         """Return every figure with its confidence interval."""
-        return {name: estimate(statistic, FIGURES[name].bounds) for name, statistic in self.statistics.items()}
+        return {
+            name: estimate(statistic, FIGURES[name].bounds).within(FIGURES[name].limits)
+            for name, statistic in self.statistics.items()
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """Return the measurement for `from_dict`, with all that later comparisons need."""

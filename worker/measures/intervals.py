@@ -7,6 +7,7 @@ covered: the randomness of training and of sampling candidates, which would need
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,6 +36,11 @@ class Estimate:
     low: float
     high: float
     texts: int
+
+    def within(self, limits: Bounds | None) -> Estimate:
+        """Return the same with the interval cut at the least and the greatest value that the figure can have."""
+        least, greatest = limits or (-math.inf, math.inf)
+        return Estimate(self.value, max(least, self.low), min(greatest, self.high), self.texts)
 
     def as_dict(self) -> dict[str, float]:
         """Return the numbers for a report, rounded to six decimals."""
@@ -76,9 +82,7 @@ def estimate(statistic: Statistic, bounds: Bounds | None = None) -> Estimate:
         low, high = _bounded(rows, bounds)
     else:
         low, high = _interval(Statistic(statistic.kind, rows).of, texts)
-    if bounds is not None:
-        low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Estimate(value, min(low, value), max(high, value), texts)
+    return Estimate(value, min(low, value), max(high, value), texts).within(bounds)
 
 
 def difference(ours: Statistic, theirs: Statistic) -> Difference:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from models.store.evaluation_figures import FIGURES
 from worker.evaluation.measure import Measurement, measure
 from worker.evaluation.scorers import Scorers
 from worker.evaluation.systems import Outputs
@@ -39,6 +40,16 @@ def test_j_multiplies_text_by_text(found: dict[str, float]) -> None:
 
 def test_a_rewrite_in_the_words_of_the_text_is_a_copy(found: dict[str, float]) -> None:
     assert found["copies"] == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_no_interval_leaves_what_its_figure_can_be(tests: TestSet, scorers: Scorers) -> None:
+    copies = Outputs("copies", tuple(item.source for item in tests.items), SHOWN, tests.references)
+    (found,) = measure([copies], tests, scorers)
+
+    assert found.estimates["sim"].high == 1
+    for name, estimate in found.estimates.items():
+        least, greatest = FIGURES[name].limits or (0, 0)
+        assert least <= estimate.low <= estimate.value <= estimate.high <= greatest, name
 
 
 def test_sari_is_the_mean_over_texts_that_have_references(tests: TestSet, found: dict[str, float]) -> None:
