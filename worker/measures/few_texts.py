@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+from scipy.special import betaincinv, stdtrit
 
 from worker.measures.statistic import Array
 
@@ -28,8 +29,8 @@ _HALF = 0.5  # a text's weight at either bound
 @cache
 def exact_share(part: int, whole: int) -> tuple[float, float]:
     """Return the exact interval of the share `part` of `whole`, a positive number."""
-    low = 0.0 if part == 0 else _root(lambda share: _at_least(part, whole, share) - TAIL)
-    high = 1.0 if part == whole else _root(lambda share: TAIL - 1 + _at_least(part + 1, whole, share))
+    low = 0.0 if part == 0 else float(betaincinv(part, whole - part + 1, TAIL))
+    high = 1.0 if part == whole else float(betaincinv(part + 1, whole - part, 1 - TAIL))
     return low, high
 
 
@@ -67,35 +68,4 @@ def alike_interval(value: float, texts: int) -> tuple[float, float]:
 @cache
 def t_quantile(freedom: int) -> float:
     """Return the 97.5 % quantile of Student's t with `freedom` degrees of freedom, 1 or more."""
-    angle = _root(lambda share: _within(share * math.pi / 2, freedom) - (1 - 2 * TAIL)) * math.pi / 2
-    return math.tan(angle) * math.sqrt(freedom)
-
-
-def _within(angle: float, freedom: int) -> float:
-    """Return P(|t| < tan(angle)·√freedom), by Abramowitz & Stegun (1964), equations 26.7.3 and 26.7.4."""
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = freedom % 2
-    term = total = 0.0 if freedom == 1 else (cosine if odd else 1.0)
-    for k in range(2 + odd, freedom - 1, 2):
-        term *= cosine**2 * (k - 1) / k
-        total += term
-    return 2 / math.pi * (angle + sine * total) if odd else sine * total
-
-
-def _at_least(part: int, whole: int, share: float) -> float:
-    """Return the probability of `part` or more successes in `whole` trials of probability `share`."""
-    logs = (math.log(share), math.log1p(-share))
-    ways = (
-        math.lgamma(whole + 1) - math.lgamma(k + 1) - math.lgamma(whole - k + 1) + k * logs[0] + (whole - k) * logs[1]
-        for k in range(part, whole + 1)
-    )
-    return math.fsum(map(math.exp, ways))
-
-
-def _root(rising: Callable[[float], float]) -> float:
-    """Return where a function that rises over 0 … 1 is zero, by bisection."""
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (low, middle) if rising(middle) > 0 else (middle, high)
-    return (low + high) / 2
+    return float(stdtrit(freedom, 1 - TAIL))
