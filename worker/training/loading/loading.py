@@ -53,13 +53,15 @@ def load_model_and_tokenizer(
     """
     options = options or TrainOptions()
     name = str(source)
-    if not classifier and is_classifier(name):
-        raise CheckpointError(f"{name} is a reward model or another classifier: it rates texts and writes none.")
     with quiet(), _as_checkpoint_error(name):
         if is_adapter(Path(name)):
+            if rates_texts(Path(name)) and not classifier:
+                raise CheckpointError(f"{name} is the adapter of a reward model: it rates texts and writes none.")
             return _with_adapter(Path(name), options, classifier)
         place, gguf = _gguf(name)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf)
+        if _has_rating_head(config) and not classifier:
+            raise CheckpointError(f"{name} is a reward model or another classifier: it rates texts and writes none.")
         architecture: Architecture = (
             "classifier" if classifier else "seq2seq" if config.is_encoder_decoder else "causal"
         )
@@ -84,8 +86,11 @@ def is_classifier(source: Path | str) -> bool:
     """Return True if `source` is a classifier, such as a reward model, or the adapter of one."""
     if is_adapter(Path(source)):
         return rates_texts(Path(source)) or is_classifier(base_of(Path(source)))
-    architectures = config_of(source).architectures or ()
-    return any(name.endswith("ForSequenceClassification") for name in architectures)
+    return _has_rating_head(config_of(source))
+
+
+def _has_rating_head(config: PreTrainedConfig) -> bool:
+    return any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
 
 
 def tokenizer_of(source: Path | str) -> PreTrainedTokenizerBase:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny.llama import build_tiny_llama
+from tests.worker.training.methods.conftest import run
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.generation_flags import drop_ignored_flags
 from worker.training.shared.training_errors import CheckpointError
@@ -59,3 +60,13 @@ def test_settings_that_cannot_be_mended_are_refused_at_once(tmp_path: Path) -> N
     model.generation_config.num_return_sequences = 4
     with pytest.raises(CheckpointError, match=r"generation_config\.json cannot be used: Greedy methods"):
         drop_ignored_flags(model, print)
+
+
+def test_a_training_is_not_broken_off_at_its_first_checkpoint(tmp_path: Path) -> None:
+    """The trainer adds the tokenizer's EOS to that of the model, and so changes the settings it has to save."""
+    base = with_settings(tmp_path / "base", temperature=0.7, do_sample=False, eos_token_id=5)
+    result, progress = run("dpo", base, tmp_path / "out", max_steps=2, save_steps=1)
+    assert "Left out of generation_config.json, since generation ignores it there: temperature." in progress.lines
+    written = json.loads((result.model_dir / "generation_config.json").read_text())
+    assert "temperature" not in written
+    assert 2 in written["eos_token_id"]
