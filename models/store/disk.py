@@ -34,8 +34,9 @@ def replace(draft: Path, path: Path) -> None:
 
 def make_folders(folder: Path) -> None:
     """Create a folder and those above it, for good, where they are missing; raises OSError."""
-    if folder.exists():
+    if folder.is_dir():
         return
-    make_folders(folder.parent)
+    if not folder.parent.exists():
+        make_folders(folder.parent)
     folder.mkdir(exist_ok=True)
     flush(folder.parent)

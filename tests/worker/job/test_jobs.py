@@ -327,7 +327,9 @@ def test_a_run_whose_pairs_teach_nothing_fails_with_the_reason_and_the_old_versi
     jobs.train(ask(session))
     run = only(session)
     assert run.status == "failed"
-    assert run.error == "Of 1 preference examples 1 have chosen and rejected texts that are the same to the model."
+    assert run.error == (
+        "No pair can be trained on: of 1, 1 have chosen and rejected texts that are the same to the model."
+    )
     assert nothing_was_left(store)
     assert serving(session) == 1
     parts(app).serving.refresh()
