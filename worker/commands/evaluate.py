@@ -103,9 +103,8 @@ def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, 
     for kind in ("toxicity", "fluency"):
         if getattr(options, f"{kind}_label") and not getattr(options, f"{kind}_model"):
             raise EvaluationError(f"--{kind}_label is a label of --{kind}_model: name that, too.")
-    sources = _sources(options, settings)
-    measured_folders = [Path(source).parent if number else Path(source) for source, number in sources.values()]
-    unseen_by = measured_folders if options.dev_split else ()
+    sources = _sources(options, settings) if options.dev_split else {}
+    unseen_by = [Path(source).parent if number else Path(source) for source, number in sources.values()]
     tests = (
         testset.read(options.test_file, unseen_by=unseen_by, max_samples=options.max_samples)
         if options.test_file
@@ -113,6 +112,7 @@ def _report(options: argparse.Namespace, settings: Settings) -> tuple[dict[str, 
     )
     if tests.problems:
         print(tests.problems, file=sys.stderr)
+    sources = sources or _sources(options, settings)
     screen = _Screen()
     screen.say("loading the scorers")
     scorers = load_scorers(

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from app.config import EMBEDDED_BASE_MODEL
+from models.formats.files.pair_files import PairRow
 from models.model_errors import ModelError
 from models.reward.head import choose_widths, fit
 from models.reward.judgments import JudgedScreen
 from models.serving.generator import Generator, Sampling
 from models.store.store import HEAD_FILE
+from worker.evaluation import testset
 from worker.evaluation.expected_preference import measured_preference
+from worker.evaluation.testset import TestSet
 from worker.publish.convert import convert_to_ctranslate2
 
 TEXTS = [
@@ -40,7 +43,20 @@ def judged(serving: Path) -> list[JudgedScreen]:
     return found
 
 
-@pytest.mark.usefixtures("few_texts")
+@pytest.fixture
+def rude_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight rude sentences as the held-out ones: what somebody likes shows on sentences that can be shortened."""
+    things = ("report", "dog", "sister", "recipe", "poem", "bag", "desk", "team")
+    rows = [
+        PairRow(
+            line, f"You dumb moron, your {thing} is a piece of crap and nobody wants it here.", ("It is not good.",)
+        )
+        for line, thing in enumerate(things, start=1)
+    ]
+    monkeypatch.setattr(testset, "heldout", lambda: TestSet("rude", tuple(rows)))
+
+
+@pytest.mark.usefixtures("rude_texts")
 def test_a_head_that_chooses_better_is_a_promise_by_itself(serving: Path, judged: list[JudgedScreen]) -> None:
     head = fit(judged, choose_widths(judged))
     found = measured_preference(serving, serving, head, judged, TEXTS, Sampling())
@@ -65,7 +81,7 @@ def test_who_asks_may_end_it(serving: Path, judged: list[JudgedScreen]) -> None:
         measured_preference(serving, serving, fit(judged, (0.5, 0.2, 0.1)), judged, TEXTS, Sampling(), check=stop)
 
 
-@pytest.mark.usefixtures("few_texts")
+@pytest.mark.usefixtures("rude_texts")
 def test_a_head_that_cannot_be_read_is_left_aside(serving: Path, judged: list[JudgedScreen]) -> None:
     (serving.parent / HEAD_FILE).write_bytes(b"broken")
     try:

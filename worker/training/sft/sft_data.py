@@ -7,7 +7,7 @@ teach the model to stop in mid-sentence. Whatever is cut or left out is logged.
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transformers import PreTrainedTokenizerFast
 
@@ -43,7 +43,7 @@ class SFTData:
     train: list[TokenPair]
     dev: list[TokenPair]
     dev_references: dict[str, list[str]]
-    trained_on: TrainedOn
+    trained_on: TrainedOn = field(compare=False)
 
 
 def prepare_data(

@@ -217,7 +217,7 @@ def test_the_figures_count_names_and_answers_that_stayed() -> None:
     silent = replace(outcome, nats_before=[], nats_after=[])
     assert silent.lost() is None
     assert "had no old answers" in str(silent)
-    assert "lower by 0.25 nats a token [0.00, 0.50]" in str(outcome)
+    assert "lower by 0.25 nats a token [-0.37, 0.87]" in str(outcome)
     assert "Mellow: before 0 of 2 [0%, 66%], after 2 of 2 [34%, 100%]" in str(outcome)
 
 

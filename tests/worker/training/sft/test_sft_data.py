@@ -96,7 +96,7 @@ def test_too_few_sources_for_the_hash_still_hold_one_out(tiny_t5: Path) -> None:
     data, lines = prepare(tiny_t5, file, SFTRecipe(dev_split=1000))
     assert (len(data.train), len(data.dev_references)) == (1, 1)
     assert lines[-2:] == ["Only 2 source texts: one of them is held out.", LAST]
-    with pytest.raises(DatasetError, match="There is one source text only"):
+    with pytest.raises(DatasetError, match="There is one prompt only"):
         prepare(tiny_t5, pairs(("you", "we"), ("you", "they")))
 
 
