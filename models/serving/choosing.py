@@ -111,17 +111,19 @@ def rude_words(text: str) -> list[str]:
     """
     if is_polite(text):
         return []
+    spelled = spellings(text)
+    forms = {
+        word: dict.fromkeys((word, *map(unstretched, written)))
+        for word, written in spelled.items()
+        if word not in _NAMES_OF_GROUPS
+    }
+    every = list(dict.fromkeys(form for of_word in forms.values() for form in of_word))
+    rude = {form for form, neutral in zip(every, neutrality()(every), strict=True) if neutral < _SURELY_RUDE}
     found: dict[str, None] = {}
-    for word, written in spellings(text).items():
-        short = dict.fromkeys(map(unstretched, written))
-        rude = [form for form in dict.fromkeys((word, *short)) if _is_surely_rude(form)]
-        if rude and word not in _NAMES_OF_GROUPS:
-            found |= dict.fromkeys((*written, *rude))
+    for word, of_word in forms.items():
+        if rude.intersection(of_word):
+            found |= dict.fromkeys((*spelled[word], *(form for form in of_word if form in rude)))
     return list(found)
-
-
-def _is_surely_rude(word: str) -> bool:
-    return neutrality()([word])[0] < _SURELY_RUDE
 
 
 def rude_places(texts: Sequence[str]) -> set[int]:

@@ -42,9 +42,10 @@ class TrainedOn:
     def read(cls, model: Path) -> TrainedOn | None:
         """Return the record in the folder of a model or in the one above it, or None if there is none.
 
-        Raises VersionDamaged for a file that is no such record.
+        A `model` that is no folder, such as the name of a model of the hub, has none. Raises VersionDamaged for a file
+        that is no such record.
         """
-        for folder in (model, model.parent):
+        for folder in (model, model.parent) if model.is_dir() else ():
             path = folder / TRAINED_ON_FILE
             try:
                 wordings = load(path.read_bytes())[_WORDINGS]

@@ -50,7 +50,7 @@ def _held_out_of(folder: Path) -> tuple[int, Path | None]:
         if manifest.method == SFTRecipe.method:
             return int(manifest.config.get("dev_split", DEV_SPLIT)), parent
         return (0 if parent else DEV_SPLIT), parent
-    for place in (folder, folder.parent):
+    for place in (folder, folder.parent) if folder.is_dir() else ():
         with suppress(OSError, ValueError, KeyError, TypeError):
             options = json.loads((place / _RESULT).read_text(encoding="utf-8"))["options"]
             return int(options["dev_split"]) or DEV_SPLIT, None

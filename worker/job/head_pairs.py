@@ -78,17 +78,14 @@ def other_texts(studio: Studio) -> list[str]:
     Texts that versions are tested on are left out, and so are those whose judgments would be held out.
     """
     from worker.training.clicks.shipped_texts import shipped_texts
-    from worker.training.shared.pairs import measured_wordings
-
-    def measured(text: str) -> bool:
-        return split_key(text) in measured_wordings()
+    from worker.training.shared.pairs import is_measured
 
     def leave_out(text: str) -> bool:
-        return measured(text) or bool(held_out_keys([text], HELD_OUT_ONE_IN))
+        return is_measured(text) or bool(held_out_keys([text], HELD_OUT_ONE_IN))
 
     with studio.sessions() as session:
         own = unclicked_texts(session, TEXTS, leave_out)
-    return list(dict.fromkeys([*own, *itertools.filterfalse(measured, shipped_texts())]))[:TEXTS]
+    return list(dict.fromkeys([*own, *itertools.filterfalse(is_measured, shipped_texts())]))[:TEXTS]
 
 
 def fit_and_label(

@@ -25,7 +25,7 @@ GROUPS = (
 
 @pytest.fixture
 def neutral(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """What the classifier finds of each text; 0 of others."""
+    """Return what the classifier is said to find of each text; 0 of others."""
     found: dict[str, float] = {}
     monkeypatch.setattr(choosing, "neutrality", lambda: lambda texts: [found.get(text, 0.0) for text in texts])
     return found
@@ -33,7 +33,7 @@ def neutral(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[float, float]]:
-    """What the judge finds of each text: meaning and fluency."""
+    """Return what the judge is said to find of each text: meaning and fluency."""
     found: dict[str, tuple[float, float]] = {}
 
     def judge(_: str, texts: Sequence[str]) -> list[Verdict]:

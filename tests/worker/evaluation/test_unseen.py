@@ -61,12 +61,22 @@ def test_what_its_ancestors_were_trained_on_is_left_out(tmp_path: Path) -> None:
 
 
 def test_the_model_of_a_run_of_the_command_line_is_tested_on_the_split_of_that_run(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
     (tmp_path / "result.json").write_text(json.dumps({"options": {"dev_split": 7}}))
     assert sources(unseen(ROWS, tmp_path / "model")) == held_out(7)
 
 
 def test_of_a_model_from_elsewhere_one_source_in_twenty_is_taken(tmp_path: Path) -> None:
     assert sources(unseen(ROWS, tmp_path)) == held_out(20)
+
+
+def test_a_name_of_the_hub_is_not_taken_for_a_folder_beside_the_records_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    TrainedOn().including(sources(ROWS)).write(tmp_path)
+    (tmp_path / "result.json").write_text(json.dumps({"options": {"dev_split": 7}}))
+    monkeypatch.chdir(tmp_path)
+    assert sources(unseen(ROWS, Path("t5-small"))) == held_out(20)
 
 
 def test_the_embedded_checkpoint_says_what_it_was_trained_on() -> None:

@@ -7,13 +7,12 @@ comments as some of them.
 
 import csv
 import gzip
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.formats.splitting import split_key
+from models.formats.splitting import held_out_keys, split_key
 from worker.training.shared.pairs import measured_wordings
 
 # A word, a disguised word (f*ck, @ss, sh1t) or one punctuation mark.
@@ -54,7 +53,7 @@ class Corpus:
 
 def is_dev(toxic: str) -> bool:
     """Return True if a ParaDetox row with this source belongs to the dev split."""
-    return int(hashlib.sha1(toxic.strip().encode(), usedforsecurity=False).hexdigest(), 16) % 20 == 0
+    return bool(held_out_keys([toxic]))
 
 
 def tokens(text: str) -> list[str]:

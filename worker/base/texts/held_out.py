@@ -5,15 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from models.formats.splitting import split_key
-from worker.training.shared.pairs import measured_wordings
+from worker.training.shared.pairs import is_measured
 
 Pair = tuple[str, str]
-
-
-def is_measured(text: str) -> bool:
-    """Return whether versions are tested on a text of this wording."""
-    return split_key(text) in measured_wordings()
 
 
 def unmeasured(make: Callable[[random.Random], Pair], rng: random.Random) -> Pair:

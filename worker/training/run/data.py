@@ -22,7 +22,7 @@ from models.store.trained_on import TrainedOn
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Row, prompt_ids, render, token_ids
 from worker.training.run.row_sources import load_row_file
-from worker.training.shared.pairs import measured_wordings
+from worker.training.shared.pairs import is_measured
 from worker.training.shared.progress import Progress
 from worker.training.shared.training_errors import ConversationRefused, DatasetError
 
@@ -113,7 +113,7 @@ def load_training_data(
 
 def without_measured(rows: Sequence[Row], progress: Progress) -> list[Row]:
     """Remove the rows whose prompt is in the test set of every version."""
-    kept = [row for row in rows if split_key(row["prompt"]) not in measured_wordings()]
+    kept = [row for row in rows if not is_measured(row["prompt"])]
     if len(kept) < len(rows):
         progress.log(f"Rows left out because every version is tested on their prompt: {len(rows) - len(kept):,}.")
     return kept

@@ -18,7 +18,7 @@ from models.model_errors import DataFileError
 from models.settings.sft import SFTRecipe
 from models.store.trained_on import TrainedOn
 from worker.training.shared.checkpoint import encode, truncate
-from worker.training.shared.pairs import measured_wordings
+from worker.training.shared.pairs import is_measured
 from worker.training.shared.progress import Progress
 from worker.training.shared.training_errors import DatasetError
 
@@ -136,8 +136,8 @@ def _unknown(dev: Mapping[Pair, int], known: TrainedOn, progress: Progress) -> M
 
 
 def _without_heldout(pairs: Mapping[Pair, int], progress: Progress) -> Mapping[Pair, int]:
-    """Remove the pairs whose source is in the test set of every version (see `measured_wordings`)."""
-    kept = {pair: line for pair, line in pairs.items() if split_key(pair[0]) not in measured_wordings()}
+    """Remove the pairs whose source is in the test set of every version (see `is_measured`)."""
+    kept = {pair: line for pair, line in pairs.items() if not is_measured(pair[0])}
     if len(kept) < len(pairs):
         progress.log(f"Pairs left out because every version is tested on their source: {len(pairs) - len(kept):,}.")
     return kept

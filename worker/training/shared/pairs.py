@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 
 from models.formats.files.pair_files import read_pair_file
+from models.formats.rows import Text
 from models.formats.splitting import split_key
 
 HELDOUT_FILE = Path(__file__).with_name("heldout.tsv")
@@ -25,3 +26,8 @@ def heldout_pairs() -> list[tuple[str, str]]:
 def measured_wordings() -> frozenset[str]:
     """Return the wordings of all sources and rewrites of heldout.tsv, which no training and no builder may use."""
     return frozenset(split_key(text) for pair in heldout_pairs() for text in pair)
+
+
+def is_measured(text: Text) -> bool:
+    """Return whether every version is tested on a text, or prompt, of this wording."""
+    return split_key(text) in measured_wordings()
