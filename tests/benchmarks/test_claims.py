@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -100,3 +102,60 @@ def test_a_quoted_figure_is_the_measured_one(quoted: Quoted) -> None:
     for said, value in zip(match.groups(), quoted.figures(), strict=True):
         decimals = len(said.partition(".")[2])
         assert float(said.replace(",", "")) == pytest.approx(value, abs=0.51 * 10**-decimals), match[0]
+
+
+REPORT = json.loads((ROOT / "benchmarks" / "base_checkpoint.json").read_text(encoding="utf-8"))
+FIGURE = r"\d+\.\d+"
+CARD_ROWS = {
+    "J": "j",
+    "J with fluency": "j_fl",
+    "neutral (STA)": "sta",
+    "alike (SIM)": "sim",
+    "fluent (FL)": "fl",
+    "copies": "copies",
+    "J of the best of three shown": "j_oracle",
+    "J of one shown": "j_single",
+    "J of the worst shown": "j_worst",
+    "three different": "distinct",
+}
+SYSTEMS = {
+    "copy": "copy of the text",
+    "profane words deleted": "profane words deleted",
+    "people": "people",
+    "Mellow, beam": "models/base",
+}
+
+
+def cell(document: str, row: str, column: int = 1) -> list[str]:
+    """The figures in a cell of the table row that begins so."""
+    lines = (ROOT / document).read_text(encoding="utf-8").splitlines()
+    (line,) = [line for line in lines if re.match(rf"\| {re.escape(row)} \| \d", line)]
+    return re.findall(FIGURE, line.split(" | ")[column])
+
+
+def cut(value: float, like: str) -> str:
+    """The value with as many decimals as that figure has, cut off and not rounded."""
+    scale = 10 ** len(like.partition(".")[2])
+    return f"{math.floor(value * scale + 1e-6) / scale:.{len(like.partition('.')[2])}f}"
+
+
+@pytest.mark.parametrize("row", CARD_ROWS)
+def test_a_figure_of_the_card_is_that_of_the_report(row: str) -> None:
+    said = cell("models/base/README.md", row)
+    figure = REPORT["systems"]["models/base"][CARD_ROWS[row]]
+    assert said == [cut(figure[name], like) for name, like in zip(("value", "low", "high"), said, strict=True)]
+
+
+@pytest.mark.parametrize("row", ["copy", "profane words deleted", "people"])
+def test_what_the_card_puts_beside_it_is_that_of_the_report(row: str) -> None:
+    said = cell("models/base/README.md", row)
+    figures = REPORT["systems"][SYSTEMS[row]]
+    assert said == [cut(figures[name]["value"], like) for name, like in zip(("j", "fl"), said, strict=True)]
+
+
+@pytest.mark.parametrize("row", SYSTEMS)
+@pytest.mark.parametrize(("column", "name"), [(1, "j"), (2, "sta"), (3, "sim"), (4, "fl"), (5, "bleu")])
+def test_the_page_on_evaluation_tells_the_same(row: str, column: int, name: str) -> None:
+    said = cell("docs/evaluation.md", row, column)
+    assert said[0] == cut(REPORT["systems"][SYSTEMS[row]][name]["value"], said[0])
+    assert f"{REPORT['test_set']['texts']} sources" in (ROOT / "docs/evaluation.md").read_text(encoding="utf-8")

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import ctranslate2
 import numpy as np
 import pytest
 import torch
@@ -72,17 +71,11 @@ def test_the_converted_model_computes_what_the_unpacked_weights_say(cache: Path)
         log_p = model(torch.tensor([[0, *ids]])).logits.log_softmax(-1)[0]
     expected = log_p[torch.arange(len(ids)), torch.tensor(ids)]
 
-    converted = smol_lm2(cache)
-    ((found_ids, found),) = converted.token_log_probs([SENTENCES[0]])
-    converted._generator = ctranslate2.Generator(
-        str(next((cache / "scorers").glob("*int8"))), device="cpu", compute_type="float32"
-    )
-    ((_, exact),) = converted.token_log_probs([SENTENCES[0]])
+    ((found_ids, found),) = smol_lm2(cache).token_log_probs([SENTENCES[0]])
 
     assert found_ids == ids
-    assert np.abs(np.array(exact[:-1]) - expected.numpy()).mean() < 0.25  # weights of 8 bits against those of 32
-    # Sums in 8 bits are rounder on a processor without instructions for them: 0.39 on one with AVX2 alone.
-    assert np.abs(np.array(found[:-1]) - expected.numpy()).mean() < 0.5
+    # Weights of 8 bits against those of 32. Sums of 8 bits, too, would be 0.39 away on a processor with AVX2 alone.
+    assert np.abs(np.array(found[:-1]) - expected.numpy()).mean() < 0.25
     assert expected.mean() > -6  # and it is a language model: chance would be −10.8
 
 

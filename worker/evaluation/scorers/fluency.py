@@ -48,7 +48,7 @@ class Acceptability:
         self._weights = np.array([calibration["weights"][name] for name in FEATURES])
         self._intercept = float(calibration["intercept"])
         self.name = f"acceptability by {NAME}"
-        self.version = f"{release()}, calibration {calibration['number']}"
+        self.version = f"{release()} in float32, calibration {calibration['number']}"
 
     def __call__(self, texts: Sequence[str]) -> list[float]:
         """Return one probability for each text; 0 for a text without a word."""
