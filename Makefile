@@ -64,6 +64,13 @@ label-tools: $(LABEL_TOOLS_INSTALLED)
 test-slow: $(DEV_INSTALLED) browser ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+# Which, and how many, as in: make mutants MUTANTS="--draw 300 'models.store.*'".
+MUTANTS :=
+
+.PHONY: mutants
+mutants: $(DEV_INSTALLED) $(TOOLS_INSTALLED) ## change the code in small ways and count what the tests notice (days; --draw 300: hours)
+	$(BIN)/python -m tests.mutants $(MUTANTS)
+
 .PHONY: bench
 bench: $(DEV_INSTALLED) browser ## measure the claims about speed, each against its baseline (an hour; best on a quiet machine)
 	$(BIN)/python -m benchmarks

@@ -1,7 +1,8 @@
 """`python -m app.launch.launcher`: start all of Mellow in one terminal, and stop it with one Ctrl-C.
 
 It runs the checks, then the embedded queue if no REDIS_URL is given, then the Procfile's release command to completion,
-then web and worker side by side. Exit codes: 0 a requested stop, 1 something failed, 2 a setting cannot be used.
+then web and worker side by side. What ends by itself is started again (`app.launch.supervisor`). Exit codes: 0 a
+requested stop, 1 something failed, 2 a setting cannot be used.
 """
 
 from __future__ import annotations
@@ -9,30 +10,36 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
 from urllib.parse import quote
 
 from app.config import PROJECT_ROOT, ConfigError, Settings
 from app.launch import LaunchError
 from app.launch.dotenv import read_dotenv
+from app.launch.parts import parts_file
 from app.launch.preflight import check_all
-from app.launch.programs import Events, Exited, Programs, Ready, StopWanted, read_procfile
+from app.launch.programs import Due, Events, Exited, Programs, Ready, StopWanted, read_procfile
 from app.launch.reaper import Reaper
+from app.launch.supervisor import Supervisor
 from app.runtime.embedded_queue import EmbeddedQueue, QueueError
 
 _POLL_SECONDS = 0.2
 _SLOW_START_SECONDS = 60.0
 
+QUEUE = "the embedded queue"
+
 
 def main(procfile: Path = PROJECT_ROOT / "Procfile") -> int:
-    """Run until a stop is requested or a program ends by itself; returns the exit code."""
+    """Run until a stop is requested or nothing can be kept running; returns the exit code."""
     events: Events = SimpleQueue()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # `nohup make run` ignores SIGHUP, so that Mellow outlives its terminal.
@@ -63,18 +70,31 @@ def _run(
     path = _web_path(environ)
     with ExitStack() as stack:
         reaper = stack.enter_context(Reaper())
-        if settings.embedded_queue:
-            queue = stack.enter_context(EmbeddedQueue(settings.home))
-            reaper.watch([queue.process.pid])
-            threading.Thread(target=_watch_queue, args=(queue.process, events), daemon=True).start()
+        queue = stack.enter_context(_Queue(settings.home, reaper, events)) if settings.embedded_queue else None
         programs = Programs(folder, _program_environ(settings, environ), events, reaper)
         stack.callback(programs.stop)
-        programs.start({"release": commands["release"]})
+        programs.start("release", commands["release"])
         if not _released(events):
             return
-        programs.start({"web": commands["web"], "worker": commands["worker"]})
+        programs.clear("release")
+        starts: dict[str, Callable[[], None]] = {
+            name: partial(programs.start, name, commands[name]) for name in ("web", "worker")
+        }
+        clears: dict[str, Callable[[], None]] = {name: partial(programs.clear, name) for name in starts}
+        for start in starts.values():
+            start()
+        if queue is not None:
+            starts[QUEUE], clears[QUEUE] = queue.start, queue.clear
+        stack.callback(parts_file(settings.home).unlink, missing_ok=True)
+        supervisor = Supervisor(starts, settings.home, lambda pause, name: _later(events, pause, name))
         threading.Thread(target=_watch_readiness, args=(settings, path, events), daemon=True).start()
-        _serve(settings, path, events)
+        _serve(settings, path, events, supervisor, clears)
+
+
+def _later(events: Events, pause: float, name: str) -> None:
+    timer = threading.Timer(pause, events.put, [Due(name)])
+    timer.daemon = True
+    timer.start()
 
 
 def _released(events: Events) -> bool:
@@ -88,20 +108,72 @@ def _released(events: Events) -> bool:
     return True
 
 
-def _serve(settings: Settings, path: str, events: Events) -> None:
-    """Wait for a requested stop; raises LaunchError if a program ends by itself."""
-    while True:
-        event = events.get()
-        if isinstance(event, StopWanted):
-            return
+def _serve(
+    settings: Settings,
+    path: str,
+    events: Events,
+    supervisor: Supervisor,
+    clears: Mapping[str, Callable[[], None]],
+) -> None:
+    """Keep everything running until a requested stop; raises LaunchError if web and worker are given up.
+
+    So it does if the web is given up before it was ever ready: then nothing was started that anybody could use.
+    """
+    ready = False
+    while not isinstance(event := events.get(), StopWanted):
         if isinstance(event, Exited):
-            raise LaunchError(f"Mellow has stopped because {_how_it_ended(event)}")
-        print(_greeting(settings, path), flush=True)
+            clears[event.name]()
+            part = supervisor.ended(event.name, _how_it_ended(event))
+            if part.state == "given up" and event.name == "web" and not ready:
+                raise LaunchError(f"Mellow has stopped because {part.reason}")
+        elif isinstance(event, Due):
+            supervisor.restart(event.name)
+        else:
+            ready = True
+            print(_greeting(settings, path), flush=True)
+
+
+class _Queue:
+    """The embedded queue as one of the parts; a context manager."""
+
+    def __init__(self, home: Path, reaper: Reaper, events: Events) -> None:
+        self._server = EmbeddedQueue(home)
+        self._reaper = reaper
+        self._events = events
+        self._leader = 0
+
+    def start(self) -> None:
+        """Start the server and report its end; raises LaunchError."""
+        try:
+            self._server.start()
+        except QueueError as error:
+            raise LaunchError(str(error)) from None
+        process = self._server.process
+        self._leader = process.pid
+        self._reaper.watch(process.pid, last=True)
+        threading.Thread(
+            target=lambda: self._events.put(Exited(QUEUE, process.wait(), "")), daemon=True, name="queue-watch"
+        ).start()
+
+    def clear(self) -> None:
+        """Forget a server that has ended."""
+        self._reaper.forget(self._leader)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.stop()
 
 
 def _how_it_ended(event: Exited) -> str:
     if event.code < 0:
         return f"{event.name} was ended by {signal.Signals(-event.code).name}."
+    if event.code > 128 and event.code - 128 in set(signal.Signals):  # as a shell tells of a program that it ran
+        return f"{event.name} was ended by {signal.Signals(event.code - 128).name}."
     return f"{event.name} ended by itself with exit code {event.code}."
 
 
@@ -120,10 +192,6 @@ def _greeting(settings: Settings, path: str) -> str:
     except FileNotFoundError:
         return f"Mellow is ready: {url}"
     return f"Mellow is ready: create the first admin at {url}/setup?token={quote(token, safe='')}"
-
-
-def _watch_queue(process: subprocess.Popen[bytes], events: Events) -> None:
-    events.put(Exited("the embedded queue", process.wait(), ""))
 
 
 def _watch_readiness(settings: Settings, path: str, events: Events) -> None:

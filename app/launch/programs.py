@@ -42,12 +42,19 @@ class StopWanted:
 
 
 @dataclass(frozen=True)
+class Due:
+    """The pause before the next start of a part is over."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Ready:
     """The web process responds to GET /readyz with 200."""
 
 
 # SimpleQueue is the only queue that a signal handler may write to.
-Events = SimpleQueue[Exited | StopWanted | Ready]
+Events = SimpleQueue[Exited | StopWanted | Due | Ready]
 
 
 def read_procfile(path: Path) -> dict[str, str]:
@@ -68,35 +75,40 @@ class Programs:
         self._events = events
         self._reaper = reaper
         self._colours = get_colours()
+        self._colour_of: dict[str, str] = {}
         self._printer = Printer(width=len("release"))
         self._printing = threading.Lock()
-        self._leaders: list[int] = []
+        self._leaders: dict[str, int] = {}
         self._watchers: list[threading.Thread] = []
 
-    def start(self, commands: Mapping[str, str]) -> None:
-        """Start the commands by name; when one ends, an Exited event is put."""
-        leaders = []
-        for name, command in commands.items():
-            process = subprocess.Popen(  # noqa: S602 - a Procfile's line is a shell command
-                command,
-                shell=True,
-                cwd=self._folder,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            leaders.append(process.pid)
-            watcher = threading.Thread(target=self._watch, args=(name, process, next(self._colours)), daemon=True)
-            watcher.start()
-            self._watchers.append(watcher)
-        self._leaders += leaders
-        self._reaper.watch(leaders)
+    def start(self, name: str, command: str) -> None:
+        """Start a command; when it ends, an Exited event is put."""
+        process = subprocess.Popen(  # noqa: S602 - a Procfile's line is a shell command
+            command,
+            shell=True,
+            cwd=self._folder,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._leaders[name] = process.pid
+        self._reaper.watch(process.pid)
+        colour = self._colour_of.setdefault(name, next(self._colours))
+        watcher = threading.Thread(target=self._watch, args=(name, process, colour), daemon=True)
+        watcher.start()
+        self._watchers = [one for one in self._watchers if one.is_alive()] + [watcher]
+
+    def clear(self, name: str) -> None:
+        """End what a program that has ended left behind, such as the work-horse of a worker that was killed."""
+        leader = self._leaders.pop(name)
+        end_sessions([leader])
+        self._reaper.forget(leader)
 
     def stop(self) -> None:
         """End everything that was started, and return once it is gone and its last lines are printed."""
-        end_sessions(self._leaders)
+        end_sessions(self._leaders.values())
         for watcher in self._watchers:
             watcher.join(2 * _LAST_LINES_SECONDS)
 

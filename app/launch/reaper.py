@@ -26,7 +26,7 @@ import psutil
 GRACE_SECONDS = 5.0
 
 _POLL_SECONDS = 0.05
-_DONE = "done"
+_DONE, _WITH_OTHERS, _LAST, _OVER = "done", "with-others", "last", "over"
 
 
 def end_sessions(leaders: Collection[int], grace: float = GRACE_SECONDS) -> None:
@@ -69,9 +69,13 @@ class Reaper:
         )
         return self
 
-    def watch(self, leaders: Collection[int]) -> None:
-        """End these sessions if the launcher dies; those that are added later are ended first."""
-        self._send(" ".join(map(str, leaders)))
+    def watch(self, leader: int, *, last: bool = False) -> None:
+        """End this session if the launcher dies, with the others or after them."""
+        self._send(f"{_LAST if last else _WITH_OTHERS} {leader}")
+
+    def forget(self, leader: int) -> None:
+        """A session is over; its number may come to mean another one."""
+        self._send(f"{_OVER} {leader}")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -91,13 +95,17 @@ class Reaper:
 
 
 def _reap() -> None:
-    batches = []
+    watched: dict[int, str] = {}
     for line in sys.stdin:
-        if line.strip() == _DONE:
+        word, _, leader = line.strip().partition(" ")
+        if word == _DONE:
             return
-        batches.append([int(pid) for pid in line.split()])
-    for leaders in reversed(batches):
-        end_sessions(leaders)
+        if word == _OVER:
+            watched.pop(int(leader), None)
+        else:
+            watched[int(leader)] = word
+    for when in (_WITH_OTHERS, _LAST):
+        end_sessions([leader for leader, word in watched.items() if word == when])
 
 
 if __name__ == "__main__":

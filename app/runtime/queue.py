@@ -7,12 +7,15 @@ what each web process serves and each worker's machine has, which the System pag
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -20,6 +23,7 @@ from models.serving.hot_swap import ServingState
 
 if TYPE_CHECKING:
     from rq import Queue
+    from rq.worker import BaseWorker
 
 TRAIN_JOB = "worker.jobs.train"
 _CHANNEL = "mellow:alias"
@@ -32,6 +36,13 @@ WORKER_TTL_SECONDS = 60
 def report_worker(redis: Redis, name: str, machine: dict[str, Any]) -> None:
     """Report the machine of the worker of that name; forgotten unless repeated. Raises RedisError."""
     redis.set(_WORKER_KEY + name, json.dumps(machine), ex=WORKER_TTL_SECONDS)
+
+
+def _gone(worker: BaseWorker, report: object) -> bool:
+    if worker.hostname == socket.gethostname() and worker.pid and not psutil.pid_exists(worker.pid):
+        return True
+    born = worker.birth_date
+    return report is None and born is not None and (datetime.now(UTC) - born).total_seconds() > WORKER_TTL_SECONDS
 
 
 class JobQueue:
@@ -76,7 +87,9 @@ class JobQueue:
     def workers(self) -> list[dict[str, Any]]:
         """Return the living workers: name, host, state, the id of the present job, and when they started (ISO 8601).
 
-        `machine` is the worker's last report of its machine (see `report_worker`), or None if there is none.
+        `machine` is the worker's last report of its machine (see `report_worker`), or None if there is none. RQ itself
+        keeps a worker that was killed for minutes: left out are those of this machine whose process is gone, and
+        those that have reported nothing for WORKER_TTL_SECONDS.
         """
         from rq import Worker
 
@@ -93,6 +106,7 @@ class JobQueue:
                 "machine": json.loads(said) if said else None,
             }
             for w, said in zip(workers, told, strict=True)
+            if not _gone(w, said)
         ]
 
     def depth(self) -> int:

@@ -14,6 +14,7 @@ from app.api.payload import row_id
 from app.context import mellow
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
+from app.launch.parts import read_parts
 from app.routes.number_format import WORDS
 from app.schemas.days import parse_day
 from app.services.people import accounts
@@ -34,6 +35,7 @@ def page() -> ResponseReturnValue:
         "system/page.html",
         mellow_version=VERSION,
         **_queue(),
+        parts=read_parts(mellow().settings.home),
         runs=system.waiting_runs(session),
         serving=versions.serving_number(session),
         spaces=system.spaces(session, settings),

@@ -14,6 +14,7 @@ from app.context import mellow
 from app.db import TrainingRun
 from app.domain_errors import Conflict, DomainError
 from app.extensions import db
+from app.launch.parts import read_parts
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
 from app.schemas.kinds import LARGEST_ID
@@ -137,7 +138,12 @@ def _queue() -> dict[str, Any]:
         workers = len(mellow().queue.workers())
     except RedisError:
         problem = "The queue does not answer: runs wait until it does."
-    return {"queue": runs.queue(db.session()), "workers": workers, "queue_problem": problem}
+    return {
+        "queue": runs.queue(db.session()),
+        "workers": workers,
+        "queue_problem": problem,
+        "parts": read_parts(mellow().settings.home),
+    }
 
 
 @blueprint.get("/start")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -91,11 +92,11 @@ class Launcher:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def wait_for(self, text: str) -> str:
-        """The first line that holds `text`, once it has been said."""
+    def wait_for(self, text: str, times: int = 1) -> str:
+        """The first line that holds `text`, once it has been said that often."""
         deadline = time.monotonic() + PATIENCE
         with self._heard:
-            while not (found := [line for line in self.lines if text in line]):
+            while len(found := [line for line in self.lines if text in line]) < times:
                 alive = self._listener.is_alive()
                 if not (alive and self._heard.wait(deadline - time.monotonic())):
                     raise AssertionError(f"never said {text!r} but {self.lines}")
@@ -105,6 +106,17 @@ class Launcher:
         """The launcher and everything below it, as it is now."""
         launcher = psutil.Process(self.process.pid)
         return [launcher, *launcher.children(recursive=True)]
+
+    def status(self, path: str) -> int | None:
+        """The status with which the web answers now, None if nobody does."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except OSError:
+            return None
+        finally:
+            connection.close()
 
     def finish(self) -> tuple[int, str]:
         """Exit code and standard error, once it has ended."""

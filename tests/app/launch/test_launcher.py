@@ -7,12 +7,18 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from redis import Redis
+from redis.exceptions import RedisError
 
+from app.config import embedded_socket
+from app.launch.parts import Part, read_parts
 from tests.app.launch.launching import Launcher, still_alive, write_procfile
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.long
 
@@ -126,29 +132,88 @@ def test_when_the_launcher_is_killed_its_programs_end(tmp_path: Path) -> None:
         assert still_alive(tree) == []
 
 
-@pytest.mark.parametrize(
-    ("web", "worker", "sentence"),
-    [
-        ("python web.py", "exit 3", "Mellow has stopped because worker ended by itself with exit code 3.\n"),
-        ("exit 4", "exec sleep 600", "Mellow has stopped because web ended by itself with exit code 4.\n"),
-        ("kill -9 $$", "exec sleep 600", "Mellow has stopped because web was ended by SIGKILL.\n"),
-    ],
-)
-def test_a_program_that_ends_by_itself_ends_everything(tmp_path: Path, web: str, worker: str, sentence: str) -> None:
-    with Launcher(write_procfile(tmp_path, "echo going on", web, worker), {}) as launcher:
-        launcher.wait_for("going on")
-        tree = launcher.tree()
-        assert launcher.finish() == (1, sentence)
-        assert still_alive(tree) == []
+def named(launcher: Launcher, name: str) -> psutil.Process:
+    return next(process for process in launcher.tree() if process.name() == name)
 
 
-def test_a_queue_that_ends_by_itself_ends_everything(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_is_started_again_without_what_it_left(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path, worker="exec python worker.py"), {}) as launcher:
+        launcher.wait_for("work-horse at work")
+        launcher.wait_for("ready")
+        worker = next(process for process in launcher.tree() if "worker.py" in " ".join(process.cmdline()))
+        family = [worker, *worker.children(recursive=True)]
+        assert len(family) == 2
+        worker.kill()
+        assert launcher.wait_for("started again") == "worker was ended by SIGKILL. It is started again in 0.5 s."
+        launcher.wait_for("work-horse at work", times=2)
+        assert still_alive(family) == []
+        wait_for(lambda: parts(tmp_path)["worker"] == Part("running", 1, "worker was ended by SIGKILL."))
+        assert parts(tmp_path)["web"] == Part()
+        launcher.process.terminate()
+        assert launcher.finish() == (0, "")
+    assert not (tmp_path / "home" / "parts.json").exists()
+
+
+def test_a_web_whose_master_is_killed_answers_again(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path, web="exec python web.py"), {}) as launcher:
+        launcher.wait_for("ready")
+        web = next(process for process in launcher.tree() if "web.py" in " ".join(process.cmdline()))
+        family = [web, *web.children(recursive=True)]
+        web.kill()
+        wait_for(lambda: launcher.status("/readyz") == 200)
+        assert still_alive(family) == []
+        assert len([line for line in launcher.lines if "ready" in line]) == 1
+
+
+def test_a_queue_that_is_killed_is_back_at_the_same_place_with_what_it_held(tmp_path: Path) -> None:
     with Launcher(write_procfile(tmp_path), {}) as launcher:
         launcher.wait_for("ready")
+        with Redis(unix_socket_path=str(embedded_socket(tmp_path / "home"))) as queue:
+            queue.set("kept", "yes")
+            queue.execute_command("WAITAOF", 1, 0, 5000)
+            named(launcher, "valkey-server").kill()
+            launcher.wait_for("the embedded queue was ended by SIGKILL. It is started again in 0.5 s.")
+            wait_for(lambda: answers(queue))
+            assert queue.get("kept") == b"yes"
         tree = launcher.tree()
-        next(process for process in tree if process.name() == "valkey-server").kill()
-        assert launcher.finish() == (1, "Mellow has stopped because the embedded queue was ended by SIGKILL.\n")
+        launcher.process.terminate()
+        assert launcher.finish() == (0, "")
         assert still_alive(tree) == []
+
+
+def answers(queue: Redis) -> bool:
+    with suppress(RedisError):
+        return bool(queue.ping())
+    return False
+
+
+def test_what_ends_five_times_is_given_up_and_the_rest_goes_on(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path, worker="exit 3"), {}) as launcher:
+        launcher.wait_for("It is started again in 4 s.")
+        wait_for(lambda: parts(tmp_path)["worker"].state == "given up")
+        assert parts(tmp_path)["worker"].reason == "worker ended by itself with exit code 3."
+        assert launcher.status("/readyz") == 200
+        launcher.process.terminate()
+        assert launcher.finish() == (
+            0,
+            "worker ended by itself with exit code 3. That was the 5th time within a minute, so worker is given up;"
+            " the rest goes on. Stop Mellow and start it again once that is mended.\n",
+        )
+
+
+def test_a_web_that_never_was_ready_and_is_given_up_ends_everything(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path, "echo going on", "exit 4"), {}) as launcher:
+        launcher.wait_for("going on")
+        launcher.wait_for("It is started again in 4 s.")
+        tree = launcher.tree()
+        code, errors = launcher.finish()
+        assert code == 1
+        assert errors.endswith("Mellow has stopped because web ended by itself with exit code 4.\n")
+        assert still_alive(tree) == []
+
+
+def parts(folder: Path) -> dict[str, Part]:
+    return read_parts(folder / "home")
 
 
 def test_a_release_that_fails_is_told_by_its_last_line(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import AuditEvent
+from app.launch.parts import Part, write_parts
 from app.runtime.queue import report_worker
 from app.services.system import backups, system
 from app.version import VERSION
@@ -50,6 +53,40 @@ def test_the_page_shows_processes_workers_and_their_gpus(
     ):
         assert said in page
     assert len(re.findall("data-process", page)) == 2
+
+
+def test_a_worker_that_is_gone_leaves_the_list_at_once_and_one_that_says_nothing_within_a_minute(
+    app: Flask, queue_url: str
+) -> None:
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
+    hour_ago = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    with Redis.from_url(queue_url) as redis:
+        for name, changed in {
+            "killed": {"pid": ended.stdout.strip()},
+            "silent-elsewhere": {"hostname": "another", "pid": "1", "birth": hour_ago},
+            "new-elsewhere": {"hostname": "another", "pid": ended.stdout.strip()},
+            "told-elsewhere": {"hostname": "another", "pid": ended.stdout.strip(), "birth": hour_ago},
+        }.items():
+            worker = Worker(["default"], connection=redis, name=name, serializer=JSONSerializer)
+            worker.register_birth()  # type: ignore[no-untyped-call]
+            redis.hset(worker.key, mapping=changed)
+        report_worker(redis, "told-elsewhere", {"cores": 1, "memory_bytes": 1, "memory_used_bytes": 1, "gpus": []})
+    assert [worker["name"] for worker in parts(app).queue.workers()] == ["new-elsewhere", "told-elsewhere"]
+
+
+def test_parts_that_ended_are_told_on_system_and_training(app: Flask, admin: Person) -> None:
+    home = parts(app).settings.home
+    browser = admin.browser()
+    write_parts(home, {"web": Part(), "worker": Part("given up", 4, "worker was ended by SIGKILL.")})
+    for address in ("/admin/system", "/admin", "/admin/queue"):
+        page = " ".join(browser.get(address).text.split())
+        assert "Worker was ended by SIGKILL. It ended five times within a minute and is not started again" in page
+    assert "<td>4 times</td>" in browser.get("/admin/system").text
+    write_parts(home, {"web": Part(), "worker": Part("restarting", 0, "worker was ended by SIGKILL.")})
+    assert "It is being started again." in browser.get("/admin").text
+    write_parts(home, {"web": Part(), "worker": Part("running", 1, "worker was ended by SIGKILL.")})
+    assert "SIGKILL" not in browser.get("/admin").text
+    assert "<td>once</td>" in browser.get("/admin/system").text
 
 
 def test_the_page_says_which_mellow_this_is(admin: Person) -> None:
