@@ -69,7 +69,7 @@ MUTANTS :=
 
 .PHONY: mutants
 mutants: $(DEV_INSTALLED) $(TOOLS_INSTALLED) ## change the code in small ways and count what the tests notice (days; --draw 300: hours)
-	$(BIN)/python -m tests.mutants $(MUTANTS)
+	$(BIN)/python -m tests.project.mutants $(MUTANTS)
 
 .PHONY: bench
 bench: $(DEV_INSTALLED) browser ## measure the claims about speed, each against its baseline (an hour; best on a quiet machine)

@@ -25,9 +25,9 @@ except ConfigError as error:
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 
-# Each process loads the serving checkpoint once, and threads share it. A live chart holds a thread for as long as it
-# is looked at, so there are more threads than a computer has cores.
-worker_class = "gthread"
+# Each process loads the serving checkpoint once, and threads share it. Some live charts hold a thread for as long as
+# they are looked at, so there are more threads than a computer has cores.
+worker_class = "app.runtime.web_worker.WebWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = 16
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from threading import BoundedSemaphore
 from typing import cast
 
 from flask import Flask
@@ -19,6 +20,7 @@ from app.db import ENGINE_OPTIONS
 from app.domain_errors import register_error_handlers
 from app.extensions import bootstrap, compress, csrf, db, login
 from app.routes import register_blueprints
+from app.routes.training.events import STREAMS
 from app.runtime.background import Background
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
@@ -105,4 +107,5 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     trial, heads = Trial(load), Heads()
     background = Background(serving, queue, sessions, heads)
     throttle = SignInThrottle(settings.redis_url)
-    return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads)
+    streams = BoundedSemaphore(STREAMS)
+    return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads, streams)

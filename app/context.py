@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import cast
 
 from flask import current_app
@@ -37,6 +38,8 @@ class Mellow:
     background: Background
     trial: Trial
     heads: Heads
+    streams: BoundedSemaphore
+    """How many more live charts may hold a thread."""
 
     def generator(self) -> Generator:
         """Return the Generator of the version in memory; raises NotReady while none is loaded."""

@@ -22,6 +22,7 @@ PROGRAMS = (
     "dpo_steps",
     "retrain",
     "clicks_stored",
+    "slow_clients",
     "million_preferences",
     "hot_swap",
     "web_process",

@@ -119,7 +119,7 @@ def run_events(run_id: int) -> ResponseReturnValue:
     db.session.rollback()  # a stream must not hold the request's transaction for hours
     last_id = request.headers.get("Last-Event-ID", "0")
     after = int(last_id) if re.fullmatch("[0-9]{1,18}", last_id) else 0
-    stream = events.follow_run(mellow().sessions, run_id, after)
+    stream = events.stream(mellow().sessions, run_id, after, mellow().streams)
     return Response(stream, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

@@ -1,7 +1,8 @@
 """A training run as server-sent events (WHATWG HTML, section 9.2), read from the database.
 
 Any number of browsers may follow, from any web process, at any time: each gets the same, since the process keeps no
-state. `metric` events carry the row's id, so that a browser that reconnects resumes there.
+state. `metric` events carry the row's id, so that a browser that reconnects resumes there. A stream holds a thread of
+the process; past STREAMS of them the others get what there is and are asked to come again in a few seconds.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from threading import BoundedSemaphore
 from typing import Any
 
 from sqlalchemy import select
@@ -18,12 +20,31 @@ from app.api.payload import run_json
 from app.db import RunMetric, TrainingRun
 from app.services.training import runs
 
+STREAMS = 4
+"""How many streams a process keeps open at once: a quarter of its threads."""
+AGAIN_MILLISECONDS = 4000
 POLL_SECONDS = 0.4
 _KEEP_ALIVE_SECONDS = 15.0
 
 
-def follow_run(sessions: sessionmaker[Session], run_id: int, after: int) -> Iterator[str]:
-    """Yield events `run`, `metric` and `log` as they change, and `end` when the run has ended."""
+def stream(sessions: sessionmaker[Session], run_id: int, after: int, places: BoundedSemaphore) -> Iterator[str]:
+    """Follow a run if one of the places is free, and take it for as long as that lasts; otherwise tell it once."""
+    if not places.acquire(blocking=False):
+        yield from follow_run(sessions, run_id, after, once=True)
+        return
+    try:
+        yield from follow_run(sessions, run_id, after)
+    finally:
+        places.release()
+
+
+def follow_run(sessions: sessionmaker[Session], run_id: int, after: int, *, once: bool = False) -> Iterator[str]:
+    """Yield events `run`, `metric` and `log` as they change, and `end` when the run has ended.
+
+    With `once`, yield what there is now, and when to ask again.
+    """
+    if once:
+        yield f"retry: {AGAIN_MILLISECONDS}\n\n"
     shown: dict[str, Any] = {}
     sent_at = time.monotonic()
     while True:
@@ -51,7 +72,7 @@ def follow_run(sessions: sessionmaker[Session], run_id: int, after: int) -> Iter
         if chunks:
             sent_at = time.monotonic()
             yield "".join(chunks)
-        if ended:
+        if ended or once:
             return
         time.sleep(POLL_SECONDS)
 

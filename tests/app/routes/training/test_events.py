@@ -126,3 +126,24 @@ def test_a_quiet_run_keeps_the_line_alive(app: Flask, session: Session, monkeypa
     next(stream)
     assert next(stream) == ": still here\n\n"
     stream.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def test_past_a_few_open_charts_the_others_ask_again_instead_of_holding_a_thread(
+    app: Flask, session: Session, admin: Person
+) -> None:
+    run = factories.run(session, RunStatus.RUNNING)
+    factories.metric(session, run.id, 1, value=0.75)
+    address = f"/api/v1/training-runs/{run.id}/events"
+    client = admin.browser()
+    held = [client.get(address) for _ in range(events.STREAMS)]
+    for stream in held:
+        assert b"event: metric" in next(stream.iter_encoded())
+    told = client.get(address).text  # ends, though the run goes on
+    assert told.startswith(f"retry: {events.AGAIN_MILLISECONDS}\n\n")
+    found = parse(told.partition("\n\n")[2])
+    assert [event.name for event in found] == ["run", "log", "metric"]
+    for stream in held:
+        stream.close()
+    again = client.get(address)
+    assert not next(again.iter_encoded()).startswith(b"retry")
+    again.close()

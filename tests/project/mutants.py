@@ -22,7 +22,7 @@ from pathlib import Path
 
 from models.shares import Share
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COPY = ROOT / "build" / "mutants"
 VERDICTS: Mapping[int, str] = {
     0: "survived",
