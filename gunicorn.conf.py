@@ -25,11 +25,11 @@ except ConfigError as error:
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 
-# Each process loads the serving checkpoint once, and threads share it. Some live charts hold a thread for as long as
-# they are looked at, so there are more threads than a computer has cores.
+# Each process loads the serving checkpoint once, and threads share it. Of these threads at most 16 draw screens
+# (app.runtime.draws) and 4 hold live charts (app.routes.training.events): the others are there for clicks and pages.
 worker_class = "app.runtime.web_worker.WebWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-threads = 16
+threads = 24
 
 # A process shows no sign of life while it loads the model, which may have to come from afar the first time.
 timeout = 300

@@ -22,6 +22,7 @@ from app.extensions import bootstrap, compress, csrf, db, login
 from app.routes import register_blueprints
 from app.routes.training.events import STREAMS
 from app.runtime.background import Background
+from app.runtime.draws import Draws
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
@@ -108,4 +109,4 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     background = Background(serving, queue, sessions, heads)
     throttle = SignInThrottle(settings.redis_url)
     streams = BoundedSemaphore(STREAMS)
-    return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads, streams)
+    return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads, Draws(), streams)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.domain_errors import NotReady
 from app.runtime.background import Background
+from app.runtime.draws import Draws
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
@@ -38,6 +39,7 @@ class Mellow:
     background: Background
     trial: Trial
     heads: Heads
+    draws: Draws
     streams: BoundedSemaphore
     """How many more live charts may hold a thread."""
 

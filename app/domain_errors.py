@@ -8,7 +8,10 @@
     ├── NotFound       404   there is no such thing (or it is not this person's)
     ├── Conflict       409   the request does not fit the present state
     ├── TooLarge       413   the request is larger than is accepted at once
-    └── NotReady       503   a part that is needed is not available yet
+    ├── NotReady       503   a part that is needed is not available yet
+    └── Later                it can be asked again in a moment, and Retry-After says when
+        ├── TooMany    429   this person asks for too much at once
+        └── Overloaded 503   everybody together does
 
 Under ``/api/`` an error is RFC 9457 problem+json; elsewhere it is a page with the same sentence.
 """
@@ -85,12 +88,35 @@ class NotReady(DomainError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class Later(DomainError):
+    """The same can be asked again in a moment: after `again` seconds."""
+
+    def __init__(self, sentence: str, *, again: int) -> None:
+        super().__init__(sentence)
+        self.again = again
+
+
+class TooMany(Later):
+    """This person asks for too much at once."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class Overloaded(Later):
+    """Everybody together asks for too much at once."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 def register_error_handlers(app: Flask) -> None:
     """Turn every exception into a response with one sentence: problem+json for the API, else a page."""
 
     @app.errorhandler(DomainError)
     def _domain(error: DomainError) -> Response:
-        return _response(error.status, str(error), error.extra)
+        response = _response(error.status, str(error), error.extra)
+        if isinstance(error, Later):
+            response.headers["Retry-After"] = str(error.again)
+        return response
 
     @app.errorhandler(InputTooLong)
     def _too_long(error: InputTooLong) -> Response:

@@ -24,6 +24,7 @@ PROBLEMS = {
     409: "It does not fit the present state.",
     413: "More than is accepted at once.",
     422: "What was sent cannot be used.",
+    429: "This person asks for too much at once: Retry-After says when to ask again.",
     503: "It cannot be done at present; the detail says why.",
 }
 """Meaning of each status, for every operation."""

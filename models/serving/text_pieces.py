@@ -1,7 +1,8 @@
 """Splitting a text into pieces that a model rewrites one by one: sentences, without mark-up and links.
 
-Mark-up and links are never rewritten. A long text is rewritten sentence by sentence, since small models are poor on
-anything longer than what they were trained on.
+Mark-up and links are never rewritten, nor are words too long to be any and marks repeated without end: a model can say
+nothing of them, and takes many times as long over it. A long text is rewritten sentence by sentence, since small models
+are poor on anything longer than what they were trained on.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ from collections.abc import Callable, Iterator
 
 _INLINE = r"</?(?:a|b|i|u|s|em|strong|span|small|mark|font|sub|sup|code)\b[^<>]*>"
 _LINK = r"\b(?:https?://|www\.)[^\s<>]*[^\s<>.,!?;:)\]]"
-_NO_PROSE = re.compile(rf"(?P<inline>{_INLINE})|</?[A-Za-z][^<>]*>|<!--.*?-->|{_LINK}", re.DOTALL)
+# The longest word of English dictionaries has 45 letters. Scripts without spaces between words are not meant: Thai to
+# Burmese, Khmer, and from the radicals of Chinese on.
+_LETTER = r"[^\s<>\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\uFFEF\U00020000-\U0003FFFF]"
+_MARKS = r"(?P<mark>[^\w\s<>])(?P=mark){15,}"
+_NO_WORD = rf"(?:(?!(?P<run>[^\w\s<>])(?P=run){{15}}){_LETTER}){{46,}}"
+_NO_PROSE = re.compile(rf"(?P<inline>{_INLINE})|</?[A-Za-z][^<>]*>|<!--.*?-->|{_LINK}|{_MARKS}|{_NO_WORD}", re.DOTALL)
 _TAG = re.compile(_INLINE)
 _WRAPPED = re.compile(r"(<(\w+)\b[^<>]*>\s*)(.*?)(\s*</\2>)", re.DOTALL)
 
 # A piece ends with a sentence's marks, closing quotes and brackets and the space after them, or with a line's end.
-_SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)\]]*\s+|\n\s*|$)", re.DOTALL)
-_CLAUSE = re.compile(r".+?(?:[,;:–—]\s+|$)", re.DOTALL)
+_SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)\]]*\s+|[。！？]+[」』”’]*\s*|\n\s*|$)", re.DOTALL)
+_CLAUSE = re.compile(r".+?(?:[,;:–—]\s+|[、，；：]\s*|$)", re.DOTALL)
 _WORD = re.compile(r"\S*\s*", re.DOTALL)
+_CHARACTER = re.compile(r".", re.DOTALL)
 
 _SPELT = re.compile(r"(?<!\w)(?:[^\W\d_] ){2,}[^\W\d_](?!\w)")
 _SHOUTED = 0.8
@@ -28,11 +35,11 @@ _FEWEST_LETTERS = 6
 def pieces(text: str, longest: int, length: Callable[[str], int]) -> list[str]:
     """Split the text at tags and links and, where its `length` is more than `longest`, into sentences.
 
-    Joined, the pieces are the text again. A longer sentence is split at clauses or, failing that, between words. A
-    single word is never split, however long.
+    Joined, the pieces are the text again. A longer sentence is split at clauses or, failing that, between words, and
+    what has no spaces anywhere.
     """
     found = list(_prose_and_other(text))
-    for finer in (_SENTENCE, _CLAUSE, _WORD):
+    for finer in (_SENTENCE, _CLAUSE, _WORD, _CHARACTER):
         found = [part for piece in found for part in _cut(piece, finer, longest, length)]
     return found or [text]
 

@@ -12,6 +12,7 @@ from app.api.kinds import Id
 from app.api.operations import gives, operation
 from app.api.payload import generation_json
 from app.context import mellow
+from app.db import Generation as Drawn
 from app.db import Verdict
 from app.extensions import db
 from app.services.desk import judgments, screens
@@ -27,25 +28,28 @@ blueprint = Blueprint("api_annotate", __name__)
     gives("The screen, in the order to show it.", Generation, status=201),
     gives("The queue holds nothing for this person.", status=204),
     body=GenerationRequest,
-    refusals=(503,),
+    refusals=(429, 503),
 )
 def create_generation(body: GenerationRequest) -> ResponseReturnValue:
     """A screen for a text of one's own (`text`) or for the next of the queue (`from`: `queue`)."""
+    with mellow().draws.one(user_id()):
+        screen = _draw(body)
+    return ("", 204) if screen is None else (generation_json(*screen), 201)
+
+
+def _draw(body: GenerationRequest) -> tuple[Drawn, bool] | None:
+    """Return a screen and whether the model ran out of different rewrites, or None if the queue holds nothing."""
     parts = mellow()
     session = db.session()
     if body.text is UNSET:
         generator = parts.generator()
         chooser = parts.chooser(session, generator)
         shown = body.shown or []
-        screen = screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser)
-        if screen is None:
-            return "", 204
-    else:
-        text = prompts.check_text(body.text, parts.settings.max_text_length)
-        generator = parts.generator()
-        chooser = parts.chooser(session, generator)
-        screen = screens.generate(session, generator, user_id(), text, parts.sampling, chooser)
-    return generation_json(*screen), 201
+        return screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser)
+    text = prompts.check_text(body.text, parts.settings.max_text_length)
+    generator = parts.generator()
+    chooser = parts.chooser(session, generator)
+    return screens.generate(session, generator, user_id(), text, parts.sampling, chooser)
 
 
 @blueprint.post("/judgments")

@@ -67,7 +67,7 @@ def move_serving(body: ServingAlias) -> ResponseReturnValue:
     "Draw rewrites by any version, to look at: nothing is stored",
     gives("What that version writes.", Trial),
     body=TrialRequest,
-    refusals=(409, 503),
+    refusals=(409, 429, 503),
 )
 def try_version(number: int, body: TrialRequest) -> ResponseReturnValue:
     """Rewrites of a text by that version, to be looked at: nothing is stored."""
@@ -83,7 +83,8 @@ def try_version(number: int, body: TrialRequest) -> ResponseReturnValue:
     serving = parts.serving.current()
     here = serving if serving is not None and serving.version == number else None
     try:
-        screen = draw(here) if here else parts.trial.ask(number, draw)
+        with parts.draws.one(user_id()):
+            screen = draw(here) if here else parts.trial.ask(number, draw)
     except InputTooLong:
         raise
     except ModelError as error:

@@ -2,7 +2,7 @@
 // What was drawn early was chosen before the latest click, so the server is asked once more, which chooses again from what
 // it drew; without an answer in time what is there is shown.
 
-import { call } from "../shared/api.js";
+import { ApiError, call } from "../shared/api.js";
 
 /** @import { Screen } from "../types" */
 /**
@@ -13,6 +13,7 @@ import { call } from "../shared/api.js";
 
 const MOST_SHOWN = 100;
 const PATIENCE = 300; // milliseconds for choosing again
+const TIMES = 60; // how often a draw is asked for while the server has too many
 /** @type {Shown[]} */
 export const aside = []; // screens that had to make room; they come back before anything new is drawn
 /** @type {number[]} */
@@ -27,7 +28,26 @@ export function seen(ids) {
 
 /** @param {string} text @returns {Promise<Screen>} */
 export function draw(text) {
-  return call("POST", "/generations", { text });
+  return drawn({ text });
+}
+
+/**
+ * A screen, asked for again while the server says that it draws too many at once.
+ *
+ * @template Answer
+ * @param {unknown} body
+ * @returns {Promise<Answer>}
+ */
+async function drawn(body) {
+  for (let time = 1; ; time += 1) {
+    try {
+      return await call("POST", "/generations", body);
+    } catch (error) {
+      const again = error instanceof ApiError ? error.again : 0;
+      if (!again || time === TIMES) throw error;
+      await new Promise((resolve) => { setTimeout(resolve, 1000 * again); });
+    }
+  }
 }
 
 export function prefetch() {
@@ -44,23 +64,23 @@ export function prefetch() {
 export async function next(said = Promise.resolve(false)) {
   const early = upcoming;
   upcoming = null;
-  const drawn = await early;
-  const found = drawn ? await chosenAgain(drawn, said) : await fetchNext(); // it may have been queued since
+  const ready = await early;
+  const found = ready ? await chosenAgain(ready, said) : await fetchNext(); // it may have been queued since
   return found && { ...found, fromQueue: true };
 }
 
-/** @param {Screen} drawn @param {Promise<boolean>} said */
-function chosenAgain(drawn, said) {
+/** @param {Screen} ready @param {Promise<boolean>} said */
+function chosenAgain(ready, said) {
   /** @type {Promise<Screen>} */
-  const late = new Promise((resolve) => { setTimeout(resolve, PATIENCE, drawn); });
-  const again = said.then((known) => (known ? fetchNext() : drawn)).then((found) => found ?? drawn, () => drawn);
+  const late = new Promise((resolve) => { setTimeout(resolve, PATIENCE, ready); });
+  const again = said.then((known) => (known ? fetchNext() : ready)).then((found) => found ?? ready, () => ready);
   return Promise.race([again, late]);
 }
 
 /** @returns {Promise<Screen | null>} */
 function fetchNext() {
   /** @type {Promise<Screen | null>} */
-  const promise = call("POST", "/generations", { from: "queue", shown: shown.slice(-MOST_SHOWN) });
+  const promise = drawn({ from: "queue", shown: shown.slice(-MOST_SHOWN) });
   promise.catch(() => { if (upcoming === promise) upcoming = null; }); // shown where it is awaited; then asked for anew
   return promise;
 }

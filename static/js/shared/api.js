@@ -12,10 +12,12 @@ export class ApiError extends Error {
   /**
    * @param {string} sentence
    * @param {number} status 0 where there was no answer
+   * @param {number} again seconds after which the same may be asked again, 0 where nothing says so
    */
-  constructor(sentence, status) {
+  constructor(sentence, status, again = 0) {
     super(sentence);
     this.status = status;
+    this.again = again;
   }
 }
 
@@ -57,7 +59,8 @@ export async function send(address, request) {
  * @param {{ detail?: string } | null} content
  */
 export function refusal(response, content) {
-  return new ApiError(content?.detail ?? "Something went wrong on the server.", response.status);
+  const again = Number(response.headers.get("Retry-After")) || 0;
+  return new ApiError(content?.detail ?? "Something went wrong on the server.", response.status, again);
 }
 
 /** @param {Response} response @param {{ stale_form?: boolean } | null} content */

@@ -58,3 +58,27 @@ test("the server is told of the last hundred screens that were shown", async () 
   await screens.next();
   assert.deepEqual([asked[0].length, asked[0][0], asked[0].at(-1)], [100, 1020, 1119]);
 });
+
+test("a server that draws too many at once is asked again, and any other refusal is shown", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const refusals = [[429, "1"], [503, "2"], [503, ""]];
+  let times = 0;
+  globalThis.fetch = async () => {
+    times += 1;
+    const [status, again] = refusals.shift() ?? [];
+    if (!status) return Response.json({ id: 3 });
+    return Response.json({ detail: "No." }, { status, headers: again ? { "Retry-After": again } : {} });
+  };
+  const drawn = screens.draw("You are a fool");
+  const refused = assert.rejects(drawn, (error) => error.status === 503 && error.again === 0);
+  for (const [asked, pause] of [[1, 1000], [2, 2000]]) {
+    while (times < asked) await new Promise((resolve) => { setImmediate(resolve); });
+    await new Promise((resolve) => { setImmediate(resolve); });
+    t.mock.timers.tick(pause - 1);
+    await new Promise((resolve) => { setImmediate(resolve); });
+    assert.equal(times, asked);
+    t.mock.timers.tick(1);
+  }
+  await refused;
+  assert.equal(times, 3);
+});

@@ -87,3 +87,31 @@ def test_what_is_no_prose_is_kept_out(text: str, found: list[tuple[str, str, str
 )
 def test_a_model_reads_plain_words(body: str, read: str) -> None:
     assert plain(body) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("you idiot " + "a" * 46, ["you idiot ", "a" * 46]),
+        ("you idiot " + "a" * 45, ["you idiot " + "a" * 45]),
+        ("a " + "ha" * 500 + " b", ["a ", "ha" * 500, " b"]),
+        ("idiot" + "!" * 900, ["idiot", "!" * 900]),
+        ("idiot" + "!" * 15, ["idiot" + "!" * 15]),
+        ("你是个白痴" * 20, ["你是个白痴" * 20]),
+    ],
+    ids=[
+        "long word",
+        "a word of 45 letters",
+        "long word amid others",
+        "marks",
+        "some marks",
+        "no spaces in this script",
+    ],
+)
+def test_what_is_no_word_is_a_piece_of_its_own(text: str, found: list[str]) -> None:
+    assert pieces(text, 1000, len) == found
+
+
+def test_a_text_without_spaces_is_split_at_its_marks_and_then_anywhere() -> None:
+    assert pieces("你是白痴。滚开！", 4, len) == ["你是白痴", "。", "滚开！"]
+    assert pieces("你是个大白痴", 4, len) == ["你是个大", "白痴"]

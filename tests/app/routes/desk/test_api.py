@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.db import Candidate, Generation, Judgment, Preference
+from app.runtime.draws import DRAWS_AT_ONCE
 from models.store.manifest import MANIFEST_NAME
 from models.store.store import CheckpointStore
 from tests import factories
@@ -136,6 +138,31 @@ def test_while_the_version_is_damaged_the_reason_is_told(
     status, sentence = problem(annotator.post("/generations", {"text": "you are stupid"}))
     assert status == 503
     assert sentence.startswith(f"The model is not ready: {folder / MANIFEST_NAME} cannot be read as a manifest")
+
+
+def test_a_third_draw_of_one_person_at_once_is_refused_for_a_moment(
+    app: Flask, version_1: int, annotator: Person
+) -> None:
+    draws = parts(app).draws
+    with draws.one(annotator.id), draws.one(annotator.id):
+        answer = annotator.call("POST", "/generations", json={"text": "You are a fool"})
+        assert problem(answer) == (429, "2 texts of yours are being rewritten already.")
+        assert answer.headers["Retry-After"] == "1"
+        assert problem(annotator.call("POST", "/generations", json={"from": "queue"}))[0] == 429
+    body(annotator.call("POST", "/generations", json={"text": "You are a fool"}))
+
+
+def test_while_too_many_screens_are_drawn_another_one_waits_and_clicks_do_not(
+    app: Flask, version_1: int, session: Session, annotator: Person
+) -> None:
+    screen = factories.generation(session, annotator.id)
+    with ExitStack() as stack:
+        for other in range(DRAWS_AT_ONCE):
+            stack.enter_context(parts(app).draws.one(-other))
+        answer = annotator.call("POST", "/generations", json={"text": "You are a fool"})
+        assert problem(answer) == (503, "So many texts are being rewritten that this one has to wait.")
+        assert answer.headers["Retry-After"] == "1"
+        body(annotator.call("POST", "/judgments", json=chosen(screen)))
 
 
 def test_the_queue_serves_a_prompt_and_is_empty_after_it(version_1: int, session: Session, annotator: Person) -> None:
