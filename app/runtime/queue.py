@@ -11,7 +11,6 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,18 +30,21 @@ _PROCESS_KEY = "mellow:web:"
 _PROCESS_TTL_SECONDS = 10
 _WORKER_KEY = "mellow:worker:"
 WORKER_TTL_SECONDS = 60
+# That a worker reports at all, which RQ's own does not: known for longer than RQ keeps one that was killed.
+_REPORTS_KEY = "mellow:worker-reports:"
+_REPORTS_TTL_SECONDS = 3600
 
 
 def report_worker(redis: Redis, name: str, machine: dict[str, Any]) -> None:
     """Report the machine of the worker of that name; forgotten unless repeated. Raises RedisError."""
     redis.set(_WORKER_KEY + name, json.dumps(machine), ex=WORKER_TTL_SECONDS)
+    redis.set(_REPORTS_KEY + name, 1, ex=_REPORTS_TTL_SECONDS)
 
 
-def _gone(worker: BaseWorker, report: object) -> bool:
-    if worker.hostname == socket.gethostname() and worker.pid and not psutil.pid_exists(worker.pid):
-        return True
-    born = worker.birth_date
-    return report is None and born is not None and (datetime.now(UTC) - born).total_seconds() > WORKER_TTL_SECONDS
+def _ended(worker: BaseWorker) -> bool:
+    """Return whether a worker's process ran on this machine and does no more."""
+    here = worker.hostname == socket.gethostname()
+    return bool(here and worker.pid and not psutil.pid_exists(worker.pid))
 
 
 class JobQueue:
@@ -89,13 +91,15 @@ class JobQueue:
 
         `machine` is the worker's last report of its machine (see `report_worker`), or None if there is none. RQ itself
         keeps a worker that was killed for minutes: left out are those of this machine whose process is gone, and
-        those that have reported nothing for WORKER_TTL_SECONDS.
+        those that used to report and have not for WORKER_TTL_SECONDS.
         """
         from rq import Worker
 
         serializer = self._queue.serializer
         workers = sorted(Worker.all(connection=self._redis, serializer=serializer), key=lambda w: str(w.name))
-        told = self._redis.mget([_WORKER_KEY + w.name for w in workers]) if workers else []
+        told, report = (
+            self._redis.mget([key + w.name for w in workers]) if workers else [] for key in (_WORKER_KEY, _REPORTS_KEY)
+        )
         return [
             {
                 "name": w.name,
@@ -105,8 +109,8 @@ class JobQueue:
                 "since": w.birth_date.isoformat() if w.birth_date else None,
                 "machine": json.loads(said) if said else None,
             }
-            for w, said in zip(workers, told, strict=True)
-            if not _gone(w, said)
+            for w, said, reports in zip(workers, told, report, strict=True)
+            if not (reports and said is None) and not _ended(w)
         ]
 
     def depth(self) -> int:
