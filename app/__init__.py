@@ -104,7 +104,11 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     def report(state: ServingState) -> None:
         background.report(f"{socket.gethostname()}:{os.getpid()}", state)
 
-    serving = Serving(wanted_version, load, report)
+    def fallbacks() -> list[int]:
+        with sessions() as session:
+            return versions.served_before(session)
+
+    serving = Serving(wanted_version, load, report, fallbacks)
     trial, heads = Trial(load), Heads()
     background = Background(serving, queue, sessions, heads)
     throttle = SignInThrottle(settings.redis_url)

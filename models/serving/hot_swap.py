@@ -3,7 +3,7 @@
 A request takes the reference once and keeps that Generator until it has responded, so a swap never affects a request
 that is under way; the old version's memory is freed with its last request. If a version does not load, the old one
 keeps serving and the reason is kept for the admin; loading is tried again only when the alias has moved or some time
-has passed.
+has passed. In a process that has just started, the last version that served and loads serves instead.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from models.model_errors import ModelError
@@ -36,7 +36,8 @@ class Serving:
     """Holds the Generator of the live version, and a thread that follows the alias.
 
     `wanted_version` reads the alias (None while nothing is published); `load` makes a Generator of a version; `report`
-    gets the state at every poll, by which others see that the process is alive.
+    gets the state at every poll, by which others see that the process is alive; `fallbacks` names the versions that
+    may serve in a new process in the place of one that does not load, the best first.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Serving:
         wanted_version: Callable[[], int | None],
         load: Callable[[int], Generator],
         report: Callable[[ServingState], None] = lambda state: None,
+        fallbacks: Callable[[], Iterable[int]] = tuple,
     ) -> None:
         self._wanted_version = wanted_version
         self._load = load
         self._tell = report
+        self._fallbacks = fallbacks
         self._current: Generator | None = None
         self._state = ServingState(None, None, None)
         self._failed_at = 0.0
@@ -100,13 +103,27 @@ class Serving:
             return
         try:
             self._current = self._load(wanted)
-        except (ModelError, OSError) as error:  # OSError: the disk of the store does not answer
+        except Exception as error:  # a damaged file may raise anything
             self._failed_at = time.monotonic()
-            log.error("%s Version %s goes on serving.", error, serving)
-            self._report(ServingState(serving, wanted, str(error)))
+            reason = str(error) if isinstance(error, ModelError | OSError) else f"{type(error).__name__}: {error}"
+            serving = serving or self._fall_back(wanted)
+            log.error("%s Version %s serves instead of version %d.", reason, serving, wanted)
+            self._report(ServingState(serving, wanted, reason))
         else:
             log.info("Version %d serves.", wanted)
             self._report(ServingState(wanted, wanted, None))
+
+    def _fall_back(self, wanted: int) -> int | None:
+        """Load the first of the fallbacks that can be; returns its number, or None if there is none."""
+        for number in self._fallbacks():
+            if number != wanted:
+                try:
+                    self._current = self._load(number)
+                except Exception as error:
+                    log.warning("Version %d cannot serve in its place: %s", number, error)
+                else:
+                    return number
+        return None
 
     def _report(self, state: ServingState) -> None:
         self._state = state
@@ -117,4 +134,7 @@ class Serving:
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
             if not self._stop.is_set():
-                self.refresh()
+                try:
+                    self.refresh()
+                except Exception:  # this thread must outlive whatever happens, or no version would ever follow
+                    log.exception("Looking for the version to serve failed and will be tried again.")

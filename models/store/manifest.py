@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import NoneType
 from typing import Any
 
 from models.model_errors import VersionDamaged
@@ -54,11 +56,42 @@ class Manifest:
         path = folder / MANIFEST_NAME
         try:
             manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            if manifest.format != _FORMAT:
+                raise VersionDamaged(f"{path} has format {manifest.format}; this release reads format {_FORMAT}.")
+            manifest._check()
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise VersionDamaged(f"{path} cannot be read as a manifest: {error}.") from None
-        if manifest.format != _FORMAT:
-            raise VersionDamaged(f"{path} has format {manifest.format}; this release reads format {_FORMAT}.")
         return manifest
+
+    def _check(self) -> None:
+        """Raise TypeError or ValueError unless every field is what it must be, and every name lies in the folder."""
+        for name, kinds in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                raise TypeError(f"{name} is {value!r:.60}")
+        if self.number < 1:
+            raise ValueError(f"number is {self.number}")
+        for name, digest in self.files.items():
+            parts = PurePosixPath(name).parts
+            if not parts or name != "/".join(parts) or ".." in parts or parts[0] == "/" or "\\" in name:
+                raise ValueError(f"{name!r:.60} is no name of a file of a version")
+            if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+                raise ValueError(f"{name!r:.60} has no SHA-256")
+
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "number": (int,),
+    "parent": (int, NoneType),
+    "run_id": (int, NoneType),
+    "method": (str,),
+    "config": (dict,),
+    "data_sha256": (str,),
+    "metrics": (dict,),
+    "created_at": (str,),
+    "files": (dict,),
+    "run_key": (str, NoneType),
+}
 
 
 def hash_file(path: Path) -> str:

@@ -39,6 +39,7 @@ def readyz() -> ResponseReturnValue:
         "status": "ready" if ready else "not ready",
         "checks": {name: reason or "ok" for name, reason in checks.items()},
         "version": state.version,
+        "wanted": state.wanted,
     }
     return body, 200 if ready else 503
 
@@ -57,6 +58,7 @@ def metrics() -> ResponseReturnValue:
         "mellow_new_judgments": ("Judgments with rows since the last successful run", counts.new_judgments),
         "mellow_active_runs": ("Training runs that wait or work", len(runs.queue(db.session()))),
         "mellow_serving_version": ("The version this process serves", mellow().serving.state.version or 0),
+        "mellow_wanted_version": ("The version this process should serve", mellow().serving.state.wanted or 0),
     }
     for name, (description, value) in figures.items():
         Gauge(name, description, registry=registry).set(value)

@@ -104,6 +104,18 @@ def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     return True
 
 
+def served_before(session: Session) -> list[int]:
+    """Return the versions that served and still have their files, the latest first."""
+    moves = session.scalars(
+        select(AuditEvent.details)
+        .where(AuditEvent.action == "alias.moved", AuditEvent.subject == SERVING)
+        .order_by(AuditEvent.id.desc())
+        .limit(100)
+    )
+    kept = set(session.scalars(select(Version.number).where(Version.deleted_at.is_(None))))
+    return [number for number in dict.fromkeys(moved["before"] for moved in moves) if number in kept]
+
+
 def chosen_since(session: Session, moment: datetime) -> int | None:
     """Return the version that a person last let serve since a moment, or None if nobody moved the alias by hand."""
     event = session.scalar(

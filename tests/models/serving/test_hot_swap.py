@@ -217,3 +217,60 @@ def test_requests_go_on_without_a_failure_while_versions_are_swapped(studio: Stu
         thread.join()
     assert failures == []
     assert {1, 2} >= set(answered) != set()
+
+
+def test_a_new_process_serves_the_last_version_that_loads_and_says_which_it_should(published: CheckpointStore) -> None:
+    tried: list[int] = []
+
+    def load(number: int) -> Generator:
+        tried.append(number)
+        if number != 1:
+            raise LoadError(f"Version {number} is damaged.")
+        return Generator(published.folder(1) / SERVING_FOLDER, 1, threads=1)
+
+    serving = Serving(lambda: 3, load, fallbacks=lambda: [3, 2, 1])
+    serving.refresh()
+    assert tried == [3, 2, 1]
+    assert serving.state == ServingState(1, 3, "Version 3 is damaged.")
+    found = serving.current()
+    assert found is not None
+    assert found.version == 1
+    serving.refresh()
+    assert tried == [3, 2, 1]  # not before some time has passed
+
+
+def test_a_process_that_serves_goes_on_with_what_it_has(studio: Studio) -> None:
+    studio.serving = Serving(studio._wanted_version, studio._load, studio._report, lambda: [2])
+    studio.serving.refresh()
+    studio.wanted, studio.failure = 2, LoadError("Version 2 is damaged.")
+    studio.serving.refresh()
+    assert studio.serving.state == ServingState(1, 2, "Version 2 is damaged.")
+    assert studio.loads == [1, 2]
+
+
+@pytest.mark.parametrize("failure", [TypeError("no dict"), MemoryError(), RecursionError()])
+def test_whatever_a_damaged_version_raises_is_told_and_the_thread_goes_on(studio: Studio, failure: Exception) -> None:
+    studio.serving.ensure_started()
+    studio.failure, studio.wanted = failure, 2
+    studio.serving.wake()
+    studio.wait_for(ServingState(1, 2, f"{type(failure).__name__}: {failure}"))
+    studio.failure, studio.wanted = None, 1
+    studio.serving.wake()
+    studio.wait_for(ServingState(1, 1, None))
+
+
+def test_the_thread_outlives_a_report_that_fails(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio.serving.ensure_started()
+    failed = threading.Event()
+
+    def fail(state: ServingState) -> None:
+        failed.set()
+        raise RuntimeError("The queue has changed its mind.")
+
+    monkeypatch.setattr(studio.serving, "_tell", fail)
+    studio.serving.wake()
+    assert failed.wait(20)
+    monkeypatch.setattr(studio.serving, "_tell", studio._report)
+    studio.wanted = 2
+    studio.serving.wake()
+    studio.wait_for(ServingState(2, 2, None))

@@ -91,3 +91,52 @@ def test_a_folder_is_hashed_file_by_file_without_its_manifest(tmp_path: Path) ->
         "note": hashlib.sha256(b"").hexdigest(),
     }
     assert hash_file(tmp_path / "note") == hashlib.sha256(b"").hexdigest()
+
+
+WRONG: list[tuple[str, object]] = [
+    ("number", "2"),
+    ("number", True),
+    ("number", 0),
+    ("parent", "1"),
+    ("run_id", 1.5),
+    ("method", None),
+    ("config", []),
+    ("data_sha256", 5),
+    ("metrics", "none"),
+    ("created_at", 2026),
+    ("files", ["model/config.json"]),
+    ("files", None),
+    ("run_key", 7),
+    ("files", {"model/config.json": None}),
+    ("files", {"model/config.json": "F" * 64}),
+    *(
+        ("files", {name: "f" * 64})
+        for name in (
+            "../../etc/passwd",
+            "model/../../secret",
+            "/etc/passwd",
+            "",
+            ".",
+            "model//x",
+            "model/",
+            "a\\b",
+            "./x",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_manifest_of_another_shape_is_damage(tmp_path: Path, name: str, value: object) -> None:
+    facts = json.loads(MANIFEST.to_json())
+    assert name in {*facts, "run_key"}
+    path = tmp_path / MANIFEST_NAME
+    path.write_text(json.dumps(facts | {name: value}), encoding="utf-8")
+    with pytest.raises(VersionDamaged, match=f"^{path} cannot be read as a manifest: "):
+        Manifest.read(tmp_path)
+
+
+def test_a_manifest_nested_without_end_is_damage(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST_NAME).write_text("[" * 100_000)
+    with pytest.raises(VersionDamaged):
+        Manifest.read(tmp_path)

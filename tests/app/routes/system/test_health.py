@@ -37,12 +37,12 @@ def test_a_process_that_answers_is_alive_whatever_else_is_missing(cut_off: Flask
 
 def test_with_database_queue_and_model_a_process_is_ready(app: Flask, version_1: int) -> None:
     checks = {"database": "ok", "queue": "ok", "model": "ok"}
-    assert ready(app) == (200, {"status": "ready", "checks": checks, "version": 1})
+    assert ready(app) == (200, {"status": "ready", "checks": checks, "version": 1, "wanted": 1})
 
 
 def test_without_a_version_it_is_not_ready_and_says_so(app: Flask) -> None:
     checks = {"database": "ok", "queue": "ok", "model": "The model is not ready: No version is published yet."}
-    assert ready(app) == (503, {"status": "not ready", "checks": checks, "version": None})
+    assert ready(app) == (503, {"status": "not ready", "checks": checks, "version": None, "wanted": None})
 
 
 def test_with_a_damaged_version_it_is_not_ready_and_says_which_file(
@@ -62,7 +62,7 @@ def test_while_the_queue_is_away_it_is_not_ready_but_goes_on_serving(
     cut_off: Flask, version_1: int, annotator: Person
 ) -> None:
     checks = {"database": "ok", "queue": "The queue does not answer.", "model": "ok"}
-    assert ready(cut_off) == (503, {"status": "not ready", "checks": checks, "version": 1})
+    assert ready(cut_off) == (503, {"status": "not ready", "checks": checks, "version": 1, "wanted": 1})
     person = Person(cut_off, annotator.id, annotator.email, annotator.token)
     assert person.post("/generations", {"text": "you are stupid"}).status_code == 201
 
@@ -96,6 +96,7 @@ def test_the_figures_of_an_empty_studio_are_zero(app: Flask) -> None:
         "mellow_new_judgments": 0,
         "mellow_active_runs": 0,
         "mellow_serving_version": 0,
+        "mellow_wanted_version": 0,
     }
 
 
@@ -113,4 +114,5 @@ def test_the_figures_count_what_stands(app: Flask, session: Session, version_1: 
         "mellow_new_judgments": 1,
         "mellow_active_runs": 1,
         "mellow_serving_version": 1,
+        "mellow_wanted_version": 1,
     }

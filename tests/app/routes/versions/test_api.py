@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from app.db import Version
 from app.services.versions import versions
 from models.store.store import CheckpointStore
 from tests import factories
@@ -55,6 +58,31 @@ def test_moving_the_alias_lets_another_version_serve_and_back(
         serving.refresh()
         screen = body(admin.post("/generations", {"text": "you are stupid"}))
         assert screen["version"] == number
+
+
+def test_a_version_that_is_damaged_or_another_one_is_never_made_to_serve(
+    app: Flask, session: Session, published: CheckpointStore, version_1: int, admin: Person
+) -> None:
+    def refusal(number: int) -> tuple[int, str]:
+        found = problem(admin.call("PUT", "/aliases/serving", json={"version": number}))
+        assert versions.serving_number(session) == 1
+        session.rollback()
+        return found
+
+    folder = add_version(app, session, published, 2)
+    (folder / "serving" / "model.bin").write_bytes(b"")
+    reason = "Version 2 is damaged: serving/model.bin differs from its manifest."
+    assert refusal(2) == (409, f"Version 2 cannot serve: {reason}")
+
+    shutil.rmtree(folder)
+    missing = f"Version 2 is not in the checkpoint store {parts(app).store.root}."
+    assert refusal(2) == (409, f"Version 2 cannot serve: {missing}")
+
+    shutil.copytree(published.folder(2), folder)
+    session.get_one(Version, 2).sha256 = "0" * 64
+    session.commit()
+    other = "the store holds another one than was published here."
+    assert refusal(2) == (409, f"Version 2 cannot serve: {other}")
 
 
 @pytest.mark.parametrize("version", [None, True, "1", 1.0, [1]])

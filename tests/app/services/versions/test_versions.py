@@ -150,3 +150,17 @@ def test_a_deletion_that_was_cut_short_is_finished_by_asking_again(
     session.commit()
     versions.delete(session, store, admin.id, 2, "2")
     assert store.numbers() == [1]
+
+
+def test_those_that_served_before_are_named_the_latest_first_without_those_whose_files_are_gone(
+    session: Session,
+) -> None:
+    admin = factories.user(session)
+    for number in range(1, 5):
+        factories.version(session, number)
+    for number in (1, 2, 3, 2, 4):
+        versions.promote(session, number, admin.id)
+    assert versions.served_before(session) == [2, 3, 1]
+    session.get_one(Version, 3).deleted_at = now()
+    session.commit()
+    assert versions.served_before(session) == [2, 1]
