@@ -6,15 +6,15 @@ This is the only module that reads ``os.environ``. Each variable appears in ``.e
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+
+from app.secret_files import FEWEST_CHARACTERS, kept_secret
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_BASE_MODEL = PROJECT_ROOT / "models" / "base"
@@ -79,7 +79,7 @@ class Settings:
             database_url=_database_url(env.text("DATABASE_URL", ""), home),
             redis_url=redis_url or f"unix://{quote(str(embedded_socket(home)))}",
             embedded_queue=not redis_url,
-            secret_key=env.text("SECRET_KEY", "") or _kept_secret(home / "secret-key"),
+            secret_key=_secret_key(env.text("SECRET_KEY", ""), home / "secret-key"),
             admin_email=admin_email,
             admin_password=admin_password,
             api_token=api_token,
@@ -200,23 +200,16 @@ def _make_private_directory(path: Path) -> None:
         raise ConfigError(f"MELLOW_HOME {path} cannot be written to.")
 
 
-def _kept_secret(path: Path) -> str:
-    """Return the secret in `path`; created once, atomically and with mode 600, so that parallel starts share one."""
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(32))
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-        except OSError as error:
-            raise ConfigError(f"The secret key cannot be kept in {path}: {error.strerror}.") from None
-        finally:
-            draft.unlink(missing_ok=True)
-    secret = path.read_text().strip()
-    if len(secret) < 32:
+def _secret_key(given: str, path: Path) -> str:
+    """Return the key that signs sessions: the one given, or that of the home."""
+    if given:
+        if len(given) < FEWEST_CHARACTERS:
+            raise ConfigError(f"SECRET_KEY must have at least {FEWEST_CHARACTERS} characters.")
+        return given
+    try:
+        secret = kept_secret(path)
+    except OSError as error:
+        raise ConfigError(f"The secret key cannot be kept in {path}: {error.strerror}.") from None
+    if len(secret) < FEWEST_CHARACTERS:
         raise ConfigError(f"{path} is damaged: delete it to have a new secret key made (everyone signs in anew).")
     return secret

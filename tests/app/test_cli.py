@@ -225,7 +225,7 @@ def test_without_such_an_account_ensure_admin_leaves_the_token_of_the_setup_page
     path = parts(app).settings.setup_token_path
     assert run(app, "ensure-admin").exit_code == 0
     token = path.read_text()
-    assert len(token) == 32
+    assert len(token) == 64
     run(app, "ensure-admin")
     assert path.read_text() == token
 

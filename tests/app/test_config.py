@@ -109,7 +109,7 @@ def test_the_secret_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path)
     assert settings(tmp_path).secret_key == first
     assert len(first) == 64
     assert stat.S_IMODE((tmp_path / "secret-key").stat().st_mode) == 0o600
-    assert settings(tmp_path, SECRET_KEY="mine").secret_key == "mine"
+    assert settings(tmp_path, SECRET_KEY="mine" * 8).secret_key == "mine" * 8
 
 
 def test_parallel_starts_agree_on_one_secret_key(tmp_path: Path) -> None:
@@ -179,3 +179,8 @@ def test_the_defaults_in_env_example_are_the_defaults(tmp_path: Path) -> None:
     assert set(shown) == {*SETTING_NAMES, "WEB_CONCURRENCY"}
     shown["MELLOW_HOME"] = str(tmp_path)
     assert Settings.from_env(shown) == settings(tmp_path)
+
+
+def test_a_short_secret_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^SECRET_KEY must have at least 32 characters\.$"):
+        settings(tmp_path, SECRET_KEY="k" * 31)

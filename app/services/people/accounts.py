@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Prebuilt, Role, User, now, write_transaction, write_with_others
 from app.domain_errors import Conflict, Forbidden, Invalid, NotFound
+from app.secret_files import FEWEST_CHARACTERS, kept_secret
 from app.services.system import audit
 
 SHORTEST_PASSWORD = 8
@@ -194,11 +194,18 @@ def ensure_setup_token(session: Session, path: Path) -> str | None:
     if anyone(session):
         path.unlink(missing_ok=True)
         return None
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(24))
-    return path.read_text().strip()
+    if path.exists() and not _setup_token(path):
+        path.unlink(missing_ok=True)  # an older Mellow left it half-written
+    return kept_secret(path)
+
+
+def _setup_token(path: Path) -> str:
+    """Return the token of the setup page, or nothing if the file holds too little to be one."""
+    try:
+        token = path.read_text().strip()
+    except OSError:
+        return ""
+    return token if len(token) >= FEWEST_CHARACTERS else ""
 
 
 def set_up(session: Session, token_path: Path, token: str, email: str, password: str) -> User:
@@ -208,7 +215,8 @@ def set_up(session: Session, token_path: Path, token: str, email: str, password:
     """
     if anyone(session) or not token_path.exists():
         raise NotFound("Mellow is set up already: sign in.")
-    if not secrets.compare_digest(token.encode(), token_path.read_text().strip().encode()):
+    kept = _setup_token(token_path)
+    if not kept or not secrets.compare_digest(token.encode(), kept.encode()):
         raise Forbidden("That setup link is not the one printed at start.")
     check_new_password(password)
     with write_transaction(session):

@@ -147,9 +147,24 @@ def test_the_setup_token_is_made_once_and_is_for_its_owner_only(session: Session
     path = tmp_path / "setup-token"
     token = accounts.ensure_setup_token(session, path)
     assert token is not None
-    assert len(token) == 32
+    assert len(token) == 64
     assert accounts.ensure_setup_token(session, path) == token
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("left", ["", " \n", "x" * 31])
+def test_an_empty_or_short_setup_token_lets_nobody_in_and_is_made_anew(
+    session: Session, tmp_path: Path, left: str
+) -> None:
+    path = tmp_path / "setup-token"
+    path.write_text(left)
+    for token in {left, left.strip()}:
+        with pytest.raises(Forbidden):
+            accounts.set_up(session, path, token, "ada@example.org", "a good long password")
+    assert not accounts.anyone(session)
+    token = accounts.ensure_setup_token(session, path) or ""
+    assert len(token) >= 32
+    assert accounts.set_up(session, path, token, "ada@example.org", "a good long password").role == Role.ADMIN
 
 
 def test_with_an_account_there_is_no_setup_token_any_more(session: Session, tmp_path: Path) -> None:
