@@ -32,7 +32,10 @@ def test_a_link_makes_one_account_of_its_role(session: Session, admin: User) -> 
     with pytest.raises(NotFound, match=r"was used already"):
         invitations.accept(session, token, "second@example.org", "", PASSWORD)
     assert len(rows(session, User)) == 2
-    assert [event.action for event in rows(session, AuditEvent)] == ["invitation.created", "user.joined"]
+    made, joined = rows(session, AuditEvent)
+    assert (made.action, made.user_id, made.subject) == ("invitation.created", admin.id, f"invitation {row.id}")
+    assert made.details == {"role": "admin", "label": "Grace"}
+    assert (joined.action, joined.user_id) == ("user.joined", user.id)
 
 
 def test_the_secret_is_kept_nowhere(session: Session, admin: User) -> None:

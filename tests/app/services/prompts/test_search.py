@@ -103,7 +103,8 @@ def test_one_prompt_is_changed_and_the_change_is_audited(session: Session, made:
     assert (check.gold_answer, check.gold_wrong) == ("yes", ["no"])
     no_check = search.change(session, admin.id, made["new"], {"gold": None}, 1000).prompt
     assert (no_check.gold_answer, no_check.gold_wrong) == (None, None)
-    assert [event.action for event in rows(session, AuditEvent)] == ["prompt.changed"] * 4
+    events = rows(session, AuditEvent)
+    assert [(event.action, event.user_id) for event in events] == [("prompt.changed", admin.id)] * 4
 
 
 @pytest.mark.parametrize(

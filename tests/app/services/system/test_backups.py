@@ -83,7 +83,9 @@ def test_a_backup_holds_the_database_and_the_list_of_versions(
     assert (listed["serving"], listed["revision"]) == (1, revision(settings))
     assert listed["versions"] == [{"number": 1, "location": "/nowhere/000001", "sha256": f"{1:064x}"}]
     assert emails(tmp_path / "mellow.db") == [user.email]
-    assert [(event.action, event.user_id) for event in rows(session, AuditEvent)] == [("backup.made", user.id)]
+    (event,) = rows(session, AuditEvent)
+    assert (event.action, event.user_id, event.subject) == ("backup.made", user.id, made.name)
+    assert event.details == {"bytes": made.bytes}
     assert [left.name for left in path.parent.iterdir()] == [made.name]
 
 

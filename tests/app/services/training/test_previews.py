@@ -75,6 +75,8 @@ def test_a_preview_is_told_as_json_with_the_estimate_in_whole_seconds(session: S
     told = previews.preview(session, RunRequest("dpo", {})).as_dict()
     assert told["estimate"] == {"seconds": 60, "least": 60, "greatest": 60, "runs": 1}
     assert (told["judgments"], told["pairs"], told["none_good"]) == (1, 2, 0)
+    assert told["summary"].startswith("It would train on 2 pairs from 1 click of 1 person on 1 prompt.")
+    assert told["duration"]
     assert len(rows(session, TrainingRun)) == 1, "looking ahead stores nothing"
 
 

@@ -61,6 +61,15 @@ def test_disputed_answers_are_left_out_and_those_of_a_single_judge_are_not(eithe
     assert chosen(either, Selection(min_agreement=1.0)) == ["alone"]
 
 
+def test_what_was_written_counts_as_the_choice_and_not_what_it_was_written_over(either: Session) -> None:
+    people = [factories.user(either).id for _ in range(3)]
+    prompt = factories.prompt(either)
+    for person, written in zip(people, ("this", "this", "that"), strict=True):
+        judge(either, person, prompt, "drawn", verdict="edited", edited_text=written)
+    assert len(chosen(either, Selection(min_agreement=0.6))) == 2
+    assert len(chosen(either, Selection(min_agreement=1.0))) == 0
+
+
 def test_people_of_an_imported_file_are_judges_of_their_own(either: Session) -> None:
     importer, prompt = factories.user(either).id, factories.prompt(either)
     for name, text in (("Ada", "common"), ("Ben", "common"), ("Cat", "rare")):
