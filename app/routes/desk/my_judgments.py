@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from app.access import user_id
+from app.api.payload import row_id
 from app.context import mellow
 from app.db import Judgment, Verdict
 from app.domain_errors import DomainError, Invalid, NotFound
 from app.extensions import db
-from app.schemas.kinds import LARGEST_ID
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
 from app.services.desk.judgment_request import JudgmentRequest
@@ -148,9 +148,10 @@ def _below() -> int | None:
     value = request.args.get("below", "")
     if not value:
         return None
-    if not value.isdecimal() or not 0 < int(value) <= LARGEST_ID:
+    number = row_id(value)
+    if not number:
         raise Invalid("below must be the number of a judgment.")
-    return int(value)
+    return number
 
 
 def _id(value: str) -> int | str:

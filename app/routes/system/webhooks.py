@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
+from app.api.payload import row_id
 from app.db import Webhook, WebhookDelivery
 from app.domain_errors import Conflict, DomainError, NotFound
 from app.extensions import db
@@ -79,8 +80,8 @@ def _page(problem: str | None = None, added: Webhook | None = None) -> str:
     session = db.session()
     status = request.args.get("status")
     status = status if status in STATUSES else None
-    webhook_id = request.args.get("webhook", type=int)
-    messages = deliveries.log(session, webhook_id, status, request.args.get("before", type=int))
+    webhook_id = row_id(request.args.get("webhook"))
+    messages = deliveries.log(session, webhook_id, status, row_id(request.args.get("before")))
     return render_template(
         "system/webhooks.html",
         webhooks=webhooks.all_webhooks(session),

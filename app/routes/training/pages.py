@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from werkzeug.datastructures import MultiDict
 
-from app.api.payload import run_json
+from app.api.payload import row_id, run_json
 from app.context import mellow
 from app.db import TrainingRun
 from app.domain_errors import Conflict, DomainError
@@ -47,7 +47,7 @@ def home() -> ResponseReturnValue:
     form: Form = MultiDict()
     cloned = None
     if request.args.get("clone", "").isascii() and request.args.get("clone", "").isdigit():
-        cloned = runs.get(db.session(), min(int(request.args["clone"]), LARGEST_ID))
+        cloned = runs.get(db.session(), row_id(request.args["clone"]) or LARGEST_ID)
         if cloned.method == initial_training.METHOD:
             return redirect(url_for("admin.start", clone=cloned.id))
         form = filled_in(cloned)
@@ -73,7 +73,7 @@ def retrain() -> ResponseReturnValue:
 @blueprint.get("/runs")
 def all_runs() -> ResponseReturnValue:
     """List every run, the newest first, a page at a time."""
-    found = runs.page(db.session(), request.args.get("before", type=int), limit=_RUNS_A_PAGE + 1)
+    found = runs.page(db.session(), row_id(request.args.get("before")), limit=_RUNS_A_PAGE + 1)
     older = found[_RUNS_A_PAGE - 1].id if len(found) > _RUNS_A_PAGE else None
     return render_template("training/runs.html", runs=found[:_RUNS_A_PAGE], older=older)
 
@@ -82,8 +82,8 @@ def all_runs() -> ResponseReturnValue:
 def compare() -> ResponseReturnValue:
     """Show several runs on one chart, and the settings in which they differ."""
     session = db.session()
-    numbers = list(dict.fromkeys(request.args.getlist("run", type=int)))[: comparisons.MOST_RUNS]
-    chosen = [runs.get(session, number) for number in numbers if 0 < number <= LARGEST_ID]
+    numbers = list(dict.fromkeys(filter(None, map(row_id, request.args.getlist("run")))))[: comparisons.MOST_RUNS]
+    chosen = [runs.get(session, number) for number in numbers]
     names = curves.names(session, [run.id for run in chosen])
     wanted = request.args.get("metric", "loss")
     return render_template(
@@ -150,8 +150,8 @@ def _queue() -> dict[str, Any]:
 def start() -> ResponseReturnValue:
     """Show the form of initial training: a model, data and settings; or filled in from an earlier run."""
     session = db.session()
-    number = request.args.get("clone", type=int)
-    cloned = runs.get(session, number) if number is not None and 0 < number <= LARGEST_ID else None
+    number = row_id(request.args.get("clone"))
+    cloned = runs.get(session, number) if number else None
     if cloned is not None and cloned.method != initial_training.METHOD:
         return redirect(url_for("admin.home", clone=cloned.id))
     asked = current_names(cloned.config) if cloned else {}

@@ -13,8 +13,9 @@ from app import create_app
 from app.db import Prompt, RunStatus, TrainingRun, User
 from app.services.versions import versions
 from models.settings.clicks import CLICK_OPTIONS
+from models.store.store import CheckpointStore
 from tests import factories
-from tests.studio import Person, close, new_settings, parts, rows
+from tests.studio import Person, add_version, close, new_settings, parts, rows
 
 PAIRED = ["loss", "rewards/accuracies", "rewards/margins"]
 ALWAYS = ["logps/chosen", "logps/rejected", "anchor_kl", "learning_rate"]
@@ -233,10 +234,10 @@ def test_a_run_can_be_cancelled_from_its_page_and_only_once(session: Session, ad
     assert "has ended already: it was cancelled." in again.text
 
 
-def test_promoting_a_version_moves_the_alias(session: Session, admin: Person) -> None:
-    for number in (1, 2):
-        factories.version(session, number)
-    factories.serving(session, 1)
+def test_promoting_a_version_moves_the_alias(
+    app: Flask, session: Session, published: CheckpointStore, version_1: int, admin: Person
+) -> None:
+    add_version(app, session, published, 2)
     answer = admin.browser().submit("/admin/versions/2/promote", {}, follow_redirects=True)
     assert "Version 2 serves from now on." in answer.text
     session.rollback()
