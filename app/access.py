@@ -38,6 +38,8 @@ ANNOTATOR = frozenset(
         "auth.sign_out",
         "auth.account",
         "auth.new_token",
+        "auth.change_password",
+        "auth.change_profile",
         "api_annotate.create_generation",
         "api_annotate.create_judgment",
         "api_annotate.undo_judgment",

@@ -24,7 +24,7 @@ from app.services.exchange.hub import data_set
 from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.exchange.mapping import is_known
-from app.services.people import accounts
+from app.services.people import accounts, passwords
 from app.services.prompts.prompts import ImportReport
 from app.services.system import backups
 
@@ -33,7 +33,7 @@ P = ParamSpec("P")
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    for command in (ensure_admin, create_user, import_prompts, export, export_data_set, backup, restore):
+    for command in (ensure_admin, create_user, set_password, import_prompts, export, export_data_set, backup, restore):
         app.cli.add_command(command)
 
 
@@ -83,8 +83,21 @@ def ensure_admin() -> None:
 @_plain_errors
 def create_user(email: str, role: str, name: str, password: str) -> None:
     """Add a person who may sign in."""
-    user = accounts.add_user(db.session(), None, email, password, role, name)
+    try:
+        user = accounts.add_user(db.session(), None, email, password, role, name)
+    except Conflict as refusal:
+        raise Conflict(f"{refusal} To set its password: flask --app app set-password {email.strip().lower()}") from None
     click.echo(f"{user.email} may sign in as {user.role}.")
+
+
+@click.command("set-password")
+@click.argument("email")
+@click.password_option()
+@_plain_errors
+def set_password(email: str, password: str) -> None:
+    """Set a person's password, and end their sessions."""
+    user = passwords.set_password(db.session(), email, password)
+    click.echo(f"{user.email} has a new password and is signed out everywhere.")
 
 
 @click.command("import-prompts")

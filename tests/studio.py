@@ -146,7 +146,7 @@ def app(request: pytest.FixtureRequest, settings: Settings, routes: Flask) -> It
         cast(dict[str | None, Engine], db.engines)[None] = engine
     with pytest.MonkeyPatch.context() as patch:
         if "real_hashes" not in request.fixturenames:
-            patch.setattr("app.services.people.accounts._hasher", factories.HASHER)
+            patch.setattr("app.services.people.passwords._hasher", factories.HASHER)
         yield routes
     close(routes)
 

@@ -65,6 +65,8 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "auth.sign_out",
         "auth.account",
         "auth.new_token",
+        "auth.change_password",
+        "auth.change_profile",
         "api_annotate.create_generation",
         "api_annotate.create_judgment",
         "api_annotate.undo_judgment",

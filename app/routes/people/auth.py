@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
@@ -10,10 +12,11 @@ from flask_login import current_user, logout_user
 
 from app import access
 from app.context import mellow
-from app.domain_errors import Conflict, Forbidden, Invalid, NotFound
+from app.domain_errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.routes.people import shown_once
-from app.services.people import accounts
+from app.services.people import accounts, passwords
+from app.services.people.passwords import SHORTEST_PASSWORD
 
 blueprint = Blueprint("auth", __name__)
 
@@ -72,7 +75,57 @@ def setup() -> ResponseReturnValue:
 @blueprint.get("/account")
 def account() -> ResponseReturnValue:
     """Show one's own account and a new API token, if one was just issued."""
-    return render_template("people/account.html", token=shown_once.take(_NEW_TOKEN))
+    return _account()
+
+
+def _account(**problems: str) -> str:
+    return render_template(
+        "people/account.html", token=shown_once.take(_NEW_TOKEN), problems=problems, shortest=SHORTEST_PASSWORD
+    )
+
+
+@blueprint.post("/account/password")
+def change_password() -> ResponseReturnValue:
+    """Change one's own password; every other session of one's own ends."""
+    new, again = request.form.get("new", ""), request.form.get("again", "")
+    try:
+        if new != again:
+            raise Invalid("The new password and its repetition differ.")
+        with _guarded():
+            user = passwords.change_password(db.session(), access.user_id(), request.form.get("old", ""), new)
+    except DomainError as refusal:
+        return _account(password=str(refusal)), refusal.status
+    access.sign_in(user)
+    flash("The password is changed. Wherever else you were signed in, you no longer are.", "success")
+    return redirect(url_for("auth.account"))
+
+
+@blueprint.post("/account/profile")
+def change_profile() -> ResponseReturnValue:
+    """Change one's own name and email."""
+    form = request.form
+    try:
+        with _guarded():
+            accounts.change_profile(
+                db.session(), access.user_id(), form.get("name", ""), form.get("email", ""), form.get("password", "")
+            )
+    except DomainError as refusal:
+        return _account(profile=str(refusal)), refusal.status
+    flash("Your name and email are saved.", "success")
+    return redirect(url_for("auth.account"))
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Count wrong passwords as at sign-in; raises Forbidden after too many, whatever the password."""
+    throttle, address = mellow().throttle, request.remote_addr or ""
+    if throttle.must_wait(current_user.email, address):
+        raise Forbidden("Too many wrong passwords: wait five minutes, then try again.")
+    try:
+        yield
+    except Forbidden:
+        throttle.count_failure(current_user.email, address)
+        raise
 
 
 @blueprint.post("/account/token")

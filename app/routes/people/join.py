@@ -9,7 +9,8 @@ from flask_login import current_user
 from app import access
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
-from app.services.people import accounts, invitations
+from app.services.people import invitations
+from app.services.people.passwords import SHORTEST_PASSWORD
 
 blueprint = Blueprint("join", __name__)
 
@@ -35,5 +36,5 @@ def page(token: str) -> ResponseReturnValue:
         role=invitation.role,
         form=form,
         problem=problem,
-        shortest=accounts.SHORTEST_PASSWORD,
+        shortest=SHORTEST_PASSWORD,
     ), status

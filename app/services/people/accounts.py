@@ -6,31 +6,20 @@ import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Table, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Prebuilt, Role, User, now, write_transaction, write_with_others
 from app.domain_errors import Conflict, Forbidden, Invalid, NotFound
 from app.secret_files import FEWEST_CHARACTERS, kept_secret
+from app.services.people.passwords import check_new_password, hashed, matches, stand_in
 from app.services.system import audit
 
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 200
 SEEN_EVERY = timedelta(minutes=1)
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
-_hasher = PasswordHasher()  # Argon2id with the library's defaults, which follow RFC 9106
-
-
-@cache
-def _unknown_user_hash() -> str:
-    """Return the hash to verify when the email is unknown; cached, because hashing takes a quarter of a second."""
-    return _hasher.hash(secrets.token_hex())
 
 
 def anyone(session: Session) -> bool:
@@ -94,21 +83,39 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
     email = _normal(email)
     # PostgreSQL rejects some texts as parameters, such as one with a NUL.
     user = session.scalar(select(User).where(User.email == email)) if _EMAIL.fullmatch(email) else None
-    stand_in = _unknown_user_hash()  # made for a known email, too, so that the first response reveals nothing
-    try:
-        _hasher.verify(user.password_hash if user else stand_in, password)
-    except (VerificationError, InvalidHashError):
-        return None
-    return user if user and user.active else None
+    unknown = stand_in()  # made for a known email, too, so that the first response reveals nothing
+    right = matches(user.password_hash if user else unknown, password)
+    return user if right and user and user.active else None
 
 
 def add_user(session: Session, by: int | None, email: str, password: str, role: str, name: str = "") -> User:
     """Create an account; raises Invalid or Conflict."""
-    check_new_password(password)
+    check_new_password(password, email)
     with write_transaction(session):
         user = new_user(session, email, password, role, name)
         session.flush()
         audit.record(session, by, "user.created", f"user {user.id}", email=user.email, role=user.role)
+    return user
+
+
+def change_profile(session: Session, user_id: int, name: str, email: str, password: str) -> User:
+    """Change one's own name and email; another email takes the password.
+
+    Raises Invalid, Forbidden for a wrong password, and Conflict for an email that somebody else has.
+    """
+    email = _normal(email)
+    _check_profile(email, name)
+    user = session.get_one(User, user_id)
+    if email != user.email and not matches(user.password_hash, password):
+        raise Forbidden("The password is wrong, and another email address takes it.")
+    with write_transaction(session):
+        session.refresh(user)
+        changed = {"email": email} if email != user.email else {}
+        if changed and session.scalar(select(exists(select(User.id).where(User.email == email)))):
+            raise Conflict("There is an account with that email already.")
+        if changed or name.strip() != user.name:
+            user.email, user.name = email, name.strip()
+            audit.record(session, user_id, "profile.changed", f"user {user_id}", name=user.name, **changed)
     return user
 
 
@@ -175,13 +182,13 @@ def ensure_admin(session: Session, email: str, password: str, token: str) -> Non
     with write_transaction(session):
         user = session.scalar(select(User).where(User.email == _normal(email)))
         if user is None:
-            check_new_password(password, "ADMIN_PASSWORD")
+            check_new_password(password, email, "ADMIN_PASSWORD")
             user = new_user(session, email, password, Role.ADMIN, "")
             session.flush()
             audit.record(session, None, "user.created", f"user {user.id}", email=user.email, role=user.role)
-        elif not _matches(user, password):
-            check_new_password(password, "ADMIN_PASSWORD")
-            user.password_hash = _hasher.hash(password)
+        elif not matches(user.password_hash, password):
+            check_new_password(password, email, "ADMIN_PASSWORD")
+            user.password_hash = hashed(password)
             user.session_key = secrets.token_hex(16)
             audit.record(session, None, "password.set", f"user {user.id}")
         user.role, user.active = Role.ADMIN, True
@@ -218,7 +225,7 @@ def set_up(session: Session, token_path: Path, token: str, email: str, password:
     kept = _setup_token(token_path)
     if not kept or not secrets.compare_digest(token.encode(), kept.encode()):
         raise Forbidden("That setup link is not the one printed at start.")
-    check_new_password(password)
+    check_new_password(password, email)
     with write_transaction(session):
         if anyone(session):
             raise NotFound("Mellow is set up already: sign in.")
@@ -229,36 +236,32 @@ def set_up(session: Session, token_path: Path, token: str, email: str, password:
     return user
 
 
-def check_new_password(password: str, name: str = "The password") -> None:
-    """Raise Invalid if the password is too short for a new account."""
-    if len(password) < SHORTEST_PASSWORD:
-        raise Invalid(f"{name} needs at least {SHORTEST_PASSWORD} characters.")
-
-
 def new_user(session: Session, email: str, password: str, role: str, name: str) -> User:
     """Add an account within the running transaction; raises Invalid or Conflict."""
     email = _normal(email)
-    if not _EMAIL.fullmatch(email) or len(email) > 254:
-        raise Invalid("That is not an email address.")
-    if not 0 < len(password) <= LONGEST_PASSWORD:
-        raise Invalid(f"The password may have at most {LONGEST_PASSWORD} characters, and at least one.")
+    _check_profile(email, name)
     if role not in list(Role):
         raise Invalid("The role must be annotator or admin.")
-    if len(name) > 100:
-        raise Invalid("The name may have at most 100 characters.")
-    if "\x00" in name:
-        raise Invalid("The name holds characters that cannot be stored.")
     if session.scalar(select(exists(select(User.id).where(User.email == email)))):
         raise Conflict("There is an account with that email already.")
     user = User(
         email=email,
         name=name.strip(),
-        password_hash=_hasher.hash(password),
+        password_hash=hashed(password),
         role=Role(role),
         session_key=secrets.token_hex(16),
     )
     session.add(user)
     return user
+
+
+def _check_profile(email: str, name: str) -> None:
+    if not _EMAIL.fullmatch(email) or len(email) > 254:
+        raise Invalid("That is not an email address.")
+    if len(name) > 100:
+        raise Invalid("The name may have at most 100 characters.")
+    if "\x00" in name:
+        raise Invalid("The name holds characters that cannot be stored.")
 
 
 def _keep_an_admin(session: Session, leaving: int) -> None:
@@ -267,13 +270,6 @@ def _keep_an_admin(session: Session, leaving: int) -> None:
     admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active).with_for_update()).all()
     if list(admins) == [leaving]:
         raise Conflict("There has to be at least one admin: make someone else one first.")
-
-
-def _matches(user: User, password: str) -> bool:
-    try:
-        return _hasher.verify(user.password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
 
 
 def _normal(email: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import Invitation, Role, User, now, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.people import accounts
+from app.services.people.passwords import check_new_password
 from app.services.system import audit
 
 DAYS = (1, 7, 30)
@@ -92,7 +93,7 @@ def of_token(session: Session, token: str) -> Invitation:
 
 def accept(session: Session, token: str, email: str, name: str, password: str) -> User:
     """Create the account of an invitation; if two do so at the same moment, one succeeds."""
-    accounts.check_new_password(password)
+    check_new_password(password, email)
     with write_transaction(session):
         invitation = of_token(session, token)
         user = accounts.new_user(session, email, password, invitation.role, name)

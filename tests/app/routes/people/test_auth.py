@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.db import User
+from app.runtime.throttle import MOST_FAILURES
 from app.services.people import accounts
 from tests import factories
 from tests.studio import Browser, Person, parts, rows
@@ -133,3 +134,40 @@ def test_a_new_api_token_is_shown_once_and_takes_the_place_of_the_old_one(app: F
     assert annotator.post("/judgments", {}).status_code == 401
     assert found[1] not in browser.get("/account").text
     assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_a_password_is_changed_on_ones_own_page_and_other_browsers_are_signed_out(annotator: Person) -> None:
+    here, elsewhere = annotator.browser(), annotator.browser()
+    form = {"old": factories.PASSWORD, "new": "nine quiet otters", "again": "nine quiet otters"}
+    for changed, status, sentence in (
+        ({"again": "nine quiet otter"}, 422, "The new password and its repetition differ."),
+        ({"new": "password", "again": "password"}, 422, "is one of the 10,000 that are tried first"),
+        ({"old": "not it"}, 403, "The present password is wrong."),
+    ):
+        answer = here.submit("/account/password", form | changed, page="/account")
+        assert answer.status_code == status
+        assert sentence in answer.text
+    answer = here.submit("/account/password", form, page="/account", follow_redirects=True)
+    assert "The password is changed." in answer.text
+    assert here.get("/account").status_code == 200
+    assert elsewhere.get("/account").status_code == 302
+
+
+def test_the_present_password_cannot_be_guessed_on_ones_own_page(annotator: Person) -> None:
+    browser = annotator.browser()
+    form = {"old": "not it", "new": "nine quiet otters", "again": "nine quiet otters"}
+    answers = [browser.submit("/account/password", form, page="/account") for _ in range(MOST_FAILURES)]
+    assert {answer.status_code for answer in answers} == {403}
+    answer = browser.submit("/account/password", form | {"old": factories.PASSWORD}, page="/account")
+    assert "Too many wrong passwords" in answer.text
+
+
+def test_name_and_email_are_changed_on_ones_own_page(session: Session, annotator: Person) -> None:
+    browser = annotator.browser()
+    form = {"name": "Ada", "email": "ada@example.org", "password": "not it"}
+    answer = browser.submit("/account/profile", form, page="/account")
+    assert (answer.status_code, "another email address takes it" in answer.text) == (403, True)
+    form["password"] = factories.PASSWORD
+    page = browser.submit("/account/profile", form, page="/account", follow_redirects=True).text
+    assert "Your name and email are saved." in page
+    assert 'value="ada@example.org"' in page

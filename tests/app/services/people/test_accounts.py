@@ -54,7 +54,7 @@ def test_an_email_is_one_account_however_it_is_written(session: Session) -> None
         ("ada@example.org\x00", PASSWORD, "admin", "", "That is not an email address."),
         ("a" * 250 + "@b.org", PASSWORD, "admin", "", "That is not an email address."),
         (EMAIL, "1234567", "admin", "", "The password needs at least 8 characters."),
-        (EMAIL, "x" * 201, "admin", "", "The password may have at most 200 characters, and at least one."),
+        (EMAIL, "x" * 201, "admin", "", "The password may have at most 200 characters."),
         (EMAIL, PASSWORD, "owner", "", "The role must be annotator or admin."),
         (EMAIL, PASSWORD, "admin", "x" * 101, "The name may have at most 100 characters."),
         (EMAIL, PASSWORD, "admin", "A\x00", "The name holds characters that cannot be stored."),

@@ -1,0 +1,93 @@
+"""Passwords: what a new one must be, how it is kept, and how it is changed."""
+
+from __future__ import annotations
+
+import secrets
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import User, write_transaction
+from app.domain_errors import Forbidden, Invalid, NotFound
+from app.services.system import audit
+
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 200
+COMMON_PASSWORDS = 10_000
+_STUDIO = "mellow"
+_hasher = PasswordHasher()  # Argon2id with the library's defaults, which follow RFC 9106
+
+
+def hashed(password: str) -> str:
+    """Return what is kept of a password."""
+    return _hasher.hash(password)
+
+
+@cache
+def stand_in() -> str:
+    """Return the hash to verify when the email is unknown; cached, because hashing takes a quarter of a second."""
+    return hashed(secrets.token_hex())
+
+
+def matches(kept: str, password: str) -> bool:
+    """Return whether a password is the one of which that was kept."""
+    try:
+        return _hasher.verify(kept, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def check_new_password(password: str, email: str = "", name: str = "The password") -> None:
+    """Raise Invalid if a password is too short, too long, or among the first that anybody would guess."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise Invalid(f"{name} needs at least {SHORTEST_PASSWORD} characters.")
+    if len(password) > LONGEST_PASSWORD:
+        raise Invalid(f"{name} may have at most {LONGEST_PASSWORD} characters.")
+    said = password.strip().lower()
+    if said in _common():
+        raise Invalid(f"{name} is one of the {COMMON_PASSWORDS:,} that are tried first: choose another one.")
+    own = {_STUDIO, *(part for part in (email.strip().lower(), email.strip().lower().partition("@")[0]) if part)}
+    if said.strip("0123456789!?.-_ ") in own or said in own:
+        raise Invalid(f"{name} must be more than the name of this studio or an email address.")
+
+
+@cache
+def _common() -> frozenset[str]:
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # half a megabyte, for a new password only
+
+    return frozenset(FREQUENCY_LISTS["passwords"][:COMMON_PASSWORDS])
+
+
+def change_password(session: Session, user_id: int, old: str, new: str) -> User:
+    """Change one's own password and end all one's sessions; returns the account, to begin a new one.
+
+    Raises Forbidden for a wrong old password, and Invalid.
+    """
+    user = session.get_one(User, user_id)
+    if not matches(user.password_hash, old):
+        raise Forbidden("The present password is wrong.")
+    check_new_password(new, user.email)
+    if new == old:
+        raise Invalid("The new password is the present one.")
+    return _keep(session, user, new, user_id, "password.changed")
+
+
+def set_password(session: Session, email: str, new: str) -> User:
+    """Set the password of the account with that email, from a shell; raises NotFound and Invalid."""
+    user = session.scalar(select(User).where(User.email == email.strip().lower()))
+    if user is None:
+        raise NotFound(f"There is no account with the email {email.strip().lower()}.")
+    check_new_password(new, user.email)
+    return _keep(session, user, new, None, "password.set")
+
+
+def _keep(session: Session, user: User, new: str, by: int | None, action: str) -> User:
+    kept = hashed(new)  # a quarter of a second, before anything is locked
+    with write_transaction(session):
+        user.password_hash = kept
+        user.session_key = secrets.token_hex(16)
+        audit.record(session, by, action, f"user {user.id}")
+    return user

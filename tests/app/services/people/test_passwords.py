@@ -1,0 +1,99 @@
+"""What a new password must be, and what changing one ends."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db import AuditEvent, User
+from app.domain_errors import Forbidden, Invalid, NotFound
+from app.services.people import accounts, passwords
+from tests import factories
+from tests.studio import rows
+
+NEW = "nine quiet otters"
+
+
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("short", "The password needs at least 8 characters."),
+        ("x" * 201, "The password may have at most 200 characters."),
+        ("password", "The password is one of the 10,000 that are tried first: choose another one."),
+        ("PassWord", "The password is one of the 10,000 that are tried first: choose another one."),
+        ("trustno1", "The password is one of the 10,000 that are tried first: choose another one."),
+        ("Mellow2026!", "The password must be more than the name of this studio or an email address."),
+        ("grace.hopper", "The password must be more than the name of this studio or an email address."),
+        ("Grace.Hopper1", "The password must be more than the name of this studio or an email address."),
+        ("grace.hopper@example.org", "The password must be more than the name of this studio or an email address."),
+    ],
+)
+def test_what_anybody_would_guess_is_refused(password: str, sentence: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        passwords.check_new_password(password, "Grace.Hopper@example.org")
+    assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize("password", [NEW, "mellow otters", "x" * 200, "grace.hopper and i"])
+def test_other_passwords_are_good(password: str) -> None:
+    passwords.check_new_password(password, "grace.hopper@example.org")
+
+
+def test_a_changed_password_works_from_then_on_and_ends_every_session(session: Session) -> None:
+    user = factories.user(session)
+    key = user.session_key
+    changed = passwords.change_password(session, user.id, factories.PASSWORD, NEW)
+    assert changed.session_key != key
+    assert accounts.by_session_key(session, key) is None
+    assert accounts.authenticate(session, user.email, factories.PASSWORD) is None
+    assert accounts.authenticate(session, user.email, NEW) is changed
+    assert [(event.action, event.user_id) for event in rows(session, AuditEvent)] == [("password.changed", user.id)]
+    assert NEW not in str(rows(session, AuditEvent)[0].details)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        ("not it", NEW, Forbidden),
+        (factories.PASSWORD, "password", Invalid),
+        (factories.PASSWORD, factories.PASSWORD, Invalid),
+    ],
+)
+def test_a_change_that_is_refused_changes_nothing(
+    session: Session, old: str, new: str, refused: type[Exception]
+) -> None:
+    user = factories.user(session)
+    key = user.session_key
+    with pytest.raises(refused):
+        passwords.change_password(session, user.id, old, new)
+    session.rollback()
+    assert accounts.by_session_key(session, key) is not None
+    assert accounts.authenticate(session, user.email, factories.PASSWORD) is user
+    assert rows(session, AuditEvent) == []
+
+
+def test_a_password_is_set_from_a_shell_by_email(session: Session) -> None:
+    user = factories.user(session, email="ada@example.org")
+    key = user.session_key
+    passwords.set_password(session, " Ada@Example.org ", NEW)
+    assert accounts.by_session_key(session, key) is None
+    assert accounts.authenticate(session, "ada@example.org", NEW) is user
+    with pytest.raises(NotFound, match=r"^There is no account with the email bob@example\.org\.$"):
+        passwords.set_password(session, "bob@example.org", NEW)
+    (event,) = rows(session, AuditEvent)
+    assert (event.action, event.user_id, event.subject) == ("password.set", None, f"user {user.id}")
+
+
+def test_another_email_takes_the_password_and_a_name_does_not(session: Session) -> None:
+    user, other = factories.user(session), factories.user(session)
+    accounts.change_profile(session, user.id, " Ada ", user.email, "")
+    assert rows(session, User)[0].name == "Ada"
+    with pytest.raises(Forbidden):
+        accounts.change_profile(session, user.id, "Ada", "ada@example.org", "not it")
+    with pytest.raises(Exception, match="There is an account with that email already"):
+        accounts.change_profile(session, user.id, "Ada", other.email, factories.PASSWORD)
+    session.rollback()
+    accounts.change_profile(session, user.id, "Ada", "Ada@Example.org", factories.PASSWORD)
+    assert accounts.authenticate(session, "ada@example.org", factories.PASSWORD) is not None
+    details = [event.details for event in rows(session, AuditEvent)]
+    assert details == [{"name": "Ada"}, {"name": "Ada", "email": "ada@example.org"}]
