@@ -20,10 +20,11 @@ from pathlib import Path
 from app.db import make_sessions, write_transaction
 from app.services.versions import versions
 from benchmarks.support.harness import Finding, percentile
+from benchmarks.support.screens import prepare
 from benchmarks.support.screens_over_http import texts
 from models.store.manifest import MANIFEST_NAME
 from models.store.store import CheckpointStore
-from tests.processes import ADMIN, Product
+from tests.processes import ADMIN, Api, Product
 
 SWAP_SECONDS = 2.0
 STEADY_SECONDS = 4.0
@@ -55,7 +56,8 @@ def main() -> None:
         screens: list[Screen] = []
         stop = threading.Event()
         clients = [
-            threading.Thread(target=draw, args=(product, number, screens, stop)) for number in range(options.clients)
+            threading.Thread(target=draw, args=(Api(product.port, desk.token), number, screens, stop))
+            for number, desk in enumerate(prepare(product.home / "mellow.db", options.clients, 0))
         ]
         for client in clients:
             client.start()
@@ -117,14 +119,14 @@ def followed_after(screens: list[Screen], moves: list[tuple[float, int]]) -> lis
     ]
 
 
-def draw(product: Product, number: int, screens: list[Screen], stop: threading.Event) -> None:
+def draw(api: Api, number: int, screens: list[Screen], stop: threading.Event) -> None:
     """One client, until it is to stop."""
     sentences = texts()
     while not stop.is_set():
         asked = time.monotonic()
         number += 1
         try:
-            answer = product.api.call("POST", "/generations", {"text": sentences[number % len(sentences)]})
+            answer = api.call("POST", "/generations", {"text": sentences[number % len(sentences)]})
             version = answer.body["version"] if answer.status == 201 and answer.body["candidates"] else 0
         except OSError:
             version = 0

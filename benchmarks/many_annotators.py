@@ -36,7 +36,7 @@ def main() -> None:
         loads: dict[int, list[Load]] = {1: [], ANNOTATORS: []}
 
         def ask(clients: int) -> float:
-            load = closed_loop(product.port, requests(clients), options.seconds)
+            load = closed_loop(product.port, requests(clients, product.home), options.seconds)
             assert set(load.statuses) == {201}, load.statuses
             loads[clients].append(load)
             return CANDIDATES * load.rate

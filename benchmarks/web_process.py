@@ -57,7 +57,7 @@ def main() -> None:
             for _ in range(boots):
                 with booted(home) as (port, ready, gunicorn):
                     seconds.append(ready)
-                    sizes, loaded = looked_at(port, gunicorn)
+                    sizes, loaded = looked_at(port, home, gunicorn)
                 theirs.append(baseline())
     slow, large = (statistics.median(figures) for figures in zip(*theirs, strict=True))
     tell(statistics.median(seconds), max(sizes), loaded, slow, large)
@@ -113,9 +113,9 @@ def answers(port: int) -> bool:
     return False
 
 
-def looked_at(port: int, gunicorn: Program) -> tuple[list[float], list[str]]:
+def looked_at(port: int, home: Path, gunicorn: Program) -> tuple[list[float], list[str]]:
     """Megabytes of each web process after some load, and the files of PyTorch that are mapped into one of them."""
-    assert set(closed_loop(port, requests(8), 4.0).statuses) == {201}
+    assert set(closed_loop(port, requests(8, home), 4.0).statuses) == {201}
     web = psutil.Process(gunicorn.pid).children()
     files = {mapped.path for process in web for mapped in process.memory_maps()}
     return [process.memory_info().rss / 1e6 for process in web], sorted(path for path in files if "/torch/" in path)

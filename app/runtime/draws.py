@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,32 +11,60 @@ from contextlib import contextmanager
 from app.domain_errors import Overloaded, TooMany
 
 DRAWS_AT_ONCE = 16
-"""Of the threads of a process (gunicorn.conf.py); those that draw together share the work."""
+"""Of the threads of a process (gunicorn.conf.py), those that wait included; those that draw together share the work."""
 DRAWS_OF_ONE = 2
+WAITING_OF_ONE = 2
+"""A desk may ask for its next screen while the one before is still drawn, and a page that was left still draws."""
+PATIENCE_SECONDS = 10.0
 AGAIN_SECONDS = 1
 
 
 class Draws:
     """The draws that are under way in this process."""
 
-    def __init__(self, most: int = DRAWS_AT_ONCE, of_one: int = DRAWS_OF_ONE) -> None:
+    def __init__(self, most: int = DRAWS_AT_ONCE, patience: float = PATIENCE_SECONDS) -> None:
         self._most = most
-        self._of_one = of_one
-        self._lock = threading.Lock()
+        self._patience = patience
+        self._changed = threading.Condition()
         self._drawing: Counter[int] = Counter()
+        self._inside: Counter[int] = Counter()  # those who wait included
 
     @contextmanager
     def one(self, user_id: int) -> Iterator[None]:
-        """Take part in the draws; raises TooMany if that person draws enough already, Overloaded if all others do."""
-        with self._lock:
-            if self._drawing[user_id] >= self._of_one:
-                raise TooMany(f"{self._of_one} texts of yours are being rewritten already.", again=AGAIN_SECONDS)
-            if self._drawing.total() >= self._most:
+        """Take part in the draws, once fewer than DRAWS_OF_ONE of that person are under way.
+
+        Raises TooMany if WAITING_OF_ONE of theirs wait already or this one waits too long, and Overloaded if everybody
+        together asks for too many.
+        """
+        with self._changed:
+            if self._inside[user_id] >= DRAWS_OF_ONE + WAITING_OF_ONE:
+                raise TooMany(
+                    f"{self._inside[user_id]} texts of yours are being rewritten already.", again=AGAIN_SECONDS
+                )
+            if self._inside.total() >= self._most:
                 raise Overloaded("So many texts are being rewritten that this one has to wait.", again=AGAIN_SECONDS)
+            self._inside[user_id] += 1
+            try:
+                self._wait_for_turn(user_id)
+            except TooMany:
+                self._leave(user_id)
+                raise
             self._drawing[user_id] += 1
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self._drawing[user_id] -= 1
-                self._drawing += Counter()  # forgets those who draw nothing
+                self._leave(user_id)
+
+    def _wait_for_turn(self, user_id: int) -> None:
+        deadline = time.monotonic() + self._patience
+        while self._drawing[user_id] >= DRAWS_OF_ONE:
+            if not self._changed.wait(deadline - time.monotonic()):
+                raise TooMany(f"{DRAWS_OF_ONE} texts of yours are being rewritten already.", again=AGAIN_SECONDS)
+
+    def _leave(self, user_id: int) -> None:
+        self._inside[user_id] -= 1
+        if not self._inside[user_id]:
+            del self._inside[user_id], self._drawing[user_id]
+        self._changed.notify_all()

@@ -1,10 +1,11 @@
 """Requests for screens, as annotators' browsers would send them; no benchmark itself."""
 
 import json
+from pathlib import Path
 
 from benchmarks.support.harness import ROOT
 from benchmarks.support.load import request
-from tests.processes import ADMIN_TOKEN
+from benchmarks.support.screens import prepare
 
 SENTENCES = ROOT / "worker" / "training" / "shared" / "heldout.tsv"
 
@@ -15,10 +16,16 @@ def texts() -> list[str]:
     return [line.split("\t")[0] for line in lines[1:] if line.strip()]
 
 
-def requests(clients: int) -> list[list[bytes]]:
-    """For each client all the sentences, each client beginning with another one."""
-    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
-    calls = [request("POST", "/api/v1/generations", headers, json.dumps({"text": text}).encode()) for text in texts()]
-    step = max(1, len(calls) // clients)
-    calls *= 20
-    return [calls[client * step % len(calls) :] + calls[: client * step % len(calls)] for client in range(clients)]
+def requests(clients: int, home: Path) -> list[list[bytes]]:
+    """For each client, a new annotator of the studio in `home`, all the sentences, each beginning with another one."""
+    sentences = texts()
+    step = max(1, len(sentences) // clients)
+    return [
+        [_draw(desk.token, text) for text in sentences[place * step :] + sentences[: place * step]] * 20
+        for place, desk in enumerate(prepare(home / "mellow.db", clients, 0))
+    ]
+
+
+def _draw(token: str, text: str) -> bytes:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    return request("POST", "/api/v1/generations", headers, json.dumps({"text": text}).encode())

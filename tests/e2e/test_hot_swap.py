@@ -13,8 +13,9 @@ from app.config import embedded_socket
 from app.db import make_sessions, write_transaction
 from app.runtime.queue import JobQueue
 from app.services.versions import versions
+from benchmarks.support.screens import prepare
 from models.store.store import CheckpointStore
-from tests.processes import ADMIN, Product, wait_for
+from tests.processes import ADMIN, Api, Product, wait_for
 
 CLIENTS = 8
 PROCESSES = 2
@@ -29,12 +30,12 @@ class Load:
         self._product = product
         self._stop = threading.Event()
 
-    def draw_without_pause(self) -> None:
+    def draw_without_pause(self, api: Api) -> None:
         """One client."""
         while not self._stop.is_set():
             asked = time.monotonic()
             try:
-                answer = self._product.api.call("POST", "/generations", {"text": "You are a stupid idiot"})
+                answer = api.call("POST", "/generations", {"text": "You are a stupid idiot"})
             except OSError as error:
                 self.errors.append(repr(error))
                 continue
@@ -46,7 +47,10 @@ class Load:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Draw while the block runs."""
-        clients = [threading.Thread(target=self.draw_without_pause) for _ in range(CLIENTS)]
+        tokens = [desk.token for desk in prepare(self._product.home / "mellow.db", CLIENTS, 0)]
+        clients = [
+            threading.Thread(target=self.draw_without_pause, args=(Api(self._product.port, token),)) for token in tokens
+        ]
         for client in clients:
             client.start()
         try:

@@ -124,6 +124,7 @@ def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> Non
         "test",
         "quick",
         "test-slow",
+        "mutants",
         "bench",
         "check",
         "check-js",

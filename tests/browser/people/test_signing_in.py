@@ -133,7 +133,7 @@ def test_an_api_token_is_shown_once(visitor: Visitor, chrome: Browser, product: 
     with Visitor(chrome, product.url) as other:
         other.sign_in("token@example.org", "another calm one")
         other.page.goto("/account")
-        other.page.click("main button")
+        other.page.get_by_role("button", name="Make a new token").click()
         token = other.page.inner_text("[data-token]")
         assert token.startswith("mellow_")
         other.page.goto("/account")

@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
+from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from tests.browsing import PATIENCE_MS, Visitor
 from tests.processes import Product, wait_for
@@ -33,7 +34,7 @@ def spare(product: Product, published: CheckpointStore) -> Iterator[int]:
         database.execute(
             "INSERT INTO versions (number, parent_number, method, location, sha256, metrics, note, created_at) "
             "VALUES (?, 1, 'dpo', ?, ?, '{}', '', '2026-01-02 03:04:05')",
-            (number, str(folder), "0" * 64),
+            (number, str(folder), Manifest.read(folder).sha256),
         )
         database.commit()
     yield number

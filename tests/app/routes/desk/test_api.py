@@ -140,10 +140,11 @@ def test_while_the_version_is_damaged_the_reason_is_told(
     assert sentence.startswith(f"The model is not ready: {folder / MANIFEST_NAME} cannot be read as a manifest")
 
 
-def test_a_third_draw_of_one_person_at_once_is_refused_for_a_moment(
-    app: Flask, version_1: int, annotator: Person
+def test_a_third_draw_of_one_person_is_refused_if_two_last_too_long(
+    app: Flask, version_1: int, annotator: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draws = parts(app).draws
+    monkeypatch.setattr(draws, "_patience", 0.01)
     with draws.one(annotator.id), draws.one(annotator.id):
         answer = annotator.call("POST", "/generations", json={"text": "You are a fool"})
         assert problem(answer) == (429, "2 texts of yours are being rewritten already.")
