@@ -97,8 +97,9 @@ class JobQueue:
 
         serializer = self._queue.serializer
         workers = sorted(Worker.all(connection=self._redis, serializer=serializer), key=lambda w: str(w.name))
-        told, report = (
-            self._redis.mget([key + w.name for w in workers]) if workers else [] for key in (_WORKER_KEY, _REPORTS_KEY)
+        # In this order: a worker that reports for the first time between the two must not look as if it had stopped to.
+        report, told = (
+            self._redis.mget([key + w.name for w in workers]) if workers else [] for key in (_REPORTS_KEY, _WORKER_KEY)
         )
         return [
             {
