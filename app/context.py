@@ -41,7 +41,7 @@ class Mellow:
     heads: Heads
     draws: Draws
     streams: BoundedSemaphore
-    """How many more live charts may hold a thread."""
+    """Counts how many more live charts may hold a thread."""
 
     def generator(self) -> Generator:
         """Return the Generator of the version in memory; raises NotReady while none is loaded."""

@@ -18,8 +18,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 from app.config import PROJECT_ROOT, ConfigError, Settings
@@ -70,7 +68,10 @@ def _run(
     path = _web_path(environ)
     with ExitStack() as stack:
         reaper = stack.enter_context(Reaper())
-        queue = stack.enter_context(_Queue(settings.home, reaper, events)) if settings.embedded_queue else None
+        queue = _Queue(settings.home, reaper, events) if settings.embedded_queue else None
+        if queue is not None:
+            queue.start()
+            stack.callback(queue.stop)
         programs = Programs(folder, _program_environ(settings, environ), events, reaper)
         stack.callback(programs.stop)
         programs.start("release", commands["release"])
@@ -134,7 +135,7 @@ def _serve(
 
 
 class _Queue:
-    """The embedded queue as one of the parts; a context manager."""
+    """The embedded queue as one of the parts."""
 
     def __init__(self, home: Path, reaper: Reaper, events: Events) -> None:
         self._server = EmbeddedQueue(home)
@@ -159,13 +160,8 @@ class _Queue:
         """Forget a server that has ended."""
         self._reaper.forget(self._leader)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Stop the server that runs."""
         self._server.stop()
 
 

@@ -1,4 +1,4 @@
-"""What is known of the parts that run: written by the launcher, read by the web process.
+"""Tells the web process what the launcher knows of the parts that it keeps running.
 
 One small file in MELLOW_HOME, replaced as a whole. Where Mellow was started by anything else, such as systemd, there is
 none; one whose launcher is gone says nothing.

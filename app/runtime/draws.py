@@ -1,4 +1,4 @@
-"""How many screens one web process draws at once, so that the threads that store clicks are never all taken."""
+"""Bounds the screens that one web process draws at once, so that the threads that store clicks are never all taken."""
 
 from __future__ import annotations
 

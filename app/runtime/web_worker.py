@@ -23,9 +23,9 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 REQUEST_SECONDS = 10.0
-"""How long a client may take to send the headers and a small body, and to begin with a large one."""
+"""Bounds how long a client may take to send the headers and a small body, and to begin with a large one."""
 SEND_SECONDS = 30.0
-"""How long a client may take nothing of an answer."""
+"""Bounds how long a client may take nothing of an answer."""
 LARGEST_HEAD = 64 * 1024
 LARGEST_COLLECTED_BODY = 128 * 1024
 SLOWEST_BYTES_PER_SECOND = 50_000
@@ -44,8 +44,7 @@ class _Arriving:
     conn: Any
     deadline: float
     received: bytearray = field(default_factory=bytearray)
-    awaited: int | None = None
-    """How many bytes it has altogether, once its headers are there; None before."""
+    awaited: int | None = None  # bytes altogether, known once its headers are there
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
@@ -53,7 +52,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._arriving: dict[_Arriving, None] = {}  # in the order of their deadlines
+        self._arriving: set[_Arriving] = set()
 
     def init_process(self) -> None:
         """Make the two further pools in the process that uses them, and run."""
@@ -83,7 +82,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             return
         conn.sock.setblocking(False)
         arriving = _Arriving(conn, time.monotonic() + REQUEST_SECONDS)
-        self._arriving[arriving] = None
+        self._arriving.add(arriving)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, arriving))
         if conn.parser is not None and (read_ahead := conn.parser.unreader.take_buffered()):
             self._take(arriving, read_ahead)
@@ -123,7 +122,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         if arriving.awaited is None:
             self._read_head(arriving)
         elif len(arriving.received) >= arriving.awaited:
-            self._hand_over(arriving, self.tpool)
+            self._hand_over_whole(arriving)
 
     def _read_head(self, arriving: _Arriving) -> None:
         received = arriving.received
@@ -133,17 +132,18 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
                 self._refuse(arriving, "431 Request Header Fields Too Large")
             return
         head = bytes(received[: end + len(_END_OF_HEAD)])
-        if _HEALTH.match(head):
-            self._hand_over(arriving, self._health)
-        elif _COMES_IN_PARTS.search(head):
+        if _COMES_IN_PARTS.search(head):
             self._hand_over(arriving, self._bodies)
         else:
             length = int(found[1]) if (found := _LENGTH.search(head)) else 0
             arriving.awaited = len(head) + length
             if len(received) >= arriving.awaited:
-                self._hand_over(arriving, self.tpool)
+                self._hand_over_whole(arriving)
             elif length > LARGEST_COLLECTED_BODY:
                 self._hand_over(arriving, self._bodies)
+
+    def _hand_over_whole(self, arriving: _Arriving) -> None:
+        self._hand_over(arriving, self._health if _HEALTH.match(arriving.received) else self.tpool)
 
     def _hand_over(self, arriving: _Arriving, pool: Executor) -> None:
         """Let a thread go on with what has arrived."""
@@ -166,7 +166,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         arriving.conn.close()
 
     def _forget(self, arriving: _Arriving) -> None:
-        del self._arriving[arriving]
+        self._arriving.remove(arriving)
         with suppress(KeyError, ValueError, OSError):
             self.poller.unregister(arriving.conn.sock)
 

@@ -59,6 +59,26 @@ def test_someone_created_without_a_role_is_an_annotator(app: Flask, session: Ses
     assert [user.role for user in rows(session, User)] == ["annotator"]
 
 
+def test_set_password_takes_the_place_of_a_forgotten_one(app: Flask, session: Session) -> None:
+    run(app, "create-user", "ada@example.org", "--password", "a calm password")
+    again = run(app, "create-user", "Ada@example.org", "--password", "a calm password")
+    assert (again.exit_code, again.stderr) == (
+        1,
+        "Error: There is an account with that email already."
+        " To set its password: flask --app app set-password ada@example.org\n",
+    )
+    password = "nine quiet otters"
+    result = run(app, "set-password", "Ada@example.org", said=f"{password}\n" * 2)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
+        0,
+        "ada@example.org has a new password and is signed out everywhere.",
+    )
+    assert password not in result.output
+    assert accounts.authenticate(session, "ada@example.org", password) is not None
+    unknown = run(app, "set-password", "bob@example.org", "--password", password)
+    assert (unknown.exit_code, unknown.stderr) == (1, "Error: There is no account with the email bob@example.org.\n")
+
+
 def test_a_refusal_is_one_sentence_and_an_exit_code(app: Flask, session: Session) -> None:
     result = run(app, "create-user", "ada@example.org", "--password", "short")
     assert (result.exit_code, result.stderr) == (1, "Error: The password needs at least 8 characters.\n")

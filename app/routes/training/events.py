@@ -21,7 +21,7 @@ from app.db import RunMetric, TrainingRun
 from app.services.training import runs
 
 STREAMS = 4
-"""How many streams a process keeps open at once: a quarter of its threads."""
+"""Bounds the streams that a process keeps open at once: a sixth of its threads."""
 AGAIN_MILLISECONDS = 4000
 POLL_SECONDS = 0.4
 _KEEP_ALIVE_SECONDS = 15.0

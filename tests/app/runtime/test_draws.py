@@ -1,4 +1,4 @@
-"""How many screens are drawn at once, in all and by one person."""
+"""Bounds hold: so many screens are drawn at once, in all and by one person."""
 
 from __future__ import annotations
 

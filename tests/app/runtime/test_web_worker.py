@@ -209,6 +209,16 @@ def test_health_answers_while_every_thread_works(server: Server) -> None:
             thread.join()
 
 
+def test_half_a_request_for_the_health_does_not_hold_its_thread(server: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(server.connect())
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
+        began = time.monotonic()
+        assert server.ask("/healthz")[0] == 200
+        assert time.monotonic() - began < 4
+
+
 def test_a_client_that_takes_nothing_of_its_answer_loses_it_and_nothing_is_logged(server: Server) -> None:
     with ExitStack() as stack:
         for _ in range(THREADS):
