@@ -75,9 +75,10 @@ def dpo(name: str, shape: Shape, work: Path, device: str, rounds: int) -> Findin
         "device": device,
         "steps": shape.steps,
         "threads": torch.get_num_threads(),
+        "precompute": True,
     }
-    ours = Side("mellow", work / "mellow", {**job, "precompute": True})
-    theirs = Side("trl", work / "trl", {**job, "precompute": False})
+    ours = Side("mellow", work / "mellow", job)
+    theirs = Side("trl", work / "trl", job)
     with ours.running() as mellow, theirs.running() as trl:
         ways = {"mellow": mellow.round, "trl": trl.round}
         for way in ways.values():

@@ -112,16 +112,18 @@ def trl_trainer(job: Job, model: Any, tokenizer: Any, turns: Turns) -> Any:
 
 
 def mellow_trainer(job: Job, model: Any, tokenizer: Any, turns: Turns) -> Any:
-    """Ours, as the studio's Retrain sets it up, without anchors: TRL has none."""
+    """Ours, as the studio's Retrain sets it up; its anchors, which TRL has not, are a setting of the job."""
     from datasets import Dataset, load_from_disk
     from peft import LoraConfig
     from trl.trainer.dpo_config import DPOConfig
 
+    from models.settings.clicks import DPOClickOptions
+    from worker.training.clicks.anchored import AnchorPenalty
     from worker.training.t5.seq2seq_dpo import Seq2SeqDPOTrainer
 
     Dataset.from_list(job["rows"]).save_to_disk(Path(job["work"]) / "examples")
     in_memory = not job["lora"] and not job["precompute"]
-    return Seq2SeqDPOTrainer(
+    trainer = Seq2SeqDPOTrainer(
         model,
         copy.deepcopy(model) if in_memory else None,
         args=DPOConfig(**arguments(job), disable_dropout=False),
@@ -133,6 +135,9 @@ def mellow_trainer(job: Job, model: Any, tokenizer: Any, turns: Turns) -> Any:
         peft_config=LoraConfig(**LORA, target_modules=LINEAR_LAYERS) if job["lora"] else None,
         callbacks=[turns],
     )
+    if job.get("anchors"):
+        trainer.add_callback(AnchorPenalty(trainer, tokenizer, DPOClickOptions().anchor_weight))
+    return trainer
 
 
 def move_policy(model: Any, lora: bool) -> None:
