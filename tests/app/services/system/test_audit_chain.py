@@ -122,6 +122,6 @@ def test_equal_details_have_different_seals() -> None:
 def test_an_erased_detail_leaves_the_chain_whole_and_is_counted(chained: list[Row]) -> None:
     entry = chained[2]
     without = {name: value for name, value in DETAILS.items() if name != "email"}
-    chained[2] = replace(entry, details=without, seals=entry.seals | {"email": ("", entry.seals["email"][1])})
+    chained[2] = replace(entry, details=without, seals={**entry.seals, "email": ("", entry.seals["email"][1])})
     found = check(chained)
     assert (found.broken, found.erased, found.head) == (None, 1, chained[-1].hash)
