@@ -111,6 +111,6 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     serving = Serving(wanted_version, load, report, fallbacks)
     trial, heads = Trial(load), Heads()
     background = Background(serving, queue, sessions, heads)
-    throttle = SignInThrottle(settings.redis_url)
+    throttle = SignInThrottle(settings.redis_url, sessions)
     streams = BoundedSemaphore(STREAMS)
     return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads, Draws(), streams)

@@ -39,6 +39,11 @@ class DomainError(Exception):
         super().__init__(sentence)
         self.extra = extra
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers that the response has because of the refusal."""
+        return {}
+
 
 class Invalid(DomainError):
     """The request can be read, but not used."""
@@ -95,6 +100,11 @@ class Later(DomainError):
         super().__init__(sentence)
         self.again = again
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return when the same can be asked again."""
+        return {"Retry-After": str(self.again)}
+
 
 class TooMany(Later):
     """This person asks for too much at once."""
@@ -114,8 +124,7 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(DomainError)
     def _domain(error: DomainError) -> Response:
         response = _response(error.status, str(error), error.extra)
-        if isinstance(error, Later):
-            response.headers["Retry-After"] = str(error.again)
+        response.headers.update(error.headers)
         return response
 
     @app.errorhandler(InputTooLong)

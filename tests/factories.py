@@ -33,6 +33,7 @@ from app.db import (
     now,
     write_transaction,
 )
+from app.services.system import audit
 from models.formats.splitting import held_out_keys
 
 PASSWORD = "correct horse battery"
@@ -162,4 +163,8 @@ def metric(session: Session, run_id: int, step: int = 1, name: str = "loss", val
 
 def audit_event(session: Session, **values: Any) -> AuditEvent:
     """One entry of the audit log."""
-    return _add(session, AuditEvent(**{"action": "test", "subject": "test", "details": {}} | values))
+    given: dict[str, Any] = {"action": "test", "subject": "test", "details": {}, "created_at": now()}
+    entry = AuditEvent(**given | values)
+    with write_transaction(session):
+        audit.add(session, entry)
+    return entry

@@ -10,6 +10,8 @@ from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
 from app.db.exchange.file_import import FileImport
 from app.db.holds import holds
 from app.db.insert_new import insert_new
+from app.db.one_at_a_time import Turn, one_at_a_time
+from app.db.people.guess_count import GuessCount
 from app.db.people.invitation import Invitation
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
@@ -39,6 +41,7 @@ __all__ = [
     "DrawnPool",
     "FileImport",
     "Generation",
+    "GuessCount",
     "Invitation",
     "Judgment",
     "Prebuilt",
@@ -52,6 +55,7 @@ __all__ = [
     "RunStatus",
     "StudioSetting",
     "TrainingRun",
+    "Turn",
     "User",
     "Verdict",
     "Version",
@@ -62,6 +66,7 @@ __all__ = [
     "make_sessions",
     "new_key",
     "now",
+    "one_at_a_time",
     "write_transaction",
     "write_with_others",
 ]

@@ -22,7 +22,7 @@ expect.set_options(timeout=PATIENCE_MS)
 WIDTHS = (3840, 1440, 768, 320)
 Look = tuple[int, Theme]
 LOOKS: tuple[Look, ...] = ((3840, "light"), (320, "dark"), (3840, "dark"), (320, "light"))
-NO_PAGES = {"/", "/healthz", "/readyz", "/metrics", "/setup", "/admin/queue"}
+NO_PAGES = {"/", "/healthz", "/readyz", "/metrics", "/setup", "/admin/queue", "/admin/system/audit/copy"}
 """What is no page of its own, or, as the setup page, gone once there is an admin."""
 
 

@@ -12,7 +12,11 @@ from app.db.base import Base, PrimaryKey, now
 
 
 class AuditEvent(Base):
-    """One entry of the audit log: who did what to what, and when; `user_id` is empty if Mellow acted by itself."""
+    """One entry of the audit log: who did what to what, and when; `user_id` is empty if Mellow acted by itself.
+
+    The entries are a chain: `hash` is over the entry and `previous`, the hash of the entry before it. Of each detail it
+    holds the salted digest in `seals`, so that a detail can be erased later (app/services/system/audit_chain.py).
+    """
 
     __tablename__ = "audit_events"
 
@@ -22,3 +26,6 @@ class AuditEvent(Base):
     subject: Mapped[str] = mapped_column(String(200))
     details: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    seals: Mapped[dict[str, Any]]
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
@@ -14,8 +12,10 @@ from app import access
 from app.context import mellow
 from app.domain_errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.extensions import db
-from app.routes.people import shown_once
-from app.services.people import accounts, passwords
+from app.routes.people import known_browser, shown_once
+from app.routes.people.signing_in import address, guarded, let_in
+from app.runtime.throttle import TooManyGuesses
+from app.services.people import accounts, passwords, sign_ins
 from app.services.people.passwords import SHORTEST_PASSWORD
 
 blueprint = Blueprint("auth", __name__)
@@ -28,25 +28,25 @@ def sign_in() -> ResponseReturnValue:
     """Show the sign-in page, or sign in."""
     if current_user.is_authenticated:
         return redirect(url_for("annotate.home"))
-    problem = None
     email = request.form.get("email", "")
     if request.method == "POST":
-        throttle, address = mellow().throttle, request.remote_addr or ""
-        if throttle.must_wait(email, address):
-            problem = "Too many wrong passwords: wait five minutes, then try again."
-            return render_template("people/sign_in.html", problem=problem, email=email), 429
-        user = accounts.authenticate(db.session(), email, request.form.get("password", ""))
-        if user is not None:
-            access.sign_in(user)
-            return redirect(_own_page(request.args.get("next")) or url_for("annotate.home"))
-        throttle.count_failure(email, address)
-        problem = "The email or the password is wrong."
-    return render_template("people/sign_in.html", problem=problem, email=email), 403 if problem else 200
+        try:
+            with guarded(email, "password"):
+                user = accounts.authenticate(db.session(), email, request.form.get("password", ""))
+                if user is None:
+                    raise Forbidden("The email or the password is wrong.")
+        except (Forbidden, TooManyGuesses) as refusal:
+            page = render_template("people/sign_in.html", problem=str(refusal), email=email)
+            return page, refusal.status, refusal.headers
+        let_in(user)
+        return redirect(_own_page(request.args.get("next")) or url_for("annotate.home"))
+    return render_template("people/sign_in.html", problem=None, email=email)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
     """End the session and clear it."""
+    sign_ins.signed_out(db.session(), access.user_id(), address())
     logout_user()
     session.clear()
     return redirect(url_for("auth.sign_in"))
@@ -67,7 +67,7 @@ def setup() -> ResponseReturnValue:
         except (Invalid, Forbidden, Conflict) as refusal:
             problem = str(refusal)
         else:
-            access.sign_in(user)
+            let_in(user)
             return redirect(url_for("annotate.home"))
     return render_template("people/setup.html", problem=problem, token=token, email=email), 422 if problem else 200
 
@@ -91,10 +91,10 @@ def change_password() -> ResponseReturnValue:
     try:
         if new != again:
             raise Invalid("The new password and its repetition differ.")
-        with _guarded():
+        with guarded(current_user.email, "password"):
             user = passwords.change_password(db.session(), access.user_id(), request.form.get("old", ""), new)
     except DomainError as refusal:
-        return _account(password=str(refusal)), refusal.status
+        return _account(password=str(refusal)), refusal.status, refusal.headers
     access.sign_in(user)
     flash("The password is changed. Wherever else you were signed in, you no longer are.", "success")
     return redirect(url_for("auth.account"))
@@ -105,27 +105,15 @@ def change_profile() -> ResponseReturnValue:
     """Change one's own name and email."""
     form = request.form
     try:
-        with _guarded():
-            accounts.change_profile(
+        with guarded(current_user.email, "password"):
+            user = accounts.change_profile(
                 db.session(), access.user_id(), form.get("name", ""), form.get("email", ""), form.get("password", "")
             )
     except DomainError as refusal:
-        return _account(profile=str(refusal)), refusal.status
+        return _account(profile=str(refusal)), refusal.status, refusal.headers
+    known_browser.remember(user.email)
     flash("Your name and email are saved.", "success")
     return redirect(url_for("auth.account"))
-
-
-@contextmanager
-def _guarded() -> Iterator[None]:
-    """Count wrong passwords as at sign-in; raises Forbidden after too many, whatever the password."""
-    throttle, address = mellow().throttle, request.remote_addr or ""
-    if throttle.must_wait(current_user.email, address):
-        raise Forbidden("Too many wrong passwords: wait five minutes, then try again.")
-    try:
-        yield
-    except Forbidden:
-        throttle.count_failure(current_user.email, address)
-        raise
 
 
 @blueprint.post("/account/token")

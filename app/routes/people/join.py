@@ -6,9 +6,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from app import access
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
+from app.routes.people.signing_in import let_in
 from app.services.people import invitations
 from app.services.people.passwords import SHORTEST_PASSWORD
 
@@ -28,7 +28,7 @@ def page(token: str) -> ResponseReturnValue:
         except (Invalid, Conflict) as refusal:
             problem, status = str(refusal), int(refusal.status)
         else:
-            access.sign_in(user)
+            let_in(user)
             return redirect(url_for("annotate.home"))
     return render_template(
         "people/join.html",

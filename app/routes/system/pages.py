@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 
 from app.access import user_id
 from app.api.payload import row_id
 from app.context import mellow
+from app.db import now, write_transaction
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
 from app.launch.parts import read_parts
 from app.routes.number_format import WORDS
 from app.schemas.days import parse_day
 from app.services.people import accounts
-from app.services.system import audit, backups, system
+from app.services.system import audit, audit_copies, backups, system
 from app.services.versions import versions
 from app.version import VERSION
 
@@ -68,10 +70,29 @@ def audit_log() -> ResponseReturnValue:
         entries=entries,
         older=url_for("system.audit_log", **kept, before=older) if older else None,
         filtered=bool(kept),
+        chain=audit_copies.verify_newest(session),
         actions=system.actions(session),
         people=accounts.people(session),
         args=args,
         problem=problem,
+    )
+
+
+@blueprint.get("/audit/copy")
+def audit_copy() -> ResponseReturnValue:
+    """Send the audit log as JSON Lines, piece by piece."""
+    sessions = mellow().sessions
+    with write_transaction(db.session()):
+        audit.record(db.session(), user_id(), "audit.downloaded", "audit log")
+
+    def content() -> Iterator[bytes]:
+        with sessions() as session:
+            yield from audit_copies.pieces(session)
+
+    return Response(
+        content(),
+        content_type="application/x-ndjson; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="mellow-audit-{now():%Y%m%d-%H%M%S}.jsonl"'},
     )
 
 
@@ -92,8 +113,8 @@ def download(filename: str) -> ResponseReturnValue:
     """Send a backup as a file."""
     path = backups.path_of(mellow().settings, filename)
     session = db.session()
-    audit.record(session, user_id(), "backup.downloaded", filename)
-    session.commit()
+    with write_transaction(session):
+        audit.record(session, user_id(), "backup.downloaded", filename)
     return send_file(path, mimetype="application/zip", as_attachment=True, download_name=path.name)
 
 

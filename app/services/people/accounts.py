@@ -80,12 +80,17 @@ def _identity(session: Session, query: Prebuilt, key: str) -> Identity | None:
 
 def authenticate(session: Session, email: str, password: str) -> User | None:
     """Return the active person with that email and password, or None; an unknown email takes as long as a known one."""
-    email = _normal(email)
-    # PostgreSQL rejects some texts as parameters, such as one with a NUL.
-    user = session.scalar(select(User).where(User.email == email)) if _EMAIL.fullmatch(email) else None
+    user = by_email(session, email)
     unknown = stand_in()  # made for a known email, too, so that the first response reveals nothing
     right = matches(user.password_hash if user else unknown, password)
     return user if right and user and user.active else None
+
+
+def by_email(session: Session, email: str) -> User | None:
+    """Return the person with that email, active or not, or None."""
+    email = _normal(email)
+    # PostgreSQL rejects some texts as parameters, such as one with a NUL.
+    return session.scalar(select(User).where(User.email == email)) if _EMAIL.fullmatch(email) else None
 
 
 def add_user(session: Session, by: int | None, email: str, password: str, role: str, name: str = "") -> User:

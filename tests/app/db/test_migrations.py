@@ -19,7 +19,10 @@ from sqlalchemy.pool import NullPool
 from app import create_app
 from app.config import Settings
 from app.db import Base
+from app.extensions import db
 from app.services.prompts import prompts
+from app.services.system import audit_copies
+from tests import factories
 from tests.studio import dispose
 
 pytestmark = pytest.mark.long
@@ -30,6 +33,7 @@ TABLES = {
     "candidates",
     "drawn_pools",
     "generations",
+    "guess_counts",
     "imports",
     "invitations",
     "judgments",
@@ -263,3 +267,29 @@ def test_prompts_of_old_databases_are_found_by_what_they_read_like(empty_app: Fl
         downgrade(revision="8a41c6e20d57")
     with engine.connect() as connection:
         assert {row.text: row.sha256 for row in connection.execute(stored)} == raw
+
+
+def test_an_audit_log_from_before_there_was_a_chain_is_chained(empty_app: Flask, engine: Engine) -> None:
+    insert = text(
+        "INSERT INTO audit_events (id, action, subject, details, created_at) "
+        "VALUES (:id, 'user.joined', 'user 1', :details, '2026-01-01 12:00:00.5')"
+    )
+    stored = [{"id": number, "details": '{"email": "\u00e4@b", "of": [1, null]}'} for number in (1, 2, 5)]
+    with empty_app.app_context():
+        upgrade(revision="b83e5d0c61fa")
+        with engine.begin() as connection:
+            connection.execute(insert, stored)
+        upgrade()
+        factories.audit_event(db.session())
+        found = audit_copies.verify(db.session())
+        assert (found.broken, found.count, found.first, found.last) == (None, 4, 1, 6)
+        db.session.remove()
+        downgrade(revision="b83e5d0c61fa")
+    with engine.begin() as connection:
+        number = connection.execute(
+            text(
+                "INSERT INTO audit_events (action, subject, details, created_at) "
+                "VALUES ('x', 'x', '{}', '2026-01-01') RETURNING id"
+            )
+        ).scalar_one()
+    assert number == 7, "an older Mellow writes on"

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.db import User
-from app.runtime.throttle import MOST_FAILURES
 from app.services.people import accounts
 from tests import factories
 from tests.studio import Browser, Person, parts, rows
@@ -28,7 +27,7 @@ def setup_token(app: Flask, session: Session) -> str:
 
 
 def session_cookie(answer: TestResponse) -> SimpleCookie:
-    (header,) = (value for name, value in answer.headers if name == "Set-Cookie")
+    (header,) = (value for value in answer.headers.getlist("Set-Cookie") if value.startswith("mellow_session"))
     return SimpleCookie(header)
 
 
@@ -151,15 +150,6 @@ def test_a_password_is_changed_on_ones_own_page_and_other_browsers_are_signed_ou
     assert "The password is changed." in answer.text
     assert here.get("/account").status_code == 200
     assert elsewhere.get("/account").status_code == 302
-
-
-def test_the_present_password_cannot_be_guessed_on_ones_own_page(annotator: Person) -> None:
-    browser = annotator.browser()
-    form = {"old": "not it", "new": "nine quiet otters", "again": "nine quiet otters"}
-    answers = [browser.submit("/account/password", form, page="/account") for _ in range(MOST_FAILURES)]
-    assert {answer.status_code for answer in answers} == {403}
-    answer = browser.submit("/account/password", form | {"old": factories.PASSWORD}, page="/account")
-    assert "Too many wrong passwords" in answer.text
 
 
 def test_name_and_email_are_changed_on_ones_own_page(session: Session, annotator: Person) -> None:

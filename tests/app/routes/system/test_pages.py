@@ -14,13 +14,14 @@ from flask import Flask
 from redis import Redis
 from rq import Worker
 from rq.serializers import JSONSerializer
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.db import AuditEvent
+from app.db import AuditEvent, write_transaction
 from app.launch.parts import Part, write_parts
 from app.runtime.queue import report_worker
-from app.services.system import backups, system
+from app.services.system import audit_copies, backups, system
 from app.version import VERSION
 from models.serving.hot_swap import ServingState
 from tests import factories
@@ -122,6 +123,7 @@ def test_a_backup_is_made_downloaded_and_removed(app: Flask, session: Session, a
     assert f"The backup {backup.name} is gone." in gone.text
     assert browser.get(f"/admin/system/backups/{backup.name}").status_code == 404
     assert [event.action for event in rows(session, AuditEvent)] == [
+        "user.signed_in",
         "backup.made",
         "backup.downloaded",
         "backup.removed",
@@ -143,12 +145,13 @@ def test_the_audit_log_can_be_filtered(session: Session, admin: Person, annotato
     def shown(**wanted: str) -> int:
         return len(re.findall("data-event", browser.get("/admin/system/audit", query_string=wanted).text))
 
-    assert shown() == 3
+    assert shown(action="user.signed_in") == 1
+    assert shown() == 4
     assert shown(action="alias.moved") == 1
     assert shown(person=str(annotator.id)) == 1
     assert shown(subject="SERV") == shown(subject="%_") == 1
     assert shown(since="2026-03-01", until="2026-03-01") == 1
-    assert shown(since="2026-03-02") == 2
+    assert shown(since="2026-03-02") == 3
     assert shown(until="2026-02-28") == 0
     page = browser.get("/admin/system/audit").text
     assert "version: 3" in page
@@ -183,3 +186,23 @@ def test_the_audit_log_goes_on_page_by_page_and_keeps_the_filter(
         older = re.search(r'href="([^"]+before=\d+[^"]*)"', page)
         path = older[1].replace("&amp;", "&") if older else ""
     assert pages == [2, 1]
+
+
+def test_the_audit_log_says_whether_its_chain_holds_and_can_be_downloaded(session: Session, admin: Person) -> None:
+    browser = admin.browser()
+    (entry,) = rows(session, AuditEvent)
+    page = browser.get("/admin/system/audit").text
+    assert "The chain of the newest 1 entries holds" in page
+    assert entry.hash in page
+    answer = browser.get("/admin/system/audit/copy")
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="mellow-audit-')
+    assert audit_copies.verify_copy(answer.data.splitlines()).count == 2
+    assert rows(session, AuditEvent)[-1].action == "audit.downloaded"
+    with write_transaction(session):
+        session.execute(text("UPDATE audit_events SET subject = 'user 0' WHERE id = 1"))
+    page = browser.get("/admin/system/audit").text
+    assert "The chain of the newest entries breaks at entry 1. Entry 1 was changed." in page
+
+
+def test_nobody_but_an_admin_downloads_the_audit_log(annotator: Person) -> None:
+    assert annotator.browser().get("/admin/system/audit/copy").status_code == 403
