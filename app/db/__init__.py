@@ -11,6 +11,8 @@ from app.db.exchange.file_import import FileImport
 from app.db.holds import holds
 from app.db.insert_new import insert_new
 from app.db.people.invitation import Invitation
+from app.db.people.password_reset import PasswordReset
+from app.db.people.sign_in_session import SignInSession
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.prompts.prompt import Prompt
@@ -41,6 +43,7 @@ __all__ = [
     "Generation",
     "Invitation",
     "Judgment",
+    "PasswordReset",
     "Prebuilt",
     "PrebuiltInsert",
     "Preference",
@@ -50,6 +53,7 @@ __all__ = [
     "Role",
     "RunMetric",
     "RunStatus",
+    "SignInSession",
     "StudioSetting",
     "TrainingRun",
     "User",

@@ -1,0 +1,48 @@
+"""Asks for the password once more before what an unattended browser must not do, and then goes on with the form.
+
+The page that asks holds the fields of the form it stands before, and sends them again together with the password.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from app import access
+from app.context import mellow
+from app.db import now
+from app.extensions import db
+from app.services.people import passwords, sessions
+
+PASSWORD_FIELD = "present_password"  # noqa: S105 - the name of a field
+
+
+def init_app(app: Flask) -> None:
+    """Ask before the views that `app.access` names, once it has found that this person may call them."""
+    app.before_request(_ask)
+
+
+def _ask() -> ResponseReturnValue | None:
+    """Return the page that asks, or None if the password was given in this session a short while ago."""
+    if not access.takes_password() or now() - current_user.confirmed_at < sessions.CONFIRMED_FOR:
+        return None
+    password = request.form.get(PASSWORD_FIELD)
+    if password is None:
+        return _page()
+    throttle, address = mellow().throttle, request.remote_addr or ""
+    if throttle.must_wait(current_user.email, address):
+        return _page("Too many wrong passwords: wait five minutes, then try again."), HTTPStatus.TOO_MANY_REQUESTS
+    if not passwords.is_own(db.session(), current_user.user_id, password):
+        throttle.count_failure(current_user.email, address)
+        return _page("The password is wrong."), HTTPStatus.FORBIDDEN
+    sessions.confirm(db.session(), current_user.session_id)
+    return None
+
+
+def _page(problem: str | None = None) -> str:
+    ours = ("csrf_token", PASSWORD_FIELD)
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ours]
+    return render_template("people/confirm.html", problem=problem, fields=fields, password_field=PASSWORD_FIELD)
