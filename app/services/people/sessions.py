@@ -22,6 +22,7 @@ CONFIRMED_FOR = timedelta(minutes=10)
 """How long after the password was given it is not asked again."""
 _KEPT = timedelta(days=30)
 _LISTED = 50
+_LONGEST_ADDRESS = 64
 
 
 class Ending(StrEnum):
@@ -52,7 +53,7 @@ def begin(session: Session, user: User, lifetime: timedelta, address: str, brows
             SignInSession(
                 secret_hash=hash_of(secret),
                 user_id=user.id,
-                address=address,
+                address=address[:_LONGEST_ADDRESS],
                 browser=browser,
                 created_at=present,
                 last_used_at=present,

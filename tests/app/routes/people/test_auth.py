@@ -144,7 +144,7 @@ def test_setting_up_and_joining_and_signing_in_each_begin_a_session(
     link = f"/join/{token}"
     grace = {"email": "grace@example.org", "name": "", "password": "another calm one"}
     Browser(app.test_client()).submit(link, grace, page=link)
-    Browser(app.test_client()).submit("/sign-in", ADA, headers={"User-Agent": "Firefox/1 (Linux)"})
+    Browser(app.test_client()).submit("/sign-in", ADA)
     assert [(one.user_id, one.address) for one in rows(session, SignInSession)] == [
         (ada.id, "127.0.0.1"),
         (ada.id + 1, "127.0.0.1"),
