@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import access, cli, migrating, security
+from app import access, cli, confirmation, migrating, security
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS
@@ -54,6 +54,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         COMPRESS_STREAMING_ENDPOINT_CONDITIONAL=["static", "bootstrap.static"],
         WTF_CSRF_CHECK_DEFAULT=False,  # app.access checks it, except for bearer tokens
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: annotators keep a page open all day
+        PERMANENT_SESSION_LIFETIME=settings.session_lifetime,  # also the age from which a cookie is not read
+        SESSION_IDLE=settings.session_idle,
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
@@ -67,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["mellow"] = _assemble(settings, _sessions(app))
     security.init_app(app)
     access.init_app(app)
+    confirmation.init_app(app)
     register_error_handlers(app)
     register_blueprints(app)
     cli.register(app)

@@ -1,7 +1,9 @@
 """Access rules of all endpoints. An endpoint that is not listed is for admins only, so forgetting one never opens it.
 
 A request is authenticated by a bearer token or by the session cookie. With a token no CSRF check is needed, since no
-browser sends one by itself; with the cookie every state-changing request must carry the CSRF token.
+browser sends one by itself; with the cookie every state-changing request must carry the CSRF token. Some of them take
+the password once more (`app/confirmation.py`), and whoever has a password that somebody else typed chooses another one
+before anything else.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import UserMixin, current_user, login_user
+from flask_login import UserMixin, current_user, login_user, logout_user
 
-from app.db import User, now
+from app.db import Role, User, now
 from app.domain_errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
-from app.services.people import accounts
+from app.services.people import accounts, sessions
 from app.services.people.accounts import Identity
+from app.services.people.browser_names import browser_name
+from app.services.people.sessions import Ending
 
 PUBLIC = frozenset(
     {
@@ -25,6 +29,7 @@ PUBLIC = frozenset(
         "auth.sign_in",
         "auth.setup",
         "join.page",
+        "reset.page",
         "health.healthz",
         "health.readyz",
         "health.metrics",
@@ -40,6 +45,8 @@ ANNOTATOR = frozenset(
         "auth.new_token",
         "auth.change_password",
         "auth.change_profile",
+        "auth.end_session",
+        "auth.end_other_sessions",
         "api_annotate.create_generation",
         "api_annotate.create_judgment",
         "api_annotate.undo_judgment",
@@ -52,23 +59,34 @@ ANNOTATOR = frozenset(
         "work.change",
     }
 )
+TAKES_PASSWORD = frozenset({"auth.new_token", "people.set_role", "person_access.make_reset_link"})
+TAKES_PASSWORD_FOR_ADMINS = frozenset({"people.add_person", "people.invite"})
+"""Forms that take the password if the account that they make is an admin's."""
+_CHANGES_PASSWORD = frozenset({"auth.account", "auth.change_password", "auth.sign_out"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
-    """The signed-in person of one request: plain values, so that no row is loaded implicitly."""
+    """The signed-in person of one request: plain values, so that no row is loaded implicitly.
 
-    def __init__(self, user: User | Identity) -> None:
-        self.user_id = user.id
-        self.email = user.email
-        self.name = user.name
-        self.is_admin = user.is_admin
-        self.last_seen_at = user.last_seen_at
-        self._session_key = user.session_key
+    `secret` is that of their session; with an API token there is none, and `session_id` is None.
+    """
+
+    def __init__(self, identity: Identity, secret: str = "") -> None:
+        self.user_id = identity.id
+        self.email = identity.email
+        self.name = identity.name
+        self.is_admin = identity.is_admin
+        self.must_change_password = identity.must_change_password
+        self.last_seen_at = identity.last_seen_at
+        self.session_id = identity.session_id
+        self.last_used_at = identity.last_used_at
+        self.confirmed_at = identity.confirmed_at
+        self._secret = secret
 
     def get_id(self) -> str:
         """Return the value that the session cookie holds."""
-        return self._session_key
+        return self._secret
 
 
 def init_app(app: Flask) -> None:
@@ -76,16 +94,27 @@ def init_app(app: Flask) -> None:
     login.session_protection = None  # a phone that changes networks stays signed in
 
     @login.user_loader  # type: ignore[untyped-decorator]
-    def _load(session_key: str) -> SignedIn | None:
-        user = accounts.by_session_key(db.session(), session_key)
-        return SignedIn(user) if user else None
+    def _load(secret: str) -> SignedIn | None:
+        identity = accounts.by_session(db.session(), secret, current_app.config["SESSION_IDLE"])
+        return SignedIn(identity, secret) if identity else None
 
     app.before_request(_check)
 
 
 def sign_in(user: User) -> None:
-    """Begin a session for that person."""
-    login_user(SignedIn(user))
+    """Begin a session for that person, who has just given the password; raises Forbidden if it changed meanwhile."""
+    browser = browser_name(request.headers.get("User-Agent", ""))
+    lifetime = current_app.permanent_session_lifetime
+    secret = sessions.begin(db.session(), user, lifetime, request.remote_addr or "", browser)
+    # What the rest of this request needs; the next one reads the session, too.
+    known = Identity(user.id, user.email, user.name, user.role, user.must_change_password, user.last_seen_at)
+    login_user(SignedIn(known, secret))
+
+
+def sign_out() -> None:
+    """End the session, so that a copy of its cookie is worth nothing either."""
+    sessions.end(db.session(), user_id(), user_id(), current_user.session_id, Ending.SIGNED_OUT)
+    logout_user()
 
 
 def user_id() -> int:
@@ -100,6 +129,8 @@ def _check() -> ResponseReturnValue | None:
     if request.endpoint not in PUBLIC:
         if not current_user.is_authenticated:
             return _ask_to_sign_in()
+        if current_user.must_change_password and not by_token and request.endpoint not in _CHANGES_PASSWORD:
+            return _ask_for_own_password()
         if request.endpoint not in ANNOTATOR and not current_user.is_admin:
             raise Forbidden("This is for admins.")
     if not by_token and request.method not in _SAFE_METHODS:
@@ -109,9 +140,17 @@ def _check() -> ResponseReturnValue | None:
     return None
 
 
+def takes_password() -> bool:
+    """Return whether what is asked for takes the password once more."""
+    return request.endpoint in TAKES_PASSWORD or (
+        request.endpoint in TAKES_PASSWORD_FOR_ADMINS and request.form.get("role") == Role.ADMIN
+    )
+
+
 def _note_presence(person: SignedIn) -> None:
-    if person.last_seen_at is None or now() - person.last_seen_at > accounts.SEEN_EVERY:
-        accounts.seen(db.session(), person.user_id)
+    noted = [person.last_seen_at] if person.session_id is None else [person.last_seen_at, person.last_used_at]
+    if any(moment is None or now() - moment > accounts.SEEN_EVERY for moment in noted):
+        accounts.seen(db.session(), person.user_id, person.session_id)
 
 
 def _authenticate_by_token() -> bool:
@@ -120,10 +159,10 @@ def _authenticate_by_token() -> bool:
     if header is None or not request.path.startswith("/api/"):
         return False
     scheme, _, token = header.partition(" ")
-    user = accounts.by_token(db.session(), token.strip()) if scheme.casefold() == "bearer" else None
-    if user is None:
+    identity = accounts.by_token(db.session(), token.strip()) if scheme.casefold() == "bearer" else None
+    if identity is None:
         raise NotSignedIn("That API token is not known.")
-    g._login_user = SignedIn(user)  # for this request only: no cookie is set
+    g._login_user = SignedIn(identity)  # for this request only: no cookie is set
     return True
 
 
@@ -136,6 +175,12 @@ def _ask_to_sign_in() -> ResponseReturnValue:
         flash("You were signed out meanwhile, so nothing was done: sign in and do it again.", "warning")
         wanted = _page_before()
     return redirect(url_for("auth.sign_in", next=wanted if wanted != f"{request.script_root}/" else None))
+
+
+def _ask_for_own_password() -> ResponseReturnValue:
+    if request.path.startswith("/api/"):
+        raise Forbidden("Choose a password of your own first: on the page of your account.")
+    return redirect(url_for("auth.account"))
 
 
 def _page_before() -> str | None:

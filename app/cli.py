@@ -84,11 +84,14 @@ def ensure_admin() -> None:
 @click.password_option()
 @_plain_errors
 def create_user(email: str, role: str, name: str, password: str) -> None:
-    """Add a person who may sign in."""
+    """Add a person who may sign in, and then chooses another password."""
     try:
         user = accounts.add_user(db.session(), None, email, password, role, name)
     except Conflict as refusal:
-        raise Conflict(f"{refusal} To set its password: flask --app app set-password {email.strip().lower()}") from None
+        raise Conflict(
+            f"{refusal} To set its password: flask --app app set-password {email.strip().lower()}"
+            " or, without knowing it, make a reset link on the person's page."
+        ) from None
     click.echo(f"{user.email} may sign in as {user.role}.")
 
 
@@ -97,7 +100,7 @@ def create_user(email: str, role: str, name: str, password: str) -> None:
 @click.password_option()
 @_plain_errors
 def set_password(email: str, password: str) -> None:
-    """Set a person's password, and end their sessions."""
+    """Set a person's password, with which they choose another one, and end their sessions."""
     user = passwords.set_password(db.session(), email, password)
     click.echo(f"{user.email} has a new password and is signed out everywhere.")
 

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -50,6 +51,8 @@ class Settings:
     serving_compute_type: str
     serving_threads: int
     trusted_proxies: int
+    session_idle: timedelta
+    session_lifetime: timedelta
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -94,6 +97,8 @@ class Settings:
             ),
             serving_threads=env.integer("SERVING_THREADS", 0, 0, 256),
             trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),
+            session_idle=timedelta(hours=env.integer("SESSION_IDLE_HOURS", 24, 1, 8760)),
+            session_lifetime=timedelta(days=env.integer("SESSION_MAX_DAYS", 30, 1, 365)),
         )
 
     @property
@@ -121,6 +126,8 @@ SETTING_NAMES = (
     "SERVING_COMPUTE_TYPE",
     "SERVING_THREADS",
     "TRUSTED_PROXIES",
+    "SESSION_IDLE_HOURS",
+    "SESSION_MAX_DAYS",
 )
 
 

@@ -28,7 +28,11 @@ _PATH = re.compile(r"(/[\w.~-]*[\w~-])*", re.ASCII)  # no part of it is empty, "
 
 
 class _SessionCookie(SecureCookieSessionInterface):
-    """The session cookie: hidden from scripts, not sent from other sites, and HTTPS only if the page was."""
+    """The session cookie: hidden from scripts, not sent from other sites, and HTTPS only if the page was.
+
+    Browsers accept a name with `__Host-` only over HTTPS, for the whole host and without a domain, so no other host
+    of the domain and no page over HTTP can put another cookie in its place.
+    """
 
     def __init__(self) -> None:
         self._signing: tuple[object, URLSafeTimedSerializer | None] = (None, None)
@@ -56,7 +60,7 @@ class _SessionCookie(SecureCookieSessionInterface):
         return request.script_root or "/"
 
     def get_cookie_name(self, app: Flask) -> str:
-        return "mellow_session"
+        return "__Host-mellow_session" if request.is_secure and not request.script_root else "mellow_session"
 
 
 def init_app(app: Flask) -> None:

@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -33,9 +34,11 @@ from sqlalchemy import text
 from app import create_app
 from app.config import Settings
 from app.context import Mellow
+from app.db import User
 from app.runtime.embedded_queue import EmbeddedQueue
 from app.services.desk import screens
 from app.services.exchange import exports
+from app.services.people import sessions
 from benchmarks.support.filling import fill
 from benchmarks.support.harness import Finding, interleaved
 from benchmarks.support.screens import prepare
@@ -94,9 +97,9 @@ class Studio:
         self._client = self._app.test_client()
         with self._sessions() as session:
             self.preferences = int(session.execute(text("SELECT count(*) FROM preferences")).scalar_one())
-            key = session.execute(text("SELECT session_key FROM users WHERE id = 1")).scalar_one()
+            secret = sessions.begin(session, session.get_one(User, 1), timedelta(days=1), "127.0.0.1", "a benchmark")
         with self._client.session_transaction() as cookie:
-            cookie["_user_id"] = key
+            cookie["_user_id"] = secret
 
     def get(self, path: str) -> float:
         """Milliseconds of a page."""

@@ -35,6 +35,8 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
 )
 PATIENCE_MS = 30_000.0
+OWN_PASSWORD = "nine quiet otters"
+"""The password that people choose whom an admin added."""
 SIGN_IN = re.compile(r"/sign-in(\?|$)")
 SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
@@ -52,6 +54,13 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def _give(page: Page, email: str, password: str) -> None:
+    page.goto("/sign-in")
+    page.fill("#email", email)
+    page.fill("#password", password)
+    page.click("main button")
 
 
 def run_chart_points(page: Page, metric: str = "loss") -> int:
@@ -100,11 +109,18 @@ class Visitor:
     def sign_in(self, email: str = ADMIN_EMAIL, password: str = ADMIN_PASSWORD, page: Page | None = None) -> None:
         """Sign in through the page and wait for the desk."""
         page = page or self.page
-        page.goto("/sign-in")
-        page.fill("#email", email)
-        page.fill("#password", password)
-        page.click("main button")
+        _give(page, email, password)
         page.wait_for_url("**/annotate")
+
+    def sign_in_first(self, email: str, typed: str) -> None:
+        """Sign in with a password that an admin typed, choose another one, and wait for the desk."""
+        _give(self.page, email, typed)
+        self.page.wait_for_url("**/account")
+        self.page.fill("#old", typed)
+        for field in ("#new", "#again"):
+            self.page.fill(field, OWN_PASSWORD)
+        self.page.click("main button")
+        self.page.wait_for_url("**/annotate")
 
     def describe(self) -> str:
         """Where the browser is and what it shows, for whoever wonders why a test failed."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
@@ -33,6 +33,7 @@ from app.db import (
     now,
     write_transaction,
 )
+from app.services.people import sessions
 from app.services.system import audit
 from models.formats.splitting import held_out_keys
 
@@ -60,10 +61,14 @@ def user(session: Session, *, role: Role = Role.ANNOTATOR, token: str | None = N
         "password_hash": _PASSWORD_HASH,
         "role": role,
         "api_token_hash": hashlib.sha256(token.encode()).hexdigest() if token else None,
-        "session_key": secrets.token_hex(16),
         "last_seen_at": now(),  # or else their first request would write that they are here
     }
     return _add(session, User(**given | values))
+
+
+def sign_in(session: Session, person: User) -> str:
+    """Begin a session of that person's and return the secret of its cookie."""
+    return sessions.begin(session, person, timedelta(days=30), "192.0.2.7", "Firefox on Linux")
 
 
 def prompt(session: Session, text: str | None = None, **values: Any) -> Prompt:

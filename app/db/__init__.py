@@ -13,6 +13,8 @@ from app.db.insert_new import insert_new
 from app.db.one_at_a_time import Turn, one_at_a_time
 from app.db.people.guess_count import GuessCount
 from app.db.people.invitation import Invitation
+from app.db.people.password_reset import PasswordReset
+from app.db.people.sign_in_session import SignInSession
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.prompts.prompt import Prompt
@@ -44,6 +46,7 @@ __all__ = [
     "GuessCount",
     "Invitation",
     "Judgment",
+    "PasswordReset",
     "Prebuilt",
     "PrebuiltInsert",
     "Preference",
@@ -53,6 +56,7 @@ __all__ = [
     "Role",
     "RunMetric",
     "RunStatus",
+    "SignInSession",
     "StudioSetting",
     "TrainingRun",
     "Turn",

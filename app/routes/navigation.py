@@ -17,7 +17,14 @@ _FOR_ADMINS = (
 )
 
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
-_BELOW = {"prompts": "data", "webhooks": "system", "api_docs": "system", "guidelines": "system", "liking": "admin"}
+_BELOW = {
+    "prompts": "data",
+    "webhooks": "system",
+    "api_docs": "system",
+    "guidelines": "system",
+    "liking": "admin",
+    "person_access": "people",
+}
 
 
 class Place(NamedTuple):
@@ -29,7 +36,9 @@ class Place(NamedTuple):
 
 
 def places() -> list[Place]:
-    """Return the pages that the bar offers to the person who is signed in."""
+    """Return the pages that the bar offers to the person who is signed in: none before they choose a password."""
+    if current_user.must_change_password:
+        return []
     offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ())
     blueprint = (request.endpoint or "").partition(".")[0]
     blueprint = _BELOW.get(blueprint, blueprint)

@@ -78,9 +78,9 @@ def _add_people(connection: sqlite3.Connection, token: str) -> None:
         for one in range(1, PEOPLE + 1)
     )
     connection.executemany(
-        "INSERT INTO users (id, email, name, password_hash, role, api_token_hash, active, session_key, settings,"
-        " last_seen_at, created_at) VALUES (?, ?, '', ?, ?, ?, 1, ?, '{}', ?, ?)",
-        ((*person, secrets.token_hex(16), "2999-01-01 00:00:00.000000", moment) for person in people),
+        "INSERT INTO users (id, email, name, password_hash, role, api_token_hash, active, must_change_password,"
+        " settings, last_seen_at, created_at) VALUES (?, ?, '', ?, ?, ?, 1, 0, '{}', ?, ?)",
+        ((*person, "2999-01-01 00:00:00.000000", moment) for person in people),
     )
     connection.executemany(
         "INSERT INTO versions (number, parent_number, method, location, sha256, metrics, note, created_at)"

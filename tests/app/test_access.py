@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.access import ANNOTATOR, PUBLIC
 from app.db import User
+from app.extensions import db
 from app.services.people import accounts
 from tests import factories
 from tests.studio import Browser, Person
@@ -40,6 +43,22 @@ def calls(app: Flask) -> Iterator[Call]:
                 yield Call(method, built, rule.endpoint)
 
 
+@pytest.fixture
+def statements(app: Flask) -> Iterator[list[str]]:
+    """The SQL of every statement, as SQLite meets it; of the pool's present connections and later ones."""
+    seen: list[str] = []
+
+    def watch(connection: sqlite3.Connection, *_: object) -> None:
+        connection.set_trace_callback(seen.append)
+
+    with app.app_context():
+        engine = db.engine
+    engine.dispose()
+    event.listen(engine, "connect", watch)
+    yield seen
+    event.remove(engine, "connect", watch)
+
+
 def for_admins(app: Flask) -> list[Call]:
     return [call for call in calls(app) if call.endpoint not in PUBLIC | ANNOTATOR]
 
@@ -54,6 +73,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "auth.sign_in",
         "auth.setup",
         "join.page",
+        "reset.page",
         "health.healthz",
         "health.readyz",
         "health.metrics",
@@ -67,6 +87,8 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "auth.new_token",
         "auth.change_password",
         "auth.change_profile",
+        "auth.end_session",
+        "auth.end_other_sessions",
         "api_annotate.create_generation",
         "api_annotate.create_judgment",
         "api_annotate.undo_judgment",
@@ -223,6 +245,33 @@ def test_an_admin_who_becomes_an_annotator_is_one_at_the_next_call(session: Sess
     user.role = "annotator"
     session.commit()
     assert admin.call("GET", "/versions").status_code == 403
+
+
+def test_a_password_that_somebody_else_typed_opens_only_the_page_that_changes_it(
+    app: Flask, session: Session, admin: Person
+) -> None:
+    session.get_one(User, admin.id).must_change_password = True
+    session.commit()
+    browser = admin.browser()
+    for call in calls(app):
+        if call.endpoint in PUBLIC or call.endpoint in ("auth.account", "auth.change_password", "auth.sign_out"):
+            continue
+        answer = browser.client.open(call.path, method=call.method)
+        if call.is_api:
+            assert answer.status_code == 403, call
+            assert "Choose a password of your own first" in answer.text, call
+        else:
+            assert (answer.status_code, answer.location) == (302, "/account"), call
+    assert admin.call("GET", "/versions").status_code == 200, "programs with a token go on"
+
+
+def test_whose_request_it_is_takes_one_statement(app: Flask, admin: Person, statements: list[str]) -> None:
+    browser = admin.browser()
+    statements.clear()
+    assert browser.get("/sign-in").location == "/"
+    ping, asked = statements
+    assert ping == "SELECT 1", "the pool's own"
+    assert "FROM sessions JOIN users" in asked.replace("\n", "")
 
 
 @pytest.mark.parametrize(

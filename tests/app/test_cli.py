@@ -65,7 +65,8 @@ def test_set_password_takes_the_place_of_a_forgotten_one(app: Flask, session: Se
     assert (again.exit_code, again.stderr) == (
         1,
         "Error: There is an account with that email already."
-        " To set its password: flask --app app set-password ada@example.org\n",
+        " To set its password: flask --app app set-password ada@example.org"
+        " or, without knowing it, make a reset link on the person's page.\n",
     )
     password = "nine quiet otters"
     result = run(app, "set-password", "Ada@example.org", said=f"{password}\n" * 2)

@@ -52,6 +52,8 @@ def settings(home: Path, **environ: str) -> Settings:
         ),
         ({"SERVING_THREADS": "many"}, "SERVING_THREADS must be a whole number, not 'many'."),
         ({"TRUSTED_PROXIES": "11"}, "TRUSTED_PROXIES must be between 0 and 10, not 11."),
+        ({"SESSION_IDLE_HOURS": "0"}, "SESSION_IDLE_HOURS must be between 1 and 8760, not 0."),
+        ({"SESSION_MAX_DAYS": "366"}, "SESSION_MAX_DAYS must be between 1 and 365, not 366."),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_its_variable(

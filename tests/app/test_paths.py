@@ -42,6 +42,15 @@ def test_a_trusted_proxy_says_below_which_path_mellow_is(behind_a_proxy: Flask, 
     assert "/generations" in described["paths"]
 
 
+def test_below_a_path_the_cookie_keeps_its_plain_name_also_over_https(behind_a_proxy: Flask) -> None:
+    headers = {"X-Forwarded-Prefix": "/mellow", "X-Forwarded-Proto": "https"}
+    cookie = behind_a_proxy.test_client().get("/sign-in", headers=headers).headers["Set-Cookie"]
+    assert cookie.startswith("mellow_session=")
+    assert "; Secure" in cookie
+    at_the_root = behind_a_proxy.test_client().get("/sign-in", headers=headers | {"X-Forwarded-Prefix": ""})
+    assert at_the_root.headers["Set-Cookie"].startswith("__Host-mellow_session=")
+
+
 def test_without_a_trusted_proxy_the_header_says_nothing(app: Flask) -> None:
     page = sent_with(app, "/mellow", "/sign-in")
     assert 'href="/static/css/mellow.css"' in page.text

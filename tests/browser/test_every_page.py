@@ -44,6 +44,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, ended_run: int, measured
         f"/admin/versions/{measured_version}",
         f"/admin/versions?compare={measured_version}",
         "/join/no-such-invitation",
+        "/reset/no-such-link",
         "/no-such-page",
     ]
     dispose(app)

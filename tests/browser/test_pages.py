@@ -26,7 +26,7 @@ def test_a_very_long_name_does_not_widen_the_page(product: Product, chrome: Brow
     page.click("#add-person button")
     expect(page.locator("td.names", has_text=LONG_NAME)).to_be_visible()
     with Visitor(chrome, product.url, width=320) as other:
-        other.sign_in(LONG_NAME, "another calm one")
+        other.sign_in_first(LONG_NAME, "another calm one")
         assert_fits(other.page)
         other.page.goto("/account")
         assert_fits(other.page)

@@ -41,7 +41,7 @@ def test_two_annotators_and_an_admin_at_once(product: Product, chrome: Browser, 
     product.api.ok("POST", "/prompts", [{"text": text, "overlap": 2} for text in (FIRST, SECOND)])
     with Visitor(chrome, product.url) as nina, Visitor(chrome, product.url) as otto:
         for person, email in zip((nina, otto), emails, strict=True):
-            person.sign_in(email, PASSWORD)
+            person.sign_in_first(email, PASSWORD)
             expect_source(person.page, FIRST)
         shown = texts(nina.page)
         assert sorted(shown) == sorted(texts(otto.page))

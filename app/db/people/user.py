@@ -32,8 +32,8 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(16), default=Role.ANNOTATOR)
     api_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     active: Mapped[bool] = mapped_column(default=True)
-    # Part of the session cookie: a new value signs the person out everywhere.
-    session_key: Mapped[str] = mapped_column(String(32), unique=True)
+    # Somebody else typed the password: its owner chooses another one before anything else is possible.
+    must_change_password: Mapped[bool] = mapped_column(default=False)
     # The person's settings of the desk (app/services/desk/settings.py).
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     last_seen_at: Mapped[datetime | None]

@@ -6,17 +6,19 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, logout_user
+from flask_login import current_user
 
 from app import access
 from app.context import mellow
 from app.domain_errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.extensions import db
+from app.routes.number_format import WORDS
 from app.routes.people import known_browser, shown_once
 from app.routes.people.signing_in import address, guarded, let_in
 from app.runtime.throttle import TooManyGuesses
-from app.services.people import accounts, passwords, sign_ins
+from app.services.people import accounts, passwords, sessions, sign_ins
 from app.services.people.passwords import SHORTEST_PASSWORD
+from app.services.people.sessions import Ending
 
 blueprint = Blueprint("auth", __name__)
 
@@ -47,7 +49,7 @@ def sign_in() -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     """End the session and clear it."""
     sign_ins.signed_out(db.session(), access.user_id(), address())
-    logout_user()
+    access.sign_out()
     session.clear()
     return redirect(url_for("auth.sign_in"))
 
@@ -79,14 +81,22 @@ def account() -> ResponseReturnValue:
 
 
 def _account(**problems: str) -> str:
+    if current_user.must_change_password:
+        return render_template("people/own_password.html", problems=problems, shortest=SHORTEST_PASSWORD)
     return render_template(
-        "people/account.html", token=shown_once.take(_NEW_TOKEN), problems=problems, shortest=SHORTEST_PASSWORD
+        "people/account.html",
+        token=shown_once.take(_NEW_TOKEN),
+        problems=problems,
+        shortest=SHORTEST_PASSWORD,
+        sessions=sessions.of_person(db.session(), access.user_id(), mellow().settings.session_idle),
+        **WORDS,
     )
 
 
 @blueprint.post("/account/password")
 def change_password() -> ResponseReturnValue:
-    """Change one's own password; every other session of one's own ends."""
+    """Change one's own password; every other session of one's own ends, and this one goes on with another cookie."""
+    asked_for = current_user.must_change_password
     new, again = request.form.get("new", ""), request.form.get("again", "")
     try:
         if new != again:
@@ -97,7 +107,7 @@ def change_password() -> ResponseReturnValue:
         return _account(password=str(refusal)), refusal.status, refusal.headers
     access.sign_in(user)
     flash("The password is changed. Wherever else you were signed in, you no longer are.", "success")
-    return redirect(url_for("auth.account"))
+    return redirect(url_for("annotate.home" if asked_for else "auth.account"))
 
 
 @blueprint.post("/account/profile")
@@ -121,6 +131,23 @@ def new_token() -> ResponseReturnValue:
     """Issue a new API token in place of the old one; the next page shows it once."""
     shown_once.put(_NEW_TOKEN, accounts.issue_token(db.session(), access.user_id()))
     flash("The new token works now; an older one no longer does.", "success")
+    return redirect(url_for("auth.account"))
+
+
+@blueprint.post("/account/sessions/<int:session_id>/end")
+def end_session(session_id: int) -> ResponseReturnValue:
+    """End one of one's own sessions."""
+    sessions.end(db.session(), access.user_id(), access.user_id(), session_id, Ending.ELSEWHERE)
+    flash("That session is over.", "success")
+    return redirect(url_for("auth.account"))
+
+
+@blueprint.post("/account/sessions/end")
+def end_other_sessions() -> ResponseReturnValue:
+    """End all of one's own sessions but this one."""
+    me, here = access.user_id(), current_user.session_id
+    number = sessions.end_others(db.session(), me, me, Ending.ELSEWHERE, here)
+    flash("You are signed out everywhere else." if number else "You are signed in nowhere else.", "success")
     return redirect(url_for("auth.account"))
 
 

@@ -10,12 +10,22 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.payload import row_id
+from app.context import mellow
 from app.db import Role, User, Verdict
 from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
 from app.routes.number_format import WORDS
-from app.routes.people import shown_once
-from app.services.people import accounts, agreement, invitations, ratings, statistics
+from app.routes.people import person_access, shown_once
+from app.services.people import (
+    accounts,
+    agreement,
+    invitations,
+    links,
+    password_resets,
+    ratings,
+    sessions,
+    statistics,
+)
 from app.services.people.agreement import Pair
 from app.services.people.ratings import Person
 
@@ -48,7 +58,7 @@ def add_person() -> ResponseReturnValue:
 
 @blueprint.get("/<int:person_id>")
 def person(person_id: int) -> ResponseReturnValue:
-    """Show one person: habits, agreement with each of the others, and their judgments."""
+    """Show one person: habits, agreement with each of the others, access, and their judgments."""
     session = db.session()
     user = _person(person_id)
     before, verdict, only = (
@@ -76,6 +86,10 @@ def person(person_id: int) -> ResponseReturnValue:
         verdicts=list(Verdict),
         onlies=_ONLY,
         roles=list(Role),
+        sessions=sessions.of_person(session, person_id, mellow().settings.session_idle),
+        link=shown_once.take(person_access.place_of_link(person_id)),
+        resets=[(one, links.state(one)) for one in password_resets.latest(session, person_id)],
+        hours=password_resets.HOURS,
         **WORDS,
     )
 
@@ -148,7 +162,7 @@ def _page(**given: Any) -> str:
         pairs=agreed.pairs[:_MOST_PAIRS],
         more_pairs=max(0, len(agreed.pairs) - _MOST_PAIRS),
         names=_names(agreed.pairs[:_MOST_PAIRS]),
-        invitations=[(one, invitations.state(one)) for one in invitations.latest(session)],
+        invitations=[(one, links.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),
         windows=(statistics.WINDOW, ratings.WINDOW),

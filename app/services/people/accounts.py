@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Table, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, Table, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Prebuilt, Role, User, now, write_transaction, write_with_others
+from app.db import Prebuilt, Role, SignInSession, User, now, write_transaction, write_with_others
 from app.domain_errors import Conflict, Forbidden, Invalid, NotFound
 from app.secret_files import FEWEST_CHARACTERS, kept_secret
+from app.services.people import passwords, sessions
 from app.services.people.passwords import check_new_password, hashed, matches, stand_in
+from app.services.people.sessions import Ending
 from app.services.system import audit
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -33,14 +36,17 @@ def people(session: Session) -> list[User]:
 
 
 class Identity(NamedTuple):
-    """The columns of a person that every request needs."""
+    """The columns of a person, and of the session unless an API token is used, that every request needs."""
 
     id: int
     email: str
     name: str
     role: str
-    session_key: str
+    must_change_password: bool
     last_seen_at: datetime | None
+    session_id: int | None = None
+    last_used_at: datetime | None = None
+    confirmed_at: datetime | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -49,9 +55,21 @@ class Identity(NamedTuple):
 
 
 _users: Table = User.__table__  # type: ignore[assignment]
-_ACTIVE = select(*(_users.c[name] for name in Identity._fields)).where(_users.c.active)
-_BY_SESSION_KEY = Prebuilt(_ACTIVE.where(_users.c.session_key == bindparam("key")))
-_BY_TOKEN = Prebuilt(_ACTIVE.where(_users.c.api_token_hash == bindparam("key")))
+_sessions: Table = SignInSession.__table__  # type: ignore[assignment]
+_PERSON = [_users.c[name] for name in Identity._fields if name in _users.c]
+_SESSION = [_sessions.c.id.label("session_id"), _sessions.c.last_used_at, _sessions.c.confirmed_at]
+_BY_SESSION = Prebuilt(
+    select(*_PERSON, *_SESSION)
+    .join_from(_sessions, _users)
+    .where(
+        _sessions.c.secret_hash == bindparam("secret"),
+        _sessions.c.ended_at.is_(None),
+        _sessions.c.expires_at > bindparam("present"),
+        _sessions.c.last_used_at > bindparam("since"),
+        _users.c.active,
+    )
+)
+_BY_TOKEN = Prebuilt(select(*_PERSON).where(_users.c.active, _users.c.api_token_hash == bindparam("key")))
 _SEEN = Prebuilt(
     update(_users)
     .where(
@@ -60,21 +78,27 @@ _SEEN = Prebuilt(
     )
     .values(last_seen_at=bindparam("present"))
 )
+_USED = Prebuilt(
+    update(_sessions)
+    .where(_sessions.c.id == bindparam("session"), _sessions.c.last_used_at < bindparam("before"))
+    .values(last_used_at=bindparam("present"))
+)
 
 
-def by_session_key(session: Session, key: str) -> Identity | None:
-    """Return the active person whose session cookie has that key, or None."""
-    return _identity(session, _BY_SESSION_KEY, key)
+def by_session(session: Session, secret: str, idle: timedelta) -> Identity | None:
+    """Return the active person whose open session has that secret and was used within `idle`, or None."""
+    present = now()
+    values = {"secret": sessions.hash_of(secret), "present": present, "since": present - idle}
+    return _identity(_BY_SESSION.read(session, values))
 
 
 def by_token(session: Session, token: str) -> Identity | None:
     """Return the active person to whom an API token belongs, or None."""
-    return _identity(session, _BY_TOKEN, _token_hash(token))
+    return _identity(_BY_TOKEN.read(session, {"key": _token_hash(token)}))
 
 
-def _identity(session: Session, query: Prebuilt, key: str) -> Identity | None:
+def _identity(rows: Sequence[Sequence[Any]]) -> Identity | None:
     # Every request needs this, so it reads columns without building an ORM object of the whole row.
-    rows = query.read(session, {"key": key})
     return Identity(*rows[0]) if rows else None
 
 
@@ -94,10 +118,11 @@ def by_email(session: Session, email: str) -> User | None:
 
 
 def add_user(session: Session, by: int | None, email: str, password: str, role: str, name: str = "") -> User:
-    """Create an account; raises Invalid or Conflict."""
+    """Create an account whose owner has to choose another password after signing in; raises Invalid or Conflict."""
     check_new_password(password, email)
     with write_transaction(session):
         user = new_user(session, email, password, role, name)
+        user.must_change_password = True
         session.flush()
         audit.record(session, by, "user.created", f"user {user.id}", email=user.email, role=user.role)
     return user
@@ -138,7 +163,7 @@ def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
         if not active:
             _keep_an_admin(session, user_id)
         user.active = active
-        user.session_key = secrets.token_hex(16)
+        sessions.end_all(session, by, user_id, Ending.ACCESS)
         audit.record(session, by, "user.activated" if active else "user.deactivated", f"user {user_id}")
     return user
 
@@ -159,13 +184,19 @@ def set_role(session: Session, by: int, user_id: int, role: str) -> User:
     return user
 
 
-def seen(session: Session, user_id: int) -> None:
-    """Record that a person is active, at most once a minute, also across processes."""
+def seen(session: Session, user_id: int, session_id: int | None = None) -> None:
+    """Record that a person and their session are active, at most once a minute, also across processes."""
     present = now()
-    values = {"person": user_id, "present": present, "before": present - SEEN_EVERY}
+    values = {"present": present, "before": present - SEEN_EVERY}
     if session.in_transaction():
         session.commit()  # releases the connection while this request waits for others
-    write_with_others(session, lambda connection: _SEEN.run(connection, [values]))
+
+    def write(connection: Connection) -> None:
+        _SEEN.run(connection, [values | {"person": user_id}])
+        if session_id is not None:
+            _USED.run(connection, [values | {"session": session_id}])
+
+    write_with_others(session, write)
 
 
 def issue_token(session: Session, user_id: int) -> str:
@@ -193,10 +224,8 @@ def ensure_admin(session: Session, email: str, password: str, token: str) -> Non
             audit.record(session, None, "user.created", f"user {user.id}", email=user.email, role=user.role)
         elif not matches(user.password_hash, password):
             check_new_password(password, email, "ADMIN_PASSWORD")
-            user.password_hash = hashed(password)
-            user.session_key = secrets.token_hex(16)
-            audit.record(session, None, "password.set", f"user {user.id}")
-        user.role, user.active = Role.ADMIN, True
+            passwords.replace(session, user, hashed(password), None, "password.set")
+        user.role, user.active, user.must_change_password = Role.ADMIN, True, False
         if token:
             user.api_token_hash = _token_hash(token)
 
@@ -254,7 +283,6 @@ def new_user(session: Session, email: str, password: str, role: str, name: str) 
         name=name.strip(),
         password_hash=hashed(password),
         role=Role(role),
-        session_key=secrets.token_hex(16),
     )
     session.add(user)
     return user

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -11,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Invitation, Role, User, now, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
-from app.services.people import accounts
+from app.services.people import accounts, links
 from app.services.people.passwords import check_new_password
 from app.services.system import audit
 
@@ -29,10 +27,10 @@ def invite(session: Session, by: int, role: str, label: str, days: int) -> tuple
         raise Invalid(f"A link may be good for {', '.join(map(str, DAYS[:-1]))} or {DAYS[-1]} days.")
     if len(label) > _LONGEST_LABEL or "\x00" in label:
         raise Invalid(f"The note may have at most {_LONGEST_LABEL} characters, and none that cannot be stored.")
-    token = secrets.token_urlsafe(24)
+    token = links.new_secret()
     with write_transaction(session):
         invitation = Invitation(
-            token_hash=_hash(token),
+            token_hash=links.hash_of(token),
             role=Role(role),
             label=label,
             created_by=by,
@@ -47,15 +45,6 @@ def invite(session: Session, by: int, role: str, label: str, days: int) -> tuple
 def latest(session: Session) -> list[Invitation]:
     """Return the latest invitations, the newest first."""
     return list(session.scalars(select(Invitation).order_by(Invitation.id.desc()).limit(_LISTED)))
-
-
-def state(invitation: Invitation) -> str:
-    """Return the state of an invitation: open, used, withdrawn or expired."""
-    if invitation.used_at is not None:
-        return "used"
-    if invitation.withdrawn_at is not None:
-        return "withdrawn"
-    return "expired" if invitation.expires_at <= now() else "open"
 
 
 def withdraw(session: Session, by: int, invitation_id: int) -> Invitation:
@@ -74,8 +63,8 @@ def withdraw(session: Session, by: int, invitation_id: int) -> Invitation:
 
 def of_token(session: Session, token: str) -> Invitation:
     """Return the invitation of a link's secret; raises NotFound with the reason if it cannot be used."""
-    # PostgreSQL rejects a text with a NUL as a parameter, but only the hash is sent.
-    invitation = session.scalar(select(Invitation).where(Invitation.token_hash == _hash(token)).with_for_update())
+    found = select(Invitation).where(Invitation.token_hash == links.hash_of(token)).with_for_update()
+    invitation = session.scalar(found)
     if invitation is None:
         raise NotFound("This invitation link is not known: ask for a new one.")
     said = {
@@ -83,7 +72,7 @@ def of_token(session: Session, token: str) -> Invitation:
         "withdrawn": "This invitation link was withdrawn: ask for a new one.",
         "expired": "This invitation link has expired: ask for a new one.",
     }
-    if (now_is := state(invitation)) in said:
+    if (now_is := links.state(invitation)) in said:
         raise NotFound(said[now_is])
     inviter = session.get_one(User, invitation.created_by)
     if not (inviter.active and inviter.is_admin):
@@ -102,7 +91,3 @@ def accept(session: Session, token: str, email: str, name: str, password: str) -
         subject = f"user {user.id}"
         audit.record(session, user.id, "user.joined", subject, email=user.email, invitation=invitation.id)
     return user
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

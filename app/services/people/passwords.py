@@ -7,11 +7,13 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.db import User, write_transaction
+from app.db import PasswordReset, User, now, write_transaction
 from app.domain_errors import Forbidden, Invalid, NotFound
+from app.services.people import sessions
+from app.services.people.sessions import Ending
 from app.services.system import audit
 
 SHORTEST_PASSWORD = 8
@@ -72,22 +74,53 @@ def change_password(session: Session, user_id: int, old: str, new: str) -> User:
     check_new_password(new, user.email)
     if new == old:
         raise Invalid("The new password is the present one.")
-    return _keep(session, user, new, user_id, "password.changed")
+    kept = hashed(new)  # a quarter of a second, before anything is locked
+    with write_transaction(session):
+        replace(session, user, kept, user_id, "password.changed")
+    return user
 
 
 def set_password(session: Session, email: str, new: str) -> User:
-    """Set the password of the account with that email, from a shell; raises NotFound and Invalid."""
+    """Set the password of the account with that email, from a shell; raises NotFound and Invalid.
+
+    Its owner has to choose another one after signing in with it.
+    """
     user = session.scalar(select(User).where(User.email == email.strip().lower()))
     if user is None:
         raise NotFound(f"There is no account with the email {email.strip().lower()}.")
     check_new_password(new, user.email)
-    return _keep(session, user, new, None, "password.set")
-
-
-def _keep(session: Session, user: User, new: str, by: int | None, action: str) -> User:
-    kept = hashed(new)  # a quarter of a second, before anything is locked
+    kept = hashed(new)
     with write_transaction(session):
-        user.password_hash = kept
-        user.session_key = secrets.token_hex(16)
-        audit.record(session, by, action, f"user {user.id}")
+        replace(session, user, kept, None, "password.set")
+        user.must_change_password = True
     return user
+
+
+def replace(session: Session, user: User, kept: str, by: int | None, action: str, **details: int) -> None:
+    """Store the hash of a password of one's own, end all sessions and withdraw links that would reset it.
+
+    Belongs into a running transaction.
+    """
+    user.password_hash, user.must_change_password = kept, False
+    sessions.end_all(session, by, user.id, Ending.PASSWORD)
+    withdraw_resets(session, user.id)
+    audit.record(session, by, action, f"user {user.id}", **details)
+
+
+def withdraw_resets(session: Session, user_id: int) -> None:
+    """Withdraw the open links that reset a person's password, within the running transaction."""
+    session.execute(
+        update(PasswordReset)
+        .where(
+            PasswordReset.user_id == user_id,
+            PasswordReset.used_at.is_(None),
+            PasswordReset.withdrawn_at.is_(None),
+            PasswordReset.expires_at > now(),
+        )
+        .values(withdrawn_at=now())
+    )
+
+
+def is_own(session: Session, user_id: int, password: str) -> bool:
+    """Return whether that is the person's password."""
+    return matches(session.get_one(User, user_id).password_hash, password)

@@ -111,6 +111,7 @@ def remove(session: Session, settings: Settings, name: str, by: int) -> None:
 def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> Restored:
     """Replace the database by that of a backup; the former one is kept beside it under another name.
 
+    Everybody is signed out, since a session of then may have been ended since.
     Nothing may be running. The files beside the former database (`-wal`, `-shm`) are moved with it, and a damaged one
     is kept as it is. Raises Invalid for a file that is no backup, is damaged, or has the schema of a later Mellow, and
     Conflict while any process has the database open; then nothing has changed.
@@ -121,6 +122,7 @@ def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> 
         if _revision(database) not in known_revisions:
             raise Invalid("The backup is of a later Mellow than this one: install that one first.")
         missing = tuple(number for number in numbers if not (settings.store / f"{number:06d}").is_dir())
+        _forget_sessions(database)
         _checkpoint_log(target)
         before = _move_aside(target)
         os.replace(database, target)
@@ -202,6 +204,12 @@ def _revision(database: Path) -> str | None:
         except sqlite3.DatabaseError:
             return None
     return row[0] if row else None
+
+
+def _forget_sessions(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sessions'").fetchone():
+            connection.execute("DELETE FROM sessions")
 
 
 def _checkpoint_log(database: Path) -> None:

@@ -1,4 +1,4 @@
-// Copies the invitation link. Without a clipboard (a page over plain HTTP) the link is selected, ready to be copied by key.
+// Copies a link that is shown once. Without a clipboard (a page over plain HTTP) the link is selected, ready to be copied by key.
 
 import { element } from "../shared/dom.js";
 

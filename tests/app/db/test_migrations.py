@@ -37,11 +37,13 @@ TABLES = {
     "imports",
     "invitations",
     "judgments",
+    "password_resets",
     "preferences",
     "prompts",
     "reservations",
     "reward_heads",
     "run_metrics",
+    "sessions",
     "studio_settings",
     "training_runs",
     "users",
@@ -207,7 +209,7 @@ def test_judgments_of_old_databases_get_a_key_each_and_keep_those_they_have(empt
     with empty_app.app_context():
         upgrade(revision="c27d90b4e1f6")
         with engine.begin() as connection:
-            for statement in FIRST:
+            for statement in (OLD_USER, *FIRST[1:]):
                 connection.execute(text(statement))
             for number, key in ((1, "NULL"), (2, "'kept'"), (3, "NULL")):
                 for statement in SCREEN:
@@ -221,9 +223,27 @@ def test_judgments_of_old_databases_get_a_key_each_and_keep_those_they_have(empt
         assert all(re.fullmatch("j-[0-9a-f]{32}", one) for one in (first, third))
 
 
+def test_people_of_old_databases_keep_their_password_and_sign_in_again(empty_app: Flask, engine: Engine) -> None:
+    with empty_app.app_context():
+        upgrade(revision="b83e5d0c61fa")
+        with engine.begin() as connection:
+            connection.execute(text(OLD_USER))
+        upgrade()
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT password_hash, must_change_password FROM users")).all() == [("x", 0)]
+            assert connection.execute(text("SELECT count(*) FROM sessions")).scalar_one() == 0
+        downgrade(revision="b83e5d0c61fa")
+    with engine.connect() as connection:
+        assert re.fullmatch("[0-9a-f]{32}", connection.execute(text("SELECT session_key FROM users")).scalar_one())
+
+
+USER = (
+    "INSERT INTO users (id, email, name, password_hash, role, active, must_change_password, settings, created_at) "
+    "VALUES (1, 'a@b', '', 'x', 'admin', true, false, '{}', '2026-01-01')"
+)
+OLD_USER = USER.replace("must_change_password", "session_key").replace("false", "'x'")
 FIRST = (
-    "INSERT INTO users (id, email, name, password_hash, role, active, session_key, settings, created_at) "
-    "VALUES (1, 'a@b', '', 'x', 'admin', true, 'x', '{}', '2026-01-01')",
+    USER,
     "INSERT INTO versions (number, method, location, sha256, metrics, note, created_at) "
     "VALUES (1, 'base', '/x', 'x', '{}', '', '2026-01-01')",
     "INSERT INTO prompts (id, text, sha256, source, queued, priority, created_at) "

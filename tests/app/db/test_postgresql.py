@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import Judgment, Role, RunMetric
 from app.domain_errors import Conflict
 from app.services.exchange import exports
-from app.services.people import accounts, invitations, statistics
+from app.services.people import accounts, invitations, password_resets, statistics
 from app.services.training import runs
 from tests import factories
 from tests.studio import Browser, Person, make_person, parts, rows
@@ -102,6 +102,20 @@ def test_people_are_invited_and_their_habits_and_agreement_known(session: Sessio
     accounts.set_role(session, admin.id, joined.id, "annotator")
     with pytest.raises(Conflict):
         accounts.set_role(session, admin.id, admin.id, "annotator")
+
+
+def test_sessions_and_reset_links_live_and_end(postgres_app: Flask, session: Session, admin: Person) -> None:
+    one, other = admin.browser(), admin.browser()
+    assert "Sign out elsewhere" in one.get("/account").text
+    one.submit("/account/sessions/end", {}, page="/account")
+    assert [browser.get("/admin/people").status_code for browser in (one, other)] == [200, 302]
+    person = make_person(postgres_app, session)
+    theirs = person.browser()
+    _, token = password_resets.make(session, admin.id, person.id)
+    password_resets.use(session, token, "nine quiet otters")
+    assert theirs.get("/annotate").status_code == 302
+    one.submit("/sign-out", {})
+    assert one.get("/account").status_code == 302
 
 
 def test_the_system_page_says_how_postgresql_is_backed_up(session: Session, admin: Person) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zipfile
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import PATIENCE_MS, Visitor
+from tests.axe import in_theme
+from tests.browsing import OWN_PASSWORD, PATIENCE_MS, SIGN_IN, Visitor
+from tests.processes import ADMIN_PASSWORD, Product
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
@@ -15,6 +19,8 @@ expect.set_options(timeout=PATIENCE_MS)
 
 def test_someone_joins_by_a_link_and_is_an_admin_later(visitor: Visitor, stranger: Visitor) -> None:
     page, theirs = visitor.page, stranger.page
+    visitor.context.clear_cookies()
+    visitor.sign_in()  # a moment ago, or changing the role would take the password
     page.goto("/admin/people")
     page.fill("#invite-label", "for Katherine")
     page.get_by_role("button", name="Make a link").click()
@@ -45,6 +51,40 @@ def test_someone_joins_by_a_link_and_is_an_admin_later(visitor: Visitor, strange
     stranger.expect_complaint("404")
     theirs.goto(link)
     expect(theirs.locator("h1")).to_contain_text("was used already")
+
+
+def test_a_forgotten_password_is_reset_by_a_link_that_an_admin_makes_with_theirs(
+    visitor: Visitor, stranger: Visitor, product: Product
+) -> None:
+    page, theirs = visitor.page, stranger.page
+    page.goto("/admin/people")
+    page.fill("#email", "dorothy@example.org")
+    page.fill("#password", "another calm one")
+    page.click("#add-person button")
+    page.get_by_role("link", name="dorothy@example.org").click()
+    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database, database:
+        database.execute("UPDATE sessions SET confirmed_at = '2026-01-01 00:00:00.000000'")
+    page.get_by_role("button", name="Make a reset link").click()
+    expect(page.locator("h1")).to_have_text("Your password, once more")
+    assert in_theme(page, "dark") == []
+    page.locator("#password").press_sequentially(ADMIN_PASSWORD)
+    page.keyboard.press("Enter")
+    link = page.input_value("#link")
+
+    theirs.goto(link)
+    assert in_theme(theirs, "light") == []
+    for field in ("#new", "#again"):
+        theirs.fill(field, OWN_PASSWORD)
+    theirs.click("main button")
+    expect(theirs.locator("main [role=status]")).to_have_text("Your new password is set: sign in with it.")
+    stranger.sign_in("dorothy@example.org", OWN_PASSWORD)
+
+    page.reload()
+    assert in_theme(page, "light") == []
+    page.get_by_role("button", name="Sign them out everywhere").click()
+    expect(page.locator("main .alert")).to_have_text("They are signed out everywhere.")
+    theirs.goto("/annotate")
+    theirs.wait_for_url(SIGN_IN)
 
 
 def test_the_system_page_knows_the_processes_and_keeps_backups(visitor: Visitor) -> None:

@@ -94,7 +94,7 @@ def test_an_admin_adds_a_person_who_annotates_and_sees_nothing_of_the_admins(
     expect(page.locator("main [role=status]")).to_have_text("grace@example.org may sign in now.")
     expect(page.locator("td", has_text="Grace <b>H</b>")).to_be_visible()
 
-    stranger.sign_in("grace@example.org", "another calm one")
+    stranger.sign_in_first("grace@example.org", "another calm one")
     stranger.expect_complaint("403")
     theirs = stranger.page
     assert theirs.locator("nav a").all_inner_texts() == ["Mellow", "Annotate", "My work", "Grace <b>H</b>"]
@@ -131,7 +131,7 @@ def test_an_api_token_is_shown_once(visitor: Visitor, chrome: Browser, product: 
     page.click("#add-person button")
     expect(page.locator("main [role=status]")).to_be_visible()
     with Visitor(chrome, product.url) as other:
-        other.sign_in("token@example.org", "another calm one")
+        other.sign_in_first("token@example.org", "another calm one")
         other.page.goto("/account")
         other.page.get_by_role("button", name="Make a new token").click()
         token = other.page.inner_text("[data-token]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from http.cookies import SimpleCookie
 
 import pytest
@@ -10,8 +11,8 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.db import User
-from app.services.people import accounts
+from app.db import AuditEvent, SignInSession, User, now
+from app.services.people import accounts, invitations
 from tests import factories
 from tests.studio import Browser, Person, parts, rows
 
@@ -27,7 +28,7 @@ def setup_token(app: Flask, session: Session) -> str:
 
 
 def session_cookie(answer: TestResponse) -> SimpleCookie:
-    (header,) = (value for value in answer.headers.getlist("Set-Cookie") if value.startswith("mellow_session"))
+    (header,) = (value for value in answer.headers.getlist("Set-Cookie") if "mellow_session" in value)
     return SimpleCookie(header)
 
 
@@ -98,8 +99,16 @@ def test_the_session_cookie_is_for_this_site_and_not_for_scripts(app: Flask, ann
 
 def test_over_https_the_session_cookie_stays_on_https(app: Flask, annotator: Person) -> None:
     form = {"email": annotator.email, "password": factories.PASSWORD}
-    cookie = session_cookie(Browser(app.test_client(), "https://localhost").submit("/sign-in", form))["mellow_session"]
+    cookies = session_cookie(Browser(app.test_client(), "https://localhost").submit("/sign-in", form))
+    cookie = cookies["__Host-mellow_session"]
     assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", True)
+    assert (cookie["path"], cookie["domain"]) == ("/", ""), "or browsers refuse such a name"
+
+
+def test_over_https_a_cookie_of_plain_http_signs_nobody_in(app: Flask, annotator: Person) -> None:
+    client = annotator.browser().client
+    assert client.get("/annotate", base_url="http://localhost").status_code == 200
+    assert client.get("/annotate", base_url="https://localhost").status_code == 302
 
 
 def test_signing_out_ends_the_session(annotator: Person) -> None:
@@ -107,6 +116,92 @@ def test_signing_out_ends_the_session(annotator: Person) -> None:
     answer = browser.submit("/sign-out", {})
     assert (answer.status_code, answer.headers["Location"]) == (302, "/sign-in")
     assert browser.get("/annotate").status_code == 302
+
+
+def test_a_copy_of_the_cookie_is_worth_nothing_after_signing_out(
+    app: Flask, session: Session, annotator: Person
+) -> None:
+    browser, elsewhere = annotator.browser(), annotator.browser()
+    kept = browser.client.get_cookie("mellow_session")
+    assert kept is not None
+    copy = app.test_client()
+    copy.set_cookie("mellow_session", kept.value)
+    assert copy.get("/annotate").status_code == 200
+    browser.submit("/sign-out", {})
+    assert copy.get("/annotate").location == "/sign-in?next=/annotate"
+    assert elsewhere.get("/annotate").status_code == 200, "only that session is over"
+    last = rows(session, AuditEvent)[-1]
+    assert (last.action, last.user_id) == ("user.signed_out", annotator.id)
+
+
+def test_setting_up_and_joining_and_signing_in_each_begin_a_session(
+    app: Flask, session: Session, setup_token: str
+) -> None:
+    Browser(app.test_client()).submit("/setup", {**ADA, "token": setup_token}, page="/setup")
+    (ada,) = rows(session, User)
+    _, token = invitations.invite(session, ada.id, "annotator", "", 1)
+    link = f"/join/{token}"
+    grace = {"email": "grace@example.org", "name": "", "password": "another calm one"}
+    Browser(app.test_client()).submit(link, grace, page=link)
+    Browser(app.test_client()).submit("/sign-in", ADA)
+    assert [(one.user_id, one.address) for one in rows(session, SignInSession)] == [
+        (ada.id, "127.0.0.1"),
+        (ada.id + 1, "127.0.0.1"),
+        (ada.id, "127.0.0.1"),
+    ]
+
+
+def test_ones_own_sessions_are_listed_and_ended(session: Session, annotator: Person, admin: Person) -> None:
+    here, one, two = (annotator.browser() for _ in range(3))
+    first, second, _third = rows(session, SignInSession)
+    page = here.get("/account").text
+    assert page.count("this one") == 1
+    assert f"/account/sessions/{second.id}/end" in page
+    assert f"/account/sessions/{first.id}/end" not in page, "this one has the button Sign out"
+    answer = here.submit(f"/account/sessions/{second.id}/end", {}, page="/account", follow_redirects=True)
+    assert "That session is over." in answer.text
+    assert "ended in another browser" in answer.text
+    assert [browser.get("/annotate").status_code for browser in (here, one, two)] == [200, 302, 200]
+    answer = here.submit("/account/sessions/end", {}, page="/account", follow_redirects=True)
+    assert "You are signed out everywhere else." in answer.text
+    assert [browser.get("/annotate").status_code for browser in (here, two)] == [200, 302]
+    admin.browser()
+    theirs = rows(session, SignInSession)[-1].id
+    assert here.submit(f"/account/sessions/{theirs}/end", {}, page="/account").status_code == 404
+
+
+def test_how_long_a_session_lasts_is_a_setting(app: Flask, session: Session, annotator: Person) -> None:
+    browser = annotator.browser()
+    (row,) = rows(session, SignInSession)
+    assert row.expires_at - row.created_at == timedelta(days=30)
+    row.last_used_at = now() - timedelta(hours=2)
+    session.commit()
+    app.config["SESSION_IDLE"] = timedelta(hours=1)
+    assert browser.get("/annotate").status_code == 302
+    app.config["SESSION_IDLE"] = timedelta(hours=3)
+    assert browser.get("/annotate").status_code == 200
+    session.expire_all()
+    assert now() - row.last_used_at < timedelta(minutes=1), "which is noted"
+
+
+def test_a_first_password_of_somebody_else_is_changed_before_anything_else(
+    app: Flask, session: Session, admin: Person
+) -> None:
+    form = {"email": "grace@example.org", "name": "", "password": "another calm one", "role": "annotator"}
+    admin.browser().submit("/admin/people", form)
+    browser = Browser(app.test_client())
+    browser.submit("/sign-in", form)
+    assert browser.get("/annotate").location == "/account"
+    page = browser.get("/account").text
+    assert "Choose a password of your own" in page
+    assert 'href="/work"' not in page
+    wanted = {"old": form["password"], "new": "nine quiet otters", "again": "nine quiet otters"}
+    refused = browser.submit("/account/password", wanted | {"new": "x", "again": "x"}, page="/account")
+    assert (refused.status_code, "Choose a password of your own" in refused.text) == (422, True)
+    same = browser.submit("/account/password", dict.fromkeys(wanted, form["password"]), page="/account")
+    assert "The new password is the present one." in same.text
+    assert browser.submit("/account/password", wanted, page="/account").location == "/"
+    assert browser.get("/annotate").status_code == 200
 
 
 def test_whoever_is_signed_in_meets_the_desk_instead_of_the_sign_in_page(annotator: Person) -> None:

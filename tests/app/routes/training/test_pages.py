@@ -250,7 +250,7 @@ def test_a_person_who_was_added_may_sign_in(app: Flask, session: Session, admin:
     answer = post(admin, "/admin/people", **form)
     assert answer.headers["Location"] == "/admin/people"
     new = next(user for user in rows(session, User) if user.name == "Nina")
-    assert Person(app, new.id, new.email, "").browser().get("/annotate").status_code == 200
+    assert Person(app, new.id, new.email, "").browser().get("/account").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,7 @@ def test_adding_a_person_is_written_to_the_audit_log(session: Session) -> None:
     by = factories.user(session)
     user = accounts.add_user(session, by.id, EMAIL, PASSWORD, "annotator", " Ada ")
     assert (user.name, user.role, user.active) == ("Ada", "annotator", True)
+    assert user.must_change_password, "somebody else typed the password"
     (event,) = rows(session, AuditEvent)
     assert (event.user_id, event.action, event.subject) == (by.id, "user.created", f"user {user.id}")
     assert event.details == {"email": EMAIL, "role": "annotator"}
@@ -133,14 +135,17 @@ def test_the_environment_sets_no_password_that_is_too_short(session: Session) ->
 
 
 def test_the_environment_wins_over_what_is_stored_and_signs_out_the_old_password(session: Session) -> None:
-    user = factories.user(session, email=EMAIL, active=False)
-    session_key = user.session_key
+    user = factories.user(session, email=EMAIL, must_change_password=True)
+    secret = factories.sign_in(session, user)
+    user.active = False
+    session.commit()
     accounts.ensure_admin(session, EMAIL, "another password", "")
     session.refresh(user)
     assert (user.role, user.active) == (Role.ADMIN, True)
     assert accounts.authenticate(session, EMAIL, factories.PASSWORD) is None
     assert accounts.authenticate(session, EMAIL, "another password") is user
-    assert user.session_key != session_key
+    assert accounts.by_session(session, secret, timedelta(hours=1)) is None
+    assert not user.must_change_password, "the environment is the admin's own"
 
 
 def test_the_setup_token_is_made_once_and_is_for_its_owner_only(session: Session, tmp_path: Path) -> None:
@@ -184,6 +189,7 @@ def test_setting_up_needs_the_token_and_works_once(session: Session, tmp_path: P
         accounts.set_up(session, path, token, EMAIL, "short")
     user = accounts.set_up(session, path, token, EMAIL, PASSWORD)
     assert user.is_admin
+    assert not user.must_change_password
     with pytest.raises(NotFound, match="set up already"):
         accounts.set_up(session, path, token, "second@example.org", PASSWORD)
     assert [user.email for user in rows(session, User)] == [EMAIL]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Invitation, Role, User, now
 from app.domain_errors import Conflict, Invalid, NotFound
-from app.services.people import accounts, invitations
+from app.services.people import accounts, invitations, links
 from tests import factories
 from tests.studio import rows
 
@@ -23,12 +23,12 @@ def admin(session: Session) -> User:
 
 def test_a_link_makes_one_account_of_its_role(session: Session, admin: User) -> None:
     invitation, token = invitations.invite(session, admin.id, "admin", " Grace ", 7)
-    assert (invitation.label, invitations.state(invitation)) == ("Grace", "open")
+    assert (invitation.label, links.state(invitation)) == ("Grace", "open")
     user = invitations.accept(session, token, "Grace@Example.org", "Grace", PASSWORD)
     assert (user.email, user.role, user.name) == ("grace@example.org", "admin", "Grace")
     assert accounts.authenticate(session, "grace@example.org", PASSWORD) is user
     (row,) = rows(session, Invitation)
-    assert (row.used_by, invitations.state(row)) == (user.id, "used")
+    assert (row.used_by, links.state(row)) == (user.id, "used")
     with pytest.raises(NotFound, match=r"was used already"):
         invitations.accept(session, token, "second@example.org", "", PASSWORD)
     assert len(rows(session, User)) == 2
@@ -88,7 +88,7 @@ def test_an_expired_or_withdrawn_or_unknown_link_says_so(session: Session, admin
         with pytest.raises(NotFound, match=sentence):
             invitations.of_token(session, token)
     assert [event.action for event in rows(session, AuditEvent)].count("invitation.withdrawn") == 1
-    assert [invitations.state(one) for one in invitations.latest(session)] == ["withdrawn", "expired"]
+    assert [links.state(one) for one in invitations.latest(session)] == ["withdrawn", "expired"]
 
 
 def test_a_used_link_cannot_be_withdrawn(session: Session, admin: User) -> None:

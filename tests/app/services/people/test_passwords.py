@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, User
+from app.db import AuditEvent, Role, User
 from app.domain_errors import Forbidden, Invalid, NotFound
-from app.services.people import accounts, passwords
+from app.services.people import accounts, password_resets, passwords
 from tests import factories
 from tests.studio import rows
 
 NEW = "nine quiet otters"
+IDLE = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +44,15 @@ def test_other_passwords_are_good(password: str) -> None:
 
 def test_a_changed_password_works_from_then_on_and_ends_every_session(session: Session) -> None:
     user = factories.user(session)
-    key = user.session_key
+    secrets = [factories.sign_in(session, user) for _ in range(2)]
     changed = passwords.change_password(session, user.id, factories.PASSWORD, NEW)
-    assert changed.session_key != key
-    assert accounts.by_session_key(session, key) is None
+    assert [accounts.by_session(session, secret, IDLE) for secret in secrets] == [None, None]
     assert accounts.authenticate(session, user.email, factories.PASSWORD) is None
     assert accounts.authenticate(session, user.email, NEW) is changed
-    assert [(event.action, event.user_id) for event in rows(session, AuditEvent)] == [("password.changed", user.id)]
-    assert NEW not in str(rows(session, AuditEvent)[0].details)
+    ended, event = rows(session, AuditEvent)
+    assert (ended.action, ended.user_id, ended.details["number"]) == ("sessions.ended", user.id, 2)
+    assert (event.action, event.user_id) == ("password.changed", user.id)
+    assert NEW not in str(event.details)
 
 
 @pytest.mark.parametrize(
@@ -63,25 +67,40 @@ def test_a_change_that_is_refused_changes_nothing(
     session: Session, old: str, new: str, refused: type[Exception]
 ) -> None:
     user = factories.user(session)
-    key = user.session_key
+    secret = factories.sign_in(session, user)
     with pytest.raises(refused):
         passwords.change_password(session, user.id, old, new)
     session.rollback()
-    assert accounts.by_session_key(session, key) is not None
+    assert accounts.by_session(session, secret, IDLE) is not None
     assert accounts.authenticate(session, user.email, factories.PASSWORD) is user
     assert rows(session, AuditEvent) == []
 
 
 def test_a_password_is_set_from_a_shell_by_email(session: Session) -> None:
     user = factories.user(session, email="ada@example.org")
-    key = user.session_key
+    secret = factories.sign_in(session, user)
     passwords.set_password(session, " Ada@Example.org ", NEW)
-    assert accounts.by_session_key(session, key) is None
+    assert accounts.by_session(session, secret, IDLE) is None
     assert accounts.authenticate(session, "ada@example.org", NEW) is user
     with pytest.raises(NotFound, match=r"^There is no account with the email bob@example\.org\.$"):
         passwords.set_password(session, "bob@example.org", NEW)
-    (event,) = rows(session, AuditEvent)
+    event = rows(session, AuditEvent)[-1]
     assert (event.action, event.user_id, event.subject) == ("password.set", None, f"user {user.id}")
+
+
+def test_a_password_that_somebody_else_set_has_to_be_changed_and_one_of_ones_own_has_not(session: Session) -> None:
+    user = factories.user(session)
+    passwords.set_password(session, user.email, NEW)
+    assert user.must_change_password
+    assert not passwords.change_password(session, user.id, NEW, "ten quiet otters").must_change_password
+
+
+def test_another_password_withdraws_the_links_that_would_reset_it(session: Session) -> None:
+    user, admin = factories.user(session), factories.user(session, role=Role.ADMIN)
+    _, token = password_resets.make(session, admin.id, user.id)
+    passwords.change_password(session, user.id, factories.PASSWORD, NEW)
+    with pytest.raises(NotFound, match="was withdrawn"):
+        password_resets.of_token(session, token)
 
 
 def test_another_email_takes_the_password_and_a_name_does_not(session: Session) -> None:

@@ -101,9 +101,9 @@ def test_a_copy_is_of_one_moment_while_others_write(session: Session, settings: 
                 database.execute("BEGIN IMMEDIATE")
                 for one in (number, number + 1):
                     database.execute(
-                        "INSERT INTO users (email, name, password_hash, role, active, session_key, settings, "
-                        "created_at) VALUES (?, '', '', 'annotator', 1, ?, '{}', '2026-01-01 00:00:00.000000')",
-                        (f"{one}@example.org", str(one)),
+                        "INSERT INTO users (email, name, password_hash, role, active, must_change_password, settings, "
+                        "created_at) VALUES (?, '', '', 'annotator', 1, 0, '{}', '2026-01-01 00:00:00.000000')",
+                        (f"{one}@example.org",),
                     )
                 database.execute("COMMIT")
                 writing.set()
@@ -124,7 +124,9 @@ def test_a_copy_is_of_one_moment_while_others_write(session: Session, settings: 
 
 
 def test_restoring_brings_back_what_was_and_keeps_what_is(session: Session, settings: Settings) -> None:
-    before = factories.user(session).email
+    person = factories.user(session)
+    before = person.email
+    factories.sign_in(session, person)
     factories.version(session, 1)
     made = backups.make(session, settings, None)
     after = factories.user(session).email
@@ -137,6 +139,7 @@ def test_restoring_brings_back_what_was_and_keeps_what_is(session: Session, sett
     assert not list(settings.home.glob(".restoring-*"))
     with closing(sqlite3.connect(settings.home / "mellow.db")) as database:
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute("SELECT count(*) FROM sessions").fetchone() == (0,), "everybody signs in again"
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])
@@ -175,7 +178,7 @@ def test_a_database_in_use_is_not_replaced(
     made = backups.make(session, settings, None)
     known = frozenset({revision(settings)})
     with write_transaction(session):
-        session.add(User(email="x", password_hash="", session_key="x"))
+        session.add(User(email="x", password_hash=""))
         session.flush()
         with pytest.raises(Conflict, match=r"^The database is in use: stop Mellow first\.$"):
             backups.restore(settings, kept_path(settings, made), known)

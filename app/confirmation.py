@@ -1,0 +1,48 @@
+"""Asks for the password once more before what an unattended browser must not do, and then goes on with the form.
+
+The page that asks holds the fields of the form it stands before, and sends them again together with the password.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from app import access
+from app.db import now
+from app.domain_errors import Forbidden
+from app.extensions import db
+from app.routes.people.signing_in import guarded
+from app.runtime.throttle import TooManyGuesses
+from app.services.people import passwords, sessions
+
+_FIELD = "present_password"
+
+
+def init_app(app: Flask) -> None:
+    """Ask before the views that `app.access` names, once it has found that this person may call them."""
+    app.before_request(_ask)
+
+
+def _ask() -> ResponseReturnValue | None:
+    """Return the page that asks, or None if the password was given in this session a short while ago."""
+    if not access.takes_password() or now() - current_user.confirmed_at < sessions.CONFIRMED_FOR:
+        return None
+    password = request.form.get(_FIELD)
+    if password is None:
+        return _page()
+    try:
+        with guarded(current_user.email, "password"):
+            if not passwords.is_own(db.session(), current_user.user_id, password):
+                raise Forbidden("The password is wrong.")
+    except (Forbidden, TooManyGuesses) as refusal:
+        return _page(str(refusal)), refusal.status, refusal.headers
+    sessions.confirm(db.session(), current_user.session_id)
+    return None
+
+
+def _page(problem: str | None = None) -> str:
+    ours = ("csrf_token", _FIELD)
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ours]
+    return render_template("people/confirm.html", problem=problem, fields=fields, field=_FIELD)

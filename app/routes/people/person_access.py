@@ -1,0 +1,64 @@
+"""What admins do about a person's access: end sessions, and make or withdraw links that reset the password."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from app.access import user_id
+from app.domain_errors import Conflict
+from app.extensions import db
+from app.routes.people import shown_once
+from app.services.people import password_resets, sessions
+from app.services.people.sessions import Ending
+
+blueprint = Blueprint("person_access", __name__, url_prefix="/admin/people/<int:person_id>")
+
+
+@blueprint.post("/sessions/<int:session_id>/end")
+def end_session(person_id: int, session_id: int) -> ResponseReturnValue:
+    """End one session of a person."""
+    sessions.end(db.session(), user_id(), person_id, session_id, Ending.ADMIN)
+    flash("That session is over.", "success")
+    return _back(person_id)
+
+
+@blueprint.post("/sessions/end")
+def end_sessions(person_id: int) -> ResponseReturnValue:
+    """End all sessions of a person."""
+    number = sessions.end_others(db.session(), user_id(), person_id, Ending.ADMIN, None)
+    flash("They are signed out everywhere." if number else "They were signed in nowhere.", "success")
+    return _back(person_id)
+
+
+@blueprint.post("/resets")
+def make_reset_link(person_id: int) -> ResponseReturnValue:
+    """Make a link that resets the person's password, which the next page shows once."""
+    try:
+        _, token = password_resets.make(db.session(), user_id(), person_id)
+    except Conflict as refusal:
+        flash(str(refusal), "warning")
+    else:
+        shown_once.put(place_of_link(person_id), url_for("reset.page", token=token, _external=True))
+    return _back(person_id)
+
+
+@blueprint.post("/resets/<int:reset_id>/withdraw")
+def withdraw_reset_link(person_id: int, reset_id: int) -> ResponseReturnValue:
+    """Withdraw a reset link."""
+    try:
+        password_resets.withdraw(db.session(), user_id(), person_id, reset_id)
+    except Conflict as refusal:
+        flash(str(refusal), "warning")
+    else:
+        flash("That link no longer resets the password.", "success")
+    return _back(person_id)
+
+
+def place_of_link(person_id: int) -> str:
+    """Return the name under which a new reset link of that person is shown once."""
+    return f"new_reset_{person_id}"
+
+
+def _back(person_id: int) -> ResponseReturnValue:
+    return redirect(url_for("people.person", person_id=person_id))

@@ -1,0 +1,118 @@
+"""What takes the password once more, and how it then goes on."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.access import TAKES_PASSWORD, TAKES_PASSWORD_FOR_ADMINS
+from app.db import Invitation, PasswordReset, SignInSession, User, now
+from app.runtime.throttle import MOST_FAILURES
+from tests import factories
+from tests.studio import Browser, Person, rows
+
+ASKED = "Your password, once more"
+
+
+@pytest.fixture
+def browser(session: Session, admin: Person) -> Browser:
+    """A browser in which an admin signed in a quarter of an hour ago."""
+    made = admin.browser()
+    wait(session)
+    return made
+
+
+def wait(session: Session) -> None:
+    for one in rows(session, SignInSession):
+        one.confirmed_at = now() - timedelta(minutes=15)
+    session.commit()
+
+
+def role_of(session: Session, person: Person) -> str:
+    session.rollback()  # let go of an older snapshot
+    return str(session.get_one(User, person.id).role)
+
+
+def test_it_is_exactly_this_that_takes_the_password() -> None:
+    assert {"auth.new_token", "people.set_role", "person_access.make_reset_link"} == TAKES_PASSWORD
+    assert {"people.add_person", "people.invite"} == TAKES_PASSWORD_FOR_ADMINS
+
+
+def test_a_role_is_changed_once_the_password_was_given_and_the_form_is_not_typed_again(
+    session: Session, browser: Browser, annotator: Person
+) -> None:
+    path = f"/admin/people/{annotator.id}/role"
+    page = browser.submit(path, {"role": "admin"})
+    assert (page.status_code, ASKED in page.text) == (200, True)
+    assert role_of(session, annotator) == "annotator"
+    assert f'action="{path}"' in page.text
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text))
+    assert {name: value for name, value in fields.items() if name != "csrf_token"} == {"role": "admin"}
+    wrong = browser.submit(path, {"role": "admin", "present_password": "not it"})
+    assert (wrong.status_code, "The password is wrong." in wrong.text) == (403, True)
+    assert 'name="role" value="admin"' in wrong.text
+    assert "not it" not in wrong.text
+    assert role_of(session, annotator) == "annotator"
+    assert browser.submit(path, {"role": "admin", "present_password": factories.PASSWORD}).status_code == 302
+    assert role_of(session, annotator) == "admin"
+    browser.submit(path, {"role": "annotator"})
+    assert role_of(session, annotator) == "annotator", "it is not asked for again so soon"
+
+
+def test_an_api_token_and_a_reset_link_take_the_password(
+    session: Session, browser: Browser, admin: Person, annotator: Person
+) -> None:
+    before = session.get_one(User, admin.id).api_token_hash
+    assert ASKED in browser.submit("/account/token", {}).text
+    assert ASKED in browser.submit(f"/admin/people/{annotator.id}/resets", {}).text
+    assert rows(session, PasswordReset) == []
+    assert session.get_one(User, admin.id).api_token_hash == before
+    page = browser.submit("/account/token", {"present_password": factories.PASSWORD}, follow_redirects=True)
+    assert "data-token" in page.text
+
+
+def test_making_an_admin_in_another_way_takes_the_password_and_making_an_annotator_does_not(
+    session: Session, browser: Browser
+) -> None:
+    form = {"email": "grace@example.org", "password": "a calm password", "name": "<b>&", "role": "admin"}
+    asked = browser.submit("/admin/people", form)
+    assert ASKED in asked.text
+    assert html.escape('value="<b>&"', quote=False) in asked.text
+    assert ASKED in browser.submit("/admin/people/invitations", {"role": "admin", "days": "1"}).text
+    assert (len(rows(session, User)), rows(session, Invitation)) == (1, [])
+    browser.submit("/admin/people/invitations", {"role": "annotator", "days": "1"})
+    browser.submit("/admin/people", form | {"role": "annotator"})
+    assert (len(rows(session, User)), len(rows(session, Invitation))) == (2, 1)
+
+
+def test_signing_in_counts_as_giving_the_password(admin: Person) -> None:
+    assert admin.browser().submit("/account/token", {}).status_code == 302
+
+
+def test_the_password_of_somebody_else_or_of_another_session_does_not_count(
+    app: Flask, session: Session, browser: Browser, admin: Person, annotator: Person
+) -> None:
+    session.get_one(User, annotator.id).password_hash = factories.HASHER.hash("nine quiet otters")
+    session.commit()
+    admin.browser()
+    path = f"/admin/people/{annotator.id}/role"
+    assert browser.submit(path, {"role": "admin", "present_password": "nine quiet otters"}).status_code == 403
+    assert ASKED in browser.submit(path, {"role": "admin"}).text
+
+
+def test_it_cannot_be_guessed(session: Session, browser: Browser) -> None:
+    wrong = [browser.submit("/account/token", {"present_password": str(number)}) for number in range(MOST_FAILURES)]
+    assert {answer.status_code for answer in wrong} == {403}
+    answer = browser.submit("/account/token", {"present_password": factories.PASSWORD})
+    assert (answer.status_code, "Too many wrong passwords" in answer.text) == (429, True)
+
+
+def test_an_annotator_is_not_even_asked_for_what_only_admins_may(session: Session, annotator: Person) -> None:
+    browser = annotator.browser()
+    wait(session)
+    assert browser.submit(f"/admin/people/{annotator.id}/role", {"role": "admin"}).status_code == 403
