@@ -1,7 +1,8 @@
 """Access rules of all endpoints. An endpoint that is not listed is for admins only, so forgetting one never opens it.
 
 A request is authenticated by a bearer token or by the session cookie. With a token no CSRF check is needed, since no
-browser sends one by itself; with the cookie every state-changing request must carry the CSRF token.
+browser sends one by itself; with the cookie every state-changing request must carry the CSRF token. A token may do what
+its owner's role and its own scopes both allow.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from flask import Flask, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
 
-from app.db import User, now
+from app.db import Scope, User, now
 from app.domain_errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
-from app.services.people import accounts
+from app.services.people import accounts, api_tokens
 from app.services.people.accounts import Identity
+from app.services.people.api_tokens import Bearer
 
 PUBLIC = frozenset(
     {
@@ -38,6 +40,7 @@ ANNOTATOR = frozenset(
         "auth.sign_out",
         "auth.account",
         "auth.new_token",
+        "auth.revoke_token",
         "auth.change_password",
         "auth.change_profile",
         "api_annotate.create_generation",
@@ -46,6 +49,9 @@ ANNOTATOR = frozenset(
         "api_me.me",
         "api_me.change_me",
         "api_me.read_guidelines",
+        "api_tokens.list_tokens",
+        "api_tokens.make_token",
+        "api_tokens.revoke_token",
         "work.page",
         "work.undo",
         "work.redo",
@@ -56,14 +62,19 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
-    """The signed-in person of one request: plain values, so that no row is loaded implicitly."""
+    """The signed-in person of one request: plain values, so that no row is loaded implicitly.
 
-    def __init__(self, user: User | Identity) -> None:
+    `bearer` is the API token that the request carries, None with a session cookie.
+    """
+
+    def __init__(self, user: User | Identity, bearer: Bearer | None = None) -> None:
         self.user_id = user.id
         self.email = user.email
         self.name = user.name
+        self.role = user.role
         self.is_admin = user.is_admin
         self.last_seen_at = user.last_seen_at
+        self.bearer = bearer
         self._session_key = user.session_key
 
     def get_id(self) -> str:
@@ -93,38 +104,61 @@ def user_id() -> int:
     return int(current_user.user_id)
 
 
+def bearer() -> Bearer | None:
+    """Return the API token that the request carries, None for a person at a browser."""
+    token: Bearer | None = current_user.bearer
+    return token
+
+
+def scopes_for(endpoint: str, method: str) -> tuple[Scope, ...]:
+    """Return the scopes each of which lets a token call that endpoint."""
+    annotate = (Scope.ANNOTATE,) if endpoint in ANNOTATOR else ()
+    read = (Scope.READ,) if method in _SAFE_METHODS else ()
+    return (*annotate, *read, Scope.ADMIN)
+
+
 def _check() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None  # there is no such page
-    by_token = _authenticate_by_token()
+    token = _authenticate_by_token()
     if request.endpoint not in PUBLIC:
         if not current_user.is_authenticated:
             return _ask_to_sign_in()
         if request.endpoint not in ANNOTATOR and not current_user.is_admin:
             raise Forbidden("This is for admins.")
-    if not by_token and request.method not in _SAFE_METHODS:
+        if token:
+            _check_scopes(token, scopes_for(request.endpoint, request.method))
+    if not token and request.method not in _SAFE_METHODS:
         csrf.protect()
     if request.endpoint not in PUBLIC:
         _note_presence(current_user)
     return None
 
 
+def _check_scopes(token: Bearer, enough: tuple[Scope, ...]) -> None:
+    if token.scopes.isdisjoint(enough):
+        raise Forbidden(f"This API token may not do that: it lacks the scope {' or '.join(enough)}.")
+
+
 def _note_presence(person: SignedIn) -> None:
     if person.last_seen_at is None or now() - person.last_seen_at > accounts.SEEN_EVERY:
         accounts.seen(db.session(), person.user_id)
+    token = person.bearer
+    if token and (token.last_used_at is None or now() - token.last_used_at > api_tokens.USED_EVERY):
+        api_tokens.used(db.session(), token.token_id)
 
 
-def _authenticate_by_token() -> bool:
-    """Return whether the request carries a valid bearer token; raises NotSignedIn for an invalid one."""
+def _authenticate_by_token() -> Bearer | None:
+    """Return what the request's token stands for, None without one; raises NotSignedIn for one that is not valid."""
     header = request.headers.get("Authorization")
     if header is None or not request.path.startswith("/api/"):
-        return False
+        return None
     scheme, _, token = header.partition(" ")
-    user = accounts.by_token(db.session(), token.strip()) if scheme.casefold() == "bearer" else None
-    if user is None:
+    if scheme.casefold() != "bearer":
         raise NotSignedIn("That API token is not known.")
-    g._login_user = SignedIn(user)  # for this request only: no cookie is set
-    return True
+    found = api_tokens.bearer(db.session(), token.strip())
+    g._login_user = SignedIn(found.owner, found)  # for this request only: no cookie is set
+    return found
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:

@@ -10,6 +10,7 @@ from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
 from app.db.exchange.file_import import FileImport
 from app.db.holds import holds
 from app.db.insert_new import insert_new
+from app.db.people.api_token import ApiToken, Scope
 from app.db.people.invitation import Invitation
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
@@ -33,6 +34,7 @@ __all__ = [
     "LONGEST_ANNOTATOR",
     "SERVING",
     "Alias",
+    "ApiToken",
     "AuditEvent",
     "Base",
     "Candidate",
@@ -50,6 +52,7 @@ __all__ = [
     "Role",
     "RunMetric",
     "RunStatus",
+    "Scope",
     "StudioSetting",
     "TrainingRun",
     "User",

@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import RunStatus
+from app.routes.people import form_key
 from app.services.people import accounts
 from tests import factories
 from tests.studio import Browser, Person, make_person, parts
@@ -63,7 +64,9 @@ def pages(app: Flask, session: Session, admin: Person) -> dict[str, str]:
     browser = admin.browser()
     bad_person = {"email": HOSTILE[1], "name": HOSTILE[0], "password": "x", "role": HOSTILE[2]}
     found = {path: browser.get(path) for path in ("/annotate", "/account", "/admin", "/admin/people", "/admin/runs/1")}
-    found["a new token"] = browser.submit("/account/token", {}, follow_redirects=True)
+    token = {"token_name": HOSTILE[0], "scopes": "read", "days": "7", "form_key": form_key.new()}
+    found["a new token"] = browser.submit("/account/token", token)
+    found["a token that cannot be made"] = browser.submit("/account/token", token | {"token_name": HOSTILE[1]})
     found["a bad person"] = browser.submit("/admin/people", bad_person)
     found["not found"] = browser.get("/<script>alert(1)</script>")
     found["not allowed"] = browser.client.put("/annotate")
@@ -81,7 +84,7 @@ def setup_page(app: Flask, session: Session) -> str:
 
 
 def test_no_page_has_inline_script_style_or_event_handlers(pages: dict[str, str]) -> None:
-    assert len(pages) == 12
+    assert len(pages) == 13
     for name, html in pages.items():
         assert "<!doctype html>" in html, name
         assert Page(html).inline == [], name

@@ -14,14 +14,12 @@ from app.db import Role, User, Verdict
 from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
 from app.routes.number_format import WORDS
-from app.routes.people import shown_once
-from app.services.people import accounts, agreement, invitations, ratings, statistics
+from app.routes.people import form_key
+from app.services.people import accounts, agreement, api_tokens, invitations, ratings, statistics
 from app.services.people.agreement import Pair
 from app.services.people.ratings import Person
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
-
-_NEW_LINK = "new_invitation"
 
 _MOST_PAIRS = 50
 _ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
@@ -30,7 +28,7 @@ _ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     """Show everybody with their habits and agreement, and the forms that add people."""
-    return _page(link=shown_once.take(_NEW_LINK))
+    return _page()
 
 
 @blueprint.post("")
@@ -76,8 +74,17 @@ def person(person_id: int) -> ResponseReturnValue:
         verdicts=list(Verdict),
         onlies=_ONLY,
         roles=list(Role),
+        tokens=[(token, api_tokens.state(token)) for token in api_tokens.of_person(session, person_id)],
         **WORDS,
     )
+
+
+@blueprint.post("/<int:person_id>/tokens/<int:token_id>/revoke")
+def revoke_token(person_id: int, token_id: int) -> ResponseReturnValue:
+    """Revoke an API token of a person."""
+    token = api_tokens.revoke(db.session(), user_id(), person_id, token_id)
+    flash(f"The token {token.name} no longer works.", "success")
+    return redirect(url_for("people.person", person_id=person_id))
 
 
 @blueprint.post("/<int:person_id>/active")
@@ -109,16 +116,14 @@ def set_role(person_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/invitations")
 def invite() -> ResponseReturnValue:
-    """Create an invitation link, which the next page shows once."""
+    """Create an invitation link; the page in this response is the only one that ever shows it."""
     form = request.form
+    wanted = (form.get("role", ""), form.get("label", ""), row_id(form.get("days")) or 0)
     try:
-        _, token = invitations.invite(
-            db.session(), user_id(), form.get("role", ""), form.get("label", ""), row_id(form.get("days")) or 0
-        )
-    except Invalid as refusal:
+        _, token = invitations.invite(db.session(), user_id(), *wanted, form_key.sent())
+    except DomainError as refusal:
         return _page(invite_form=form, invite_problem=str(refusal)), refusal.status
-    shown_once.put(_NEW_LINK, url_for("join.page", token=token, _external=True))
-    return redirect(url_for("people.page"))
+    return _page(link=url_for("join.page", token=token, _external=True)), 201
 
 
 @blueprint.post("/invitations/<int:invitation_id>/withdraw")
@@ -141,6 +146,7 @@ def _page(**given: Any) -> str:
     return render_template(
         "people/page.html",
         **{"form": {}, "invite_form": {}} | given,
+        form_key=form_key.new(),
         members=members,
         more=more,
         totals=statistics.totals(session),

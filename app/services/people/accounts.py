@@ -1,8 +1,7 @@
-"""Accounts: sign-in, roles, API tokens, and the creation of the first admin."""
+"""Accounts: sign-in, roles, and the creation of the first admin."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -51,7 +50,6 @@ class Identity(NamedTuple):
 _users: Table = User.__table__  # type: ignore[assignment]
 _ACTIVE = select(*(_users.c[name] for name in Identity._fields)).where(_users.c.active)
 _BY_SESSION_KEY = Prebuilt(_ACTIVE.where(_users.c.session_key == bindparam("key")))
-_BY_TOKEN = Prebuilt(_ACTIVE.where(_users.c.api_token_hash == bindparam("key")))
 _SEEN = Prebuilt(
     update(_users)
     .where(
@@ -64,17 +62,8 @@ _SEEN = Prebuilt(
 
 def by_session_key(session: Session, key: str) -> Identity | None:
     """Return the active person whose session cookie has that key, or None."""
-    return _identity(session, _BY_SESSION_KEY, key)
-
-
-def by_token(session: Session, token: str) -> Identity | None:
-    """Return the active person to whom an API token belongs, or None."""
-    return _identity(session, _BY_TOKEN, _token_hash(token))
-
-
-def _identity(session: Session, query: Prebuilt, key: str) -> Identity | None:
     # Every request needs this, so it reads columns without building an ORM object of the whole row.
-    rows = query.read(session, {"key": key})
+    rows = _BY_SESSION_KEY.read(session, {"key": key})
     return Identity(*rows[0]) if rows else None
 
 
@@ -163,18 +152,8 @@ def seen(session: Session, user_id: int) -> None:
     write_with_others(session, lambda connection: _SEEN.run(connection, [values]))
 
 
-def issue_token(session: Session, user_id: int) -> str:
-    """Issue a new API token that replaces any older one. It is shown once: only its hash is stored."""
-    token = f"mellow_{secrets.token_urlsafe(32)}"
-    with write_transaction(session):
-        user = session.get_one(User, user_id)
-        user.api_token_hash = _token_hash(token)
-        audit.record(session, user_id, "token.issued", f"user {user_id}")
-    return token
-
-
-def ensure_admin(session: Session, email: str, password: str, token: str) -> None:
-    """Make the account that the environment names an active admin with that password and API token.
+def ensure_admin(session: Session, email: str, password: str) -> User:
+    """Make the account that the environment names an active admin with that password, and return it.
 
     The environment overrides what is stored, so that a restart resets a forgotten password. Raises Invalid for a new
     password that is too short.
@@ -192,8 +171,7 @@ def ensure_admin(session: Session, email: str, password: str, token: str) -> Non
             user.session_key = secrets.token_hex(16)
             audit.record(session, None, "password.set", f"user {user.id}")
         user.role, user.active = Role.ADMIN, True
-        if token:
-            user.api_token_hash = _token_hash(token)
+    return user
 
 
 def ensure_setup_token(session: Session, path: Path) -> str | None:
@@ -274,8 +252,3 @@ def _keep_an_admin(session: Session, leaving: int) -> None:
 
 def _normal(email: str) -> str:
     return email.strip().lower()
-
-
-def _token_hash(token: str) -> str:
-    # Tokens are long and random, so a fast hash cannot be reversed by guessing; every API call computes it.
-    return hashlib.sha256(token.encode()).hexdigest()
