@@ -3,7 +3,7 @@
 A request is authenticated by a bearer token or by the session cookie. With a token no CSRF check is needed, since no
 browser sends one by itself; with the cookie every state-changing request must carry the CSRF token. Some of them take
 the password once more (`app/confirmation.py`), and whoever has a password that somebody else typed chooses another one
-before anything else.
+before anything else. A token may do what its owner's role and its own scopes both allow.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from flask import Flask, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user, logout_user
 
-from app.db import Role, User, now
+from app.db import Role, Scope, User, now
 from app.domain_errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
-from app.services.people import accounts, sessions
+from app.services.people import accounts, api_tokens, sessions
 from app.services.people.accounts import Identity
+from app.services.people.api_tokens import Bearer
 from app.services.people.browser_names import browser_name
 from app.services.people.sessions import Ending
 
@@ -43,6 +44,7 @@ ANNOTATOR = frozenset(
         "auth.sign_out",
         "auth.account",
         "auth.new_token",
+        "auth.revoke_token",
         "auth.change_password",
         "auth.change_profile",
         "auth.end_session",
@@ -53,13 +55,18 @@ ANNOTATOR = frozenset(
         "api_me.me",
         "api_me.change_me",
         "api_me.read_guidelines",
+        "api_tokens.list_tokens",
+        "api_tokens.make_token",
+        "api_tokens.revoke_token",
         "work.page",
         "work.undo",
         "work.redo",
         "work.change",
     }
 )
-TAKES_PASSWORD = frozenset({"auth.new_token", "people.set_role", "person_access.make_reset_link"})
+TAKES_PASSWORD = frozenset(
+    {"auth.new_token", "api_tokens.make_token", "people.set_role", "person_access.make_reset_link"}
+)
 TAKES_PASSWORD_FOR_ADMINS = frozenset({"people.add_person", "people.invite"})
 """Forms that take the password if the account that they make is an admin's."""
 _CHANGES_PASSWORD = frozenset({"auth.account", "auth.change_password", "auth.sign_out"})
@@ -69,19 +76,21 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
     """The signed-in person of one request: plain values, so that no row is loaded implicitly.
 
-    `secret` is that of their session; with an API token there is none, and `session_id` is None.
+    `secret` is that of their session, and `bearer` the API token that the request carries: one of the two is there.
     """
 
-    def __init__(self, identity: Identity, secret: str = "") -> None:
+    def __init__(self, identity: Identity, secret: str = "", bearer: Bearer | None = None) -> None:
         self.user_id = identity.id
         self.email = identity.email
         self.name = identity.name
+        self.role = identity.role
         self.is_admin = identity.is_admin
         self.must_change_password = identity.must_change_password
         self.last_seen_at = identity.last_seen_at
         self.session_id = identity.session_id
         self.last_used_at = identity.last_used_at
         self.confirmed_at = identity.confirmed_at
+        self.bearer = bearer
         self._secret = secret
 
     def get_id(self) -> str:
@@ -122,18 +131,33 @@ def user_id() -> int:
     return int(current_user.user_id)
 
 
+def bearer() -> Bearer | None:
+    """Return the API token that the request carries, None for a person at a browser."""
+    token: Bearer | None = current_user.bearer
+    return token
+
+
+def scopes_for(endpoint: str, method: str) -> tuple[Scope, ...]:
+    """Return the scopes each of which lets a token call that endpoint."""
+    annotate = (Scope.ANNOTATE,) if endpoint in ANNOTATOR else ()
+    read = (Scope.READ,) if method in _SAFE_METHODS else ()
+    return (*annotate, *read, Scope.ADMIN)
+
+
 def _check() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None  # there is no such page
-    by_token = _authenticate_by_token()
+    token = _authenticate_by_token()
     if request.endpoint not in PUBLIC:
         if not current_user.is_authenticated:
             return _ask_to_sign_in()
-        if current_user.must_change_password and not by_token and request.endpoint not in _CHANGES_PASSWORD:
+        if current_user.must_change_password and not token and request.endpoint not in _CHANGES_PASSWORD:
             return _ask_for_own_password()
         if request.endpoint not in ANNOTATOR and not current_user.is_admin:
             raise Forbidden("This is for admins.")
-    if not by_token and request.method not in _SAFE_METHODS:
+        if token:
+            _check_scopes(token, scopes_for(request.endpoint, request.method))
+    if not token and request.method not in _SAFE_METHODS:
         csrf.protect()
     if request.endpoint not in PUBLIC:
         _note_presence(current_user)
@@ -141,29 +165,39 @@ def _check() -> ResponseReturnValue | None:
 
 
 def takes_password() -> bool:
-    """Return whether what is asked for takes the password once more."""
+    """Return whether what is asked for, in a browser, takes the password once more."""
+    if not current_user.is_authenticated or current_user.bearer:
+        return False
     return request.endpoint in TAKES_PASSWORD or (
         request.endpoint in TAKES_PASSWORD_FOR_ADMINS and request.form.get("role") == Role.ADMIN
     )
+
+
+def _check_scopes(token: Bearer, enough: tuple[Scope, ...]) -> None:
+    if token.scopes.isdisjoint(enough):
+        raise Forbidden(f"This API token may not do that: it lacks the scope {' or '.join(enough)}.")
 
 
 def _note_presence(person: SignedIn) -> None:
     noted = [person.last_seen_at] if person.session_id is None else [person.last_seen_at, person.last_used_at]
     if any(moment is None or now() - moment > accounts.SEEN_EVERY for moment in noted):
         accounts.seen(db.session(), person.user_id, person.session_id)
+    token = person.bearer
+    if token and (token.last_used_at is None or now() - token.last_used_at > api_tokens.USED_EVERY):
+        api_tokens.used(db.session(), token.token_id)
 
 
-def _authenticate_by_token() -> bool:
-    """Return whether the request carries a valid bearer token; raises NotSignedIn for an invalid one."""
+def _authenticate_by_token() -> Bearer | None:
+    """Return what the request's token stands for, None without one; raises NotSignedIn for one that is not valid."""
     header = request.headers.get("Authorization")
     if header is None or not request.path.startswith("/api/"):
-        return False
+        return None
     scheme, _, token = header.partition(" ")
-    identity = accounts.by_token(db.session(), token.strip()) if scheme.casefold() == "bearer" else None
-    if identity is None:
+    if scheme.casefold() != "bearer":
         raise NotSignedIn("That API token is not known.")
-    g._login_user = SignedIn(identity)  # for this request only: no cookie is set
-    return True
+    found = api_tokens.bearer(db.session(), token.strip())
+    g._login_user = SignedIn(found.owner, bearer=found)  # for this request only: no cookie is set
+    return found
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:

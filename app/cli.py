@@ -25,7 +25,7 @@ from app.services.exchange.hub import data_set
 from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.exchange.mapping import is_known
-from app.services.people import accounts, passwords
+from app.services.people import accounts, api_tokens, passwords
 from app.services.prompts.prompts import ImportReport
 from app.services.system import audit_copies, backups
 
@@ -73,7 +73,9 @@ def ensure_admin() -> None:
     """Create the admin that ADMIN_EMAIL and ADMIN_PASSWORD name, or the token of the setup page if there is no one."""
     settings = mellow().settings
     if settings.admin_email:
-        accounts.ensure_admin(db.session(), settings.admin_email, settings.admin_password, settings.api_token)
+        admin = accounts.ensure_admin(db.session(), settings.admin_email, settings.admin_password)
+        if settings.api_token and not api_tokens.follow_setting(db.session(), admin.id, settings.api_token):
+            click.echo("MELLOW_API_TOKEN holds a token that was revoked: set another value.", err=True)
     accounts.ensure_setup_token(db.session(), settings.setup_token_path)
 
 

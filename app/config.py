@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +21,8 @@ from app.secret_files import FEWEST_CHARACTERS, kept_secret
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_BASE_MODEL = PROJECT_ROOT / "models" / "base"
+
+_HOST = re.compile(r"[a-z0-9_.-]+|\[[a-f0-9:.]+\]", re.ASCII | re.IGNORECASE)
 
 # A Unix socket address is at most 108 bytes on Linux and 104 on macOS.
 _LONGEST_SOCKET_PATH = 100
@@ -53,6 +57,9 @@ class Settings:
     trusted_proxies: int
     session_idle: timedelta
     session_lifetime: timedelta
+    allowed_hosts: tuple[str, ...]
+    metrics_token: str
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -73,8 +80,10 @@ class Settings:
         api_token = env.text("MELLOW_API_TOKEN", "")
         if api_token and not admin_email:
             raise ConfigError("MELLOW_API_TOKEN names no one: set ADMIN_EMAIL and ADMIN_PASSWORD with it.")
-        if api_token and len(api_token) < 16:
-            raise ConfigError("MELLOW_API_TOKEN is too short: use at least 16 characters.")
+        metrics_token = env.text("METRICS_TOKEN", "")
+        for name, token in (("MELLOW_API_TOKEN", api_token), ("METRICS_TOKEN", metrics_token)):
+            if token and len(token) < 16:
+                raise ConfigError(f"{name} is too short: use at least 16 characters.")
         return cls(
             home=home,
             host=env.text("HOST", "127.0.0.1"),
@@ -99,6 +108,9 @@ class Settings:
             trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),
             session_idle=timedelta(hours=env.integer("SESSION_IDLE_HOURS", 24, 1, 8760)),
             session_lifetime=timedelta(days=env.integer("SESSION_MAX_DAYS", 30, 1, 365)),
+            allowed_hosts=tuple(map(_host, env.parts("ALLOWED_HOSTS"))),
+            metrics_token=metrics_token,
+            webhook_networks=tuple(map(_network, env.parts("WEBHOOK_NETWORKS"))),
         )
 
     @property
@@ -128,6 +140,9 @@ SETTING_NAMES = (
     "TRUSTED_PROXIES",
     "SESSION_IDLE_HOURS",
     "SESSION_MAX_DAYS",
+    "ALLOWED_HOSTS",
+    "METRICS_TOKEN",
+    "WEBHOOK_NETWORKS",
 )
 
 
@@ -150,6 +165,9 @@ class _Reader:
         if name not in SETTING_NAMES:
             raise KeyError(name)
         return self._environ.get(name, "").strip() or default
+
+    def parts(self, name: str) -> list[str]:
+        return [part.strip() for part in self.text(name, "").split(",") if part.strip()]
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         raw = self.text(name, str(default))
@@ -196,6 +214,20 @@ def _database_url(url: str, home: Path) -> str:
 def _check_redis_url(url: str) -> None:
     if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
         raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://.")
+
+
+def _host(name: str) -> str:
+    """Return a host of ALLOWED_HOSTS as `app.security` compares it: in lower case, an IPv6 address without brackets."""
+    if not _HOST.fullmatch(name):
+        raise ConfigError(f"ALLOWED_HOSTS must be names or addresses without scheme and port, not {name!r}.")
+    return name.strip("[]").lower()
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ConfigError(f"WEBHOOK_NETWORKS must be networks such as 10.0.0.0/8, not {text!r}.") from None
 
 
 def _make_private_directory(path: Path) -> None:

@@ -29,6 +29,8 @@ def _ask() -> ResponseReturnValue | None:
     """Return the page that asks, or None if the password was given in this session a short while ago."""
     if not access.takes_password() or now() - current_user.confirmed_at < sessions.CONFIRMED_FOR:
         return None
+    if request.path.startswith("/api/"):
+        raise Forbidden("Give your password first: making a token on the account page asks for it.")
     password = request.form.get(_FIELD)
     if password is None:
         return _page()

@@ -159,7 +159,9 @@ def _response(status: HTTPStatus, sentence: str, extra: dict[str, Any]) -> Respo
     if request.path.startswith("/api/"):
         problem = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": sentence, **extra}
         response = Response(json.dumps(problem), status, content_type=PROBLEM_JSON)
-        if status == HTTPStatus.UNAUTHORIZED:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
-    return Response(render_template("error.html", status=int(status), title=status.phrase, sentence=sentence), status)
+    else:
+        page = render_template("error.html", status=int(status), title=status.phrase, sentence=sentence)
+        response = Response(page, status)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response

@@ -1,4 +1,4 @@
-"""Response headers, cookies and the path of the site: against hostile input, and for private sessions."""
+"""Response headers, cookies, the host and the path of the site: against hostile input, and for private sessions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 
+from app.context import mellow
 from app.domain_errors import Malformed
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -24,6 +25,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+_PORT = re.compile(r":\d+$")
 _PATH = re.compile(r"(/[\w.~-]*[\w~-])*", re.ASCII)  # no part of it is empty, "." or "..": links would lead elsewhere
 
 
@@ -66,8 +68,17 @@ class _SessionCookie(SecureCookieSessionInterface):
 def init_app(app: Flask) -> None:
     """Set the session cookie and the headers of every response."""
     app.session_interface = _SessionCookie()
+    app.before_request(_check_host)
     app.before_request(_check_path)
     app.after_request(_headers)
+
+
+def _check_host() -> None:
+    """Refuse a host that links and redirects must not lead to; load balancers ask for the health by any name."""
+    # Flask's TRUSTED_HOSTS makes no exception for them, and with it the page of the refusal could hold no links.
+    allowed = mellow().settings.allowed_hosts
+    if allowed and request.blueprint != "health" and _PORT.sub("", request.host).strip("[]").lower() not in allowed:
+        raise Malformed("Mellow does not answer under this host: ALLOWED_HOSTS in the settings names the others.")
 
 
 def _check_path() -> None:

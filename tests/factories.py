@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.db import (
     SERVING,
     Alias,
+    ApiToken,
     AuditEvent,
     Base,
     Candidate,
@@ -33,7 +34,7 @@ from app.db import (
     now,
     write_transaction,
 )
-from app.services.people import sessions
+from app.services.people import api_tokens, sessions
 from app.services.system import audit
 from models.formats.splitting import held_out_keys
 
@@ -54,16 +55,23 @@ def _add(session: Session, row: Row) -> Row:
 
 
 def user(session: Session, *, role: Role = Role.ANNOTATOR, token: str | None = None, **values: Any) -> User:
-    """A person who may sign in with PASSWORD."""
+    """A person who may sign in with PASSWORD; `token` may do whatever they may."""
     number = next(_counter)
     given: dict[str, Any] = {
         "email": f"person{number}@example.org",
         "password_hash": _PASSWORD_HASH,
         "role": role,
-        "api_token_hash": hashlib.sha256(token.encode()).hexdigest() if token else None,
         "last_seen_at": now(),  # or else their first request would write that they are here
     }
-    return _add(session, User(**given | values))
+    person = User(**given | values)
+    with write_transaction(session):
+        session.add(person)
+        session.flush()
+        if token:
+            digest = hashlib.sha256(token.encode()).hexdigest()
+            scopes = [str(scope) for scope in api_tokens.scopes_of(role)]
+            session.add(ApiToken(user_id=person.id, name="test", token_hash=digest, scopes=scopes, last_used_at=now()))
+    return person
 
 
 def sign_in(session: Session, person: User) -> str:

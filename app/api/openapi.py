@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from app.access import ANNOTATOR, PUBLIC
+from app.access import ANNOTATOR, PUBLIC, scopes_for
 from app.api.operations import JSON, Answer, Operation, operation_of
 from app.api.problems import PROBLEMS, Problem
 from app.domain_errors import PROBLEM_JSON
@@ -26,7 +26,7 @@ def description(app: Flask, longest: int) -> dict[str, Any]:
     kinds = _Kinds(routes, longest)
     paths: dict[str, dict[str, Any]] = {}
     for method, path, rule, said in routes:
-        paths.setdefault(path, {})[method] = _operation(rule, said, kinds, longest)
+        paths.setdefault(path, {})[method] = _operation(method, rule, said, kinds, longest)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -36,15 +36,19 @@ def description(app: Flask, longest: int) -> dict[str, Any]:
             "Errors are RFC 9457 problem documents whose detail is one sentence.",
         },
         "servers": [{"url": API_PREFIX}],
-        "security": [{"token": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": _TOKENS}},
             "schemas": kinds.named | setting_schemas.SCHEMAS,
         },
     }
 
 
+_TOKENS = (
+    "A token from the account page or POST /tokens. It acts for its owner, within the owner's role and its scopes: "
+    "`read` reads (GET) whatever the owner may read, `annotate` does what annotators may do, `admin` does whatever the "
+    "owner may do. Each operation names the scopes of which a token needs one; without it, the answer is 403."
+)
 Route = tuple[str, str, Rule, Operation]
 _IN_PATH = re.compile(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>")
 
@@ -76,13 +80,15 @@ class _Kinds:
         return {media: {"schema": self._found[repr(kind)]}}
 
 
-def _operation(rule: Rule, said: Operation, kinds: _Kinds, longest: int) -> dict[str, Any]:
+def _operation(method: str, rule: Rule, said: Operation, kinds: _Kinds, longest: int) -> dict[str, Any]:
     public, for_admins = rule.endpoint in PUBLIC, rule.endpoint not in PUBLIC | ANNOTATOR
     refusals = {422, *said.refusals} | (set() if public else {401, 403})
     refusals |= ({404} if rule.arguments else set()) | ({400} if said.body is not None else set())
-    made: dict[str, Any] = {"summary": f"{said.summary}. For admins." if for_admins else said.summary}
-    if public:
-        made["security"] = []
+    scopes = () if public else scopes_for(rule.endpoint, method.upper())
+    made: dict[str, Any] = {
+        "summary": f"{said.summary}. For admins." if for_admins else said.summary,
+        "security": [{"token": [scope]} for scope in scopes],
+    }
     sent = [_path_parameter(found) for found in _IN_PATH.finditer(rule.rule)]
     sent += parameters(said.query, longest) if said.query is not None else []
     if sent:

@@ -18,8 +18,8 @@ class Problem(Struct):
 
 PROBLEMS = {
     400: "The body cannot be read.",
-    401: "No token, or one that is not known.",
-    403: "This person may not do that.",
+    401: "No token, or one that is not known, was revoked or has expired.",
+    403: "This person may not do that, or the token lacks the scope.",
     404: "There is no such thing, or it is not this person's.",
     409: "It does not fit the present state.",
     413: "More than is accepted at once.",

@@ -11,6 +11,7 @@ from app.db.exchange.file_import import FileImport
 from app.db.holds import holds
 from app.db.insert_new import insert_new
 from app.db.one_at_a_time import Turn, one_at_a_time
+from app.db.people.api_token import ApiToken, Scope
 from app.db.people.guess_count import GuessCount
 from app.db.people.invitation import Invitation
 from app.db.people.password_reset import PasswordReset
@@ -37,6 +38,7 @@ __all__ = [
     "LONGEST_ANNOTATOR",
     "SERVING",
     "Alias",
+    "ApiToken",
     "AuditEvent",
     "Base",
     "Candidate",
@@ -56,6 +58,7 @@ __all__ = [
     "Role",
     "RunMetric",
     "RunStatus",
+    "Scope",
     "SignInSession",
     "StudioSetting",
     "TrainingRun",

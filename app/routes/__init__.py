@@ -15,6 +15,7 @@ from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
 from app.routes.exchange import api as exchange_api
 from app.routes.exchange import pages as exchange_pages
+from app.routes.people import api as people_api
 from app.routes.people import auth, join, person_access, reset
 from app.routes.people import pages as people_pages
 from app.routes.prompts import api as prompts_api
@@ -50,6 +51,7 @@ _PAGES = (
 _API = (
     desk_api.blueprint,
     api_me.blueprint,
+    people_api.blueprint,
     training_api.blueprint,
     exchange_api.blueprint,
     prompts_api.blueprint,

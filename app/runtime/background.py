@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.runtime.queue import JobQueue
 from app.runtime.webhook_sender import WebhookSender
+from app.services.system.webhook_networks import Network
 from app.services.training import runs
 from app.services.training.reward.heads import Heads
 from models.model_errors import ModelError
@@ -24,15 +26,26 @@ LEARN_SECONDS = 0.5
 
 
 class Background:
-    """The threads of one process, started once, after any fork, and stopped together."""
+    """The threads of one process, started once, after any fork, and stopped together.
 
-    def __init__(self, serving: Serving, queue: JobQueue, sessions: sessionmaker[Session], heads: Heads) -> None:
+    If `networks` names any, messages to webhooks go only there.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        queue: JobQueue,
+        sessions: sessionmaker[Session],
+        heads: Heads,
+        networks: Sequence[Network] = (),
+    ) -> None:
         self._serving = serving
         self._heads = heads
         self._news = threading.Event()
         self._news.set()  # judgments may have been made while no process ran
         self._queue = queue
         self._sessions = sessions
+        self._sender = WebhookSender(sessions, networks)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -51,9 +64,7 @@ class Background:
                 ),
                 threading.Thread(target=self._rescue, name="run-rescue", daemon=True),
                 threading.Thread(target=self._learn, name="learning", daemon=True),
-                threading.Thread(
-                    target=WebhookSender(self._sessions).run, args=(self._stop,), name="webhooks", daemon=True
-                ),
+                threading.Thread(target=self._sender.run, args=(self._stop,), name="webhooks", daemon=True),
             ]
             for thread in threads:
                 thread.start()

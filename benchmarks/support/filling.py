@@ -21,6 +21,8 @@ PEOPLE = 20
 DAYS = 200
 VERSIONS = 5
 CHECKS = 20
+NEVER_AGAIN = "2999-01-01 00:00:00.000000"
+"""When people and tokens were last seen, so that no request writes it."""
 _BATCH = 20_000
 _PLACES = ("the plan", "this report", "your answer", "that idea", "the meeting", "his speech", "the road", "our team")
 _INSULTS = ("stupid", "idiotic", "worthless", "pathetic", "moronic", "ridiculous", "dumb", "brainless")
@@ -72,15 +74,18 @@ def fill(database: Path, preferences: int) -> str:
 
 def _add_people(connection: sqlite3.Connection, token: str) -> None:
     moment = _moment(0, 1)
-    digest = hashlib.sha256(token.encode()).hexdigest()
     people = (
-        (one, f"person{one}@example.org", "none", "admin" if one == 1 else "annotator", digest if one == 1 else None)
-        for one in range(1, PEOPLE + 1)
+        (one, f"person{one}@example.org", "none", "admin" if one == 1 else "annotator") for one in range(1, PEOPLE + 1)
     )
     connection.executemany(
-        "INSERT INTO users (id, email, name, password_hash, role, api_token_hash, active, must_change_password,"
-        " settings, last_seen_at, created_at) VALUES (?, ?, '', ?, ?, ?, 1, 0, '{}', ?, ?)",
-        ((*person, "2999-01-01 00:00:00.000000", moment) for person in people),
+        "INSERT INTO users (id, email, name, password_hash, role, active, must_change_password, settings,"
+        " last_seen_at, created_at) VALUES (?, ?, '', ?, ?, 1, 0, '{}', ?, ?)",
+        ((*person, NEVER_AGAIN, moment) for person in people),
+    )
+    connection.execute(
+        "INSERT INTO api_tokens (user_id, name, token_hash, scopes, created_at, last_used_at)"
+        " VALUES (1, 'load', ?, '[\"admin\"]', ?, ?)",
+        (_digest(token), moment, NEVER_AGAIN),
     )
     connection.executemany(
         "INSERT INTO versions (number, parent_number, method, location, sha256, metrics, note, created_at)"

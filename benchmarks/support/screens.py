@@ -62,10 +62,15 @@ def _desk(connection: sqlite3.Connection, screens: int) -> Desk:
     token = f"mellow_{secrets.token_urlsafe(32)}"
     person = connection.execute(
         "INSERT INTO users"
-        " (email, name, password_hash, role, api_token_hash, active, must_change_password, settings, created_at)"
-        " VALUES (?, '', 'none', 'annotator', ?, 1, 0, '{}', ?)",
-        (f"{secrets.token_hex(6)}@example.org", hashlib.sha256(token.encode()).hexdigest(), MOMENT),
+        " (email, name, password_hash, role, active, must_change_password, settings, created_at)"
+        " VALUES (?, '', 'none', 'annotator', 1, 0, '{}', ?)",
+        (f"{secrets.token_hex(6)}@example.org", MOMENT),
     ).lastrowid
+    connection.execute(
+        "INSERT INTO api_tokens (user_id, name, token_hash, scopes, created_at)"
+        " VALUES (?, 'load', ?, '[\"annotate\"]', ?)",
+        (person, hashlib.sha256(token.encode()).hexdigest(), MOMENT),
+    )
     prompt, generation, candidate = (_next(connection, table) for table in ("prompts", "generations", "candidates"))
     version = connection.execute("SELECT max(number) FROM versions").fetchone()[0]
     connection.executemany(

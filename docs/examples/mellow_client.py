@@ -6,7 +6,8 @@
     screen = mellow.draw("You are a stupid idiot")
     mellow.choose(screen, 0)
 
-Make a token on the account page. Every refusal of the server is a `MellowError`, whose text is one sentence.
+Make a token on the account page; its scope `annotate` is enough to judge, `admin` to do all of this. Every refusal of
+the server is a `MellowError`, whose text is one sentence.
 """
 
 from __future__ import annotations

@@ -218,6 +218,8 @@ export interface Parameter {
 export interface Operation {
   summary: string;
   parameters?: Parameter[];
+  /** Each alone is enough. */
+  security?: { token: string[] }[];
   requestBody?: { content: Contents };
   responses: Record<string, { description: string; content?: Contents }>;
 }

@@ -12,11 +12,11 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.access import ANNOTATOR, PUBLIC
-from app.db import User
+from app.db import ApiToken, User
 from app.extensions import db
-from app.services.people import accounts
+from app.services.people import accounts, api_tokens
 from tests import factories
-from tests.studio import Browser, Person
+from tests.studio import Browser, Person, rows
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -85,6 +85,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "auth.sign_out",
         "auth.account",
         "auth.new_token",
+        "auth.revoke_token",
         "auth.change_password",
         "auth.change_profile",
         "auth.end_session",
@@ -95,6 +96,9 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "api_me.me",
         "api_me.change_me",
         "api_me.read_guidelines",
+        "api_tokens.list_tokens",
+        "api_tokens.make_token",
+        "api_tokens.revoke_token",
         "work.page",
         "work.undo",
         "work.redo",
@@ -119,6 +123,63 @@ def test_an_annotator_with_a_token_is_forbidden_every_admin_api(app: Flask, anno
     statuses = {call: annotator.call(call.method, call.path.removeprefix("/api/v1")).status_code for call in api}
     assert statuses == dict.fromkeys(statuses, 403)
     assert len(statuses) > 8
+
+
+SCOPES = [("annotate",), ("read",), ("admin",), ("annotate", "read")]
+
+
+def allowed(call: Call, scopes: tuple[str, ...]) -> bool:
+    return (
+        "admin" in scopes
+        or ("read" in scopes and call.method == "GET")
+        or ("annotate" in scopes and call.endpoint in ANNOTATOR)
+    )
+
+
+@pytest.mark.parametrize("scopes", SCOPES, ids=" and ".join)
+def test_a_token_calls_what_its_scopes_allow_and_a_refusal_names_the_scope(
+    app: Flask, session: Session, admin: Person, scopes: tuple[str, ...]
+) -> None:
+    _, secret = api_tokens.make(session, admin.id, "some", scopes, 7)
+    program = Person(app, admin.id, admin.email, secret)
+    walked = [call for call in calls(app) if call.is_api and call.endpoint not in PUBLIC and "events" not in call.path]
+    assert len(walked) > 30
+    for call in walked:
+        answer = program.call(call.method, call.path.removeprefix("/api/v1"))
+        refused = answer.status_code == 403 and "it lacks the scope" in answer.text
+        assert refused != allowed(call, scopes), call
+
+
+def test_the_sentence_of_a_missing_scope(session: Session, app: Flask, admin: Person) -> None:
+    _, secret = api_tokens.make(session, admin.id, "some", ["annotate"], 7)
+    program = Person(app, admin.id, admin.email, secret)
+    reading = program.call("GET", "/versions").json
+    assert reading is not None
+    assert reading["detail"] == "This API token may not do that: it lacks the scope read or admin."
+    writing = program.post("/prompts", ["you are stupid"]).json
+    assert writing is not None
+    assert writing["detail"] == "This API token may not do that: it lacks the scope admin."
+
+
+def test_a_token_gives_no_more_than_its_owners_role(session: Session, app: Flask, admin: Person) -> None:
+    _, secret = api_tokens.make(session, admin.id, "some", ["admin"], 7)
+    program = Person(app, admin.id, admin.email, secret)
+    assert program.call("GET", "/versions").status_code == 200
+    user = session.get_one(User, admin.id)
+    user.role = "annotator"
+    session.commit()
+    answer = program.call("GET", "/versions")
+    assert (answer.status_code, answer.get_json()["detail"]) == (403, "This is for admins.")
+    assert program.call("GET", "/me").status_code == 200
+
+
+def test_the_use_of_a_token_is_noted(session: Session, app: Flask, admin: Person) -> None:
+    _, secret = api_tokens.make(session, admin.id, "some", ["read"], 7)
+    program = Person(app, admin.id, admin.email, secret)
+    program.post("/prompts", ["you are stupid"])
+    assert rows(session, ApiToken)[-1].last_used_at is None, "what is refused is no use"
+    program.call("GET", "/versions")
+    assert rows(session, ApiToken)[-1].last_used_at is not None
 
 
 def test_a_token_opens_no_page(app: Flask, admin: Person) -> None:
@@ -158,6 +219,7 @@ def test_also_signing_in_and_setting_up_need_the_csrf_token(app: Flask) -> None:
 
 def test_no_unsafe_call_with_a_token_needs_a_csrf_token(app: Flask, admin: Person) -> None:
     unsafe = [call for call in calls(app) if call.method in UNSAFE and call.is_api]
+    unsafe.sort(key=lambda call: call.endpoint == "api_tokens.revoke_token")  # last: it is the token of all these calls
     assert len(unsafe) > 6
     for call in unsafe:
         answer = admin.call(call.method, call.path.removeprefix("/api/v1"))

@@ -19,9 +19,9 @@ from redis import Redis
 from sqlalchemy.orm import Session
 
 from app import cli, create_app
-from app.db import Prompt, User
+from app.db import ApiToken, Prompt, User
 from app.services.desk import judgments
-from app.services.people import accounts
+from app.services.people import accounts, api_tokens
 from models.formats import read_rows
 from models.serving.hot_swap import ServingState
 from tests import factories
@@ -240,6 +240,21 @@ def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, s
     assert (user.email, user.role) == ("ada@example.org", "admin")
     assert Person(app, user.id, user.email, "a token of sixteen or more").call("GET", "/versions").status_code == 200
     assert not named.setup_token_path.exists()
+
+
+def test_a_token_of_the_environment_that_was_revoked_is_told_of(app: Flask, session: Session) -> None:
+    home = parts(app).settings.home
+    named = {"admin_email": "ada@example.org", "admin_password": "a calm password", "api_token": "a token of sixteen"}
+    other = create_app(new_settings(home, **named))
+    try:
+        assert run(other, "ensure-admin").stderr == ""
+        (token,) = rows(session, ApiToken)
+        api_tokens.revoke(session, token.user_id, token.user_id, token.id)
+        again = run(other, "ensure-admin")
+    finally:
+        dispose(other)
+    told = "MELLOW_API_TOKEN holds a token that was revoked: set another value.\n"
+    assert (again.exit_code, again.stderr) == (0, told)
 
 
 def test_without_such_an_account_ensure_admin_leaves_the_token_of_the_setup_page(app: Flask) -> None:

@@ -54,6 +54,19 @@ def settings(home: Path, **environ: str) -> Settings:
         ({"TRUSTED_PROXIES": "11"}, "TRUSTED_PROXIES must be between 0 and 10, not 11."),
         ({"SESSION_IDLE_HOURS": "0"}, "SESSION_IDLE_HOURS must be between 1 and 8760, not 0."),
         ({"SESSION_MAX_DAYS": "366"}, "SESSION_MAX_DAYS must be between 1 and 365, not 366."),
+        (
+            {"ALLOWED_HOSTS": "example.org, https://example.org"},
+            "ALLOWED_HOSTS must be names or addresses without scheme and port, not 'https://example.org'.",
+        ),
+        (
+            {"ALLOWED_HOSTS": "example.org:8000"},
+            "ALLOWED_HOSTS must be names or addresses without scheme and port, not 'example.org:8000'.",
+        ),
+        ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN is too short: use at least 16 characters."),
+        (
+            {"WEBHOOK_NETWORKS": "10.0.0.0/8,10.0.0.1/8"},
+            "WEBHOOK_NETWORKS must be networks such as 10.0.0.0/8, not '10.0.0.1/8'.",
+        ),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_its_variable(
@@ -99,6 +112,13 @@ def test_a_given_queue_is_used_instead_of_the_embedded_one(tmp_path: Path) -> No
 def test_the_url_of_the_embedded_queue_leads_to_its_socket(tmp_path: Path, name: str) -> None:
     with redis.Redis.from_url(settings(tmp_path / name).redis_url) as client:
         assert client.connection_pool.connection_kwargs["path"] == str(embedded_socket(tmp_path / name))
+
+
+def test_lists_are_separated_by_commas(tmp_path: Path) -> None:
+    made = settings(tmp_path, ALLOWED_HOSTS="Example.org, [::1],", WEBHOOK_NETWORKS="10.0.0.0/8, fd00::/8, 192.0.2.1")
+    assert made.allowed_hosts == ("example.org", "::1")
+    assert list(map(str, made.webhook_networks)) == ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"]
+    assert (settings(tmp_path).allowed_hosts, settings(tmp_path).webhook_networks) == ((), ())
 
 
 def test_settings_cannot_be_changed(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.access import TAKES_PASSWORD, TAKES_PASSWORD_FOR_ADMINS
-from app.db import Invitation, PasswordReset, SignInSession, User, now
+from app.db import ApiToken, Invitation, PasswordReset, SignInSession, User, now
 from app.runtime.throttle import MOST_FAILURES
 from tests import factories
 from tests.studio import Browser, Person, rows
 
 ASKED = "Your password, once more"
+TOKEN = {"token_name": "a script", "scopes": "read", "days": "30", "form_key": "0" * 32}
 
 
 @pytest.fixture
@@ -39,7 +40,8 @@ def role_of(session: Session, person: Person) -> str:
 
 
 def test_it_is_exactly_this_that_takes_the_password() -> None:
-    assert {"auth.new_token", "people.set_role", "person_access.make_reset_link"} == TAKES_PASSWORD
+    pages = {"auth.new_token", "people.set_role", "person_access.make_reset_link"}
+    assert pages | {"api_tokens.make_token"} == TAKES_PASSWORD
     assert {"people.add_person", "people.invite"} == TAKES_PASSWORD_FOR_ADMINS
 
 
@@ -64,16 +66,17 @@ def test_a_role_is_changed_once_the_password_was_given_and_the_form_is_not_typed
     assert role_of(session, annotator) == "annotator", "it is not asked for again so soon"
 
 
-def test_an_api_token_and_a_reset_link_take_the_password(
-    session: Session, browser: Browser, admin: Person, annotator: Person
-) -> None:
-    before = session.get_one(User, admin.id).api_token_hash
-    assert ASKED in browser.submit("/account/token", {}).text
+def test_an_api_token_and_a_reset_link_take_the_password(session: Session, browser: Browser, annotator: Person) -> None:
+    before = len(rows(session, ApiToken))
+    assert ASKED in browser.submit("/account/token", TOKEN).text
     assert ASKED in browser.submit(f"/admin/people/{annotator.id}/resets", {}).text
     assert rows(session, PasswordReset) == []
-    assert session.get_one(User, admin.id).api_token_hash == before
-    page = browser.submit("/account/token", {"present_password": factories.PASSWORD}, follow_redirects=True)
-    assert "data-token" in page.text
+    body = {"name": "a script", "scopes": ["read"], "days": 30}
+    headers = {"X-CSRFToken": browser.csrf_token("/account")}
+    refused = browser.client.post("/api/v1/tokens", json=body, headers=headers)
+    assert (refused.status_code, "Give your password first" in refused.text) == (403, True)
+    assert len(rows(session, ApiToken)) == before
+    assert "data-token" in browser.submit("/account/token", TOKEN | {"present_password": factories.PASSWORD}).text
 
 
 def test_making_an_admin_in_another_way_takes_the_password_and_making_an_annotator_does_not(
@@ -85,13 +88,13 @@ def test_making_an_admin_in_another_way_takes_the_password_and_making_an_annotat
     assert html.escape('value="<b>&"', quote=False) in asked.text
     assert ASKED in browser.submit("/admin/people/invitations", {"role": "admin", "days": "1"}).text
     assert (len(rows(session, User)), rows(session, Invitation)) == (1, [])
-    browser.submit("/admin/people/invitations", {"role": "annotator", "days": "1"})
+    browser.submit("/admin/people/invitations", {"role": "annotator", "days": "1", "form_key": "1" * 32})
     browser.submit("/admin/people", form | {"role": "annotator"})
     assert (len(rows(session, User)), len(rows(session, Invitation))) == (2, 1)
 
 
 def test_signing_in_counts_as_giving_the_password(admin: Person) -> None:
-    assert admin.browser().submit("/account/token", {}).status_code == 302
+    assert admin.browser().submit("/account/token", TOKEN).status_code == 201
 
 
 def test_the_password_of_somebody_else_or_of_another_session_does_not_count(
@@ -106,9 +109,11 @@ def test_the_password_of_somebody_else_or_of_another_session_does_not_count(
 
 
 def test_it_cannot_be_guessed(session: Session, browser: Browser) -> None:
-    wrong = [browser.submit("/account/token", {"present_password": str(number)}) for number in range(MOST_FAILURES)]
+    wrong = [
+        browser.submit("/account/token", TOKEN | {"present_password": str(number)}) for number in range(MOST_FAILURES)
+    ]
     assert {answer.status_code for answer in wrong} == {403}
-    answer = browser.submit("/account/token", {"present_password": factories.PASSWORD})
+    answer = browser.submit("/account/token", TOKEN | {"present_password": factories.PASSWORD})
     assert (answer.status_code, "Too many wrong passwords" in answer.text) == (429, True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -9,10 +11,13 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from app import create_app
+from app.config import Settings
 from app.db import RunStatus
+from app.routes.people import form_key
 from app.services.people import accounts
 from tests import factories
-from tests.studio import Browser, Person, make_person, parts
+from tests.studio import Browser, Person, close, make_person, parts
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -63,7 +68,9 @@ def pages(app: Flask, session: Session, admin: Person) -> dict[str, str]:
     browser = admin.browser()
     bad_person = {"email": HOSTILE[1], "name": HOSTILE[0], "password": "x", "role": HOSTILE[2]}
     found = {path: browser.get(path) for path in ("/annotate", "/account", "/admin", "/admin/people", "/admin/runs/1")}
-    found["a new token"] = browser.submit("/account/token", {}, follow_redirects=True)
+    token = {"token_name": HOSTILE[0], "scopes": "read", "days": "7", "form_key": form_key.new()}
+    found["a new token"] = browser.submit("/account/token", token)
+    found["a token that cannot be made"] = browser.submit("/account/token", token | {"token_name": HOSTILE[1]})
     found["a bad person"] = browser.submit("/admin/people", bad_person)
     found["not found"] = browser.get("/<script>alert(1)</script>")
     found["not allowed"] = browser.client.put("/annotate")
@@ -81,7 +88,7 @@ def setup_page(app: Flask, session: Session) -> str:
 
 
 def test_no_page_has_inline_script_style_or_event_handlers(pages: dict[str, str]) -> None:
-    assert len(pages) == 12
+    assert len(pages) == 13
     for name, html in pages.items():
         assert "<!doctype html>" in html, name
         assert Page(html).inline == [], name
@@ -112,6 +119,55 @@ def test_hostile_text_is_shown_as_the_text_it_is(pages: dict[str, str]) -> None:
 def test_a_hostile_setup_link_stays_inside_its_field(setup_page: str) -> None:
     assert 'value="&#34;&gt;&lt;img src=x onerror=alert(1)&gt;"' in setup_page
     assert Page(setup_page).inline == []
+
+
+@pytest.fixture
+def named(settings: Settings) -> Iterator[Flask]:
+    """The application with a list of the hosts that it has, behind one proxy."""
+    hosts = ("studio.example.org", "::1")
+    app = create_app(dataclasses.replace(settings, allowed_hosts=hosts, trusted_proxies=1))
+    yield app
+    close(app)
+
+
+REFUSED_HOST = "Mellow does not answer under this host: ALLOWED_HOSTS in the settings names the others."
+
+
+@pytest.mark.parametrize("host", ["studio.example.org", "Studio.Example.org:8443", "[::1]", "[::1]:8000"])
+def test_under_an_allowed_host_mellow_answers(named: Flask, host: str) -> None:
+    assert named.test_client().get("/sign-in", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "studio.example.org.evil.example", "evil-studio.example.org", "[::2]", "a b", ""],
+)
+def test_under_any_other_host_each_request_is_refused_in_one_sentence(named: Flask, host: str) -> None:
+    client = named.test_client()
+    page = client.get("/annotate", headers={"Host": host})
+    assert (page.status_code, REFUSED_HOST in page.text) == (400, True)
+    assert all(urlsplit(url).netloc == "" for url in Page(page.text).urls)
+    answer = client.get("/api/v1/versions", headers={"Host": host})
+    assert (answer.status_code, answer.get_json()["detail"]) == (400, REFUSED_HOST)
+    assert client.get("/nowhere", headers={"Host": host}).status_code == 400
+
+
+def test_the_host_that_a_trusted_proxy_names_counts(named: Flask) -> None:
+    client, own = named.test_client(), {"Host": "studio.example.org"}
+    assert client.get("/sign-in", headers=own | {"X-Forwarded-Host": "evil.example"}).status_code == 400
+    inner = {"Host": "10.0.0.7:8000", "X-Forwarded-Host": "studio.example.org"}
+    assert client.get("/sign-in", headers=inner).status_code == 200
+
+
+def test_whoever_watches_over_the_process_may_ask_under_any_host(named: Flask) -> None:
+    client, host = named.test_client(), {"Host": "10.0.0.7:8000"}
+    assert client.get("/healthz", headers=host).status_code == 200
+    assert client.get("/readyz", headers=host).status_code == 503, "no version is published"
+    assert client.get("/metrics", headers=host).status_code == 200
+
+
+def test_without_a_list_any_host_is_answered(app: Flask) -> None:
+    assert app.test_client().get("/sign-in", headers={"Host": "anything.example"}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Tables of people and invitations."""
+"""Tables of people, their API tokens, and invitations."""

@@ -21,6 +21,8 @@ class Invitation(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[str] = mapped_column(String(16), default=Role.ANNOTATOR)
     label: Mapped[str] = mapped_column(String(100), default="")
+    # The one-time key of the form that made it (app/routes/people/form_key.py).
+    form_key: Mapped[str | None] = mapped_column(String(32), unique=True)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]

@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 class User(Base):
-    """A person. The password and the API token are stored only as hashes."""
+    """A person. The password is stored only as a hash."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("role IN ('annotator', 'admin')", name="role"),)
@@ -30,7 +30,6 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(100), default="")
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16), default=Role.ANNOTATOR)
-    api_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     active: Mapped[bool] = mapped_column(default=True)
     # Somebody else typed the password: its owner chooses another one before anything else is possible.
     must_change_password: Mapped[bool] = mapped_column(default=False)

@@ -9,20 +9,19 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app import access
+from app.api.payload import row_id
 from app.context import mellow
 from app.domain_errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.routes.number_format import WORDS
-from app.routes.people import known_browser, shown_once
+from app.routes.people import form_key, known_browser
 from app.routes.people.signing_in import address, guarded, let_in
 from app.runtime.throttle import TooManyGuesses
-from app.services.people import accounts, passwords, sessions, sign_ins
+from app.services.people import accounts, api_tokens, passwords, sessions, sign_ins
 from app.services.people.passwords import SHORTEST_PASSWORD
 from app.services.people.sessions import Ending
 
 blueprint = Blueprint("auth", __name__)
-
-_NEW_TOKEN = "new_token"  # noqa: S105 - the name of a place
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
@@ -76,16 +75,22 @@ def setup() -> ResponseReturnValue:
 
 @blueprint.get("/account")
 def account() -> ResponseReturnValue:
-    """Show one's own account and a new API token, if one was just issued."""
+    """Show one's own account, with one's API tokens."""
     return _account()
 
 
-def _account(**problems: str) -> str:
+def _account(secret: str | None = None, **problems: str) -> str:
     if current_user.must_change_password:
         return render_template("people/own_password.html", problems=problems, shortest=SHORTEST_PASSWORD)
+    tokens = api_tokens.of_person(db.session(), access.user_id())
     return render_template(
         "people/account.html",
-        token=shown_once.take(_NEW_TOKEN),
+        tokens=[(token, api_tokens.state(token)) for token in tokens],
+        secret=secret,
+        form_key=form_key.new(),
+        scopes=api_tokens.scopes_of(current_user.role),
+        days=api_tokens.DAYS,
+        usual_days=api_tokens.USUAL_DAYS,
         problems=problems,
         shortest=SHORTEST_PASSWORD,
         sessions=sessions.of_person(db.session(), access.user_id(), mellow().settings.session_idle),
@@ -128,9 +133,28 @@ def change_profile() -> ResponseReturnValue:
 
 @blueprint.post("/account/token")
 def new_token() -> ResponseReturnValue:
-    """Issue a new API token in place of the old one; the next page shows it once."""
-    shown_once.put(_NEW_TOKEN, accounts.issue_token(db.session(), access.user_id()))
-    flash("The new token works now; an older one no longer does.", "success")
+    """Make an API token; the page in this response is the only one that ever shows its secret."""
+    form = request.form
+    days = None if form.get("days") == "never" else row_id(form.get("days")) or 0
+    try:
+        _, secret = api_tokens.make(
+            db.session(),
+            access.user_id(),
+            form.get("token_name", ""),
+            form.getlist("scopes"),
+            days,
+            form_key=form_key.sent(),
+        )
+    except DomainError as refusal:
+        return _account(token=str(refusal)), refusal.status
+    return _account(secret), 201
+
+
+@blueprint.post("/account/tokens/<int:token_id>/revoke")
+def revoke_token(token_id: int) -> ResponseReturnValue:
+    """Revoke one of one's own API tokens."""
+    token = api_tokens.revoke(db.session(), access.user_id(), access.user_id(), token_id)
+    flash(f"The token {token.name} no longer works.", "success")
     return redirect(url_for("auth.account"))
 
 

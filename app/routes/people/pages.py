@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -10,37 +9,20 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.payload import row_id
-from app.context import mellow
-from app.db import Role, User, Verdict
-from app.domain_errors import Conflict, DomainError, Invalid, NotFound
+from app.db import Role
+from app.domain_errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.routes.number_format import WORDS
-from app.routes.people import person_access, shown_once
-from app.services.people import (
-    accounts,
-    agreement,
-    invitations,
-    links,
-    password_resets,
-    ratings,
-    sessions,
-    statistics,
-)
-from app.services.people.agreement import Pair
-from app.services.people.ratings import Person
+from app.routes.people import form_key, person_page
+from app.services.people import accounts, agreement, api_tokens, invitations, links, ratings, statistics
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
-
-_NEW_LINK = "new_invitation"
-
-_MOST_PAIRS = 50
-_ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     """Show everybody with their habits and agreement, and the forms that add people."""
-    return _page(link=shown_once.take(_NEW_LINK))
+    return _page()
 
 
 @blueprint.post("")
@@ -59,39 +41,15 @@ def add_person() -> ResponseReturnValue:
 @blueprint.get("/<int:person_id>")
 def person(person_id: int) -> ResponseReturnValue:
     """Show one person: habits, agreement with each of the others, access, and their judgments."""
-    session = db.session()
-    user = _person(person_id)
-    before, verdict, only = (
-        row_id(request.args.get("before")),
-        request.args.get("verdict", ""),
-        request.args.get("only"),
-    )
-    shown = statistics.judgments(
-        session, person_id, before, Verdict(verdict) if verdict in list(Verdict) else None, only or ""
-    )
-    more = shown[-1].id if len(shown) == statistics.JUDGMENTS_AT_ONCE else None
-    pairs = [pair for pair in agreement.measured(session).pairs if person_id in (pair.one, pair.other)]
-    return render_template(
-        "people/person.html",
-        person=user,
-        said=statistics.said(session, person_id),
-        habits=statistics.habits(session, person_id),
-        window=statistics.WINDOW,
-        pairs=[(pair.other if pair.one == person_id else pair.one, pair.same) for pair in pairs[:_MOST_PAIRS]],
-        names=_names(pairs),
-        judgments=shown,
-        older=more,
-        verdict=verdict,
-        only=only,
-        verdicts=list(Verdict),
-        onlies=_ONLY,
-        roles=list(Role),
-        sessions=sessions.of_person(session, person_id, mellow().settings.session_idle),
-        link=shown_once.take(person_access.place_of_link(person_id)),
-        resets=[(one, links.state(one)) for one in password_resets.latest(session, person_id)],
-        hours=password_resets.HOURS,
-        **WORDS,
-    )
+    return person_page.render(person_id)
+
+
+@blueprint.post("/<int:person_id>/tokens/<int:token_id>/revoke")
+def revoke_token(person_id: int, token_id: int) -> ResponseReturnValue:
+    """Revoke an API token of a person."""
+    token = api_tokens.revoke(db.session(), user_id(), person_id, token_id)
+    flash(f"The token {token.name} no longer works.", "success")
+    return redirect(url_for("people.person", person_id=person_id))
 
 
 @blueprint.post("/<int:person_id>/active")
@@ -123,16 +81,14 @@ def set_role(person_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/invitations")
 def invite() -> ResponseReturnValue:
-    """Create an invitation link, which the next page shows once."""
+    """Create an invitation link; the page in this response is the only one that ever shows it."""
     form = request.form
+    wanted = (form.get("role", ""), form.get("label", ""), row_id(form.get("days")) or 0)
     try:
-        _, token = invitations.invite(
-            db.session(), user_id(), form.get("role", ""), form.get("label", ""), row_id(form.get("days")) or 0
-        )
-    except Invalid as refusal:
+        _, token = invitations.invite(db.session(), user_id(), *wanted, form_key.sent())
+    except DomainError as refusal:
         return _page(invite_form=form, invite_problem=str(refusal)), refusal.status
-    shown_once.put(_NEW_LINK, url_for("join.page", token=token, _external=True))
-    return redirect(url_for("people.page"))
+    return _page(link=url_for("join.page", token=token, _external=True)), 201
 
 
 @blueprint.post("/invitations/<int:invitation_id>/withdraw")
@@ -155,30 +111,17 @@ def _page(**given: Any) -> str:
     return render_template(
         "people/page.html",
         **{"form": {}, "invite_form": {}} | given,
+        form_key=form_key.new(),
         members=members,
         more=more,
         totals=statistics.totals(session),
         alpha=agreed.alpha,
-        pairs=agreed.pairs[:_MOST_PAIRS],
-        more_pairs=max(0, len(agreed.pairs) - _MOST_PAIRS),
-        names=_names(agreed.pairs[:_MOST_PAIRS]),
+        pairs=agreed.pairs[: person_page.MOST_PAIRS],
+        more_pairs=max(0, len(agreed.pairs) - person_page.MOST_PAIRS),
+        names=person_page.names(agreed.pairs[: person_page.MOST_PAIRS]),
         invitations=[(one, links.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),
         windows=(statistics.WINDOW, ratings.WINDOW),
         **WORDS,
     )
-
-
-def _names(pairs: Sequence[Pair] = ()) -> dict[Person, str]:
-    """Return what everybody is called: users by name or else email, and those of imported files in these pairs."""
-    named: dict[Person, str] = {user.id: user.name or user.email for user in accounts.people(db.session())}
-    imported = {one for pair in pairs for one in (pair.one, pair.other) if isinstance(one, str)}
-    return named | {one: f"{one}, imported" for one in imported}
-
-
-def _person(person_id: int) -> User:
-    user = db.session().get(User, person_id)
-    if user is None:
-        raise NotFound(f"There is no user {person_id}.")
-    return user

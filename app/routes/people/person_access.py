@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.access import user_id
 from app.domain_errors import Conflict
 from app.extensions import db
-from app.routes.people import shown_once
+from app.routes.people import person_page
 from app.services.people import password_resets, sessions
 from app.services.people.sessions import Ending
 
@@ -33,14 +33,13 @@ def end_sessions(person_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/resets")
 def make_reset_link(person_id: int) -> ResponseReturnValue:
-    """Make a link that resets the person's password, which the next page shows once."""
+    """Make a link that resets the person's password; the page in this response is the only one that shows it."""
     try:
         _, token = password_resets.make(db.session(), user_id(), person_id)
     except Conflict as refusal:
         flash(str(refusal), "warning")
-    else:
-        shown_once.put(place_of_link(person_id), url_for("reset.page", token=token, _external=True))
-    return _back(person_id)
+        return _back(person_id)
+    return person_page.render(person_id, url_for("reset.page", token=token, _external=True)), 201
 
 
 @blueprint.post("/resets/<int:reset_id>/withdraw")
@@ -53,11 +52,6 @@ def withdraw_reset_link(person_id: int, reset_id: int) -> ResponseReturnValue:
     else:
         flash("That link no longer resets the password.", "success")
     return _back(person_id)
-
-
-def place_of_link(person_id: int) -> str:
-    """Return the name under which a new reset link of that person is shown once."""
-    return f"new_reset_{person_id}"
 
 
 def _back(person_id: int) -> ResponseReturnValue:

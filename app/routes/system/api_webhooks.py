@@ -12,6 +12,7 @@ from app.access import user_id
 from app.api import system as described
 from app.api.operations import gives, operation
 from app.api.system import LogQuery, NewWebhook, WebhookChange, WebhookRequest
+from app.context import mellow
 from app.db import Webhook, WebhookDelivery
 from app.extensions import db
 from app.services.system import deliveries, webhooks
@@ -35,7 +36,8 @@ def list_webhooks() -> ResponseReturnValue:
 )
 def create_webhook(body: WebhookRequest) -> ResponseReturnValue:
     """Tell an address of events; the answer holds the secret, which is never shown again."""
-    webhook = webhooks.add(db.session(), user_id(), body.url, webhooks.EVENTS if body.events is UNSET else body.events)
+    events, networks = webhooks.EVENTS if body.events is UNSET else body.events, mellow().settings.webhook_networks
+    webhook = webhooks.add(db.session(), user_id(), body.url, events, networks)
     return {**_webhook_json(webhook), "secret": webhook.secret}, 201
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.context import mellow
-from app.domain_errors import DomainError
+from app.domain_errors import NotReady, NotSignedIn
 from app.extensions import db
 from app.services.training import overview, runs
 from app.version import VERSION
 
 blueprint = Blueprint("health", __name__)
+
+_NOT_LOADED = "Version {} cannot be loaded: the System page says why."
 
 
 @blueprint.get("/healthz")
@@ -46,7 +49,8 @@ def readyz() -> ResponseReturnValue:
 
 @blueprint.get("/metrics")
 def metrics() -> ResponseReturnValue:
-    """Return the counts of the admin's first page in Prometheus' text format."""
+    """Return the counts of the admin's first page in Prometheus' text format; METRICS_TOKEN may ask for a token."""
+    _check_token(mellow().settings.metrics_token)
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
@@ -65,6 +69,12 @@ def metrics() -> ResponseReturnValue:
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
+def _check_token(token: str) -> None:
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    if token and not (scheme.casefold() == "bearer" and secrets.compare_digest(sent.strip().encode(), token.encode())):
+        raise NotSignedIn("Send the METRICS_TOKEN of the settings: Authorization: Bearer …")
+
+
 def _check(probe: Callable[[], object]) -> str | None:
     try:
         probe()
@@ -73,6 +83,8 @@ def _check(probe: Callable[[], object]) -> str | None:
     except SQLAlchemyError:
         db.session.rollback()
         return "The database does not answer or has no tables: run the migrations."
-    except DomainError as error:
-        return str(error)
+    except NotReady:
+        # Not the reason itself, which may name files: anybody may ask here.
+        wanted = mellow().serving.state.wanted
+        return "No version is published yet." if wanted is None else _NOT_LOADED.format(wanted)
     return None

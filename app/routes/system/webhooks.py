@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.payload import row_id
+from app.context import mellow
 from app.db import Webhook, WebhookDelivery
 from app.domain_errors import Conflict, DomainError, NotFound
 from app.extensions import db
@@ -31,7 +32,7 @@ def add() -> ResponseReturnValue:
     """Add a webhook; the page in this response is the only one that ever shows its secret."""
     try:
         url, events = request.form.get("url", ""), request.form.getlist("events")
-        webhook = webhooks.add(db.session(), user_id(), url, events)
+        webhook = webhooks.add(db.session(), user_id(), url, events, mellow().settings.webhook_networks)
     except DomainError as refusal:
         return _page(problem=str(refusal)), refusal.status
     return _page(added=webhook), 201

@@ -1,14 +1,12 @@
-"""Accounts: sign-in, roles, API tokens, and the creation of the first admin."""
+"""Accounts: sign-in, roles, and the creation of the first admin."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -69,7 +67,6 @@ _BY_SESSION = Prebuilt(
         _users.c.active,
     )
 )
-_BY_TOKEN = Prebuilt(select(*_PERSON).where(_users.c.active, _users.c.api_token_hash == bindparam("key")))
 _SEEN = Prebuilt(
     update(_users)
     .where(
@@ -88,17 +85,8 @@ _USED = Prebuilt(
 def by_session(session: Session, secret: str, idle: timedelta) -> Identity | None:
     """Return the active person whose open session has that secret and was used within `idle`, or None."""
     present = now()
-    values = {"secret": sessions.hash_of(secret), "present": present, "since": present - idle}
-    return _identity(_BY_SESSION.read(session, values))
-
-
-def by_token(session: Session, token: str) -> Identity | None:
-    """Return the active person to whom an API token belongs, or None."""
-    return _identity(_BY_TOKEN.read(session, {"key": _token_hash(token)}))
-
-
-def _identity(rows: Sequence[Sequence[Any]]) -> Identity | None:
     # Every request needs this, so it reads columns without building an ORM object of the whole row.
+    rows = _BY_SESSION.read(session, {"secret": sessions.hash_of(secret), "present": present, "since": present - idle})
     return Identity(*rows[0]) if rows else None
 
 
@@ -199,18 +187,8 @@ def seen(session: Session, user_id: int, session_id: int | None = None) -> None:
     write_with_others(session, write)
 
 
-def issue_token(session: Session, user_id: int) -> str:
-    """Issue a new API token that replaces any older one. It is shown once: only its hash is stored."""
-    token = f"mellow_{secrets.token_urlsafe(32)}"
-    with write_transaction(session):
-        user = session.get_one(User, user_id)
-        user.api_token_hash = _token_hash(token)
-        audit.record(session, user_id, "token.issued", f"user {user_id}")
-    return token
-
-
-def ensure_admin(session: Session, email: str, password: str, token: str) -> None:
-    """Make the account that the environment names an active admin with that password and API token.
+def ensure_admin(session: Session, email: str, password: str) -> User:
+    """Make the account that the environment names an active admin with that password, and return it.
 
     The environment overrides what is stored, so that a restart resets a forgotten password. Raises Invalid for a new
     password that is too short.
@@ -226,8 +204,7 @@ def ensure_admin(session: Session, email: str, password: str, token: str) -> Non
             check_new_password(password, email, "ADMIN_PASSWORD")
             passwords.replace(session, user, hashed(password), None, "password.set")
         user.role, user.active, user.must_change_password = Role.ADMIN, True, False
-        if token:
-            user.api_token_hash = _token_hash(token)
+    return user
 
 
 def ensure_setup_token(session: Session, path: Path) -> str | None:
@@ -307,8 +284,3 @@ def _keep_an_admin(session: Session, leaving: int) -> None:
 
 def _normal(email: str) -> str:
     return email.strip().lower()
-
-
-def _token_hash(token: str) -> str:
-    # Tokens are long and random, so a fast hash cannot be reversed by guessing; every API call computes it.
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.db import Invitation, Role, User, now, write_transaction
@@ -18,8 +18,13 @@ _LISTED = 50
 _LONGEST_LABEL = 100
 
 
-def invite(session: Session, by: int, role: str, label: str, days: int) -> tuple[Invitation, str]:
-    """Create an invitation and return it with its secret, valid for one account within `days`, one of DAYS."""
+def invite(
+    session: Session, by: int, role: str, label: str, days: int, form_key: str | None = None
+) -> tuple[Invitation, str]:
+    """Create an invitation and return it with its secret, valid for one account within `days`, one of DAYS.
+
+    A form is sent once: with its key again, nothing is created. Raises Invalid and Conflict.
+    """
     label = label.strip()
     if role not in list(Role):
         raise Invalid("The role must be annotator or admin.")
@@ -29,8 +34,12 @@ def invite(session: Session, by: int, role: str, label: str, days: int) -> tuple
         raise Invalid(f"The note may have at most {_LONGEST_LABEL} characters, and none that cannot be stored.")
     token = links.new_secret()
     with write_transaction(session):
+        session.get_one(User, by, with_for_update=True)  # one form of a person after the other
+        if form_key and session.scalar(select(exists(select(Invitation.id).where(Invitation.form_key == form_key)))):
+            raise Conflict("This form was sent before: its link was shown then, and no second one was made.")
         invitation = Invitation(
             token_hash=links.hash_of(token),
+            form_key=form_key,
             role=Role(role),
             label=label,
             created_by=by,

@@ -11,7 +11,7 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session
 
 from app.db import Prebuilt, Webhook, WebhookDelivery, now, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
-from app.services.system import audit
+from app.services.system import audit, webhook_networks
+from app.services.system.webhook_networks import Network
 
 JUDGMENT_CREATED = "judgment.created"
 RUN_FINISHED = "run.finished"
@@ -85,13 +86,16 @@ def get(session: Session, webhook_id: int) -> Webhook:
     return webhook
 
 
-def add(session: Session, by: int, url: object, events: Iterable[object]) -> Webhook:
+def add(session: Session, by: int, url: object, events: Iterable[object], networks: Sequence[Network] = ()) -> Webhook:
     """Add a webhook that sends those events to `url`, with a new secret; raises Invalid or Conflict.
+
+    If `networks` names any, an address outside them is refused; what a name leads to is checked at each sending.
 
     The secret is shown once, now. It is stored in plain text, since every message is signed with it.
     """
     wanted = _check_events(events)
     address = check_url(url)
+    webhook_networks.check_host(urlsplit(address).hostname or "", networks)
     with write_transaction(session):
         known = all_webhooks(session)
         if len(known) >= MOST_WEBHOOKS:
@@ -129,10 +133,7 @@ def remove(session: Session, by: int, webhook_id: int) -> None:
 
 
 def check_url(url: object) -> str:
-    """Return an address that messages can be sent to, stripped; raises Invalid.
-
-    Private and local addresses are allowed, because studios on private networks send to programs there.
-    """
+    """Return the text of an address that messages can be sent to, stripped; raises Invalid."""
     if not isinstance(url, str) or len(url := url.strip()) > LONGEST_URL:
         raise Invalid(f"The address must be a text of at most {LONGEST_URL} characters.")
     try:

@@ -10,7 +10,7 @@ const JSON_TYPE = "application/json";
 const root = element("operations");
 // Groups come in this order, the others after them.
 /** @type {Record<string, string>} */
-const NAMES = { generations: "Screens", judgments: "Judgments", prompts: "Prompts", preferences: "Preferences", "training-runs": "Training runs", versions: "Versions", aliases: "What serves", webhooks: "Webhooks", "webhook-deliveries": "Messages of webhooks", datasets: "Data for initial training", me: "Oneself", openapi: "This description" };
+const NAMES = { generations: "Screens", judgments: "Judgments", prompts: "Prompts", preferences: "Preferences", "training-runs": "Training runs", versions: "Versions", aliases: "What serves", webhooks: "Webhooks", "webhook-deliveries": "Messages of webhooks", datasets: "Data for initial training", me: "Oneself", tokens: "One's own tokens", openapi: "This description" };
 
 /** @param {string} path */
 const firstPart = (path) => path.split("/")[1].replace(/\.\w+$/, "");
@@ -58,6 +58,8 @@ function described(schemas, operation) {
     parts.push(make("h4", {}, `${status}: ${reply.description}`));
     for (const [media, content] of Object.entries(reply.content ?? {})) parts.push(...shape(schemas, "Response", media, content.schema));
   }
+  const scopes = (operation.security ?? []).flatMap((one) => one.token);
+  if (scopes.length) parts.push(make("p", { className: "hint" }, `A token needs the scope ${scopes.join(" or ")}.`));
   if (refusals.length) parts.push(make("h4", {}, "Refusals"), make("ul", { className: "schema" }, ...refusals));
   return make("div", {}, ...parts);
 }

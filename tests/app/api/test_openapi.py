@@ -68,6 +68,23 @@ def test_exports_take_every_filter_that_is_described_and_no_other(admin: Person)
     assert problem(admin.call("GET", "/preferences?verson=1"))[1].startswith("There is no parameter 'verson' here")
 
 
+def test_each_operation_names_the_scopes_of_which_a_token_needs_one(app: Flask) -> None:
+    document = app.test_client().get("/api/v1/openapi.json").get_json()
+
+    def scopes(method: str, path: str) -> list[str]:
+        return [scope for one in document["paths"][path][method]["security"] for scope in one["token"]]
+
+    assert scopes("post", "/judgments") == ["annotate", "admin"]
+    assert scopes("get", "/me") == ["annotate", "read", "admin"]
+    assert scopes("get", "/preferences") == ["read", "admin"]
+    assert scopes("post", "/training-runs") == ["admin"]
+    assert scopes("get", "/openapi.json") == []
+    described = document["components"]["securitySchemes"]["token"]
+    assert (described["type"], described["scheme"]) == ("http", "bearer")
+    for scope in ("`annotate`", "`read`", "`admin`"):
+        assert scope in described["description"]
+
+
 def test_every_api_route_is_described_and_nothing_else(app: Flask) -> None:
     described = {
         (method.upper(), path)

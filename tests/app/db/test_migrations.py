@@ -12,13 +12,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, text
+from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from app import create_app
 from app.config import Settings
-from app.db import Base
+from app.db import ApiToken, Base, now
 from app.extensions import db
 from app.services.prompts import prompts
 from app.services.system import audit_copies
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.long
 
 TABLES = {
     "aliases",
+    "api_tokens",
     "audit_events",
     "candidates",
     "drawn_pools",
@@ -313,3 +315,30 @@ def test_an_audit_log_from_before_there_was_a_chain_is_chained(empty_app: Flask,
             )
         ).scalar_one()
     assert number == 7, "an older Mellow writes on"
+
+
+PERSON = (
+    "INSERT INTO users (id, email, name, password_hash, role, api_token_hash, active, session_key, settings, "
+    "created_at) VALUES ({id}, 'a{id}', '', 'x', '{role}', {token}, true, 'k{id}', '{{}}', '2026-01-01')"
+)
+
+
+def test_the_one_token_of_before_goes_on_working_and_comes_back(empty_app: Flask, engine: Engine) -> None:
+    with empty_app.app_context():
+        upgrade(revision="b83e5d0c61fa")
+        with engine.begin() as connection:
+            for number, role, token in ((1, "admin", "'one'"), (2, "annotator", "'two'"), (3, "annotator", "NULL")):
+                connection.execute(text(PERSON.format(id=number, role=role, token=token)))
+        upgrade()
+    with Session(engine) as session:
+        first, second = session.scalars(select(ApiToken).order_by(ApiToken.user_id)).all()
+        assert (first.user_id, first.name, first.token_hash, first.expires_at) == (1, "Earlier token", "one", None)
+        assert (first.scopes, second.scopes) == (["annotate", "read", "admin"], ["annotate", "read"])
+        session.add(ApiToken(user_id=1, name="narrow", token_hash="narrow", scopes=["read"]))
+        session.add(ApiToken(user_id=3, name="for a day", token_hash="brief", scopes=second.scopes, expires_at=now()))
+        session.commit()
+    with empty_app.app_context():
+        downgrade(revision="b83e5d0c61fa")
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT id, api_token_hash FROM users ORDER BY id")).all()
+        assert kept == [(1, "one"), (2, "two"), (3, None)], "none that could do less, or would have ended"

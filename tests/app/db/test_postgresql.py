@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import Judgment, Role, RunMetric
 from app.domain_errors import Conflict
 from app.services.exchange import exports
-from app.services.people import accounts, invitations, password_resets, statistics
+from app.services.people import accounts, api_tokens, invitations, password_resets, statistics
 from app.services.training import runs
 from tests import factories
 from tests.studio import Browser, Person, make_person, parts, rows
@@ -125,3 +125,16 @@ def test_the_system_page_says_how_postgresql_is_backed_up(session: Session, admi
     answer = admin.browser().submit("/admin/system/backups", {}, follow_redirects=True)
     assert "The database is PostgreSQL: back it up with pg_dump" in answer.text
     assert "role.changed" not in admin.browser().get("/admin/system/audit?subject=x&since=2026-01-01").text
+
+
+def test_a_token_is_made_once_used_listed_and_revoked(session: Session, admin: Person) -> None:
+    token, secret = api_tokens.make(session, admin.id, "a notebook", ["read"], 7, form_key="0" * 32)
+    with pytest.raises(Conflict, match="no second one was made"):
+        api_tokens.make(session, admin.id, "a notebook", ["read"], 7, form_key="0" * 32)
+    program = Person(admin.app, admin.id, admin.email, secret)
+    assert program.call("GET", "/tokens").status_code == 200
+    session.rollback()
+    assert [one.last_used_at is None for one in api_tokens.of_person(session, admin.id)] == [False, False]
+    api_tokens.revoke(session, admin.id, admin.id, token.id)
+    assert program.call("GET", "/tokens").status_code == 401
+    assert [api_tokens.state(one) for one in api_tokens.of_person(session, admin.id)] == ["in force", "revoked"]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -28,7 +33,7 @@ from tests.studio import Person, parts, rows
 class Receiver:
     """An HTTP server that keeps what it gets and answers as it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, secured: ssl.SSLContext | None = None) -> None:
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
         self.got: list[tuple[str, dict[str, str], bytes]] = []
         receiver = self
@@ -49,6 +54,8 @@ class Receiver:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if secured:
+            self._server.socket = secured.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook?team=one"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
@@ -140,6 +147,95 @@ def test_a_redirect_is_not_followed(session: Session, receiver: Receiver) -> Non
     outcome = send(parcel(receiver.url))
     assert outcome == Outcome(302, "The address responded with a redirect (302), which is not followed.")
     assert len(receiver.got) == 1
+
+
+def answer_of(*addresses: str) -> Callable[..., list[Any]]:
+    """A resolver that says of every name that it leads to those addresses, and to another one when asked again."""
+    left = [addresses, ("192.0.2.1",)]
+
+    def resolve(_host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        said = left.pop(0)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in said]
+
+    return resolve
+
+
+def test_a_name_is_looked_up_once_and_its_address_is_the_one_connected_to(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", answer_of("127.0.0.1"))
+    url = receiver.url.replace("127.0.0.1", "studio.invalid")
+    assert send(parcel(url)) == Outcome(204, None)
+    ((_, headers, _),) = receiver.got
+    assert headers["Host"] == url.removeprefix("http://").partition("/")[0], "the name is what the receiver is told"
+
+
+def test_a_name_that_leads_to_a_metadata_address_is_refused_at_sending(
+    session: Session, admin: Person, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = webhooks.add(session, admin.id, "http://studio.invalid/", ["alias.moved"])
+    deliveries.send_test(session, admin.id, webhook.id)
+    monkeypatch.setattr(socket, "getaddrinfo", answer_of("169.254.169.254"))
+    sentence = "Messages are not sent to 169.254.169.254: link-local and cloud metadata addresses are refused."
+    assert attempt(session, webhook) == Outcome(None, sentence)
+    assert rows(session, WebhookDelivery)[0].error == sentence
+
+
+def test_of_several_addresses_one_that_is_allowed_is_taken(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", answer_of("169.254.169.254", "127.0.0.1"))
+    assert send(parcel(receiver.url)).delivered
+
+
+def test_of_several_addresses_one_that_answers_is_taken(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        silent = listener.getsockname()
+    (answers,) = socket.getaddrinfo("127.0.0.1", urlsplit(receiver.url).port, type=socket.SOCK_STREAM)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(*answers[:4], silent), answers])
+    assert send(parcel(receiver.url)).delivered
+
+
+def test_messages_go_to_the_networks_of_the_settings_only(receiver: Receiver) -> None:
+    here, elsewhere = ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8")
+    assert send(parcel(receiver.url), [elsewhere, here]).delivered
+    sentence = "Messages are not sent to 127.0.0.1: it is in none of the networks of WEBHOOK_NETWORKS."
+    assert send(parcel(receiver.url), [elsewhere]) == Outcome(None, sentence)
+    assert len(receiver.got) == 1
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A key and a certificate of the name studio.invalid, signed by itself, in one file."""
+    made, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=studio.invalid"
+    )
+    files = ["-addext", "subjectAltName=DNS:studio.invalid", "-keyout", str(key), "-out", str(made)]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    made.write_text(made.read_text() + key.read_text())
+    return made
+
+
+@pytest.fixture
+def secure_receiver(certificate: Path) -> Iterator[Receiver]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    receiver = Receiver(context)
+    yield receiver
+    receiver.close()
+
+
+def test_over_https_the_certificate_must_be_of_the_name_and_known(
+    secure_receiver: Receiver, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sent(name: str) -> Outcome:
+        monkeypatch.setattr(socket, "getaddrinfo", answer_of("127.0.0.1"))
+        return send(parcel(secure_receiver.url.replace("http://127.0.0.1", f"https://{name}")))
+
+    assert sent("studio.invalid") == Outcome(None, "The connection is not safe: CERTIFICATE_VERIFY_FAILED.")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert sent("other.invalid") == Outcome(None, "The connection is not safe: CERTIFICATE_VERIFY_FAILED.")
+    assert secure_receiver.got == []
+    assert sent("studio.invalid") == Outcome(204, None)
 
 
 def test_an_address_that_is_gone_is_paused(

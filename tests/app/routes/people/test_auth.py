@@ -11,8 +11,9 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.db import AuditEvent, SignInSession, User, now
-from app.services.people import accounts, invitations
+from app.db import ApiToken, AuditEvent, SignInSession, User, now
+from app.routes.people import form_key
+from app.services.people import accounts, api_tokens, invitations
 from tests import factories
 from tests.studio import Browser, Person, parts, rows
 
@@ -208,26 +209,76 @@ def test_whoever_is_signed_in_meets_the_desk_instead_of_the_sign_in_page(annotat
     assert annotator.browser().get("/sign-in").headers["Location"] == "/"
 
 
-def test_a_new_api_token_is_shown_to_nobody_else(annotator: Person, admin: Person) -> None:
-    browser = annotator.browser()
-    assert browser.submit("/account/token", {}).status_code == 302  # and the page that would show it is never opened
-    browser.submit("/sign-out", {}, page="/annotate")
-    browser.submit("/sign-in", {"email": admin.email, "password": factories.PASSWORD})
-    assert browser.get("/account").status_code == 200
-    assert "data-token" not in browser.get("/account").text
+def new_token(browser: Browser, **form: str) -> TestResponse:
+    """What sending the form of a new token shows."""
+    wanted = {"token_name": "a notebook", "scopes": "annotate", "days": "30", "form_key": form_key.new()} | form
+    return browser.submit("/account/token", wanted)
 
 
-def test_a_new_api_token_is_shown_once_and_takes_the_place_of_the_old_one(app: Flask, annotator: Person) -> None:
+def test_a_new_api_token_is_shown_once_in_the_response_and_not_through_the_cookie(
+    app: Flask, annotator: Person
+) -> None:
     browser = annotator.browser()
-    page = browser.submit("/account/token", {}, follow_redirects=True)
-    assert page.request.path == "/account"
+    page = new_token(browser)
+    assert (page.status_code, page.headers["Cache-Control"]) == (201, "no-store")
+    assert "Set-Cookie" not in page.headers
     found = re.search(r"data-token>([^<]+)<", page.text)
     assert found is not None
     fresh = Person(app, annotator.id, annotator.email, found[1])
     assert fresh.post("/judgments", {}).status_code == 422
-    assert annotator.post("/judgments", {}).status_code == 401
-    assert found[1] not in browser.get("/account").text
-    assert page.headers["Cache-Control"] == "no-store"
+    assert annotator.post("/judgments", {}).status_code == 422, "the other one goes on working"
+    again = browser.get("/account").text
+    assert found[1] not in again
+    assert "a notebook" in again
+
+
+def test_a_reload_makes_no_second_token_and_says_so(session: Session, annotator: Person) -> None:
+    browser, key = annotator.browser(), form_key.new()
+    assert new_token(browser, form_key=key).status_code == 201
+    again = new_token(browser, form_key=key)
+    assert again.status_code == 409
+    assert "This form was sent before: its token was shown then, and no second one was made." in again.text
+    assert "data-token>" not in again.text
+    assert [token.name for token in rows(session, ApiToken)] == ["test", "a notebook"]
+
+
+def test_a_token_that_cannot_be_made_says_why_and_keeps_what_was_typed(session: Session, admin: Person) -> None:
+    for form, status, sentence in (
+        ({"scopes": "write"}, 422, "There is no scope &#39;write&#39;"),
+        ({"days": "x"}, 422, "A token may be good for 1 to 3650 days"),
+        ({"form_key": ""}, 400, "This form is out of date: reload the page and try again."),
+    ):
+        answer = new_token(admin.browser(), token_name="for <b>Grace</b>", **form)
+        assert answer.status_code == status
+        assert sentence in answer.text
+        assert 'value="for &lt;b&gt;Grace&lt;/b&gt;"' in answer.text
+    assert len(rows(session, ApiToken)) == 1
+
+
+def test_a_token_without_an_end_and_for_all_that_an_admin_may_do(session: Session, admin: Person) -> None:
+    page = new_token(admin.browser(), scopes="admin", days="never").text
+    assert "without an end" in page
+    token = rows(session, ApiToken)[-1]
+    assert (token.scopes, token.expires_at) == (["admin"], None)
+
+
+def test_an_annotator_is_offered_no_scope_of_admins(annotator: Person) -> None:
+    page = annotator.browser().get("/account").text
+    assert re.findall(r'name="scopes" value="(\w+)"', page) == ["annotate", "read"]
+    assert new_token(annotator.browser(), scopes="admin").status_code == 403
+
+
+def test_ones_own_token_is_revoked_on_the_account_page_and_no_other(
+    session: Session, annotator: Person, admin: Person
+) -> None:
+    mine, _ = api_tokens.make(session, annotator.id, "mine", ["read"], 7)
+    theirs, _ = api_tokens.make(session, admin.id, "theirs", ["read"], 7)
+    browser = annotator.browser()
+    page = browser.submit(f"/account/tokens/{mine.id}/revoke", {}, follow_redirects=True)
+    assert "The token mine no longer works." in page.text
+    assert "theirs" not in page.text
+    assert browser.submit(f"/account/tokens/{theirs.id}/revoke", {}).status_code == 404
+    assert [api_tokens.state(token) for token in rows(session, ApiToken)[2:]] == ["revoked", "in force"]
 
 
 def test_a_password_is_changed_on_ones_own_page_and_other_browsers_are_signed_out(annotator: Person) -> None:

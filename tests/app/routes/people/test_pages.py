@@ -9,8 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Invitation, Role, User, now
-from app.services.people import accounts, statistics
+from app.db import ApiToken, Invitation, Role, User, now
+from app.routes.people import form_key
+from app.services.people import accounts, api_tokens, statistics
 from tests import factories
 from tests.studio import Browser, Person, make_person, rows
 
@@ -19,11 +20,12 @@ LINK = re.compile(r'value="http://localhost(/join/[\w-]{32})"')
 
 def made_link(admin: Person, **form: str) -> str:
     """The path of a new invitation link."""
-    browser, wanted = admin.browser(), {"role": "annotator", "days": "7"} | form
-    page = browser.submit("/admin/people/invitations", wanted, follow_redirects=True)
+    browser, wanted = admin.browser(), {"role": "annotator", "days": "7", "form_key": form_key.new()} | form
+    page = browser.submit("/admin/people/invitations", wanted)
+    assert (page.status_code, page.headers["Cache-Control"]) == (201, "no-store")
+    assert "Set-Cookie" not in page.headers, "it does not travel through the cookie"
     found = LINK.search(page.text)
     assert found is not None
-    assert page.request.path == "/admin/people"
     assert found[1] not in browser.get("/admin/people").text, "it is shown once"
     return found[1]
 
@@ -135,6 +137,23 @@ def test_a_link_is_shown_once_and_makes_an_account(app: Flask, session: Session,
     assert "Grace</a>" in admin.browser().get("/admin/people").text
 
 
+def test_a_reload_makes_no_second_link_and_says_so(session: Session, admin: Person) -> None:
+    browser, form = admin.browser(), {"role": "annotator", "days": "7", "form_key": form_key.new()}
+    assert browser.submit("/admin/people/invitations", form).status_code == 201
+    again = browser.submit("/admin/people/invitations", form)
+    assert again.status_code == 409
+    assert "This form was sent before: its link was shown then, and no second one was made." in again.text
+    assert not LINK.search(again.text)
+    assert len(rows(session, Invitation)) == 1
+
+
+def test_a_form_without_its_key_makes_no_link(session: Session, admin: Person) -> None:
+    answer = admin.browser().submit("/admin/people/invitations", {"role": "annotator", "days": "7", "form_key": "x"})
+    assert answer.status_code == 400
+    assert "This form is out of date: reload the page and try again." in answer.text
+    assert rows(session, Invitation) == []
+
+
 def test_joining_needs_the_csrf_token(app: Flask, admin: Person) -> None:
     link = made_link(admin)
     assert app.test_client().post(link, data={"email": "x@y", "password": "a calm password"}).status_code == 400
@@ -161,11 +180,21 @@ def test_a_withdrawn_link_makes_none(app: Flask, session: Session, admin: Person
 
 
 def test_a_link_that_cannot_be_made_says_why_and_keeps_the_note(session: Session, admin: Person) -> None:
-    form = {"role": "annotator", "days": "1000", "label": "for Grace"}
+    form = {"role": "annotator", "days": "1000", "label": "for Grace", "form_key": form_key.new()}
     answer = admin.browser().submit("/admin/people/invitations", form)
     assert answer.status_code == 422
     assert "A link may be good for 1, 7 or 30 days." in answer.text
     assert 'value="for Grace"' in answer.text
+
+
+def test_an_admin_sees_and_revokes_anybodys_tokens(session: Session, admin: Person, annotator: Person) -> None:
+    token, _ = api_tokens.make(session, annotator.id, "<b>a notebook</b>", ["read"], 7)
+    browser, page = admin.browser(), f"/admin/people/{annotator.id}"
+    assert "&lt;b&gt;a notebook&lt;/b&gt;" in browser.get(page).text
+    answer = browser.submit(f"{page}/tokens/{token.id}/revoke", {}, follow_redirects=True)
+    assert "no longer works." in answer.text
+    assert api_tokens.state(rows(session, ApiToken)[-1]) == "revoked"
+    assert browser.submit(f"/admin/people/{admin.id}/tokens/{token.id}/revoke", {}).status_code == 404
 
 
 def test_being_here_is_noted_at_most_once_a_minute(app: Flask, session: Session, admin: Person) -> None:

@@ -48,15 +48,6 @@ def test_a_reset_link_is_shown_once_and_can_be_withdrawn(session: Session, admin
     assert browser.submit(f"{path}/resets/99/withdraw", {}).status_code == 404
 
 
-def test_a_reset_link_is_shown_on_the_page_of_its_person_only(
-    session: Session, admin: Person, annotator: Person
-) -> None:
-    browser = admin.browser()
-    browser.submit(f"/admin/people/{annotator.id}/resets", {})
-    assert LINK.search(browser.get(f"/admin/people/{admin.id}").text) is None
-    assert LINK.search(browser.get(f"/admin/people/{annotator.id}").text)
-
-
 def test_somebody_who_may_not_sign_in_gets_no_reset_link(session: Session, admin: Person, annotator: Person) -> None:
     browser, path = admin.browser(), f"/admin/people/{annotator.id}"
     browser.submit(f"{path}/active", {"active": "no"})

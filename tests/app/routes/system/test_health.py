@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -41,12 +43,12 @@ def test_with_database_queue_and_model_a_process_is_ready(app: Flask, version_1:
 
 
 def test_without_a_version_it_is_not_ready_and_says_so(app: Flask) -> None:
-    checks = {"database": "ok", "queue": "ok", "model": "The model is not ready: No version is published yet."}
+    checks = {"database": "ok", "queue": "ok", "model": "No version is published yet."}
     assert ready(app) == (503, {"status": "not ready", "checks": checks, "version": None, "wanted": None})
 
 
-def test_with_a_damaged_version_it_is_not_ready_and_says_which_file(
-    app: Flask, session: Session, published: CheckpointStore
+def test_with_a_damaged_version_it_is_not_ready_and_names_no_file(
+    app: Flask, session: Session, published: CheckpointStore, admin: Person
 ) -> None:
     folder = add_version(app, session, published, 1)
     factories.serving(session)
@@ -54,8 +56,19 @@ def test_with_a_damaged_version_it_is_not_ready_and_says_which_file(
     status, body = ready(app)
     assert status == 503
     assert isinstance(body, dict)
-    reason = "The model is not ready: Version 1 is damaged: serving/model.bin differs from its manifest."
-    assert body["checks"]["model"] == reason
+    assert body["checks"]["model"] == "Version 1 cannot be loaded: the System page says why."
+    page = admin.browser().get("/admin/system").text
+    assert "Version 1 is damaged: serving/model.bin differs from its manifest." in page
+
+
+def test_with_a_version_whose_folder_is_gone_it_names_no_folder(
+    app: Flask, session: Session, published: CheckpointStore
+) -> None:
+    shutil.rmtree(add_version(app, session, published, 1))
+    factories.serving(session)
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert str(parts(app).settings.home) not in answer.text
 
 
 def test_while_the_queue_is_away_it_is_not_ready_but_goes_on_serving(
@@ -116,3 +129,23 @@ def test_the_figures_count_what_stands(app: Flask, session: Session, version_1: 
         "mellow_serving_version": 1,
         "mellow_wanted_version": 1,
     }
+
+
+@pytest.fixture
+def guarded(app: Flask) -> Iterator[Flask]:
+    """The same studio with a METRICS_TOKEN."""
+    guarded = create_app(dataclasses.replace(parts(app).settings, metrics_token="a token of sixteen"))
+    yield guarded
+    close(guarded)
+
+
+def test_with_a_token_in_the_settings_the_figures_ask_for_it(guarded: Flask, admin: Person) -> None:
+    client = guarded.test_client()
+    for header in (None, "", "Bearer", "Bearer wrong", f"Bearer {admin.token}", "Basic a token of sixteen", "Bearer é"):
+        answer = client.get("/metrics", headers={"Authorization": header} if header is not None else {})
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), header
+        assert "Send the METRICS_TOKEN of the settings: Authorization: Bearer …" in answer.text
+        assert "mellow_judgments" not in answer.text
+    answer = client.get("/metrics", headers={"Authorization": "bearer a token of sixteen"})
+    assert (answer.status_code, "mellow_judgments" in answer.text) == (200, True)
+    assert client.get("/healthz").status_code == 200

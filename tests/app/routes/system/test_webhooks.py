@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from ipaddress import ip_network
 
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Webhook, WebhookDelivery
+from app import create_app
+from app.config import Settings
+from app.db import Role, Webhook, WebhookDelivery
 from app.services.system import deliveries, webhooks
 from tests.app.routes.desk.test_api import problem
-from tests.studio import Person, make_person, rows
+from tests.studio import Person, close, make_person, rows
 
 URL = "https://example.org/mellow"
 
@@ -34,6 +38,26 @@ def test_an_address_that_cannot_be_used_is_kept_in_the_form(session: Session, ad
     assert 'value="ftp://example.org"' in answer.text
     assert re.findall(r'value="([a-z.]+)" checked', answer.text) == ["alias.moved"]
     assert rows(session, Webhook) == []
+
+
+def test_an_address_that_is_refused_is_told_on_the_page_and_in_the_api(session: Session, admin: Person) -> None:
+    url = "http://169.254.169.254/latest/meta-data/"
+    sentence = "Messages are not sent to 169.254.169.254: link-local and cloud metadata addresses are refused."
+    answer = admin.browser().submit("/admin/webhooks", {"url": url, "events": "alias.moved"}, page="/admin/webhooks")
+    assert (answer.status_code, sentence in answer.text) == (422, True)
+    assert problem(admin.post("/webhooks", {"url": url})) == (422, sentence)
+    assert rows(session, Webhook) == []
+
+
+def test_the_networks_of_the_settings_count_for_what_is_added(settings: Settings, session: Session) -> None:
+    narrow = create_app(dataclasses.replace(settings, webhook_networks=(ip_network("10.0.0.0/8"),)))
+    try:
+        admin = make_person(narrow, session, Role.ADMIN)
+        sentence = "Messages are not sent to 127.0.0.1: it is in none of the networks of WEBHOOK_NETWORKS."
+        assert problem(admin.post("/webhooks", {"url": "http://127.0.0.1:9000/"})) == (422, sentence)
+        assert admin.post("/webhooks", {"url": "http://10.0.0.1/"}).status_code == 201
+    finally:
+        close(narrow)
 
 
 def test_a_webhook_is_tested_paused_and_removed(session: Session, admin: Person) -> None:

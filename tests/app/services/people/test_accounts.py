@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -80,30 +79,6 @@ def test_adding_a_person_is_written_to_the_audit_log(session: Session) -> None:
     assert event.details == {"email": EMAIL, "role": "annotator"}
 
 
-def owner(session: Session, token: str) -> int | None:
-    known = accounts.by_token(session, token)
-    return known.id if known else None
-
-
-def test_an_api_token_is_kept_as_its_hash_and_replaces_the_old_one(session: Session) -> None:
-    user = factories.user(session)
-    first = accounts.issue_token(session, user.id)
-    assert owner(session, first) == user.id
-    assert user.api_token_hash == hashlib.sha256(first.encode()).hexdigest()
-    second = accounts.issue_token(session, user.id)
-    assert len(second) > 40
-    assert accounts.by_token(session, first) is None
-    assert owner(session, second) == user.id
-    stored = " ".join(str(value) for event in rows(session, AuditEvent) for value in vars(event).values())
-    assert second not in stored
-
-
-def test_a_token_of_nobody_opens_nothing(session: Session) -> None:
-    factories.user(session)
-    assert accounts.by_token(session, "") is None
-    assert accounts.by_token(session, "None") is None
-
-
 def test_nobody_can_deactivate_themselves_or_someone_who_is_not_there(session: Session) -> None:
     user = factories.user(session)
     with pytest.raises(Conflict, match=r"^You cannot deactivate your own account\.$"):
@@ -114,23 +89,21 @@ def test_nobody_can_deactivate_themselves_or_someone_who_is_not_there(session: S
 
 
 def test_the_environment_creates_the_admin_once(session: Session) -> None:
-    token = "a token of sixteen or more"
-    accounts.ensure_admin(session, EMAIL, PASSWORD, token)
-    accounts.ensure_admin(session, EMAIL, PASSWORD, token)
+    accounts.ensure_admin(session, EMAIL, PASSWORD)
+    accounts.ensure_admin(session, EMAIL, PASSWORD)
     (user,) = rows(session, User)
     assert (user.email, user.role, user.active) == (EMAIL, Role.ADMIN, True)
     assert accounts.authenticate(session, EMAIL, PASSWORD) is user
-    assert owner(session, token) == user.id
     assert [event.action for event in rows(session, AuditEvent)] == ["user.created"]
 
 
 def test_the_environment_sets_no_password_that_is_too_short(session: Session) -> None:
     for known in (False, True):
         with pytest.raises(Invalid, match=r"^ADMIN_PASSWORD needs at least 8 characters\.$"):
-            accounts.ensure_admin(session, EMAIL, "short", "")
+            accounts.ensure_admin(session, EMAIL, "short")
         assert len(rows(session, User)) == known
         if not known:
-            accounts.ensure_admin(session, EMAIL, PASSWORD, "")
+            accounts.ensure_admin(session, EMAIL, PASSWORD)
     assert accounts.authenticate(session, EMAIL, PASSWORD)
 
 
@@ -139,7 +112,7 @@ def test_the_environment_wins_over_what_is_stored_and_signs_out_the_old_password
     secret = factories.sign_in(session, user)
     user.active = False
     session.commit()
-    accounts.ensure_admin(session, EMAIL, "another password", "")
+    accounts.ensure_admin(session, EMAIL, "another password")
     session.refresh(user)
     assert (user.role, user.active) == (Role.ADMIN, True)
     assert accounts.authenticate(session, EMAIL, factories.PASSWORD) is None

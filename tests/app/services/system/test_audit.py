@@ -44,8 +44,8 @@ def test_a_deed_that_is_rolled_back_leaves_no_entry(session: Session, admin: Per
 
     with pytest.raises(KeyError):
         fail()
-    accounts.issue_token(session, admin.id)
-    assert [event.action for event in rows(session, AuditEvent)] == ["token.issued"]
+    accounts.set_active(session, admin.id, factories.user(session).id, False)
+    assert [event.action for event in rows(session, AuditEvent)] == ["user.deactivated"]
     assert rows(session, Prompt) == []
 
 

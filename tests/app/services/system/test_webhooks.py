@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import time
+from ipaddress import ip_network
 
 import pytest
 from sqlalchemy.orm import Session
@@ -99,6 +100,9 @@ def test_what_is_rolled_back_is_not_told(session: Session, admin: Person) -> Non
         ("https://ada:secret@example.org/", "must not hold a name or a password"),
         ("https://example.org/" + "x" * 2000, "at most 2000 characters"),
         (None, "at most 2000 characters"),
+        ("http://169.254.169.254/latest/", "Messages are not sent to 169.254.169.254: link-local and cloud metadata"),
+        ("http://[fe80::1]/", "Messages are not sent to fe80::1: link-local and cloud metadata"),
+        ("http://2852039166/", "Messages are not sent to 169.254.169.254: link-local and cloud metadata"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_in_a_sentence(
@@ -112,6 +116,14 @@ def test_an_address_that_cannot_be_used_is_refused_in_a_sentence(
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9000/x", "http://10.1.2.3/", "https://[::1]:8443/a?b=c"])
 def test_addresses_of_one_s_own_network_are_taken(session: Session, admin: Person, url: str) -> None:
     assert webhooks.add(session, admin.id, f" {url} ", ["run.finished"]).url == url
+
+
+def test_an_address_outside_the_networks_of_the_settings_is_refused(session: Session, admin: Person) -> None:
+    networks = [ip_network("10.0.0.0/8")]
+    with pytest.raises(Invalid, match=r"^Messages are not sent to 127\.0\.0\.1: it is in none of the networks of"):
+        webhooks.add(session, admin.id, "http://127.0.0.1:9000/x", ["run.finished"], networks)
+    for url in ("http://10.1.2.3/", "https://example.org/"):
+        assert webhooks.add(session, admin.id, url, ["run.finished"], networks).url == url
 
 
 def test_events_must_be_known_and_there_must_be_one(session: Session, admin: Person) -> None:
