@@ -11,6 +11,9 @@ from app.db.exchange.file_import import FileImport
 from app.db.holds import holds
 from app.db.insert_new import insert_new
 from app.db.people.invitation import Invitation
+from app.db.people.organisation_account import OrganisationAccount
+from app.db.people.recovery_code import RecoveryCode
+from app.db.people.second_factor import SecondFactor
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.prompts.prompt import Prompt
@@ -41,15 +44,18 @@ __all__ = [
     "Generation",
     "Invitation",
     "Judgment",
+    "OrganisationAccount",
     "Prebuilt",
     "PrebuiltInsert",
     "Preference",
     "Prompt",
+    "RecoveryCode",
     "Reservation",
     "RewardHead",
     "Role",
     "RunMetric",
     "RunStatus",
+    "SecondFactor",
     "StudioSetting",
     "TrainingRun",
     "User",

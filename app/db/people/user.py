@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 class User(Base):
-    """A person. The password and the API token are stored only as hashes."""
+    """A person. The password and the API token are stored only as hashes; the password's is empty if there is none."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("role IN ('annotator', 'admin')", name="role"),)
@@ -43,3 +43,8 @@ class User(Base):
     def is_admin(self) -> bool:
         """Return whether this person is an admin."""
         return self.role == Role.ADMIN
+
+    @property
+    def has_password(self) -> bool:
+        """Return whether this person can sign in with a password."""
+        return self.password_hash != ""
