@@ -15,7 +15,7 @@ from flask_login import UserMixin, current_user, login_user
 from app.db import User, now
 from app.domain_errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
-from app.services.people import accounts
+from app.services.people import accounts, second_factor
 from app.services.people.accounts import Identity
 
 PUBLIC = frozenset(
@@ -24,6 +24,9 @@ PUBLIC = frozenset(
         "bootstrap.static",
         "auth.sign_in",
         "auth.setup",
+        "factors.code",
+        "organisation.leave",
+        "organisation.back",
         "join.page",
         "health.healthz",
         "health.readyz",
@@ -40,6 +43,11 @@ ANNOTATOR = frozenset(
         "auth.new_token",
         "auth.change_password",
         "auth.change_profile",
+        "factors.page",
+        "factors.draw",
+        "factors.confirm",
+        "factors.renew_codes",
+        "factors.switch_off",
         "api_annotate.create_generation",
         "api_annotate.create_judgment",
         "api_annotate.undo_judgment",
@@ -52,6 +60,8 @@ ANNOTATOR = frozenset(
         "work.change",
     }
 )
+SETTING_UP = frozenset({"factors.page", "factors.draw", "factors.confirm", "auth.sign_out"})
+"""What an admin may open who must set up a second factor first."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -102,6 +112,8 @@ def _check() -> ResponseReturnValue | None:
             return _ask_to_sign_in()
         if request.endpoint not in ANNOTATOR and not current_user.is_admin:
             raise Forbidden("This is for admins.")
+        if not by_token and request.endpoint not in SETTING_UP and _lacks_second_factor():
+            return _ask_for_second_factor()
     if not by_token and request.method not in _SAFE_METHODS:
         csrf.protect()
     if request.endpoint not in PUBLIC:
@@ -136,6 +148,16 @@ def _ask_to_sign_in() -> ResponseReturnValue:
         flash("You were signed out meanwhile, so nothing was done: sign in and do it again.", "warning")
         wanted = _page_before()
     return redirect(url_for("auth.sign_in", next=wanted if wanted != f"{request.script_root}/" else None))
+
+
+def _lacks_second_factor() -> bool:
+    return current_user.is_admin and second_factor.missing(db.session(), user_id())
+
+
+def _ask_for_second_factor() -> ResponseReturnValue:
+    if request.path.startswith("/api/"):
+        raise Forbidden("This studio asks its admins for a second factor: set it up on your account page first.")
+    return redirect(url_for("factors.page"))
 
 
 def _page_before() -> str | None:

@@ -21,10 +21,24 @@ EMBEDDED_BASE_MODEL = PROJECT_ROOT / "models" / "base"
 
 # A Unix socket address is at most 108 bytes on Linux and 104 on macOS.
 _LONGEST_SOCKET_PATH = 100
+_LONGEST_ISSUER = 255  # as the database stores it
 
 
 class ConfigError(ValueError):
     """A setting cannot be used; the text is one sentence for the person who set it."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """The OpenID Connect provider with whose accounts people may sign in. Domains are in lower case."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    name: str
+    domains: tuple[str, ...]
+    groups_claim: str
+    admin_groups: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,7 @@ class Settings:
     serving_compute_type: str
     serving_threads: int
     trusted_proxies: int
+    organisation: Organisation | None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -94,6 +109,7 @@ class Settings:
             ),
             serving_threads=env.integer("SERVING_THREADS", 0, 0, 256),
             trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),
+            organisation=_organisation(env),
         )
 
     @property
@@ -121,6 +137,13 @@ SETTING_NAMES = (
     "SERVING_COMPUTE_TYPE",
     "SERVING_THREADS",
     "TRUSTED_PROXIES",
+    "OIDC_ISSUER",
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET",
+    "OIDC_NAME",
+    "OIDC_DOMAINS",
+    "OIDC_GROUPS_CLAIM",
+    "OIDC_ADMIN_GROUPS",
 )
 
 
@@ -169,6 +192,37 @@ class _Reader:
         if raw not in allowed:
             raise ConfigError(f"{name} must be one of {', '.join(allowed)}, not {raw!r}.")
         return raw
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return what stands between the commas of a variable."""
+        return tuple(word.strip() for word in self.text(name, "").split(",") if word.strip())
+
+
+def _organisation(env: _Reader) -> Organisation | None:
+    found = Organisation(
+        issuer=env.text("OIDC_ISSUER", "").rstrip("/"),
+        client_id=env.text("OIDC_CLIENT_ID", ""),
+        client_secret=env.text("OIDC_CLIENT_SECRET", ""),
+        name=env.text("OIDC_NAME", "your organisation"),
+        domains=tuple(domain.lower().removeprefix("@") for domain in env.words("OIDC_DOMAINS")),
+        groups_claim=env.text("OIDC_GROUPS_CLAIM", "groups"),
+        admin_groups=env.words("OIDC_ADMIN_GROUPS"),
+    )
+    needed = (found.issuer, found.client_id, found.client_secret, found.domains)
+    if not any(needed):
+        return None
+    if not all(needed):
+        raise ConfigError(
+            "OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_DOMAINS belong together: set all or none."
+        )
+    address = urlsplit(found.issuer)
+    local = address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1", "::1")
+    if not address.hostname or not (address.scheme == "https" or local) or len(found.issuer) > _LONGEST_ISSUER:
+        raise ConfigError(
+            f"OIDC_ISSUER must be an address of at most {_LONGEST_ISSUER} characters that begins with https:// "
+            "(http:// is for this machine alone)."
+        )
+    return found
 
 
 def _database_url(url: str, home: Path) -> str:

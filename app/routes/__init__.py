@@ -15,7 +15,7 @@ from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
 from app.routes.exchange import api as exchange_api
 from app.routes.exchange import pages as exchange_pages
-from app.routes.people import auth, join
+from app.routes.people import auth, factors, join, organisation
 from app.routes.people import pages as people_pages
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
@@ -31,6 +31,8 @@ from app.schemas.kinds import LARGEST_ID
 _PAGES = (
     desk_pages.blueprint,
     auth.blueprint,
+    factors.blueprint,
+    organisation.blueprint,
     training_pages.blueprint,
     head_page.blueprint,
     health.blueprint,

@@ -15,6 +15,12 @@ import redis
 from app.config import PROJECT_ROOT, SETTING_NAMES, ConfigError, Settings, embedded_socket
 
 ADMIN = {"ADMIN_EMAIL": "a@example.org", "ADMIN_PASSWORD": "a long password"}
+OIDC = {
+    "OIDC_ISSUER": "https://id.example.org/",
+    "OIDC_CLIENT_ID": "mellow",
+    "OIDC_CLIENT_SECRET": "secret",
+    "OIDC_DOMAINS": "Example.org, @example.com",
+}
 
 
 def settings(home: Path, **environ: str) -> Settings:
@@ -51,6 +57,15 @@ def settings(home: Path, **environ: str) -> Settings:
             "SERVING_COMPUTE_TYPE must be one of float32, int8, int8_float32, bfloat16, float16, auto, not 'int4'.",
         ),
         ({"SERVING_THREADS": "many"}, "SERVING_THREADS must be a whole number, not 'many'."),
+        (
+            {"OIDC_ISSUER": "https://id.example.org", "OIDC_CLIENT_ID": "mellow", "OIDC_CLIENT_SECRET": "s"},
+            "OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_DOMAINS belong together: set all or none.",
+        ),
+        (
+            {**OIDC, "OIDC_ISSUER": "http://id.example.org"},
+            "OIDC_ISSUER must be an address of at most 255 characters that begins with https:// "
+            "(http:// is for this machine alone).",
+        ),
         ({"TRUSTED_PROXIES": "11"}, "TRUSTED_PROXIES must be between 0 and 10, not 11."),
     ],
 )
@@ -97,6 +112,19 @@ def test_a_given_queue_is_used_instead_of_the_embedded_one(tmp_path: Path) -> No
 def test_the_url_of_the_embedded_queue_leads_to_its_socket(tmp_path: Path, name: str) -> None:
     with redis.Redis.from_url(settings(tmp_path / name).redis_url) as client:
         assert client.connection_pool.connection_kwargs["path"] == str(embedded_socket(tmp_path / name))
+
+
+def test_an_organisation_is_known_by_its_issuer_and_domains(tmp_path: Path) -> None:
+    assert settings(tmp_path).organisation is None
+    made = settings(tmp_path, **OIDC, OIDC_ADMIN_GROUPS="mellow admins,staff").organisation
+    assert made is not None
+    assert (made.issuer, made.domains) == ("https://id.example.org", ("example.org", "example.com"))
+    assert (made.name, made.groups_claim, made.admin_groups) == (
+        "your organisation",
+        "groups",
+        ("mellow admins", "staff"),
+    )
+    assert settings(tmp_path, **OIDC | {"OIDC_ISSUER": "http://localhost:9400"}).organisation is not None
 
 
 def test_settings_cannot_be_changed(tmp_path: Path) -> None:

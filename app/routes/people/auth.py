@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -12,9 +11,10 @@ from flask_login import current_user, logout_user
 
 from app import access
 from app.context import mellow
+from app.db import User
 from app.domain_errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.extensions import db
-from app.routes.people import shown_once
+from app.routes.people import entering, shown_once
 from app.services.people import accounts, passwords
 from app.services.people.passwords import SHORTEST_PASSWORD
 
@@ -33,15 +33,13 @@ def sign_in() -> ResponseReturnValue:
     if request.method == "POST":
         throttle, address = mellow().throttle, request.remote_addr or ""
         if throttle.must_wait(email, address):
-            problem = "Too many wrong passwords: wait five minutes, then try again."
-            return render_template("people/sign_in.html", problem=problem, email=email), 429
+            return entering.page("Too many wrong passwords: wait five minutes, then try again.", email), 429
         user = accounts.authenticate(db.session(), email, request.form.get("password", ""))
         if user is not None:
-            access.sign_in(user)
-            return redirect(_own_page(request.args.get("next")) or url_for("annotate.home"))
+            return entering.enter(user, request.args.get("next"))
         throttle.count_failure(email, address)
         problem = "The email or the password is wrong."
-    return render_template("people/sign_in.html", problem=problem, email=email), 403 if problem else 200
+    return entering.page(problem, email), 403 if problem else 200
 
 
 @blueprint.post("/sign-out")
@@ -80,7 +78,11 @@ def account() -> ResponseReturnValue:
 
 def _account(**problems: str) -> str:
     return render_template(
-        "people/account.html", token=shown_once.take(_NEW_TOKEN), problems=problems, shortest=SHORTEST_PASSWORD
+        "people/account.html",
+        token=shown_once.take(_NEW_TOKEN),
+        problems=problems,
+        shortest=SHORTEST_PASSWORD,
+        has_password=db.session().get_one(User, access.user_id()).has_password,
     )
 
 
@@ -91,7 +93,7 @@ def change_password() -> ResponseReturnValue:
     try:
         if new != again:
             raise Invalid("The new password and its repetition differ.")
-        with _guarded():
+        with guarded(current_user.email):
             user = passwords.change_password(db.session(), access.user_id(), request.form.get("old", ""), new)
     except DomainError as refusal:
         return _account(password=str(refusal)), refusal.status
@@ -105,7 +107,7 @@ def change_profile() -> ResponseReturnValue:
     """Change one's own name and email."""
     form = request.form
     try:
-        with _guarded():
+        with guarded(current_user.email):
             accounts.change_profile(
                 db.session(), access.user_id(), form.get("name", ""), form.get("email", ""), form.get("password", "")
             )
@@ -116,15 +118,15 @@ def change_profile() -> ResponseReturnValue:
 
 
 @contextmanager
-def _guarded() -> Iterator[None]:
-    """Count wrong passwords as at sign-in; raises Forbidden after too many, whatever the password."""
+def guarded(email: str) -> Iterator[None]:
+    """Count wrong passwords and codes as at sign-in; raises Forbidden after too many, whatever is given."""
     throttle, address = mellow().throttle, request.remote_addr or ""
-    if throttle.must_wait(current_user.email, address):
-        raise Forbidden("Too many wrong passwords: wait five minutes, then try again.")
+    if throttle.must_wait(email, address):
+        raise Forbidden("Too many wrong passwords or codes: wait five minutes, then try again.")
     try:
         yield
     except Forbidden:
-        throttle.count_failure(current_user.email, address)
+        throttle.count_failure(email, address)
         raise
 
 
@@ -134,11 +136,3 @@ def new_token() -> ResponseReturnValue:
     shown_once.put(_NEW_TOKEN, accounts.issue_token(db.session(), access.user_id()))
     flash("The new token works now; an older one no longer does.", "success")
     return redirect(url_for("auth.account"))
-
-
-def _own_page(target: str | None) -> str | None:
-    """Return `target` if it is a path of this site, else None, so that signing in never leads elsewhere."""
-    if not target or not target.startswith(f"{request.script_root}/") or target.startswith(("//", "/\\")):
-        return None
-    parts = urlsplit(target)
-    return None if parts.scheme or parts.netloc else target

@@ -15,9 +15,10 @@ from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
 from app.routes.number_format import WORDS
 from app.routes.people import shown_once
-from app.services.people import accounts, agreement, invitations, ratings, statistics
+from app.services.people import accounts, agreement, invitations, ratings, second_factor, statistics
 from app.services.people.agreement import Pair
 from app.services.people.ratings import Person
+from app.services.prompts import studio_settings
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
@@ -75,6 +76,7 @@ def person(person_id: int) -> ResponseReturnValue:
         only=only,
         verdicts=list(Verdict),
         onlies=_ONLY,
+        has_factor=second_factor.enabled(session, person_id),
         roles=list(Role),
         **WORDS,
     )
@@ -151,6 +153,7 @@ def _page(**given: Any) -> str:
         invitations=[(one, invitations.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),
+        factor_required=studio_settings.settings(session).second_factor_of_admins,
         windows=(statistics.WINDOW, ratings.WINDOW),
         **WORDS,
     )
