@@ -15,7 +15,7 @@ from tests.studio import Person, parts
 
 TRAINING_ONLY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 MIGRATION_ONLY = ("alembic", "flask_migrate")
-SIGN_IN_ONLY = ("authlib", "requests", "cryptography", "pyotp", "segno")
+SIGN_IN_ONLY = ("authlib", "requests", "cryptography.fernet", "pyotp", "segno")
 NOT_LOADED = TRAINING_ONLY + MIGRATION_ONLY + SIGN_IN_ONLY
 
 GENERATE_AND_LOOK = f"""

@@ -17,7 +17,7 @@ from app.runtime.throttle import MOST_FAILURES
 from app.services.people import second_factor
 from app.services.prompts import studio_settings
 from tests import factories
-from tests.authenticator import PAGE, next_code, recovery_codes, set_up
+from tests.app.routes.people.authenticator import PAGE, next_code, recovery_codes, set_up
 from tests.studio import Browser, Person, parts, rows
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.config import Organisation
 from app.db import OrganisationAccount, Role, User
 from tests import factories
-from tests.authenticator import next_code, set_up
+from tests.app.routes.people.authenticator import next_code, set_up
 from tests.processes import Program, free_port
 from tests.studio import Browser, Person, make_person, parts, rows
 
