@@ -18,7 +18,7 @@ from tests.processes import Api, wait_for
 ANNOTATORS = 8
 FIRST_CLICKS = 20
 """What the first run learns from."""
-_LOOKS = (0.2, 1.2)
+_LOOKS = (0.5, 2.5)
 
 
 class Crowd:

@@ -38,7 +38,7 @@ BACK_SECONDS = 30.0
 GIVEN_UP_SECONDS = 90.0
 KILLS_APART = 16.0
 """Seconds, at least: the supervisor gives up a part that ends five times within a minute, and is right to."""
-_BEFORE_KILL = (3.0, 12.0)
+_BEFORE_KILL = (3.0, 20.0)
 _SETTLE_SECONDS = 60.0
 _HORSE_SECONDS = 150.0
 _FOLLOW_SECONDS = 20.0

@@ -9,7 +9,7 @@ from typing import Any
 from tests.chaos.busy import LOOK_SECONDS, Busy
 from tests.processes import Api
 
-CONFIG = {"num_train_epochs": 3, "head_pairs": 40}
+CONFIG = {"num_train_epochs": 2, "head_pairs": 20}
 """Small enough for a run of half a minute beside eight annotators on two cores."""
 CANCEL_SHARE = 0.2
 VERSIONS_KEPT = 4
