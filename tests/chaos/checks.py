@@ -17,7 +17,7 @@ from typing import Any
 
 from models.model_errors import ModelError
 from models.store.store import CheckpointStore
-from tests.chaos.journal import Gesture
+from tests.chaos.people.journal import Gesture
 
 STUCK_SECONDS = 120.0
 """A run that a dead worker left is taken up after a minute of silence; one that shows nothing for two is stuck."""

@@ -16,7 +16,6 @@ from redis.exceptions import RedisError
 
 from benchmarks.support.harness import machine
 from models.store.store import CheckpointStore
-from tests.chaos.busy import AWAY
 from tests.chaos.checks import (
     Found,
     RunWatch,
@@ -27,8 +26,9 @@ from tests.chaos.checks import (
     snapshot,
     training_now,
 )
-from tests.chaos.crowd import Crowd, accounts
-from tests.chaos.journal import Journal
+from tests.chaos.people.busy import AWAY
+from tests.chaos.people.crowd import Crowd, accounts
+from tests.chaos.people.journal import Journal
 from tests.chaos.service import KINDS, Service
 from tests.processes import ADMIN, alive, wait_for
 

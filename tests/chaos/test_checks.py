@@ -18,7 +18,7 @@ from models.store.store import CheckpointStore
 from tests import factories
 from tests.chaos import checks
 from tests.chaos.checks import Found, RunWatch, check_counts, check_database, check_judgments, check_versions, snapshot
-from tests.chaos.journal import Gesture
+from tests.chaos.people.journal import Gesture
 from tests.studio import Person, add_version, parts
 
 

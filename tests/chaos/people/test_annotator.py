@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.annotator import Annotator
-from tests.chaos.journal import Journal
+from tests.chaos.people.annotator import Annotator
+from tests.chaos.people.journal import Journal
 from tests.processes import Answer, Api
 
 

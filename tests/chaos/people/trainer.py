@@ -6,7 +6,7 @@ import random
 import time
 from typing import Any
 
-from tests.chaos.busy import LOOK_SECONDS, Busy
+from tests.chaos.people.busy import LOOK_SECONDS, Busy
 from tests.processes import Api
 
 CONFIG = {"num_train_epochs": 2, "head_pairs": 20}

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.support.screens import prepare
-from tests.chaos.annotator import Annotator
-from tests.chaos.busy import AWAY, Busy
-from tests.chaos.journal import Journal
+from tests.chaos.people.annotator import Annotator
+from tests.chaos.people.busy import AWAY, Busy
+from tests.chaos.people.journal import Journal
+from tests.chaos.people.trainer import Trainer
 from tests.chaos.service import Service
-from tests.chaos.trainer import Trainer
 from tests.processes import Api, wait_for
 
 ANNOTATORS = 8

@@ -11,8 +11,8 @@ import time
 import uuid
 from typing import Any
 
-from tests.chaos.busy import AWAY, Busy
-from tests.chaos.journal import Journal
+from tests.chaos.people.busy import AWAY, Busy
+from tests.chaos.people.journal import Journal
 from tests.processes import Api
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 20.0
