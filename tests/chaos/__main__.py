@@ -5,7 +5,7 @@ as docs/systemd/mellow.service says. In each round one part is killed, or all at
 Then, without a hand, all parts must be there again, a screen be drawn and a judgment stored within 30 s, and what
 docs/reliability.md promises must hold. A line of JSON a round goes to build/chaos/rounds.jsonl; interrupted with
 Ctrl-C, it goes on from there when it is started again. At its end the tables of docs/reliability.md are written anew.
-What the product said in a round with a fault is in build/chaos/round-N.log. To begin anew, remove build/chaos.
+What the product said in each round is in build/chaos/product.log. To begin anew, remove build/chaos.
 """
 
 from __future__ import annotations

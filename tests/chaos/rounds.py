@@ -190,9 +190,8 @@ class Chaos:
         self.rounds.append(played)
         with (self._folder / ROUNDS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(played), ensure_ascii=False) + "\n")
-        if played.faults:
-            log = self._folder / f"round-{played.number}.log"
-            log.write_text("\n".join([*played.faults, "", *lines]) + "\n", encoding="utf-8")
+        with (self._folder / "product.log").open("a", encoding="utf-8") as file:
+            file.write("\n".join([f"Round {played.number}: {played.killed}", *played.faults, *lines]) + "\n")
 
 
 @contextmanager
