@@ -33,17 +33,18 @@ def gestures(session: Session, annotator: Person) -> dict[str, Gesture]:
     made = {}
     for undone in (False, True):
         screen = factories.generation(session, annotator.id, ["a", "b", "c"])
+        key = str(uuid.uuid4())
         body = {
             "generation_id": screen.id,
             "verdict": "chosen",
             "candidate_id": screen.candidates[0].id,
-            "client_key": str(uuid.uuid4()),
+            "client_key": key,
         }
         answer = annotator.post("/judgments", body).json
         assert answer
         if undone:
             annotator.call("DELETE", f"/judgments/{answer['id']}")
-        made[body["client_key"]] = Gesture(1, body, answer["id"], taken_back=undone, undone=undone)
+        made[key] = Gesture(1, body, answer["id"], taken_back=undone, undone=undone)
     return made
 
 
