@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,10 @@ _FOLLOW_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Round:
-    """One round: what was killed, when, what went on, and what was found; `back` is None if nothing came back."""
+    """One round: what was killed, when, what went on, and what was found; `back` is None if nothing came back.
+
+    `load` is how many processes of the machine were ready to run, on average of the minute before its end.
+    """
 
     number: int
     seed: int
@@ -65,6 +69,7 @@ class Round:
     faults: list[str] = field(default_factory=list)
     machine: str = ""
     date: str = ""
+    load: float | None = None
 
 
 def read_rounds(path: Path) -> list[Round]:
@@ -125,6 +130,7 @@ class Chaos:
             **asdict(found),
             machine=machine(),
             date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            load=round(os.getloadavg()[0], 1),
         )
         self._keep(played, self._service.lines[said:])
         return played

@@ -53,6 +53,7 @@ def one_by_one(rounds: Sequence[Round]) -> str:
         "missing",
         "doubled",
         "half versions",
+        "load",
     )
     lines = [f"| {' | '.join(names)} |", "|" + " --- |" * len(names)]
     for one in rounds:
@@ -68,6 +69,7 @@ def one_by_one(rounds: Sequence[Round]) -> str:
             one.missing,
             one.doubled,
             one.half,
+            "–" if one.load is None else one.load,
         )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"

@@ -37,6 +37,7 @@ def test_the_tables_stand_between_their_marks(tmp_path: Path) -> None:
         faults=["one is missing"],
         machine="2 × a processor",
         date="2026-11-30",
+        load=6.5,
     )
     document = tmp_path / "reliability.md"
     document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
@@ -47,7 +48,7 @@ def test_the_tables_stand_between_their_marks(tmp_path: Path) -> None:
     assert "old" not in text
     assert "40 acknowledged judgments, 1 missing, 0 doubled, 2 half versions; 1 rounds with a fault" in text
     assert "| queue | 1 | 2.1 s | 2.1 s |" in text
-    assert "| 1 | queue | 4.2 | training, step 3 of 40 | 30 | 2.1 | 40 | 1 | 0 | 2 |" in text
+    assert "| 1 | queue | 4.2 | training, step 3 of 40 | 30 | 2.1 | 40 | 1 | 0 | 2 | 6.5 |" in text
 
 
 def test_the_document_has_the_marks() -> None:
