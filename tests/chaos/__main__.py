@@ -27,13 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args(arguments)
-    try:
-        with chaos_in(FOLDER, options.seed) as chaos:
+    with chaos_in(FOLDER, options.seed) as chaos:
+        try:
             for number in range(len(chaos.rounds) + 1, options.rounds + 1):
                 tell(chaos.play(number))
             chaos.wait_for_the_last_run()
-    except KeyboardInterrupt:
-        print("Interrupted: the same command goes on from here.", file=sys.stderr)
+        except KeyboardInterrupt:
+            print("Interrupted: the same command goes on from here.", file=sys.stderr)
     if rounds := read_rounds(FOLDER / ROUNDS):
         write_tables(rounds)
     return int(any(one.faults for one in rounds))
