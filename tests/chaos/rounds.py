@@ -39,9 +39,10 @@ BACK_SECONDS = 30.0
 GIVEN_UP_SECONDS = 90.0
 KILLS_APART = 16.0
 """Seconds, at least: the supervisor gives up a part that ends five times within a minute, and is right to."""
-_BEFORE_KILL = (3.0, 20.0)
+_SOON, _LATER, _LATER_SHARE = (3.0, 20.0), (20.0, 60.0), 0.25
+"""Seconds before a kill, and the share of rounds in which a run has time to get far."""
 _SETTLE_SECONDS = 60.0
-_HORSE_SECONDS = 150.0
+_HORSE_SECONDS = 180.0
 _FOLLOW_SECONDS = 20.0
 """Longer than a web process that was killed is still reported to serve what it served."""
 
@@ -145,7 +146,8 @@ class Chaos:
         while time.monotonic() < deadline:
             if kind == "work-horse":
                 wait_for(lambda: self._service.victims(kind), _HORSE_SECONDS, what="a run that works")
-            time.sleep(max(chance.uniform(*_BEFORE_KILL), self._last_kill + KILLS_APART - time.monotonic()))
+            pause = chance.uniform(*(_LATER if chance.random() < _LATER_SHARE else _SOON))
+            time.sleep(max(pause, self._last_kill + KILLS_APART - time.monotonic()))
             if victims := self._service.victims(kind):
                 return victims
         raise AssertionError(f"There was no {kind} to kill: {self._state()}")
