@@ -45,7 +45,8 @@ def tell(played: Round) -> None:
     print(
         f"round {played.number}: {played.killed} killed after {played.at:.1f} s ({played.training}), {back},"
         f" {played.acknowledged} acknowledged, {played.missing} missing, {played.doubled} doubled,"
-        f" {played.half} half versions{''.join(f'; {fault}' for fault in played.faults)}",
+        f" {played.half} half of {played.published} published versions"
+        f"{''.join(f'; {fault}' for fault in played.faults)}",
         flush=True,
     )
 

@@ -44,6 +44,7 @@ class Found:
     missing: int = 0
     doubled: int = 0
     half: int = 0
+    published: int = 0
     removing: int = 0
     unrecorded: int = 0
     faults: list[str] = field(default_factory=list)
@@ -135,6 +136,7 @@ def check_versions(database: Path, store: CheckpointStore, found: Found) -> None
         found.removing += row is not None and row["deleted_at"] is not None
     after = _rows(database)
     found.unrecorded += len(numbers - set(after))
+    found.published = sum(number > 1 for number in after)
     for number, row in before.items():
         if row["deleted_at"] is None and not store.place(number).is_dir():
             found.half += 1

@@ -39,10 +39,12 @@ BACK_SECONDS = 30.0
 GIVEN_UP_SECONDS = 90.0
 KILLS_APART = 16.0
 """Seconds, at least: the supervisor gives up a part that ends five times within a minute, and is right to."""
-_SOON, _LATER, _LATER_SHARE = (3.0, 20.0), (20.0, 60.0), 0.25
-"""Seconds before a kill, and the share of rounds in which a run has time to get far."""
+_BEFORE_KILL, _AFTER_EVALUATING = (3.0, 20.0), (0.0, 30.0)
+_LATE_SHARE = 1 / 3
+"""Of the rounds: in these a run is first let go on to its evaluation, so that versions are published at all."""
+_RUN_SECONDS = 150.0
 _SETTLE_SECONDS = 60.0
-_HORSE_SECONDS = 180.0
+_HORSE_SECONDS = 360.0
 _FOLLOW_SECONDS = 20.0
 """Longer than a web process that was killed is still reported to serve what it served."""
 
@@ -51,7 +53,8 @@ _FOLLOW_SECONDS = 20.0
 class Round:
     """One round: what was killed, when, what went on, and what was found; `back` is None if nothing came back.
 
-    `load` is how many processes of the machine were ready to run, on average of the minute before its end.
+    `published` counts the versions that runs had published by its end, deleted ones included. `load` is how many
+    processes of the machine were ready to run, on average of the minute before its end.
     """
 
     number: int
@@ -71,6 +74,7 @@ class Round:
     machine: str = ""
     date: str = ""
     load: float | None = None
+    published: int = 0
 
 
 def read_rounds(path: Path) -> list[Round]:
@@ -146,11 +150,21 @@ class Chaos:
         while time.monotonic() < deadline:
             if kind == "work-horse":
                 wait_for(lambda: self._service.victims(kind), _HORSE_SECONDS, what="a run that works")
-            pause = chance.uniform(*(_LATER if chance.random() < _LATER_SHARE else _SOON))
+            late = chance.random() < _LATE_SHARE and self._evaluates()
+            pause = chance.uniform(*(_AFTER_EVALUATING if late else _BEFORE_KILL))
             time.sleep(max(pause, self._last_kill + KILLS_APART - time.monotonic()))
             if victims := self._service.victims(kind):
                 return victims
         raise AssertionError(f"There was no {kind} to kill: {self._state()}")
+
+    def _evaluates(self) -> bool:
+        """Wait for a run that is about to be published; returns whether there was one in time."""
+        deadline = time.monotonic() + _RUN_SECONDS
+        while time.monotonic() < deadline:
+            if training_now(self._database) in ("evaluating", "publishing"):
+                return True
+            time.sleep(0.1)
+        return False
 
     def _wait_until_back(self, victims: Sequence[psutil.Process]) -> float | None:
         """Return the seconds from the kill until all parts are there, a screen is drawn and a judgment stored."""

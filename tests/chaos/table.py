@@ -29,8 +29,8 @@ def in_sum(rounds: Sequence[Round]) -> str:
         f"{len(rounds)} rounds with the seed {rounds[-1].seed}, {' to '.join(dict.fromkeys((days[0], days[-1])))}, on"
         f" {rounds[-1].machine}: {rounds[-1].acknowledged:,} acknowledged judgments,"
         f" {sum(one.missing for one in rounds)} missing, {sum(one.doubled for one in rounds)} doubled,"
-        f" {sum(one.half for one in rounds)} half versions; {sum(bool(one.faults) for one in rounds)} rounds with a"
-        " fault of any kind."
+        f" {sum(one.half for one in rounds)} half ones among {rounds[-1].published} published versions;"
+        f" {sum(bool(one.faults) for one in rounds)} rounds with a fault of any kind."
     )
     lines = [sentence, "", "| killed | rounds | back after, median | at most |", "| --- | --- | --- | --- |"]
     for kind in KINDS:
@@ -52,6 +52,7 @@ def one_by_one(rounds: Sequence[Round]) -> str:
         "acknowledged",
         "missing",
         "doubled",
+        "published",
         "half versions",
         "load",
     )
@@ -68,6 +69,7 @@ def one_by_one(rounds: Sequence[Round]) -> str:
             one.acknowledged,
             one.missing,
             one.doubled,
+            one.published,
             one.half,
             "–" if one.load is None else one.load,
         )
