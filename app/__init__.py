@@ -110,7 +110,7 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
 
     serving = Serving(wanted_version, load, report, fallbacks)
     trial, heads = Trial(load), Heads()
-    background = Background(serving, queue, sessions, heads)
+    background = Background(serving, queue, sessions, heads, store)
     throttle = SignInThrottle(settings.redis_url)
     streams = BoundedSemaphore(STREAMS)
     return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads, Draws(), streams)

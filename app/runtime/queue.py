@@ -76,7 +76,10 @@ class JobQueue:
         return job_id
 
     def has_job(self, job_id: str) -> bool:
-        """Return whether that job still waits or runs, as far as the queue knows."""
+        """Return whether that job still waits or runs, as far as the queue knows.
+
+        One that a worker took from the queue waits no more, and runs once the worker has said so.
+        """
         from rq.exceptions import NoSuchJobError
         from rq.job import Job
 
@@ -84,6 +87,8 @@ class JobQueue:
             job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
         except NoSuchJobError:
             return False
+        if job.is_queued:
+            return job_id in self._queue.job_ids
         return not (job.is_finished or job.is_failed or job.is_canceled or job.is_stopped)
 
     def workers(self) -> list[dict[str, Any]]:
