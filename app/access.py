@@ -6,17 +6,22 @@ browser sends one by itself; with the cookie every state-changing request must c
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
+from sqlalchemy.exc import OperationalError
 
 from app.db import User, now
+from app.db.full_disk import is_full
 from app.domain_errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
 from app.services.people import accounts
 from app.services.people.accounts import Identity
+
+log = logging.getLogger(__name__)
 
 PUBLIC = frozenset(
     {
@@ -111,7 +116,12 @@ def _check() -> ResponseReturnValue | None:
 
 def _note_presence(person: SignedIn) -> None:
     if person.last_seen_at is None or now() - person.last_seen_at > accounts.SEEN_EVERY:
-        accounts.seen(db.session(), person.user_id)
+        try:
+            accounts.seen(db.session(), person.user_id)
+        except OperationalError as error:
+            if not is_full(error):
+                raise
+            log.warning("The disk is full: that %s is active could not be stored.", person.user_id)
 
 
 def _authenticate_by_token() -> bool:

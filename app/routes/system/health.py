@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.context import mellow
 from app.domain_errors import DomainError
 from app.extensions import db
+from app.services.system import system
 from app.services.training import overview, runs
 from app.version import VERSION
 
@@ -27,11 +28,12 @@ def healthz() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """Check the database, the queue and the model; responds with 503 and the reasons if one cannot be used."""
+    """Check the database, the queue, the model and the disk; responds with 503 and what is wrong."""
     checks = {
         "database": _check(lambda: db.session.execute(text("SELECT 1 FROM aliases"))),
         "queue": _check(mellow().queue.ping),
         "model": _check(mellow().generator),
+        "disk": _disk(),
     }
     ready = all(reason is None for reason in checks.values())
     state = mellow().serving.state
@@ -63,6 +65,11 @@ def metrics() -> ResponseReturnValue:
     for name, (description, value) in figures.items():
         Gauge(name, description, registry=registry).set(value)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _disk() -> str | None:
+    full = system.full_disks(mellow().settings)
+    return f"The disk is full: there is no room for {' and '.join(full)}." if full else None
 
 
 def _check(probe: Callable[[], object]) -> str | None:
