@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from app.runtime.queue import JobQueue, report_worker
@@ -46,6 +46,14 @@ def test_a_job_is_there_until_it_has_ended(queue: JobQueue, redis: Redis) -> Non
     queue.enqueue_training(8, 1)
     redis.flushall()
     assert not queue.has_job("train-8-1")
+
+
+def test_a_job_that_a_worker_took_and_lost_is_not_there(queue: JobQueue, redis: Redis) -> None:
+    queue.enqueue_training(7, 1)
+    redis.lpop("rq:queue:default")
+    assert not queue.has_job("train-7-1")
+    Job.fetch("train-7-1", connection=redis, serializer=JSONSerializer).set_status(JobStatus.STARTED)
+    assert queue.has_job("train-7-1")
 
 
 def test_the_workers_that_are_alive_are_named(queue: JobQueue, redis: Redis) -> None:
