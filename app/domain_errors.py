@@ -96,7 +96,7 @@ class DiskFull(DomainError):
     status = HTTPStatus.INSUFFICIENT_STORAGE
 
     def __init__(self, what: str = "nothing of this was stored") -> None:
-        super().__init__(f"The disk is full, so {what}. Once there is room again, it can be sent again.")
+        super().__init__(f"The disk is full, so {what}. Try again once there is room.")
 
 
 class Later(DomainError):

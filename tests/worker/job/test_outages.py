@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -18,6 +20,7 @@ from app.db import RunMetric, RunStatus, TrainingRun, engine, make_sessions, wri
 from app.services.training import runs
 from models.store.store import CheckpointStore
 from tests import factories
+from tests.full_disks import full
 from tests.processes import wait_for
 from tests.scorer_cache import share_cache
 from tests.silence import hand_out_silent
@@ -262,6 +265,27 @@ def test_a_run_trains_through_an_outage_of_the_database(
     assert {step for step, _ in metrics(session)} == set(range(1, run.total_steps + 1))
     assert [line[10:] for line in run.log.splitlines()].count("Training.") == 1
     assert "The database was away" not in run.log, "nothing needed it"
+
+
+def test_a_full_disk_is_waited_for_and_called_so(
+    app: Flask,
+    running: TrainingRun,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = RunRecorder(parts(app).sessions, running.id, 1)
+    session.close()
+    with ExitStack() as disk:
+        disk.enter_context(full(cast(Engine, parts(app).sessions.kw["bind"])))
+        monkeypatch.setattr(patience, "look_again", disk.close)
+        for _ in range(200):
+            told.log("x" * 200)
+        with caplog.at_level(logging.WARNING, patience.__name__):
+            patience.patiently(told.tell)
+    (line,) = (message for message in caplog.messages if "tried again" in message)
+    assert line.startswith("The disk is full, so the database cannot be written, which is tried again: ")
+    assert len(only(session).log.splitlines()) == 200
 
 
 def test_a_run_that_ends_while_the_database_is_away_waits_for_it_and_then_goes_on(

@@ -410,9 +410,7 @@ def test_a_backup_on_a_full_disk_is_not_made_and_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(backups, "_listed", fail)
-    with pytest.raises(
-        DiskFull, match=r"^The disk is full, so no backup was made\. Send it again once there is room\.$"
-    ):
+    with pytest.raises(DiskFull, match=r"^The disk is full, so no backup was made\. Try again once there is room\.$"):
         backups.make(session, settings, None)
     assert list((settings.home / backups.FOLDER).iterdir()) == []
 

@@ -106,6 +106,7 @@ def test_an_adapter_in_a_pickle_is_not_read(tmp_path: Path) -> None:
     config = {"base_model_name_or_path": str(build_tiny_llama(tmp_path / "llama")), "peft_type": "LORA"}
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    mark_as_trained_here(tmp_path / "adapter")
     torch.save({}, tmp_path / "adapter" / "adapter_model.bin")
 
     with pytest.raises(CheckpointError, match=r"it has no adapter_model\.safetensors\.$"):
