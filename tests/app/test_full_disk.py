@@ -120,14 +120,15 @@ from pathlib import Path
 from app import create_app
 from app.config import Settings
 from app.extensions import db
-from app.services.system import system
+from app.services.system import backups, system
+BALLAST = "mellow-20261121-225319-1f0a.zip"
 system.LEAST_DISK_BYTES = 100_000
 folder, database = map(Path, sys.argv[1:])
 home = folder / "home"
-home.mkdir()
+(home / "backups").mkdir(parents=True)
+(home / "backups" / BALLAST).write_bytes(bytes(1_000_000))
 shutil.copyfile(database, home / "mellow.db")
 app = create_app(Settings.from_env({"MELLOW_HOME": str(home), "REDIS_URL": "unix:///nowhere/valkey.sock"}))
-from sqlalchemy.orm import Session
 from tests import factories
 from app.db import Role
 with app.app_context():
@@ -150,8 +151,8 @@ for number in range(400):
         break
 said |= {"full": disk(), "stored": stored(), "still": send(1000)}
 with app.app_context():
-    db.session.execute(db.text("SELECT 1"))
-(folder / "ballast").unlink()
+    backups.remove(db.session(), Settings.from_env({"MELLOW_HOME": str(home)}), BALLAST, None)
+    db.session.remove()
 said |= {"after": disk(), "again": send(number), "stored_after": stored()}
 print(json.dumps(said))
 """
@@ -159,11 +160,10 @@ print(json.dumps(said))
 
 @pytest.mark.long
 @pytest.mark.skipif(not small_disks_are_possible(), reason="This user may not mount a small file system.")
-def test_a_real_disk_that_is_full_refuses_and_goes_on_once_there_is_room(
+def test_a_real_disk_that_is_full_refuses_and_goes_on_once_a_backup_made_room(
     tmp_path: Path, migrated_database: Path
 ) -> None:
-    code = ON_A_SMALL_DISK.replace("home.mkdir()", 'home.mkdir(); (folder / "ballast").write_bytes(bytes(1_000_000))')
-    said = json.loads(run_on_small_disk(tmp_path, "4m", code, [str(migrated_database)]))
+    said = json.loads(run_on_small_disk(tmp_path, "4m", ON_A_SMALL_DISK, [str(migrated_database)]))
     *acknowledged, refused = said["statuses"]
     assert (said["before"], said["after"]) == ("ok", "ok")
     assert set(acknowledged) == {201}
