@@ -132,7 +132,7 @@ app = create_app(Settings.from_env({"MELLOW_HOME": str(home), "REDIS_URL": "unix
 from tests import factories
 from app.db import Role
 with app.app_context():
-    factories.user(db.session(), role=Role.ADMIN, token="token")
+    by = factories.user(db.session(), role=Role.ADMIN, token="token").id
     db.session.remove()
 client = app.test_client()
 def send(number):
@@ -151,7 +151,7 @@ for number in range(400):
         break
 said |= {"full": disk(), "stored": stored(), "still": send(1000)}
 with app.app_context():
-    backups.remove(db.session(), Settings.from_env({"MELLOW_HOME": str(home)}), BALLAST, None)
+    backups.remove(db.session(), Settings.from_env({"MELLOW_HOME": str(home)}), BALLAST, by)
     db.session.remove()
 said |= {"after": disk(), "again": send(number), "stored_after": stored()}
 print(json.dumps(said))
