@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ def full(engine: Engine) -> Iterator[None]:
         connection.execute(f"PRAGMA max_page_count={pages}").close()
 
     engine.dispose()
+    with closing(sqlite3.connect(str(engine.url.database))) as connection:
+        connection.execute("VACUUM")  # nor are there pages that are free
     event.listen(engine, "connect", limit)
     try:
         yield

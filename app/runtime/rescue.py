@@ -77,8 +77,10 @@ class Rescue:
         """Fail or requeue the runs that no worker works on any more, and enqueue the first of the queue."""
         self._watch.look()
         for run in runs.queue(session):
+            heard = run.heartbeat_at
             if run.status == RunStatus.RUNNING and self._is_lost(run):
-                self._give_up(session, run)
+                log.warning("The worker of run %d is silent at attempt %d.", run.id, run.attempts)
+                runs.give_up_or_retry(session, run, heard, is_published=self._is_published(run.key))
         first = next(iter(runs.queue(session)), None)
         if first is not None and first.status == RunStatus.QUEUED and self._needs_job(first):
             runs.hand_out(session, first.id, self._enqueue)
@@ -90,10 +92,6 @@ class Rescue:
             return True
         has_job = run.job_id is not None and self._has_job(run.job_id)
         return silence >= (SILENCE_SECONDS if has_job else WITHOUT_JOB_SECONDS)
-
-    def _give_up(self, session: Session, run: TrainingRun) -> None:
-        log.warning("The worker of run %d is silent at attempt %d.", run.id, run.attempts)
-        runs.give_up_or_retry(session, run, is_published=self._is_published(run.key))
 
     def _needs_job(self, run: TrainingRun) -> bool:
         """Return whether a run that waits has no job, and nobody is about to give it one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
@@ -24,8 +25,11 @@ from tests.studio import Person, parts, rows
 SENTENCE = "The disk is full, so nothing of this was stored. Try again once there is room."
 
 
+Disk = Callable[[], AbstractContextManager[None]]
+
+
 @pytest.fixture
-def disk(app: Flask, session: Session) -> partial[AbstractContextManager[None]]:
+def disk(app: Flask, session: Session) -> Disk:
     """Call it to have a disk on which the database cannot grow."""
     with app.app_context():
         engine = db.engine
@@ -33,7 +37,7 @@ def disk(app: Flask, session: Session) -> partial[AbstractContextManager[None]]:
 
 
 def test_a_click_that_cannot_be_stored_is_refused_and_stored_when_it_is_sent_again(
-    session: Session, annotator: Person, disk: partial[AbstractContextManager[None]]
+    session: Session, annotator: Person, disk: Disk
 ) -> None:
     screens = [factories.generation(session, annotator.id) for _ in range(30)]
     clicks: list[dict[str, Any]] = [
@@ -65,9 +69,7 @@ def test_a_click_that_cannot_be_stored_is_refused_and_stored_when_it_is_sent_aga
     assert len(rows(session, Judgment)) == len(clicks)
 
 
-def test_a_form_that_cannot_be_stored_answers_with_a_page(
-    session: Session, admin: Person, disk: partial[AbstractContextManager[None]]
-) -> None:
+def test_a_form_that_cannot_be_stored_answers_with_a_page(session: Session, admin: Person, disk: Disk) -> None:
     for number in range(1, 6):
         factories.version(session, number)
     session.rollback()
@@ -84,7 +86,7 @@ def test_a_form_that_cannot_be_stored_answers_with_a_page(
 
 
 def test_pages_are_shown_on_a_full_disk_though_who_is_there_cannot_be_noted(
-    session: Session, annotator: Person, disk: partial[AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
+    session: Session, annotator: Person, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = annotator.browser()
     person = session.get_one(User, annotator.id)

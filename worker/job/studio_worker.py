@@ -108,7 +108,7 @@ class StudioWorker(Worker):
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Tell the queue that the worker lives; while it is away or cannot write, the next time tells."""
         try:
-            super().heartbeat(timeout, pipeline)  # type: ignore[no-untyped-call]
+            super().heartbeat(timeout, pipeline)
         except RedisError as error:
             log.debug("The queue is away; the worker is not known to live: %s", error)
 

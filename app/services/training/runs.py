@@ -9,6 +9,7 @@ longer counts. Waiting runs form a queue in the order of their ids, and only the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -222,16 +223,16 @@ def finish_cancel(session: Session, run_id: int, attempt: int) -> None:
             _end(session, run, RunStatus.CANCELLED, None)
 
 
-def give_up_or_retry(session: Session, run: TrainingRun, *, is_published: bool) -> None:
-    """Queue a run again whose worker is silent, or end it; do nothing if the worker has spoken meanwhile.
+def give_up_or_retry(session: Session, run: TrainingRun, heard: datetime | None, *, is_published: bool) -> None:
+    """Queue a run again whose worker is silent, or end it; do nothing if it has spoken after it was last `heard`.
 
     A run whose version is published already (`is_published`) only has to be recorded: it is tried once more than
     MOST_ATTEMPTS for that.
     """
-    seen = run.attempts, run.heartbeat_at
+    attempt = run.attempts
     with write_transaction(session):
         _lock_row(session, run.id)
-        if run.status != RunStatus.RUNNING or (run.attempts, run.heartbeat_at) != seen:
+        if run.status != RunStatus.RUNNING or (run.attempts, run.heartbeat_at) != (attempt, heard):
             return
         if run.cancel_requested_at is not None:
             _end(session, run, RunStatus.CANCELLED, None)

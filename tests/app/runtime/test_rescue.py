@@ -226,8 +226,12 @@ def test_a_dead_worker_is_found_whatever_its_clock_said(session: Session, offset
 def test_a_worker_that_speaks_at_the_last_moment_is_not_given_up(session: Session) -> None:
     run_id = running(session)
     queue = Queue(f"train-{run_id}-1")
-    looks = Looks(session, queue.has_job, queue.enqueue, is_published=lambda _key: bool(beat(session, now())))
-    looks.for_seconds(61)
+
+    def is_published(_key: str) -> bool:
+        beat(session, now())
+        return False
+
+    Looks(session, queue.has_job, queue.enqueue, is_published).for_seconds(61)
     assert queue.handed_out == []
     assert is_well(session)
 

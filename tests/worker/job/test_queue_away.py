@@ -111,7 +111,8 @@ def test_a_worker_waits_for_a_queue_that_cannot_be_used_and_then_takes_the_next_
 
     monkeypatch.setattr(Worker, "dequeue_job_and_maintain_ttl", answer)
     monkeypatch.setattr(waiting.connection, "ping", lambda: _said(pings.pop(0)))
-    assert waiting.dequeue_job_and_maintain_ttl(1) == ("job", "queue")
+    taken: object = waiting.dequeue_job_and_maintain_ttl(1)
+    assert taken == ("job", "queue")
     assert (answers, pings) == ([], [])
 
 

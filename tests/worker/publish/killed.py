@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.config import Settings
+from app.runtime import announcements
 from app.services.training import published, runs
 from app.services.versions import versions
 from models.store.store import CheckpointStore
@@ -24,7 +25,7 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "after the version's row": (published, "record", False),
     "after the alias": (versions, "point_serving_at", False),
     "before the commit": (runs, "succeed", False),
-    "after the commit": (release.announcements, "alias_moved", True),
+    "after the commit": (announcements, "alias_moved", True),
 }
 """For each point the function at which the worker dies, and whether before it does anything."""
 

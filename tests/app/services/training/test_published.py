@@ -30,7 +30,7 @@ def publish(store: CheckpointStore, run: TrainingRun, number: int = 2, **changes
     manifest = Manifest(number, 1, run.id, run.method, {}, "", {"parity": 0.0}, "2026-11-21T10:00:00+00:00")
     with store.stage() as staged:
         (staged / "weights").write_bytes(b"weights")
-        sealed = store.seal(staged, dataclasses.replace(manifest, run_key=run.key, **changes))
+        sealed = store.seal(staged, dataclasses.replace(manifest, **{"run_key": run.key} | changes))
         store.publish(staged, number)
     return sealed
 
@@ -77,7 +77,7 @@ def test_what_belongs_to_an_active_run_is_left_to_its_next_attempt(
 
 @pytest.mark.parametrize("changes", [{"run_key": "0" * 32}, {"run_key": None}, {"run_id": 99}])
 def test_what_no_run_of_this_database_made_is_left_alone(
-    session: Session, store: CheckpointStore, changes: dict[str, object]
+    session: Session, store: CheckpointStore, changes: dict[str, Any]
 ) -> None:
     run = factories.run(session, RunStatus.FAILED)
     publish(store, run, **changes)
