@@ -19,8 +19,8 @@ from app.db import Judgment, Prompt, User, Version, now
 from app.extensions import db
 from app.services.system import system
 from tests import factories
-from tests.full_disks import full, run_on_small_disk, small_disks_are_possible
 from tests.studio import Person, parts, rows
+from tests.trouble.full_disks import full, run_on_small_disk, small_disks_are_possible
 
 SENTENCE = "The disk is full, so nothing of this was stored. Try again once there is room."
 
@@ -98,8 +98,9 @@ def test_pages_are_shown_on_a_full_disk_though_who_is_there_cannot_be_noted(
 
 
 def _grow(session: Session, _write: object) -> None:
-    session.add(Prompt(text="x" * 10_000, sha256="0" * 64, source="test"))
-    session.commit()
+    with Session(session.get_bind()) as another:
+        another.add(Prompt(text="x" * 10_000, sha256="0" * 64, source="test"))
+        another.commit()
 
 
 def test_a_process_is_not_ready_while_a_disk_is_full(

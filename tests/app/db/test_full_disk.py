@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.db.full_disk import is_full
 from app.extensions import db
 from tests import factories
-from tests.full_disks import full
+from tests.trouble.full_disks import full
 
 
 def raised(call: Callable[[], object]) -> Exception:

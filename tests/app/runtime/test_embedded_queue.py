@@ -14,7 +14,7 @@ import redis
 
 from app.config import embedded_socket
 from app.runtime.embedded_queue import EmbeddedQueue, QueueError
-from tests.full_disks import run_on_small_disk, small_disks_are_possible
+from tests.trouble.full_disks import run_on_small_disk, small_disks_are_possible
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from app.runtime.rescue import elapsed
 from app.services.training import runs
 from tests import factories
 from tests.processes import environment, wait_for
-from tests.silence import Looks, Queue
 from tests.studio import parts, rows
+from tests.trouble.silence import Looks, Queue
 
 HOURS = 8 * 3600.0
 
@@ -246,7 +246,7 @@ LOOKS = """
 import sys, time
 from app.db import make_sessions
 from app.runtime import rescue
-rescue.SILENCE_SECONDS, rescue.WITHOUT_JOB_SECONDS, rescue.LONGEST_PAUSE_SECONDS = 1.0, 1.0, 0.5
+rescue.SILENCE_SECONDS, rescue.WITHOUT_JOB_SECONDS, rescue.LONGEST_PAUSE_SECONDS = 0.6, 0.6, 0.3
 found = rescue.Rescue(lambda job: True, lambda run, attempt: f"train-{run}-{attempt}", lambda key: False)
 sessions, before = make_sessions(sys.argv[1]), time.time()
 while True:
@@ -299,7 +299,7 @@ def test_a_computer_that_slept_goes_on_with_the_same_attempt(
         heard = only(session).heartbeat_at
         wait_for(lambda: only(session).heartbeat_at != heard, what="a heartbeat")  # noqa: B023
         os.killpg(group, signal.SIGSTOP)
-        threading.Event().wait(1.2)  # longer than a worker may be silent here; nobody runs
+        threading.Event().wait(0.8)  # longer than a worker may be silent here; nobody runs
         heard = only(session).heartbeat_at
         os.killpg(group, signal.SIGCONT)
         assert looking.stdout.readline() == "awake\n"

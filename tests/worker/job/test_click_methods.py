@@ -20,8 +20,8 @@ from models.settings.clicks import click_config, click_options
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
 from tests.scorer_cache import share_cache
-from tests.silence import hand_out_silent
 from tests.studio import Person, parts, rows
+from tests.trouble.silence import hand_out_silent
 from worker.job import dataset, head_pairs, jobs
 from worker.job.retraining import prepare
 from worker.publish import staging

@@ -20,11 +20,11 @@ from app.db import RunMetric, RunStatus, TrainingRun, engine, make_sessions, wri
 from app.services.training import runs
 from models.store.store import CheckpointStore
 from tests import factories
-from tests.full_disks import full
 from tests.processes import wait_for
 from tests.scorer_cache import share_cache
-from tests.silence import hand_out_silent
 from tests.studio import Person, parts, rows
+from tests.trouble.full_disks import full
+from tests.trouble.silence import hand_out_silent
 from worker.job import jobs, recorder
 from worker.job.recorder import RunRecorder
 from worker.publish import staging

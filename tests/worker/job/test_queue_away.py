@@ -79,6 +79,7 @@ def waiting(queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StudioW
     monkeypatch.setattr(studio_worker, "_QUEUE_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(studio_worker, "preload", lambda: None)
     monkeypatch.setattr(StudioWorker, "_idle", lambda _self: False)
+    monkeypatch.setattr(StudioWorker, "_report", lambda _self: None)
     with Redis.from_url(queue_url) as redis:
         worker = StudioWorker(["default"], connection=redis, name="w1", serializer=JSONSerializer)
         worker.register_birth()

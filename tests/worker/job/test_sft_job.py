@@ -21,8 +21,8 @@ from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from models.store.uploads import UploadStore
 from tests import factories
 from tests.scorer_cache import share_cache
-from tests.silence import hand_out_silent
 from tests.studio import Person, parts, rows
+from tests.trouble.silence import hand_out_silent
 from worker.job import jobs
 from worker.publish import shortlist, staging
 from worker.training.shared import run_folder

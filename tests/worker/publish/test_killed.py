@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
-import subprocess
-import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT_ROOT
+from app.config import Settings
 from app.db import RunStatus, TrainingRun, Version
+from app.runtime import announcements
+from app.services.training import published, runs
 from app.services.training.published import Leftovers
 from app.services.versions import versions
+from models.store.store import CheckpointStore
 from tests import factories
-from tests.processes import environment
-from tests.silence import Looks, Queue
 from tests.studio import parts, rows
-from tests.worker.publish.killed import POINTS
+from tests.trouble.silence import Looks, Queue
 from worker.publish import release
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
-
-pytestmark = pytest.mark.long
 
 
 @pytest.fixture
@@ -34,17 +36,60 @@ def studio(app: Flask, session: Session) -> Studio:
     return Studio.of(parts(app).settings)
 
 
-def killed(studio: Studio, run: TrainingRun, point: str) -> None:
-    """Have a worker take the run and die at that point."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.worker.publish.killed", str(run.id), point],
-        cwd=PROJECT_ROOT,
-        env=environment(studio.settings.home),
-        capture_output=True,
-        text=True,
-        check=False,
+POINTS: dict[str, tuple[Any, str, bool]] = {
+    "before the rename": (CheckpointStore, "publish", True),
+    "after the rename": (CheckpointStore, "publish", False),
+    "after the version's row": (published, "record", False),
+    "after the alias": (versions, "point_serving_at", False),
+    "before the commit": (runs, "succeed", False),
+    "after the commit": (announcements, "alias_moved", True),
+}
+"""For each point the function at which the worker dies, and whether before it does anything."""
+
+
+def dying(call: Callable[..., Any], *, first: bool) -> Callable[..., Any]:
+    """A function at which its process is killed, before or after it has done what it does."""
+
+    def die(*arguments: Any, **named: Any) -> None:
+        if not first:
+            call(*arguments, **named)
+            for one in arguments:
+                if isinstance(one, Session):
+                    one.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return die
+
+
+def publish(settings: Settings, run_id: int, point: str) -> None:
+    """Take the run as a worker does, publish its version, and die at that point."""
+    module, name, first = POINTS[point]
+    studio = Studio.of(settings)
+    attempt = Attempt.claim(studio.sessions, run_id)
+    assert attempt is not None
+    setattr(module, name, dying(getattr(module, name), first=first))
+    facts = release.Facts(
+        parent=1,
+        method=attempt.method,
+        config={},
+        data_sha256="d" * 64,
+        metrics={},
+        run_id=attempt.run_id,
+        run_key=attempt.key,
     )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    with studio.store.stage() as staged:
+        (staged / "weights").write_bytes(b"weights")
+        release.release(studio, staged, facts, None, attempt)
+
+
+def killed(studio: Studio, session: Session, run: TrainingRun, point: str) -> None:
+    """Have a worker take the run and die at that point."""
+    worker = multiprocessing.get_context("fork").Process(target=publish, args=(studio.settings, run.id, point))
+    session.rollback()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of threads, which do nothing here
+        worker.start()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL
 
 
 def silent(studio: Studio, session: Session) -> None:
@@ -82,7 +127,7 @@ def test_a_worker_that_is_killed_leaves_no_files_without_a_row(
     studio: Studio, session: Session, point: str, attempts: int
 ) -> None:
     run = factories.run(session, attempts=attempts)
-    killed(studio, run, point)
+    killed(studio, session, run, point)
     renamed, committed = point != "before the rename", point == "after the commit"
     assert studio.store.numbers() == ([2] if renamed else [])
     assert recorded(session) == ([1, 2] if committed else [1])
@@ -106,7 +151,7 @@ def test_a_run_that_is_killed_again_while_it_is_recorded_fails_and_its_version_i
     studio: Studio, session: Session
 ) -> None:
     run = factories.run(session, attempts=2)
-    killed(studio, run, "after the rename")
+    killed(studio, session, run, "after the rename")
     silent(studio, session)
     run = only(session)
     assert (run.status, run.error) == ("failed", "The worker died 3 times while it was starting.")
@@ -118,7 +163,7 @@ def test_a_run_that_was_to_be_cancelled_when_its_worker_was_killed_ends_so_and_i
     studio: Studio, session: Session
 ) -> None:
     run = factories.run(session)
-    killed(studio, run, "after the rename")
+    killed(studio, session, run, "after the rename")
     session.refresh(run)
     run.cancel_requested_at = run.started_at
     session.commit()

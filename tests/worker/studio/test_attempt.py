@@ -13,8 +13,8 @@ from app.services.training import runs
 from models.store.locks import try_lock
 from models.store.store import CheckpointStore
 from tests import factories
-from tests.silence import hand_out_silent
 from tests.studio import parts, rows
+from tests.trouble.silence import hand_out_silent
 from worker.job.recorder import RunRecorder
 from worker.studio.attempt import Attempt
 

@@ -17,8 +17,8 @@ from app import create_app
 from app.db import Role, RunMetric, RunStatus, TrainingRun, now, write_transaction
 from tests import factories
 from tests.app.routes.desk.test_api import at_once, body, problem
-from tests.silence import Looks
 from tests.studio import Person, close, make_person, new_settings, parts, rows
+from tests.trouble.silence import Looks
 
 AT_MOST = "at most 200 of them"
 

@@ -14,8 +14,8 @@ from app.services.system import webhooks
 from app.services.training import kto_rows, preference_rows, runs
 from app.services.training.selection import Selection
 from tests import factories
-from tests.silence import Queue
 from tests.studio import Person, rows
+from tests.trouble.silence import Queue
 
 
 @pytest.fixture

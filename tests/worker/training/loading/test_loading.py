@@ -128,8 +128,9 @@ def adapter_of(base: str, folder: Path, llama: Path) -> Path:
     with quiet():
         loaded = load_model_and_tokenizer(llama)
         peft = get_peft_model(loaded.model, lora_config(loaded.model, 4, 8, 0.0, task_type="CAUSAL_LM"))
-    peft.peft_config["default"].base_model_name_or_path = base
     peft.save_pretrained(str(folder))
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": base}))
     return folder
 
 
