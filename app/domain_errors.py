@@ -9,6 +9,7 @@
     ├── Conflict       409   the request does not fit the present state
     ├── TooLarge       413   the request is larger than is accepted at once
     ├── NotReady       503   a part that is needed is not available yet
+    ├── DiskFull       507   the request cannot be stored, and can be sent again once there is room
     └── Later                it can be asked again in a moment, and Retry-After says when
         ├── TooMany    429   this person asks for too much at once
         └── Overloaded 503   everybody together does
@@ -25,6 +26,7 @@ from flask import Flask, Response, json, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from app.db.full_disk import is_full
 from models.model_errors import InputTooLong
 
 PROBLEM_JSON = "application/problem+json"
@@ -93,6 +95,15 @@ class NotReady(DomainError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class DiskFull(DomainError):
+    """The request cannot be stored, and can be sent again once there is room."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+    def __init__(self, what: str = "nothing of this was stored") -> None:
+        super().__init__(f"The disk is full, so {what}. Try again once there is room.")
+
+
 class Later(DomainError):
     """The same can be asked again in a moment: after `again` seconds."""
 
@@ -151,6 +162,9 @@ def register_error_handlers(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
+        if is_full(error):
+            app.logger.error("%s %s could not be stored: the disk is full.", request.method, request.path)
+            return _domain(DiskFull())
         app.logger.exception("%s %s failed", request.method, request.path)
         return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the log says what.", {})
 

@@ -26,5 +26,6 @@ PROBLEMS = {
     422: "What was sent cannot be used.",
     429: "This person asks for too much at once: Retry-After says when to ask again.",
     503: "It cannot be done at present; the detail says why.",
+    507: "The disk is full: nothing was stored, and the same can be sent again once there is room.",
 }
 """Meaning of each status, for every operation."""

@@ -78,8 +78,8 @@ class JobQueue:
     def has_job(self, job_id: str) -> bool:
         """Return whether that job still waits or runs, as far as the queue knows.
 
-        RQ takes minutes to see that a worker was killed: a job whose worker ran on this machine and is gone runs no
-        more.
+        One that a worker took from the queue waits no more, and runs once the worker has said so. RQ takes minutes to
+        see that a worker was killed: a job whose worker ran on this machine and is gone runs no more.
         """
         from rq.exceptions import NoSuchJobError
         from rq.job import Job
@@ -88,6 +88,8 @@ class JobQueue:
             job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
         except NoSuchJobError:
             return False
+        if job.is_queued:
+            return job_id in self._queue.job_ids
         if job.is_finished or job.is_failed or job.is_canceled or job.is_stopped:
             return False
         return job.worker_name is None or not self._is_gone(job.worker_name)

@@ -28,6 +28,7 @@ from app.api.exchange import (
 from app.api.kinds import Anything
 from app.api.operations import JSON, Answer, gives, operation
 from app.context import mellow
+from app.db.full_disk import is_full
 from app.domain_errors import DomainError
 from app.extensions import db
 from app.services.exchange import exports, imports, judgment_search
@@ -116,9 +117,13 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
                     yield json.dumps(progress.as_json()) + "\n"
         except DomainError as refusal:
             yield json.dumps({"problem": str(refusal)}) + "\n"
-        except Exception:
+        except Exception as error:
+            if is_full(error):
+                problem = "The disk is full: the rest of the file was not stored. Once there is room, import it again."
+            else:
+                problem = "Something went wrong on our side; the log says what."
             log.exception("Import %s broke off", upload_id)
-            yield json.dumps({"problem": "Something went wrong on our side; the log says what."}) + "\n"
+            yield json.dumps({"problem": problem}) + "\n"
 
     return Response(lines(), content_type="application/x-ndjson; charset=utf-8", headers={"X-Accel-Buffering": "no"})
 

@@ -11,7 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from app.domain_errors import Conflict, NotFound, NotReady, TooLarge
+from app.domain_errors import Conflict, DiskFull, DomainError, NotFound, NotReady, TooLarge
+from models.store.disk import is_full
 
 LARGEST_FILE = 2 * 1024**3
 LARGEST_OFFSET = 10**12 - 1
@@ -80,5 +81,7 @@ class ImportUploads:
                     path.unlink()
 
 
-def _cannot_keep(error: OSError) -> NotReady:
+def _cannot_keep(error: OSError) -> DomainError:
+    if is_full(error):
+        return DiskFull("the file cannot be kept on the server")
     return NotReady(f"The file cannot be kept on the server: {error.strerror or error}.")

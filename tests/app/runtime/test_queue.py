@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from app.runtime.queue import JobQueue, report_worker
@@ -66,7 +66,13 @@ def test_the_job_of_a_worker_that_was_killed_on_this_machine_is_there_no_more(qu
     assert queue.has_job("train-7-1"), "nobody here knows what runs there"
     redis.delete(worker.key)
     assert queue.has_job("train-7-1"), "the queue knows no such worker"
+
+
+def test_a_job_that_a_worker_took_and_lost_is_not_there(queue: JobQueue, redis: Redis) -> None:
     queue.enqueue_training(7, 1)
+    redis.lpop("rq:queue:default")
+    assert not queue.has_job("train-7-1")
+    Job.fetch("train-7-1", connection=redis, serializer=JSONSerializer).set_status(JobStatus.STARTED)
     assert queue.has_job("train-7-1")
 
 

@@ -1,0 +1,1 @@
+"""Tests of commands of the shell that have a module of their own."""
