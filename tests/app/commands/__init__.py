@@ -1,1 +1,0 @@
-"""Tests of commands of the shell that have a module of their own."""
