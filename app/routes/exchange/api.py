@@ -71,6 +71,7 @@ def create_import(query: UploadQuery) -> ResponseReturnValue:
 )
 def append_import(upload_id: str, query: PieceQuery) -> ResponseReturnValue:
     """Send the next piece of a file, which begins at `offset`."""
+    uploads().check_size(query.offset + (request.content_length or 0))  # before the piece is read
     return {"id": upload_id, "bytes": uploads().append(upload_id, query.offset, request.get_data())}
 
 

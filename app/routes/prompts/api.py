@@ -29,7 +29,7 @@ blueprint = Blueprint("api_prompts", __name__)
         "text/csv": str,
         "text/tab-separated-values": str,
     },
-    refusals=(400,),
+    refusals=(400, 413),
 )
 def create_prompts() -> ResponseReturnValue:
     """Queue texts: a JSON list, JSON Lines, CSV or TSV."""

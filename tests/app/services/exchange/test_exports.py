@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, write_transaction
 from app.services.desk import judgments
-from app.services.exchange import exports, judgment_table
+from app.services.exchange import csv_lines, exports, judgment_table
 from app.services.exchange.export_formats import Pair
 from app.services.exchange.exports import INSTRUCTION, FormatName
 from app.services.exchange.identity import identified
@@ -88,14 +88,14 @@ def expected(format_name: str) -> list[dict[str, Any]]:
             raise NotImplementedError(format_name)
 
 
-LINES = [name for name in exports.PAIR_FORMATS if name != "csv"]
+LINES = [name for name in exports.PAIR_FORMATS if name not in csv_lines.FORMS]
 """The formats of pairs in which each line is a record."""
 
 
 def test_the_formats_are_these() -> None:
     names = ["trl", "trl-chat", "kto", "seed", "llamafactory", "labelstudio", "argilla", "hh", "csv"]
-    tables = ["judgments-csv", "judgments-jsonl", "judgments-parquet"]
-    assert list(exports.FORMATS) == list(get_args(FormatName)) == names + tables
+    tables = ["judgments-csv", "judgments-csv-spreadsheet", "judgments-jsonl", "judgments-parquet"]
+    assert list(exports.FORMATS) == list(get_args(FormatName)) == [*names, "csv-spreadsheet", *tables]
 
 
 @pytest.mark.parametrize("format_name", LINES)
