@@ -137,7 +137,7 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(error: RequestEntityTooLarge) -> Response:
         most = request.max_content_length or 0
-        whole = request.content_length is None or request.content_length > most  # not a part of a form
+        whole = request.content_length is None or request.content_length >= most  # not a part of a form
         sentence = f"The request has more than the {most // 1024**2} MB that are accepted at once."
         return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence if whole else str(error.description), {})
 

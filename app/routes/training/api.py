@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from app.api.operations import FORM, gives, operation
+from app.api.operations import FORM, gives, operation, sent_body
 from app.api.payload import run_json
 from app.api.training import (
     CurveQuery,
@@ -46,8 +46,8 @@ def create_dataset(query: DatasetQuery) -> ResponseReturnValue:
     """Keep pairs for initial training, and say what is in them."""
     columns = Columns(query.source_column, query.target_column)
     uploads = UploadStore(mellow().store.root)
-    request.max_content_length = initial_training.LARGEST_UPLOAD
-    return initial_training.add_dataset(db.session(), uploads, request.get_data(), request.mimetype, columns), 201
+    body = sent_body(initial_training.LARGEST_UPLOAD)
+    return initial_training.add_dataset(db.session(), uploads, body, request.mimetype, columns), 201
 
 
 @blueprint.post("/training-runs")
