@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
-from app.services.exchange import csv_lines, export_formats, identity, judged_screens, judgment_table
+from app.services.exchange import export_formats, identity, judged_screens, judgment_table
 from app.services.exchange.export_formats import (
     FORMATS,
     INSTRUCTION,
@@ -31,9 +31,11 @@ from app.services.exchange.export_formats import (
 )
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judgment_search import JudgmentFilter
+from models.formats.csv_lines import PLAIN, SPREADSHEET, CsvForm
 from models.formats.rows import BadRow
 
 __all__ = [
+    "CSV_FORMS",
     "FORMATS",
     "INSTRUCTION",
     "PAIR_FORMATS",
@@ -51,6 +53,13 @@ _COLUMNS = ("prompt", "chosen", "rejected", *identity.COLUMNS)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
+CSV_FORMS: Mapping[str, CsvForm] = {
+    "csv": PLAIN,
+    "csv-spreadsheet": SPREADSHEET,
+    "judgments-csv": PLAIN,
+    "judgments-csv-spreadsheet": SPREADSHEET,
+}
+"""The formats that are CSV, and how its lines are written."""
 _Told = tuple[Record, Mapping[str, Any] | None]
 """A record, and the metadata of its prompt."""
 
@@ -93,7 +102,7 @@ def stream(
         table = _table(session, standing, pseudonyms, told)
         if format_name == "judgments-jsonl":
             return judgment_table.json_lines(table)
-        return judgment_table.csv_lines(table, told, csv_lines.FORMS[format_name])
+        return judgment_table.csv_lines(table, told, CSV_FORMS[format_name])
     return _pair_lines(session, format_name, standing)
 
 
@@ -117,7 +126,7 @@ def _listed(records: Iterable[Record]) -> Iterator[str]:
 
 def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) -> Iterator[str]:
     told = has_metadata(session, standing)
-    form = csv_lines.FORMS.get(format_name)
+    form = CSV_FORMS.get(format_name)
     if form:
         yield form.header((*_COLUMNS, METADATA) if told else _COLUMNS)
     if format_name in _LINES and not told:
@@ -230,7 +239,7 @@ def _identity(row: Pair) -> str:
 _LINES: Mapping[str, Callable[[Pair], str]] = {
     "trl": _trl_line,
     "llamafactory": _llamafactory_line,
-    "csv": lambda row: csv_lines.PLAIN.line(row[1:6]),
-    "csv-spreadsheet": lambda row: csv_lines.SPREADSHEET.line(row[1:6]),
+    "csv": lambda row: PLAIN.line(row[1:6]),
+    "csv-spreadsheet": lambda row: SPREADSHEET.line(row[1:6]),
 }
 """The formats of which each pair is a line by itself."""

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import IO, Any, cast
 
 from app.db import Verdict
-from app.services.exchange.csv_lines import PLAIN, CsvForm
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import JudgedScreen, People
 from app.services.prompts import metadata
+from models.formats.csv_lines import PLAIN, CsvForm
 
 COLUMNS = (
     "judgment",

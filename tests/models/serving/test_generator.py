@@ -218,10 +218,10 @@ def test_a_draw_that_nobody_waits_for_ends_before_the_next_piece_of_the_text(
         return draw(one)
 
     monkeypatch.setattr(drawing, "_draw", counted)
-    text = " ".join(f"You are a stupid idiot, number {number}." for number in range(30))
+    text = " ".join(f"You are a stupid idiot, number {number}." for number in range(20))
     drawing.generate(text, Sampling())
     whole = len(drawn)
-    assert whole >= 30
+    assert whole >= 20
     drawn.clear()
     with pytest.raises(NoLongerWanted):
         drawing.generate(text, Sampling(), gone=lambda: len(drawn) == 5)

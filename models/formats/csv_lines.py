@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models.formats.files.spreadsheet import SAFE, SAFE_COLUMN, safe
@@ -46,10 +46,3 @@ def _safe_line(cells: Sequence[object]) -> str:
 
 PLAIN = CsvForm(_plain_line, _plain_line)
 SPREADSHEET = CsvForm(lambda names: _MARK + _quoted_line([*names, SAFE_COLUMN]), _safe_line)
-FORMS: Mapping[str, CsvForm] = {
-    "csv": PLAIN,
-    "csv-spreadsheet": SPREADSHEET,
-    "judgments-csv": PLAIN,
-    "judgments-csv-spreadsheet": SPREADSHEET,
-}
-"""The exports that are CSV, by the names of their formats."""
