@@ -24,10 +24,10 @@ from typing import Any
 
 from flask import Flask, Response, json, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.db.full_disk import is_full
-from models.model_errors import InputTooLong
+from models.model_errors import InputTooLong, NoLongerWanted
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -142,6 +142,10 @@ def register_error_handlers(app: Flask) -> None:
     def _too_long(error: InputTooLong) -> Response:
         return _response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {})
 
+    @app.errorhandler(NoLongerWanted)
+    def _not_wanted(error: NoLongerWanted) -> Response:
+        return _response(HTTPStatus.REQUEST_TIMEOUT, str(error), {})  # which nobody reads
+
     @app.errorhandler(CSRFError)
     def _csrf(error: CSRFError) -> Response:
         return _response(
@@ -149,6 +153,13 @@ def register_error_handlers(app: Flask) -> None:
             "This form is out of date or came from elsewhere: reload the page and try again.",
             {"stale_form": True},
         )
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def _too_large(error: RequestEntityTooLarge) -> Response:
+        most = request.max_content_length or 0
+        whole = request.content_length is None or request.content_length >= most  # not a part of a form
+        sentence = f"The request has more than the {most // 1024**2} MB that are accepted at once."
+        return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence if whole else str(error.description), {})
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response | HTTPException:

@@ -26,7 +26,7 @@ from app.api.exchange import (
     UploadQuery,
 )
 from app.api.kinds import Anything
-from app.api.operations import JSON, Answer, gives, operation
+from app.api.operations import JSON, Answer, gives, operation, sent_body
 from app.context import mellow
 from app.db.full_disk import is_full
 from app.domain_errors import DomainError
@@ -58,7 +58,7 @@ def uploads() -> ImportUploads:
 )
 def create_import(query: UploadQuery) -> ResponseReturnValue:
     """Begin to send a file; the body is its first piece, or all of it."""
-    body = request.get_data()
+    body = sent_body()
     return {"id": uploads().begin(query.name, body), "bytes": len(body)}, 201
 
 
@@ -72,7 +72,8 @@ def create_import(query: UploadQuery) -> ResponseReturnValue:
 )
 def append_import(upload_id: str, query: PieceQuery) -> ResponseReturnValue:
     """Send the next piece of a file, which begins at `offset`."""
-    return {"id": upload_id, "bytes": uploads().append(upload_id, query.offset, request.get_data())}
+    uploads().check_size(query.offset + (request.content_length or 0))  # before the piece is read
+    return {"id": upload_id, "bytes": uploads().append(upload_id, query.offset, sent_body())}
 
 
 @blueprint.get("/imports/<upload_id>")
