@@ -144,6 +144,17 @@ class Chaos:
         """Return once no run waits or works; AssertionError if one is stuck."""
         wait_for(lambda: training_now(self._database) == "no run", 3 * GIVEN_UP_SECONDS, what="the end of the last run")
 
+    def wait_for_a_version(self) -> Found:
+        """Let people work, with nothing killed, until a run has published a version; returns what is found then."""
+        self._crowd.go_on()
+        wait_for(lambda: self._published() > 0, 3 * GIVEN_UP_SECONDS, what="a published version")
+        return self._look()
+
+    def _published(self) -> int:
+        with snapshot(self._database) as connection:
+            count: int = connection.execute("SELECT count(*) FROM versions WHERE number > 1").fetchone()[0]
+        return count
+
     def _wait_for_victims(self, kind: str, chance: random.Random) -> list[psutil.Process]:
         """Let a random time pass, and return what is to be killed then."""
         deadline = time.monotonic() + _HORSE_SECONDS
