@@ -113,7 +113,7 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
 
     serving = Serving(wanted_version, load, report, fallbacks)
     trial, heads = Trial(load), Heads()
-    background = Background(serving, queue, sessions, heads, settings.webhook_networks)
+    background = Background(serving, queue, sessions, heads, store, settings.webhook_networks)
     throttle = SignInThrottle(settings.redis_url, sessions)
     streams = BoundedSemaphore(STREAMS)
     return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads, Draws(), streams)

@@ -9,13 +9,16 @@ what its owner's role and its own scopes both allow.
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user, logout_user
+from sqlalchemy.exc import OperationalError
 
 from app.db import Role, Scope, User, now
+from app.db.full_disk import is_full
 from app.domain_errors import Forbidden, NotSignedIn
 from app.extensions import csrf, db, login
 from app.services.people import accounts, api_tokens, sessions
@@ -24,6 +27,8 @@ from app.services.people.api_tokens import Bearer
 from app.services.people.authentication import second_factor
 from app.services.people.browser_names import browser_name
 from app.services.people.sessions import Ending
+
+log = logging.getLogger(__name__)
 
 PUBLIC = frozenset(
     {
@@ -209,11 +214,16 @@ def _check_scopes(token: Bearer, enough: tuple[Scope, ...]) -> None:
 
 def _note_presence(person: SignedIn) -> None:
     noted = [person.last_seen_at] if person.session_id is None else [person.last_seen_at, person.last_used_at]
-    if any(moment is None or now() - moment > accounts.SEEN_EVERY for moment in noted):
-        accounts.seen(db.session(), person.user_id, person.session_id)
     token = person.bearer
-    if token and (token.last_used_at is None or now() - token.last_used_at > api_tokens.USED_EVERY):
-        api_tokens.used(db.session(), token.token_id)
+    try:
+        if any(moment is None or now() - moment > accounts.SEEN_EVERY for moment in noted):
+            accounts.seen(db.session(), person.user_id, person.session_id)
+        if token and (token.last_used_at is None or now() - token.last_used_at > api_tokens.USED_EVERY):
+            api_tokens.used(db.session(), token.token_id)
+    except OperationalError as error:
+        if not is_full(error):
+            raise
+        log.warning("The disk is full: that %s is active could not be stored.", person.user_id)
 
 
 def _authenticate_by_token() -> Bearer | None:

@@ -183,10 +183,14 @@ def backup() -> None:
 
 @click.command("restore")
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--yes", is_flag=True, help="Unpack a large backup without a question.")
 @_plain_errors
-def restore(path: Path) -> None:
+def restore(path: Path, *, yes: bool) -> None:
     """Put the database of a backup in the place of the present one, which is kept. Mellow must not be running."""
     settings = mellow().settings
+    size = backups.unpacked_bytes(path)
+    if size >= backups.MUCH_BYTES and not yes:
+        click.confirm(f"{path} unpacks to {size / 1024**3:.1f} GB. Go on?", abort=True)
     with suppress(RedisError):  # without a queue this check is skipped; `restore` then fails if the database is in use
         if mellow().queue.reports() or mellow().queue.workers():
             raise Conflict("Mellow is running: stop it first.")

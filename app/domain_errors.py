@@ -9,6 +9,7 @@
     ├── Conflict       409   the request does not fit the present state
     ├── TooLarge       413   the request is larger than is accepted at once
     ├── NotReady       503   a part that is needed is not available yet
+    ├── DiskFull       507   the request cannot be stored, and can be sent again once there is room
     └── Later                it can be asked again in a moment, and Retry-After says when
         ├── TooMany    429   this person asks for too much at once
         └── Overloaded 503   everybody together does
@@ -23,9 +24,10 @@ from typing import Any
 
 from flask import Flask, Response, json, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from models.model_errors import InputTooLong
+from app.db.full_disk import is_full
+from models.model_errors import InputTooLong, NoLongerWanted
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -93,6 +95,15 @@ class NotReady(DomainError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class DiskFull(DomainError):
+    """The request cannot be stored, and can be sent again once there is room."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+    def __init__(self, what: str = "nothing of this was stored") -> None:
+        super().__init__(f"The disk is full, so {what}. Try again once there is room.")
+
+
 class Later(DomainError):
     """The same can be asked again in a moment: after `again` seconds."""
 
@@ -131,6 +142,10 @@ def register_error_handlers(app: Flask) -> None:
     def _too_long(error: InputTooLong) -> Response:
         return _response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {})
 
+    @app.errorhandler(NoLongerWanted)
+    def _not_wanted(error: NoLongerWanted) -> Response:
+        return _response(HTTPStatus.REQUEST_TIMEOUT, str(error), {})  # which nobody reads
+
     @app.errorhandler(CSRFError)
     def _csrf(error: CSRFError) -> Response:
         return _response(
@@ -138,6 +153,13 @@ def register_error_handlers(app: Flask) -> None:
             "This form is out of date or came from elsewhere: reload the page and try again.",
             {"stale_form": True},
         )
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def _too_large(error: RequestEntityTooLarge) -> Response:
+        most = request.max_content_length or 0
+        whole = request.content_length is None or request.content_length >= most  # not a part of a form
+        sentence = f"The request has more than the {most // 1024**2} MB that are accepted at once."
+        return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence if whole else str(error.description), {})
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response | HTTPException:
@@ -151,6 +173,9 @@ def register_error_handlers(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
+        if is_full(error):
+            app.logger.error("%s %s could not be stored: the disk is full.", request.method, request.path)
+            return _domain(DiskFull())
         app.logger.exception("%s %s failed", request.method, request.path)
         return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the log says what.", {})
 

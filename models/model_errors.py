@@ -7,6 +7,7 @@ ModelError
 │   └── VersionDamaged    files are missing or differ from the manifest's hashes
 ├── LoadError             a version cannot be loaded for serving
 ├── InputTooLong          the text has more tokens than the model is given
+├── NoLongerWanted        nobody waits for the rewrites any more
 ├── RecipeError           a setting of a recipe cannot be used
 ├── DataFileError         a file of training data cannot be read or written
 │   └── PairFileError     a file of sentence pairs cannot be read
@@ -42,6 +43,10 @@ class LoadError(ModelError):
 
 class InputTooLong(ModelError):
     """A text has more tokens than the model is given at once."""
+
+
+class NoLongerWanted(ModelError):
+    """Whoever asked for rewrites has gone, or has said that they are not wanted."""
 
 
 class RecipeError(ModelError):

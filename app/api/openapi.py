@@ -83,7 +83,8 @@ class _Kinds:
 def _operation(method: str, rule: Rule, said: Operation, kinds: _Kinds, longest: int) -> dict[str, Any]:
     public, for_admins = rule.endpoint in PUBLIC, rule.endpoint not in PUBLIC | ANNOTATOR
     refusals = {422, *said.refusals} | (set() if public else {401, 403})
-    refusals |= ({404} if rule.arguments else set()) | ({400} if said.body is not None else set())
+    refusals |= ({404} if rule.arguments else set()) | ({400, 413} if said.body is not None else set())
+    refusals |= {507} if method.upper() != "GET" else set()
     scopes = () if public else scopes_for(rule.endpoint, method.upper())
     made: dict[str, Any] = {
         "summary": f"{said.summary}. For admins." if for_admins else said.summary,

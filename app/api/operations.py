@@ -7,6 +7,7 @@ def change_webhook(webhook_id: int, body: WebhookChange) -> ResponseReturnValue:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -14,11 +15,14 @@ from typing import Any
 
 from flask import request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.domain_errors import Invalid, Malformed
 from app.schemas.reading import Sent, read, read_query
 
 JSON = "application/json"
+LARGEST_OBJECT = 1024 * 1024
+"""Bytes of a JSON object, whose values may take fifty times as many once they are read."""
 FORM = "application/x-www-form-urlencoded"
 View = Callable[..., ResponseReturnValue]
 
@@ -98,7 +102,10 @@ def operation_of(view: Callable[..., Any]) -> Operation:
 
 
 def json_object() -> dict[str, Any]:
-    """The request's body as a JSON object; raises Malformed."""
+    """The request's body as a JSON object; raises Malformed, or RequestEntityTooLarge before it is read."""
+    if request.content_encoding not in (None, "identity"):
+        raise Malformed(f"The body is compressed ({request.content_encoding[:20]}): send it without Content-Encoding.")
+    sent_body(LARGEST_OBJECT)
     try:
         sent = request.get_json(silent=True)
     except RecursionError:  # brackets in brackets in brackets
@@ -106,6 +113,19 @@ def json_object() -> dict[str, Any]:
     if not isinstance(sent, dict):
         raise Malformed("Send a JSON object with Content-Type: application/json.")
     return sent
+
+
+def sent_body(most: int = sys.maxsize) -> bytes:
+    """Return the request's body, of at most so many bytes and no more than any request may have.
+
+    Raises RequestEntityTooLarge before it is read or, if it comes in chunks, as soon as it is too long. Werkzeug cuts
+    such a body off at the bound without a word, so one byte more is read, by which this is told.
+    """
+    most = min(most, request.max_content_length or most)
+    request.max_content_length = most + 1
+    if (request.content_length or 0) <= most and len(body := request.get_data()) <= most:
+        return body
+    raise RequestEntityTooLarge
 
 
 _DESCRIBED = "__operation__"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 from app.launch import LaunchError
 from app.launch.parts import Part, write_parts
@@ -49,18 +50,17 @@ class Supervisor:
         self._ends[name] = ends
         if len(ends) >= MOST_ENDS:
             self._set(name, replace(self.parts[name], state="given up", reason=reason))
-            print(
+            _say(
                 f"{reason} That was the {len(ends)}th time within a minute, so {name} is given up; the rest goes on."
                 " Stop Mellow and start it again once that is mended.",
-                file=sys.stderr,
-                flush=True,
+                sys.stderr,
             )
             if all(part.state == "given up" for other, part in self.parts.items() if other in ("web", "worker")):
                 raise LaunchError(f"Mellow has stopped because {reason}")
             return self.parts[name]
         pause = FIRST_PAUSE_SECONDS * 2 ** (len(ends) - 1)
         self._set(name, replace(self.parts[name], state="restarting", reason=reason))
-        print(f"{reason} It is started again in {pause:g} s.", flush=True)
+        _say(f"{reason} It is started again in {pause:g} s.", sys.stdout)
         self._later(pause, name)
         return self.parts[name]
 
@@ -80,3 +80,9 @@ class Supervisor:
     def _tell(self) -> None:
         with suppress(OSError):  # a full disk must not end what watches over the rest
             write_parts(self._home, self.parts)
+
+
+def _say(line: str, where: TextIO) -> None:
+    """Print a line; where it cannot be written, as on a full disk, watching goes on without it."""
+    with suppress(OSError):
+        print(line, file=where, flush=True)

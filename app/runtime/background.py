@@ -11,12 +11,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.runtime.queue import JobQueue
+from app.runtime.rescue import Rescue
 from app.runtime.webhook_sender import WebhookSender
 from app.services.system.webhook_networks import Network
-from app.services.training import runs
+from app.services.training.published import Leftovers
 from app.services.training.reward.heads import Heads
 from models.model_errors import ModelError
 from models.serving.hot_swap import Serving, ServingState
+from models.store.store import CheckpointStore
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +39,11 @@ class Background:
         queue: JobQueue,
         sessions: sessionmaker[Session],
         heads: Heads,
+        store: CheckpointStore,
         networks: Sequence[Network] = (),
     ) -> None:
         self._serving = serving
+        self._store = store
         self._heads = heads
         self._news = threading.Event()
         self._news.set()  # judgments may have been made while no process ran
@@ -108,9 +112,14 @@ class Background:
                 log.warning("Learning from the clicks failed and will be tried again at the next: %s", error)
 
     def _rescue(self) -> None:
+        rescue = Rescue(
+            self._queue.has_job, self._queue.enqueue_training, lambda key: self._store.find_run(key) is not None
+        )
+        looks = (rescue.look, Leftovers(self._store).look)
         while not self._stop.wait(RESCUE_SECONDS):
-            try:
-                with self._sessions() as session:
-                    runs.rescue(session, self._queue.has_job, self._queue.enqueue_training)
-            except (RedisError, SQLAlchemyError) as error:
-                log.warning("Looking for orphaned runs failed and will be tried again: %s", error)
+            for look in looks:
+                try:
+                    with self._sessions() as session:
+                        look(session)
+                except (RedisError, SQLAlchemyError, OSError) as error:
+                    log.warning("Looking for orphaned runs failed and will be tried again: %s", error)

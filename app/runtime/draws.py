@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.domain_errors import Overloaded, TooMany
+from models.model_errors import NoLongerWanted
+from models.serving.screen import Gone, never
 
 DRAWS_AT_ONCE = 16
 """Of the threads of a process (gunicorn.conf.py), those that wait included; those that draw together share the work."""
@@ -17,6 +19,8 @@ WAITING_OF_ONE = 2
 """A desk may ask for its next screen while the one before is still drawn, and a page that was left still draws."""
 PATIENCE_SECONDS = 10.0
 AGAIN_SECONDS = 1
+LOOK_SECONDS = 0.25
+"""How often one that waits looks whether it is still wanted."""
 
 
 class Draws:
@@ -30,11 +34,11 @@ class Draws:
         self._inside: Counter[int] = Counter()  # those who wait included
 
     @contextmanager
-    def one(self, user_id: int) -> Iterator[None]:
+    def one(self, user_id: int, gone: Gone = never) -> Iterator[None]:
         """Take part in the draws, once fewer than DRAWS_OF_ONE of that person are under way.
 
-        Raises TooMany if WAITING_OF_ONE of theirs wait already or this one waits too long, and Overloaded if everybody
-        together asks for too many.
+        Raises TooMany if WAITING_OF_ONE of theirs wait already or this one waits too long, Overloaded if everybody
+        together asks for too many, and NoLongerWanted if `gone` tells so while it waits.
         """
         with self._changed:
             if self._inside[user_id] >= DRAWS_OF_ONE + WAITING_OF_ONE:
@@ -45,8 +49,8 @@ class Draws:
                 raise Overloaded("So many texts are being rewritten that this one has to wait.", again=AGAIN_SECONDS)
             self._inside[user_id] += 1
             try:
-                self._wait_for_turn(user_id)
-            except TooMany:
+                self._wait_for_turn(user_id, gone)
+            except (TooMany, NoLongerWanted):
                 self._leave(user_id)
                 raise
             self._drawing[user_id] += 1
@@ -57,10 +61,15 @@ class Draws:
                 self._drawing[user_id] -= 1
                 self._leave(user_id)
 
-    def _wait_for_turn(self, user_id: int) -> None:
+    def _wait_for_turn(self, user_id: int, gone: Gone) -> None:
         deadline = time.monotonic() + self._patience
         while self._drawing[user_id] >= DRAWS_OF_ONE:
-            if not self._changed.wait(deadline - time.monotonic()):
+            if gone():
+                raise NoLongerWanted("Nobody waits for this draw any more.")
+            left = deadline - time.monotonic()
+            if left > 0:
+                self._changed.wait(min(left, LOOK_SECONDS))
+            else:
                 raise TooMany(f"{DRAWS_OF_ONE} texts of yours are being rewritten already.", again=AGAIN_SECONDS)
 
     def _leave(self, user_id: int) -> None:

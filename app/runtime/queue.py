@@ -76,7 +76,11 @@ class JobQueue:
         return job_id
 
     def has_job(self, job_id: str) -> bool:
-        """Return whether that job still waits or runs, as far as the queue knows."""
+        """Return whether that job still waits or runs, as far as the queue knows.
+
+        One that a worker took from the queue waits no more, and runs once the worker has said so. RQ takes minutes to
+        see that a worker was killed: a job whose worker ran on this machine and is gone runs no more.
+        """
         from rq.exceptions import NoSuchJobError
         from rq.job import Job
 
@@ -84,7 +88,19 @@ class JobQueue:
             job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
         except NoSuchJobError:
             return False
-        return not (job.is_finished or job.is_failed or job.is_canceled or job.is_stopped)
+        if job.is_queued:
+            return job_id in self._queue.job_ids
+        if job.is_finished or job.is_failed or job.is_canceled or job.is_stopped:
+            return False
+        return job.worker_name is None or not self._is_gone(job.worker_name)
+
+    def _is_gone(self, worker_name: str) -> bool:
+        """Return whether the queue knows a worker of that name whose process ran on this machine and does no more."""
+        from rq import Worker
+
+        key = Worker.redis_worker_namespace_prefix + worker_name
+        worker = Worker.find_by_key(key, connection=self._redis, serializer=self._queue.serializer)
+        return worker is not None and _ended(worker)
 
     def workers(self) -> list[dict[str, Any]]:
         """Return the living workers: name, host, state, the id of the present job, and when they started (ISO 8601).

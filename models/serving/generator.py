@@ -22,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 
-from models.model_errors import LoadError
+from models.model_errors import LoadError, NoLongerWanted
 from models.reward.features import Array, MeasuredRewrite, features
 from models.reward.head import Head
 from models.serving import choosing, head_choice
 from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Engine, Sample, Sampling, Tokens
 from models.serving.neutrality import words
 from models.serving.pool import Option
-from models.serving.screen import ScoredText, Screen, Shown
+from models.serving.screen import Gone, ScoredText, Screen, Shown, never
 from models.serving.text_pieces import margins, pieces, plain
 
 __all__ = ["CANDIDATES", "COMPUTE_TYPE", "MAX_SOURCE_TOKENS", "Generator", "Sampling", "ScoredText", "Screen"]
@@ -62,7 +62,7 @@ class _Progress:
 
     `rounds` are the rounds of sampling, `calls` the model call of each and the place in it; `known` holds log p(rewrite
     | text) in nats, `readings` and `rows` the readings and features of rewrites, by (text, rewrite); `pools` holds
-    options by text, and `probabilities` those of the chosen rewrites.
+    options by text, and `probabilities` those of the chosen rewrites. `gone` tells whether nobody waits for it.
     """
 
     number: int
@@ -74,6 +74,7 @@ class _Progress:
     rows: dict[tuple[str, str], Array] = field(default_factory=dict)
     pools: dict[str, tuple[Option, ...]] = field(default_factory=dict)
     probabilities: dict[str, float] = field(default_factory=dict)
+    gone: Gone = never
 
 
 @lru_cache(1024)
@@ -102,16 +103,23 @@ class Generator:
         except Exception as error:  # the libraries raise bare exceptions for damaged files
             raise LoadError(f"Version {version} cannot be loaded: {error}") from error
 
-    def generate(self, text: str, sampling: Sampling, wanted: int = CANDIDATES, head: Head | None = None) -> Screen:
+    def generate(
+        self,
+        text: str,
+        sampling: Sampling,
+        wanted: int = CANDIDATES,
+        head: Head | None = None,
+        gone: Gone = never,
+    ) -> Screen:
         """Sample rewrites of `text` and choose up to `wanted` that differ in wording, in a random order.
 
         A copy of the text itself is used only if the text is polite or if there are too few others. In a text of many
         sentences only the rude ones are rewritten, each by itself. A `head` takes part in the choice. Raises
-        InputTooLong.
+        InputTooLong, and NoLongerWanted as soon as `gone` tells so, which is asked before each call of the model.
         """
         self.tokens(text)
         started = time.perf_counter()
-        progress = _Progress(next(self._numbers), head)
+        progress = _Progress(next(self._numbers), head, gone=gone)
         chosen = self._by_pieces(text, lambda piece: self._sample_and_choose(piece, sampling, wanted, progress), wanted)
         copied = wording(text) in map(wording, chosen)
         return Screen(
@@ -216,6 +224,8 @@ class Generator:
             return [sample.text for key, sample in drawn.items() if key != wording(text)]
 
         for count, widening in _ROUNDS_WITH_HEAD if progress.head else _ROUNDS:
+            if progress.gone():
+                raise NoLongerWanted("Nobody waits for these rewrites any more.")
             temperature = sampling.temperature * widening
             found = self._draw(Draw(source, count, temperature, sampling, forbidden, progress.number))
             progress.rounds.append({"samples": count, "temperature": temperature})

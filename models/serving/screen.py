@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from models.reward.features import Array
 from models.serving.pool import Option
+
+Gone = Callable[[], bool]
+"""Tells whether whoever asked for a screen no longer waits for it."""
+
+
+def never() -> bool:
+    """Tell that somebody waits to the end."""
+    return False
 
 
 @dataclass(frozen=True)

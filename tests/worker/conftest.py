@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,18 @@ from worker.evaluation import testset
 from worker.job import head_pairs
 from worker.publish import release
 from worker.publish.convert import convert_to_ctranslate2
+from worker.training.loading import adapters
 from worker.training.shared.examples import PreferenceExample
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trained_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests train is not remembered among what the person who runs them has trained."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapters, "TRAINED_HERE", tmp_path_factory.mktemp("trained-here"))
+        yield
 
 
 @pytest.fixture

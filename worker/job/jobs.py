@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from app.config import Settings
+from app.db.full_disk import is_full
 from app.runtime import announcements
 from app.services.prompts import studio_settings
 from models.model_errors import ModelError
@@ -53,7 +54,7 @@ def _train(studio: Studio, attempt: Attempt) -> None:
     with RunRecorder(attempt.sessions, attempt.run_id, attempt.number) as recorder:
         # Importing the training libraries takes seconds; the heartbeat runs already and the page says why.
         recorder.stage("importing the training libraries")
-        from worker.training.shared.training_errors import Cancelled, TrainingError
+        from worker.training.shared.training_errors import Cancelled
 
         try:
             _carry_out_patiently(studio, attempt, recorder)
@@ -63,15 +64,24 @@ def _train(studio: Studio, attempt: Attempt) -> None:
         except Cancelled:
             patiently(recorder.tell)
             patiently(attempt.end_cancelled)
-        except (TrainingError, ModelError) as error:
-            _fail(attempt, recorder, str(error))
-        except OSError as error:
-            _fail(attempt, recorder, f"The worker could not read or write its files: {error}.")
-        except MemoryError:
-            _fail(attempt, recorder, "The worker ran out of memory: lower per_device_train_batch_size.")
         except Exception as error:
-            log.exception("Run %d failed", attempt.run_id)
-            _fail(attempt, recorder, f"The worker failed unexpectedly ({type(error).__name__}): {error}")
+            _fail(attempt, recorder, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Return why a run failed, as a sentence for whoever asked for it; log what nobody expected."""
+    from worker.training.shared.training_errors import TrainingError
+
+    if is_full(error):
+        return "The disk is full, so the run could not write what it made. Make room, then ask for it again."
+    if isinstance(error, TrainingError | ModelError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"The worker could not read or write its files: {error}."
+    if isinstance(error, MemoryError):
+        return "The worker ran out of memory: lower per_device_train_batch_size."
+    log.error("A run failed unexpectedly.", exc_info=error)
+    return f"The worker failed unexpectedly ({type(error).__name__}): {error}"
 
 
 def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
@@ -91,7 +101,10 @@ def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder
             if times_away == _TIMES_AWAY:
                 raise
             log.warning("Run %d waits for the database: %s", attempt.run_id, error)
-            recorder.log("The database was away: the run goes on from what is trained already.")
+            away = (
+                "The disk was full, so the database could not be written" if is_full(error) else "The database was away"
+            )
+            recorder.log(f"{away}: the run goes on from what is trained already.")
             patiently(recorder.tell)
             stop_if_cancelled(recorder)
 

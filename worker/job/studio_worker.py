@@ -13,13 +13,16 @@ import multiprocessing
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.context import ForkProcess
+from typing import TypeVar
 
 from redis import ConnectionPool, Redis
-from redis.exceptions import RedisError
-from rq import Queue, Worker
+from redis.client import Pipeline
+from redis.exceptions import RedisError, ResponseError, TimeoutError
+from rq import Queue, Worker, worker_registration
 from rq.job import Job
 
 from app.runtime.queue import WORKER_TTL_SECONDS, report_worker
@@ -29,6 +32,10 @@ from worker.job.preloading import preload, prepare_run
 log = logging.getLogger(__name__)
 
 _QUEUE_LOOK_SECONDS = 2.0
+_CANNOT_WRITE = "MISCONF"
+"""What Redis and Valkey answer while their disk is full."""
+
+Result = TypeVar("Result")
 
 
 class StudioWorker(Worker):
@@ -42,9 +49,9 @@ class StudioWorker(Worker):
     _preparing: ForkProcess | None = None
 
     def register_birth(self) -> None:
-        """Register the worker and start the hardware report."""
-        super().register_birth()  # type: ignore[no-untyped-call]
+        """Register the worker, once the queue takes it, and start the hardware report."""
         self._ended = threading.Event()
+        self._once_it_takes(super().register_birth)
         self._reporter = threading.Thread(target=self._report, name="machine-report", daemon=True)
         self._reporter.start()
 
@@ -60,7 +67,10 @@ class StudioWorker(Worker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """Return the next job; first preload the libraries and, while no job waits, prepare the next run."""
+        """Return the next job; first preload the libraries and, while no job waits, prepare the next run.
+
+        While the queue cannot write, or does not respond in time, wait for it; RQ's own worker ends.
+        """
         with _exiting_on_signals():
             if not self._preloaded:
                 self._preloaded = True
@@ -68,7 +78,8 @@ class StudioWorker(Worker):
             if self._preparing is None and self._idle():
                 self._preparing = multiprocessing.get_context("fork").Process(target=prepare_run, daemon=True)
                 self._preparing.start()
-        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+        dequeue = partial(super().dequeue_job_and_maintain_ttl, timeout, max_idle_time)
+        return self._once_it_takes(dequeue)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Carry out the job and end the preparation, since another version may be live afterwards.
@@ -93,6 +104,43 @@ class StudioWorker(Worker):
             super().maintain_heartbeats(job)
         except RedisError as error:
             log.warning("The queue is away; the job goes on: %s", error)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Tell the queue that the worker lives; while it is away or cannot write, the next time tells."""
+        try:
+            super().heartbeat(timeout, pipeline)
+        except RedisError as error:
+            log.debug("The queue is away; the worker is not known to live: %s", error)
+
+    def run_maintenance_tasks(self) -> None:
+        """Remove what other workers left in the queue; while it is away or cannot write, the next time does it."""
+        try:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        except RedisError as error:
+            log.debug("The queue is away; it is not cleaned: %s", error)
+
+    def _once_it_takes(self, call: Callable[[], Result]) -> Result | None:
+        """Return what `call` returns, called again once the queue can be used; None if a stop was requested first."""
+        while True:
+            try:
+                return call()
+            except (TimeoutError, ResponseError) as error:
+                if isinstance(error, ResponseError) and not str(error).startswith(_CANNOT_WRITE):
+                    raise
+                log.warning("The queue cannot be used; the worker waits for it: %s", error)
+            self._wait_for_queue()
+            if self._stop_requested:
+                return None
+
+    def _stay_known(self, redis: Redis) -> None:
+        """Register again if the queue has forgotten the worker, as it does while the computer sleeps."""
+        if not redis.hexists(self.key, "birth") or not redis.sismember(self.redis_workers_keys, self.key):
+            with redis.pipeline() as pipeline:
+                pipeline.hset(self.key, mapping=self.serialize())
+                pipeline.hset(self.key, "state", self._state)
+                worker_registration.register(self, pipeline)
+                pipeline.expire(self.key, self.worker_ttl + 60)
+                pipeline.execute()
 
     def _wait_for_queue(self) -> None:
         """Return once the queue responds, or a stop was requested."""
@@ -119,6 +167,7 @@ class StudioWorker(Worker):
         while True:
             try:
                 report_worker(own, self.name, machine())
+                self._stay_known(own)
             except RedisError as error:
                 log.debug("The queue is away; this machine is not reported: %s", error)
             multiprocessing.active_children()  # reaps a preparation that has ended

@@ -3,7 +3,8 @@
     seal → one transaction { rename into place → record → move the alias → end the run } → tell the web processes
 
 The files are renamed inside the transaction, so that no cancellation can come in between. If the worker dies after the
-rename, the files lie in the store without a row; the next attempt at the run finds and records them.
+rename, the files lie in the store without a row: the next attempt at the run finds and records them, or, if the run has
+ended, the web process does (app/services/training/published.py).
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, TrainingRun, write_transaction
 from app.runtime import announcements
-from app.services.training import runs
-from app.services.training.reward import heads
+from app.services.training import published, runs
 from app.services.versions import versions
 from models.model_errors import VersionExists
 from models.store.manifest import Manifest
-from models.store.store import HEAD_FILE, CheckpointStore
+from models.store.store import CheckpointStore
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 
@@ -118,11 +118,7 @@ def record(
         if note is None and run is not None:
             note = _somebody_chose(session, run)
         publish()
-        place = studio.store.place(manifest.number)
-        versions.record_version(session, manifest, str(place))
-        if (place / HEAD_FILE).is_file():
-            last = run.last_judgment_id if run else 0
-            heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last)
+        published.record(session, studio.store, manifest, run)
         if note is None:
             versions.point_serving_at(session, manifest.number, None)
         if run is not None:

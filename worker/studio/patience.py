@@ -1,4 +1,4 @@
-"""Waiting for the database while it is away: restarted, locked by a backup, or cut off for a while.
+"""Waiting for the database while it is away: restarted, locked by a backup, cut off for a while, or on a full disk.
 
 A run takes hours and the database is needed for moments of it, so that nothing of a run is given up or deleted because
 the database does not respond. After DATABASE_WAIT_SECONDS the worker leaves the run as it is: its folder stays, the web
@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
+
+from app.db.full_disk import is_full
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ def patiently(call: Callable[[], Result]) -> Result:
         except DATABASE_AWAY as error:
             if time.monotonic() >= deadline:
                 raise
-            log.warning("The database is away, which is tried again: %s", error)
+            what = "The disk is full, so the database cannot be written" if is_full(error) else "The database is away"
+            log.warning("%s, which is tried again: %s", what, error)
         look_again()
 
 

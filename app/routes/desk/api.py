@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from msgspec import UNSET
 
@@ -15,9 +15,11 @@ from app.context import mellow
 from app.db import Generation as Drawn
 from app.db import Verdict
 from app.extensions import db
+from app.runtime.client import watched
 from app.services.desk import judgments, screens
 from app.services.desk.judgment_request import JudgmentRequest
 from app.services.prompts import prompts
+from models.serving.screen import Gone
 
 blueprint = Blueprint("api_annotate", __name__)
 
@@ -28,16 +30,17 @@ blueprint = Blueprint("api_annotate", __name__)
     gives("The screen, in the order to show it.", Generation, status=201),
     gives("The queue holds nothing for this person.", status=204),
     body=GenerationRequest,
-    refusals=(429, 503),
+    refusals=(408, 429, 503),
 )
 def create_generation(body: GenerationRequest) -> ResponseReturnValue:
     """A screen for a text of one's own (`text`) or for the next of the queue (`from`: `queue`)."""
-    with mellow().draws.one(user_id()):
-        screen = _draw(body)
+    gone = watched(request.environ)
+    with mellow().draws.one(user_id(), gone):
+        screen = _draw(body, gone)
     return ("", 204) if screen is None else (generation_json(*screen), 201)
 
 
-def _draw(body: GenerationRequest) -> tuple[Drawn, bool] | None:
+def _draw(body: GenerationRequest, gone: Gone) -> tuple[Drawn, bool] | None:
     """Return a screen and whether the model ran out of different rewrites, or None if the queue holds nothing."""
     parts = mellow()
     session = db.session()
@@ -45,11 +48,11 @@ def _draw(body: GenerationRequest) -> tuple[Drawn, bool] | None:
         generator = parts.generator()
         chooser = parts.chooser(session, generator)
         shown = body.shown or []
-        return screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser)
+        return screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser, gone)
     text = prompts.check_text(body.text, parts.settings.max_text_length)
     generator = parts.generator()
     chooser = parts.chooser(session, generator)
-    return screens.generate(session, generator, user_id(), text, parts.sampling, chooser)
+    return screens.generate(session, generator, user_id(), text, parts.sampling, chooser, gone=gone)
 
 
 @blueprint.post("/judgments")

@@ -26,8 +26,9 @@ from app.api.exchange import (
     UploadQuery,
 )
 from app.api.kinds import Anything
-from app.api.operations import JSON, Answer, gives, operation
+from app.api.operations import JSON, Answer, gives, operation, sent_body
 from app.context import mellow
+from app.db.full_disk import is_full
 from app.domain_errors import DomainError
 from app.extensions import db
 from app.services.exchange import exports, imports, judgment_search
@@ -57,7 +58,7 @@ def uploads() -> ImportUploads:
 )
 def create_import(query: UploadQuery) -> ResponseReturnValue:
     """Begin to send a file; the body is its first piece, or all of it."""
-    body = request.get_data()
+    body = sent_body()
     return {"id": uploads().begin(query.name, body), "bytes": len(body)}, 201
 
 
@@ -71,7 +72,8 @@ def create_import(query: UploadQuery) -> ResponseReturnValue:
 )
 def append_import(upload_id: str, query: PieceQuery) -> ResponseReturnValue:
     """Send the next piece of a file, which begins at `offset`."""
-    return {"id": upload_id, "bytes": uploads().append(upload_id, query.offset, request.get_data())}
+    uploads().check_size(query.offset + (request.content_length or 0))  # before the piece is read
+    return {"id": upload_id, "bytes": uploads().append(upload_id, query.offset, sent_body())}
 
 
 @blueprint.get("/imports/<upload_id>")
@@ -116,9 +118,13 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
                     yield json.dumps(progress.as_json()) + "\n"
         except DomainError as refusal:
             yield json.dumps({"problem": str(refusal)}) + "\n"
-        except Exception:
+        except Exception as error:
+            if is_full(error):
+                problem = "The disk is full: the rest of the file was not stored. Once there is room, import it again."
+            else:
+                problem = "Something went wrong on our side; the log says what."
             log.exception("Import %s broke off", upload_id)
-            yield json.dumps({"problem": "Something went wrong on our side; the log says what."}) + "\n"
+            yield json.dumps({"problem": problem}) + "\n"
 
     return Response(lines(), content_type="application/x-ndjson; charset=utf-8", headers={"X-Accel-Buffering": "no"})
 

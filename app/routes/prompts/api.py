@@ -7,7 +7,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
-from app.api.operations import JSON, gives, operation
+from app.api.operations import JSON, gives, operation, sent_body
 from app.api.prompts import Changed, ImportReport, Prompt, PromptLine, PromptPage
 from app.context import mellow
 from app.extensions import db
@@ -29,12 +29,12 @@ blueprint = Blueprint("api_prompts", __name__)
         "text/csv": str,
         "text/tab-separated-values": str,
     },
-    refusals=(400,),
+    refusals=(400, 413),
 )
 def create_prompts() -> ResponseReturnValue:
     """Queue texts: a JSON list, JSON Lines, CSV or TSV."""
     report = prompt_bodies.import_prompts(
-        db.session(), user_id(), request.get_data(), request.mimetype, "api", mellow().settings.max_text_length
+        db.session(), user_id(), sent_body(), request.mimetype, "api", mellow().settings.max_text_length
     )
     return {"added": report.added, "duplicates": report.duplicates, "rejected": report.rejected}, 201
 

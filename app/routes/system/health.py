@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.context import mellow
 from app.domain_errors import NotReady, NotSignedIn
 from app.extensions import db
+from app.services.system import system
 from app.services.training import overview, runs
 from app.version import VERSION
 
@@ -30,11 +31,12 @@ def healthz() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """Check the database, the queue and the model; responds with 503 and the reasons if one cannot be used."""
+    """Check the database, the queue, the model and the disk; responds with 503 and what is wrong."""
     checks = {
         "database": _check(lambda: db.session.execute(text("SELECT 1 FROM aliases"))),
         "queue": _check(mellow().queue.ping),
         "model": _check(mellow().generator),
+        "disk": _disk(),
     }
     ready = all(reason is None for reason in checks.values())
     state = mellow().serving.state
@@ -73,6 +75,11 @@ def _check_token(token: str) -> None:
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     if token and not (scheme.casefold() == "bearer" and secrets.compare_digest(sent.strip().encode(), token.encode())):
         raise NotSignedIn("Send the METRICS_TOKEN of the settings: Authorization: Bearer …")
+
+
+def _disk() -> str | None:
+    full = system.full_disks(mellow().settings)
+    return f"The disk is full: there is no room for {' and '.join(full)}." if full else None
 
 
 def _check(probe: Callable[[], object]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from app.api.operations import FORM, gives, operation
+from app.api.operations import FORM, gives, operation, sent_body
 from app.api.payload import run_json
 from app.api.training import (
     CurveQuery,
@@ -22,7 +22,6 @@ from app.api.training import (
 )
 from app.context import mellow
 from app.db import TrainingRun
-from app.domain_errors import TooLarge
 from app.extensions import db
 from app.routes.training import actions, events
 from app.routes.training.retrain_form import read
@@ -45,11 +44,10 @@ blueprint = Blueprint("api_runs", __name__)
 )
 def create_dataset(query: DatasetQuery) -> ResponseReturnValue:
     """Keep pairs for initial training, and say what is in them."""
-    if request.content_length is not None and request.content_length > initial_training.LARGEST_UPLOAD:
-        raise TooLarge(f"The file has more than the {initial_training.LARGEST_UPLOAD // 1024**2} MB accepted at once.")
     columns = Columns(query.source_column, query.target_column)
     uploads = UploadStore(mellow().store.root)
-    return initial_training.add_dataset(db.session(), uploads, request.get_data(), request.mimetype, columns), 201
+    body = sent_body(initial_training.LARGEST_UPLOAD)
+    return initial_training.add_dataset(db.session(), uploads, body, request.mimetype, columns), 201
 
 
 @blueprint.post("/training-runs")

@@ -15,10 +15,11 @@ from app.services.prompts import attention_checks, prompts, queue, reservations,
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
-from models.model_errors import InputTooLong, ModelError
+from models.model_errors import InputTooLong, ModelError, NoLongerWanted
 from models.reward.features import pack
 from models.serving import pool
 from models.serving.generator import Generator, Sampling, Screen
+from models.serving.screen import Gone, never
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +35,15 @@ def generate(
     chooser: Chooser | None = None,
     *,
     source: str = "typed",
+    gone: Gone = never,
 ) -> tuple[Generation, bool]:
     """Sample and store one screen for `text`; returns it and whether the model ran out of different rewrites.
 
-    The reward head of `chooser` selects what is shown. Raises InputTooLong. Either all of it is stored or nothing; no
-    transaction is open while the model works.
+    The reward head of `chooser` selects what is shown. Raises InputTooLong, and NoLongerWanted as soon as `gone` tells
+    so. Either all of it is stored or nothing; no transaction is open while the model works.
     """
     session.commit()
-    screen = generator.generate(text, sampling, head=chooser.head if chooser else None)
+    screen = generator.generate(text, sampling, head=chooser.head if chooser else None, gone=gone)
     with write_transaction(session):
         prompt = prompts.find_or_add(session, text, source)
         generation = _store_drawn(session, prompt, user_id, generator.version, screen, chooser)
@@ -55,12 +57,14 @@ def next_screen(
     sampling: Sampling,
     shown: Collection[int],
     chooser: Chooser | None = None,
+    gone: Gone = never,
 ) -> tuple[Generation, bool] | None:
     """Return the next screen of the queue for a person, or None when the queue holds nothing for them.
 
     A screen that was made for them and never judged comes again, unless its id is among `shown`; if the reward head has
     changed since, its cards are chosen again. Now and then it is an attention check. A prompt for several people shows
-    all of them the same candidates, each in a random order of their own.
+    all of them the same candidates, each in a random order of their own. Raises NoLongerWanted as soon as `gone` tells
+    so; the prompt then waits for anybody.
     """
     decided = studio_settings.settings(session)
     reservations.renew(session, user_id, shown)
@@ -69,7 +73,7 @@ def next_screen(
             return _with_todays_answer(session, waiting, generator.version), False
         if not reservations.reserve(session, user_id, waiting.prompt_id, decided):
             continue  # somebody else took the place meanwhile: it is no longer found
-        return _choose_again(session, generator, waiting, sampling, decided, chooser), False
+        return _choose_again(session, generator, waiting, sampling, decided, chooser, gone), False
     check = queue.next_gold(session, user_id, decided)
     if check is not None:
         with write_transaction(session):
@@ -80,9 +84,12 @@ def next_screen(
         if not reservations.reserve(session, user_id, prompt.id, decided):
             continue
         try:
-            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser)
+            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser, gone)
         except InputTooLong as refusal:
             _set_aside(session, prompt, str(refusal))
+        except NoLongerWanted:
+            reservations.release(session, user_id, prompt.id)
+            raise
         else:
             if served is not None:
                 return served
@@ -120,6 +127,7 @@ def _serve(
     sampling: Sampling,
     decided: StudioSettings,
     chooser: Chooser | None,
+    gone: Gone,
 ) -> tuple[Generation, bool] | None:
     """Draw and store a screen of a prompt that is reserved; None if others took the place while it was drawn."""
     shared = (prompt.overlap or decided.overlap) > 1
@@ -127,7 +135,7 @@ def _serve(
     screen = None
     if not (shared and _first_screen(session, prompt.id)):
         session.commit()
-        screen = generator.generate(text, sampling, head=chooser.head if chooser else None)
+        screen = generator.generate(text, sampling, head=chooser.head if chooser else None, gone=gone)
     with write_transaction(session):
         # Looked up again: this person or another may have been given the same prompt in the meantime.
         mine = queue.screen_of(session, user_id, prompt, gold=False)
@@ -161,6 +169,7 @@ def _choose_again(
     sampling: Sampling,
     decided: StudioSettings,
     chooser: Chooser | None,
+    gone: Gone,
 ) -> Generation:
     """Choose again the cards of a screen that nobody judged yet; returns the same screen if the choice is the same.
 
@@ -178,7 +187,7 @@ def _choose_again(
     if options:
         screen = generator.choose_again(text, _as_drawn(waiting, options), chooser.head)
     else:
-        screen = generator.generate(text, sampling, head=chooser.head)
+        screen = generator.generate(text, sampling, head=chooser.head, gone=gone)
     if {candidate.text for candidate in screen.candidates} == texts:
         return waiting
     with write_transaction(session):

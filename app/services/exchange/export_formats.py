@@ -237,7 +237,9 @@ FormatName = Literal[
     "argilla",
     "hh",
     "csv",
+    "csv-spreadsheet",
     "judgments-csv",
+    "judgments-csv-spreadsheet",
     "judgments-jsonl",
     "judgments-parquet",
 ]
@@ -265,6 +267,7 @@ class ExportFormat:
 
 _TEXTS = "the texts of each pair, and the key of its judgment"
 _TABLE = "everything: who, when, how long, what was shown where and what was said of it, skips and reasons too"
+_SAFELY = "; an apostrophe before what a spreadsheet would run as a formula"
 FORMATS: Mapping[str, ExportFormat] = {
     "trl": ExportFormat("TRL: prompt, chosen, rejected", _TEXTS),
     "trl-chat": ExportFormat("TRL, as messages", _TEXTS),
@@ -285,7 +288,9 @@ FORMATS: Mapping[str, ExportFormat] = {
     ),
     "hh": ExportFormat("HH-RLHF transcripts", "the texts of each pair that fit into a transcript"),
     "csv": ExportFormat("CSV: prompt, chosen, rejected", _TEXTS, _CSV),
+    "csv-spreadsheet": ExportFormat("CSV for spreadsheets: prompt, chosen, rejected", _TEXTS + _SAFELY, _CSV),
     "judgments-csv": ExportFormat("Table of judgments: CSV", _TABLE, _CSV),
+    "judgments-csv-spreadsheet": ExportFormat("Table of judgments: CSV for spreadsheets", _TABLE + _SAFELY, _CSV),
     "judgments-jsonl": ExportFormat("Table of judgments: JSON Lines", _TABLE),
     "judgments-parquet": ExportFormat(
         "Table of judgments: Parquet", _TABLE, ("application/vnd.apache.parquet", "parquet")
@@ -299,6 +304,7 @@ PAIR_FORMATS: Mapping[str, Render] = {
     "llamafactory": llamafactory,
     "hh": hh,
     "csv": trl,
+    "csv-spreadsheet": trl,
 }
 """The formats that are made of preference pairs."""
 SCREEN_FORMATS: Mapping[str, RenderScreens] = {
@@ -306,3 +312,5 @@ SCREEN_FORMATS: Mapping[str, RenderScreens] = {
     "argilla": argilla,
 }
 """The formats of which a record is what several people said of the same texts."""
+TABLE_FORMATS = ("judgments-csv", "judgments-csv-spreadsheet", "judgments-jsonl")
+"""The formats of texts of which a record is one judgment."""

@@ -21,6 +21,7 @@ from app.services.exchange.export_formats import (
     INSTRUCTION,
     PAIR_FORMATS,
     SCREEN_FORMATS,
+    TABLE_FORMATS,
     FormatName,
     Judged,
     Pair,
@@ -30,10 +31,11 @@ from app.services.exchange.export_formats import (
 )
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judgment_search import JudgmentFilter
-from app.services.exchange.judgment_table import csv_line
+from models.formats.csv_lines import PLAIN, SPREADSHEET, CsvForm
 from models.formats.rows import BadRow
 
 __all__ = [
+    "CSV_FORMS",
     "FORMATS",
     "INSTRUCTION",
     "PAIR_FORMATS",
@@ -51,6 +53,13 @@ _COLUMNS = ("prompt", "chosen", "rejected", *identity.COLUMNS)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
 _INSTRUCTION = _text(INSTRUCTION)
+CSV_FORMS: Mapping[str, CsvForm] = {
+    "csv": PLAIN,
+    "csv-spreadsheet": SPREADSHEET,
+    "judgments-csv": PLAIN,
+    "judgments-csv-spreadsheet": SPREADSHEET,
+}
+"""The formats that are CSV, and how its lines are written."""
 _Told = tuple[Record, Mapping[str, Any] | None]
 """A record, and the metadata of its prompt."""
 
@@ -88,11 +97,12 @@ def stream(
         render = SCREEN_FORMATS[format_name]
         groups = export_formats.same_texts(judged_screens.read_by_prompt(session, standing))
         return _listed(render(screens, people) for screens in groups)
-    if format_name in ("judgments-csv", "judgments-jsonl"):
+    if format_name in TABLE_FORMATS:
         told = has_metadata(session, standing)
         table = _table(session, standing, pseudonyms, told)
-        as_json = format_name == "judgments-jsonl"
-        return judgment_table.json_lines(table) if as_json else judgment_table.csv_lines(table, told)
+        if format_name == "judgments-jsonl":
+            return judgment_table.json_lines(table)
+        return judgment_table.csv_lines(table, told, CSV_FORMS[format_name])
     return _pair_lines(session, format_name, standing)
 
 
@@ -116,8 +126,9 @@ def _listed(records: Iterable[Record]) -> Iterator[str]:
 
 def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) -> Iterator[str]:
     told = has_metadata(session, standing)
-    if format_name == "csv":
-        yield csv_line((*_COLUMNS, METADATA) if told else _COLUMNS)
+    form = CSV_FORMS.get(format_name)
+    if form:
+        yield form.header((*_COLUMNS, METADATA) if told else _COLUMNS)
     if format_name in _LINES and not told:
         yield from map(_LINES[format_name], pairs(session, standing))
         return
@@ -128,7 +139,7 @@ def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) ->
         records = (pair for _, group in judged for pair in _rendered(list(group), PAIR_FORMATS[format_name]))
     for record, said in records:
         written = with_metadata(record, format_name, said) if told else record
-        yield csv_line(list(written.values())) if format_name == "csv" else _encode(written) + "\n"
+        yield form.line(list(written.values())) if form else _encode(written) + "\n"
 
 
 def has_metadata(session: Session, wanted: JudgmentFilter) -> bool:
@@ -228,6 +239,7 @@ def _identity(row: Pair) -> str:
 _LINES: Mapping[str, Callable[[Pair], str]] = {
     "trl": _trl_line,
     "llamafactory": _llamafactory_line,
-    "csv": lambda row: csv_line(row[1:6]),
+    "csv": lambda row: PLAIN.line(row[1:6]),
+    "csv-spreadsheet": lambda row: SPREADSHEET.line(row[1:6]),
 }
 """The formats of which each pair is a line by itself."""

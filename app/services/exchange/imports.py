@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.db import Prompt, write_transaction
-from app.domain_errors import Invalid
+from app.domain_errors import Invalid, Malformed
 from app.services.exchange import imported_judgments
 from app.services.exchange.gathered_judgments import Gathered
 from app.services.exchange.incoming import history
@@ -40,6 +40,7 @@ from models.formats.rows import BadRow
 
 LOOKED_AT = 20_000
 """So many rows are read before an import is offered; the rest is read when it is stored."""
+MOST_ROWS = 10_000_000
 _SHOWN_ROWS = 6
 _SHOWN_PROBLEMS = 100
 
@@ -137,6 +138,8 @@ def run(
     try:
         while batch := list(islice(rows, prompts.BATCH)):
             count += len(batch)
+            if count > MOST_ROWS:
+                raise Malformed(f"The file has more than {MOST_ROWS:,} rows, of which the first are stored: split it.")
             storing.store(batch)
             yield ImportState(file.fraction, count, storing.report)
         storing.store_rest()

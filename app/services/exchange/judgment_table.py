@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import IO, Any, cast
 
@@ -12,6 +11,7 @@ from app.db import Verdict
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import JudgedScreen, People
 from app.services.prompts import metadata
+from models.formats.csv_lines import PLAIN, CsvForm
 
 COLUMNS = (
     "judgment",
@@ -72,17 +72,11 @@ def json_lines(table: Iterator[Row]) -> Iterator[str]:
     return (_encode(_timed(row)) + "\n" for row in table)
 
 
-def csv_lines(table: Iterator[Row], told: bool = False) -> Iterator[str]:
+def csv_lines(table: Iterator[Row], told: bool = False, form: CsvForm = PLAIN) -> Iterator[str]:
     """Yield the lines of a CSV: lists are JSON in it, and an empty cell says that there is nothing."""
-    yield csv_line(columns(told))
+    yield form.header(columns(told))
     for row in table:
-        yield csv_line([_cell(value) for value in _timed(row).values()])
-
-
-def csv_line(cells: Sequence[object]) -> str:
-    """Return a line of a CSV. Texts stay as they are, also one that a spreadsheet would read as a formula."""
-    line: str = csv.writer(_Echo()).writerow(cells)
-    return line
+        yield form.line([_cell(value) for value in _timed(row).values()])
 
 
 def parquet(table: Iterator[Row], told: bool = False) -> Iterator[bytes]:
@@ -119,14 +113,6 @@ def _timed(row: Row) -> Row:
 
 def _cell(value: object) -> object:
     return _encode(value) if isinstance(value, list | bool) else value
-
-
-class _Echo:
-    """File for a csv.writer that stores nothing, so that `writerow` returns the line."""
-
-    def write(self, line: str) -> str:
-        """Return the line itself."""
-        return line
 
 
 class _Written:

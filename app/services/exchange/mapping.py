@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
+from app.domain_errors import Malformed
 from app.schemas.kinds import one_of
 from app.schemas.reading import Sent, read
 from app.services.exchange.incoming import beside
@@ -20,6 +21,7 @@ from models.formats.catalog import PROMPT
 from models.formats.convert import to_kind
 from models.formats.detect import PAIRS, detect
 from models.formats.files.column_names import OPTION_NAMES, TEXT_NAMES
+from models.formats.files.raw_rows import MOST_COLUMNS
 from models.formats.rows import BadRow, Row, Text, messages
 from models.formats.schemas.conversation import ended_by_user
 
@@ -127,8 +129,12 @@ class Found:
 
 
 def look(rows: Sequence[FileRow]) -> Found:
-    """Return the findings that the rows have in common."""
+    """Return the findings that the rows have in common; raises Malformed if they have too many columns."""
     objects = [row.value for row in rows if isinstance(row.value, dict) and not row.problem]
+    if len(set().union(*objects)) > MOST_COLUMNS:
+        raise Malformed(
+            f"The rows have more than {MOST_COLUMNS:,} different fields: leave out those that are not needed."
+        )
     columns = dict.fromkeys(name for one in objects for name, value in one.items() if _is_cell(value))
     name = detect([lowered(one) for one in objects])
     if name in ("", PROMPT.name) and any({key.strip().casefold() for key in one} >= _SIDES for one in objects):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from sqlalchemy.orm import Session
 
 from app.db import write_transaction
-from app.domain_errors import Malformed
+from app.domain_errors import Malformed, TooLarge
 from app.services.exchange.mapping import text_of
 from app.services.exchange.rows import FileRow, RowFile
 from app.services.prompts import prompts, queue_progress
@@ -25,6 +26,9 @@ _LAYOUTS = {
     "text/csv": "csv",
     "text/tab-separated-values": "tsv",
 }
+LARGEST_UNPACKED = 256 * 1024 * 1024
+MOST_ROWS = 1_000_000
+"""Of one body, whose rows are all held in memory; a file may have more."""
 _OPTIONS = ("priority", "gold", "gold_wrong", "overlap", "metadata")
 _FIELDS = (*TEXT_COLUMNS, *_OPTIONS)
 
@@ -39,7 +43,10 @@ def import_prompts(
     `gold_wrong`, `overlap`, `metadata`, and nothing else; columns of tables are called the same, and those of other
     names are left out.
     """
-    rows = list(read_body(body, content_type))  # all of it is read before any of it is stored
+    # All of it is read before any of it is stored.
+    rows = list(islice(read_body(body, content_type), MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise TooLarge(f"The body has more than {MOST_ROWS:,} rows: send it as a file, to /imports.")
     report = ImportReport()
     for start in range(0, len(rows), prompts.BATCH):
         batch = prompts.check_all(rows[start : start + prompts.BATCH], longest, report)
@@ -61,7 +68,7 @@ def read_body(body: bytes, content_type: str) -> Iterator[PromptRow]:
             "Send application/json, application/x-ndjson, text/csv or text/tab-separated-values, "
             f"not {content_type or 'no content type'}."
         )
-    file = RowFile(body, layout, header=True)
+    file = RowFile(body, layout, header=True, unpacked=LARGEST_UNPACKED)
     if layout == "json" and not body.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
         raise Malformed("The body must be a JSON list of texts or of objects with a text.")
     if layout in TABLES and not any(name.casefold() in TEXT_COLUMNS for name in file.columns()):

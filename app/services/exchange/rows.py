@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain_errors import Malformed
+from models.formats.files.packed.unpacked import LARGEST_UNPACKED
 from models.formats.files.raw_rows import NO_ROW, RawRow, sentence
 from models.formats.files.row_reader import LAYOUTS, Layout, RowReader
 from models.model_errors import DataFileError
@@ -30,15 +31,20 @@ class RowFile:
     """The rows of a file, or of bytes called `name`; raises Malformed if it cannot be read as a whole.
 
     `layout` is one of LAYOUTS and `header` says whether a table's first row names its columns; what is not given is
-    told by the content.
+    told by the content. It may unpack to `unpacked` bytes.
     """
 
     def __init__(
-        self, content: Path | bytes, layout: str = "", header: bool | None = None, name: str | None = None
+        self,
+        content: Path | bytes,
+        layout: str = "",
+        header: bool | None = None,
+        name: str | None = None,
+        unpacked: int = LARGEST_UNPACKED,
     ) -> None:
         given = name if name is not None else content.name if isinstance(content, Path) else ""
         with _told():
-            self._reader = RowReader(content, given, layout, header)
+            self._reader = RowReader(content, given, layout, header, unpacked)
         self.layout = self._reader.layout
 
     @property

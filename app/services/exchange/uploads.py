@@ -11,7 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from app.domain_errors import Conflict, NotFound, NotReady, TooLarge
+from app.domain_errors import Conflict, DiskFull, DomainError, NotFound, NotReady, TooLarge
+from models.store.disk import is_full
 
 LARGEST_FILE = 2 * 1024**3
 LARGEST_OFFSET = 10**12 - 1
@@ -47,8 +48,7 @@ class ImportUploads:
         there = path.stat().st_size
         if offset != there:
             raise Conflict(f"The file has {there} bytes so far: go on from there.", bytes=there)
-        if there + len(body) > LARGEST_FILE:
-            raise TooLarge(f"The file has more than the {LARGEST_FILE // 1024**3} GB that are accepted.")
+        self.check_size(there + len(body))
         try:
             with path.open("r+b") as file:
                 file.seek(offset)  # not at the end: a piece that comes twice at once lands on itself
@@ -56,6 +56,11 @@ class ImportUploads:
         except OSError as error:
             raise _cannot_keep(error) from None
         return there + len(body)
+
+    def check_size(self, size: int) -> None:
+        """Raise TooLarge if a file of that size is not accepted."""
+        if size > LARGEST_FILE:
+            raise TooLarge(f"The file has more than the {LARGEST_FILE // 1024**3} GB that are accepted.")
 
     def path(self, upload_id: str) -> Path:
         """Where the file lies; raises NotFound."""
@@ -80,5 +85,7 @@ class ImportUploads:
                     path.unlink()
 
 
-def _cannot_keep(error: OSError) -> NotReady:
+def _cannot_keep(error: OSError) -> DomainError:
+    if is_full(error):
+        return DiskFull("the file cannot be kept on the server")
     return NotReady(f"The file cannot be kept on the server: {error.strerror or error}.")

@@ -20,6 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from app.db import Prompt
 from app.domain_errors import Invalid
 from app.schemas.kinds import LONGEST_SEARCH, VISIBLE
+from models.formats.files.problems import UNSTORABLE
 
 MOST_CHARACTERS = 4_000
 """Of all metadata of a prompt, written as JSON."""
@@ -59,9 +60,10 @@ def check(value: object) -> dict[str, Any]:
             raise Invalid(f"The name of a field of the metadata must have 1 to {LONGEST_NAME} characters.")
     try:
         plain: dict[str, Any] = json.loads(json.dumps(given, allow_nan=False, default=_written))
+        unstorable = any(map(UNSTORABLE.search, _texts(plain)))
     except (ValueError, RecursionError):
         raise Invalid("The metadata holds a value that JSON has no form for.") from None
-    if any("\x00" in one or any("\ud800" <= character <= "\udfff" for character in one) for one in _texts(plain)):
+    if unstorable:
         raise Invalid("The metadata holds characters that cannot be stored.")
     _check_size(plain)
     return plain

@@ -109,6 +109,16 @@ def reserve(session: Session, user_id: int, prompt_id: int, studio: StudioSettin
     return True
 
 
+def release(session: Session, user_id: int, prompt_id: int) -> None:
+    """Free the place of a prompt that is kept for a person, in a transaction of its own."""
+    with write_transaction(session):
+        session.execute(
+            delete(Reservation)
+            .where(Reservation.user_id == user_id, Reservation.prompt_id == prompt_id)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def still_theirs(session: Session, user_id: int, prompt_id: int, studio: StudioSettings) -> bool:
     """Tell whether a prompt has a place for a person. Holds the prompt until the running transaction ends."""
     session.get(Prompt, prompt_id, with_for_update=True, populate_existing=True)

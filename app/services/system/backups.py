@@ -31,7 +31,8 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db import write_transaction
-from app.domain_errors import Conflict, Invalid, NotFound
+from app.db.full_disk import is_full
+from app.domain_errors import Conflict, DiskFull, Invalid, NotFound
 from app.services.system import audit
 from models.store.disk import flush
 
@@ -39,9 +40,16 @@ FOLDER = "backups"
 DATABASE = "mellow.db"
 LIST = "backup.json"
 PATIENCE_SECONDS = 5.0
+LARGEST_LIST_BYTES = 16 * 1024**2
+MUCH_BYTES = 1024**3
+"""Of this and more, a person is asked before it is unpacked."""
 _BESIDE = ("-journal", "-shm", "-wal")  # files that SQLite takes for a part of the database of that name
 _NAME = re.compile(r"mellow-(\d{8}-\d{6})-[0-9a-f]{4}\.zip")
 _VERSIONS = "SELECT number, location, sha256 FROM versions WHERE deleted_at IS NULL ORDER BY number"
+_ACTING = """
+    SELECT CASE type WHEN 'table' THEN 'virtual table' ELSE type END, name FROM sqlite_master
+    WHERE type IN ('trigger', 'view') OR (type = 'table' AND rootpage = 0)
+"""
 _SERVING = "SELECT version_number FROM aliases WHERE name = 'serving'"
 
 
@@ -83,7 +91,7 @@ def path_of(settings: Settings, name: str) -> Path:
 
 
 def make(session: Session, settings: Settings, by: int | None) -> Backup:
-    """Make a backup; raises Conflict for another database than SQLite, or if it cannot be written."""
+    """Make a backup; raises Conflict for another database than SQLite or if it cannot be written, and DiskFull."""
     database = sqlite_file(settings)
     moment = datetime.now(UTC)
     folder = settings.home / FOLDER
@@ -93,6 +101,8 @@ def make(session: Session, settings: Settings, by: int | None) -> Backup:
         flush(folder.parent)
         _write(database, folder / name, moment)
     except (OSError, sqlite3.Error) as error:
+        if is_full(error):
+            raise DiskFull("no backup was made") from None
         raise Conflict(f"The backup could not be written: {getattr(error, 'strerror', None) or error}.") from None
     size = (folder / name).stat().st_size
     with write_transaction(session):
@@ -106,6 +116,13 @@ def remove(session: Session, settings: Settings, name: str, by: int) -> None:
     with write_transaction(session):
         audit.record(session, by, "backup.removed", name)
         path.unlink(missing_ok=True)
+        flush(path.parent)
+
+
+def unpacked_bytes(path: Path) -> int:
+    """Return how much a backup says it unpacks to; raises Invalid."""
+    with _opened(path) as archive:
+        return archive.getinfo(DATABASE).file_size
 
 
 def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> Restored:
@@ -113,11 +130,13 @@ def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> 
 
     Everybody is signed out, since a session of then may have been ended since.
     Nothing may be running. The files beside the former database (`-wal`, `-shm`) are moved with it, and a damaged one
-    is kept as it is. Raises Invalid for a file that is no backup, is damaged, or has the schema of a later Mellow, and
-    Conflict while any process has the database open; then nothing has changed.
+    is kept as it is. Raises Invalid for a file that is no backup, is damaged, has the schema of a later Mellow or parts
+    that act by themselves, and Conflict while any process has the database open or there is no room; then nothing has
+    changed.
     """
     target = sqlite_file(settings)
     with _unpacked(path, target.parent) as (database, made_at, numbers):
+        _refuse_what_acts(database)
         _check_copy(database)
         if _revision(database) not in known_revisions:
             raise Invalid("The backup is of a later Mellow than this one: install that one first.")
@@ -167,24 +186,56 @@ def _listed(connection: sqlite3.Connection, moment: datetime) -> dict[str, Any]:
 
 
 @contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a backup; whatever in the block shows that it is none, or cannot be read, is raised as Invalid."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(LIST).file_size > LARGEST_LIST_BYTES:
+                raise ValueError(LIST)
+            yield archive
+    # A damaged archive, a list of another shape, an archive that is encrypted or compressed in another way.
+    except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError, EOFError, RuntimeError):
+        raise Invalid(f"{path} is not a backup of Mellow, or it is damaged.") from None
+    except OSError as error:
+        raise Invalid(f"{path} could not be read or unpacked: {error.strerror or error}.") from None
+
+
+@contextmanager
 def _unpacked(path: Path, folder: Path) -> Iterator[tuple[Path, str, list[int]]]:
-    """Unpack a backup's database to the file system of `folder`; yields its path, when it was made, its versions."""
+    """Unpack a backup's database to the file system of `folder`; yields its path, when it was made, its versions.
+
+    What is unpacked is never more than the archive says: a longer entry is cut there and then found damaged.
+    """
     with tempfile.TemporaryDirectory(dir=folder, prefix=".restoring-") as aside:
         database = Path(aside) / DATABASE
-        try:
-            with zipfile.ZipFile(path) as archive:
-                listed = json.loads(archive.read(LIST))
-                made_at, numbers = str(listed["made_at"]), [int(version["number"]) for version in listed["versions"]]
-                with archive.open(DATABASE) as source, database.open("wb") as into:
-                    shutil.copyfileobj(source, into)
-        # A damaged archive, a list of another shape, an archive that is encrypted or compressed in another way.
-        except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError, EOFError, RuntimeError):
-            raise Invalid(f"{path} is not a backup of Mellow, or it is damaged.") from None
-        except OSError as error:
-            raise Invalid(f"{path} could not be read or unpacked: {error.strerror or error}.") from None
+        with _opened(path) as archive:
+            listed = json.loads(archive.read(LIST))
+            made_at, numbers = str(listed["made_at"]), [int(version["number"]) for version in listed["versions"]]
+            _check_room(folder, archive.getinfo(DATABASE).file_size)
+            with archive.open(DATABASE) as source, database.open("wb") as into:
+                shutil.copyfileobj(source, into)
         database.chmod(0o600)
         flush(database)
         yield database, made_at, numbers
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    """Raise Conflict unless the disk has room for a database of that many bytes."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Conflict(f"The backup unpacks to {needed:,} bytes, and the disk of {folder} has {free:,} free.")
+
+
+def _refuse_what_acts(database: Path) -> None:
+    """Raise Invalid for a database with parts that do something when it is used: Mellow makes no such part."""
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            found = connection.execute(_ACTING).fetchone()
+    except sqlite3.DatabaseError as error:
+        raise Invalid(f"The copy of the database is damaged: {error}.") from None
+    if found:
+        kind, name = found
+        raise Invalid(f"The backup holds the {kind} {name[:60]!r}, which Mellow did not make: it is not restored.")
 
 
 def _check_copy(database: Path) -> None:

@@ -15,9 +15,12 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.db import ACTIVE_STATUSES, AuditEvent, TrainingRun, User, holds
 from app.services.system import backups
+from models.store.disk import has_room
 
 EVENTS_AT_ONCE = 50
 LOW_DISK_BYTES = 2 * 1024**3
+LEAST_DISK_BYTES = 16 * 1024**2
+"""With less, the database and the queue may fail to write at any moment."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,14 @@ def spaces(session: Session, settings: Settings) -> list[Space]:
         _database_space(session, settings),
         _space("Backups", settings.home / backups.FOLDER, sum(backup.bytes for backup in backups.kept(settings))),
     ]
+
+
+def full_disks(settings: Settings) -> list[str]:
+    """Return what is stored on a disk that is full, or nearly so: in words, without the places."""
+    places = {"the home folder": settings.home, "the versions": settings.store}
+    if settings.database_url.startswith("sqlite"):
+        places["the database"] = backups.sqlite_file(settings).parent
+    return [what for what, place in places.items() if not has_room(place, LEAST_DISK_BYTES)]
 
 
 def waiting_runs(session: Session) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import TrainingRun
-from app.domain_errors import Invalid, Malformed, NotFound, TooLarge
+from app.domain_errors import Invalid, Malformed, NotFound
 from app.services.training import runs
 from app.services.training.run_request import RunRequest
 from app.services.versions import versions
@@ -22,6 +22,7 @@ from models.store.uploads import UploadStore
 
 METHOD = SFTRecipe.method
 LARGEST_UPLOAD = 50 * 1024 * 1024
+LARGEST_UNPACKED = 10 * LARGEST_UPLOAD
 CONTENT_TYPES: Mapping[str, str] = {
     "text/tab-separated-values": "tsv",
     "text/csv": "csv",
@@ -42,15 +43,13 @@ def add_dataset(
     """Check the pairs in `body` and store them; returns their description, as the API shows it.
 
     Nothing is stored of a file that cannot be used: raises Malformed if it cannot be read, Invalid if it holds no pairs
-    or too many bad rows, TooLarge beyond the limit. Uploads that no run uses are removed after a day.
+    or too many bad rows. Uploads that no run uses are removed after a day.
     """
     if content_type not in CONTENT_TYPES:
         raise Malformed(
             "Send text/tab-separated-values, text/csv, application/x-ndjson or application/octet-stream (the content "
             f"tells what it is), not {content_type or 'no content type'}."
         )
-    if len(body) > LARGEST_UPLOAD:
-        raise TooLarge(f"The file has more than the {LARGEST_UPLOAD // 1024**2} MB that are accepted at once.")
     kind = CONTENT_TYPES[content_type]
     file = _read(body, f"upload.{kind}", columns)
     try:
@@ -111,7 +110,7 @@ def request(
 
 def _read(body: bytes, name: str, columns: Columns) -> PairFile:
     try:
-        return read_pairs_from(body, name, columns)
+        return read_pairs_from(body, name, columns, unpacked=LARGEST_UNPACKED)
     except PairFileError as error:
         raise Malformed(str(error)) from None
 

@@ -1,15 +1,15 @@
 """Training runs: requested once, carried out one at a time by a worker, supervised from the database.
 
-The row is written and committed before anything is enqueued, so a lost queue loses nothing: `rescue` finds a run that
-no worker works on and enqueues it again, or fails it with the reason. A worker owns a run by its attempt number; one
-that was given up for dead and comes back finds that its number no longer counts. Waiting runs form a queue in the order
-of their ids, and only the first of them is ever enqueued.
+The row is written and committed before anything is enqueued, so a lost queue loses nothing: a run that no worker works
+on is found (app/runtime/rescue.py) and enqueued again, or failed with the reason. A worker owns a run by its attempt
+number. One that was given up for dead and comes back goes on, unless another has taken the run; then its number no
+longer counts. Waiting runs form a queue in the order of their ids, and only the first of them is ever enqueued.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -27,8 +27,6 @@ from models.settings.options import current_names
 
 MOST_ATTEMPTS = 2
 LONGEST_QUEUE = 50
-# A worker sends a heartbeat every few seconds; after this long without one it is taken for dead.
-SILENCE = timedelta(seconds=60)
 
 
 def get(session: Session, run_id: int) -> TrainingRun:
@@ -132,7 +130,7 @@ def hand_out_next(session: Session, enqueue: Callable[[int, int], str]) -> None:
 
 
 def hand_out(session: Session, run_id: int, enqueue: Callable[[int, int], str]) -> None:
-    """Enqueue a committed run; if that fails, the run waits and `rescue` enqueues it later."""
+    """Enqueue a committed run; if that fails, the run waits and is enqueued later (app/runtime/rescue.py)."""
     run = get(session, run_id)
     attempt = run.attempts + 1
     job_id = enqueue(run_id, attempt)
@@ -190,9 +188,16 @@ def _lock_row(session: Session, run_id: int) -> None:
 
 
 def owned(session: Session, run_id: int, attempt: int) -> TrainingRun | None:
-    """Return the run, if it is still this attempt's to work on; held until the caller's transaction ends."""
+    """Return the run, if it is still this attempt's to work on; held until the caller's transaction ends.
+
+    A run that waits because this attempt was silent is its own again: no other attempt has taken it.
+    """
     run = session.get(TrainingRun, run_id, with_for_update=True, populate_existing=True)
-    return run if run is not None and run.status == RunStatus.RUNNING and run.attempts == attempt else None
+    if run is None or run.attempts != attempt or not run.active:
+        return None
+    if run.status == RunStatus.QUEUED:
+        run.status, run.stage, run.heartbeat_at = RunStatus.RUNNING, "at work again, its worker was silent", now()
+    return run
 
 
 def succeed(session: Session, run: TrainingRun, produced_version: int, note: str | None) -> None:
@@ -218,39 +223,20 @@ def finish_cancel(session: Session, run_id: int, attempt: int) -> None:
             _end(session, run, RunStatus.CANCELLED, None)
 
 
-def rescue(session: Session, has_job: Callable[[str], bool], enqueue: Callable[[int, int], str]) -> None:
-    """Fail or requeue the runs that no worker works on any more, and enqueue the first of the queue."""
-    for run in queue(session):
-        if run.status == RunStatus.RUNNING and _is_lost(run, has_job):
-            _give_up_or_retry(session, run.id, run.attempts)
-    first = next(iter(queue(session)), None)
-    if first is None or first.status != RunStatus.QUEUED:
-        return
-    # A run is enqueued right after its row is committed; give that a moment.
-    fresh = first.attempts == 0 and now() - first.created_at < timedelta(seconds=5)
-    waiting = first.job_id is not None and has_job(first.job_id)
-    if not fresh and not waiting:
-        hand_out(session, first.id, enqueue)
+def give_up_or_retry(session: Session, run: TrainingRun, heard: datetime | None, *, is_published: bool) -> None:
+    """Queue a run again whose worker is silent, or end it; do nothing if it has spoken after it was last `heard`.
 
-
-def _is_lost(run: TrainingRun, has_job: Callable[[str], bool]) -> bool:
-    """Return whether no worker works on a running run any more."""
-    if run.heartbeat_at is None:
-        return True
-    silence = now() - run.heartbeat_at
-    if run.job_id is not None and has_job(run.job_id):
-        return silence > SILENCE
-    return silence >= timedelta(seconds=10)  # the queue may have lost a job whose worker is still working
-
-
-def _give_up_or_retry(session: Session, run_id: int, attempt: int) -> None:
+    A run whose version is published already (`is_published`) only has to be recorded: it is tried once more than
+    MOST_ATTEMPTS for that.
+    """
+    attempt = run.attempts
     with write_transaction(session):
-        run = owned(session, run_id, attempt)
-        if run is None:
+        _lock_row(session, run.id)
+        if run.status != RunStatus.RUNNING or (run.attempts, run.heartbeat_at) != (attempt, heard):
             return
         if run.cancel_requested_at is not None:
             _end(session, run, RunStatus.CANCELLED, None)
-        elif run.attempts >= MOST_ATTEMPTS:
+        elif run.attempts >= MOST_ATTEMPTS + is_published:
             _end(session, run, RunStatus.FAILED, f"The worker died {run.attempts} times while it was {run.stage}.")
         else:
             run.status, run.stage, run.heartbeat_at = RunStatus.QUEUED, "queued again, its worker died", None

@@ -69,14 +69,19 @@ def next_number(sessions: sessionmaker[Session]) -> int:
 
 
 def record_version(session: Session, manifest: Manifest, location: str) -> Version:
-    """Add a published version to the running transaction and return its row; returns the row that exists, if any."""
+    """Add a published version to the running transaction and return its row; returns the row that exists, if any.
+
+    A parent that this database does not know is left out, and so is the run of a version if another is of that run.
+    """
     known = session.get(Version, manifest.number)
     if known is not None:
         return known
+    parent = manifest.parent and session.get(Version, manifest.parent)
+    another = session.scalar(select(Version.number).where(Version.run_id == manifest.run_id))
     version = Version(
         number=manifest.number,
-        parent_number=manifest.parent,
-        run_id=manifest.run_id,
+        parent_number=manifest.parent if parent else None,
+        run_id=manifest.run_id if another is None else None,
         method=manifest.method,
         location=location,
         sha256=manifest.sha256,

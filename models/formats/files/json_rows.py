@@ -18,6 +18,8 @@ from models.formats.files.raw_rows import RawRow, not_utf8, row_of
 from models.model_errors import DataFileError
 
 LARGEST_DOCUMENT = 64 * 1024 * 1024
+MOST_VALUES = 5_000_000
+"""Of one document, counted by its commas and brackets: each value takes dozens of bytes, however short it is."""
 _LISTS = ("data", "records", "rows", "items", "tasks", "prompts")
 _TEXTS = ("text", "prompt", "toxic", "instruction")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -99,6 +101,10 @@ def _document(text: TextIO) -> Iterator[RawRow]:
     content = text.read(LARGEST_DOCUMENT + 1)
     if len(content) > LARGEST_DOCUMENT:
         raise DataFileError("The file is one JSON object of more than 64 MB: save its rows as JSON Lines.")
+    if sum(map(content.count, ",[{")) > MOST_VALUES:
+        raise DataFileError(
+            f"The file is one JSON object of more than {MOST_VALUES:,} values: save its rows as JSON Lines."
+        )
     try:
         whole = DECODER.decode(content)
     except RecursionError:

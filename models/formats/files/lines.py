@@ -6,14 +6,32 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from models.formats.files.raw_rows import LONGEST_CELL, RawRow, not_utf8
+from models.model_errors import DataFileError
 
 LONGEST_LINE = LONGEST_CELL
+MOST_BLANK = 1_000_000
+"""A file may have more blank lines than this only where a tenth as many hold something."""
 _MARK = "\ufeff"
 
 
 def too_long() -> str:
     """Return what is to be said of a line that is too long."""
     return f"the line has more than {LONGEST_LINE:,} characters"
+
+
+class Blanks:
+    """Counts blank lines beside those that hold something: of a file of nothing else, no row would ever come."""
+
+    def __init__(self) -> None:
+        self._blank = 0
+        self._filled = 0
+
+    def count(self, blank: bool) -> None:
+        """Count one line; raises DataFileError if there are too many blank ones."""
+        self._blank += blank
+        self._filled += not blank
+        if self._blank > max(MOST_BLANK, 10 * self._filled):
+            raise DataFileError(f"The file has {self._blank:,} blank lines and little else: remove them.")
 
 
 def capped(text: TextIO) -> Iterator[str | None]:
@@ -32,12 +50,15 @@ def capped(text: TextIO) -> Iterator[str | None]:
 def numbered(text: TextIO) -> Iterator[tuple[int, str | None]]:
     """Yield every line that is not blank, without its end, with its number; None if it is too long to be read.
 
+    Raises DataFileError if the file has blank lines and little else.
     A byte order mark at the beginning of a line, where two files were joined, is no part of it.
     """
+    blanks = Blanks()
     for number, line in enumerate(capped(text), start=1):
-        if line is None:
-            yield number, None
-        elif (whole := line.rstrip("\r\n").removeprefix(_MARK)).strip():
+        whole = None if line is None else line.rstrip("\r\n").removeprefix(_MARK)
+        blank = whole is not None and not whole.strip()
+        blanks.count(blank)
+        if not blank:
             yield number, whole
 
 

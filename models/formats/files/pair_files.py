@@ -106,17 +106,17 @@ def read_pair_file(path: Path, columns: Columns | None = None) -> PairFile:
     return read_pairs_from(path.read_bytes(), path.name, columns)
 
 
-def read_pairs_from(body: bytes, name: str, columns: Columns | None = None) -> PairFile:
-    """Return the pairs in the content `body` of a file called `name`.
+def read_pairs_from(body: bytes, name: str, columns: Columns | None = None, *, unpacked: int | None = None) -> PairFile:
+    """Return the pairs in the content `body` of a file called `name`, which may unpack to so many bytes.
 
     Raises `PairFileError`, with one sentence, for a text that is not UTF-8, a file that holds no rows of text at all,
     or a header without the columns that were asked for.
     """
     notes: list[str] = []
     try:
-        reader = RowReader(body, name)
+        reader = RowReader(body, name, unpacked=unpacked)
         if reader.layout == "lines":
-            reader = RowReader(body, name, "tsv")
+            reader = RowReader(body, name, "tsv", unpacked=unpacked)
         return _collect(parse_pairs(reader, columns or Columns(), notes), notes)
     except PairFileError:
         raise

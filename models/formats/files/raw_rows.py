@@ -11,6 +11,8 @@ Cells = list[str] | dict[str, object]
 
 LONGEST_CELL = 1024 * 1024
 """In characters, of any cell and any line: a quote that is never closed would hold all that follows."""
+MOST_COLUMNS = 2_000
+"""Of a table, and most fields of an object: each column has its place in all that is said of a file."""
 NOT_UTF8 = "the row is not UTF-8 text"
 NO_ROW = "the row is neither a text nor an object"
 
@@ -36,6 +38,11 @@ def sentence(problem: str) -> str:
     return f"{problem[:1].upper()}{problem[1:]}."
 
 
+def too_wide() -> str:
+    """Return the sentence on a table that has too many columns."""
+    return f"The table has more than {MOST_COLUMNS:,} columns: leave out those that are not needed."
+
+
 def not_utf8(text: str) -> str:
     """Return what is to be said of a text that holds bytes which are not UTF-8, empty if it holds none."""
     found = None if text.isascii() else _BROKEN_BYTE.search(text)
@@ -49,6 +56,8 @@ def row_of(line: int, value: object) -> RawRow:
     if isinstance(value, str):
         return RawRow(line, value)
     if isinstance(value, dict):
+        if len(value) > MOST_COLUMNS:
+            return RawRow(line, "", f"the row has more than {MOST_COLUMNS:,} fields")
         return RawRow(line, {str(name): one for name, one in value.items() if not _is_nan(one)})
     if isinstance(value, list) and value and all(isinstance(cell, str) for cell in value):
         return RawRow(line, value)

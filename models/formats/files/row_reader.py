@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,14 +15,16 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO
 
-from models.formats.files.binary_tables import parquet_rows, workbook_rows
 from models.formats.files.column_names import is_known
 from models.formats.files.dialects import Dialect, dialect_of, header_of
 from models.formats.files.json_rows import json_rows
 from models.formats.files.json_stream import DECODER
 from models.formats.files.lines import text_rows
-from models.formats.files.opened import data_file_in, kind_of, opened, text_of
+from models.formats.files.packed.opened import Opened, data_file_in, kind_of, opened, text_of
+from models.formats.files.packed.parquet import parquet_rows
+from models.formats.files.packed.workbooks import workbook_rows
 from models.formats.files.raw_rows import RawRow
+from models.formats.files.spreadsheet import originals
 from models.formats.files.tables import checked_rows, column_names, named_rows, table_rows
 
 Layout = Literal["csv", "tsv", "json", "jsonl", "lines", "xlsx", "parquet"]
@@ -49,17 +50,26 @@ class RowReader:
     """The rows of a file, of the one data file in a folder, or of bytes, called `name`.
 
     `layout` is one of LAYOUTS, found unless given; `header` says whether a table's first row names its columns, told
-    by its content unless given. Whatever is asked raises DataFileError, with one sentence, if the file as a whole
-    cannot be read, and OSError if it is not there.
+    by its content unless given. `unpacked` is how many bytes it may unpack to, None if nothing bounds it.
+    Whatever is asked raises DataFileError, with one sentence, if the file as a whole cannot be read, and OSError if it
+    is not there.
     """
 
-    def __init__(self, content: Path | bytes, name: str, layout: str = "", header: bool | None = None) -> None:
+    def __init__(
+        self,
+        content: Path | bytes,
+        name: str,
+        layout: str = "",
+        header: bool | None = None,
+        unpacked: int | None = None,
+    ) -> None:
         if isinstance(content, Path) and content.is_dir():
             content = data_file_in(content)
         self._content = content
         self._size = max(1, len(content) if isinstance(content, bytes) else content.stat().st_size)
         self._raw: BinaryIO | None = None
         self._header = header
+        self._most = unpacked
         self.notes: list[str] = []
         """Sentences on how the file was understood."""
         self.layout = self._layout(name, layout)
@@ -70,15 +80,14 @@ class RowReader:
         return min(1.0, self._raw.tell() / self._size) if self._raw and not self._raw.closed else 1.0
 
     def _layout(self, name: str, wished: str) -> str:
-        with self._opened() as plain:
+        with self._opened() as (_, plain, inside):
             kind = kind_of(plain)
             if kind != "text":
                 return kind
             if wished and wished not in ("xlsx", "parquet"):
                 return wished
-            inner = plain.name if isinstance(plain, zipfile.ZipExtFile) else name
             with text_of(plain) as text:
-                return layout_of(text, inner)
+                return layout_of(text, inside or name)
 
     def header(self) -> bool:
         """Return whether the first row of a table names its columns; True for what is no table."""
@@ -112,36 +121,42 @@ class RowReader:
             yield from named_rows(rows, dialect.header)
 
     @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
-        with opened(self._content) as (self._raw, plain):
-            yield plain
+    def _opened(self) -> Iterator[Opened]:
+        with opened(self._content, self._most) as found:
+            self._raw = found.raw
+            yield found
 
     @contextmanager
     def _table(self) -> Iterator[tuple[Iterator[RawRow], Dialect]]:
         """The rows of a table, its header among them, and how it is written."""
         self.notes.clear()
-        with self._opened() as plain:
+        with self._opened() as (_, plain, _):
             if self.layout == "xlsx":
-                sheet = workbook_rows(plain, self.notes)
+                sheet = workbook_rows(plain, self.notes, self._most)
                 first = list(islice(sheet, _SNIFFED_ROWS))
                 filled = [row.cells for row in first if isinstance(row.cells, list) and any(row.cells)]
                 dialect = self._with_header(Dialect(",", False, *header_of(filled)))
-                yield checked_rows(chain(first, sheet), dialect), dialect
+                yield _as_written(checked_rows(chain(first, sheet), dialect), dialect), dialect
                 return
             with text_of(plain) as text:
                 dialect = self._with_header(dialect_of(text, "\t" if self.layout == "tsv" else ","))
-                yield table_rows(text, dialect, self.notes), dialect
+                yield _as_written(table_rows(text, dialect, self.notes), dialect), dialect
 
     def _with_header(self, dialect: Dialect) -> Dialect:
         return dialect if self._header is None else replace(dialect, header=self._header)
 
     def _others(self) -> Iterator[RawRow]:
-        with self._opened() as plain:
+        with self._opened() as (_, plain, _):
             if self.layout == "parquet":
                 yield from parquet_rows(plain)
                 return
             with text_of(plain) as text:
                 yield from text_rows(text) if self.layout == "lines" else json_rows(text, self.layout == "jsonl")
+
+
+def _as_written(rows: Iterator[RawRow], dialect: Dialect) -> Iterator[RawRow]:
+    """The rows of a table, with the texts that were made safe for spreadsheets as they were."""
+    return originals(rows) if dialect.header else rows
 
 
 def layout_of(text: TextIO, name: str) -> str:

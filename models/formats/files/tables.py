@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from models.formats.files.dialects import Dialect
-from models.formats.files.lines import capped, too_long
-from models.formats.files.raw_rows import LONGEST_CELL, RawRow, not_utf8, sentence
+from models.formats.files.lines import Blanks, capped, too_long
+from models.formats.files.raw_rows import LONGEST_CELL, MOST_COLUMNS, RawRow, not_utf8, sentence, too_wide
 from models.formats.files.tab_separated import first_stray_quote, tab_rows
 from models.model_errors import DataFileError
 
+LONGEST_ROW = 16 * LONGEST_CELL
+"""In characters, of all lines of a row: quoted line ends would let it go on to the end of the file."""
 _TITLE = "the line stands above the names of the columns"
 
 
@@ -35,8 +37,12 @@ def table_rows(text: TextIO, dialect: Dialect, notes: list[str]) -> Iterator[Raw
 
 
 def checked_rows(rows: Iterator[RawRow], dialect: Dialect, lines_before: int = 0) -> Iterator[RawRow]:
-    """Yield the rows that are not blank, those that are none as problems, all with their lines in the file."""
+    """Yield the rows that are not blank, those that are none as problems, all with their lines in the file.
+
+    Raises DataFileError if its first row has too many columns, or if the file has blank lines and little else.
+    """
     count = 0
+    blanks = Blanks()
     header: object = None
     for row in rows:
         line = row.line + lines_before
@@ -44,13 +50,17 @@ def checked_rows(rows: Iterator[RawRow], dialect: Dialect, lines_before: int = 0
         if row.problem:
             yield RawRow(line, [], row.problem)
             continue
-        if not any(cell.strip() for cell in cells):
+        blank = not any(cell.strip() for cell in cells)
+        blanks.count(blank)
+        if blank:
             continue
         count += 1
         problem = next(filter(None, map(not_utf8, cells)), "")
         if count <= dialect.titles:
             problem = _TITLE
         elif header is None:
+            if len(cells) > MOST_COLUMNS:
+                raise DataFileError(too_wide())
             header = [cell.removeprefix("\ufeff") for cell in cells] if dialect.header else ()
         elif [cells[0].removeprefix("\ufeff"), *cells[1:]] == header and (len(cells) > 1 or cells[0][0] == "\ufeff"):
             problem = "the line repeats the names of the columns"
@@ -94,20 +104,31 @@ def column_names(cells: Sequence[str], header: bool) -> list[str]:
 class _Lines(Iterator[str]):
     """The lines that a table is read from, and those of the present row, to which it can go back.
 
-    One that is too long is raised as an error, and the next one follows it.
+    One that is too long, or makes its row too long, is raised as an error, and the next one follows it.
     """
 
     def __init__(self, text: TextIO) -> None:
         self._lines = capped(text)
         self._again: deque[str | None] = deque()
+        self._size = 0
         self.number = 0
         self.row: list[str] = []
+
+    def begin_row(self) -> None:
+        """Begin another row with the next line."""
+        self.row.clear()
+        self._size = 0
 
     def __next__(self) -> str:
         line = self._again.popleft() if self._again else next(self._lines)
         self.number += 1
         if line is None:
-            raise _LineTooLong
+            raise _TooLong(too_long())
+        self._size += len(line)
+        if self._size > LONGEST_ROW:
+            raise _TooLong(
+                f"the row has more than {LONGEST_ROW:,} characters, or a quote that is opened is never closed"
+            )
         self.row.append(line)
         return line
 
@@ -117,8 +138,8 @@ class _Lines(Iterator[str]):
         self.number -= len(self.row) - 1
 
 
-class _LineTooLong(Exception):
-    """A line of a table is too long to be read."""
+class _TooLong(Exception):
+    """A line of a table, or a row of it, is too long to be read; says so."""
 
 
 def _quoted_rows(text: TextIO, delimiter: str) -> Iterator[RawRow]:
@@ -131,13 +152,13 @@ def _quoted_rows(text: TextIO, delimiter: str) -> Iterator[RawRow]:
     width = 0
     while True:
         begins = lines.number + 1
-        lines.row.clear()
+        lines.begin_row()
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except _LineTooLong:
-            yield RawRow(lines.number, [], too_long())
+        except _TooLong as problem:
+            yield RawRow(lines.number, [], str(problem))
         except csv.Error as error:
             last = lines.number
             swallowed = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in lines.row[1:]]

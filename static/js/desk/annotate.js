@@ -1,7 +1,7 @@
 // The annotator's desk: a text or the queue → three cards → one key or click → the next screen, which is there already.
 // A gesture is kept in the browser and the next screen is shown at once; the outbox brings the gesture to the server.
 
-import { ApiError } from "../shared/api.js";
+import { ApiError, Stopped } from "../shared/api.js";
 import { all, element } from "../shared/dom.js";
 import { size } from "../shared/text.js";
 import * as counters from "./counters.js";
@@ -39,6 +39,7 @@ let screen = null; // what is shown
 let watch = null; // how long it has been looked at
 let asking = false; // a typed text is on its way
 let advancing = false; // the next screen is on its way
+let halted = false; // it was stopped on its way, and nobody asked for another
 let nextLook = 0; // the one timer of the looks into an empty queue
 /** @type {Deed[]} */
 const deeds = []; // what Undo takes back, the latest last
@@ -85,14 +86,16 @@ async function advance() {
   if (first) show(first);
   if (first || advancing) return;
   advancing = true;
+  halted = false;
   try {
-    const next = await notices.pending("Drawing the next screen…", screens.next(outbox.settled()));
+    const next = await notices.pending("Drawing the next screen…", screens.next(outbox.settled()), screens.stop);
     if (!next) drained();
     else if (screen && !screen.done) screens.aside.push(next); // meanwhile a text was typed, or undone
     else show(next);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    notices.problem(error.message, true);
+    halted = error instanceof Stopped;
+    notices.problem(halted ? "You stopped the drawing of the next screen. Its text waits in the queue." : error.message, true);
   } finally {
     advancing = false;
   }
@@ -130,18 +133,33 @@ async function ask(event) {
   asking = true;
   notices.problem();
   element("send", HTMLButtonElement).disabled = true;
+  const stop = new AbortController();
   try {
-    const next = await notices.pending("Three rewrites are being drawn…", screens.draw(value));
+    const drawn = screens.draw(value, stop.signal);
+    const next = await notices.pending("Three rewrites are being drawn…", drawn, () => stop.abort());
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
     if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
     show({ ...next, fromQueue: false });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    notices.problem(error.message);
+    if (error instanceof Stopped) takeBack(typed);
+    else notices.problem(error.message);
   } finally {
     asking = false;
     measure();
   }
+}
+
+/**
+ * Back to the text that was sent, whose rewrites are not wanted; what was typed meanwhile stays, too.
+ *
+ * @param {string} typed
+ */
+function takeBack(typed) {
+  if (!text.value.trim()) text.value = typed;
+  else if (text.value !== typed) notices.problem(`Stopped. What you had sent: “${typed.trim()}”.`);
+  notices.say("Stopped: nothing was drawn.");
+  text.focus();
 }
 
 /**
@@ -166,7 +184,7 @@ function judge(gesture, said, chosen = []) {
   settle(chosen);
   tell();
   keep();
-  if (screen.fromQueue || screens.aside.length) advance();
+  if (screen.fromQueue || screens.aside.length || halted) advance();
   else text.focus();
 }
 
@@ -269,7 +287,7 @@ function waiting(error) {
 
 function through() {
   notices.connection(0, 0, null);
-  if (!element("retry").hidden) advanceAgain();
+  if (!element("retry").hidden && !halted) advanceAgain();
 }
 
 function tell() {
@@ -329,6 +347,7 @@ element("skip").addEventListener("click", once(() => saveReason("skip", "")));
 element("flag").addEventListener("click", once(() => saveReason("flag", "")));
 element("undo").addEventListener("click", once(undo));
 element("retry").addEventListener("click", advanceAgain);
+element("pending-cancel").addEventListener("click", notices.cancel);
 editor.onSave(saveEdit);
 tie.onTie(saveTie);
 reasons.onReason(saveReason);
@@ -341,6 +360,7 @@ onKeys({
   edit,
   undo,
   ask,
+  cancel: notices.cancel,
 });
 
 addEventListener("online", () => outbox.flush());

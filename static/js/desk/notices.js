@@ -6,7 +6,8 @@ import { asText } from "../shared/text.js";
 
 /** @import { Screen } from "../types" */
 
-let waits = 0; // how many answers are waited for visibly
+/** @type {(() => void)[]} */
+const waits = []; // what stops each of the answers that are waited for visibly, the latest last
 
 /** @param {string} [sentence] @param {boolean} [retry] */
 export function problem(sentence = "", retry = false) {
@@ -28,11 +29,14 @@ export function beside(metadata) {
 }
 
 /**
+ * Shows that something is waited for, until it is there.
+ *
  * @template Value
  * @param {string} label
  * @param {Promise<Value>} work
+ * @param {() => void} stop
  */
-export async function pending(label, work) {
+export async function pending(label, work, stop) {
   const began = performance.now();
   const tell = () => { element("pending-seconds").textContent = `${((performance.now() - began) / 1000).toFixed(1)} s`; };
   const appear = setTimeout(() => {
@@ -41,15 +45,27 @@ export async function pending(label, work) {
     element("pending").hidden = false;
   }, 80);
   const tick = setInterval(tell, 100);
-  waits += 1;
+  waits.push(stop);
   try {
     return await work;
   } finally {
-    waits -= 1;
+    waits.splice(waits.indexOf(stop), 1);
     clearTimeout(appear);
     clearInterval(tick);
-    element("pending").hidden = waits === 0;
+    element("pending").hidden = waits.length === 0;
   }
+}
+
+// Stops the latest that is waited for. Whether there was something to stop.
+export function cancel() {
+  const stop = waits.at(-1);
+  stop?.();
+  return Boolean(stop);
+}
+
+/** @param {string} sentence read aloud, and seen elsewhere */
+export function say(sentence) {
+  element("said").textContent = sentence;
 }
 
 /**
@@ -64,7 +80,7 @@ export function last(deed, kept) {
   const state = deed.saved ? deed.said[0] : kept ? "Kept on this device" : "Saving";
   const sentence = deed.said[1] ? `${state}: ${deed.said[1]}` : `${state}.`;
   element("last-text").textContent = sentence;
-  if (deed.saved || kept) element("said").textContent = sentence;
+  if (deed.saved || kept) say(sentence);
 }
 
 /**

@@ -2,7 +2,7 @@
 // What was drawn early was chosen before the latest click, so the server is asked once more, which chooses again from what
 // it drew; without an answer in time what is there is shown.
 
-import { ApiError, call } from "../shared/api.js";
+import { ApiError, Stopped, call } from "../shared/api.js";
 
 /** @import { Screen } from "../types" */
 /**
@@ -20,15 +20,22 @@ export const aside = []; // screens that had to make room; they come back before
 const shown = []; // ids of the queue's screens that were on the desk lately
 /** @type {Promise<Screen | null> | null} */
 let upcoming = null; // the next screen of the queue
+let fetching = new AbortController(); // of what the queue is asked for
 
 /** @param {number[]} ids */
 export function seen(ids) {
   for (const id of ids) if (!shown.includes(id)) shown.push(id);
 }
 
-/** @param {string} text @returns {Promise<Screen>} */
-export function draw(text) {
-  return drawn({ text });
+/** @param {string} text @param {AbortSignal} [signal] @returns {Promise<Screen>} */
+export function draw(text, signal) {
+  return drawn({ text }, signal);
+}
+
+// Stops what the queue is asked for; the server notices, and the text waits for whoever asks next.
+export function stop() {
+  fetching.abort();
+  fetching = new AbortController();
 }
 
 /**
@@ -36,18 +43,30 @@ export function draw(text) {
  *
  * @template Answer
  * @param {unknown} body
+ * @param {AbortSignal} [signal]
  * @returns {Promise<Answer>}
  */
-async function drawn(body) {
+async function drawn(body, signal) {
   for (let time = 1; ; time += 1) {
     try {
-      return await call("POST", "/generations", body);
+      return await call("POST", "/generations", body, signal);
     } catch (error) {
       const again = error instanceof ApiError ? error.again : 0;
       if (!again || time === TIMES) throw error;
-      await new Promise((resolve) => { setTimeout(resolve, 1000 * again); });
+      await pause(1000 * again, signal);
     }
   }
+}
+
+/** @param {number} milliseconds @param {AbortSignal} [signal] */
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new Stopped());
+    });
+  });
 }
 
 export function prefetch() {
@@ -80,7 +99,7 @@ function chosenAgain(ready, said) {
 /** @returns {Promise<Screen | null>} */
 function fetchNext() {
   /** @type {Promise<Screen | null>} */
-  const promise = drawn({ from: "queue", shown: shown.slice(-MOST_SHOWN) });
+  const promise = drawn({ from: "queue", shown: shown.slice(-MOST_SHOWN) }, fetching.signal);
   promise.catch(() => { if (upcoming === promise) upcoming = null; }); // shown where it is awaited; then asked for anew
   return promise;
 }

@@ -21,6 +21,13 @@ export class ApiError extends Error {
   }
 }
 
+/** The page itself stopped the request. */
+export class Stopped extends ApiError {
+  constructor() {
+    super("It was stopped.", 0);
+  }
+}
+
 /**
  * The answer to a request, which the caller says the shape of; a form goes as a form, anything else as JSON.
  *
@@ -28,10 +35,11 @@ export class ApiError extends Error {
  * @param {string} method
  * @param {string} path below /api/v1
  * @param {unknown} [body]
+ * @param {AbortSignal} [signal] stops it, and Stopped is thrown
  * @returns {Promise<Answer>}
  */
-export async function call(method, path, body) {
-  const answer = await ask(method, path, body);
+export async function call(method, path, body, signal) {
+  const answer = await ask(method, path, body, signal);
   // Not a refusal of what was sent: it is kept, and may be sent again.
   if (answer.stale) throw new ApiError("Your session has changed: reload the page if this does not pass in a moment.", 0);
   return read(answer);
@@ -66,15 +74,15 @@ export function refusal(response, content) {
 /** @param {Response} response @param {{ stale_form?: boolean } | null} content */
 const isStale = (response, content) => response.status === 400 && Boolean(content?.stale_form);
 
-/** @param {string} method @param {string} path @param {unknown} body */
-async function ask(method, path, body) {
+/** @param {string} method @param {string} path @param {unknown} body @param {AbortSignal} [signal] */
+async function ask(method, path, body, signal) {
   const click = path.startsWith("/judgments");
   const form = body instanceof URLSearchParams;
   try {
     const response = await send(`${API}${path}`, {
       method,
       keepalive: click, // it counts even if its page is left at once
-      signal: click ? AbortSignal.timeout(LONGEST_JUDGMENT) : undefined,
+      signal: click ? AbortSignal.timeout(LONGEST_JUDGMENT) : signal,
       headers: form ? {} : { "Content-Type": "application/json" },
       body: form ? body : body === undefined ? undefined : JSON.stringify(body),
     });
@@ -82,6 +90,7 @@ async function ask(method, path, body) {
     if (response.ok && response.status !== 204 && content === null) throw new TypeError("the answer was cut off");
     return { response, content, stale: isStale(response, content) };
   } catch {
+    if (signal?.aborted) throw new Stopped();
     throw new ApiError("Mellow cannot be reached. Nothing is lost: try again in a moment.", 0);
   }
 }

@@ -125,6 +125,7 @@ def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> Non
         "quick",
         "test-slow",
         "mutants",
+        "chaos",
         "bench",
         "check",
         "check-js",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,13 @@ def test_a_launcher_that_is_gone_says_nothing(tmp_path: Path) -> None:
     said = json.loads(parts_file(tmp_path).read_text())
     parts_file(tmp_path).write_text(json.dumps(said | {"launcher": int(ended.stdout)}))
     assert read_parts(tmp_path) == {}
+
+
+def test_a_part_is_started_again_also_where_nothing_can_be_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = Times(tmp_path)
+    with monkeypatch.context() as patch, suppress(OSError), Path("/dev/full").open("w") as full:
+        patch.setattr(sys, "stdout", full)
+        times.supervisor.ended("worker", "worker was ended by SIGKILL.")
+    assert times.pauses == [(0.5, "worker")]

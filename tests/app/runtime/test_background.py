@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from app import create_app, ensure_serving_started
-from app.db import RunStatus, TrainingRun, now
-from app.runtime import background
+from app.db import RunStatus, TrainingRun
+from app.runtime import background, rescue
 from app.services.training import runs
 from app.services.versions import versions
 from models.store.store import CheckpointStore
@@ -80,11 +79,12 @@ def test_orphaned_runs_are_looked_for_again_and_again(
     app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background, "RESCUE_SECONDS", 0.01)
-    run = factories.run(session, created_at=now() - timedelta(seconds=6))
+    monkeypatch.setattr(rescue, "FRESH_SECONDS", 0.01)
+    run = factories.run(session)
     ensure_serving_started(app)
     wait_until(lambda: rows(session, TrainingRun)[0].job_id == "train-1-1")
     runs.claim(session, run.id)
-    run.heartbeat_at = now() - runs.SILENCE
+    run.heartbeat_at = None
     session.commit()
     wait_until(lambda: rows(session, TrainingRun)[0].job_id == "train-1-2")
     assert run.status == RunStatus.QUEUED

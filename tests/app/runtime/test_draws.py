@@ -9,6 +9,7 @@ import pytest
 
 from app.domain_errors import Overloaded, TooMany
 from app.runtime.draws import DRAWS_OF_ONE, WAITING_OF_ONE, Draws
+from models.model_errors import NoLongerWanted
 from tests.processes import wait_for
 
 
@@ -75,3 +76,30 @@ def test_a_draw_that_fails_gives_its_place_back() -> None:
         raise ZeroDivisionError
     with draws.one(1):
         pass
+
+
+def test_one_that_nobody_waits_for_any_more_leaves_before_its_turn() -> None:
+    draws = Draws(most=3)
+    looks: list[bool] = []
+
+    def gone() -> bool:
+        looks.append(len(looks) == 2)
+        return looks[-1]
+
+    with draws.one(1), draws.one(1):
+        with pytest.raises(NoLongerWanted), draws.one(1, gone):
+            pass
+        assert looks == [False, False, True]
+        with draws.one(2):
+            pass
+    assert not draws._inside
+    assert not draws._drawing
+
+
+def test_a_cancelled_draw_frees_its_place_for_the_next() -> None:
+    draws = Draws(patience=0.01)
+    with draws.one(1):
+        with pytest.raises(NoLongerWanted), draws.one(1):
+            raise NoLongerWanted("Nobody waits.")
+        with draws.one(1):
+            pass

@@ -14,6 +14,7 @@ import redis
 
 from app.config import embedded_socket
 from app.runtime.embedded_queue import EmbeddedQueue, QueueError
+from tests.trouble.full_disks import run_on_small_disk, small_disks_are_possible
 
 
 @pytest.fixture
@@ -129,3 +130,42 @@ def test_data_that_it_cannot_read_are_told_with_its_last_words(tmp_path: Path) -
     (tmp_path / "queue" / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense\n")
     with pytest.raises(QueueError, match=r"^The embedded queue did not start: .*manifest"):
         EmbeddedQueue(tmp_path).start()
+
+
+ON_A_SMALL_DISK = """
+import sys, time
+from pathlib import Path
+import redis
+from app.runtime.embedded_queue import EmbeddedQueue
+folder = Path(sys.argv[1])
+ballast = folder / "ballast"
+ballast.write_bytes(bytes(500_000))
+def answer(call):
+    try:
+        return str(call())
+    except redis.ResponseError as error:
+        return str(error)
+def until(call, good):
+    deadline = time.monotonic() + 30
+    while not good(said := answer(call)):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.02)
+    return said
+with EmbeddedQueue(folder / "home") as queue, redis.Redis.from_url(queue.url) as connection:
+    connection.set("kept", "yes")
+    print(until(lambda: connection.set("more", "x" * 50_000), lambda said: said != "True"))
+    print(answer(connection.ping))
+    ballast.unlink()
+    until(connection.ping, lambda said: said == "True")
+    print(connection.set("again", "yes"), connection.get("kept"))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not small_disks_are_possible(), reason="This user may not mount a small file system.")
+def test_a_queue_whose_disk_is_full_says_so_and_goes_on_by_itself_once_there_is_room(tmp_path: Path) -> None:
+    """What workers wait for (worker/job/studio_worker.py) is the word with which it begins."""
+    refused, ping, after = run_on_small_disk(tmp_path, "1m", ON_A_SMALL_DISK).splitlines()
+    assert refused.startswith("MISCONF")
+    assert ping.startswith("MISCONF")
+    assert after == "True b'yes'"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import zlib
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from app.runtime.queue import JobQueue, report_worker
@@ -46,6 +48,32 @@ def test_a_job_is_there_until_it_has_ended(queue: JobQueue, redis: Redis) -> Non
     queue.enqueue_training(8, 1)
     redis.flushall()
     assert not queue.has_job("train-8-1")
+
+
+def test_the_job_of_a_worker_that_was_killed_on_this_machine_is_there_no_more(queue: JobQueue, redis: Redis) -> None:
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
+    queue.enqueue_training(7, 1)
+    job = Job.fetch("train-7-1", connection=redis, serializer=JSONSerializer)
+    worker = Worker(["default"], connection=redis, name="w1", serializer=JSONSerializer)
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    with redis.pipeline() as pipeline:
+        job.prepare_for_execution("w1", pipeline)
+        pipeline.execute()
+    assert queue.has_job("train-7-1")
+    redis.hset(worker.key, mapping={"pid": ended.stdout.strip()})
+    assert not queue.has_job("train-7-1")
+    redis.hset(worker.key, mapping={"hostname": "another"})
+    assert queue.has_job("train-7-1"), "nobody here knows what runs there"
+    redis.delete(worker.key)
+    assert queue.has_job("train-7-1"), "the queue knows no such worker"
+
+
+def test_a_job_that_a_worker_took_and_lost_is_not_there(queue: JobQueue, redis: Redis) -> None:
+    queue.enqueue_training(7, 1)
+    redis.lpop("rq:queue:default")
+    assert not queue.has_job("train-7-1")
+    Job.fetch("train-7-1", connection=redis, serializer=JSONSerializer).set_status(JobStatus.STARTED)
+    assert queue.has_job("train-7-1")
 
 
 def test_the_workers_that_are_alive_are_named(queue: JobQueue, redis: Redis) -> None:

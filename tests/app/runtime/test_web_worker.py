@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -35,7 +36,9 @@ control_socket_disable = True
 """
 APP = """
 import threading
+from app.runtime.client import watched
 OPEN = threading.Event()
+LEFT = threading.Event()
 def app(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/wait":
@@ -45,6 +48,13 @@ def app(environ, start_response):
     if path == "/much":
         start_response("200 OK", [])
         return [b"x" * 50_000_000]
+    if path == "/until-gone":
+        gone = watched(environ)
+        while not gone():
+            OPEN.wait(0.01)
+        LEFT.set()
+    if path == "/left":
+        LEFT.wait(20)
     body = environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Length", str(len(str(len(body)))))])
     return [str(len(body)).encode()]
@@ -225,3 +235,13 @@ def test_a_client_that_takes_nothing_of_its_answer_loses_it_and_nothing_is_logge
             stack.enter_context(server.connect()).sendall(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
         assert server.ask("/") == (200, b"0")  # once both threads have lost their patience
     assert server.log.read_text() == ""
+
+
+def test_a_thread_sees_that_its_client_has_gone(server: Server) -> None:
+    client = server.connect()
+    client.sendall(b"GET /until-gone HTTP/1.1\r\nHost: mellow\r\n\r\n")
+    with ThreadPoolExecutor(1) as beside:
+        left = beside.submit(server.ask, "/left")
+        client.close()
+        assert left.result(30)[0] == 200
+    assert server.answers(), "and is free for others"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from app.domain_errors import PROBLEM_JSON, DiskFull
 from tests.browser.desk.screen import (
     JUDGMENTS,
     card,
@@ -72,6 +74,31 @@ def test_an_answer_that_was_never_heard_makes_no_second_judgment(
     desk.keyboard.press("2")
     expect_saved(desk, "Saved: “")
     assert lost
+    assert judged(product) == before + 1
+
+
+def test_a_full_disk_is_told_and_the_gesture_is_kept_until_there_is_room(
+    desk: Page, visitor: Visitor, product: Product
+) -> None:
+    visitor.expect_complaint("Failed to load resource")
+    type_text(desk, "while the disk is full")
+    before = judged(product)
+    detail = str(DiskFull())
+    full = True
+
+    def refuse(route: Route) -> None:
+        if full:
+            route.fulfill(status=507, content_type=PROBLEM_JSON, body=json.dumps({"detail": detail}))
+        else:
+            route.continue_()
+
+    desk.route(JUDGMENTS, refuse)
+    desk.keyboard.press("2")
+    kept = "One judgment is kept on this device and will be sent as soon as it is possible."
+    expect(desk.locator("#connection")).to_have_text(f"{detail} {kept}")
+    assert judged(product) == before
+    full = False
+    expect_saved(desk, "Saved: “")
     assert judged(product) == before + 1
 
 

@@ -6,6 +6,7 @@ import { beforeEach, test } from "node:test";
 import "../support/page.js";
 
 const screens = await import("../../../static/js/desk/screens.js");
+const { Stopped } = await import("../../../static/js/shared/api.js");
 
 let queue; // the ids that the server gives, one a request
 let asked; // what was told to be shown already
@@ -81,4 +82,37 @@ test("a server that draws too many at once is asked again, and any other refusal
   }
   await refused;
   assert.equal(times, 3);
+});
+
+test("a draw that is stopped ends at once, on its way or while it waits to be asked for again", async () => {
+  let signal;
+  globalThis.fetch = (_, request) => new Promise((_resolve, reject) => {
+    signal = request.signal;
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+  const onItsWay = new AbortController();
+  const drawn = screens.draw("You are a fool", onItsWay.signal);
+  onItsWay.abort();
+  await assert.rejects(drawn, Stopped);
+  assert.ok(signal.aborted, "the request itself was stopped");
+  globalThis.fetch = async () => Response.json({}, { status: 429, headers: { "Retry-After": "3600" } });
+  const waiting = new AbortController();
+  const later = screens.draw("You are a fool", waiting.signal);
+  await new Promise((resolve) => { setTimeout(resolve); });
+  waiting.abort();
+  await assert.rejects(later, Stopped);
+});
+
+test("what the queue is asked for is stopped, and the next is asked for anew", async () => {
+  const fetch = globalThis.fetch;
+  globalThis.fetch = (_, { signal }) => new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+  screens.prefetch();
+  const next = screens.next();
+  screens.stop();
+  await assert.rejects(next, Stopped);
+  globalThis.fetch = fetch;
+  queue = [11];
+  assert.equal((await screens.next())?.id, 11);
 });

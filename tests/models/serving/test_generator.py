@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from models.model_errors import InputTooLong, LoadError
+from models.model_errors import InputTooLong, LoadError, NoLongerWanted
 from models.serving import choosing
-from models.serving.engine import MAX_SOURCE_TOKENS, Sampling
+from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Sampling
 from models.serving.generator import CANDIDATES, COMPUTE_TYPE, Generator, wording
 from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 
@@ -204,3 +204,26 @@ def test_a_version_whose_files_are_no_model_cannot_be_loaded(
         (folder / damage).write_bytes(b"no model")
     with pytest.raises(LoadError, match=r"^Version 3 cannot be loaded: "):
         Generator(folder, 3, threads=1)
+
+
+def test_a_draw_that_nobody_waits_for_ends_before_the_next_piece_of_the_text(
+    published: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = load(published)
+    drawn: list[object] = []
+    draw = drawing._draw
+
+    def counted(one: Draw) -> Drawn:
+        drawn.append(one)
+        return draw(one)
+
+    monkeypatch.setattr(drawing, "_draw", counted)
+    text = " ".join(f"You are a stupid idiot, number {number}." for number in range(20))
+    drawing.generate(text, Sampling())
+    whole = len(drawn)
+    assert whole >= 20
+    drawn.clear()
+    with pytest.raises(NoLongerWanted):
+        drawing.generate(text, Sampling(), gone=lambda: len(drawn) == 5)
+    assert len(drawn) == 5
+    assert texts(drawing), "it goes on with others"

@@ -23,6 +23,7 @@ from tests.tiny.llama import build_tiny_llama
 from tests.tiny.t5 import build_tiny_t5
 from worker.cli import main
 from worker.commands.compare import table
+from worker.training.loading.adapters import mark_as_trained_here
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.lora import lora_config
 from worker.training.shared.quiet_libraries import quiet
@@ -54,6 +55,7 @@ def adapter(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 torch.nn.init.normal_(weight, std=0.5)
     folder = tmp_path_factory.mktemp("adapter")
     peft.save_pretrained(str(folder))
+    mark_as_trained_here(folder)
     return folder
 
 
@@ -288,6 +290,7 @@ def test_an_adapter_that_would_fit_only_in_part_is_refused(
     other.mkdir()
     (other / "adapter_config.json").write_text(json.dumps({**config, **change}))
     (other / "adapter_model.safetensors").write_bytes((adapter / "adapter_model.safetensors").read_bytes())
+    mark_as_trained_here(other)
     assert main(["merge", "--adapter", str(other), "--output_dir", str(tmp_path / "out")]) == 1
     assert "does not fit" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import RunMetric, RunStatus, TrainingRun, Verdict, now, write_transaction
+from app.db import RunMetric, RunStatus, TrainingRun, Verdict, write_transaction
 from app.services.desk import judgments
 from app.services.training import runs
 from app.services.versions import versions
@@ -22,6 +21,7 @@ from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, Che
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
+from tests.trouble.silence import hand_out_silent
 from worker.job import dataset, head_pairs, jobs
 from worker.job.retraining import prepare
 from worker.publish import staging
@@ -193,18 +193,6 @@ def test_the_hash_of_the_texts_tells_any_difference() -> None:
     assert len({dataset.unpaired_sha256(unpaired(texts)) for texts in [[one], *others]}) == 5
 
 
-def give_up_and_hand_out(session: Session, run_id: int = 1) -> None:
-    """What the web process does about a run whose worker is silent."""
-    session.rollback()
-    with write_transaction(session):
-        run = runs.get(session, run_id)
-        run.heartbeat_at = now() - timedelta(minutes=5)
-    handed_out: list[int] = []
-    runs.rescue(session, lambda _: False, lambda run_id, _: handed_out.append(run_id) or "job")  # type: ignore[func-returns-value]
-    assert handed_out == [run_id]
-    session.rollback()
-
-
 def test_a_run_whose_worker_died_after_training_does_not_train_again(
     clicks: None, session: Session, store: CheckpointStore
 ) -> None:
@@ -219,7 +207,7 @@ def test_a_run_whose_worker_died_after_training_does_not_train_again(
             jobs.train(run_id)
     assert left_in_staging(store) == [f"run-{run_id}-{only(session).key}"]
     reported = [(metric.step, metric.name, metric.value) for metric in rows(session, RunMetric)]
-    give_up_and_hand_out(session)
+    assert hand_out_silent(session) == [1]
     jobs.train(run_id)
     run = only(session)
     assert (run.status, run.attempts, run.produced_version) == ("succeeded", 2, 2)
@@ -252,7 +240,7 @@ def test_a_run_whose_worker_died_while_it_trained_ends_as_if_it_had_not(
         with pytest.raises(SystemExit):
             jobs.train(second)
     assert left_in_staging(store) == [f"run-{second}-{runs.get(session, second).key}"]
-    give_up_and_hand_out(session, second)
+    assert hand_out_silent(session) == [second]
     jobs.train(second)
 
     session.rollback()
@@ -278,7 +266,7 @@ def test_a_click_that_was_undone_after_the_worker_died_is_not_learned(
         with pytest.raises(SystemExit):
             jobs.train(run_id)
     judgments.undo(session, annotator.id, 3)
-    give_up_and_hand_out(session)
+    assert hand_out_silent(session) == [1]
     jobs.train(run_id)
     run = only(session)
     assert (run.status, run.data_hash) == ("succeeded", dataset.unpaired_sha256(unpaired(TEXTS[:5])))

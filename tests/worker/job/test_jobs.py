@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 from flask import Flask
 from redis import Redis
 from rq.utils import import_attribute
+from safetensors import SafetensorError
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version, write_transaction
@@ -375,6 +377,27 @@ def test_a_failure_that_nobody_foresaw_is_told_with_its_kind(
     monkeypatch.setattr(staging, "prepare", fail)
     jobs.train(ask(session, num_train_epochs=1))
     assert only(session).error == "The worker failed unexpectedly (ZeroDivisionError): by zero"
+    assert nothing_was_left(store)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), SafetensorError("No space left on device (os error 28)")],
+)
+def test_a_run_whose_disk_is_full_says_so_and_leaves_nothing(
+    clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> float:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "prepare", fail)
+        jobs.train(ask(session, num_train_epochs=1))
+    run = only(session)
+    assert (run.status, run.error) == (
+        "failed",
+        "The disk is full, so the run could not write what it made. Make room, then ask for it again.",
+    )
     assert nothing_was_left(store)
 
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.db import RunMetric, RunStatus, TrainingRun, engine, make_sessions, now, write_transaction
+from app.db import RunMetric, RunStatus, TrainingRun, engine, make_sessions, write_transaction
 from app.services.training import runs
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.processes import wait_for
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
+from tests.trouble.full_disks import full
+from tests.trouble.silence import hand_out_silent
 from worker.job import jobs, recorder
 from worker.job.recorder import RunRecorder
 from worker.publish import staging
@@ -264,6 +267,27 @@ def test_a_run_trains_through_an_outage_of_the_database(
     assert "The database was away" not in run.log, "nothing needed it"
 
 
+def test_a_full_disk_is_waited_for_and_called_so(
+    app: Flask,
+    running: TrainingRun,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = RunRecorder(parts(app).sessions, running.id, 1)
+    session.close()
+    with ExitStack() as disk:
+        disk.enter_context(full(cast(Engine, parts(app).sessions.kw["bind"])))
+        monkeypatch.setattr(patience, "look_again", disk.close)
+        for _ in range(200):
+            told.log("x" * 200)
+        with caplog.at_level(logging.WARNING, patience.__name__):
+            patience.patiently(told.tell)
+    (line,) = (message for message in caplog.messages if "tried again" in message)
+    assert line.startswith("The disk is full, so the database cannot be written, which is tried again: ")
+    assert len(only(session).log.splitlines()) == 200
+
+
 def test_a_run_that_ends_while_the_database_is_away_waits_for_it_and_then_goes_on(
     clicked: int, database: Database, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,10 +314,7 @@ def test_a_run_whose_database_does_not_come_back_is_gone_on_with_by_the_next_att
     assert (folder / "model").is_dir()
     assert (only(session).status, store.numbers()) == ("running", [1])
 
-    with write_transaction(session):
-        runs.get(session, clicked).heartbeat_at = now() - timedelta(minutes=5)
-    runs.rescue(session, lambda _: False, lambda *_: "job")
-    session.rollback()
+    assert hand_out_silent(session) == [clicked]
     jobs.train(clicked)
     run = only(session)
     assert (run.status, run.attempts, run.produced_version) == ("succeeded", 2, 2)

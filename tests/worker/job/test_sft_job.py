@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import RunMetric, RunStatus, TrainingRun, now, write_transaction
+from app.db import RunMetric, RunStatus, TrainingRun, write_transaction
 from app.services.training import initial_training as service
 from app.services.training import runs
 from app.services.versions import versions
@@ -23,6 +22,7 @@ from models.store.uploads import UploadStore
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
+from tests.trouble.silence import hand_out_silent
 from worker.job import jobs
 from worker.publish import shortlist, staging
 from worker.training.shared import run_folder
@@ -181,12 +181,7 @@ def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(
     assert left_in_staging(store) == [f"run-{run_id}-{only(session).key}"]
     measured = len(rows(session, RunMetric))
 
-    run = only(session)
-    run.heartbeat_at = now() - timedelta(minutes=5)
-    session.commit()
-    handed_out: list[int] = []
-    runs.rescue(session, lambda _: False, lambda run_id, _: handed_out.append(run_id) or "job")  # type: ignore[func-returns-value]
-    assert handed_out == [run_id]
+    assert hand_out_silent(session) == [run_id]
     jobs.train(run_id)
     run = only(session)
     assert (run.status, run.attempts, run.produced_version) == ("succeeded", 2, 2)

@@ -14,6 +14,8 @@ from models.store.locks import try_lock
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import parts, rows
+from tests.trouble.silence import hand_out_silent
+from worker.job.recorder import RunRecorder
 from worker.studio.attempt import Attempt
 
 
@@ -96,6 +98,26 @@ def test_an_attempt_that_lost_its_run_changes_nothing(attempt: Attempt, session:
     attempt.fail("too late")
     attempt.end_cancelled()
     assert (only(session).status, only(session).error) == (RunStatus.RUNNING, None)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_worker_that_was_silent_goes_on_with_its_run_unless_another_has_taken_it(
+    attempt: Attempt, session: Session, taken: bool
+) -> None:
+    hand_out_silent(session)
+    assert (only(session).status, only(session).job_id) == ("queued", "train-1-2")
+    if taken:
+        assert runs.claim(session, attempt.run_id) == 2
+    with RunRecorder(attempt.sessions, attempt.run_id, attempt.number) as recorder:
+        recorder.tell()
+        assert recorder.cancelled() is taken
+    run = only(session)
+    assert (run.status, run.attempts) == ("running", 2 if taken else 1)
+    assert run.heartbeat_at is not None
+    if not taken:
+        assert runs.claim(session, run.id) is None, "the job that was handed out finds nothing to do"
+        attempt.fail("The disk is full.")
+        assert only(session).status == "failed"
 
 
 def test_the_run_folder_is_removed_when_the_run_ends_well_or_not(attempt: Attempt, store: CheckpointStore) -> None:

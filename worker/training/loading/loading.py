@@ -25,7 +25,7 @@ from transformers import (
 from models.settings.command_line import TrainOptions
 from worker.training.loading.adapters import base_of, check_adapter, is_adapter, merge_adapter, rates_texts
 from worker.training.loading.four_bit import keep_trainable
-from worker.training.shared.checkpoint import check_place, load_tokenizer
+from worker.training.shared.checkpoint import check_no_adapter, check_place, load_tokenizer, without_attention
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.training_errors import CheckpointError
 
@@ -59,7 +59,8 @@ def load_model_and_tokenizer(
                 raise CheckpointError(f"{name} is the adapter of a reward model: it rates texts and writes none.")
             return _with_adapter(Path(name), options, classifier)
         place, gguf = _gguf(name)
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf)
+        config = without_attention(AutoConfig.from_pretrained(place, trust_remote_code=False, **gguf))
+        check_no_adapter(place)
         if _has_rating_head(config) and not classifier:
             raise CheckpointError(f"{name} is a reward model or another classifier: it rates texts and writes none.")
         architecture: Architecture = (
@@ -138,7 +139,10 @@ def _tokenizer(place: str, architecture: Architecture, gguf: dict[str, str]) -> 
 def _model(
     place: str, architecture: Architecture, config: PreTrainedConfig, gguf: dict[str, str], options: TrainOptions
 ) -> PreTrainedModel:
-    extra: dict[str, Any] = {"dtype": options.dtype if options.dtype == "auto" else getattr(torch, options.dtype)}
+    extra: dict[str, Any] = {
+        "config": config,
+        "dtype": options.dtype if options.dtype == "auto" else getattr(torch, options.dtype),
+    }
     if options.attn_implementation != "default":
         extra["attn_implementation"] = options.attn_implementation
     if options.load_in_4bit:
@@ -159,7 +163,6 @@ def _model(
     }[architecture]
     if architecture == "classifier":
         config.num_labels = 1
-        extra["config"] = config
     torch.manual_seed(options.seed)  # initializes a new head
     model: PreTrainedModel = kind.from_pretrained(place, trust_remote_code=False, **extra)
     if options.load_in_4bit:

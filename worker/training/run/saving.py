@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from models.settings.command_line import TrainOptions
 from models.store.disk import flush, flush_all
+from worker.training.loading.adapters import mark_as_trained_here
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 
 ADAPTER = "adapter"
@@ -63,3 +64,4 @@ def _save_adapter(policy: PeftModel, loaded: Loaded, output_dir: Path) -> None:
         adapter.base_model_name_or_path = loaded.source
     policy.save_pretrained(str(output_dir / ADAPTER))
     (output_dir / ADAPTER / "README.md").unlink(missing_ok=True)  # PEFT's card is an unfilled form
+    mark_as_trained_here(output_dir / ADAPTER)

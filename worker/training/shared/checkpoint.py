@@ -7,7 +7,14 @@ code of a checkpoint is ever run, so a stranger's checkpoint can be wrong but no
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForSeq2SeqLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils.peft_utils import find_adapter_config_file
 
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.training_errors import CheckpointError
@@ -23,8 +30,10 @@ def load_model(source: Path | str) -> PreTrainedModel:
     check_place(source)
     try:
         with quiet():
+            config = without_attention(AutoConfig.from_pretrained(str(source), trust_remote_code=False))
+            check_no_adapter(str(source))
             model: PreTrainedModel = AutoModelForSeq2SeqLM.from_pretrained(
-                str(source), use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+                str(source), config=config, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
             )
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -33,11 +42,26 @@ def load_model(source: Path | str) -> PreTrainedModel:
     return model
 
 
+def without_attention(config: PreTrainedConfig) -> PreTrainedConfig:
+    """Remove what a checkpoint's configuration says about how attention is computed, and return the configuration.
+
+    It could name code on the hub, which would be fetched and run: only whoever trains may choose.
+    """
+    config._attn_implementation = None  # of the parts of the model, too
+    return config
+
+
 def check_place(source: Path | str) -> None:
     """Raise `CheckpointError` if `source` can only be a path and nothing is there."""
     name, path = str(source), Path(source)
     if not path.exists() and (path.is_absolute() or name.startswith(".") or name.count("/") > 1):
         raise CheckpointError(f"There is no model at {name}.")
+
+
+def check_no_adapter(name: str) -> None:
+    """Raise `CheckpointError` for a model on the hub that is an adapter, too: the library would load what it names."""
+    if not Path(name).exists() and find_adapter_config_file(name) is not None:
+        raise CheckpointError(f"{name} holds an adapter, which names another model: merge it first.")
 
 
 def load_tokenizer(source: Path | str) -> PreTrainedTokenizerFast:

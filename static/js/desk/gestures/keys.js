@@ -23,6 +23,7 @@ import * as tie from "./tie.js";
  * @property {(slot: number) => void} edit
  * @property {() => void} undo
  * @property {(event: Event) => void} ask
+ * @property {() => boolean} cancel stops what is drawn; whether anything was
  */
 
 /** @param {Deeds} deeds */
@@ -68,7 +69,7 @@ export function onKeys(deeds) {
       deeds.ask(event);
       held = event.code;
     }
-    if (leaves(event)) element("text").blur();
+    if (leaves(event) && !deeds.cancel()) element("text").blur();
   }
 
   document.addEventListener("keyup", (event) => { if (event.code === held) held = null; });
@@ -90,6 +91,7 @@ export function onKeys(deeds) {
       else tie.leave();
       return;
     }
+    if (leaves(event) && deeds.cancel()) return;
     const meant = meaning(event);
     if (!meant || !possible(meant)) return;
     event.preventDefault(); // or the character would land in the text box that comes next

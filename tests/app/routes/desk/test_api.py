@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import socket
 import threading
 import uuid
 from contextlib import ExitStack
@@ -12,7 +14,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.db import Candidate, Generation, Judgment, Preference
+from app.db import Candidate, Generation, Judgment, Preference, Prompt
 from app.runtime.draws import DRAWS_AT_ONCE
 from models.store.manifest import MANIFEST_NAME
 from models.store.store import CheckpointStore
@@ -376,3 +378,43 @@ def test_the_whole_way_from_text_to_pairs_works_on_postgresql(postgres_app: Flas
         assert [(row.prompt, row.chosen) for row in pairs] == [("you are stupid 👩🏽‍🚀", best["text"])] * 2
         assert {row.rejected for row in pairs} == {candidate["text"] for candidate in screen["candidates"][1:]}
         assert rows(session, Judgment)[0].undone_at is not None
+
+
+@pytest.mark.parametrize("path", ["/generations", "/judgments"])
+def test_an_object_beyond_its_bound_is_refused_before_it_is_read(annotator: Person, path: str) -> None:
+    refused = annotator.call("POST", path, data=b"[" * (1024 * 1024 + 1), content_type="application/json")
+    assert problem(refused) == (413, "The request has more than the 1 MB that are accepted at once.")
+
+
+def test_a_compressed_body_is_not_unpacked(annotator: Person) -> None:
+    refused = annotator.call(
+        "POST",
+        "/generations",
+        data=gzip.compress(b'{"text": "one"}'),
+        content_type="application/json",
+        headers={"Content-Encoding": "gzip"},
+    )
+    assert problem(refused) == (400, "The body is compressed (gzip): send it without Content-Encoding.")
+
+
+@pytest.mark.parametrize("inner", ["[" * 100_000, "9" * 100_000, '{"a":' * 50_000])
+def test_brackets_and_digits_without_end_are_no_json_object(annotator: Person, inner: str) -> None:
+    sent = f'{{"text": {inner}}}'
+    refused = annotator.call("POST", "/generations", data=sent, content_type="application/json")
+    assert problem(refused) == (400, "Send a JSON object with Content-Type: application/json.")
+
+
+@pytest.mark.parametrize("wanted", [{"text": "You are a fool"}, {"from": "queue"}])
+def test_nothing_is_drawn_for_a_client_that_has_gone(
+    app: Flask, version_1: int, session: Session, annotator: Person, wanted: dict[str, str]
+) -> None:
+    waiting = factories.prompt(session, "You idiot", queued=True)
+    server, client = socket.socketpair()
+    with server:
+        client.close()
+        answer = annotator.call("POST", "/generations", json=wanted, environ_overrides={"gunicorn.socket": server})
+    assert problem(answer)[0] == 408
+    assert rows(session, Generation) == []
+    assert [prompt.id for prompt in rows(session, Prompt)] == [waiting.id]
+    for _ in range(3):  # the place of the one that was cancelled is free
+        body(annotator.call("POST", "/generations", json={"from": "queue"}))

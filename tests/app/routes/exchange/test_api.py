@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Prompt
@@ -187,8 +189,9 @@ def test_an_export_of_nothing_is_empty(admin: Person) -> None:
 
 
 def test_an_unknown_format_is_refused_with_those_there_are(admin: Person) -> None:
-    formats = "trl, trl-chat, kto, seed, llamafactory, labelstudio, argilla, hh, csv"
-    sentence = f"format must be one of {formats}, judgments-csv, judgments-jsonl, judgments-parquet."
+    formats = "trl, trl-chat, kto, seed, llamafactory, labelstudio, argilla, hh, csv, csv-spreadsheet"
+    tables = "judgments-csv, judgments-csv-spreadsheet, judgments-jsonl, judgments-parquet"
+    sentence = f"format must be one of {formats}, {tables}."
     assert problem(admin.call("GET", "/preferences?format=parquet")) == (422, sentence)
 
 
@@ -206,3 +209,58 @@ def test_a_data_set_for_the_hub_is_a_zip_with_a_card(session: Session, admin: Pe
     assert "mellow-judgments-dataset.zip" in answer.headers["Content-Disposition"]
     refused = admin.call("GET", "/preferences/dataset?contents=all")
     assert problem(refused) == (422, "contents must be one of pairs, judgments.")
+
+
+class Body(io.RawIOBase):
+    """A body of any length that counts what is read of it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.place = self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.place = offset if whence == io.SEEK_SET else self.length
+        return self.place
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io gives it nothing else
+        taken = min(len(buffer), self.length - self.place)
+        self.place += taken
+        self.count += taken
+        return taken
+
+
+def test_a_piece_that_says_it_is_too_long_is_refused_unread(admin: Person) -> None:
+    sent = body(admin.call("POST", "/imports?name=a.csv", data=b"text\n"))
+    place = f"/imports/{sent['id']}"
+    piece = Body(10)
+    refused = admin.call("PATCH", f"{place}?offset={2 * 1024**3 - 5}", input_stream=piece)
+    assert problem(refused) == (413, "The file has more than the 2 GB that are accepted.")
+    for method, address in (("POST", "/imports?name=b.csv"), ("PATCH", f"{place}?offset=5"), ("POST", "/prompts")):
+        gigabytes = Body(1024**3)
+        refused = admin.call(method, address, input_stream=gigabytes)
+        assert problem(refused) == (413, "The request has more than the 64 MB that are accepted at once.")
+        assert gigabytes.count == 0
+    assert piece.count == 0
+    assert body(admin.call("PATCH", f"{place}?offset=5", data=b"one"), 200)["bytes"] == 8
+
+
+def test_a_body_in_chunks_is_refused_as_soon_as_it_passes_the_bound(
+    app: Flask, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 1024 * 1024)
+    chunked: dict[str, Any] = {
+        "headers": {"Transfer-Encoding": "chunked"},
+        "environ_overrides": {"wsgi.input_terminated": True},
+    }
+    whole = admin.call("POST", "/imports?name=a.csv", input_stream=Body(1024 * 1024), **chunked)
+    assert body(whole)["bytes"] == 1024 * 1024
+    chunks = Body(1024**3)
+    refused = admin.call("POST", "/imports?name=a.csv", input_stream=chunks, **chunked)
+    assert problem(refused) == (413, "The request has more than the 1 MB that are accepted at once.")
+    assert chunks.count <= 1024 * 1024 + 64 * 1024

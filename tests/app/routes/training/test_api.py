@@ -15,10 +15,10 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.db import Role, RunMetric, RunStatus, TrainingRun, now, write_transaction
-from app.services.training import runs
 from tests import factories
 from tests.app.routes.desk.test_api import at_once, body, problem
 from tests.studio import Person, close, make_person, new_settings, parts, rows
+from tests.trouble.silence import Looks
 
 AT_MOST = "at most 200 of them"
 
@@ -259,10 +259,8 @@ def test_a_wish_while_the_queue_is_away_is_kept_and_handed_out_later(
         close(cut_off)
     (run,) = rows(session, TrainingRun)
     assert (run.id, run.status, run.job_id) == (answer["id"], "queued", None)
-    run.created_at -= timedelta(seconds=6)
-    session.commit()
     queue = parts(app).queue
-    runs.rescue(session, queue.has_job, queue.enqueue_training)
+    Looks(session, queue.has_job, queue.enqueue_training).for_seconds(6)
     assert jobs(queue_url) == [(f"train-{run.id}-1", "worker.jobs.train", [run.id])]
 
 

@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, DrawnPool, Generation, Prompt, Verdict, write_transaction
+from app.db import Candidate, DrawnPool, Generation, Prompt, Reservation, Verdict, write_transaction
 from app.domain_errors import NotFound
 from app.services.desk import judgments
 from app.services.desk import screens as desk_screens
 from app.services.training.reward.heads import Chooser, Heads
-from models.model_errors import InputTooLong
+from models.model_errors import InputTooLong, NoLongerWanted
 from models.reward.features import unpack
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, wording
@@ -71,7 +71,7 @@ def test_the_order_shown_does_not_tell_the_order_drawn(
     session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = generator.generate("you are stupid", SAMPLING)
-    monkeypatch.setattr(generator, "generate", lambda *_, head: screen)
+    monkeypatch.setattr(generator, "generate", lambda *_, head, gone: screen)
     for _ in range(40):
         desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     first = screen.candidates[0].text
@@ -282,3 +282,36 @@ def test_a_screen_that_several_people_see_alike_is_not_chosen_again(
 def served(found: tuple[Generation, bool] | None) -> tuple[Generation, bool]:
     assert found is not None
     return found
+
+
+def test_a_typed_text_whose_rewrites_are_not_wanted_stores_nothing(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    with pytest.raises(NoLongerWanted):
+        desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING, gone=lambda: True)
+    assert not rows(session, Generation)
+    assert not rows(session, Prompt)
+
+
+def test_a_text_of_the_queue_whose_rewrites_are_not_wanted_waits_for_anybody(
+    session: Session, generator: Generator, annotator: Person, admin: Person
+) -> None:
+    queue(session, "you are stupid")
+    with pytest.raises(NoLongerWanted):
+        desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], gone=lambda: True)
+    assert not rows(session, Generation)
+    assert not rows(session, Reservation)
+    for person in (admin, annotator):
+        found = desk_screens.next_screen(session, generator, person.id, SAMPLING, [])
+        assert (found is not None) == (person is admin), "whoever asks first has it"
+
+
+def test_what_was_drawn_before_is_shown_to_whoever_cancelled_the_choice(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    queue(session, "you are stupid")
+    first = desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [])
+    again = desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], gone=lambda: True)
+    assert first is not None
+    assert again is not None
+    assert again[0].id == first[0].id

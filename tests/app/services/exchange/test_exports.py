@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import tracemalloc
+from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow.parquet as pq
@@ -19,7 +21,9 @@ from app.services.exchange.export_formats import Pair
 from app.services.exchange.exports import INSTRUCTION, FormatName
 from app.services.exchange.identity import identified
 from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.exchange.rows import RowFile
 from tests import factories
+from tests.app.services.exchange.conftest import store
 from tests.studio import Person, rows
 
 P1, P2 = "you are stupid", 'zwei\u2028Zeilen "und" 👩🏽‍🚀'
@@ -88,14 +92,14 @@ def expected(format_name: str) -> list[dict[str, Any]]:
             raise NotImplementedError(format_name)
 
 
-LINES = [name for name in exports.PAIR_FORMATS if name != "csv"]
+LINES = [name for name in exports.PAIR_FORMATS if name not in exports.CSV_FORMS]
 """The formats of pairs in which each line is a record."""
 
 
 def test_the_formats_are_these() -> None:
     names = ["trl", "trl-chat", "kto", "seed", "llamafactory", "labelstudio", "argilla", "hh", "csv"]
-    tables = ["judgments-csv", "judgments-jsonl", "judgments-parquet"]
-    assert list(exports.FORMATS) == list(get_args(FormatName)) == names + tables
+    tables = ["judgments-csv", "judgments-csv-spreadsheet", "judgments-jsonl", "judgments-parquet"]
+    assert list(exports.FORMATS) == list(get_args(FormatName)) == [*names, "csv-spreadsheet", *tables]
 
 
 @pytest.mark.parametrize("format_name", LINES)
@@ -276,3 +280,46 @@ def test_a_line_is_what_json_writes_of_its_record_to_the_byte(
     naive = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
     assert list(exports.stream(session, format_name)) == naive
     assert "".join(exports.pieces(exports.stream(session, format_name))) == "".join(naive)
+
+
+FORMULA = '=cmd|" /C calc"!A0'
+FORMULAS = ["+you, again", "-you;=1", "'@home"]
+
+
+@pytest.mark.parametrize("format_name", ["csv-spreadsheet", "judgments-csv-spreadsheet"])
+def test_no_cell_of_the_safe_export_begins_like_a_formula(session: Session, admin: Person, format_name: str) -> None:
+    _judge(session, admin)
+    text = b"".join(exports.content(session, format_name)).decode("utf-8-sig")
+    found = list(csv.reader(text.splitlines()))
+    cells = [cell for row in found for cell in row]
+    assert f"'{FORMULA}" in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert {row[-1] for row in found[1:]} == {"yes"}
+
+
+@pytest.mark.parametrize("metadata", [None, {"language": "=en"}])
+@pytest.mark.parametrize("format_name", ["csv", "judgments-csv"])
+def test_what_a_safe_export_holds_comes_back_as_it_was(
+    session: Session, admin: Person, write: Any, format_name: str, metadata: dict[str, str] | None
+) -> None:
+    _judge(session, admin, metadata)
+    plain, safe = (write(f"{name}.csv", b"".join(exports.content(session, name))) for name in _both(format_name))
+    assert safe.read_bytes() != plain.read_bytes()
+    assert _values(safe) == _values(plain)
+    report = store(session, admin, safe, judgments=True).report
+    assert (report.judgments, report.judgments_known, report.unused_count, report.rejected) == (0, 1, 0, [])
+    [prompt] = rows(session, Prompt)
+    assert (prompt.text, prompt.metadata_) == (FORMULA, metadata)
+
+
+def _judge(session: Session, person: Person, metadata: dict[str, str] | None = None) -> None:
+    prompt = factories.prompt(session, FORMULA, metadata_=metadata)
+    factories.judgment(session, factories.generation(session, person.id, FORMULAS, prompt=prompt))
+
+
+def _both(format_name: str) -> tuple[str, str]:
+    return format_name, f"{format_name}-spreadsheet"
+
+
+def _values(path: Path) -> list[object]:
+    return [row.value for row in RowFile(path).rows()]

@@ -13,7 +13,8 @@ from app.db import AuditEvent, Prompt
 from app.domain_errors import Malformed
 from app.services.exchange import exports, imports
 from app.services.exchange.incoming.import_plan import ImportPlan
-from app.services.prompts import search
+from app.services.prompts import prompts, search
+from models.formats.files.packed import unpacked
 from tests import factories
 from tests.app.services.exchange.conftest import LONGEST, look, queued, store
 from tests.studio import Person, rows
@@ -260,3 +261,27 @@ def test_metadata_survive_an_export_and_its_import(
     assert rows(session, Prompt)[1].metadata_ is None
     kept = rows(session, Prompt)[0].metadata_
     assert kept in (said, {"by.name": "Ada", **{name: said[name] for name in ("language", "id", "tags")}})
+
+
+def test_an_import_ends_at_the_most_rows_and_keeps_those_before(
+    session: Session, admin: Person, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompts, "BATCH", 10)
+    monkeypatch.setattr(imports, "MOST_ROWS", 20)
+    with pytest.raises(Malformed, match="The file has more than 20 rows, of which the first are stored: split it"):
+        store(session, admin, write("a.txt", "".join(f"text {number}\n" for number in range(100))))
+    assert len(queued(session)) == 20
+
+
+def test_looking_at_a_packed_file_of_nothing_ends_early(
+    session: Session, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacked, "FREE", 1024 * 1024)
+    with pytest.raises(Malformed, match="The file unpacks to more than 250 times its size"):
+        look(session, write("a.jsonl.gz", gzip.compress(bytes(8 * 1024 * 1024))))
+
+
+def test_a_million_rows_are_within_all_bounds() -> None:
+    row = b'{"text": "You are a stupid idiot, number 123456", "language": "en", "source": "a forum"}\n'
+    assert imports.MOST_ROWS > 1_000_000
+    assert 1_000_000 * len(row) < unpacked.LARGEST_UNPACKED

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.domain_errors import Invalid
+from app.domain_errors import Invalid, Malformed
 from app.services.exchange import imports
 from app.services.exchange.mapping import (
     FROM_FORMAT,
@@ -158,3 +158,10 @@ def test_an_answer_of_one_turn_is_its_text_and_conversations_that_part_early_are
         read_judgments({"prompt": prompt, "chosen": side("a", "x", "y"), "rejected": side("b")}, "preference")
     with pytest.raises(BadRow, match="a text alone"):
         read_judgments("a", "preference")
+
+
+def test_rows_of_too_many_different_fields_are_refused() -> None:
+    found = [FileRow(line, {f"f{line}-{number}": "x" for number in range(21)}) for line in range(100)]
+    assert len(look_at(found[:95]).columns) == 1995
+    with pytest.raises(Malformed, match="The rows have more than 2,000 different fields"):
+        look_at(found)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
-from app.domain_errors import Malformed
+from app.domain_errors import Malformed, TooLarge
 from app.services.exchange import prompt_bodies
 from app.services.prompts.prompts import ImportReport
 from tests import factories
@@ -204,3 +205,23 @@ def test_an_empty_list_imports_nothing(session: Session) -> None:
     assert import_(session, "[]", JSON) == ImportReport()
     assert import_(session, "", NDJSON) == ImportReport()
     assert import_(session, "text\n", CSV) == ImportReport()
+
+
+def test_a_body_of_too_many_rows_is_refused_and_nothing_is_kept(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompt_bodies, "MOST_ROWS", 3)
+    assert import_(session, '["a", "b", "c"]', JSON).added == 3
+    taken: list[object] = []
+    monkeypatch.setattr(prompt_bodies, "_prompt_row", lambda row, line, table: taken.append(row))
+    with pytest.raises(TooLarge, match="The body has more than 3 rows: send it as a file, to /imports"):
+        import_(session, json.dumps(["d"] * 1000), JSON)
+    assert len(taken) == 4, "the rest of the body is not looked at"
+
+
+def test_a_packed_body_unpacks_no_further_than_its_bound(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = gzip.compress(b"".join(b"text %d\n" % number for number in range(1000)))
+    assert import_(session, gzip.compress(b"text\none\n"), CSV).added == 1
+    monkeypatch.setattr(prompt_bodies, "LARGEST_UNPACKED", 1000)
+    with pytest.raises(Malformed, match="The file unpacks to more than 0 MB"):
+        import_(session, packed, NDJSON)

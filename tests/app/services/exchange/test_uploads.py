@@ -72,3 +72,10 @@ def test_where_files_cannot_be_kept_the_reason_is_told(tmp_path: Path) -> None:
     (tmp_path / "imports").write_bytes(b"")
     with pytest.raises(NotReady, match=r"^The file cannot be kept on the server: File exists\.$"):
         ImportUploads(tmp_path / "imports").begin("a.csv", b"x")
+
+
+def test_the_size_of_a_file_can_be_refused_before_any_of_it_is_read(tmp_path: Path) -> None:
+    uploads = ImportUploads(tmp_path)
+    uploads.check_size(2 * 1024**3)
+    with pytest.raises(TooLarge, match="The file has more than the 2 GB that are accepted"):
+        uploads.check_size(2 * 1024**3 + 1)

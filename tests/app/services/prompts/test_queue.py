@@ -29,6 +29,7 @@ from app.services.people import statistics
 from app.services.prompts import search, studio_settings
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
+from models.serving.screen import Gone
 from tests import factories
 from tests.studio import Person, make_person, parts, rows
 
@@ -225,7 +226,7 @@ def test_one_screen_in_so_many_is_a_check_as_long_as_there_are_any(
     session: Session, generator: Generator, annotator: Person, admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = generator.generate("you are stupid", SAMPLING)
-    monkeypatch.setattr(generator, "generate", lambda *_, head: drawn)
+    monkeypatch.setattr(generator, "generate", lambda *_, head, gone: drawn)
     studio_settings.change(session, admin.id, {"gold_every": 4})
     for number in range(30):
         check(session, f"check {number}")
@@ -269,7 +270,7 @@ class Interrupted:
         self._meanwhile: Callable[[], object] | None = meanwhile
         self.version = generator.version
 
-    def generate(self, text: str, sampling: Sampling, head: Head | None = None) -> Screen:
+    def generate(self, text: str, sampling: Sampling, head: Head | None, gone: Gone) -> Screen:
         meanwhile, self._meanwhile = self._meanwhile, None
         if meanwhile:
             meanwhile()

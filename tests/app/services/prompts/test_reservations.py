@@ -24,7 +24,7 @@ from app.services.prompts import queue, reservations, retirement, studio_setting
 from models.reward.features import SIZE
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
-from models.serving.screen import Shown
+from models.serving.screen import Gone, Shown
 from tests import factories
 from tests.studio import parts, rows
 
@@ -50,7 +50,7 @@ class Drawing:
     def __post_init__(self) -> None:
         self._together = Barrier(self.people)
 
-    def generate(self, text: str, sampling: Sampling, head: Head | None = None) -> Screen:
+    def generate(self, text: str, sampling: Sampling, head: Head | None, gone: Gone) -> Screen:
         with suppress(BrokenBarrierError):  # the others have screens already, or there is nothing left for them
             self._together.wait(_TOGETHER_SECONDS)
         draw = next(self.numbers)

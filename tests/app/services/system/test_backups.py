@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 import sqlite3
 import stat
 import threading
 import zipfile
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -16,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db import AuditEvent, User, write_transaction
-from app.domain_errors import Conflict, Invalid, NotFound
+from app.domain_errors import Conflict, DiskFull, Invalid, NotFound
 from app.services.system import backups
 from tests import factories
 from tests.models.store.power_cuts import PowerCuts
@@ -313,3 +317,120 @@ def test_a_backup_can_be_removed_and_only_a_backup(session: Session, settings: S
     backups.remove(session, settings, made.name, user.id)
     assert backups.kept(settings) == []
     assert [event.action for event in rows(session, AuditEvent)] == ["backup.made", "backup.removed"]
+
+
+def doctored(settings: Settings, session: Session, path: Path, statement: str) -> frozenset[str]:
+    """Write a backup whose database holds something more; returns the known revisions."""
+    made = backups.make(session, settings, None)
+    known = frozenset({revision(settings)})
+    let_go(session)
+    with zipfile.ZipFile(kept_path(settings, made)) as whole, zipfile.ZipFile(path, "w") as archive:
+        database = Path(whole.extract("mellow.db", path.parent))
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute(statement)
+            connection.commit()
+        archive.write(database, "mellow.db")
+        archive.writestr("backup.json", whole.read("backup.json"))
+    return known
+
+
+@pytest.mark.parametrize(
+    ("kind", "statement"),
+    [
+        ("trigger", "CREATE TRIGGER spy AFTER INSERT ON users BEGIN DELETE FROM judgments; END"),
+        ("view", "CREATE VIEW spy AS SELECT * FROM users"),
+        ("virtual table", "CREATE VIRTUAL TABLE spy USING fts5(text)"),
+    ],
+)
+def test_a_database_with_parts_that_mellow_did_not_make_is_refused(
+    session: Session, settings: Settings, tmp_path: Path, kind: str, statement: str
+) -> None:
+    email = factories.user(session).email
+    known = doctored(settings, session, tmp_path / "doctored.zip", statement)
+    with pytest.raises(Invalid, match=f"^The backup holds the {kind} 'spy', which Mellow did not make"):
+        backups.restore(settings, tmp_path / "doctored.zip", known)
+    assert emails(settings.home / "mellow.db") == [email]
+    assert not list(settings.home.glob("mellow.db.before-*"))
+
+
+def test_a_backup_for_which_there_is_no_room_is_not_unpacked(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = backups.make(session, settings, None)
+    known = frozenset({revision(settings)})
+    let_go(session)
+    path = kept_path(settings, made)
+    size = backups.unpacked_bytes(path)
+    assert size == (settings.home / "mellow.db").stat().st_size
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=size - 1))
+    monkeypatch.setattr(shutil, "copyfileobj", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(
+        Conflict, match=rf"^The backup unpacks to {size:,} bytes, and the disk of .* has {size - 1:,} free"
+    ):
+        backups.restore(settings, path, known)
+
+
+def test_a_backup_that_unpacks_to_more_than_it_says_is_refused_and_never_unpacked_whole(
+    session: Session, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email = factories.user(session).email
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("backup.json", '{"made_at": "x", "versions": []}')
+        archive.writestr("mellow.db", bytes(50_000_000))
+    said = path.read_bytes().replace((50_000_000).to_bytes(4, "little"), (5_000).to_bytes(4, "little"))
+    path.write_bytes(said)
+    written: list[int] = []
+    copy = shutil.copyfileobj
+
+    def counted(source: Any, into: Any) -> None:
+        try:
+            copy(source, into)
+        finally:
+            written.append(into.tell())
+
+    monkeypatch.setattr(shutil, "copyfileobj", counted)
+    with pytest.raises(Invalid, match=r"bomb\.zip is not a backup of Mellow, or it is damaged\.$"):
+        backups.restore(settings, path, frozenset({revision(settings)}))
+    assert written
+    assert written[0] <= 5_000
+    assert emails(settings.home / "mellow.db") == [email]
+
+
+def test_a_list_that_is_too_long_is_not_read(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "long.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("backup.json", b" " * (backups.LARGEST_LIST_BYTES + 1))
+        archive.writestr("mellow.db", b"")
+    with pytest.raises(Invalid, match=r"long\.zip is not a backup of Mellow"):
+        backups.unpacked_bytes(path)
+
+
+def test_a_backup_on_a_full_disk_is_not_made_and_leaves_nothing(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(backups, "_listed", fail)
+    with pytest.raises(DiskFull, match=r"^The disk is full, so no backup was made\. Try again once there is room\.$"):
+        backups.make(session, settings, None)
+    assert list((settings.home / backups.FOLDER).iterdir()) == []
+
+
+def test_a_backup_that_was_removed_does_not_come_back_when_the_power_fails(
+    session: Session, settings: Settings
+) -> None:
+    user = factories.user(session)
+    made = backups.make(session, settings, user.id)
+    removed: list[str] = []
+
+    def survives(state: Path) -> None:
+        if removed:
+            assert not list((state / backups.FOLDER).iterdir())
+
+    cuts = PowerCuts(settings.home, survives)
+    with cuts.watched():
+        backups.remove(session, settings, made.name, user.id)
+        removed.append(made.name)
+        cuts.look()

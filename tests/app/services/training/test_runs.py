@@ -15,22 +15,7 @@ from app.services.training import kto_rows, preference_rows, runs
 from app.services.training.selection import Selection
 from tests import factories
 from tests.studio import Person, rows
-
-
-class Queue:
-    """A queue on paper: what was handed out, and which jobs it still has."""
-
-    def __init__(self, *jobs: str) -> None:
-        self.jobs = set(jobs)
-        self.handed_out: list[tuple[int, int]] = []
-
-    def has_job(self, job_id: str) -> bool:
-        return job_id in self.jobs
-
-    def enqueue(self, run_id: int, attempt: int) -> str:
-        self.handed_out.append((run_id, attempt))
-        self.jobs.add(f"train-{run_id}-{attempt}")
-        return f"train-{run_id}-{attempt}"
+from tests.trouble.silence import Queue
 
 
 @pytest.fixture
@@ -122,7 +107,6 @@ def test_only_the_first_of_the_queue_is_handed_out_and_can_be_claimed(session: S
     queue = Queue()
     for _ in range(2):
         runs.hand_out_next(session, queue.enqueue)
-    runs.rescue(session, queue.has_job, queue.enqueue)
     assert queue.handed_out == [(first.id, 1)]
     assert runs.claim(session, second.id) is None
     assert runs.claim(session, first.id) == 1
@@ -133,16 +117,6 @@ def test_only_the_first_of_the_queue_is_handed_out_and_can_be_claimed(session: S
     runs.hand_out_next(session, queue.enqueue)
     assert queue.handed_out == [(first.id, 1), (second.id, 1)]
     assert runs.claim(session, second.id) == 1
-
-
-def test_a_run_whose_worker_died_comes_before_those_that_were_asked_for_later(session: Session, pairs: None) -> None:
-    run_id = running(session, heartbeat=61)
-    waiting, _ = runs.request(session, None, "orpo", {})
-    waiting.created_at = ago(60)
-    session.commit()
-    queue = Queue()
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == [(run_id, 2)]
 
 
 def test_the_version_to_start_from_is_settled_when_the_run_begins_unless_it_was_named(
@@ -328,84 +302,3 @@ def test_a_cancelled_run_is_not_owned_and_not_failed_afterwards(session: Session
     runs.finish_cancel(session, run_id, 1)
     runs.fail(session, run_id, 1, "too late")
     assert (only(session).status, only(session).error) == ("cancelled", None)
-
-
-def test_rescue_hands_out_a_waiting_run_whose_job_was_lost(session: Session) -> None:
-    run = factories.run(session, created_at=ago(6), job_id="train-1-1")
-    queue = Queue()
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == [(run.id, 1)]
-    assert only(session).job_id == f"train-{run.id}-1"
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == [(run.id, 1)], "it is in the queue now"
-
-
-def test_rescue_gives_a_run_that_was_just_stored_time_to_be_handed_out(session: Session) -> None:
-    factories.run(session)
-    queue = Queue()
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == []
-
-
-@pytest.mark.parametrize("heartbeat", [1.0, 30.0, 59.0])
-def test_rescue_leaves_a_healthy_run_alone(session: Session, heartbeat: float) -> None:
-    run_id = running(session, heartbeat=heartbeat)
-    queue = Queue(f"train-{run_id}-1")
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == []
-    assert (only(session).status, only(session).attempts) == ("running", 1)
-
-
-def test_rescue_leaves_a_run_alone_whose_job_the_queue_forgot_while_its_worker_is_well(session: Session) -> None:
-    running(session, heartbeat=5)
-    queue = Queue()
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == []
-    assert only(session).status == "running"
-
-
-@pytest.mark.parametrize(
-    ("heartbeat", "queue_has_job"),
-    [(61.0, True), (11.0, False), (None, False), (None, True)],
-    ids=["silent", "job lost", "never heard", "never heard though in the queue"],
-)
-def test_rescue_tries_a_run_whose_worker_died_once_more(
-    session: Session, heartbeat: float | None, queue_has_job: bool
-) -> None:
-    run_id = running(session, heartbeat=heartbeat)
-    queue = Queue(*([f"train-{run_id}-1"] if queue_has_job else []))
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == [(run_id, 2)]
-    run = only(session)
-    assert (run.status, run.stage, run.attempts, run.job_id) == (
-        "queued",
-        "queued again, its worker died",
-        1,
-        f"train-{run_id}-2",
-    )
-    assert runs.claim(session, run_id) == 2
-
-
-def test_rescue_fails_a_run_whose_worker_died_twice_with_the_reason(session: Session) -> None:
-    running(session, attempts=2, heartbeat=61)
-    queue = Queue()
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == []
-    run = only(session)
-    assert (run.status, run.error) == ("failed", "The worker died 2 times while it was training.")
-
-
-def test_rescue_ends_a_run_whose_worker_died_before_it_could_be_cancelled(session: Session) -> None:
-    run_id = running(session, heartbeat=61)
-    runs.cancel(session, run_id, None)
-    queue = Queue()
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == []
-    assert only(session).status == "cancelled"
-
-
-def test_rescue_has_nothing_to_do_when_no_run_is_active(session: Session) -> None:
-    factories.run(session, RunStatus.SUCCEEDED)
-    queue = Queue()
-    runs.rescue(session, queue.has_job, queue.enqueue)
-    assert queue.handed_out == []

@@ -184,3 +184,53 @@ def test_a_readme_alone_is_a_file_like_any_other(tmp_path: Path) -> None:
 def test_a_folder_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match=r"^The folder holds 0 files instead of one\.$"):
         RowReader(tmp_path, "x")
+
+
+@pytest.mark.parametrize(("name", "blank"), [("a.csv", "\n"), ("a.tsv", "\t\n"), ("a.jsonl", " \n"), ("a.txt", "\n")])
+def test_a_file_of_blank_lines_is_given_up_before_its_end(
+    write: Any, monkeypatch: pytest.MonkeyPatch, name: str, blank: str
+) -> None:
+    monkeypatch.setattr(lines, "MOST_BLANK", 100)
+    path = write(name, blank * 50 + '"text"\n' + blank * 10_000)
+    with pytest.raises(DataFileError, match="The file has 101 blank lines and little else: remove them"):
+        list(read(path).rows())
+
+
+def test_a_file_may_have_many_blank_lines_between_its_rows(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MOST_BLANK", 100)
+    assert len(list(read(write("a.txt", "one\n\n\n\n\n" * 500)).rows())) == 500
+
+
+@pytest.mark.parametrize("header", [None, True, False])
+def test_a_table_of_too_many_columns_is_refused(write: Any, header: bool | None) -> None:
+    wide = ",".join(f"c{number}" for number in range(2_001))
+    reader = RowReader(write("a.csv", f"{wide}\n{wide}\n"), "a.csv", "csv", header)
+    for ask in (reader.columns, lambda: list(reader.rows())):
+        with pytest.raises(DataFileError, match="The table has more than 2,000 columns: leave out those"):
+            ask()
+    narrow = wide.rpartition(",")[0]
+    path = write("b.csv", f"{narrow}\n{narrow}x\n{narrow}y\n{wide}\n")
+    *_, row = RowReader(path, "b.csv", "csv", header=True).rows()
+    assert row.problem == "the row has 2001 columns instead of 2000"
+
+
+def test_an_object_of_too_many_fields_spoils_its_own_row(write: Any) -> None:
+    wide = json.dumps({f"f{number}": 1 for number in range(2_001)})
+    found = list(read(write("a.jsonl", f'{wide}\n{{"text": "one"}}\n')).rows())
+    assert [(row.cells, row.problem) for row in found] == [
+        ("", "the row has more than 2,000 fields"),
+        ({"text": "one"}, ""),
+    ]
+
+
+def test_an_object_of_too_many_values_is_not_taken_apart(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_rows, "MOST_VALUES", 1000)
+    path = write("a.json", '{"data": [' + ",".join(["[]"] * 1000) + "]}")
+    with pytest.raises(DataFileError, match="one JSON object of more than 1,000 values: save its rows as JSON Lines"):
+        list(read(path).rows())
+
+
+@pytest.mark.parametrize("number", ["9" * 1_000_000, "-" + "9" * 1_000_000, "0." + "9" * 1_000_000, "1e999999999"])
+def test_a_number_of_any_length_is_one_and_the_next_row_is_read(write: Any, number: str) -> None:
+    found = list(read(write("a.jsonl", f'{{"text": "one", "n": {number}}}\n{{"text": "two"}}\n')).rows())
+    assert [row.cells["text"] for row in found if isinstance(row.cells, dict)] == ["one", "two"]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from models.formats.files import tables
 from models.formats.files.row_reader import RowReader
 
 PIECES = ["a", "b ", " ", ",", ";", "\t", '"', "\n", "\r\n", "|", "é", "漢", "\u2028"]
@@ -103,3 +104,11 @@ def test_a_damaged_file_of_utf_8_is_not_taken_for_utf_16() -> None:
     found = read(b"text,priority\r\none,1\r\ntw\x00o,2\r\n")
     assert [line for line, _, _ in found] == [2, 3]
     assert read("text\n你好，世界\n再见 ok\n".encode("utf-16-le"))[0][1] == {"text": "你好，世界"}
+
+
+def test_a_row_that_goes_on_in_quotes_is_given_up_at_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "LONGEST_ROW", 100)
+    endless = "text,note\n" + "a,b\n" * 200 + '"\n",' * 100 + '""\n' + "one,two\n"
+    found = list(RowReader(endless.encode(), "a.csv", "csv", header=True).rows())
+    assert found[200].problem == "the row has more than 100 characters, or a quote that is opened is never closed"
+    assert found[-1].cells == {"text": "one", "note": "two"}

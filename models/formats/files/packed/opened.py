@@ -15,12 +15,15 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, NamedTuple, TextIO, cast
 
+from models.formats.files.packed.archives import check_entries, opened_archive
+from models.formats.files.packed.unpacked import Unpacked
 from models.model_errors import DataFileError
 
 LOOKED_AT = 4096
 _MOST_LAYERS = 3
+_BUFFER = 1 << 16
 _WORKBOOK = "xl/workbook.xml"
 _PACKED: Mapping[bytes, tuple[str, Callable[[BinaryIO], object]]] = {
     b"\x1f\x8b": ("gzip", lambda body: gzip.GzipFile(fileobj=body)),
@@ -67,13 +70,22 @@ _DESCRIBES = re.compile(
 _ASCII_SEPARATORS = b'\n\r\t ,;"'
 
 
-@contextmanager
-def opened(content: Path | bytes) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a file, or bytes; yields the file itself and what is in it, unpacked. OSError if it cannot be read.
+class Opened(NamedTuple):
+    """A file itself, what is in it, unpacked, and the name that this has in an archive, empty if it is in none."""
 
-    Raises DataFileError, also while it is read, if it is packed but not whole, or is no data at all.
+    raw: BinaryIO
+    plain: BinaryIO
+    name: str
+
+
+@contextmanager
+def opened(content: Path | bytes, most: int | None = None) -> Iterator[Opened]:
+    """Open a file, or bytes, of which no more than `most` bytes are unpacked. OSError if it cannot be read.
+
+    Raises DataFileError, also while it is read, if it unpacks to more, is packed but not whole, or is no data at all.
+    Without `most`, what somebody unpacks on their own machine is not bounded.
     """
-    packed = ""
+    packed = inside = ""
     with ExitStack() as stack:
         raw: BinaryIO = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
         plain = stack.enter_context(raw)
@@ -81,11 +93,12 @@ def opened(content: Path | bytes) -> Iterator[tuple[BinaryIO, BinaryIO]]:
             for _ in range(_MOST_LAYERS):
                 begins = _peek(plain)
                 _check_known(begins)
-                name, inner = _unpacked(plain, begins)
+                way, inner, name = _unpacked(plain, begins, most)
                 if inner is None:
                     break
-                packed, plain = name, stack.enter_context(inner)
-            yield raw, plain
+                packed, inside = way, name
+                plain = stack.enter_context(io.BufferedReader(Unpacked(inner, raw, most), _BUFFER))
+            yield Opened(raw, plain, inside)
         except (EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError, gzip.BadGzipFile) as error:
             raise DataFileError(f"The file is not whole {packed or 'zip'} data: {error}.") from None
         except OSError as error:
@@ -126,20 +139,22 @@ def _peek(body: BinaryIO) -> bytes:
     return begins
 
 
-def _unpacked(body: BinaryIO, begins: bytes) -> tuple[str, BinaryIO | None]:
-    """The name of what the body is packed in, and what is in it; None if it is not packed."""
-    for mark, (name, reader) in _PACKED.items():
+def _unpacked(body: BinaryIO, begins: bytes, most: int | None) -> tuple[str, BinaryIO | None, str]:
+    """What the body is packed in, what is in it, None if it is not packed, and the name of that in an archive."""
+    for mark, (way, reader) in _PACKED.items():
         if begins.startswith(mark):
-            return name, cast(BinaryIO, reader(body))
-    return ("zip", _sole_file(body)) if begins.startswith((b"PK\x03\x04", b"PK\x05\x06")) else ("", None)
+            return way, cast(BinaryIO, reader(body)), ""
+    if not begins.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "", None, ""
+    return "zip", *_sole_file(body, most)
 
 
-def _sole_file(body: BinaryIO) -> BinaryIO | None:
-    """The one file in an archive, None if it is a workbook."""
-    archive = zipfile.ZipFile(body)
+def _sole_file(body: BinaryIO, most: int | None) -> tuple[BinaryIO | None, str]:
+    """The one file in an archive with its name; None if it is a workbook."""
+    archive = opened_archive(body)
     names = archive.namelist()
     if _WORKBOOK in names:
-        return None
+        return None, ""
     for name, what in _IN_ZIP.items():
         if name in names:
             raise _foreign(what)
@@ -147,7 +162,8 @@ def _sole_file(body: BinaryIO) -> BinaryIO | None:
     name = _sole_data_file(files, "zip archive")
     if archive.getinfo(name).flag_bits & 1:
         raise DataFileError("The zip archive is encrypted: send what is in it.")
-    return cast(BinaryIO, archive.open(name))
+    check_entries([archive.getinfo(name)], most)
+    return cast(BinaryIO, archive.open(name)), name
 
 
 def data_file_in(folder: Path) -> Path:

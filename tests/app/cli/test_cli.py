@@ -24,6 +24,7 @@ from app.db import ApiToken, Prompt, User
 from app.services.desk import judgments
 from app.services.people import accounts, api_tokens
 from app.services.people.authentication import second_factor
+from app.services.system import backups
 from models.formats import read_rows
 from models.serving.hot_swap import ServingState
 from tests import factories
@@ -184,7 +185,9 @@ def test_export_writes_parquet_and_pseudonyms_when_asked(app: Flask, session: Se
     assert row["person"].startswith("person-")
 
 
-def test_a_backup_can_be_made_and_brought_back(app: Flask, session: Session, tmp_path: Path) -> None:
+def test_a_backup_can_be_made_and_brought_back(
+    app: Flask, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     accounts.add_user(session, None, "ada@example.org", "a calm password", "admin")
     made = run(app, "backup")
     assert made.exit_code == 0, made.output
@@ -204,6 +207,11 @@ def test_a_backup_can_be_made_and_brought_back(app: Flask, session: Session, tmp
     assert "The database is as it was at " in restored.stdout
     with closing(sqlite3.connect(parts(app).settings.home / "mellow.db")) as database:
         assert database.execute("SELECT email FROM users").fetchall() == [("ada@example.org",)]
+    monkeypatch.setattr(backups, "MUCH_BYTES", 1)
+    asked = run(app, "restore", str(path), said="n\n")
+    assert asked.exit_code == 1
+    assert f"{path} unpacks to 0.0 GB. Go on? [y/N]: n" in asked.output
+    assert run(app, "restore", "--yes", str(path)).exit_code == 0
     wrong = tmp_path / "wrong.zip"
     wrong.write_text("x")
     assert run(app, "restore", str(wrong)).stderr == f"Error: {wrong} is not a backup of Mellow, or it is damaged.\n"

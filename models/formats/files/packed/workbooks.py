@@ -1,30 +1,35 @@
-"""Rows of Excel workbooks and Parquet files, read with libraries that are loaded for them alone."""
+"""Rows of Excel workbooks, read with a library that is loaded for them alone."""
 
 from __future__ import annotations
 
 import datetime
-import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from models.formats.files.raw_rows import RawRow, row_of
+from models.formats.files.packed.archives import check_entries, opened_archive
+from models.formats.files.raw_rows import MOST_COLUMNS, RawRow, too_wide
 from models.model_errors import DataFileError
 
 _LARGEST_WORKBOOK = 512 * 1024 * 1024
-_PARQUET_ROWS = 1000
+MOST_ROWS = 1_048_576
+"""As many as Excel has. Between two rows of a sheet that are there, all that are left out are counted."""
+MOST_CELLS = 50_000_000
+"""Cells up to the last one of each row, empty ones included: a row may say that it has one only, in the last column."""
 
 
-def workbook_rows(plain: BinaryIO, notes: list[str]) -> Iterator[RawRow]:
+def workbook_rows(plain: BinaryIO, notes: list[str], most: int | None = None) -> Iterator[RawRow]:
     """Yield the rows of the first sheet, each cell as the text that Excel would save as CSV.
 
-    `notes` gets the names of other sheets. Raises DataFileError if it is no workbook or too large.
+    `notes` gets the names of other sheets. Raises DataFileError if it is no workbook, or unpacks to more than `most`.
     """
     import openpyxl
 
-    unpacked = sum(entry.file_size for entry in zipfile.ZipFile(plain).infolist())
-    if unpacked > _LARGEST_WORKBOOK:
+    entries = opened_archive(plain).infolist()
+    if sum(entry.file_size for entry in entries) > _LARGEST_WORKBOOK:
         raise DataFileError("The workbook has more than 512 MB when it is unpacked: save its sheet as CSV.")
+    check_entries(entries, most)
     plain.seek(0)
+    cell_count = 0
     try:
         book = openpyxl.load_workbook(plain, read_only=True, data_only=True)
         sheet, *others = book.worksheets
@@ -32,29 +37,19 @@ def workbook_rows(plain: BinaryIO, notes: list[str]) -> Iterator[RawRow]:
         if others:
             notes.append(f"Only the first sheet, {sheet.title}, is read, of {len(others) + 1}.")
         for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            cell_count += len(cells)
+            if number > MOST_ROWS or cell_count > MOST_CELLS:
+                bound = f"{MOST_ROWS:,} rows" if number > MOST_ROWS else f"{MOST_CELLS:,} cells"
+                raise DataFileError(f"The sheet has more than {bound}, empty ones included: save it as CSV.")
             texts = [_text(cell) for cell in cells]
             while texts and not texts[-1]:
                 texts.pop()
+            if len(texts) > MOST_COLUMNS:
+                raise DataFileError(too_wide())
             yield RawRow(number, texts)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError) as error:
         # The library raises whatever it stumbles over in a damaged workbook; a broken XML is a SyntaxError.
         raise DataFileError(f"The workbook cannot be read: {str(error) or type(error).__name__}.") from None
-
-
-def parquet_rows(plain: BinaryIO) -> Iterator[RawRow]:
-    """Yield the rows of a Parquet file by their numbers from 1; raises DataFileError if it is none."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number = 0
-    try:
-        for batch in pq.ParquetFile(plain).iter_batches(_PARQUET_ROWS):
-            for value in batch.to_pylist():
-                number += 1
-                yield row_of(number, value)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise DataFileError(f"The file cannot be read as Parquet: {reason}.") from None
 
 
 def _text(cell: object) -> str:

@@ -1,0 +1,76 @@
+"""Versions whose files were published: recorded with the run that made them, also where its worker died in between.
+
+A worker renames a version's files into place inside the transaction that records them. If it is killed between the two,
+the files lie in the store and no row names them. While the run is active its next attempt records them. What an ended
+run has left is recorded here: nothing is removed, since files that one database does not know may be another one's, or
+of a time after its backup.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import TrainingRun, Version, write_transaction
+from app.services.training.reward import heads
+from app.services.versions import versions
+from models.model_errors import ModelError
+from models.store.manifest import Manifest
+from models.store.store import HEAD_FILE, CheckpointStore
+
+log = logging.getLogger(__name__)
+
+
+def record(session: Session, store: CheckpointStore, manifest: Manifest, run: TrainingRun | None) -> None:
+    """Record a published version and the head that it carries, within the running transaction; raises ModelError."""
+    place = store.place(manifest.number)
+    versions.record_version(session, manifest, str(place))
+    if (place / HEAD_FILE).is_file():
+        last = run.last_judgment_id if run else 0
+        heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last)
+
+
+class Leftovers:
+    """Looks in the store for versions that ended runs of this database have left unrecorded."""
+
+    def __init__(self, store: CheckpointStore) -> None:
+        self._store = store
+        self._of_others: set[int] = set()
+
+    def look(self, session: Session) -> None:
+        """Record what is found. Such a version does not serve; a person may promote or delete it."""
+        known = set(session.scalars(select(Version.number)))
+        for number in self._store.numbers():
+            if number in known or number in self._of_others:
+                continue
+            try:
+                manifest = self._store.manifest(number)
+                run = _run_of(session, manifest)
+                if run is None:
+                    self._of_others.add(number)
+                else:
+                    self._record_unless_active(session, manifest, run)
+            except ModelError as error:
+                self._of_others.add(number)
+                log.warning("Version %d of the store is not recorded: %s", number, error)
+
+    def _record_unless_active(self, session: Session, manifest: Manifest, run: TrainingRun) -> None:
+        with write_transaction(session):
+            # A worker that publishes holds its run's row: what is unrecorded now was not left by a living one.
+            session.refresh(run, with_for_update=True)
+            if run.active or session.get(Version, manifest.number) is not None:
+                return
+            record(session, self._store, manifest, run)
+            found = f"Version {manifest.number}, published by a worker that died, was found and recorded."
+            run.log = f"{run.log}\n{found}".lstrip()
+        log.warning("Run %d: %s", run.id, found)
+
+
+def _run_of(session: Session, manifest: Manifest) -> TrainingRun | None:
+    """Return the run of this database that made a version, or None; ids alone are those of other databases, too."""
+    if manifest.run_key is None:
+        return None
+    of_key = select(TrainingRun).where(TrainingRun.key == manifest.run_key, TrainingRun.id == manifest.run_id)
+    return session.scalar(of_key)

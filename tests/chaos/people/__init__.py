@@ -1,0 +1,1 @@
+"""Those who use the studio while parts of it are killed."""
