@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 class User(Base):
-    """A person. The password is stored only as a hash."""
+    """A person. The password is stored only as a hash, which is empty if there is none."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("role IN ('annotator', 'admin')", name="role"),)
@@ -42,3 +42,8 @@ class User(Base):
     def is_admin(self) -> bool:
         """Return whether this person is an admin."""
         return self.role == Role.ADMIN
+
+    @property
+    def has_password(self) -> bool:
+        """Return whether this person can sign in with a password."""
+        return self.password_hash != ""
