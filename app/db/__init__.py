@@ -2,6 +2,7 @@
 
 from app.db.base import Base, now
 from app.db.desk.candidate import Candidate
+from app.db.desk.deleted_judgment import DeletedJudgment
 from app.db.desk.drawn_pool import DrawnPool
 from app.db.desk.generation import Generation
 from app.db.desk.judgment import JUDGE, LONGEST_ANNOTATOR, Judgment, Verdict, new_key
@@ -36,6 +37,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Candidate",
+    "DeletedJudgment",
     "DrawnPool",
     "FileImport",
     "Generation",
