@@ -37,6 +37,7 @@ ANNOTATOR = frozenset(
         "annotate.page",
         "auth.sign_out",
         "auth.account",
+        "auth.export",
         "auth.new_token",
         "auth.change_password",
         "auth.change_profile",

@@ -15,7 +15,7 @@ from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
 from app.routes.exchange import api as exchange_api
 from app.routes.exchange import pages as exchange_pages
-from app.routes.people import auth, join
+from app.routes.people import auth, join, personal_data
 from app.routes.people import pages as people_pages
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
@@ -35,6 +35,7 @@ _PAGES = (
     head_page.blueprint,
     health.blueprint,
     people_pages.blueprint,
+    personal_data.blueprint,
     join.blueprint,
     system_pages.blueprint,
     my_judgments.blueprint,

@@ -22,7 +22,7 @@ from app.db import SERVING, Alias, TrainingRun, write_transaction
 from app.runtime import announcements
 from app.services.training import runs
 from app.services.training.reward import heads
-from app.services.versions import versions
+from app.services.versions import learned, versions
 from models.model_errors import VersionExists
 from models.store.manifest import Manifest
 from models.store.store import HEAD_FILE, CheckpointStore
@@ -121,8 +121,8 @@ def record(
         place = studio.store.place(manifest.number)
         versions.record_version(session, manifest, str(place))
         if (place / HEAD_FILE).is_file():
-            last = run.last_judgment_id if run else 0
-            heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last)
+            last, lost = (run.last_judgment_id, learned.lost_of_run(session, run)) if run else (0, 0)
+            heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last, lost)
         if note is None:
             versions.point_serving_at(session, manifest.number, None)
         if run is not None:

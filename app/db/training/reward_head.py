@@ -16,8 +16,8 @@ class RewardHead(Base):
     A `carried` head came with the version, which learned from the same judgments; the others were fitted after each
     click. It was fitted to `judgments` of the standing judgments up to `last_judgment_id`, when `undone` of all
     judgments had been undone and `deleted` had been deleted: while all three are unchanged there is nothing to learn,
-    unless some judgments were still `waiting` for their features. `weights` are its weights in single precision, kept for ever; `data` is the whole
-    head, which only the latest of a version and a carried one keep.
+    unless some judgments were still `waiting` for their features. `weights` are its weights in single precision, kept
+    for ever; `data` is the whole head, which only the latest of a version and a carried one keep.
     """
 
     __tablename__ = "reward_heads"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
@@ -15,6 +15,7 @@ from app.context import mellow
 from app.domain_errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.routes.people import shown_once
+from app.services.exchange.personal import archive
 from app.services.people import accounts, passwords
 from app.services.people.passwords import SHORTEST_PASSWORD
 
@@ -82,6 +83,18 @@ def _account(**problems: str) -> str:
     return render_template(
         "people/account.html", token=shown_once.take(_NEW_TOKEN), problems=problems, shortest=SHORTEST_PASSWORD
     )
+
+
+@blueprint.get("/account/export")
+def export() -> ResponseReturnValue:
+    """Send everything that is stored of the person who is signed in."""
+    own, sessions = access.user_id(), mellow().sessions
+
+    def content() -> Iterator[bytes]:
+        with sessions() as session:
+            yield from archive.of_account(session, own)
+
+    return Response(content(), headers=archive.headers("my-data"))
 
 
 @blueprint.post("/account/password")

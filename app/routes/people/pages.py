@@ -15,7 +15,7 @@ from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
 from app.routes.number_format import WORDS
 from app.routes.people import shown_once
-from app.services.people import accounts, agreement, invitations, ratings, statistics
+from app.services.people import accounts, agreement, deletion, invitations, ratings, statistics
 from app.services.people.agreement import Pair
 from app.services.people.ratings import Person
 
@@ -148,6 +148,7 @@ def _page(**given: Any) -> str:
         pairs=agreed.pairs[:_MOST_PAIRS],
         more_pairs=max(0, len(agreed.pairs) - _MOST_PAIRS),
         names=_names(agreed.pairs[:_MOST_PAIRS]),
+        imported=deletion.imported(session),
         invitations=[(one, invitations.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),
