@@ -268,5 +268,5 @@ def _pseudonym(session: Session) -> str:
             return name
 
 
-def _count(session: Session, query: Select[tuple[int]]) -> int:
+def _count(session: Session, query: Select[int]) -> int:
     return session.scalar(query) or 0

@@ -28,6 +28,7 @@ TABLES = {
     "aliases",
     "audit_events",
     "candidates",
+    "deleted_judgments",
     "drawn_pools",
     "generations",
     "imports",

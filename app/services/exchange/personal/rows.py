@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, Table, inspect, or_, select
+from sqlalchemy import ColumnElement, LargeBinary, Table, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from app.db import (
@@ -122,7 +122,7 @@ def _plain(*columns: InstrumentedAttribute[Any], leave_out: tuple[str, ...] = ()
 
     def read(session: Session, user_id: int) -> Iterator[Row]:
         meant = or_(*(column == user_id for column in columns))
-        return _rows(session, columns[0].class_, meant, leave_out)
+        return _rows(session, columns[0].parent.class_, meant, leave_out)
 
     return read
 
@@ -139,7 +139,7 @@ def _rows(
 
 
 def _columns_of(row: Generation | Judgment, leave_out: tuple[str, ...]) -> Row:
-    names = (one.key for one in inspect(type(row)).column_attrs if one.key not in leave_out)
+    names = (one.key for one in type(row).__mapper__.column_attrs if one.key not in leave_out)
     return {name: _written(getattr(row, name)) for name in names}
 
 

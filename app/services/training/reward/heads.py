@@ -195,7 +195,7 @@ class Heads:
         return remembered
 
 
-def carry(session: Session, version: int, data: bytes, last_judgment_id: int, lost: int) -> None:
+def carry(session: Session, version: int, data: bytes, last_judgment_id: int, lost: int = 0) -> None:
     """Store, within the running transaction, the head that a version comes with; raises ModelError if it is damaged.
 
     It was fitted to judgments up to `last_judgment_id`, of which `lost` were deleted since.
