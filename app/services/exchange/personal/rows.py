@@ -215,10 +215,10 @@ KINDS = (
     ),
     Kind(
         "webhooks",
-        "Webhooks that were added, without their secrets.",
+        "Webhooks that were added, without their secrets, and without addresses, which may hold one.",
         _STAYS,
         (Webhook.created_by,),
-        _plain(Webhook.created_by, leave_out=("secret",)),
+        _plain(Webhook.created_by, leave_out=("secret", "url")),
     ),
     Kind(
         "audit_log",

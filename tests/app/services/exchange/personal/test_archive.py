@@ -43,12 +43,12 @@ def test_it_has_a_row_of_every_kind_and_no_secret(session: Session) -> None:
             FileImport(user_id=person, file_name="texts.csv", source="texts"),
             Reservation(user_id=person, prompt_id=typed.id, until=now()),
             StudioSetting(name="guidelines", value={"value": "Be kind."}, changed_by=person),
-            Webhook(url="https://example.org", secret="whsec_hidden", events=[], created_by=person),
+            Webhook(url="https://example.org/in-the-path", secret="whsec_hidden", events=[], created_by=person),
         ]
     )
     session.commit()
     user = session.get_one(User, person)
-    secrets = [user.password_hash, user.session_key, str(user.api_token_hash), token, link, "whsec_hidden"]
+    secrets = [user.password_hash, user.session_key, str(user.api_token_hash), token, link, "whsec_hidden", "in-the-path"]
     found = files(archive.of_account(session, person))
     assert set(found) == {"README"} | {kind.name for kind in KINDS}
     for kind in KINDS:
