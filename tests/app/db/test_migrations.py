@@ -264,3 +264,19 @@ def test_prompts_of_old_databases_are_found_by_what_they_read_like(empty_app: Fl
         downgrade(revision="8a41c6e20d57")
     with engine.connect() as connection:
         assert {row.text: row.sha256 for row in connection.execute(stored)} == raw
+
+
+@pytest.mark.parametrize("empty_app", ["sqlite"], indirect=True)
+def test_ids_of_old_databases_go_on_and_are_not_used_again(empty_app: Flask, engine: Engine) -> None:
+    with empty_app.app_context():
+        upgrade(revision="b83e5d0c61fa")
+        with engine.begin() as connection:
+            for statement in (*FIRST, *SCREEN):
+                connection.execute(text(statement.format(id=7, version="1", key="'kept'")))
+        upgrade()
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT id, client_key FROM judgments")).all() == [(7, "kept")]
+        for table in ("preferences", "judgments", "candidates", "generations"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(text(SCREEN[0].format(id="NULL")))
+        assert connection.execute(text("SELECT id FROM generations")).scalars().all() == [8]

@@ -48,7 +48,15 @@ def test_it_has_a_row_of_every_kind_and_no_secret(session: Session) -> None:
     )
     session.commit()
     user = session.get_one(User, person)
-    secrets = [user.password_hash, user.session_key, str(user.api_token_hash), token, link, "whsec_hidden", "in-the-path"]
+    secrets = [
+        user.password_hash,
+        user.session_key,
+        str(user.api_token_hash),
+        token,
+        link,
+        "whsec_hidden",
+        "in-the-path",
+    ]
     found = files(archive.of_account(session, person))
     assert set(found) == {"README"} | {kind.name for kind in KINDS}
     for kind in KINDS:
