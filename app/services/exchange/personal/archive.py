@@ -16,7 +16,7 @@ from app.services.exchange.judgment_table import Written
 from app.services.exchange.personal import rows
 from app.services.exchange.personal.rows import KINDS, Row
 
-_LINES_AT_ONCE = 200
+_LINES_AT_ONCE = 50
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _File = tuple[str, str, Iterable[Row]]
 """The name of a file, a sentence about its rows, and these."""

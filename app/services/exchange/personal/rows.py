@@ -29,7 +29,7 @@ from app.db import (
 )
 from app.services.people import deletion
 
-_AT_ONCE = 200
+_AT_ONCE = 100
 _STAYS = "They stay, and name the pseudonym."
 _OF_PEOPLE = ("email", "name", "label")
 

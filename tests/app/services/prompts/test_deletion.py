@@ -66,12 +66,12 @@ def test_it_wants_the_id_and_a_prompt_that_is_there(session: Session) -> None:
 
 
 def test_the_audit_log_says_that_it_went_and_holds_no_text_of_it(session: Session) -> None:
-    admin, prompt = factories.user(session).id, factories.prompt(session)
-    search.change(session, admin, prompt.id, {"gold": "a right answer", "gold_wrong": ["a wrong one"]}, 1000)
-    deletion.delete_prompt(session, admin, prompt.id, prompt.id)
+    admin, prompt_id = factories.user(session).id, factories.prompt(session).id
+    search.change(session, admin, prompt_id, {"gold": "a right answer", "gold_wrong": ["a wrong one"]}, 1000)
+    deletion.delete_prompt(session, admin, prompt_id, prompt_id)
     changed, deleted = rows(session, AuditEvent)
     assert changed.details == {}
-    assert (deleted.user_id, deleted.action, deleted.subject) == (admin, "prompt.deleted", f"prompt {prompt.id}")
+    assert (deleted.user_id, deleted.action, deleted.subject) == (admin, "prompt.deleted", f"prompt {prompt_id}")
     assert deleted.details == {"judgments": 0, "pairs": 0}
 
 

@@ -17,6 +17,7 @@ from app.db import (
     Preference,
     RewardHead,
     RunStatus,
+    engine,
     write_transaction,
 )
 from app.services.system import deletions
@@ -106,7 +107,7 @@ def test_nothing_of_what_was_deleted_is_left_in_the_files(app: Flask, session: S
 def test_it_is_said_when_somebody_reads_an_older_state(
     app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.db.engine.EMPTYING_MS", 1)
+    monkeypatch.setattr(engine, "EMPTYING_MS", 1)
     screen = factories.generation(session, factories.user(session).id)
     with parts(app).sessions() as reading:
         reading.get(Generation, screen.id)
