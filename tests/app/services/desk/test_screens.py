@@ -16,6 +16,7 @@ from app.services.desk import judgments
 from app.services.desk import screens as desk_screens
 from app.services.people import deletion as people
 from app.services.prompts import deletion
+from app.services.prompts import queue as prompt_queue
 from app.services.system import deletions
 from app.services.training.reward.heads import Chooser, Heads
 from models.model_errors import InputTooLong
@@ -328,13 +329,14 @@ def test_a_screen_of_several_people_is_drawn_anew_if_the_one_to_copy_was_deleted
     prompt = factories.prompt(session, "you are stupid", queued=True, overlap=2)
     other = factories.user(session).id
     first, _ = served(desk_screens.next_screen(session, generator, other, SAMPLING, []))
-    first_id, lock = first.id, desk_screens.queue.screen_of
+    first_id, lock = first.id, prompt_queue.screen_of
 
     def meanwhile(*arguments: Any, **options: Any) -> Generation | None:
         deletions.delete_screens(session, [first_id])
-        return lock(*arguments, **options)
+        found: Generation | None = lock(*arguments, **options)
+        return found
 
-    monkeypatch.setattr(desk_screens.queue, "screen_of", meanwhile)
+    monkeypatch.setattr(prompt_queue, "screen_of", meanwhile)
     found, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
     assert (found.prompt_id, "copy_of" in found.sampling) == (prompt.id, False)
 

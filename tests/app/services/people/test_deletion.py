@@ -219,9 +219,9 @@ def test_reservations_go(session: Session, admin: int) -> None:
     assert rows(session, Reservation) == []
 
 
-def imported_judgment(session: Session, by: int, name: str, **values: object) -> Judgment:
+def imported_judgment(session: Session, by: int, name: str) -> Judgment:
     screen = factories.generation(session, by)
-    return factories.judgment(session, screen, imported=True, annotator=name, client_key=f"i-{screen.id}", **values)
+    return factories.judgment(session, screen, imported=True, annotator=name, client_key=f"i-{screen.id}")
 
 
 def test_the_judgments_of_somebody_whom_a_file_names_can_be_deleted(either: Session) -> None:

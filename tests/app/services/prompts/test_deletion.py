@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import Connection, create_engine, func, select
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Generation, Judgment, Prompt, Reservation, now, write_transaction
+from app.db import (
+    AuditEvent,
+    Generation,
+    Judgment,
+    Prompt,
+    Reservation,
+    Verdict,
+    now,
+    write_transaction,
+    write_with_others,
+)
 from app.domain_errors import Invalid, NotFound
 from app.services.desk import judgments
 from app.services.desk.judgments import JudgmentRequest
@@ -108,7 +119,7 @@ def test_as_many_judgments_after_it_as_before_are_not_taken_for_the_same(session
     assert statistics.habits(session, ada).positions.counts == (1, 0, 0)
     delete(session, gone.id)
     screen = factories.generation(session, ada)
-    judgments.judge(session, ada, JudgmentRequest(screen.id, "chosen", screen.candidates[2].id))
+    judgments.judge(session, ada, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[2].id))
     assert statistics.habits(session, ada).positions.counts == (0, 0, 1)
 
 
@@ -140,7 +151,7 @@ def test_a_judgment_of_a_deleted_screen_is_refused_and_meets_no_other(session: S
     ada, prompt = factories.user(session).id, factories.prompt(session)
     screen = factories.generation(session, ada, prompt=prompt)
     sent = JudgmentRequest(
-        screen.id, "chosen", screen.candidates[0].id, client_key="0c9e77c2-1c5e-4a94-8d43-1f1a1c0e8d0a"
+        screen.id, Verdict.CHOSEN, screen.candidates[0].id, client_key="0c9e77c2-1c5e-4a94-8d43-1f1a1c0e8d0a"
     )
     judgments.judge(session, ada, sent)
     delete(session, prompt.id)
@@ -155,12 +166,12 @@ def test_a_screen_that_is_deleted_while_its_judgment_waits_is_no_error_of_ours(
 ) -> None:
     ada, prompt = factories.user(session).id, factories.prompt(session)
     screen = factories.generation(session, ada, prompt=prompt)
-    sent = JudgmentRequest(screen.id, "chosen", screen.candidates[0].id)
-    prompt_id, write = prompt.id, judgments.write_with_others
+    sent = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id)
+    prompt_id = prompt.id
 
-    def meanwhile(*arguments: object) -> object:
+    def meanwhile(of: Session, write: Callable[[Connection], Any]) -> Any:
         delete(session, prompt_id)
-        return write(*arguments)  # type: ignore[arg-type]
+        return write_with_others(of, write)
 
     monkeypatch.setattr(judgments, "write_with_others", meanwhile)
     with pytest.raises(NotFound):
