@@ -311,8 +311,10 @@ def test_a_screen_that_is_deleted_while_it_is_chosen_again_is_passed_over(
     session: Session, generator: Generator, annotator: Person, clicked: Heads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = queue(session, "your plan is utter rubbish").id
-    desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [])
-    by, choose = chooser(session, clicked, generator), generator.choose_again
+    by = chooser(session, clicked, generator)
+    desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], by)
+    click(session, annotator.id, desk_screens.generate(session, generator, annotator.id, "go away", SAMPLING, by)[0])
+    now_by, choose = chooser(session, clicked, generator), generator.choose_again
 
     def meanwhile(*arguments: Any) -> Screen:
         deletion.delete_prompt(session, None, gone, gone)
@@ -320,7 +322,8 @@ def test_a_screen_that_is_deleted_while_it_is_chosen_again_is_passed_over(
         return replace(found, candidates=found.candidates[:1])  # another choice, whatever the head says
 
     monkeypatch.setattr(generator, "choose_again", meanwhile)
-    assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], by) is None
+    assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], now_by) is None
+    assert session.get(Prompt, gone) is None
 
 
 def test_a_screen_of_several_people_is_drawn_anew_if_the_one_to_copy_was_deleted(
