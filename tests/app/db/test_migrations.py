@@ -271,8 +271,8 @@ def test_ids_of_old_databases_go_on_and_are_not_used_again(empty_app: Flask, eng
     with empty_app.app_context():
         upgrade(revision="b83e5d0c61fa")
         with engine.begin() as connection:
-            for statement in (*FIRST, *SCREEN):
-                connection.execute(text(statement.format(id=7, version="1", key="'kept'")))
+            for statement in (*FIRST, *(one.format(id=7, version="1", key="'kept'") for one in SCREEN)):
+                connection.execute(text(statement))
         upgrade()
     with engine.begin() as connection:
         assert connection.execute(text("SELECT id, client_key FROM judgments")).all() == [(7, "kept")]
