@@ -48,6 +48,7 @@ ANNOTATOR = frozenset(
         "annotate.page",
         "auth.sign_out",
         "auth.account",
+        "auth.export",
         "auth.new_token",
         "auth.revoke_token",
         "auth.change_password",
@@ -70,7 +71,14 @@ ANNOTATOR = frozenset(
     }
 )
 TAKES_PASSWORD = frozenset(
-    {"auth.new_token", "api_tokens.make_token", "people.set_role", "person_access.make_reset_link"}
+    {
+        "auth.new_token",
+        "api_tokens.make_token",
+        "people.set_role",
+        "person_access.make_reset_link",
+        "personal_data.delete",
+        "personal_data.delete_imported",
+    }
 )
 TAKES_PASSWORD_FOR_ADMINS = frozenset({"people.add_person", "people.invite"})
 """Forms that take the password if the account that they make is an admin's."""

@@ -25,16 +25,26 @@ from app.services.exchange.hub import data_set
 from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.exchange.mapping import is_known
-from app.services.people import accounts, api_tokens, passwords
+from app.services.people import accounts, api_tokens, deletion, passwords
 from app.services.prompts.prompts import ImportReport
-from app.services.system import audit_copies, backups
+from app.services.system import audit_copies, backups, deletions
 
 P = ParamSpec("P")
 
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    for command in (ensure_admin, create_user, set_password, import_prompts, export, export_data_set, backup, restore):
+    for command in (
+        ensure_admin,
+        create_user,
+        set_password,
+        delete_person,
+        import_prompts,
+        export,
+        export_data_set,
+        backup,
+        restore,
+    ):
         app.cli.add_command(command)
     app.cli.add_command(audit)
 
@@ -105,6 +115,27 @@ def set_password(email: str, password: str) -> None:
     """Set a person's password, with which they choose another one, and end their sessions."""
     user = passwords.set_password(db.session(), email, password)
     click.echo(f"{user.email} has a new password and is signed out everywhere.")
+
+
+@click.command("delete-person")
+@click.argument("email")
+@click.option("--keep-judgments", is_flag=True, help="Keep the person's judgments under a pseudonym.")
+@click.option("--imported", is_flag=True, help="EMAIL is a name that imported files have for somebody.")
+@_plain_errors
+def delete_person(email: str, keep_judgments: bool, imported: bool) -> None:
+    """Delete a person for ever, with all that they wrote."""
+    session = db.session()
+    if imported:
+        deleted = deletion.delete_imported(session, None, email, email, keep_judgments)
+    else:
+        user = deletion.by_email(session, email)
+        deleted = deletion.delete_person(session, None, user.id, user.email, keep_judgments)
+    left = deletions.finish(db.engine, mellow().settings.home, deleted.texts)
+    click.echo(
+        f"{email.strip()} is deleted." + (f" What stays is called {deleted.pseudonym}." * bool(deleted.pseudonym))
+    )
+    if left:
+        click.echo(left, err=True)
 
 
 @click.command("import-prompts")
