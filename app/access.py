@@ -3,7 +3,8 @@
 A request is authenticated by a bearer token or by the session cookie. With a token no CSRF check is needed, since no
 browser sends one by itself; with the cookie every state-changing request must carry the CSRF token. Some of them take
 the password once more (`app/confirmation.py`), and whoever has a password that somebody else typed chooses another one
-before anything else. A token may do what its owner's role and its own scopes both allow.
+before anything else; after that an admin sets up a second factor, if the studio asks its admins for one. A token may do
+what its owner's role and its own scopes both allow.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from app.extensions import csrf, db, login
 from app.services.people import accounts, api_tokens, sessions
 from app.services.people.accounts import Identity
 from app.services.people.api_tokens import Bearer
+from app.services.people.authentication import second_factor
 from app.services.people.browser_names import browser_name
 from app.services.people.sessions import Ending
 
@@ -34,6 +36,9 @@ PUBLIC = frozenset(
         "bootstrap.static",
         "auth.sign_in",
         "auth.setup",
+        "factors.code",
+        "organisation.leave",
+        "organisation.back",
         "join.page",
         "reset.page",
         "health.healthz",
@@ -55,6 +60,11 @@ ANNOTATOR = frozenset(
         "auth.change_profile",
         "auth.end_session",
         "auth.end_other_sessions",
+        "factors.page",
+        "factors.draw",
+        "factors.confirm",
+        "factors.renew_codes",
+        "factors.switch_off",
         "api_annotate.create_generation",
         "api_annotate.create_judgment",
         "api_annotate.undo_judgment",
@@ -73,6 +83,9 @@ ANNOTATOR = frozenset(
 TAKES_PASSWORD = frozenset(
     {
         "auth.new_token",
+        "factors.draw",
+        "factors.remove",
+        "factors.require",
         "api_tokens.make_token",
         "people.set_role",
         "person_access.make_reset_link",
@@ -83,6 +96,8 @@ TAKES_PASSWORD = frozenset(
 TAKES_PASSWORD_FOR_ADMINS = frozenset({"people.add_person", "people.invite"})
 """Forms that take the password if the account that they make is an admin's."""
 _CHANGES_PASSWORD = frozenset({"auth.account", "auth.change_password", "auth.sign_out"})
+SETTING_UP = frozenset({"factors.page", "factors.draw", "factors.confirm", "auth.sign_out"})
+"""What an admin may open who must set up a second factor first."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -124,7 +139,7 @@ def init_app(app: Flask) -> None:
 
 
 def sign_in(user: User) -> None:
-    """Begin a session for that person, who has just given the password; raises Forbidden if it changed meanwhile."""
+    """Begin a session for that person, who has just shown who they are; raises Forbidden if that changed meanwhile."""
     browser = browser_name(request.headers.get("User-Agent", ""))
     lifetime = current_app.permanent_session_lifetime
     secret = sessions.begin(db.session(), user, lifetime, request.remote_addr or "", browser)
@@ -164,8 +179,8 @@ def _check() -> ResponseReturnValue | None:
     if request.endpoint not in PUBLIC:
         if not current_user.is_authenticated:
             return _ask_to_sign_in()
-        if current_user.must_change_password and not token and request.endpoint not in _CHANGES_PASSWORD:
-            return _ask_for_own_password()
+        if not token and (elsewhere := _what_comes_first()):
+            return elsewhere
         if request.endpoint not in ANNOTATOR and not current_user.is_admin:
             raise Forbidden("This is for admins.")
         if token:
@@ -174,6 +189,15 @@ def _check() -> ResponseReturnValue | None:
         csrf.protect()
     if request.endpoint not in PUBLIC:
         _note_presence(current_user)
+    return None
+
+
+def _what_comes_first() -> ResponseReturnValue | None:
+    """Return the way to what this person must do before anything else, a password of one's own first, or None."""
+    if current_user.must_change_password:
+        return None if request.endpoint in _CHANGES_PASSWORD else _ask_for_own_password()
+    if request.endpoint not in SETTING_UP and _lacks_second_factor():
+        return _ask_for_second_factor()
     return None
 
 
@@ -233,6 +257,16 @@ def _ask_for_own_password() -> ResponseReturnValue:
     if request.path.startswith("/api/"):
         raise Forbidden("Choose a password of your own first: on the page of your account.")
     return redirect(url_for("auth.account"))
+
+
+def _lacks_second_factor() -> bool:
+    return current_user.is_admin and second_factor.missing(db.session(), user_id())
+
+
+def _ask_for_second_factor() -> ResponseReturnValue:
+    if request.path.startswith("/api/"):
+        raise Forbidden("This studio asks its admins for a second factor: set it up on your account page first.")
+    return redirect(url_for("factors.page"))
 
 
 def _page_before() -> str | None:

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from app.config import PROJECT_ROOT, ConfigError, Settings
 from app.context import mellow
 from app.db import Role
-from app.domain_errors import Conflict, DomainError, Invalid
+from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
 from app.services.exchange import exports, imports
 from app.services.exchange.hub import data_set
@@ -26,6 +26,7 @@ from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.exchange.mapping import is_known
 from app.services.people import accounts, api_tokens, deletion, passwords
+from app.services.people.authentication import second_factor
 from app.services.prompts.prompts import ImportReport
 from app.services.system import audit_copies, backups, deletions
 
@@ -34,17 +35,8 @@ P = ParamSpec("P")
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    for command in (
-        ensure_admin,
-        create_user,
-        set_password,
-        delete_person,
-        import_prompts,
-        export,
-        export_data_set,
-        backup,
-        restore,
-    ):
+    people = (ensure_admin, create_user, set_password, remove_second_factor, delete_person)
+    for command in (*people, import_prompts, export, export_data_set, backup, restore):
         app.cli.add_command(command)
     app.cli.add_command(audit)
 
@@ -115,6 +107,18 @@ def set_password(email: str, password: str) -> None:
     """Set a person's password, with which they choose another one, and end their sessions."""
     user = passwords.set_password(db.session(), email, password)
     click.echo(f"{user.email} has a new password and is signed out everywhere.")
+
+
+@click.command("remove-second-factor")
+@click.argument("email")
+@_plain_errors
+def remove_second_factor(email: str) -> None:
+    """Take away the second factor of a person who has lost it."""
+    person = accounts.by_email(db.session(), email)
+    if person is None:
+        raise NotFound(f"There is no account with the email {accounts.normal(email)}.")
+    second_factor.remove(db.session(), None, person.id)
+    click.echo(f"{person.email} signs in without a second factor from now on.")
 
 
 @click.command("delete-person")

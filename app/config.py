@@ -26,10 +26,24 @@ _HOST = re.compile(r"[a-z0-9_.-]+|\[[a-f0-9:.]+\]", re.ASCII | re.IGNORECASE)
 
 # A Unix socket address is at most 108 bytes on Linux and 104 on macOS.
 _LONGEST_SOCKET_PATH = 100
+_LONGEST_ISSUER = 255  # as the database stores it
 
 
 class ConfigError(ValueError):
     """A setting cannot be used; the text is one sentence for the person who set it."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """The OpenID Connect provider with whose accounts people may sign in. Domains are in lower case."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    name: str
+    domains: tuple[str, ...]
+    groups_claim: str
+    admin_groups: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,7 @@ class Settings:
     trusted_proxies: int
     session_idle: timedelta
     session_lifetime: timedelta
+    organisation: Organisation | None
     allowed_hosts: tuple[str, ...]
     metrics_token: str
     webhook_networks: tuple[IPv4Network | IPv6Network, ...]
@@ -108,6 +123,7 @@ class Settings:
             trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),
             session_idle=timedelta(hours=env.integer("SESSION_IDLE_HOURS", 24, 1, 8760)),
             session_lifetime=timedelta(days=env.integer("SESSION_MAX_DAYS", 30, 1, 365)),
+            organisation=_organisation(env),
             allowed_hosts=tuple(map(_host, env.parts("ALLOWED_HOSTS"))),
             metrics_token=metrics_token,
             webhook_networks=tuple(map(_network, env.parts("WEBHOOK_NETWORKS"))),
@@ -140,6 +156,13 @@ SETTING_NAMES = (
     "TRUSTED_PROXIES",
     "SESSION_IDLE_HOURS",
     "SESSION_MAX_DAYS",
+    "OIDC_ISSUER",
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET",
+    "OIDC_DOMAINS",
+    "OIDC_NAME",
+    "OIDC_ADMIN_GROUPS",
+    "OIDC_GROUPS_CLAIM",
     "ALLOWED_HOSTS",
     "METRICS_TOKEN",
     "WEBHOOK_NETWORKS",
@@ -194,6 +217,33 @@ class _Reader:
         if raw not in allowed:
             raise ConfigError(f"{name} must be one of {', '.join(allowed)}, not {raw!r}.")
         return raw
+
+
+def _organisation(env: _Reader) -> Organisation | None:
+    found = Organisation(
+        issuer=env.text("OIDC_ISSUER", "").rstrip("/"),
+        client_id=env.text("OIDC_CLIENT_ID", ""),
+        client_secret=env.text("OIDC_CLIENT_SECRET", ""),
+        name=env.text("OIDC_NAME", "your organisation"),
+        domains=tuple(domain.lower().removeprefix("@") for domain in env.parts("OIDC_DOMAINS")),
+        groups_claim=env.text("OIDC_GROUPS_CLAIM", "groups"),
+        admin_groups=tuple(env.parts("OIDC_ADMIN_GROUPS")),
+    )
+    needed = (found.issuer, found.client_id, found.client_secret, found.domains)
+    if not any(needed):
+        return None
+    if not all(needed):
+        raise ConfigError(
+            "OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_DOMAINS belong together: set all or none."
+        )
+    address = urlsplit(found.issuer)
+    local = address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1", "::1")
+    if not address.hostname or not (address.scheme == "https" or local) or len(found.issuer) > _LONGEST_ISSUER:
+        raise ConfigError(
+            f"OIDC_ISSUER must be an address of at most {_LONGEST_ISSUER} characters that begins with https:// "
+            "(http:// is for this machine alone)."
+        )
+    return found
 
 
 def _database_url(url: str, home: Path) -> str:

@@ -1,6 +1,7 @@
 """Asks for the password once more before what an unattended browser must not do, and then goes on with the form.
 
-The page that asks holds the fields of the form it stands before, and sends them again together with the password.
+The page that asks holds the fields of the form it stands before, and sends them again together with the password. Who
+has no password is asked to sign in with the organisation's account again: a new session counts as confirmed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app import access
-from app.db import now
+from app.context import mellow
+from app.db import User, now
 from app.domain_errors import Forbidden
 from app.extensions import db
 from app.routes.people.signing_in import guarded
@@ -47,4 +49,11 @@ def _ask() -> ResponseReturnValue | None:
 def _page(problem: str | None = None) -> str:
     ours = ("csrf_token", _FIELD)
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ours]
-    return render_template("people/confirm.html", problem=problem, fields=fields, field=_FIELD)
+    return render_template(
+        "people/confirm.html",
+        problem=problem,
+        fields=fields,
+        field=_FIELD,
+        has_password=db.session().get_one(User, current_user.user_id).has_password,
+        organisation=mellow().settings.organisation,
+    )

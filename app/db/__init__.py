@@ -15,7 +15,10 @@ from app.db.one_at_a_time import Turn, one_at_a_time
 from app.db.people.api_token import ApiToken, Scope
 from app.db.people.guess_count import GuessCount
 from app.db.people.invitation import Invitation
+from app.db.people.organisation_account import OrganisationAccount
 from app.db.people.password_reset import PasswordReset
+from app.db.people.recovery_code import RecoveryCode
+from app.db.people.second_factor import SecondFactor
 from app.db.people.sign_in_session import SignInSession
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
@@ -50,17 +53,20 @@ __all__ = [
     "GuessCount",
     "Invitation",
     "Judgment",
+    "OrganisationAccount",
     "PasswordReset",
     "Prebuilt",
     "PrebuiltInsert",
     "Preference",
     "Prompt",
+    "RecoveryCode",
     "Reservation",
     "RewardHead",
     "Role",
     "RunMetric",
     "RunStatus",
     "Scope",
+    "SecondFactor",
     "SignInSession",
     "StudioSetting",
     "TrainingRun",

@@ -18,6 +18,7 @@ from app.routes.exchange import pages as exchange_pages
 from app.routes.people import api as people_api
 from app.routes.people import auth, join, person_access, personal_data, reset
 from app.routes.people import pages as people_pages
+from app.routes.people.authentication import factors, organisation
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
 from app.routes.system import api_document, api_webhooks, health, webhooks
@@ -32,6 +33,8 @@ from app.schemas.kinds import LARGEST_ID
 _PAGES = (
     desk_pages.blueprint,
     auth.blueprint,
+    factors.blueprint,
+    organisation.blueprint,
     training_pages.blueprint,
     head_page.blueprint,
     health.blueprint,

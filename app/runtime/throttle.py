@@ -72,7 +72,7 @@ class TooManyGuesses(TooMany):
 
     def __init__(self, wait: int, nth: int) -> None:
         said = f"{wait} seconds" if wait < 100 else f"{ceil(wait / 60)} minutes"
-        super().__init__(f"Too many wrong passwords: try again in {said}.", again=wait)
+        super().__init__(f"Too many wrong passwords or codes: try again in {said}.", again=wait)
         self.nth = nth
 
 

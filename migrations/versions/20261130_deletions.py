@@ -1,7 +1,7 @@
 """People and prompts can be deleted: ids are not used again, deleted judgments are counted, runs keep what they read.
 
 Revision ID: d4a7c19e6b02
-Revises: d4a7f20e9c31
+Revises: e41d7a92c5b0
 Create Date: 2026-11-30 02:30:12.604118
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "d4a7c19e6b02"
-down_revision = "d4a7f20e9c31"
+down_revision = "e41d7a92c5b0"
 branch_labels = None
 depends_on = None
 

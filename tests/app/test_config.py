@@ -15,6 +15,12 @@ import redis
 from app.config import PROJECT_ROOT, SETTING_NAMES, ConfigError, Settings, embedded_socket
 
 ADMIN = {"ADMIN_EMAIL": "a@example.org", "ADMIN_PASSWORD": "a long password"}
+OIDC = {
+    "OIDC_ISSUER": "https://id.example.org/",
+    "OIDC_CLIENT_ID": "mellow",
+    "OIDC_CLIENT_SECRET": "secret",
+    "OIDC_DOMAINS": "Example.org, @example.com",
+}
 
 
 def settings(home: Path, **environ: str) -> Settings:
@@ -51,6 +57,15 @@ def settings(home: Path, **environ: str) -> Settings:
             "SERVING_COMPUTE_TYPE must be one of float32, int8, int8_float32, bfloat16, float16, auto, not 'int4'.",
         ),
         ({"SERVING_THREADS": "many"}, "SERVING_THREADS must be a whole number, not 'many'."),
+        (
+            {"OIDC_ISSUER": "https://id.example.org", "OIDC_CLIENT_ID": "mellow", "OIDC_CLIENT_SECRET": "s"},
+            "OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_DOMAINS belong together: set all or none.",
+        ),
+        (
+            {**OIDC, "OIDC_ISSUER": "http://id.example.org"},
+            "OIDC_ISSUER must be an address of at most 255 characters that begins with https:// "
+            "(http:// is for this machine alone).",
+        ),
         ({"TRUSTED_PROXIES": "11"}, "TRUSTED_PROXIES must be between 0 and 10, not 11."),
         ({"SESSION_IDLE_HOURS": "0"}, "SESSION_IDLE_HOURS must be between 1 and 8760, not 0."),
         ({"SESSION_MAX_DAYS": "366"}, "SESSION_MAX_DAYS must be between 1 and 365, not 366."),
@@ -119,6 +134,19 @@ def test_lists_are_separated_by_commas(tmp_path: Path) -> None:
     assert made.allowed_hosts == ("example.org", "::1")
     assert list(map(str, made.webhook_networks)) == ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"]
     assert (settings(tmp_path).allowed_hosts, settings(tmp_path).webhook_networks) == ((), ())
+
+
+def test_an_organisation_is_known_by_its_issuer_and_domains(tmp_path: Path) -> None:
+    assert settings(tmp_path).organisation is None
+    made = settings(tmp_path, **OIDC, OIDC_ADMIN_GROUPS="mellow admins,staff").organisation
+    assert made is not None
+    assert (made.issuer, made.domains) == ("https://id.example.org", ("example.org", "example.com"))
+    assert (made.name, made.groups_claim, made.admin_groups) == (
+        "your organisation",
+        "groups",
+        ("mellow admins", "staff"),
+    )
+    assert settings(tmp_path, **OIDC | {"OIDC_ISSUER": "http://localhost:9400"}).organisation is not None
 
 
 def test_settings_cannot_be_changed(tmp_path: Path) -> None:

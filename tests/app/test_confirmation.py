@@ -11,9 +11,10 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.access import TAKES_PASSWORD, TAKES_PASSWORD_FOR_ADMINS
-from app.db import ApiToken, Invitation, PasswordReset, SignInSession, User, now
+from app.db import ApiToken, Invitation, PasswordReset, SecondFactor, SignInSession, User, now
 from app.runtime.throttle import MOST_FAILURES
 from tests import factories
+from tests.app.routes.people.authentication.authenticator import PAGE, set_up
 from tests.studio import Browser, Person, rows
 
 ASKED = "Your password, once more"
@@ -40,9 +41,10 @@ def role_of(session: Session, person: Person) -> str:
 
 
 def test_it_is_exactly_this_that_takes_the_password() -> None:
-    pages = {"auth.new_token", "people.set_role", "person_access.make_reset_link"}
+    factors = {"factors.draw", "factors.remove", "factors.require"}
     deletions = {"personal_data.delete", "personal_data.delete_imported"}
-    assert pages | deletions | {"api_tokens.make_token"} == TAKES_PASSWORD
+    pages = {"auth.new_token", "people.set_role", "person_access.make_reset_link"} | factors | deletions
+    assert pages | {"api_tokens.make_token"} == TAKES_PASSWORD
     assert {"people.add_person", "people.invite"} == TAKES_PASSWORD_FOR_ADMINS
 
 
@@ -121,6 +123,31 @@ def test_the_password_of_somebody_else_or_of_another_session_does_not_count(
     path = f"/admin/people/{annotator.id}/role"
     assert browser.submit(path, {"role": "admin", "present_password": "nine quiet otters"}).status_code == 403
     assert ASKED in browser.submit(path, {"role": "admin"}).text
+
+
+def test_second_factors_are_set_up_taken_away_and_asked_for_once_the_password_was_given(
+    session: Session, browser: Browser, annotator: Person
+) -> None:
+    set_up(annotator.browser())
+    draw, away, ask = PAGE, f"/admin/people/{annotator.id}/second-factor/remove", "/admin/people/second-factor"
+    for path in (draw, away, ask):
+        assert ASKED in browser.submit(path, {"required": "yes"}, page=PAGE).text
+    assert [factor.user_id for factor in rows(session, SecondFactor)] == [annotator.id]
+    for path in (away, draw, ask):
+        form = {"required": "yes", "present_password": factories.PASSWORD}
+        assert browser.submit(path, form, page=PAGE).status_code == 302
+    assert [factor.enabled_at for factor in rows(session, SecondFactor)] == [None], "only the drawn one is left"
+
+
+def test_who_has_no_password_is_told_to_sign_in_again(session: Session, browser: Browser, admin: Person) -> None:
+    session.get_one(User, admin.id).password_hash = ""
+    session.commit()
+    asked = browser.submit("/account/token", TOKEN)
+    assert "Sign in again first" in asked.text
+    assert 'action="/sign-out"' in asked.text
+    assert ASKED not in asked.text
+    guessed = browser.submit("/account/token", TOKEN | {"present_password": ""})
+    assert (guessed.status_code, "Sign in again first" in guessed.text) == (403, True)
 
 
 def test_it_cannot_be_guessed(session: Session, browser: Browser) -> None:

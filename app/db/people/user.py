@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 class User(Base):
-    """A person. The password is stored only as a hash.
+    """A person. The password is stored only as a hash, which is empty if there is none.
 
     The row of a deleted account stays, because the audit log and others refer to it, and holds a pseudonym.
     """
@@ -47,3 +47,8 @@ class User(Base):
     def is_admin(self) -> bool:
         """Return whether this person is an admin."""
         return self.role == Role.ADMIN
+
+    @property
+    def has_password(self) -> bool:
+        """Return whether this person can sign in with a password."""
+        return self.password_hash != ""

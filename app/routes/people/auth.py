@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -12,10 +11,12 @@ from flask_login import current_user
 from app import access
 from app.api.payload import row_id
 from app.context import mellow
+from app.db import User
 from app.domain_errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.routes.number_format import WORDS
 from app.routes.people import form_key, known_browser
+from app.routes.people.authentication import entering
 from app.routes.people.signing_in import address, guarded, let_in
 from app.runtime.throttle import TooManyGuesses
 from app.services.exchange.personal import archive
@@ -39,11 +40,9 @@ def sign_in() -> ResponseReturnValue:
                 if user is None:
                     raise Forbidden("The email or the password is wrong.")
         except (Forbidden, TooManyGuesses) as refusal:
-            page = render_template("people/sign_in.html", problem=str(refusal), email=email)
-            return page, refusal.status, refusal.headers
-        let_in(user)
-        return redirect(_own_page(request.args.get("next")) or url_for("annotate.home"))
-    return render_template("people/sign_in.html", problem=None, email=email)
+            return entering.page(str(refusal), email), refusal.status, refusal.headers
+        return entering.enter(user, request.args.get("next"))
+    return entering.page(email=email)
 
 
 @blueprint.post("/sign-out")
@@ -95,6 +94,7 @@ def _account(secret: str | None = None, **problems: str) -> str:
         usual_days=api_tokens.USUAL_DAYS,
         problems=problems,
         shortest=SHORTEST_PASSWORD,
+        has_password=db.session().get_one(User, access.user_id()).has_password,
         sessions=sessions.of_person(db.session(), access.user_id(), mellow().settings.session_idle),
         **WORDS,
     )
@@ -187,11 +187,3 @@ def end_other_sessions() -> ResponseReturnValue:
     number = sessions.end_others(db.session(), me, me, Ending.ELSEWHERE, here)
     flash("You are signed out everywhere else." if number else "You are signed in nowhere else.", "success")
     return redirect(url_for("auth.account"))
-
-
-def _own_page(target: str | None) -> str | None:
-    """Return `target` if it is a path of this site, else None, so that signing in never leads elsewhere."""
-    if not target or not target.startswith(f"{request.script_root}/") or target.startswith(("//", "/\\")):
-        return None
-    parts = urlsplit(target)
-    return None if parts.scheme or parts.netloc else target

@@ -15,6 +15,7 @@ from app.extensions import db
 from app.routes.number_format import WORDS
 from app.routes.people import form_key, person_page
 from app.services.people import accounts, agreement, api_tokens, deletion, invitations, links, ratings, statistics
+from app.services.prompts import studio_settings
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
@@ -123,6 +124,7 @@ def _page(**given: Any) -> str:
         invitations=[(one, links.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),
+        factor_required=studio_settings.settings(session).second_factor_of_admins,
         windows=(statistics.WINDOW, ratings.WINDOW),
         **WORDS,
     )

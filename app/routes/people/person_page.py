@@ -14,6 +14,7 @@ from app.extensions import db
 from app.routes.number_format import WORDS
 from app.services.people import accounts, agreement, api_tokens, links, password_resets, sessions, statistics
 from app.services.people.agreement import Pair
+from app.services.people.authentication import second_factor
 from app.services.people.ratings import Person
 
 MOST_PAIRS = 50
@@ -48,6 +49,7 @@ def render(person_id: int, link: str | None = None) -> str:
         only=only,
         verdicts=list(Verdict),
         onlies=_ONLY,
+        has_factor=second_factor.enabled(session, person_id),
         roles=list(Role),
         tokens=[(token, api_tokens.state(token)) for token in api_tokens.of_person(session, person_id)],
         sessions=sessions.of_person(session, person_id, mellow().settings.session_idle),

@@ -23,7 +23,7 @@ _LONGEST_ADDRESS = 45  # of IPv6; a proxy could send anything
 
 @contextmanager
 def guarded(email: str, what: str) -> Iterator[None]:
-    """Count the block as one guess at an account's `what` ("password"); it raises Forbidden for a wrong one.
+    """Count the block as one guess at an account's `what` ("password", "code"); it raises Forbidden for a wrong one.
 
     Raises TooManyGuesses, without running the block, after too many wrong ones. Both are written into the audit log.
     """

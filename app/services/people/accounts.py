@@ -94,13 +94,13 @@ def authenticate(session: Session, email: str, password: str) -> User | None:
     """Return the active person with that email and password, or None; an unknown email takes as long as a known one."""
     user = by_email(session, email)
     unknown = stand_in()  # made for a known email, too, so that the first response reveals nothing
-    right = matches(user.password_hash if user else unknown, password)
+    right = matches(user.password_hash if user and user.has_password else unknown, password)
     return user if right and user and user.active else None
 
 
 def by_email(session: Session, email: str) -> User | None:
     """Return the person with that email, active or not, or None."""
-    email = _normal(email)
+    email = normal(email)
     # PostgreSQL rejects some texts as parameters, such as one with a NUL.
     return session.scalar(select(User).where(User.email == email)) if _EMAIL.fullmatch(email) else None
 
@@ -121,9 +121,11 @@ def change_profile(session: Session, user_id: int, name: str, email: str, passwo
 
     Raises Invalid, Forbidden for a wrong password, and Conflict for an email that somebody else has.
     """
-    email = _normal(email)
-    _check_profile(email, name)
+    email = normal(email)
+    check_profile(email, name)
     user = session.get_one(User, user_id)
+    if email != user.email and not user.has_password:
+        raise Forbidden("Another email address takes a password, and this account has none.")
     if email != user.email and not matches(user.password_hash, password):
         raise Forbidden("The password is wrong, and another email address takes it.")
     with write_transaction(session):
@@ -158,8 +160,11 @@ def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
     return user
 
 
-def set_role(session: Session, by: int, user_id: int, role: str) -> User:
-    """Make a person an admin or an annotator; raises Conflict for the last admin and for a deleted account."""
+def set_role(session: Session, by: int | None, user_id: int, role: str, **why: str) -> User:
+    """Make a person an admin or an annotator, and note `why` in the audit log.
+
+    Raises Conflict for the last admin and for a deleted account.
+    """
     if role not in list(Role):
         raise Invalid("The role must be annotator or admin.")
     with write_transaction(session):
@@ -171,7 +176,7 @@ def set_role(session: Session, by: int, user_id: int, role: str) -> User:
         elif user.deleted_at is not None:
             raise Conflict("That account was deleted.")
         if user.role != role:
-            audit.record(session, by, "role.changed", f"user {user_id}", before=str(user.role), after=role)
+            audit.record(session, by, "role.changed", f"user {user_id}", before=str(user.role), after=role, **why)
             user.role = Role(role)
     return user
 
@@ -198,7 +203,7 @@ def ensure_admin(session: Session, email: str, password: str) -> User:
     password that is too short.
     """
     with write_transaction(session):
-        user = session.scalar(select(User).where(User.email == _normal(email)))
+        user = session.scalar(select(User).where(User.email == normal(email)))
         if user is None:
             check_new_password(password, email, "ADMIN_PASSWORD")
             user = new_user(session, email, password, Role.ADMIN, "")
@@ -251,10 +256,10 @@ def set_up(session: Session, token_path: Path, token: str, email: str, password:
     return user
 
 
-def new_user(session: Session, email: str, password: str, role: str, name: str) -> User:
-    """Add an account within the running transaction; raises Invalid or Conflict."""
-    email = _normal(email)
-    _check_profile(email, name)
+def new_user(session: Session, email: str, password: str | None, role: str, name: str) -> User:
+    """Add an account within the running transaction, with no password for None; raises Invalid or Conflict."""
+    email = normal(email)
+    check_profile(email, name)
     if role not in list(Role):
         raise Invalid("The role must be annotator or admin.")
     if session.scalar(select(exists(select(User.id).where(User.email == email)))):
@@ -262,14 +267,15 @@ def new_user(session: Session, email: str, password: str, role: str, name: str) 
     user = User(
         email=email,
         name=name.strip(),
-        password_hash=hashed(password),
+        password_hash="" if password is None else hashed(password),
         role=Role(role),
     )
     session.add(user)
     return user
 
 
-def _check_profile(email: str, name: str) -> None:
+def check_profile(email: str, name: str) -> None:
+    """Raise Invalid for what is no email address, or a name that cannot be stored."""
     if not _EMAIL.fullmatch(email) or len(email) > 254:
         raise Invalid("That is not an email address.")
     if len(name) > 100:
@@ -286,5 +292,6 @@ def keep_an_admin(session: Session, leaving: int) -> None:
         raise Conflict("There has to be at least one admin: make someone else one first.")
 
 
-def _normal(email: str) -> str:
+def normal(email: str) -> str:
+    """Return the form in which an email address is stored and compared."""
     return email.strip().lower()

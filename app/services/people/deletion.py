@@ -21,10 +21,13 @@ from app.db import (
     Generation,
     Invitation,
     Judgment,
+    OrganisationAccount,
     PasswordReset,
     Prompt,
+    RecoveryCode,
     Reservation,
     Role,
+    SecondFactor,
     SignInSession,
     User,
     new_key,
@@ -43,6 +46,8 @@ _RENAMED_AT_ONCE = 500
 _TYPED = "typed"
 _PERSONAL = {"email", "name", "label", "address"}
 """The details of the audit log that say who somebody is, or where they were."""
+_GO = (Reservation, SignInSession, PasswordReset, ApiToken, SecondFactor, RecoveryCode, OrganisationAccount)
+"""The tables of what is a person's alone."""
 _own = Judgment.annotator.is_(None)
 _judged_screen = exists(select(Judgment.id).where(Judgment.generation_id == Generation.id))
 OF_OTHERS = exists(select(Judgment.id).where(Judgment.generation_id == Generation.id, ~_own))
@@ -238,7 +243,7 @@ def _make_nobody(session: Session, user: User) -> int:
         user.name = user.email = _pseudonym(session)
         user.deleted_at = now()
     user.password_hash, user.settings, user.role, user.last_seen_at = "", {}, Role.ANNOTATOR, None
-    for table in (Reservation, SignInSession, PasswordReset, ApiToken):
+    for table in _GO:
         session.execute(delete(table).where(table.user_id == user.id), execution_options={"synchronize_session": False})
     joined = session.scalars(select(Invitation).where(Invitation.used_by == user.id)).all()
     for invitation in joined:

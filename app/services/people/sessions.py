@@ -19,7 +19,7 @@ from app.domain_errors import Forbidden, NotFound
 from app.services.system import audit
 
 CONFIRMED_FOR = timedelta(minutes=10)
-"""How long after the password was given it is not asked again."""
+"""How long after the password was given, or somebody signed in otherwise, it is not asked for again."""
 _KEPT = timedelta(days=30)
 _LISTED = 50
 _LONGEST_ADDRESS = 64
@@ -39,8 +39,8 @@ class Ending(StrEnum):
 def begin(session: Session, user: User, lifetime: timedelta, address: str, browser: str) -> str:
     """Begin a session that expires after `lifetime`, and return the secret for its cookie.
 
-    The person has just given the password. Removes sessions of theirs that expired a month ago. Raises Forbidden if
-    the account was deactivated or got another password since `user` was read.
+    The person has just shown who they are, which counts as giving the password. Removes sessions of theirs that expired
+    a month ago. Raises Forbidden if the account was deactivated or got another password since `user` was read.
     """
     secret, present, known = secrets.token_urlsafe(32), now(), user.password_hash
     with write_transaction(session):

@@ -29,7 +29,10 @@ log = logging.getLogger(__name__)
 
 
 class Guess(NamedTuple):
-    """One guess that was refused: at which account, of what ("password"), from where, and who was signed in already."""
+    """One guess that was refused: at which account, of what, from where, and who was signed in already.
+
+    `what` is "password" or "code".
+    """
 
     email: str
     what: str

@@ -15,7 +15,7 @@ from app.services.prompts import retirement
 from app.services.system import audit
 
 MOST_TEXT = 20_000
-_SWITCHES = frozenset({"blur", "learn_at_once", "only_if_better"})
+_SWITCHES = frozenset({"blur", "learn_at_once", "only_if_better", "second_factor_of_admins"})
 _BOUNDS = {"overlap": (1, 20), "most_skips": (1, 20), "gold_every": (0, 1000), "break_minutes": (0, 480)}
 
 DEFAULT_GUIDELINES = """\
@@ -38,7 +38,7 @@ class StudioSettings:
     `blur` hides toxic texts until they are asked for, unless a person decides otherwise. After `break_minutes` of work
     a break is suggested (0: never). With `learn_at_once` every click moves what is shown next; without, only a training
     does. With `only_if_better` a version that was retrained serves only if the clicks show that it is preferred to the
-    one it was trained from.
+    one it was trained from. With `second_factor_of_admins` every admin must have a second factor.
     """
 
     guidelines: str = DEFAULT_GUIDELINES
@@ -49,6 +49,7 @@ class StudioSettings:
     break_minutes: int = 45
     learn_at_once: bool = True
     only_if_better: bool = False
+    second_factor_of_admins: bool = False
 
 
 def settings(session: Session) -> StudioSettings:
@@ -70,7 +71,8 @@ def change(session: Session, by: int, values: Mapping[str, Any]) -> StudioSettin
         session.flush()
         if "overlap" in values:
             retirement.bring_back(session, settings(session))
-        audit.record(session, by, "studio.changed", "studio", settings=sorted(values))
+        switched = {name: value for name, value in values.items() if name in _SWITCHES}
+        audit.record(session, by, "studio.changed", "studio", settings=sorted(values), **switched)
     return settings(session)
 
 

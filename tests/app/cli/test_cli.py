@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pyotp
 import pytest
 from click import ClickException
 from click.testing import CliRunner, Result
@@ -22,6 +23,7 @@ from app import cli, create_app
 from app.db import ApiToken, Judgment, Prompt, Role, User
 from app.services.desk import judgments
 from app.services.people import accounts, api_tokens
+from app.services.people.authentication import second_factor
 from app.services.system import backups
 from models.formats import read_rows
 from models.serving.hot_swap import ServingState
@@ -78,6 +80,22 @@ def test_set_password_takes_the_place_of_a_forgotten_one(app: Flask, session: Se
     assert password not in result.output
     assert accounts.authenticate(session, "ada@example.org", password) is not None
     unknown = run(app, "set-password", "bob@example.org", "--password", password)
+    assert (unknown.exit_code, unknown.stderr) == (1, "Error: There is no account with the email bob@example.org.\n")
+
+
+def test_remove_second_factor_lets_somebody_in_who_lost_it(app: Flask, session: Session, annotator: Person) -> None:
+    second_factor.draw(session, annotator.id, "key")
+    secret = second_factor.drawn(session, annotator.id, "key") or ""
+    second_factor.enable(session, annotator.id, "key", pyotp.TOTP(secret).now())
+    said = run(app, "remove-second-factor", annotator.email.upper())
+    assert (said.exit_code, said.stdout) == (
+        0,
+        f"{annotator.email} signs in without a second factor from now on.\n",
+    )
+    assert not second_factor.enabled(session, annotator.id)
+    again = run(app, "remove-second-factor", annotator.email)
+    assert (again.exit_code, again.stderr) == (1, f"Error: {annotator.email} has no second factor.\n")
+    unknown = run(app, "remove-second-factor", "bob@example.org")
     assert (unknown.exit_code, unknown.stderr) == (1, "Error: There is no account with the email bob@example.org.\n")
 
 

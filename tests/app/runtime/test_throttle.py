@@ -88,7 +88,7 @@ def test_an_account_has_a_hundred_whatever_the_addresses_but_not_for_a_known_bro
     with pytest.raises(TooManyGuesses) as refusal, throttle.attempt(ADA, HERE):
         pytest.fail("it was verified")
     assert WAIT_SECONDS < refusal.value.again <= ACCOUNT_WAIT_SECONDS
-    assert str(refusal.value) == "Too many wrong passwords: try again in 15 minutes."
+    assert str(refusal.value) == "Too many wrong passwords or codes: try again in 15 minutes."
     guesses = [is_verified(throttle, ADA, HERE, "known") for _ in range(MOST_FAILURES + 1)]
     assert guesses == [True] * MOST_FAILURES + [False]
 
@@ -199,5 +199,5 @@ def sign_in(app: Flask, person: Person, password: str, address: str) -> tuple[in
     """The status of one try to sign in from a new browser, and how long it was told to wait."""
     form = {"email": person.email, "password": password}
     answer = Browser(app.test_client()).submit("/sign-in", form, environ_base={"REMOTE_ADDR": address})
-    assert ("Too many wrong passwords: try again in" in answer.text) == (answer.status_code == 429)
+    assert ("Too many wrong passwords or codes: try again in" in answer.text) == (answer.status_code == 429)
     return answer.status_code, answer.headers.get("Retry-After")

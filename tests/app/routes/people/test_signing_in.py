@@ -66,7 +66,7 @@ def test_the_present_password_cannot_be_guessed_and_the_response_says_how_long_t
     answers = [browser.submit(path, form, page="/account") for _ in range(MOST_FAILURES + 1)]
     assert [answer.status_code for answer in answers] == [403] * MOST_FAILURES + [429]
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 300
-    assert "Too many wrong passwords: try again in" in answers[-1].text
+    assert "Too many wrong passwords or codes: try again in" in answers[-1].text
 
 
 def test_a_browser_that_has_signed_in_before_is_not_held_up_by_those_who_guess(app: Flask, annotator: Person) -> None:

@@ -39,6 +39,15 @@ def test_only_the_right_password_of_an_active_person_authenticates(session: Sess
     assert accounts.authenticate(session, EMAIL, factories.PASSWORD) is None
 
 
+def test_an_account_without_a_password_has_no_password_that_fits(session: Session) -> None:
+    user = factories.user(session, email=EMAIL, password_hash="")
+    assert not user.has_password
+    assert accounts.authenticate(session, EMAIL, "") is None
+    with pytest.raises(Forbidden, match=r"^Another email address takes a password, and this account has none\.$"):
+        accounts.change_profile(session, user.id, "Ada", "other@example.org", "")
+    assert accounts.change_profile(session, user.id, "Ada", EMAIL, "").name == "Ada"
+
+
 def test_an_email_is_one_account_however_it_is_written(session: Session) -> None:
     accounts.add_user(session, None, " Ada@Example.org ", PASSWORD, "annotator")
     with pytest.raises(Conflict, match=r"^There is an account with that email already\.$"):

@@ -20,10 +20,13 @@ from app.db import (
     Generation,
     Invitation,
     Judgment,
+    OrganisationAccount,
     PasswordReset,
     Prompt,
+    RecoveryCode,
     Reservation,
     Role,
+    SecondFactor,
     SignInSession,
     User,
     now,
@@ -40,6 +43,8 @@ from app.services.people import (
     sign_ins,
     statistics,
 )
+from app.services.people.authentication import organisation_accounts, recovery_codes, second_factor
+from app.services.people.authentication.organisation_accounts import Claims
 from app.services.people.deletion import Traces
 from app.services.people.sign_ins import Guess
 from app.services.system import audit_copies
@@ -129,6 +134,19 @@ def test_the_account_has_a_pseudonym_and_no_way_in(session: Session, admin: int)
     with pytest.raises(NotFound):
         passwords.set_password(session, user.email, "a calm password")
     assert accounts.add_user(session, admin, EMAIL, "a calm password", "annotator").id != person
+
+
+def test_the_second_factor_and_the_account_of_an_organisation_go_too(either: Session) -> None:
+    admin = factories.user(either, role=Role.ADMIN).id
+    claims = Claims("https://id.example.org", "ada-1", EMAIL, "Ada", None)
+    person = organisation_accounts.admit(either, claims).user.id
+    second_factor.draw(either, person, "a key")
+    recovery_codes.renew(either, person)
+    either.commit()
+    deletion.delete_person(either, admin, person, EMAIL, keep_judgments=True)
+    tables = (OrganisationAccount, SecondFactor, RecoveryCode)
+    assert [rows(either, table) for table in tables] == [[], [], []]
+    assert organisation_accounts.admit(either, claims).user.id != person, "nobody knows who it was"
 
 
 def test_judgments_that_are_kept_still_count_for_agreement_under_the_pseudonym(session: Session, admin: int) -> None:

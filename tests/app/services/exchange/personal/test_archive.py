@@ -12,11 +12,25 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import ApiToken, FileImport, PasswordReset, Reservation, SignInSession, StudioSetting, User, Webhook, now
+from app.db import (
+    ApiToken,
+    FileImport,
+    OrganisationAccount,
+    PasswordReset,
+    RecoveryCode,
+    Reservation,
+    SecondFactor,
+    SignInSession,
+    StudioSetting,
+    User,
+    Webhook,
+    now,
+)
 from app.domain_errors import NotFound
 from app.services.exchange.personal import archive
 from app.services.exchange.personal.rows import KINDS
 from app.services.people import accounts, api_tokens, invitations, password_resets
+from app.services.people.authentication import recovery_codes
 from tests import factories
 from tests.studio import rows
 
@@ -37,13 +51,16 @@ def test_it_has_a_row_of_every_kind_and_no_secret(session: Session) -> None:
     _, token = api_tokens.make(session, person, "a script", ["read"], 30, form_key="1" * 32)
     _, reset = password_resets.make(session, person, person)
     _, link = invitations.invite(session, person, "annotator", "for Bob", 7, form_key="2" * 32)
+    codes = recovery_codes.renew(session, person)
     typed = factories.prompt(session, "typed at the desk", source="typed")
     factories.judgment(session, factories.generation(session, person, prompt=typed), reason="for a reason")
     factories.run(session, requested_by=person)
     session.add_all(
         [
             FileImport(user_id=person, file_name="texts.csv", source="texts"),
+            OrganisationAccount(user_id=person, issuer="https://id.example.org", subject="ada-1"),
             Reservation(user_id=person, prompt_id=typed.id, until=now()),
+            SecondFactor(user_id=person, sealed_secret="sealed with a key"),
             StudioSetting(name="guidelines", value={"value": "Be kind."}, changed_by=person),
             Webhook(url="https://example.org/in-the-path", secret="whsec_hidden", events=[], created_by=person),
         ]
@@ -54,7 +71,9 @@ def test_it_has_a_row_of_every_kind_and_no_secret(session: Session) -> None:
     hashes = [user.password_hash, *(one.secret_hash for one in rows(session, SignInSession))]
     hashes += [one.token_hash for one in rows(session, ApiToken)]
     hashes += [one.token_hash for one in rows(session, PasswordReset)]
-    secrets = [*hashes, token, reset, link, cookie, "whsec_hidden", "in-the-path", "1" * 32, "2" * 32]
+    hashes += [one.code_hash for one in rows(session, RecoveryCode)]
+    secrets = [*hashes, *codes, token, reset, link, cookie, "whsec_hidden", "in-the-path", "1" * 32, "2" * 32]
+    secrets.append("sealed with a key")
     found = files(archive.of_account(session, person))
     assert set(found) == {"README"} | {kind.name for kind in KINDS}
     for kind in KINDS:
