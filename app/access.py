@@ -53,6 +53,7 @@ ANNOTATOR = frozenset(
         "annotate.page",
         "auth.sign_out",
         "auth.account",
+        "auth.export",
         "auth.new_token",
         "auth.revoke_token",
         "auth.change_password",
@@ -88,6 +89,8 @@ TAKES_PASSWORD = frozenset(
         "api_tokens.make_token",
         "people.set_role",
         "person_access.make_reset_link",
+        "personal_data.delete",
+        "personal_data.delete_imported",
     }
 )
 TAKES_PASSWORD_FOR_ADMINS = frozenset({"people.add_person", "people.invite"})

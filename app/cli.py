@@ -25,17 +25,17 @@ from app.services.exchange.hub import data_set
 from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.exchange.mapping import is_known
-from app.services.people import accounts, api_tokens, passwords
+from app.services.people import accounts, api_tokens, deletion, passwords
 from app.services.people.authentication import second_factor
 from app.services.prompts.prompts import ImportReport
-from app.services.system import audit_copies, backups
+from app.services.system import audit_copies, backups, deletions
 
 P = ParamSpec("P")
 
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    people = (ensure_admin, create_user, set_password, remove_second_factor)
+    people = (ensure_admin, create_user, set_password, remove_second_factor, delete_person)
     for command in (*people, import_prompts, export, export_data_set, backup, restore):
         app.cli.add_command(command)
     app.cli.add_command(audit)
@@ -119,6 +119,27 @@ def remove_second_factor(email: str) -> None:
         raise NotFound(f"There is no account with the email {accounts.normal(email)}.")
     second_factor.remove(db.session(), None, person.id)
     click.echo(f"{person.email} signs in without a second factor from now on.")
+
+
+@click.command("delete-person")
+@click.argument("email")
+@click.option("--keep-judgments", is_flag=True, help="Keep the person's judgments under a pseudonym.")
+@click.option("--imported", is_flag=True, help="EMAIL is a name that imported files have for somebody.")
+@_plain_errors
+def delete_person(email: str, keep_judgments: bool, imported: bool) -> None:
+    """Delete a person for ever, with all that they wrote."""
+    session = db.session()
+    if imported:
+        deleted = deletion.delete_imported(session, None, email, email, keep_judgments)
+    else:
+        user = deletion.by_email(session, email)
+        deleted = deletion.delete_person(session, None, user.id, user.email, keep_judgments)
+    left = deletions.finish(db.engine, mellow().settings.home, deleted.texts)
+    click.echo(
+        f"{email.strip()} is deleted." + (f" What stays is called {deleted.pseudonym}." * bool(deleted.pseudonym))
+    )
+    if left:
+        click.echo(left, err=True)
 
 
 @click.command("import-prompts")

@@ -24,6 +24,7 @@ from typing import Any
 
 from flask import Flask, Response, json, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.db.full_disk import is_full
@@ -170,6 +171,10 @@ def register_error_handlers(app: Flask) -> None:
             if name.lower() in ("allow", "retry-after"):
                 response.headers[name] = value
         return response
+
+    @app.errorhandler(ObjectDeletedError)
+    def _deleted(error: ObjectDeletedError) -> Response:
+        return _response(HTTPStatus.CONFLICT, "What this was about was deleted at this moment.", {})
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:

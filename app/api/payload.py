@@ -68,7 +68,9 @@ def run_json(run: TrainingRun, position: int | None) -> dict[str, Any]:
     }
 
 
-def version_json(version: Version, serving: int | None, evaluation: Mapping[str, Any] | None) -> dict[str, Any]:
+def version_json(
+    version: Version, serving: int | None, evaluation: Mapping[str, Any] | None, deleted_judgments: int
+) -> dict[str, Any]:
     """One version, with the report of its evaluation, as the API shows it."""
     return {
         "number": version.number,
@@ -78,6 +80,7 @@ def version_json(version: Version, serving: int | None, evaluation: Mapping[str,
         "metrics": {name: value for name, value in version.metrics.items() if name != "evaluation"},
         "evaluation": evaluation,
         "sha256": version.sha256,
+        "deleted_judgments": deleted_judgments,
         "serving": version.number == serving,
         "note": version.note,
         "created_at": _iso(version.created_at),

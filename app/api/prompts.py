@@ -62,6 +62,28 @@ class Prompt(Struct):
     metadata: Anything | None
 
 
+class ConfirmPromptQuery(Sent, frozen=True):
+    """Deleting is confirmed by the id."""
+
+    confirm: Annotated[
+        int,
+        Meta(
+            description="The prompt's id once more.",
+            extra={"refusal": "confirm must be the prompt's id once more."},
+        ),
+    ]
+
+
+class DeletedPrompt(Struct):
+    """Numbers of what went with a prompt."""
+
+    screens: int
+    rewrites: int
+    judgments: int
+    people: Annotated[int, Meta(description="Who had judged it.")]
+    pairs: int
+
+
 class PromptPage(Struct):
     """A page of prompts."""
 

@@ -155,6 +155,15 @@ class Evaluation(Struct):
 _Metrics = Annotated[Anything, Meta(description="The figures that decided whether it may serve, and of its training.")]
 
 
+_DeletedJudgments = Annotated[
+    int,
+    Meta(
+        description="How many judgments were deleted since it, or a version that it comes from, was trained on them. "
+        "Of versions that an earlier release trained, at most so many."
+    ),
+]
+
+
 class Version(Struct):
     """A published version."""
 
@@ -165,6 +174,7 @@ class Version(Struct):
     metrics: _Metrics
     evaluation: Evaluation | None
     sha256: str
+    deleted_judgments: _DeletedJudgments
     serving: bool
     note: str
     created_at: Time

@@ -2,11 +2,12 @@
 
 from app.db.base import Base, now
 from app.db.desk.candidate import Candidate
+from app.db.desk.deleted_judgment import DeletedJudgment
 from app.db.desk.drawn_pool import DrawnPool
 from app.db.desk.generation import Generation
 from app.db.desk.judgment import JUDGE, LONGEST_ANNOTATOR, Judgment, Verdict, new_key
 from app.db.desk.preference import Preference
-from app.db.engine import ENGINE_OPTIONS, make_sessions, write_transaction
+from app.db.engine import ENGINE_OPTIONS, empty_log, make_sessions, write_transaction
 from app.db.exchange.file_import import FileImport
 from app.db.holds import holds
 from app.db.insert_new import insert_new
@@ -45,6 +46,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Candidate",
+    "DeletedJudgment",
     "DrawnPool",
     "FileImport",
     "Generation",
@@ -74,6 +76,7 @@ __all__ = [
     "Version",
     "Webhook",
     "WebhookDelivery",
+    "empty_log",
     "holds",
     "insert_new",
     "make_sessions",

@@ -1,9 +1,9 @@
 """Connections and transactions of Mellow, the same in the web processes and in the worker.
 
 SQLite runs in WAL mode with ``synchronous=FULL``: once a commit returns, the row is on the disk and survives
-``kill -9`` and power loss. A transaction that will write is begun as such (``write_transaction``): in SQLite a read
-transaction that turns into a write can fail at once with "database is locked", whatever the busy timeout, while
-``BEGIN IMMEDIATE`` waits its turn.
+``kill -9`` and power loss. What is deleted is overwritten (``secure_delete``). A transaction that will write is begun
+as such (``write_transaction``): in SQLite a read transaction that turns into a write can fail at once with "database is
+locked", whatever the busy timeout, while ``BEGIN IMMEDIATE`` waits its turn.
 
 SQLite lets one transaction write at a time. Its own way to wait is to sleep for up to a tenth of a second between
 attempts, in no fair order: under load some wait for seconds. Here the threads of a process queue for a lock, and only
@@ -18,7 +18,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.db.holds import FUNCTION, holds_in_lower_case
 
 BUSY_TIMEOUT_MS = 15_000
+EMPTYING_MS = 1_000
 LOOK_SECONDS = 0.0005
 WRITES = "mellow_writes"  # the execution option that begins a writing transaction
 _turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -48,6 +49,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=ON",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
@@ -116,6 +118,23 @@ def write_transaction(session: Session) -> Iterator[None]:
         except BaseException:
             session.rollback()
             raise
+
+
+def empty_log(engine: Engine) -> bool:
+    """Write what SQLite's log holds into the database and empty it; False if somebody still reads an older state.
+
+    Others can write meanwhile at most EMPTYING_MS later. On any other database nothing is done.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with turn_to_write(engine), closing(engine.raw_connection()) as connection:
+        raw: Any = connection.driver_connection
+        raw.execute(f"PRAGMA busy_timeout={EMPTYING_MS}").close()
+        try:
+            [(busy, *_)] = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
+    return not busy
 
 
 def make_sessions(database_url: str) -> sessionmaker[Session]:

@@ -16,7 +16,7 @@ from app.routes.desk import pages as desk_pages
 from app.routes.exchange import api as exchange_api
 from app.routes.exchange import pages as exchange_pages
 from app.routes.people import api as people_api
-from app.routes.people import auth, join, person_access, reset
+from app.routes.people import auth, join, person_access, personal_data, reset
 from app.routes.people import pages as people_pages
 from app.routes.people.authentication import factors, organisation
 from app.routes.prompts import api as prompts_api
@@ -40,6 +40,7 @@ _PAGES = (
     health.blueprint,
     people_pages.blueprint,
     person_access.blueprint,
+    personal_data.blueprint,
     join.blueprint,
     reset.blueprint,
     system_pages.blueprint,

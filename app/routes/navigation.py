@@ -19,6 +19,7 @@ _FOR_ADMINS = (
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
 _BELOW = {
     "prompts": "data",
+    "personal_data": "people",
     "webhooks": "system",
     "api_docs": "system",
     "guidelines": "system",

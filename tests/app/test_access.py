@@ -87,6 +87,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "annotate.page",
         "auth.sign_out",
         "auth.account",
+        "auth.export",
         "auth.new_token",
         "auth.revoke_token",
         "auth.change_password",

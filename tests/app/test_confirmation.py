@@ -42,7 +42,8 @@ def role_of(session: Session, person: Person) -> str:
 
 def test_it_is_exactly_this_that_takes_the_password() -> None:
     factors = {"factors.draw", "factors.remove", "factors.require"}
-    pages = {"auth.new_token", "people.set_role", "person_access.make_reset_link"} | factors
+    deletions = {"personal_data.delete", "personal_data.delete_imported"}
+    pages = {"auth.new_token", "people.set_role", "person_access.make_reset_link"} | factors | deletions
     assert pages | {"api_tokens.make_token"} == TAKES_PASSWORD
     assert {"people.add_person", "people.invite"} == TAKES_PASSWORD_FOR_ADMINS
 
@@ -79,6 +80,20 @@ def test_an_api_token_and_a_reset_link_take_the_password(session: Session, brows
     assert (refused.status_code, "Give your password first" in refused.text) == (403, True)
     assert len(rows(session, ApiToken)) == before
     assert "data-token" in browser.submit("/account/token", TOKEN | {"present_password": factories.PASSWORD}).text
+
+
+def test_deleting_a_person_takes_the_password(session: Session, browser: Browser, annotator: Person) -> None:
+    path, form = f"/admin/people/{annotator.id}/delete", {"confirm": annotator.email, "judgments": "delete"}
+    asked = browser.submit(path, form)
+    assert ASKED in asked.text
+    assert ASKED in browser.submit("/admin/people/imported", {"name": "Ada", "confirm": "Ada"}).text
+    session.rollback()
+    assert session.get_one(User, annotator.id).deleted_at is None
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', asked.text))
+    assert {name: value for name, value in fields.items() if name != "csrf_token"} == form
+    browser.submit(path, form | {"present_password": factories.PASSWORD})
+    session.rollback()
+    assert session.get_one(User, annotator.id).deleted_at is not None
 
 
 def test_making_an_admin_in_another_way_takes_the_password_and_making_an_annotator_does_not(

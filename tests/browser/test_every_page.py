@@ -22,7 +22,16 @@ expect.set_options(timeout=PATIENCE_MS)
 WIDTHS = (3840, 1440, 768, 320)
 Look = tuple[int, Theme]
 LOOKS: tuple[Look, ...] = ((3840, "light"), (320, "dark"), (3840, "dark"), (320, "light"))
-NO_PAGES = {"/", "/healthz", "/readyz", "/metrics", "/setup", "/admin/queue", "/admin/system/audit/copy"}
+NO_PAGES = {
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/setup",
+    "/account/export",
+    "/admin/queue",
+    "/admin/system/audit/copy",
+}
 """What is no page of its own, or, as the setup page, gone once there is an admin."""
 
 
@@ -39,6 +48,8 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, ended_run: int, measured
     yield [
         *sorted(plain - NO_PAGES),
         "/admin/people/1",
+        "/admin/people/1/delete",
+        "/admin/data/prompts/1/delete",
         f"/admin/runs/{ended_run}",
         f"/admin/runs/compare?run={ended_run}",
         f"/admin/versions/{measured_version}",

@@ -23,6 +23,7 @@ from models.formats.splitting import held_out_keys, split_key
 from models.reward.head import Head, fitted
 from models.reward.judgments import JudgedScreen
 from models.serving.generator import Generator, Sampling
+from models.store.samples_cache import samples_folder
 from worker.job.dataset import HELD_OUT_ONE_IN, Split
 from worker.job.recorder import RunRecorder
 from worker.studio.attempt import Attempt
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 TEXTS = 480
 """The most prompts without a judgment to sample: the studio's own first, then those that come with Mellow."""
-SAMPLES = "samples"
-"""The folder of the cache."""
 
 _DRAWING_SECONDS = 12.0
 _AT_ONCE = 48
@@ -45,14 +44,15 @@ _AT_ONCE = 48
 class HeadPairs:
     """The reward head that a version carries (None without judgments to fit), and the pairs labelled for its training.
 
-    `judged` are the judgments that the head was fitted to, on these `prompts`, and `sha256` is their hash. `texts` is
-    the number of texts sampled for the pairs, `sureness` the mean probability of the labels.
+    `judged` are the judgments that the head was fitted to, on these `prompts`, `judgments` their ids and `sha256` their
+    hash. `texts` is the number of texts sampled for the pairs, `sureness` the mean probability of the labels.
     """
 
     head: Head | None
     labelled: tuple[PreferenceExample, ...] = ()
     judged: tuple[JudgedScreen, ...] = field(default=(), repr=False)
     prompts: tuple[str, ...] = field(default=(), repr=False)
+    judgments: tuple[int, ...] = field(default=(), repr=False)
     sha256: str = ""
     texts: int = 0
     sureness: float = 0.0
@@ -67,7 +67,7 @@ class HeadPairs:
 
 def samples_cache(home: Path) -> Path:
     """Return the cache folder for the samples of versions; create it if it is absent."""
-    folder = home / "cache" / SAMPLES
+    folder = samples_folder(home)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -110,7 +110,8 @@ def fit_and_label(
     seen = [screen.judged() for screen in screens if not clicks.holds_out(screen.text)]
     judged_ones = tuple(screen.judged() for screen in screens)
     prompts = tuple(screen.text for screen in screens)
-    found = HeadPairs(fitted(judged_ones), judged=judged_ones, prompts=prompts, sha256=digest)
+    ids = tuple(screen.judgment_id for screen in screens)
+    found = HeadPairs(fitted(judged_ones), judged=judged_ones, prompts=prompts, judgments=ids, sha256=digest)
     if not most or not seen:
         return found
     from worker.training.shared.run_folder import LABELLED, write_small

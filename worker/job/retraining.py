@@ -38,9 +38,9 @@ reward head to the metrics of the training."""
 class Retraining:
     """One retraining: the pairs, the configuration for the manifest, and the training function.
 
-    `learns_from` describes the data in words, `prompts` are its prompts. `beta` scales the margins reported for
-    held-out pairs; `head_pairs` is the most pairs labelled by the reward head to add to the clicks. `sieve` keeps what
-    can be trained on, and knows which of the clicks it left out.
+    `learns_from` describes the data in words, `prompts` are its prompts, `judgments` the ids of its judgments. `beta`
+    scales the margins reported for held-out pairs; `head_pairs` is the most pairs labelled by the reward head to add to
+    the clicks. `sieve` keeps what can be trained on, and knows which of the clicks it left out.
     """
 
     clicks: dataset.Split
@@ -52,6 +52,7 @@ class Retraining:
     head_pairs: int
     data_sha256: str
     train: Train
+    judgments: frozenset[int] = frozenset()
 
 
 def made_from(studio: Studio, attempt: Attempt) -> tuple[Mapping[str, object], str]:
@@ -92,6 +93,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     )
     taught = replace(taught, labelled=tuple(retraining.sieve.pairs(taught.labelled)))
     _log_left_out(retraining.sieve, recorder, left_out)
+    attempt.keep_judgments(retraining.judgments | set(taught.judgments))
     if taught.head is not None:
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
     known.including([*retraining.prompts, *(pair.prompt for pair in taught.labelled)]).write(staged)
@@ -228,17 +230,19 @@ def prepare(
     options = click_options(method, config)
     sieve = Sieve(parent, options)
     clicks = dataset.split(_usable_pairs(sieve, dataset.preference_examples(session, last_judgment_id, selection)))
+    judgments = frozenset(example.click for example in clicks.train if example.click is not None)
     if isinstance(options, DPOClickOptions):
-        return _dpo(options, clicks, sieve)
+        return replace(_dpo(options, clicks, sieve), judgments=judgments)
     if method == "kto":
         sieve.left_out.clear()  # the pairs, which only its figures are measured on
         marked = sieve.texts(dataset.marked_texts(session, last_judgment_id, clicks, selection))
         rows = dataset.unpaired_rows(marked)
         good = sum(row["label"] for row in rows)
         said = f"{good} good and {len(rows) - good} bad texts"
-        return _by_method(method, options, clicks, sieve, said, rows, dataset.unpaired_sha256(rows))
-    pairs = dataset.pair_rows(clicks.train)
-    return _by_method(method, options, clicks, sieve, _pairs(clicks), pairs, dataset.data_sha256(clicks.train))
+        retraining = _by_method(method, options, clicks, sieve, said, rows, dataset.unpaired_sha256(rows))
+        return replace(retraining, judgments=frozenset(one.judgment for one in marked))
+    pairs, digest = dataset.pair_rows(clicks.train), dataset.data_sha256(clicks.train)
+    return replace(_by_method(method, options, clicks, sieve, _pairs(clicks), pairs, digest), judgments=judgments)
 
 
 def _usable_pairs(sieve: Sieve, examples: Sequence[PreferenceExample]) -> list[PreferenceExample]:

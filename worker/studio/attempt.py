@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db import TrainingRun
+from app.db import TrainingRun, write_transaction
 from app.services.training import runs
+from app.services.versions import learned
 from models.store.locks import remove_unless_locked
 from models.store.store import CheckpointStore
 from worker.studio.patience import DATABASE_AWAY
@@ -59,6 +60,13 @@ class Attempt:
     def owned(self, session: Session) -> TrainingRun | None:
         """Return the run, within the caller's transaction, if it is still this attempt's."""
         return runs.owned(session, self.run_id, self.number)
+
+    def keep_judgments(self, ids: Iterable[int]) -> None:
+        """Keep the ids of the judgments that the run learns from, if it is still this attempt's."""
+        with self.sessions() as session, write_transaction(session):
+            run = self.owned(session)
+            if run is not None:
+                run.judgments = learned.pack(ids)
 
     def fail(self, reason: str) -> None:
         """End the run with the reason, if it is still this attempt's."""

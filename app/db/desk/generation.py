@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 
 class Generation(Base):
-    """The candidates shown together for one prompt to one person, with all that is needed to sample them again."""
+    """The candidates shown together for one prompt to one person, with all that is needed to sample them again.
+
+    An id is never used again after a deletion, so that a judgment that arrives late meets no other screen.
+    """
 
     __tablename__ = "generations"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[PrimaryKey]
     prompt_id: Mapped[int] = mapped_column(ForeignKey("prompts.id"), index=True)

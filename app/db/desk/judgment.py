@@ -36,7 +36,11 @@ class Verdict(StrEnum):
 
 
 class Judgment(Base):
-    """One person's verdict on one screen. Undoing marks it and frees the screen for another; rows are never deleted."""
+    """One person's verdict on one screen. Undoing marks it and frees the screen for another.
+
+    A row is deleted only with all that a person wrote, or with its prompt. Without AUTOINCREMENT SQLite would give its
+    id to another judgment, of which a run would then say that it had learned from it.
+    """
 
     __tablename__ = "judgments"
     __table_args__ = (
@@ -68,6 +72,14 @@ class Judgment(Base):
             sqlite_where=text("import_id IS NOT NULL"),
             postgresql_where=text("import_id IS NOT NULL"),
         ),
+        # People whom imported files name are looked up by name, and listed.
+        Index(
+            "ix__judgments__annotator",
+            "annotator",
+            sqlite_where=text("annotator IS NOT NULL"),
+            postgresql_where=text("annotator IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[PrimaryKey]

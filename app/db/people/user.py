@@ -20,7 +20,10 @@ class Role(StrEnum):
 
 
 class User(Base):
-    """A person. The password is stored only as a hash, which is empty if there is none."""
+    """A person. The password is stored only as a hash, which is empty if there is none.
+
+    The row of a deleted account stays, because the audit log and others refer to it, and holds a pseudonym.
+    """
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("role IN ('annotator', 'admin')", name="role"),)
@@ -37,6 +40,8 @@ class User(Base):
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     last_seen_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # When all that says who this was went (app/services/people/deletion.py).
+    deleted_at: Mapped[datetime | None]
 
     @property
     def is_admin(self) -> bool:

@@ -13,7 +13,10 @@ from app.db.base import Base, PrimaryKey, now
 
 
 class Prompt(Base):
-    """One distinct text. `queued` ones are served to annotators, the highest priority and then the oldest first."""
+    """One distinct text. `queued` ones are served to annotators, the highest priority and then the oldest first.
+
+    An id is never used again after a deletion: the audit log names prompts by their ids.
+    """
 
     __tablename__ = "prompts"
     __table_args__ = (
@@ -31,6 +34,7 @@ class Prompt(Base):
             sqlite_where=sql("import_id IS NOT NULL"),
             postgresql_where=sql("import_id IS NOT NULL"),
         ),
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[PrimaryKey]

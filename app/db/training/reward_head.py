@@ -15,9 +15,9 @@ class RewardHead(Base):
 
     A `carried` head came with the version, which learned from the same judgments; the others were fitted after each
     click. It was fitted to `judgments` of the standing judgments up to `last_judgment_id`, when `undone` of all
-    judgments had been undone: while both are unchanged there is nothing to learn, unless some judgments were still
-    `waiting` for their features. `weights` are its weights in single precision, kept for ever; `data` is the whole
-    head, which only the latest of a version and a carried one keep.
+    judgments had been undone and `deleted` had been deleted: while all three are unchanged there is nothing to learn,
+    unless some judgments were still `waiting` for their features. `weights` are its weights in single precision, kept
+    for ever; `data` is the whole head, which only the latest of a version and a carried one keep.
     """
 
     __tablename__ = "reward_heads"
@@ -30,6 +30,7 @@ class RewardHead(Base):
     judgments: Mapped[int]
     last_judgment_id: Mapped[int]
     undone: Mapped[int]
+    deleted: Mapped[int] = mapped_column(default=0)
     waiting: Mapped[int] = mapped_column(default=0)
     carried: Mapped[bool] = mapped_column(default=False)
     weights: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
@@ -57,6 +57,8 @@ class TrainingRun(Base):
     pairs: Mapped[int] = mapped_column(default=0)
     # Runs train on the judgments up to this one; later ones are "new since the last run".
     last_judgment_id: Mapped[int] = mapped_column(default=0)
+    # The ids of the judgments that it learns from (app/services/versions/learned.py); empty until it begins.
+    judgments: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     data_hash: Mapped[str | None] = mapped_column(String(64))
     job_id: Mapped[str | None] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(default=0)

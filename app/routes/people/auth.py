@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -17,6 +19,7 @@ from app.routes.people import form_key, known_browser
 from app.routes.people.authentication import entering
 from app.routes.people.signing_in import address, guarded, let_in
 from app.runtime.throttle import TooManyGuesses
+from app.services.exchange.personal import archive
 from app.services.people import accounts, api_tokens, passwords, sessions, sign_ins
 from app.services.people.passwords import SHORTEST_PASSWORD
 from app.services.people.sessions import Ending
@@ -95,6 +98,18 @@ def _account(secret: str | None = None, **problems: str) -> str:
         sessions=sessions.of_person(db.session(), access.user_id(), mellow().settings.session_idle),
         **WORDS,
     )
+
+
+@blueprint.get("/account/export")
+def export() -> ResponseReturnValue:
+    """Send everything that is stored of the person who is signed in."""
+    own, open_session = access.user_id(), mellow().sessions
+
+    def content() -> Iterator[bytes]:
+        with open_session() as reading:
+            yield from archive.of_account(reading, own)
+
+    return Response(content(), headers=archive.headers("my-data"))
 
 
 @blueprint.post("/account/password")

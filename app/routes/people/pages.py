@@ -14,7 +14,7 @@ from app.domain_errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.routes.number_format import WORDS
 from app.routes.people import form_key, person_page
-from app.services.people import accounts, agreement, api_tokens, invitations, links, ratings, statistics
+from app.services.people import accounts, agreement, api_tokens, deletion, invitations, links, ratings, statistics
 from app.services.prompts import studio_settings
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
@@ -120,6 +120,7 @@ def _page(**given: Any) -> str:
         pairs=agreed.pairs[: person_page.MOST_PAIRS],
         more_pairs=max(0, len(agreed.pairs) - person_page.MOST_PAIRS),
         names=person_page.names(agreed.pairs[: person_page.MOST_PAIRS]),
+        imported=deletion.imported(session),
         invitations=[(one, links.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import msgspec
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.operations import JSON, gives, operation, sent_body
-from app.api.prompts import Changed, ImportReport, Prompt, PromptLine, PromptPage
+from app.api.prompts import Changed, ConfirmPromptQuery, DeletedPrompt, ImportReport, Prompt, PromptLine, PromptPage
 from app.context import mellow
 from app.extensions import db
+from app.routes.prompts.actions import delete
 from app.services.exchange import prompt_bodies
 from app.services.prompts import search
 from app.services.prompts.changes import PromptChange, PromptsChange
@@ -60,6 +63,17 @@ def change_prompt(prompt_id: int, body: PromptChange) -> ResponseReturnValue:
     """Change a prompt's priority, overlap, place in the queue or right answer."""
     longest = mellow().settings.max_text_length
     return search.as_json(search.change(db.session(), user_id(), prompt_id, msgspec.to_builtins(body), longest))
+
+
+@blueprint.delete("/prompts/<int:prompt_id>")
+@operation(
+    "Delete a prompt for ever, with everything that was made of it: screens, rewrites, judgments, pairs",
+    gives("What went with it.", DeletedPrompt),
+    query=ConfirmPromptQuery,
+)
+def delete_prompt(prompt_id: int, query: ConfirmPromptQuery) -> ResponseReturnValue:
+    """Delete the prompt and everything that was made of it; `confirm` must be its id again."""
+    return asdict(delete(prompt_id, query.confirm)[0])
 
 
 @blueprint.patch("/prompts")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.context import mellow
 from app.domain_errors import Invalid
 from app.extensions import db
-from app.services.prompts import metadata, search, studio_settings
+from app.routes.prompts import actions
+from app.services.prompts import deletion, metadata, search, studio_settings
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.prompts.search import STATES, PromptFilter, PromptQuery
+from app.services.system import backups
 
 blueprint = Blueprint("prompts", __name__, url_prefix="/admin/data")
 
@@ -41,5 +44,35 @@ def queue() -> ResponseReturnValue:
         most_overlap=MOST_OVERLAP,
         most_priority=MOST_PRIORITY,
         shown=metadata.shown,
+        problem=problem,
+    )
+
+
+@blueprint.get("/prompts/<int:prompt_id>/delete")
+def ask(prompt_id: int) -> ResponseReturnValue:
+    """Say what would go with a prompt, and ask for its id."""
+    return _delete_page(prompt_id)
+
+
+@blueprint.post("/prompts/<int:prompt_id>/delete")
+def delete(prompt_id: int) -> ResponseReturnValue:
+    """Delete a prompt and everything that was made of it, if its id was typed to confirm."""
+    try:
+        _, left = actions.delete(prompt_id, request.form.get("confirm", ""))
+    except Invalid as refusal:
+        return _delete_page(prompt_id, str(refusal)), refusal.status
+    flash(f"Prompt {prompt_id} and all that was made of it are deleted.", "success")
+    if left:
+        flash(left, "warning")
+    return redirect(url_for("prompts.queue"))
+
+
+def _delete_page(prompt_id: int, problem: str = "") -> str:
+    session = db.session()
+    return render_template(
+        "prompts/delete.html",
+        prompt=deletion.get(session, prompt_id),
+        gone=deletion.preview(session, prompt_id),
+        backups=len(backups.kept(mellow().settings)),
         problem=problem,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from app.access import user_id
 from app.api.operations import gives, operation
@@ -13,12 +15,13 @@ from app.api.payload import version_json
 from app.api.versions import Archive as ArchiveBytes
 from app.api.versions import ConfirmQuery, ServingAlias, Trial, TrialRequest, Version, VersionChange
 from app.context import mellow
+from app.db import Version as VersionRow
 from app.domain_errors import NotFound, NotReady
 from app.extensions import db
 from app.routes.versions.actions import promote
 from app.schemas.kinds import LARGEST_ID
 from app.services.prompts import prompts
-from app.services.versions import evaluations, versions
+from app.services.versions import evaluations, learned, versions
 from models.model_errors import InputTooLong, ModelError, StoreError
 from models.serving.generator import Generator, Screen
 from models.store.archive import Archive
@@ -31,11 +34,7 @@ blueprint = Blueprint("api_versions", __name__)
 def list_versions() -> ResponseReturnValue:
     """All versions, the newest first."""
     session = db.session()
-    serving = versions.serving_number(session)
-    return [
-        version_json(version, serving, evaluations.as_json(session, version))
-        for version in versions.all_versions(session)
-    ]
+    return [_shown(session, version) for version in versions.all_versions(session)]
 
 
 @blueprint.get("/versions/<int:number>")
@@ -43,8 +42,7 @@ def list_versions() -> ResponseReturnValue:
 def get_version(number: int) -> ResponseReturnValue:
     """One version."""
     session = db.session()
-    version = versions.get(session, number)
-    return version_json(version, versions.serving_number(session), evaluations.as_json(session, version))
+    return _shown(session, versions.get(session, number))
 
 
 @blueprint.put("/aliases/serving")
@@ -130,8 +128,7 @@ def download_checkpoint(number: int) -> ResponseReturnValue:
 def change_version(number: int, body: VersionChange) -> ResponseReturnValue:
     """Write the version's note."""
     session = db.session()
-    version = versions.set_note(session, user_id(), number, body.note)
-    return version_json(version, versions.serving_number(session), evaluations.as_json(session, version))
+    return _shown(session, versions.set_note(session, user_id(), number, body.note))
 
 
 @blueprint.delete("/versions/<int:number>")
@@ -149,3 +146,10 @@ def delete_version(number: int, query: ConfirmQuery) -> ResponseReturnValue:
         raise NotReady(str(error)) from None
     mellow().trial.forget()
     return "", 204
+
+
+def _shown(session: Session, version: VersionRow) -> dict[str, Any]:
+    """Return a version as the API shows it."""
+    lost = learned.lost(session, version.number)
+    serving = versions.serving_number(session)
+    return version_json(version, serving, evaluations.as_json(session, version), lost.number)

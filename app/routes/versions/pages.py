@@ -11,7 +11,7 @@ from app.db import TrainingRun, Version
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
 from app.routes.versions.actions import promote as let_serve
-from app.services.versions import evaluations, lineage, versions
+from app.services.versions import evaluations, learned, lineage, versions
 from models.model_errors import StoreError
 from models.settings.options import current_names
 from models.store.evaluation_figures import preference_in_words
@@ -72,6 +72,7 @@ def _version_page(number: int, typed: str | None = None) -> str:
         manifest_problem=problem,
         config=current_names(manifest.config) if manifest else {},
         evaluation=evaluations.of(session, row),
+        lost=learned.lost(session, number),
         preference_in_words=preference_in_words,
         periods=lineage.periods(session, number),
         longest_note=versions.LONGEST_NOTE,

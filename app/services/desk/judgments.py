@@ -1,7 +1,7 @@
 """Storing judgments: one transaction writes a judgment and the preference rows that it yields.
 
-This is the most frequent write of the studio, so it is kept short: a screen never changes, hence it is read before the
-transaction, and rows are inserted without the ORM. Judgments that arrive at the same moment share a commit.
+This is the most frequent write of the studio, so it is kept short: a screen does not change, hence it is read before
+the transaction, and rows are inserted without the ORM. Judgments that arrive at the same moment share a commit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import (
@@ -113,7 +114,11 @@ def judge(session: Session, user_id: int, sent: JudgmentRequest) -> int:
         number = _add(connection, user_id, sent, yielded)
         return number if number is not None else _existing_or_error(connection, user_id, screen, sent)
 
-    stored = write_with_others(session, write)
+    try:
+        stored = write_with_others(session, write)
+    except IntegrityError:
+        _own_screen(_SCREEN.read(session, {"screen": sent.generation_id}), user_id, sent.generation_id)
+        raise  # it was not deleted meanwhile, which would be the reason
     if isinstance(stored, DomainError):
         raise stored
     return stored

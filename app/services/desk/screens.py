@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, DrawnPool, Generation, Prompt, write_transaction
-from app.domain_errors import NotFound
+from app.db import Candidate, DrawnPool, Generation, Prompt, User, write_transaction
+from app.domain_errors import NotFound, NotSignedIn
 from app.services.prompts import attention_checks, prompts, queue, reservations, retirement, studio_settings
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
@@ -70,10 +70,13 @@ def next_screen(
     reservations.renew(session, user_id, shown)
     while (waiting := queue.left_over(session, user_id, shown, decided)) is not None:
         if waiting.gold:
-            return _with_todays_answer(session, waiting, generator.version), False
-        if not reservations.reserve(session, user_id, waiting.prompt_id, decided):
+            left = _with_todays_answer(session, waiting, generator.version)
+        elif reservations.reserve(session, user_id, waiting.prompt_id, decided):
+            left = _choose_again(session, generator, waiting, sampling, decided, chooser, gone)
+        else:
             continue  # somebody else took the place meanwhile: it is no longer found
-        return _choose_again(session, generator, waiting, sampling, decided, chooser, gone), False
+        if left is not None:
+            return left, False
     check = queue.next_gold(session, user_id, decided)
     if check is not None:
         with write_transaction(session):
@@ -129,14 +132,19 @@ def _serve(
     chooser: Chooser | None,
     gone: Gone,
 ) -> tuple[Generation, bool] | None:
-    """Draw and store a screen of a prompt that is reserved; None if others took the place while it was drawn."""
+    """Draw and store a screen of a prompt that is reserved.
+
+    None if others took the place while it was drawn, or the prompt or the screen to copy was deleted.
+    """
     shared = (prompt.overlap or decided.overlap) > 1
-    text = prompt.text
+    prompt_id, text = prompt.id, prompt.text
     screen = None
-    if not (shared and _first_screen(session, prompt.id)):
+    if not (shared and _first_screen(session, prompt_id)):
         session.commit()
         screen = generator.generate(text, sampling, head=chooser.head if chooser else None, gone=gone)
     with write_transaction(session):
+        if session.get(Prompt, prompt_id, with_for_update=True, populate_existing=True) is None:
+            return None
         # Looked up again: this person or another may have been given the same prompt in the meantime.
         mine = queue.screen_of(session, user_id, prompt, gold=False)
         if mine is not None:
@@ -147,19 +155,29 @@ def _serve(
         retirement.retire(session, decided, before=prompt)
         if first is not None:
             return _store_copy(session, first, user_id), False
-        assert screen is not None  # screens are never deleted, so one that was found before is still there
+        if screen is None:
+            return None
         return _store_drawn(session, prompt, user_id, generator.version, screen, chooser), screen.exhausted
 
 
-def _with_todays_answer(session: Session, waiting: Generation, version: int) -> Generation:
-    """Return the screen to show in the place of an unjudged one of a check: itself, unless the answer changed."""
+def _with_todays_answer(session: Session, waiting: Generation, version: int) -> Generation | None:
+    """Return the screen to show in the place of an unjudged one of a check: itself, unless the answer changed.
+
+    None if it was deleted meanwhile.
+    """
     if any(one.right and one.text == waiting.prompt.gold_answer for one in waiting.candidates):
         return waiting
+    screen_id = waiting.id
     with write_transaction(session):
-        session.refresh(waiting, with_for_update=True)
-        if waiting.superseded_by is None:
-            waiting.superseded_by = _store_check(session, waiting.prompt, waiting.user_id, version).id
-        return session.get_one(Generation, waiting.superseded_by)
+        held = _held(session, screen_id)
+        if held is not None and held.superseded_by is None:
+            held.superseded_by = _store_check(session, held.prompt, held.user_id, version).id
+        return session.get_one(Generation, held.superseded_by) if held is not None else None
+
+
+def _held(session: Session, screen_id: int) -> Generation | None:
+    """Return a screen as it is now, locked until the running transaction ends; None if it was deleted."""
+    return session.get(Generation, screen_id, with_for_update=True, populate_existing=True)
 
 
 def _choose_again(
@@ -170,33 +188,36 @@ def _choose_again(
     decided: StudioSettings,
     chooser: Chooser | None,
     gone: Gone,
-) -> Generation:
+) -> Generation | None:
     """Choose again the cards of a screen that nobody judged yet; returns the same screen if the choice is the same.
 
-    A screen that several people are to see alike, or that another version wrote, stays as it is. If its sampled pool
-    was not kept, candidates are sampled anew.
+    None if it was deleted meanwhile. A screen that several people are to see alike, or that another version wrote,
+    stays as it is. If its sampled pool was not kept, candidates are sampled anew.
     """
     shared = (waiting.prompt.overlap or decided.overlap) > 1
     written = {candidate.version_number for candidate in waiting.candidates}
     if chooser is None or waiting.head_id == chooser.id or shared or written != {generator.version}:
         return waiting
-    text, texts = waiting.prompt.text, {candidate.text for candidate in waiting.candidates}
-    kept = session.scalar(select(DrawnPool.data).where(DrawnPool.generation_id == waiting.id))
+    screen_id, text, texts = waiting.id, waiting.prompt.text, {candidate.text for candidate in waiting.candidates}
+    kept = session.scalar(select(DrawnPool.data).where(DrawnPool.generation_id == screen_id))
+    options = _kept_pool(screen_id, kept)
+    drawn = _as_drawn(waiting, options)
     session.commit()
-    options = _kept_pool(waiting.id, kept)
     if options:
-        screen = generator.choose_again(text, _as_drawn(waiting, options), chooser.head)
+        screen = generator.choose_again(text, drawn, chooser.head)
     else:
         screen = generator.generate(text, sampling, head=chooser.head, gone=gone)
     if {candidate.text for candidate in screen.candidates} == texts:
         return waiting
     with write_transaction(session):
-        session.refresh(waiting, with_for_update=True)
-        if waiting.superseded_by is not None:
-            return session.get_one(Generation, waiting.superseded_by)
-        found = _store_drawn(session, waiting.prompt, waiting.user_id, generator.version, screen, chooser)
-        waiting.superseded_by = found.id
-        session.execute(delete(DrawnPool).where(DrawnPool.generation_id == waiting.id))
+        held = _held(session, screen_id)
+        if held is None:
+            return None
+        if held.superseded_by is not None:
+            return session.get_one(Generation, held.superseded_by)
+        found = _store_drawn(session, held.prompt, held.user_id, generator.version, screen, chooser)
+        held.superseded_by = found.id
+        session.execute(delete(DrawnPool).where(DrawnPool.generation_id == screen_id))
         return found
 
 
@@ -290,7 +311,13 @@ def _store_check(session: Session, prompt: Prompt, user_id: int, version: int) -
 
 
 def store(session: Session, generation: Generation, candidates: Sequence[Candidate]) -> Generation:
-    """Add a screen with its candidates, in a random order, to the running transaction."""
+    """Add a screen with its candidates, in a random order, to the running transaction.
+
+    Raises NotSignedIn if the person was deactivated or deleted while it was drawn.
+    """
+    active = select(User.id).where(User.id == generation.user_id, User.active)
+    if session.scalar(active.with_for_update(read=True)) is None:
+        raise NotSignedIn("This account may no longer sign in.")
     session.add(arranged(generation, candidates))
     session.flush()
     return generation

@@ -97,7 +97,7 @@ def parquet(table: Iterator[Row], told: bool = False) -> Iterator[bytes]:
         "gold": pa.bool_(),
     }
     schema = pa.schema([(name, kinds.get(name, text)) for name in columns(told)])
-    written = _Written()
+    written = Written()
     with pq.ParquetWriter(pa.PythonFile(cast("IO[bytes]", written), mode="w"), schema) as writer:
         while group := list(islice(table, _ROWS_IN_A_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema))
@@ -115,7 +115,7 @@ def _cell(value: object) -> object:
     return _encode(value) if isinstance(value, list | bool) else value
 
 
-class _Written:
+class Written:
     """A file to write to, out of which what was written is taken."""
 
     closed = False

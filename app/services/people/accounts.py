@@ -142,7 +142,7 @@ def change_profile(session: Session, user_id: int, name: str, email: str, passwo
 def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
     """Activate or deactivate an account and end its sessions.
 
-    Raises NotFound, and Conflict for deactivating one's own account or the last admin.
+    Raises NotFound, and Conflict for deactivating one's own account or the last admin, and for a deleted account.
     """
     with write_transaction(session):
         user = session.get(User, user_id)
@@ -151,7 +151,9 @@ def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
         if user_id == by and not active:
             raise Conflict("You cannot deactivate your own account.")
         if not active:
-            _keep_an_admin(session, user_id)
+            keep_an_admin(session, user_id)
+        elif user.deleted_at is not None:
+            raise Conflict("That account was deleted.")
         user.active = active
         sessions.end_all(session, by, user_id, Ending.ACCESS)
         audit.record(session, by, "user.activated" if active else "user.deactivated", f"user {user_id}")
@@ -159,7 +161,10 @@ def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
 
 
 def set_role(session: Session, by: int | None, user_id: int, role: str, **why: str) -> User:
-    """Make a person an admin or an annotator, and note `why` in the audit log; raises Conflict for the last admin."""
+    """Make a person an admin or an annotator, and note `why` in the audit log.
+
+    Raises Conflict for the last admin and for a deleted account.
+    """
     if role not in list(Role):
         raise Invalid("The role must be annotator or admin.")
     with write_transaction(session):
@@ -167,7 +172,9 @@ def set_role(session: Session, by: int | None, user_id: int, role: str, **why: s
         if user is None:
             raise NotFound(f"There is no user {user_id}.")
         if role != Role.ADMIN:
-            _keep_an_admin(session, user_id)
+            keep_an_admin(session, user_id)
+        elif user.deleted_at is not None:
+            raise Conflict("That account was deleted.")
         if user.role != role:
             audit.record(session, by, "role.changed", f"user {user_id}", before=str(user.role), after=role, **why)
             user.role = Role(role)
@@ -277,7 +284,7 @@ def check_profile(email: str, name: str) -> None:
         raise Invalid("The name holds characters that cannot be stored.")
 
 
-def _keep_an_admin(session: Session, leaving: int) -> None:
+def keep_an_admin(session: Session, leaving: int) -> None:
     """Raise Conflict if nobody but `leaving` is an active admin; within the running transaction."""
     # Locked, so that two admins who demote each other at the same moment do not both succeed.
     admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active).with_for_update()).all()

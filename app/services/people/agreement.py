@@ -60,10 +60,11 @@ class Agreement:
 
 
 def measured(session: Session) -> Agreement:
-    """Return the agreement among the latest judgments, computed again if one was made or undone since."""
+    """Return the agreement among the latest judgments, computed again if one was made, undone or deleted since."""
     made = stored_counts.by_person(session)
     totals = made.counts.values()
-    stamp = (sum(count for count, _ in totals), sum(undone for _, undone in totals)) if made.exact else None
+    sums = sum(count for count, _ in totals), sum(undone for _, undone in totals)
+    stamp = (*sums, made.deletions) if made.exact else None
 
     def measure() -> Agreement:
         rated = ratings.units(session)

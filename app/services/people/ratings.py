@@ -6,9 +6,10 @@ compared, not places, because each person sees the rewrites in an order of their
 same for all prompts, the texts of a unit are numbered in the order of their hashes, which is independent of their
 quality: two people who choose at random among three agree in a third of the cases.
 
-A judgment never changes except that it may be undone: so only judgments since the last update are read, and those that
-replace undone ones in the window. In PostgreSQL, where a row may become visible after one with a higher id, the latest
-ids are read again each time. The session must not have written anything itself.
+A judgment does not change except that it may be undone: so only judgments since the last update are read, and those
+that replace undone ones in the window. After a deletion all of the window is read anew. In PostgreSQL, where a row may
+become visible after one with a higher id, the latest ids are read again each time. The session must not have written
+anything itself.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sqlalchemy import ColumnElement, Engine, func, select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Verdict
-from app.services.system import counts
+from app.services.system import counts, marks
 
 WINDOW = 10_000
 _IDS_AT_ONCE = 500
@@ -69,6 +70,7 @@ class _Latest:
     def _clear(self) -> None:
         self._newest: int | None = None
         self._undone: tuple[object, ...] = ()
+        self._deletions = ""
         self._more_before = True
         self._ratings: dict[int, _Rating] = {}
         self._by_unit: dict[_Key, dict[int, _Rating]] = defaultdict(dict)
@@ -76,10 +78,13 @@ class _Latest:
         self.shared.clear()
 
     def bring_up_to_date(self, session: Session) -> None:
-        """Read what was judged or undone since the last update."""
+        """Read what was judged, undone or deleted since the last update."""
+        deletions = marks.deletions(session)
         newest = int(session.connection().execute(select(func.max(Judgment.id))).scalar() or 0)
-        if self._newest is None or newest < self._newest - counts.SETTLED:
-            self._clear()  # an earlier update failed halfway, or the database was replaced
+        replaced = self._newest is None or newest < self._newest - counts.SETTLED
+        if replaced or deletions != self._deletions:
+            self._clear()  # an earlier update failed halfway, the database was replaced, or rows were deleted
+        self._deletions = deletions
         if self._newest is not None:
             self._drop_undone(session)
             on_sqlite = session.get_bind().dialect.name == "sqlite"

@@ -33,6 +33,7 @@ class Ending(StrEnum):
     ADMIN = "ended by an admin"
     PASSWORD = "ended with a new password"  # noqa: S105 - a reason
     ACCESS = "ended when the account was deactivated"
+    DELETED = "ended when the account was deleted"
 
 
 def begin(session: Session, user: User, lifetime: timedelta, address: str, browser: str) -> str:

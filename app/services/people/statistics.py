@@ -15,7 +15,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, now
@@ -115,8 +115,13 @@ class _Judged(NamedTuple):
 
 
 def members(session: Session, after: int = 0) -> list[Member]:
-    """Return the people with ids above `after`, in the order of ids, at most PEOPLE_AT_ONCE."""
-    users = session.scalars(select(User).where(User.id > after).order_by(User.id).limit(PEOPLE_AT_ONCE)).all()
+    """Return the people with ids above `after`, in the order of ids, at most PEOPLE_AT_ONCE.
+
+    Of deleted accounts only those are among them whose judgments were kept.
+    """
+    judged = exists(select(Judgment.id).where(Judgment.user_id == User.id, Judgment.annotator.is_(None)))
+    shown = select(User).where(User.id > after, or_(User.deleted_at.is_(None), judged))
+    users = session.scalars(shown.order_by(User.id).limit(PEOPLE_AT_ONCE)).all()
     seen, said_by = _HabitState.now(session), stored_counts.said_by(stored_counts.judgments(session))
     return [Member(user, said_by.get(user.id, Said()), habits(session, user.id, seen=seen)) for user in users]
 
@@ -158,7 +163,8 @@ class _HabitState:
 
     def stamp(self, user_id: int) -> tuple[object, ...] | None:
         """Return a value that changes when a person's habits may have; None if newer rows than these were counted."""
-        return (self.judgments.counts.get(user_id), self.checks) if self.judgments.exact else None
+        seen = self.judgments
+        return (seen.counts.get(user_id), seen.deletions, self.checks) if seen.exact else None
 
 
 def habits(session: Session, user_id: int, window: int = WINDOW, seen: _HabitState | None = None) -> Habits:
@@ -167,7 +173,7 @@ def habits(session: Session, user_id: int, window: int = WINDOW, seen: _HabitSta
     An attention check is passed by choosing or editing the candidate that was right when it was shown; skipped ones do
     not count.
     """
-    # Cached until the person judges or undoes something, or a check comes or goes.
+    # Cached until the person judges or undoes something, a check comes or goes, or something is deleted.
     seen = seen or _HabitState.now(session)
     return remembered(
         session, ("habits", user_id, window), seen.stamp(user_id), lambda: _habits(session, user_id, window)

@@ -150,7 +150,7 @@ def check_overlap(value: object) -> int | None:
 def find_or_add(session: Session, text: str, source: str) -> Prompt:
     """Return the prompt that reads like that text, added in the running transaction if it is unknown."""
     by_digest = select(Prompt).where(Prompt.sha256 == digest_of(text))
-    known = session.scalar(by_digest)
+    known = session.scalar(by_digest.with_for_update(read=True, key_share=True))  # it may just be being deleted
     if known is not None:
         return known
     insert_new(session, Prompt, [_new(text, source)], Prompt.sha256)

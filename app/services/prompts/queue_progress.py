@@ -8,7 +8,6 @@ changed prompts or settings, of which a mark in the database tells.
 
 from __future__ import annotations
 
-import secrets
 import sys
 import threading
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from app.db import Prompt, StudioSetting, insert_new
-from app.services.system import counts
+from app.db import Prompt
+from app.services.system import counts, marks
 
-_MARK = "queue_mark"
 _SLOWEST = timedelta(minutes=1)
 """No transaction that undoes a judgment is expected to take longer."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -69,19 +67,12 @@ class Seen:
 
 def mark(session: Session) -> None:
     """Note, last in the running transaction, that an admin has changed the queue."""
-    new = {"value": {"value": secrets.token_hex(8)}}
-    insert_new(session, StudioSetting, [{"name": _MARK, **new}], StudioSetting.name)
-    session.execute(
-        update(StudioSetting)
-        .where(StudioSetting.name == _MARK)
-        .values(**new)
-        .execution_options(synchronize_session=False)
-    )
+    marks.change(session, marks.QUEUE)
 
 
 def marked(session: Session) -> Any:
     """Return the mark as it is; another one than before says that an admin has changed the queue."""
-    return session.execute(select(StudioSetting.value).where(StudioSetting.name == _MARK)).scalar()
+    return marks.read(session, marks.QUEUE)
 
 
 def look(session: Session, overlap: int, most_skips: int) -> Seen:

@@ -4,11 +4,12 @@ What a figure counts is decided here, so that all pages, the API and the metrics
 without those of attention checks; work is what somebody judged on a screen here, attention checks among it, but nothing
 that was imported.
 
-Rows of judgments, preferences, generations and prompts are never deleted, and no counted column ever changes, except
-that a judgment may be undone. So each process counts the rows once, grouped by kind, and later only those that were
-added since; undone judgments are few, and are counted separately through an index of their own when their number has
-changed, and subtracted. The counts are exact: those of what the session sees, or of what others have committed since
-its transaction began. The session must not have written anything itself.
+Rows of judgments, preferences, generations and prompts are seldom deleted, and no counted column changes otherwise,
+except that a judgment may be undone. So each process counts the rows once, grouped by kind, and later only those that
+were added since; undone judgments are few, and are counted separately through an index of their own when their number
+has changed, and subtracted. After a deletion, of which a mark in the database tells, it counts all of them anew. The
+counts are exact: those of what the session sees, or of what others have committed since its transaction began. The
+session must not have written anything itself.
 
 In PostgreSQL a row may become visible after one with a higher id, so there the latest rows are counted again each time.
 """
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -24,6 +27,7 @@ from sqlalchemy import BindParameter, ColumnElement, Engine, Executable, Select,
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Preference, Prompt, User
+from app.services.system import marks
 
 SETTLED = 10_000
 """No open transaction of PostgreSQL is expected to hold ids this far below the newest."""
@@ -94,61 +98,51 @@ def people(session: Session) -> int:
 
 def judgments(session: Session, since: int = 0) -> Tally:
     """Count the standing judgments with ids above `since` by kind."""
-    book = _counts_of(session)
-    with book.lock:
-        running = book.judgments.get(since)
-        if running is None:
-            if len(book.judgments) > _MOST_STARTS:
-                book.judgments = {start: kept for start, kept in book.judgments.items() if not start}
-                book.undone = {start: kept for start, kept in book.undone.items() if not start}
-            running = book.judgments[since] = _RunningCounts(_JUDGMENTS, _NEWEST_JUDGMENT, since)
-        undone = book.undone.setdefault(since, _UndoneCounts(since))
-        return Counter({Kind(*kind): count for kind, count in (running.read(session) - undone.read(session)).items()})
+    with _kept_counts(session) as book:
+        standing = book.made(since).read(session) - book.taken_back(since).read(session)
+        return Counter({Kind(*kind): count for kind, count in standing.items()})
 
 
 class ByPerson(NamedTuple):
-    """For each person the numbers of judgments and of undone ones among them; both only ever grow.
+    """For each person the numbers of judgments and of undone ones among them; both only grow until some are deleted.
 
-    While both are the same, the same judgments stand. They are `exact` if no later rows than those that the session
-    sees were counted; else what the session reads must not be cached under these numbers.
+    While both and the mark of `deletions` are the same, the same judgments stand. They are `exact` if no later rows
+    than those that the session sees were counted; else what the session reads must not be cached under these numbers.
     """
 
     counts: dict[int, tuple[int, int]]
     exact: bool
+    deletions: str
 
 
 def by_person(session: Session) -> ByPerson:
     """Count each person's judgments."""
-    judgments(session)
-    book = _counts_of(session)
-    with book.lock:
-        running = book.judgments[0]
-        made, undone = running.read(session), book.undone[0].read(session)
+    with _kept_counts(session) as book:
+        running = book.made(0)
+        made, undone = running.read(session), book.taken_back(0).read(session)
         found: dict[int, tuple[int, int]] = {}
         for kind, count in made.items():
             before = found.get(kind[0], (0, 0))
             found[kind[0]] = before[0] + count, before[1] + undone[kind]
-        return ByPerson(found, running.is_of(session))
+        return ByPerson(found, running.is_of(session), marks.deletions(session))
 
 
 def screens(session: Session) -> int:
     """Return the number of screens."""
-    book = _counts_of(session)
-    with book.lock:
+    with _kept_counts(session) as book:
         return book.screens.read(session).total()
 
 
 def sources(session: Session) -> Counter[str]:
     """Count prompts by source."""
-    book = _counts_of(session)
-    with book.lock:
+    with _kept_counts(session) as book:
         return Counter({source: count for (source,), count in book.sources.read(session).items()})
 
 
 def undone_stamp(session: Session) -> tuple[Any, ...]:
     """Return how many judgments are undone and when the last one was; read once per transaction of the session.
 
-    While it is the same, no other judgment was undone.
+    While it is the same and none were deleted, no other judgment was undone.
     """
     connection = session.connection()
     known = session.info.get("undone")
@@ -184,7 +178,7 @@ _SOURCES = select(Prompt.source, func.count()).where(Prompt.id > _AFTER, Prompt.
 
 
 class _RunningCounts:
-    """Counts of rows that never change, kept up to an id."""
+    """Counts of rows that do not change, kept up to an id."""
 
     def __init__(self, counted: Executable, newest: Executable, since: int = 0) -> None:
         self._counted = counted
@@ -235,16 +229,41 @@ class _DatabaseCounts:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.judgments: dict[int, _RunningCounts] = {}
-        self.undone: dict[int, _UndoneCounts] = {}
+        self._begin("")
+
+    def _begin(self, deletions: str) -> None:
+        self._deletions = deletions
+        self._judgments: dict[int, _RunningCounts] = {}
+        self._undone: dict[int, _UndoneCounts] = {}
         self.screens = _RunningCounts(_SCREENS, select(func.max(Generation.id)))
         self.sources = _RunningCounts(_SOURCES, select(func.max(Prompt.id)))
+
+    def drop_deleted(self, deletions: str) -> None:
+        """Begin anew if rows were deleted since these were counted."""
+        if deletions != self._deletions:
+            self._begin(deletions)
+
+    def made(self, since: int) -> _RunningCounts:
+        """Return the counts of the judgments with ids above `since`."""
+        if since not in self._judgments and len(self._judgments) > _MOST_STARTS:
+            self._judgments = {start: kept for start, kept in self._judgments.items() if not start}
+            self._undone = {start: kept for start, kept in self._undone.items() if not start}
+        return self._judgments.setdefault(since, _RunningCounts(_JUDGMENTS, _NEWEST_JUDGMENT, since))
+
+    def taken_back(self, since: int) -> _UndoneCounts:
+        """Return the counts of the undone ones among them."""
+        return self._undone.setdefault(since, _UndoneCounts(since))
 
 
 _counts_by_engine: WeakKeyDictionary[Engine, _DatabaseCounts] = WeakKeyDictionary()
 _books_lock = threading.Lock()
 
 
-def _counts_of(session: Session) -> _DatabaseCounts:
+@contextmanager
+def _kept_counts(session: Session) -> Iterator[_DatabaseCounts]:
+    """Hold the counts that this process keeps of the session's database, none of them from before a deletion."""
     with _books_lock:
-        return _counts_by_engine.setdefault(session.get_bind().engine, _DatabaseCounts())
+        book = _counts_by_engine.setdefault(session.get_bind().engine, _DatabaseCounts())
+    with book.lock:
+        book.drop_deleted(marks.deletions(session))
+        yield book

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.db import TrainingRun, Version, write_transaction
 from app.services.training.reward import heads
-from app.services.versions import versions
+from app.services.versions import learned, versions
 from models.model_errors import ModelError
 from models.store.manifest import Manifest
 from models.store.store import HEAD_FILE, CheckpointStore
@@ -28,8 +28,8 @@ def record(session: Session, store: CheckpointStore, manifest: Manifest, run: Tr
     place = store.place(manifest.number)
     versions.record_version(session, manifest, str(place))
     if (place / HEAD_FILE).is_file():
-        last = run.last_judgment_id if run else 0
-        heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last)
+        last, lost = (run.last_judgment_id, learned.lost_of_run(session, run)) if run else (0, 0)
+        heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last, lost)
 
 
 class Leftovers:

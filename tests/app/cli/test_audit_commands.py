@@ -43,6 +43,17 @@ def test_a_log_that_holds_is_told_with_its_count_and_head(app: Flask, session: S
     assert (later.exit_code, later.stdout.splitlines()[-1]) == (0, "The entry with the given hash is 3.")
 
 
+def test_the_log_holds_once_a_person_is_deleted(app: Flask, session: Session) -> None:
+    run(app, "create-user", "ada@example.org", "--password", "a calm password")
+    run(app, "create-user", "bob@example.org", "--password", "a calm password")
+    deleted = run(app, "delete-person", "ada@example.org")
+    assert (deleted.exit_code, deleted.stderr) == (0, "")
+    result = run(app, "audit", "verify")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("The chain holds: 3 entries (1 to 3), 1 details erased.\n")
+    assert [event.details.get("email") for event in rows(session, AuditEvent)] == [None, "bob@example.org", None]
+
+
 def test_an_empty_log_holds(app: Flask) -> None:
     assert run(app, "audit", "verify").stdout.startswith("The chain holds: 0 entries, 0 details erased.\n")
 

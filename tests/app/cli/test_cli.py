@@ -20,7 +20,7 @@ from redis import Redis
 from sqlalchemy.orm import Session
 
 from app import cli, create_app
-from app.db import ApiToken, Prompt, User
+from app.db import ApiToken, Judgment, Prompt, Role, User
 from app.services.desk import judgments
 from app.services.people import accounts, api_tokens
 from app.services.people.authentication import second_factor
@@ -97,6 +97,33 @@ def test_remove_second_factor_lets_somebody_in_who_lost_it(app: Flask, session: 
     assert (again.exit_code, again.stderr) == (1, f"Error: {annotator.email} has no second factor.\n")
     unknown = run(app, "remove-second-factor", "bob@example.org")
     assert (unknown.exit_code, unknown.stderr) == (1, "Error: There is no account with the email bob@example.org.\n")
+
+
+def test_delete_person_deletes_somebody_or_all_but_their_judgments(app: Flask, session: Session) -> None:
+    for email, options in (("ada@example.org", ()), ("bob@example.org", ("--keep-judgments",))):
+        person = factories.user(session, email=email)
+        factories.judgment(session, factories.generation(session, person.id))
+        result = run(app, "delete-person", email.title(), *options)
+        assert result.exit_code == 0, result.output
+        said = f"{email.title()} is deleted. What stays is called {rows(session, User)[-1].name}.\n"
+        assert result.stdout == said
+    assert [judgment.id for judgment in rows(session, Judgment)] == [2]
+    unknown = run(app, "delete-person", "ada@example.org")
+    assert (unknown.exit_code, unknown.stderr) == (1, "Error: There is no account ada@example.org.\n")
+
+
+def test_delete_person_deletes_somebody_whom_an_imported_file_names(app: Flask, session: Session) -> None:
+    screen = factories.generation(session, factories.user(session).id)
+    factories.judgment(session, screen, imported=True, annotator="Ada")
+    result = run(app, "delete-person", "Ada", "--imported")
+    assert (result.exit_code, result.stdout) == (0, "Ada is deleted.\n")
+    assert rows(session, Judgment) == []
+
+
+def test_delete_person_spares_the_last_admin(app: Flask, session: Session) -> None:
+    factories.user(session, email="ada@example.org", role=Role.ADMIN)
+    result = run(app, "delete-person", "ada@example.org")
+    assert (result.exit_code, "at least one admin" in result.stderr) == (1, True)
 
 
 def test_a_refusal_is_one_sentence_and_an_exit_code(app: Flask, session: Session) -> None:

@@ -144,3 +144,9 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_session_usable(session:
     assert rows(session, Prompt) == []
     factories.prompt(session)
     assert len(rows(session, Prompt)) == 1
+
+
+def test_every_connection_overwrites_what_it_deletes(app: Flask, session: Session) -> None:
+    with app.app_context():
+        settings = [each.execute(text("PRAGMA secure_delete")).scalar() for each in (session, db.session())]
+    assert settings == [1, 1]

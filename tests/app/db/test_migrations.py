@@ -33,6 +33,7 @@ TABLES = {
     "api_tokens",
     "audit_events",
     "candidates",
+    "deleted_judgments",
     "drawn_pools",
     "generations",
     "guess_counts",
@@ -345,3 +346,19 @@ def test_the_one_token_of_before_goes_on_working_and_comes_back(empty_app: Flask
     with engine.connect() as connection:
         kept = connection.execute(text("SELECT id, api_token_hash FROM users ORDER BY id")).all()
         assert kept == [(1, "one"), (2, "two"), (3, None)], "none that could do less, or would have ended"
+
+
+@pytest.mark.parametrize("empty_app", ["sqlite"], indirect=True)
+def test_ids_of_old_databases_go_on_and_are_not_used_again(empty_app: Flask, engine: Engine) -> None:
+    with empty_app.app_context():
+        upgrade(revision="d4a7f20e9c31")
+        with engine.begin() as connection:
+            for statement in (*FIRST, *(one.format(id=7, version="1", key="'kept'") for one in SCREEN)):
+                connection.execute(text(statement))
+        upgrade()
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT id, client_key FROM judgments")).all() == [(7, "kept")]
+        for table in ("preferences", "judgments", "candidates", "generations"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(text(SCREEN[0].format(id="NULL")))
+        assert connection.execute(text("SELECT id FROM generations")).scalars().all() == [8]

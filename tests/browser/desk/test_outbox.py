@@ -160,8 +160,11 @@ def test_a_choice_counts_even_if_the_page_is_left_at_once(desk: Page, product: P
     wait_for(lambda: len(standing(product)) == before + 1, what="the judgment")
 
 
-def test_signing_out_in_another_tab_loses_nothing(desk: Page, visitor: Visitor) -> None:
+def test_signing_out_in_another_tab_loses_nothing(visitor: Visitor) -> None:
     visitor.expect_complaint("40[01]")
+    visitor.context.clear_cookies()
+    visitor.sign_in()  # a session of this test alone, since it ends here
+    desk = visitor.page
     type_text(desk, "You are a stupid idiot")
     other = visitor.context.new_page()
     other.goto("/account")

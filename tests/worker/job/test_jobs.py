@@ -14,14 +14,17 @@ from flask import Flask
 from redis import Redis
 from rq.utils import import_attribute
 from safetensors import SafetensorError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, Version, write_transaction
+from app.db import AuditEvent, Prompt, RewardHead, RunMetric, RunStatus, TrainingRun, Version, write_transaction
 from app.runtime.queue import TRAIN_JOB
 from app.services.desk import judgments
+from app.services.prompts import deletion
 from app.services.training import runs
 from app.services.training.selection import Selection
-from app.services.versions import versions
+from app.services.versions import learned, versions
+from app.services.versions.learned import Lost
 from models.settings.clicks import click_config, click_options
 from models.store.locks import try_lock
 from models.store.manifest import Manifest
@@ -448,3 +451,53 @@ def test_every_run_removes_what_other_runs_left_to_go_on_from(
         jobs.train(ask(session, learning_rate=0.0))
     assert not store.run_folder("998").exists()
     assert (store.run_folder("999") / "checkpoint-5").is_dir()
+
+
+def delete(session: Session, text: str) -> None:
+    """Delete a prompt with its judgments."""
+    prompt = session.scalars(select(Prompt).where(Prompt.text == text)).one()
+    deletion.delete_prompt(session, None, prompt.id, prompt.id)
+
+
+def test_a_run_does_not_train_on_what_was_deleted_while_it_waited(
+    clicks: None, session: Session, store: CheckpointStore
+) -> None:
+    run_id = ask(session, num_train_epochs=1)
+    delete(session, "you are so stupid")
+    jobs.train(run_id)
+    assert only(session).status == "succeeded"
+    assert store.manifest(2).data_sha256 == dataset.data_sha256(
+        [PreferenceExample("stop", "please stop it now", "stop stop")]
+    )
+    assert learned.lost(session, 2).number == 0
+
+
+def test_a_run_whose_judgments_were_all_deleted_while_it_waited_says_so(clicks: None, session: Session) -> None:
+    run_id = ask(session)
+    for text, _ in PAIRS:
+        delete(session, text)
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.error) == (
+        "failed",
+        "There is nothing to train on: no click of this run that still stands prefers one text to another.",
+    )
+
+
+def test_a_version_knows_what_it_was_trained_on_that_was_deleted_meanwhile_or_later(
+    clicks: None, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_served = staging.prepare
+
+    def meanwhile(*arguments: Any) -> float:
+        delete(session, "stop")
+        return prepare_served(*arguments)
+
+    monkeypatch.setattr(staging, "prepare", meanwhile)
+    jobs.train(ask(session, num_train_epochs=1))
+    assert only(session).status == "succeeded", "what has begun goes on"
+    assert learned.lost(session, 2) == Lost(own=1)
+    delete(session, "you are so stupid")
+    assert learned.lost(session, 2) == Lost(own=2)
+    carried = rows(session, RewardHead)[-1]
+    assert (carried.carried, carried.deleted) == (True, 0), "so that a head is fitted without what is gone"

@@ -21,6 +21,7 @@ from models.serving.generator import Generator, Sampling
 from models.serving.pool import Option, pack, unpack
 from models.serving.sampling_code import sampling_identity
 from models.store.manifest import hash_file
+from models.store.samples_cache import sample_file
 from worker.training.shared.writing import write_aside
 
 COUNT = 24
@@ -114,4 +115,4 @@ class Samples:
         write_aside(self._file(text), pack(pool))
 
     def _file(self, text: str) -> Path:
-        return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()}.safetensors"
+        return self._folder / sample_file(text)

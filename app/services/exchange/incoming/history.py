@@ -61,10 +61,14 @@ def begin(session: Session, user_id: int | None, file_name: str, source: str) ->
 
 
 def count(session: Session, import_id: int, report: ImportReport) -> None:
-    """Keep what became of the rows so far, in the running transaction; raises Conflict if the import was undone."""
+    """Keep what became of the rows so far, in the running transaction.
+
+    Raises Conflict if the import was undone, or the account of the person who imports was deleted.
+    """
+    deleted = exists(select(User.id).where(User.id == FileImport.user_id, User.deleted_at.is_not(None)))
     known = session.execute(
         update(FileImport)
-        .where(FileImport.id == import_id, FileImport.undone_at.is_(None))
+        .where(FileImport.id == import_id, FileImport.undone_at.is_(None), ~deleted)
         .values(
             added=report.added,
             duplicates=report.duplicates,

@@ -83,8 +83,13 @@ def admit(session: Session, claims: Claims) -> Admission:
 
 
 def link(session: Session, user: User, claims: Claims) -> None:
-    """Join the organisation's account to one here; raises Forbidden if either is joined to another already."""
+    """Join the organisation's account to one here.
+
+    Raises Forbidden if either is joined to another already, and for an account that was closed meanwhile.
+    """
     with write_transaction(session):
+        session.refresh(user, with_for_update=True)
+        _check_active(user)
         _check_free(session, user, claims)
         if _linked(session, claims) is not None:
             raise Forbidden("That account of your organisation belongs to somebody else here: ask an admin.")

@@ -5,7 +5,8 @@ whether judgments were made or undone since the latest head of the live version,
 many judgments one more changes little and fitting takes longer, so it is then left to a background thread.
 
 A version that never had a head begins with one fitted to all judgments. Going back to a version goes back to its latest
-head; judgments made meanwhile count from the next judgment on.
+head; judgments made meanwhile count from the next judgment on. A head that learned from a judgment that was deleted
+since chooses no more: it is fitted again at once, and if nothing is left to learn from, there is none.
 """
 
 from __future__ import annotations
@@ -60,9 +61,12 @@ class Heads:
         if not studio_settings.settings(session).learn_at_once:
             return self._load(session, carried(session, version))
         latest = _latest(session, version)
-        if self._is_behind(session, version, latest) and (latest is None or latest.judgments < AT_ONCE):
+        quick = latest is None or latest.judgments < AT_ONCE or _knows_deleted(session, latest)
+        if quick and self._is_behind(session, version, latest):
             self.learn(session, version, measure, 1)
             latest = _latest(session, version)
+        if latest is not None and _knows_deleted(session, latest):
+            latest = carried(session, version)
         return self._load(session, latest)
 
     def follow(self, session: Session, version: int, measure: Measure) -> int:
@@ -86,15 +90,15 @@ class Heads:
             return waiting
 
     def _is_behind(self, session: Session, version: int, latest: RewardHead | None) -> bool:
-        """Return whether judgments were made or undone that the latest head of a version does not know."""
+        """Return whether judgments were made, undone or deleted that the latest head of a version does not know."""
         now = judged.marker(session)
         if self._learned == (version, now) or not now.last_judgment_id:
             return False
         if latest is None:
             return True
-        if latest.waiting:
+        if latest.waiting or latest.deleted != now.deleted:
             return True
-        if now == (latest.last_judgment_id, latest.undone):
+        if now == (latest.last_judgment_id, latest.undone, latest.deleted):
             return False
         since = select(Alias.moved_at).where(Alias.name == SERVING).scalar_subquery()
         # An imported judgment has the time at which it was made elsewhere; its screen came to be with the import.
@@ -120,8 +124,8 @@ class Heads:
         wanting.sort(key=lambda screen: -screen.judgment_id)  # the latest judgments are learned first
         for screen in wanting[:most]:
             if judged.measure(session, screen, measure):
-                [now] = judged.screens(session, [screen.judgment_id])
-                self._judged[now.judgment_id] = now.judged()
+                for now in judged.screens(session, [screen.judgment_id]):  # none if it was deleted meanwhile
+                    self._judged[now.judgment_id] = now.judged()
             else:
                 self._too_long.add(screen.judgment_id)
         return max(0, len(wanting) - most)
@@ -155,6 +159,7 @@ class Heads:
                 judgments=head.judgments,
                 last_judgment_id=now.last_judgment_id,
                 undone=now.undone,
+                deleted=now.deleted,
                 waiting=waiting,
                 weights=head.weights.astype("<f4").tobytes(),
                 data=head.to_bytes(),
@@ -190,19 +195,20 @@ class Heads:
         return remembered
 
 
-def carry(session: Session, version: int, data: bytes, last_judgment_id: int) -> None:
+def carry(session: Session, version: int, data: bytes, last_judgment_id: int, lost: int = 0) -> None:
     """Store, within the running transaction, the head that a version comes with; raises ModelError if it is damaged.
 
-    It was fitted to judgments up to `last_judgment_id`.
+    It was fitted to judgments up to `last_judgment_id`, of which `lost` were deleted since.
     """
-    head = Head.from_bytes(data)
+    head, now = Head.from_bytes(data), judged.marker(session)
     session.add(
         RewardHead(
             version_number=version,
             features_version=head.features_version,
             judgments=head.judgments,
             last_judgment_id=last_judgment_id,
-            undone=judged.marker(session).undone,
+            undone=now.undone,
+            deleted=now.deleted - lost,
             carried=True,
             weights=head.weights.astype("<f4").tobytes(),
             data=data,
@@ -218,6 +224,11 @@ def carried(session: Session, version: int) -> RewardHead | None:
         .order_by(RewardHead.id.desc())
         .limit(1)
     )
+
+
+def _knows_deleted(session: Session, row: RewardHead) -> bool:
+    """Return whether a head was fitted here before judgments were deleted."""
+    return not row.carried and row.deleted != judged.deleted(session)
 
 
 def _latest(session: Session, version: int) -> RewardHead | None:

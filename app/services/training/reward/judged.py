@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Prompt, Verdict, write_transaction
+from app.db import Candidate, DeletedJudgment, Generation, Judgment, Prompt, Verdict, write_transaction
 from models.model_errors import InputTooLong
 from models.reward.features import Array, pack, unpack
 from models.reward.head import WINDOW
@@ -26,10 +26,11 @@ _IDS_AT_ONCE = 500
 
 
 class Marker(NamedTuple):
-    """Two numbers that change with every judgment that is made or undone."""
+    """Three numbers that change with every judgment that is made, undone or deleted."""
 
     last_judgment_id: int
     undone: int
+    deleted: int = 0
 
 
 class Screen(NamedTuple):
@@ -73,7 +74,12 @@ def marker(session: Session) -> Marker:
     """Return the present marker of the judgments."""
     last = session.scalar(select(func.max(Judgment.id))) or 0
     undone = session.scalar(select(func.count()).select_from(Judgment).where(Judgment.undone_at.is_not(None))) or 0
-    return Marker(last, undone)
+    return Marker(last, undone, deleted(session))
+
+
+def deleted(session: Session) -> int:
+    """Count the judgments that were ever deleted."""
+    return session.scalar(select(func.count()).select_from(DeletedJudgment)) or 0
 
 
 def standing(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
@@ -94,7 +100,7 @@ def standing(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
 
 
 def screens(session: Session, ids: Sequence[int]) -> list[Screen]:
-    """Return the judged screens of those judgments, in no particular order; all ids must exist."""
+    """Return the judged screens of those judgments, in no particular order, but for those that were deleted."""
     found: list[Screen] = []
     for start in range(0, len(ids), _IDS_AT_ONCE):
         found += _some(session, ids[start : start + _IDS_AT_ONCE])
@@ -136,6 +142,7 @@ def _some(session: Session, ids: Collection[int]) -> list[Screen]:
             tuple(cards[row.generation_id]),
         )
         for row in said
+        if cards[row.generation_id]  # else it was deleted between the two queries
     ]
 
 

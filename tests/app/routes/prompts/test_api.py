@@ -63,3 +63,18 @@ def test_the_page_shows_metadata_and_filters_by_them(admin: Person) -> None:
     assert "<dt>language</dt>" in page
     assert 'value="language = de"' in page
     assert "<dt>id</dt>" not in page
+
+
+def test_a_prompt_is_deleted_with_all_that_was_made_of_it(admin: Person, annotator: Person, session: Session) -> None:
+    prompt = factories.prompt(session)
+    factories.judgment(session, factories.generation(session, annotator.id, prompt=prompt))
+    number = prompt.id
+    wrong = admin.call("DELETE", f"/prompts/{number}?confirm={number + 1}")
+    assert (wrong.status_code, wrong.json and wrong.json["detail"]) == (
+        422,
+        f"Type {number} to confirm that prompt {number} shall be deleted.",
+    )
+    done = admin.call("DELETE", f"/prompts/{number}?confirm={number}")
+    assert done.json == {"screens": 1, "rewrites": 3, "judgments": 1, "people": 1, "pairs": 2}
+    assert rows(session, Prompt) == []
+    assert admin.call("DELETE", f"/prompts/{number}?confirm={number}").status_code == 404

@@ -34,6 +34,7 @@ def test_versions_are_listed_with_the_newest_first_and_the_serving_one_marked(se
         "metrics": {"preference_accuracy": 0.9},
         "evaluation": None,
         "sha256": f"{2:064x}",
+        "deleted_judgments": 0,
         "serving": False,
         "note": "",
         "deleted_at": None,

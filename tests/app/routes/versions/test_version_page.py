@@ -9,7 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus
+from app.db import RunStatus, write_transaction
+from app.services.system import deletions
+from app.services.versions import learned
 from tests import factories
 from tests.reports import report
 from tests.studio import Person
@@ -200,3 +202,24 @@ def test_the_api_tells_of_the_first_version_what_the_training_from_it_measured(
     assert first is not None
     assert first["evaluation"]["measured_with"] == 2
     assert {"parent", "comparisons", "clicks"}.isdisjoint({*first["evaluation"], *first["evaluation"]["systems"]})
+
+
+def test_a_version_says_how_many_of_its_judgments_were_deleted(
+    session: Session, admin: Person, annotator: Person
+) -> None:
+    made = [factories.judgment(session, factories.generation(session, annotator.id)).id for _ in range(3)]
+    run = factories.run(session, RunStatus.SUCCEEDED, judgments=learned.pack(made[:2]))
+    factories.version(session, 2, run_id=run.id)
+    factories.version(session, 3)
+    assert "deleted since" not in seen(admin, 2)
+    with write_transaction(session):
+        deletions.delete_judgments(session, made)
+    assert "Trained on 2 judgments that were deleted since. What was learned" in seen(admin, 2)
+    assert "Versions that it comes from were trained on 2 judgments that were deleted since." in seen(admin, 3)
+    assert "deleted since" not in seen(admin, 1)
+    shown = admin.call("GET", "/versions").json
+    assert shown is not None
+    assert [version["deleted_judgments"] for version in shown] == [2, 2, 0]
+    one = admin.call("GET", "/versions/2").json
+    assert one is not None
+    assert one["deleted_judgments"] == 2

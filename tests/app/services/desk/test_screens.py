@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, DrawnPool, Generation, Prompt, Reservation, Verdict, write_transaction
-from app.domain_errors import NotFound
+from app.domain_errors import NotFound, NotSignedIn
 from app.services.desk import judgments
 from app.services.desk import screens as desk_screens
+from app.services.people import deletion as people
+from app.services.prompts import deletion
+from app.services.prompts import queue as prompt_queue
+from app.services.system import deletions
 from app.services.training.reward.heads import Chooser, Heads
 from models.model_errors import InputTooLong, NoLongerWanted
 from models.reward.features import unpack
@@ -315,3 +320,73 @@ def test_what_was_drawn_before_is_shown_to_whoever_cancelled_the_choice(
     assert first is not None
     assert again is not None
     assert again[0].id == first[0].id
+
+
+def test_a_prompt_that_is_deleted_while_it_is_drawn_is_passed_over(
+    session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = queue(session, "you are stupid").id
+    queue(session, "go away")
+    draw = generator.generate
+
+    def meanwhile(*arguments: Any, **options: Any) -> Screen:
+        if session.get(Prompt, gone) is not None:
+            deletion.delete_prompt(session, None, gone, gone)
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(generator, "generate", meanwhile)
+    found, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
+    assert found.prompt.text == "go away"
+    assert [screen.id for screen in rows(session, Generation)] == [found.id]
+
+
+def test_a_screen_that_is_deleted_while_it_is_chosen_again_is_passed_over(
+    session: Session, generator: Generator, annotator: Person, clicked: Heads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = queue(session, "your plan is utter rubbish").id
+    by = chooser(session, clicked, generator)
+    desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], by)
+    click(session, annotator.id, desk_screens.generate(session, generator, annotator.id, "go away", SAMPLING, by)[0])
+    now_by, choose = chooser(session, clicked, generator), generator.choose_again
+
+    def meanwhile(*arguments: Any) -> Screen:
+        deletion.delete_prompt(session, None, gone, gone)
+        found = choose(*arguments)
+        return replace(found, candidates=found.candidates[:1])  # another choice, whatever the head says
+
+    monkeypatch.setattr(generator, "choose_again", meanwhile)
+    assert desk_screens.next_screen(session, generator, annotator.id, SAMPLING, [], now_by) is None
+    assert session.get(Prompt, gone) is None
+
+
+def test_a_screen_of_several_people_is_drawn_anew_if_the_one_to_copy_was_deleted(
+    session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = factories.prompt(session, "you are stupid", queued=True, overlap=2)
+    other = factories.user(session).id
+    first, _ = served(desk_screens.next_screen(session, generator, other, SAMPLING, []))
+    first_id, lock = first.id, prompt_queue.screen_of
+
+    def meanwhile(*arguments: Any, **options: Any) -> Generation | None:
+        deletions.delete_screens(session, [first_id])
+        found: Generation | None = lock(*arguments, **options)
+        return found
+
+    monkeypatch.setattr(prompt_queue, "screen_of", meanwhile)
+    found, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
+    assert (found.prompt_id, "copy_of" in found.sampling) == (prompt.id, False)
+
+
+def test_nothing_more_is_stored_of_a_person_who_is_deleted_while_a_screen_is_drawn(
+    session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, person_id = generator.generate, annotator.id
+
+    def meanwhile(*arguments: Any, **options: Any) -> Screen:
+        people.delete_person(session, None, person_id, annotator.email, keep_judgments=False)
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(generator, "generate", meanwhile)
+    with pytest.raises(NotSignedIn):
+        desk_screens.generate(session, generator, person_id, "a text of their own", SAMPLING)
+    assert (rows(session, Prompt), rows(session, Generation)) == ([], [])

@@ -62,7 +62,7 @@ def test_what_is_kept_is_what_counting_gives_after_every_kind_of_change(either: 
     judgments.undo(either, ada, last)
     assert stored_counts.judgments(either, first) == naive(either, first)
     assert stored_counts.judgments(either) == naive(either)
-    assert stored_counts.by_person(either) == ({ada: (3, 2), bob: (2, 0)}, True)
+    assert stored_counts.by_person(either)[:2] == ({ada: (3, 2), bob: (2, 0)}, True)
 
 
 def test_screens_and_sources_are_counted_as_they_come(either: Session) -> None:

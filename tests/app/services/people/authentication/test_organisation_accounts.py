@@ -146,6 +146,17 @@ def test_a_deactivated_account_stays_closed(session: Session, admin: User) -> No
             organisation_accounts.admit(session, who)
 
 
+def test_an_account_that_is_closed_between_the_password_and_the_joining_is_not_joined(
+    session: Session, admin: User
+) -> None:
+    ada = factories.user(session, email="ada@example.org")
+    assert organisation_accounts.admit(session, claims()).proves
+    accounts.set_active(session, admin.id, ada.id, False)
+    with pytest.raises(Forbidden, match="may no longer sign in"):
+        organisation_accounts.link(session, ada, claims())
+    assert rows(session, OrganisationAccount) == []
+
+
 def test_roles_follow_the_groups_at_each_sign_in(session: Session, admin: User) -> None:
     ada = organisation_accounts.admit(session, claims(role=Role.ADMIN)).user
     assert ada.is_admin

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, Candidate, DrawnPool, Generation, Judgment, RewardHead, now, write_transaction
 from app.services.prompts import studio_settings
+from app.services.system import deletions
 from app.services.training.reward import heads as module
 from app.services.training.reward import judged
 from app.services.training.reward.heads import Heads
@@ -325,3 +326,64 @@ def test_a_version_that_was_taught_by_a_head_tells_the_heads_that_follow(session
     assert (followed.head.judgments, followed.head.taught) == (2, True)
     with pytest.raises(ModelError, match="no reward head"):
         module.carry(session, 2, b"broken", 1)
+
+
+def delete(session: Session, *judgments: Judgment) -> None:
+    screens = [judgment.generation_id for judgment in judgments]
+    with write_transaction(session):
+        deletions.delete_screens(session, screens)
+
+
+def test_a_head_that_learned_from_a_deleted_judgment_is_fitted_again_by_every_process(
+    session: Session, person: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deleted one is not the latest, none was undone, and there are too many to be fitted at once otherwise."""
+    heads, others = Heads(), Heads()
+    gone, _ = (
+        factories.judgment(session, screen(session, person, values)) for values in ((-1.0, 0.0, 1.0), (1.0, 0.0))
+    )
+    both = [process.chooser(session, 1, never) for process in (heads, others)]
+    assert [found.head.judgments for found in both if found] == [2, 2]
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    delete(session, gone)
+    found = [process.chooser(session, 1, never) for process in (heads, others)]
+    assert [one.head.judgments for one in found if one] == [1, 1]
+    assert heads_stored(session)[0].data is None
+
+
+def test_when_nothing_is_left_to_learn_from_no_head_chooses(session: Session, person: int) -> None:
+    heads = Heads()
+    only = factories.judgment(session, screen(session, person))
+    assert heads.chooser(session, 1, never) is not None
+    delete(session, only)
+    assert heads.chooser(session, 1, never) is None
+    assert Heads().chooser(session, 1, never) is None
+
+
+def test_a_judgment_that_is_deleted_while_it_is_measured_is_passed_over(session: Session, person: int) -> None:
+    judgment = factories.judgment(session, factories.generation(session, person))
+    factories.judgment(session, screen(session, person))
+
+    def meanwhile(text: str, rewrites: Sequence[str]) -> Array:
+        delete(session, judgment)
+        return by_length(text, rewrites)
+
+    assert Heads().learn(session, 1, meanwhile) == 0
+    assert [one.judgments for one in heads_stored(session)] == [1]
+
+
+def test_the_head_of_a_version_that_learned_from_a_deleted_judgment_is_fitted_again(
+    session: Session, person: int
+) -> None:
+    heads = Heads()
+    for _ in range(2):
+        factories.judgment(session, screen(session, person))
+    found = heads.chooser(session, 1, never)
+    assert found is not None
+    delete(session, *session.scalars(select(Judgment).limit(1)))
+    factories.version(session, 2)
+    with write_transaction(session):
+        module.carry(session, 2, found.head.to_bytes(), 2, lost=1)
+    again = heads.chooser(session, 2, never)
+    assert again is not None
+    assert again.head.judgments == 1

@@ -1,0 +1,1 @@
+"""What is stored of one person, as a file to take along."""

@@ -1,0 +1,44 @@
+"""Marks in the database, by which every process notices a change that the rows themselves do not show it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.db import StudioSetting, insert_new
+
+QUEUE = "queue_mark"
+"""Changes when an admin has changed the queue, and when judgments were deleted."""
+DELETIONS = "deletion_mark"
+"""Changes when rows were deleted, or people in them renamed."""
+
+
+def change(session: Session, name: str) -> None:
+    """Change a mark, last in the running transaction; another one that does so waits for it to end."""
+    new = {"value": {"value": secrets.token_hex(8)}}
+    insert_new(session, StudioSetting, [{"name": name, **new}], StudioSetting.name)
+    session.execute(
+        update(StudioSetting)
+        .where(StudioSetting.name == name)
+        .values(**new)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def read(session: Session, name: str) -> Any:
+    """Return a mark as it is, None if it never changed."""
+    return session.execute(select(StudioSetting.value).where(StudioSetting.name == name)).scalar()
+
+
+def deletions(session: Session) -> str:
+    """Return the mark of deletions, read once per transaction of the session."""
+    connection = session.connection()
+    known = session.info.get(DELETIONS)
+    if known is None or known[0] is not session.get_transaction():
+        found = connection.execute(select(StudioSetting.value).where(StudioSetting.name == DELETIONS)).scalar()
+        known = session.info[DELETIONS] = (session.get_transaction(), found["value"] if found else "")
+    mark: str = known[1]
+    return mark
