@@ -179,10 +179,15 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         if is_full(error):
-            app.logger.error("%s %s could not be stored: the disk is full.", request.method, request.path)
+            app.logger.error("%s %s could not be stored: the disk is full.", request.method, _asked_for())
             return _domain(DiskFull())
-        app.logger.exception("%s %s failed", request.method, request.path)
+        app.logger.exception("%s %s failed", request.method, _asked_for())
         return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the log says what.", {})
+
+
+def _asked_for() -> str:
+    """Return the rule of the address that was asked for: the address itself may hold the secret of a link."""
+    return request.url_rule.rule if request.url_rule else "an address of nothing"
 
 
 def _response(status: HTTPStatus, sentence: str, extra: dict[str, Any]) -> Response:

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from app.services.people import invitations
 from app.services.versions import versions
 from tests.studio import Person
 
@@ -68,6 +69,19 @@ def test_an_unforeseen_failure_tells_nothing_of_its_inside_and_everything_to_the
             assert secret not in text
     assert "GET /api/v1/versions failed" in caplog.text
     assert "the secret of line 4711" in caplog.text
+
+
+def test_the_log_has_no_address_since_that_of_a_link_holds_its_secret(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(invitations, "of_token", fail)
+    assert app.test_client().get("/join/a-secret%0Aforged").status_code == 500
+    assert "GET /join/<token> failed" in caplog.text
+    assert "a-secret" not in caplog.text
+    assert "forged" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError
 from rq import Queue, Worker, worker_registration
 from rq.job import Job
 
-from app.runtime.queue import WORKER_TTL_SECONDS, report_worker
+from app.runtime.queue import TRAIN_JOB, WORKER_TTL_SECONDS, report_worker
 from worker.job.machine import machine
 from worker.job.preloading import preload, prepare_run
 
@@ -84,16 +84,31 @@ class StudioWorker(Worker):
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Carry out the job and end the preparation, since another version may be live afterwards.
 
-        If the queue is away when the job ends, wait for it: the database has the result already.
+        If the queue is away when the job ends, wait for it: the database has the result already. A job that asks for
+        anything but a training fails without being run, since whoever can write to the queue can name any function.
         """
         try:
-            super().execute_job(job, queue)
+            if self.may_run(job):
+                super().execute_job(job, queue)
+            else:
+                self._refuse(job, queue)
         except RedisError as error:
             log.warning("The queue is away; the worker waits for it: %s", error)
             self._wait_for_queue()
         if self._preparing is not None:
             self._preparing.kill()
             self._preparing = None
+
+    def may_run(self, job: Job) -> bool:
+        """Return whether a job is a training, with nothing else to be called when it ends."""
+        others = (job._success_callback_name, job._failure_callback_name, job._stopped_callback_name)
+        return job.func_name == TRAIN_JOB and not any(others)
+
+    def _refuse(self, job: Job, queue: Queue) -> None:
+        log.error("Job %s asks for %r, which is not what this worker does: it is not run.", job.id, job.func_name)
+        self.prepare_execution(job)
+        self.handle_job_failure(job, queue, exc_string="This worker runs trainings of Mellow alone.")
+        self.set_state("idle")
 
     def maintain_heartbeats(self, job: Job) -> None:
         """Tell the queue that the worker and its job live; while it is away the job goes on, and the next time tells.

@@ -30,7 +30,7 @@ def of(email: str) -> str | None:
 def remember(email: str) -> None:
     """Let the response make this browser known to the account that has just been signed in to."""
     email = _normal(email)
-    value = _signing(email).dumps(of(email) or secrets.token_urlsafe(12))
+    value = _signing(email).dumps(of(email) or secrets.token_urlsafe(16))
 
     @after_this_request
     def _set(response: Response) -> Response:

@@ -76,8 +76,13 @@ def test_what_cannot_be_loaded_is_left_to_the_job(
 
 
 def start_worker(queue_url: str, home: Path) -> Program:
-    """The worker of the Procfile."""
-    options = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "worker.studio_worker.StudioWorker"]
+    """A worker as that of the Procfile, which runs any job."""
+    options = [
+        "--serializer",
+        "rq.serializers.JSONSerializer",
+        "--worker-class",
+        "tests.worker.job.any_job.AnyJobWorker",
+    ]
     return Program([sys.executable, "-m", "rq.cli", "worker", "--url", queue_url, *options], environment(home))
 
 

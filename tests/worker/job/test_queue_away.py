@@ -19,6 +19,7 @@ from rq.serializers import JSONSerializer
 
 from app.runtime.embedded_queue import EmbeddedQueue
 from app.runtime.queue import JobQueue
+from tests.worker.job.any_job import AnyJobWorker
 from worker.job import studio_worker
 from worker.job.studio_worker import StudioWorker
 
@@ -30,7 +31,7 @@ def working(tmp_path: Path) -> Iterator[tuple[StudioWorker, Job]]:
     """A worker and its job, whose queue is away; `EmbeddedQueue(tmp_path)` brings it back."""
     with EmbeddedQueue(tmp_path) as queue:
         redis = Redis.from_url(queue.url, retry=Retry(NoBackoff(), 0))
-        made = StudioWorker(["default"], connection=redis, name="w1", serializer=JSONSerializer)
+        made = AnyJobWorker(["default"], connection=redis, name="w1", serializer=JSONSerializer)
         made.register_birth()
         job = Queue(connection=redis, serializer=JSONSerializer).enqueue("os.getpid")
         made.prepare_execution(job)

@@ -47,7 +47,9 @@ def read_return(organisation: Organisation) -> dict[str, Any]:
     """
     with _conversation(organisation):
         client, metadata = _client(organisation)
-        token = client.authorize_access_token(claims_options={"iss": {"essential": True, "value": metadata["issuer"]}})
+        expected = {"iss": metadata["issuer"], "aud": organisation.client_id}
+        options = {name: {"essential": True, "value": value} for name, value in expected.items()}
+        token = client.authorize_access_token(claims_options=options)
         said = dict(token["userinfo"])  # the claims of the ID token, verified
         wanted = {"email", "email_verified", *([organisation.groups_claim] if organisation.admin_groups else [])}
         if not wanted <= said.keys() and "userinfo_endpoint" in metadata:
@@ -73,7 +75,10 @@ def _client(organisation: Organisation) -> tuple[Any, dict[str, Any]]:
     if str(metadata["issuer"]).rstrip("/") != organisation.issuer:
         raise ValueError(f"the provider calls itself {metadata['issuer']!r}, not as OIDC_ISSUER does")
     offered = metadata.get("id_token_signing_alg_values_supported", ())
-    metadata["id_token_signing_alg_values_supported"] = [name for name in _ALGORITHMS if name in offered]
+    algorithms = [name for name in _ALGORITHMS if name in offered]
+    if not algorithms:
+        raise ValueError(f"the provider signs with none of {', '.join(_ALGORITHMS)}")
+    metadata["id_token_signing_alg_values_supported"] = algorithms
     return client, metadata
 
 

@@ -13,7 +13,7 @@ from app.db import RecoveryCode, now
 
 CODES = 10
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is easily taken for something else
-_LENGTH = 16
+_LENGTH = 28
 _GROUP = 4
 
 
@@ -46,6 +46,6 @@ def left(session: Session, user_id: int) -> int:
 
 
 def _hash(code: str) -> str:
-    # A code is random and has 79 bits, so a fast hash cannot be reversed by guessing.
+    # A code is random and has 138 bits, so a fast hash cannot be reversed by guessing.
     plain = "".join(code.split()).replace("-", "").lower()
     return hashlib.sha256(plain.encode()).hexdigest()

@@ -26,7 +26,7 @@ def set_up(browser: Browser) -> tuple[pyotp.TOTP, list[str]]:
 
 def recovery_codes(page: str) -> list[str]:
     """The recovery codes that a page shows."""
-    return re.findall(r"<li>([a-z2-9]{4}(?:-[a-z2-9]{4}){3})</li>", page)
+    return re.findall(r"<li>([a-z2-9]{4}(?:-[a-z2-9]{4}){6})</li>", page)
 
 
 def next_code(app: pyotp.TOTP) -> str:

@@ -1,0 +1,38 @@
+"""Which jobs the studio's worker runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq import Callback, Queue
+from rq.job import JobStatus
+from rq.serializers import JSONSerializer
+
+from app.runtime.queue import TRAIN_JOB
+from worker.job.studio_worker import StudioWorker
+
+
+@pytest.fixture
+def redis(queue_url: str) -> Iterator[Redis]:
+    with Redis.from_url(queue_url) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("function", ["os.mkdir", TRAIN_JOB])
+def test_a_job_that_calls_anything_but_the_training_fails_and_is_not_run(
+    redis: Redis, tmp_path: Path, function: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "made"
+    queue = Queue(connection=redis, serializer=JSONSerializer)
+    called = {"on_failure": Callback("os.mkdir")} if function == TRAIN_JOB else {}
+    job = queue.enqueue(function, str(folder), **called)
+    StudioWorker(["default"], connection=redis, serializer=JSONSerializer).execute_job(job, queue)
+    assert job.get_status(refresh=True) == JobStatus.FAILED
+    assert not folder.exists()
+    assert "is not what this worker does" in caplog.text
+    result = job.latest_result()
+    assert result is not None
+    assert result.exc_string == "This worker runs trainings of Mellow alone."
