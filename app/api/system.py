@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app.api.kinds import Anything, Time
 from app.schemas.kinds import LARGEST_ID, one_of
 from app.schemas.reading import Sent
-from app.services.system.webhooks import EVENTS, LONGEST_URL
+from app.services.system.webhooks import EVENTS, LONGEST_URL, URL
 
 _Event = Annotated[
     str, one_of(EVENTS), Meta(extra={"refusal": f"There is no event {{value!r}}: choose among {', '.join(EVENTS)}."})
@@ -25,7 +25,7 @@ _Url = Annotated[
         extra_json_schema={
             "format": "uri",
             "maxLength": LONGEST_URL,
-            "pattern": r"^https?://[A-Za-z0-9.-]+(:[1-9][0-9]{0,3})?(/[!-~]*)?$",
+            "pattern": URL,
         },
         extra={"refusal": f"The address must be a text of at most {LONGEST_URL} characters."},
     ),
