@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, Prompt, User, Version, now
+from app.db import Judgment, Prompt, User, Version, now, write_transaction
 from app.extensions import db
 from app.services.system import system
 from tests import factories
@@ -89,9 +89,8 @@ def test_pages_are_shown_on_a_full_disk_though_who_is_there_cannot_be_noted(
     session: Session, annotator: Person, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = annotator.browser()
-    person = session.get_one(User, annotator.id)
-    person.last_seen_at = now() - timedelta(hours=1)
-    session.commit()
+    with write_transaction(session):
+        session.get_one(User, annotator.id).last_seen_at = now() - timedelta(hours=1)
     with disk() as _, monkeypatch.context() as patch:
         patch.setattr("app.services.people.accounts.write_with_others", _grow)
         assert browser.get("/annotate").status_code == 200

@@ -249,6 +249,7 @@ from app.runtime import rescue
 rescue.SILENCE_SECONDS, rescue.WITHOUT_JOB_SECONDS, rescue.LONGEST_PAUSE_SECONDS = 0.6, 0.6, 0.3
 found = rescue.Rescue(lambda job: True, lambda run, attempt: f"train-{run}-{attempt}", lambda key: False)
 sessions, before = make_sessions(sys.argv[1]), time.time()
+print("looking", flush=True)
 while True:
     with sessions() as session:
         found.look(session)
@@ -295,6 +296,7 @@ def test_a_computer_that_slept_goes_on_with_the_same_attempt(
 ) -> None:
     group, looking = computer
     assert looking.stdout is not None
+    assert looking.stdout.readline() == "looking\n"
     for _ in range(2):
         heard = only(session).heartbeat_at
         wait_for(lambda: only(session).heartbeat_at != heard, what="a heartbeat")  # noqa: B023
