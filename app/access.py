@@ -97,7 +97,7 @@ TAKES_PASSWORD_FOR_ADMINS = frozenset({"people.add_person", "people.invite"})
 """Forms that take the password if the account that they make is an admin's."""
 _CHANGES_PASSWORD = frozenset({"auth.account", "auth.change_password", "auth.sign_out"})
 SETTING_UP = frozenset({"factors.page", "factors.draw", "factors.confirm", "auth.sign_out"})
-"""What an admin may open who must set up a second factor first."""
+"""Endpoints for an admin who must set up a second factor first."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 
 class Turn(IntEnum):
-    """What is done by one transaction at a time; the number is that of PostgreSQL's advisory lock."""
+    """Names of what one transaction does at a time; the number is that of PostgreSQL's advisory lock."""
 
     AUDIT_LOG = 7_301
     GUESSES = 7_302

@@ -20,7 +20,7 @@ WAITING_OF_ONE = 2
 PATIENCE_SECONDS = 10.0
 AGAIN_SECONDS = 1
 LOOK_SECONDS = 0.25
-"""How often one that waits looks whether it is still wanted."""
+"""Seconds after which one that waits looks again whether it is still wanted."""
 
 
 class Draws:

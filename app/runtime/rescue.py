@@ -35,7 +35,7 @@ def elapsed() -> float:
 
 
 class Watch:
-    """How long facts have held under the eyes of this process."""
+    """Measures how long facts have held under the eyes of this process."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""What admins do about a person's access: end sessions, and make or withdraw links that reset the password."""
+"""Admins' actions on a person's access: end sessions, and make or withdraw links that reset the password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every way to sign in, and every question for the present password or a code, goes through."""
+"""The gate of every way to sign in, and of every question for the present password or a code."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is stored of one person, as a file to take along."""
+"""A file with all that is stored of one person."""

@@ -1,1 +1,1 @@
-"""What shows who somebody is besides a password: second factors, recovery codes, accounts of an organisation."""
+"""Proofs of who somebody is besides a password: second factors, recovery codes, accounts of an organisation."""
