@@ -14,7 +14,7 @@ from app.db import GuessCount, Turn, now, one_at_a_time, write_transaction
 
 
 class Limit(NamedTuple):
-    """How many places a count has within so many seconds of the first that is taken."""
+    """Places of a count, within so many seconds of the first that is taken."""
 
     key: str
     places: int
@@ -22,7 +22,7 @@ class Limit(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What became of one guess: `wait` is 0 if it has its places, else for how many seconds a count stays full.
+    """The outcome of one guess: `wait` is 0 if it has its places, else for how many seconds a count stays full.
 
     `nth` is its number: among those with a place in the first count, or among those that the full one refused.
     """

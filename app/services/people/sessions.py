@@ -19,7 +19,7 @@ from app.domain_errors import Forbidden, NotFound
 from app.services.system import audit
 
 CONFIRMED_FOR = timedelta(minutes=10)
-"""How long after the password was given, or somebody signed in otherwise, it is not asked for again."""
+"""Time after the password was given, or somebody signed in otherwise, in which it is not asked for again."""
 _KEPT = timedelta(days=30)
 _LISTED = 50
 _LONGEST_ADDRESS = 64

@@ -21,7 +21,7 @@ from app.services.people import accounts
 from app.services.system import audit
 
 NOTED_AT_ONCE = 60
-"""How many refusals of all people together are noted one by one within five minutes."""
+"""Refusals of all people together that are noted one by one within five minutes."""
 
 _DIGITS = 8
 

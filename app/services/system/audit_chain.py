@@ -19,7 +19,7 @@ from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 FIRST_PREVIOUS = "0" * 64
-"""What the first entry has for the hash of the one before it."""
+"""The first entry's hash of the one before it."""
 
 Seals = Mapping[str, tuple[str, str]]
 """Salt and digest of each detail, by its name; the salt is empty once the detail is erased."""
@@ -61,7 +61,7 @@ class Break(NamedTuple):
 
 @dataclass
 class Checked:
-    """What was found in a chain, as far as it holds."""
+    """Findings in a chain, as far as it holds."""
 
     count: int = 0
     first: int | None = None

@@ -17,7 +17,7 @@ from app.domain_errors import Invalid
 from app.services.system.audit_chain import FIRST_PREVIOUS, Checked, Row, check
 
 NEWEST = 1_000
-"""How many of the newest entries the page checks."""
+"""Number of the newest entries that the page checks."""
 
 _AT_ONCE = 1_000
 _LINES_AT_ONCE = 500

@@ -28,7 +28,7 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True)
 class Claims:
-    """What the organisation says of a person, after all checks. `role` is None if groups decide nothing."""
+    """The organisation's word on a person, after all checks. `role` is None if groups decide nothing."""
 
     issuer: str
     subject: str
