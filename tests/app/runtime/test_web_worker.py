@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,11 +23,10 @@ from tests.processes import free_port, wait_for
 pytestmark = pytest.mark.long
 
 THREADS = 2
-# Times that a test can wait for; SO_SNDBUF is left alone.
 CONF = f"""
 from app.runtime import web_worker
-web_worker.REQUEST_SECONDS = 1.0
-web_worker.SEND_SECONDS = 1.0
+web_worker.REQUEST_SECONDS = {{seconds}}
+web_worker.SEND_SECONDS = {{seconds}}
 worker_class = "app.runtime.web_worker.WebWorker"
 workers = 1
 threads = {THREADS}
@@ -62,11 +61,11 @@ def app(environ, start_response):
 
 
 class Server:
-    """A gunicorn with two threads."""
+    """A gunicorn with two threads, whose patience with a request and with who takes an answer is `seconds`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: float) -> None:
         self.port = free_port()
-        (folder / "conf.py").write_text(CONF)
+        (folder / "conf.py").write_text(CONF.format(seconds=seconds))
         (folder / "tiny_app.py").write_text(APP)
         self.log = folder / "log"
         with self.log.open("wb") as log:
@@ -106,15 +105,29 @@ class Server:
             return False
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("gunicorn"))
+@contextmanager
+def serving(folder: Path, seconds: float) -> Iterator[Server]:
+    running = Server(folder, seconds)
     try:
         wait_for(running.answers, what="an answer of gunicorn")
         yield running
     finally:
         running.process.terminate()
         running.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Be as patient as a test that waits for the end of it can be."""
+    with serving(tmp_path_factory.mktemp("gunicorn"), 1.0) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def patient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Be so patient that a busy machine loses nothing of a request that goes on."""
+    with serving(tmp_path_factory.mktemp("gunicorn"), 60.0) as running:
+        yield running
 
 
 def rest(client: socket.socket) -> bytes:
@@ -144,17 +157,17 @@ def test_clients_that_send_half_a_request_hold_no_thread_and_are_sent_away(serve
     assert answers == {b"HTTP/1.1 408 Request Timeout" if begun else b""}
 
 
-def test_a_head_that_trickles_in_is_whole_in_the_end(server: Server) -> None:
-    with server.connect() as client:
+def test_a_head_that_trickles_in_is_whole_in_the_end(patient_server: Server) -> None:
+    with patient_server.connect() as client:
         for part in (b"GET / HT", b"TP/1.1\r\nHost: x\r\nConnection: clo", b"se\r\n", b"\r", b"\n"):
             client.sendall(part)
-            assert server.ask("/")[0] == 200
+            assert patient_server.ask("/")[0] == 200
         assert rest(client).endswith(b"\r\n\r\n0")
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, web_worker.LARGEST_COLLECTED_BODY + 1, 3_000_000])
-def test_a_body_of_any_size_arrives_whole_and_the_connection_is_kept(server: Server, size: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+def test_a_body_of_any_size_arrives_whole_and_the_connection_is_kept(patient_server: Server, size: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", patient_server.port, timeout=20)
     for _ in range(3):
         connection.request("POST", "/", b"x" * size)
         assert connection.getresponse().read() == str(size).encode()
@@ -163,10 +176,10 @@ def test_a_body_of_any_size_arrives_whole_and_the_connection_is_kept(server: Ser
     connection.close()
 
 
-def test_requests_that_come_in_one_piece_are_answered_one_after_the_other(server: Server) -> None:
+def test_requests_that_come_in_one_piece_are_answered_one_after_the_other(patient_server: Server) -> None:
     one = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
     last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with server.connect() as client:
+    with patient_server.connect() as client:
         client.sendall(one + one + last[:20])
         client.sendall(last[20:])
         said = rest(client)
@@ -174,8 +187,8 @@ def test_requests_that_come_in_one_piece_are_answered_one_after_the_other(server
     assert said.count(b"\r\n\r\n3") == 2
 
 
-def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(server: Server) -> None:
-    with server.connect() as client:
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(patient_server: Server) -> None:
+    with patient_server.connect() as client:
         client.sendall(
             b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\nConnection: close\r\n\r\n"
         )
@@ -237,11 +250,11 @@ def test_a_client_that_takes_nothing_of_its_answer_loses_it_and_nothing_is_logge
     assert server.log.read_text() == ""
 
 
-def test_a_thread_sees_that_its_client_has_gone(server: Server) -> None:
-    client = server.connect()
+def test_a_thread_sees_that_its_client_has_gone(patient_server: Server) -> None:
+    client = patient_server.connect()
     client.sendall(b"GET /until-gone HTTP/1.1\r\nHost: mellow\r\n\r\n")
     with ThreadPoolExecutor(1) as beside:
-        left = beside.submit(server.ask, "/left")
+        left = beside.submit(patient_server.ask, "/left")
         client.close()
         assert left.result(30)[0] == 200
-    assert server.answers(), "and is free for others"
+    assert patient_server.answers(), "and is free for others"
