@@ -168,7 +168,7 @@ def test_what_is_being_removed_or_not_recorded_yet_is_counted_and_no_fault(
 @pytest.mark.parametrize(
     ("error", "faults"),
     [
-        ("The worker died 2 times while it was training.", []),
+        ("The worker died 3 times without getting further, at last while it was training.", []),
         ("The worker could not read or write its files: no.", ["Run 1 failed: The worker could not read or write"]),
     ],
 )

@@ -61,6 +61,16 @@ def wait_for_steps(product: Product, run_id: int, attempt: int = 1) -> None:
     wait_for(look, what=f"a step of attempt {attempt} at run {run_id}")
 
 
+def wait_for_attempt(product: Product, run_id: int, attempt: int) -> None:
+    """Return once that attempt works at the run, or the run has ended."""
+
+    def look() -> bool:
+        run = product.api.run(run_id)
+        return run["status"] == "failed" or (run["status"], run["attempts"]) == ("running", attempt)
+
+    wait_for(look, what=f"attempt {attempt} at run {run_id}")
+
+
 def worker(product: Product) -> psutil.Process:
     """The process that takes jobs from the queue."""
     return next(process for process in product.find("rq.serializers") if process.name() not in ("sh", "bash", "dash"))
@@ -123,8 +133,12 @@ def test_a_run_whose_worker_is_killed_is_tried_again_and_then_fails_with_the_rea
     )
     assert not product.rows("SELECT 1 FROM run_metrics WHERE run_id = ? AND id <= ?", run_id, streamed)
     kill_work_horse(product)
+    for attempt in (3, 4):  # they are killed before their first step, and so get no further
+        wait_for_attempt(product, run_id, attempt)
+        if product.api.run(run_id)["status"] != "failed":
+            kill_work_horse(product)
     run = product.api.wait_for_run(run_id, "failed")
-    assert run["error"] == "The worker died 2 times while it was training."
+    assert run["error"].startswith("The worker died 3 times without getting further, at last while it was ")
     assert product.api.drawn_by() == 1
     assert product.rows("SELECT number FROM versions") == [(1,)]
 

@@ -62,6 +62,9 @@ class TrainingRun(Base):
     data_hash: Mapped[str | None] = mapped_column(String(64))
     job_id: Mapped[str | None] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(default=0)
+    # How often in a row its worker died without the training getting further, and the step that it had reached by then.
+    deaths: Mapped[int] = mapped_column(default=0)
+    furthest: Mapped[int] = mapped_column(default=0)
     # Empty if initial training starts from a model that is no version of this studio.
     parent_version: Mapped[int | None] = mapped_column(ForeignKey("versions.number"))
     # Not a foreign key: versions refer to runs, and a cycle of foreign keys has no order of creation.

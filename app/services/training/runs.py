@@ -25,7 +25,8 @@ from app.services.training.selection import EVERYTHING, Selection
 from app.services.versions import versions
 from models.settings.options import current_names
 
-MOST_ATTEMPTS = 2
+MOST_DEATHS = 3
+"""So often a worker may die in a row without its run getting further; then the run fails."""
 LONGEST_QUEUE = 50
 
 
@@ -226,8 +227,8 @@ def finish_cancel(session: Session, run_id: int, attempt: int) -> None:
 def give_up_or_retry(session: Session, run: TrainingRun, heard: datetime | None, *, is_published: bool) -> None:
     """Queue a run again whose worker is silent, or end it; do nothing if it has spoken after it was last `heard`.
 
-    A run whose version is published already (`is_published`) only has to be recorded: it is tried once more than
-    MOST_ATTEMPTS for that.
+    It ends at the third death in a row since which it has got no further, since a fourth would be no different. A run
+    whose version is published already (`is_published`) only has to be recorded: it is tried once more for that.
     """
     attempt = run.attempts
     with write_transaction(session):
@@ -236,8 +237,11 @@ def give_up_or_retry(session: Session, run: TrainingRun, heard: datetime | None,
             return
         if run.cancel_requested_at is not None:
             _end(session, run, RunStatus.CANCELLED, None)
-        elif run.attempts >= MOST_ATTEMPTS + is_published:
-            _end(session, run, RunStatus.FAILED, f"The worker died {run.attempts} times while it was {run.stage}.")
+            return
+        run.deaths, run.furthest = 1 if run.step > run.furthest else run.deaths + 1, max(run.step, run.furthest)
+        if run.deaths >= MOST_DEATHS + is_published:
+            reason = f"The worker died {run.deaths} times without getting further, at last while it was {run.stage}."
+            _end(session, run, RunStatus.FAILED, reason)
         else:
             run.status, run.stage, run.heartbeat_at = RunStatus.QUEUED, "queued again, its worker died", None
             run.job_id = None

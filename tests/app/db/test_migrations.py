@@ -182,8 +182,8 @@ def test_a_table_that_others_refer_to_is_changed_without_losing_a_row(empty_app:
         assert connection.execute(text("SELECT run_id, value FROM run_metrics")).all() == [(1, 0.5)]
         (key,) = connection.execute(text("SELECT key FROM training_runs")).scalars().all()
         assert re.fullmatch("[0-9a-f]{32}", key), "a run from before there were keys has one now"
-        now = RUN.replace("created_at)", "created_at, selection, key)")
-        now = now.replace("'2026-01-01')", "'2026-01-01', '{{}}', 'another')")
+        now = RUN.replace("created_at)", "created_at, selection, key, deaths, furthest)")
+        now = now.replace("'2026-01-01')", "'2026-01-01', '{{}}', 'another', 0, 0)")
         connection.execute(text(now.format(id=2, parent="NULL", status="failed")))
         with pytest.raises(IntegrityError):
             connection.execute(text("INSERT INTO run_metrics (run_id, step, name, value) VALUES (9, 3, 'loss', 0.5)"))

@@ -31,7 +31,7 @@ def ago(seconds: float) -> datetime:
     return now() - timedelta(seconds=seconds)
 
 
-def running(session: Session, *, attempts: int = 1, heartbeat: float | None = 1.0) -> int:
+def running(session: Session, *, attempts: int = 1, heartbeat: float | None = 1.0, **facts: int) -> int:
     """A run that a worker works on, whose clock said `heartbeat` seconds ago when it last spoke; returns its id."""
     run = factories.run(
         session,
@@ -40,6 +40,7 @@ def running(session: Session, *, attempts: int = 1, heartbeat: float | None = 1.
         stage="training",
         heartbeat_at=None if heartbeat is None else ago(heartbeat),
         started_at=ago(100),
+        **facts,
     )
     run.job_id = f"train-{run.id}-{attempts}"
     session.commit()
@@ -124,7 +125,7 @@ def test_a_run_is_left_alone_whose_job_the_queue_forgot_while_its_worker_speaks(
     [(61.0, 1.0, True), (11.0, 1.0, False), (0.0, None, False), (0.0, None, True)],
     ids=["silent", "job lost", "never heard", "never heard though in the queue"],
 )
-def test_a_run_whose_worker_died_is_tried_once_more(
+def test_a_run_whose_worker_died_is_tried_again(
     session: Session, seconds: float, heartbeat: float | None, queue_has_job: bool
 ) -> None:
     run_id = running(session, heartbeat=heartbeat)
@@ -141,24 +142,39 @@ def test_a_run_whose_worker_died_is_tried_once_more(
     assert runs.claim(session, run_id) == 2
 
 
-def test_a_run_whose_worker_died_twice_fails_with_the_reason(session: Session) -> None:
-    running(session, attempts=2)
+def test_a_run_whose_worker_died_three_times_without_getting_further_fails_with_the_reason(session: Session) -> None:
+    running(session, attempts=5, deaths=2, step=7, furthest=7)
     queue = Queue()
     looks_at(session, queue).for_seconds(61)
     assert queue.handed_out == []
     run = only(session)
-    assert (run.status, run.error) == ("failed", "The worker died 2 times while it was training.")
+    reason = "The worker died 3 times without getting further, at last while it was training."
+    assert (run.status, run.error) == ("failed", reason)
 
 
-@pytest.mark.parametrize(("attempts", "tried"), [(1, True), (2, True), (3, False)])
+def test_a_run_that_got_further_before_its_worker_died_is_tried_again_however_often(session: Session) -> None:
+    run_id = running(session, attempts=9, deaths=2, step=8, furthest=7)
+    queue = Queue()
+    looks_at(session, queue).for_seconds(61)
+    assert queue.handed_out == [(run_id, 10)]
+    assert (only(session).deaths, only(session).furthest) == (1, 8)
+
+
+def test_a_run_that_died_earlier_than_before_has_not_got_further(session: Session) -> None:
+    running(session, attempts=2, deaths=1, step=3, furthest=7)
+    looks_at(session, Queue()).for_seconds(61)
+    assert (only(session).status, only(session).deaths, only(session).furthest) == ("queued", 2, 7)
+
+
+@pytest.mark.parametrize(("deaths", "tried"), [(1, True), (2, True), (3, False)])
 def test_a_run_whose_version_is_published_is_tried_once_more_to_record_it(
-    session: Session, attempts: int, tried: bool
+    session: Session, deaths: int, tried: bool
 ) -> None:
-    run_id = running(session, attempts=attempts)
+    run_id = running(session, attempts=deaths + 1, deaths=deaths)
     queue = Queue()
     key = only(session).key
     Looks(session, queue.has_job, queue.enqueue, is_published=lambda asked: asked == key).for_seconds(61)
-    assert queue.handed_out == ([(run_id, attempts + 1)] if tried else [])
+    assert queue.handed_out == ([(run_id, deaths + 2)] if tried else [])
     assert only(session).status == ("queued" if tried else "failed")
 
 

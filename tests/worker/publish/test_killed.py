@@ -121,12 +121,12 @@ def next_attempt(studio: Studio, run: TrainingRun) -> None:
     release.record(studio, found, None, attempt)
 
 
-@pytest.mark.parametrize("attempts", [0, 1])
+@pytest.mark.parametrize("attempts", [0, 2])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_worker_that_is_killed_leaves_no_files_without_a_row(
     studio: Studio, session: Session, point: str, attempts: int
 ) -> None:
-    run = factories.run(session, attempts=attempts)
+    run = factories.run(session, attempts=attempts, deaths=attempts)
     killed(studio, session, run, point)
     renamed, committed = point != "before the rename", point == "after the commit"
     assert studio.store.numbers() == ([2] if renamed else [])
@@ -150,11 +150,14 @@ def test_a_worker_that_is_killed_leaves_no_files_without_a_row(
 def test_a_run_that_is_killed_again_while_it_is_recorded_fails_and_its_version_is_there(
     studio: Studio, session: Session
 ) -> None:
-    run = factories.run(session, attempts=2)
+    run = factories.run(session, attempts=3, deaths=3)
     killed(studio, session, run, "after the rename")
     silent(studio, session)
     run = only(session)
-    assert (run.status, run.error) == ("failed", "The worker died 3 times while it was starting.")
+    assert (run.status, run.error) == (
+        "failed",
+        "The worker died 4 times without getting further, at last while it was starting.",
+    )
     assert recorded(session) == [1, 2]
     assert versions.serving_number(session) == 1
 

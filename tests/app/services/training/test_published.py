@@ -43,7 +43,9 @@ def known(session: Session) -> list[int]:
 def test_what_an_ended_run_left_is_recorded_and_does_not_serve(
     session: Session, store: CheckpointStore, status: RunStatus, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run = factories.run(session, status, error="The worker died 2 times while it was publishing.")
+    run = factories.run(
+        session, status, error="The worker died 3 times without getting further, at last while it was publishing."
+    )
     factories.serving(session, 1)
     manifest = publish(store, run)
     with caplog.at_level(logging.WARNING):
