@@ -79,9 +79,9 @@ def ended_run(product: Product) -> int:
     with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
         cursor = database.execute(
             "INSERT INTO training_runs (key, method, config, selection, status, stage, step, total_steps, pairs, "
-            "last_judgment_id, attempts, parent_version, produced_version, note, log, created_at, started_at, "
-            "finished_at) VALUES "
-            "(?, 'dpo', '{}', '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 1, 1, NULL, ?, ?, ?, ?)",
+            "last_judgment_id, attempts, deaths, furthest, parent_version, produced_version, note, log, created_at, "
+            "started_at, finished_at) VALUES "
+            "(?, 'dpo', '{}', '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 0, 0, 1, 1, NULL, ?, ?, ?, ?)",
             (new_run_key(), STEPS, STEPS, "03:04:05  Training.\n" * 30 + "x" * 300, moment, moment, moment),
         )
         run_id = cursor.lastrowid

@@ -26,8 +26,8 @@ def add_run(product: Product, config: dict[str, Any]) -> int:
     with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
         cursor = database.execute(
             "INSERT INTO training_runs (key, method, config, selection, status, stage, step, total_steps, pairs, "
-            "last_judgment_id, attempts, parent_version, log, created_at, started_at, finished_at) VALUES "
-            "(?, 'dpo', ?, '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 1, '', ?, ?, ?)",
+            "last_judgment_id, attempts, deaths, furthest, parent_version, log, created_at, started_at, finished_at) "
+            "VALUES (?, 'dpo', ?, '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 0, 0, 1, '', ?, ?, ?)",
             (new_run_key(), json.dumps(config), STEPS, STEPS, moment, moment, moment),
         )
         assert cursor.lastrowid is not None
