@@ -21,6 +21,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def clicks_to_decide(people: int, comparisons: int) -> None:
     """Tell how many clicks find a version that is better by so much, and take back one that is worse."""
     seen = {}
     for odds, right in ((2.0, "new"), (1.5, "new"), (3.0, "new"), (0.5, "old")):
-        seen[odds] = waits(lambda chance, odds=odds: mixed(chance, odds, people), right, comparisons)
+        seen[odds] = waits(partial(mixed, odds=odds, people=people), right, comparisons)
     median = percentile(seen[2.0], 50)
     Finding(
         claim=f"clicks until the better version is found at odds 2, people: {people}",
@@ -88,8 +89,8 @@ def clicks_to_decide(people: int, comparisons: int) -> None:
 def separate_screens(chosen: float, comparisons: int) -> None:
     """Tell how many more screens it takes where each shows one version, the old one's chosen from so often."""
     outside = CARDS * (1 - chosen) / chosen
-    together = waits(lambda chance: mixed(chance, 2.0, 1, outside), "new", comparisons)
-    separately = waits(lambda chance: apart(chance, 2.0, outside), "new", comparisons)
+    together = waits(partial(mixed, odds=2.0, people=1, outside=outside), "new", comparisons)
+    separately = waits(partial(apart, odds=2.0, outside=outside), "new", comparisons)
     ratio = percentile(separately, 50) / percentile(together, 50)
     Finding(
         claim=f"screens until the better version is found at odds 2, a card chosen on {chosen:.0%} of the old one's",
