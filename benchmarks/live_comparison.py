@@ -42,7 +42,6 @@ def main() -> None:
     given = parser.parse_args()
     for people in (1, 3, 10):
         false_verdicts(people, given.equal)
-    for people in (1, 2, 3, 10):
         clicks_to_decide(people, given.different)
     for chosen in (0.8, 0.9, 0.95):
         separate_screens(chosen, given.different)
