@@ -27,6 +27,7 @@ PROGRAMS = (
     "hot_swap",
     "web_process",
     "page_weight",
+    "live_comparison",
 )
 RESULTS = ROOT / "benchmarks" / "results.jsonl"
 README = ROOT / "benchmarks" / "README.md"

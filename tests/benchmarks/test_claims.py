@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def steps(name: str = "", *, plain: bool = False) -> list[float]:
     return [min(values), max(values)]
 
 
+def measured_of(claim: str) -> dict[str, float]:
+    (line,) = [line for line in found(claim) if line["claim"] == claim]
+    figures: dict[str, float] = line["measured"]
+    return figures
+
+
 def measured(claim: str, name: str) -> float:
     (line,) = found(claim)
     value: float = line["measured"][name]
@@ -41,6 +48,20 @@ def baseline(claim: str, name: str) -> float:
     (line,) = found(claim)
     value: float = line["baseline_measured"][name]
     return value
+
+
+def compared(people: int) -> list[float]:
+    """Of two versions compared by so many people: false verdicts in per cent, then clicks to the right one."""
+    equal = measured_of(f"a version promoted over itself, people: {people}")
+    clicks = measured_of(f"clicks until the better version is found at odds 2, people: {people}")
+    names = ("p50", "p90", "p50 at odds 3", "p50 at odds 1.5", "p50 to take back at odds 1/2")
+    return [100 * equal["promoted"], 100 * equal["taken back"], *(clicks[name] for name in names)]
+
+
+def apart(chosen: int) -> list[float]:
+    """The screens that mixing took and that separate ones took, and the ratio, at so many per cent with a choice."""
+    (line,) = [line for line in found("screens until") if f"on {chosen}% of" in line["claim"]]
+    return [line["measured"]["p50"], line["baseline_measured"]["p50"], line["ratio"]]
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,22 @@ QUOTED = (
             baseline("clicks stored a second", "stored_per_second"),
             measured("a click, 50 clients, each once a second", "p99_ms"),
         ],
+    ),
+    *(
+        Quoted(
+            "docs/experiments/live-comparison.md",
+            rf"\| {people} \| ([\d.]+) % \| ([\d.]+) % \| (\d+), (\d+) \| (\d+) \| (\d+) \| (\d+) \|",
+            partial(compared, people),
+        )
+        for people in (1, 3, 10)
+    ),
+    *(
+        Quoted(
+            "docs/experiments/live-comparison.md",
+            rf"\| {chosen} % \| (\d+) \| ([\d,]+) \| ([\d.]+) \|",
+            partial(apart, chosen),
+        )
+        for chosen in (80, 90, 95)
     ),
     Quoted(
         "docs/performance.md",
