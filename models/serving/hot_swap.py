@@ -40,6 +40,8 @@ class Serving:
     may serve in a new process in the place of one that does not load, the best first.
     """
 
+    _NAME = "hot-swap"
+
     def __init__(
         self,
         wanted_version: Callable[[], int | None],
@@ -72,8 +74,8 @@ class Serving:
         """Load the wanted version, if none is loaded, and start the thread; repeated calls do nothing."""
         with self._starting:
             if self._thread is None and not self._stop.is_set():
-                self.refresh()
-                self._thread = threading.Thread(target=self._follow, name="hot-swap", daemon=True)
+                self._begin()
+                self._thread = threading.Thread(target=self._follow, name=self._NAME, daemon=True)
                 self._thread.start()
 
     def wake(self) -> None:
@@ -92,8 +94,15 @@ class Serving:
         try:
             wanted = self._wanted_version()
         except Exception as error:  # the database may be away for a moment; the loaded version goes on serving
-            log.warning("The serving alias cannot be read: %s", error)
+            log.warning("The version to load cannot be read: %s", error)
             return
+        self._change(wanted)
+
+    def _begin(self) -> None:
+        self.refresh()
+
+    def _change(self, wanted: int | None) -> None:
+        """Load the wanted version and swap, if it is another one than the one in memory."""
         serving = self._current.version if self._current else None
         if wanted is None or wanted == serving:
             self._report(ServingState(serving, wanted, None))
@@ -138,3 +147,22 @@ class Serving:
                     self.refresh()
                 except Exception:  # this thread must outlive whatever happens, or no version would ever follow
                     log.exception("Looking for the version to serve failed and will be tried again.")
+
+
+class Companion(Serving):
+    """Holds the Generator of a second version while one is wanted, as during a live comparison, and frees it then.
+
+    Nothing waits for it: `current` is None until it is loaded, if it does not load, and when none is wanted.
+    """
+
+    _NAME = "second-version"
+
+    def _begin(self) -> None:
+        self.wake()
+
+    def _change(self, wanted: int | None) -> None:
+        """Free a version that is no longer wanted before another one is loaded, so that there is room for it."""
+        if self._current is not None and self._current.version != wanted:
+            log.info("Version %d takes part no longer.", self._current.version)
+            self._current = None
+        super()._change(wanted)
