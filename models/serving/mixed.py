@@ -28,8 +28,9 @@ from models.serving.generator import CANDIDATES, Generator, Sampling, add, round
 from models.serving.screen import Gone, Screen, Shown, check_wanted, never
 from models.serving.text_pieces import as_typed, plain, wording
 
-SAMPLES = 8
-"""The size of a pool in each round: three of them are as many samples as an ordinary screen with a head draws."""
+SAMPLES = 6
+"""The size of a pool in each round. Two calls of a model take longer than one of as many samples; with 18 instead of the
+24 of an ordinary screen the cards are as good, and take hardly longer (benchmarks/two_versions.py)."""
 
 Pool = dict[str, Sample]
 """The samples of a pool by their wording."""
@@ -133,18 +134,20 @@ def _rewrites(body: str, mixing: _Mixing) -> list[str]:
     ]
     among, readings = head_choice.pools(piece, rewrites, mixing.head)
     mixing.readings.update(readings if piece == body else {})
-    shown: list[str] = []
-    for card, options in enumerate(among):
-        if not options:
-            shown.append(body)
-            continue
-        taken = set(map(wording, shown))
+    shown: dict[int, str] = {}
+    # Those with few to choose from come first. A sort leaves others in their order, which is random.
+    for card in sorted(range(CANDIDATES), key=lambda card: len(among[card])):
+        options, others = among[card], list(shown.values())
+        taken = set(map(wording, others))
         left = [place for place, option in enumerate(options) if wording(option.text) not in taken]
-        explores = mixing.chance if card == CANDIDATES - 1 else None
-        pick = head_choice.pick(piece, options, left or range(len(options)), shown, mixing.head, explores)
+        if not options:
+            shown[card] = body
+            continue
+        explores = mixing.chance if len(shown) == CANDIDATES - 1 else None
+        pick = head_choice.pick(piece, options, left or range(len(options)), others, mixing.head, explores)
         mixing.probabilities[card] *= pick.probability
-        shown.append(options[pick.place].text)
-    return as_typed(shown, body)
+        shown[card] = options[pick.place].text
+    return as_typed([shown[card] for card in range(CANDIDATES)], body)
 
 
 def _drawn(piece: str, mixing: _Mixing) -> list[Pool]:
