@@ -29,8 +29,11 @@ from models.serving.screen import Gone, Screen, Shown, check_wanted, never
 from models.serving.text_pieces import as_typed, plain, wording
 
 SAMPLES = 6
-"""The size of a pool in each round. Two calls of a model take longer than one of as many samples; with 18 instead of the
-24 of an ordinary screen the cards are as good, and take hardly longer (benchmarks/two_versions.py)."""
+"""The size of a pool in each round.
+
+Two calls of a model take longer than one of as many samples. So that a mixed screen takes hardly longer than an ordinary
+one, which has 24 with a head, the three pools have 18 (benchmarks/two_versions.py).
+"""
 
 Pool = dict[str, Sample]
 """The samples of a pool by their wording."""
