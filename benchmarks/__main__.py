@@ -26,7 +26,6 @@ PROGRAMS = (
     "million_preferences",
     "hot_swap",
     "web_process",
-    "two_versions",
     "page_weight",
 )
 RESULTS = ROOT / "benchmarks" / "results.jsonl"

@@ -32,7 +32,7 @@ SAMPLES = 6
 """The size of a pool in each round.
 
 Two calls of a model take longer than one of as many samples. So that a mixed screen takes hardly longer than an
-ordinary one, which has 24 with a head, the three pools have 18 (benchmarks/two_versions.py).
+ordinary one, which has 24 with a head, the three pools have 18 (benchmarks/experiments/two_versions.py).
 """
 
 Pool = dict[str, Sample]

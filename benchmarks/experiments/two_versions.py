@@ -1,6 +1,6 @@
 """Screens from two versions: what a second version in memory and three pools cost, against one version alone.
 
-    python -m benchmarks.two_versions [--rounds 3]
+    python -m benchmarks.experiments.two_versions [--rounds 3]
 
 The versions are two copies of the embedded checkpoint, and a head that learned from twenty clicks on the longest card
 chooses, as it does in a studio. `processor time of a mixed screen`: sentence by sentence, in turns with an ordinary
@@ -43,7 +43,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import psutil
 import app
-from benchmarks.two_versions import head_of, screen, texts
+from benchmarks.experiments.two_versions import head_of, screen, texts
 from models.serving.generator import Generator
 versions = [Generator(Path(sys.argv[1]), number, threads=1, seed=number) for number in range(1, int(sys.argv[2]) + 1)]
 head = head_of(versions[0])
