@@ -59,7 +59,9 @@ class GenerationRequest(Sent, frozen=True):
 
 _Version = Annotated[
     int | None,
-    Meta(description="The version that wrote it; in a live comparison, where two wrote its cards, the one that serves."),
+    Meta(
+        description="The version that wrote it; in a live comparison, where two wrote its cards, the one that serves."
+    ),
 ]
 
 

@@ -196,10 +196,13 @@ class LiveComparison(Struct, kw_only=True):
     new: Annotated[int, Meta(description="The version that was published then.")]
     serving: Annotated[int, Meta(description="The version of the two that serves, or served, meanwhile.")]
     state: Literal["running", "decided", "ended"]
-    outcome: Annotated[
-        Literal["old", "new", "none"],
-        Meta(description="What the clicks decided; none: they showed no difference. Null unless they did."),
-    ] | None
+    outcome: (
+        Annotated[
+            Literal["old", "new", "none"],
+            Meta(description="What the clicks decided; none: they showed no difference. Null unless they did."),
+        ]
+        | None
+    )
     reason: Annotated[str, Meta(description="Why it ended.")] | None
     clicks: Annotated[int, Meta(description="The clicks that count.")]
     most_clicks: Annotated[int, Meta(description="The clicks after which it ends without a difference shown.")]

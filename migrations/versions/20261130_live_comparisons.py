@@ -42,9 +42,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('running', 'decided', 'ended')", name=op.f("ck__live_comparisons__state")),
-        sa.CheckConstraint(
-            "(state = 'decided') = (outcome IS NOT NULL)", name=op.f("ck__live_comparisons__outcome")
-        ),
+        sa.CheckConstraint("(state = 'decided') = (outcome IS NOT NULL)", name=op.f("ck__live_comparisons__outcome")),
         sa.CheckConstraint("(state = 'running') = (ended_at IS NULL)", name=op.f("ck__live_comparisons__ended_at")),
         *(
             sa.ForeignKeyConstraint([column], ["versions.number"], name=op.f(f"fk__live_comparisons__{column}"))

@@ -38,8 +38,9 @@ def generate(
 ) -> tuple[Generation, bool]:
     """Sample and store one screen for `text`; returns it and whether the model ran out of different rewrites.
 
-    The reward head of `chooser` selects what is shown, of the version `beside`, too, if there is one. Raises InputTooLong, and NoLongerWanted as soon as `gone` tells
-    so. Either all of it is stored or nothing; no transaction is open while the model works.
+    The reward head of `chooser` selects what is shown, of the version `beside`, too, if there is one. Raises
+    InputTooLong, and NoLongerWanted as soon as `gone` tells so. Either all of it is stored or nothing; no transaction
+    is open while the model works.
     """
     session.commit()
     drawn = draw(text, generator, beside, sampling, chooser, gone)

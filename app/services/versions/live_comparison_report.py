@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import ComparisonState, LiveComparison, User
+from app.services.versions import live_comparison
 from app.services.versions.live_comparison_clicks import clicks
 from models.sequential import Click, clicks_left, curve
-
 
 _EXACTLY = 10
 """Numbers of clicks up to this one are not rounded, and greater ones to its multiples."""
@@ -74,15 +74,23 @@ def report(session: Session, comparison: LiveComparison) -> Report:
     )
 
 
-def in_brief(found: Report) -> str:
-    """Return how a comparison stands, or how it ended, as a sentence or two."""
-    comparison = found.comparison
-    if not found.running:
-        return f"Live comparison of versions {comparison.old_number} and {comparison.new_number}: {comparison.reason}"
-    return (
-        f"Versions {comparison.old_number} and {comparison.new_number} are compared live, and version "
-        f"{comparison.serving_number} serves meanwhile: {how_long(found)}."
-    )
+def latest_in_brief(session: Session, version: int | None = None) -> tuple[str, int] | None:
+    """Return how the latest comparison stands, or how it ended, in a sentence or two, with its id; None without one.
+
+    With `version`, of those in which that version took part.
+    """
+    comparison = live_comparison.latest(session, version)
+    if comparison is None:
+        return None
+    return _in_brief(session, comparison), comparison.id
+
+
+def _in_brief(session: Session, comparison: LiveComparison) -> str:
+    old, new, serving = comparison.old_number, comparison.new_number, comparison.serving_number
+    if comparison.state != ComparisonState.RUNNING:
+        return f"Live comparison of versions {old} and {new}: {comparison.reason}"
+    left = how_long(report(session, comparison))
+    return f"Versions {old} and {new} are compared live, and version {serving} serves meanwhile: {left}."
 
 
 def how_long(found: Report) -> str:
