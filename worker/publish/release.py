@@ -149,8 +149,8 @@ def _let_serve(session: Session, number: int, *, retrained: bool) -> str | None:
     if not decided.prove_first:
         return None
     return (
-        f"The version was published and is compared with version {before} on the same screens. "
-        "It serves once the clicks show that it is better."
+        f"The version was published, and as the studio asks it had to prove itself first, on the same screens as "
+        f"version {before}: it serves once the clicks show that it is better."
     )
 
 

@@ -112,7 +112,7 @@ def _left(comparison: LiveComparison, counted: Sequence[Click]) -> int | None:
     if comparison.state != ComparisonState.RUNNING:
         return None
     left = clicks_left(counted)
-    return None if left is None else min(left, comparison.most_clicks - len(counted))
+    return None if left is None else max(1, min(left, comparison.most_clicks - len(counted)))
 
 
 def _judges(session: Session, counted: Sequence[Click]) -> list[tuple[str, int]]:

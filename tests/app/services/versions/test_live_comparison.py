@@ -94,9 +94,7 @@ def test_ended_by_hand_what_serves_stays(session: Session, admin: Person) -> Non
         live_comparison.stop(session, 99, admin.id, "Nothing.")
 
 
-def test_neither_of_its_versions_can_be_deleted_until_it_has_ended(
-    app: Flask, session: Session, admin: Person
-) -> None:
+def test_neither_of_its_versions_can_be_deleted_until_it_has_ended(app: Flask, session: Session, admin: Person) -> None:
     found = factories.comparison(session)
     store = parts(app).store
     with pytest.raises(Conflict, match=r"^Version 1 takes part in a live comparison: end that before you delete it\.$"):
