@@ -26,6 +26,7 @@ PROGRAMS = (
     "million_preferences",
     "hot_swap",
     "web_process",
+    "two_versions",
     "page_weight",
 )
 RESULTS = ROOT / "benchmarks" / "results.jsonl"

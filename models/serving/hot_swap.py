@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from models.model_errors import ModelError
 from models.serving.generator import Generator
@@ -115,12 +116,16 @@ class Serving:
         except Exception as error:  # a damaged file may raise anything
             self._failed_at = time.monotonic()
             reason = str(error) if isinstance(error, ModelError | OSError) else f"{type(error).__name__}: {error}"
-            serving = serving or self._fall_back(wanted)
-            log.error("%s Version %s serves instead of version %d.", reason, serving, wanted)
-            self._report(ServingState(serving, wanted, reason))
+            self._report(ServingState(self._instead_of(wanted, reason), wanted, reason))
         else:
-            log.info("Version %d serves.", wanted)
+            log.info("Version %d is loaded.", wanted)
             self._report(ServingState(wanted, wanted, None))
+
+    def _instead_of(self, wanted: int, reason: str) -> int | None:
+        """Return the number of the version that serves instead of one that does not load, or None if there is none."""
+        serving = self._current.version if self._current else self._fall_back(wanted)
+        log.error("%s Version %s serves instead of version %d.", reason, serving, wanted)
+        return serving
 
     def _fall_back(self, wanted: int) -> int | None:
         """Load the first of the fallbacks that can be; returns its number, or None if there is none."""
@@ -152,7 +157,7 @@ class Serving:
 class Companion(Serving):
     """Holds the Generator of a second version while one is wanted, as during a live comparison, and frees it then.
 
-    Nothing waits for it: `current` is None until it is loaded, if it does not load, and when none is wanted.
+    Nobody waits for it: `current` is None until it is loaded, if it does not load, and when none is wanted.
     """
 
     _NAME = "second-version"
@@ -166,3 +171,24 @@ class Companion(Serving):
             log.info("Version %d takes part no longer.", self._current.version)
             self._current = None
         super()._change(wanted)
+
+    def _instead_of(self, wanted: int, reason: str) -> int | None:
+        log.error("%s No screen has rewrites of version %d.", reason, wanted)
+        return None
+
+
+class Shared:
+    """Loads each version once: one that anybody still holds is returned instead of being loaded again."""
+
+    def __init__(self, load: Callable[[int], Generator]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._held: WeakValueDictionary[int, Generator] = WeakValueDictionary()
+
+    def __call__(self, number: int) -> Generator:
+        """Return a version; raises what `load` raises."""
+        with self._lock:
+            found = self._held.get(number)
+            if found is None:
+                found = self._held[number] = self._load(number)
+            return found
