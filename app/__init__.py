@@ -29,7 +29,7 @@ from app.runtime.trial import Trial
 from app.services.training.reward.heads import Heads
 from app.services.versions import live_comparison, versions
 from models.serving.generator import Generator
-from models.serving.hot_swap import Companion, Serving, ServingState
+from models.serving.hot_swap import Companion, Serving, ServingState, Shared
 from models.store.store import SERVING_FOLDER, CheckpointStore
 
 # Neither server-sent events nor exports: those are streamed.
@@ -116,7 +116,8 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
         with sessions() as session:
             return versions.served_before(session)
 
-    serving, companion = Serving(wanted_version, load, report, fallbacks), Companion(compared_version, load)
+    shared = Shared(load)
+    serving, companion = Serving(wanted_version, shared, report, fallbacks), Companion(compared_version, shared)
     trial, heads = Trial(load), Heads()
     background = Background(serving, companion, queue, sessions, heads, store, settings.webhook_networks)
     throttle = SignInThrottle(settings.redis_url, sessions)

@@ -68,10 +68,10 @@ def test_what_a_person_takes_along_of_screens_not_judged_yet_does_not_tell_who_w
     session: Session, annotator: Person
 ) -> None:
     comparison = factories.comparison(session)
-    screen = factories.mixed_screen(session, annotator.id, comparison)
+    screen_id = factories.mixed_screen(session, annotator.id, comparison).id
     factories.preferred(session, annotator.id, comparison, 2)
     read = {kind.name: list(kind.read(session, annotator.id)) for kind in KINDS}
-    (unjudged,) = [row for row in read["screens"] if row["id"] == screen.id]
+    (unjudged,) = [row for row in read["screens"] if row["id"] == screen_id]
     assert not unjudged.keys() & {"sampling", "comparison_id", "gold"}
     assert [set(card) for card in unjudged["candidates"]] == [{"id", "position", "text"}] * 3
     assert [card["version"] for card in read["judgments"][0]["candidates"]] == [2, 1, 1]
