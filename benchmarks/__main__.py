@@ -28,6 +28,7 @@ PROGRAMS = (
     "web_process",
     "two_versions",
     "page_weight",
+    "live_comparison",
 )
 RESULTS = ROOT / "benchmarks" / "results.jsonl"
 README = ROOT / "benchmarks" / "README.md"

@@ -16,6 +16,7 @@ version is the better one. How the constants were chosen, and what they cost: do
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,13 +26,13 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-LOG_ODDS = np.array([0.35, 0.8])
-WEIGHTS = np.array([0.25, 0.75])
+LOG_ODDS = np.array([0.45, 0.8])
+WEIGHTS = np.array([0.15, 0.85])
 """The t of (1) that are averaged over, and their weights; for "the old version is better" the t are negative."""
-THRESHOLD_NEW = math.log(1 / 0.012)
+THRESHOLD_NEW = math.log(1 / 0.011)
 THRESHOLD_OLD = math.log(1 / 0.05)
 """Natural logarithms of the evidence at which there is a verdict."""
-MOST_OF_A_THRESHOLD = 0.75
+MOST_OF_A_THRESHOLD = 0.85
 """The part of a threshold that one person's clicks count for at most, once two people have clicked."""
 PRIOR_WIDTH = 0.7
 """Standard deviation of the normal prior of t by which `clicks_left` estimates the odds."""
@@ -41,7 +42,7 @@ MOST_CLICKS_LEFT = 1000
 _POSSIBLE = np.linspace(-3.0, 3.0, 121)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Click:
     """A choice on a mixed screen: `new_cards` of its `cards` were of the new version, and whether one of them won."""
 
@@ -57,7 +58,7 @@ class Click:
             raise ValueError(f"No card could have won: {self}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Natural logarithms of the two e-processes: that the new version is better, and that the old one is."""
 
@@ -86,9 +87,9 @@ def verdict(evidence: Evidence) -> Literal["new", "old"] | None:
 def clicks_left(clicks: Sequence[Click]) -> int | None:
     """Return about how many clicks more until a verdict if the odds are as they look, 0 after it.
 
-    None where they look equal: where the posterior mean of t lies within one standard deviation of 0, or more than
-    `MOST_CLICKS_LEFT` clicks are missing. On screens like those before, the evidence is expected to grow as that of the
-    best t averaged over.
+    It is the median of a Brownian motion that grows as the best t averaged over would, on screens like those before.
+    None where the versions look equal: where the posterior mean of t lies within one standard deviation of 0, or the
+    median beyond `MOST_CLICKS_LEFT`.
     """
     evidence = curve(clicks)[-1] if clicks else Evidence(0.0, 0.0)
     if verdict(evidence) is not None:
@@ -97,8 +98,13 @@ def clicks_left(clicks: Sequence[Click]) -> int | None:
     if abs(mean) <= deviation:
         return None
     missing = THRESHOLD_NEW - evidence.new if mean > 0 else THRESHOLD_OLD - evidence.old
-    growth = _growth(clicks, mean)
-    return math.ceil(missing / growth) if missing < growth * MOST_CLICKS_LEFT else None
+    growth, variance = _growth(clicks, mean)
+
+    def decided(more: int) -> float:
+        return _reached(missing, growth * more, variance * more)
+
+    left = 1 + bisect_left(range(1, MOST_CLICKS_LEFT + 1), 0.5, key=decided)
+    return left if left <= MOST_CLICKS_LEFT else None
 
 
 def mixture(clicks: Sequence[Click], log_odds: Array, weights: Array) -> Array:
@@ -146,8 +152,22 @@ def _posterior(clicks: Sequence[Click]) -> tuple[float, float]:
     return mean, math.sqrt(chances @ (_POSSIBLE - mean) ** 2)
 
 
-def _growth(clicks: Sequence[Click], log_odds: float) -> float:
-    """Return the expected growth of the evidence a click where these are the odds, at the best t averaged over."""
-    share, asked = _shares(clicks)[:, None], math.copysign(1.0, log_odds) * LOG_ODDS
-    won = share * math.exp(log_odds) / (1 + share * math.expm1(log_odds))
-    return float((won * asked - np.log1p(share * np.expm1(asked))).mean(axis=0).max())
+def _growth(clicks: Sequence[Click], log_odds: float) -> tuple[float, float]:
+    """Return mean and variance of what a click with these odds adds to the evidence, at the best t averaged over."""
+    shares, asked = _shares(clicks)[:, None], math.copysign(1.0, log_odds) * LOG_ODDS
+    chances = shares * math.exp(log_odds) / (1 + shares * math.expm1(log_odds))
+    if_lost = -np.log1p(shares * np.expm1(asked))
+    means = (chances * asked + if_lost).mean(axis=0)
+    squares = (chances * (asked + if_lost) ** 2 + (1 - chances) * if_lost**2).mean(axis=0)
+    best = means.argmax()
+    return float(means[best]), float(squares[best] - means[best] ** 2)
+
+
+def _reached(missing: float, drift: float, variance: float) -> float:
+    """Return the chance that a Brownian motion with so much drift and variance in all has passed `missing` by the end.
+
+    The inverse Gaussian distribution (Chhikara and Folks 1989, "The inverse Gaussian distribution").
+    """
+    spread = math.sqrt(2 * variance)
+    below = math.erfc((missing - drift) / spread)
+    return (below + math.exp(2 * drift * missing / variance) * math.erfc((missing + drift) / spread)) / 2
