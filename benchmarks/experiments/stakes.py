@@ -15,8 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from models.sequential import LOG_ODDS, THRESHOLD_OLD, WEIGHTS, Array
+
+Counts = npt.NDArray[np.int_]
 
 FALSE = 0.0094
 GRID = np.linspace(0.1, 2.5, 13)
@@ -30,7 +33,7 @@ class Stakes:
     log_odds: Array
     weights: Array
 
-    def evidence(self, wins: Array, one_new: Array, two_new: Array) -> Array:
+    def evidence(self, wins: Counts, one_new: Counts, two_new: Counts) -> Array:
         """The evidence for the new version after so many of its wins on so many screens with one and two new cards."""
         logs = [
             wins * t
