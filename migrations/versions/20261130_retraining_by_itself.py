@@ -1,0 +1,27 @@
+"""Runs that began by themselves, and what was forecast when a run was requested.
+
+Revision ID: e1c05b7d9f42
+Revises: d4a7c19e6b02
+Create Date: 2026-11-30 05:49:20.318402
+
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "e1c05b7d9f42"
+down_revision = "d4a7c19e6b02"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("training_runs") as batch_op:
+        batch_op.add_column(sa.Column("occasion", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("forecast", sa.JSON(none_as_null=True), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("training_runs") as batch_op:
+        batch_op.drop_column("forecast")
+        batch_op.drop_column("occasion")
