@@ -115,7 +115,8 @@ def studio(taste: str, number: int, texts: Sequence[Drawn]) -> Iterator[dict[str
     order = chance.sample(texts, len(texts))
     asked, unseen = order[: max(CLICKS)], order[max(CLICKS) :]
     judged: list[JudgedScreen] = []
-    head, widths = None, (0.0,)
+    head: Head | None = None
+    widths: tuple[float, ...] = ()
     for one in asked:
         judged.append(clicked(one.text, shown(one, head, chance), kind, chance))
         if len(judged) == chosen_on(len(judged)):
@@ -137,7 +138,7 @@ def studio(taste: str, number: int, texts: Sequence[Drawn]) -> Iterator[dict[str
             }
 
 
-def came_true(kind: Kind, unseen: Sequence[Drawn], head: Head, chance: random.Random) -> float:
+def came_true(kind: Kind, unseen: Sequence[Drawn], head: Head | None, chance: random.Random) -> float:
     """Return how often the person prefers a card that the head shows to one that is shown without it."""
     after = [[card.text for card in shown(one, head, chance)] for one in unseen]
     before = [[card.text for card in one.plain] for one in unseen]

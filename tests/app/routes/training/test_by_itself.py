@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -23,6 +24,14 @@ FORM = {
     "retrain_to_hour": "5",
     "retrain_hours_apart": "48",
 }
+
+
+def sent(person: Person, method: str, path: str, **options: Any) -> dict[str, Any]:
+    """What the API sends back."""
+    answer = person.call(method, path, **options)
+    assert answer.status_code < 300, answer.text
+    assert answer.json is not None
+    return dict(answer.json)
 
 
 def test_the_rule_is_switched_on_and_off(session: Session, admin: Person, version_1: int) -> None:
@@ -76,7 +85,7 @@ def test_the_training_page_says_what_the_rule_waits_for(session: Session, admin:
     assert f"Mellow has stopped retraining by itself, because run {run.id} failed." in page
     assert "DPO, by itself" in page
     assert "It began by itself, because it was due." in browser.get(f"/admin/runs/{run.id}").text
-    assert admin.call("GET", f"/training-runs/{run.id}").json["occasion"] == run.occasion
+    assert sent(admin, "GET", f"/training-runs/{run.id}")["occasion"] == run.occasion
 
 
 def test_the_training_page_forecasts_what_retraining_would_change(
@@ -84,7 +93,7 @@ def test_the_training_page_forecasts_what_retraining_would_change(
 ) -> None:
     page = admin.browser().get("/admin").text
     assert f"{LEAST} more clicks on the live version" in page
-    assert admin.call("POST", "/training-runs/preview", json={"method": "dpo"}).json["forecast"] is None
+    assert sent(admin, "POST", "/training-runs/preview", json={"method": "dpo"})["forecast"] is None
     for _ in range(LEAST):
         factories.judgment(session, screen(session, admin.id))
     page = " ".join(re.sub("<[^>]*>", "", admin.browser().get("/admin").text).split())
@@ -97,12 +106,12 @@ def test_the_training_page_forecasts_what_retraining_would_change(
     low, high, value, narrow_low, narrow_high = map(int, said.groups())
     assert low < narrow_low < value < narrow_high < high
     assert f"From {LEAST} clicks since the live version was trained." in page
-    told = admin.call("POST", "/training-runs/preview", json={"method": "dpo"}).json["forecast"]
+    told = sent(admin, "POST", "/training-runs/preview", json={"method": "dpo"})["forecast"]
     assert (round(100 * told["low"]), round(100 * told["high"]), told["clicks"]) == (low, high, LEAST)
     body = {"method": "dpo", "parent_version": 1}
-    assert admin.call("POST", "/training-runs/preview", json=body).json["forecast"] is None, "of another run"
-    run = admin.call("POST", "/training-runs", json={"method": "dpo"}).json["id"]
-    assert admin.call("GET", f"/training-runs/{run}").json["occasion"] is None
+    assert sent(admin, "POST", "/training-runs/preview", json=body)["forecast"] is None, "of another run"
+    run = sent(admin, "POST", "/training-runs", json={"method": "dpo"})["id"]
+    assert sent(admin, "GET", f"/training-runs/{run}")["occasion"] is None
 
 
 def test_only_admins_may_change_the_rule(annotator: Person, version_1: int) -> None:
