@@ -6,6 +6,8 @@ Create Date: 2026-11-30 05:49:20.318402
 
 """
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,13 +17,18 @@ branch_labels = None
 depends_on = None
 
 
+def _copied() -> Literal["always", "auto"]:
+    """SQLite copies a table, so that its definition reads as that of a new one; PostgreSQL need not."""
+    return "always" if op.get_bind().dialect.name == "sqlite" else "auto"
+
+
 def upgrade() -> None:
-    with op.batch_alter_table("training_runs") as batch_op:
+    with op.batch_alter_table("training_runs", recreate=_copied()) as batch_op:
         batch_op.add_column(sa.Column("occasion", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("forecast", sa.JSON(none_as_null=True), nullable=True))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("training_runs") as batch_op:
+    with op.batch_alter_table("training_runs", recreate=_copied()) as batch_op:
         batch_op.drop_column("forecast")
         batch_op.drop_column("occasion")
