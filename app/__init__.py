@@ -27,9 +27,9 @@ from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
 from app.services.training.reward.heads import Heads
-from app.services.versions import versions
+from app.services.versions import live_comparison, versions
 from models.serving.generator import Generator
-from models.serving.hot_swap import Serving, ServingState
+from models.serving.hot_swap import Companion, Serving, ServingState, Shared
 from models.store.store import SERVING_FOLDER, CheckpointStore
 
 # Neither server-sent events nor exports: those are streamed.
@@ -95,6 +95,11 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
         with sessions() as session:
             return versions.serving_number(session)
 
+    def compared_version() -> int | None:
+        with sessions() as session:
+            comparison = live_comparison.running(session)
+            return comparison.other_number if comparison else None
+
     def load(number: int) -> Generator:
         store.verify(number)
         return Generator(
@@ -111,9 +116,12 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
         with sessions() as session:
             return versions.served_before(session)
 
-    serving = Serving(wanted_version, load, report, fallbacks)
+    shared = Shared(load)
+    serving, companion = Serving(wanted_version, shared, report, fallbacks), Companion(compared_version, shared)
     trial, heads = Trial(load), Heads()
-    background = Background(serving, queue, sessions, heads, store, settings.webhook_networks)
+    background = Background(serving, companion, queue, sessions, heads, store, settings.webhook_networks)
     throttle = SignInThrottle(settings.redis_url, sessions)
     streams = BoundedSemaphore(STREAMS)
-    return Mellow(settings, sessions, queue, throttle, store, serving, background, trial, heads, Draws(), streams)
+    return Mellow(
+        settings, sessions, queue, throttle, store, serving, companion, background, trial, heads, Draws(), streams
+    )

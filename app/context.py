@@ -17,10 +17,12 @@ from app.runtime.draws import Draws
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
+from app.services.desk.drawing import Beside
 from app.services.training.reward.heads import Chooser, Heads
+from app.services.versions import live_comparison
 from models.model_errors import ModelError
 from models.serving.generator import Generator, Sampling
-from models.serving.hot_swap import Serving
+from models.serving.hot_swap import Companion, Serving
 from models.store.store import CheckpointStore
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Mellow:
     throttle: SignInThrottle
     store: CheckpointStore
     serving: Serving
+    companion: Companion
     background: Background
     trial: Trial
     heads: Heads
@@ -62,6 +65,14 @@ class Mellow:
         except ModelError as error:
             log.warning("What is shown is chosen without what the clicks say: %s", error)
             return None
+
+    def beside(self, session: Session, generator: Generator) -> Beside | None:
+        """Return the other version of the live comparison, None if none runs or this process does not hold both."""
+        comparison, other = live_comparison.running(session), self.companion.current()
+        if comparison is None or other is None:
+            return None
+        held = (generator.version, other.version)
+        return Beside(comparison.id, other) if held == (comparison.serving_number, comparison.other_number) else None
 
     @property
     def sampling(self) -> Sampling:

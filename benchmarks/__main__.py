@@ -26,7 +26,9 @@ PROGRAMS = (
     "million_preferences",
     "hot_swap",
     "web_process",
+    "two_versions",
     "page_weight",
+    "live_comparison",
 )
 RESULTS = ROOT / "benchmarks" / "results.jsonl"
 README = ROOT / "benchmarks" / "README.md"

@@ -23,6 +23,7 @@ from app.db import (
     Candidate,
     Generation,
     Judgment,
+    LiveComparison,
     Preference,
     Prompt,
     Role,
@@ -150,6 +151,40 @@ def judgment(session: Session, of: Generation, *, pairs: bool = True, **values: 
 def preference(prompt: str = "you are stupid", chosen: str = "you are wrong", rejected: str = "moron") -> Preference:
     """A row for a judgment to take in; it cannot stand alone."""
     return Preference(prompt=prompt, chosen=chosen, rejected=rejected)
+
+
+def comparison(session: Session, **values: Any) -> LiveComparison:
+    """A live comparison of versions 1 and 2, which come to be if need be; the new one, 2, serves."""
+    for number in (1, 2):
+        if session.get(Version, number) is None:
+            version(session, number)
+    if session.get(Alias, SERVING) is None:
+        serving(session, values.get("serving_number", 2))
+    given: dict[str, Any] = {
+        "old_number": 1,
+        "new_number": 2,
+        "serving_number": 2,
+        "threshold_new": 4.0,
+        "threshold_old": 3.0,
+        "most_clicks": 500,
+    }
+    return _add(session, LiveComparison(**given | values))
+
+
+def mixed_screen(session: Session, user_id: int, of: LiveComparison, *, new_cards: int = 1) -> Generation:
+    """A screen of a comparison, of whose three cards the first ones are of the new version."""
+    screen = generation(session, user_id, comparison_id=of.id, sampling={"version": of.serving_number})
+    with write_transaction(session):
+        for card in screen.candidates:
+            card.version_number = of.new_number if card.position < new_cards else of.old_number
+    return screen
+
+
+def preferred(session: Session, user_id: int, of: LiveComparison, number: int, *, new_cards: int = 1) -> Judgment:
+    """A judgment of a mixed screen that chooses a card of that version."""
+    screen = mixed_screen(session, user_id, of, new_cards=new_cards)
+    chosen = next(card for card in screen.candidates if card.version_number == number)
+    return judgment(session, screen, candidate_id=chosen.id, pairs=False)
 
 
 def run(session: Session, status: RunStatus = RunStatus.QUEUED, **values: Any) -> TrainingRun:

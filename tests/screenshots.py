@@ -6,6 +6,7 @@ the model writes differs from time to time, so the pictures do too.
 
 from __future__ import annotations
 
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from app.config import PROJECT_ROOT
+from app.db import make_sessions
+from app.services.versions import live_comparison
+from tests import factories
 from tests.browsing import Cookies, Theme, Visitor, chromium, run_chart_points
 from tests.processes import ADMIN, Product, wait_for
 
@@ -29,6 +33,7 @@ TEXTS = (
     "Stop wasting my time with this useless nonsense",
     "I am sick of your stupid excuses about the train",
 )
+CLICKS = 48
 QUEUED = (
     "Some fool left the damn window open all night",
     "Nobody needs your dumb advice on parking",
@@ -75,6 +80,23 @@ def photograph_everything(chrome: Browser) -> None:
                 visitor.page.goto(path)
                 visitor.page.wait_for_load_state("networkidle")
                 photograph(visitor.page, name)
+        compare(product)
+        with Visitor(chrome, product.url, width=1280, height=1180, signed_in_as=cookies) as visitor:
+            visitor.page.goto("/admin/versions/comparison")
+            photograph(visitor.page, "comparison")
+
+
+def compare(product: Product) -> None:
+    """Store the clicks of three people who like the cards of the new version twice as much; no page tells which are."""
+    chance = random.Random(7)
+    with make_sessions(f"sqlite:///{product.home / 'mellow.db'}")() as session:
+        comparison = live_comparison.running(session) or factories.comparison(session)
+        people = [factories.user(session, name=name).id for name in ("Ann", "Bob", "Cem")]
+        for _ in range(CLICKS):
+            new_cards = chance.choice((1, 2))
+            new = chance.random() < 2 * new_cards / (2 * new_cards + 3 - new_cards)
+            liked = comparison.new_number if new else comparison.old_number
+            factories.preferred(session, chance.choice(people), comparison, liked, new_cards=new_cards)
 
 
 def draw(page: Page, text: str) -> None:

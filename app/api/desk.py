@@ -57,6 +57,14 @@ class GenerationRequest(Sent, frozen=True):
             raise Invalid("Send a text, or from: queue, not both.")
 
 
+_Version = Annotated[
+    int | None,
+    Meta(
+        description="The version that wrote it; in a live comparison, where two wrote its cards, the one that serves."
+    ),
+]
+
+
 class ShownCandidate(Struct):
     """One rewrite on a screen."""
 
@@ -69,7 +77,7 @@ class Generation(Struct):
 
     id: int
     text: str
-    version: int | None
+    version: _Version
     candidates: Annotated[list[ShownCandidate], Meta(max_length=3)]
     exhausted: Annotated[bool, Meta(description="The model could not write three different rewrites.")]
     metadata: Annotated[Anything, Meta(description="What its file said of the text beside it.")] | None

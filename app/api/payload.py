@@ -9,6 +9,7 @@ from typing import Any
 from app.db import Generation, TrainingRun, Version
 from app.db import now as present
 from app.schemas.kinds import LARGEST_ID
+from app.services.versions.live_comparison_report import Report
 from models.settings.options import current_names
 
 
@@ -33,10 +34,10 @@ def generation_json(generation: Generation, exhausted: bool) -> dict[str, Any]:
 
 
 def _version_shown(generation: Generation) -> int | None:
-    """The version that wrote the screen; an attention check, which none wrote, does not show that."""
-    for candidate in generation.candidates:
-        return candidate.version_number or generation.sampling.get("version")
-    return None
+    """The version that wrote the screen; that none wrote it, as an attention check, or two did, does not show."""
+    if generation.candidates and (shown := generation.sampling.get("version")) is not None:
+        return int(shown)
+    return generation.candidates[0].version_number if generation.candidates else None
 
 
 def run_json(run: TrainingRun, position: int | None) -> dict[str, Any]:
@@ -86,6 +87,29 @@ def version_json(
         "note": version.note,
         "created_at": _iso(version.created_at),
         "deleted_at": _iso(version.deleted_at),
+    }
+
+
+def comparison_json(found: Report) -> dict[str, Any]:
+    """One live comparison as the API shows it."""
+    comparison, old, new = found.comparison, found.old, found.new
+    return {
+        "id": comparison.id,
+        "old": comparison.old_number,
+        "new": comparison.new_number,
+        "serving": comparison.serving_number,
+        "state": comparison.state,
+        "outcome": comparison.outcome,
+        "reason": comparison.reason,
+        "clicks": found.clicks,
+        "most_clicks": comparison.most_clicks,
+        "clicks_left": found.left,
+        "wins": {"old": old.wins, "new": new.wins},
+        "expected": {"old": round(old.expected, 1), "new": round(new.expected, 1)},
+        "evidence": {"old": round(old.now, 3), "new": round(new.now, 3)},
+        "people": len(found.judges),
+        "started_at": _iso(comparison.started_at),
+        "ended_at": _iso(comparison.ended_at),
     }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.api.kinds import Anything, Time
+from app.api.kinds import Anything, Count, Time
 from app.schemas.kinds import STORABLE, Text
 from app.schemas.reading import Sent
 from app.services.versions.versions import LONGEST_NOTE
@@ -179,3 +179,37 @@ class Version(Struct):
     note: str
     created_at: Time
     deleted_at: Annotated[Time, Meta(description="When its files were removed; null while they are there.")] | None
+
+
+class OfBoth(Struct):
+    """A figure of each of the two versions."""
+
+    old: float
+    new: float
+
+
+class LiveComparison(Struct, kw_only=True):
+    """A live comparison of two versions by the clicks on screens with cards of both."""
+
+    id: Count
+    old: Annotated[int, Meta(description="The version that served before.")]
+    new: Annotated[int, Meta(description="The version that was published then.")]
+    serving: Annotated[int, Meta(description="The version of the two that serves, or served, meanwhile.")]
+    state: Literal["running", "decided", "ended"]
+    outcome: (
+        Annotated[
+            Literal["old", "new", "none"],
+            Meta(description="What the clicks decided; none: they showed no difference. Null unless they did."),
+        ]
+        | None
+    )
+    reason: Annotated[str, Meta(description="Why it ended.")] | None
+    clicks: Annotated[int, Meta(description="The clicks that count.")]
+    most_clicks: Annotated[int, Meta(description="The clicks after which it ends without a difference shown.")]
+    clicks_left: Annotated[int, Meta(description="About how many more decide, where that can be said.")] | None
+    wins: Annotated[OfBoth, Meta(description="The clicks that chose a card of each.")]
+    expected: Annotated[OfBoth, Meta(description="The clicks that would if both were equally good.")]
+    evidence: Annotated[OfBoth, Meta(description="That each is the better one, from 0, none, to 1, which decides.")]
+    people: Annotated[int, Meta(description="How many people judged.")]
+    started_at: Time
+    ended_at: Time | None

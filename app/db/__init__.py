@@ -33,6 +33,7 @@ from app.db.training.reward_head import RewardHead
 from app.db.training.run_metric import RunMetric
 from app.db.training.training_run import ACTIVE_STATUSES, RunStatus, TrainingRun
 from app.db.versions.alias import SERVING, Alias
+from app.db.versions.live_comparison import ComparisonOutcome, ComparisonState, LiveComparison
 from app.db.versions.version import Version
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Candidate",
+    "ComparisonOutcome",
+    "ComparisonState",
     "DeletedJudgment",
     "DrawnPool",
     "FileImport",
@@ -53,6 +56,7 @@ __all__ = [
     "GuessCount",
     "Invitation",
     "Judgment",
+    "LiveComparison",
     "OrganisationAccount",
     "PasswordReset",
     "Prebuilt",

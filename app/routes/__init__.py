@@ -27,6 +27,7 @@ from app.routes.training import api as training_api
 from app.routes.training import by_itself, head_page
 from app.routes.training import pages as training_pages
 from app.routes.versions import api as versions_api
+from app.routes.versions import api_comparisons, comparison
 from app.routes.versions import pages as versions_pages
 from app.schemas.kinds import LARGEST_ID
 
@@ -48,6 +49,7 @@ _PAGES = (
     my_judgments.blueprint,
     guidelines.blueprint,
     versions_pages.blueprint,
+    comparison.blueprint,
     exchange_pages.blueprint,
     prompts_pages.blueprint,
     webhooks.blueprint,
@@ -61,6 +63,7 @@ _API = (
     exchange_api.blueprint,
     prompts_api.blueprint,
     versions_api.blueprint,
+    api_comparisons.blueprint,
     api_webhooks.blueprint,
     api_document.blueprint,
 )

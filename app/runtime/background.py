@@ -1,4 +1,4 @@
-"""Background threads of a web process: hot swap, alias notifications, runs, webhooks, learning."""
+"""Background threads of a web process: hot swap, alias notifications, runs, webhooks, learning, verdicts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.runtime import announcements
 from app.runtime.queue import JobQueue
 from app.runtime.rescue import Rescue
 from app.runtime.self_retraining import SelfRetraining
@@ -17,8 +18,9 @@ from app.runtime.webhook_sender import WebhookSender
 from app.services.system.webhook_networks import Network
 from app.services.training.published import Leftovers
 from app.services.training.reward.heads import Heads
+from app.services.versions import live_comparison_verdict
 from models.model_errors import ModelError
-from models.serving.hot_swap import Serving, ServingState
+from models.serving.hot_swap import Companion, Serving, ServingState
 from models.store.store import CheckpointStore
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class Background:
     def __init__(
         self,
         serving: Serving,
+        companion: Companion,
         queue: JobQueue,
         sessions: sessionmaker[Session],
         heads: Heads,
@@ -44,6 +47,7 @@ class Background:
         networks: Sequence[Network] = (),
     ) -> None:
         self._serving = serving
+        self._companion = companion
         self._store = store
         self._heads = heads
         self._news = threading.Event()
@@ -63,9 +67,10 @@ class Background:
             if self._threads or self._stop.is_set():
                 return
             self._serving.ensure_started()
+            self._companion.ensure_started()
             threads = [
                 threading.Thread(
-                    target=self._queue.listen, args=(self._serving.wake, self._stop), name="alias-news", daemon=True
+                    target=self._queue.listen, args=(self._look_at_alias, self._stop), name="alias-news", daemon=True
                 ),
                 threading.Thread(target=self._rescue, name="run-rescue", daemon=True),
                 threading.Thread(target=self._learn, name="learning", daemon=True),
@@ -80,11 +85,12 @@ class Background:
         self._stop.set()
         self._news.set()
         self._serving.stop()
+        self._companion.stop()
         for thread in self._threads:
             thread.join()
 
     def judged(self) -> None:
-        """Make the learning thread read the judgments that were just made or undone."""
+        """Make the learning thread read the judgments that were just made or undone, which may decide a comparison."""
         self._news.set()
 
     def report(self, process: str, state: ServingState) -> None:
@@ -94,8 +100,16 @@ class Background:
         except RedisError:
             log.debug("The queue is away; what this process serves is not reported.")
 
+    def _look_at_alias(self) -> None:
+        """Make both threads that hold a version look now for the one to hold."""
+        self._serving.wake()
+        self._companion.wake()
+
     def _learn(self) -> None:
-        """Keep the head of the live version up to date, so that requests for screens need not fit it first."""
+        """Keep the head of the live version up to date, so that requests for screens need not fit it first.
+
+        After every click it is looked at, too, what it says of the versions that are compared.
+        """
         while not self._stop.wait(LEARN_SECONDS):
             self._news.wait()
             self._news.clear()
@@ -105,12 +119,29 @@ class Background:
             if generator is None:
                 self._news.set()
                 continue
+            self._decide()
             try:
                 with self._sessions() as session:
                     if self._heads.follow(session, generator.version, generator.features):
                         self._news.set()
             except (SQLAlchemyError, ModelError) as error:
                 log.warning("Learning from the clicks failed and will be tried again at the next: %s", error)
+
+    def _decide(self) -> None:
+        """End the live comparison if the clicks suffice, and tell every web process which version serves."""
+        try:
+            with self._sessions() as session:
+                decided = live_comparison_verdict.look(session)
+                if decided is None:
+                    return
+                log.info("Live comparison %d: %s", decided.id, decided.reason)
+                serving = live_comparison_verdict.winner(decided)
+        except SQLAlchemyError as error:
+            log.warning("The live comparison could not be looked at, and will be at the next click: %s", error)
+            return
+        self._look_at_alias()
+        if not announcements.alias_moved(self._queue, serving):
+            log.warning("The queue is away: the other web processes will see the decision by polling.")
 
     def _rescue(self) -> None:
         rescue = Rescue(

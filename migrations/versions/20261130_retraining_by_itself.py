@@ -1,7 +1,7 @@
 """Runs that began by themselves, and what was forecast when a run was requested.
 
 Revision ID: e1c05b7d9f42
-Revises: d4a7c19e6b02
+Revises: 71c0e5b2a94d
 Create Date: 2026-11-30 05:49:20.318402
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "e1c05b7d9f42"
-down_revision = "d4a7c19e6b02"
+down_revision = "71c0e5b2a94d"
 branch_labels = None
 depends_on = None
 

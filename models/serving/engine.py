@@ -24,6 +24,7 @@ from tokenizers import Tokenizer
 
 from models.model_errors import InputTooLong
 from models.serving.batching import Batcher
+from models.serving.neutrality import words
 from models.serving.shortlist import read_shortlist, writable
 
 MAX_SOURCE_TOKENS = 512
@@ -75,7 +76,10 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Draw:
-    """A request for `count` samples of a source at a temperature, none of which holds a forbidden sequence."""
+    """A request for `count` samples of a source at a temperature, none of which holds a forbidden sequence.
+
+    It may ask for several `sets` of so many, drawn in one call and independent of each other.
+    """
 
     source: Tokens
     count: int
@@ -84,6 +88,7 @@ class Draw:
     forbidden: frozenset[Tokens]
     request: int = 0
     """The number of the request: earlier ones come first, or a request that samples twice would wait twice."""
+    sets: int = 1
 
 
 @dataclass(frozen=True)
@@ -103,11 +108,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The different samples of a Draw in the order sampled, the number of the model call, and the place in it."""
+    """The different samples of each set of a Draw in the order sampled, the number of the call, and the place in it."""
 
-    samples: tuple[Sample, ...]
+    sets: tuple[tuple[Sample, ...], ...]
     call: int
     place: int
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Return the samples of the first set, which is the only one of most draws."""
+        return self.sets[0]
 
 
 class Engine:
@@ -143,6 +153,11 @@ class Engine:
         """Return whether all the tokens are in the vocabulary."""
         return all(self._tokenizer.token_to_id(token) is not None for token in tokens)
 
+    def can_rewrite(self, text: str) -> bool:
+        """Return whether a text has words and the vocabulary covers most of them."""
+        spelt = [self.spells(word) for word in words(text)]
+        return 2 * sum(spelt) >= len(spelt) > 0
+
     def spells(self, word: str) -> bool:
         """Return whether the vocabulary covers a word: most of its tokens are neither single bytes nor unknown."""
         tokens = [token for token in self.encode(word) if token != _SPACE]
@@ -150,6 +165,19 @@ class Engine:
             self._tokenizer.token_to_id(token) is not None and not _NO_PIECE.fullmatch(token) for token in tokens
         )
         return 2 * pieces >= len(tokens)
+
+    def forms(self, found: Iterable[str]) -> frozenset[Tokens]:
+        """Return the token sequences of the words, at the start of a word and within one."""
+        forms = set()
+        for word in found:
+            for form in (word, word.capitalize(), word.upper()):
+                first, *rest = self.encode(form)
+                forms |= {(first, *rest), (first.removeprefix(_SPACE), *rest)}
+        return frozenset(row for row in forms if self.knows(row))
+
+    def length(self, text: str) -> int:
+        """Return the length in tokens, the end of sequence included."""
+        return len(self.encode(text)) + 1
 
     def draw(self, draw: Draw) -> Drawn:
         """Sample for one source, batched with other waiting requests that fit."""
@@ -197,7 +225,7 @@ class Engine:
         sampling = first.sampling
         likeliest = sampling.top_k or (NUCLEUS_WITHIN if sampling.top_p < 1 else 0)
         results = self._translator.translate_batch(
-            [list(draw.source) for draw in draws],
+            [list(draw.source) for draw in draws for _ in range(draw.sets)],
             beam_size=1,
             num_hypotheses=1 if sampling.top_k == 1 else first.count,  # the likeliest token is the same each time
             sampling_temperature=first.temperature,
@@ -211,13 +239,15 @@ class Engine:
             return_scores=True,
             length_penalty=0,  # or the scores would be means
         )
+        waiting = iter(results)
+
+        def next_set(source: Tokens) -> tuple[Sample, ...]:
+            result = next(waiting)
+            return self._samples(source, zip(result.hypotheses, result.scores, strict=True), forbidden)
+
         return [
-            Drawn(
-                self._samples(draw.source, zip(result.hypotheses, result.scores, strict=True), forbidden),
-                self._calls,
-                place,
-            )
-            for place, (draw, result) in enumerate(zip(draws, results, strict=True))
+            Drawn(tuple(next_set(draw.source) for _ in range(draw.sets)), self._calls, place)
+            for place, draw in enumerate(draws)
         ]
 
     def _suppressed(self, forbidden: frozenset[Tokens], sources: Sequence[Tokens]) -> list[list[str]] | None:
@@ -264,11 +294,12 @@ def _longest_rewrite(source: Sequence[str]) -> int:
 
 def _may_be_drawn_together(draws: Sequence[Draw], another: Draw) -> bool:
     first = draws[0]
-    longest = max(len(draw.source) for draw in (*draws, another))
+    together = (*draws, another)
+    longest, sets = max(len(draw.source) for draw in together), sum(draw.sets for draw in together)
     return (
         (first.count, first.temperature, first.sampling) == (another.count, another.temperature, another.sampling)
-        and len(draws) < _TEXTS_TOGETHER
-        and (len(draws) + 1) * longest <= _TOKENS_TOGETHER
+        and sets <= _TEXTS_TOGETHER
+        and sets * longest <= _TOKENS_TOGETHER
         and not any(_forbids_words_of(draw, another) or _forbids_words_of(another, draw) for draw in draws)
     )
 

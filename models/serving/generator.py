@@ -11,28 +11,33 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
 import secrets
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from models.model_errors import LoadError, NoLongerWanted
+from models.model_errors import LoadError
 from models.reward.features import Array, MeasuredRewrite, features
 from models.reward.head import Head
 from models.serving import choosing, head_choice
 from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Engine, Sample, Sampling, Tokens
-from models.serving.neutrality import words
 from models.serving.pool import Option
-from models.serving.screen import Gone, ScoredText, Screen, Shown, never
-from models.serving.text_pieces import margins, pieces, plain
+from models.serving.screen import Gone, ScoredText, Screen, Shown, check_wanted, never
+from models.serving.text_pieces import Cut, as_typed, margins, pieces, plain, wording
 
-__all__ = ["CANDIDATES", "COMPUTE_TYPE", "MAX_SOURCE_TOKENS", "Generator", "Sampling", "ScoredText", "Screen"]
+__all__ = [
+    "CANDIDATES",
+    "COMPUTE_TYPE",
+    "MAX_SOURCE_TOKENS",
+    "Generator",
+    "Sampling",
+    "ScoredText",
+    "Screen",
+    "wording",
+]
 
 CANDIDATES = 3
 COMPUTE_TYPE = "int8"
@@ -52,8 +57,6 @@ _FEW_BEAMS = 8
 
 # In tokens. The embedded model was trained on texts of a sentence or two; its rewrites of longer ones are poor.
 _LONGEST_PIECE = 64
-
-_NO_WORD = re.compile(r"[\W_]+")
 
 
 @dataclass
@@ -75,13 +78,6 @@ class _Progress:
     pools: dict[str, tuple[Option, ...]] = field(default_factory=dict)
     probabilities: dict[str, float] = field(default_factory=dict)
     gone: Gone = never
-
-
-@lru_cache(1024)
-def wording(text: str) -> str:
-    """Return a text without case, punctuation and spacing; texts of equal wording count as one rewrite."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _NO_WORD.sub(" ", folded).strip() or folded.strip()
 
 
 class Generator:
@@ -119,7 +115,7 @@ class Generator:
         """
         self.tokens(text)
         started = time.perf_counter()
-        progress = _Progress(next(self._numbers), head, gone=gone)
+        progress = _Progress(self.next_number(), head, gone=gone)
         chosen = self._by_pieces(text, lambda piece: self._sample_and_choose(piece, sampling, wanted, progress), wanted)
         copied = wording(text) in map(wording, chosen)
         return Screen(
@@ -139,7 +135,7 @@ class Generator:
         if not screen.pool:
             raise ValueError("Nothing was kept to choose from.")
         started = time.perf_counter()
-        progress = _Progress(next(self._numbers), head)
+        progress = _Progress(self.next_number(), head)
         chosen = self._prefer(text, screen.pool, wanted, progress)
         return replace(
             screen,
@@ -154,13 +150,13 @@ class Generator:
 
         Returns none of a text that it cannot rewrite, and never the text itself. Raises InputTooLong.
         """
-        source = self.tokens(text)
-        if not self._can_rewrite(text):
+        self.tokens(text)
+        if not self._engine.can_rewrite(text):
             return ()
         drawn: dict[str, Sample] = {}
-        _add(drawn, self._draw(Draw(source, count, sampling.temperature, sampling, self._forbidden(text))).samples)
+        add(drawn, self.sample(text, count, sampling.temperature, sampling).samples)
         drawn.pop(wording(text), None)
-        return tuple(head_choice.read(text, [self._as_drawn(sample) for sample in drawn.values()]))
+        return tuple(head_choice.read(text, [self.as_drawn(sample) for sample in drawn.values()]))
 
     def features(self, text: str, rewrites: Sequence[str]) -> Array:
         """Return the features of rewrites of `text` from elsewhere, (rewrites, SIZE); raises InputTooLong."""
@@ -183,71 +179,87 @@ class Generator:
         """Return the text as tokens with the end of sequence last; raises InputTooLong."""
         return self._engine.tokens(text)
 
+    def length(self, text: str) -> int:
+        """Return the length in tokens, the end of sequence included."""
+        return self._engine.length(text)
+
+    def next_number(self) -> int:
+        """Return the number of the next screen, which comes before all later ones."""
+        return next(self._numbers)
+
+    def sample(
+        self, piece: str, count: int, temperature: float, sampling: Sampling, number: int = 0, sets: int = 1
+    ) -> Drawn:
+        """Draw independent sets of samples of one piece of a text, without its rude words; raises InputTooLong."""
+        return self._draw(Draw(self.tokens(piece), count, temperature, sampling, self._forbidden(piece), number, sets))
+
+    def _draw(self, draw: Draw) -> Drawn:
+        return self._engine.draw(draw)
+
+    def as_drawn(self, sample: Sample) -> choosing.Rewrite:
+        """Return the sample with the mean log-probability of its tokens as they were sampled."""
+        return choosing.Rewrite(sample.text, sample.drawn / self.length(sample.text))
+
+    def cut(self, text: str) -> Cut:
+        """Return the pieces of a text, of which the rude ones are rewritten; the least polite one if all are polite."""
+        parts = tuple(map(margins, pieces(text, _LONGEST_PIECE, lambda piece: len(self._engine.encode(piece)))))
+        read = [plain(body) for _, body, _ in parts]
+        can = [place for place, body in enumerate(read) if self._engine.can_rewrite(body)]
+        rude = choosing.rude_places([read[place] for place in can])
+        return Cut(text, parts, frozenset(can[place] for place in rude))
+
     def _by_pieces(self, text: str, rewrites_of: Callable[[str], list[str]], wanted: int) -> list[str]:
         """Return up to `wanted` rewrites of different wording, joined from rewrites of the pieces of a long text.
 
         Polite pieces stay as they are; if all are polite, the least polite one is rewritten.
         """
-        cut = pieces(text, _LONGEST_PIECE, lambda piece: len(self._engine.encode(piece)))
-        parts = [margins(piece) for piece in cut]
-        if parts == [("", text, "")] and plain(text) == text:
-            return _as_typed(rewrites_of(text), text) if self._can_rewrite(text) else [text]
-        read = [plain(body) for _, body, _ in parts]
-        can = [place for place, body in enumerate(read) if self._can_rewrite(body)]
-        rude = {can[place] for place in choosing.rude_places([read[place] for place in can])}
+        cut = self.cut(text)
+        if cut.is_whole:
+            return as_typed(rewrites_of(text), text) if cut.rewritten else [text]
         options = [
-            (_as_typed(rewrites_of(read[place]), body) if place in rude else []) or [body]
-            for place, (_, body, _) in enumerate(parts)
+            (as_typed(rewrites_of(plain(body)), body) if place in cut.rewritten else []) or [body]
+            for place, body in enumerate(cut.bodies)
         ]
         together: dict[str, str] = {}
         for turn in range(wanted):
-            bodies = [some[turn % len(some)] for some in options]
-            whole = "".join(f"{before}{body}{after}" for body, (before, _, after) in zip(bodies, parts, strict=True))
+            whole = cut.joined([some[turn % len(some)] for some in options])
             if self._engine.can_read(whole):
                 together.setdefault(wording(whole), whole)
         return list(together.values()) or [text]
-
-    def _can_rewrite(self, text: str) -> bool:
-        """Return whether a text has words and the vocabulary covers most of them."""
-        spelt = [self._engine.spells(word) for word in words(text)]
-        return 2 * sum(spelt) >= len(spelt) > 0
 
     def _sample_and_choose(self, text: str, sampling: Sampling, wanted: int, progress: _Progress) -> list[str]:
         """Return up to `wanted` rewrites of `text`, the best one first; records rounds and results in `progress`.
 
         They are sampled, and found by beam search if too few differ, as when all samples of a polite text are the text.
         """
-        source, forbidden, polite = self.tokens(text), self._forbidden(text), choosing.is_polite(text)
+        polite = choosing.is_polite(text)
         drawn: dict[str, Sample] = {}
 
         def others() -> list[str]:
             return [sample.text for key, sample in drawn.items() if key != wording(text)]
 
-        for count, widening in _ROUNDS_WITH_HEAD if progress.head else _ROUNDS:
-            if progress.gone():
-                raise NoLongerWanted("Nobody waits for these rewrites any more.")
+        for count, widening in rounds(progress.head):
+            check_wanted(progress.gone)
             temperature = sampling.temperature * widening
-            found = self._draw(Draw(source, count, temperature, sampling, forbidden, progress.number))
+            found = self.sample(text, count, temperature, sampling, progress.number)
             progress.rounds.append({"samples": count, "temperature": temperature})
             progress.calls.append((found.call, found.place))
-            _add(drawn, found.samples)
+            add(drawn, found.samples)
             if choosing.enough(text, others(), wanted) or (polite and len(others()) < len(drawn)):
                 break
         if len(drawn if polite else others()) < wanted:
-            self._fill_up(drawn, text, forbidden, progress)
+            self._fill_up(drawn, text, progress)
         copy = drawn.pop(wording(text), None)
         if copy is not None and (len(drawn) < wanted or polite):
             drawn[wording(text)] = copy
         return self._chosen(text, list(drawn.values()), wanted, progress)
 
-    def _fill_up(self, drawn: dict[str, Sample], text: str, forbidden: frozenset[Tokens], progress: _Progress) -> None:
+    def _fill_up(self, drawn: dict[str, Sample], text: str, progress: _Progress) -> None:
         """Add the likeliest rewrites by beam search, with the least neutral word of `text` and without it."""
         progress.rounds.append({"beams": _FEW_BEAMS})
-        for without in (forbidden, forbidden | self._forms(choosing.least_neutral_spellings(text))):
-            _add(drawn, self._found(self.tokens(text), _FEW_BEAMS, without))
-
-    def _draw(self, draw: Draw) -> Drawn:
-        return self._engine.draw(draw)
+        forbidden = self._forbidden(text)
+        for without in (forbidden, forbidden | self._engine.forms(choosing.least_neutral_spellings(text))):
+            add(drawn, self._found(self.tokens(text), _FEW_BEAMS, without))
 
     def _best_of_beams(self, text: str, beam_size: int) -> list[str]:
         """Return the best of the likeliest rewrites of `text`, in a list of at most one."""
@@ -259,7 +271,7 @@ class Generator:
 
     def _chosen(self, text: str, samples: Sequence[Sample], wanted: int, progress: _Progress) -> list[str]:
         """Choose the rewrites to show, the best one first; records results in `progress`."""
-        lengths = [self._length(sample.text) for sample in samples]
+        lengths = [self.length(sample.text) for sample in samples]
 
         def score(places: Sequence[int]) -> list[float]:
             scored = self._scored(text, [samples[place].text for place in places], progress)
@@ -271,7 +283,7 @@ class Generator:
             for sample, length in zip(samples, lengths, strict=True)
         ]
         if progress.head is not None:
-            drawn = [self._as_drawn(sample) for sample in samples]
+            drawn = [self.as_drawn(sample) for sample in samples]
             return self._prefer(text, head_choice.options(text, drawn, progress.head), wanted, progress)
         readings = choosing.read(text, [sample.text for sample in samples])
         progress.readings.update(
@@ -306,20 +318,13 @@ class Generator:
         unread = [one.text for one in wanting if (text, one.text) not in progress.readings]
         progress.readings.update(zip([(text, one) for one in unread], choosing.read(text, unread), strict=True))
         readings = [progress.readings[text, one.text] for one in wanting]
+        likely = [one.log_probability / self.length(one.text) for one in wanting]
         measured = [
-            MeasuredRewrite(one.text, one.log_probability / self._length(one.text), reading.neutrality, reading.verdict)
-            for one, reading in zip(wanting, readings, strict=True)
+            MeasuredRewrite(one.text, likelihood, reading.neutrality, reading.verdict)
+            for one, likelihood, reading in zip(wanting, likely, readings, strict=True)
         ]
         progress.rows.update(zip([(text, one.text) for one in wanting], features(text, measured), strict=True))
         return np.array([progress.rows[text, one.text] for one in scored])
-
-    def _as_drawn(self, sample: Sample) -> choosing.Rewrite:
-        """Return the sample with the mean log-probability of its tokens as they were sampled."""
-        return choosing.Rewrite(sample.text, sample.drawn / self._length(sample.text))
-
-    def _length(self, text: str) -> int:
-        """Return the length in tokens, the end of sequence included."""
-        return len(self._engine.encode(text)) + 1
 
     def _scored(self, text: str, rewrites: Sequence[str], progress: _Progress) -> list[ScoredText]:
         """Return the rewrites with their log-probabilities; computes those that `progress` does not have."""
@@ -329,26 +334,17 @@ class Generator:
         return [ScoredText(rewrite, progress.known[text, rewrite]) for rewrite in rewrites]
 
     def _forbidden(self, text: str) -> frozenset[Tokens]:
-        return self._forms(choosing.rude_words(text))
-
-    def _forms(self, found: Iterable[str]) -> frozenset[Tokens]:
-        """Return the token sequences of the words, at the start of a word and within one."""
-        forms = set()
-        for word in found:
-            for form in (word, word.capitalize(), word.upper()):
-                first, *rest = self._engine.encode(form)
-                forms |= {(first, *rest), (first.removeprefix("▁"), *rest)}
-        return frozenset(row for row in forms if self._engine.knows(row))
+        return self._engine.forms(choosing.rude_words(text))
 
 
-def _add(drawn: dict[str, Sample], samples: Iterable[Sample]) -> None:
+def rounds(head: Head | None) -> tuple[tuple[int, float], ...]:
+    """Return of each round of sampling the number of samples and the factor of the temperature."""
+    return _ROUNDS_WITH_HEAD if head else _ROUNDS
+
+
+def add(drawn: dict[str, Sample], samples: Iterable[Sample]) -> None:
     """Add samples of new wording, and samples without NO_TEXT in place of ones with it."""
     for sample in samples:
         known = drawn.setdefault(wording(sample.text), sample)
         if choosing.NO_TEXT in known.text and choosing.NO_TEXT not in sample.text:
             drawn[wording(sample.text)] = sample
-
-
-def _as_typed(rewrites: Sequence[str], body: str) -> list[str]:
-    """Return the rewrites of a piece; one of equal wording is replaced by the piece itself."""
-    return [body if wording(rewrite) == wording(body) else rewrite for rewrite in rewrites]

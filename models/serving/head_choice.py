@@ -30,6 +30,9 @@ from models.serving.pool import Option
 READ = 8
 """Number of the most promising samples that the judge reads: reading takes longer than sampling more."""
 
+READ_OF_POOL = 3
+"""Of each of three pools. Two cards are shown before the last one is chosen, so that it finds another wording."""
+
 _LIKING, _QUALITY, _MEANING, _FLUENCY = 16.0, 0.5, 12.0, 14.0
 _LIKING_OF_TAUGHT, _MEANING_OF_TAUGHT, _FLUENCY_OF_TAUGHT = 8.0, 24.0, 28.0
 _RUDE, _NEUTRAL_BETWEEN = 5.0, (0.45, 0.55)
@@ -50,18 +53,38 @@ class Pick:
 
 def options(source: str, rewrites: Sequence[choosing.Rewrite], head: Head) -> list[Option]:
     """Read the READ most promising of the rewrites with the judge."""
-    neutral = choosing.neutrality()([rewrite.text for rewrite in rewrites])
-    kept = list(range(len(rewrites)))
-    if len(rewrites) > READ:
-        before = _features(source, rewrites, neutral, [None] * len(rewrites))
-        promise = guess(before) + _known_quality(rewrites, neutral) + _PROMISING * _preferred(head, before, kept)
-        kept = sorted(sorted(kept, key=lambda place: -promise[place])[:READ])
-    return read(source, [rewrites[place] for place in kept])
+    return read(source, _promising(source, rewrites, head, READ))
+
+
+def pools(
+    source: str, drawn: Sequence[Sequence[choosing.Rewrite]], head: Head | None
+) -> tuple[list[list[Option]], dict[str, choosing.Reading]]:
+    """Read the READ_OF_POOL most promising rewrites of each pool, all without a head; returns the readings, too.
+
+    What several pools have is read once.
+    """
+    kept = [_promising(source, one, head, READ_OF_POOL) if head else list(one) for one in drawn]
+    texts = list(dict.fromkeys(rewrite.text for one in kept for rewrite in one))
+    readings = dict(zip(texts, choosing.read(source, texts), strict=True))
+    return [_options(source, one, [readings[rewrite.text] for rewrite in one]) for one in kept], readings
 
 
 def read(source: str, rewrites: Sequence[choosing.Rewrite]) -> list[Option]:
     """Read all of the rewrites with the judge."""
-    readings = choosing.read(source, [rewrite.text for rewrite in rewrites])
+    return _options(source, rewrites, choosing.read(source, [rewrite.text for rewrite in rewrites]))
+
+
+def _promising(source: str, rewrites: Sequence[choosing.Rewrite], head: Head, number: int) -> list[choosing.Rewrite]:
+    """Return the most promising rewrites, in their order, by what is known before the judge has read them."""
+    if len(rewrites) <= number:
+        return list(rewrites)
+    neutral, every = choosing.neutrality()([rewrite.text for rewrite in rewrites]), range(len(rewrites))
+    before = _features(source, rewrites, neutral, [None] * len(rewrites))
+    promise = guess(before) + _known_quality(rewrites, neutral) + _PROMISING * _preferred(head, before, every)
+    return [rewrites[place] for place in sorted(sorted(every, key=lambda place: -promise[place])[:number])]
+
+
+def _options(source: str, rewrites: Sequence[choosing.Rewrite], readings: Sequence[choosing.Reading]) -> list[Option]:
     rows = _features(source, rewrites, [one.neutrality for one in readings], [one.verdict for one in readings])
     return [
         Option(
@@ -87,22 +110,64 @@ def prefer(source: str, among: Sequence[Option], wanted: int, head: Head, chance
     """Choose up to `wanted` of the options to show, the best one first; the last of them explores."""
     if not among:
         return []
-    rows = np.array([option.features for option in among])
-    quality = np.array(
-        [math.log(max(one.quality, _LEAST_QUALITY)) + choosing.LIKELIHOOD * one.likelihood for one in among]
-    )
-    quality -= _penalties(source, among)
+    rows, quality = _rows(among), _qualities(source, among)
     usual = _greedily(among, quality, wanted)
-    worth, liking = _worth(among, quality, head), _LIKING_OF_TAUGHT if head.taught else _LIKING
+    worth, liking = _worth(among, quality, head), _liking(head)
     first = _greedily(among, worth + liking * _preferred(head, rows, usual), wanted - 1)
     left = [place for place in range(len(among)) if place not in first]
     if not left:
         return [Pick(place, 1.0) for place in first]
-    discounted = (worth + _discount(among, first))[left]
-    liked = _sampled_preferences(head, rows, usual, chance)[:, left]
-    last = np.argmax(discounted + liking * liked, axis=1)
-    explored = int(last[chance.randrange(_DRAWS)])
-    return [*(Pick(place, 1.0) for place in first), Pick(left[explored], float(np.mean(last == explored)))]
+    discounted = worth + _discount(among, [among[place].text for place in first])
+    values = discounted + liking * _sampled_preferences(head, rows, usual, chance)
+    return [*(Pick(place, 1.0) for place in first), _explored(values, left, chance)]
+
+
+def pick(
+    source: str,
+    among: Sequence[Option],
+    left: Sequence[int],
+    shown: Sequence[str],
+    head: Head | None,
+    chance: random.Random | None = None,
+) -> Pick:
+    """Choose one of the options at indices `left` to show beside the texts `shown`; explores if `chance` is given.
+
+    Without a head quality decides. All that the choice depends on is compared within `among` alone: it stays the same
+    if the log-probabilities of all options change by as much, as they may from one version to another.
+    """
+    quality, discount = _qualities(source, among), _discount(among, shown)
+    if head is None:
+        return Pick(_best(quality + discount, left), 1.0)
+    rows, usual = _rows(among), _greedily(among, quality, 1)
+    discounted, liking = _worth(among, quality, head) + discount, _liking(head)
+    if chance is None:
+        return Pick(_best(discounted + liking * _preferred(head, rows, usual), left), 1.0)
+    return _explored(discounted + liking * _sampled_preferences(head, rows, usual, chance), left, chance)
+
+
+def _best(values: Array, left: Sequence[int]) -> int:
+    return left[int(np.argmax(values[list(left)]))]
+
+
+def _explored(values: Array, left: Sequence[int], chance: random.Random) -> Pick:
+    """Pick one of `left` that is the best in one of the draws, of all values, (draws, options), with its share."""
+    best = np.argmax(values[:, list(left)], axis=1)
+    explored = int(best[chance.randrange(_DRAWS)])
+    return Pick(left[explored], float(np.mean(best == explored)))
+
+
+def _rows(among: Sequence[Option]) -> Array:
+    return np.array([option.features for option in among])
+
+
+def _qualities(source: str, among: Sequence[Option]) -> Array:
+    """Return the logarithms of the qualities, less the penalties."""
+    quality = [math.log(max(one.quality, _LEAST_QUALITY)) + choosing.LIKELIHOOD * one.likelihood for one in among]
+    return np.array(quality) - _penalties(source, among)
+
+
+def _liking(head: Head) -> float:
+    return _LIKING_OF_TAUGHT if head.taught else _LIKING
 
 
 def _worth(among: Sequence[Option], quality: Array, head: Head) -> Array:
@@ -178,11 +243,9 @@ def _penalties(source: str, among: Sequence[Option]) -> Array:
     return np.array([_BROKEN * (one.quality <= 0) + _DAMAGED * (one.likelihood < least) for one in among])
 
 
-def _discount(among: Sequence[Option], chosen: Sequence[int]) -> Array:
-    """Return what the logarithm of quality loses by repeating, word by word, one of the chosen."""
-    repeated = [
-        max((choosing.repetition(one.text, among[place].text) for place in chosen), default=0.0) for one in among
-    ]
+def _discount(among: Sequence[Option], shown: Sequence[str]) -> Array:
+    """Return what the logarithm of quality loses by repeating, word by word, one of the texts that are shown."""
+    repeated = [max((choosing.repetition(one.text, text) for text in shown), default=0.0) for one in among]
     return np.log(1 - choosing.REPETITION * np.array(repeated))
 
 
@@ -190,7 +253,7 @@ def _greedily(among: Sequence[Option], values: Array, number: int) -> list[int]:
     """Choose the best `number` indices, each next one discounted by how much it repeats one before it."""
     chosen: list[int] = []
     while len(chosen) < min(number, len(among)):
-        discounted = values + _discount(among, chosen)
+        discounted = values + _discount(among, [among[place].text for place in chosen])
         discounted[chosen] = -np.inf
         chosen.append(int(np.argmax(discounted)))
     return chosen

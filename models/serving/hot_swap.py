@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from models.model_errors import ModelError
 from models.serving.generator import Generator
@@ -39,6 +40,8 @@ class Serving:
     gets the state at every poll, by which others see that the process is alive; `fallbacks` names the versions that
     may serve in a new process in the place of one that does not load, the best first.
     """
+
+    _NAME = "hot-swap"
 
     def __init__(
         self,
@@ -72,8 +75,8 @@ class Serving:
         """Load the wanted version, if none is loaded, and start the thread; repeated calls do nothing."""
         with self._starting:
             if self._thread is None and not self._stop.is_set():
-                self.refresh()
-                self._thread = threading.Thread(target=self._follow, name="hot-swap", daemon=True)
+                self._begin()
+                self._thread = threading.Thread(target=self._follow, name=self._NAME, daemon=True)
                 self._thread.start()
 
     def wake(self) -> None:
@@ -92,8 +95,15 @@ class Serving:
         try:
             wanted = self._wanted_version()
         except Exception as error:  # the database may be away for a moment; the loaded version goes on serving
-            log.warning("The serving alias cannot be read: %s", error)
+            log.warning("The version to load cannot be read: %s", error)
             return
+        self._change(wanted)
+
+    def _begin(self) -> None:
+        self.refresh()
+
+    def _change(self, wanted: int | None) -> None:
+        """Load the wanted version and swap, if it is another one than the one in memory."""
         serving = self._current.version if self._current else None
         if wanted is None or wanted == serving:
             self._report(ServingState(serving, wanted, None))
@@ -106,12 +116,16 @@ class Serving:
         except Exception as error:  # a damaged file may raise anything
             self._failed_at = time.monotonic()
             reason = str(error) if isinstance(error, ModelError | OSError) else f"{type(error).__name__}: {error}"
-            serving = serving or self._fall_back(wanted)
-            log.error("%s Version %s serves instead of version %d.", reason, serving, wanted)
-            self._report(ServingState(serving, wanted, reason))
+            self._report(ServingState(self._instead_of(wanted, reason), wanted, reason))
         else:
-            log.info("Version %d serves.", wanted)
+            log.info("Version %d is loaded.", wanted)
             self._report(ServingState(wanted, wanted, None))
+
+    def _instead_of(self, wanted: int, reason: str) -> int | None:
+        """Return the number of the version that serves instead of one that does not load, or None if there is none."""
+        serving = self._current.version if self._current else self._fall_back(wanted)
+        log.error("%s Version %s serves instead of version %d.", reason, serving, wanted)
+        return serving
 
     def _fall_back(self, wanted: int) -> int | None:
         """Load the first of the fallbacks that can be; returns its number, or None if there is none."""
@@ -138,3 +152,43 @@ class Serving:
                     self.refresh()
                 except Exception:  # this thread must outlive whatever happens, or no version would ever follow
                     log.exception("Looking for the version to serve failed and will be tried again.")
+
+
+class Companion(Serving):
+    """Holds the Generator of a second version while one is wanted, as during a live comparison, and frees it then.
+
+    Nobody waits for it: `current` is None until it is loaded, if it does not load, and when none is wanted.
+    """
+
+    _NAME = "second-version"
+
+    def _begin(self) -> None:
+        self.wake()
+
+    def _change(self, wanted: int | None) -> None:
+        """Free a version that is no longer wanted before another one is loaded, so that there is room for it."""
+        if self._current is not None and self._current.version != wanted:
+            log.info("Version %d takes part no longer.", self._current.version)
+            self._current = None
+        super()._change(wanted)
+
+    def _instead_of(self, wanted: int, reason: str) -> int | None:
+        log.error("%s No screen has rewrites of version %d.", reason, wanted)
+        return None
+
+
+class Shared:
+    """Loads each version once: one that anybody still holds is returned instead of being loaded again."""
+
+    def __init__(self, load: Callable[[int], Generator]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._held: WeakValueDictionary[int, Generator] = WeakValueDictionary()
+
+    def __call__(self, number: int) -> Generator:
+        """Return a version; raises what `load` raises."""
+        with self._lock:
+            found = self._held.get(number)
+            if found is None:
+                found = self._held[number] = self._load(number)
+            return found

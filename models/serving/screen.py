@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from models.model_errors import NoLongerWanted
 from models.reward.features import Array
 from models.serving.pool import Option
 
@@ -16,6 +17,12 @@ Gone = Callable[[], bool]
 def never() -> bool:
     """Tell that somebody waits to the end."""
     return False
+
+
+def check_wanted(gone: Gone) -> None:
+    """Raise NoLongerWanted if nobody waits any longer."""
+    if gone():
+        raise NoLongerWanted("Nobody waits for these rewrites any more.")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ are poor on anything longer than what they were trained on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 _INLINE = r"</?(?:a|b|i|u|s|em|strong|span|small|mark|font|sub|sup|code)\b[^<>]*>"
 _LINK = r"\b(?:https?://|www\.)[^\s<>]*[^\s<>.,!?;:)\]]"
@@ -28,8 +31,32 @@ _WORD = re.compile(r"\S*\s*", re.DOTALL)
 _CHARACTER = re.compile(r".", re.DOTALL)
 
 _SPELT = re.compile(r"(?<!\w)(?:[^\W\d_] ){2,}[^\W\d_](?!\w)")
+_PUNCTUATION = re.compile(r"[\W_]+")
 _SHOUTED = 0.8
 _FEWEST_LETTERS = 6
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A text in pieces: of each, what comes before, the body, and what comes after it; and which are rewritten."""
+
+    text: str
+    parts: tuple[tuple[str, str, str], ...]
+    rewritten: frozenset[int]
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the text is one piece that models read just as it is."""
+        return self.parts == (("", self.text, ""),) and plain(self.text) == self.text
+
+    @property
+    def bodies(self) -> list[str]:
+        """Return the body of each piece."""
+        return [body for _, body, _ in self.parts]
+
+    def joined(self, bodies: Sequence[str]) -> str:
+        """Return the text with other bodies in its pieces."""
+        return "".join(f"{before}{body}{after}" for body, (before, _, after) in zip(bodies, self.parts, strict=True))
 
 
 def pieces(text: str, longest: int, length: Callable[[str], int]) -> list[str]:
@@ -96,3 +123,15 @@ def plain(body: str) -> str:
     if shouted and len(letters) >= _FEWEST_LETTERS and " " in text:
         return text[:1] + text[1:].lower()
     return text
+
+
+@lru_cache(1024)
+def wording(text: str) -> str:
+    """Return a text without case, punctuation and spacing; texts of equal wording count as one rewrite."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _PUNCTUATION.sub(" ", folded).strip() or folded.strip()
+
+
+def as_typed(rewrites: Sequence[str], body: str) -> list[str]:
+    """Return the rewrites of a piece; one of equal wording is replaced by the piece itself."""
+    return [body if wording(rewrite) == wording(body) else rewrite for rewrite in rewrites]

@@ -33,8 +33,9 @@ def test_clicks_become_a_version_without_anybody_pressing_retrain(tmp_path: Path
         assert ended["occasion"] == "Mellow began this run by itself, because of 4 new clicks."
         assert ended["produced_version"] == 2
         assert product.rows("SELECT requested_by FROM training_runs") == [(None,)]
-        if ended["note"] is None:
-            product.api.wait_for_version(2)
+        if ended["note"] is None:  # the gate may keep a version of four clicks back
+            assert product.rows("SELECT version_number FROM aliases") == [(2,)]
+            assert product.rows("SELECT old_number, new_number, state FROM live_comparisons") == [(1, 2, "running")]
         click(product.api, "What a dumb plan")
         assert product.rows("SELECT count(*) FROM training_runs") == [(1,)], "a day has not passed"
 

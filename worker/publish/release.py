@@ -1,6 +1,7 @@
 """The release step: a staged version is sealed, published, recorded, and made live.
 
-    seal → one transaction { rename into place → record → move the alias → end the run } → tell the web processes
+    seal → one transaction { rename into place → record → move the alias, begin a live comparison → end the run } → tell
+    the web processes
 
 The files are renamed inside the transaction, so that no cancellation can come in between. If the worker dies after the
 rename, the files lie in the store without a row: the next attempt at the run finds and records them, or, if the run has
@@ -21,8 +22,9 @@ from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, TrainingRun, write_transaction
 from app.runtime import announcements
+from app.services.prompts import studio_settings
 from app.services.training import published, runs
-from app.services.versions import versions
+from app.services.versions import live_comparison, versions
 from models.model_errors import VersionExists
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
@@ -120,7 +122,7 @@ def record(
         publish()
         published.record(session, studio.store, manifest, run)
         if note is None:
-            versions.point_serving_at(session, manifest.number, None)
+            note = _let_serve(session, manifest.number, retrained=run is not None)
         if run is not None:
             runs.succeed(session, run, manifest.number, note)
             run.data_hash = manifest.data_sha256
@@ -128,6 +130,28 @@ def record(
         log.info("Run %d published version %d.", attempt.run_id, manifest.number)
     if note is None and not announcements.alias_moved(studio.queue, manifest.number) and attempt:
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)
+
+
+def _let_serve(session: Session, number: int, *, retrained: bool) -> str | None:
+    """Move the alias to a version, and begin its live comparison with what served before, as the studio's settings say.
+
+    Where it must prove itself first, the other one goes on serving; returns that as a sentence, or else None.
+    """
+    decided = studio_settings.settings(session)
+    session.get(Alias, SERVING, with_for_update=True)
+    before = versions.serving_number(session)
+    compared = retrained and decided.compare_live and before not in (None, number)
+    if not compared or not decided.prove_first:
+        versions.point_serving_at(session, number, None)
+    if not compared or before is None:
+        return None
+    live_comparison.begin(session, old=before, new=number, serving=before if decided.prove_first else number)
+    if not decided.prove_first:
+        return None
+    return (
+        f"The version was published, and as the studio asks it had to prove itself first, on the same screens as "
+        f"version {before}: it serves once the clicks show that it is better."
+    )
 
 
 def _somebody_chose(session: Session, run: TrainingRun) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, PrimaryKey, now
@@ -22,7 +22,16 @@ class Generation(Base):
     """
 
     __tablename__ = "generations"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        # Few screens belong to a comparison, and these are read after every click.
+        Index(
+            "ix__generations__comparison_id",
+            "comparison_id",
+            sqlite_where=text("comparison_id IS NOT NULL"),
+            postgresql_where=text("comparison_id IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[PrimaryKey]
     prompt_id: Mapped[int] = mapped_column(ForeignKey("prompts.id"), index=True)
@@ -36,6 +45,8 @@ class Generation(Base):
     head_id: Mapped[int | None] = mapped_column(ForeignKey("reward_heads.id"))
     # The screen that replaced it, chosen by a newer head before anybody judged it.
     superseded_by: Mapped[int | None] = mapped_column(ForeignKey("generations.id"))
+    # The live comparison that it was drawn for: its cards are of two versions. Empty on every other screen.
+    comparison_id: Mapped[int | None] = mapped_column(ForeignKey("live_comparisons.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     prompt: Mapped[Prompt] = relationship()

@@ -44,15 +44,13 @@ def _draw(body: GenerationRequest, gone: Gone) -> tuple[Drawn, bool] | None:
     """Return a screen and whether the model ran out of different rewrites, or None if the queue holds nothing."""
     parts = mellow()
     session = db.session()
-    if body.text is UNSET:
-        generator = parts.generator()
-        chooser = parts.chooser(session, generator)
-        shown = body.shown or []
-        return screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser, gone)
-    text = prompts.check_text(body.text, parts.settings.max_text_length)
+    text = None if body.text is UNSET else prompts.check_text(body.text, parts.settings.max_text_length)
     generator = parts.generator()
-    chooser = parts.chooser(session, generator)
-    return screens.generate(session, generator, user_id(), text, parts.sampling, chooser, gone=gone)
+    chooser, beside = parts.chooser(session, generator), parts.beside(session, generator)
+    if text is None:
+        shown = body.shown or []
+        return screens.next_screen(session, generator, user_id(), parts.sampling, shown, chooser, gone, beside)
+    return screens.generate(session, generator, user_id(), text, parts.sampling, chooser, gone=gone, beside=beside)
 
 
 @blueprint.post("/judgments")

@@ -40,14 +40,17 @@ def page() -> ResponseReturnValue:
 
 @blueprint.post("")
 def save() -> ResponseReturnValue:
-    """Store whether every click changes what is shown next, and whether only a better version may become live."""
-    names = ("learn_at_once", "only_if_better")
+    """Store whether every click changes what is shown next, and what a retrained version takes to become live."""
+    names = ("learn_at_once", "only_if_better", "compare_live", "prove_first")
     now = {name: request.form.get(name) == "yes" for name in names}
     studio_settings.change(db.session(), user_id(), now)
     mellow().background.judged()
-    at_once, better = (now[name] for name in names)
+    at_once = now["learn_at_once"]
     said = "Every click counts at once from now on." if at_once else "What is shown changes with the next training."
-    if better:
+    if now["only_if_better"]:
         said += " A retrained version serves only if the clicks show that it is better."
+    if now["compare_live"]:
+        meanwhile = "the one before" if now["prove_first"] else "the new one"
+        said += f" Retrained versions are compared live, and {meanwhile} serves meanwhile."
     flash(said, "success")
     return redirect(url_for("liking.page"))

@@ -34,6 +34,7 @@ from app.services.training.reward import forecasts
 from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import Selection
 from app.services.versions import versions
+from app.services.versions.live_comparison_report import latest_in_brief
 from models.settings.options import current_names
 from models.settings.sft import SFTRecipe
 
@@ -124,6 +125,7 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
         sources=preference_rows.sources(session),
         versions=[version for version in versions.all_versions(session) if version.deleted_at is None],
         serving=versions.serving_number(session),
+        comparison=latest_in_brief(session),
         runs=runs.page(session, limit=_LATEST_RUNS),
         **_queue(),
     )

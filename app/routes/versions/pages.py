@@ -12,6 +12,7 @@ from app.domain_errors import Conflict, Invalid
 from app.extensions import db
 from app.routes.versions.actions import promote as let_serve
 from app.services.versions import evaluations, learned, lineage, versions
+from app.services.versions.live_comparison_report import latest_in_brief
 from models.model_errors import StoreError
 from models.settings.options import current_names
 from models.store.evaluation_figures import preference_in_words
@@ -37,6 +38,7 @@ def page() -> ResponseReturnValue:
         rows=lineage.rows(everything),
         lane_width=LANE_WIDTH,
         serving=serving,
+        comparison=latest_in_brief(session),
         evaluations={version.number: evaluations.of(session, version) for version in everything},
         usable=usable,
         compared=chosen,
@@ -72,6 +74,7 @@ def _version_page(number: int, typed: str | None = None) -> str:
         manifest_problem=problem,
         config=current_names(manifest.config) if manifest else {},
         evaluation=evaluations.of(session, row),
+        comparison=latest_in_brief(session, number),
         lost=learned.lost(session, number),
         preference_in_words=preference_in_words,
         periods=lineage.periods(session, number),

@@ -1,29 +1,27 @@
-"""Screens: sampling candidates for a prompt, shuffling them, and storing them with all their settings."""
+"""Screens: what a person is shown next, drawn for a text of their own or for a prompt of the queue, and stored."""
 
 from __future__ import annotations
 
 import logging
-import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, DrawnPool, Generation, Prompt, User, write_transaction
-from app.domain_errors import NotFound, NotSignedIn
-from app.services.prompts import attention_checks, prompts, queue, reservations, retirement, studio_settings
+from app.db import Candidate, DrawnPool, Generation, Prompt, write_transaction
+from app.domain_errors import NotFound
+from app.services.desk.drawing import Beside, Drawn, draw
+from app.services.desk.storing import store_check, store_copy, store_drawn
+from app.services.prompts import prompts, queue, reservations, retirement, studio_settings
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
 from models.model_errors import InputTooLong, ModelError, NoLongerWanted
-from models.reward.features import pack
 from models.serving import pool
 from models.serving.generator import Generator, Sampling, Screen
 from models.serving.screen import Gone, never
 
 log = logging.getLogger(__name__)
-
-_shuffler = random.SystemRandom()
 
 
 def generate(
@@ -36,18 +34,20 @@ def generate(
     *,
     source: str = "typed",
     gone: Gone = never,
+    beside: Beside | None = None,
 ) -> tuple[Generation, bool]:
     """Sample and store one screen for `text`; returns it and whether the model ran out of different rewrites.
 
-    The reward head of `chooser` selects what is shown. Raises InputTooLong, and NoLongerWanted as soon as `gone` tells
-    so. Either all of it is stored or nothing; no transaction is open while the model works.
+    The reward head of `chooser` selects what is shown, of the version `beside`, too, if there is one. Raises
+    InputTooLong, and NoLongerWanted as soon as `gone` tells so. Either all of it is stored or nothing; no transaction
+    is open while the model works.
     """
     session.commit()
-    screen = generator.generate(text, sampling, head=chooser.head if chooser else None, gone=gone)
+    drawn = draw(text, generator, beside, sampling, chooser, gone)
     with write_transaction(session):
         prompt = prompts.find_or_add(session, text, source)
-        generation = _store_drawn(session, prompt, user_id, generator.version, screen, chooser)
-    return generation, screen.exhausted
+        generation = store_drawn(session, prompt, user_id, drawn)
+    return generation, drawn.screen.exhausted
 
 
 def next_screen(
@@ -58,13 +58,14 @@ def next_screen(
     shown: Collection[int],
     chooser: Chooser | None = None,
     gone: Gone = never,
+    beside: Beside | None = None,
 ) -> tuple[Generation, bool] | None:
     """Return the next screen of the queue for a person, or None when the queue holds nothing for them.
 
     A screen that was made for them and never judged comes again, unless its id is among `shown`; if the reward head has
     changed since, its cards are chosen again. Now and then it is an attention check. A prompt for several people shows
-    all of them the same candidates, each in a random order of their own. Raises NoLongerWanted as soon as `gone` tells
-    so; the prompt then waits for anybody.
+    all of them the same candidates, each in a random order of their own. With a version `beside`, what is drawn has
+    cards of both. Raises NoLongerWanted as soon as `gone` tells so; the prompt then waits for anybody.
     """
     decided = studio_settings.settings(session)
     reservations.renew(session, user_id, shown)
@@ -82,12 +83,12 @@ def next_screen(
         with write_transaction(session):
             # Looked up again: the same person may have two tabs.
             met = queue.screen_of(session, user_id, check, gold=True)
-            return met or _store_check(session, check, user_id, generator.version), False
+            return met or store_check(session, check, user_id, generator.version), False
     while (prompt := queue.next_waiting(session, user_id, decided)) is not None:
         if not reservations.reserve(session, user_id, prompt.id, decided):
             continue
         try:
-            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser, gone)
+            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser, gone, beside)
         except InputTooLong as refusal:
             _set_aside(session, prompt, str(refusal))
         except NoLongerWanted:
@@ -131,6 +132,7 @@ def _serve(
     decided: StudioSettings,
     chooser: Chooser | None,
     gone: Gone,
+    beside: Beside | None,
 ) -> tuple[Generation, bool] | None:
     """Draw and store a screen of a prompt that is reserved.
 
@@ -138,10 +140,10 @@ def _serve(
     """
     shared = (prompt.overlap or decided.overlap) > 1
     prompt_id, text = prompt.id, prompt.text
-    screen = None
+    drawn = None
     if not (shared and _first_screen(session, prompt_id)):
         session.commit()
-        screen = generator.generate(text, sampling, head=chooser.head if chooser else None, gone=gone)
+        drawn = draw(text, generator, beside, sampling, chooser, gone)
     with write_transaction(session):
         if session.get(Prompt, prompt_id, with_for_update=True, populate_existing=True) is None:
             return None
@@ -154,10 +156,10 @@ def _serve(
         first = _first_screen(session, prompt.id) if shared else None
         retirement.retire(session, decided, before=prompt)
         if first is not None:
-            return _store_copy(session, first, user_id), False
-        if screen is None:
+            return store_copy(session, first, user_id), False
+        if drawn is None:
             return None
-        return _store_drawn(session, prompt, user_id, generator.version, screen, chooser), screen.exhausted
+        return store_drawn(session, prompt, user_id, drawn), drawn.screen.exhausted
 
 
 def _with_todays_answer(session: Session, waiting: Generation, version: int) -> Generation | None:
@@ -171,7 +173,7 @@ def _with_todays_answer(session: Session, waiting: Generation, version: int) -> 
     with write_transaction(session):
         held = _held(session, screen_id)
         if held is not None and held.superseded_by is None:
-            held.superseded_by = _store_check(session, held.prompt, held.user_id, version).id
+            held.superseded_by = store_check(session, held.prompt, held.user_id, version).id
         return session.get_one(Generation, held.superseded_by) if held is not None else None
 
 
@@ -191,8 +193,8 @@ def _choose_again(
 ) -> Generation | None:
     """Choose again the cards of a screen that nobody judged yet; returns the same screen if the choice is the same.
 
-    None if it was deleted meanwhile. A screen that several people are to see alike, or that another version wrote,
-    stays as it is. If its sampled pool was not kept, candidates are sampled anew.
+    None if it was deleted meanwhile. A screen that several people are to see alike, or that another version wrote
+    or took part in, stays as it is. If its sampled pool was not kept, candidates are sampled anew.
     """
     shared = (waiting.prompt.overlap or decided.overlap) > 1
     written = {candidate.version_number for candidate in waiting.candidates}
@@ -215,7 +217,7 @@ def _choose_again(
             return None
         if held.superseded_by is not None:
             return session.get_one(Generation, held.superseded_by)
-        found = _store_drawn(session, held.prompt, held.user_id, generator.version, screen, chooser)
+        found = store_drawn(session, held.prompt, held.user_id, Drawn.of_one(screen, generator.version, chooser))
         held.superseded_by = found.id
         session.execute(delete(DrawnPool).where(DrawnPool.generation_id == screen_id))
         return found
@@ -247,87 +249,3 @@ def _first_screen(session: Session, prompt_id: int) -> Generation | None:
         .order_by(Generation.id)
         .limit(1)
     )
-
-
-def _store_drawn(
-    session: Session, prompt: Prompt, user_id: int, version: int, screen: Screen, chooser: Chooser | None
-) -> Generation:
-    candidates = [
-        Candidate(
-            text=drawn.text,
-            log_probability=drawn.log_probability,
-            version_number=version,
-            features=pack(drawn.features),
-            probability=drawn.probability,
-        )
-        for drawn in screen.candidates
-    ]
-    generation = Generation(
-        prompt=prompt,
-        user_id=user_id,
-        sampling=screen.sampling,
-        seed=screen.seed,
-        milliseconds=screen.milliseconds,
-        head_id=chooser.id if chooser else None,
-    )
-    store(session, generation, candidates)
-    if screen.pool:
-        session.add(DrawnPool(generation_id=generation.id, data=pool.pack(screen.pool)))
-    return generation
-
-
-def _store_copy(session: Session, first: Generation, user_id: int) -> Generation:
-    candidates = [
-        Candidate(
-            text=one.text,
-            log_probability=one.log_probability,
-            version_number=one.version_number,
-            features=one.features,
-            probability=one.probability,
-        )
-        for one in first.candidates
-    ]
-    generation = Generation(
-        prompt_id=first.prompt_id,
-        user_id=user_id,
-        sampling={**first.sampling, "copy_of": first.id},
-        seed=first.seed,
-        milliseconds=0.0,
-        head_id=first.head_id,
-    )
-    return store(session, generation, candidates)
-
-
-def _store_check(session: Session, prompt: Prompt, user_id: int, version: int) -> Generation:
-    candidates = [
-        Candidate(text=text, log_probability=0.0, right=text == prompt.gold_answer)
-        for text in attention_checks.texts(session, prompt)
-    ]
-    # The version is what an ordinary screen would show: nobody is to tell the two apart.
-    generation = Generation(
-        prompt=prompt, user_id=user_id, sampling={"version": version}, seed=0, milliseconds=0.0, gold=True
-    )
-    return store(session, generation, candidates)
-
-
-def store(session: Session, generation: Generation, candidates: Sequence[Candidate]) -> Generation:
-    """Add a screen with its candidates, in a random order, to the running transaction.
-
-    Raises NotSignedIn if the person was deactivated or deleted while it was drawn.
-    """
-    active = select(User.id).where(User.id == generation.user_id, User.active)
-    if session.scalar(active.with_for_update(read=True)) is None:
-        raise NotSignedIn("This account may no longer sign in.")
-    session.add(arranged(generation, candidates))
-    session.flush()
-    return generation
-
-
-def arranged(generation: Generation, candidates: Sequence[Candidate]) -> Generation:
-    """Return the screen with those candidates on it, in a random order."""
-    shown = list(candidates)
-    _shuffler.shuffle(shown)
-    for position, candidate in enumerate(shown):
-        candidate.position = position
-    generation.candidates = shown
-    return generation

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict, now
-from app.services.desk import screens
+from app.services.desk.storing import arranged
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport
 from models.formats.annotations import NOWHERE, Origin
@@ -227,7 +227,7 @@ def _screen(user_id: int, prompt: Prompt, row: JudgedRow, source: str) -> tuple[
     best, others = ([Candidate(text=text, log_probability=0.0) for text in side] for side in (chosen, row.rejected))
     sampling = {"imported_from": source}
     screen = Generation(prompt=prompt, user_id=user_id, sampling=sampling, seed=0, milliseconds=0.0)
-    return screens.arranged(screen, [*best, *others]), best
+    return arranged(screen, [*best, *others]), best
 
 
 def _judgment(

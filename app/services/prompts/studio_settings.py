@@ -15,7 +15,17 @@ from app.services.prompts import retirement
 from app.services.system import audit
 
 MOST_TEXT = 20_000
-_SWITCHES = frozenset({"blur", "learn_at_once", "only_if_better", "second_factor_of_admins", "retrain_by_itself"})
+_SWITCHES = frozenset(
+    {
+        "blur",
+        "learn_at_once",
+        "only_if_better",
+        "compare_live",
+        "prove_first",
+        "second_factor_of_admins",
+        "retrain_by_itself",
+    }
+)
 _BOUNDS = {
     "overlap": (1, 20),
     "most_skips": (1, 20),
@@ -49,7 +59,9 @@ class StudioSettings:
     `blur` hides toxic texts until they are asked for, unless a person decides otherwise. After `break_minutes` of work
     a break is suggested (0: never). With `learn_at_once` every click moves what is shown next; without, only a training
     does. With `only_if_better` a version that was retrained serves only if the clicks show that it is preferred to the
-    one it was trained from. With `second_factor_of_admins` every admin must have a second factor.
+    one it was trained from. With `compare_live` a retrained version is compared with what served before, on the same
+    screens, until the clicks decide; with `prove_first` the earlier one serves meanwhile. With
+    `second_factor_of_admins` every admin must have a second factor.
 
     With `retrain_by_itself` a run is requested by nobody (app/services/training/by_itself/rule.py) when there are
     `retrain_after_clicks` new clicks, or when the lower end of the forecast is above `retrain_above` of 100, or either
@@ -65,6 +77,8 @@ class StudioSettings:
     break_minutes: int = 45
     learn_at_once: bool = True
     only_if_better: bool = False
+    compare_live: bool = True
+    prove_first: bool = False
     second_factor_of_admins: bool = False
     retrain_by_itself: bool = False
     retrain_when: str = "clicks"

@@ -28,7 +28,8 @@ from app.services.system.webhook_networks import Network
 JUDGMENT_CREATED = "judgment.created"
 RUN_FINISHED = "run.finished"
 ALIAS_MOVED = "alias.moved"
-EVENTS = (JUDGMENT_CREATED, RUN_FINISHED, ALIAS_MOVED)
+COMPARISON_FINISHED = "comparison.finished"
+EVENTS = (JUDGMENT_CREATED, RUN_FINISHED, ALIAS_MOVED, COMPARISON_FINISHED)
 TEST_EVENT = "webhook.test"
 LONGEST_URL = 2000
 _HOST_NAME = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
@@ -54,7 +55,8 @@ def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
 
     - ``judgment.created``: ``id``, ``generation_id``, ``user_id``, ``verdict``, ``preferences`` (how many rows)
     - ``run.finished``: ``id``, ``method``, ``status``, ``parent_version``, ``produced_version``, ``error``, ``note``
-    - ``alias.moved``: ``alias``, ``before``, ``after``, ``by`` (a user id, or null if the gate moved it)
+    - ``alias.moved``: ``alias``, ``before``, ``after``, ``by`` (a user id, or null if the gate or the clicks moved it)
+    - ``comparison.finished``: ``id``, ``old``, ``new``, ``state``, ``outcome``, ``clicks``, ``reason``, ``by``
     """
     assert event in EVENTS, event
     wanting = [number for number, events in _SUBSCRIBED.rows(connection, {}) if event in events]

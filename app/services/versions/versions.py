@@ -20,6 +20,7 @@ from app.db import (
 )
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
+from app.services.versions import live_comparison
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 
@@ -94,7 +95,10 @@ def record_version(session: Session, manifest: Manifest, location: str) -> Versi
 
 
 def point_serving_at(session: Session, number: int, by: int | None) -> bool:
-    """Move the alias within the running transaction; False if it is there already."""
+    """Move the alias within the running transaction; False if it is there already.
+
+    A live comparison that is under way ends with it, since another version serves than when it began.
+    """
     first = bool(insert_new(session, Alias, [{"name": SERVING, "version_number": number}], Alias.name))
     # Held until the running transaction ends: who moves it next then reads where it was moved to.
     alias = session.get_one(Alias, SERVING, with_for_update=True, populate_existing=True)
@@ -106,6 +110,8 @@ def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     audit.record(session, by, "alias.moved", SERVING, before=before, after=number)
     moved = {"alias": SERVING, "before": before, "after": number, "by": by}
     webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved)
+    how = "was published meanwhile and serves" if by is None else "was let serve by hand"
+    live_comparison.end_running(session, f"Version {number} {how}.", by)
     return True
 
 
@@ -165,8 +171,8 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
     """Delete a version's files for ever and mark its row, which candidates and runs still refer to.
 
     `confirmed` is the number once more, as the person typed it. Raises NotFound, Invalid if it was not confirmed, and
-    Conflict for a version that is live, that an active run starts from, or that was deleted already. If a deletion was
-    interrupted before the files were gone, calling this again finishes it.
+    Conflict for a version that is live, that takes part in a live comparison, that an active run starts from, or that
+    was deleted already. If a deletion was interrupted before the files were gone, calling this again finishes it.
     """
     if str(confirmed).strip() != str(number):
         raise Invalid(f"Type {number} to confirm that version {number} shall be deleted.")
@@ -177,6 +183,7 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
             raise Conflict(f"Version {number} was deleted already.")
         if serving_number(session) == number:
             raise Conflict(f"Version {number} serves: let another version serve before you delete it.")
+        live_comparison.refuse_deletion(session, number)
         run_id = _active_run_from(session, number)
         if run_id is not None:
             raise Conflict(f"Run {run_id} starts from version {number}: wait for it or cancel it first.")

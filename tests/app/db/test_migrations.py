@@ -40,6 +40,7 @@ TABLES = {
     "imports",
     "invitations",
     "judgments",
+    "live_comparisons",
     "organisation_accounts",
     "password_resets",
     "preferences",

@@ -11,13 +11,15 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app import create_app, ensure_serving_started
-from app.db import RunStatus, TrainingRun
+from app.db import LiveComparison, RunStatus, TrainingRun
 from app.runtime import background, rescue
 from app.services.training import runs
 from app.services.versions import versions
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import add_version, close, new_settings, parts, rows
+
+THREADS = {"alias-news", "run-rescue", "hot-swap", "second-version", "learning"}
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
@@ -34,20 +36,20 @@ def thread_names() -> set[str]:
 
 def test_nothing_is_loaded_and_no_thread_runs_until_the_process_serves(app: Flask, version_1: int) -> None:
     assert parts(app).serving.current() is None
-    assert not thread_names() & {"alias-news", "run-rescue", "hot-swap"}
+    assert not thread_names() & THREADS
     for _ in range(2):
         ensure_serving_started(app)
     assert parts(app).serving.state.version == 1
     started = [thread.name for thread in threading.enumerate()]
-    assert [started.count(name) for name in ("alias-news", "run-rescue", "hot-swap")] == [1, 1, 1]
+    assert [started.count(name) for name in THREADS] == [1] * len(THREADS)
 
 
 def test_stopping_ends_every_thread(app: Flask) -> None:
     ensure_serving_started(app)
     close(app)
-    assert not thread_names() & {"alias-news", "run-rescue", "hot-swap"}
+    assert not thread_names() & THREADS
     ensure_serving_started(app)
-    assert not thread_names() & {"alias-news", "run-rescue", "hot-swap"}
+    assert not thread_names() & THREADS
 
 
 def test_a_move_of_the_alias_swaps_the_version_in_memory(
@@ -58,6 +60,23 @@ def test_a_move_of_the_alias_swaps_the_version_in_memory(
     versions.promote(session, 2, factories.user(session).id)
     parts(app).queue.tell_alias_moved(2)
     wait_until(lambda: parts(app).serving.state.version == 2)
+
+
+def test_the_click_that_suffices_decides_a_comparison_and_the_winner_serves(
+    app: Flask, session: Session, published: CheckpointStore, version_1: int
+) -> None:
+    add_version(app, session, published, 2)
+    factories.serving(session, 2)
+    comparison = factories.comparison(session)
+    ensure_serving_started(app)
+    wait_until(lambda: parts(app).beside(session, parts(app).generator()) is not None)
+    people = [factories.user(session).id for _ in range(2)]
+    for click in range(12):
+        factories.preferred(session, people[click % 2], comparison, 1, new_cards=2)
+    parts(app).background.judged()
+    wait_until(lambda: parts(app).serving.state.version == 1 and parts(app).companion.current() is None)
+    session.rollback()
+    assert (versions.serving_number(session), rows(session, LiveComparison)[0].outcome) == (1, "old")
 
 
 def test_the_admin_can_see_what_each_process_serves(app: Flask, version_1: int) -> None:

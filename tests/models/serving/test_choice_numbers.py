@@ -211,4 +211,4 @@ def test_what_is_broken_stands_behind_what_is_damaged_and_that_behind_all_others
 
 def test_what_repeats_loses_thirty_five_hundredths_here_too() -> None:
     among = [option("one two"), option("two one"), option("three")]
-    assert head_choice._discount(among, [0]) == pytest.approx([math.log(0.65), math.log(0.65), 0])
+    assert head_choice._discount(among, ["one two"]) == pytest.approx([math.log(0.65), math.log(0.65), 0])

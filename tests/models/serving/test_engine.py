@@ -7,6 +7,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -132,6 +133,26 @@ def test_requests_that_wait_together_are_drawn_in_one_call(embedded: Engine) -> 
     assert [one.place for one in drawn] == [0, 1, 2]
     for text, one in zip(texts, drawn, strict=True):
         check_scores(embedded, text, one.samples)
+
+
+def test_sets_of_a_draw_come_in_one_call_and_know_nothing_of_each_other(embedded: Engine) -> None:
+    found = embedded.draw(replace(draw(embedded), sets=3))
+    assert len(found.sets) == 3
+    assert embedded.draw(draw(embedded)).call == found.call + 1
+    assert found.samples == found.sets[0]
+    one, two, three = ({sample.text for sample in samples} for samples in found.sets)
+    assert one & two & three, "what is likely comes in each of them"
+    assert len({frozenset(one), frozenset(two), frozenset(three)}) == 3
+    greedy = embedded.draw(replace(draw(embedded, sampling=Sampling(top_k=1)), sets=2))
+    assert greedy.sets[0] == greedy.sets[1]
+
+
+def test_sets_beside_other_requests_come_back_to_those_who_asked(embedded: Engine) -> None:
+    two, one = replace(draw(embedded), sets=2), draw(embedded, "Good morning my friend.")
+    first, second = together(embedded, lambda: embedded.draw(two), lambda: embedded.draw(one))
+    assert first.call == second.call
+    assert (len(first.sets), len(second.sets)) == (2, 1)
+    assert not {sample.text for sample in first.sets[1]} & {sample.text for sample in second.samples}
 
 
 def test_beside_a_longer_source_no_rewrite_grows_longer(engine: Engine) -> None:

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.reward.features import SIZE, Array
+from models.reward.features import NAMED, SIZE, Array
 from models.reward.head import Head, fit
 from models.reward.judgments import JudgedScreen
 from models.serving import choosing, head_choice
 from models.serving.choosing import Rewrite
-from models.serving.head_choice import READ, options, prefer
+from models.serving.head_choice import READ, READ_OF_POOL, options, pick, pools, prefer, read
 from models.serving.pool import Option
 
 SOURCE = "your stupid plan will never work"
@@ -132,3 +132,63 @@ def test_where_a_version_was_taught_the_head_pulls_less_and_quality_costs_more()
     among = [*ALIKE[:4], option("orange", 1.6, meaning=0.62)]
     assert "orange" in shown(among, head())[:2]
     assert "orange" not in shown(among, replace(head(), taught=True))[:2]
+
+
+@pytest.mark.parametrize("explores", [True, False])
+@pytest.mark.parametrize("by", [None, head(3)])
+def test_the_choice_in_a_pool_does_not_turn_on_the_level_of_its_log_probabilities(
+    by: Head | None, explores: bool
+) -> None:
+    """Versions differ in it; a constant more for each option of a pool is no reason to show another one."""
+    level = np.zeros(SIZE)
+    level[[one.name for one in NAMED].index("likelihood")] = 0.7
+    among = [
+        option(text, liked, quality) for text, liked, quality in (("a", 0.1, 0.5), ("b", 0.6, 0.4), ("c", 0.3, 0.6))
+    ]
+    raised = [replace(one, likelihood=one.likelihood + 0.2, features=one.features + level) for one in among]
+
+    def picked(options: list[Option]) -> list[tuple[int, float]]:
+        found = [
+            pick(SOURCE, options, range(3), ["a b"], by, random.Random(seed) if explores else None)
+            for seed in range(20)
+        ]
+        return [(one.place, one.probability) for one in found]
+
+    assert picked(raised) == picked(among)
+
+
+def test_of_a_pool_the_best_that_is_left_and_repeats_nothing_is_shown() -> None:
+    among = [option("we like your plan", 1.0), option("we like your plans", 0.9), option("no thanks", 0.8)]
+    assert pick(SOURCE, among, range(3), [], head()).place == 0
+    assert pick(SOURCE, among, range(3), ["we like your plan"], head()).place == 2
+    assert pick(SOURCE, among, [1], [], head()).place == 1
+    best = [option("good", quality=0.6), option("liked", 3.0, quality=0.5)]
+    assert pick(SOURCE, best, range(2), [], None).place == 0
+
+
+def test_without_a_head_the_pick_is_that_of_the_choice_by_quality() -> None:
+    texts = ["your plan will not work", "that plan can not work", "I doubt this", "bad plan", "no"]
+    rewrites = [Rewrite(text, -0.2 * place) for place, text in enumerate(texts)]
+    among = read(SOURCE, rewrites)
+    chosen: list[int] = []
+    for _ in range(3):
+        left = [place for place in range(len(among)) if place not in chosen]
+        chosen.append(pick(SOURCE, among, left, [texts[place] for place in chosen], None).place)
+    assert chosen == choosing.choose(SOURCE, rewrites, 3)
+
+
+def test_of_each_pool_the_judge_reads_three_and_what_several_have_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+    real = choosing.read
+
+    def noted(source: str, texts: list[str]) -> list[choosing.Reading]:
+        calls.append(list(texts))
+        return real(source, texts)
+
+    monkeypatch.setattr(choosing, "read", noted)
+    common = [Rewrite(f"your plan will not work, {word}", -0.3) for word in "abcdef"]
+    found, readings = pools(SOURCE, [common, common, [Rewrite("no", -0.5)]], head())
+    assert [len(one) for one in found] == [READ_OF_POOL, READ_OF_POOL, 1] == [3, 3, 1]
+    assert [sorted(texts) for texts in calls] == [sorted({one.text for pool in found for one in pool})]
+    assert set(readings) == set(calls[0])
+    assert [len(one) for one in pools(SOURCE, [common, common], None)[0]] == [6, 6]

@@ -12,7 +12,8 @@ import pytest
 from models.model_errors import LoadError
 from models.serving import hot_swap as module
 from models.serving.generator import Generator, Sampling
-from models.serving.hot_swap import Serving, ServingState
+from models.serving.hot_swap import Companion, Serving, ServingState, Shared
+from models.serving.mixed import mixed
 from models.store.store import SERVING_FOLDER, CheckpointStore
 
 
@@ -274,3 +275,144 @@ def test_the_thread_outlives_a_report_that_fails(studio: Studio, monkeypatch: py
     studio.wanted = 2
     studio.serving.wake()
     studio.wait_for(ServingState(2, 2, None))
+
+
+@pytest.fixture
+def second(published: CheckpointStore) -> Iterator[Studio]:
+    """A studio whose alias is what a comparison wants; at first none runs."""
+    studio = Studio(published)
+    studio.wanted = None
+    studio.serving = Companion(studio._wanted_version, studio._load, studio._report)
+    yield studio
+    studio.serving.stop()
+
+
+def test_a_second_version_is_held_while_one_is_wanted_and_freed_then(second: Studio) -> None:
+    second.serving.refresh()
+    assert second.serving.current() is None
+    second.wanted = 2
+    second.serving.refresh()
+    held = current(second)
+    assert held.version == 2
+    gone = weakref.ref(held)
+    second.wanted = None
+    second.serving.refresh()
+    assert second.serving.current() is None
+    assert second.reports == [ServingState(None, None, None), ServingState(2, 2, None), ServingState(None, None, None)]
+    assert len(held.generate("you are stupid", Sampling()).candidates) == 3, "whoever has it finishes with it"
+    del held
+    gc.collect()
+    assert gone() is None
+
+
+def test_one_second_version_is_freed_before_the_next_is_loaded(second: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    second.wanted = 1
+    second.serving.refresh()
+    load = second._load
+
+    def only_then(number: int) -> Generator:
+        assert second.serving.current() is None
+        return load(number)
+
+    monkeypatch.setattr(second.serving, "_load", only_then)
+    second.wanted = 2
+    second.serving.refresh()
+    assert current(second).version == 2
+
+
+def test_a_second_version_that_does_not_load_is_told_and_tried_again_after_a_while(
+    second: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second.wanted = 1
+    second.serving.refresh()
+    second.wanted, second.failure = 2, LoadError("Version 2 cannot be loaded: no weights.")
+    for _ in range(3):
+        second.serving.refresh()
+    assert second.serving.current() is None, "the one before takes part no longer"
+    assert second.serving.state == ServingState(None, 2, "Version 2 cannot be loaded: no weights.")
+    assert second.loads == [1, 2]
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    second.failure = None
+    second.serving.refresh()
+    assert current(second).version == 2
+
+
+def test_nobody_waits_for_a_second_version(second: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 600.0)
+    door, load = threading.Event(), second._load
+
+    def behind_the_door(number: int) -> Generator:
+        assert door.wait(20)
+        return load(number)
+
+    monkeypatch.setattr(second.serving, "_load", behind_the_door)
+    second.wanted = 2
+    second.serving.ensure_started()
+    assert second.serving.current() is None
+    door.set()
+    second.wait_for(ServingState(2, 2, None))
+    second.wanted = None
+    second.serving.wake()
+    second.wait_for(ServingState(None, None, None))
+    assert second.serving.current() is None
+
+
+def test_while_it_cannot_be_told_whether_one_is_wanted_the_second_version_stays(second: Studio) -> None:
+    second.wanted = 2
+    second.serving.refresh()
+    second.alias_failure = RuntimeError("the database is away")
+    second.serving.refresh()
+    assert current(second).version == 2
+
+
+def test_requests_go_on_without_a_failure_while_a_second_version_comes_and_goes(studio: Studio, second: Studio) -> None:
+    studio.serving.refresh()
+    failures: list[BaseException] = []
+    answered = threading.Semaphore(0)
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            try:
+                other = second.serving.current()
+                if other is None or mixed("good morning to you", current(studio), other, Sampling()) is None:
+                    current(studio).generate("you", Sampling(), wanted=1)
+            except BaseException as error:
+                failures.append(error)
+            answered.release()
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for wanted in (2, None, 2):
+        second.wanted = wanted
+        second.serving.refresh()
+        assert answered.acquire(timeout=20)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_what_somebody_holds_is_not_loaded_again(published: CheckpointStore) -> None:
+    studio = Studio(published)
+    shared = Shared(studio._load)
+    one = shared(1)
+    assert shared(1) is one
+    assert (shared(2).version, studio.loads) == (2, [1, 2])
+    gone = weakref.ref(one)
+    del one
+    gc.collect()
+    assert gone() is None, "it is not what keeps it in memory"
+    assert shared(1).version == 1
+    assert studio.loads == [1, 2, 1]
+
+
+def test_what_could_not_be_loaded_is_tried_again(published: CheckpointStore) -> None:
+    studio = Studio(published)
+    shared = Shared(studio._load)
+    studio.failure = LoadError("Version 1 cannot be loaded.")
+    with pytest.raises(LoadError):
+        shared(1)
+    studio.failure = None
+    assert shared(1).version == 1

@@ -33,7 +33,7 @@ class Scripted(Generator):
             return super()._draw(draw)  # the warm-up
         self.asked.append((draw.count, draw.temperature))
         samples = tuple(Sample(text, 0.0, exact=False) for text in self.rounds.pop(0))
-        return Drawn(samples, call=len(self.asked), place=0)
+        return Drawn((samples,), call=len(self.asked), place=0)
 
     def _found(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
         if not hasattr(self, "rounds"):
@@ -105,7 +105,7 @@ def test_beside_a_polite_text_left_as_it_is_the_likeliest_others_are_shown(scrip
     assert not screen.exhausted
     assert screen.sampling["rounds"] == [{"samples": 16, "temperature": 0.9}, {"beams": 8}]
     without, and_without = scripted.searched
-    assert without < and_without == scripted._forms(["evil"])
+    assert without < and_without == scripted._engine.forms(["evil"])
 
 
 def test_a_search_fills_the_places_that_wider_draws_left_empty(scripted: Scripted) -> None:

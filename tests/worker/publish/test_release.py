@@ -14,8 +14,9 @@ from redis import Redis
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.db import TrainingRun, Version, make_sessions, write_transaction
+from app.db import LiveComparison, TrainingRun, Version, make_sessions, write_transaction
 from app.runtime.queue import JobQueue
+from app.services.prompts import studio_settings
 from app.services.training import runs
 from app.services.versions import versions
 from models.store.manifest import Manifest
@@ -134,6 +135,52 @@ def test_a_version_does_not_take_the_place_of_one_that_somebody_chose_while_it_w
     assert (run.status, run.produced_version) == ("succeeded", 3)
     assert run.note is not None
     assert "version 1 was chosen to serve while it was trained" in run.note
+
+
+def test_a_retrained_version_serves_and_is_compared_with_what_served_before(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt
+) -> None:
+    release.release(studio, staged, FACTS, note=None, attempt=attempt)
+    (comparison,) = rows(session, LiveComparison)
+    assert (comparison.state, comparison.old_number, comparison.new_number) == ("running", 1, 2)
+    assert (comparison.serving_number, serving(session), only(session).note) == (2, 2, None)
+
+
+def test_a_version_that_must_prove_itself_first_is_compared_while_the_one_before_serves(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt, admin: Person
+) -> None:
+    studio_settings.change(session, admin.id, {"prove_first": True})
+    release.release(studio, staged, FACTS, note=None, attempt=attempt)
+    (comparison,) = rows(session, LiveComparison)
+    assert (comparison.old_number, comparison.new_number, comparison.serving_number) == (1, 2, 1)
+    assert serving(session) == 1
+    assert "it serves once the clicks show that it is better" in str(only(session).note)
+
+
+def test_the_next_version_ends_a_comparison_and_is_compared_with_what_serves(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt
+) -> None:
+    release.release(studio, staged, FACTS, note=None, attempt=attempt)
+    again = Attempt.claim(studio.sessions, factories.run(session, total_steps=9).id)
+    with staged_in(studio, b"third") as third:
+        release.release(studio, third, FACTS, note=None, attempt=again)
+    first, second = rows(session, LiveComparison)
+    assert (first.state, first.reason) == ("ended", "Version 3 was published meanwhile and serves.")
+    assert (second.state, second.old_number, second.new_number) == ("running", 2, 3)
+
+
+@pytest.mark.parametrize("why_not", ["switched off", "refused by the gate", "not retrained"])
+def test_nothing_is_compared_and_what_is_compared_goes_on(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt, admin: Person, why_not: str
+) -> None:
+    factories.version(session, 2)
+    if why_not == "switched off":
+        studio_settings.change(session, admin.id, {"compare_live": False, "prove_first": True})
+    before = factories.comparison(session, serving_number=1).id if why_not == "refused by the gate" else None
+    note, of = (NOTE, attempt) if before else (None, attempt if why_not == "switched off" else None)
+    release.release(studio, staged, FACTS, note, of)
+    assert serving(session) == (1 if before else 3)
+    assert [one.id for one in rows(session, LiveComparison) if one.state == "running"] == ([before] if before else [])
 
 
 def test_a_number_that_is_taken_meanwhile_leads_to_the_next_one(

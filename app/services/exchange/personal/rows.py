@@ -98,9 +98,10 @@ def _screens(session: Session, user_id: int) -> Iterator[Row]:
     while some := session.scalars(query.where(Generation.id > last)).all():
         last = some[-1].id
         for one in some:
-            # Whether it is an attention check stands with the judgment, once there is one.
-            row = _columns_of(one, leave_out=("gold",))
-            yield row | {"prompt": one.prompt.text, "candidates": _candidates(one)}
+            # Whether it is an attention check and which version wrote what stand with the judgment, once there is one.
+            row = _columns_of(one, leave_out=("gold", "sampling", "comparison_id"))
+            cards = [{name: value for name, value in card.items() if name != "version"} for card in _candidates(one)]
+            yield row | {"prompt": one.prompt.text, "candidates": cards}
         session.expunge_all()
 
 

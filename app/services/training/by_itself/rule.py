@@ -1,8 +1,9 @@
 """The rule by which Mellow retrains by itself: whether a run is due, and what it waits for, as a sentence.
 
 It is due when there are enough new clicks, or the forecast is high enough, or either or both, as the studio's settings
-say; when no other run waits or works; within the hours of the day that are allowed; and long enough after the last run
-that began by itself. After such a run has failed the rule stops, until an admin saves the settings or a run succeeds.
+say; when no other run waits or works, and no two versions are being compared by clicks; within the hours of the day
+that are allowed; and long enough after the last run that began by itself. After such a run has failed the rule stops,
+until an admin saves the settings or a run succeeds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from app.services.training import preference_rows, runs
 from app.services.training.previews import counted
 from app.services.training.reward import forecasts
 from app.services.training.runs import Occasion
+from app.services.versions import live_comparison
 
 _IT = "Mellow will retrain by itself"
 
@@ -51,6 +53,9 @@ def outlook(session: Session, at: datetime) -> Outlook | None:
         )
     if waiting := runs.queue(session):
         return Outlook(f"{_IT} no sooner than run {waiting[-1].id} has ended.")
+    if comparison := live_comparison.running(session):
+        pair = f"versions {comparison.old_number} and {comparison.new_number}"
+        return Outlook(f"{_IT} no sooner than the comparison of {pair} has ended.")
     reasons, lacking = _reasons(session, studio)
     because = f"because of {' and '.join(reasons)}"
     earliest = _earliest(studio, begun, at)

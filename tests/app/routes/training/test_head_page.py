@@ -81,3 +81,22 @@ def test_without_a_version_it_says_so(admin: Person) -> None:
     page = admin.browser().get("/admin/liking")
     assert page.status_code == 200
     assert "No version is published yet" in page.text
+
+
+def test_live_comparisons_are_switched_off_and_the_old_version_left_serving_where_an_admin_says_so(
+    session: Session, admin: Person, version_1: int
+) -> None:
+    assert (studio_settings.settings(session).compare_live, studio_settings.settings(session).prove_first) == (
+        True,
+        False,
+    )
+    browser = admin.browser()
+    browser.submit("/admin/liking", {"learn_at_once": "yes", "compare_live": "yes", "prove_first": "yes"})
+    session.rollback()
+    assert studio_settings.settings(session).prove_first
+    page = browser.get("/admin/liking").text
+    assert re.search(r'id="prove_first"[^>]* checked', page)
+    assert "Retrained versions are compared live, and the one before serves meanwhile." in page
+    browser.submit("/admin/liking", {"learn_at_once": "yes"})
+    session.rollback()
+    assert not studio_settings.settings(session).compare_live

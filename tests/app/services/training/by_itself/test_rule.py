@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, now
+from app.db import RunStatus, now, write_transaction
 from app.services.prompts import studio_settings
 from app.services.training.by_itself import rule
 from app.services.training.by_itself.rule import Outlook
 from app.services.training.reward import forecasts
+from app.services.versions import live_comparison
 from models.forecast import LEAST
 from tests import factories
 from tests.app.services.training.reward.test_heads import screen
@@ -70,6 +71,22 @@ def test_while_a_run_waits_or_works_none_is_due(session: Session, person: int) -
     found = said(session)
     assert found.sentence == f"Mellow will retrain by itself no sooner than run {run.id} has ended."
     assert found.occasion is None
+
+
+def test_while_two_versions_are_compared_none_is_due(session: Session, person: int) -> None:
+    switch(session, person)
+    click(session, person, 3)
+    factories.version(session, 2)
+    with write_transaction(session):
+        live_comparison.begin(session, old=1, new=2, serving=2)
+    found = said(session)
+    assert found.sentence == (
+        "Mellow will retrain by itself no sooner than the comparison of versions 1 and 2 has ended."
+    )
+    assert found.occasion is None
+    with write_transaction(session):
+        live_comparison.end_running(session, "Somebody moved the alias.")
+    assert said(session).occasion is not None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""Storing screens with all that it takes to draw them again, their cards in a random order.
+
+`version` in a screen's sampling is what is shown as its version where its candidates cannot say, or must not: on
+attention checks, and where two versions wrote them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, DrawnPool, Generation, Prompt, User
+from app.domain_errors import NotSignedIn
+from app.services.desk.drawing import Drawn
+from app.services.prompts import attention_checks
+from models.reward.features import pack
+from models.serving import pool
+
+_shuffler = random.SystemRandom()
+
+
+def store_drawn(session: Session, prompt: Prompt, user_id: int, drawn: Drawn) -> Generation:
+    """Store what was drawn for a person, within the running transaction; raises NotSignedIn."""
+    screen, chooser = drawn.screen, drawn.chooser
+    candidates = [
+        Candidate(
+            text=one.text,
+            log_probability=one.log_probability,
+            version_number=version,
+            features=pack(one.features),
+            probability=one.probability,
+        )
+        for one, version in zip(screen.candidates, drawn.versions, strict=True)
+    ]
+    generation = Generation(
+        prompt=prompt,
+        user_id=user_id,
+        sampling=screen.sampling if drawn.comparison_id is None else {**screen.sampling, "version": drawn.serving},
+        seed=screen.seed,
+        milliseconds=screen.milliseconds,
+        head_id=chooser.id if chooser else None,
+        comparison_id=drawn.comparison_id,
+    )
+    store(session, generation, candidates)
+    if screen.pool:
+        session.add(DrawnPool(generation_id=generation.id, data=pool.pack(screen.pool)))
+    return generation
+
+
+def store_copy(session: Session, first: Generation, user_id: int) -> Generation:
+    """Store a screen with the cards of another person's, within the running transaction; raises NotSignedIn.
+
+    It belongs to no live comparison: who wrote which card was drawn once for both.
+    """
+    candidates = [
+        Candidate(
+            text=one.text,
+            log_probability=one.log_probability,
+            version_number=one.version_number,
+            features=one.features,
+            probability=one.probability,
+        )
+        for one in first.candidates
+    ]
+    generation = Generation(
+        prompt_id=first.prompt_id,
+        user_id=user_id,
+        sampling={**first.sampling, "copy_of": first.id},
+        seed=first.seed,
+        milliseconds=0.0,
+        head_id=first.head_id,
+    )
+    return store(session, generation, candidates)
+
+
+def store_check(session: Session, prompt: Prompt, user_id: int, version: int) -> Generation:
+    """Store an attention check for a person, within the running transaction; raises NotSignedIn."""
+    candidates = [
+        Candidate(text=text, log_probability=0.0, right=text == prompt.gold_answer)
+        for text in attention_checks.texts(session, prompt)
+    ]
+    # The version is what an ordinary screen would show: nobody is to tell the two apart.
+    generation = Generation(
+        prompt=prompt, user_id=user_id, sampling={"version": version}, seed=0, milliseconds=0.0, gold=True
+    )
+    return store(session, generation, candidates)
+
+
+def store(session: Session, generation: Generation, candidates: Sequence[Candidate]) -> Generation:
+    """Add a screen with its candidates, in a random order, to the running transaction.
+
+    Raises NotSignedIn if the person was deactivated or deleted while it was drawn.
+    """
+    active = select(User.id).where(User.id == generation.user_id, User.active)
+    if session.scalar(active.with_for_update(read=True)) is None:
+        raise NotSignedIn("This account may no longer sign in.")
+    session.add(arranged(generation, candidates))
+    session.flush()
+    return generation
+
+
+def arranged(generation: Generation, candidates: Sequence[Candidate]) -> Generation:
+    """Return the screen with those candidates on it, in a random order."""
+    shown = list(candidates)
+    _shuffler.shuffle(shown)
+    for position, candidate in enumerate(shown):
+        candidate.position = position
+    generation.candidates = shown
+    return generation

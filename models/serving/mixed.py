@@ -1,0 +1,233 @@
+"""One screen from two versions: cards that cannot be told apart as long as the versions are equally good.
+
+Each of the three cards is chosen from a pool of samples of its own. Two pools are drawn by one version and one by the
+other; which version has two, a fair coin decides. The pools are of one size, drawn at one temperature and read by one
+judge, and the cards are chosen one after the other in a random order, by one head and one rule. So if both versions
+write alike, the cards may change places: whatever is on them, a card is clicked as often as another, and a version in
+proportion to its number of cards. Nothing is told apart by whose sample it is, as nothing may be.
+
+The log-probability of a rewrite is that which its own version gave it while it was sampled, as on any screen of that
+version. Versions differ in its level, and so it is compared only within a pool. What the head learns of the cards
+compares them with each other: there the serving version reads all three.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from models.model_errors import InputTooLong
+from models.reward.features import Array, MeasuredRewrite, features
+from models.reward.head import Head
+from models.serving import choosing, head_choice
+from models.serving.engine import Sample
+from models.serving.generator import CANDIDATES, Generator, Sampling, add, rounds
+from models.serving.screen import Gone, Screen, Shown, check_wanted, never
+from models.serving.text_pieces import as_typed, plain, wording
+
+SAMPLES = 8
+"""The size of a pool in each round: three of them are as many samples as an ordinary screen with a head draws."""
+
+Pool = dict[str, Sample]
+"""The samples of a pool by their wording."""
+
+
+@dataclass(frozen=True)
+class Written(Shown):
+    """A rewrite that is shown, and the version that wrote it."""
+
+    version: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class MixedScreen(Screen):
+    """A screen whose candidates were written by two versions. It has no pool: its cards are never chosen again."""
+
+    candidates: tuple[Written, ...]
+
+
+@dataclass
+class _Mixing:
+    """State of one screen while it is made.
+
+    `writers` are the versions of the cards in the order in which these are chosen. By version, `numbers` are those of
+    the screen and `calls` the model calls with the places in them. `readings` are those of rewrites of the whole text,
+    `probabilities` those with which each card was chosen.
+    """
+
+    writers: tuple[Generator, ...]
+    sampling: Sampling
+    head: Head | None
+    chance: random.Random
+    gone: Gone
+    numbers: dict[int, int]
+    calls: dict[int, list[tuple[int, int]]]
+    rounds: list[dict[str, float]] = field(default_factory=list)
+    readings: dict[str, choosing.Reading] = field(default_factory=dict)
+    probabilities: list[float] = field(default_factory=lambda: [1.0] * CANDIDATES)
+
+
+def mixed(
+    text: str,
+    serving: Generator,
+    other: Generator,
+    sampling: Sampling,
+    head: Head | None = None,
+    gone: Gone = never,
+) -> MixedScreen | None:
+    """Draw and choose three cards for a text, two by one of the versions and one by the other, in a random order.
+
+    Returns None if the two cannot fill three different cards, read the text in different pieces, or are one version.
+    Raises InputTooLong, and NoLongerWanted as soon as `gone` tells so, which is asked before each sampling.
+    """
+    started = time.perf_counter()
+    serving.tokens(text)
+    cut = serving.cut(text)
+    alike = _can_read(other, text) and cut == other.cut(text)
+    if serving.version == other.version or not alike or not cut.rewritten:
+        return None
+    mixing = _begin(text, serving, other, sampling, head, gone)
+    cards = [cut.bodies for _ in mixing.writers]
+    for place in sorted(cut.rewritten):
+        for bodies, rewrite in zip(cards, _rewrites(cut.bodies[place], mixing), strict=True):
+            bodies[place] = rewrite
+    texts = [cut.joined(bodies) for bodies in cards]
+    if not _may_be_shown(text, texts, (serving, other)):
+        return None
+    candidates = _written(text, texts, serving, other, mixing)
+    mixing.chance.shuffle(candidates)
+    return MixedScreen(
+        candidates=tuple(candidates),
+        exhausted=False,
+        sampling={**asdict(sampling), "rounds": mixing.rounds, "mixed": _draws(mixing, (serving, other))},
+        seed=serving.seed,
+        milliseconds=(time.perf_counter() - started) * 1000,
+    )
+
+
+def _begin(
+    text: str, serving: Generator, other: Generator, sampling: Sampling, head: Head | None, gone: Gone
+) -> _Mixing:
+    """Toss the coin, and decide in which order the cards are chosen."""
+    numbers = {version.version: version.next_number() for version in (serving, other)}
+    chance = random.Random(f"{serving.seed}:{numbers[serving.version]}:{text}")
+    writers = [serving, other, chance.choice((serving, other))]
+    chance.shuffle(writers)
+    return _Mixing(tuple(writers), sampling, head, chance, gone, numbers, {version: [] for version in numbers})
+
+
+def _rewrites(body: str, mixing: _Mixing) -> list[str]:
+    """Return a rewrite of one piece of the text for each card, or the piece itself where a pool is empty.
+
+    They differ in wording where the pools allow; where they do not, other pieces still may.
+    """
+    piece = plain(body)
+    pools = _drawn(piece, mixing)
+    polite = choosing.is_polite(piece)
+    rewrites = [
+        [writer.as_drawn(sample) for key, sample in pool.items() if polite or key != wording(piece)]
+        for writer, pool in zip(mixing.writers, pools, strict=True)
+    ]
+    among, readings = head_choice.pools(piece, rewrites, mixing.head)
+    mixing.readings.update(readings if piece == body else {})
+    shown: list[str] = []
+    for card, options in enumerate(among):
+        if not options:
+            shown.append(body)
+            continue
+        taken = set(map(wording, shown))
+        left = [place for place, option in enumerate(options) if wording(option.text) not in taken]
+        explores = mixing.chance if card == CANDIDATES - 1 else None
+        pick = head_choice.pick(piece, options, left or range(len(options)), shown, mixing.head, explores)
+        mixing.probabilities[card] *= pick.probability
+        shown.append(options[pick.place].text)
+    return as_typed(shown, body)
+
+
+def _drawn(piece: str, mixing: _Mixing) -> list[Pool]:
+    """Draw the pools of the cards; all of them once more and wider, if there are too few rewrites to choose from."""
+    pools: list[Pool] = [{} for _ in mixing.writers]
+    for _, widening in rounds(mixing.head):
+        temperature = mixing.sampling.temperature * widening
+        mixing.rounds.append({"samples": SAMPLES, "temperature": temperature})
+        for version in dict.fromkeys(mixing.writers):
+            check_wanted(mixing.gone)
+            mine = [pool for pool, writer in zip(pools, mixing.writers, strict=True) if writer is version]
+            number = mixing.numbers[version.version]
+            found = version.sample(piece, SAMPLES, temperature, mixing.sampling, number, len(mine))
+            mixing.calls[version.version].append((found.call, found.place))
+            for pool, samples in zip(mine, found.sets, strict=True):
+                add(pool, samples)
+        if _enough(piece, pools):
+            break
+    return pools
+
+
+def _enough(piece: str, pools: Sequence[Pool]) -> bool:
+    """Return whether there are enough different rewrites, and a good one in each pool."""
+    own = wording(piece)
+    if choosing.is_polite(piece) and any(own in pool for pool in pools):
+        return True
+    others = [{key: sample.text for key, sample in pool.items() if key != own} for pool in pools]
+    together = {key: text for pool in others for key, text in pool.items()}
+    return choosing.enough(piece, list(together.values()), CANDIDATES) and all(
+        choosing.enough(piece, list(pool.values()), 1) for pool in others
+    )
+
+
+def _may_be_shown(text: str, texts: Sequence[str], versions: Sequence[Generator]) -> bool:
+    """Return whether the cards differ, none copies a rude text, and both versions can read them."""
+    wordings = set(map(wording, texts))
+    copied = wording(text) in wordings and not choosing.is_polite(text)
+    readable = all(_can_read(version, one) for version in versions for one in texts)
+    return len(wordings) == len(texts) and not copied and readable
+
+
+def _can_read(version: Generator, text: str) -> bool:
+    try:
+        version.tokens(text)
+    except InputTooLong:
+        return False
+    return True
+
+
+def _written(text: str, texts: Sequence[str], serving: Generator, other: Generator, mixing: _Mixing) -> list[Written]:
+    """Return the cards with their features, as the serving version reads them, and their own log-probabilities."""
+    read = serving.log_probabilities([text] * len(texts), texts)
+    rows = _rows(text, texts, [value / serving.length(one) for one, value in zip(texts, read, strict=True)], mixing)
+    own = dict(zip(texts, read, strict=True))
+    others = [one for one, writer in zip(texts, mixing.writers, strict=True) if writer is other]
+    own |= zip(others, other.log_probabilities([text] * len(others), others), strict=True)
+    return [
+        Written(one, own[one], row, probability, version=writer.version)
+        for one, row, probability, writer in zip(texts, rows, mixing.probabilities, mixing.writers, strict=True)
+    ]
+
+
+def _rows(text: str, texts: Sequence[str], likelihoods: Sequence[float], mixing: _Mixing) -> Array:
+    """Return the features of the cards, (cards, SIZE)."""
+    unread = [one for one in texts if one not in mixing.readings]
+    readings = {**mixing.readings, **dict(zip(unread, choosing.read(text, unread), strict=True))}
+    return features(
+        text,
+        [
+            MeasuredRewrite(one, likelihood, readings[one].neutrality, readings[one].verdict)
+            for one, likelihood in zip(texts, likelihoods, strict=True)
+        ],
+    )
+
+
+def _draws(mixing: _Mixing, versions: Sequence[Generator]) -> list[dict[str, Any]]:
+    """Return what each version drew: with its seed and its other draws, enough to draw it again."""
+    return [
+        {
+            "version": one.version,
+            "seed": one.seed,
+            "draw": mixing.numbers[one.version],
+            "calls": mixing.calls[one.version],
+        }
+        for one in versions
+    ]

@@ -1,0 +1,65 @@
+"""A live comparison as it is shown."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db import write_transaction
+from app.services.versions import live_comparison
+from app.services.versions.live_comparison_report import how_long, latest_in_brief, report
+from tests import factories
+
+
+def test_wins_stand_beside_what_the_numbers_of_cards_predict(session: Session) -> None:
+    comparison = factories.comparison(session)
+    ann, bob = (factories.user(session, name=name).id for name in ("Ann", "Bob"))
+    for person, number, new_cards in ((ann, 2, 1), (bob, 2, 2), (ann, 1, 1)):
+        factories.preferred(session, person, comparison, number, new_cards=new_cards)
+    found = report(session, comparison)
+    assert (found.clicks, found.running) == (3, True)
+    assert (found.new.number, found.new.wins, found.old.number, found.old.wins) == (2, 2, 1, 1)
+    assert found.new.expected == pytest.approx(4 / 3)
+    assert found.old.expected == pytest.approx(5 / 3)
+    assert found.judges == (("Ann", 2), ("Bob", 1))
+    assert len(found.new.evidence) == len(found.old.evidence) == 3
+    assert 0 < found.new.evidence[1] < 1
+    assert found.new.now == found.new.evidence[-1]
+    assert found.old.evidence[1] == 0, "evidence against is no evidence"
+
+
+def test_without_clicks_there_is_no_evidence_and_nothing_can_be_said(session: Session) -> None:
+    found = report(session, factories.comparison(session))
+    assert (found.clicks, found.new.now, found.old.now, found.left, found.judges) == (0, 0.0, 0.0, None, ())
+    assert how_long(found) == "how many clicks it takes cannot be said yet, at most 500 more"
+
+
+def test_it_says_about_how_many_clicks_more_and_never_more_than_there_can_be(session: Session) -> None:
+    comparison = factories.comparison(session)
+    people = [factories.user(session).id for _ in range(2)]
+    for click in range(6):
+        factories.preferred(session, people[click % 2], comparison, 2)
+    found = report(session, comparison)
+    assert found.left is not None
+    assert 0 < found.left < 20
+    assert how_long(found) in {f"about {found.left} more clicks to know", "about 20 more clicks to know"}
+    with write_transaction(session):
+        comparison.most_clicks = 7
+    assert how_long(report(session, comparison)) == "about 1 more click to know"
+
+
+def test_a_sentence_says_how_the_latest_stands_and_how_it_ended(session: Session) -> None:
+    assert latest_in_brief(session) is None
+    comparison = factories.comparison(session)
+    said = (
+        "Versions 1 and 2 are compared live, and version 2 serves meanwhile: how many clicks it takes cannot be said "
+        "yet, at most 500 more."
+    )
+    assert latest_in_brief(session) == latest_in_brief(session, 1) == (said, comparison.id)
+    factories.version(session, 3)
+    assert latest_in_brief(session, 3) is None
+    live_comparison.stop(session, comparison.id, factories.user(session).id, "It was ended by hand.")
+    assert latest_in_brief(session) == (
+        "Live comparison of versions 1 and 2: It was ended by hand.",
+        comparison.id,
+    )
