@@ -154,10 +154,10 @@ def test_one_person_alone_decides_only_as_long_as_nobody_else_has_clicked() -> N
     assert verdict(curve(agreed)[-1]) == "new"
 
 
-def test_what_one_person_has_shown_makes_the_clicks_of_the_next_count_at_once() -> None:
-    shown = [Click("ada", 1, 3, won) for won in (True, True, False) * 6]
-    fresh = curve([Click("ben", 1, 3, True)])[-1].new
-    assert curve([*shown, Click("ben", 1, 3, True)])[-1].new - curve(shown)[-1].new > fresh + 0.02
+def test_ten_people_need_no_more_clicks_than_one() -> None:
+    many = simulated(2.0, 100, people=[f"person {number}" for number in range(10)])
+    alone = [Click("ada", click.new_cards, click.cards, click.new_won) for click in many]
+    assert [one.new for one in curve(many)] == pytest.approx([one.new for one in curve(alone)], abs=1e-9)
 
 
 def test_a_screen_of_one_version_says_nothing() -> None:

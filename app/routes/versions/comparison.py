@@ -19,9 +19,8 @@ from app.services.versions.live_comparison_report import Side, how_long, report
 
 blueprint = Blueprint("comparison", __name__, url_prefix="/admin/versions/comparison")
 
-# Of the drawing of the evidence, in pixels: its size, and the room for what is written beside it.
-WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 16, 624, 34, 226
+# Of the drawing of the evidence: its size, and the room above the line that decides and below that of no evidence.
+WIDTH, HEIGHT, ROOM = 640, 220, 4
 SHOWN_JUDGES = 20
 
 
@@ -59,7 +58,7 @@ def _page(shown: LiveComparison | None) -> str:
         problem=mellow().companion.state.error if found and found.running else None,
         lines=[(side, _line(side)) for side in (found.new, found.old)] if found and found.clicks else [],
         size=(WIDTH, HEIGHT),
-        place=(LEFT, RIGHT, TOP, BOTTOM),
+        room=ROOM,
         shown_judges=SHOWN_JUDGES,
         history=live_comparison.history(session),
         serving=versions.serving_number(session),
@@ -69,9 +68,9 @@ def _page(shown: LiveComparison | None) -> str:
 
 def _line(side: Side) -> str:
     """Return the points of a version's line, from no evidence before the first click to that after the last."""
-    step = (RIGHT - LEFT) / len(side.evidence)
-    heights = enumerate((0.0, *side.evidence))
-    return " ".join(f"{LEFT + place * step:.1f},{BOTTOM - share * (BOTTOM - TOP):.1f}" for place, share in heights)
+    step, height = WIDTH / len(side.evidence), HEIGHT - 2 * ROOM
+    shares = enumerate((0.0, *side.evidence))
+    return " ".join(f"{place * step:.1f},{ROOM + (1 - share) * height:.1f}" for place, share in shares)
 
 
 def _carried_out(number: int, act: Callable[[], None]) -> ResponseReturnValue:

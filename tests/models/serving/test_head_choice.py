@@ -158,7 +158,7 @@ def test_the_choice_in_a_pool_does_not_turn_on_the_level_of_its_log_probabilitie
 
 
 def test_of_a_pool_the_best_that_is_left_and_repeats_nothing_is_shown() -> None:
-    among = [option("we like your plan", 1.0), option("we like your plans", 0.9), option("no thanks", 0.8)]
+    among = [option("we like your plan", 1.0), option("we like your plans", 1.0), option("no thanks", 1.0)]
     assert pick(SOURCE, among, range(3), [], head()).place == 0
     assert pick(SOURCE, among, range(3), ["we like your plan"], head()).place == 2
     assert pick(SOURCE, among, [1], [], head()).place == 1

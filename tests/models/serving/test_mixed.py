@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from models.reward.judgments import JudgedScreen
 from models.serving import choosing
 from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Sample, Sampling
 from models.serving.generator import Generator, wording
-from models.serving.mixed import SAMPLES, MixedScreen, mixed
+from models.serving.mixed import SAMPLES, MixedScreen, Written, mixed
 from models.serving.text_pieces import Cut
 from models.store.store import SERVING_FOLDER, CheckpointStore
 
@@ -38,6 +38,7 @@ REWRITES = (
     "that was not clever",
     "you should think again",
 )
+SCREENS = 400
 WEIGHTS = (9, 7, 5, 4, 3, 3, 2, 2, 1, 1)
 
 
@@ -98,11 +99,10 @@ def screen(
     return found
 
 
-def odd_texts(screens: Sequence[MixedScreen]) -> Iterator[tuple[str, list[str]]]:
-    """Of each screen the text of the version that has one card, and the texts of all."""
-    for one in screens:
-        cards = Counter(card.version for card in one.candidates)
-        yield next(card.text for card in one.candidates if cards[card.version] == 1), [c.text for c in one.candidates]
+def single(screen: MixedScreen) -> Written:
+    """Return the card of the version that has one."""
+    cards = Counter(card.version for card in screen.candidates)
+    return next(card for card in screen.candidates if cards[card.version] == 1)
 
 
 def told_apart(screens: Sequence[MixedScreen]) -> float:
@@ -113,13 +113,18 @@ def told_apart(screens: Sequence[MixedScreen]) -> float:
     """
     places = {text: place for place, text in enumerate(REWRITES)}
     excess, covariance = np.zeros(len(places)), np.zeros((len(places), len(places)))
-    for odd, texts in odd_texts(screens):
+    for one in screens:
         shown = np.zeros(len(places))
-        shown[[places[text] for text in texts]] = 1
-        excess += np.eye(len(places))[places[odd]] - shown / 3
+        shown[[places[card.text] for card in one.candidates]] = 1
+        excess += np.eye(len(places))[places[single(one).text]] - shown / 3
         covariance += np.diag(shown) / 3 - np.outer(shown, shown) / 9
     freedom = len(places) - 1
     return float((excess @ np.linalg.pinv(covariance, rcond=1e-9) @ excess - freedom) / (2 * freedom) ** 0.5)
+
+
+def is_half(number: int, of: int) -> bool:
+    """Return whether heads of a fair coin may come up so often: within three standard deviations."""
+    return abs(number - of / 2) < 3 * (of / 4) ** 0.5
 
 
 @pytest.mark.long
@@ -127,17 +132,14 @@ def told_apart(screens: Sequence[MixedScreen]) -> float:
 def test_of_equal_versions_no_card_tells_whose_it_is(
     versions: tuple[Drawing, Drawing], head: Head, read_once: None, with_head: bool
 ) -> None:
-    made = [mixed(TEXT, *versions, Sampling(), head if with_head else None) for _ in range(1500)]
+    """Not even where one finds all that it writes likelier than the other finds its own."""
+    made = [mixed(TEXT, *versions, Sampling(), head if with_head else None) for _ in range(SCREENS)]
     screens = [one for one in made if one is not None]
-    assert len(screens) > 1400
+    assert len(screens) > 0.9 * SCREENS
     assert abs(told_apart(screens)) < 3
-    singles = Counter(
-        min(Counter(card.version for card in one.candidates).items(), key=lambda of: of[1])[0] for one in screens
-    )
-    assert abs(singles[1] - len(screens) / 2) < 3 * (len(screens) / 4) ** 0.5
+    assert is_half(sum(single(one).version == 1 for one in screens), len(screens))
     for place in range(3):
-        firsts = sum(one.candidates[place].version == 1 for one in screens)
-        assert abs(firsts - len(screens) / 2) < 3 * (len(screens) / 4) ** 0.5
+        assert is_half(sum(one.candidates[place].version == 1 for one in screens), len(screens))
 
 
 @pytest.mark.long
@@ -145,7 +147,7 @@ def test_pools_that_shared_nothing_would_tell(versions: tuple[Drawing, Drawing],
     """As if the samples of the version with two cards were told apart first and parted then."""
     for one in versions:
         one.writes(REWRITES, WEIGHTS, unlike=True)
-    screens = [one for one in (mixed(TEXT, *versions, Sampling(), head) for _ in range(1500)) if one is not None]
+    screens = [one for one in (mixed(TEXT, *versions, Sampling(), head) for _ in range(SCREENS)) if one is not None]
     assert told_apart(screens) > 6
 
 
@@ -310,8 +312,8 @@ def test_the_same_seeds_and_draws_give_the_same_screens(published: CheckpointSto
 def test_the_shipped_checkpoint_mixed_with_itself(tmp_path: Path, head: Head) -> None:
     from worker.publish.convert import convert_to_ctranslate2
 
-    convert_to_ctranslate2(EMBEDDED_BASE_MODEL, tmp_path)
-    one, other = (Generator(tmp_path, number, threads=1, seed=number) for number in (1, 2))
+    convert_to_ctranslate2(EMBEDDED_BASE_MODEL, tmp_path / "serving")
+    one, other = (Generator(tmp_path / "serving", number, threads=1, seed=number) for number in (1, 2))
     texts = ("You are a stupid idiot.", "Shut the hell up, nobody asked you.", "What a load of crap this article is.")
     screens = [mixed(text, one, other, Sampling(), head) for text in texts for _ in range(4)]
     found = [screen for screen in screens if screen is not None]
