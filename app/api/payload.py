@@ -63,6 +63,7 @@ def run_json(run: TrainingRun, position: int | None) -> dict[str, Any]:
         "cancelling": run.active and run.cancel_requested_at is not None,
         "error": run.error,
         "note": run.note,
+        "occasion": run.occasion,
         "created_at": _iso(run.created_at),
         "started_at": _iso(run.started_at),
         "finished_at": _iso(run.finished_at),

@@ -84,6 +84,7 @@ class Run(Struct):
     cancelling: bool
     error: str | None
     note: str | None
+    occasion: Annotated[str, Meta(description="Why it began by itself; null if somebody asked for it.")] | None
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
@@ -98,6 +99,16 @@ class RunEstimate(Struct):
     runs: int
 
 
+class RunForecast(Struct):
+    """Share of cases in which what is shown would be preferred after the run, with its 90 % interval, in 0 … 1."""
+
+    value: float
+    low: float
+    high: float
+    clicks: Annotated[int, Meta(description="Those it rests on, since the live version was trained.")]
+    gain: Annotated[float, Meta(description="Of the choice by the clicks alone, in usual differences of two cards.")]
+
+
 class RunPreview(Struct):
     """Amount that a run would train on, and its estimated time."""
 
@@ -107,6 +118,12 @@ class RunPreview(Struct):
     people: int
     none_good: Annotated[int, Meta(description="Screens of which none was good; only kto learns from them.")]
     estimate: RunEstimate | None
+    forecast: (
+        Annotated[
+            RunForecast, Meta(description="Of a run on all clicks from the live version; null with too few clicks.")
+        ]
+        | None
+    )
     summary: str
     duration: str
 

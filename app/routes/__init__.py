@@ -24,7 +24,7 @@ from app.routes.prompts import pages as prompts_pages
 from app.routes.system import api_document, api_webhooks, health, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
-from app.routes.training import head_page
+from app.routes.training import by_itself, head_page
 from app.routes.training import pages as training_pages
 from app.routes.versions import api as versions_api
 from app.routes.versions import api_comparisons, comparison
@@ -38,6 +38,7 @@ _PAGES = (
     organisation.blueprint,
     training_pages.blueprint,
     head_page.blueprint,
+    by_itself.blueprint,
     health.blueprint,
     people_pages.blueprint,
     person_access.blueprint,

@@ -1,4 +1,4 @@
-"""Background threads of a web process: hot swap, alias notifications, orphaned runs, webhooks, learning, verdicts."""
+"""Background threads of a web process: hot swap, alias notifications, runs, webhooks, learning, verdicts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.runtime import announcements
 from app.runtime.queue import JobQueue
 from app.runtime.rescue import Rescue
+from app.runtime.self_retraining import SelfRetraining
 from app.runtime.webhook_sender import WebhookSender
 from app.services.system.webhook_networks import Network
 from app.services.training.published import Leftovers
@@ -146,11 +147,11 @@ class Background:
         rescue = Rescue(
             self._queue.has_job, self._queue.enqueue_training, lambda key: self._store.find_run(key) is not None
         )
-        looks = (rescue.look, Leftovers(self._store).look)
+        looks = (rescue.look, Leftovers(self._store).look, SelfRetraining(self._queue).look)
         while not self._stop.wait(RESCUE_SECONDS):
             for look in looks:
                 try:
                     with self._sessions() as session:
                         look(session)
                 except (RedisError, SQLAlchemyError, OSError) as error:
-                    log.warning("Looking for orphaned runs failed and will be tried again: %s", error)
+                    log.warning("Looking after the runs failed and will be tried again: %s", error)

@@ -70,14 +70,22 @@ class Posterior:
         return root
 
     def left_out(self, which: slice = slice(None)) -> Array:
-        """Return how much better than guessing each judgment is predicted by a posterior without it, in nats.
+        """Return how much better than guessing each judgment is predicted by a posterior without it, in nats."""
+        real = self._real[which]
+        utilities = np.where(real, self.left_out_utilities(which), -np.inf)
+        better: Array = _log_likelihoods(_softmax(utilities), real, self.lapse) + self._log_alternatives[which]
+        return better
 
-        Approximated by one Newton step (Rad and Maleki 2020), with the lapse held fixed.
+    def left_out_utilities(self, which: slice = slice(None)) -> Array:
+        """Return each judgment's utilities of its alternatives by a posterior without it, (judgments, alternatives).
+
+        They are relative to the chosen one, which is the first. Approximated by one Newton step (Rad and Maleki 2020),
+        with the lapse held fixed.
         """
         shares = self._shares(self._position)
         weights = self._weights * self._worth(shares)
         inverse = np.linalg.inv(self._curvature(shares, self._mean(shares), weights))
-        rows, real, shares, weights = self._rows[which], self._real[which], shares[which], weights[which]
+        rows, shares, weights = self._rows[which], shares[which], weights[which]
         spread = rows @ inverse @ rows.transpose(0, 2, 1)  # of the utilities, (judgments, alternatives, alternatives)
         count = rows.shape[1]
         slopes = -shares.copy()
@@ -85,9 +93,8 @@ class Posterior:
         bend = np.einsum("na,ab->nab", shares, np.eye(count)) - np.einsum("na,nb->nab", shares, shares)
         bend, slopes = bend * weights[:, None, None], slopes * weights[:, None]
         moved = np.linalg.solve(np.eye(count) - spread @ bend, (spread @ slopes[:, :, None]))[:, :, 0]
-        utilities = np.where(real, self._offset[which] + rows @ self._position - moved, -np.inf)
-        better: Array = _log_likelihoods(_softmax(utilities), real, self.lapse) + self._log_alternatives[which]
-        return better
+        utilities: Array = self._offset[which] + rows @ self._position - moved
+        return utilities
 
     def _find_mode(self) -> None:
         """Alternate between the best lapse and one Newton step, halved until the posterior increases."""

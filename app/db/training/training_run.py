@@ -70,6 +70,10 @@ class TrainingRun(Base):
     # Not a foreign key: versions refer to runs, and a cycle of foreign keys has no order of creation.
     produced_version: Mapped[int | None]
     requested_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    # Why it began by itself, as a sentence; empty if a person asked for it.
+    occasion: Mapped[str | None] = mapped_column(Text)
+    # What was forecast when it was requested (models/forecast.py); empty if there were too few clicks.
+    forecast: Mapped[dict[str, Any] | None]
     error: Mapped[str | None] = mapped_column(Text)
     note: Mapped[str | None] = mapped_column(Text)
     log: Mapped[str] = mapped_column(Text, default="")

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.api.payload import row_id, run_json
 from app.context import mellow
-from app.db import TrainingRun
+from app.db import TrainingRun, now
 from app.domain_errors import Conflict, DomainError
 from app.extensions import db
 from app.launch.parts import read_parts
@@ -28,7 +28,9 @@ from app.services.training import (
     runs,
     setting_labels,
 )
+from app.services.training.by_itself import rule
 from app.services.training.previews import Preview
+from app.services.training.reward import forecasts
 from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import Selection
 from app.services.versions import versions
@@ -114,6 +116,8 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
         problem=problem,
         cloned=cloned,
         preview=None if preference_rows.many(session) else _preview(form, form_method),
+        ahead=forecasts.known(session),
+        outlook=rule.outlook(session, now()),
         methods=setting_labels.METHODS,
         settings={name: setting_labels.settings(name) for name in setting_labels.METHODS},
         presets={name: setting_labels.presets(name) for name in setting_labels.METHODS},

@@ -16,9 +16,28 @@ from app.services.system import audit
 
 MOST_TEXT = 20_000
 _SWITCHES = frozenset(
-    {"blur", "learn_at_once", "only_if_better", "compare_live", "prove_first", "second_factor_of_admins"}
+    {
+        "blur",
+        "learn_at_once",
+        "only_if_better",
+        "compare_live",
+        "prove_first",
+        "second_factor_of_admins",
+        "retrain_by_itself",
+    }
 )
-_BOUNDS = {"overlap": (1, 20), "most_skips": (1, 20), "gold_every": (0, 1000), "break_minutes": (0, 480)}
+_BOUNDS = {
+    "overlap": (1, 20),
+    "most_skips": (1, 20),
+    "gold_every": (0, 1000),
+    "break_minutes": (0, 480),
+    "retrain_after_clicks": (1, 100_000),
+    "retrain_above": (50, 99),
+    "retrain_from_hour": (0, 23),
+    "retrain_to_hour": (0, 23),
+    "retrain_hours_apart": (1, 720),
+}
+_CHOICES = {"retrain_when": ("clicks", "forecast", "either", "both")}
 
 DEFAULT_GUIDELINES = """\
 # What makes a rewrite good
@@ -43,6 +62,11 @@ class StudioSettings:
     one it was trained from. With `compare_live` a retrained version is compared with what served before, on the same
     screens, until the clicks decide; with `prove_first` the earlier one serves meanwhile. With
     `second_factor_of_admins` every admin must have a second factor.
+
+    With `retrain_by_itself` a run is requested by nobody (app/services/training/by_itself/rule.py) when there are
+    `retrain_after_clicks` new clicks, or when the lower end of the forecast is above `retrain_above` of 100, or either
+    or both, as `retrain_when` says; between two hours of the day in UTC, if they differ, and `retrain_hours_apart` at
+    least after the last run that began by itself.
     """
 
     guidelines: str = DEFAULT_GUIDELINES
@@ -56,6 +80,13 @@ class StudioSettings:
     compare_live: bool = True
     prove_first: bool = False
     second_factor_of_admins: bool = False
+    retrain_by_itself: bool = False
+    retrain_when: str = "clicks"
+    retrain_after_clicks: int = 50
+    retrain_above: int = 55
+    retrain_from_hour: int = 0
+    retrain_to_hour: int = 0
+    retrain_hours_apart: int = 24
 
 
 def settings(session: Session) -> StudioSettings:
@@ -93,5 +124,8 @@ def _check(name: str, value: object) -> None:
         least, most = _BOUNDS[name]
         if type(value) is not int or not least <= value <= most:
             raise Invalid(f"{name} must be a whole number from {least} to {most}.")
+    elif name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise Invalid(f"{name} must be one of {', '.join(_CHOICES[name])}.")
     else:
         raise Invalid(f"There is no setting {name!r}.")

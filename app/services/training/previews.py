@@ -11,23 +11,31 @@ from app.domain_errors import Invalid
 from app.services.training import estimates, preference_rows, setting_labels
 from app.services.training.estimates import Estimate
 from app.services.training.preference_rows import Amount
+from app.services.training.reward import forecasts
 from app.services.training.run_request import RunRequest
 from app.services.versions import versions
+from models.forecast import Forecast
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The amount that a run would learn from, the estimated duration, and a sentence about each."""
+    """The amount that a run would learn from, the estimated duration, and a sentence about each.
+
+    `forecast` is that of a run on all clicks from the live version, None for others or if too few clicks are known.
+    """
 
     amount: Amount
     estimate: Estimate | None
+    forecast: Forecast | None
     summary: str
     duration: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return the preview as JSON-compatible values."""
         estimate = self.estimate.as_dict() if self.estimate else None
-        return {**self.amount.as_dict(), "estimate": estimate, "summary": self.summary, "duration": self.duration}
+        forecast = self.forecast.as_dict() if self.forecast else None
+        told = {"estimate": estimate, "forecast": forecast, "summary": self.summary, "duration": self.duration}
+        return {**self.amount.as_dict(), **told}
 
 
 def preview(session: Session, request: RunRequest) -> Preview:
@@ -39,7 +47,8 @@ def preview(session: Session, request: RunRequest) -> Preview:
     amount = preference_rows.amount(session, request.method, request.selection)
     guess = estimates.estimate(session, request.method, request.config, amount.pairs)
     others = int(setting_labels.effective(request.method, request.config)["head_pairs"])
-    return Preview(amount, guess, _summary(amount, others), _duration(request.method, amount, guess))
+    forecast = forecasts.forecast(session) if request.on_everything else None
+    return Preview(amount, guess, forecast, _summary(amount, others), _duration(request.method, amount, guess))
 
 
 def in_words(seconds: float) -> str:

@@ -59,6 +59,11 @@ class RunRequest(Sent, frozen=True):
     parent_version: ParentVersion | None = None
 
     @property
+    def on_everything(self) -> bool:
+        """Return whether the run is on all clicks, from the version that is live when it begins."""
+        return self.selection == EVERYTHING and self.parent_version is None
+
+    @property
     def digest(self) -> str:
         """Return a SHA-256 of the request; a setting left out is the same as its default given.
 

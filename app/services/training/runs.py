@@ -9,6 +9,7 @@ longer counts. Waiting runs form a queue in the order of their ids, and only the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from app.db import ACTIVE_STATUSES, RunMetric, RunStatus, TrainingRun, now, writ
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
 from app.services.training import preference_rows, setting_labels
+from app.services.training.reward import forecasts
 from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.versions import versions
@@ -28,6 +30,14 @@ from models.settings.options import current_names
 MOST_DEATHS = 3
 """So often a worker may die in a row without its run getting further; then the run fails."""
 LONGEST_QUEUE = 50
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why a run begins by itself, as a sentence, decided when the run of id `last_run` was the last (0: none)."""
+
+    sentence: str
+    last_run: int
 
 
 def get(session: Session, run_id: int) -> TrainingRun:
@@ -42,6 +52,11 @@ def page(session: Session, before: int | None = None, limit: int = 200) -> list[
     """Return the latest runs, the newest first; with `before`, those older than that id."""
     older = () if before is None else (TrainingRun.id < before,)
     return list(session.scalars(select(TrainingRun).where(*older).order_by(TrainingRun.id.desc()).limit(limit)))
+
+
+def last_id(session: Session) -> int:
+    """Return the id of the run that was requested last, 0 if there is none."""
+    return session.scalar(select(func.max(TrainingRun.id))) or 0
 
 
 def queue(session: Session) -> list[TrainingRun]:
@@ -65,12 +80,14 @@ def request(
     config: Mapping[str, Any],
     selection: Selection = EVERYTHING,
     parent_version: int | None = None,
+    occasion: Occasion | None = None,
 ) -> tuple[TrainingRun, bool]:
     """Request a run on clicks; returns it and whether it is new. It starts when those before it have ended.
 
     An equal request while its run is active returns that run, so that a double click starts one. The run learns from
     the standing judgments in `selection`. Raises Invalid if there are none or the request cannot be understood,
-    NotFound for an unknown version, and Conflict if there is no version to start from or the queue is full.
+    NotFound for an unknown version, and Conflict if there is no version to start from or the queue is full. A run that
+    begins by itself has an `occasion`, and raises Conflict if another run was requested after that arose.
     """
     request = RunRequest(method_named(method), dict(config), selection, parent_version)
     known = _active_run(session, request.digest)
@@ -81,13 +98,21 @@ def request(
     pairs = preference_rows.count_pairs(session, last, selection)
     if not pairs:
         raise Invalid(_reason_for_no_pairs(session, last, selection))
+    forecast = forecasts.forecast(session) if request.on_everything else None
 
     def make() -> TrainingRun:
+        if occasion is not None and last_id(session) != occasion.last_run:
+            raise Conflict("Another run was requested meanwhile.")
         if parent_version is not None:
             versions.usable(session, parent_version, locked=True)
         elif versions.serving_number(session) is None:
             raise Conflict("No version serves yet, so there is nothing to train from.")
-        return TrainingRun(pairs=pairs, last_judgment_id=last)
+        return TrainingRun(
+            pairs=pairs,
+            last_judgment_id=last,
+            occasion=occasion.sentence if occasion else None,
+            forecast=forecast.as_dict() if forecast else None,
+        )
 
     return add(session, user_id, request, make)
 
@@ -113,7 +138,8 @@ def add(
             run.parent_version, run.requested_by, run.wish = request.parent_version, user_id, digest
             session.add(run)
             session.flush()
-            audit.record(session, user_id, "run.requested", f"run {run.id}", method=run.method, pairs=run.pairs)
+            why = {} if run.occasion is None else {"occasion": run.occasion}
+            audit.record(session, user_id, "run.requested", f"run {run.id}", method=run.method, pairs=run.pairs, **why)
         return run, True
     except IntegrityError:
         # Two equal requests at the same moment: the other one was stored.

@@ -102,6 +102,7 @@ def test_a_look_ahead_says_what_a_run_would_learn_from_and_stores_nothing(
         "people": 1,
         "none_good": 0,
         "estimate": None,
+        "forecast": None,
         "summary": "It would train on 2 pairs from 1 click of 1 person on 1 prompt. "
         "What they say would label up to 250 pairs of texts that nobody clicked, too.",
         "duration": "No DPO run has ended well yet, so nobody knows how long it will take.",
@@ -297,6 +298,7 @@ def test_a_run_is_shown_with_all_there_is_to_know(session: Session, admin: Perso
         "cancelling": False,
         "error": None,
         "note": "The version was published but does not serve.",
+        "occasion": None,
         "started_at": None,
         "finished_at": None,
     }

@@ -28,7 +28,16 @@ def test_a_change_is_kept_and_recorded(session: Session) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"overlap": 0}, {"overlap": True}, {"gold_every": -1}, {"blur": 1}, {"guidelines": "x" * 20_001}, {"speed": 1}],
+    [
+        {"overlap": 0},
+        {"overlap": True},
+        {"gold_every": -1},
+        {"blur": 1},
+        {"guidelines": "x" * 20_001},
+        {"speed": 1},
+        {"retrain_when": "now"},
+        {"retrain_above": 49},
+    ],
 )
 def test_a_setting_that_makes_no_sense_changes_nothing(session: Session, values: dict[str, object]) -> None:
     admin = factories.user(session).id
