@@ -57,10 +57,11 @@ class NewClicks:
 
 def preference_rows(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
-) -> list[tuple[str, str, str, int, bool]]:
+) -> list[tuple[str, str, str, int, bool, float]]:
     """Return every pair of the selected judgments up to that one, in the order they were made.
 
-    Each is (prompt, chosen, rejected, judgment id, whether the person wrote the chosen text).
+    Each is (prompt, chosen, rejected, judgment id, whether the person wrote the chosen text, weight among the pairs of
+    its judgment).
     """
     rows = session.execute(
         select(
@@ -69,12 +70,16 @@ def preference_rows(
             Preference.rejected,
             Preference.judgment_id,
             Judgment.verdict == Verdict.EDITED,
+            Preference.weight,
         )
         .join(Judgment)
         .where(*selection.conditions(last_judgment_id))
         .order_by(Preference.id)
     )
-    return [(prompt, chosen, rejected, judgment, edited) for prompt, chosen, rejected, judgment, edited in rows]
+    return [
+        (prompt, chosen, rejected, judgment, edited, weight)
+        for prompt, chosen, rejected, judgment, edited, weight in rows
+    ]
 
 
 def last_judgment(session: Session, method: str) -> int:

@@ -62,12 +62,12 @@ class Screen(NamedTuple):
             self.written,
         ]
 
-    def judged(self) -> JudgedScreen:
-        """Return the judgment as the head reads it; the screen must be measured."""
+    def judged(self, weight: float = 1.0) -> JudgedScreen:
+        """Return the judgment, which counts as it weighs, as the head reads it; the screen must be measured."""
         cards = [unpack(data) for _, _, data in self.cards]
         places = {number: place for place, (number, _, _) in enumerate(self.cards)}
         chosen = tuple(sorted(places[number] for number in self.chosen if number in places))
-        return JudgedScreen([row for row in cards if row is not None], chosen, unpack(self.written_features))
+        return JudgedScreen([row for row in cards if row is not None], chosen, unpack(self.written_features), weight)
 
 
 def marker(session: Session) -> Marker:
