@@ -158,7 +158,8 @@ _UP_TO: BindParameter[int] = bindparam("up_to")
 _NEWEST_JUDGMENT = select(func.max(Judgment.id))
 
 
-def _by_kind(*conditions: Any) -> Select[Any]:
+def by_kind(*conditions: Any) -> Select[Any]:
+    """Select the columns of Kind and the number of judgments after the parameter `after` that meet the conditions."""
     counted = (Judgment.user_id, Judgment.verdict, Generation.gold, Judgment.imported)
     pairs = select(func.count()).where(Preference.judgment_id == Judgment.id).correlate(Judgment).scalar_subquery()
     each = (
@@ -170,8 +171,8 @@ def _by_kind(*conditions: Any) -> Select[Any]:
     return select(*each.c, func.count()).group_by(*each.c)
 
 
-_JUDGMENTS = _by_kind(Judgment.id <= _UP_TO)
-_UNDONE = _by_kind(Judgment.undone_at.is_not(None))
+_JUDGMENTS = by_kind(Judgment.id <= _UP_TO)
+_UNDONE = by_kind(Judgment.undone_at.is_not(None))
 _UNDONE_STAMP = select(func.count(), func.max(Judgment.undone_at)).where(Judgment.undone_at.is_not(None))
 _SCREENS = select(func.count()).where(Generation.id > _AFTER, Generation.id <= _UP_TO)
 _SOURCES = select(Prompt.source, func.count()).where(Prompt.id > _AFTER, Prompt.id <= _UP_TO).group_by(Prompt.source)

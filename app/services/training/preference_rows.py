@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import JUDGE, Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
 from app.services.system import counts
 from app.services.training import kto_rows
-from app.services.training.selection import EVERYTHING, Selection
+from app.services.training.selection import EVERYTHING, Selection, hurried, unhurried
 
 MOST_SOURCES = 50
 COUNTED_AT_ONCE = 50_000
@@ -25,7 +25,8 @@ COUNTED_AT_ONCE = 50_000
 class Amount:
     """Size of a selection: judgments that yield pairs, their pairs and prompts, and the people who made them.
 
-    `none_good` counts the judgments that only a method on single texts learns from.
+    `none_good` counts the judgments that only a method on single texts learns from, `hurried` those with pairs that were
+    given too quickly and are left out.
     """
 
     judgments: int
@@ -33,6 +34,7 @@ class Amount:
     prompts: int
     people: int
     none_good: int
+    hurried: int
 
     def as_dict(self) -> dict[str, int]:
         """Return every number by its name."""
@@ -44,13 +46,16 @@ class NewClicks:
     """The judgments that came after the last run that ended well, without attention checks.
 
     `judgments` of them have pairs, by so many `people`, and are counted by verdict; `silent` counts the others by
-    verdict.
+    verdict. `hurried` were given too quickly, and are among neither. `since_judgment` is the
+    last judgment that was known before.
     """
 
     judgments: int
     people: int
     verdicts: Mapping[str, int]
     silent: Mapping[str, int]
+    hurried: int
+    since_judgment: int
     since_run: int | None
     since: datetime | None
 
@@ -71,7 +76,7 @@ def preference_rows(
             Judgment.verdict == Verdict.EDITED,
         )
         .join(Judgment)
-        .where(*selection.conditions(last_judgment_id))
+        .where(*selection.conditions(last_judgment_id), *unhurried(session))
         .order_by(Preference.id)
     )
     return [(prompt, chosen, rejected, judgment, edited) for prompt, chosen, rejected, judgment, edited in rows]
@@ -80,7 +85,9 @@ def preference_rows(
 def last_judgment(session: Session, method: str) -> int:
     """Return the id of the last standing judgment that `method` can learn from, 0 if there is none."""
     last = session.scalar(
-        select(func.max(Judgment.id)).join(Preference, Preference.judgment_id == Judgment.id).where(_standing())
+        select(func.max(Judgment.id))
+        .join(Preference, Preference.judgment_id == Judgment.id)
+        .where(_standing(), *unhurried(session))
     )
     marked = kto_rows.last_marked(session) if method == kto_rows.UNPAIRED_METHOD else None
     return max(last or 0, marked or 0)
@@ -93,13 +100,14 @@ def many(session: Session) -> bool:
 
 def count_pairs(session: Session, last_judgment_id: int, selection: Selection = EVERYTHING) -> int:
     """Count the preference pairs that a run would train on."""
-    return _count(session, _pairs(func.count(Preference.id)).where(*selection.conditions(last_judgment_id)))
+    conditions = (*selection.conditions(last_judgment_id), *unhurried(session))
+    return _count(session, _pairs(func.count(Preference.id)).where(*conditions))
 
 
 def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> Amount:
     """Count what a run requested now would learn from."""
     last = last_judgment(session, method)
-    conditions = selection.conditions(last)
+    conditions = [*selection.conditions(last), *unhurried(session)]
     judged = (
         select(Judgment.id, JUDGE.label("judge"), Judgment.generation_id)
         .where(*conditions, Judgment.id.in_(select(Preference.judgment_id)))
@@ -118,7 +126,15 @@ def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> 
     if method == kto_rows.UNPAIRED_METHOD:
         bad = select(func.count(Judgment.id)).join(Generation).where(Generation.gold.is_(False))
         none_good = _count(session, bad.where(*conditions, Judgment.verdict == Verdict.NONE))
-    return Amount(judgments, count_pairs(session, last, selection), prompts, people, none_good)
+    left_out = count_hurried(session, last, selection)
+    return Amount(judgments, count_pairs(session, last, selection), prompts, people, none_good, left_out)
+
+
+def count_hurried(session: Session, last_judgment_id: int, selection: Selection = EVERYTHING) -> int:
+    """Count the judgments that a run would train on, had they not been given too quickly."""
+    paired = Judgment.id.in_(select(Preference.judgment_id))
+    of = select(func.count(Judgment.id)).where(*selection.conditions(last_judgment_id), hurried(session), paired)
+    return _count(session, of)
 
 
 def new_clicks(session: Session) -> NewClicks:
@@ -133,7 +149,11 @@ def new_clicks(session: Session) -> NewClicks:
     verdicts: Counter[str] = Counter()
     silent: Counter[str] = Counter()
     people = set()
-    for kind, count in counts.judgments(session, last).items():
+    too_quick = _hurried(session, last)
+    for kind, made in counts.judgments(session, last).items():
+        count = made - too_quick[kind]
+        if not count:
+            continue
         if kind.pairs:
             verdicts[kind.verdict] += count
             people.add(kind.judge)
@@ -144,6 +164,8 @@ def new_clicks(session: Session) -> NewClicks:
         len(people),
         verdicts,
         silent,
+        sum(count for kind, count in too_quick.items() if not kind.gold),
+        last,
         run.id if run else None,
         run.finished_at if run else None,
     )
@@ -159,6 +181,12 @@ def sources(session: Session) -> list[str]:
     """Return the sources of the prompts, the most frequent first, at most `MOST_SOURCES`."""
     counted = counts.sources(session)
     return sorted(counted, key=lambda source: (-counted[source], source))[:MOST_SOURCES]
+
+
+def _hurried(session: Session, last: int) -> counts.Tally:
+    """Count the judgments after that one which were given too quickly, by kind."""
+    found = session.execute(counts.by_kind(Judgment.undone_at.is_(None), hurried(session)), {"after": last})
+    return Counter({counts.Kind(*kind): count for *kind, count in found})
 
 
 def _pairs(of: Any) -> Select[Any]:
