@@ -128,14 +128,14 @@ def reliabilities(answers: Sequence[Answer], checks: Sequence[Check] = ()) -> di
     widths = choose_widths([JudgedScreen(one.cards, (one.chosen,)) for one in answers])
     team = _team(answers, people, widths)
     typical = np.clip(np.mean([one.quick for one in answers]), 0.01, 0.5)
-    of_own = {person: _own_shares(own[person], widths) for person in people}
+    apart = {person: _own_curve(own[person], widths, float(typical)) for person in people}
     passing = _passing(checked)
     worth = np.ones(len(people))
     curves: list[Array] = []
     for _ in range(_ROUNDS):
         shares = team.shares(_slopes(team, worth[team.person]))
         curves = [
-            _curve(own[person], shares[team.person == number], of_own[person], float(typical))
+            _fitting(_likelihoods(own[person], shares[team.person == number], float(typical)), apart[person])
             + _check_curve(checked.get(person, ()), passing)
             for number, person in enumerate(people)
         ]
@@ -220,22 +220,21 @@ def _slopes(team: _Team, weights: Array) -> Array:
     return slopes
 
 
-def _own_shares(own: Sequence[Answer], widths: tuple[float, ...]) -> Array | None:
-    """Return how likely each click is by the person's own other clicks, (answers,); None if there are too few."""
+def _own_curve(own: Sequence[Answer], widths: tuple[float, ...], typical: float) -> Array | None:
+    """Return the log-likelihoods if the person's own other clicks tell how likely each is; None with too few."""
     if len(own) < FEWEST_OF_OWN:
         return None
-    data = choices([JudgedScreen(one.cards, (one.chosen,)) for one in own[-FITTED:]])
-    found: Array = np.exp(Posterior(data, widths).left_out()) / data.real.sum(1)
-    return found
+    latest = own[-FITTED:]
+    data = choices([JudgedScreen(one.cards, (one.chosen,)) for one in latest])
+    shares = np.exp(Posterior(data, widths).left_out()) / data.real.sum(1)
+    return _likelihoods(latest, shares, typical)
 
 
-def _curve(own: Sequence[Answer], shares: Array, of_own: Array | None, typical: float) -> Array:
-    """Return the log-likelihood of each lapse of _GRID, less that of clicking at random."""
-    team = _likelihoods(own, shares, typical)
-    if of_own is None:
+def _fitting(team: Array, own: Array | None) -> Array:
+    """Return the log-likelihoods by the person's own clicks if these tell surely better, else those by the team's."""
+    if own is None:
         return team
-    apart = _likelihoods(own[-len(of_own) :], of_own, typical)
-    return apart if _evidence(apart) > max(_evidence(team), 0.0) + np.log(_OF_OWN) else team
+    return own if _evidence(own) > max(_evidence(team), 0.0) + np.log(_OF_OWN) else team
 
 
 def _likelihoods(own: Sequence[Answer], shares: Array, typical: float) -> Array:

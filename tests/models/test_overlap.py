@@ -30,7 +30,7 @@ def test_skills_and_right_cards_are_found_again() -> None:
 
 
 def test_it_is_a_fixed_point_of_its_own_equations() -> None:
-    """A slow reference: each skill is the mean probability of the chosen cards, each card the product of the answers."""
+    """By a slow reference: a skill is the mean probability of the chosen cards, a card’s is that of all answers."""
     shown, people, chosen, _ = simulated([0.9, 0.7, 0.6, 0.8], 30)
     found = overlap(shown, people, chosen)
     for person, skill in enumerate(found.skills):

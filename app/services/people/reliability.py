@@ -101,8 +101,8 @@ def in_words(one: Reliability | None, *, weighed: bool) -> str:
     if one is None:
         return "Too few of their clicks can be compared with those of others to say anything of them."
     lapse = (
-        f"About {100 * one.lapse:.0f} of 100 of their clicks say nothing ({100 * one.low:.0f} to {100 * one.high:.0f}), "
-        f"as far as {one.answers:,} choices and {one.checks:,} attention checks can tell."
+        f"About {100 * one.lapse:.0f} of 100 of their clicks say nothing ({100 * one.low:.0f} to {100 * one.high:.0f}),"
+        f" as far as {one.answers:,} choices and {one.checks:,} attention checks can tell."
     )
     if not one.told_apart:
         return f"{lapse} That is no sign that they are less reliable than others."
@@ -156,7 +156,7 @@ def _made_by(judge: int | tuple[str]) -> tuple[ColumnElement[bool], ...]:
     return Judgment.user_id == judge, Judgment.annotator.is_(None), Judgment.imported.is_(False)
 
 
-def _rows(session: Session, latest: Select[tuple[int]]) -> list[_Row]:
+def _rows(session: Session, latest: Select[int]) -> list[_Row]:
     """Return those of some judgments that choose a card or answer an attention check, the latest first."""
     judgments = latest.subquery()
     # A prompt that is no attention check any more does not count as one, and its screens say nothing of taste.
@@ -181,7 +181,7 @@ def _rows(session: Session, latest: Select[tuple[int]]) -> list[_Row]:
         .where(or_(is_check, chooses))
         .order_by(Judgment.id.desc())
     )
-    return [_Row(*row) for row in found]
+    return [_Row(*cells) for cells in map(tuple, found)]
 
 
 def _cards(session: Session, rows: Sequence[_Row]) -> dict[int, list[_Card]]:

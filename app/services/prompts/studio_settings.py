@@ -89,7 +89,7 @@ def _check(name: str, value: object) -> None:
         if not isinstance(value, bool):
             raise Invalid(f"{name} must be true or false.")
     elif name == "least_seconds":
-        if type(value) not in (int, float) or not 0 <= value <= MOST_SECONDS:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_SECONDS:
             raise Invalid(f"least_seconds must be a number from 0 to {MOST_SECONDS:.0f}.")
     elif name in _BOUNDS:
         least, most = _BOUNDS[name]

@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app.db import JUDGE, Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
+from app.services.prompts import studio_settings
 from app.services.system import counts
 from app.services.training import kto_rows
 from app.services.training.selection import EVERYTHING, Selection, hurried, unhurried
@@ -25,8 +26,8 @@ COUNTED_AT_ONCE = 50_000
 class Amount:
     """Size of a selection: judgments that yield pairs, their pairs and prompts, and the people who made them.
 
-    `none_good` counts the judgments that only a method on single texts learns from, `hurried` those with pairs that were
-    given too quickly and are left out.
+    `none_good` counts the judgments that only a method on single texts learns from, `hurried` those with pairs that
+    were given too quickly and are left out.
     """
 
     judgments: int
@@ -149,7 +150,8 @@ def new_clicks(session: Session) -> NewClicks:
     verdicts: Counter[str] = Counter()
     silent: Counter[str] = Counter()
     people = set()
-    too_quick = _hurried(session, last)
+    least = studio_settings.settings(session).least_seconds
+    too_quick = counts.judgments(session, last, under=least) if least else counts.Tally()
     for kind, made in counts.judgments(session, last).items():
         count = made - too_quick[kind]
         if not count:
@@ -181,12 +183,6 @@ def sources(session: Session) -> list[str]:
     """Return the sources of the prompts, the most frequent first, at most `MOST_SOURCES`."""
     counted = counts.sources(session)
     return sorted(counted, key=lambda source: (-counted[source], source))[:MOST_SOURCES]
-
-
-def _hurried(session: Session, last: int) -> counts.Tally:
-    """Count the judgments after that one which were given too quickly, by kind."""
-    found = session.execute(counts.by_kind(Judgment.undone_at.is_(None), hurried(session)), {"after": last})
-    return Counter({counts.Kind(*kind): count for *kind, count in found})
 
 
 def _pairs(of: Any) -> Select[Any]:

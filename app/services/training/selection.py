@@ -40,7 +40,7 @@ _Judges = Annotated[
     tuple[_Judge, ...],
     Meta(
         max_length=MOST_CHOICES,
-        description="Those who judged and are left out: an id of a person as a text, or `imported:` and a name in a file.",
+        description="Those who are left out: the id of a person as a text, or `imported:` and a name in a file.",
         extra={"refusal": f"without must be a list of those who judged, as texts, at most {MOST_CHOICES} of them."},
     ),
 ]
