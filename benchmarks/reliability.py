@@ -1,6 +1,6 @@
 """Measure whether people who click at random are found, and whether anybody else is.
 
-    python -m benchmarks.reliability [--parts found clean tastes gain] [--teams 1000] [--first-team 0]
+    python -m benchmarks.reliability [--parts found clean tastes gain] [--teams 1000] [--first-team 0] [--gain-teams 3]
 
 A team are ten people of one taste (benchmarks/support/tastes.py) who choose among three real rewrites, 40 times each.
 Each clicks at random now and then, one in ten times on average and one in five at most. A tenth of the clicks are on
@@ -30,7 +30,7 @@ import json
 import os
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,8 @@ OF_THEIR_OWN = {"brief": "melodious", "faithful": "formal", "formal": "lively"}
 PEOPLE, AT_RANDOM, CLICKS = 10, 2, 40
 SHARED = 4
 """Of a person's clicks, those on a screen that one other person judged."""
-SCREENS, UNSEEN, GAIN_TEAMS = 500, 60, 3
+SCREENS, UNSEEN = 500, 60
+PARTS = ("found", "clean", "tastes", "gain")
 _MOST_NOISE = 0.2
 
 Team = dict[str, Reliability]
@@ -133,23 +134,23 @@ def found(simulated: Simulated, teams: range) -> Iterator[Finding]:
         )
 
 
-def clean(simulated: Simulated, teams: range) -> Iterator[Finding]:
+def clean(simulated: Simulated, teams: range) -> Finding:
     """Look for somebody in teams in which there is nobody to find, a third of them of each learned taste."""
-    kinds = [LEARNED[seed % len(LEARNED)] for seed in teams]
-    told = [
-        reliabilities(simulated.clicks([kind] * PEOPLE, 10_000 + seed)) for kind, seed in zip(kinds, teams, strict=True)
-    ]
-    yield _nobody("Ten people of one taste: teams in which anybody weighs other than 1", told)
+    told = [reliabilities(simulated.clicks([_taste(seed)] * PEOPLE, 10_000 + seed)) for seed in teams]
+    return _nobody("Ten people of one taste: teams in which anybody weighs other than 1", told)
 
 
-def tastes(simulated: Simulated, teams: range) -> Iterator[Finding]:
+def tastes(simulated: Simulated, teams: range) -> Finding:
     """Look for somebody in teams of two tastes."""
-    kinds = [LEARNED[seed % len(LEARNED)] for seed in teams]
     told = [
-        reliabilities(simulated.clicks([kind] * 8 + [OF_THEIR_OWN[kind]] * 2, 20_000 + seed))
-        for kind, seed in zip(kinds, teams, strict=True)
+        reliabilities(simulated.clicks([_taste(seed)] * 8 + [OF_THEIR_OWN[_taste(seed)]] * 2, 20_000 + seed))
+        for seed in teams
     ]
-    yield _nobody("Eight people of one taste and two of another: teams in which anybody weighs other than 1", told)
+    return _nobody("Eight people of one taste and two of another: teams in which anybody weighs other than 1", told)
+
+
+def _taste(seed: int) -> str:
+    return LEARNED[seed % len(LEARNED)]
 
 
 def _nobody(claim: str, told: Sequence[Team]) -> Finding:
@@ -169,37 +170,33 @@ def _nobody(claim: str, told: Sequence[Team]) -> Finding:
     )
 
 
-def gain(simulated: Simulated, teams: range, writer: Writer, data: Path) -> Iterator[Finding]:
-    """Compare what is shown after the clicks of a team with and without two random clickers."""
+def gain(simulated: Simulated, teams: range, writer: Writer, data: Path) -> Finding:
+    """Compare what is shown after the clicks of teams of each learned taste, with and without two random clickers."""
     texts = list(itertools.islice(rude_sentences(data, 11), UNSEEN))
     before = writer.screens(texts)
-    for kind in LEARNED:
-        rates: dict[str, list[float]] = {"clean": [], "alike": [], "weighed": []}
-        for seed in teams:
-            whole = simulated.clicks([kind] * PEOPLE, 30_000 + seed)
-            mixed = simulated.clicks([kind] * PEOPLE, 30_000 + seed, AT_RANDOM)
-            weights = {person: one.weight for person, one in reliabilities(mixed).items()}
-            for name, head in (
-                ("clean", _head(whole, {})),
-                ("alike", _head(mixed, {})),
-                ("weighed", _head(mixed, weights)),
-            ):
-                rates[name] += win_rates(KINDS[kind].taste, texts, writer.screens(texts, head), before)
-        gains = {name: float(np.mean(of)) - 0.5 for name, of in rates.items()}
-        kept = gains["weighed"] / gains["clean"]
-        yield Finding(
-            claim=f"Gain kept with two random clickers among ten people whose taste is {kind}, by the head alone",
-            goal="95 %",
-            met=kept >= 0.95,
-            ratio=kept,
-            measured={"win rate, weighed": 0.5 + gains["weighed"], "kept": kept, "teams": len(teams)},
-            baseline="the clicks of ten people of that taste; all clicks weighing alike",
-            baseline_measured={
-                "win rate, clean": 0.5 + gains["clean"],
-                "win rate, alike": 0.5 + gains["alike"],
-                "kept alike": gains["alike"] / gains["clean"],
-            },
-        )
+    rates: dict[str, list[float]] = {"clean": [], "alike": [], "weighed": []}
+    for kind, seed in itertools.product(LEARNED, teams):
+        whole = simulated.clicks([kind] * PEOPLE, 30_000 + seed)
+        mixed = simulated.clicks([kind] * PEOPLE, 30_000 + seed, AT_RANDOM)
+        weights = {person: one.weight for person, one in reliabilities(mixed).items()}
+        heads = {"clean": _head(whole, {}), "alike": _head(mixed, {}), "weighed": _head(mixed, weights)}
+        for name, head in heads.items():
+            rates[name] += win_rates(KINDS[kind].taste, texts, writer.screens(texts, head), before)
+    gains = {name: float(np.mean(of)) - 0.5 for name, of in rates.items()}
+    kept = gains["weighed"] / gains["clean"]
+    return Finding(
+        claim="Gain kept with two random clickers among ten people of a learned taste, by the head alone",
+        goal="95 %",
+        met=kept >= 0.95,
+        ratio=kept,
+        measured={"win rate, weighed": 0.5 + gains["weighed"], "teams": len(LEARNED) * len(teams), "texts": UNSEEN},
+        baseline="ten people of that taste; the ten with random clickers, all weighing alike",
+        baseline_measured={
+            "win rate, clean": 0.5 + gains["clean"],
+            "win rate, alike": 0.5 + gains["alike"],
+            "kept, alike": gains["alike"] / gains["clean"],
+        },
+    )
 
 
 def _head(answers: Sequence[Answer], weights: dict[str, float]) -> Head:
@@ -237,13 +234,10 @@ def _cards(writer: Writer, text: str) -> tuple[tuple[str, ...], Array]:
 def main() -> None:
     """Measure each part that was asked for, and print a line of JSON for each claim."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--parts", nargs="+", choices=("found", "clean", "tastes", "gain"), default=("found", "clean", "tastes", "gain")
-    )
-    parser.add_argument(
-        "--teams", type=int, default=1000, help="clean ones; a tenth as many of the others (%(default)s)"
-    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--teams", type=int, default=1000, help="clean; a tenth as many of others (%(default)s)")
     parser.add_argument("--first-team", type=int, default=0, help="the first of them (%(default)s)")
+    parser.add_argument("--gain-teams", type=int, default=3, help="of each taste (%(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = Path(os.environ.get("MELLOW_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -254,11 +248,11 @@ def main() -> None:
         convert_to_ctranslate2(EMBEDDED_BASE_MODEL, serving)
         writer = Writer(serving, seed=1)
         simulated = Simulated(drawn(writer, data))
-        parts: dict[str, Callable[[], Iterator[Finding]]] = {
+        parts: dict[str, Callable[[], Iterable[Finding]]] = {
             "found": lambda: found(simulated, few),
-            "clean": lambda: clean(simulated, many),
-            "tastes": lambda: tastes(simulated, few),
-            "gain": lambda: gain(simulated, range(first, first + GAIN_TEAMS), writer, data),
+            "clean": lambda: [clean(simulated, many)],
+            "tastes": lambda: [tastes(simulated, few)],
+            "gain": lambda: [gain(simulated, range(first, first + options.gain_teams), writer, data)],
         }
         for name in options.parts:
             for finding in parts[name]():

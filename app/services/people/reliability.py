@@ -162,7 +162,7 @@ def _rows(session: Session, latest: Select[int]) -> list[_Row]:
     # A prompt that is no attention check any more does not count as one, and its screens say nothing of taste.
     is_check = and_(Generation.gold, Prompt.gold_answer.is_not(None))
     chooses = and_(Generation.gold.is_(False), Judgment.verdict == Verdict.CHOSEN)
-    found = session.execute(
+    chosen: Any = (
         select(
             Judgment.id,
             JUDGE,
@@ -181,7 +181,7 @@ def _rows(session: Session, latest: Select[int]) -> list[_Row]:
         .where(or_(is_check, chooses))
         .order_by(Judgment.id.desc())
     )
-    return [_Row(*cells) for cells in map(tuple, found)]
+    return [_Row(*row) for row in session.execute(chosen)]
 
 
 def _cards(session: Session, rows: Sequence[_Row]) -> dict[int, list[_Card]]:
