@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
+from app.services.training import preference_rows, previews
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.training.setting_labels import METHODS
 from models.model_errors import ModelError, VersionMissing
@@ -89,6 +90,9 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
     with studio.sessions() as session:
         known = dataset.trained_on(session, studio.store, attempt.parent)
+        hurried = preference_rows.count_hurried(session, attempt.last_judgment_id, selection)
+    if hurried:
+        recorder.log(f"Left out, since they came too quickly to have been read: {previews.counted(hurried, 'click')}.")
     tests = dataset.without_known(clicks.held_out, known, attempt.parent, recorder.log)
     left_out = _log_left_out(retraining.sieve, recorder)
     taught = head_pairs.fit_and_label(

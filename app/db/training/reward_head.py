@@ -16,7 +16,7 @@ class RewardHead(Base):
     A `carried` head came with the version, which learned from the same judgments; the others were fitted after each
     click. It was fitted to `judgments` of the standing judgments up to `last_judgment_id`, when `undone` of all
     judgments had been undone and `deleted` had been deleted: while all three are unchanged there is nothing to learn,
-    unless some judgments were still `waiting` for their features, or they weigh otherwise than when it was `weighed`.
+    unless some judgments were still `waiting` for their features, or others count now or otherwise than was `weighed`.
     `weights` are its weights in single precision, kept for ever; `data` is the whole head, which only the latest of a
     version and a carried one keep.
     """
@@ -33,7 +33,7 @@ class RewardHead(Base):
     undone: Mapped[int]
     deleted: Mapped[int] = mapped_column(default=0)
     waiting: Mapped[int] = mapped_column(default=0)
-    # A digest of what the judgments weighed (app/services/training/judgment_weights.py), empty if each weighed 1.
+    # A digest of the judgments and what each weighed (app/services/training/judgment_weights.py).
     weighed: Mapped[str] = mapped_column(String(16), default="")
     carried: Mapped[bool] = mapped_column(default=False)
     weights: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.context import mellow
-from app.domain_errors import NotReady
+from app.domain_errors import Invalid, NotReady
 from app.extensions import db
 from app.services.prompts import studio_settings
 from app.services.training.reward.head_in_words import likings
@@ -40,14 +40,24 @@ def page() -> ResponseReturnValue:
 
 @blueprint.post("")
 def save() -> ResponseReturnValue:
-    """Store whether every click changes what is shown next, and whether only a better version may become live."""
-    names = ("learn_at_once", "only_if_better")
-    now = {name: request.form.get(name) == "yes" for name in names}
+    """Store whether clicks change what is shown next, which of them count how much, and which version may serve."""
+    names = ("learn_at_once", "only_if_better", "weigh_people")
+    now: dict[str, bool | float] = {name: request.form.get(name) == "yes" for name in names}
+    if seconds := request.form.get("least_seconds"):
+        now["least_seconds"] = _seconds(seconds)
     studio_settings.change(db.session(), user_id(), now)
     mellow().background.judged()
-    at_once, better = (now[name] for name in names)
+    at_once, better, _ = (now[name] for name in names)
     said = "Every click counts at once from now on." if at_once else "What is shown changes with the next training."
     if better:
         said += " A retrained version serves only if the clicks show that it is better."
     flash(said, "success")
     return redirect(url_for("liking.page"))
+
+
+def _seconds(text: str) -> float:
+    """Return a typed number of seconds; raises Invalid."""
+    try:
+        return float(text)
+    except ValueError:
+        raise Invalid("Answers are left out by a number of seconds, such as 1 or 0.5.") from None

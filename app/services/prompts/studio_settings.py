@@ -15,8 +15,9 @@ from app.services.prompts import retirement
 from app.services.system import audit
 
 MOST_TEXT = 20_000
-_SWITCHES = frozenset({"blur", "learn_at_once", "only_if_better", "second_factor_of_admins"})
+_SWITCHES = frozenset({"blur", "learn_at_once", "only_if_better", "second_factor_of_admins", "weigh_people"})
 _BOUNDS = {"overlap": (1, 20), "most_skips": (1, 20), "gold_every": (0, 1000), "break_minutes": (0, 480)}
+MOST_SECONDS = 10.0
 
 DEFAULT_GUIDELINES = """\
 # What makes a rewrite good
@@ -38,7 +39,9 @@ class StudioSettings:
     `blur` hides toxic texts until they are asked for, unless a person decides otherwise. After `break_minutes` of work
     a break is suggested (0: never). With `learn_at_once` every click moves what is shown next; without, only a training
     does. With `only_if_better` a version that was retrained serves only if the clicks show that it is preferred to the
-    one it was trained from. With `second_factor_of_admins` every admin must have a second factor.
+    one it was trained from. With `second_factor_of_admins` every admin must have a second factor. With `weigh_people`
+    the judgments of people whose clicks say less count less. Answers given within less than `least_seconds` teach
+    nothing (0: all do).
     """
 
     guidelines: str = DEFAULT_GUIDELINES
@@ -50,6 +53,8 @@ class StudioSettings:
     learn_at_once: bool = True
     only_if_better: bool = False
     second_factor_of_admins: bool = False
+    weigh_people: bool = True
+    least_seconds: float = 1.0
 
 
 def settings(session: Session) -> StudioSettings:
@@ -83,6 +88,9 @@ def _check(name: str, value: object) -> None:
     elif name in _SWITCHES:
         if not isinstance(value, bool):
             raise Invalid(f"{name} must be true or false.")
+    elif name == "least_seconds":
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_SECONDS:
+            raise Invalid(f"least_seconds must be a number from 0 to {MOST_SECONDS:.0f}.")
     elif name in _BOUNDS:
         least, most = _BOUNDS[name]
         if type(value) is not int or not least <= value <= most:

@@ -32,6 +32,5 @@ def weights_of(session: Session, judgment_ids: Sequence[int]) -> Mapping[int, fl
 
 
 def digest(weights: Mapping[int, float]) -> str:
-    """Return a short text that differs for other weights, empty if every judgment weighs 1."""
-    others = sorted((number, weight) for number, weight in weights.items() if weight != 1.0)
-    return hashlib.sha256(json.dumps(others).encode()).hexdigest()[:16] if others else ""
+    """Return a short text that differs for other judgments, and for other weights of the same."""
+    return hashlib.sha256(json.dumps(sorted(weights.items())).encode()).hexdigest()[:16]

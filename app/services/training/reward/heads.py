@@ -8,8 +8,8 @@ A version that never had a head begins with one fitted to all judgments. Going b
 head; judgments made meanwhile count from the next judgment on. A head that learned from a judgment that was deleted
 since chooses no more: it is fitted again at once, and if nothing is left to learn from, there is none.
 
-Judgments have weights (judgment_weights.py), which other judgments and admins change. Looking them up takes longer than
-a screen may wait, so a head that was fitted to other weights is fitted again by the background thread.
+Judgments have weights (judgment_weights.py), which other judgments and admins change, and so may change which of them
+count. That is more than a screen looks up, so the background thread fits again a head that was fitted to others.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Heads:
     def learn(self, session: Session, version: int, measure: Measure, most: int = MEASURED_AT_ONCE) -> int:
         """Update the head of a version, computing features of `most` screens; returns how many still lack them.
 
-        A head is fitted if there are judgments that the latest one does not know, or if they weigh otherwise now.
+        A head is fitted if there are judgments that the latest one does not know, or if others count or weigh now.
         """
         with self._lock:
             latest = _latest(session, version)

@@ -28,7 +28,19 @@ def test_a_change_is_kept_and_recorded(session: Session) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"overlap": 0}, {"overlap": True}, {"gold_every": -1}, {"blur": 1}, {"guidelines": "x" * 20_001}, {"speed": 1}],
+    [
+        {"overlap": 0},
+        {"overlap": True},
+        {"gold_every": -1},
+        {"blur": 1},
+        {"guidelines": "x" * 20_001},
+        {"speed": 1},
+        {"weigh_people": 1},
+        {"least_seconds": -0.1},
+        {"least_seconds": 10.5},
+        {"least_seconds": True},
+        {"least_seconds": "1"},
+    ],
 )
 def test_a_setting_that_makes_no_sense_changes_nothing(session: Session, values: dict[str, object]) -> None:
     admin = factories.user(session).id

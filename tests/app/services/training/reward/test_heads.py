@@ -242,10 +242,20 @@ def test_other_weights_are_a_reason_to_fit_again_by_the_thread(
     for process in (heads, Heads()):
         assert process.follow(session, 1, never) == 0
     one, other = heads_stored(session)
-    assert (one.weighed, len(other.weighed)) == ("", 16), "the second process finds the head of the first"
+    assert one.weighed != other.weighed, "and the second process finds the head of the first"
     second = heads.chooser(session, 1, never)
     assert second is not None
     assert 0 < second.head.weights[0] < first.head.weights[0]
+
+
+def test_a_setting_that_lets_more_judgments_count_is_a_reason_to_fit_again(session: Session, person: int) -> None:
+    for seconds in (5.0, 0.6):
+        factories.judgment(session, screen(session, person), seconds=seconds)
+    heads = Heads()
+    heads.chooser(session, 1, never)
+    studio_settings.change(session, person, {"least_seconds": 0.5})
+    assert heads.follow(session, 1, never) == 0
+    assert [one.judgments for one in heads_stored(session)] == [1, 2]
 
 
 def test_a_head_that_came_with_its_version_stays_until_the_next_judgment_whatever_weighs(
