@@ -117,6 +117,7 @@ class RunPreview(Struct):
     prompts: int
     people: int
     none_good: Annotated[int, Meta(description="Screens of which none was good; only kto learns from them.")]
+    hurried: Annotated[int, Meta(description="Those with pairs that took too little time, and are left out.")]
     estimate: RunEstimate | None
     forecast: (
         Annotated[

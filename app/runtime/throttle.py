@@ -29,8 +29,8 @@ from redis.retry import Retry
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain_errors import Forbidden, TooMany
-from app.services.people import guess_counts
-from app.services.people.guess_counts import Limit, Taken
+from app.services.people.authentication import guess_counts
+from app.services.people.authentication.guess_counts import Limit, Taken
 
 MOST_FAILURES = 10
 MOST_OF_AN_ADDRESS = 50

@@ -273,7 +273,7 @@ FORMATS: Mapping[str, Format] = {one.name: one for one in (*_LIST, PROMPT)}
 FIELD_NAMES = tuple(
     sorted(
         {name.casefold() for one in FORMATS.values() for name in json.loads(one.example)}
-        | {"scores", "system"}  # what a row may have besides
+        | {"scores", "system", "weight"}  # what a row may have besides
         | {"source", "target"}  # the two sides of a pair, whatever its columns are called
     )
 )

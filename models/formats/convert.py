@@ -30,10 +30,13 @@ def to_kind(row: Row, kind: Kind, ranking: str) -> tuple[list[Row], int]:
     made, ties = _made(row, has, kind, ranking)
     for one in made:
         _check_different(one)
-    objective = {"objective": row["objective"]} if "objective" in row else {}
-    return [one | objective for one in made], ties
+    kept = ("objective", "weight") if kind in WEIGHED else ("objective",)
+    beside = {name: row[name] for name in kept if name in row}
+    return [one | beside for one in made], ties
 
 
+WEIGHED = (Kind.PREFERENCE, Kind.UNPAIRED)
+"""The kinds of rows that may have a weight."""
 _COMPARED = (Kind.PREFERENCE, Kind.UNPAIRED, Kind.RANKED)
 NOUNS: Mapping[Kind, str] = {
     Kind.PREFERENCE: "pairs of a chosen and a rejected answer",
@@ -49,7 +52,7 @@ def _made(row: Row, has: Kind, kind: Kind, ranking: str) -> tuple[list[Row], int
     if kind is Kind.PROMPT:
         return [prompt], 0
     if has is kind:
-        return [{name: value for name, value in row.items() if name != "objective"}], 0
+        return [{name: value for name, value in row.items() if name not in ("objective", "weight")}], 0
     if has is Kind.RANKED:
         return _of_ranked(row, kind, ranking)
     if kind is Kind.RANKED:

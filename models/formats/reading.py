@@ -9,7 +9,7 @@ from pathlib import Path
 from models.formats.annotations import Annotation, Record, pairs, read_origin
 from models.formats.catalog import FORMATS, PROMPT
 from models.formats.collected import COMPARED, PAIRS_NOTE, Collected, Found
-from models.formats.convert import MAKES, NOUNS
+from models.formats.convert import MAKES, NOUNS, WEIGHED
 from models.formats.detect import AUTO, PAIRS, check_name, detect
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairRow, checked_utf8, pairs_of_rows, parse_pairs
@@ -18,7 +18,7 @@ from models.formats.files.raw_rows import RawRow, row_of
 from models.formats.files.row_reader import TABLES, RowReader
 from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, refuse_tools, text
 from models.formats.schemas.ranking import RANKINGS
-from models.formats.schemas.trl import with_known_names
+from models.formats.schemas.trl import weight, with_known_names
 from models.model_errors import DataFileError
 
 _PAIR_COLUMNS = ("source", "target")
@@ -197,16 +197,16 @@ def _found(row: RawRow, name: str, wanted: _Wanted) -> Iterator[Found]:
     fields = _fields(row.cells, wanted)
     try:
         refuse_tools(fields)
-        objective = {"objective": text(fields["objective"], "objective").strip()} if "objective" in fields else {}
         known = FORMATS[name]
+        beside = _beside(fields, wanted.kind or known.kind)
         if known.read is not None:
-            made = [one | objective for one in known.read(fields)]
+            made = [one | beside for one in known.read(fields)]
             yield Found(row.line, made, read_origin(fields) if known.kind in COMPARED else None)
             return
         assert known.record is not None
         record = known.record(fields)
         if wanted.kind is Kind.PROMPT:
-            yield Found(row.line, [{"prompt": text(record.prompt, "prompt")} | objective])
+            yield Found(row.line, [{"prompt": text(record.prompt, "prompt")} | beside])
             return
     except BadRow as reason:
         yield Found(row.line, str(reason))
@@ -214,15 +214,21 @@ def _found(row: RawRow, name: str, wanted: _Wanted) -> Iterator[Found]:
     if not record.annotations:
         yield Found(row.line, "nobody has judged it")
     for one in record.annotations:
-        yield _said(row.line, record, one, objective)
+        yield _said(row.line, record, one, beside)
 
 
-def _said(line: int, record: Record, annotation: Annotation | str, objective: Row) -> Found:
+def _beside(fields: Fields, kind: Kind) -> Row:
+    """Return what a row may have beside its texts: an objective, and a weight if rows of the wanted kind have one."""
+    objective = {"objective": text(fields["objective"], "objective").strip()} if "objective" in fields else {}
+    return objective | (weight(fields) if kind in WEIGHED else {})
+
+
+def _said(line: int, record: Record, annotation: Annotation | str, beside: Row) -> Found:
     """Return what one person said of the candidates of a record."""
     if isinstance(annotation, str):
         return Found(line, annotation)
     try:
-        made = [one | objective for one in pairs(record.prompt, annotation)]
+        made = [one | beside for one in pairs(record.prompt, annotation)]
     except BadRow as reason:
         return Found(line, str(reason), annotation.origin)
     return Found(line, made, annotation.origin, annotation.unused)

@@ -8,7 +8,8 @@
 
 A Text is a str or a list of messages, `{"role": …, "content": …}`. A row has only texts or only messages. Of messages,
 the prompt is a conversation that ends with the user's turn, and an answer is one turn of the assistant. Any row may
-also have an "objective", the name of what it is an example of.
+also have an "objective", the name of what it is an example of, and those of the first two kinds a "weight", how much
+they count in the loss of a training; without it, as much as a row of weight 1.
 """
 
 from __future__ import annotations

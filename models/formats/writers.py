@@ -39,8 +39,7 @@ def write_records(rows: Iterable[Numbered], writer: Writer) -> Iterator[Record |
         except BadRow as reason:
             yield Problem(line, str(reason))
             continue
-        if "objective" in row:
-            record["objective"] = row["objective"]
+        record |= {name: row[name] for name in ("objective", "weight") if name in row}
         if writer.merge is None:
             yield record
         elif last is None or not writer.merge(last, record):
@@ -78,7 +77,7 @@ def _seed(row: Row) -> Record:
 
 def _merge_seed(last: Record, record: Record) -> bool:
     """Add the rejected text to the record before, if both are of one text and one choice."""
-    if any(last.get(name) != record.get(name) for name in ("toxic", "chosen", "objective")):
+    if any(last.get(name) != record.get(name) for name in ("toxic", "chosen", "objective", "weight")):
         return False
     before, more = last["rejected"], record["rejected"]
     assert isinstance(before, list)

@@ -5,6 +5,9 @@ predicted by a head fitted to the others (cross-fitting: Stone 1974). The slope 
 multiplied to fit the clicks (Cox 1958) is near one if the head is right, and near zero if it has fitted noise. The
 head's utilities of two versions' rewrites of other texts are multiplied by the same slope, and give how often people
 prefer the one to the other; the bootstrap interval takes both the clicks and the texts as sampled.
+
+Each click counts by its weight, where heads are fitted, in the slope, and in the comparison with clicks at random. The
+bootstrap draws clicks whatever they weigh: it asks what other clicks of the same people would have said.
 """
 
 from __future__ import annotations
@@ -65,15 +68,16 @@ def expected_preference(
     `prompts` are those of the judgments. Each array of `differences` belongs to one text and holds the differences in
     features, (pairs, SIZE), of each of the new version's rewrites to each of the old one's.
     """
-    left_out = _left_out(judged, prompts)
-    if not left_out or not differences:
+    predicted = _left_out(judged, prompts)
+    if not predicted or not differences:
         return None
+    left_out, weights = [one for one, _ in predicted], np.array([weight for _, weight in predicted])
     gains = _table([difference @ head.weights for difference in differences], np.nan)
     chance = np.random.default_rng(_SEED)
     table = _table(left_out, -np.inf)
     everything = np.ones((1, len(table)))
     again = chance.multinomial(len(table), np.full(len(table), 1 / len(table)), RESAMPLES).astype(np.float64)
-    slope, *slopes = _slopes(table, np.vstack([everything, again]))
+    slope, *slopes = _slopes(table, np.vstack([everything, again]) * weights)
     found = [_preferred(gains[chance.integers(len(gains), size=len(gains))], resampled).mean() for resampled in slopes]
     right = int(np.sum(table.max(1) < 0))
     low, high = np.quantile(found, (0.025, 0.975))
@@ -83,16 +87,17 @@ def expected_preference(
         high=float(high),
         clicks=len(table),
         right=right,
-        by_chance=_by_chance(left_out),
+        by_chance=_by_chance(left_out, weights),
         texts=len(gains),
         slope=float(slope),
     )
 
 
-def _left_out(judged: Sequence[JudgedScreen], prompts: Sequence[str]) -> list[Array]:
+def _left_out(judged: Sequence[JudgedScreen], prompts: Sequence[str]) -> list[tuple[Array, float]]:
     """Return, for each of the latest judgments that prefer one text, the others' utilities less that of the preferred.
 
-    The utilities are those of a head that was fitted to the judgments of other folds' prompts.
+    The utilities are those of a head that was fitted to the judgments of other folds' prompts. With each comes the
+    weight of the judgment.
     """
     fold_of = {prompt: number % FOLDS for number, prompt in enumerate(dict.fromkeys(prompts))}
     latest = range(max(0, len(judged) - LATEST), len(judged))
@@ -103,7 +108,7 @@ def _left_out(judged: Sequence[JudgedScreen], prompts: Sequence[str]) -> list[Ar
         if not asked or not others:
             continue
         head = fitted(others)
-        found += [_differences(judged[place], head) for place in asked]
+        found += [(_differences(judged[place], head), judged[place].weight) for place in asked]
     return found
 
 
@@ -142,15 +147,15 @@ def _slopes(table: Array, counts: Array) -> Array:
     return slopes
 
 
-def _by_chance(left_out: Sequence[Array]) -> float:
+def _by_chance(left_out: Sequence[Array], weights: Array) -> float:
     """Return the probability that clicks at random agree with the predictions at least as well as the clicks do.
 
-    The agreement is the sum of the chosen texts' utilities, standardized within each screen: unlike a count of right
-    predictions it also tells the second best from the worst. Its distribution is that of `_GUESSES` random clickings
-    (a Monte Carlo permutation test: Phipson and Smyth 2010, who explain the added one).
+    The agreement is the sum of the chosen texts' utilities, standardized within each screen, by the clicks' weights:
+    unlike a count of right predictions it also tells the second best from the worst. Its distribution is that of
+    `_GUESSES` random clickings (a Monte Carlo permutation test: Phipson and Smyth 2010, who explain the added one).
     """
     screens = [np.concatenate([[0.0], others]) for others in left_out]  # the chosen text first
-    standard = _table([(one - one.mean()) / (one.std() or 1.0) for one in screens], 0.0)
+    standard = _table([(one - one.mean()) / (one.std() or 1.0) for one in screens], 0.0) * weights[:, None]
     sizes = np.array([len(one) for one in screens])
     guesses = (np.random.default_rng(_SEED).random((_GUESSES, len(screens))) * sizes).astype(int)
     by_guessing = standard[np.arange(len(screens)), guesses].sum(1)

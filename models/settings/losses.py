@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from models.model_errors import RecipeError
 
+LISTWISE = "listwise"
+
 LOSS_TYPES = (
     "sigmoid",
     "hinge",
@@ -22,7 +24,7 @@ LOSS_TYPES = (
     "discopop",
     "sft",
     "sigmoid_norm",
-    "listwise",
+    LISTWISE,
 )
 """TRL 1.16's loss types, and `listwise`, which is ours: the chosen text against all rejected ones of its click at once.
 

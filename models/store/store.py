@@ -3,6 +3,7 @@
     000002/manifest.json     its origin, metrics and file hashes
     000002/model/            the merged checkpoint: safetensors and tokenizer, from which training starts
     000002/adapter/          the LoRA adapter alone, if one was trained
+    000002/judgment_weights.json   what the judgments weighed that it learned from, if not all weighed 1
     000002/trained_on.safetensors   what it and its ancestors were trained on (trained_on.py)
     000002/serving/          the same weights for CTranslate2, tokenizer.json, maybe vmap.txt (shortlist.py)
 
@@ -32,6 +33,8 @@ ADAPTER_FOLDER = "adapter"
 SERVING_FOLDER = "serving"
 HEAD_FILE = "head.safetensors"
 """The reward head that a version carries, if it learned from clicks."""
+WEIGHTS_FILE = "judgment_weights.json"
+"""The weights of the judgments that a version learned from, by their ids, without those that weighed 1."""
 _STAGING = ".staging"
 _STAGE_PREFIX = "tmp"
 _LOCK_SUFFIX = ".lock"

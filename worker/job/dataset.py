@@ -17,7 +17,7 @@ from models.formats import rows_sha256
 from models.formats.splitting import held_out_keys, split_key
 from models.store.store import CheckpointStore
 from models.store.trained_on import TrainedOn
-from worker.training.shared.examples import MarkedText, PreferenceExample
+from worker.training.shared.examples import WEIGHT, MarkedText, PreferenceExample
 from worker.training.shared.pairs import measured_wordings
 
 HELD_OUT_ONE_IN = 10
@@ -96,8 +96,11 @@ def without_known(
 
 
 def pair_rows(examples: Sequence[PreferenceExample]) -> list[Row]:
-    """Return the pairs as preference rows (models/formats)."""
-    return [{"prompt": one.prompt, "chosen": one.chosen, "rejected": one.rejected} for one in examples]
+    """Return the pairs as preference rows (models/formats), with the weights of those that weigh other than 1."""
+    return [
+        {"prompt": one.prompt, "chosen": one.chosen, "rejected": one.rejected, **_weight(one.weight)}
+        for one in examples
+    ]
 
 
 def pairs_as_unpaired(examples: Sequence[PreferenceExample]) -> list[Row]:
@@ -121,8 +124,12 @@ def marked_texts(
 
 
 def unpaired_rows(marked: Sequence[MarkedText]) -> list[Row]:
-    """Return marked texts as unpaired rows (models/formats)."""
-    return [{"prompt": one.prompt, "completion": one.text, "label": one.good} for one in marked]
+    """Return marked texts as unpaired rows (models/formats), with the weights of those that weigh other than 1."""
+    return [{"prompt": one.prompt, "completion": one.text, "label": one.good, **_weight(one.weight)} for one in marked]
+
+
+def _weight(weight: float) -> Row:
+    return {} if weight == 1.0 else {WEIGHT: weight}
 
 
 def unpaired_sha256(rows: Sequence[Row]) -> str:

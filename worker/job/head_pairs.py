@@ -26,6 +26,7 @@ from models.serving.generator import Generator, Sampling
 from models.store.samples_cache import samples_folder
 from worker.job.dataset import HELD_OUT_ONE_IN, Split
 from worker.job.recorder import RunRecorder
+from worker.job.weighing import Weights
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 from worker.training.shared.examples import PreferenceExample
@@ -97,8 +98,9 @@ def fit_and_label(
     *,
     most: int,
     clicks: Split,
+    weights: Weights,
 ) -> HeadPairs:
-    """Fit reward heads to the judgments of the run, and label at most `most` pairs of other texts.
+    """Fit reward heads to the judgments of the run, by their weights, and label at most `most` pairs of other texts.
 
     What `clicks` holds out teaches nothing. Pairs that an earlier attempt labelled from the same judgments are taken
     from `run_dir`. Raises LoadError, or Cancelled.
@@ -107,8 +109,8 @@ def fit_and_label(
     if not screens:
         return HeadPairs(None)
     digest = rows_sha256(screen.said() for screen in screens)
-    seen = [screen.judged() for screen in screens if not clicks.holds_out(screen.text)]
-    judged_ones = tuple(screen.judged() for screen in screens)
+    judged_ones = tuple(screen.judged(weights.get(screen.judgment_id, 1.0)) for screen in screens)
+    seen = [one for one, screen in zip(judged_ones, screens, strict=True) if not clicks.holds_out(screen.text)]
     prompts = tuple(screen.text for screen in screens)
     ids = tuple(screen.judgment_id for screen in screens)
     found = HeadPairs(fitted(judged_ones), judged=judged_ones, prompts=prompts, judgments=ids, sha256=digest)

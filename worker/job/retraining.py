@@ -7,18 +7,21 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
+from app.services.training import preference_rows, previews
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.training.setting_labels import METHODS
 from models.model_errors import ModelError, VersionMissing
 from models.serving.generator import Sampling
 from models.settings.clicks import ClickOptions, DPOClickOptions, click_config, click_options
+from models.settings.losses import LISTWISE
 from models.store.evaluation_figures import preference_in_words
 from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
-from worker.job import dataset, head_pairs
+from worker.job import dataset, head_pairs, weighing
 from worker.job.recorder import RunRecorder
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
@@ -74,7 +77,8 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     from worker.training.shared.progress import stop_if_cancelled
 
     selection = Selection.parse(attempt.selection)
-    retraining = _prepared(studio, attempt, selection)
+    weights = weighing.weights_of_run(studio, attempt, run_dir)
+    retraining = _prepared(studio, attempt, selection, weights)
     assert attempt.parent is not None  # or it could not be prepared
     clicks = retraining.clicks
     parent_folder, parent_serving = (
@@ -86,14 +90,19 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
     with studio.sessions() as session:
         known = dataset.trained_on(session, studio.store, attempt.parent)
+        hurried = preference_rows.count_hurried(session, attempt.last_judgment_id, selection)
+    if hurried:
+        recorder.log(f"Left out, since they came too quickly to have been read: {previews.counted(hurried, 'click')}.")
     tests = dataset.without_known(clicks.held_out, known, attempt.parent, recorder.log)
     left_out = _log_left_out(retraining.sieve, recorder)
     taught = head_pairs.fit_and_label(
-        studio, attempt, parent_serving, run_dir, recorder, most=retraining.head_pairs, clicks=clicks
+        studio, attempt, parent_serving, run_dir, recorder, most=retraining.head_pairs, clicks=clicks, weights=weights
     )
     taught = replace(taught, labelled=tuple(retraining.sieve.pairs(taught.labelled)))
     _log_left_out(retraining.sieve, recorder, left_out)
-    attempt.keep_judgments(retraining.judgments | set(taught.judgments))
+    learned = retraining.judgments | set(taught.judgments)
+    attempt.keep_judgments(learned)
+    weighed = weighing.told(weights, learned, staged, recorder.log)
     if taught.head is not None:
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
     known.including([*retraining.prompts, *(pair.prompt for pair in taught.labelled)]).write(staged)
@@ -146,6 +155,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
             **trained,
             **evaluation,
             **taught.as_dict(),
+            **weighed,
             "parity": parity,
             "preferred": preferred,
             "evaluation": report,
@@ -204,12 +214,14 @@ def _log_left_out(sieve: Sieve, recorder: RunRecorder, known: int = 0) -> int:
     return len(sieve.left_out)
 
 
-def _prepared(studio: Studio, attempt: Attempt, selection: Selection) -> Retraining:
+def _prepared(
+    studio: Studio, attempt: Attempt, selection: Selection, weights: weighing.Weights = MappingProxyType({})
+) -> Retraining:
     if attempt.parent is None:
         raise VersionMissing(f"Run {attempt.run_id} names no version to train from.")
     parent = studio.store.folder(attempt.parent) / MODEL_FOLDER
     with studio.sessions() as session:
-        return prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, parent, selection)
+        return prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, parent, selection, weights)
 
 
 def prepare(
@@ -219,24 +231,27 @@ def prepare(
     last_judgment_id: int,
     parent: Path,
     selection: Selection = EVERYTHING,
+    weights: weighing.Weights = MappingProxyType({}),
 ) -> Retraining:
     """Return the retraining of a run, on the selected judgments up to that id, from the model in the folder `parent`.
 
-    Clicks that cannot be trained on are left out. Raises `RecipeError`, `CheckpointError`, or `DatasetError` if no pair
-    is left.
+    Clicks that cannot be trained on are left out. The others count in the loss by the `weights` of their judgments.
+    Raises `RecipeError`, `CheckpointError`, or `DatasetError` if no pair is left.
     """
     from worker.training.clicks.sieve import Sieve
 
     options = click_options(method, config)
     sieve = Sieve(parent, options)
     clicks = dataset.split(_usable_pairs(sieve, dataset.preference_examples(session, last_judgment_id, selection)))
+    lists = isinstance(options, DPOClickOptions) and LISTWISE in options.loss_type
+    clicks = replace(clicks, train=weighing.weighed_pairs(clicks.train, weights, lists=lists))
     judgments = frozenset(example.click for example in clicks.train if example.click is not None)
     if isinstance(options, DPOClickOptions):
         return replace(_dpo(options, clicks, sieve), judgments=judgments)
     if method == "kto":
         sieve.left_out.clear()  # the pairs, which only its figures are measured on
         marked = sieve.texts(dataset.marked_texts(session, last_judgment_id, clicks, selection))
-        rows = dataset.unpaired_rows(marked)
+        rows = dataset.unpaired_rows(weighing.weighed_texts(marked, weights))
         good = sum(row["label"] for row in rows)
         said = f"{good} good and {len(rows) - good} bad texts"
         retraining = _by_method(method, options, clicks, sieve, said, rows, dataset.unpaired_sha256(rows))

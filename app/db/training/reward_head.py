@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
@@ -16,8 +16,9 @@ class RewardHead(Base):
     A `carried` head came with the version, which learned from the same judgments; the others were fitted after each
     click. It was fitted to `judgments` of the standing judgments up to `last_judgment_id`, when `undone` of all
     judgments had been undone and `deleted` had been deleted: while all three are unchanged there is nothing to learn,
-    unless some judgments were still `waiting` for their features. `weights` are its weights in single precision, kept
-    for ever; `data` is the whole head, which only the latest of a version and a carried one keep.
+    unless some judgments were still `waiting` for their features, or others count now or otherwise than was `weighed`.
+    `weights` are its weights in single precision, kept for ever; `data` is the whole head, which only the latest of a
+    version and a carried one keep.
     """
 
     __tablename__ = "reward_heads"
@@ -32,6 +33,8 @@ class RewardHead(Base):
     undone: Mapped[int]
     deleted: Mapped[int] = mapped_column(default=0)
     waiting: Mapped[int] = mapped_column(default=0)
+    # A digest of the judgments and what each weighed (app/services/training/judgment_weights.py).
+    weighed: Mapped[str] = mapped_column(String(16), default="")
     carried: Mapped[bool] = mapped_column(default=False)
     weights: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     data: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)

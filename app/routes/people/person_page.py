@@ -12,10 +12,20 @@ from app.db import Role, User, Verdict
 from app.domain_errors import NotFound
 from app.extensions import db
 from app.routes.number_format import WORDS
-from app.services.people import accounts, agreement, api_tokens, links, password_resets, sessions, statistics
+from app.services.people import (
+    accounts,
+    agreement,
+    api_tokens,
+    links,
+    password_resets,
+    reliability,
+    sessions,
+    statistics,
+)
 from app.services.people.agreement import Pair
 from app.services.people.authentication import second_factor
 from app.services.people.ratings import Person
+from app.services.prompts import studio_settings
 
 MOST_PAIRS = 50
 _ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
@@ -41,6 +51,10 @@ def render(person_id: int, link: str | None = None) -> str:
         said=statistics.said(session, person_id),
         habits=statistics.habits(session, person_id),
         window=statistics.WINDOW,
+        reliability=reliability.in_words(
+            reliability.reliabilities(session).get(str(person_id)),
+            weighed=studio_settings.settings(session).weigh_people,
+        ),
         pairs=[(pair.other if pair.one == person_id else pair.one, pair.same) for pair in pairs[:MOST_PAIRS]],
         names=names(pairs),
         judgments=shown,

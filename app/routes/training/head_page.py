@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.context import mellow
-from app.domain_errors import NotReady
+from app.domain_errors import Invalid, NotReady
 from app.extensions import db
 from app.services.prompts import studio_settings
 from app.services.training.reward.head_in_words import likings
@@ -40,9 +40,11 @@ def page() -> ResponseReturnValue:
 
 @blueprint.post("")
 def save() -> ResponseReturnValue:
-    """Store whether every click changes what is shown next, and what a retrained version takes to become live."""
-    names = ("learn_at_once", "only_if_better", "compare_live", "prove_first")
-    now = {name: request.form.get(name) == "yes" for name in names}
+    """Store what clicks change at once, which of them count how much, and what it takes to become live."""
+    names = ("learn_at_once", "only_if_better", "compare_live", "prove_first", "weigh_people")
+    now: dict[str, bool | float] = {name: request.form.get(name) == "yes" for name in names}
+    if seconds := request.form.get("least_seconds"):
+        now["least_seconds"] = _seconds(seconds)
     studio_settings.change(db.session(), user_id(), now)
     mellow().background.judged()
     at_once = now["learn_at_once"]
@@ -54,3 +56,11 @@ def save() -> ResponseReturnValue:
         said += f" Retrained versions are compared live, and {meanwhile} serves meanwhile."
     flash(said, "success")
     return redirect(url_for("liking.page"))
+
+
+def _seconds(text: str) -> float:
+    """Return a typed number of seconds; raises Invalid."""
+    try:
+        return float(text)
+    except ValueError:
+        raise Invalid("Answers are left out by a number of seconds, such as 1 or 0.5.") from None

@@ -15,6 +15,8 @@ from app.db import TrainingRun, now
 from app.domain_errors import Conflict, DomainError
 from app.extensions import db
 from app.launch.parts import read_parts
+from app.routes.number_format import WORDS
+from app.routes.training import who_clicked
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
 from app.schemas.kinds import LARGEST_ID
@@ -104,13 +106,14 @@ def compare() -> ResponseReturnValue:
 
 def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = None) -> str:
     session = db.session()
-    counts = overview.counts(session)
+    counts, news = overview.counts(session), preference_rows.new_clicks(session)
     method = form.get("method", "dpo")
     form_method = method if method in setting_labels.METHODS else "dpo"
     return render_template(
         "training/home.html",
         counts=counts,
-        news=preference_rows.new_clicks(session),
+        news=news,
+        who=who_clicked.box(session, news.since_judgment, form.getlist("without")),
         form=form,
         form_method=form_method,
         problem=problem,
@@ -128,6 +131,7 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
         comparison=latest_in_brief(session),
         runs=runs.page(session, limit=_LATEST_RUNS),
         **_queue(),
+        **WORDS,
     )
 
 

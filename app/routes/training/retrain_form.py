@@ -76,6 +76,7 @@ def _number(text: str) -> Any:
 def _selection(form: Form) -> Selection:
     body: dict[str, Any] = {
         "people": [_number(text) for text in form.getlist("people")],
+        "without": form.getlist("without"),
         "sources": form.getlist("sources"),
         **{name: form.get(name) for name in ("from_day", "to_day")},
         "min_agreement": _number(form.get("min_agreement") or "0"),

@@ -76,9 +76,9 @@ class _YieldedRows:
         """Return the rows that a judgment yields.
 
         A choice or an edited text yields one row per rejected candidate. In a tie of some, each tied text is preferred
-        to each of the others, and the rows of one rejected text have weights that sum to one, which training does not
-        read yet. A tie of all, "none is good" and a skip yield no rows, nor does an attention check, which measures the
-        person only. Raises Invalid for a candidate that is not on the screen.
+        to each of the others, and the rows of one rejected text have weights that sum to one. A tie of all, "none is
+        good" and a skip yield no rows, nor does an attention check, which measures the person only. Raises Invalid for
+        a candidate that is not on the screen.
         """
         tied = _tied_in_order(screen, sent)
         texts = [text for _, text in screen.candidates]

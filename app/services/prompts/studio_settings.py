@@ -24,6 +24,7 @@ _SWITCHES = frozenset(
         "prove_first",
         "second_factor_of_admins",
         "retrain_by_itself",
+        "weigh_people",
     }
 )
 _BOUNDS = {
@@ -38,6 +39,7 @@ _BOUNDS = {
     "retrain_hours_apart": (1, 720),
 }
 _CHOICES = {"retrain_when": ("clicks", "forecast", "either", "both")}
+MOST_SECONDS = 10.0
 
 DEFAULT_GUIDELINES = """\
 # What makes a rewrite good
@@ -61,7 +63,8 @@ class StudioSettings:
     does. With `only_if_better` a version that was retrained serves only if the clicks show that it is preferred to the
     one it was trained from. With `compare_live` a retrained version is compared with what served before, on the same
     screens, until the clicks decide; with `prove_first` the earlier one serves meanwhile. With
-    `second_factor_of_admins` every admin must have a second factor.
+    `second_factor_of_admins` every admin must have a second factor. With `weigh_people` the judgments of people whose
+    clicks say less count less. Answers given within less than `least_seconds` teach nothing (0: all do).
 
     With `retrain_by_itself` a run is requested by nobody (app/services/training/by_itself/rule.py) when there are
     `retrain_after_clicks` new clicks, or when the lower end of the forecast is above `retrain_above` of 100, or either
@@ -87,6 +90,8 @@ class StudioSettings:
     retrain_from_hour: int = 0
     retrain_to_hour: int = 0
     retrain_hours_apart: int = 24
+    weigh_people: bool = True
+    least_seconds: float = 1.0
 
 
 def settings(session: Session) -> StudioSettings:
@@ -120,6 +125,9 @@ def _check(name: str, value: object) -> None:
     elif name in _SWITCHES:
         if not isinstance(value, bool):
             raise Invalid(f"{name} must be true or false.")
+    elif name == "least_seconds":
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_SECONDS:
+            raise Invalid(f"least_seconds must be a number from 0 to {MOST_SECONDS:.0f}.")
     elif name in _BOUNDS:
         least, most = _BOUNDS[name]
         if type(value) is not int or not least <= value <= most:

@@ -96,10 +96,10 @@ def people(session: Session) -> int:
     return session.scalar(select(func.count(User.id)).where(User.active)) or 0
 
 
-def judgments(session: Session, since: int = 0) -> Tally:
-    """Count the standing judgments with ids above `since` by kind."""
+def judgments(session: Session, since: int = 0, under: float = 0.0) -> Tally:
+    """Count the standing judgments with ids above `since` by kind; or those made here in less than `under` seconds."""
     with _kept_counts(session) as book:
-        standing = book.made(since).read(session) - book.taken_back(since).read(session)
+        standing = book.made(since, under).read(session) - book.taken_back(since, under).read(session)
         return Counter({Kind(*kind): count for kind, count in standing.items()})
 
 
@@ -170,8 +170,11 @@ def _by_kind(*conditions: Any) -> Select[Any]:
     return select(*each.c, func.count()).group_by(*each.c)
 
 
-_JUDGMENTS = _by_kind(Judgment.id <= _UP_TO)
-_UNDONE = _by_kind(Judgment.undone_at.is_not(None))
+def _in_less_than(under: float) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of judgments that were made here in less than so many seconds, none for 0."""
+    return (Judgment.seconds < under, Judgment.imported.is_(False)) if under else ()
+
+
 _UNDONE_STAMP = select(func.count(), func.max(Judgment.undone_at)).where(Judgment.undone_at.is_not(None))
 _SCREENS = select(func.count()).where(Generation.id > _AFTER, Generation.id <= _UP_TO)
 _SOURCES = select(Prompt.source, func.count()).where(Prompt.id > _AFTER, Prompt.id <= _UP_TO).group_by(Prompt.source)
@@ -210,7 +213,8 @@ class _RunningCounts:
 class _UndoneCounts:
     """Counts of the judgments that were undone, kept until another one is undone."""
 
-    def __init__(self, since: int) -> None:
+    def __init__(self, since: int, under: float) -> None:
+        self._counted = _by_kind(Judgment.undone_at.is_not(None), *_in_less_than(under))
         self._since = since
         self._stamp: tuple[Any, ...] = ()
         self._kept: Counter[tuple[Any, ...]] = Counter()
@@ -219,7 +223,7 @@ class _UndoneCounts:
         """Return the present counts."""
         stamp = undone_stamp(session)
         if stamp != self._stamp:
-            found = session.connection().execute(_UNDONE, {"after": self._since})
+            found = session.connection().execute(self._counted, {"after": self._since})
             self._kept, self._stamp = Counter({tuple(kind): count for *kind, count in found}), stamp
         return self._kept
 
@@ -233,8 +237,8 @@ class _DatabaseCounts:
 
     def _begin(self, deletions: str) -> None:
         self._deletions = deletions
-        self._judgments: dict[int, _RunningCounts] = {}
-        self._undone: dict[int, _UndoneCounts] = {}
+        self._judgments: dict[tuple[int, float], _RunningCounts] = {}
+        self._undone: dict[tuple[int, float], _UndoneCounts] = {}
         self.screens = _RunningCounts(_SCREENS, select(func.max(Generation.id)))
         self.sources = _RunningCounts(_SOURCES, select(func.max(Prompt.id)))
 
@@ -243,16 +247,21 @@ class _DatabaseCounts:
         if deletions != self._deletions:
             self._begin(deletions)
 
-    def made(self, since: int) -> _RunningCounts:
-        """Return the counts of the judgments with ids above `since`."""
-        if since not in self._judgments and len(self._judgments) > _MOST_STARTS:
-            self._judgments = {start: kept for start, kept in self._judgments.items() if not start}
-            self._undone = {start: kept for start, kept in self._undone.items() if not start}
-        return self._judgments.setdefault(since, _RunningCounts(_JUDGMENTS, _NEWEST_JUDGMENT, since))
+    def made(self, since: int, under: float = 0.0) -> _RunningCounts:
+        """Return the counts of the judgments with ids above `since`, of all or of those made in less than `under`."""
+        if (since, under) not in self._judgments and len(self._judgments) > _MOST_STARTS:
+            self._judgments = {start: kept for start, kept in self._judgments.items() if not start[0]}
+            self._undone = {start: kept for start, kept in self._undone.items() if not start[0]}
+        if (since, under) not in self._judgments:
+            counted = _by_kind(Judgment.id <= _UP_TO, *_in_less_than(under))
+            self._judgments[since, under] = _RunningCounts(counted, _NEWEST_JUDGMENT, since)
+        return self._judgments[since, under]
 
-    def taken_back(self, since: int) -> _UndoneCounts:
+    def taken_back(self, since: int, under: float = 0.0) -> _UndoneCounts:
         """Return the counts of the undone ones among them."""
-        return self._undone.setdefault(since, _UndoneCounts(since))
+        if (since, under) not in self._undone:
+            self._undone[since, under] = _UndoneCounts(since, under)
+        return self._undone[since, under]
 
 
 _counts_by_engine: WeakKeyDictionary[Engine, _DatabaseCounts] = WeakKeyDictionary()

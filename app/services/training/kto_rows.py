@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Generation, Judgment, Verdict
-from app.services.training.selection import EVERYTHING, Selection
+from app.services.training.selection import EVERYTHING, Selection, unhurried
 
 UNPAIRED_METHOD = "kto"
 """The method that learns from single texts, and so from "none is good" too."""
@@ -18,7 +18,9 @@ MARKING = (Verdict.CHOSEN, Verdict.EDITED, Verdict.NONE)
 def last_marked(session: Session) -> int | None:
     """Return the id of the last standing judgment that marks texts, or None."""
     return session.scalar(
-        select(func.max(Judgment.id)).join(Generation).where(Judgment.undone_at.is_(None), *_marking())
+        select(func.max(Judgment.id))
+        .join(Generation)
+        .where(Judgment.undone_at.is_(None), *unhurried(session), *_marking())
     )
 
 
@@ -33,7 +35,7 @@ def unpaired_rows(
     judgments = session.scalars(
         select(Judgment)
         .join(Generation)
-        .where(*selection.conditions(last_judgment_id), *_marking())
+        .where(*selection.conditions(last_judgment_id), *unhurried(session), *_marking())
         .options(
             selectinload(Judgment.preferences),
             selectinload(Judgment.generation).selectinload(Generation.prompt),

@@ -12,9 +12,10 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app.db import JUDGE, Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
+from app.services.prompts import studio_settings
 from app.services.system import counts
 from app.services.training import kto_rows
-from app.services.training.selection import EVERYTHING, Selection
+from app.services.training.selection import EVERYTHING, Selection, hurried, unhurried
 
 MOST_SOURCES = 50
 COUNTED_AT_ONCE = 50_000
@@ -25,7 +26,8 @@ COUNTED_AT_ONCE = 50_000
 class Amount:
     """Size of a selection: judgments that yield pairs, their pairs and prompts, and the people who made them.
 
-    `none_good` counts the judgments that only a method on single texts learns from.
+    `none_good` counts the judgments that only a method on single texts learns from, `hurried` those with pairs that
+    were given too quickly and are left out.
     """
 
     judgments: int
@@ -33,6 +35,7 @@ class Amount:
     prompts: int
     people: int
     none_good: int
+    hurried: int
 
     def as_dict(self) -> dict[str, int]:
         """Return every number by its name."""
@@ -44,23 +47,27 @@ class NewClicks:
     """The judgments that came after the last run that ended well, without attention checks.
 
     `judgments` of them have pairs, by so many `people`, and are counted by verdict; `silent` counts the others by
-    verdict.
+    verdict. `hurried` were given too quickly, and are among neither. `since_judgment` is the
+    last judgment that was known before.
     """
 
     judgments: int
     people: int
     verdicts: Mapping[str, int]
     silent: Mapping[str, int]
+    hurried: int
+    since_judgment: int
     since_run: int | None
     since: datetime | None
 
 
 def preference_rows(
     session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
-) -> list[tuple[str, str, str, int, bool]]:
+) -> list[tuple[str, str, str, int, bool, float]]:
     """Return every pair of the selected judgments up to that one, in the order they were made.
 
-    Each is (prompt, chosen, rejected, judgment id, whether the person wrote the chosen text).
+    Each is (prompt, chosen, rejected, judgment id, whether the person wrote the chosen text, weight among the pairs of
+    its judgment).
     """
     rows = session.execute(
         select(
@@ -69,18 +76,24 @@ def preference_rows(
             Preference.rejected,
             Preference.judgment_id,
             Judgment.verdict == Verdict.EDITED,
+            Preference.weight,
         )
         .join(Judgment)
-        .where(*selection.conditions(last_judgment_id))
+        .where(*selection.conditions(last_judgment_id), *unhurried(session))
         .order_by(Preference.id)
     )
-    return [(prompt, chosen, rejected, judgment, edited) for prompt, chosen, rejected, judgment, edited in rows]
+    return [
+        (prompt, chosen, rejected, judgment, edited, weight)
+        for prompt, chosen, rejected, judgment, edited, weight in rows
+    ]
 
 
 def last_judgment(session: Session, method: str) -> int:
     """Return the id of the last standing judgment that `method` can learn from, 0 if there is none."""
     last = session.scalar(
-        select(func.max(Judgment.id)).join(Preference, Preference.judgment_id == Judgment.id).where(_standing())
+        select(func.max(Judgment.id))
+        .join(Preference, Preference.judgment_id == Judgment.id)
+        .where(_standing(), *unhurried(session))
     )
     marked = kto_rows.last_marked(session) if method == kto_rows.UNPAIRED_METHOD else None
     return max(last or 0, marked or 0)
@@ -93,13 +106,14 @@ def many(session: Session) -> bool:
 
 def count_pairs(session: Session, last_judgment_id: int, selection: Selection = EVERYTHING) -> int:
     """Count the preference pairs that a run would train on."""
-    return _count(session, _pairs(func.count(Preference.id)).where(*selection.conditions(last_judgment_id)))
+    conditions = (*selection.conditions(last_judgment_id), *unhurried(session))
+    return _count(session, _pairs(func.count(Preference.id)).where(*conditions))
 
 
 def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> Amount:
     """Count what a run requested now would learn from."""
     last = last_judgment(session, method)
-    conditions = selection.conditions(last)
+    conditions = [*selection.conditions(last), *unhurried(session)]
     judged = (
         select(Judgment.id, JUDGE.label("judge"), Judgment.generation_id)
         .where(*conditions, Judgment.id.in_(select(Preference.judgment_id)))
@@ -118,7 +132,15 @@ def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> 
     if method == kto_rows.UNPAIRED_METHOD:
         bad = select(func.count(Judgment.id)).join(Generation).where(Generation.gold.is_(False))
         none_good = _count(session, bad.where(*conditions, Judgment.verdict == Verdict.NONE))
-    return Amount(judgments, count_pairs(session, last, selection), prompts, people, none_good)
+    left_out = count_hurried(session, last, selection)
+    return Amount(judgments, count_pairs(session, last, selection), prompts, people, none_good, left_out)
+
+
+def count_hurried(session: Session, last_judgment_id: int, selection: Selection = EVERYTHING) -> int:
+    """Count the judgments that a run would train on, had they not been given too quickly."""
+    paired = Judgment.id.in_(select(Preference.judgment_id))
+    of = select(func.count(Judgment.id)).where(*selection.conditions(last_judgment_id), hurried(session), paired)
+    return _count(session, of)
 
 
 def new_clicks(session: Session) -> NewClicks:
@@ -133,7 +155,12 @@ def new_clicks(session: Session) -> NewClicks:
     verdicts: Counter[str] = Counter()
     silent: Counter[str] = Counter()
     people = set()
-    for kind, count in counts.judgments(session, last).items():
+    least = studio_settings.settings(session).least_seconds
+    too_quick = counts.judgments(session, last, under=least) if least else counts.Tally()
+    for kind, made in counts.judgments(session, last).items():
+        count = made - too_quick[kind]
+        if not count:
+            continue
         if kind.pairs:
             verdicts[kind.verdict] += count
             people.add(kind.judge)
@@ -144,6 +171,8 @@ def new_clicks(session: Session) -> NewClicks:
         len(people),
         verdicts,
         silent,
+        sum(count for kind, count in too_quick.items() if not kind.gold),
+        last,
         run.id if run else None,
         run.finished_at if run else None,
     )

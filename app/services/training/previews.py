@@ -79,6 +79,8 @@ def _summary(amount: Amount, others: int) -> str:
         said += f", and on {counted(amount.none_good, 'screen')} of which none was good"
     if others:
         said += f". What they say would label up to {counted(others, 'pair')} of texts that nobody clicked, too"
+    if amount.hurried:
+        said += f". It leaves out {counted(amount.hurried, 'click')} that came too quickly to have been read"
     return f"{said}."
 
 

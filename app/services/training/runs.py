@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.db import ACTIVE_STATUSES, RunMetric, RunStatus, TrainingRun, now, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
+from app.schemas.kinds import LARGEST_ID
 from app.services.system import audit, webhooks
 from app.services.training import preference_rows, setting_labels
 from app.services.training.reward import forecasts
@@ -286,4 +287,6 @@ def _active_run(session: Session, digest: str) -> TrainingRun | None:
 def _reason_for_no_pairs(session: Session, last: int, selection: Selection) -> str:
     if selection != EVERYTHING and preference_rows.count_pairs(session, last):
         return "No click fits that selection: choose more people, days or sources, or ask for less agreement."
+    if preference_rows.count_hurried(session, LARGEST_ID, selection):
+        return "Every click came too quickly to have been read, by the setting under What people like here."
     return "There is nothing to learn from yet: choose the best of three at least once."

@@ -1,4 +1,7 @@
-"""The selection of judgments that a run learns from: by person, day, source and agreement."""
+"""The selection of judgments that a run learns from: by person, day, source and agreement.
+
+Answers that were given more quickly than a person reads teach nothing at all: `unhurried`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,15 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
 
 from app.db import JUDGE, Candidate, Generation, Judgment, Prompt, Verdict
 from app.domain_errors import Invalid
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import LARGEST_ID, STORABLE
 from app.schemas.reading import Sent, read
+from app.services.prompts import studio_settings
 
 MOST_CHOICES = 200
 _ROUNDING = 1e-9  # two of three judges reach two thirds, however many digits were typed
@@ -28,6 +33,15 @@ _People = Annotated[
         max_length=MOST_CHOICES,
         description="The ids of those who judged.",
         extra={"refusal": f"people must be a list of the ids of people, at most {MOST_CHOICES} of them."},
+    ),
+]
+_Judge = Annotated[str, Meta(pattern=STORABLE, extra={"pattern": "without holds characters that cannot be stored."})]
+_Judges = Annotated[
+    tuple[_Judge, ...],
+    Meta(
+        max_length=MOST_CHOICES,
+        description="Those who are left out: the id of a person as a text, or `imported:` and a name in a file.",
+        extra={"refusal": f"without must be a list of those who judged, as texts, at most {MOST_CHOICES} of them."},
     ),
 ]
 _Sources = Annotated[
@@ -52,11 +66,13 @@ _Agreement = Annotated[
 class Selection(Sent, frozen=True):
     """Conditions on judgments; an empty field selects everything."""
 
-    # `people` are user ids, `sources` the sources of prompts; the days are in UTC and both included. `min_agreement`
-    # leaves out, on prompts that several people judged, every judgment that a smaller share of them agrees with.
+    # `people` are user ids, `without` texts of JUDGE, `sources` the sources of prompts; the days are in UTC and both
+    # included. `min_agreement` leaves out, on prompts that several people judged, every judgment that a smaller share
+    # of them agrees with.
     unknown: ClassVar[str] = "There is no field {name!r} in a selection."
 
     people: _People = ()
+    without: _Judges = ()
     sources: _Sources = ()
     from_day: Annotated[Day, Meta(description="In UTC, included.")] | None = None
     to_day: Annotated[Day, Meta(description="In UTC, included.")] | None = None
@@ -65,6 +81,7 @@ class Selection(Sent, frozen=True):
     def __post_init__(self) -> None:
         """Put the choices in order, and check what the fields ask of each other; raises Invalid."""
         force_setattr(self, "people", tuple(sorted(set(self.people))))
+        force_setattr(self, "without", tuple(sorted(set(self.without))))
         force_setattr(self, "sources", tuple(sorted(set(self.sources))))
         check_days(from_day=self.from_day, to_day=self.to_day)
         if self.from_day and self.to_day and self.to_day < self.from_day:
@@ -84,6 +101,7 @@ class Selection(Sent, frozen=True):
         """Return the fields that are not empty, JSON-compatible; `parse` reads them back."""
         fields = {
             "people": list(self.people),
+            "without": list(self.without),
             "sources": list(self.sources),
             "from_day": self.from_day.isoformat() if self.from_day else None,
             "to_day": self.to_day.isoformat() if self.to_day else None,
@@ -96,6 +114,8 @@ class Selection(Sent, frozen=True):
         parts = []
         if self.people:
             parts.append("of one person" if len(self.people) == 1 else f"of {len(self.people)} people")
+        if self.without:
+            parts.append("without one person" if len(self.without) == 1 else f"without {len(self.without)} people")
         if self.sources:
             parts.append(f"on prompts from {', '.join(self.sources)}")
         if self.from_day:
@@ -111,6 +131,8 @@ class Selection(Sent, frozen=True):
         found: list[ColumnElement[bool]] = [Judgment.undone_at.is_(None), Judgment.id <= last_judgment_id]
         if self.people:
             found.append(Judgment.user_id.in_(self.people))
+        if self.without:
+            found.append(JUDGE.not_in(self.without))
         if self.from_day:
             found.append(Judgment.created_at >= _midnight(self.from_day))
         if self.to_day:
@@ -124,6 +146,20 @@ class Selection(Sent, frozen=True):
 
 
 EVERYTHING = Selection()
+
+
+def unhurried(session: Session) -> list[ColumnElement[bool]]:
+    """Return the conditions of judgments that took their person as long as the studio asks for at least.
+
+    Those of files stay, and so do those of which nobody knows how long they took.
+    """
+    least = studio_settings.settings(session).least_seconds
+    return [or_(Judgment.seconds.is_(None), Judgment.seconds >= least, Judgment.imported)] if least else []
+
+
+def hurried(session: Session) -> ColumnElement[bool]:
+    """Return the condition of all other judgments: those that nothing is learned from."""
+    return and_(Judgment.seconds < studio_settings.settings(session).least_seconds, Judgment.imported.is_(False))
 
 
 def _disputed(last_judgment_id: int, least: float) -> Any:

@@ -94,6 +94,16 @@ def ranked(prompt: object, responses: Sequence[object], scores: Sequence[float] 
     return row if scores is None else row | {"scores": [scores[place] for place in order]}
 
 
+def weight(fields: Fields) -> Row:
+    """Return the `"weight"` of a row, if it has one: a number of at least 0, which says how much the row counts."""
+    if "weight" not in fields:
+        return {}
+    found = number(fields["weight"], "weight")
+    if found < 0:
+        raise BadRow("weight is negative")
+    return {"weight": found}
+
+
 def number(value: object, name: str) -> float:
     """`value` as a finite number, which data sets also write as text; raises BadRow."""
     try:

@@ -60,8 +60,12 @@ function changed(event) {
 }
 
 if ("ask" in element("outlook").dataset) lookAhead(); // so many clicks that the page did not wait for their number
-form.addEventListener("input", changed);
-form.addEventListener("change", changed);
+// Who is left out is ticked above the form, in fields that belong to it.
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, (event) => {
+    if (/** @type {HTMLInputElement} */ (event.target).form === form) changed(event);
+  });
+}
 
 // The queue is drawn by the server; a focus within it stays where it is.
 async function follow() {

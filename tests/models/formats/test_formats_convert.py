@@ -175,6 +175,13 @@ def test_what_a_format_cannot_hold_is_refused_with_its_line(name: str, row: Row,
     assert list(write_records([(ROW | row, 7)], WRITERS[name])) == [Problem(7, reason)]
 
 
+@pytest.mark.parametrize("name", ["trl", "trl-chat", "seed", "llamafactory", "hh", "csv", "jsonl"])
+def test_weights_are_written_where_rows_have_them(name: str) -> None:
+    rows: list[Row] = [ROW | {"weight": 0.5}, ROW | {"rejected": "worse", "weight": 0.25}, ROW | {"prompt": "q"}]
+    records = list(write_records([(row, line) for line, row in enumerate(rows, start=1)], WRITERS[name]))
+    assert [record.get("weight") for record in records if isinstance(record, dict)] == [0.5, 0.25, None]
+
+
 def test_a_mix_uses_up_the_scarcest_objective_and_says_so() -> None:
     rows = {name: [{"prompt": f"{name} {number}"} for number in range(count)] for name, count in (("a", 50), ("b", 9))}
     mixed, said = mix_rows(rows, parse_mix("a=0.75, b=0.25"), seed=1)

@@ -398,6 +398,46 @@ def test_an_objective_stays_with_every_row_that_is_made() -> None:
     assert reasons(file) == ["objective is not a text"]
 
 
+UNPAIRED_ROW = {"prompt": "you fool", "completion": "you", "label": True}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "weights"),
+    [
+        (PREFERENCE, Kind.PREFERENCE, [0.5]),
+        (PREFERENCE, Kind.UNPAIRED, [0.5, 0.5]),
+        (UNPAIRED_ROW, Kind.UNPAIRED, [0.5]),
+        ({"prompt": "you fool", "responses": ["a", "b", "c"]}, Kind.PREFERENCE, [0.5, 0.5]),
+        (PREFERENCE, Kind.COMPLETION, [None]),
+        (PREFERENCE, Kind.PROMPT, [None]),
+        (PREFERENCE, Kind.RANKED, [None]),
+    ],
+)
+def test_a_weight_stays_with_every_pair_and_every_marked_text(row: Any, kind: Kind, weights: list[Any]) -> None:
+    for written in (0.5, "0.5"):
+        file = read(row | {"weight": written}, kind=kind)
+        assert [made.get("weight") for made in file.rows] == weights
+    table = b"prompt,chosen,rejected,weight\na,b,c,0.25\nd,e,f,\n"
+    assert [made.get("weight") for made in rows_from(table, "a.csv", Kind.PREFERENCE).rows] == [0.25, None]
+
+
+@pytest.mark.parametrize(
+    ("weight", "reason"),
+    [
+        (-0.1, "weight is negative"),
+        ("heavy", "weight is not a number"),
+        (True, "weight is not a number"),
+        (float("inf"), "weight is not a number"),
+    ],
+)
+def test_what_is_no_weight_is_refused_with_its_line_where_weights_are_read(weight: Any, reason: str) -> None:
+    rows = [PREFERENCE, PREFERENCE | {"weight": 0}, PREFERENCE | {"weight": weight}]
+    file = read(*rows, kind=Kind.PREFERENCE)
+    assert [(problem.line, problem.reason) for problem in file.problems] == [(3, reason)]
+    assert [row.get("weight") for row in file.rows] == [None, 0.0]
+    assert read(*rows, kind=Kind.COMPLETION).problem_count == 0
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1).filter(str.strip)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -128,9 +130,32 @@ def test_the_chance_that_random_clicks_agree_as_well_is_exact_in_small_cases(
     others: list[list[float]], expected: float
 ) -> None:
     """Differences of the other texts' utilities to that of the chosen one: negative where the click was predicted."""
-    assert _by_chance([np.array(one) for one in others]) == pytest.approx(expected, abs=0.015)
+    assert _by_chance([np.array(one) for one in others], np.ones(len(others))) == pytest.approx(expected, abs=0.015)
 
 
 def test_the_second_best_counts_more_than_the_worst() -> None:
     second, worst = ([np.array([-2.0, -3.0])] * 6 + [np.array(one)] * 6 for one in ([-1.0, 1.0], [1.0, 2.0]))
-    assert _by_chance(second) < 0.05 < _by_chance(worst)
+    assert _by_chance(second, np.ones(12)) < 0.05 < _by_chance(worst, np.ones(12))
+
+
+def test_a_click_that_weighs_nothing_says_nothing_of_the_chance() -> None:
+    """Nine clicks that were predicted, of which one counts: a guess among three is right as often."""
+    predicted = [np.array([-1.0, -2.0])] * 9
+    assert _by_chance(predicted, np.array([1.0] + [0.0] * 8)) == pytest.approx(1 / 3, abs=0.015)
+
+
+@pytest.mark.long
+def test_clicks_that_weigh_nothing_leave_the_promise_to_the_others() -> None:
+    """Ten clicks by a taste, beside ten against it; the latter decide nothing once they weigh nothing."""
+    by_taste, against = clicks(10, 1), clicks(10, 2, -LIKED)
+    prompts = [f"text {number}" for number in range(20)]
+    head = learned(by_taste)
+
+    def slope(weight: float) -> float:
+        judged = [*by_taste, *(replace(one, weight=weight) for one in against)]
+        found = expected_preference(judged, prompts, head, differences(head))
+        assert found is not None
+        assert found.clicks == 20
+        return found.slope
+
+    assert slope(0.0) > slope(0.5) > slope(1.0)

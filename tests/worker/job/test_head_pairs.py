@@ -135,7 +135,7 @@ def attempt_of(studio: Studio, run: TrainingRun) -> Attempt:
 def learned(studio: Studio, attempt: Attempt, folder: Path, clicks: Split = NOTHING_HELD_OUT) -> head_pairs.HeadPairs:
     serving = studio.store.folder(1) / SERVING_FOLDER
     with RunRecorder(studio.sessions, attempt.run_id, attempt.number) as recorder:
-        return head_pairs.fit_and_label(studio, attempt, serving, folder, recorder, most=10, clicks=clicks)
+        return head_pairs.fit_and_label(studio, attempt, serving, folder, recorder, most=10, clicks=clicks, weights={})
 
 
 def test_a_second_attempt_learns_from_the_pairs_of_the_first(

@@ -359,6 +359,8 @@ def test_a_run_trains_on_the_selected_clicks_alone_and_lets_the_next_begin(
     other = factories.user(session)
     screen = factories.generation(session, other.id, ["go away please", "go"], prompt=factories.prompt(session, "go"))
     factories.judgment(session, screen)
+    hurried = factories.generation(session, other.id, ["leave", "leave now"], prompt=factories.prompt(session, "leave"))
+    factories.judgment(session, hurried, seconds=0.3)
     selection = Selection(people=(other.id,))
     asked, _ = runs.request(session, None, "dpo", QUICK | {"num_train_epochs": 1}, selection)
     runs.request(session, None, "dpo", QUICK)
@@ -368,6 +370,7 @@ def test_a_run_trains_on_the_selected_clicks_alone_and_lets_the_next_begin(
     assert (first.status, first.error, first.parent_version) == ("succeeded", None, 1)
     assert store.verify(2).data_sha256 == dataset.data_sha256([PreferenceExample("go", "go away please", "go")])
     assert "Chosen among all clicks: those of one person." in first.log
+    assert "Left out, since they came too quickly to have been read: 1 click." in first.log
     assert (second.status, second.job_id) == ("queued", f"train-{second.id}-1")
 
 

@@ -25,8 +25,10 @@ from worker.training.methods.common import (
 from worker.training.methods.held_out_means import LOSS, HeldOutMeansMixin
 from worker.training.run.method import Job, Method
 from worker.training.shared.checkpoint import truncate
-from worker.training.shared.training_errors import CheckpointError
+from worker.training.shared.row_weights import are_weighted, with_weights
+from worker.training.shared.training_errors import CheckpointError, DatasetError
 from worker.training.t5.listwise import CLICK, ListwiseDPOTrainer
+from worker.training.t5.pair_weights import MIXING
 from worker.training.t5.seq2seq_dpo import WRITTEN, Seq2SeqDPOTrainer, disable_dropout
 
 COMPLETIONS = ("chosen", "rejected")
@@ -49,7 +51,7 @@ class Seq2SeqTrainer(_HeldOutMeans, TokenizedRowsMixin, Seq2SeqDPOTrainer):
 
 
 class DPO(TextMethod):
-    """DPO on pairs of a chosen and a rejected text."""
+    """DPO on pairs of a chosen and a rejected text, which may have a weight (worker/training/t5/pair_weights.py)."""
 
     name = "dpo"
     kind = "preference"
@@ -60,9 +62,10 @@ class DPO(TextMethod):
     def build(self, job: Job) -> Trainer:
         """Build TRL's trainer, or ours for an encoder-decoder.
 
-        Raises `CheckpointError` for an unsuitable `ref_model`.
+        Raises `CheckpointError` for an unsuitable `ref_model`, `DatasetError` for weights with a loss that takes none.
         """
         options: DPOOptions = job.options
+        _check_weights(job)
         arguments = job.arguments(
             DPOConfig,
             beta=options.beta,
@@ -96,6 +99,15 @@ class DPO(TextMethod):
         return trainer
 
 
+def _check_weights(job: Job) -> None:
+    mixing = [loss for loss in job.options.loss_type if loss in MIXING]
+    if mixing and are_weighted(job.train):
+        raise DatasetError(
+            f"The loss {mixing[0]} compares the pairs of a batch with each other, so they cannot have weights: take "
+            "another loss, or data without them."
+        )
+
+
 def _reference(job: Job) -> PreTrainedModel | None:
     """Return the reference model; None if TRL takes the policy without its adapter, or before the first step."""
     options: DPOOptions = job.options
@@ -123,6 +135,8 @@ def _dataset(job: Job, rows: Sequence[Mapping[str, Any]], name: str) -> Dataset:
             made[CLICK] = row[CLICK]
         if job.loaded.architecture == "seq2seq" and WRITTEN in row:
             made[WRITTEN] = row[WRITTEN]
+    if are_weighted(job.train):
+        ids = with_weights(ids, rows)
     return saved_dataset(ids, job.work, name) if options.precompute_ref_log_probs else Dataset.from_list(ids)
 
 

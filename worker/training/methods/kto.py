@@ -8,6 +8,9 @@
 It is TRL's `KTOTrainer`, for encoder-decoders through seq2seq_kto.py. z, which has no gradient, estimates the KL
 divergence from the reference model. TRL assigns the y' once, in batches of a fixed order; the rows are shuffled before,
 since otherwise the two texts of a former pair would be neighbours and serve as each other's y'.
+
+A row may have a weight, by which its loss is multiplied (worker/training/shared/row_weights.py), as TRL multiplies it
+by desirable_weight or undesirable_weight. z is not weighted: it compares two models, whoever marked the texts.
 """
 
 import random
@@ -24,6 +27,8 @@ from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapt
 from worker.training.methods.held_out_means import HeldOutMeansMixin
 from worker.training.methods.seq2seq_kto import Seq2SeqKTOTrainer
 from worker.training.run.method import Job, Method, Rows
+from worker.training.shared.examples import WEIGHT
+from worker.training.shared.row_weights import WeightCollator, WeightColumnMixin, are_weighted, with_weights
 from worker.training.shared.training_errors import DatasetError
 from worker.training.t5.seq2seq_dpo import disable_dropout
 
@@ -44,11 +49,34 @@ class _HeldOutMeans(HeldOutMeansMixin):
         return output
 
 
-class CausalTrainer(_HeldOutMeans, TokenizedRowsMixin, KTOTrainer):
+class _WeightedRows(WeightColumnMixin, KTOTrainer):
+    """TRL's trainer, whose rows may have a `weight`; it behaves like TRL's if the training rows have none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows: Any = self.train_dataset
+        if WEIGHT in rows.column_names:
+            self.data_collator = WeightCollator(self.data_collator)
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute TRL's loss, with one weight a row where TRL has one for the good and one for the bad texts."""
+        if WEIGHT not in inputs:
+            return super().compute_loss(model, inputs, *args, **kwargs)  # type: ignore[no-untyped-call]
+        batch = dict(inputs)
+        weights, good = batch.pop(WEIGHT), batch["label"].bool()
+        of_labels = self.desirable_weight, self.undesirable_weight
+        self.desirable_weight, self.undesirable_weight = of_labels[0] * weights[good], of_labels[1] * weights[~good]
+        try:
+            return super().compute_loss(model, batch, *args, **kwargs)  # type: ignore[no-untyped-call]
+        finally:
+            self.desirable_weight, self.undesirable_weight = of_labels
+
+
+class CausalTrainer(_HeldOutMeans, TokenizedRowsMixin, _WeightedRows):
     """TRL's trainer on token ids."""
 
 
-class Seq2SeqTrainer(_HeldOutMeans, TokenizedRowsMixin, Seq2SeqKTOTrainer):
+class Seq2SeqTrainer(_HeldOutMeans, TokenizedRowsMixin, _WeightedRows, Seq2SeqKTOTrainer):
     """Our trainer for encoder-decoders, on token ids."""
 
 
@@ -80,14 +108,17 @@ class KTO(TextMethod):
         disable_dropout(loaded.model)
         shuffled = list(job.train)
         random.Random(options.seed).shuffle(shuffled)
+        train = kto_rows(shuffled, loaded, options.per_device_train_batch_size)
         held_out = kto_rows(job.held_out, loaded, options.per_device_eval_batch_size)
+        if are_weighted(job.train):
+            train, held_out = with_weights(train, shuffled), with_weights(held_out, job.held_out)
         kind = Seq2SeqTrainer if loaded.architecture == "seq2seq" else CausalTrainer
         trainer = kind(
             loaded.model,
             None if job.peft_config is not None else frozen_copy(loaded.model),
             args=arguments,
             processing_class=loaded.tokenizer,
-            train_dataset=Dataset.from_list(kto_rows(shuffled, loaded, options.per_device_train_batch_size)),
+            train_dataset=Dataset.from_list(train),
             eval_dataset=Dataset.from_list(held_out) if held_out else None,
             peft_config=job.peft_config,
         )

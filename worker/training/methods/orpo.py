@@ -4,13 +4,19 @@
     odds(y) = p(y) / (1 - p(y)),  log p(y) = the mean log-probability of a token of y                     (eq. 3 and 4)
 
 TRL takes decoder-only models and encoder-decoders. For a decoder-only model the first term includes the prompt's
-tokens, as in the authors' code.
+tokens, as in the authors' code. The first term is a mean over the tokens of a batch, the second one over its pairs.
+
+A pair may have a weight, by which both its terms are multiplied (worker/training/shared/row_weights.py): each of its
+tokens in the first one, over the number of tokens, and its log-sigmoid in the second one, over the number of pairs.
 """
 
 import warnings
 from typing import Any
 
+import torch
 from datasets import Dataset
+from torch import Tensor
+from torch.nn import functional
 from transformers import Trainer
 from trl.import_utils import TRLExperimentalWarning
 
@@ -24,14 +30,47 @@ from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapter_in_float32, tokenized
 from worker.training.methods.held_out_means import HeldOutMeansMixin
 from worker.training.run.method import Job, Method, Rows
+from worker.training.shared.examples import WEIGHT
+from worker.training.shared.row_weights import are_weighted, with_weights
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
 from worker.training.t5.token_scores import IGNORED
 
 
 class TokenIdsORPOTrainer(HeldOutMeansMixin, TokenizedRowsMixin, ORPOTrainer):
-    """TRL's trainer on token ids."""
+    """TRL's trainer on token ids, with weights of pairs."""
 
     counted = "prompt_input_ids"
+    _pair_weights: Tensor | None = None
+    """The weights of the pairs of the present batch (N); None if its rows have none."""
+
+    def get_batch_loss_metrics(self, model: Any, batch: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute loss and metrics, the loss weighted if the batch has weights."""
+        weights = batch.get(WEIGHT)
+        self._pair_weights = None if weights is None else torch.tensor(weights, device=self.accelerator.device)
+        return super().get_batch_loss_metrics(model, batch, *args, **kwargs)
+
+    def concatenated_forward(self, model: Any, batch: Any) -> Any:
+        """Run the model as TRL does; the fifth of what it returns, the NLL of the chosen texts, is weighted."""
+        answer = super().concatenated_forward(model, batch)
+        if self._pair_weights is None:
+            return answer
+        return (*answer[:4], self._weighted_nll(answer[2], batch, self._pair_weights), *answer[5:])
+
+    def odds_ratio_loss(self, *log_probs: Any) -> Any:
+        """Compute TRL's odds ratio loss of each pair, times its weight."""
+        losses, *figures = super().odds_ratio_loss(*log_probs)
+        return (losses if self._pair_weights is None else losses * self._pair_weights, *figures)
+
+    def _weighted_nll(self, scores: Tensor, batch: Any, weights: Tensor) -> Tensor:
+        """Return the NLL of the chosen texts in nats, from scores (N, columns, V) of the tokens that TRL scores."""
+        if self.is_encoder_decoder:
+            labels = batch["chosen_labels"]
+        else:
+            labels = batch["chosen_input_ids"].masked_fill(batch["chosen_attention_mask"] == 0, IGNORED)[:, 1:]
+        scores = scores[:, : labels.shape[1]]  # the rest is beside longer rejected texts
+        by_token = functional.cross_entropy(scores.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
+        loss: Tensor = (by_token.sum(1) * weights).sum() / (labels != IGNORED).sum()
+        return loss
 
     def tokenize_row(self, feature: dict[str, Any], model: Any = None) -> dict[str, Any]:
         """Return {}: the row already consists of token ids."""
@@ -58,14 +97,17 @@ class ORPO(TextMethod):
             remove_unused_columns=False,
         )
         disable_dropout(loaded.model)
+        train, held_out = orpo_rows(job.train, loaded), orpo_rows(job.held_out, loaded)
+        if are_weighted(job.train):
+            train, held_out = with_weights(train, job.train), with_weights(held_out, job.held_out)
         if loaded.architecture == "seq2seq":
             loaded.model.config.decoder_start_token_id = decoder_start_token_id(loaded.model)
         trainer = TokenIdsORPOTrainer(
             loaded.model,
             args=arguments,
             processing_class=loaded.tokenizer,
-            train_dataset=Dataset.from_list(orpo_rows(job.train, loaded)),
-            eval_dataset=Dataset.from_list(orpo_rows(job.held_out, loaded)) if job.held_out else None,
+            train_dataset=Dataset.from_list(train),
+            eval_dataset=Dataset.from_list(held_out) if held_out else None,
             peft_config=job.peft_config,
         )
         adapter_in_float32(trainer.model)

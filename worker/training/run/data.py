@@ -22,6 +22,7 @@ from models.store.trained_on import TrainedOn
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Row, prompt_ids, render, token_ids
 from worker.training.run.row_sources import load_row_file
+from worker.training.shared.examples import WEIGHT
 from worker.training.shared.pairs import is_measured
 from worker.training.shared.progress import Progress
 from worker.training.shared.training_errors import ConversationRefused, DatasetError
@@ -97,6 +98,9 @@ def load_training_data(
     most = options.max_eval_samples or None
     held_out, pairs = held_out[:most], pairs[:most]
     progress.log(f"To train on: {len(train):,} rows. Held out: {len(held_out):,}.")
+    counts = [row.get(WEIGHT, 1.0) for row in train]
+    if any(count != 1.0 for count in counts):
+        progress.log(f"By their weights, the rows to train on count as {sum(counts):,.1f}.")
     summary = {
         "files": list(train_files) or [f"{dataset_name}[{dataset_split}]"],
         "formats": sorted({file.format for _, file in files}),

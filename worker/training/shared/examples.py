@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+WEIGHT = "weight"
+"""The column with the weight of a training row; a row without it weighs 1."""
+
 
 @dataclass(frozen=True)
 class PreferenceExample:
@@ -10,6 +13,7 @@ class PreferenceExample:
 
     `click` is the id of the judgment it came from, if known; the pairs of one click form one list for the listwise
     loss. `written` is true if the person wrote the chosen text, which is then also trained on by its likelihood.
+    `weight` is how much the pair counts in the loss.
     """
 
     prompt: str
@@ -17,12 +21,14 @@ class PreferenceExample:
     rejected: str
     click: int | None = field(default=None, compare=False)
     written: bool = field(default=False, compare=False)
+    weight: float = field(default=1.0, compare=False)
 
 
 class MarkedText(NamedTuple):
-    """A text of a prompt that a judgment, named by its id, marks good or bad."""
+    """A text of a prompt that a judgment, named by its id, marks good or bad; `weight` is how much it counts."""
 
     prompt: str
     text: str
     good: bool
     judgment: int
+    weight: float = 1.0

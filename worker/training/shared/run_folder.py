@@ -1,6 +1,7 @@
 """The run folder: the checkpoints from which an interrupted training resumes.
 
     lock                      held by the process that trains
+    judgment_weights.json     what the judgments weighed when the run began
     labelled.json             pairs that the reward head labelled before the training, if there are any
     training.json             identity of the training: recipe, data, base; no other training may use this folder
     checkpoint-120/           as transformers writes it: weights, optimizer, scheduler, random state, position
@@ -28,6 +29,8 @@ from worker.training.shared.training_errors import Cancelled, CheckpointError
 _IDENTITY = "training.json"
 _WHOLE = "whole"
 LABELLED = "labelled.json"
+JUDGMENT_WEIGHTS = "judgment_weights.json"
+_BEFORE_TRAINING = (LABELLED, JUDGMENT_WEIGHTS)
 LOCK_WAIT_SECONDS = 120.0
 """Longest wait for another process to leave the folder: a worker that lost its run stops at its next step."""
 _POLL_SECONDS = 0.2
@@ -44,9 +47,9 @@ def run_folder(
     `Cancelled` if `progress` is cancelled during the wait.
     """
     make_folders(folder)
-    drafts = tuple(f".{name}." for name in (_IDENTITY, LABELLED))
+    drafts = tuple(f".{name}." for name in (_IDENTITY, *_BEFORE_TRAINING))
     names = {path.name for path in folder.iterdir() if not path.name.startswith(drafts)}
-    unexpected = names - {LOCK_NAME, LABELLED}
+    unexpected = names - {LOCK_NAME, *_BEFORE_TRAINING}
     if unexpected and _IDENTITY not in unexpected:
         raise CheckpointError(f"The output folder {folder} is not empty.")
     with _wait_for_lock(folder, progress):

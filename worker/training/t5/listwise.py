@@ -12,7 +12,8 @@ picked, whereas pairs push each rejected text away as if it were alone.
 
 `ListwiseDPOTrainer` adds it to TRL's loss types under the name `listwise`. TRL computes the other losses and every
 metric, on pairs, as without it. It relies, as the tests verify, on TRL's attributes `loss_types`, `loss_weights` and
-`precompute_ref_logps`, on TRL's loss calling the policy first, and on transformers' `_train_batch_size`.
+`precompute_ref_logps`, on TRL's loss calling the policy first, and on transformers' `_train_batch_size`. Pairs may have
+weights (pair_weights.py); a list counts as the mean of its pairs' weights, because it is one loss for all of them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +25,10 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils import data
 from trl.trainer.dpo_config import DPOConfig
-from trl.trainer.dpo_trainer import DPOTrainer
 
-LISTWISE = "listwise"
-"""The name of the loss type."""
+from models.settings.losses import LISTWISE
+from worker.training.shared.examples import WEIGHT
+from worker.training.t5.pair_weights import FirstOutput, WeightedDPOTrainer
 
 CLICK = "click"
 """The column with the click that a pair came from, where it is known."""
@@ -35,15 +36,19 @@ CLICK = "click"
 Pair = dict[str, Any]
 
 
-def first_place_loss(advantages: Tensor, list_of_pair: Tensor) -> Tensor:
+def first_place_loss(advantages: Tensor, list_of_pair: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return -log p(the chosen text comes first) in nats, averaged over the lists.
 
-    `advantages` (N) is r_w - r_j of each pair, `list_of_pair` (N) the number of its list, from 0 on without a gap.
+    `advantages` (N) is r_w - r_j of each pair, `list_of_pair` (N) the number of its list, from 0 on without a gap. With
+    the pairs' `weights` (N), the loss of each list counts as the mean weight of its pairs.
     """
     lists = torch.arange(int(list_of_pair.max()) + 1, device=list_of_pair.device)
     own = list_of_pair == lists[:, None]
     against = torch.where(own, -advantages, -torch.inf).logsumexp(-1)  # exact for a list of one pair
-    return -functional.logsigmoid(-against).mean()
+    losses = -functional.logsigmoid(-against)
+    if weights is not None:
+        losses = losses * ((own * weights).sum(-1) / own.sum(-1))
+    return losses.mean()
 
 
 def preference_lists(pairs: Dataset) -> list[list[int]]:
@@ -108,8 +113,8 @@ class ListCollator:
         return batch
 
 
-class ListwiseDPOTrainer(DPOTrainer):
-    """TRL's `DPOTrainer` with the additional loss type `listwise`; without that type it behaves like TRL's.
+class ListwiseDPOTrainer(WeightedDPOTrainer):
+    """TRL's `DPOTrainer` with weights and the additional loss type `listwise`; without both it behaves like TRL's.
 
     With it a sample is a list: a batch holds as many lists as have `per_device_train_batch_size` pairs on average,
     rounded. The held-out rows are those given to the constructor.
@@ -122,11 +127,8 @@ class ListwiseDPOTrainer(DPOTrainer):
         if LISTWISE in losses and (args.use_weighting or args.ld_alpha is not None):
             raise ValueError("The listwise loss takes neither use_weighting nor ld_alpha, which are of pairs.")
         super().__init__(model, ref_model, args=args, **kwargs)
-        weighted = list(zip(losses, self.loss_weights, strict=True))
-        self.listwise_weight = sum(weight for loss, weight in weighted if loss == LISTWISE)
+        self.listwise_weight = self.take_over(LISTWISE)
         if self.listwise_weight:
-            self.loss_types = [loss for loss, _ in weighted if loss != LISTWISE]
-            self.loss_weights = [weight for loss, weight in weighted if loss != LISTWISE]
             self.precompute_ref_logps = True  # TRL then reads them from the batch: see compute_loss
             self.data_collator = ListCollator(self.data_collator)
             self._make_lists()
@@ -146,15 +148,17 @@ class ListwiseDPOTrainer(DPOTrainer):
     ) -> Any:
         """Add the listwise loss of the same log-probabilities to TRL's losses and metrics."""
         if not self.listwise_weight:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         batch = dict(inputs)
         list_of_pair = batch.pop("list_of_pair")
         if "ref_chosen_logps" not in batch:
-            reference = self.compute_ref_log_probs(self.ref_model or self.model, batch)  # type: ignore[no-untyped-call]
+            scored = {name: values for name, values in batch.items() if name != WEIGHT}
+            reference = self.compute_ref_log_probs(self.ref_model or self.model, scored)  # type: ignore[no-untyped-call]
             batch["ref_chosen_logps"], batch["ref_rejected_logps"] = reference
         policy = FirstOutput(model)
-        result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
-        loss = self.listwise_weight * first_place_loss(self.beta * _advantages(policy.output, batch), list_of_pair)
+        result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)
+        advantages = self.beta * _advantages(policy.output, batch)
+        loss = self.listwise_weight * first_place_loss(advantages, list_of_pair, batch.get(WEIGHT))
         return (result[0] + loss, result[1]) if return_outputs else result + loss
 
 
@@ -164,17 +168,3 @@ def _advantages(outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
     chosen, rejected = outputs.log_probs[:, -width:].sum(1).chunk(2)
     advantages: Tensor = (chosen - batch["ref_chosen_logps"]) - (rejected - batch["ref_rejected_logps"])
     return advantages
-
-
-class FirstOutput:
-    """A callable model that keeps the output of its first call."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.output: Any = None
-
-    def __call__(self, **inputs: Any) -> Any:
-        answer = self.model(**inputs)
-        if self.output is None:
-            self.output = answer
-        return answer

@@ -31,8 +31,10 @@ from trl.trainer import dpo_trainer
 from trl.trainer.dpo_config import DPOConfig
 
 from worker.training.shared.checkpoint import encode, truncate
+from worker.training.shared.examples import WEIGHT
 from worker.training.t5.click_order import ClickSampler, adjacent_groups
-from worker.training.t5.listwise import CLICK, FirstOutput, ListwiseDPOTrainer
+from worker.training.t5.listwise import CLICK, ListwiseDPOTrainer
+from worker.training.t5.pair_weights import FirstOutput
 from worker.training.t5.seq2seq_head import head_for_encoder_decoders, head_of
 
 WRITTEN = "written"
@@ -52,7 +54,7 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
     dropout of a LoRA adapter is left to `DPOConfig.disable_dropout`. Adjacent rows with the same prompt, the pairs of
     one click, stay in one batch where they fit. `VOCABULARY_METRICS` are computed on logged steps only, and not at all
     without `vocabulary_metrics`. The negative log-likelihood of chosen texts that people wrote is added to the loss
-    with WRITTEN_WEIGHT (as in Pang et al. 2024, eq. 2).
+    with WRITTEN_WEIGHT (as in Pang et al. 2024, eq. 2), times the weight of the pair.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
         else:
             policy = FirstOutput(model)
             result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)
-            loss = WRITTEN_WEIGHT * (_chosen_nll(policy.output, batch) * written).mean()
+            loss = WRITTEN_WEIGHT * (_chosen_nll(policy.output, batch) * written * batch.get(WEIGHT, 1.0)).mean()
             result = (result[0] + loss, result[1]) if return_outputs else result + loss
         if not wanted:
             seen = self._metrics["train" if network.training else "eval"]
@@ -153,7 +155,7 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
                 f"{part}_ids": truncate(encode(processing_class, row[part]), limit) for part, limit in limits.items()
             }
 
-        kept = (CLICK, WRITTEN)
+        kept = (CLICK, WRITTEN, WEIGHT)
         return dataset.map(tokenize, remove_columns=[name for name in dataset.column_names if name not in kept])
 
 

@@ -7,6 +7,9 @@ many judgments one more changes little and fitting takes longer, so it is then l
 A version that never had a head begins with one fitted to all judgments. Going back to a version goes back to its latest
 head; judgments made meanwhile count from the next judgment on. A head that learned from a judgment that was deleted
 since chooses no more: it is fitted again at once, and if nothing is left to learn from, there is none.
+
+Judgments have weights (judgment_weights.py), which other judgments and admins change, and so may change which of them
+count. That is more than a screen looks up, so the background thread fits again a head that was fitted to others.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, DrawnPool, Generation, Judgment, RewardHead, write_transaction
 from app.services.prompts import studio_settings
+from app.services.training import judgment_weights
 from app.services.training.reward import judged
 from app.services.training.reward.judged import Marker, Measure
 from models.reward.features import VERSION as FEATURES_VERSION
@@ -52,7 +56,7 @@ class Heads:
         self._judged: dict[int, JudgedScreen] = {}
         self._too_long: set[int] = set()
         self._latest: Chooser | None = None
-        self._widths: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
+        self._widths: tuple[tuple[tuple[int, float], ...], tuple[float, ...]] = ((), ())
         self._learned: tuple[int, Marker] | None = None
         self._taught: dict[int, bool] = {}
 
@@ -74,17 +78,25 @@ class Heads:
         return self.learn(session, version, measure) if studio_settings.settings(session).learn_at_once else 0
 
     def learn(self, session: Session, version: int, measure: Measure, most: int = MEASURED_AT_ONCE) -> int:
-        """Update the head of a version, computing features of `most` screens; returns how many still lack them."""
+        """Update the head of a version, computing features of `most` screens; returns how many still lack them.
+
+        A head is fitted if there are judgments that the latest one does not know, or if others count or weigh now.
+        """
         with self._lock:
             latest = _latest(session, version)
-            if not self._is_behind(session, version, latest):
-                return 0
             now = judged.marker(session)
+            behind = self._is_behind(session, version, latest)
+            if not behind and not _fitted_to(latest, now):
+                return 0
             ids = judged.standing(session)
+            weights = judgment_weights.weights_of(session, ids)
+            weighed = judgment_weights.digest(weights)
+            if not behind and latest is not None and latest.weighed == weighed:
+                return 0
             waiting = self._read(session, ids, measure, most)
-            known = [self._judged[number] for number in ids if number in self._judged]
+            known = [(number, weights[number]) for number in ids if number in self._judged]
             if known:
-                self._write(session, version, now, known, self._widths_of(ids), waiting)
+                self._write(session, version, now, self._fit(known, len(ids)), weighed, waiting)
             if not waiting:
                 self._learned = (version, now)
             return waiting
@@ -130,28 +142,20 @@ class Heads:
                 self._too_long.add(screen.judgment_id)
         return max(0, len(wanting) - most)
 
-    def _widths_of(self, ids: Sequence[int]) -> tuple[float, ...]:
-        """Return the widths of the prior, chosen on the first of the judgments.
+    def _fit(self, known: Sequence[tuple[int, float]], standing: int) -> Head:
+        """Fit a head to cached judgments, (id, weight) each, with widths of the prior chosen on the first of them.
 
-        Once WINDOW judgments count, the first ones change with every click, and the widths stay.
+        Once WINDOW judgments are `standing`, the first ones change with every click, and the widths stay.
         """
-        known = [number for number in ids if number in self._judged]
+        screens = [replace(self._judged[number], weight=weight) for number, weight in known]
         on = tuple(known[: chosen_on(len(known))])
-        settled = len(ids) >= WINDOW and len(self._widths[0]) == len(on)
+        settled = standing >= WINDOW and len(self._widths[0]) == len(on)
         if self._widths[0] != on and not settled:
-            self._widths = (on, choose_widths([self._judged[number] for number in on]))
-        return self._widths[1]
+            self._widths = (on, choose_widths(screens[: len(on)]))
+        return fit(screens, self._widths[1])
 
-    def _write(
-        self,
-        session: Session,
-        version: int,
-        now: Marker,
-        known: Sequence[JudgedScreen],
-        widths: tuple[float, ...],
-        waiting: int,
-    ) -> None:
-        head = replace(fit(known, widths), taught=self._is_taught(session, version))
+    def _write(self, session: Session, version: int, now: Marker, fitted: Head, weighed: str, waiting: int) -> None:
+        head = replace(fitted, taught=self._is_taught(session, version))
         with write_transaction(session):
             row = RewardHead(
                 version_number=version,
@@ -161,6 +165,7 @@ class Heads:
                 undone=now.undone,
                 deleted=now.deleted,
                 waiting=waiting,
+                weighed=weighed,
                 weights=head.weights.astype("<f4").tobytes(),
                 data=head.to_bytes(),
             )
@@ -224,6 +229,11 @@ def carried(session: Session, version: int) -> RewardHead | None:
         .order_by(RewardHead.id.desc())
         .limit(1)
     )
+
+
+def _fitted_to(row: RewardHead | None, now: Marker) -> bool:
+    """Return whether a head was fitted here to the judgments of that marker."""
+    return row is not None and not row.carried and now == (row.last_judgment_id, row.undone, row.deleted)
 
 
 def _knows_deleted(session: Session, row: RewardHead) -> bool:

@@ -1,8 +1,8 @@
 """Standing judgments as the reward head reads them: the features of the candidates, and the verdict.
 
-Attention checks and skipped screens say nothing about preferences, and undone judgments do not count. Candidates that
-were sampled here carry their features. Those of older or imported screens, and texts that people wrote, get theirs when
-they are first read, a few at a time, and keep them.
+Attention checks and skipped screens say nothing about preferences, and undone judgments do not count, nor do answers
+that were given too quickly. Candidates that were sampled here carry their features. Those of older or imported screens,
+and texts that people wrote, get theirs when they are first read, a few at a time, and keep them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, DeletedJudgment, Generation, Judgment, Prompt, Verdict, write_transaction
+from app.services.training.selection import unhurried
 from models.model_errors import InputTooLong
 from models.reward.features import Array, pack, unpack
 from models.reward.head import WINDOW
@@ -62,12 +63,12 @@ class Screen(NamedTuple):
             self.written,
         ]
 
-    def judged(self) -> JudgedScreen:
-        """Return the judgment as the head reads it; the screen must be measured."""
+    def judged(self, weight: float = 1.0) -> JudgedScreen:
+        """Return the judgment, which counts as it weighs, as the head reads it; the screen must be measured."""
         cards = [unpack(data) for _, _, data in self.cards]
         places = {number: place for place, (number, _, _) in enumerate(self.cards)}
         chosen = tuple(sorted(places[number] for number in self.chosen if number in places))
-        return JudgedScreen([row for row in cards if row is not None], chosen, unpack(self.written_features))
+        return JudgedScreen([row for row in cards if row is not None], chosen, unpack(self.written_features), weight)
 
 
 def marker(session: Session) -> Marker:
@@ -91,6 +92,7 @@ def standing(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
             Judgment.undone_at.is_(None),
             Judgment.verdict != Verdict.SKIPPED,
             Generation.gold.is_(False),
+            *unhurried(session),
             *conditions,
         )
         .order_by(Judgment.id.desc())

@@ -101,6 +101,7 @@ def test_a_look_ahead_says_what_a_run_would_learn_from_and_stores_nothing(
         "prompts": 1,
         "people": 1,
         "none_good": 0,
+        "hurried": 0,
         "estimate": None,
         "forecast": None,
         "summary": "It would train on 2 pairs from 1 click of 1 person on 1 prompt. "

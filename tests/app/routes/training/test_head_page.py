@@ -58,6 +58,21 @@ def test_only_a_better_version_may_serve_where_an_admin_says_so(
     assert "A retrained version serves only if the clicks show that it is better." in page
 
 
+def test_whose_clicks_count_how_much_is_decided_here(session: Session, admin: Person, version_1: int) -> None:
+    browser = admin.browser()
+    page = browser.get("/admin/liking").text
+    assert re.search(r'id="weigh_people"[^>]* checked', page)
+    assert re.search(r'id="least_seconds"[^>]* value="1"', page)
+    browser.submit("/admin/liking", {"least_seconds": "0.5"})
+    session.rollback()
+    studio = studio_settings.settings(session)
+    assert (studio.weigh_people, studio.least_seconds) == (False, 0.5)
+    refused = browser.submit("/admin/liking", {"least_seconds": "soon"})
+    assert refused.status_code == 422
+    assert "Answers are left out by a number of seconds, such as 1 or 0.5." in refused.text
+    assert browser.submit("/admin/liking", {"least_seconds": "nan"}).status_code == 422
+
+
 def test_a_head_that_cannot_be_read_keeps_nobody_from_working(
     app: Flask, session: Session, annotator: Person, version_1: int
 ) -> None:

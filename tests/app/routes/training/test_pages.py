@@ -76,6 +76,7 @@ def test_the_form_can_say_everything_that_the_api_can(session: Session, pairs: N
         "kto-loss_type": "apo_zero_unpaired",
         "dpo-beta": "of another method",
         "people": str(admin.id),
+        "without": "imported:Cy",
         "sources": source,
         "from_day": "2026-01-31",
         "min_agreement": "0.5",
@@ -87,6 +88,7 @@ def test_the_form_can_say_everything_that_the_api_can(session: Session, pairs: N
     assert run.config == {"learning_rate": 3e-4, "num_train_epochs": 1} | settings
     assert run.selection == {
         "people": [admin.id],
+        "without": ["imported:Cy"],
         "sources": [source],
         "from_day": "2026-01-31",
         "min_agreement": 0.5,

@@ -37,6 +37,11 @@ def test_a_change_is_kept_and_recorded(session: Session) -> None:
         {"speed": 1},
         {"retrain_when": "now"},
         {"retrain_above": 49},
+        {"weigh_people": 1},
+        {"least_seconds": -0.1},
+        {"least_seconds": 10.5},
+        {"least_seconds": True},
+        {"least_seconds": "1"},
     ],
 )
 def test_a_setting_that_makes_no_sense_changes_nothing(session: Session, values: dict[str, object]) -> None:

@@ -58,6 +58,15 @@ def test_where_none_is_good_all_are_bad_and_the_order_is_that_of_the_judgments(e
     assert kto_rows.last_marked(either) == last.id
 
 
+def test_an_answer_that_came_too_quickly_marks_nothing(either: Session) -> None:
+    ada = factories.user(either).id
+    factories.judgment(either, factories.generation(either, ada, ["a", "b"]), seconds=0.5)
+    assert kto_rows.last_marked(either) is None
+    kept = factories.judgment(either, factories.generation(either, ada, ["c", "d"]), seconds=1.5)
+    assert marked(either) == [("c", True), ("d", False)]
+    assert kto_rows.last_marked(either) == kept.id
+
+
 def test_a_skipped_screen_and_an_undone_judgment_mark_nothing(either: Session) -> None:
     ada = factories.user(either).id
     skipped = factories.generation(either, ada, ["a", "b"])

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Prompt, RunStatus
+from app.services.prompts import studio_settings
 from app.services.training import preference_rows
 from app.services.training.selection import Selection
 from tests import factories
@@ -43,6 +44,36 @@ def test_news_is_what_came_after_the_last_run_that_ended_well(either: Session) -
     news = preference_rows.new_clicks(either)
     assert (news.judgments, news.people, news.since_run) == (1, 1, run.id)
     assert (news.verdicts, news.silent) == ({"chosen": 1}, {"none": 1})
+
+
+def test_answers_that_came_too_quickly_are_left_out_of_rows_and_counts(either: Session) -> None:
+    """Under one second by default; what nobody timed and what a file says stay."""
+    ada = factories.user(either).id
+    judge(either, ada, factories.prompt(either), "quick", seconds=0.99)
+    judge(either, ada, factories.prompt(either), "slow", seconds=1.0)
+    judge(either, ada, factories.prompt(either), "untimed")
+    judge(either, ada, factories.prompt(either), "filed", seconds=0.1, imported=True)
+    judge(either, ada, factories.prompt(either), "x", verdict="none", candidate_id=None, pairs=False, seconds=0.2)
+
+    def learned() -> list[str]:
+        return list(dict.fromkeys(chosen for _, chosen, *_ in preference_rows.preference_rows(either, ALL)))
+
+    assert learned() == ["slow", "untimed", "filed"]
+    amount, news = preference_rows.amount(either, "kto"), preference_rows.new_clicks(either)
+    assert (amount.judgments, amount.pairs, amount.none_good, amount.hurried) == (3, 6, 0, 1)
+    assert (news.judgments, news.hurried, news.silent) == (3, 2, {})
+    studio_settings.change(either, ada, {"least_seconds": 0})
+    assert learned() == ["quick", "slow", "untimed", "filed"]
+    amount, news = preference_rows.amount(either, "kto"), preference_rows.new_clicks(either)
+    assert (amount.judgments, amount.none_good, amount.hurried) == (4, 1, 0)
+    assert (news.judgments, news.hurried, news.silent) == (4, 0, {"none": 1})
+
+
+def test_a_last_click_that_came_too_quickly_is_not_the_last_one_to_learn_from(either: Session) -> None:
+    ada = factories.user(either).id
+    slow = judge(either, ada, factories.prompt(either), "slow", seconds=2.0)
+    judge(either, ada, factories.prompt(either), "quick", seconds=0.1)
+    assert preference_rows.last_judgment(either, "kto") == slow.id
 
 
 def test_people_whom_a_file_names_count_and_not_who_imported_it(either: Session) -> None:

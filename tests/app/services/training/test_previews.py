@@ -62,6 +62,16 @@ def test_what_a_run_would_learn_from_is_one_sentence(session: Session) -> None:
     )
 
 
+def test_what_came_too_quickly_is_said_to_be_left_out(session: Session) -> None:
+    person = factories.user(session).id
+    for seconds in (0.2, 5.0, 0.4):
+        factories.judgment(session, factories.generation(session, person), seconds=seconds)
+    assert previews.preview(session, RunRequest("dpo", {"head_pairs": 0})).summary == (
+        "It would train on 2 pairs from 1 click of 1 person on 1 prompt. "
+        "It leaves out 2 clicks that came too quickly to have been read."
+    )
+
+
 def test_without_a_pair_there_is_no_word_of_a_duration(session: Session) -> None:
     past(session, 2, whole=60, trained=40, pairs=2)
     ahead = previews.preview(session, RunRequest("dpo", {}))

@@ -88,12 +88,23 @@ def test_people_of_an_imported_file_are_judges_of_their_own(either: Session) -> 
             "min_agreement": 0.5,
         },
         {"people": [7]},
+        {"without": ["7", "imported:Cy"]},
         {},
     ],
 )
 def test_a_selection_is_read_back_as_it_was_written(body: dict[str, object]) -> None:
     assert Selection.parse(body).as_dict() == body
     assert bool(Selection.parse(body).describe()) == bool(body)
+
+
+def test_people_are_left_out_by_who_judged_and_not_by_who_imported_it(either: Session) -> None:
+    ada, bob = factories.user(either).id, factories.user(either).id
+    judge(either, ada, factories.prompt(either), "a")
+    judge(either, bob, factories.prompt(either), "b")
+    judge(either, ada, factories.prompt(either), "c", annotator="Cy", imported=True)
+    assert chosen(either, Selection(without=(str(ada),))) == ["b", "c"]
+    assert chosen(either, Selection(without=("imported:Cy", str(bob)))) == ["a"]
+    assert chosen(either, Selection(people=(ada,), without=("imported:Cy",))) == ["a"]
 
 
 def test_what_no_database_can_store_is_refused() -> None:
@@ -113,6 +124,8 @@ def test_a_selection_is_put_into_words() -> None:
     everybody = Selection.parse({"people": [3, 1, 3], "sources": ["typed", "file.csv"], "min_agreement": 0.75})
     assert everybody.people == (1, 3), "each person once, in order"
     assert everybody.describe() == ("of 2 people, on prompts from file.csv, typed, that 75 % of the judges agree with")
+    assert Selection(without=("1",)).describe() == "without one person"
+    assert Selection(people=(3, 1), without=("1", "imported:Cy")).describe() == "of 2 people, without 2 people"
     days = Selection(people=(1,), from_day=date(2026, 1, 1), to_day=date(2026, 1, 31))
     assert days.describe() == "of one person, from 2026-01-01 on, until 2026-01-31"
 
@@ -126,6 +139,9 @@ def test_a_selection_is_put_into_words() -> None:
         ({"people": [1] * 201}, "people must be a list of the ids of people, at most 200 of them."),
         ({"people": [0]}, "people must be a list of the ids of people."),
         ({"people": [2**31]}, "people must be a list of the ids of people."),
+        ({"without": [1]}, "without must be a list of those who judged, as texts, at most 200 of them."),
+        ({"without": ["1"] * 201}, "without must be a list of those who judged, as texts, at most 200 of them."),
+        ({"without": ["a\x00b"]}, "without holds characters that cannot be stored."),
         ({"from_day": "2026-02-30"}, "from_day must be a day such as 2026-01-31."),
         ({"to_day": "20260131"}, "to_day must be a day such as 2026-01-31."),
         ({"from_day": "2026-02-01", "to_day": "2026-01-31"}, "from_day must not be after to_day."),

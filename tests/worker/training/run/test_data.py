@@ -42,6 +42,20 @@ def test_a_prompt_is_trained_on_or_held_out_and_held_out_preferences_go_with_eve
         assert {row["prompt"] for row in data.pairs} == held_out
 
 
+def test_weights_stay_with_their_rows_and_the_log_says_what_all_count(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"prompt": f"text {n}", "chosen": "good", "rejected": "bad", "weight": n / 10} for n in range(10)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    data, lines = load("preference", DPOOptions(), str(path))
+
+    assert {row["prompt"]: row["weight"] for row in (*data.train, *data.held_out)} == {
+        row["prompt"]: row["weight"] for row in rows
+    }
+    count = sum(row["weight"] for row in data.train)
+    assert f"By their weights, the rows to train on count as {count:.1f}." in lines
+    assert not any("weights" in line for line in load("preference", DPOOptions(), preferences(path, 10))[1])
+
+
 def test_samples_are_drawn_by_the_seed(tmp_path: Path) -> None:
     file = preferences(tmp_path / "a.jsonl", 200)
 

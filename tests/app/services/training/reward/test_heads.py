@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, Candidate, DrawnPool, Generation, Judgment, RewardHead, now, write_transaction
+from app.services.people import reliability
 from app.services.prompts import studio_settings
 from app.services.system import deletions
 from app.services.training.reward import heads as module
@@ -20,7 +21,7 @@ from app.services.training.reward.heads import Heads
 from models.model_errors import InputTooLong, ModelError
 from models.reward.features import SIZE, Array, pack
 from models.reward.features import VERSION as FEATURES_VERSION
-from models.reward.head import choose_widths
+from models.reward.head import choose_widths, fitted
 from models.reward.judgments import JudgedScreen
 from tests import factories
 
@@ -204,6 +205,69 @@ def test_many_judgments_are_left_to_the_thread(session: Session, person: int, mo
     found = heads.chooser(session, 1, never)
     assert found is not None
     assert found.head.judgments == 3
+
+
+def weigh(monkeypatch: pytest.MonkeyPatch, **weights: float) -> None:
+    """What people whom files name weigh."""
+    monkeypatch.setattr(reliability, "weights", lambda _: {f"imported:{name}": one for name, one in weights.items()})
+
+
+def test_judgments_count_by_the_weights_of_their_people(
+    session: Session, person: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ada likes the first feature, and Bob does not."""
+    for name, values in (("Ada", (1.0, 0.0, -1.0)), ("Bob", (-1.0, 0.0, 1.0))):
+        factories.judgment(session, screen(session, person, values), annotator=name)
+    weigh(monkeypatch, Bob=0.25)
+    found = Heads().chooser(session, 1, never)
+    assert found is not None
+    shown = [JudgedScreen([row(value) for value in values], (0,)) for values in ((1.0, 0.0, -1.0), (-1.0, 0.0, 1.0))]
+    expected = fitted([shown[0], replace(shown[1], weight=0.25)])
+    assert found.head.weights[0] > 0
+    assert found.head.weights.tolist() == expected.weights.astype("<f4").tolist()
+
+
+def test_other_weights_are_a_reason_to_fit_again_by_the_thread(
+    session: Session, person: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.judgment(session, screen(session, person), annotator="Ada")
+    heads = Heads()
+    first = heads.chooser(session, 1, never)
+    assert heads.follow(session, 1, never) == 0
+    weigh(monkeypatch, Ada=0.5)
+    again = heads.chooser(session, 1, never)
+    assert first is not None
+    assert again is not None
+    assert again.id == first.id, "a request for a screen does not wait for the weights"
+    for process in (heads, Heads()):
+        assert process.follow(session, 1, never) == 0
+    one, other = heads_stored(session)
+    assert one.weighed != other.weighed, "and the second process finds the head of the first"
+    second = heads.chooser(session, 1, never)
+    assert second is not None
+    assert 0 < second.head.weights[0] < first.head.weights[0]
+
+
+def test_a_setting_that_lets_more_judgments_count_is_a_reason_to_fit_again(session: Session, person: int) -> None:
+    for seconds in (5.0, 0.6):
+        factories.judgment(session, screen(session, person), seconds=seconds)
+    heads = Heads()
+    heads.chooser(session, 1, never)
+    studio_settings.change(session, person, {"least_seconds": 0.5})
+    assert heads.follow(session, 1, never) == 0
+    assert [one.judgments for one in heads_stored(session)] == [1, 2]
+
+
+def test_a_head_that_came_with_its_version_stays_until_the_next_judgment_whatever_weighs(
+    session: Session, person: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = factories.judgment(session, screen(session, person), annotator="Ada").id
+    own = fitted([JudgedScreen([row(value) for value in (1.0, 0.0, -1.0)], (0,))])
+    with write_transaction(session):
+        module.carry(session, 1, own.to_bytes(), last)
+    weigh(monkeypatch, Ada=0.5)
+    assert Heads().follow(session, 1, never) == 0
+    assert len(heads_stored(session)) == 1
 
 
 def test_going_back_to_a_version_goes_back_to_its_head_until_the_next_click(session: Session, person: int) -> None:

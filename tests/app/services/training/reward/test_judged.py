@@ -71,6 +71,7 @@ def test_the_standing_ones_come_oldest_first_without_checks_skips_and_undone(ses
     factories.judgment(
         session, factories.generation(session, person), verdict="skipped", candidate_id=None, pairs=False
     )
+    factories.judgment(session, factories.generation(session, person), seconds=0.3)  # too quick to have been read
     with write_transaction(session):
         session.get_one(Judgment, ids[1]).undone_at = now()
     assert judged.standing(session) == [ids[0], ids[2]]

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import GuessCount, now
-from app.services.people import guess_counts
-from app.services.people.guess_counts import Limit, Taken
+from app.services.people.authentication import guess_counts
+from app.services.people.authentication.guess_counts import Limit, Taken
 from tests.studio import rows
 
 SHORT, LONG = Limit("short", 2, 300), Limit("long", 3, 900)

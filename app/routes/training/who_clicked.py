@@ -1,0 +1,60 @@
+"""The box on the Training page that says who clicked, and how reliable their clicks are, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.services.people import reliability
+from app.services.people.reliability import News
+from app.services.prompts import studio_settings
+
+
+@dataclass(frozen=True)
+class Clicker:
+    """A person who may be left out: who judged, as JUDGE has it, their name, and what is said of them."""
+
+    judge: str
+    name: str
+    sentence: str
+    left_out: bool
+
+
+@dataclass(frozen=True)
+class Box:
+    """What the box shows: the new judgments, of which the latest `most` are described, people, and the rules."""
+
+    news: News
+    people: list[Clicker]
+    rule: str
+    most: int = reliability.MOST_NEW
+
+
+def box(session: Session, since: int, without: Collection[str]) -> Box:
+    """Return the box for judgments after `since`, with the people to leave out ticked."""
+    studio, found = studio_settings.settings(session), reliability.reliabilities(session)
+    apart = [judge for judge, one in found.items() if one.told_apart]
+    judges = sorted({*apart, *without}, key=lambda judge: -(found[judge].lapse if judge in found else 0))
+    names = reliability.names(session, judges)
+    people = [
+        Clicker(
+            judge, names[judge], reliability.in_words(found.get(judge), weighed=studio.weigh_people), judge in without
+        )
+        for judge in judges
+        if judge in names
+    ]
+    return Box(reliability.news(session, since), people, _rule(studio.weigh_people, studio.least_seconds))
+
+
+def _rule(weighed: bool, least_seconds: float) -> str:
+    said = (
+        "Clicks of people that say less than others’ count less."
+        if weighed
+        else "Everybody’s clicks count alike, whatever they say."
+    )
+    if not least_seconds:
+        return f"{said} However quickly an answer came, it is learned from."
+    seconds = "one second" if least_seconds == 1 else f"{least_seconds:g} seconds"
+    return f"{said} Answers within less than {seconds} are left out."

@@ -1,0 +1,122 @@
+"""Whose clicks say less than the others', and that nobody is found where there is nobody to find."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.reliability import LEAST_WEIGHT, Answer, Check, reliabilities
+from models.reward.features import SIZE
+
+KNOWN = 8
+CLICKS = 40
+
+
+def answers(people: int, at_random: int = 0, clicks: int = CLICKS, seed: int = 0, **habits: int) -> list[Answer]:
+    """People with one taste, who choose among three cards by it, the last `at_random` by chance.
+
+    `first` of them are known for their habit: they click on the first place, wherever their card is.
+    """
+    chance = np.random.default_rng(seed)
+    taste = np.zeros(SIZE)
+    taste[:KNOWN] = chance.normal(size=KNOWN) * 1.5
+    found = []
+    for person in range(people):
+        by_chance = person >= people - at_random
+        for number in range(clicks):
+            cards = np.zeros((3, SIZE))
+            cards[:, :KNOWN] = chance.normal(size=(3, KNOWN))
+            chosen = chance.integers(3) if by_chance else int(np.argmax(cards @ taste + chance.gumbel(size=3)))
+            place = 0 if person >= people - habits.get("first", 0) else int(chance.integers(3))
+            found.append(Answer(f"{person}", (person, number), list(cards), int(chosen), place))
+    return found
+
+
+def test_two_who_click_at_random_are_found_and_weigh_little() -> None:
+    found = reliabilities(answers(8, at_random=2))
+    assert min(found[person].lapse for person in "67") > max(found[person].lapse for person in "012345")
+    for person in "67":
+        assert found[person].told_apart
+        assert found[person].stands_out
+        assert LEAST_WEIGHT <= found[person].weight < 0.4
+        assert found[person].low < found[person].lapse < found[person].high
+    assert {found[person].weight for person in "012345"} == {1.0}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_there_is_nobody_to_find_everybody_weighs_exactly_one(seed: int) -> None:
+    found = reliabilities(answers(6, seed=seed))
+    assert [(one.weight, one.told_apart, one.stands_out) for one in found.values()] == [(1.0, False, False)] * 6
+
+
+def test_one_person_alone_cannot_be_held_to_anybody() -> None:
+    (alone,) = reliabilities(answers(1, at_random=1)).values()
+    assert (alone.weight, alone.told_apart, alone.answers) == (1.0, False, CLICKS)
+
+
+def test_nobody_at_all() -> None:
+    assert reliabilities([]) == {}
+
+
+def test_a_few_clicks_say_little_and_the_interval_shows_it() -> None:
+    few = [one for one in answers(6, at_random=1) if one.person != "5" or one.screen[1] < 4]  # type: ignore[index]
+    newcomer = reliabilities(few)["5"]
+    assert (newcomer.answers, newcomer.weight) == (4, 1.0)
+    assert newcomer.high - newcomer.low > 0.5
+
+
+def test_a_taste_of_ones_own_is_not_chance() -> None:
+    """One of six likes the opposite of what the others like, and says so just as surely."""
+    team = answers(6, clicks=60)
+    opposite = [replace(one, cards=[-card for card in one.cards]) if one.person == "5" else one for one in team]
+    apart = reliabilities(opposite)["5"]
+    assert (apart.weight, apart.stands_out) == (1.0, False)
+
+
+def test_a_hand_that_stays_in_one_place_gives_chance_away() -> None:
+    shuffled, first = (reliabilities(answers(6, at_random=1, clicks=20, first=first))["5"] for first in (0, 1))
+    assert first.lapse > shuffled.lapse
+    assert first.told_apart
+
+
+def test_failed_attention_checks_count_against_and_passed_ones_for_a_person() -> None:
+    team = answers(6, at_random=1, clicks=10)
+    failed, none, passed = (
+        reliabilities(team, [Check(f"{person}", right) for person in range(6) for right in said(person)])["5"].lapse
+        for said in (
+            lambda person: [person != 5] * 5,
+            lambda person: [],
+            lambda person: [True] * 5,
+        )
+    )
+    assert failed > none > passed
+
+
+def test_being_quick_alone_says_nothing_against_somebody_who_chooses_well() -> None:
+    team = answers(6)
+    quick = [replace(one, quick=one.person == "5") for one in team]
+    assert reliabilities(quick)["5"].weight == 1.0
+    hasty = [replace(one, quick=one.person == "5") for one in answers(6, at_random=1, clicks=20)]
+    assert reliabilities(hasty)["5"].lapse > reliabilities(answers(6, at_random=1, clicks=20))["5"].lapse
+
+
+def test_people_who_judged_the_same_screens_tell_on_each_other_without_any_feature() -> None:
+    chance = np.random.default_rng(3)
+    nothing = [np.zeros(SIZE)] * 3
+    best = chance.integers(3, size=CLICKS)
+    team = [
+        Answer(
+            f"{person}",
+            screen,
+            nothing,
+            int(chance.integers(3) if person == 5 else best[screen]),
+            0 if screen % 2 else 1,
+        )
+        for person in range(6)
+        for screen in range(CLICKS)
+    ]
+    found = reliabilities(team)
+    assert found["5"].stands_out
+    assert {found[f"{person}"].weight for person in range(5)} == {1.0}
