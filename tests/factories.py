@@ -169,6 +169,11 @@ def run(session: Session, status: RunStatus = RunStatus.QUEUED, **values: Any) -
     return _add(session, TrainingRun(**given | values))
 
 
+def file_import(session: Session, user_id: int, **values: Any) -> FileImport:
+    """A file that was imported."""
+    return _add(session, FileImport(**{"user_id": user_id, "file_name": "texts.csv", "source": "texts"} | values))
+
+
 def metric(session: Session, run_id: int, step: int = 1, name: str = "loss", value: float = 0.5) -> RunMetric:
     """One measured value of a run."""
     return _add(session, RunMetric(run_id=run_id, step=step, name=name, value=value))

@@ -27,6 +27,7 @@ from app.routes.training import api as training_api
 from app.routes.training import head_page
 from app.routes.training import pages as training_pages
 from app.routes.versions import api as versions_api
+from app.routes.versions import api_forgetting, forgetting_pages
 from app.routes.versions import pages as versions_pages
 from app.schemas.kinds import LARGEST_ID
 
@@ -47,6 +48,7 @@ _PAGES = (
     my_judgments.blueprint,
     guidelines.blueprint,
     versions_pages.blueprint,
+    forgetting_pages.blueprint,
     exchange_pages.blueprint,
     prompts_pages.blueprint,
     webhooks.blueprint,
@@ -60,6 +62,7 @@ _API = (
     exchange_api.blueprint,
     prompts_api.blueprint,
     versions_api.blueprint,
+    api_forgetting.blueprint,
     api_webhooks.blueprint,
     api_document.blueprint,
 )

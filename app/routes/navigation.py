@@ -24,6 +24,7 @@ _BELOW = {
     "api_docs": "system",
     "guidelines": "system",
     "liking": "admin",
+    "forgetting": "versions",
     "person_access": "people",
 }
 

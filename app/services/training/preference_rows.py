@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import JUDGE, Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
 from app.services.system import counts
 from app.services.training import kto_rows
+from app.services.training.rebuilds.readings import Reading
 from app.services.training.selection import EVERYTHING, Selection
 
 MOST_SOURCES = 50
@@ -56,7 +57,7 @@ class NewClicks:
 
 
 def preference_rows(
-    session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
+    session: Session, last_judgment_id: int, selection: Reading = EVERYTHING
 ) -> list[tuple[str, str, str, int, bool]]:
     """Return every pair of the selected judgments up to that one, in the order they were made.
 
@@ -91,7 +92,7 @@ def many(session: Session) -> bool:
     return (session.scalar(select(func.max(Judgment.id))) or 0) > COUNTED_AT_ONCE
 
 
-def count_pairs(session: Session, last_judgment_id: int, selection: Selection = EVERYTHING) -> int:
+def count_pairs(session: Session, last_judgment_id: int, selection: Reading = EVERYTHING) -> int:
     """Count the preference pairs that a run would train on."""
     return _count(session, _pairs(func.count(Preference.id)).where(*selection.conditions(last_judgment_id)))
 
