@@ -21,6 +21,7 @@ from app.db import (
     AuditEvent,
     Base,
     Candidate,
+    FileImport,
     Generation,
     Judgment,
     Preference,

@@ -27,7 +27,7 @@ _CODE = (
 
 
 def provenance(
-    learned_from: LearnedFrom, data_sha256: str, head_data_sha256: str, pairs: Sequence[Pair], seed: int
+    learned_from: LearnedFrom, data_sha256: str, head_data_sha256: str, pairs: Sequence[Pair], seed: object
 ) -> dict[str, Any]:
     """Return the judgments, the labelled pairs, the seed, the machine and the code of a training that is to begin.
 

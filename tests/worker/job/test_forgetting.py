@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, ForgettingKind, TrainingRun, Version
 from app.services.training import runs
-from app.services.training.rebuilds import forgetting_runs
+from app.services.training.rebuilds import forgetting_runs, labelled_pairs
 from app.services.versions import forgetting, learned, versions
 from app.services.versions.forgetting import Forgotten
 from models.store.learned_from import LearnedFrom
@@ -59,6 +59,10 @@ def test_a_person_is_forgotten(
     session.rollback()
 
     first, last = (session.get_one(TrainingRun, run_id) for run_id in waiting)
+    for run in (first, last):
+        texts = [text for text, _, _ in labelled_pairs.kept(session, run.id)]
+        assert texts
+        assert typed.text not in texts
     assert [(run.status, run.error, run.rebuilds) for run in (first, last)] == [
         ("succeeded", None, 2),
         ("succeeded", None, 3),

@@ -88,7 +88,7 @@ def test_a_version_names_what_it_was_made_of(studio: Studio, session: Session, a
     assert {"torch", "transformers", "trl"} <= set(made_of["code"])
     read = LearnedFrom.read(studio.store.folder(2))
     assert read is not None
-    assert (read.ids, read.head) == (set(ids), tuple(ids))
+    assert (read.ids, read.head) == (frozenset(ids), tuple(ids))
     assert run.judgments is not None
     assert learned.unpack(run.judgments).tolist() == ids
     kept = session.scalars(select(LabelledPair).order_by(LabelledPair.id)).all()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import Forgetting, RunStatus, TrainingRun, Version, write_transaction
@@ -117,20 +118,18 @@ def request(session: Session, by: int, meant: Forgotten, target: int, serve: boo
         raise Conflict(made.problem)
     if not made.steps or made.base is None:
         raise Invalid(f"Without it nothing is left to train on: version {made.base} is what remains. Let it serve.")
-    with write_transaction(session):
-        if len(runs.queue(session)) + len(made.steps) > runs.LONGEST_QUEUE:
-            raise Conflict(f"At most {runs.LONGEST_QUEUE} runs wait at a time: cancel some, or wait until they ended.")
-        versions.usable(session, made.base, locked=True)
-        learned = [one.version.number for one in found]
-        row = Forgetting(kind=meant.kind, number=meant.number, target=target, serve=serve, learned=learned)
-        session.add(row)
-        session.flush()
-        for place, step in enumerate(made.steps):
-            session.add(_run(row, step, by, made.base if place == 0 else None))
-        again = [step.version.number for step in made.steps]
-        facts = {"kind": meant.kind, "number": meant.number, "versions": again, "serve": serve}
-        audit.record(session, by, "forgetting.requested", f"forgetting {row.id}", **facts)
-    return row, True
+    try:
+        with write_transaction(session):
+            if len(runs.queue(session)) + len(made.steps) > runs.LONGEST_QUEUE:
+                raise Conflict(f"Only {runs.LONGEST_QUEUE} runs wait at a time: cancel some, or wait until they ended.")
+            versions.usable(session, made.base, locked=True)
+            return _add(session, by, meant, made, [one.version.number for one in found], serve), True
+    except IntegrityError:
+        # Two equal requests at the same moment: the other one was stored.
+        winner = _active(session, meant, target)
+        if winner is None:
+            raise
+        return winner, False
 
 
 def get(session: Session, forgetting_id: int) -> Forgetting:
@@ -151,9 +150,7 @@ def state(session: Session, row: Forgetting) -> State:
     of_row = select(TrainingRun).where(TrainingRun.forgetting_id == row.id).order_by(TrainingRun.id)
     found = list(session.scalars(of_row))
     done = all(run.status == RunStatus.SUCCEEDED for run in found)
-    kept = select(Version).where(Version.number.in_(row.learned), Version.deleted_at.is_(None))
-    old = list(session.scalars(kept.order_by(Version.number))) if done else []
-    return State(row, found, found[-1].produced_version if done else None, old)
+    return State(row, found, found[-1].produced_version if done else None, _old(session, row) if done else [])
 
 
 def note(session: Session, run_id: int) -> str | None:
@@ -186,6 +183,16 @@ def delete_old(session: Session, store: CheckpointStore, by: int, forgetting_id:
     return numbers
 
 
+def _old(session: Session, row: Forgetting) -> list[Version]:
+    """Return the versions that had learned from it and those that were made from them since, if they have files."""
+    learned, found = set(row.learned), []
+    for version in session.scalars(select(Version).order_by(Version.number)):
+        if version.number in learned or version.parent_number in learned:
+            learned.add(version.number)
+            found.append(version)
+    return [version for version in found if version.deleted_at is None]
+
+
 def _pairs_left(session: Session, run: TrainingRun, meant: Forgotten) -> int:
     if run.method not in setting_labels.METHODS:
         return run.pairs  # of an uploaded file, of which nothing is forgotten
@@ -193,9 +200,25 @@ def _pairs_left(session: Session, run: TrainingRun, meant: Forgotten) -> int:
     return preference_rows.count_pairs(session, run.last_judgment_id, reading)
 
 
+def _add(session: Session, by: int, meant: Forgotten, made: Plan, learned: list[int], serve: bool) -> Forgetting:
+    """Add a forgetting and its runs to the running transaction."""
+    row = Forgetting(kind=meant.kind, number=meant.number, target=made.target, serve=serve, learned=learned)
+    session.add(row)
+    session.flush()
+    for place, step in enumerate(made.steps):
+        session.add(_run(row, step, by, made.base if place == 0 else None))
+    session.flush()
+    again = [step.version.number for step in made.steps]
+    facts = {"kind": meant.kind, "number": meant.number, "versions": again, "serve": serve}
+    audit.record(session, by, "forgetting.requested", f"forgetting {row.id}", **facts)
+    return row
+
+
 def _run(row: Forgetting, step: Step, by: int, base: int | None) -> TrainingRun:
     """Return the run that makes a version again, from version `base`, or from that of the run before it."""
     old = step.run
+    # Unique while it is active, so that an equal request at the same moment adds no second run.
+    wish = f"version {step.version.number} for version {row.target} without {row.kind} {row.number}"
     config = old.config | {"version": base} if "version" in old.config and base is not None else old.config
     return TrainingRun(
         method=old.method,
@@ -208,7 +231,7 @@ def _run(row: Forgetting, step: Step, by: int, base: int | None) -> TrainingRun:
         requested_by=by,
         forgetting_id=row.id,
         rebuilds=step.version.number,
-        wish=hashlib.sha256(f"forgetting {row.id}, version {step.version.number}".encode()).hexdigest(),
+        wish=hashlib.sha256(wish.encode()).hexdigest(),
     )
 
 

@@ -17,6 +17,7 @@ from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, parts, rows
 
+
 @pytest.fixture
 def store(app: Flask) -> CheckpointStore:
     return parts(app).store
@@ -179,7 +180,7 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(
     with pytest.raises(Invalid, match="version 2 is what remains"):
         ask(session, admin, meant, target=4)
     monkeypatch.setattr(runs, "LONGEST_QUEUE", 1)
-    with pytest.raises(Conflict, match="At most 1 runs wait"):
+    with pytest.raises(Conflict, match="Only 1 runs wait"):
         ask(session, admin, meant)
     assert rows(session, Forgetting) == []
 
@@ -196,11 +197,12 @@ def test_the_old_versions_are_deleted_once_all_are_made_again_and_another_serves
         delete(3)
     for number, run in zip((6, 7), forgetting_runs.state(session, row).runs, strict=True):
         end(session, run, number)
-    with pytest.raises(Invalid, match="Type 3 to confirm"):
+    factories.version(session, 8, parent_number=5)  # made from an old one meanwhile
+    with pytest.raises(Invalid, match="Type 4 to confirm"):
         delete("")
     with pytest.raises(Conflict, match="Version 5 serves: let version 7 serve first"):
-        delete("3")
+        delete("4")
     versions.promote(session, 7, admin.id)
-    assert delete(" 3 ") == [3, 4, 5]
-    assert [version.number for version in rows(session, Version) if version.deleted_at] == [3, 4, 5]
+    assert delete(" 4 ") == [3, 4, 5, 8]
+    assert [version.number for version in rows(session, Version) if version.deleted_at] == [3, 4, 5, 8]
     assert forgetting_runs.state(session, row).old == []
