@@ -64,7 +64,8 @@ def prepare(studio: Studio, number: int) -> Again:
     """Return what it takes to make version `number` again; raises NotFound, Conflict or ModelError if it cannot be."""
     with studio.sessions() as session:
         version = versions.usable(session, number)
-        run = session.get(TrainingRun, version.run_id, options=[undefer(TrainingRun.judgments)])
+        of_version = select(TrainingRun).where(TrainingRun.id == version.run_id)
+        run = session.scalar(of_version.options(undefer(TrainingRun.judgments)))
         if run is None or run.method not in METHODS:
             raise Conflict(f"Version {number} was not trained on clicks by a run of this studio, so it stays as it is.")
         manifest = studio.store.manifest(number)

@@ -162,4 +162,4 @@ def _judgments(session: Session, meant: Forgotten) -> Ids:
 def _labelled(session: Session, meant: Forgotten) -> dict[int | None, int]:
     """Count the pairs of texts that are forgotten, by the run that they were labelled for."""
     counted = select(LabelledPair.run_id, func.count()).join(Prompt, Prompt.id == LabelledPair.prompt_id)
-    return dict(session.execute(counted.where(meant.prompts()).group_by(LabelledPair.run_id)).tuples().all())
+    return dict(session.execute(counted.where(meant.prompts()).group_by(LabelledPair.run_id)).all())

@@ -43,4 +43,5 @@ def keep(session: Session, run_id: int, pairs: Sequence[Pair], comes_with_mellow
 def kept(session: Session, run_id: int) -> list[Pair]:
     """Return the pairs of a run in their order, but for those whose prompts were deleted."""
     columns = select(LabelledPair.text, LabelledPair.chosen, LabelledPair.rejected)
-    return list(session.execute(columns.where(LabelledPair.run_id == run_id).order_by(LabelledPair.id)).tuples())
+    found = session.execute(columns.where(LabelledPair.run_id == run_id).order_by(LabelledPair.id))
+    return [(text, chosen, rejected) for text, chosen, rejected in found]
