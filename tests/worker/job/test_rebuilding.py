@@ -104,6 +104,7 @@ def test_what_is_made_again_can_be_published_and_names_the_same(
     assert main(["rebuild", "2", "--publish"]) == 0
     assert "It is published as version 3, which does not serve." in capsys.readouterr().out
     assert distance(*(studio.store.folder(number) / MODEL_FOLDER for number in (2, 3))).same
+    session.rollback()
     version = session.get_one(Version, 3)
     run = session.get_one(TrainingRun, version.run_id)
     assert (version.parent_number, version.note) == (1, "Version 2, made again from its record.")
