@@ -12,7 +12,7 @@ from app.config import Settings
 from worker.commands.support.command import Command
 
 if TYPE_CHECKING:
-    from worker.job.rebuilding import Again, Comparison
+    from worker.job.rebuilds.rebuilding import Again, Comparison
 
 _DESCRIPTION = """\
 Make a version that was trained on clicks again: from the same parent, judgments, pairs of other texts, settings and
@@ -39,7 +39,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make the version again, and print how it compares; 130 after Ctrl-C."""
     from worker.commands.support.console import ConsoleProgress
-    from worker.job import rebuilding
+    from worker.job.rebuilds import rebuilding
     from worker.studio.studio import Studio
     from worker.training.loading.merging import check_free
 

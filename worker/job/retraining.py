@@ -21,7 +21,7 @@ from models.store.evaluation_figures import preference_in_words
 from models.store.learned_from import LearnedFrom
 from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.job import dataset, head_pairs
-from worker.job.provenance import provenance
+from worker.job.rebuilds.provenance import provenance
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio

@@ -26,7 +26,7 @@ from app.services.versions import learned, versions
 from models.store.learned_from import LearnedFrom
 from models.store.manifest import Manifest, hash_file
 from models.store.store import HEAD_FILE, MODEL_FOLDER, CheckpointStore
-from worker.job import provenance
+from worker.job.rebuilds import provenance
 from worker.publish.distance import Distance, distance
 from worker.publish.release import Facts, release
 from worker.studio.attempt import Attempt, Recorded

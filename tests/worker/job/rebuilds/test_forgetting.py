@@ -15,7 +15,7 @@ from models.store.learned_from import LearnedFrom
 from models.store.store import MODEL_FOLDER
 from tests import factories
 from tests.studio import Person, make_person, rows
-from tests.worker.job.clicked import click, studio_of
+from tests.worker.job.rebuilds.clicked import click, studio_of
 from worker.job import jobs
 from worker.publish.distance import distance
 

@@ -19,9 +19,10 @@ from models.store.learned_from import LearnedFrom
 from models.store.store import MODEL_FOLDER
 from tests import factories
 from tests.studio import Person
-from tests.worker.job.clicked import OWN, POOL, click, studio_of
+from tests.worker.job.rebuilds.clicked import OWN, POOL, click, studio_of
 from worker.cli import main
-from worker.job import jobs, provenance, rebuilding
+from worker.job import jobs
+from worker.job.rebuilds import provenance, rebuilding
 from worker.publish.distance import distance
 from worker.studio.studio import Studio
 from worker.training.clicks.samples import Samples
