@@ -21,6 +21,7 @@ from app.db import (
     AuditEvent,
     Base,
     Candidate,
+    FileImport,
     Generation,
     Judgment,
     LiveComparison,
@@ -202,6 +203,11 @@ def run(session: Session, status: RunStatus = RunStatus.QUEUED, **values: Any) -
         "attempts": 1 if status == RunStatus.RUNNING else 0,
     }
     return _add(session, TrainingRun(**given | values))
+
+
+def file_import(session: Session, user_id: int, **values: Any) -> FileImport:
+    """A file that was imported."""
+    return _add(session, FileImport(**{"user_id": user_id, "file_name": "texts.csv", "source": "texts"} | values))
 
 
 def metric(session: Session, run_id: int, step: int = 1, name: str = "loss", value: float = 0.5) -> RunMetric:

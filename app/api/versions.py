@@ -8,7 +8,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.api.kinds import Anything, Count, Time
-from app.schemas.kinds import STORABLE, Text
+from app.db import ForgettingKind
+from app.schemas.kinds import STORABLE, RowId, Text, one_of
 from app.schemas.reading import Sent
 from app.services.versions.versions import LONGEST_NOTE
 
@@ -213,3 +214,78 @@ class LiveComparison(Struct, kw_only=True):
     people: Annotated[int, Meta(description="How many people judged.")]
     started_at: Time
     ended_at: Time | None
+
+
+class ForgettingRequest(Sent, frozen=True):
+    """What is to be forgotten, and the version to make again without it."""
+
+    kind: Annotated[Literal["person", "prompt", "import", "deleted"], one_of(ForgettingKind)]
+    number: (
+        Annotated[RowId, Meta(description="The id of the person, prompt or import; left out for deleted judgments.")]
+        | None
+    ) = None
+    target: (
+        Annotated[RowId, Meta(description="The version to make again; left out: the one that serves, or the newest.")]
+        | None
+    ) = None
+    serve: Annotated[
+        bool,
+        Meta(
+            description="Whether the last version serves, if it passes its check.",
+            extra={"refusal": "serve must be true or false."},
+        ),
+    ] = False
+
+
+class DeleteOldQuery(Sent, frozen=True):
+    """Deleting is confirmed by the number of versions."""
+
+    confirm: Annotated[
+        int,
+        Meta(
+            description="How many versions there are to delete.",
+            extra={"refusal": "confirm must be how many versions there are to delete."},
+        ),
+    ]
+
+
+class LearnedVersion(Struct):
+    """A version that learned from what is to be forgotten."""
+
+    version: int
+    judgments: Annotated[int, Meta(description="Of its own training; of an earlier release's, at most so many.")]
+    pairs: Annotated[int, Meta(description="Pairs of rewrites of texts that are to be forgotten.")]
+    inherited: Annotated[bool, Meta(description="Whether a version that it comes from learned from it, too.")]
+
+
+class ForgettingStep(Struct):
+    """A version to be made again."""
+
+    version: int
+    pairs: Annotated[int, Meta(description="The pairs that are left to train on.")]
+
+
+class ForgettingPlan(Struct):
+    """The versions that learned from it, and those to be made again, in order."""
+
+    learned: list[LearnedVersion]
+    target: int | None
+    base: Annotated[int, Meta(description="The version to start from.")] | None
+    steps: list[ForgettingStep]
+    left_out: Annotated[list[int], Meta(description="Versions that learned from nothing else.")]
+    problem: Annotated[str, Meta(description="Why it cannot be done; empty if it can.")]
+
+
+class ForgettingState(Struct):
+    """A forgetting, and how far it has come."""
+
+    id: int
+    kind: str
+    number: int | None
+    target: int
+    serve: bool
+    runs: Annotated[list[int], Meta(description="The ids of its runs, in order.")]
+    active: Annotated[bool, Meta(description="Whether some of them wait or work.")]
+    made: Annotated[int, Meta(description="The last version, once all are made.")] | None
+    old: Annotated[list[int], Meta(description="Versions to be deleted once all are made.")]
+    created_at: Time

@@ -29,10 +29,12 @@ from app.db.shared_commits import write_with_others
 from app.db.system.audit_event import AuditEvent
 from app.db.system.webhook import Webhook
 from app.db.system.webhook_delivery import WebhookDelivery
+from app.db.training.labelled_pair import LabelledPair
 from app.db.training.reward_head import RewardHead
 from app.db.training.run_metric import RunMetric
 from app.db.training.training_run import ACTIVE_STATUSES, RunStatus, TrainingRun
 from app.db.versions.alias import SERVING, Alias
+from app.db.versions.forgetting import Forgetting, ForgettingKind
 from app.db.versions.live_comparison import ComparisonOutcome, ComparisonState, LiveComparison
 from app.db.versions.version import Version
 
@@ -52,10 +54,13 @@ __all__ = [
     "DeletedJudgment",
     "DrawnPool",
     "FileImport",
+    "Forgetting",
+    "ForgettingKind",
     "Generation",
     "GuessCount",
     "Invitation",
     "Judgment",
+    "LabelledPair",
     "LiveComparison",
     "OrganisationAccount",
     "PasswordReset",

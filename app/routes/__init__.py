@@ -27,7 +27,7 @@ from app.routes.training import api as training_api
 from app.routes.training import by_itself, head_page
 from app.routes.training import pages as training_pages
 from app.routes.versions import api as versions_api
-from app.routes.versions import api_comparisons, comparison
+from app.routes.versions import api_comparisons, api_forgetting, comparison, forgetting_pages
 from app.routes.versions import pages as versions_pages
 from app.schemas.kinds import LARGEST_ID
 
@@ -50,6 +50,7 @@ _PAGES = (
     guidelines.blueprint,
     versions_pages.blueprint,
     comparison.blueprint,
+    forgetting_pages.blueprint,
     exchange_pages.blueprint,
     prompts_pages.blueprint,
     webhooks.blueprint,
@@ -64,6 +65,7 @@ _API = (
     prompts_api.blueprint,
     versions_api.blueprint,
     api_comparisons.blueprint,
+    api_forgetting.blueprint,
     api_webhooks.blueprint,
     api_document.blueprint,
 )

@@ -25,6 +25,7 @@ _BELOW = {
     "guidelines": "system",
     "liking": "admin",
     "comparison": "versions",
+    "forgetting": "versions",
     "person_access": "people",
 }
 

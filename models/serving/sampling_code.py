@@ -52,11 +52,12 @@ def identity_of(files: list[Path], packages: tuple[str, ...]) -> str:
     for path in files:
         digest.update(path.read_bytes())
     for package in packages:
-        digest.update(f"{package} {_installed(package)}\n".encode())
+        digest.update(f"{package} {installed(package)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _installed(package: str) -> str:
+def installed(package: str) -> str:
+    """Return the version of a package, or "absent"."""
     try:
         return version(package)
     except PackageNotFoundError:

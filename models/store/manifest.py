@@ -23,7 +23,8 @@ class Manifest:
 
     `files` maps each path, relative to the version's folder, to its SHA-256; `data_sha256` is that of the training data
     (empty for a version that was not trained here); `metrics` are those measured at publication. `run_key` is the
-    random key of the run: other databases of the same store have runs of the same `run_id`. Older manifests have none.
+    random key of the run: other databases of the same store have runs of the same `run_id`. `provenance` is what it
+    takes to make a version of clicks again: judgments, seed, threads and code. Older manifests have neither.
     """
 
     number: int
@@ -37,12 +38,14 @@ class Manifest:
     files: Mapping[str, str] = field(default_factory=dict)
     format: int = _FORMAT
     run_key: str | None = None
+    provenance: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """Return the manifest as stored, keys sorted, so that equal manifests are equal bytes."""
         facts = asdict(self)
-        if self.run_key is None:  # as it was written before there were keys
-            del facts["run_key"]
+        for name in ("run_key", "provenance"):  # as it was written before there were any
+            if facts[name] is None:
+                del facts[name]
         return json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @property
@@ -91,6 +94,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "created_at": (str,),
     "files": (dict,),
     "run_key": (str, NoneType),
+    "provenance": (dict, NoneType),
 }
 
 

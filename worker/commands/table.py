@@ -6,11 +6,23 @@ import argparse
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from worker.commands import chat, compare, data, evaluate, identity_shift, merge, pipeline, publish_base, sft, test
+from worker.commands import (
+    chat,
+    compare,
+    data,
+    evaluate,
+    identity_shift,
+    merge,
+    pipeline,
+    publish_base,
+    rebuild,
+    sft,
+    test,
+)
 from worker.commands.methods import METHODS
 from worker.commands.support.command import Command, Commands
 
-_MODULES = (chat, compare, data, evaluate, identity_shift, merge, pipeline, publish_base, sft, test)
+_MODULES = (chat, compare, data, evaluate, identity_shift, merge, pipeline, publish_base, rebuild, sft, test)
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {one.name: one for one in sorted((*(module.COMMAND for module in _MODULES), *METHODS), key=lambda one: one.name)}

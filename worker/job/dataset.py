@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt
 from app.services.training import kto_rows, preference_rows
-from app.services.training.selection import EVERYTHING, Selection
+from app.services.training.rebuilds.readings import Reading
+from app.services.training.selection import EVERYTHING
 from models.formats import rows_sha256
 from models.formats.splitting import held_out_keys, split_key
 from models.store.store import CheckpointStore
@@ -43,7 +44,7 @@ class Split:
 
 
 def preference_examples(
-    session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
+    session: Session, last_judgment_id: int, selection: Reading = EVERYTHING
 ) -> list[PreferenceExample]:
     """Return the pairs of every selected judgment that is not undone, up to that id, in the order of the judgments."""
     return [PreferenceExample(*row) for row in preference_rows.preference_rows(session, last_judgment_id, selection)]
@@ -113,7 +114,7 @@ def pairs_as_unpaired(examples: Sequence[PreferenceExample]) -> list[Row]:
 
 
 def marked_texts(
-    session: Session, last_judgment_id: int, of: Split, selection: Selection = EVERYTHING
+    session: Session, last_judgment_id: int, of: Split, selection: Reading = EVERYTHING
 ) -> list[MarkedText]:
     """Return the texts that the selected judgments up to that id mark good or bad.
 

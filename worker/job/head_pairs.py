@@ -14,10 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.orm import Session
+
 from app.services.training.reward import judged
 from app.services.training.reward.judged import Screen
 from app.services.training.reward.unclicked_texts import unclicked_texts
-from app.services.training.selection import Selection
+from app.services.versions.forgetting import Forgotten
 from models.formats import rows_sha256
 from models.formats.splitting import held_out_keys, split_key
 from models.reward.head import Head, fitted
@@ -25,7 +27,6 @@ from models.reward.judgments import JudgedScreen
 from models.serving.generator import Generator, Sampling
 from models.store.samples_cache import samples_folder
 from worker.job.dataset import HELD_OUT_ONE_IN, Split
-from worker.job.recorder import RunRecorder
 from worker.job.weighing import Weights
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
@@ -33,6 +34,7 @@ from worker.training.shared.examples import PreferenceExample
 
 if TYPE_CHECKING:
     from worker.training.clicks.labelling import Labelled
+    from worker.training.shared.progress import Progress
 
 TEXTS = 480
 """The most prompts without a judgment to sample: the studio's own first, then those that come with Mellow."""
@@ -73,10 +75,11 @@ def samples_cache(home: Path) -> Path:
     return folder
 
 
-def other_texts(studio: Studio) -> list[str]:
+def other_texts(studio: Studio, without: Forgotten | None = None) -> list[str]:
     """Return up to TEXTS prompts that nobody has judged, the studio's own first, then those that come with Mellow.
 
-    Texts that versions are tested on are left out, and so are those whose judgments would be held out.
+    Texts that versions are tested on are left out, and so are those whose judgments would be held out, and prompts that
+    are to be forgotten.
     """
     from worker.training.clicks.shipped_texts import shipped_texts
     from worker.training.shared.pairs import is_measured
@@ -85,7 +88,8 @@ def other_texts(studio: Studio) -> list[str]:
         return is_measured(text) or bool(held_out_keys([text], HELD_OUT_ONE_IN))
 
     with studio.sessions() as session:
-        own = unclicked_texts(session, TEXTS, leave_out)
+        spared = () if without is None else (without.spared_prompts(),)
+        own = unclicked_texts(session, TEXTS, leave_out, *spared)
     return list(dict.fromkeys([*own, *itertools.filterfalse(is_measured, shipped_texts())]))[:TEXTS]
 
 
@@ -94,7 +98,7 @@ def fit_and_label(
     attempt: Attempt,
     parent_serving: Path,
     run_dir: Path,
-    recorder: RunRecorder,
+    recorder: Progress,
     *,
     most: int,
     clicks: Split,
@@ -103,7 +107,7 @@ def fit_and_label(
     """Fit reward heads to the judgments of the run, by their weights, and label at most `most` pairs of other texts.
 
     What `clicks` holds out teaches nothing. Pairs that an earlier attempt labelled from the same judgments are taken
-    from `run_dir`. Raises LoadError, or Cancelled.
+    from `run_dir`, and those of a training that is repeated from its record. Raises LoadError, or Cancelled.
     """
     screens = _screens(studio, attempt, parent_serving)
     if not screens:
@@ -118,9 +122,9 @@ def fit_and_label(
         return found
     from worker.training.shared.run_folder import LABELLED, write_small
 
-    kept = _cached_pairs(run_dir / LABELLED, found.sha256)
+    kept = _recorded_pairs(attempt) or _cached_pairs(run_dir / LABELLED, found.sha256)
     if kept is None:
-        labelled, texts = _label(studio, fitted(seen), parent_serving, recorder, most, clicks)
+        labelled, texts = _label(studio, attempt, fitted(seen), parent_serving, recorder, most, clicks)
         kept = {
             "sha256": found.sha256,
             "texts": texts,
@@ -138,7 +142,6 @@ def fit_and_label(
 
 def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Screen]:
     """Return the judged screens of the run with measured features, in the order of their judgments."""
-    selection = Selection.parse(attempt.selection)
     loaded: list[Generator] = []
 
     def measure(text: str, rewrites: Sequence[str]) -> Any:
@@ -147,7 +150,7 @@ def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Scr
         return loaded[0].features(text, rewrites)
 
     with studio.sessions() as session:
-        ids = judged.standing(session, *selection.conditions(attempt.last_judgment_id))
+        ids = _read_by_head(session, attempt)
         for screen in judged.screens(session, ids):
             if not screen.measured:
                 judged.measure(session, screen, measure)
@@ -155,8 +158,21 @@ def _screens(studio: Studio, attempt: Attempt, parent_serving: Path) -> list[Scr
     return [found[number] for number in ids if number in found]
 
 
+def _read_by_head(session: Session, attempt: Attempt) -> list[int]:
+    """Return the ids of the judgments that the head is fitted to."""
+    if attempt.again is not None:
+        return list(attempt.again.judgments.head)
+    return judged.standing(session, *attempt.reading.conditions(attempt.last_judgment_id))
+
+
 def _label(
-    studio: Studio, head: Head, parent_serving: Path, recorder: RunRecorder, most: int, clicks: Split
+    studio: Studio,
+    attempt: Attempt,
+    head: Head,
+    parent_serving: Path,
+    recorder: Progress,
+    most: int,
+    clicks: Split,
 ) -> tuple[Labelled, int]:
     """Sample and label, and return the pairs with the number of texts sampled."""
     from worker.training.clicks.labelling import label
@@ -170,7 +186,7 @@ def _label(
     samples = Samples(parent_serving, sampling, samples_cache(settings.home))
     deadline = time.monotonic() + _DRAWING_SECONDS
     pools = []
-    asked = [text for text in other_texts(studio) if split_key(text) not in clicks.keys]
+    asked = [text for text in other_texts(studio, attempt.without) if split_key(text) not in clicks.keys]
     for first in range(0, len(asked), _AT_ONCE):
         texts = asked[first : first + _AT_ONCE]
         samples.draw(texts, deadline - time.monotonic(), lambda: stop_if_cancelled(recorder))
@@ -179,6 +195,15 @@ def _label(
         if len(labelled.examples) >= most:
             break
     return labelled, len(pools)
+
+
+def _recorded_pairs(attempt: Attempt) -> dict[str, Any] | None:
+    """Return the pairs of the training that is repeated, or None."""
+    again = attempt.again
+    if again is None or again.pairs is None:
+        return None
+    pairs = [dict(zip(("prompt", "chosen", "rejected"), pair, strict=True)) for pair in again.pairs]
+    return {"texts": again.texts, "sureness": again.sureness, "pairs": pairs}
 
 
 def _cached_pairs(path: Path, sha256: str) -> dict[str, Any] | None:

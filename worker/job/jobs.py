@@ -20,6 +20,7 @@ from app.config import Settings
 from app.db.full_disk import is_full
 from app.runtime import announcements
 from app.services.prompts import studio_settings
+from app.services.training.rebuilds import forgetting_runs
 from models.model_errors import ModelError
 from models.settings.sft import SFTRecipe
 from models.store.manifest import Manifest
@@ -119,13 +120,13 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
     studio.store.remove_run_folders("[0-9]*", keep=None if published else attempt.folder_name)
     if published is not None:
         # An earlier attempt died between publishing the files and recording them in the database.
-        release.record(studio, published, _refusal(studio, published), attempt)
+        release.record(studio, published, _refusal(studio, attempt, published), attempt)
     else:
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
             patiently(recorder.tell)  # what the run has still to say; once it has ended it says nothing more
-            release.release(studio, staged, facts, _refusal(studio, facts), attempt)
+            release.release(studio, staged, facts, _refusal(studio, attempt, facts), attempt)
 
 
 def _is_made(version: Manifest, attempt: Attempt, config: Mapping[str, object], data_sha256: str) -> bool:
@@ -135,10 +136,14 @@ def _is_made(version: Manifest, attempt: Attempt, config: Mapping[str, object], 
     return would_be == (version.parent, version.method, version.config, version.data_sha256)
 
 
-def _refusal(studio: Studio, version: Manifest | release.Facts) -> str | None:
+def _refusal(studio: Studio, attempt: Attempt, version: Manifest | release.Facts) -> str | None:
     """Return why a version must not go live, as a sentence for its run, or None if it may."""
     from worker.publish.gate import gate
 
+    with studio.sessions() as session:
+        note = forgetting_runs.note(session, attempt.run_id)
+    if note is not None:
+        return note
     if version.method == SFTRecipe.method:
         return initial_training.note(version)
     with studio.sessions() as session:

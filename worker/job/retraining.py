@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from app.services.training import preference_rows, previews
+from app.services.training.rebuilds.readings import Reading
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.training.setting_labels import METHODS
 from models.model_errors import ModelError, VersionMissing
@@ -20,9 +21,10 @@ from models.serving.generator import Sampling
 from models.settings.clicks import ClickOptions, DPOClickOptions, click_config, click_options
 from models.settings.losses import LISTWISE
 from models.store.evaluation_figures import preference_in_words
+from models.store.learned_from import LearnedFrom
 from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from worker.job import dataset, head_pairs, weighing
-from worker.job.recorder import RunRecorder
+from worker.job.rebuilds.provenance import provenance
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
@@ -60,11 +62,11 @@ class Retraining:
 
 def made_from(studio: Studio, attempt: Attempt) -> tuple[Mapping[str, object], str]:
     """Return the settings and the hash of the data from which the run's version is made; raises as `carry_out`."""
-    retraining = _prepared(studio, attempt, Selection.parse(attempt.selection))
+    retraining = _prepared(studio, attempt)
     return retraining.config, retraining.data_sha256
 
 
-def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: RunRecorder) -> Facts:
+def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, recorder: Progress) -> Facts:
     """Train from the parent version on the run's judgments, and fill the staged version.
 
     Clicks that cannot be trained on are left out. Raises VersionMissing, RecipeError, or TrainingError of any kind.
@@ -73,12 +75,13 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     from worker.evaluation.expected_preference import measured_preference
     from worker.publish import staging
     from worker.publish.gate import evaluate_version
+    from worker.training.clicks.shipped_texts import shipped_texts
     from worker.training.loading.rendering import texts_of
     from worker.training.shared.progress import stop_if_cancelled
 
     selection = Selection.parse(attempt.selection)
     weights = weighing.weights_of_run(studio, attempt, run_dir)
-    retraining = _prepared(studio, attempt, selection, weights)
+    retraining = _prepared(studio, attempt, weights)
     assert attempt.parent is not None  # or it could not be prepared
     clicks = retraining.clicks
     parent_folder, parent_serving = (
@@ -88,6 +91,8 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     recorder.log(f"{retraining.learns_from}; version {attempt.parent} is {role}.")
     if selection != EVERYTHING:
         recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
+    if attempt.without is not None:
+        recorder.log(f"It is trained {attempt.without.words}.")
     with studio.sessions() as session:
         known = dataset.trained_on(session, studio.store, attempt.parent)
         hurried = preference_rows.count_hurried(session, attempt.last_judgment_id, selection)
@@ -98,11 +103,14 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     taught = head_pairs.fit_and_label(
         studio, attempt, parent_serving, run_dir, recorder, most=retraining.head_pairs, clicks=clicks, weights=weights
     )
+    pairs = [(pair.prompt, pair.chosen, pair.rejected) for pair in taught.labelled]
     taught = replace(taught, labelled=tuple(retraining.sieve.pairs(taught.labelled)))
     _log_left_out(retraining.sieve, recorder, left_out)
-    learned = retraining.judgments | set(taught.judgments)
-    attempt.keep_judgments(learned)
-    weighed = weighing.told(weights, learned, staged, recorder.log)
+    learned_from = LearnedFrom(tuple(sorted(retraining.judgments)), taught.judgments)
+    learned_from.write(staged)
+    attempt.keep_read(learned_from.ids, pairs, shipped_texts().__contains__)
+    weighed = weighing.told(weights, learned_from.ids, staged, recorder.log)
+    made_of = provenance(learned_from, retraining.data_sha256, taught.sha256, pairs, retraining.config["seed"])
     if taught.head is not None:
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
     known.including([*retraining.prompts, *(pair.prompt for pair in taught.labelled)]).write(staged)
@@ -151,6 +159,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         method=attempt.method,
         config=retraining.config,
         data_sha256=retraining.data_sha256,
+        provenance=made_of,
         metrics={
             **trained,
             **evaluation,
@@ -163,7 +172,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     )
 
 
-def _origin(store: CheckpointStore, parent: int, recorder: RunRecorder) -> int | None:
+def _origin(store: CheckpointStore, parent: int, recorder: Progress) -> int | None:
     """Return the version with which training on clicks began, or None if `parent` is it or it cannot be found.
 
     A version that was held to it names it, so that versions between them may have been deleted.
@@ -182,7 +191,7 @@ def _origin(store: CheckpointStore, parent: int, recorder: RunRecorder) -> int |
     return None if number == parent else number
 
 
-def _interpolate(store: CheckpointStore, origin: int, staged: Path, recorder: RunRecorder) -> bool:
+def _interpolate(store: CheckpointStore, origin: int, staged: Path, recorder: Progress) -> bool:
     """Interpolate the staged model towards version `origin`, and return whether that was possible."""
     from worker.training.clicks.interpolation import SHARE, interpolate_towards
     from worker.training.shared.training_errors import CheckpointError
@@ -205,7 +214,7 @@ def _interpolate(store: CheckpointStore, origin: int, staged: Path, recorder: Ru
     return True
 
 
-def _log_left_out(sieve: Sieve, recorder: RunRecorder, known: int = 0) -> int:
+def _log_left_out(sieve: Sieve, recorder: Progress, known: int = 0) -> int:
     """Log what the sieve left out beyond the first `known`, and return how many it has left out."""
     from worker.training.clicks.sieve import named
 
@@ -214,14 +223,14 @@ def _log_left_out(sieve: Sieve, recorder: RunRecorder, known: int = 0) -> int:
     return len(sieve.left_out)
 
 
-def _prepared(
-    studio: Studio, attempt: Attempt, selection: Selection, weights: weighing.Weights = MappingProxyType({})
-) -> Retraining:
+def _prepared(studio: Studio, attempt: Attempt, weights: weighing.Weights = MappingProxyType({})) -> Retraining:
     if attempt.parent is None:
         raise VersionMissing(f"Run {attempt.run_id} names no version to train from.")
     parent = studio.store.folder(attempt.parent) / MODEL_FOLDER
     with studio.sessions() as session:
-        return prepare(session, attempt.method, attempt.config, attempt.last_judgment_id, parent, selection, weights)
+        return prepare(
+            session, attempt.method, attempt.config, attempt.last_judgment_id, parent, attempt.reading, weights
+        )
 
 
 def prepare(
@@ -230,7 +239,7 @@ def prepare(
     config: Mapping[str, object],
     last_judgment_id: int,
     parent: Path,
-    selection: Selection = EVERYTHING,
+    selection: Reading = EVERYTHING,
     weights: weighing.Weights = MappingProxyType({}),
 ) -> Retraining:
     """Return the retraining of a run, on the selected judgments up to that id, from the model in the folder `parent`.

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from app.db import Judgment
 from app.services.training import judgment_weights
-from app.services.training.selection import Selection
+from app.services.training.rebuilds.readings import conditions
 from models.store.store import WEIGHTS_FILE
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
@@ -29,20 +29,35 @@ Weights = Mapping[int, float]
 
 
 def weights_of_run(studio: Studio, attempt: Attempt, run_dir: Path) -> dict[int, float]:
-    """Return what the judgments of a run weigh, as its first attempt in the folder `run_dir` found it."""
+    """Return what the judgments of a run weigh, as its first attempt in the folder `run_dir` found it.
+
+    In a training that is repeated they weigh what they did.
+    """
     from worker.training.shared.run_folder import JUDGMENT_WEIGHTS, write_small
 
+    if attempt.again is not None:
+        return dict(attempt.again.weights)
     file = run_dir / JUDGMENT_WEIGHTS
     if file.exists():
-        return {int(number): weight for number, weight in json.loads(file.read_text(encoding="utf-8")).items()}
-    conditions = Selection.parse(attempt.selection).conditions(attempt.last_judgment_id)
+        return _read(file)
     with studio.sessions() as session:
-        ids = session.scalars(select(Judgment.id).where(*conditions).order_by(Judgment.id)).all()
+        read = conditions(session, attempt.reading, attempt.last_judgment_id)
+        ids = session.scalars(select(Judgment.id).where(*read).order_by(Judgment.id)).all()
         found = judgment_weights.weights_of(session, ids)
     weights = {number: weight for number, weight in found.items() if weight != 1.0}
     run_dir.mkdir(parents=True, exist_ok=True)
     write_small(file, json.dumps(weights))
     return weights
+
+
+def weights_of_version(folder: Path) -> dict[int, float]:
+    """Return what the judgments of a published version weighed."""
+    file = folder / WEIGHTS_FILE
+    return _read(file) if file.is_file() else {}
+
+
+def _read(file: Path) -> dict[int, float]:
+    return {int(number): weight for number, weight in json.loads(file.read_text(encoding="utf-8")).items()}
 
 
 def told(weights: Weights, judgments: Collection[int], staged: Path, log: Callable[[str], None]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Facts:
     metrics: Mapping[str, Any]
     run_id: int | None = None
     run_key: str | None = None
+    provenance: Mapping[str, Any] | None = None
 
 
 def seal(
@@ -59,6 +60,7 @@ def seal(
     data_sha256: str,
     metrics: Mapping[str, Any],
     run_key: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Write the staged version's manifest and flush everything to disk, so that publishing it is one rename."""
     manifest = Manifest(
@@ -71,6 +73,7 @@ def seal(
         metrics=dict(metrics),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         run_key=run_key,
+        provenance=None if provenance is None else dict(provenance),
     )
     return store.seal(staged, manifest)
 

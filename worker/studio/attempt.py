@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,40 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import TrainingRun, write_transaction
 from app.services.training import runs
-from app.services.versions import learned
+from app.services.training.rebuilds import labelled_pairs
+from app.services.training.rebuilds.labelled_pairs import Pair
+from app.services.training.rebuilds.readings import Exactly, Reading, Without
+from app.services.training.selection import Selection
+from app.services.versions import forgetting, learned
+from app.services.versions.forgetting import Forgotten
+from models.store.learned_from import LearnedFrom
 from models.store.locks import remove_unless_locked
 from models.store.store import CheckpointStore
 from worker.studio.patience import DATABASE_AWAY
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """The record of a training that is repeated: the judgments that it read, and the pairs that were labelled for it.
+
+    `pairs` is None if they were not kept. `texts` were sampled for them, and `sureness` is how sure they were.
+    `weights` are those of judgments that did not weigh 1, by their ids.
+    """
+
+    judgments: LearnedFrom
+    pairs: tuple[Pair, ...] | None
+    weights: Mapping[int, float]
+    texts: int = 0
+    sureness: float = 0.0
+
+
+@dataclass(frozen=True)
 class Attempt:
-    """A run that this process carries out, until another attempt takes it over."""
+    """A run that this process carries out, until another attempt takes it over.
+
+    `without` is what it is to forget. With `again` it repeats a training that has ended: then nothing of it is kept in
+    the database.
+    """
 
     sessions: sessionmaker[Session]
     run_id: int
@@ -31,6 +56,8 @@ class Attempt:
     config: Mapping[str, Any]
     selection: Mapping[str, Any]
     last_judgment_id: int
+    without: Forgotten | None = None
+    again: Recorded | None = None
 
     @classmethod
     def claim(cls, sessions: sessionmaker[Session], run_id: int) -> Attempt | None:
@@ -50,6 +77,7 @@ class Attempt:
                 config=run.config,
                 selection=run.selection,
                 last_judgment_id=run.last_judgment_id,
+                without=forgetting.of_run(session, run),
             )
 
     @property
@@ -57,16 +85,25 @@ class Attempt:
         """Return what the run's folder in the store is called: by its id for people, by its key for certain."""
         return f"{self.run_id}-{self.key}"
 
+    @property
+    def reading(self) -> Reading:
+        """Return which judgments it reads."""
+        if self.again is not None:
+            return Exactly(self.again.judgments.ids)
+        selection = Selection.parse(self.selection)
+        return selection if self.without is None else Without(selection, self.without)
+
     def owned(self, session: Session) -> TrainingRun | None:
         """Return the run, within the caller's transaction, if it is still this attempt's."""
         return runs.owned(session, self.run_id, self.number)
 
-    def keep_judgments(self, ids: Iterable[int]) -> None:
-        """Keep the ids of the judgments that the run learns from, if it is still this attempt's."""
+    def keep_read(self, ids: Iterable[int], pairs: Sequence[Pair], comes_with_mellow: Callable[[str], bool]) -> None:
+        """Keep the ids of the judgments that the run learns from and the pairs labelled for it, if it is still ours."""
         with self.sessions() as session, write_transaction(session):
             run = self.owned(session)
             if run is not None:
                 run.judgments = learned.pack(ids)
+                labelled_pairs.keep(session, run.id, pairs, comes_with_mellow)
 
     def fail(self, reason: str) -> None:
         """End the run with the reason, if it is still this attempt's."""

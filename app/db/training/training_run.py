@@ -69,6 +69,9 @@ class TrainingRun(Base):
     parent_version: Mapped[int | None] = mapped_column(ForeignKey("versions.number"))
     # Not a foreign key: versions refer to runs, and a cycle of foreign keys has no order of creation.
     produced_version: Mapped[int | None]
+    # The forgetting that it is part of, and the version that it makes again without what is forgotten.
+    forgetting_id: Mapped[int | None] = mapped_column(ForeignKey("forgettings.id"), index=True)
+    rebuilds: Mapped[int | None]
     requested_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     # Why it began by itself, as a sentence; empty if a person asked for it.
     occasion: Mapped[str | None] = mapped_column(Text)

@@ -11,6 +11,7 @@ from app.db import TrainingRun, Version
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
 from app.routes.versions.actions import promote as let_serve
+from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import evaluations, learned, lineage, versions
 from app.services.versions.live_comparison_report import latest_in_brief
 from models.model_errors import StoreError
@@ -36,6 +37,8 @@ def page() -> ResponseReturnValue:
     return render_template(
         "versions/page.html",
         rows=lineage.rows(everything),
+        lost={number for number, lost in learned.by_version(session).items() if lost.number},
+        forgettings=[state for state in forgetting_runs.every(session) if state.active],
         lane_width=LANE_WIDTH,
         serving=serving,
         comparison=latest_in_brief(session),

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import (
@@ -40,10 +40,10 @@ from app.services.people.sessions import Ending
 from app.services.prompts import deletion as prompt_deletion
 from app.services.prompts import queue_progress, retirement, studio_settings
 from app.services.system import audit, deletions, marks
+from app.services.system.authorship import TYPED, typed_by, written_by
 from app.services.versions import learned
 
 _RENAMED_AT_ONCE = 500
-_TYPED = "typed"
 _PERSONAL = {"email", "name", "label", "address"}
 """The details of the audit log that say who somebody is, or where they were."""
 _GO = (Reservation, SignInSession, PasswordReset, ApiToken, SecondFactor, RecoveryCode, OrganisationAccount)
@@ -130,20 +130,6 @@ def delete_person(session: Session, by: int | None, user_id: int, confirmed: str
         return Deleted(user.name, texts)
 
 
-def written_by(user_id: int) -> ColumnElement[bool]:
-    """Return the condition of the judgments of a person with an account, without those that they imported of others."""
-    return (Judgment.user_id == user_id) & _own
-
-
-def typed_by(user_id: int) -> ColumnElement[bool]:
-    """Return the condition of the prompts that a person typed at the desk: they have the first screen of it."""
-    first = select(func.min(Generation.id)).where(Generation.prompt_id == Prompt.id).correlate(Prompt).scalar_subquery()
-    return and_(
-        Prompt.source == _TYPED,
-        exists(select(Generation.id).where(Generation.id == first, Generation.user_id == user_id)),
-    )
-
-
 def imported(session: Session) -> list[tuple[str, int]]:
     """Return everybody whom imported files name, with the number of their judgments."""
     named = select(Judgment.annotator, func.count()).where(Judgment.annotator.is_not(None))
@@ -217,7 +203,7 @@ def _let_out(session: Session, by: int | None, user_id: int, confirmed: str) -> 
 
 def _delete_screens(session: Session, meant: ColumnElement[bool]) -> Iterator[str]:
     """Delete the screens that are meant, and of what was typed for them what is left over; yield these texts."""
-    left_over = (Prompt.source == _TYPED, *(~wanted for wanted in _WANTED))
+    left_over = (Prompt.source == TYPED, *(~wanted for wanted in _WANTED))
     shown = exists(select(Generation.id).where(Generation.prompt_id == Prompt.id))
     while prompt_ids := prompt_deletion.delete_some_screens(session, meant):
         with write_transaction(session):

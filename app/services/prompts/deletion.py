@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Candidate, Generation, Judgment, Preference, Prompt, Reservation, write_transaction
+from app.db import (
+    AuditEvent,
+    Candidate,
+    Generation,
+    Judgment,
+    LabelledPair,
+    Preference,
+    Prompt,
+    Reservation,
+    write_transaction,
+)
 from app.domain_errors import Invalid, NotFound
 from app.services.prompts import queue_progress, retirement, studio_settings
 from app.services.system import audit, deletions, marks
@@ -94,7 +104,11 @@ def delete_some_screens(session: Session, meant: ColumnElement[bool]) -> list[in
 
 def delete_rows(session: Session, prompt_ids: Sequence[int]) -> None:
     """Delete the rows of prompts that have no screens any more, in the running transaction."""
-    for table, column in ((Reservation, Reservation.prompt_id), (Prompt, Prompt.id)):
+    for table, column in (
+        (Reservation, Reservation.prompt_id),
+        (LabelledPair, LabelledPair.prompt_id),
+        (Prompt, Prompt.id),
+    ):
         found = delete(table).where(column.in_(prompt_ids))
         session.execute(found, execution_options={"synchronize_session": False})
     marks.change(session, marks.DELETIONS)

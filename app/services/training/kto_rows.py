@@ -6,7 +6,8 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Generation, Judgment, Verdict
-from app.services.training.selection import EVERYTHING, Selection, unhurried
+from app.services.training.rebuilds.readings import Reading, conditions
+from app.services.training.selection import EVERYTHING, unhurried
 
 UNPAIRED_METHOD = "kto"
 """The method that learns from single texts, and so from "none is good" too."""
@@ -25,7 +26,7 @@ def last_marked(session: Session) -> int | None:
 
 
 def unpaired_rows(
-    session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
+    session: Session, last_judgment_id: int, selection: Reading = EVERYTHING
 ) -> list[tuple[str, str, bool, int]]:
     """Return (prompt, text, whether it is good, judgment id) for the selected judgments up to that one, by their ids.
 
@@ -35,7 +36,7 @@ def unpaired_rows(
     judgments = session.scalars(
         select(Judgment)
         .join(Generation)
-        .where(*selection.conditions(last_judgment_id), *unhurried(session), *_marking())
+        .where(*conditions(session, selection, last_judgment_id), *_marking())
         .options(
             selectinload(Judgment.preferences),
             selectinload(Judgment.generation).selectinload(Generation.prompt),

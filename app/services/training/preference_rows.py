@@ -15,6 +15,7 @@ from app.db import JUDGE, Generation, Judgment, Preference, RunStatus, TrainingR
 from app.services.prompts import studio_settings
 from app.services.system import counts
 from app.services.training import kto_rows
+from app.services.training.rebuilds.readings import Reading, conditions
 from app.services.training.selection import EVERYTHING, Selection, hurried, unhurried
 
 MOST_SOURCES = 50
@@ -62,7 +63,7 @@ class NewClicks:
 
 
 def preference_rows(
-    session: Session, last_judgment_id: int, selection: Selection = EVERYTHING
+    session: Session, last_judgment_id: int, selection: Reading = EVERYTHING
 ) -> list[tuple[str, str, str, int, bool, float]]:
     """Return every pair of the selected judgments up to that one, in the order they were made.
 
@@ -79,7 +80,7 @@ def preference_rows(
             Preference.weight,
         )
         .join(Judgment)
-        .where(*selection.conditions(last_judgment_id), *unhurried(session))
+        .where(*conditions(session, selection, last_judgment_id))
         .order_by(Preference.id)
     )
     return [
@@ -104,19 +105,19 @@ def many(session: Session) -> bool:
     return (session.scalar(select(func.max(Judgment.id))) or 0) > COUNTED_AT_ONCE
 
 
-def count_pairs(session: Session, last_judgment_id: int, selection: Selection = EVERYTHING) -> int:
+def count_pairs(session: Session, last_judgment_id: int, selection: Reading = EVERYTHING) -> int:
     """Count the preference pairs that a run would train on."""
-    conditions = (*selection.conditions(last_judgment_id), *unhurried(session))
-    return _count(session, _pairs(func.count(Preference.id)).where(*conditions))
+    read = conditions(session, selection, last_judgment_id)
+    return _count(session, _pairs(func.count(Preference.id)).where(*read))
 
 
 def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> Amount:
     """Count what a run requested now would learn from."""
     last = last_judgment(session, method)
-    conditions = [*selection.conditions(last), *unhurried(session)]
+    read = conditions(session, selection, last)
     judged = (
         select(Judgment.id, JUDGE.label("judge"), Judgment.generation_id)
-        .where(*conditions, Judgment.id.in_(select(Preference.judgment_id)))
+        .where(*read, Judgment.id.in_(select(Preference.judgment_id)))
         .subquery()
     )
     judgments, people, prompts = session.execute(
@@ -131,7 +132,7 @@ def amount(session: Session, method: str, selection: Selection = EVERYTHING) -> 
     none_good = 0
     if method == kto_rows.UNPAIRED_METHOD:
         bad = select(func.count(Judgment.id)).join(Generation).where(Generation.gold.is_(False))
-        none_good = _count(session, bad.where(*conditions, Judgment.verdict == Verdict.NONE))
+        none_good = _count(session, bad.where(*read, Judgment.verdict == Verdict.NONE))
     left_out = count_hurried(session, last, selection)
     return Amount(judgments, count_pairs(session, last, selection), prompts, people, none_good, left_out)
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.db import TrainingRun, Version, write_transaction
 from app.services.training.reward import heads
-from app.services.versions import learned, versions
+from app.services.versions import forgetting, learned, versions
 from models.model_errors import ModelError
 from models.store.manifest import Manifest
 from models.store.store import HEAD_FILE, CheckpointStore
@@ -26,7 +26,10 @@ log = logging.getLogger(__name__)
 def record(session: Session, store: CheckpointStore, manifest: Manifest, run: TrainingRun | None) -> None:
     """Record a published version and the head that it carries, within the running transaction; raises ModelError."""
     place = store.place(manifest.number)
-    versions.record_version(session, manifest, str(place))
+    run = run or _run_of(session, manifest)
+    version = versions.record_version(session, manifest, str(place))
+    if run is not None and run.rebuilds is not None and version.run_id == run.id:
+        version.note = forgetting.note(session, run)
     if (place / HEAD_FILE).is_file():
         last, lost = (run.last_judgment_id, learned.lost_of_run(session, run)) if run else (0, 0)
         heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last, lost)

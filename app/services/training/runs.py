@@ -232,6 +232,10 @@ def succeed(session: Session, run: TrainingRun, produced_version: int, note: str
     """End a run as succeeded, within the caller's transaction; `note` says why its version was not promoted, if so."""
     run.produced_version, run.note = produced_version, note
     run.step = run.total_steps
+    for following in _next_of(session, run)[:1]:
+        following.parent_version = produced_version
+        if "version" in following.config:  # where initial training starts from
+            following.config = following.config | {"version": produced_version}
     _end(session, run, RunStatus.SUCCEEDED, None)
 
 
@@ -278,6 +282,16 @@ def _end(session: Session, run: TrainingRun, status: RunStatus, error: str | Non
     run.status, run.stage, run.error, run.finished_at, run.wish = status, str(status), error, now(), None
     told = ("id", "method", "status", "parent_version", "produced_version", "error", "note")
     webhooks.record(session.connection(), webhooks.RUN_FINISHED, {name: getattr(run, name) for name in told})
+    if status != RunStatus.SUCCEEDED:
+        for following in _next_of(session, run)[:1]:  # whose end is that of those after it
+            _end(session, following, status, f"Run {run.id}, from whose version it was to start, {_ENDED[status]}.")
+
+
+def _next_of(session: Session, run: TrainingRun) -> list[TrainingRun]:
+    """Return the runs of the same forgetting that wait for this one, in their order."""
+    later = (TrainingRun.forgetting_id == run.forgetting_id, TrainingRun.id > run.id)
+    waiting = select(TrainingRun).where(*later, TrainingRun.status == RunStatus.QUEUED).order_by(TrainingRun.id)
+    return list(session.scalars(waiting)) if run.forgetting_id is not None else []
 
 
 def _active_run(session: Session, digest: str) -> TrainingRun | None:

@@ -126,9 +126,12 @@ class Selection(Sent, frozen=True):
             parts.append(f"that {self.min_agreement * 100:.0f} % of the judges agree with")
         return ", ".join(parts)
 
-    def conditions(self, last_judgment_id: int) -> list[ColumnElement[bool]]:
-        """Return the conditions of standing judgments up to that one that are selected."""
-        found: list[ColumnElement[bool]] = [Judgment.undone_at.is_(None), Judgment.id <= last_judgment_id]
+    def conditions(self, last_judgment_id: int, *also: ColumnElement[bool]) -> list[ColumnElement[bool]]:
+        """Return the conditions of standing judgments up to that one that are selected.
+
+        Those that do not meet `also` are left out before anything else is asked, so that they agree with nobody.
+        """
+        found: list[ColumnElement[bool]] = [Judgment.undone_at.is_(None), Judgment.id <= last_judgment_id, *also]
         if self.people:
             found.append(Judgment.user_id.in_(self.people))
         if self.without:
@@ -141,7 +144,7 @@ class Selection(Sent, frozen=True):
             wanted = select(Generation.id).join(Prompt).where(Prompt.source.in_(self.sources))
             found.append(Judgment.generation_id.in_(wanted))
         if self.min_agreement:
-            found.append(Judgment.id.not_in(_disputed(last_judgment_id, self.min_agreement)))
+            found.append(Judgment.id.not_in(_disputed(last_judgment_id, self.min_agreement, *also)))
         return found
 
 
@@ -162,7 +165,7 @@ def hurried(session: Session) -> ColumnElement[bool]:
     return and_(Judgment.seconds < studio_settings.settings(session).least_seconds, Judgment.imported.is_(False))
 
 
-def _disputed(last_judgment_id: int, least: float) -> Any:
+def _disputed(last_judgment_id: int, least: float, *also: ColumnElement[bool]) -> Any:
     """Select the ids of judgments whose choice is shared by less than `least` of the people who judged the prompt.
 
     A choice is a text, or that none is good, or that some are equally good. Skipped screens are not counted.
@@ -182,6 +185,7 @@ def _disputed(last_judgment_id: int, least: float) -> Any:
             Judgment.id <= last_judgment_id,
             Judgment.verdict != Verdict.SKIPPED,
             Generation.gold.is_(False),
+            *also,
         )
         .cte("choices")
     )

@@ -53,7 +53,7 @@ def unpack(data: bytes) -> Ids:
 
 def lost_of_run(session: Session, run: TrainingRun) -> int:
     """Count the judgments of a run that were deleted since it read them."""
-    return len(_deleted_of(run, _deleted(session))) if run.judgments is not None else 0
+    return len(read_by(run, _deleted(session))) if run.judgments is not None else 0
 
 
 def lost(session: Session, number: int) -> Lost:
@@ -76,6 +76,13 @@ def versions_that_read(session: Session, ids: Iterable[int]) -> int:
     return sum(len(np.intersect1d(asked, unpack(data), assume_unique=True)) > 0 for data in packed if data)
 
 
+def read_by(run: TrainingRun, ids: Ids) -> Ids:
+    """Return which of the judgments, ascending, a run read, or may have read if it did not keep what it read."""
+    if run.judgments is None:
+        return ids[ids <= run.last_judgment_id]
+    return np.intersect1d(ids, unpack(run.judgments), assume_unique=True)
+
+
 def _by_version(session: Session) -> dict[int, Lost]:
     gone = _deleted(session)
     all_of: dict[int | None, tuple[Ids, bool]] = {None: (_NONE, False)}
@@ -88,19 +95,12 @@ def _by_version(session: Session) -> dict[int, Lost]:
     )
     for number, parent, run in versions:
         before, unsure = all_of.get(parent, all_of[None])
-        own = _deleted_of(run, gone) if run is not None else _NONE
+        own = read_by(run, gone) if run is not None else _NONE
         whole = np.union1d(before, own)
         unsure = unsure or (run is not None and run.judgments is None and len(own) > 0)
         all_of[number] = whole, unsure
         found[number] = Lost(len(own), len(whole) - len(own), unsure)
     return found
-
-
-def _deleted_of(run: TrainingRun, gone: Ids) -> Ids:
-    """Return which of the deleted judgments a run read, or may have read if it did not keep them."""
-    if run.judgments is None:
-        return gone[gone <= run.last_judgment_id]
-    return np.intersect1d(gone, unpack(run.judgments), assume_unique=True)
 
 
 def _deleted(session: Session) -> Ids:

@@ -140,3 +140,14 @@ def test_a_manifest_nested_without_end_is_damage(tmp_path: Path) -> None:
     (tmp_path / MANIFEST_NAME).write_text("[" * 100_000)
     with pytest.raises(VersionDamaged):
         Manifest.read(tmp_path)
+
+
+def test_a_manifest_that_names_what_it_was_made_of_is_read_back_and_an_older_one_keeps_its_hash(tmp_path: Path) -> None:
+    assert "provenance" not in MANIFEST.to_json()
+    made = replace(MANIFEST, provenance={"seed": 0, "judgments": {"number": 12}})
+    (tmp_path / MANIFEST_NAME).write_text(made.to_json(), encoding="utf-8")
+    assert Manifest.read(tmp_path) == made
+    assert made.sha256 != MANIFEST.sha256
+    (tmp_path / MANIFEST_NAME).write_text(json.dumps(json.loads(made.to_json()) | {"provenance": "mine"}))
+    with pytest.raises(VersionDamaged, match="provenance is 'mine'"):
+        Manifest.read(tmp_path)

@@ -34,12 +34,13 @@ def parts_at_once(tokens: int, width: int, *, adapter: bool) -> int:
     It is one where idle threads spin, since they would slow the parts down.
     """
     threshold = WORTH_SHARING_ADAPTED if adapter else WORTH_SHARING
-    if not _idle_threads_sleep() or tokens * width < threshold:
+    if not idle_threads_sleep() or tokens * width < threshold:
         return 1
     return min(PARTS, _usual or torch.get_num_threads())
 
 
-def _idle_threads_sleep() -> bool:
+def idle_threads_sleep() -> bool:
+    """Return whether threads that wait sleep, as the environment says."""
     return os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
 
 
@@ -52,7 +53,7 @@ def threads_worth_waking(config: PreTrainedConfig) -> Iterator[None]:
     global _usual
     before, usual = _usual, torch.get_num_threads()
     _usual = before or usual
-    if _idle_threads_sleep() and getattr(config, "hidden_size", NARROW + 1) <= NARROW:
+    if idle_threads_sleep() and getattr(config, "hidden_size", NARROW + 1) <= NARROW:
         torch.set_num_threads(1)
     try:
         yield

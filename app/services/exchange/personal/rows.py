@@ -34,6 +34,7 @@ from app.db import (
     Webhook,
 )
 from app.services.people import deletion
+from app.services.system import authorship
 
 _AT_ONCE = 100
 _STAYS = "They stay, and name the pseudonym."
@@ -124,7 +125,7 @@ def _audit(session: Session, user_id: int) -> Iterator[Row]:
 
 def _prompts(session: Session, user_id: int) -> Iterator[Row]:
     files = select(FileImport.id).where(FileImport.user_id == user_id)
-    return _rows(session, Prompt, or_(deletion.typed_by(user_id), Prompt.import_id.in_(files)))
+    return _rows(session, Prompt, or_(authorship.typed_by(user_id), Prompt.import_id.in_(files)))
 
 
 def _plain(*columns: InstrumentedAttribute[Any], leave_out: tuple[str, ...] = ()) -> Read:
@@ -212,7 +213,7 @@ KINDS = (
         "Every judgment, undone ones too, with the prompt, what was on the screen, what was written and why.",
         "They go, or stay under the pseudonym.",
         (Judgment.user_id,),
-        lambda session, user_id: judgments(session, deletion.written_by(user_id)),
+        lambda session, user_id: judgments(session, authorship.written_by(user_id)),
     ),
     Kind(
         "screens",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt
@@ -13,8 +13,13 @@ _LOOKED_AT = 5000
 _LONGEST = 400  # letters
 
 
-def unclicked_texts(session: Session, most: int, leave_out: Callable[[str], bool] = lambda text: False) -> list[str]:
-    """Return up to `most` of the latest such prompts, in the order of their hashes; no attention checks."""
+def unclicked_texts(
+    session: Session, most: int, leave_out: Callable[[str], bool] = lambda text: False, *wanted: ColumnElement[bool]
+) -> list[str]:
+    """Return up to `most` of the latest such prompts, in the order of their hashes; no attention checks.
+
+    With `wanted`, only prompts that meet these conditions.
+    """
     last = session.scalar(select(func.max(Prompt.id))) or 0
     clicked = exists(
         select(Judgment.id)
@@ -28,6 +33,7 @@ def unclicked_texts(session: Session, most: int, leave_out: Callable[[str], bool
             Prompt.gold_answer.is_(None),
             func.length(Prompt.text) <= _LONGEST,
             ~clicked,
+            *wanted,
         )
         .order_by(Prompt.sha256)
     )

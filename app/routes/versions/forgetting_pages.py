@@ -1,0 +1,95 @@
+"""The admin pages of forgetting: choose what, see which versions learned from it, make them again, delete the old."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.db import ForgettingKind
+from app.domain_errors import Conflict, DomainError, Invalid
+from app.extensions import db
+from app.routes.versions import forgetting_actions
+from app.services.exchange.incoming import history
+from app.services.training import preference_rows
+from app.services.training.rebuilds import forgetting_runs
+from app.services.versions import forgetting, versions
+from app.services.versions.forgetting import Forgotten
+from models.model_errors import StoreError
+
+blueprint = Blueprint("forgetting", __name__, url_prefix="/admin/versions/forget")
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    """Show what can be forgotten, and, once something is chosen, the versions that learned from it."""
+    return _page()
+
+
+def _page(problem: str = "") -> str:
+    session, asked = db.session(), request.values
+    meant = None
+    if asked.get("kind"):
+        try:
+            meant = forgetting.forgotten(session, asked["kind"], asked.get("number", type=int))
+        except DomainError as refusal:
+            problem = str(refusal)
+    learners = forgetting.learners(session, meant) if meant else []
+    target = asked.get("target", type=int) or forgetting_runs.default_target(session, learners)
+    known = {one.version.number for one in learners}
+    return render_template(
+        "versions/forget.html",
+        kinds=ForgettingKind,
+        people=preference_rows.people(session),
+        imports=history.page(session).imports,
+        meant=meant,
+        learners=learners,
+        plan=forgetting_runs.plan(session, meant, learners, target) if meant and target in known else None,
+        serving=versions.serving_number(session),
+        states=forgetting_runs.every(session),
+        problem=problem,
+    )
+
+
+@blueprint.post("")
+def start() -> ResponseReturnValue:
+    """Ask for the runs that make versions again."""
+    form = request.form
+    try:
+        meant = _meant()
+        row, is_new = forgetting_actions.request_forgetting(meant, form.get("target", type=int), "serve" in form)
+    except DomainError as refusal:
+        return _page(str(refusal)), refusal.status
+    if not is_new:
+        flash("That was asked for already: its runs are not done yet.", "info")
+    return redirect(url_for("forgetting.progress", forgetting_id=row.id))
+
+
+@blueprint.get("/<int:forgetting_id>")
+def progress(forgetting_id: int) -> ResponseReturnValue:
+    """Show how far a forgetting has come."""
+    session = db.session()
+    row = forgetting_runs.get(session, forgetting_id)
+    return render_template(
+        "versions/forgetting.html",
+        state=forgetting_runs.state(session, row),
+        meant=Forgotten(ForgettingKind(row.kind), row.number),
+        serving=versions.serving_number(session),
+    )
+
+
+@blueprint.post("/<int:forgetting_id>/delete")
+def delete_old(forgetting_id: int) -> ResponseReturnValue:
+    """Delete the versions that learned from what was forgotten, if their number was typed to confirm."""
+    try:
+        numbers = forgetting_actions.delete_old(forgetting_id, request.form.get("confirm", ""))
+    except (Conflict, Invalid) as refusal:
+        flash(str(refusal), "warning")
+    except (StoreError, OSError) as error:
+        flash(f"Not all files could be removed: {error}", "warning")
+    else:
+        flash(f"{len(numbers)} {'version is' if len(numbers) == 1 else 'versions are'} deleted.", "success")
+    return redirect(url_for("forgetting.progress", forgetting_id=forgetting_id))
+
+
+def _meant() -> Forgotten:
+    return forgetting.forgotten(db.session(), request.form.get("kind", ""), request.form.get("number", type=int))

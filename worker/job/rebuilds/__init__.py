@@ -1,0 +1,1 @@
+"""What a version of clicks was made of, and making it again."""
