@@ -11,6 +11,7 @@ from tests import factories
 from tests.studio import Person
 
 EMAIL, PHONE, HANDLE = "ada@example.org", "+49 30 1234567", "@ada_byron"
+"""Of whom the texts tell."""
 TESTED = next(source for source, _ in heldout_pairs() if len(source.split()) > 8)
 NEAR = f"so {TESTED}"
 
@@ -24,10 +25,10 @@ def screen(session: Session, person: Person, text: str, *cards: str, **values: o
 def judged(session: Session, annotator: Person) -> dict[str, Judgment]:
     """Judgments by what they are about; of each text one."""
     none = {"verdict": "none", "candidate_id": None, "pairs": False}
-    made = {
+    return {
         "plain": factories.judgment(session, screen(session, annotator, "you are a fool today")),
         "prompt": factories.judgment(session, screen(session, annotator, f"you fool, mail {EMAIL} or {PHONE}")),
-        "cards": factories.judgment(session, screen(session, annotator, "ask who", f"ask {HANDLE}", "ask", f"no {EMAIL}")),
+        "cards": factories.judgment(session, screen(session, annotator, "who", f"ask {HANDLE}", "ask", EMAIL)),
         "none": factories.judgment(session, screen(session, annotator, "nobody", f"x {PHONE}", "y"), **none),
         "told": factories.judgment(session, screen(session, annotator, "with more", metadata_={"from": EMAIL, "n": 1})),
         "reason": factories.judgment(
@@ -37,4 +38,3 @@ def judged(session: Session, annotator: Person) -> dict[str, Judgment]:
         "tested": factories.judgment(session, screen(session, annotator, TESTED.upper())),
         "near": factories.judgment(session, screen(session, annotator, NEAR)),
     }  # fmt: skip
-    return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,14 +13,13 @@ from app.db import Judgment, Preference
 from app.services.exchange import exports
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.outgoing.redaction import Choices, Redactor
+from models.formats.splitting import held_out_keys
 from models.texts.personal_details import masked
 from tests import factories
 from tests.app.services.exchange.conftest import look, store
 from tests.app.services.exchange.outgoing.conftest import EMAIL, HANDLE, NEAR, PHONE, TESTED, screen
-from tests.app.services.exchange.test_identity import elsewhere
 from tests.studio import Person, rows
 
-__all__ = ["elsewhere"]
 Judged = dict[str, Judgment]
 TABLES = [name for name in exports.FORMATS if name.startswith("judgments-")]
 HELD = {"prompt", "cards", "told"}
@@ -68,7 +66,7 @@ def test_masks_stand_wherever_a_detail_stood(session: Session, judged: Judged, n
     assert not [detail for detail in (EMAIL, PHONE, HANDLE) if detail in text]
     assert "you fool, mail [email] or [phone]" in text
     assert "ask [handle]" in text
-    assert masked(json.dumps({"from": EMAIL}))[0].replace('"', "") in text.replace('\\"', '"').replace('"', "")
+    assert "from: [email]" in text.replace("\\", "").replace('"', "")
     assert ("ask [email]" in text) == (name in TABLES), "of what was said beside, the tables alone have a place for it"
     assert redactor.tally.places["email"] >= 3
     assert not any(len(left) for left in redactor.tally.left_out.values())
@@ -87,31 +85,26 @@ def test_what_is_left_out_is_named_and_everything_else_is_there(session: Session
     assert left["alike"] == left["format"] == []
     assert "you are a fool today" in text
     assert not [one for one in (EMAIL, PHONE, HANDLE, "with more", TESTED.upper(), NEAR) if one in text]
-    assert redactor.tally.judgments == sum(map(len, left.values())) + (
-        1 if name not in exports.SCREEN_FORMATS or True else 0
-    )
+    stay = 2 if name in exports.SCREEN_FORMATS else 1
+    assert redactor.tally.judgments == sum(map(len, left.values())) + stay
 
 
 def test_a_prompt_that_training_holds_out_is_an_evaluation_text_for_as_long_as_it_is_judged(
     session: Session, annotator: Person
 ) -> None:
-    from models.formats.splitting import held_out_keys
-
     held_out = next(text for n in range(99) if held_out_keys([text := f"why do you always do that to me {n}"], 10))
-    other = next(text for n in range(99) if not held_out_keys([text := f"why did you always do that to me {n}"], 10))
+    near = next(text for n in range(99) if not held_out_keys([text := f"{held_out} {n}"], 10))
     first = factories.judgment(session, screen(session, annotator, held_out))
-    second = factories.judgment(
-        session, screen(session, annotator, other.replace(other.split()[-1], held_out.split()[-1]))
-    )
+    second = factories.judgment(session, screen(session, annotator, near))
     redactor = Redactor(session, Choices(evaluation="leave-out"))
     assert exported(session, "trl", redactor) == b""
     assert list(redactor.tally.left_out["evaluation"]) == [first.id, second.id]
-    assert (redactor.tally.same, redactor.tally.near) in {(1, 1), (2, 0)}
+    assert (redactor.tally.same, redactor.tally.near) == (1, 1)
     first.undone_at = first.created_at
     session.commit()
     again = Redactor(session, Choices())
     exported(session, "trl", again)
-    assert again.tally.judgments == 1
+    assert (again.tally.judgments, again.tally.same, again.tally.near) == (1, 0, 0)
 
 
 def test_a_judgment_whose_texts_read_alike_once_masked_is_left_out_by_name(session: Session, annotator: Person) -> None:
