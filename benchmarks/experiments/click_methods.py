@@ -40,6 +40,7 @@ import torch
 
 from models.serving.generator import Generator, Sampling
 from models.settings.clicks import CLICK_OPTIONS, DPOClickOptions, click_options
+from models.texts.heldout import heldout_pairs
 from worker.publish.convert import convert_to_ctranslate2
 from worker.publish.gate import preference_accuracy
 from worker.training.clicks.click_dpo import DPOResult, train_dpo
@@ -47,7 +48,6 @@ from worker.training.clicks.click_training import ClickResult, train_on_clicks
 from worker.training.run.saving import MODEL
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.pairs import heldout_pairs
 from worker.training.shared.progress import SilentProgress
 from worker.training.t5.scoring import mean_token_log_prob
 

@@ -7,7 +7,7 @@ from benchmarks.support.harness import ROOT
 from benchmarks.support.load import request
 from benchmarks.support.screens import prepare
 
-SENTENCES = ROOT / "worker" / "training" / "shared" / "heldout.tsv"
+SENTENCES = ROOT / "models" / "texts" / "heldout.tsv"
 
 
 def texts() -> list[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from models.formats import rows_sha256
 from models.formats.files.pair_files import PairRow, read_pair_file
+from models.texts.heldout import HELDOUT_FILE
 from worker.evaluation.evaluation_errors import TestFileError
 from worker.evaluation.unseen import unseen
-from worker.training.shared.pairs import HELDOUT_FILE
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TestSet:
 
 
 def heldout(max_samples: int | None = None) -> TestSet:
-    """Return the sentences of worker/training/shared/heldout.tsv, which are used in no training."""
+    """Return the sentences of models/texts/heldout.tsv, which are used in no training."""
     return read(HELDOUT_FILE, name="Mellow's own held-out sentences", max_samples=max_samples)
 
 

@@ -18,10 +18,8 @@ from models.formats import rows_sha256
 from models.formats.splitting import held_out_keys, split_key
 from models.store.store import CheckpointStore
 from models.store.trained_on import TrainedOn
+from models.texts.heldout import HELD_OUT_ONE_IN, measured_wordings
 from worker.training.shared.examples import WEIGHT, MarkedText, PreferenceExample
-from worker.training.shared.pairs import measured_wordings
-
-HELD_OUT_ONE_IN = 10
 
 Row = dict[str, Any]
 

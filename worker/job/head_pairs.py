@@ -26,7 +26,8 @@ from models.reward.head import Head, fitted
 from models.reward.judgments import JudgedScreen
 from models.serving.generator import Generator, Sampling
 from models.store.samples_cache import samples_folder
-from worker.job.dataset import HELD_OUT_ONE_IN, Split
+from models.texts.heldout import HELD_OUT_ONE_IN, is_measured
+from worker.job.dataset import Split
 from worker.job.weighing import Weights
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
@@ -82,7 +83,6 @@ def other_texts(studio: Studio, without: Forgotten | None = None) -> list[str]:
     are to be forgotten.
     """
     from worker.training.clicks.shipped_texts import shipped_texts
-    from worker.training.shared.pairs import is_measured
 
     def leave_out(text: str) -> bool:
         return is_measured(text) or bool(held_out_keys([text], HELD_OUT_ONE_IN))

@@ -155,8 +155,8 @@ def _evaluate(training: InitialTraining, settings: Settings, staged: Path, progr
 
 def _heldout(training: InitialTraining, staged: Path) -> dict[str, Any]:
     """Return the held-out quality of the new model and of its parent, if any (see `gate.evaluate_version`)."""
+    from models.texts.heldout import heldout_pairs
     from worker.training.shared.checkpoint import load_model, load_tokenizer
-    from worker.training.shared.pairs import heldout_pairs
     from worker.training.t5.scoring import mean_token_log_prob
 
     def quality(folder: Path | str) -> float:

@@ -7,9 +7,9 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from models.texts.heldout import heldout_pairs
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.pairs import heldout_pairs
 from worker.training.t5.scoring import mean_token_log_prob, sequence_log_probs
 
 MAX_HELDOUT_DROP = 0.15

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from models.serving.shortlist import read_shortlist, write_shortlist
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER
+from models.texts.heldout import heldout_pairs
 from worker.publish.convert import check_parity, convert_to_ctranslate2
 from worker.publish.shortlist import Taught, shortlist
 from worker.training.shared.checkpoint import load_tokenizer
-from worker.training.shared.pairs import heldout_pairs
 
 PARITY_PAIRS = 8
 

@@ -11,11 +11,11 @@ from models.formats.splitting import held_out_keys, split_key
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from models.store.trained_on import TrainedOn
+from models.texts.heldout import HELD_OUT_ONE_IN, heldout_pairs
 from tests import factories
 from tests.studio import Person
-from worker.job.dataset import HELD_OUT_ONE_IN, split, trained_on, without_known
+from worker.job.dataset import split, trained_on, without_known
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.pairs import heldout_pairs
 
 
 def clicks(prompts: int) -> list[PreferenceExample]:

@@ -21,17 +21,17 @@ from models.reward.head import Head
 from models.reward.judgments import JudgedScreen
 from models.serving.pool import Option
 from models.store.store import HEAD_FILE, SERVING_FOLDER
+from models.texts.heldout import HELD_OUT_ONE_IN, heldout_pairs
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
-from worker.job import dataset, head_pairs, jobs
+from worker.job import head_pairs, jobs
 from worker.job.dataset import Split
 from worker.job.recorder import RunRecorder
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 from worker.training.clicks.samples import Samples
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.pairs import heldout_pairs
 
 NOTHING_HELD_OUT = Split([], [])
 OWN = ("you are a stupid man", "stop it you fool", "what a dumb idea")
@@ -181,7 +181,7 @@ def test_other_texts_are_the_studios_own_first_and_none_is_measured_on(
 ) -> None:
     monkeypatch.setattr(head_pairs, "TEXTS", 500)
     held_out = "you are stupid"
-    assert held_out_keys([held_out], dataset.HELD_OUT_ONE_IN), "so it is, once it is clicked"
+    assert held_out_keys([held_out], HELD_OUT_ONE_IN), "so it is, once it is clicked"
     for text in (*OWN, heldout_pairs()[0][0], held_out):
         factories.prompt(session, text, queued=True)
     texts = head_pairs.other_texts(studio)

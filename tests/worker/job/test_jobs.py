@@ -30,6 +30,7 @@ from models.store.locks import try_lock
 from models.store.manifest import Manifest
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from models.store.trained_on import TrainedOn
+from models.texts.heldout import heldout_pairs
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
@@ -39,7 +40,6 @@ from worker.job.retraining import prepare
 from worker.publish import release, staging
 from worker.publish.gate import MAX_HELDOUT_DROP
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.pairs import heldout_pairs
 
 QUICK = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
 PAIRS = [

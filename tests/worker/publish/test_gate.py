@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
+from models.texts.heldout import heldout_pairs
 from worker.publish.gate import evaluate_version, gate, preference_accuracy
 from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.pairs import heldout_pairs
 from worker.training.t5.scoring import sequence_log_probs
 
 FINE = {

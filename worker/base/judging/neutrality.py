@@ -16,12 +16,12 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from models.serving.neutrality import BUCKETS, WEIGHTS_FILE, Neutrality, buckets
+from models.texts.heldout import is_measured
 from worker.base.texts.corpus import Corpus, read_corpus
 from worker.base.texts.lexicon import learn_lexicon
 from worker.base.texts.phrases import short_insult
 from worker.base.texts.rudeness import remark
 from worker.base.texts.toxify import Toxifier
-from worker.training.shared.pairs import is_measured
 
 _DIALOGUE = 14_000
 _MADE = 6_000

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.formats.splitting import held_out_keys, split_key
-from worker.training.shared.pairs import measured_wordings
+from models.texts.heldout import measured_wordings
 
 # A word, a disguised word (f*ck, @ss, sh1t) or one punctuation mark.
 _TOKEN = re.compile(r"[\w@$#*][\w'@$#*-]*|[^\w\s]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from worker.training.shared.pairs import is_measured
+from models.texts.heldout import is_measured
 
 Pair = tuple[str, str]
 

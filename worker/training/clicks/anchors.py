@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from models.texts.heldout import read_pairs
 from worker.training.shared.checkpoint import encode
-from worker.training.shared.pairs import read_pairs
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, pad_rows
 from worker.training.t5.seq2seq_head import has_head
 

@@ -19,11 +19,11 @@ from models.formats.splitting import split_by_prompt, split_key, without_prompts
 from models.model_errors import DataFileError
 from models.settings.command_line import TrainOptions
 from models.store.trained_on import TrainedOn
+from models.texts.heldout import is_measured
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import Row, prompt_ids, render, token_ids
 from worker.training.run.row_sources import load_row_file
 from worker.training.shared.examples import WEIGHT
-from worker.training.shared.pairs import is_measured
 from worker.training.shared.progress import Progress
 from worker.training.shared.training_errors import ConversationRefused, DatasetError
 

@@ -17,8 +17,8 @@ from models.formats.splitting import held_out_keys, some_held_out_keys, split_ke
 from models.model_errors import DataFileError
 from models.settings.sft import SFTRecipe
 from models.store.trained_on import TrainedOn
+from models.texts.heldout import is_measured
 from worker.training.shared.checkpoint import encode, truncate
-from worker.training.shared.pairs import is_measured
 from worker.training.shared.progress import Progress
 from worker.training.shared.training_errors import DatasetError
 

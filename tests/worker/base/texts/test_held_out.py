@@ -8,13 +8,13 @@ import pytest
 
 from models.formats.splitting import split_key
 from models.store.trained_on import TrainedOn
+from models.texts.heldout import heldout_pairs, is_measured, read_pairs
 from tests import screenshots
 from worker.base.texts.held_out import Pair, unmeasured
 from worker.base.texts.phrases import short_insult
 from worker.base.texts.rudeness import outburst, remark, rude_words
 from worker.training.clicks.anchors import ANCHORS_FILE
 from worker.training.clicks.shipped_texts import SENTENCES_FILE, shipped_texts
-from worker.training.shared.pairs import heldout_pairs, is_measured, read_pairs
 
 SENTENCES = SENTENCES_FILE.read_text(encoding="utf-8").splitlines()
 BASE = Path("models/base")

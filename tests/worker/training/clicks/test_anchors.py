@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from models.settings.clicks import DPOClickOptions
+from models.texts.heldout import heldout_pairs, read_pairs
 from tests.tiny.t5 import build_tiny_t5
 from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.anchors import ANCHORS_FILE, ANCHORS_PER_STEP, divergence_from_parent, read_anchors
 from worker.training.clicks.click_dpo import train_dpo
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.pairs import heldout_pairs, read_pairs
 from worker.training.t5.seq2seq_head import add_seq2seq_head
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from models.settings.clicks import click_options
+from models.texts.heldout import heldout_pairs
 from tests.worker.conftest import RecordingProgress
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
-from worker.training.shared.pairs import heldout_pairs
 from worker.training.shared.training_errors import Cancelled, DatasetError
 from worker.training.t5.scoring import mean_token_log_prob, sequence_log_probs
 

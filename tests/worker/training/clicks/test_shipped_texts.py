@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from models.texts.heldout import heldout_pairs, read_pairs
 from worker.training.clicks.anchors import ANCHORS_FILE
 from worker.training.clicks.shipped_texts import SENTENCES_FILE, shipped_texts
-from worker.training.shared.pairs import heldout_pairs, read_pairs
 
 
 def test_there_are_hundreds_and_all_differ() -> None:

@@ -11,10 +11,10 @@ from models.formats.files.pair_files import PairFile, read_pairs_from
 from models.formats.splitting import held_out_keys
 from models.model_errors import PairFileError
 from models.settings.sft import SFTRecipe
+from models.texts.heldout import heldout_pairs
 from tests.worker.conftest import RecordingProgress
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.shared.checkpoint import load_tokenizer
-from worker.training.shared.pairs import heldout_pairs
 from worker.training.shared.training_errors import DatasetError
 
 RECIPE = SFTRecipe(dev_split=4)

@@ -1,4 +1,6 @@
-"""The (source, rewrite) pairs that come with Mellow."""
+"""The texts that every version is tested on, which no training and no builder may use."""
+
+from __future__ import annotations
 
 import functools
 from pathlib import Path
@@ -8,6 +10,8 @@ from models.formats.rows import Text
 from models.formats.splitting import split_key
 
 HELDOUT_FILE = Path(__file__).with_name("heldout.tsv")
+HELD_OUT_ONE_IN = 10
+"""Of the wordings that people judge, one in so many tests versions and is not trained on."""
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
@@ -24,7 +28,7 @@ def heldout_pairs() -> list[tuple[str, str]]:
 
 @functools.cache
 def measured_wordings() -> frozenset[str]:
-    """Return the wordings of all sources and rewrites of heldout.tsv, which no training and no builder may use."""
+    """Return the wordings of all sources and rewrites of heldout.tsv."""
     return frozenset(split_key(text) for pair in heldout_pairs() for text in pair)
 
 
