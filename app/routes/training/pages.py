@@ -18,6 +18,7 @@ from app.launch.parts import read_parts
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
 from app.schemas.kinds import LARGEST_ID
+from app.services.system import first_steps
 from app.services.training import (
     comparisons,
     curves,
@@ -107,6 +108,8 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
     return render_template(
         "training/home.html",
         counts=counts,
+        steps=first_steps.look(session),
+        enough=first_steps.ENOUGH_JUDGMENTS,
         news=preference_rows.new_clicks(session),
         form=form,
         form_method=form_method,
