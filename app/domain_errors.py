@@ -31,6 +31,11 @@ from app.db.full_disk import is_full
 from models.model_errors import InputTooLong, NoLongerWanted
 
 PROBLEM_JSON = "application/problem+json"
+_OWN_WORDS = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address. It may have been mistyped, or what was here was deleted.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that kind of request.",
+}
+"""Sentences in the place of those that the library has."""
 
 
 class DomainError(Exception):
@@ -166,7 +171,8 @@ def register_error_handlers(app: Flask) -> None:
     def _http(error: HTTPException) -> Response | HTTPException:
         if error.code is None or error.code < 400:
             return error
-        response = _response(HTTPStatus(error.code), error.description or HTTPStatus(error.code).phrase, {})
+        status = HTTPStatus(error.code)
+        response = _response(status, _OWN_WORDS.get(status) or error.description or status.phrase, {})
         for name, value in error.get_headers():
             if name.lower() in ("allow", "retry-after"):
                 response.headers[name] = value

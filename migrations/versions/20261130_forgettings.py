@@ -1,7 +1,7 @@
 """Runs keep the pairs that were labelled for them, and versions are made again without what is to be forgotten.
 
 Revision ID: f5c2b81d9e36
-Revises: d4a7c19e6b02
+Revises: 5b8f0c7a31de
 Create Date: 2026-11-30 05:45:12.730415
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f5c2b81d9e36"
-down_revision = "d4a7c19e6b02"
+down_revision = "5b8f0c7a31de"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Live comparisons: two versions on the same screens, until the clicks decide.
 
 Revision ID: 71c0e5b2a94d
-Revises: d4a7c19e6b02
+Revises: 5c2e8f14a7d9
 Create Date: 2026-11-30 05:40:12.207714
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "71c0e5b2a94d"
-down_revision = "d4a7c19e6b02"
+down_revision = "5c2e8f14a7d9"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """A reward head says what the judgments weighed that it was fitted to.
 
 Revision ID: 5b8f0c7a31de
-Revises: d4a7c19e6b02
+Revises: e1c05b7d9f42
 Create Date: 2026-11-30 05:58:41.220745
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "5b8f0c7a31de"
-down_revision = "d4a7c19e6b02"
+down_revision = "e1c05b7d9f42"
 branch_labels = None
 depends_on = None
 

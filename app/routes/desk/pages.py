@@ -14,7 +14,7 @@ from app.context import mellow
 from app.db import now
 from app.extensions import db
 from app.services.desk import judgments, pace, settings
-from app.services.prompts import studio_settings
+from app.services.prompts import samples, studio_settings
 from models.serving.generator import CANDIDATES
 
 blueprint = Blueprint("annotate", __name__)
@@ -38,6 +38,7 @@ def page() -> ResponseReturnValue:
         longest_reason=judgments.LONGEST_REASON,
         candidates=range(1, CANDIDATES + 1),
         reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS},
+        examples=samples.texts()[: samples.EXAMPLES],
         **_desk(db.session(), user_id()),
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.access import user_id
 from app.context import mellow
 from app.domain_errors import Invalid
 from app.extensions import db
 from app.routes.prompts import actions
-from app.services.prompts import deletion, metadata, search, studio_settings
+from app.services.prompts import deletion, metadata, samples, search, studio_settings
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.prompts.search import STATES, PromptFilter, PromptQuery
 from app.services.system import backups
@@ -46,6 +47,17 @@ def queue() -> ResponseReturnValue:
         shown=metadata.shown,
         problem=problem,
     )
+
+
+@blueprint.post("/samples")
+def load_samples() -> ResponseReturnValue:
+    """Queue the texts that ship with Mellow, and lead to the desk, where they are judged."""
+    added = samples.load(db.session(), user_id()).added
+    if added:
+        flash(f"{added} sample texts wait in the queue.", "success")
+    else:
+        flash("The sample texts are here already: they wait, or were judged.", "info")
+    return redirect(url_for("annotate.page"))
 
 
 @blueprint.get("/prompts/<int:prompt_id>/delete")

@@ -20,6 +20,7 @@ from app.routes.training import who_clicked
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
 from app.schemas.kinds import LARGEST_ID
+from app.services.system import first_steps
 from app.services.training import (
     comparisons,
     curves,
@@ -112,6 +113,8 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
     return render_template(
         "training/home.html",
         counts=counts,
+        steps=first_steps.look(session),
+        enough=first_steps.ENOUGH_JUDGMENTS,
         news=news,
         who=who_clicked.box(session, news.since_judgment, form.getlist("without")),
         form=form,

@@ -16,6 +16,7 @@ import * as notices from "./notices.js";
 import { longest, person } from "./page.js";
 import * as screens from "./screens.js";
 import { Stopwatch } from "./stopwatch.js";
+import * as examples from "./tour/examples.js";
 import { reveal } from "./view.js";
 
 /** @import { Judgment, KeyedJudgment } from "../types" */
@@ -68,6 +69,7 @@ function show(next) {
   element("tie", HTMLButtonElement).disabled = count < 2;
   element("screen").hidden = false;
   element("drained").hidden = true;
+  examples.offer(false);
   if (screen.fromQueue) {
     screens.seen([screen.id]);
     screens.prefetch();
@@ -108,6 +110,7 @@ function lookLater() {
 
 function drained() {
   lookLater();
+  examples.offer(!screen && !asking);
   if (!screen?.done || !screen.fromQueue) return;
   element("screen").hidden = true;
   element("drained").hidden = false;
@@ -335,6 +338,11 @@ function restore() {
 const once = (work) => (event) => { if (event.detail < 2) work(); };
 
 element("ask").addEventListener("submit", ask);
+examples.onExample((example) => {
+  text.value = example;
+  measure();
+  element("ask", HTMLFormElement).requestSubmit();
+});
 text.addEventListener("input", measure);
 for (const card of cards) card.addEventListener("click", once(() => (tie.tying() ? tie.pick(card) : choose(card))));
 for (const button of all(document, ".edit", HTMLButtonElement)) {

@@ -254,3 +254,18 @@ def test_a_queue_that_cannot_be_reached_offers_another_try(desk: Page, visitor: 
     desk.click("#retry")
     expect_source(desk, "reached at last")
     expect(desk.locator("#problem")).to_be_hidden()
+
+
+def test_where_nothing_waits_an_example_is_a_click_away(desk: Page) -> None:
+    expect(desk.locator("#begin")).to_be_visible()
+    example = desk.locator("[data-example]").first
+    text = example.inner_text()
+    example.click()
+    expect_source(desk, text)
+    expect(desk.locator("#begin")).to_be_hidden()
+
+
+def test_an_admin_loads_samples_and_judges_the_first(desk: Page) -> None:
+    desk.click("text=Load 50 sample texts")
+    expect(desk.locator(".alert-success")).to_have_text("50 sample texts wait in the queue.")
+    expect_source(desk, "Your code is garbage, did you even run it once?")

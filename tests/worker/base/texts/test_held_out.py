@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.services.prompts import samples
 from models.formats.splitting import split_key
 from models.store.trained_on import TrainedOn
 from models.texts.heldout import heldout_pairs, is_measured, read_pairs
@@ -52,7 +53,7 @@ def test_a_pair_that_versions_are_tested_on_is_drawn_again() -> None:
 
 def test_anchors_and_shipped_texts_are_none_that_versions_are_tested_on() -> None:
     anchors = [text for pair in read_pairs(ANCHORS_FILE) for text in pair]
-    assert measured([*anchors, *SENTENCES, *shipped_texts()]) == []
+    assert measured([*anchors, *SENTENCES, *shipped_texts(), *samples.texts()]) == []
 
 
 def test_the_base_was_trained_on_no_text_that_it_is_tested_on_or_shown_with() -> None:

@@ -1,0 +1,56 @@
+"""What an admin does first in a new studio, and how much of it is done: a list that ticks itself and then goes away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from app.db import Candidate, Generation, Invitation, Judgment, Prompt, RunStatus, TrainingRun
+from app.services.system import counts
+
+ENOUGH_JUDGMENTS = 20
+TYPED = "typed"
+"""The source of texts that people typed at the desk."""
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """Which of the first steps are done, in their order; `judged` is the number of judgments so far."""
+
+    imported: bool
+    invited: bool
+    judged: int
+    retrained: bool
+    compared: bool
+
+    @property
+    def enough_judged(self) -> bool:
+        """Return whether a training has enough to learn from."""
+        return self.judged >= ENOUGH_JUDGMENTS
+
+    @property
+    def all_done(self) -> bool:
+        """Return whether nothing of the list is left. One person alone may never invite another."""
+        return self.imported and self.enough_judged and self.retrained and self.compared
+
+
+def look(session: Session) -> FirstSteps:
+    """Return how far the studio is."""
+    ran = exists().where(TrainingRun.status == RunStatus.SUCCEEDED)
+    by_later_version = (
+        select(Judgment.id)
+        .join(Generation, Generation.id == Judgment.generation_id)
+        .join(Candidate, Candidate.generation_id == Generation.id)
+        .where(Judgment.undone_at.is_(None), Candidate.version_number > 1)
+    )
+    brought = exists().where(Prompt.source != TYPED)
+    imported, retrained = session.execute(select(brought, ran)).one()
+    return FirstSteps(
+        imported=imported,
+        invited=counts.people(session) > 1 or bool(session.scalar(select(exists().where(Invitation.id > 0)))),
+        judged=counts.said(counts.judgments(session)).judgments,
+        retrained=retrained,
+        compared=bool(retrained and session.scalar(select(by_later_version.exists()))),
+    )
