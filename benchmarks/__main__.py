@@ -17,12 +17,12 @@ from benchmarks.support.harness import ROOT
 
 PROGRAMS = (
     "three_candidates",
-    "many_annotators",
+    "load.many_annotators",
     "next_screen",
     "dpo_steps",
     "retrain",
     "clicks_stored",
-    "slow_clients",
+    "load.slow_clients",
     "million_preferences",
     "hot_swap",
     "web_process",

@@ -1,6 +1,6 @@
 """Clicks while others are slow or stay: 200 half-sent requests and 200 open run pages, against a studio left alone.
 
-    python -m benchmarks.slow_clients [--rounds 3] [--seconds 20] [--slow 200] [--pages 200] [--worker gthread]
+    python -m benchmarks.load.slow_clients [--rounds 3] [--seconds 20] [--slow 200] [--pages 200] [--worker gthread]
 
 Starts the product on its embedded defaults. Sixteen annotators click once a second each (open loop). In turns they are
 alone, and beside so many connections that send half of a request's headers and nothing else, each replaced as soon as

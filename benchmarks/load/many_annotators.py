@@ -1,6 +1,6 @@
 """Sixteen annotators at once, over HTTP, against the same requests one after another.
 
-    python -m benchmarks.many_annotators [--rounds 4] [--seconds 6] [--processes 2] [--threads 0]
+    python -m benchmarks.load.many_annotators [--rounds 4] [--seconds 6] [--processes 2] [--threads 0]
 
 Starts the product on its embedded defaults. In every round, in turns, sixteen clients and one client ask for screens
 without pause, each as soon as it has its answer; what they send are different sentences. The baseline, named

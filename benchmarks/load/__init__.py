@@ -1,0 +1,1 @@
+"""What many people, and many slow connections, do to each other."""
