@@ -1,4 +1,4 @@
-"""One side of benchmarks/dpo_steps.py and benchmarks/gpu.py: trains by DPO, a few steps each time it is told to.
+"""One side of benchmarks/dpo_steps.py and of experiments/gpu.py: trains by DPO, a few steps each time it is told to.
 
     python benchmarks/support/dpo_side.py SIDE JOB
 

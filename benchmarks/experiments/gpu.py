@@ -1,4 +1,4 @@
-"""What a GPU makes of training and serving, in one run: `python -m benchmarks.gpu`.
+"""What a GPU makes of training and serving, in one run: `python -m benchmarks.experiments.gpu`.
 
 1. DPO in bfloat16 on t5-small and t5-base, all weights: tokens a second and model FLOP utilization, against TRL 0.28.0
    in its own environment. A step is 32 clicks, that is 64 pairs, of 24 tokens in and 24 out. Tokens are those of the
