@@ -1,6 +1,6 @@
 """What the judgments of a run weigh, and what their pairs and marked texts weigh in the loss therefore.
 
-Judgments have weights (app/services/training/judgment_weights.py). A run keeps those of its first attempt in its
+Judgments have weights (app/services/training/reward/judgment_weights.py). A run keeps those of its first attempt in its
 folder: they change with judgments of others, and a training that goes on must go on with what it began with. The
 version carries them, so that it can be made again.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.db import Judgment
-from app.services.training import judgment_weights
+from app.services.training.reward import judgment_weights
 from app.services.training.selection import Selection
 from models.store.store import WEIGHTS_FILE
 from worker.studio.attempt import Attempt

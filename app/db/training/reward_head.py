@@ -33,7 +33,7 @@ class RewardHead(Base):
     undone: Mapped[int]
     deleted: Mapped[int] = mapped_column(default=0)
     waiting: Mapped[int] = mapped_column(default=0)
-    # A digest of the judgments and what each weighed (app/services/training/judgment_weights.py).
+    # A digest of the judgments and what each weighed (app/services/training/reward/judgment_weights.py).
     weighed: Mapped[str] = mapped_column(String(16), default="")
     carried: Mapped[bool] = mapped_column(default=False)
     weights: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

@@ -23,8 +23,7 @@ from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, DrawnPool, Generation, Judgment, RewardHead, write_transaction
 from app.services.prompts import studio_settings
-from app.services.training import judgment_weights
-from app.services.training.reward import judged
+from app.services.training.reward import judged, judgment_weights
 from app.services.training.reward.judged import Marker, Measure
 from models.reward.features import VERSION as FEATURES_VERSION
 from models.reward.head import WINDOW, Head, choose_widths, chosen_on, fit

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.services.people import reliability
-from app.services.training import judgment_weights
-from app.services.training.judgment_weights import digest, weights_of
+from app.services.training.reward import judgment_weights
+from app.services.training.reward.judgment_weights import digest, weights_of
 from tests import factories
 
 
