@@ -53,7 +53,7 @@ def test_the_new_judgments_are_described(session: Session, admin: Person, versio
     page = one_line(admin.browser().get("/admin").text)
     assert "the 2 new judgments" in page
     assert "<strong>100 %</strong><span>said the same on one screen</span>" in page
-    assert "<strong>100 %</strong><span>took less than a second</span>" in page
+    assert "<strong>100 %</strong><span>of 2 timed answers took less than a second</span>" in page
     assert "Places 1, 2 and 3 were chosen 2, 0, 0 times. Too few choices to tell" in page
     assert "2 clicks more came too quickly to have been read, and teach nothing." in page
 

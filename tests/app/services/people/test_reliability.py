@@ -18,18 +18,18 @@ from models.reliability import Answer, Check, Reliability
 from models.reward.features import SIZE, pack
 from tests import factories
 
-CLICKS = 30
+CLICKS = 40
 KNOWN = 4
 
 
 class Studio:
-    """Three people of one taste, one deactivated since who clicks at random, and one of a file who does so, too."""
+    """Five people of one taste, one deactivated since who clicks at random, and one of a file who does so, too."""
 
     def __init__(self, session: Session) -> None:
         factories.version(session)
         self.session, self.chance = session, np.random.default_rng(2)
         self.taste = self.chance.normal(size=KNOWN) * 3
-        self.people = [factories.user(session) for _ in range(3)]
+        self.people = [factories.user(session) for _ in range(5)]
         self.random = factories.user(session, active=False)
         for person in self.people:
             self.click(person)
@@ -87,12 +87,12 @@ def test_undone_judgments_and_those_of_nobody_known_do_not_count(session: Sessio
 
 @pytest.fixture
 def studio_less(session: Session, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    """The same people, of whom only the three of one taste have clicked."""
+    """The same people, of whom only the five of one taste have clicked."""
     monkeypatch.setattr(Studio, "click", lambda self, person, *args, **values: None)
     studio = Studio(session)
     monkeypatch.undo()
     for person in studio.people:
-        studio.click(person, 5)
+        studio.click(person, 3)
     return studio
 
 
@@ -106,6 +106,7 @@ def test_it_is_computed_again_after_several_clicks_and_not_after_each(
         return {}
 
     monkeypatch.setattr(reliability, "of_answers", counted)
+    weights(session)
     for _ in range(8):
         studio_less.click(studio_less.random, 1)
         weights(session)

@@ -64,7 +64,7 @@ def test_what_a_run_would_learn_from_is_one_sentence(session: Session) -> None:
 
 def test_what_came_too_quickly_is_said_to_be_left_out(session: Session) -> None:
     person = factories.user(session).id
-    for seconds in (0.2, 5.0, 0.4):
+    for seconds in (0.2, 0.4, 5.0):
         factories.judgment(session, factories.generation(session, person), seconds=seconds)
     assert previews.preview(session, RunRequest("dpo", {"head_pairs": 0})).summary == (
         "It would train on 2 pairs from 1 click of 1 person on 1 prompt. "
