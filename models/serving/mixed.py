@@ -31,7 +31,7 @@ from models.serving.text_pieces import as_typed, plain, wording
 SAMPLES = 6
 """The size of a pool in each round.
 
-Two calls of a model take longer than one of as many samples. So that a mixed screen takes hardly longer than an
+Two calls of a model take longer than one of as many samples. So that a mixed screen takes little longer than an
 ordinary one, which has 24 with a head, the three pools have 18 (benchmarks/experiments/two_versions.py).
 """
 
