@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -24,7 +24,11 @@ from app.services.exchange import exports, imports
 from app.services.exchange.hub import data_set
 from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.incoming.import_plan import ImportPlan
+from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.mapping import is_known
+from app.services.exchange.outgoing import manifest
+from app.services.exchange.outgoing.manifest import Export, ExportPlan
+from app.services.exchange.outgoing.redaction import Choices, Evaluation, Personal
 from app.services.people import accounts, api_tokens, deletion, passwords
 from app.services.people.authentication import second_factor
 from app.services.prompts.prompts import ImportReport
@@ -226,13 +230,52 @@ def restore(path: Path, *, yes: bool) -> None:
         click.echo(f"Version {number} has no files in {settings.store}: copy them back.", err=True)
 
 
+def _redaction(command: Callable[P, None]) -> Callable[P, None]:
+    """Add the options of what may be masked or left out of an export."""
+    personal = click.option(
+        "--personal",
+        type=click.Choice(get_args(Personal)),
+        default="keep",
+        show_default=True,
+        help="What becomes of e-mail addresses, telephone numbers, handles and the like.",
+    )
+    evaluation = click.option(
+        "--evaluation",
+        type=click.Choice(get_args(Evaluation)),
+        default="keep",
+        show_default=True,
+        help="What becomes of texts that versions are tested on, and their near-duplicates.",
+    )
+    return personal(evaluation(command))
+
+
 @click.command("export")
 @click.option("--format", "format_name", type=click.Choice(list(exports.FORMATS)), default="trl", show_default=True)
 @click.option("--pseudonyms", is_flag=True, help="Give people names that are drawn for this export alone.")
+@_redaction
+@click.option(
+    "--manifest",
+    "place",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a new file that says what was exported, masked and left out.",
+)
 @_plain_errors
-def export(format_name: str, pseudonyms: bool) -> None:
+def export(format_name: str, pseudonyms: bool, personal: Personal, evaluation: Evaluation, place: Path | None) -> None:
     """Write every standing judgment to standard output."""
-    for piece in exports.content(db.session(), format_name, pseudonyms=pseudonyms):
+    choices = Choices(personal, evaluation)
+    if choices.alter and place is None:
+        raise Invalid("Name a file for what is masked and left out: --manifest FILE.")
+    if place is None:
+        _print(exports.content(db.session(), format_name, pseudonyms=pseudonyms))
+        return
+    made = Export(db.session(), ExportPlan(format_name, JudgmentFilter(), pseudonyms, choices))
+    with place.open("x", encoding="utf-8") as file:
+        _print(made.content())
+        file.write(manifest.as_text(made.manifest()))
+
+
+def _print(pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
         sys.stdout.buffer.write(piece)
     sys.stdout.flush()  # so that a full disk is reported as an error of this command
 
@@ -240,10 +283,12 @@ def export(format_name: str, pseudonyms: bool) -> None:
 @click.command("export-dataset")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--contents", type=click.Choice(get_args(Contents)), default="pairs", show_default=True)
+@_redaction
 @_plain_errors
-def export_data_set(path: Path, contents: Contents) -> None:
-    """Write what stands as a new zip in the layout of the Hugging Face hub: a card and a Parquet file."""
-    with data_set.archive(db.session(), contents) as made, path.open("xb") as file:
+def export_data_set(path: Path, contents: Contents, personal: Personal, evaluation: Evaluation) -> None:
+    """Write what stands as a new zip in the layout of the Hugging Face hub: a card, a manifest and a Parquet file."""
+    choices = Choices(personal, evaluation)
+    with data_set.archive(db.session(), contents, choices=choices) as made, path.open("xb") as file:
         shutil.copyfileobj(made, file)
 
 
@@ -257,9 +302,7 @@ def audit() -> None:
 @_plain_errors
 def export_audit(since: int | None) -> None:
     """Write the audit log to standard output as JSON Lines, to be kept where nobody who can write to Mellow can."""
-    for piece in audit_copies.pieces(db.session(), since):
-        sys.stdout.buffer.write(piece)
-    sys.stdout.flush()  # so that a full disk is reported as an error of this command
+    _print(audit_copies.pieces(db.session(), since))
 
 
 @audit.command("verify")

@@ -1,19 +1,16 @@
-"""Types of the API of imports and exports."""
+"""Types of the API of imports and of judgments found."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, get_args
+from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
 from app.api.kinds import Anything, Count, Refused, Time
 from app.db import Verdict
-from app.schemas.kinds import Limit, RowId, YesNo, one_of
+from app.schemas.kinds import Limit, RowId, YesNo
 from app.schemas.reading import Sent
-from app.services.exchange.exports import FORMATS, FormatName
-from app.services.exchange.hub.data_set import Contents
-from app.services.exchange.judgment_search import JudgmentQuery
 from app.services.exchange.mapping import ChosenLayout, Column
 from app.services.exchange.uploads import LARGEST_OFFSET
 
@@ -80,27 +77,6 @@ class ImportQuery(Sent, frozen=True):
         """Return the options that are given, by their names."""
         given = {name: value for name, value in structs.asdict(self).items() if value is not None}
         return given if self.leave_out is None else given | {"leave_out": json.loads(self.leave_out)}
-
-
-class ExportQuery(JudgmentQuery, frozen=True):
-    """Choice of judgments to export, and their format."""
-
-    format: Annotated[
-        FormatName,
-        one_of(FORMATS),
-        Meta(description="; ".join(f"{name}: {one.keeps}" for name, one in FORMATS.items()) + "."),
-    ] = "trl"
-    pseudonyms: Annotated[
-        YesNo, Meta(description="Whether people get names drawn for this export alone, the same one throughout it.")
-    ] = "no"
-
-
-class DataSetQuery(JudgmentQuery, frozen=True):
-    """Choice of judgments, and what of them the data set holds."""
-
-    contents: Annotated[
-        Contents, one_of(get_args(Contents)), Meta(description="Preference pairs, or a row for each judgment.")
-    ] = "pairs"
 
 
 class Upload(Struct):

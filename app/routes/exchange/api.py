@@ -12,8 +12,6 @@ from flask.typing import ResponseReturnValue
 from app.access import user_id
 from app.api.exchange import (
     Bytes,
-    DataSetQuery,
-    ExportQuery,
     ImportPage,
     ImportPageQuery,
     ImportPreview,
@@ -25,6 +23,7 @@ from app.api.exchange import (
     Upload,
     UploadQuery,
 )
+from app.api.exports import DataSetQuery, ExportManifest, ExportQuery, PlainExportQuery
 from app.api.kinds import Anything
 from app.api.operations import JSON, Answer, gives, operation, sent_body
 from app.context import mellow
@@ -36,10 +35,12 @@ from app.services.exchange.hub import data_set
 from app.services.exchange.incoming import history
 from app.services.exchange.incoming.import_plan import ImportPlan, ImportRequest
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
+from app.services.exchange.outgoing.manifest import Export
 from app.services.exchange.uploads import ImportUploads
 
 blueprint = Blueprint("api_data", __name__)
 _PIECE = 1 << 16
+_ZIP = "application/zip"
 _BYTES = {"application/octet-stream": Bytes}
 
 
@@ -179,41 +180,55 @@ def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
     "Export standing judgments, all or those that a filter finds",
     Answer(
         200,
-        "One record a line; for Label Studio and Argilla a JSON list.",
+        "One record a line; for Label Studio and Argilla a JSON list; with a manifest, a zip of both.",
         str,
         ("application/x-ndjson", "text/csv"),
-        others={JSON: list[Anything], "application/vnd.apache.parquet": Bytes},
+        others={JSON: list[Anything], "application/vnd.apache.parquet": Bytes, _ZIP: Bytes},
     ),
     query=ExportQuery,
 )
 def export_preferences(query: ExportQuery) -> ResponseReturnValue:
     """The standing judgments that a filter finds, all of them without one, in one of the field's schemas."""
-    wanted = JudgmentFilter.of(query)
+    plan = query.plan()
     sessions = mellow().sessions
 
     def content() -> Iterator[bytes]:
         with sessions() as session:
-            yield from exports.content(session, query.format, wanted, query.pseudonyms == "yes")
+            if query.packed:
+                yield from Export(session, plan).zipped()
+            else:
+                yield from exports.content(session, plan.format_name, plan.wanted, plan.pseudonyms)
 
-    chosen = exports.FORMATS[query.format]
-    name = f"mellow-preferences-{query.format}.{chosen.extension}"
-    return Response(
-        content(),
-        content_type=chosen.content_type,
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    kind, name = exports.FORMATS[query.format].content_type, plan.file_name
+    if query.packed:
+        kind, name = _ZIP, f"{name.rpartition('.')[0]}.zip"
+    return Response(content(), content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@blueprint.get("/preferences/manifest")
+@operation(
+    "Say what an export would hold, mask and leave out: its manifest without its rows",
+    gives("The manifest.", ExportManifest),
+    query=PlainExportQuery,
+)
+def export_manifest(query: PlainExportQuery) -> ResponseReturnValue:
+    """Read all that would be exported, and return the manifest."""
+    export = Export(db.session(), query.plan())
+    for _ in export.content():
+        pass
+    return export.manifest()
 
 
 @blueprint.get("/preferences/dataset")
 @operation(
     "Export standing judgments as a data set in the layout of the Hugging Face hub",
-    Answer(200, "A zip of README.md, the card, and a Parquet file below data.", Bytes, ("application/zip",)),
+    Answer(200, "A zip of README.md, the card, a manifest, and a Parquet file below data.", Bytes, (_ZIP,)),
     query=DataSetQuery,
     refusals=(409,),
 )
 def export_data_set(query: DataSetQuery) -> ResponseReturnValue:
     """A zip of the pairs or the judgments that a filter finds; `datasets.load_dataset` reads it once it is unpacked."""
-    made = data_set.archive(db.session(), query.contents, JudgmentFilter.of(query))
+    made = data_set.archive(db.session(), query.contents, JudgmentFilter.of(query), query.choices())
 
     def pieces() -> Iterator[bytes]:
         with made:  # also for those who read all of it and never close the response
@@ -221,7 +236,7 @@ def export_data_set(query: DataSetQuery) -> ResponseReturnValue:
 
     answer = Response(
         pieces(),
-        content_type="application/zip",
+        content_type=_ZIP,
         headers={"Content-Disposition": f'attachment; filename="mellow-{query.contents}-dataset.zip"'},
     )
     answer.call_on_close(made.close)

@@ -12,15 +12,18 @@ from app.db import Verdict
 from app.domain_errors import Invalid
 from app.extensions import db
 from app.schemas.reading import read_form
-from app.services.exchange import exports, judgment_search
+from app.services.exchange import exports, judged_screens, judgment_search
 from app.services.exchange.incoming import history
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
+from app.services.exchange.outgoing import report as outgoing
+from app.services.exchange.outgoing.report import ReportQuery
 from app.services.exchange.rows import LAYOUTS
 from app.services.exchange.uploads import LARGEST_FILE
 from app.services.prompts import search, studio_settings
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.training import overview
 from app.services.versions import versions
+from models.texts.personal_details import KINDS
 
 blueprint = Blueprint("data", __name__, url_prefix="/admin/data")
 
@@ -84,5 +87,29 @@ def judgments() -> ResponseReturnValue:
         verdicts=list(Verdict),
         formats=exports.FORMATS,
         longest=mellow().settings.max_text_length,
+        problem=problem,
+    )
+
+
+@blueprint.get("/judgments/report")
+def report() -> ResponseReturnValue:
+    """Show which of the judgments that fit hold personal details, or are of texts that versions are tested on."""
+    problem = None
+    try:
+        query = read_form(ReportQuery, request.args)
+        wanted, before, page_number = JudgmentFilter.of(query), query.before, query.page
+    except Invalid as refusal:
+        problem, wanted, before, page_number = str(refusal), JudgmentFilter(), None, 1
+    session = db.session()
+    people = judged_screens.People(session, pseudonyms=False)
+    return render_template(
+        "exchange/report.html",
+        found=outgoing.report(session, wanted, before, page_number),
+        query=wanted.as_query(),
+        before=before,
+        number=page_number,
+        people=people,
+        kinds=KINDS,
+        formats=exports.FORMATS,
         problem=problem,
     )

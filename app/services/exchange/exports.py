@@ -11,7 +11,7 @@ from json.encoder import encode_basestring as _text
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
@@ -30,7 +30,9 @@ from app.services.exchange.export_formats import (
     with_metadata,
 )
 from app.services.exchange.incoming.beside import METADATA
+from app.services.exchange.judged_screens import People
 from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.exchange.outgoing.redaction import Redactor
 from models.formats.csv_lines import PLAIN, SPREADSHEET, CsvForm
 from models.formats.rows import BadRow
 
@@ -65,14 +67,19 @@ _Told = tuple[Record, Mapping[str, Any] | None]
 
 
 def content(
-    session: Session, format_name: str, wanted: JudgmentFilter | None = None, pseudonyms: bool = False
+    session: Session,
+    format_name: str,
+    wanted: JudgmentFilter | None = None,
+    pseudonyms: bool = False,
+    redactor: Redactor | None = None,
 ) -> Iterator[bytes]:
     """Yield the file of an export piece by piece; the arguments are those of `stream`, of any format."""
     if format_name == "judgments-parquet":
         standing = _standing(wanted)
         told = has_metadata(session, standing)
-        return judgment_table.parquet(_table(session, standing, pseudonyms, told), told)
-    return (piece.encode() for piece in pieces(stream(session, format_name, wanted, pseudonyms)))
+        people = _people(session, pseudonyms, redactor)
+        return judgment_table.parquet(_table(session, standing, people, told, redactor), told)
+    return (piece.encode() for piece in pieces(stream(session, format_name, wanted, pseudonyms, redactor)))
 
 
 def pieces(lines: Iterator[str]) -> Iterator[str]:
@@ -82,37 +89,51 @@ def pieces(lines: Iterator[str]) -> Iterator[str]:
 
 
 def stream(
-    session: Session, format_name: str, wanted: JudgmentFilter | None = None, pseudonyms: bool = False
+    session: Session,
+    format_name: str,
+    wanted: JudgmentFilter | None = None,
+    pseudonyms: bool = False,
+    redactor: Redactor | None = None,
 ) -> Iterator[str]:
     """The lines of an export in a format of texts, a record each. Undone judgments are never in it.
 
     `format_name` is a key of FORMATS; `pseudonyms` puts names drawn for this export alone in the place of people's.
     KTO also learns from the screens of which none was good. What a format cannot hold is left out: of the transcripts
     of `hh`, texts that would begin a turn of their own. If any of their prompts has metadata, every record
-    has a place for them.
+    has a place for them. A `redactor` counts, masks and leaves out what is exported.
     """
     standing = _standing(wanted)
     if format_name in SCREEN_FORMATS:
-        people = judged_screens.People(session, pseudonyms)
+        people = _people(session, pseudonyms, redactor)
         render = SCREEN_FORMATS[format_name]
-        groups = export_formats.same_texts(judged_screens.read_by_prompt(session, standing))
-        return _listed(render(screens, people) for screens in groups)
+        found = judged_screens.read_by_prompt(session, standing)
+        groups = export_formats.same_texts(redactor.screens(found, whole=False) if redactor else found)
+        records = (render(screens, people) for screens in groups)
+        return _listed(redactor.counted(records) if redactor else records)
     if format_name in TABLE_FORMATS:
         told = has_metadata(session, standing)
-        table = _table(session, standing, pseudonyms, told)
+        table = _table(session, standing, _people(session, pseudonyms, redactor), told, redactor)
         if format_name == "judgments-jsonl":
             return judgment_table.json_lines(table)
         return judgment_table.csv_lines(table, told, CSV_FORMS[format_name])
-    return _pair_lines(session, format_name, standing)
+    return _pair_lines(session, format_name, standing, redactor)
 
 
 def _standing(wanted: JudgmentFilter | None) -> JudgmentFilter:
     return replace(wanted or JudgmentFilter(), undone=False)
 
 
-def _table(session: Session, standing: JudgmentFilter, pseudonyms: bool, told: bool) -> Iterator[judgment_table.Row]:
-    people = judged_screens.People(session, pseudonyms)
-    return judgment_table.rows(judged_screens.read(session, standing), people, told)
+def _people(session: Session, pseudonyms: bool, redactor: Redactor | None) -> People:
+    return People(session, pseudonyms, private=redactor is not None and redactor.choices.personal != "keep")
+
+
+def _table(
+    session: Session, standing: JudgmentFilter, people: People, told: bool, redactor: Redactor | None
+) -> Iterator[judgment_table.Row]:
+    found = judged_screens.read(session, standing)
+    if redactor is None:
+        return judgment_table.rows(found, people, told)
+    return redactor.counted(judgment_table.rows(redactor.screens(found, whole=True), people, told))
 
 
 def _listed(records: Iterable[Record]) -> Iterator[str]:
@@ -124,20 +145,27 @@ def _listed(records: Iterable[Record]) -> Iterator[str]:
     yield "[]\n" if before == "[" else "\n]\n"
 
 
-def _pair_lines(session: Session, format_name: str, standing: JudgmentFilter) -> Iterator[str]:
+def _pair_lines(
+    session: Session, format_name: str, standing: JudgmentFilter, redactor: Redactor | None
+) -> Iterator[str]:
     told = has_metadata(session, standing)
     form = CSV_FORMS.get(format_name)
     if form:
         yield form.header((*_COLUMNS, METADATA) if told else _COLUMNS)
+    found = pairs(session, standing, told=told)
+    if redactor:
+        found = redactor.pairs(found)
     if format_name in _LINES and not told:
-        yield from map(_LINES[format_name], pairs(session, standing))
+        yield from map(_LINES[format_name], redactor.counted(found) if redactor else found)
         return
-    judged = groupby(pairs(session, standing, told=told), key=_judgment_id)
+    judged = groupby(found, key=_judgment_id)
     if format_name == "kto":
-        records = _marked(judged, _none_good(session, standing))
+        none_good = _none_good(session, standing)
+        records = _marked(judged, redactor.pairs(none_good) if redactor else none_good)
     else:
-        records = (pair for _, group in judged for pair in _rendered(list(group), PAIR_FORMATS[format_name]))
-    for record, said in records:
+        render = PAIR_FORMATS[format_name]
+        records = (pair for _, group in judged for pair in _rendered(list(group), render, redactor))
+    for record, said in redactor.counted(records) if redactor else records:
         written = with_metadata(record, format_name, said) if told else record
         yield form.line(list(written.values())) if form else _encode(written) + "\n"
 
@@ -176,23 +204,32 @@ def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> It
     return (Pair(*row) for row in found)
 
 
-def _rendered(judged: Judged, render: Render) -> Iterator[_Told]:
+def _rendered(judged: Judged, render: Render, redactor: Redactor | None = None) -> Iterator[_Told]:
     for one in [judged] if render is not export_formats.hh else [[row] for row in judged]:
         first = one[0]
         try:
             for record in render(one):
                 yield identity.identified(record, first.key, first.verdict), first.metadata
         except BadRow:
-            continue
+            if redactor:
+                redactor.leave_out("format", first.judgment_id)
 
 
-def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, _Told]]:
-    """(judgment, record) of every text on a screen of which none was good.
+def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
+    """Every text on a screen of which none was good, as a pair in which nothing is chosen.
 
     An attention check tells of the person, not of the texts.
     """
     found = session.connection().execute(
-        select(Judgment.id, Judgment.client_key, Prompt.text, Candidate.text, Prompt.metadata_)
+        select(
+            Judgment.id,
+            Prompt.text,
+            literal(""),
+            Candidate.text,
+            Judgment.client_key,
+            Judgment.verdict,
+            Prompt.metadata_,
+        )
         .join(Generation, Generation.id == Judgment.generation_id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
         .join(Candidate, Candidate.generation_id == Generation.id)
@@ -205,18 +242,19 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[tuple[int, 
         .order_by(Judgment.id, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return ((number, (_refused(prompt, text, key), said)) for number, key, prompt, text, said in found)
+    return (Pair(*row) for row in found)
 
 
-def _refused(prompt: str, text: str, key: str) -> Record:
+def _refused(row: Pair) -> Record:
     """Return the record of a text on a screen of which none was good."""
-    return identity.identified({"prompt": prompt, "completion": text, "label": False}, key, Verdict.NONE)
+    return identity.identified({"prompt": row.prompt, "completion": row.rejected, "label": False}, row.key, row.verdict)
 
 
-def _marked(judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[tuple[int, _Told]]) -> Iterator[_Told]:
+def _marked(judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[Pair]) -> Iterator[_Told]:
     """Every text that a judgment marks as good or bad, in the order of the judgments."""
     good = ((number, told) for number, group in judged for told in _rendered(list(group), export_formats.kto))
-    return (told for _, told in merge(good, none_good, key=itemgetter(0)))
+    bad = ((row.judgment_id, (_refused(row), row.metadata)) for row in none_good)
+    return (told for _, told in merge(good, bad, key=itemgetter(0)))
 
 
 # What json.dumps(…, ensure_ascii=False) writes, without a dictionary and an encoder for each line.

@@ -11,12 +11,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
 from app.services.exchange import identity
 from app.services.exchange.judgment_search import JudgmentFilter
+from models.texts.personal_details import masked
 
 _ROWS_AT_ONCE = 500
 _LARGEST_NUMBER = 2**31
@@ -84,9 +85,9 @@ class JudgedScreen:
     metadata: Mapping[str, Any] | None = None
 
 
-def read(session: Session, wanted: JudgmentFilter) -> Iterator[JudgedScreen]:
+def read(session: Session, wanted: JudgmentFilter, *conditions: ColumnElement[bool]) -> Iterator[JudgedScreen]:
     """Yield the judgments in the order in which they were made; memory holds a few hundred rows."""
-    return _read(session, wanted, [Judgment.id])
+    return _read(session, wanted, [Judgment.id], *conditions)
 
 
 def read_by_prompt(session: Session, wanted: JudgmentFilter) -> Iterator[JudgedScreen]:
@@ -105,13 +106,15 @@ class Person(NamedTuple):
 class People:
     """Everybody, as an export names them; under pseudonyms that are drawn anew for each export.
 
-    A drawn pseudonym says nothing of the person, so that nobody finds out who it is by trying names.
+    A drawn pseudonym says nothing of the person, so that nobody finds out who it is by trying names. With `private`
+    those have one who would be called by a personal detail, such as their email.
     """
 
-    def __init__(self, session: Session, pseudonyms: bool) -> None:
+    def __init__(self, session: Session, pseudonyms: bool, private: bool = False) -> None:
         users = session.execute(select(User.id, User.name, User.email)).all()
         self._users = {one.id: (one.name or one.email, one.email) for one in users}
         self._pseudonyms = pseudonyms
+        self._private = private
         self._known: dict[Who, Person] = {}
         self._drawn: set[int] = set()
         self._secret = secrets.token_bytes(32)
@@ -123,7 +126,9 @@ class People:
     def __getitem__(self, who: Who) -> Person:
         """Return a person, the same one throughout the export."""
         if who not in self._known:
-            self._known[who] = self._draw() if self._pseudonyms else self._named(who)
+            named = self._named(who)
+            drawn = self._pseudonyms or (self._private and masked(named.name)[1])
+            self._known[who] = self._draw() if drawn else named
         return self._known[who]
 
     def _named(self, who: Who) -> Person:

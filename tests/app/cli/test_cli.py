@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import sqlite3
@@ -212,6 +213,27 @@ def test_export_writes_parquet_and_pseudonyms_when_asked(app: Flask, session: Se
     assert row["person"].startswith("person-")
 
 
+def test_export_masks_and_leaves_out_when_a_file_for_the_manifest_is_named(
+    app: Flask, session: Session, annotator: Person, tmp_path: Path
+) -> None:
+    prompt = factories.prompt(session, "ask ada@example.org")
+    judgment = factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"], prompt=prompt))
+    refused = run(app, "export", "--personal", "mask")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "Name a file for what is masked and left out: --manifest FILE." in refused.stderr
+    for choice, prompts, left in (("mask", ["ask [email]"], []), ("leave-out", [], [judgment.id])):
+        place = tmp_path / f"{choice}.json"
+        made = run(app, "export", "--personal", choice, "--manifest", str(place))
+        assert [json.loads(line)["prompt"] for line in made.stdout.splitlines()] == prompts
+        said = json.loads(place.read_text(encoding="utf-8"))
+        assert said["sha256"] == hashlib.sha256(made.stdout_bytes).hexdigest()
+        assert said["left_out"]["personal"] == left
+    assert "File exists" in run(app, "export", "--manifest", str(place)).stderr
+    path = tmp_path / "pairs.zip"
+    assert run(app, "export-dataset", str(path), "--personal", "mask").exit_code == 0
+    assert [row["prompt"] for row in read_rows(path).rows] == ["ask [email]"]
+
+
 def test_a_backup_can_be_made_and_brought_back(
     app: Flask, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,7 +294,7 @@ def test_an_export_to_a_full_disk_is_one_sentence(
     with app.app_context(), suppress(OSError), Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
         patch.setattr("sys.stdout", full)
         with pytest.raises(ClickException) as refusal:
-            cli.export.callback("trl", pseudonyms=False)  # type: ignore[misc]  # the function of a command
+            cli.export.callback("trl", False, "keep", "keep", None)  # type: ignore[misc]  # the function of a command
     assert refusal.value.message == "No space left on device."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import secrets
 import shutil
@@ -10,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,8 @@ from app.services.exchange.hub.card import MOMENT, SPLIT, Column, Figures, card
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.judgment_table import Row
+from app.services.exchange.outgoing import manifest
+from app.services.exchange.outgoing.redaction import Choices, Redactor
 from app.services.prompts import metadata
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 _ROWS_IN_A_GROUP = 5_000
 _FILE = f"data/{SPLIT}-00000-of-00001.parquet"
 _NOTHING = "There is nothing to export: no judgment that stands fits."
+_ALL_LEFT_OUT = "There is nothing to export: every judgment that fits would be left out."
 _TOLD = Column("string", "what is known of the prompt besides, as JSON")
 
 Contents = Literal["pairs", "judgments"]
@@ -41,11 +45,15 @@ class _DataSet:
     title: str
     about: str
     columns: Mapping[str, Column]
-    rows: Callable[[Session, JudgmentFilter, bool], Iterator[Row]]
+    rows: Callable[[Session, JudgmentFilter, bool, Redactor], Iterator[Row]]
 
 
-def archive(session: Session, contents: Contents, wanted: JudgmentFilter | None = None) -> IO[bytes]:
+def archive(
+    session: Session, contents: Contents, wanted: JudgmentFilter | None = None, choices: Choices | None = None
+) -> IO[bytes]:
     """Return a zip of what stands of the judgments that are wanted, as an open file that is gone once it is closed.
+
+    Its manifest says what the choices have changed.
 
     It lies on the disk; memory holds some thousand rows. Raises Conflict if there are no rows.
     """
@@ -53,13 +61,17 @@ def archive(session: Session, contents: Contents, wanted: JudgmentFilter | None 
     standing = replace(wanted or JudgmentFilter(), undone=False)
     told = exports.has_metadata(session, standing)
     columns = {**kept.columns, METADATA: _TOLD} if told else kept.columns
+    redactor = Redactor(session, choices or Choices())
     with tempfile.TemporaryFile() as table:
-        count, num_bytes = _write(table, columns, kept.rows(session, standing, told))
+        count, num_bytes = _write(table, columns, redactor.counted(kept.rows(session, standing, told, redactor)))
         if not count:
-            raise Conflict(_NOTHING)
+            raise Conflict(_ALL_LEFT_OUT if redactor.tally.judgments else _NOTHING)
         text = card(kept.title, kept.about, columns, Figures(count, num_bytes, table.seek(0, io.SEEK_END)))
         table.seek(0)
-        return _zipped(text, table)
+        sha256 = hashlib.file_digest(cast(Any, table), "sha256").hexdigest()
+        said = manifest.manifest(redactor, standing, sha256, file=_FILE, contents=contents, pseudonyms=True)
+        table.seek(0)
+        return _zipped({"README.md": text, manifest.MANIFEST: manifest.as_text(said)}, table)
 
 
 def _write(table: IO[bytes], columns: Mapping[str, Column], rows: Iterator[Row]) -> tuple[int, int]:
@@ -87,19 +99,20 @@ def _arrow(column: Column) -> pa.DataType:
     return pa.type_for_alias(column.kind)
 
 
-def _zipped(text: str, table: IO[bytes]) -> IO[bytes]:
+def _zipped(texts: Mapping[str, str], table: IO[bytes]) -> IO[bytes]:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever sends it
     with zipfile.ZipFile(file, "w") as made:
-        made.writestr(zipfile.ZipInfo("README.md"), text)
+        for name, text in texts.items():
+            made.writestr(zipfile.ZipInfo(name), text)
         with made.open(zipfile.ZipInfo(_FILE), "w", force_zip64=True) as place:  # Parquet is compressed already
             shutil.copyfileobj(table, place)
     file.seek(0)
     return file
 
 
-def _pairs(session: Session, wanted: JudgmentFilter, told: bool) -> Iterator[Row]:
+def _pairs(session: Session, wanted: JudgmentFilter, told: bool, redactor: Redactor) -> Iterator[Row]:
     secret = secrets.token_bytes(32)
-    for pair in exports.pairs(session, wanted, told=told):
+    for pair in redactor.pairs(exports.pairs(session, wanted, told=told)):
         texts = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
         row = identity.identified(texts, identity.blinded(pair.key, secret), pair.verdict)
         yield row | {METADATA: metadata.as_text(pair.metadata)} if told else row

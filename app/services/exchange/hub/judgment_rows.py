@@ -10,6 +10,7 @@ from app.services.exchange import judged_screens, judgment_table
 from app.services.exchange.hub.card import MOMENT, Column
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.judgment_table import Row
+from app.services.exchange.outgoing.redaction import Redactor
 
 COLUMNS: Mapping[str, Column] = {
     "judgment": Column("string", "the identity of the judgment"),
@@ -31,10 +32,10 @@ COLUMNS: Mapping[str, Column] = {
 """The columns of the table of judgments but for that of attention checks, of which there are none in it."""
 
 
-def rows(session: Session, wanted: JudgmentFilter, told: bool) -> Iterator[Row]:
+def rows(session: Session, wanted: JudgmentFilter, told: bool, redactor: Redactor) -> Iterator[Row]:
     """Yield a row for each judgment, without attention checks, which tell of the person; `told` adds metadata."""
     people = judged_screens.People(session, pseudonyms=True)
     screens = (screen for screen in judged_screens.read(session, wanted) if not screen.gold)
-    for row in judgment_table.rows(screens, people, told):
+    for row in judgment_table.rows(redactor.screens(screens, whole=True), people, told):
         del row["gold"]
         yield row

@@ -64,7 +64,7 @@ _IN_ZIP: Mapping[str, str] = {
     "content.xml": "an OpenDocument file",
 }
 _DESCRIBES = re.compile(
-    r"(^|/)(readme|licen[cs]e|notice|citation)(\.[^./]*)?$|(^|/)(\.|dataset_infos\.json$)", re.IGNORECASE
+    r"(^|/)(readme|licen[cs]e|notice|citation)(\.[^./]*)?$|(^|/)(\.|(dataset_infos|manifest)\.json$)", re.IGNORECASE
 )
 """Names of files that stand beside data, and of hidden ones."""
 _ASCII_SEPARATORS = b'\n\r\t ,;"'

@@ -264,3 +264,40 @@ def test_a_body_in_chunks_is_refused_as_soon_as_it_passes_the_bound(
     refused = admin.call("POST", "/imports?name=a.csv", input_stream=chunks, **chunked)
     assert problem(refused) == (413, "The request has more than the 1 MB that are accepted at once.")
     assert chunks.count <= 1024 * 1024 + 64 * 1024
+
+
+def test_an_export_that_masks_comes_as_a_zip_with_its_manifest(session: Session, admin: Person) -> None:
+    prompt = factories.prompt(session, "ask ada@example.org")
+    judgment = factories.judgment(session, factories.generation(session, admin.id, ["a", "b"], prompt=prompt))
+    for asked, text, left in (
+        ("personal=mask", "ask [email]", []),
+        ("personal=leave-out", None, [judgment.id]),
+        ("manifest=yes", "ask ada@example.org", []),
+        ("evaluation=leave-out", "ask ada@example.org", []),
+    ):
+        answer = admin.call("GET", f"/preferences?format=seed&{asked}")
+        assert (answer.content_type, answer.is_streamed) == ("application/zip", True)
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="mellow-preferences-seed.zip"'
+        with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+            rows_of = archive.read("mellow-preferences-seed.jsonl")
+            said = json.loads(archive.read("manifest.json"))
+        assert [json.loads(line)["toxic"] for line in rows_of.splitlines()] == [text] * (text is not None)
+        assert said["left_out"]["personal"] == left
+        told = body(admin.call("GET", f"/preferences/manifest?format=seed&{asked.replace('manifest=yes', '')}"), 200)
+        assert told | {"made_at": ""} == said | {"made_at": ""}
+
+
+def test_a_manifest_is_for_admins_and_takes_only_what_there_is(admin: Person, annotator: Person) -> None:
+    assert problem(annotator.call("GET", "/preferences/manifest")) == (403, "This is for admins.")
+    sentence = "personal must be one of keep, mask, leave-out."
+    assert problem(admin.call("GET", "/preferences/manifest?personal=hide")) == (422, sentence)
+    assert problem(admin.call("GET", "/preferences?evaluation=mask"))[0] == 422
+
+
+def test_a_data_set_is_masked_on_request(session: Session, admin: Person) -> None:
+    prompt = factories.prompt(session, "ask ada@example.org")
+    factories.judgment(session, factories.generation(session, admin.id, ["a", "b"], prompt=prompt))
+    answer = admin.call("GET", "/preferences/dataset?personal=mask")
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        table = pq.read_table(io.BytesIO(archive.read("data/train-00000-of-00001.parquet")))
+    assert table.column("prompt").to_pylist() == ["ask [email]"]

@@ -13,7 +13,7 @@ from tests import factories
 from tests.app.routes.desk.test_api import body, problem
 from tests.studio import Person, rows
 
-PAGES = ("/admin/data", "/admin/data/queue", "/admin/data/judgments")
+PAGES = ("/admin/data", "/admin/data/queue", "/admin/data/judgments", "/admin/data/judgments/report")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -77,6 +77,24 @@ def test_the_page_says_what_each_format_keeps_and_exports_under_pseudonyms_on_re
         assert f"<dd>{one.keeps}</dd>" in page
     for address in ("/admin/data", "/admin/data/judgments"):
         assert 'name="pseudonyms" value="yes"' in browser.get(address).text
+
+
+def test_what_may_not_leave_is_shown_before_an_export(session: Session, admin: Person) -> None:
+    for text in ("ask <b> ada@example.org", "you fool"):
+        factories.judgment(session, factories.generation(session, admin.id, prompt=factories.prompt(session, text)))
+    browser = admin.browser()
+    page = browser.get("/admin/data/judgments/report?text=example")
+    shown = " ".join(html.unescape(page.text).split())
+    assert "Of 1 standing judgment that fits, 1 holds personal details, 0 are of texts" in shown
+    assert "1 holds an e-mail address: <code>[email]</code>" in shown
+    assert "ask &lt;b&gt; [email]" in page.text
+    assert '<input type="hidden" name="text" value="example">' in page.text
+    assert "page must be a positive whole number." in browser.get("/admin/data/judgments/report?page=x").text
+    for address in ("/admin/data", "/admin/data/judgments", "/admin/data/judgments/report"):
+        shown = browser.get(address).text
+        assert shown.count('name="personal"') == shown.count('name="evaluation"') == 2
+    for address in ("/admin/data", "/admin/data/judgments"):
+        assert 'href="/admin/data/judgments/report"' in browser.get(address).text
 
 
 def test_a_whole_import_is_undone_on_the_page(session: Session, admin: Person) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from app.db import Prompt
+from app.db import Candidate, Generation, Judgment, Preference, Prompt, make_sessions, write_transaction
 from app.services.exchange import imports
 from app.services.exchange.imports import ImportState, Preview
 from app.services.exchange.incoming.import_plan import ImportPlan
+from tests import factories
 from tests.studio import Person, rows
 
 LONGEST = 1000
@@ -25,6 +29,16 @@ def write(tmp_path: Path) -> Any:
         return path
 
     return written
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, migrated_database: Path) -> Iterator[Session]:
+    """An empty studio beside this one."""
+    shutil.copy(migrated_database, tmp_path / "elsewhere.sqlite")
+    sessions = make_sessions(f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
+    with sessions() as session:
+        yield session
+    sessions.kw["bind"].dispose()
 
 
 def look(session: Session, path: Path, **wished: object) -> Preview:
@@ -42,3 +56,20 @@ def store(session: Session, person: Person | int, path: Path, **wished: object) 
 
 def queued(session: Session) -> list[str]:
     return [prompt.text for prompt in rows(session, Prompt) if prompt.queued]
+
+
+def six_thousand_judgments(session: Session, user_id: int) -> None:
+    """Store as many prompts, each with one card, one judgment, and one pair of two kilobytes."""
+    factories.version(session)
+    numbers = range(1, 6_001)
+    screen = {"user_id": user_id, "sampling": {}, "seed": 1, "milliseconds": 1.0}
+    card = {"position": 0, "text": "c" * 2_000, "log_probability": -3.0}
+    pair = {"prompt": "p", "chosen": "c" * 2_000, "rejected": "r"}
+    with write_transaction(session):
+        prompts = [{"id": n, "text": f"p {n}", "sha256": f"{n:064x}", "source": "test"} for n in numbers]
+        session.execute(insert(Prompt), prompts)
+        session.execute(insert(Generation), [{**screen, "id": n, "prompt_id": n} for n in numbers])
+        session.execute(insert(Candidate), [{**card, "id": n, "generation_id": n} for n in numbers])
+        judged = [{"id": n, "generation_id": n, "user_id": user_id, "verdict": "tie"} for n in numbers]
+        session.execute(insert(Judgment), judged)
+        session.execute(insert(Preference), [{**pair, "judgment_id": n} for n in numbers])

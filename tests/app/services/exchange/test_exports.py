@@ -11,10 +11,9 @@ from typing import Any, get_args
 
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Preference, Prompt, write_transaction
+from app.db import Judgment, Preference, Prompt
 from app.services.desk import judgments
 from app.services.exchange import exports, judgment_table
 from app.services.exchange.export_formats import Pair
@@ -23,7 +22,7 @@ from app.services.exchange.identity import identified
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.rows import RowFile
 from tests import factories
-from tests.app.services.exchange.conftest import store
+from tests.app.services.exchange.conftest import six_thousand_judgments, store
 from tests.studio import Person, rows
 
 P1, P2 = "you are stupid", 'zwei\u2028Zeilen "und" 👩🏽‍🚀'
@@ -241,19 +240,7 @@ def test_letters_of_every_script_are_written_as_they_are(session: Session, judge
 @pytest.mark.parametrize("format_name", exports.FORMATS)
 def test_memory_does_not_grow_with_what_is_exported(session: Session, annotator: Person, format_name: str) -> None:
     """Six thousand rows of two kilobytes are never there at once."""
-    factories.version(session)
-    numbers = range(1, 6_001)
-    screen = {"user_id": annotator.id, "sampling": {}, "seed": 1, "milliseconds": 1.0}
-    card = {"position": 0, "text": "c" * 2_000, "log_probability": -3.0}
-    pair = {"prompt": "p", "chosen": "c" * 2_000, "rejected": "r"}
-    with write_transaction(session):
-        prompts = [{"id": n, "text": f"p {n}", "sha256": f"{n:064x}", "source": "test"} for n in numbers]
-        session.execute(insert(Prompt), prompts)
-        session.execute(insert(Generation), [{**screen, "id": n, "prompt_id": n} for n in numbers])
-        session.execute(insert(Candidate), [{**card, "id": n, "generation_id": n} for n in numbers])
-        judged = [{"id": n, "generation_id": n, "user_id": annotator.id, "verdict": "tie"} for n in numbers]
-        session.execute(insert(Judgment), judged)
-        session.execute(insert(Preference), [{**pair, "judgment_id": n} for n in numbers])
+    six_thousand_judgments(session, annotator.id)
     if format_name == "judgments-parquet":
         # pyarrow imports pandas when it makes its first table; what the two keep of themselves is not of the export.
         import pandas  # noqa: F401

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Judgment, Preference, Prompt, Verdict, make_sessions
+from app.db import AuditEvent, Judgment, Preference, Prompt, Verdict
 from app.domain_errors import Malformed
 from app.services.desk import judgments
 from app.services.desk.judgments import JudgmentRequest
@@ -24,16 +22,6 @@ from tests.studio import Person, rows
 
 WITH_SCREENS = [name for name in exports.FORMATS if name not in exports.PAIR_FORMATS]
 """The formats that carry every verdict; of those of pairs, all carry what yields pairs, and KTO "none is good"."""
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path, migrated_database: Path) -> Iterator[Session]:
-    """An empty studio beside this one."""
-    shutil.copy(migrated_database, tmp_path / "elsewhere.sqlite")
-    sessions = make_sessions(f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
-    with sessions() as session:
-        yield session
-    sessions.kw["bind"].dispose()
 
 
 @pytest.fixture

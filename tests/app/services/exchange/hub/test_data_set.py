@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -18,6 +20,7 @@ from app.services.exchange.hub import data_set
 from app.services.exchange.hub.data_set import Contents
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.mapping import FROM_FORMAT
+from app.services.exchange.outgoing.redaction import Choices
 from models.formats import Kind, read_rows
 from tests import factories
 from tests.app.services.exchange.conftest import look, store
@@ -138,11 +141,36 @@ def test_the_studio_imports_the_zip(
 @pytest.mark.usefixtures("judged")
 def test_a_filter_chooses_what_is_in_it_and_nothing_is_refused(session: Session) -> None:
     with data_set.archive(session, "judgments", JudgmentFilter(verdict="none")) as file, zipfile.ZipFile(file) as made:
-        assert made.namelist() == ["README.md", "data/train-00000-of-00001.parquet"]
+        assert made.namelist() == ["README.md", "manifest.json", "data/train-00000-of-00001.parquet"]
         assert "num_examples: 1\n" in made.read("README.md").decode()
     with pytest.raises(Conflict) as refusal:
         data_set.archive(session, "pairs", JudgmentFilter(verdict="none"))
     assert str(refusal.value) == "There is nothing to export: no judgment that stands fits."
+
+
+@pytest.mark.parametrize("contents", ["pairs", "judgments"])
+def test_details_are_masked_or_left_out_and_the_manifest_says_so(
+    session: Session, annotator: Person, contents: Contents
+) -> None:
+    import pyarrow.parquet as pq
+
+    for text in ("ask ada@example.org", "you fool"):
+        prompt = factories.prompt(session, text)
+        judgment = factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"], prompt=prompt))
+    first = judgment.id - 1
+    for choice, prompts, left in (("mask", ["ask [email]", "you fool"], []), ("leave-out", ["you fool"], [first])):
+        made = data_set.archive(session, contents, choices=Choices(choice))  # type: ignore[arg-type]
+        with made as file, zipfile.ZipFile(file) as archive:
+            rows_of = archive.read("data/train-00000-of-00001.parquet")
+            said = json.loads(archive.read("manifest.json"))
+        assert pq.read_table(io.BytesIO(rows_of))["prompt"].to_pylist() == prompts
+        assert (said["rows"], said["judgments"], said["left_out"]["personal"]) == (len(prompts), 2, left)
+        assert said["sha256"] == hashlib.sha256(rows_of).hexdigest()
+    judgment.undone_at = judgment.created_at
+    session.commit()
+    with pytest.raises(Conflict) as refusal:
+        data_set.archive(session, contents, choices=Choices("leave-out"))
+    assert str(refusal.value) == "There is nothing to export: every judgment that fits would be left out."
 
 
 def test_without_metadata_there_is_no_column_for_them(session: Session, annotator: Person) -> None:
