@@ -9,6 +9,7 @@ from app.services.desk import judgments
 from app.services.desk.judgments import JudgmentRequest
 from app.services.exchange.hub import judgment_rows
 from app.services.exchange.judgment_search import JudgmentFilter
+from app.services.exchange.outgoing.redaction import Choices, Redactor
 from tests import factories
 from tests.studio import Person
 
@@ -25,7 +26,7 @@ def test_every_verdict_says_what_was_best(session: Session, annotator: Person) -
         JudgmentRequest(screens[5].id, Verdict.SKIPPED, reason="no", flagged=True),
     ):
         judgments.judge(session, annotator.id, gesture)
-    made = list(judgment_rows.rows(session, JudgmentFilter(), False))
+    made = list(judgment_rows.rows(session, JudgmentFilter(), False, Redactor(session, Choices())))
     assert [(row["verdict"], row["position"], row["tied"], row["chosen"]) for row in made] == [
         ("chosen", 2, [], "b"),
         ("edited", None, [], "mine"),
@@ -41,4 +42,4 @@ def test_every_verdict_says_what_was_best(session: Session, annotator: Person) -
 
 def test_attention_checks_are_left_out(session: Session, annotator: Person) -> None:
     factories.judgment(session, factories.generation(session, annotator.id, gold=True), pairs=False)
-    assert list(judgment_rows.rows(session, JudgmentFilter(), False)) == []
+    assert list(judgment_rows.rows(session, JudgmentFilter(), False, Redactor(session, Choices()))) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -24,7 +26,7 @@ def screen(session: Session, person: Person, text: str, *cards: str, **values: o
 @pytest.fixture
 def judged(session: Session, annotator: Person) -> dict[str, Judgment]:
     """Judgments by what they are about; of each text one."""
-    none = {"verdict": "none", "candidate_id": None, "pairs": False}
+    none: dict[str, Any] = {"verdict": "none", "candidate_id": None, "pairs": False}
     return {
         "plain": factories.judgment(session, screen(session, annotator, "you are a fool today")),
         "prompt": factories.judgment(session, screen(session, annotator, f"you fool, mail {EMAIL} or {PHONE}")),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Judgment, Preference
 from app.services.exchange import exports
+from app.services.exchange.export_formats import SCREEN_FORMATS
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.outgoing.redaction import Choices, Redactor
 from models.formats.splitting import held_out_keys
@@ -85,7 +86,7 @@ def test_what_is_left_out_is_named_and_everything_else_is_there(session: Session
     assert left["alike"] == left["format"] == []
     assert "you are a fool today" in text
     assert not [one for one in (EMAIL, PHONE, HANDLE, "with more", TESTED.upper(), NEAR) if one in text]
-    stay = 2 if name in exports.SCREEN_FORMATS else 1
+    stay = 2 if name in SCREEN_FORMATS else 1
     assert redactor.tally.judgments == sum(map(len, left.values())) + stay
 
 
