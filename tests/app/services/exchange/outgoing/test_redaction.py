@@ -166,5 +166,8 @@ def test_the_same_studio_keeps_its_own_judgments_when_a_masked_export_comes_back
     path = write("a.jsonl", exported(session, "trl", Redactor(session, Choices("mask"))))
     report = store(session, admin, path, judgments=True, queue=False).report
     assert (report.judgments, report.judgments_known) == (0, 4)
-    assert len(report.rejected) == 2, "those that say something else now are listed"
+    assert [row["reason"] for row in report.rejected] == [
+        *["Its judgment is here already and says something else: the one that is here stays."] * 2,
+        *["The text has other metadata already, which stays: from."] * 2,
+    ]
     assert [(row.prompt, row.chosen, row.rejected) for row in rows(session, Preference)] == before
