@@ -13,7 +13,7 @@ from models.texts.near_duplicates import TestedTexts
 _AT_ONCE = 1_000
 
 
-def tested_texts(session: Session) -> TestedTexts:
+def evaluation_texts(session: Session) -> TestedTexts:
     """Return them; the prompts are those that somebody has judged and training holds out, attention checks apart."""
     of_it = Generation.prompt_id == Prompt.id, Generation.gold.is_(False), Judgment.undone_at.is_(None)
     judged = exists(select(Judgment.id).join(Generation, Generation.id == Judgment.generation_id).where(*of_it))

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.services.exchange import identity
 from app.services.exchange.export_formats import Pair
 from app.services.exchange.judged_screens import JudgedScreen
-from app.services.exchange.outgoing.evaluation_texts import tested_texts
+from app.services.exchange.outgoing.evaluation_texts import evaluation_texts
 from models.texts.personal_details import Kinds, masked, masked_value
 
 Personal = Literal["keep", "mask", "leave-out"]
@@ -98,7 +98,7 @@ class Redactor:
     def __init__(self, session: Session, choices: Choices) -> None:
         self.choices = choices
         self.tally = Tally()
-        self._tested = tested_texts(session)
+        self._tested = evaluation_texts(session)
         self._secret = secrets.token_bytes(32)
 
     def pairs(self, found: Iterable[Pair]) -> Iterator[Pair]:

@@ -16,7 +16,7 @@ from app.schemas.kinds import RowId
 from app.services.exchange import judged_screens
 from app.services.exchange.judged_screens import JudgedScreen
 from app.services.exchange.judgment_search import SCANNED, JudgmentFilter, JudgmentQuery
-from app.services.exchange.outgoing.evaluation_texts import tested_texts
+from app.services.exchange.outgoing.evaluation_texts import evaluation_texts
 from app.services.exchange.outgoing.redaction import read
 from app.services.prompts import metadata
 from models.texts.near_duplicates import Likeness
@@ -67,7 +67,7 @@ class Report:
 def report(session: Session, wanted: JudgmentFilter, before: int | None = None, page: int = 1) -> Report:
     """Look at the newest standing judgments that are meant, of those with an id below `before`, and show one page."""
     standing = replace(wanted, undone=False)
-    tested = tested_texts(session)
+    tested = evaluation_texts(session)
     top = before if before is not None else (session.scalar(select(func.max(Judgment.id))) or 0) + 1
     bottom = max(0, top - SCANNED)
     made = Report(before=bottom or None)

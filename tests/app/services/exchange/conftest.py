@@ -58,13 +58,13 @@ def queued(session: Session) -> list[str]:
     return [prompt.text for prompt in rows(session, Prompt) if prompt.queued]
 
 
-def six_thousand_judgments(session: Session, user_id: int) -> None:
-    """Store as many prompts, each with one card, one judgment, and one pair of two kilobytes."""
+def many_judgments(session: Session, user_id: int, count: int = 6_000, length: int = 2_000) -> None:
+    """Store so many prompts, each with one card, one judgment, and one pair of that many characters."""
     factories.version(session)
-    numbers = range(1, 6_001)
+    numbers = range(1, count + 1)
     screen = {"user_id": user_id, "sampling": {}, "seed": 1, "milliseconds": 1.0}
-    card = {"position": 0, "text": "c" * 2_000, "log_probability": -3.0}
-    pair = {"prompt": "p", "chosen": "c" * 2_000, "rejected": "r"}
+    card = {"position": 0, "text": "c" * length, "log_probability": -3.0}
+    pair = {"prompt": "p", "chosen": "c" * length, "rejected": "r"}
     with write_transaction(session):
         prompts = [{"id": n, "text": f"p {n}", "sha256": f"{n:064x}", "source": "test"} for n in numbers]
         session.execute(insert(Prompt), prompts)

@@ -22,7 +22,7 @@ from app.services.exchange.identity import identified
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.rows import RowFile
 from tests import factories
-from tests.app.services.exchange.conftest import six_thousand_judgments, store
+from tests.app.services.exchange.conftest import many_judgments, store
 from tests.studio import Person, rows
 
 P1, P2 = "you are stupid", 'zwei\u2028Zeilen "und" 👩🏽‍🚀'
@@ -240,7 +240,7 @@ def test_letters_of_every_script_are_written_as_they_are(session: Session, judge
 @pytest.mark.parametrize("format_name", exports.FORMATS)
 def test_memory_does_not_grow_with_what_is_exported(session: Session, annotator: Person, format_name: str) -> None:
     """Six thousand rows of two kilobytes are never there at once."""
-    six_thousand_judgments(session, annotator.id)
+    many_judgments(session, annotator.id)
     if format_name == "judgments-parquet":
         # pyarrow imports pandas when it makes its first table; what the two keep of themselves is not of the export.
         import pandas  # noqa: F401

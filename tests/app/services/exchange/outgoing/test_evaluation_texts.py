@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from app.db import now
-from app.services.exchange.outgoing.evaluation_texts import tested_texts
+from app.services.exchange.outgoing.evaluation_texts import evaluation_texts
 from models.formats.splitting import held_out_keys
 from models.texts.heldout import HELD_OUT_ONE_IN, heldout_pairs
 from tests import factories
@@ -26,7 +26,7 @@ def test_they_are_those_that_come_with_mellow_and_the_held_out_ones_that_are_jud
     factories.judgment(session, factories.generation(session, annotator.id, prompt=check, gold=True), pairs=False)
     factories.judgment(session, factories.generation(session, annotator.id, prompt=undone), undone_at=now())
     factories.judgment(session, factories.generation(session, annotator.id))
-    tested = tested_texts(session)
+    tested = evaluation_texts(session)
     assert tested.like(judged.text.upper()) is not None
     assert [tested.like(one.text) for one in (waiting, check, undone)] == [None] * 3
     assert all(tested.like(text) for pair in heldout_pairs() for text in pair)

@@ -20,7 +20,7 @@ from app.services.exchange.outgoing.redaction import Choices
 from app.version import VERSION
 from models.texts.personal_details import RULES
 from tests import factories
-from tests.app.services.exchange.conftest import look, six_thousand_judgments, store
+from tests.app.services.exchange.conftest import look, many_judgments, store
 from tests.app.services.exchange.outgoing.conftest import EMAIL
 from tests.studio import Person
 
@@ -72,7 +72,7 @@ def test_the_studio_imports_the_zip(session: Session, elsewhere: Session, judged
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_export(session: Session, annotator: Person) -> None:
-    six_thousand_judgments(session, annotator.id)
+    many_judgments(session, annotator.id)
     export = Export(session, plan("trl", "mask"))
     tracemalloc.start()
     try:
