@@ -80,14 +80,14 @@ def test_the_page_says_what_each_format_keeps_and_exports_under_pseudonyms_on_re
 
 
 def test_what_may_not_leave_is_shown_before_an_export(session: Session, admin: Person) -> None:
-    for text in ("ask <b> ada@example.org", "you fool"):
+    for text in ("ask <i> ada@example.org", "you fool"):
         factories.judgment(session, factories.generation(session, admin.id, prompt=factories.prompt(session, text)))
     browser = admin.browser()
     page = browser.get("/admin/data/judgments/report?text=example")
     shown = " ".join(html.unescape(page.text).split())
     assert "Of 1 standing judgment that fits, 1 holds personal details, 0 are of texts" in shown
     assert "1 holds an e-mail address: <code>[email]</code>" in shown
-    assert "ask &lt;b&gt; [email]" in page.text
+    assert "ask &lt;i&gt; [email]" in page.text
     assert '<input type="hidden" name="text" value="example">' in page.text
     assert "page must be a positive whole number." in browser.get("/admin/data/judgments/report?page=x").text
     for address in ("/admin/data", "/admin/data/judgments", "/admin/data/judgments/report"):
