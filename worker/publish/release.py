@@ -125,7 +125,7 @@ def record(
         publish()
         published.record(session, studio.store, manifest, run)
         if note is None:
-            note = _let_serve(session, manifest.number, retrained=run is not None)
+            note = _let_serve(session, manifest.number, compare=run is not None and run.forgetting_id is None)
         if run is not None:
             runs.succeed(session, run, manifest.number, note)
             run.data_hash = manifest.data_sha256
@@ -135,15 +135,16 @@ def record(
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)
 
 
-def _let_serve(session: Session, number: int, *, retrained: bool) -> str | None:
+def _let_serve(session: Session, number: int, *, compare: bool) -> str | None:
     """Move the alias to a version, and begin its live comparison with what served before, as the studio's settings say.
 
-    Where it must prove itself first, the other one goes on serving; returns that as a sentence, or else None.
+    Where it must prove itself first, the other one goes on serving; returns that as a sentence, or else None. Nothing
+    is compared without `compare`: a version that was made to forget takes the place of one that must not go on writing.
     """
     decided = studio_settings.settings(session)
     session.get(Alias, SERVING, with_for_update=True)
     before = versions.serving_number(session)
-    compared = retrained and decided.compare_live and before not in (None, number)
+    compared = compare and decided.compare_live and before not in (None, number)
     if not compared or not decided.prove_first:
         versions.point_serving_at(session, number, None)
     if not compared or before is None:
