@@ -14,7 +14,7 @@ from redis import Redis
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.db import LiveComparison, TrainingRun, Version, make_sessions, write_transaction
+from app.db import Forgetting, ForgettingKind, LiveComparison, TrainingRun, Version, make_sessions, write_transaction
 from app.runtime.queue import JobQueue
 from app.services.prompts import studio_settings
 from app.services.training import runs
@@ -167,6 +167,18 @@ def test_the_next_version_ends_a_comparison_and_is_compared_with_what_serves(
     first, second = rows(session, LiveComparison)
     assert (first.state, first.reason) == ("ended", "Version 3 was published meanwhile and serves.")
     assert (second.state, second.old_number, second.new_number) == ("running", 2, 3)
+
+
+def test_a_version_that_was_made_to_forget_is_not_compared_with_the_one_that_remembers(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt
+) -> None:
+    forgetting = Forgetting(kind=ForgettingKind.DELETED, number=None, target=1, serve=True, learned=[1])
+    session.add(forgetting)
+    session.flush()
+    only(session).forgetting_id = forgetting.id
+    session.commit()
+    release.release(studio, staged, FACTS, note=None, attempt=attempt)
+    assert (serving(session), rows(session, LiveComparison)) == (2, [])
 
 
 @pytest.mark.parametrize("why_not", ["switched off", "refused by the gate", "not retrained"])
