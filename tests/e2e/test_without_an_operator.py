@@ -32,7 +32,7 @@ def test_clicks_become_a_version_without_anybody_pressing_retrain(tmp_path: Path
         assert product.rows("SELECT id FROM training_runs") == []
         click(product.api, TEXTS[-1])
         wait_for(lambda: product.rows("SELECT id FROM training_runs"), what="a run")
-        ended = wait_for(lambda: ended_run(product.api), PATIENCE, what="the end of the run")
+        ended = wait_for(lambda: ended_run(product.api), PATIENCE, what="the end of the run") or {}
         assert ended["status"] == "succeeded", ended
         assert ended["occasion"] == "Mellow began this run by itself, because of 4 new clicks."
         assert ended["produced_version"] == 2
