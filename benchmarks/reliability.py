@@ -56,7 +56,7 @@ OF_THEIR_OWN = {"brief": "melodious", "faithful": "formal", "formal": "lively"}
 PEOPLE, AT_RANDOM, CLICKS = 10, 2, 40
 SHARED = 4
 """Of a person's clicks, those on a screen that one other person judged."""
-SCREENS, UNSEEN = 500, 60
+SCREENS = 500
 PARTS = ("found", "clean", "tastes", "gain")
 _MOST_NOISE = 0.2
 
@@ -170,9 +170,8 @@ def _nobody(claim: str, told: Sequence[Team]) -> Finding:
     )
 
 
-def gain(simulated: Simulated, teams: range, writer: Writer, data: Path) -> Finding:
+def gain(simulated: Simulated, teams: range, writer: Writer, texts: Sequence[str]) -> Finding:
     """Compare what is shown after the clicks of teams of each learned taste, with and without two random clickers."""
-    texts = list(itertools.islice(rude_sentences(data, 11), UNSEEN))
     before = writer.screens(texts)
     rates: dict[str, list[float]] = {"clean": [], "alike": [], "weighed": []}
     for kind, seed in itertools.product(LEARNED, teams):
@@ -189,7 +188,7 @@ def gain(simulated: Simulated, teams: range, writer: Writer, data: Path) -> Find
         goal="95 %",
         met=kept >= 0.95,
         ratio=kept,
-        measured={"win rate, weighed": 0.5 + gains["weighed"], "teams": len(LEARNED) * len(teams), "texts": UNSEEN},
+        measured={"win rate, weighed": 0.5 + gains["weighed"], "teams": len(LEARNED) * len(teams), "texts": len(texts)},
         baseline="ten people of that taste; the ten with random clickers, all weighing alike",
         baseline_measured={
             "win rate, clean": 0.5 + gains["clean"],
@@ -238,6 +237,7 @@ def main() -> None:
     parser.add_argument("--teams", type=int, default=1000, help="clean; a tenth as many of others (%(default)s)")
     parser.add_argument("--first-team", type=int, default=0, help="the first of them (%(default)s)")
     parser.add_argument("--gain-teams", type=int, default=3, help="of each taste (%(default)s)")
+    parser.add_argument("--texts", type=int, default=60, help="unseen ones, for the gain (%(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = Path(os.environ.get("MELLOW_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -248,11 +248,12 @@ def main() -> None:
         convert_to_ctranslate2(EMBEDDED_BASE_MODEL, serving)
         writer = Writer(serving, seed=1)
         simulated = Simulated(drawn(writer, data))
+        unseen = list(itertools.islice(rude_sentences(data, 11), options.texts))
         parts: dict[str, Callable[[], Iterable[Finding]]] = {
             "found": lambda: found(simulated, few),
             "clean": lambda: [clean(simulated, many)],
             "tastes": lambda: [tastes(simulated, few)],
-            "gain": lambda: [gain(simulated, range(first, first + options.gain_teams), writer, data)],
+            "gain": lambda: [gain(simulated, range(first, first + options.gain_teams), writer, unseen)],
         }
         for name in options.parts:
             for finding in parts[name]():
