@@ -34,6 +34,8 @@ TEXTS = (
     "I am sick of your stupid excuses about the train",
 )
 CLICKS = 48
+READING_MS = 1_200
+"""Answers within less than a second teach nothing."""
 QUEUED = (
     "Some fool left the damn window open all night",
     "Nobody needs your dumb advice on parking",
@@ -107,8 +109,9 @@ def draw(page: Page, text: str) -> None:
 
 
 def judge(page: Page, text: str) -> None:
-    """Draw a text and choose the second rewrite by its key."""
+    """Draw a text, take the time to read, and choose the second rewrite by its key."""
     draw(page, text)
+    page.wait_for_timeout(READING_MS)
     page.keyboard.press("2")
     expect(page.locator(".choice.chosen")).to_have_count(1)
     expect(page.locator("#text")).to_be_focused()  # once the choice is saved
