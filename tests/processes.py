@@ -271,6 +271,15 @@ class Product(Program):
         """The line that says where to go, once everything answers."""
         return self.wait_for_line("Mellow is ready: ")
 
+    def learn_from_quick_answers(self) -> None:
+        """Let answers count that come within less than a second, as those of tests do."""
+        with closing(sqlite3.connect(self.home / "mellow.db", timeout=30)) as database:
+            database.execute(
+                "INSERT OR REPLACE INTO studio_settings (name, value, changed_at) VALUES ('least_seconds', ?, ?)",
+                ('{"value": 0}', "2026-01-02 03:04:05.000000"),
+            )
+            database.commit()
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Read the database file, past the product."""
         return read_rows(self.home / "mellow.db", query, *values)

@@ -29,6 +29,7 @@ def test_clicks_become_a_version_that_serves_and_can_be_rolled_back(chrome: Brow
     with Product(tmp_path / "home") as product, Visitor(chrome, product.url) as visitor:
         page = visitor.page
         set_up(page, product)
+        product.learn_from_quick_answers()
         annotate_first_text(page, product)
         for text in MORE_TEXTS:
             draw(page, text)

@@ -33,6 +33,7 @@ BEYOND_SCHEMAS = (
     "No click fits that selection",
     "There is nothing to learn from yet",
     "There is no upload",
+    "Say which ",  # person, prompt or import is to be forgotten
     "Candidate ",  # of another screen
     "loss_weights must have one weight for each loss_type",
     "label_smoothing",

@@ -357,10 +357,10 @@ def test_a_run_trains_on_the_selected_clicks_alone_and_lets_the_next_begin(
     clicks: None, session: Session, store: CheckpointStore, annotator: Person
 ) -> None:
     other = factories.user(session)
-    screen = factories.generation(session, other.id, ["go away please", "go"], prompt=factories.prompt(session, "go"))
-    factories.judgment(session, screen)
     hurried = factories.generation(session, other.id, ["leave", "leave now"], prompt=factories.prompt(session, "leave"))
     factories.judgment(session, hurried, seconds=0.3)
+    screen = factories.generation(session, other.id, ["go away please", "go"], prompt=factories.prompt(session, "go"))
+    factories.judgment(session, screen)
     selection = Selection(people=(other.id,))
     asked, _ = runs.request(session, None, "dpo", QUICK | {"num_train_epochs": 1}, selection)
     runs.request(session, None, "dpo", QUICK)

@@ -172,11 +172,12 @@ def test_the_next_version_ends_a_comparison_and_is_compared_with_what_serves(
 def test_a_version_that_was_made_to_forget_is_not_compared_with_the_one_that_remembers(
     studio: Studio, staged: Path, session: Session, attempt: Attempt
 ) -> None:
-    forgetting = Forgetting(kind=ForgettingKind.DELETED, number=None, target=1, serve=True, learned=[1])
-    session.add(forgetting)
-    session.flush()
-    only(session).forgetting_id = forgetting.id
-    session.commit()
+    run = only(session)
+    with write_transaction(session):
+        forgetting = Forgetting(kind=ForgettingKind.DELETED, number=None, target=1, serve=True, learned=[1])
+        session.add(forgetting)
+        session.flush()
+        run.forgetting_id = forgetting.id
     release.release(studio, staged, FACTS, note=None, attempt=attempt)
     assert (serving(session), rows(session, LiveComparison)) == (2, [])
 
