@@ -47,9 +47,13 @@ class WeightCollator:
 
 
 class WeightColumnMixin:
-    """Mixin for a trainer of TRL, which drops the columns that it does not know before they are collated."""
+    """Mixin for a trainer of TRL, which drops the columns that it does not know before they are collated.
+
+    It keeps those in `kept_columns`, which a trainer that reads more of them names anew.
+    """
+
+    kept_columns: tuple[str, ...] = (WEIGHT,)
 
     def _set_signature_columns_if_needed(self: Any) -> None:
         super()._set_signature_columns_if_needed()  # type: ignore[misc]
-        if WEIGHT not in self._signature_columns:
-            self._signature_columns.append(WEIGHT)
+        self._signature_columns += [name for name in self.kept_columns if name not in self._signature_columns]

@@ -57,6 +57,8 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
     with WRITTEN_WEIGHT (as in Pang et al. 2024, eq. 2), times the weight of the pair.
     """
 
+    kept_columns = (WEIGHT, WRITTEN)
+
     def __init__(
         self,
         model: PreTrainedModel,

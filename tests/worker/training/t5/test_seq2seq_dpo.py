@@ -21,7 +21,7 @@ from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.t5.scoring import sequence_log_probs
-from worker.training.t5.seq2seq_dpo import WRITTEN_WEIGHT, PreferenceCollator, Seq2SeqDPOTrainer
+from worker.training.t5.seq2seq_dpo import WRITTEN, WRITTEN_WEIGHT, PreferenceCollator, Seq2SeqDPOTrainer
 from worker.training.t5.seq2seq_head import TRL_HEAD, add_seq2seq_head
 from worker.training.t5.token_scores import token_statistics
 
@@ -201,6 +201,12 @@ def test_what_people_wrote_is_made_likelier_too(
         for one in written[:2]
     ]
     assert losses[1] - losses[0] == pytest.approx(WRITTEN_WEIGHT * sum(surprise) / len(examples), rel=1e-4)
+
+
+def test_training_hears_what_people_wrote(tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path) -> None:
+    written = [replace(example, written=number < 2) for number, example in enumerate(examples)]
+    batches = list(build(tiny_t5, written, tmp_path).get_train_dataloader())
+    assert sum(int(batch[WRITTEN].sum()) for batch in batches) == 2
 
 
 def test_prompt_and_completions_end_with_exactly_one_eos(tiny_t5: Path, tmp_path: Path) -> None:
