@@ -119,13 +119,15 @@ class Background:
             if generator is None:
                 self._news.set()
                 continue
-            self._decide()
             try:
+                self._decide()
                 with self._sessions() as session:
                     if self._heads.follow(session, generator.version, generator.features):
                         self._news.set()
             except (SQLAlchemyError, ModelError) as error:
                 log.warning("Learning from the clicks failed and will be tried again at the next: %s", error)
+            except Exception:  # this thread must outlive whatever happens, or no click would count any more
+                log.exception("Learning from the clicks failed and will be tried again at the next.")
 
     def _decide(self) -> None:
         """End the live comparison if the clicks suffice, and tell every web process which version serves."""
@@ -155,3 +157,5 @@ class Background:
                         look(session)
                 except (RedisError, SQLAlchemyError, OSError) as error:
                     log.warning("Looking after the runs failed and will be tried again: %s", error)
+                except Exception:  # this thread must outlive whatever happens, or no run would be looked after
+                    log.exception("Looking after the runs failed and will be tried again.")

@@ -107,3 +107,27 @@ def test_orphaned_runs_are_looked_for_again_and_again(
     session.commit()
     wait_until(lambda: rows(session, TrainingRun)[0].job_id == "train-1-2")
     assert run.status == RunStatus.QUEUED
+
+
+def test_a_thread_outlives_what_nobody_foresaw(
+    app: Flask, version_1: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks = {"verdict": 0, "rescue": 0}
+
+    def failing(name: str) -> Callable[..., None]:
+        def look(*_: object) -> None:
+            looks[name] += 1
+            raise ValueError(f"the {name} is broken")
+
+        return look
+
+    monkeypatch.setattr(background, "RESCUE_SECONDS", 0.01)
+    monkeypatch.setattr(background.live_comparison_verdict, "look", failing("verdict"))
+    monkeypatch.setattr(rescue.Rescue, "look", failing("rescue"))
+    ensure_serving_started(app)
+    wait_until(lambda: looks["verdict"] == 1)
+    parts(app).background.judged()
+    wait_until(lambda: looks["verdict"] == 2 and looks["rescue"] > 1)
+    close(app)
+    assert "the verdict is broken" in caplog.text
+    assert "the rescue is broken" in caplog.text
