@@ -23,6 +23,7 @@ STEPS = 40
 def product(new_home: Callable[[], Path]) -> Iterator[Product]:
     """A running product with an admin, Ada; a proxy may stand before it."""
     with Product(new_home(), WEB_CONCURRENCY="1", MAX_TEXT_LENGTH="300", TRUSTED_PROXIES="1", **ADMIN) as product:
+        product.learn_from_quick_answers()
         yield product
 
 

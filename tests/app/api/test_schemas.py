@@ -34,6 +34,8 @@ BEYOND_SCHEMAS = (
     "There is nothing to learn from yet",
     "There is no upload",
     "Say which ",  # person, prompt or import is to be forgotten
+    "No version learned from it",
+    "Without it nothing is left to train on",
     "Candidate ",  # of another screen
     "loss_weights must have one weight for each loss_type",
     "label_smoothing",

@@ -75,7 +75,6 @@ def test_the_next_screen_of_the_queue_waits_for_no_answer(desk: Page, product: P
 
 
 def test_the_next_screen_knows_of_the_click_before_it_though_it_was_drawn_earlier(desk: Page, product: Product) -> None:
-    product.learn_from_quick_answers()
     serve(desk, product, "you are a fool", "your plan is stupid, really", "go away, idiot")
     asked: list[str] = []
 
