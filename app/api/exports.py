@@ -99,7 +99,7 @@ class LeftOut(Struct):
 
 
 class ExportChoices(Struct):
-    """What was chosen."""
+    """Says what was chosen."""
 
     personal: Personal
     evaluation: Evaluation

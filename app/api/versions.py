@@ -217,7 +217,7 @@ class LiveComparison(Struct, kw_only=True):
 
 
 class ForgettingRequest(Sent, frozen=True):
-    """What is to be forgotten, and the version to make again without it."""
+    """Names what is to be forgotten, and the version to make again without it."""
 
     kind: Annotated[Literal["person", "prompt", "import", "deleted"], one_of(ForgettingKind)]
     number: (

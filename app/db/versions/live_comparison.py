@@ -20,7 +20,7 @@ class ComparisonState(StrEnum):
 
 
 class ComparisonOutcome(StrEnum):
-    """What the clicks showed: the new version is preferred, the old one is, or no difference within the bound."""
+    """Tells what the clicks showed: the new version is preferred, the old one is, or no difference within the bound."""
 
     NEW = "new"
     OLD = "old"

@@ -24,7 +24,7 @@ class Clicker:
 
 @dataclass(frozen=True)
 class Box:
-    """What the box shows: the new judgments, of which the latest `most` are described, people, and the rules."""
+    """Holds what the box shows: the new judgments, of which the latest `most` are described, people, and the rules."""
 
     news: News
     people: list[Clicker]

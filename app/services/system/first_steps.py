@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Invitation, Judgment, Prompt, RunStatus, TrainingRun
 from app.services.system import counts
+from app.services.system.authorship import TYPED
 
 ENOUGH_JUDGMENTS = 20
-TYPED = "typed"
-"""The source of texts that people typed at the desk."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What an export changes or leaves out on request, what is said of that beside it, and a look at it before."""
+"""Changing or leaving out parts of an export on request, saying so beside it, and looking before."""

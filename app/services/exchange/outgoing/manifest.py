@@ -27,7 +27,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """What is exported, and how."""
+    """Names what is exported, and how."""
 
     format_name: str
     wanted: JudgmentFilter

@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """What was found among `judgments`; unless it is None, those below the id `before` are still to be looked at.
+    """Tells what was found among `judgments`; unless it is None, those below the id `before` are still to be looked at.
 
     `holding` are the judgments with each kind of detail, `found` the ids of all with anything, the newest first, of
     which `findings` are one page.
