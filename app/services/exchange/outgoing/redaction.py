@@ -35,7 +35,7 @@ _judgment_id = itemgetter(0)
 
 @dataclass(frozen=True)
 class Choices:
-    """Says what becomes of judgments with personal details, and of those of evaluation texts and their near-duplicates."""
+    """Says what becomes of personal details, and of evaluation texts and their near-duplicates."""
 
     personal: Personal = "keep"
     evaluation: Evaluation = "keep"
