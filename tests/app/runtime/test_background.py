@@ -14,7 +14,7 @@ from app import create_app, ensure_serving_started
 from app.db import LiveComparison, RunStatus, TrainingRun
 from app.runtime import background, rescue
 from app.services.training import runs
-from app.services.versions import versions
+from app.services.versions import live_comparison_verdict, versions
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import add_version, close, new_settings, parts, rows
@@ -122,7 +122,7 @@ def test_a_thread_outlives_what_nobody_foresaw(
         return look
 
     monkeypatch.setattr(background, "RESCUE_SECONDS", 0.01)
-    monkeypatch.setattr(background.live_comparison_verdict, "look", failing("verdict"))
+    monkeypatch.setattr(live_comparison_verdict, "look", failing("verdict"))
     monkeypatch.setattr(rescue.Rescue, "look", failing("rescue"))
     ensure_serving_started(app)
     wait_until(lambda: looks["verdict"] == 1)
