@@ -240,7 +240,7 @@ class Api:
             assert not ended or state["status"] in statuses, state
             return state if state["status"] in statuses else None
 
-        return wait_for(look, what=f"run {run_id} being {' or '.join(statuses)}") or {}
+        return wait_for(look, 2 * PATIENCE, what=f"run {run_id} being {' or '.join(statuses)}") or {}
 
     def wait_for_version(self, number: int) -> None:
         """Return once a web process answers with that version."""
