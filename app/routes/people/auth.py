@@ -19,6 +19,7 @@ from app.routes.people import form_key, known_browser
 from app.routes.people.authentication import entering
 from app.routes.people.signing_in import address, guarded, let_in
 from app.runtime.throttle import TooManyGuesses
+from app.services.desk import settings as desk_settings
 from app.services.exchange.personal import archive
 from app.services.people import accounts, api_tokens, passwords, sessions, sign_ins
 from app.services.people.passwords import SHORTEST_PASSWORD
@@ -143,6 +144,13 @@ def change_profile() -> ResponseReturnValue:
     known_browser.remember(user.email)
     flash("Your name and email are saved.", "success")
     return redirect(url_for("auth.account"))
+
+
+@blueprint.post("/account/theme")
+def change_theme() -> ResponseReturnValue:
+    """Change the colours of every page for oneself, and return to the page where that was asked for."""
+    desk_settings.change(db.session(), access.user_id(), {"theme": request.form.get("theme", "")})
+    return redirect(access.page_before() or url_for("auth.account"))
 
 
 @blueprint.post("/account/token")

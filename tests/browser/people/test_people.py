@@ -23,7 +23,7 @@ def test_someone_joins_by_a_link_and_is_an_admin_later(visitor: Visitor, strange
     visitor.sign_in()  # a moment ago, or changing the role would take the password
     page.goto("/admin/people")
     page.fill("#invite-label", "for Katherine")
-    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("button", name="Generate link").click()
     expect(page.locator("#link")).to_be_focused()
     link = page.input_value("#link")
     page.click("#copy")
@@ -43,7 +43,7 @@ def test_someone_joins_by_a_link_and_is_an_admin_later(visitor: Visitor, strange
     expect(page.locator("h1")).to_have_text("Katherine")
     expect(page.locator("main")).to_contain_text("No judgment of theirs stands.")
     page.select_option("#role", "admin")
-    page.get_by_role("button", name="Change the role").click()
+    page.get_by_role("button", name="Change role").click()
     expect(page.locator("main .alert")).to_have_text("katherine@example.org is an admin from now on.")
     theirs.goto("/admin/system")
     expect(theirs.locator("h1")).to_have_text("System")
@@ -64,8 +64,8 @@ def test_a_forgotten_password_is_reset_by_a_link_that_an_admin_makes_with_theirs
     page.get_by_role("link", name="dorothy@example.org").click()
     with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database, database:
         database.execute("UPDATE sessions SET confirmed_at = '2026-01-01 00:00:00.000000'")
-    page.get_by_role("button", name="Make a reset link").click()
-    expect(page.locator("h1")).to_have_text("Your password, once more")
+    page.get_by_role("button", name="Generate reset link").click()
+    expect(page.locator("h1")).to_have_text("Confirm your password")
     assert in_theme(page, "dark") == []
     page.locator("#password").press_sequentially(ADMIN_PASSWORD)
     page.keyboard.press("Enter")
@@ -101,10 +101,10 @@ def test_the_system_page_knows_the_processes_and_keeps_backups(visitor: Visitor)
     row = page.locator("[data-backup]").first
     remaining = page.locator("[data-backup]").count() - 1
     row.locator("summary").press("Enter")
-    row.get_by_role("button", name="Remove for good").click()
+    row.get_by_role("button", name="Delete for good").click()
     expect(page.locator("main .alert")).to_contain_text("is gone.")
     expect(page.locator("[data-backup]")).to_have_count(remaining)
     page.get_by_role("link", name="Audit log").click()
     page.select_option("#action", "backup.removed")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Filter").click()
     expect(page.locator("[data-event]").first).to_contain_text("backup.removed")

@@ -194,11 +194,11 @@ def test_a_first_password_of_somebody_else_is_changed_before_anything_else(
     browser.submit("/sign-in", form)
     assert browser.get("/annotate").location == "/account"
     page = browser.get("/account").text
-    assert "Choose a password of your own" in page
+    assert "Choose your own password" in page
     assert 'href="/work"' not in page
     wanted = {"old": form["password"], "new": "nine quiet otters", "again": "nine quiet otters"}
     refused = browser.submit("/account/password", wanted | {"new": "x", "again": "x"}, page="/account")
-    assert (refused.status_code, "Choose a password of your own" in refused.text) == (422, True)
+    assert (refused.status_code, "Choose your own password" in refused.text) == (422, True)
     same = browser.submit("/account/password", dict.fromkeys(wanted, form["password"]), page="/account")
     assert "The new password is the present one." in same.text
     assert browser.submit("/account/password", wanted, page="/account").location == "/"
@@ -307,3 +307,24 @@ def test_name_and_email_are_changed_on_ones_own_page(session: Session, annotator
     page = browser.submit("/account/profile", form, page="/account", follow_redirects=True).text
     assert "Your name and email are saved." in page
     assert 'value="ada@example.org"' in page
+
+
+def test_the_colours_that_a_person_chooses_are_theirs_on_every_page_and_in_every_browser(
+    app: Flask, annotator: Person, admin: Person
+) -> None:
+    browser = annotator.browser()
+    assert 'data-theme="system">' in browser.get("/work").text.replace(" data-typeface", "")
+    answer = browser.submit("/account/theme", {"theme": "dark"}, page="/work")
+    assert answer.headers["Location"] == "/work"
+    for one in (browser, annotator.browser()):
+        for page in ("/work", "/account", "/no-such-page"):
+            assert '<html lang="en" data-theme="dark" data-bs-theme="dark"' in one.get(page).text
+    assert 'data-theme="system"' in admin.browser().get("/work").text
+    assert annotator.call("GET", "/me").json["settings"]["theme"] == "dark"  # type: ignore[index]
+    assert 'data-theme="system"' in app.test_client().get("/sign-in").text
+
+
+def test_other_colours_are_refused_and_change_nothing(annotator: Person) -> None:
+    browser = annotator.browser()
+    assert browser.submit("/account/theme", {"theme": "pink"}, page="/account").status_code == 422
+    assert 'data-theme="system"' in browser.get("/account").text

@@ -51,6 +51,6 @@ def test_a_reset_link_is_shown_once_and_can_be_withdrawn(session: Session, admin
 def test_somebody_who_may_not_sign_in_gets_no_reset_link(session: Session, admin: Person, annotator: Person) -> None:
     browser, path = admin.browser(), f"/admin/people/{annotator.id}"
     browser.submit(f"{path}/active", {"active": "no"})
-    assert "Make a reset link" not in browser.get(path).text
+    assert "Generate reset link" not in browser.get(path).text
     assert "let them in again first" in browser.submit(f"{path}/resets", {}, follow_redirects=True).text
     assert rows(session, PasswordReset) == []
