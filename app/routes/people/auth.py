@@ -126,7 +126,7 @@ def change_password() -> ResponseReturnValue:
     except DomainError as refusal:
         return _account(password=str(refusal)), refusal.status, refusal.headers
     access.sign_in(user)
-    flash("The password is changed. Wherever else you were signed in, you no longer are.", "success")
+    flash("The password is changed, and you are signed out everywhere else.", "success")
     return redirect(url_for("annotate.home" if asked_for else "auth.account"))
 
 
@@ -184,7 +184,7 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
 def end_session(session_id: int) -> ResponseReturnValue:
     """End one of one's own sessions."""
     sessions.end(db.session(), access.user_id(), access.user_id(), session_id, Ending.ELSEWHERE)
-    flash("That session is over.", "success")
+    flash("That session has ended.", "success")
     return redirect(url_for("auth.account"))
 
 
@@ -193,5 +193,5 @@ def end_other_sessions() -> ResponseReturnValue:
     """End all of one's own sessions but this one."""
     me, here = access.user_id(), current_user.session_id
     number = sessions.end_others(db.session(), me, me, Ending.ELSEWHERE, here)
-    flash("You are signed out everywhere else." if number else "You are signed in nowhere else.", "success")
+    flash("You are signed out everywhere else." if number else "You were not signed in anywhere else.", "success")
     return redirect(url_for("auth.account"))

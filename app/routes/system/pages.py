@@ -124,7 +124,7 @@ def download(filename: str) -> ResponseReturnValue:
 def remove(filename: str) -> ResponseReturnValue:
     """Delete a backup."""
     backups.remove(db.session(), mellow().settings, filename, user_id())
-    flash(f"The backup {filename} is gone.", "success")
+    flash(f"The backup {filename} was deleted.", "success")
     return redirect(url_for("system.page"))
 
 

@@ -102,7 +102,7 @@ def test_the_system_page_knows_the_processes_and_keeps_backups(visitor: Visitor)
     remaining = page.locator("[data-backup]").count() - 1
     row.locator("summary").press("Enter")
     row.get_by_role("button", name="Delete for good").click()
-    expect(page.locator("main .alert")).to_contain_text("is gone.")
+    expect(page.locator("main .alert")).to_contain_text("was deleted.")
     expect(page.locator("[data-backup]")).to_have_count(remaining)
     page.get_by_role("link", name="Audit log").click()
     page.select_option("#action", "backup.removed")

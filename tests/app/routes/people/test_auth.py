@@ -160,7 +160,7 @@ def test_ones_own_sessions_are_listed_and_ended(session: Session, annotator: Per
     assert f"/account/sessions/{second.id}/end" in page
     assert f"/account/sessions/{first.id}/end" not in page, "this one has the button Sign out"
     answer = here.submit(f"/account/sessions/{second.id}/end", {}, page="/account", follow_redirects=True)
-    assert "That session is over." in answer.text
+    assert "That session has ended." in answer.text
     assert "ended in another browser" in answer.text
     assert [browser.get("/annotate").status_code for browser in (here, one, two)] == [200, 302, 200]
     answer = here.submit("/account/sessions/end", {}, page="/account", follow_redirects=True)

@@ -20,7 +20,7 @@ def test_an_admin_sees_and_ends_the_sessions_of_anybody(session: Session, admin:
     assert f"{path}/sessions/{first.id}/end" in page
     assert f"/sessions/{own.id}/end" not in page
     ended = browser.submit(f"{path}/sessions/{first.id}/end", {}, follow_redirects=True)
-    assert "That session is over." in ended.text
+    assert "That session has ended." in ended.text
     assert "ended by an admin" in ended.text
     assert [one.get("/annotate").status_code for one in (theirs, also_theirs)] == [302, 200]
     assert browser.submit(f"{path}/sessions/{own.id}/end", {}).status_code == 404, "it is not that person's"

@@ -153,7 +153,7 @@ def test_a_backup_is_made_downloaded_and_removed(app: Flask, session: Session, a
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
         assert archive.testzip() is None
     gone = browser.submit(f"/admin/system/backups/{backup.name}/remove", {}, follow_redirects=True)
-    assert f"The backup {backup.name} is gone." in gone.text
+    assert f"The backup {backup.name} was deleted." in gone.text
     assert browser.get(f"/admin/system/backups/{backup.name}").status_code == 404
     assert [event.action for event in rows(session, AuditEvent)] == [
         "user.signed_in",

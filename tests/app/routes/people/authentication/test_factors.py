@@ -60,7 +60,7 @@ def test_a_code_is_of_no_use_in_a_browser_where_no_password_was_given(app: Flask
     assert stranger.get("/sign-in/code").headers["Location"] == "/sign-in"
     answer = stranger.submit("/sign-in/code", {"code": next_code(phone)})
     assert answer.headers["Location"] == "/sign-in"
-    assert "That took too long: sign in once more." in stranger.get("/sign-in").text
+    assert "That took too long: sign in again." in stranger.get("/sign-in").text
 
 
 def test_a_password_is_good_for_minutes_until_the_code_comes(
