@@ -69,8 +69,8 @@ class Positions:
             return f"No position bias found: {uneven}."
         least = self.counts.index(min(self.counts)) + 1
         return (
-            f"Position bias: position {self.habit} was chosen most often and position {least} least often, and {uneven}. "
-            "The order is shuffled on every screen, so the texts do not explain it."
+            f"Position bias: position {self.habit} was chosen most often and position {least} least often, and "
+            f"{uneven}. The order is shuffled on every screen, so the texts do not explain it."
         )
 
 

@@ -99,7 +99,7 @@ def require() -> ResponseReturnValue:
     """Decide whether every admin must have a second factor."""
     required = request.form.get("required") == "yes"
     studio_settings.change(db.session(), user_id(), {second_factor.REQUIRED: required})
-    flash("Every admin must have a second factor now." if required else "A second factor is now optional for admins.", "success")
+    flash("Every admin must have a second factor now." if required else "Admins may now do without it.", "success")
     return redirect(url_for("people.page"))
 
 
