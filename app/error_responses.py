@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, json, render_template, request
+from flask import Flask, Response, g, json, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -14,6 +14,7 @@ from app.access import page_before
 from app.db import now
 from app.db.full_disk import is_full
 from app.domain_errors import PROBLEM_JSON, DiskFull, DomainError
+from app.extensions import login
 from models.model_errors import InputTooLong, NoLongerWanted
 
 _OWN_WORDS = {
@@ -111,6 +112,8 @@ def _response(status: HTTPStatus, sentence: str, extra: dict[str, Any]) -> Respo
 
 def _page(status: HTTPStatus, sentence: str) -> str:
     """Return the page of an error, with the ways that lead on from it."""
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        g._login_user = login.anonymous_user()  # to ask who is signed in may be what failed
     may_pass = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     return render_template(
         "error.html",
@@ -118,7 +121,6 @@ def _page(status: HTTPStatus, sentence: str) -> str:
         title=_TITLES.get(status, status.phrase),
         sentence=sentence,
         advice=_advice(status),
-        faulty=status == HTTPStatus.INTERNAL_SERVER_ERROR,
         again=request.url if may_pass and request.method == "GET" else None,
         before=page_before(),
     )

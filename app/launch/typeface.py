@@ -11,7 +11,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from fontTools import subset
-from fontTools.ttLib import TTFont
 from fontTools.varLib.instancer import instantiateVariableFont
 
 from app.config import TYPEFACE
@@ -29,15 +28,15 @@ def build(target: Path) -> None:
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # it tells of every table that it leaves out
     with as_file(files("fontpkg_inter") / "files" / "Inter[opsz,wght].ttf") as source:
         options = subset.Options(layout_features=list(FEATURES))
-        font: TTFont = subset.load_font(source, options)
         letters = subset.Subsetter(options)
         letters.populate(unicodes=subset.parse_unicodes(f"{LETTERS},{SIGNS}"))
-        letters.subset(font)
-        instantiateVariableFont(font, {"opsz": TEXT_SIZE, "wght": WEIGHTS}, inplace=True)
-        font.flavor = "woff2"
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(".part")
-        font.save(part)
+        with subset.load_font(source, options) as font:
+            letters.subset(font)
+            instantiateVariableFont(font, {"opsz": TEXT_SIZE, "wght": WEIGHTS}, inplace=True)
+            font.flavor = "woff2"
+            font.save(part)
     part.replace(target)
 
 

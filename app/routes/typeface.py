@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import Blueprint, Flask, send_file
 from flask.typing import ResponseReturnValue
 
 from app.config import TYPEFACE
 from app.domain_errors import NotFound
 
-KEPT = timedelta(days=30)
+KEPT_SECONDS = 30 * 24 * 3600
 
 blueprint = Blueprint("typeface", __name__)
 
@@ -20,7 +18,7 @@ def file() -> ResponseReturnValue:
     """Send the typeface, which browsers keep."""
     if not TYPEFACE.exists():
         raise NotFound("The typeface is not made yet.")
-    return send_file(TYPEFACE, mimetype="font/woff2", max_age=KEPT)
+    return send_file(TYPEFACE, mimetype="font/woff2", max_age=KEPT_SECONDS)
 
 
 def init_app(app: Flask) -> None:

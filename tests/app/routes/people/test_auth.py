@@ -156,7 +156,7 @@ def test_ones_own_sessions_are_listed_and_ended(session: Session, annotator: Per
     here, one, two = (annotator.browser() for _ in range(3))
     first, second, _third = rows(session, SignInSession)
     page = here.get("/account").text
-    assert page.count("this one") == 1
+    assert page.count("this session") == 1
     assert f"/account/sessions/{second.id}/end" in page
     assert f"/account/sessions/{first.id}/end" not in page, "this one has the button Sign out"
     answer = here.submit(f"/account/sessions/{second.id}/end", {}, page="/account", follow_redirects=True)
@@ -257,7 +257,7 @@ def test_a_token_that_cannot_be_made_says_why_and_keeps_what_was_typed(session: 
 
 def test_a_token_without_an_end_and_for_all_that_an_admin_may_do(session: Session, admin: Person) -> None:
     page = new_token(admin.browser(), scopes="admin", days="never").text
-    assert "without an end" in page
+    assert "never expires" in page
     token = rows(session, ApiToken)[-1]
     assert (token.scopes, token.expires_at) == (["admin"], None)
 
@@ -293,7 +293,7 @@ def test_a_password_is_changed_on_ones_own_page_and_other_browsers_are_signed_ou
         assert answer.status_code == status
         assert sentence in answer.text
     answer = here.submit("/account/password", form, page="/account", follow_redirects=True)
-    assert "The password is changed." in answer.text
+    assert "The password is changed, and you are signed out everywhere else." in answer.text
     assert here.get("/account").status_code == 200
     assert elsewhere.get("/account").status_code == 302
 
