@@ -115,13 +115,14 @@ def _page(status: HTTPStatus, sentence: str) -> str:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         g._login_user = login.anonymous_user()  # to ask who is signed in may be what failed
     may_pass = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    here = request.script_root + request.full_path.rstrip("?")
     return render_template(
         "error.html",
         status=int(status),
         title=_TITLES.get(status, status.phrase),
         sentence=sentence,
         advice=_advice(status),
-        again=request.url if may_pass and request.method == "GET" else None,
+        again=here if may_pass and request.endpoint and request.method == "GET" else None,
         before=page_before(),
     )
 
