@@ -41,7 +41,7 @@ def test_someone_joins_by_a_link_and_is_an_admin_later(visitor: Visitor, strange
     expect(row).to_contain_text("just now")
     row.get_by_role("link", name="Katherine").click()
     expect(page.locator("h1")).to_have_text("Katherine")
-    expect(page.locator("main")).to_contain_text("No judgment of theirs stands.")
+    expect(page.locator("main")).to_contain_text("No judgments yet.")
     page.select_option("#role", "admin")
     page.get_by_role("button", name="Change role").click()
     expect(page.locator("main .alert")).to_have_text("katherine@example.org is an admin from now on.")
