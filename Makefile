@@ -33,6 +33,9 @@ define INSTALL
 	  echo "Installing $(1) failed: $$why." >&2; exit 1; }
 endef
 
+# Makes the typeface of the pages out of its package.
+TYPEFACE = @$(BIN)/python -m app.launch.typeface
+
 .PHONY: help
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +84,13 @@ chaos: $(DEV_INSTALLED) ## kill parts at random while people judge and a run tra
 .PHONY: bench
 bench: $(DEV_INSTALLED) browser ## measure the claims about speed, each against its baseline (an hour; best on a quiet machine)
 	$(BIN)/python -m benchmarks
+
+# Which folder, and which pages, as in: make gallery GALLERY="--only system".
+GALLERY :=
+
+.PHONY: gallery
+gallery: $(DEV_INSTALLED) browser ## a picture of every page, at three widths, light and dark, in build/gallery (minutes)
+	$(BIN)/python -m tests.gallery $(GALLERY)
 
 .PHONY: check
 check: $(DEV_INSTALLED) check-js ## formatting, lint, types, and which part may import which
@@ -160,11 +170,13 @@ ifdef HASHES
 $(RUN_INSTALLED): $(BIN)/python requirements.lock requirements-torch.txt
 	$(call INSTALL,requirements.lock,--no-deps --require-hashes --force-reinstall)
 	$(call INSTALL,requirements-torch.txt)
+	$(TYPEFACE)
 	@touch $@
 else
 $(RUN_INSTALLED): $(BIN)/python requirements.txt requirements-torch.txt requirements-scorers.txt constraints.txt
 	$(call INSTALL,requirements.txt)
 	$(call INSTALL,requirements-scorers.txt,--no-deps)
+	$(TYPEFACE)
 	@touch $@
 endif
 
@@ -172,6 +184,7 @@ $(DEV_INSTALLED): $(BIN)/python requirements-dev.txt requirements.txt requiremen
                   constraints.txt
 	$(call INSTALL,requirements-dev.txt)
 	$(call INSTALL,requirements-scorers.txt,--no-deps)
+	$(TYPEFACE)
 	@touch $(RUN_INSTALLED) $@
 
 $(DOCS_INSTALLED): $(BIN)/python requirements-docs.txt constraints.txt

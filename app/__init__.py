@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import cast
 
@@ -17,7 +18,7 @@ from app import access, cli, confirmation, migrating, security
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS
-from app.domain_errors import register_error_handlers
+from app.error_responses import register_error_handlers
 from app.extensions import bootstrap, compress, csrf, db, login
 from app.routes import register_blueprints
 from app.routes.training.events import STREAMS
@@ -110,7 +111,9 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
         )
 
     def report(state: ServingState) -> None:
-        background.report(f"{socket.gethostname()}:{os.getpid()}", state)
+        second = companion.current()
+        both = replace(state, second=second.version if second else None)
+        background.report(f"{socket.gethostname()}:{os.getpid()}", both)
 
     def fallbacks() -> list[int]:
         with sessions() as session:

@@ -34,6 +34,7 @@ PUBLIC = frozenset(
     {
         "static",
         "bootstrap.static",
+        "typeface.file",
         "auth.sign_in",
         "auth.setup",
         "factors.code",
@@ -58,6 +59,7 @@ ANNOTATOR = frozenset(
         "auth.revoke_token",
         "auth.change_password",
         "auth.change_profile",
+        "auth.change_theme",
         "auth.end_session",
         "auth.end_other_sessions",
         "factors.page",
@@ -114,6 +116,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
         self.role = identity.role
         self.is_admin = identity.is_admin
         self.must_change_password = identity.must_change_password
+        self.theme = identity.settings.get("theme", "system")
         self.last_seen_at = identity.last_seen_at
         self.session_id = identity.session_id
         self.last_used_at = identity.last_used_at
@@ -144,7 +147,9 @@ def sign_in(user: User) -> None:
     lifetime = current_app.permanent_session_lifetime
     secret = sessions.begin(db.session(), user, lifetime, request.remote_addr or "", browser)
     # What the rest of this request needs; the next one reads the session, too.
-    known = Identity(user.id, user.email, user.name, user.role, user.must_change_password, user.last_seen_at)
+    known = Identity(
+        user.id, user.email, user.name, user.role, user.must_change_password, user.settings, user.last_seen_at
+    )
     login_user(SignedIn(known, secret))
 
 
@@ -170,6 +175,17 @@ def scopes_for(endpoint: str, method: str) -> tuple[Scope, ...]:
     annotate = (Scope.ANNOTATE,) if endpoint in ANNOTATOR else ()
     read = (Scope.READ,) if method in _SAFE_METHODS else ()
     return (*annotate, *read, Scope.ADMIN)
+
+
+def page_before() -> str | None:
+    """Return the page of this site that led to this request, if it can be opened again, or None."""
+    before = urlsplit(request.referrer or "")
+    root, path = request.script_root, before.path
+    if before.netloc != request.host or not path.startswith(f"{root}/"):
+        return None
+    if not current_app.url_map.bind(request.host).test(path.removeprefix(root), "GET"):
+        return None
+    return before._replace(scheme="", netloc="", fragment="").geturl()
 
 
 def _check() -> ResponseReturnValue | None:
@@ -249,7 +265,7 @@ def _ask_to_sign_in() -> ResponseReturnValue:
         wanted: str | None = request.script_root + request.full_path.rstrip("?")
     else:
         flash("You were signed out meanwhile, so nothing was done: sign in and do it again.", "warning")
-        wanted = _page_before()
+        wanted = page_before()
     return redirect(url_for("auth.sign_in", next=wanted if wanted != f"{request.script_root}/" else None))
 
 
@@ -267,14 +283,3 @@ def _ask_for_second_factor() -> ResponseReturnValue:
     if request.path.startswith("/api/"):
         raise Forbidden("This studio asks its admins for a second factor: set it up on your account page first.")
     return redirect(url_for("factors.page"))
-
-
-def _page_before() -> str | None:
-    """Return the page of this site that a form was sent from, if it can be opened again, or None."""
-    before = urlsplit(request.referrer or "")
-    root, path = request.script_root, before.path
-    if before.netloc != request.host or not path.startswith(f"{root}/"):
-        return None
-    if not current_app.url_map.bind(request.host).test(path.removeprefix(root), "GET"):
-        return None
-    return before._replace(scheme="", netloc="", fragment="").geturl()

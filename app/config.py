@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from app.secret_files import FEWEST_CHARACTERS, kept_secret
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_BASE_MODEL = PROJECT_ROOT / "models" / "base"
+TYPEFACE = Path(sys.prefix) / "share" / "mellow" / "typeface.woff2"
+"""Lies beside the packages of which it is made: app/launch/typeface.py."""
 
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[a-f0-9:.]+\]", re.ASCII | re.IGNORECASE)
 

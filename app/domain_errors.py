@@ -14,7 +14,7 @@
         ├── TooMany    429   this person asks for too much at once
         └── Overloaded 503   everybody together does
 
-Under ``/api/`` an error is RFC 9457 problem+json; elsewhere it is a page with the same sentence.
+`app/error_responses.py` turns each into a response.
 """
 
 from __future__ import annotations
@@ -22,20 +22,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, json, render_template, request
-from flask_wtf.csrf import CSRFError
-from sqlalchemy.orm.exc import ObjectDeletedError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-
-from app.db.full_disk import is_full
-from models.model_errors import InputTooLong, NoLongerWanted
-
 PROBLEM_JSON = "application/problem+json"
-_OWN_WORDS = {
-    HTTPStatus.NOT_FOUND: "There is nothing at this address. It may have been mistyped, or what was here was deleted.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that kind of request.",
-}
-"""Sentences in the place of those that the library has."""
 
 
 class DomainError(Exception):
@@ -133,76 +120,3 @@ class Overloaded(Later):
     """Everybody together asks for too much at once."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
-
-
-def register_error_handlers(app: Flask) -> None:
-    """Turn every exception into a response with one sentence: problem+json for the API, else a page."""
-
-    @app.errorhandler(DomainError)
-    def _domain(error: DomainError) -> Response:
-        response = _response(error.status, str(error), error.extra)
-        response.headers.update(error.headers)
-        return response
-
-    @app.errorhandler(InputTooLong)
-    def _too_long(error: InputTooLong) -> Response:
-        return _response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {})
-
-    @app.errorhandler(NoLongerWanted)
-    def _not_wanted(error: NoLongerWanted) -> Response:
-        return _response(HTTPStatus.REQUEST_TIMEOUT, str(error), {})  # which nobody reads
-
-    @app.errorhandler(CSRFError)
-    def _csrf(error: CSRFError) -> Response:
-        return _response(
-            HTTPStatus.BAD_REQUEST,
-            "This form is out of date or came from elsewhere: reload the page and try again.",
-            {"stale_form": True},
-        )
-
-    @app.errorhandler(RequestEntityTooLarge)
-    def _too_large(error: RequestEntityTooLarge) -> Response:
-        most = request.max_content_length or 0
-        whole = request.content_length is None or request.content_length >= most  # not a part of a form
-        sentence = f"The request has more than the {most // 1024**2} MB that are accepted at once."
-        return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence if whole else str(error.description), {})
-
-    @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> Response | HTTPException:
-        if error.code is None or error.code < 400:
-            return error
-        status = HTTPStatus(error.code)
-        response = _response(status, _OWN_WORDS.get(status) or error.description or status.phrase, {})
-        for name, value in error.get_headers():
-            if name.lower() in ("allow", "retry-after"):
-                response.headers[name] = value
-        return response
-
-    @app.errorhandler(ObjectDeletedError)
-    def _deleted(error: ObjectDeletedError) -> Response:
-        return _response(HTTPStatus.CONFLICT, "What this was about was deleted at this moment.", {})
-
-    @app.errorhandler(Exception)
-    def _unexpected(error: Exception) -> Response:
-        if is_full(error):
-            app.logger.error("%s %s could not be stored: the disk is full.", request.method, _asked_for())
-            return _domain(DiskFull())
-        app.logger.exception("%s %s failed", request.method, _asked_for())
-        return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the log says what.", {})
-
-
-def _asked_for() -> str:
-    """Return the rule of the address that was asked for: the address itself may hold the secret of a link."""
-    return request.url_rule.rule if request.url_rule else "an address of nothing"
-
-
-def _response(status: HTTPStatus, sentence: str, extra: dict[str, Any]) -> Response:
-    if request.path.startswith("/api/"):
-        problem = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": sentence, **extra}
-        response = Response(json.dumps(problem), status, content_type=PROBLEM_JSON)
-    else:
-        page = render_template("error.html", status=int(status), title=status.phrase, sentence=sentence)
-        response = Response(page, status)
-    if status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response

@@ -21,7 +21,7 @@ from tests.browsing import Cookies, Visitor, chromium
 from tests.processes import ADMIN, Product
 
 PAGES = ("/annotate", "/work", "/admin", "/admin/data", "/admin/people", "/admin/versions", "/admin/system", "/api")
-GOAL_BYTES = 150_000
+DESK_BYTES, GOAL_BYTES = 150_000, 250_000
 GOAL_SECONDS = 1.0
 
 
@@ -47,10 +47,11 @@ def measure(chrome: Browser, product: Product, cookies: Cookies, page: str, roun
         for compressed in (True, False):
             seen[compressed].append(open_page(chrome, product, cookies, page, compressed))
     (size, seconds), (plain_size, plain_seconds) = (medians(seen[compressed]) for compressed in (True, False))
+    most = DESK_BYTES if page == "/annotate" else GOAL_BYTES
     return Finding(
         claim=f"opening {page} with an empty cache",
-        goal=f"≤ {GOAL_BYTES:,} bytes, interactive within {GOAL_SECONDS:g} s",
-        met=size < GOAL_BYTES and seconds < GOAL_SECONDS,
+        goal=f"≤ {most:,} bytes, interactive within {GOAL_SECONDS:g} s",
+        met=size < most and seconds < GOAL_SECONDS,
         measured={"bytes": size, "interactive s": seconds},
         baseline="uncompressed",
         baseline_measured={"bytes": plain_size, "interactive s": plain_seconds},

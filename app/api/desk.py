@@ -11,7 +11,7 @@ from app.api.kinds import Anything, Count
 from app.domain_errors import Invalid
 from app.schemas.kinds import LARGEST_ID, Text
 from app.schemas.reading import Sent
-from app.services.desk.settings import Blur, DeskChange, Diff, TimeZone, Toured, Warned
+from app.services.desk.settings import Blur, DeskChange, Diff, Theme, TimeZone, Toured, Warned
 from app.services.prompts.studio_settings import MOST_TEXT
 
 MOST_SHOWN = 100
@@ -114,6 +114,7 @@ class DeskSettings(Struct, forbid_unknown_fields=True):
     toured: Toured
     warned: Warned
     time_zone: TimeZone
+    theme: Theme
 
 
 class Me(Struct):

@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from app.api import api_docs
 from app.api.openapi import API_PREFIX
-from app.routes import navigation
+from app.routes import icons, navigation, typeface
 from app.routes.desk import api as desk_api
 from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
@@ -55,6 +55,7 @@ _PAGES = (
     prompts_pages.blueprint,
     webhooks.blueprint,
     api_docs.blueprint,
+    typeface.blueprint,
 )
 _API = (
     desk_api.blueprint,
@@ -75,6 +76,8 @@ def register_blueprints(app: Flask) -> None:
     """Add every blueprint."""
     app.url_map.converters["int"] = _Id
     navigation.init_app(app)
+    icons.init_app(app)
+    typeface.init_app(app)
     for blueprint in _PAGES:
         app.register_blueprint(blueprint)
     for blueprint in _API:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 from flask import Flask, request
 from flask_login import current_user
 
-_FOR_EVERYBODY = (("annotate.page", "Annotate"), ("work.page", "My work"))
+_FOR_EVERYBODY = (("annotate.page", "Annotate", "pencil-square"), ("work.page", "My work", "clock-history"))
 _FOR_ADMINS = (
-    ("data.page", "Data"),
-    ("people.page", "People"),
-    ("admin.home", "Training"),
-    ("versions.page", "Versions"),
-    ("system.page", "System"),
+    ("data.page", "Data", "collection"),
+    ("people.page", "People", "people"),
+    ("admin.home", "Training", "mortarboard"),
+    ("versions.page", "Versions", "layers"),
+    ("system.page", "System", "hdd-rack"),
 )
 
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
@@ -35,6 +35,7 @@ class Place(NamedTuple):
 
     endpoint: str
     label: str
+    icon: str
     here: bool
 
 
@@ -45,7 +46,7 @@ def places() -> list[Place]:
     offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ())
     blueprint = (request.endpoint or "").partition(".")[0]
     blueprint = _BELOW.get(blueprint, blueprint)
-    return [Place(endpoint, label, blueprint == endpoint.partition(".")[0]) for endpoint, label in offered]
+    return [Place(endpoint, label, icon, blueprint == endpoint.partition(".")[0]) for endpoint, label, icon in offered]
 
 
 def init_app(app: Flask) -> None:

@@ -26,11 +26,15 @@ RETRY_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class ServingState:
-    """State of one web process: the version in memory, the version that it should serve, and why they differ."""
+    """State of one web process: the version in memory, the version that it should serve, and why they differ.
+
+    `second` is the other version in memory while a live comparison runs.
+    """
 
     version: int | None
     wanted: int | None
     error: str | None
+    second: int | None = None
 
 
 class Serving:

@@ -48,6 +48,7 @@ export interface DeskSettings {
   toured?: boolean;
   warned?: boolean;
   time_zone?: string;
+  theme?: "system" | "light" | "dark";
 }
 
 export interface RunPreview {

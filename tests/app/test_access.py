@@ -72,6 +72,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
     assert {name for name in PUBLIC if "static" not in name} == {
         "auth.sign_in",
         "auth.setup",
+        "typeface.file",
         "factors.code",
         "organisation.leave",
         "organisation.back",
@@ -92,6 +93,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "auth.revoke_token",
         "auth.change_password",
         "auth.change_profile",
+        "auth.change_theme",
         "auth.end_session",
         "auth.end_other_sessions",
         "factors.page",

@@ -17,7 +17,7 @@ from tests import factories
 from tests.app.routes.people.authentication.authenticator import PAGE, set_up
 from tests.studio import Browser, Person, rows
 
-ASKED = "Your password, once more"
+ASKED = "Confirm your password"
 TOKEN = {"token_name": "a script", "scopes": "read", "days": "30", "form_key": "0" * 32}
 
 
@@ -143,11 +143,11 @@ def test_who_has_no_password_is_told_to_sign_in_again(session: Session, browser:
     session.get_one(User, admin.id).password_hash = ""
     session.commit()
     asked = browser.submit("/account/token", TOKEN)
-    assert "Sign in again first" in asked.text
+    assert "Sign in again to continue" in asked.text
     assert 'action="/sign-out"' in asked.text
     assert ASKED not in asked.text
     guessed = browser.submit("/account/token", TOKEN | {"present_password": ""})
-    assert (guessed.status_code, "Sign in again first" in guessed.text) == (403, True)
+    assert (guessed.status_code, "Sign in again to continue" in guessed.text) == (403, True)
 
 
 def test_it_cannot_be_guessed(session: Session, browser: Browser) -> None:

@@ -91,7 +91,7 @@ def test_elsewhere_an_error_is_a_page(app: Flask, method: str, path: str, status
     answer = app.test_client().open(path, method=method)
     assert answer.status_code == status
     assert answer.content_type == "text/html; charset=utf-8"
-    assert ("Back to the start" in answer.text) is (status >= 400)
+    assert ("Go to the start" in answer.text) is (status >= 400)
 
 
 def test_a_page_for_admins_tells_an_annotator_whom_it_is_for(annotator: Person) -> None:

@@ -168,7 +168,7 @@ def check_people(reader: Reader, people: list[Person], found: list[dict[str, Any
     page = reader.page("/admin/people")
     figures = reader.figures("/admin")
     active = figures.get("people", figures.get("person"))
-    assert active == reader.figures("/admin/people")["may sign in"]
+    assert active == reader.figures("/admin/people")["active"]
     judged = worked = busy = 0
     for person in people:
         row = next(row for row in page.split("<tr")[1:] if person.email in row)
@@ -193,7 +193,7 @@ def check_people(reader: Reader, people: list[Person], found: list[dict[str, Any
     totals = reader.figures("/admin/people")
     assert judged == reader.number("/admin", "judgment", "judgments")
     label = "screen judged in the last 7 days" if worked == 1 else "screens judged in the last 7 days"
-    assert (int(totals[label]), int(totals["judged in the last 7 days"])) == (worked, busy)
+    assert (int(totals[label]), int(totals["took part"])) == (worked, busy)
 
 
 def check_work(person: Person, work: int) -> None:

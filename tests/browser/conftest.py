@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,12 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from app.db.training.training_run import new_run_key
+from tests import stored
 from tests.browsing import Cookies, Visitor, chromium
 from tests.processes import ADMIN, Product
-from tests.reports import report
-
-STEPS = 40
 
 
 @pytest.fixture(scope="package")
@@ -76,34 +72,10 @@ def empty_queue(product: Product) -> None:
 @pytest.fixture(scope="package")
 def ended_run(product: Product) -> int:
     """The id of a run that has ended well; its rows are written past the worker, whose work other tests look at."""
-    moment = "2026-01-02 03:04:05.000000"
-    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
-        cursor = database.execute(
-            "INSERT INTO training_runs (key, method, config, selection, status, stage, step, total_steps, pairs, "
-            "last_judgment_id, attempts, deaths, furthest, parent_version, produced_version, note, log, created_at, "
-            "started_at, finished_at) VALUES "
-            "(?, 'dpo', '{}', '{}', 'succeeded', 'succeeded', ?, ?, 12, 0, 1, 0, 0, 1, 1, NULL, ?, ?, ?, ?)",
-            (new_run_key(), STEPS, STEPS, "03:04:05  Training.\n" * 30 + "x" * 300, moment, moment, moment),
-        )
-        run_id = cursor.lastrowid
-        assert run_id is not None
-        database.executemany(
-            "INSERT INTO run_metrics (run_id, step, name, value) VALUES (?, ?, ?, ?)",
-            [
-                (run_id, step, name, value)
-                for step in range(1, STEPS + 1)
-                for name, value in (("loss", 0.7 / step), ("rewards/margins", 0.1 * step - 0.3))
-            ],
-        )
-        database.commit()
-    return run_id
+    return stored.ended_run(product.home)
 
 
 @pytest.fixture(scope="package")
 def measured_version(product: Product) -> int:
     """The number of a version that has an evaluation."""
-    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
-        metrics = json.dumps({"evaluation": report()})
-        database.execute("UPDATE versions SET metrics = ? WHERE number = 1", (metrics,))
-        database.commit()
-    return 1
+    return stored.measure_version(product.home)

@@ -27,7 +27,7 @@ PATH = "/mellow"
 # What a page leads to; what scripts fetch is in attributes of the page's own.
 LEADS = re.compile(r"href|src|action|formaction|poster|data-(source|events|document)")
 SPECIFICATION = "https://www.standardwebhooks.com"  # the only link to another host
-NO_PAGE = re.compile(r"/api/v1/|/static/|/bootstrap/|/checkpoint|/backup")
+NO_PAGE = re.compile(r"/api/v1/|/static/|/typeface/|/bootstrap/|/checkpoint|/backup")
 
 
 class Page(NamedTuple):

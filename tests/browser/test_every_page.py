@@ -27,6 +27,7 @@ NO_PAGES = {
     "/healthz",
     "/readyz",
     "/metrics",
+    "/typeface/inter.woff2",
     "/setup",
     "/account/export",
     "/admin/queue",

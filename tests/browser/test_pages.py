@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import STEPS
 from tests.browsing import PATIENCE_MS, SIDEWAYS, Visitor, run_chart_points
 from tests.processes import Product
+from tests.stored import STEPS
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)

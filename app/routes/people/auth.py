@@ -19,6 +19,7 @@ from app.routes.people import form_key, known_browser
 from app.routes.people.authentication import entering
 from app.routes.people.signing_in import address, guarded, let_in
 from app.runtime.throttle import TooManyGuesses
+from app.services.desk import settings as desk_settings
 from app.services.exchange.personal import archive
 from app.services.people import accounts, api_tokens, passwords, sessions, sign_ins
 from app.services.people.passwords import SHORTEST_PASSWORD
@@ -125,7 +126,7 @@ def change_password() -> ResponseReturnValue:
     except DomainError as refusal:
         return _account(password=str(refusal)), refusal.status, refusal.headers
     access.sign_in(user)
-    flash("The password is changed. Wherever else you were signed in, you no longer are.", "success")
+    flash("The password is changed, and you are signed out everywhere else.", "success")
     return redirect(url_for("annotate.home" if asked_for else "auth.account"))
 
 
@@ -143,6 +144,13 @@ def change_profile() -> ResponseReturnValue:
     known_browser.remember(user.email)
     flash("Your name and email are saved.", "success")
     return redirect(url_for("auth.account"))
+
+
+@blueprint.post("/account/theme")
+def change_theme() -> ResponseReturnValue:
+    """Change the colours of every page for oneself, and return to the page where that was asked for."""
+    desk_settings.change(db.session(), access.user_id(), {"theme": request.form.get("theme", "")})
+    return redirect(access.page_before() or url_for("auth.account"))
 
 
 @blueprint.post("/account/token")
@@ -176,7 +184,7 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
 def end_session(session_id: int) -> ResponseReturnValue:
     """End one of one's own sessions."""
     sessions.end(db.session(), access.user_id(), access.user_id(), session_id, Ending.ELSEWHERE)
-    flash("That session is over.", "success")
+    flash("That session has ended.", "success")
     return redirect(url_for("auth.account"))
 
 
@@ -185,5 +193,5 @@ def end_other_sessions() -> ResponseReturnValue:
     """End all of one's own sessions but this one."""
     me, here = access.user_id(), current_user.session_id
     number = sessions.end_others(db.session(), me, me, Ending.ELSEWHERE, here)
-    flash("You are signed out everywhere else." if number else "You are signed in nowhere else.", "success")
+    flash("You are signed out everywhere else." if number else "You were not signed in anywhere else.", "success")
     return redirect(url_for("auth.account"))

@@ -19,7 +19,7 @@ blueprint = Blueprint("person_access", __name__, url_prefix="/admin/people/<int:
 def end_session(person_id: int, session_id: int) -> ResponseReturnValue:
     """End one session of a person."""
     sessions.end(db.session(), user_id(), person_id, session_id, Ending.ADMIN)
-    flash("That session is over.", "success")
+    flash("That session has ended.", "success")
     return _back(person_id)
 
 
@@ -27,7 +27,7 @@ def end_session(person_id: int, session_id: int) -> ResponseReturnValue:
 def end_sessions(person_id: int) -> ResponseReturnValue:
     """End all sessions of a person."""
     number = sessions.end_others(db.session(), user_id(), person_id, Ending.ADMIN, None)
-    flash("They are signed out everywhere." if number else "They were signed in nowhere.", "success")
+    flash("They are signed out everywhere." if number else "They were not signed in anywhere.", "success")
     return _back(person_id)
 
 

@@ -21,7 +21,7 @@ from app.routes.number_format import WORDS
 from app.schemas.days import parse_day
 from app.services.people import accounts
 from app.services.system import audit, audit_copies, backups, system
-from app.services.versions import versions
+from app.services.versions import live_comparison, versions
 from app.version import VERSION
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
@@ -33,6 +33,7 @@ _FILTERS = ("action", "person", "subject", "since", "until")
 def page() -> ResponseReturnValue:
     """Show everything but the audit log."""
     session, settings = db.session(), mellow().settings
+    comparison = live_comparison.running(session)
     return render_template(
         "system/page.html",
         mellow_version=VERSION,
@@ -40,6 +41,7 @@ def page() -> ResponseReturnValue:
         parts=read_parts(mellow().settings.home),
         runs=system.waiting_runs(session),
         serving=versions.serving_number(session),
+        compared=comparison.other_number if comparison else None,
         spaces=system.spaces(session, settings),
         backups=backups.kept(settings),
         sqlite=settings.database_url.startswith("sqlite"),
@@ -122,7 +124,7 @@ def download(filename: str) -> ResponseReturnValue:
 def remove(filename: str) -> ResponseReturnValue:
     """Delete a backup."""
     backups.remove(db.session(), mellow().settings, filename, user_id())
-    flash(f"The backup {filename} is gone.", "success")
+    flash(f"The backup {filename} was deleted.", "success")
     return redirect(url_for("system.page"))
 
 

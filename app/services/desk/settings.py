@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import UNSET, Meta, UnsetType
@@ -31,6 +31,9 @@ TimeZone = Annotated[
         extra={"refusal": _NO_ZONE},
     ),
 ]
+Theme = Annotated[
+    Literal["system", "light", "dark"], Meta(description="Colours of every page; system: as the device has it.")
+]
 
 
 class DeskChange(Sent, frozen=True):
@@ -43,6 +46,7 @@ class DeskChange(Sent, frozen=True):
     toured: Toured | UnsetType = UNSET
     warned: Warned | UnsetType = UNSET
     time_zone: TimeZone | UnsetType = UNSET
+    theme: Theme | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Check that the time zone is one; raises Invalid."""
@@ -56,7 +60,7 @@ class DeskSettings:
 
     `blur` hides toxic texts until they are asked for (None: the studio's setting). `diff` marks the words in which a
     rewrite differs from its prompt. `toured` and `warned` record that the tour and the content warning were seen.
-    `time_zone` is an IANA name: a person's day begins at their own midnight.
+    `time_zone` is an IANA name: a person's day begins at their own midnight. `theme` are the colours of every page.
     """
 
     blur: bool | None = None
@@ -64,6 +68,7 @@ class DeskSettings:
     toured: bool = False
     warned: bool = False
     time_zone: str = "UTC"
+    theme: Theme = "system"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -6,7 +6,7 @@ import re
 import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -41,6 +41,7 @@ class Identity(NamedTuple):
     name: str
     role: str
     must_change_password: bool
+    settings: dict[str, Any]
     last_seen_at: datetime | None
     session_id: int | None = None
     last_used_at: datetime | None = None

@@ -66,11 +66,11 @@ class Positions:
             return f"Too few choices to tell: it takes {FEWEST_CHOICES}, and there are {self.total}."
         uneven = f"chance alone makes counts this uneven {_how_often(self.chance)}"
         if self.habit is None:
-            return f"No sign of a habit: {uneven}."
+            return f"No position bias found: {uneven}."
         least = self.counts.index(min(self.counts)) + 1
         return (
-            f"The place seems to matter: place {self.habit} was chosen most and place {least} least, and {uneven}. "
-            "The order is shuffled for every screen, so the texts do not explain it."
+            f"Position bias: position {self.habit} was chosen most often and position {least} least often, and "
+            f"{uneven}. The order is shuffled on every screen, so the texts do not explain it."
         )
 
 

@@ -127,6 +127,7 @@ def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> Non
         "mutants",
         "chaos",
         "bench",
+        "gallery",
         "check",
         "check-js",
         "fix",

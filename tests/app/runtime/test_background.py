@@ -70,6 +70,7 @@ def test_the_click_that_suffices_decides_a_comparison_and_the_winner_serves(
     comparison = factories.comparison(session)
     ensure_serving_started(app)
     wait_until(lambda: parts(app).beside(session, parts(app).generator()) is not None)
+    wait_until(lambda: [state.second for state in parts(app).queue.reports().values()] == [1])
     people = [factories.user(session).id for _ in range(2)]
     for click in range(12):
         factories.preferred(session, people[click % 2], comparison, 1, new_cards=2)

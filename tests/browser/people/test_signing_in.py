@@ -134,9 +134,9 @@ def test_an_api_token_is_shown_once(visitor: Visitor, chrome: Browser, product: 
     with Visitor(chrome, product.url) as other:
         other.sign_in_first("token@example.org", "another calm one")
         other.page.goto("/account")
-        other.page.get_by_label("What will use it").fill("a notebook")
+        other.page.get_by_label("Name, such as").fill("a notebook")
         other.page.get_by_label("read").check()
-        other.page.get_by_role("button", name="Make the token").click()
+        other.page.get_by_role("button", name="Generate token").click()
         token = other.page.inner_text("[data-token]")
         assert token.startswith("mellow_")
         other.expect_complaint("409")
@@ -147,5 +147,5 @@ def test_an_api_token_is_shown_once(visitor: Visitor, chrome: Browser, product: 
         expect(other.page.locator("[data-token]")).to_have_count(0)
         expect(other.page.locator("[data-token-id]")).to_have_count(1)
         other.page.get_by_text("Revoke the token a notebook").click()
-        other.page.get_by_role("button", name="Revoke it").click()
+        other.page.get_by_role("button", name="Revoke token").click()
         expect(other.page.locator("main .alert")).to_have_text("The token a notebook no longer works.")

@@ -27,7 +27,7 @@ def code() -> ResponseReturnValue:
     halfway = entering.halfway()
     if halfway is None:
         if request.method == "POST":
-            flash("That took too long: sign in once more.", "warning")
+            flash("That took too long: sign in again.", "warning")
         return redirect(url_for("auth.sign_in"))
     if request.method == "GET":
         return render_template("people/code.html", problem=None)
@@ -66,7 +66,7 @@ def confirm() -> ResponseReturnValue:
             codes = second_factor.enable(db.session(), user_id(), _secret_key(), request.form.get("code", ""))
     except DomainError as refusal:
         return _page(confirm=str(refusal)), refusal.status, refusal.headers
-    flash("The second factor is on: from now on signing in takes a code of your app, too.", "success")
+    flash("The second factor is on: signing in now also asks for a code from your app.", "success")
     return _page(codes), 201
 
 
@@ -78,7 +78,7 @@ def renew_codes() -> ResponseReturnValue:
         codes = second_factor.renew_codes(db.session(), user_id())
     except DomainError as refusal:
         return _page(renew=str(refusal)), refusal.status, refusal.headers
-    flash("The new recovery codes work now; the old ones no longer do.", "success")
+    flash("The new recovery codes work; the old ones do not any more.", "success")
     return _page(codes), 201
 
 
@@ -99,7 +99,7 @@ def require() -> ResponseReturnValue:
     """Decide whether every admin must have a second factor."""
     required = request.form.get("required") == "yes"
     studio_settings.change(db.session(), user_id(), {second_factor.REQUIRED: required})
-    flash("Every admin must have a second factor now." if required else "Admins may do without one.", "success")
+    flash("Every admin must have a second factor now." if required else "Admins may now do without it.", "success")
     return redirect(url_for("people.page"))
 
 

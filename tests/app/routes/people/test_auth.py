@@ -156,11 +156,11 @@ def test_ones_own_sessions_are_listed_and_ended(session: Session, annotator: Per
     here, one, two = (annotator.browser() for _ in range(3))
     first, second, _third = rows(session, SignInSession)
     page = here.get("/account").text
-    assert page.count("this one") == 1
+    assert page.count("this session") == 1
     assert f"/account/sessions/{second.id}/end" in page
     assert f"/account/sessions/{first.id}/end" not in page, "this one has the button Sign out"
     answer = here.submit(f"/account/sessions/{second.id}/end", {}, page="/account", follow_redirects=True)
-    assert "That session is over." in answer.text
+    assert "That session has ended." in answer.text
     assert "ended in another browser" in answer.text
     assert [browser.get("/annotate").status_code for browser in (here, one, two)] == [200, 302, 200]
     answer = here.submit("/account/sessions/end", {}, page="/account", follow_redirects=True)
@@ -194,11 +194,11 @@ def test_a_first_password_of_somebody_else_is_changed_before_anything_else(
     browser.submit("/sign-in", form)
     assert browser.get("/annotate").location == "/account"
     page = browser.get("/account").text
-    assert "Choose a password of your own" in page
+    assert "Choose your own password" in page
     assert 'href="/work"' not in page
     wanted = {"old": form["password"], "new": "nine quiet otters", "again": "nine quiet otters"}
     refused = browser.submit("/account/password", wanted | {"new": "x", "again": "x"}, page="/account")
-    assert (refused.status_code, "Choose a password of your own" in refused.text) == (422, True)
+    assert (refused.status_code, "Choose your own password" in refused.text) == (422, True)
     same = browser.submit("/account/password", dict.fromkeys(wanted, form["password"]), page="/account")
     assert "The new password is the present one." in same.text
     assert browser.submit("/account/password", wanted, page="/account").location == "/"
@@ -257,7 +257,7 @@ def test_a_token_that_cannot_be_made_says_why_and_keeps_what_was_typed(session: 
 
 def test_a_token_without_an_end_and_for_all_that_an_admin_may_do(session: Session, admin: Person) -> None:
     page = new_token(admin.browser(), scopes="admin", days="never").text
-    assert "without an end" in page
+    assert "never expires" in page
     token = rows(session, ApiToken)[-1]
     assert (token.scopes, token.expires_at) == (["admin"], None)
 
@@ -293,7 +293,7 @@ def test_a_password_is_changed_on_ones_own_page_and_other_browsers_are_signed_ou
         assert answer.status_code == status
         assert sentence in answer.text
     answer = here.submit("/account/password", form, page="/account", follow_redirects=True)
-    assert "The password is changed." in answer.text
+    assert "The password is changed, and you are signed out everywhere else." in answer.text
     assert here.get("/account").status_code == 200
     assert elsewhere.get("/account").status_code == 302
 
@@ -307,3 +307,24 @@ def test_name_and_email_are_changed_on_ones_own_page(session: Session, annotator
     page = browser.submit("/account/profile", form, page="/account", follow_redirects=True).text
     assert "Your name and email are saved." in page
     assert 'value="ada@example.org"' in page
+
+
+def test_the_colours_that_a_person_chooses_are_theirs_on_every_page_and_in_every_browser(
+    app: Flask, annotator: Person, admin: Person
+) -> None:
+    browser = annotator.browser()
+    assert 'data-theme="system">' in browser.get("/work").text.replace(" data-typeface", "")
+    answer = browser.submit("/account/theme", {"theme": "dark"}, page="/work")
+    assert answer.headers["Location"] == "/work"
+    for one in (browser, annotator.browser()):
+        for page in ("/work", "/account", "/no-such-page"):
+            assert '<html lang="en" data-theme="dark" data-bs-theme="dark"' in one.get(page).text
+    assert 'data-theme="system"' in admin.browser().get("/work").text
+    assert annotator.call("GET", "/me").json["settings"]["theme"] == "dark"  # type: ignore[index]
+    assert 'data-theme="system"' in app.test_client().get("/sign-in").text
+
+
+def test_other_colours_are_refused_and_change_nothing(annotator: Person) -> None:
+    browser = annotator.browser()
+    assert browser.submit("/account/theme", {"theme": "pink"}, page="/account").status_code == 422
+    assert 'data-theme="system"' in browser.get("/account").text

@@ -20,7 +20,7 @@ def test_an_admin_sees_and_ends_the_sessions_of_anybody(session: Session, admin:
     assert f"{path}/sessions/{first.id}/end" in page
     assert f"/sessions/{own.id}/end" not in page
     ended = browser.submit(f"{path}/sessions/{first.id}/end", {}, follow_redirects=True)
-    assert "That session is over." in ended.text
+    assert "That session has ended." in ended.text
     assert "ended by an admin" in ended.text
     assert [one.get("/annotate").status_code for one in (theirs, also_theirs)] == [302, 200]
     assert browser.submit(f"{path}/sessions/{own.id}/end", {}).status_code == 404, "it is not that person's"
@@ -51,6 +51,6 @@ def test_a_reset_link_is_shown_once_and_can_be_withdrawn(session: Session, admin
 def test_somebody_who_may_not_sign_in_gets_no_reset_link(session: Session, admin: Person, annotator: Person) -> None:
     browser, path = admin.browser(), f"/admin/people/{annotator.id}"
     browser.submit(f"{path}/active", {"active": "no"})
-    assert "Make a reset link" not in browser.get(path).text
+    assert "Generate reset link" not in browser.get(path).text
     assert "let them in again first" in browser.submit(f"{path}/resets", {}, follow_redirects=True).text
     assert rows(session, PasswordReset) == []

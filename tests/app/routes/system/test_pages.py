@@ -24,8 +24,9 @@ from app.runtime.queue import report_worker
 from app.services.system import audit_copies, backups, system
 from app.version import VERSION
 from models.serving.hot_swap import ServingState
+from models.store.store import CheckpointStore
 from tests import factories
-from tests.studio import Person, close, new_settings, parts, rows
+from tests.studio import Person, add_version, close, new_settings, parts, rows
 
 
 def test_the_page_shows_processes_workers_and_their_gpus(
@@ -45,11 +46,11 @@ def test_the_page_shows_processes_workers_and_their_gpus(
     page = admin.browser().get("/admin/system").text
     for said in (
         "Version 2 is damaged.",
-        "loads version 2",
+        "is loading version 2",
         "NVIDIA H100",
         "12.0 GB of 80.0 GB used, 97 % busy",
         "16 cores",
-        "not told",
+        "unknown",
         "<strong>1</strong><span>job waits in the queue</span>",
     ):
         assert said in page
@@ -99,6 +100,38 @@ def test_without_a_worker_the_page_says_what_that_means(admin: Person) -> None:
     assert "No worker is connected: runs wait until one is." in admin.browser().get("/admin/system").text
 
 
+def test_the_page_says_first_whether_all_runs(app: Flask, admin: Person, queue_url: str, version_1: int) -> None:
+    browser = admin.browser()
+    page = browser.get("/admin/system").text
+    assert "Something needs a look" in page
+    assert "<title>System needs a look · Mellow</title>" in page
+    parts(app).queue.report("web:1", ServingState(1, 1, None))
+    with Redis.from_url(queue_url) as redis:
+        worker = Worker(["default"], connection=redis, name="one", serializer=JSONSerializer)
+        worker.register_birth()  # type: ignore[no-untyped-call]
+    page = browser.get("/admin/system").text
+    assert "Everything runs" in page
+    assert "Version 1 is live." in page
+    assert "<title>System · Mellow</title>" in page
+    parts(app).queue.report("web:1", ServingState(1, 2, "Version 2 is damaged."))
+    assert "1 web process does not serve the live version." in browser.get("/admin/system").text
+
+
+def test_a_live_comparison_shows_the_second_version_in_each_process(
+    app: Flask, session: Session, admin: Person, published: CheckpointStore, version_1: int
+) -> None:
+    add_version(app, session, published, 2)
+    factories.serving(session, 2)
+    browser = admin.browser()
+    assert "live comparison" not in browser.get("/admin/system").text
+    factories.comparison(session)
+    parts(app).queue.report("web:1", ServingState(2, 2, None, second=1))
+    parts(app).queue.report("web:2", ServingState(2, 2, None))
+    page = browser.get("/admin/system").text
+    assert "and version 1, in a live comparison" in page
+    assert "version 1 of the live comparison is not loaded" in page
+
+
 def test_while_the_queue_is_away_the_page_is_there(app: Flask, admin: Person) -> None:
     cut_off = create_app(new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock"))
     try:
@@ -120,7 +153,7 @@ def test_a_backup_is_made_downloaded_and_removed(app: Flask, session: Session, a
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
         assert archive.testzip() is None
     gone = browser.submit(f"/admin/system/backups/{backup.name}/remove", {}, follow_redirects=True)
-    assert f"The backup {backup.name} is gone." in gone.text
+    assert f"The backup {backup.name} was deleted." in gone.text
     assert browser.get(f"/admin/system/backups/{backup.name}").status_code == 404
     assert [event.action for event in rows(session, AuditEvent)] == [
         "user.signed_in",
@@ -192,7 +225,7 @@ def test_the_audit_log_says_whether_its_chain_holds_and_can_be_downloaded(sessio
     browser = admin.browser()
     (entry,) = rows(session, AuditEvent)
     page = browser.get("/admin/system/audit").text
-    assert "The chain of the newest 1 entries holds" in page
+    assert "The newest entries (1) are as they were written" in page
     assert entry.hash in page
     answer = browser.get("/admin/system/audit/copy")
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="mellow-audit-')
@@ -200,8 +233,8 @@ def test_the_audit_log_says_whether_its_chain_holds_and_can_be_downloaded(sessio
     assert rows(session, AuditEvent)[-1].action == "audit.downloaded"
     with write_transaction(session):
         session.execute(text("UPDATE audit_events SET subject = 'user 0' WHERE id = 1"))
-    page = browser.get("/admin/system/audit").text
-    assert "The chain of the newest entries breaks at entry 1. Entry 1 was changed." in page
+    page = " ".join(browser.get("/admin/system/audit").text.split())
+    assert "The newest entries were changed: their chain of hashes breaks at entry 1. Entry 1 was changed." in page
 
 
 def test_nobody_but_an_admin_downloads_the_audit_log(annotator: Person) -> None:

@@ -73,7 +73,7 @@ def test_a_webhook_is_tested_paused_and_removed(session: Session, admin: Person)
     assert rows(session, Webhook)[0].active
     browser.submit(f"{path}/remove", {})
     page = browser.get("/admin/webhooks").text
-    assert "None yet." in page
+    assert "No addresses yet." in page
     assert "The webhook was removed before this was sent." in page
     assert browser.submit(f"{path}/remove", {}).status_code == 404
 

@@ -40,6 +40,7 @@ def test_a_change_leaves_the_rest_and_other_people_alone(session: Session, annot
         {"time_zone": ""},
         {"time_zone": None},
         {"time_zone": "x" * 4000},
+        {"theme": "pink"},
     ],
 )
 def test_a_setting_that_makes_no_sense_changes_nothing(

@@ -87,9 +87,9 @@ def test_places_are_counted_on_screens_of_three(session: Session, person: User) 
     ("counts", "habit", "words"),
     [
         ((9, 0, 0), None, "Too few choices to tell: it takes 30, and there are 9."),
-        ((12, 10, 11), None, "No sign of a habit: chance alone makes counts this uneven about 91 times in 100."),
-        ((20, 8, 12), None, "No sign of a habit: chance alone makes counts this uneven about 61 times in 1,000."),
-        ((40, 10, 10), 1, "place 1 was chosen most and place 2 least"),
+        ((12, 10, 11), None, "No position bias found: chance alone makes counts this uneven about 91 times in 100."),
+        ((20, 8, 12), None, "No position bias found: chance alone makes counts this uneven about 61 times in 1,000."),
+        ((40, 10, 10), 1, "position 1 was chosen most often and position 2 least often"),
         ((10, 12, 40), 3, "less than once in 1,000 times"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_code_is_of_no_use_in_a_browser_where_no_password_was_given(app: Flask
     assert stranger.get("/sign-in/code").headers["Location"] == "/sign-in"
     answer = stranger.submit("/sign-in/code", {"code": next_code(phone)})
     assert answer.headers["Location"] == "/sign-in"
-    assert "That took too long: sign in once more." in stranger.get("/sign-in").text
+    assert "That took too long: sign in again." in stranger.get("/sign-in").text
 
 
 def test_a_password_is_good_for_minutes_until_the_code_comes(
@@ -154,10 +154,10 @@ def test_an_admin_removes_the_factor_of_somebody_who_lost_it(
 ) -> None:
     set_up(annotator.browser())
     browser, person = admin.browser(), f"/admin/people/{annotator.id}"
-    assert "Remove the second factor" in browser.get(person).text
+    assert "Remove second factor" in browser.get(person).text
     page = browser.submit(f"{person}/second-factor/remove", {}, follow_redirects=True).text
     assert "signs in without a second factor from now on." in page
-    assert "Remove the second factor" not in page
+    assert "Remove second factor" not in page
     event = rows(session, AuditEvent)[-1]
     assert (event.action, event.user_id) == ("second_factor.removed", admin.id)
     assert annotator.browser().get("/annotate").status_code == 200
@@ -189,7 +189,7 @@ def test_a_password_that_somebody_else_typed_is_changed_before_the_factor_is_set
     for path in ("/annotate", PAGE):
         assert browser.get(path).headers["Location"] == "/account"
     page = browser.get("/account")
-    assert (page.status_code, "Choose a password of your own" in page.text) == (200, True)
+    assert (page.status_code, "Choose your own password" in page.text) == (200, True)
     form = {"old": factories.PASSWORD, "new": "nine quiet otters", "again": "nine quiet otters"}
     assert browser.submit("/account/password", form, page="/account").status_code == 302
     assert browser.get("/annotate").headers["Location"] == PAGE

@@ -1,0 +1,70 @@
+"""The page of an error says what happened in our words and leads back; tests/app/test_domain_errors.py has the rest."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.services.people import accounts
+from app.services.system import system
+from tests.studio import Person
+
+
+def ways(page: str) -> dict[str, str]:
+    """The links of an error page by their words."""
+    main = page.partition("<main")[2]
+    return {words.strip(): address for address, words in re.findall(r'<a [^>]*href="([^"]*)">\s*([^<]*?)</a>', main)}
+
+
+def fail(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+def test_what_is_not_allowed_says_who_can_change_that_and_leads_to_the_desk(annotator: Person) -> None:
+    page = annotator.browser().get("/admin/people").text
+    assert "Not allowed (403)" in page
+    assert "ask an admin of this studio" in page
+    assert ways(page) == {"Go to the desk": "/"}
+    assert "<title>Not allowed · Mellow</title>" in page
+
+
+def test_a_page_that_fails_can_be_tried_again(admin: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "spaces", fail)
+    answer = admin.browser().get("/admin/system?x=1", headers={"Referer": "http://localhost/admin/people"})
+    assert answer.status_code == 500
+    assert "A fault of Mellow (500)" in answer.text
+    assert re.search(r"tell whoever runs this studio when it was: \d{4}-\d\d-\d\d \d\d:\d\d UTC", answer.text)
+    assert ways(answer.text) == {
+        "Try again": "/admin/system?x=1",
+        "Back to the page before": "/admin/people",
+        "Go to the desk": "/",
+    }
+
+
+def test_a_form_that_fails_leads_back_to_its_page_and_is_not_sent_again(
+    admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "change_profile", fail)
+    page = admin.browser().submit("/account/profile", {"name": "Ada"}, page="/account").text
+    assert ways(page) == {"Back to the page before": "/account", "Go to the desk": "/"}
+
+
+def test_the_page_of_a_fault_does_not_need_what_is_at_fault(
+    app: Flask, session: Session, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = admin.browser()
+    monkeypatch.setattr(accounts, "by_session", fail)
+    answer = browser.get("/admin/system")
+    assert answer.status_code == 500
+    assert "Something went wrong on our side; the log says what." in answer.text
+    assert "Go to the desk" in answer.text
+    assert "Sign out" not in answer.text
+
+
+def test_a_page_of_another_site_is_no_way_back(app: Flask) -> None:
+    page = app.test_client().get("/nowhere", headers={"Referer": "http://elsewhere.example/annotate"}).text
+    assert "Not found (404)" in page
+    assert ways(page) == {"Go to the start": "/"}
