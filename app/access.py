@@ -34,6 +34,7 @@ PUBLIC = frozenset(
     {
         "static",
         "bootstrap.static",
+        "uplot.static",
         "auth.sign_in",
         "auth.setup",
         "factors.code",
