@@ -70,7 +70,7 @@ function changed(event) {
 }
 
 if ("ask" in element("outlook").dataset) lookAhead(); // so many clicks that the page did not wait for their number
-// Who is left out is ticked above the form, in fields that belong to it.
+// Who is left out is ticked below the form, in fields that belong to it.
 for (const kind of ["input", "change"]) {
   document.addEventListener(kind, (event) => {
     if (/** @type {HTMLInputElement} */ (event.target).form === form) changed(event);

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
+from threading import Event, Thread
 from typing import Any
 
 from app.db import now
@@ -61,11 +63,29 @@ def set_to_work(product: Product, run_id: int, step: int, *stages: str) -> None:
         run_id,
         method="orpo",
         status="running",
+        heartbeat_at=f"{now():%F %T.%f}",
         wish=f"run {run_id}",
         stage=stages[-1],
         step=step,
         stage_starts=json.dumps(starts),
         started_at=f"{began:%F %T.%f}",
-        heartbeat_at=f"{now() + timedelta(days=1):%F %T.%f}",  # nobody takes it for dead
         finished_at=None,
     )
+
+
+@contextmanager
+def heart(product: Product, run_id: int) -> Iterator[None]:
+    """Send heartbeats for a run, so that nobody takes it for dead."""
+    done = Event()
+
+    def beat() -> None:
+        while not done.wait(1):
+            change_run(product, run_id, heartbeat_at=f"{now():%F %T.%f}")
+
+    thread = Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.training.runs import ENDED, STEPS, add_run, change_run, set_to_work
+from tests.browser.training.runs import ENDED, STEPS, add_run, change_run, heart, set_to_work
 from tests.browsing import PATIENCE_MS, Visitor
 from tests.processes import Product
 
@@ -29,7 +29,8 @@ def run_id(product: Product) -> Iterator[int]:
     """A run that seems to train, until the test ends."""
     number = add_run(product, {})
     set_to_work(product, number, STEPS // 2, "training")
-    yield number
+    with heart(product, number):
+        yield number
     end(product, number)
 
 

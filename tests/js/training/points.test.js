@@ -42,7 +42,8 @@ test("values beside an axis are as exact as their distance asks for", () => {
   assert.equal(tick(0.25, 0.05), "0.25");
   assert.equal(tick(20, 20), "20");
   assert.equal(tick(10000, 5000), "10,000");
-  assert.equal(tick(0.0005, 0.0005), "5e-4");
+  assert.equal(tick(-22.5, 2.5), "-22.5");
+  assert.deepEqual([0.001, 0.0005].map((value) => tick(value, 0.0005)), ["1e-3", "5e-4"]);
   assert.equal(tick(-52.3, 0.1), "-52.3");
 });
 

@@ -18,6 +18,7 @@ export function options(chart, size) {
   const lines = [...chart.lines.values()];
   return {
     ...size,
+    padding: [8, 12, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,

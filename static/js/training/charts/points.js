@@ -62,8 +62,8 @@ export function ends(least, greatest, fitted) {
  */
 export function tick(value, distance) {
   if (value === 0) return "0";
-  if (Math.abs(value) < 0.001) return String(Number(value.toPrecision(2)).toExponential());
-  const places = Math.min(6, Math.max(0, Math.ceil(-Math.log10(distance) - 1e-9)));
+  if (distance < 0.001) return Number(value.toPrecision(3)).toExponential();
+  const places = [0, 1, 2, 3, 4].find((count) => Number.isInteger(Number((distance * 10 ** count).toPrecision(9)))) ?? 5;
   return value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
 }
 

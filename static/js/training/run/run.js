@@ -54,7 +54,7 @@ function showCourse(run, active) {
   element("share").textContent = `${Math.round(run.progress * 100)} %`;
   element("eta").textContent = remaining(run);
   element("steps").textContent = run.total_steps ? `step ${run.step.toLocaleString("en")} of ${run.total_steps.toLocaleString("en")}` : "";
-  element("stage").textContent = active ? stage(run) : "";
+  element("stage").textContent = active && run.stage !== run.phase?.toLowerCase() ? stage(run) : "";
   element("course").hidden = !active;
   const at = phases.findIndex((phase) => phase.dataset.phase === run.phase);
   phases.forEach((phase, place) => {
