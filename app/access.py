@@ -35,6 +35,7 @@ PUBLIC = frozenset(
         "static",
         "bootstrap.static",
         "typeface.file",
+        "uplot.static",
         "auth.sign_in",
         "auth.setup",
         "factors.code",

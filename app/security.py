@@ -93,6 +93,6 @@ def _headers(response: Response) -> Response:
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    if request.endpoint not in ("static", "bootstrap.static"):
+    if request.endpoint not in ("static", "bootstrap.static", "uplot.static"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

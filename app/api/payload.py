@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from app.db import Generation, TrainingRun, Version
-from app.db import now as present
 from app.schemas.kinds import LARGEST_ID
+from app.services.training.course.progress import Expected, progress
 from app.services.versions.live_comparison_report import Report
 from models.settings.options import current_names
 
@@ -40,11 +40,12 @@ def _version_shown(generation: Generation) -> int | None:
     return generation.candidates[0].version_number if generation.candidates else None
 
 
-def run_json(run: TrainingRun, position: int | None) -> dict[str, Any]:
+def run_json(run: TrainingRun, position: int | None, ahead: Expected) -> dict[str, Any]:
     """One training run as the API and the live page show it; times are ISO 8601, durations seconds.
 
-    `position` is how many runs come before it, or None if it has ended.
+    `position` is how many runs come before it, or None if it has ended; `ahead` is how long it is expected to take.
     """
+    course = progress(run, ahead)
     return {
         "id": run.id,
         "status": run.status,
@@ -56,7 +57,10 @@ def run_json(run: TrainingRun, position: int | None) -> dict[str, Any]:
         "pairs": run.pairs,
         "step": run.step,
         "total_steps": run.total_steps,
-        "eta_seconds": _eta_seconds(run),
+        "phase": course.phase,
+        "progress": round(course.share, 2),
+        "eta_seconds": course.seconds_left,
+        "checkpoints": run.checkpoints or [],
         "attempts": run.attempts,
         "parent_version": run.parent_version,
         "produced_version": run.produced_version,
@@ -111,13 +115,6 @@ def comparison_json(found: Report) -> dict[str, Any]:
         "started_at": _iso(comparison.started_at),
         "ended_at": _iso(comparison.ended_at),
     }
-
-
-def _eta_seconds(run: TrainingRun) -> float | None:
-    if not run.active or run.started_at is None or not 0 < run.step < run.total_steps:
-        return None
-    spent = (present() - run.started_at).total_seconds()
-    return round(spent / run.step * (run.total_steps - run.step), 1)
 
 
 def _iso(moment: datetime | None) -> str | None:

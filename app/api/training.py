@@ -8,7 +8,9 @@ from msgspec import Meta, Struct
 
 from app.api.kinds import Anything, Refused, Time
 from app.db import RunStatus
+from app.schemas.kinds import LARGEST_ID
 from app.schemas.reading import Sent
+from app.services.training.course.phases import Phase
 from app.services.training.selection import Selection
 
 RetrainForm = Annotated[
@@ -32,6 +34,12 @@ class CurveQuery(Sent, frozen=True):
     """Name of a metric."""
 
     name: str = "loss"
+
+
+class EventsQuery(Sent, frozen=True):
+    """Where the stream begins."""
+
+    after: Annotated[int, Meta(ge=0, le=LARGEST_ID, description="As Last-Event-ID, which comes before it.")] = 0
 
 
 class Sample(Struct):
@@ -77,7 +85,10 @@ class Run(Struct):
     pairs: int
     step: int
     total_steps: int
-    eta_seconds: float | None
+    phase: Annotated[Phase, Meta(description="What it is at; null if it waits or has ended.")] | None
+    progress: Annotated[float, Meta(ge=0, le=1, description="The share of the whole run that is done.")]
+    eta_seconds: Annotated[float, Meta(description="Until the whole run ends; null while unknown.")] | None
+    checkpoints: Annotated[list[int], Meta(description="The steps after which one was saved.")]
     attempts: int
     parent_version: int | None
     produced_version: int | None
@@ -139,3 +150,11 @@ class RunCurve(Struct):
     name: str
     names: list[str]
     points: list[_Point]
+
+
+class RunCurves(Struct):
+    """The points of all metrics of a run."""
+
+    run: int
+    last: Annotated[int, Meta(description="Of the latest value, after which the events of the run may be followed.")]
+    curves: dict[str, list[_Point]]

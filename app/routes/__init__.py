@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from app.api import api_docs
 from app.api.openapi import API_PREFIX
-from app.routes import icons, navigation, typeface
+from app.routes import icons, libraries, navigation, typeface
 from app.routes.desk import api as desk_api
 from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
@@ -32,6 +32,7 @@ from app.routes.versions import pages as versions_pages
 from app.schemas.kinds import LARGEST_ID
 
 _PAGES = (
+    libraries.blueprint,
     desk_pages.blueprint,
     auth.blueprint,
     factors.blueprint,

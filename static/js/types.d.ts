@@ -65,7 +65,13 @@ export interface Run {
   position: number | null;
   step: number;
   total_steps: number;
+  /** What it is at; null if it waits or has ended. */
+  phase: string | null;
+  /** The share of the whole run that is done. */
+  progress: number;
   eta_seconds: number | null;
+  /** The steps after which one was saved. */
+  checkpoints: number[];
   attempts: number;
   parent_version: number | null;
   produced_version: number | null;
@@ -80,8 +86,10 @@ export interface Metric {
   value: number;
 }
 
-export interface RunCurve {
-  points: [step: number, value: number][];
+/** All metrics of a run, and the id of the latest value. */
+export interface RunCurves {
+  last: number;
+  curves: Record<string, [step: number, value: number][]>;
 }
 
 /** A row of a file that cannot be used, and why. */

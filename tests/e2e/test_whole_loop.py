@@ -122,7 +122,7 @@ def version_2_serves(page: Page) -> None:
         page.locator("[data-version='2']").get_by_role("button", name="Let it serve").click()
         expect(page.locator("main .alert-success")).to_have_text("Version 2 serves from now on.")
     else:
-        expect(page.locator("#result")).to_have_text("Version 2 is published and serves.")
+        expect(page.locator("#result")).to_have_text("Version 2 is published and live.")
 
 
 def points(page: Page) -> list[int]:

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { choices, describe, details, stored } from "../../static/js/exchange/import_words.js";
 import { count, shortened, size, some } from "../../static/js/shared/text.js";
-import { duration, outcome, stage, written } from "../../static/js/training/run_words.js";
+import { ending, outcome, remaining, stage, written } from "../../static/js/training/run/run_words.js";
 
 test("numbers and their nouns", () => {
   assert.equal(count(1234567), "1,234,567");
@@ -71,8 +71,20 @@ test("what became of the rows is counted", () => {
   );
 });
 
-test("durations are seconds, or minutes and seconds", () => {
-  assert.deepEqual([0.2, 59, 59.5, 60, 119.6, 125].map(duration), ["1 s", "59 s", "1 min 0 s", "1 min 0 s", "2 min 0 s", "2 min 5 s"]);
+test("the time left is said in seconds, minutes or hours, and not at all where it is not known", () => {
+  const left = (seconds) => remaining({ eta_seconds: seconds });
+  assert.deepEqual([5, 85, 90, 3570, 3600, 5400].map(left), [
+    "about 5 s left", "about 85 s left", "about 2 min left", "about 1 h left", "about 1 h left", "about 1 h 30 min left",
+  ]);
+  assert.equal(left(null), "");
+});
+
+test("a notification says what went wrong, or which version there is", () => {
+  const run = { error: null, note: null, produced_version: null };
+  assert.equal(ending({ ...run, error: "The disk is full." }), "The disk is full.");
+  assert.equal(ending({ ...run, produced_version: 3, note: "It is worse." }), "It is worse.");
+  assert.equal(ending({ ...run, produced_version: 3 }), "Version 3 is published and live.");
+  assert.equal(ending(run), "It left no version.");
 });
 
 test("values of metrics are as long as they say something", () => {
@@ -81,15 +93,15 @@ test("values of metrics are as long as they say something", () => {
 
 test("a run that waits says what comes before it", () => {
   assert.equal(stage({ stage: "queued", position: 0 }), "queued");
-  assert.equal(stage({ stage: "queued", position: 1 }), "queued: one run comes before it");
-  assert.equal(stage({ stage: "queued", position: 2 }), "queued: 2 runs come before it");
+  assert.equal(stage({ stage: "queued", position: 1 }), "queued: one run is before it");
+  assert.equal(stage({ stage: "queued", position: 2 }), "queued: 2 runs are before it");
 });
 
-test("a run that ended says what serves", () => {
+test("a run that ended says what is live", () => {
   const run = { produced_version: 3, note: null };
-  assert.equal(outcome(run, "2", true), "Version 3 is published and serves.");
-  assert.equal(outcome(run, "3", false), "Version 3 is published and serves.");
-  assert.equal(outcome(run, "4", false), "Version 3 is published. Version 4 serves now.");
+  assert.equal(outcome(run, "2", true), "Version 3 is published and live.");
+  assert.equal(outcome(run, "3", false), "Version 3 is published and live.");
+  assert.equal(outcome(run, "4", false), "Version 3 is published. Version 4 is live now.");
   assert.equal(outcome({ ...run, note: "It is worse." }, "2", true), "", "the note says it");
   assert.equal(outcome({ produced_version: null, note: null }, "2", true), "");
 });

@@ -102,6 +102,7 @@ class RecordingProgress:
         self.stages: list[str] = []
         self.steps: list[tuple[int, int]] = []
         self.reports: list[tuple[int, dict[str, float]]] = []
+        self.checkpoints: list[int] = []
         self.lines: list[str] = []
 
     def stage(self, name: str) -> None:
@@ -112,6 +113,9 @@ class RecordingProgress:
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         self.reports.append((step, dict(values)))
+
+    def checkpoint(self, step: int) -> None:
+        self.checkpoints.append(step)
 
     def log(self, line: str) -> None:
         self.lines.append(line)

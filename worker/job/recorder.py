@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -37,22 +38,27 @@ class _Untold:
     """What a run has to tell and the database does not know yet; it takes a few megabytes at most."""
 
     def __init__(self) -> None:
-        self.stage: str | None = None
+        self.starts: list[tuple[str, datetime]] = []
+        self.checkpoints: list[int] = []
         self.step: tuple[int, int] | None = None
         self.lines: deque[str] = deque(maxlen=_LOG_LINES)
         self.metrics: deque[tuple[int, str, float]] = deque(maxlen=METRICS_KEPT)
 
     def add(self, later: _Untold) -> None:
         """Add what came later."""
-        self.stage = later.stage or self.stage
+        self.starts += later.starts
+        self.checkpoints += later.checkpoints
         self.step = later.step or self.step
         self.lines += later.lines
         self.metrics += later.metrics
 
     def write(self, session: Session, run: TrainingRun) -> None:
         """Add all of it to the run, in the running transaction."""
-        if self.stage is not None:
-            run.stage = self.stage
+        if self.starts:
+            run.stage = self.starts[-1][0]
+            run.stage_starts = [*(run.stage_starts or ()), *([name, at.isoformat()] for name, at in self.starts)]
+        if self.checkpoints:
+            run.checkpoints = sorted({*(run.checkpoints or ()), *self.checkpoints})
         if self.step is not None:
             run.step, run.total_steps = self.step
         if self.lines:
@@ -91,7 +97,7 @@ class RunRecorder:
     def stage(self, name: str) -> None:
         """Record the stage that begins, and log it."""
         with self._noting:
-            self._untold.stage = name
+            self._untold.starts.append((name, now()))
             self._untold.lines.append(_line(f"{name.capitalize()}."))
         self._tell_unless_away()
 
@@ -108,6 +114,12 @@ class RunRecorder:
         """Store the metrics of an optimizer step."""
         with self._noting:
             self._untold.metrics += [(step, name, value) for name, value in values.items() if math.isfinite(value)]
+        self._tell_unless_away()
+
+    def checkpoint(self, step: int) -> None:
+        """Record that a checkpoint was saved after that step."""
+        with self._noting:
+            self._untold.checkpoints.append(step)
         self._tell_unless_away()
 
     def log(self, line: str) -> None:

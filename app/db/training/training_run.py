@@ -52,6 +52,10 @@ class TrainingRun(Base):
     # second run; different requests wait for each other.
     wish: Mapped[str | None] = mapped_column(String(64), unique=True)
     stage: Mapped[str] = mapped_column(String(64), default="queued")
+    # The stages of the present attempt as [name, ISO 8601 moment], and the steps of its checkpoints. Runs of older
+    # releases have none.
+    stage_starts: Mapped[list[Any] | None]
+    checkpoints: Mapped[list[Any] | None]
     step: Mapped[int] = mapped_column(default=0)
     total_steps: Mapped[int] = mapped_column(default=0)
     pairs: Mapped[int] = mapped_column(default=0)

@@ -14,9 +14,11 @@ from app.api.training import (
     CurveQuery,
     Dataset,
     DatasetQuery,
+    EventsQuery,
     RetrainForm,
     Run,
     RunCurve,
+    RunCurves,
     RunPreview,
     RunReceipt,
 )
@@ -26,6 +28,7 @@ from app.extensions import db
 from app.routes.training import actions, events
 from app.routes.training.retrain_form import read
 from app.services.training import curves, initial_training, previews, runs
+from app.services.training.course.progress import expected
 from app.services.training.run_request import PreviewRequest, RunRequest
 from models.formats.files.pair_columns import Columns
 from models.store.uploads import UploadStore
@@ -83,7 +86,7 @@ def preview_run(body: PreviewRequest | None) -> ResponseReturnValue:
 def list_runs() -> ResponseReturnValue:
     """The latest runs, the newest first."""
     places = {run.id: place for place, run in enumerate(runs.queue(db.session()))}
-    return [run_json(run, places.get(run.id)) for run in runs.page(db.session())]
+    return [run_json(run, places.get(run.id), expected(db.session(), run)) for run in runs.page(db.session())]
 
 
 @blueprint.get("/training-runs/<int:run_id>")
@@ -106,17 +109,27 @@ def run_metrics(run_id: int, query: CurveQuery) -> ResponseReturnValue:
     return {"run": run.id, "name": query.name, "names": curves.names(db.session(), [run_id]), "points": points}
 
 
+@blueprint.get("/training-runs/<int:run_id>/curves")
+@operation("All metrics of a run, at most 300 points of each", gives("The points.", RunCurves))
+def run_curves(run_id: int) -> ResponseReturnValue:
+    """All metrics of a run."""
+    run = runs.get(db.session(), run_id)
+    found = curves.of_run(db.session(), run_id)
+    return {"run": run.id, "last": found.last, "curves": found.points}
+
+
 @blueprint.get("/training-runs/<int:run_id>/events")
 @operation(
     "A run, live, as server-sent events: run, metric, log, end",
     gives("The stream; Last-Event-ID resumes it.", str, media="text/event-stream"),
+    query=EventsQuery,
 )
-def run_events(run_id: int) -> ResponseReturnValue:
+def run_events(run_id: int, query: EventsQuery) -> ResponseReturnValue:
     """The run's state, metrics and log as server-sent events, from the beginning or after Last-Event-ID."""
     runs.get(db.session(), run_id)
     db.session.rollback()  # a stream must not hold the request's transaction for hours
-    last_id = request.headers.get("Last-Event-ID", "0")
-    after = int(last_id) if re.fullmatch("[0-9]{1,18}", last_id) else 0
+    last_id = request.headers.get("Last-Event-ID", "")
+    after = int(last_id) if re.fullmatch("[0-9]{1,18}", last_id) else query.after
     stream = events.stream(mellow().sessions, run_id, after, mellow().streams)
     return Response(stream, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
@@ -133,4 +146,4 @@ def cancel_run(run_id: int) -> ResponseReturnValue:
 
 
 def _shown(run: TrainingRun) -> dict[str, Any]:
-    return run_json(run, runs.position(db.session(), run))
+    return run_json(run, runs.position(db.session(), run), expected(db.session(), run))

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.api.payload import run_json
 from app.db import RunMetric, TrainingRun
 from app.services.training import runs
+from app.services.training.course.progress import UNKNOWN, expected
 
 STREAMS = 4
 """Bounds the streams that a process keeps open at once: a sixth of its threads."""
@@ -46,11 +47,14 @@ def follow_run(sessions: sessionmaker[Session], run_id: int, after: int, *, once
     if once:
         yield f"retry: {AGAIN_MILLISECONDS}\n\n"
     shown: dict[str, Any] = {}
+    attempt, ahead = -1, UNKNOWN
     sent_at = time.monotonic()
     while True:
         with sessions() as session:
             run = session.get_one(TrainingRun, run_id)
-            state, log, ended = run_json(run, runs.position(session, run)), run.log, not run.active
+            if run.attempts != attempt:
+                attempt, ahead = run.attempts, expected(session, run)
+            state, log, ended = run_json(run, runs.position(session, run), ahead), run.log, not run.active
             metrics = list(
                 session.scalars(
                     select(RunMetric).where(RunMetric.run_id == run_id, RunMetric.id > after).order_by(RunMetric.id)

@@ -32,6 +32,8 @@ from app.services.training import (
     setting_labels,
 )
 from app.services.training.by_itself import rule
+from app.services.training.course.phases import Phase
+from app.services.training.course.progress import expected, progress
 from app.services.training.previews import Preview
 from app.services.training.reward import forecasts
 from app.services.training.run_request import RunRequest, method_named
@@ -86,18 +88,16 @@ def all_runs() -> ResponseReturnValue:
 
 @blueprint.get("/runs/compare")
 def compare() -> ResponseReturnValue:
-    """Show several runs on one chart, and the settings in which they differ."""
+    """Show all metrics of several runs, and the settings in which they differ."""
     session = db.session()
     numbers = list(dict.fromkeys(filter(None, map(row_id, request.args.getlist("run")))))[: comparisons.MOST_RUNS]
     chosen = [runs.get(session, number) for number in numbers]
     names = curves.names(session, [run.id for run in chosen])
-    wanted = request.args.get("metric", "loss")
     return render_template(
         "training/compare.html",
         runs=chosen,
         names=names,
         labels=curves.LABELS,
-        metric=wanted if wanted in names else next(iter(names), "loss"),
         along=request.args.get("along", "step"),
         rows=comparisons.rows(session, chosen),
         others=[run for run in runs.page(session, limit=50) if run not in chosen],
@@ -151,8 +151,12 @@ def _queue() -> dict[str, Any]:
         workers = len(mellow().queue.workers())
     except RedisError:
         problem = "The queue does not answer: runs wait until it does."
+    session = db.session()
+    queue = runs.queue(session)
     return {
-        "queue": runs.queue(db.session()),
+        "queue": queue,
+        "courses": {run.id: progress(run, expected(session, run)) for run in queue},
+        "in_words": previews.in_words,
         "workers": workers,
         "queue_problem": problem,
         "parts": read_parts(mellow().settings.home),
@@ -188,7 +192,8 @@ def run(run_id: int) -> ResponseReturnValue:
     return render_template(
         "training/run.html",
         run=row,
-        state=run_json(row, runs.position(db.session(), row)),
+        state=run_json(row, runs.position(db.session(), row), expected(db.session(), row)),
+        phases=list(Phase),
         serving=serving,
         charts=curves.CHARTS.get(row.method, curves.CHARTS["dpo"]),
         selection=Selection.parse(row.selection).describe(),

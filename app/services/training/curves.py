@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,6 +14,10 @@ from app.db import RunMetric
 
 MOST_POINTS = 1_000
 """The most points of a curve: more would not be seen in a chart, and would make the page slow."""
+
+
+FEW_POINTS = 300
+"""The most points of a curve where all metrics of a run are loaded at once."""
 
 
 class Chart(NamedTuple):
@@ -27,7 +32,7 @@ class Chart(NamedTuple):
     fitted: bool = False
 
 
-_LOSS = Chart("Loss", (("loss", "loss"),), "What training makes small.")
+_LOSS = Chart("Loss", (("loss", "loss"),), "How far the model is from what the clicks say. It should fall.")
 _MARGIN = Chart(
     "Reward margin",
     (("rewards/margins", "margin"),),
@@ -75,7 +80,7 @@ CHARTS: Mapping[str, tuple[Chart, ...]] = MappingProxyType(
         ),
         "kto": (_LOSS, _REWARDS, _MARGIN, _LOGPS, _KL, _ANCHOR_KL, _RATE),
         "sft": (
-            Chart("Training loss", (("loss", "loss"),), "What training makes small."),
+            Chart("Training loss", (("loss", "loss"),), "How unlikely the model finds the targets. It should fall."),
             Chart("Loss on held-out pairs", (("dev_loss", "loss"),), "It rises again when epochs are too many.", True),
             Chart("chrF on held-out sources", (("dev_chrf", "chrF"),), "How near its texts are to the targets.", True),
             _RATE,
@@ -108,9 +113,29 @@ LABELS: Mapping[str, str] = MappingProxyType(
 def points(session: Session, run_id: int, name: str) -> list[tuple[int, float]]:
     """Return (step, value) of one metric of a run in order, thinned evenly to `MOST_POINTS`, the last one included."""
     measured = select(RunMetric.step, RunMetric.value).where(RunMetric.run_id == run_id, RunMetric.name == name)
-    found = [(step, value) for step, value in session.execute(measured.order_by(RunMetric.id))]
-    stride = -(-len(found) // MOST_POINTS) or 1
-    return found[::-stride][::-1]
+    return _thinned([(step, value) for step, value in session.execute(measured.order_by(RunMetric.id))], MOST_POINTS)
+
+
+class Curves(NamedTuple):
+    """All curves of a run, by metric, and the id of the latest value, 0 if there is none."""
+
+    last: int
+    points: Mapping[str, list[tuple[int, float]]]
+
+
+def of_run(session: Session, run_id: int) -> Curves:
+    """Return all curves of a run, each thinned evenly to `FEW_POINTS`, the last one included."""
+    measured = select(RunMetric.id, RunMetric.name, RunMetric.step, RunMetric.value).where(RunMetric.run_id == run_id)
+    rows = session.execute(measured.order_by(RunMetric.id)).all()
+    found = defaultdict[str, list[tuple[int, float]]](list)
+    for _, name, step, value in rows:
+        found[name].append((step, value))
+    return Curves(rows[-1].id if rows else 0, {name: _thinned(points, FEW_POINTS) for name, points in found.items()})
+
+
+def _thinned(points: list[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+    stride = -(-len(points) // most) or 1
+    return points[::-stride][::-1]
 
 
 def names(session: Session, run_ids: Sequence[int]) -> list[str]:

@@ -88,9 +88,9 @@ def _duration(method: str, amount: Amount, guess: Estimate | None) -> str:
     if not amount.pairs:
         return ""
     if guess is None:
-        return f"No {method.upper()} run has ended well yet, so nobody knows how long it will take."
+        return f"No {method.upper()} run has succeeded yet, so there is no estimate yet of how long it takes."
     if guess.runs == 1:
-        return f"About {in_words(guess.seconds)}, judging by the one past run of this method."
+        return f"About {in_words(guess.seconds)}, by the one past run of this method."
     least, greatest = in_words(guess.least), in_words(guess.greatest)
     span = f" ({least} to {greatest})" if least != greatest else ""
-    return f"About {in_words(guess.seconds)}{span}, judging by the last {guess.runs} runs of this method."
+    return f"About {in_words(guess.seconds)}{span}, by the last {guess.runs} runs of this method."

@@ -204,6 +204,7 @@ def claim(session: Session, run_id: int) -> int | None:
             run.parent_version = versions.serving_number(session)
         run.status, run.stage, run.attempts = RunStatus.RUNNING, "starting", run.attempts + 1
         run.step = run.total_steps = 0
+        run.stage_starts, run.checkpoints = [], []
         run.started_at = run.heartbeat_at = now()
         for metric in session.scalars(select(RunMetric).where(RunMetric.run_id == run_id)):
             session.delete(metric)

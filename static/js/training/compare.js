@@ -1,38 +1,41 @@
-// Several runs on one chart; what still trains is asked again until it has ended.
+// Several runs, all their metrics beside each other; what still trains is asked again until it has ended.
 
 import { ApiError, call } from "../shared/api.js";
-import { LineChart } from "../shared/chart.js";
 import { all, element } from "../shared/dom.js";
+import { Charts } from "./charts/charts.js";
 
-/** @import { RunCurve } from "../types" */
+/** @import { RunCurves } from "../types" */
 
 const AGAIN_MS = 3000;
-const svg = element("comparison", SVGSVGElement);
-const outputs = all(document, "output[data-run]", HTMLOutputElement);
-const chart = new LineChart(svg, outputs.map((output) => output.dataset.run ?? ""));
-const { along, metric = "" } = svg.dataset;
-const byShare = along === "share";
-chart.unit = byShare ? "share" : "step";
+const byShare = element("comparison").dataset.along === "share";
+const runs = all(document, "#comparison [data-run]", HTMLElement).map(({ dataset }) => ({
+  number: dataset.run ?? "",
+  steps: Number(dataset.steps),
+  active: dataset.active === "yes",
+  version: dataset.version,
+}));
+const charts = new Charts(`runs-${runs.map(({ number }) => number).join("-")}`);
+charts.each((chart) => { chart.unit = byShare ? "share" : "step"; });
 
-/** @param {HTMLOutputElement} output */
-async function load(output) {
-  const { run = "", steps } = output.dataset;
-  /** @type {RunCurve} */
-  const found = await call("GET", `/training-runs/${run}/metrics?name=${encodeURIComponent(metric)}`);
-  const end = Number(steps) || found.points.at(-1)?.[0] || 1;
-  for (const [step, value] of found.points) chart.add(run, byShare ? step / end : step, value);
-  const last = found.points.at(-1)?.[1];
-  output.textContent = last === undefined ? "no values" : String(Number(last.toPrecision(4)));
+/** @param {{ number: string, steps: number }} run */
+async function load({ number, steps }) {
+  /** @type {RunCurves} */
+  const { curves } = await call("GET", `/training-runs/${number}/curves`);
+  for (const [metric, points] of Object.entries(curves)) {
+    const end = steps || points.at(-1)?.[0] || 1;
+    for (const [step, value] of points) charts.of(metric)?.add(number, byShare ? step / end : step, value);
+  }
 }
 
 async function draw() {
   try {
-    await Promise.all(outputs.map(load));
+    await Promise.all(runs.map(load));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     element("comparison-problem").textContent = error.message;
   }
-  if (outputs.some((output) => output.dataset.active === "yes")) setTimeout(draw, AGAIN_MS);
+  if (runs.some(({ active }) => active)) setTimeout(draw, AGAIN_MS);
 }
 
+if (!byShare) charts.mark(runs.filter(({ version }) => version).map(({ steps, version }) => ({ step: steps, name: `version ${version}` })));
 draw();

@@ -52,15 +52,25 @@ function showPreset(preset) {
   }
 }
 
+/** Says what the button would do, also while the options are folded. */
+function showChoice() {
+  const chosen = new FormData(form).get("method");
+  const fields = one(form, `[data-method="${chosen}"]`, HTMLElement);
+  const selects = [one(fields, ".preset", HTMLSelectElement), one(form, "#parent_version", HTMLSelectElement)];
+  const labels = selects.map((select) => select.selectedOptions[0].label);
+  say("choice", [String(chosen).toUpperCase(), ...labels].join(" · "));
+}
+
 /** @param {Event} event */
 function changed(event) {
   if (event.target instanceof HTMLSelectElement && event.target.classList.contains("preset")) showPreset(event.target);
+  if (document.getElementById("choice")) showChoice();
   clearTimeout(timer);
   timer = setTimeout(lookAhead, event.type === "change" ? 0 : QUIET_MS);
 }
 
 if ("ask" in element("outlook").dataset) lookAhead(); // so many clicks that the page did not wait for their number
-// Who is left out is ticked above the form, in fields that belong to it.
+// Who is left out is ticked below the form, in fields that belong to it.
 for (const kind of ["input", "change"]) {
   document.addEventListener(kind, (event) => {
     if (/** @type {HTMLInputElement} */ (event.target).form === form) changed(event);

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from app.db import RunMetric, RunStatus, TrainingRun, Verdict, write_transaction
 from app.services.desk import judgments
 from app.services.training import runs
+from app.services.training.course import phases
+from app.services.training.course.phases import Phase
 from app.services.versions import versions
 from models.formats.splitting import split_key
 from models.settings.clicks import click_config, click_options
@@ -250,6 +252,9 @@ def test_a_run_whose_worker_died_while_it_trained_ends_as_if_it_had_not(
     model = f"{MODEL_FOLDER}/model.safetensors"
     assert store.manifest(3).files[model] == store.manifest(2).files[model], "the same weights, to the last bit"
     assert charted(second) == charted(first), "the chart begins where it began and holds every point once"
+    whole = runs.get(session, first)
+    assert run.checkpoints == whole.checkpoints != []
+    assert list(phases.seconds(whole)) == list(Phase), "each phase has its time"
     assert left_in_staging(store) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import datetime
 from threading import Event
 from time import monotonic
 
@@ -11,7 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import RunMetric, RunStatus, TrainingRun
+from app.db import RunMetric, RunStatus, TrainingRun, now
 from app.services.training import runs
 from tests import factories
 from tests.studio import parts, rows
@@ -51,6 +52,22 @@ def test_a_stage_is_shown_and_logged_with_its_time(recorder: RunRecorder, sessio
     lines = run.log.splitlines()
     assert [line[8:] for line in lines] == ["  Training.", "  3 pairs."]
     assert all(line[2] == line[5] == ":" for line in lines)
+
+
+def test_each_stage_keeps_when_it_began(recorder: RunRecorder, session: Session) -> None:
+    before = now()
+    for stage in ("loading", "training"):
+        recorder.stage(stage)
+    starts = state(session).stage_starts or []
+    assert [name for name, _ in starts] == ["loading", "training"]
+    moments = [datetime.fromisoformat(moment) for _, moment in starts]
+    assert before <= moments[0] <= moments[1] <= now()
+
+
+def test_a_checkpoint_is_kept_once_also_if_it_is_saved_again(recorder: RunRecorder, session: Session) -> None:
+    for step in (20, 10, 20):
+        recorder.checkpoint(step)
+    assert state(session).checkpoints == [10, 20]
 
 
 def test_the_log_keeps_its_last_200_lines(recorder: RunRecorder, session: Session) -> None:

@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from app.db import RunMetric, RunStatus, TrainingRun, write_transaction
 from app.services.training import initial_training as service
 from app.services.training import runs
+from app.services.training.course import phases
+from app.services.training.course.phases import Phase
 from app.services.versions import versions
 from models.formats.files.pair_columns import Columns
 from models.serving.shortlist import read_shortlist
@@ -84,6 +86,7 @@ def test_uploaded_pairs_become_a_version_that_serves(
     run = only(session)
     assert (run.status, run.error, run.note, run.produced_version) == ("succeeded", None, None, 2)
     assert (run.method, run.parent_version, run.pairs) == ("sft", None, 12)
+    assert list(phases.seconds(run)) == list(Phase), "each phase has its time"
     assert "1 of 13 rows was left out: line 14 (the target is empty)." in run.log
     manifest = store.verify(2)
     assert (manifest.method, manifest.parent, manifest.run_id) == ("sft", None, run_id)

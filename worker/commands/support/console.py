@@ -55,6 +55,9 @@ class ConsoleProgress:
         if not self._live:
             self.log(f"Step {step}: loss {values['loss']:.4f}.")
 
+    def checkpoint(self, step: int) -> None:
+        """Write nothing: checkpoints are files in the output folder."""
+
     def log(self, line: str) -> None:
         """Write a line above the bar."""
         self.end()

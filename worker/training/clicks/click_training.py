@@ -149,6 +149,10 @@ class _RecordingProgress:
             file.write(json.dumps([step, dict(values)]) + "\n")
         self.progress.metrics(step, values)
 
+    def checkpoint(self, step: int) -> None:
+        """Forward the checkpoint."""
+        self.progress.checkpoint(step)
+
     def log(self, line: str) -> None:
         """Forward the line."""
         self.progress.log(line)

@@ -88,6 +88,7 @@ class RunCallback(TrainerCallback):
             self.progress.log(f"Step {state.global_step}, held out: {', '.join(held_out)}.")
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Mark the checkpoint that was just written as complete."""
+        """Mark the checkpoint that was just written as complete, and report it."""
         if self.main:
             finish_checkpoint(str(args.output_dir), state.global_step)
+            self.progress.checkpoint(state.global_step)

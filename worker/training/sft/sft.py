@@ -128,7 +128,9 @@ def _train(trainer: SFTTrainer, callback: SFTProgress, checkpoint: Path | None, 
         raise Cancelled("The run was cancelled before its first step.")
     progress.stage("training")
     if checkpoint is not None:
-        progress.log(f"Training goes on from step {checkpoint.name.removeprefix('checkpoint-')}.")
+        step = int(checkpoint.name.removeprefix("checkpoint-"))
+        progress.log(f"Training goes on from step {step}.")
+        progress.checkpoint(step)
     try:
         outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except torch.OutOfMemoryError:

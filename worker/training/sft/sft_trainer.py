@@ -265,5 +265,6 @@ class SFTProgress(ProgressCallback):
                 self.progress.metrics(int(entry["step"]), values)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Mark the checkpoint that was just written as complete."""
+        """Mark the checkpoint that was just written as complete, and report it."""
         finish_checkpoint(str(args.output_dir), state.global_step)
+        self.progress.checkpoint(state.global_step)

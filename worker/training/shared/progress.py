@@ -35,6 +35,9 @@ class Progress(Protocol):
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Report the metrics of an optimizer step."""
 
+    def checkpoint(self, step: int) -> None:
+        """Report that a checkpoint was saved after that step."""
+
     def log(self, line: str) -> None:
         """Add one sentence to the log of the run."""
 
@@ -59,6 +62,9 @@ class SilentProgress:
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Ignore the metrics."""
+
+    def checkpoint(self, step: int) -> None:
+        """Ignore the checkpoint."""
 
     def log(self, line: str) -> None:
         """Ignore the line."""

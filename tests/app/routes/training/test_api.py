@@ -106,7 +106,7 @@ def test_a_look_ahead_says_what_a_run_would_learn_from_and_stores_nothing(
         "forecast": None,
         "summary": "It would train on 2 pairs from 1 click of 1 person on 1 prompt. "
         "What they say would label up to 250 pairs of texts that nobody clicked, too.",
-        "duration": "No DPO run has ended well yet, so nobody knows how long it will take.",
+        "duration": "No DPO run has succeeded yet, so there is no estimate yet of how long it takes.",
     }
     nobody = {"method": "dpo", "selection": {"people": [admin.id + 1]}}
     assert body(admin.post("/training-runs/preview", nobody), 200)["summary"] == "It would find no pair to train on."
@@ -292,7 +292,10 @@ def test_a_run_is_shown_with_all_there_is_to_know(session: Session, admin: Perso
         "pairs": 2,
         "step": 8,
         "total_steps": 8,
+        "phase": None,
+        "progress": 1.0,
         "eta_seconds": None,
+        "checkpoints": [],
         "attempts": 1,
         "parent_version": 1,
         "produced_version": 2,
@@ -305,12 +308,27 @@ def test_a_run_is_shown_with_all_there_is_to_know(session: Session, admin: Perso
     }
 
 
-def test_a_running_run_says_how_long_it_will_take(session: Session, admin: Person) -> None:
-    started = now() - timedelta(seconds=20)
-    run = factories.run(session, RunStatus.RUNNING, step=2, total_steps=6, started_at=started)
+def test_a_running_run_says_how_far_it_is_and_how_long_it_will_take(session: Session, admin: Person) -> None:
+    began = now() - timedelta(seconds=20)
+    stages = ("training", "converting", "evaluating", "publishing")
+    starts = [[name, (began + timedelta(seconds=10 * place)).isoformat()] for place, name in enumerate(stages, 1)]
+    times = {"started_at": began, "finished_at": began + timedelta(seconds=50), "stage_starts": starts}
+    factories.run(session, RunStatus.SUCCEEDED, attempts=1, **times)  # ten seconds for each of five phases
+    run = factories.run(
+        session, RunStatus.RUNNING, step=2, total_steps=6, started_at=began, stage_starts=starts[:1], checkpoints=[2]
+    )
     shown = body(admin.call("GET", f"/training-runs/{run.id}"), 200)
-    # 20 s for 2 steps, 4 are left.
-    assert shown["eta_seconds"] == pytest.approx(40, abs=3)
+    # 10 s for 2 steps, so 20 s for 4 more, and 30 s for the other phases.
+    assert shown["eta_seconds"] == pytest.approx(50, abs=5)
+    assert (shown["phase"], shown["progress"], shown["checkpoints"]) == ("Training", 0.27, [2])
+
+
+def test_all_curves_of_a_run_are_loaded_at_once(session: Session, admin: Person) -> None:
+    run = factories.run(session, RunStatus.SUCCEEDED)
+    last = factories.metric(session, run.id, 3, value=0.25).id
+    found = body(admin.call("GET", f"/training-runs/{run.id}/curves"), 200)
+    assert found == {"run": run.id, "last": last, "curves": {"loss": [[3, 0.25]]}}
+    assert admin.call("GET", "/training-runs/99/curves").status_code == 404
 
 
 def test_cancelling_a_waiting_run_ends_it_and_a_second_time_is_a_conflict(session: Session, admin: Person) -> None:

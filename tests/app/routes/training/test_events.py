@@ -68,6 +68,14 @@ def test_a_browser_that_comes_back_goes_on_after_the_last_metric_it_saw(session:
     assert [event.id for event in parse(answer.text) if event.name == "metric"] == [ids[2]]
 
 
+def test_a_page_that_has_the_first_values_follows_from_there(session: Session, admin: Person) -> None:
+    run, ids = finished_run(session)
+    address = f"/training-runs/{run.id}/events?after={ids[0]}"
+    assert [event.id for event in parse(admin.call("GET", address).text) if event.name == "metric"] == ids[1:]
+    later = parse(admin.call("GET", address, headers={"Last-Event-ID": str(ids[1])}).text)
+    assert [event.id for event in later if event.name == "metric"] == [ids[2]]
+
+
 def test_a_last_event_id_that_is_no_number_begins_anew(session: Session, admin: Person) -> None:
     run, _ = finished_run(session)
     for strange in ("x", "-1", "1.5", "²", "9" * 5000):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.db import Prompt, RunStatus, TrainingRun, User
+from app.db import Prompt, RunStatus, TrainingRun, User, now
 from app.services.versions import versions
 from models.settings.clicks import CLICK_OPTIONS
 from models.store.store import CheckpointStore
@@ -44,7 +45,7 @@ def test_the_first_page_shows_what_there_is(session: Session, pairs: None, admin
     assert f'href="/admin/runs/{failed.id}"' in page
     assert "No worker is connected" in page
     assert "It would train on 2 pairs from 1 click of 1 person on 1 prompt." in page
-    assert "No DPO run has ended well yet" in page
+    assert "No DPO run has succeeded yet" in page
 
 
 def test_while_the_queue_is_away_the_page_says_so_and_is_there(app: Flask, admin: Person) -> None:
@@ -112,13 +113,13 @@ def test_a_run_can_be_asked_for_again_with_changes(session: Session, pairs: None
         session, RunStatus.SUCCEEDED, config=config, selection={"people": [admin.id], "from_day": "2026-01-31"}
     )
     page = one_line(admin.browser().get(f"/admin?clone={old.id}").text)
-    assert f'filled in as <a href="/admin/runs/{old.id}">run {old.id}</a> was asked for, from version 1' in page
+    assert f'the settings of <a href="/admin/runs/{old.id}">run {old.id}</a>, from version 1' in page
     assert '<option value="seed" selected' in page
     assert 'name="dpo-beta" value="0.3"' in page
     assert 'name="dpo-loss_type" value="sigmoid, sft"' in page
     assert re.search(r'name="dpo-use_peft".*?<option selected>no</option>', page, re.S)
     assert 'name="from_day" value="2026-01-31"' in page
-    assert '<option value="1" selected>version 1</option>' in page
+    assert '<option value="1" selected>Version 1</option>' in page
     assert admin.browser().get("/admin?clone=99").status_code == 404
 
 
@@ -215,7 +216,47 @@ def test_the_page_of_a_run_says_its_method_and_draws_its_curves(
     page = one_line(admin.browser().get(f"/admin/runs/{run.id}").text)
     assert said in page
     assert 'from <span id="parent">version 1</span>' in page
-    assert " ".join(re.findall(r'<svg class="chart" [^>]*data-lines="([^"]+)"', page)).split() == charts
+    assert re.findall(r'data-line="([^"]+)"', page) == charts
+
+
+def test_the_page_of_a_run_has_a_bar_with_the_phases_of_the_whole_run(session: Session, admin: Person) -> None:
+    began = now() - timedelta(seconds=20)
+    starts = [["training", (began + timedelta(seconds=5)).isoformat()]]
+    values = {"step": 2, "total_steps": 6, "started_at": began, "stage_starts": starts}
+    run = factories.run(session, RunStatus.RUNNING, **values)
+    page = one_line(admin.browser().get(f"/admin/runs/{run.id}").text)
+    phases = re.findall(r'<li data-phase="(\w+)"( aria-current="step")?>', page)
+    assert phases == [
+        ("Preparing", ""),
+        ("Training", ' aria-current="step"'),
+        ("Converting", ""),
+        ("Evaluating", ""),
+        ("Publishing", ""),
+    ]
+    assert '<progress id="progress" max="1" value="0.4"' in page  # 12 s and a third of 24 s, of 50 s
+    assert "Training, 40 %" in one_line(admin.browser().get("/admin/queue").text)
+
+
+def test_a_comparison_has_a_chart_of_every_metric_with_a_line_for_each_run(session: Session, admin: Person) -> None:
+    one, other = (factories.run(session, RunStatus.SUCCEEDED).id for _ in range(2))
+    for run, name in ((one, "loss"), (other, "loss"), (other, "kl")):
+        factories.metric(session, run, name=name)
+    page = admin.browser().get(f"/admin/runs/compare?run={one}&run={other}").text
+    assert re.findall(r'data-metric="(\w+)"', page) == ["loss", "kl"]
+    assert re.findall(r'data-line="(\w+)"', page) == [str(one), str(other)] * 2
+
+
+def test_the_form_offers_one_button_and_says_what_it_does_with_the_rest_folded(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    page = one_line(admin.browser().get("/admin").text)
+    assert re.search(r'<span class="hint" id="choice">DPO · Standard · Live version \(1\)</span>', page)
+    assert '<details class="more" id="options">' in page
+    assert '<option value="">Live version (1)</option>' in page
+    old = factories.run(session, RunStatus.SUCCEEDED, config={"preset": "seed"})
+    again = one_line(admin.browser().get(f"/admin?clone={old.id}").text)
+    assert '<details class="more" id="options" open>' in again
+    assert "DPO · Very gentle · Version 1<" in again
 
 
 def test_retrain_without_pairs_leads_back_and_says_why(session: Session, admin: Person) -> None:

@@ -32,6 +32,23 @@ def test_many_points_are_thinned_evenly_and_the_last_is_always_there(
     assert len(steps) <= curves.MOST_POINTS
 
 
+def test_all_curves_of_a_run_come_at_once_and_say_after_which_value_it_can_be_followed(session: Session) -> None:
+    run, other = (factories.run(session, RunStatus.SUCCEEDED).id for _ in range(2))
+    factories.metric(session, run, 1, "loss", 0.9)
+    factories.metric(session, run, 1, "kl", 0.1)
+    last = factories.metric(session, run, 2, "loss", 0.5).id
+    factories.metric(session, other, 2, "loss", 0.2)
+    assert curves.of_run(session, run) == (last, {"loss": [(1, 0.9), (2, 0.5)], "kl": [(1, 0.1)]})
+    assert curves.of_run(session, factories.run(session).id) == (0, {})
+
+
+def test_of_all_curves_fewer_points_are_loaded(session: Session) -> None:
+    run = factories.run(session, RunStatus.SUCCEEDED)
+    with write_transaction(session):
+        session.add_all(RunMetric(run_id=run.id, step=step, name="loss", value=0.5) for step in range(301))
+    assert [step for step, _ in curves.of_run(session, run.id).points["loss"]] == list(range(0, 301, 2))
+
+
 def test_the_metrics_of_several_runs_are_named_once_and_the_best_known_first(session: Session) -> None:
     one, two, three = (factories.run(session, RunStatus.SUCCEEDED).id for _ in range(3))
     for run, name in ((one, "unheard of"), (one, "kl"), (two, "loss"), (one, "loss"), (two, "a new one"), (three, "x")):

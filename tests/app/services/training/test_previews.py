@@ -32,10 +32,10 @@ def test_a_preview_says_on_what_its_estimate_rests(session: Session) -> None:
     factories.judgment(session, factories.generation(session, ada.id))
     past(session, 2, whole=60, trained=40, pairs=2)
     said = previews.preview(session, RunRequest("dpo", {})).duration
-    assert said == "About 60 seconds, judging by the one past run of this method."
+    assert said == "About 60 seconds, by the one past run of this method."
     past(session, 3, whole=600, trained=40, pairs=2)
     said = previews.preview(session, RunRequest("dpo", {})).duration
-    assert said == "About 6 minutes (60 seconds to 10 minutes), judging by the last 2 runs of this method."
+    assert said == "About 6 minutes (60 seconds to 10 minutes), by the last 2 runs of this method."
 
 
 @pytest.mark.parametrize(

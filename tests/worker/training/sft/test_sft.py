@@ -203,7 +203,9 @@ def test_a_run_may_go_on_from_a_checkpoint_that_is_named(tiny_t5: Path, file: Pa
     kept = sorted((tmp_path / "run").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     progress = RecordingProgress()
     train(tiny_t5, file, tmp_path, progress=progress, resume_from=str(kept[0]))
-    assert f"Training goes on from step {kept[0].name.removeprefix('checkpoint-')}." in progress.lines
+    step = int(kept[0].name.removeprefix("checkpoint-"))
+    assert f"Training goes on from step {step}." in progress.lines
+    assert progress.checkpoints[0] == step < progress.checkpoints[1]
     with pytest.raises(CheckpointError, match="is not a whole checkpoint of this training"):
         train(tiny_t5, file, tmp_path, resume_from=str(tiny_t5))
 

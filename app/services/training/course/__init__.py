@@ -1,0 +1,1 @@
+"""How far a run has come: its phases, and the time that is left."""
