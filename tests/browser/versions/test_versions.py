@@ -49,7 +49,7 @@ def test_two_versions_write_for_the_same_text_and_differences_are_marked(visitor
     page = visitor.page
     page.goto("/admin/versions")
     expect(page.locator("#try-one")).to_have_value(str(spare))
-    page.get_by_role("button", name="Draw rewrites").click()
+    page.get_by_role("button", name="Generate").click()
     expect(page.locator("#try-problem")).to_have_text("Type a text first.")
     page.fill("#try-text", "you are a stupid idiot")
     page.press("#try-text", "Enter")
@@ -64,11 +64,12 @@ def test_a_version_lives_its_life(visitor: Visitor, spare: int) -> None:
     page = visitor.page
     page.goto("/admin/versions")
     row = page.locator(f"[data-version='{spare}']")
-    row.get_by_role("button", name="Let it serve").click()
-    expect(row.locator(".badge")).to_have_text("serving")
+    row.get_by_role("button", name="Make live").click()
+    expect(row.locator(".badge")).to_have_text("live")
     page.locator("[data-version='1']").get_by_role("button", name="Roll back to this").click()
-    expect(page.locator("[data-version='1'] .badge")).to_have_text("serving")
-    served = page.get_by_role("region", name="Times of service").locator("tbody tr")
+    expect(page.locator("[data-version='1'] .badge")).to_have_text("live")
+    page.get_by_text("Who promoted which version").click()
+    served = page.get_by_role("region", name="Changes of the live version").locator("tbody tr")
     expect(served.nth(0)).to_contain_text("now")
     expect(served.nth(1).locator("a")).to_have_text(str(spare))
 

@@ -277,7 +277,7 @@ def test_a_version_that_the_gate_refuses_is_published_but_does_not_serve(
     run = only(session)
     assert (run.status, run.produced_version) == ("succeeded", 2)
     assert run.note is not None
-    assert run.note.startswith("The version was published but does not serve. Held-out quality fell by ")
+    assert run.note.startswith("The version was published but is not live. Held-out quality fell by ")
     assert store.verify(2).metrics["heldout_relative_change"] < -MAX_HELDOUT_DROP
     assert [version.number for version in rows(session, Version)] == [1, 2]
     assert serving(session) == 1
