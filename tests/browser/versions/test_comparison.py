@@ -50,7 +50,9 @@ def prefer(product: Product, version: int, clicks: int) -> None:
         def drawn() -> tuple[dict[str, Any], list[int]] | None:
             return mixed_screen(product, f"you are stupid {next(numbers)} times")
 
-        screen, versions = wait_for(drawn, what=f"a screen of both versions for click {click}")
+        found = wait_for(drawn, what=f"a screen of both versions for click {click}")
+        assert found is not None
+        screen, versions = found
         product.api.judge(screen, versions.index(version))
 
 
