@@ -48,7 +48,7 @@ def prefer(product: Product, version: int, clicks: int) -> None:
     for click in range(clicks):
 
         def drawn() -> tuple[dict[str, Any], list[int]] | None:
-            return mixed_screen(product, f"you are stupid {next(numbers)} times")
+            return mixed_screen(product, f"you are stupid {next(numbers)} times, says {version}")
 
         found = wait_for(drawn, what=f"a screen of both versions for click {click}")
         assert found is not None
