@@ -49,7 +49,7 @@ def test_a_new_version_that_serves_and_wins_goes_on_serving(session: Session) ->
     prefer(session, comparison, 2)
     assert look(session) is comparison
     assert (comparison.outcome, versions.serving_number(session)) == ("new", 2)
-    assert str(comparison.reason).endswith("Version 2 goes on serving.")
+    assert str(comparison.reason).endswith("Version 2 stays live.")
     assert [event.action for event in rows(session, AuditEvent)][-1] == "comparison.decided", "no alias moved"
 
 
@@ -73,7 +73,7 @@ def test_after_the_most_clicks_no_difference_is_shown_and_what_serves_stays(sess
     assert (comparison.state, comparison.outcome, comparison.clicks) == ("decided", "none", 6)
     assert comparison.reason == (
         "After 6 clicks they show no difference: version 2 was chosen in 2 of 6, and 2 would be usual if both were "
-        f"equally good. Version {serving} goes on serving."
+        f"equally good. Version {serving} stays live."
     )
     assert versions.serving_number(session) == serving
 
