@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -26,12 +26,11 @@ def spare(product: Product, published: CheckpointStore) -> Iterator[int]:
         shutil.copytree(published.folder(2), folder)
         texts = [f"text {place}" for place in range(12)]
         Rewrites({text: f"a kind {text}" for text in texts}, {text: f"a rude {text}" for text in texts}).write(folder)
-        manifest = json.loads((folder / "manifest.json").read_text()) | {"number": number, "parent": 1}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+        manifest = store.seal(folder, replace(Manifest.read(folder), number=number, parent=1))
         database.execute(
             "INSERT INTO versions (number, parent_number, method, location, sha256, metrics, note, created_at) "
             "VALUES (?, 1, 'dpo', ?, ?, '{}', '', '2026-01-02 03:04:05')",
-            (number, str(folder), Manifest.read(folder).sha256),
+            (number, str(folder), manifest.sha256),
         )
         database.commit()
     yield number

@@ -141,6 +141,7 @@ def test_clicks_become_a_version_that_serves(
     assert set(evaluation["comparisons"][0]["figures"]) == set(evaluation["systems"]["version"])
     assert evaluation["clicks"] == {"note": NO_CLICKS}
     assert "evaluation.json" in manifest.files, "so that the next version is compared text by text"
+    assert "rewrites.json" in manifest.files, "so that people can read them beside another version's"
     for folder in (MODEL_FOLDER, ADAPTER_FOLDER, SERVING_FOLDER):
         assert any(name.startswith(f"{folder}/") for name in manifest.files)
     version = rows(session, Version)[1]
