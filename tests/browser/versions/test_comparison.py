@@ -62,19 +62,19 @@ def prefer(product: Product, version: int, clicks: int) -> None:
 def test_the_page_tells_how_a_comparison_stands_and_keeps_the_version_of_ones_choice(
     visitor: Visitor, product: Product, rival: int
 ) -> None:
-    prefer(product, rival, 4)
+    prefer(product, rival, 6)
     page = visitor.page
     page.goto(f"/admin/versions/{rival}")
     liked = page.get_by_role("region", name="What people like")
-    expect(liked).to_contain_text(f"So far version {rival} was chosen in 4 of 4")
+    expect(liked).to_contain_text(f"So far version {rival} was chosen in 6 of 6")
     liked.get_by_role("link", name="Live comparison").click()
     shown = page.get_by_role("region", name=f"Version {rival} against version 1")
     expect(shown).to_contain_text(re.compile(r"About \d+ more clicks to know\."))
-    expect(shown).to_contain_text("Version 1 is live meanwhile. 4 clicks counted")
+    expect(shown).to_contain_text("Version 1 is live meanwhile. 6 clicks counted")
     points = shown.locator("polyline").evaluate_all("lines => lines.map((line) => line.points.numberOfItems)")
-    assert points == [5, 5], "from no evidence to that after the fourth click, for either version"
+    assert points == [7, 7], "from no evidence to that after the sixth click, for either version"
     new, old = (shown.get_by_role("row", name=f"Version {number} (").get_by_role("cell") for number in (rival, 1))
-    expect(new.first).to_have_text("4")
+    expect(new.first).to_have_text("6")
     expect(old.first).to_have_text("0")
     expect(page.get_by_role("region", name="All comparisons as a table").locator("tbody tr").first).to_contain_text(
         "running"
@@ -85,7 +85,7 @@ def test_the_page_tells_how_a_comparison_stands_and_keeps_the_version_of_ones_ch
 
     prefer(product, 1, 1)
     page.reload()
-    expect(shown).to_contain_text("5 clicks counted")
+    expect(shown).to_contain_text("7 clicks counted")
     expect(old.first).to_have_text("1")
     shown.get_by_role("button", name=f"Keep version {rival}").click()
     expect(page.locator("main .alert-success")).to_contain_text(f"has ended: version {rival} is live.")
