@@ -44,12 +44,12 @@ class Figure:
 
 FIGURES: dict[str, Figure] = {
     "j": Figure(
-        "J", "neutral times alike, text by text: the one figure that punishes both an insult and a lost meaning"
+        "J", "neutral times meaning kept, text by text: the one figure that punishes both an insult and a lost meaning"
     ),
     "j_fl": Figure("J with fluency", "the same times fluency, as in the ParaDetox paper"),
     "sta": Figure("Neutral (STA)", "the share of rewrites that the toxicity classifier calls neutral"),
     "sim": Figure(
-        "Alike (SIM)", "how near the rewrite's meaning is to the text's, by sentence embeddings", unit="cosine"
+        "Meaning kept (SIM)", "how near the rewrite's meaning is to the text's, by sentence embeddings", unit="cosine"
     ),
     "fl": Figure("Fluent (FL)", "how acceptable the rewrite is as a sentence, by a language model"),
     "copies": Figure("Copies", "the share of rewrites in the very words of the text", "neither"),

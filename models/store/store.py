@@ -6,6 +6,8 @@
     000002/judgment_weights.json   what the judgments weighed that it learned from, if not all weighed 1
     000002/trained_on.safetensors   what it and its ancestors were trained on (trained_on.py)
     000002/learned_from.safetensors the judgments that it learned from, by their ids (learned_from.py)
+    000002/evaluation.json   its scores on each held-out text (worker/evaluation/automatic.py)
+    000002/rewrites.json     its rewrites of these texts, and those of its parent (rewrites.py)
     000002/serving/          the same weights for CTranslate2, tokenizer.json, maybe vmap.txt (shortlist.py)
 
 A version is staged in a hidden folder of the same file system, flushed to disk, and renamed into place: a reader sees

@@ -42,9 +42,9 @@ def test_clicks_become_a_version_that_serves_and_can_be_rolled_back(chrome: Brow
         assert newest_versions(product) in ({2}, {1, 2}), "in a live comparison version 1 writes, too"
 
         page.goto("/admin/versions")
-        expect(page.locator("[data-version='2'] .badge")).to_have_text("serving")
+        expect(page.locator("[data-version='2'] .badge")).to_have_text("live")
         page.locator("[data-version='1']").get_by_role("button", name="Roll back to this").click()
-        expect(page.locator("main .alert-success")).to_have_text("Version 1 serves from now on.")
+        expect(page.locator("main .alert-success")).to_have_text("Version 1 is live from now on.")
         page.goto("/annotate")
         assert draw_until_version(page, 1) == 1
         assert newest_versions(product) == {1}
@@ -117,10 +117,10 @@ def retrain_and_watch(page: Page, visitor: Visitor, product: Product, chrome: Br
 def version_2_serves(page: Page) -> None:
     """The gate lets version 2 serve, or says why not and leaves it to the admin: five clicks are few."""
     if page.locator("#note").is_visible():
-        expect(page.locator("#note")).to_contain_text("The version was published but does not serve.")
+        expect(page.locator("#note")).to_contain_text("The version was published but is not live.")
         page.goto("/admin/versions")
-        page.locator("[data-version='2']").get_by_role("button", name="Let it serve").click()
-        expect(page.locator("main .alert-success")).to_have_text("Version 2 serves from now on.")
+        page.locator("[data-version='2']").get_by_role("button", name="Make live").click()
+        expect(page.locator("main .alert-success")).to_have_text("Version 2 is live from now on.")
     else:
         expect(page.locator("#result")).to_have_text("Version 2 is published and live.")
 

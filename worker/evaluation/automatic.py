@@ -2,8 +2,9 @@
 
 The embedded scorers measure it on the 60 held-out sentences, with its parent and the baselines. The manifest keeps the
 report. `evaluation.json` in the version's folder keeps the scores of each text, so that the next version can be
-compared with this one text by text. A parent without that file, such as version 1, is measured once and cached, as the
-baselines are: in advance by `prepare`, or else by the first evaluation.
+compared with this one text by text; `rewrites.json` keeps what it and its parent wrote, for people to read. A parent
+without that, such as version 1, is measured once and cached, as the baselines are: in advance by `prepare`, or else by
+the first evaluation.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from models.model_errors import ModelError, VersionDamaged
 from models.serving.generator import Sampling
 from models.store.evaluation_figures import PARENT, VERSION
 from models.store.manifest import Manifest
+from models.store.rewrites import Rewrites
 from worker.evaluation import report, systems, testset
 from worker.evaluation.comparison import check_comparable
 from worker.evaluation.evaluation_errors import EvaluationError, NotComparable
@@ -61,7 +63,7 @@ def evaluate_staged(
     clicks: Clicks | None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Evaluate a staged version, write `evaluation.json` beside its serving folder, and return the report.
+    """Evaluate a staged version, keep scores and rewrites beside its serving folder, and return the report.
 
     `serving` and `parent_serving` are serving folders within their versions' folders. `clicks` is None for a version
     that was not trained on clicks. `check` is called after every text and may raise Cancelled. No failure here may cost
@@ -120,7 +122,15 @@ def _evaluate(
         found["clicks"] = {"note": NO_CLICKS}
     # Written directly: a staged folder is published whole or not at all.
     (serving.parent / EVALUATION_FILE).write_text(_to_json(evaluator.origin, measured[VERSION]), encoding="utf-8")
+    Rewrites(*(_by_text(tests, measured.get(name)) for name in (VERSION, PARENT))).write(serving.parent)
     return found
+
+
+def _by_text(tests: TestSet, measurement: Measurement | None) -> dict[str, str]:
+    """Return the rewrite of each text; empty without a measurement."""
+    if measurement is None:
+        return {}
+    return dict(zip((item.source for item in tests.items), measurement.rewrites, strict=True))
 
 
 class _Evaluator:
@@ -164,7 +174,7 @@ class _Evaluator:
                 try:
                     kept = json.loads(path.read_text(encoding="utf-8"))
                     check_comparable(self.origin, kept)
-                    return Measurement(PARENT, Measurement.from_dict(kept["measurement"]).statistics)
+                    return replace(Measurement.from_dict(kept["measurement"]), system=PARENT)
                 except (NotComparable, ValueError, KeyError, TypeError, AttributeError):
                     pass  # made with other scorers or by another release: measure again
         return None

@@ -28,10 +28,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Measurement:
-    """The statistics of one system on a test set, by the names of `models.store.evaluation_figures.FIGURES`."""
+    """The statistics of one system on a test set, by the names of `models.store.evaluation_figures.FIGURES`.
+
+    `rewrites` are its outputs, one for each text.
+    """
 
     system: str
     statistics: Mapping[str, Statistic]
+    rewrites: tuple[str, ...]
 
     @property
     def estimates(self) -> dict[str, Estimate]:
@@ -47,7 +51,7 @@ class Measurement:
             name: {"kind": statistic.kind, "rows": statistic.rows.tolist()}
             for name, statistic in self.statistics.items()
         }
-        return {"system": self.system, "statistics": rows}
+        return {"system": self.system, "statistics": rows, "rewrites": list(self.rewrites)}
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Measurement:
@@ -58,6 +62,7 @@ class Measurement:
                 name: Statistic(str(row["kind"]), np.asarray(row["rows"], dtype=np.float64))
                 for name, row in kept["statistics"].items()
             },
+            tuple(map(str, kept["rewrites"])),
         )
 
 
@@ -80,7 +85,7 @@ def measure(
     """Score the outputs of each system for the texts of `tests`, in their order; `say` receives progress lines."""
     sources = [item.source for item in tests.items]
     scores = _score(outputs, sources, scorers, say)
-    return [Measurement(system.name, _statistics(system, sources, scores)) for system in outputs]
+    return [Measurement(system.name, _statistics(system, sources, scores), system.best) for system in outputs]
 
 
 def _score(outputs: Sequence[Outputs], sources: Sequence[str], scorers: Scorers, say: Say) -> _Scores:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MAX_SFT_DROP = 0.02
 """The share of its parent's held-out quality that a version may lose and still go live by itself."""
-NOT_ASKED = "The version was published and does not serve, as was asked."
+NOT_ASKED = "The version was published and is not live, as was asked."
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,9 @@ def note(version: Manifest | Facts) -> str | None:
     change = version.metrics.get("heldout_relative_change")
     if change is not None and change < -MAX_SFT_DROP:
         return (
-            f"The version was published but does not serve. Held-out quality fell by {-change:.1%} against version "
+            f"The version was published but is not live. Held-out quality fell by {-change:.1%} against version "
             f"{version.parent}, more than the {MAX_SFT_DROP:.0%} allowed. If the data teaches another task, that "
-            "is to be expected: let it serve on the Training page."
+            "is to be expected: make it live on the Training page."
         )
     return None
 

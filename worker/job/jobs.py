@@ -149,7 +149,7 @@ def _refusal(studio: Studio, attempt: Attempt, version: Manifest | release.Facts
     with studio.sessions() as session:
         only_if_better = studio_settings.settings(session).only_if_better
     reasons = gate(version.metrics, only_if_better=only_if_better)
-    return " ".join(["The version was published but does not serve.", *reasons]) if reasons else None
+    return " ".join(["The version was published but is not live.", *reasons]) if reasons else None
 
 
 def _fail(attempt: Attempt, recorder: RunRecorder, reason: str) -> None:

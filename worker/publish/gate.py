@@ -87,5 +87,5 @@ def gate(metrics: Mapping[str, Any], *, only_if_better: bool = False) -> list[st
     if clicks and clicks["differs"] and clicks["value"] < 0:
         reasons.append(f"Agreement with the clicks that were held out fell by {-clicks['value']:.0%}.")
     if only_if_better and not metrics.get("preferred", {}).get("shown"):
-        reasons.append("The clicks do not show that it is better, and only such a version is to serve.")
+        reasons.append("The clicks do not show that it is better, and only such a version is to go live.")
     return reasons

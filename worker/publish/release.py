@@ -154,7 +154,7 @@ def _let_serve(session: Session, number: int, *, compare: bool) -> str | None:
         return None
     return (
         f"The version was published, and as the studio asks it had to prove itself first, on the same screens as "
-        f"version {before}: it serves once the clicks show that it is better."
+        f"version {before}: it goes live once the clicks show that it is better."
     )
 
 
@@ -168,6 +168,6 @@ def _somebody_chose(session: Session, run: TrainingRun) -> str | None:
     if chosen is None:
         return None
     return (
-        f"The version was published but does not serve: version {chosen} was chosen to serve while it was trained. "
-        "Promote it if it shall take its place."
+        f"The version was published but is not live: version {chosen} was made live while it was trained. "
+        "Make it live if it shall take its place."
     )

@@ -21,9 +21,9 @@ def promote(number: int) -> None:
     try:
         manifest = mellow().store.verify(number)
     except StoreError as error:
-        raise Conflict(f"Version {number} cannot serve: {error}") from None
+        raise Conflict(f"Version {number} cannot be made live: {error}") from None
     if manifest.sha256 != recorded:
-        raise Conflict(f"Version {number} cannot serve: the store holds another one than was published here.")
+        raise Conflict(f"Version {number} cannot be made live: the store holds another one than was published here.")
     versions.promote(session, number, user_id())
     if not announcements.alias_moved(mellow().queue, number):
         current_app.logger.warning("The queue is away: the web processes will see version %d by polling.", number)

@@ -47,13 +47,13 @@ def get_version(number: int) -> ResponseReturnValue:
 
 @blueprint.put("/aliases/serving")
 @operation(
-    "Let a version serve: promote a newer one or roll back to an older one",
-    gives("The version that serves.", ServingAlias),
+    "Make a version live: promote a newer one or roll back to an older one",
+    gives("The live version.", ServingAlias),
     body=ServingAlias,
     refusals=(404, 409),
 )
 def move_serving(body: ServingAlias) -> ResponseReturnValue:
-    """Let a version serve: promote a newer one or roll back to an older one."""
+    """Make a version live: promote a newer one or roll back to an older one."""
     if abs(body.version) > LARGEST_ID:
         raise NotFound(f"There is no version {body.version}.")
     promote(body.version)

@@ -79,7 +79,7 @@ def _carried_out(number: int, act: Callable[[], None]) -> ResponseReturnValue:
     except (Conflict, NotFound) as refusal:
         flash(str(refusal), "warning")
     else:
-        flash(f"Comparison {number} has ended: version {versions.serving_number(db.session())} serves.", "success")
+        flash(f"Comparison {number} has ended: version {versions.serving_number(db.session())} is live.", "success")
     return redirect(url_for("comparison.page"))
 
 

@@ -7,12 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.context import mellow
-from app.db import TrainingRun, Version
+from app.db import TrainingRun, Version, now
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
-from app.routes.versions.actions import promote as let_serve
+from app.routes.versions import beside
+from app.routes.versions.actions import promote as make_live
+from app.routes.versions.drawing import draw
 from app.services.training.rebuilds import forgetting_runs
-from app.services.versions import evaluations, learned, lineage, versions
+from app.services.versions import evaluations, learned, lineage, timeline, versions
 from app.services.versions.live_comparison_report import latest_in_brief
 from models.model_errors import StoreError
 from models.settings.options import current_names
@@ -22,24 +24,24 @@ blueprint = Blueprint("versions", __name__, url_prefix="/admin/versions")
 
 MOST_COMPARED = 8
 SHOWN_PERIODS = 30
-# Width of a lane in the drawing of the lineage, in pixels.
-LANE_WIDTH = 16
+DRAWN_PERIODS = 12
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """Show the lineage, chosen versions side by side, two versions to try, and when each version was live."""
+    """Show the lineage, when each version was live, chosen versions side by side, and two versions to try."""
     session = db.session()
     everything = versions.all_versions(session)
     usable = [version for version in everything if version.deleted_at is None]
     serving = versions.serving_number(session)
     chosen = _chosen(everything)
+    periods = timeline.periods(session)
     return render_template(
         "versions/page.html",
-        rows=lineage.rows(everything),
+        versions=everything,
+        drawing=draw(lineage.graph(everything), serving, {period.number for period in periods}),
         lost={number for number, lost in learned.by_version(session).items() if lost.number},
         forgettings=[state for state in forgetting_runs.every(session) if state.active],
-        lane_width=LANE_WIDTH,
         serving=serving,
         comparison=latest_in_brief(session),
         evaluations={version.number: evaluations.of(session, version) for version in everything},
@@ -47,14 +49,15 @@ def page() -> ResponseReturnValue:
         compared=chosen,
         tables=evaluations.side_by_side(session, chosen) if chosen else None,
         tried=_tried(usable, serving),
-        periods=lineage.periods(session)[:SHOWN_PERIODS],
+        timeline=timeline.timeline(periods[:DRAWN_PERIODS], now()),
+        periods=periods[:SHOWN_PERIODS],
         longest=mellow().settings.max_text_length,
     )
 
 
 @blueprint.get("/<int:number>")
 def version(number: int) -> ResponseReturnValue:
-    """Show one version: its origin and its evaluation."""
+    """Show one version: what people liked, its rewrites beside another's, its figures and its origin."""
     return _version_page(number)
 
 
@@ -80,7 +83,8 @@ def _version_page(number: int, typed: str | None = None) -> str:
         comparison=latest_in_brief(session, number),
         lost=learned.lost(session, number),
         preference_in_words=preference_in_words,
-        periods=lineage.periods(session, number),
+        periods=timeline.periods(session, number),
+        beside=beside.asked_for(session, row),
         longest_note=versions.LONGEST_NOTE,
         note=row.note if typed is None else typed,
     )
@@ -90,11 +94,11 @@ def _version_page(number: int, typed: str | None = None) -> str:
 def promote(number: int) -> ResponseReturnValue:
     """Make a version live: promote it or roll back to it."""
     try:
-        let_serve(number)
+        make_live(number)
     except Conflict as refusal:
         flash(str(refusal), "warning")
     else:
-        flash(f"Version {number} serves from now on.", "success")
+        flash(f"Version {number} is live from now on.", "success")
     return redirect(url_for("versions.page"))
 
 

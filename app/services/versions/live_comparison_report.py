@@ -89,8 +89,12 @@ def _in_brief(session: Session, comparison: LiveComparison) -> str:
     old, new, serving = comparison.old_number, comparison.new_number, comparison.serving_number
     if comparison.state != ComparisonState.RUNNING:
         return f"Live comparison of versions {old} and {new}: {comparison.reason}"
-    left = how_long(report(session, comparison))
-    return f"Versions {old} and {new} are compared live, and version {serving} serves meanwhile: {left}."
+    found = report(session, comparison)
+    said = f"Versions {old} and {new} are compared live, and version {serving} is live meanwhile: {how_long(found)}."
+    if not found.clicks:
+        return said
+    chosen = f"So far version {new} was chosen in {found.new.wins} of {found.clicks}"
+    return f"{said} {chosen}, and {found.new.expected:.0f} would be usual if both were equally good."
 
 
 def how_long(found: Report) -> str:

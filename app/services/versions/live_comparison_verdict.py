@@ -69,6 +69,6 @@ def _in_words(comparison: LiveComparison, counted: Sequence[Click], found: Compa
         said = f"The clicks show that people prefer version {number}: version {comparison.new_number}"
     said += f" was chosen in {wins} of {len(counted)}, and {expected:.0f} would be usual if both were equally good."
     if number == comparison.serving_number:
-        return f"{said} Version {number} goes on serving."
+        return f"{said} Version {number} stays live."
     taken_back = number == comparison.old_number
-    return f"{said} Version {number} serves {'again' if taken_back else 'from now on'}."
+    return f"{said} Version {number} is live {'again' if taken_back else 'from now on'}."

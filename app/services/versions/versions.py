@@ -110,7 +110,7 @@ def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     audit.record(session, by, "alias.moved", SERVING, before=before, after=number)
     moved = {"alias": SERVING, "before": before, "after": number, "by": by}
     webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved)
-    how = "was published meanwhile and serves" if by is None else "was let serve by hand"
+    how = "was published meanwhile and is live" if by is None else "was made live by hand"
     live_comparison.end_running(session, f"Version {number} {how}.", by)
     return True
 
@@ -182,7 +182,7 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
         if version.deleted_at is not None and not store.place(number).exists():
             raise Conflict(f"Version {number} was deleted already.")
         if serving_number(session) == number:
-            raise Conflict(f"Version {number} serves: let another version serve before you delete it.")
+            raise Conflict(f"Version {number} is live: make another version live before you delete it.")
         live_comparison.refuse_deletion(session, number)
         run_id = _active_run_from(session, number)
         if run_id is not None:

@@ -106,7 +106,7 @@ def test_a_version_that_is_being_promoted_is_not_deleted(
         versions.usable(own, 2, locked=True)
         versions.point_serving_at(own, 2, admin)
 
-    with pytest.raises(Conflict, match="Version 2 serves"):
+    with pytest.raises(Conflict, match="Version 2 is live"):
         second_of(postgres_app, promotes, lambda own: versions.delete(own, store, admin, 2, 2))
     assert session.get_one(Version, 2).deleted_at is None
 

@@ -12,7 +12,7 @@ from app.db import Role, Version, WebhookDelivery
 from app.domain_errors import Conflict
 from app.services.system import deliveries, webhooks
 from app.services.system.deliveries import Outcome
-from app.services.versions import lineage, versions
+from app.services.versions import timeline, versions
 from tests import factories
 from tests.studio import Person, make_person, parts, rows
 
@@ -57,10 +57,10 @@ def test_a_version_is_deleted_and_cannot_serve(postgres_app: Flask, session: Ses
         factories.version(session, number)
         versions.promote(session, number, admin.id)
     store = parts(postgres_app).store
-    with pytest.raises(Conflict, match="serves"):
+    with pytest.raises(Conflict, match="is live"):
         versions.delete(session, store, admin.id, 2, "2")
     versions.delete(session, store, admin.id, 1, "1")
     with pytest.raises(Conflict, match="was deleted"):
         versions.promote(session, 1, admin.id)
     assert [version.deleted_at is None for version in rows(session, Version)] == [False, True]
-    assert [period.number for period in lineage.periods(session)] == [2, 1]
+    assert [period.number for period in timeline.periods(session)] == [2, 1]

@@ -135,7 +135,7 @@ def test_start_trains_publishes_and_shows_it_all(start: Page, product: Product) 
     start.click("#go")
     start.wait_for_url("**/admin/runs/*")
     expect(start.locator("#status")).to_have_text("succeeded", timeout=240_000)
-    expect(start.locator("#note")).to_have_text("The version was published and does not serve, as was asked.")
+    expect(start.locator("#note")).to_have_text("The version was published and is not live, as was asked.")
     expect(start.locator("#log")).to_contain_text("1 of 32 rows was left out: line 32 (the target is empty).")
     for metric in ("loss", "dev_loss", "dev_chrf"):
         expect(start.locator(f"svg[data-metric='{metric}'] polyline")).to_have_count(1)

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
 import tarfile
-from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
 
-from models.store.manifest import Manifest
-from models.store.store import CheckpointStore
-from tests.browsing import PATIENCE_MS, Visitor
+from tests.axe import in_both_themes
+from tests.browsing import PATIENCE_MS, SIDEWAYS, Visitor
 from tests.processes import Product, wait_for
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture
-def spare(product: Product, published: CheckpointStore) -> Iterator[int]:
-    """The number of a version that does not serve; afterwards its files are gone."""
-    store = CheckpointStore(product.home / "versions")
-    with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
-        number = int(database.execute("SELECT max(number) FROM versions").fetchone()[0]) + 1
-        folder = store.place(number)
-        shutil.copytree(published.folder(2), folder)
-        manifest = json.loads((folder / "manifest.json").read_text()) | {"number": number, "parent": 1}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-        database.execute(
-            "INSERT INTO versions (number, parent_number, method, location, sha256, metrics, note, created_at) "
-            "VALUES (?, 1, 'dpo', ?, ?, '{}', '', '2026-01-02 03:04:05')",
-            (number, str(folder), Manifest.read(folder).sha256),
-        )
-        database.commit()
-    yield number
-    if folder.exists():
-        store.remove(number)
-        with closing(sqlite3.connect(product.home / "mellow.db", timeout=30)) as database:
-            database.execute("UPDATE versions SET deleted_at = created_at WHERE number = ?", (number,))
-            database.commit()
-
-
 def test_two_versions_write_for_the_same_text_and_differences_are_marked(visitor: Visitor, spare: int) -> None:
     page = visitor.page
     page.goto("/admin/versions")
     expect(page.locator("#try-one")).to_have_value(str(spare))
-    page.get_by_role("button", name="Draw rewrites").click()
+    page.get_by_role("button", name="Generate").click()
     expect(page.locator("#try-problem")).to_have_text("Type a text first.")
     page.fill("#try-text", "you are a stupid idiot")
     page.press("#try-text", "Enter")
@@ -64,11 +35,12 @@ def test_a_version_lives_its_life(visitor: Visitor, spare: int) -> None:
     page = visitor.page
     page.goto("/admin/versions")
     row = page.locator(f"[data-version='{spare}']")
-    row.get_by_role("button", name="Let it serve").click()
-    expect(row.locator(".badge")).to_have_text("serving")
+    row.get_by_role("button", name="Make live").click()
+    expect(row.locator(".badge")).to_have_text("live")
     page.locator("[data-version='1']").get_by_role("button", name="Roll back to this").click()
-    expect(page.locator("[data-version='1'] .badge")).to_have_text("serving")
-    served = page.get_by_role("region", name="Times of service").locator("tbody tr")
+    expect(page.locator("[data-version='1'] .badge")).to_have_text("live")
+    page.get_by_text("Who promoted which version").click()
+    served = page.get_by_role("region", name="Changes of the live version").locator("tbody tr")
     expect(served.nth(0)).to_contain_text("now")
     expect(served.nth(1).locator("a")).to_have_text(str(spare))
 
@@ -90,6 +62,27 @@ def test_a_version_lives_its_life(visitor: Visitor, spare: int) -> None:
     expect(row.locator(".badge")).to_have_text("deleted")
     expect(row).to_contain_text("Only for a test.")
     expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_a_version_stands_beside_another_text_by_text(visitor: Visitor, spare: int) -> None:
+    page = visitor.page
+    page.goto("/admin/versions")
+    page.get_by_role("link", name=f"Version {spare}, from version 1, never live").press("Enter")
+    liked, beside = (page.get_by_role("region", name=name) for name in ("What people like", "Side by side"))
+    expect(liked).to_contain_text("No click compares it with another version yet.")
+    expect(beside).to_contain_text("12 of 12 held-out texts")
+    expect(beside.locator("mark")).to_have_text(["kind", "rude"] * 10)
+    pages = beside.get_by_role("navigation", name="Pages of texts")
+    pages.get_by_role("link", name="2").press("Enter")
+    expect(beside.locator(".asked")).to_contain_text(["text 10", "text 11"])
+    expect(pages.get_by_role("link", name="2")).to_have_attribute("aria-current", "page")
+    expect(beside).to_be_in_viewport()
+    assert in_both_themes(page) == {}
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert not page.evaluate(SIDEWAYS)
+    beside.get_by_label(f"Version {spare} beside").select_option("1")
+    beside.get_by_role("button", name="Compare").click()
+    expect(beside.locator(".asked")).to_have_count(10)
 
 
 def test_ticked_versions_are_compared(visitor: Visitor) -> None:

@@ -84,7 +84,7 @@ def test_no_serve_publishes_the_next_version_and_leaves_the_alias(
 ) -> None:
     assert main(["sft", "--train_file", pairs, "--no_serve", *QUICK]) == 0
     assert capsys.readouterr().out == (
-        "Version 2 is published. The version was published and does not serve, as was asked.\n"
+        "Version 2 is published. The version was published and is not live, as was asked.\n"
     )
     assert [version.number for version in rows(session, Version)] == [1, 2]
     assert versions.serving_number(session) == 1

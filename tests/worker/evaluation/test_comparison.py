@@ -17,8 +17,8 @@ REPORT: dict[str, Any] = {
 
 
 def test_only_figures_that_both_have_are_compared() -> None:
-    ours = Measurement("a", {"j": mean_of([1] * 12), "sta": mean_of([1, 0] * 6)})
-    theirs = Measurement("b", {"j": mean_of([0] * 12)})
+    ours = Measurement("a", {"j": mean_of([1] * 12), "sta": mean_of([1, 0] * 6)}, ())
+    theirs = Measurement("b", {"j": mean_of([0] * 12)}, ())
 
     found = compare(ours, theirs)
 

@@ -141,6 +141,7 @@ def test_clicks_become_a_version_that_serves(
     assert set(evaluation["comparisons"][0]["figures"]) == set(evaluation["systems"]["version"])
     assert evaluation["clicks"] == {"note": NO_CLICKS}
     assert "evaluation.json" in manifest.files, "so that the next version is compared text by text"
+    assert "rewrites.json" in manifest.files, "so that people can read them beside another version's"
     for folder in (MODEL_FOLDER, ADAPTER_FOLDER, SERVING_FOLDER):
         assert any(name.startswith(f"{folder}/") for name in manifest.files)
     version = rows(session, Version)[1]
@@ -277,7 +278,7 @@ def test_a_version_that_the_gate_refuses_is_published_but_does_not_serve(
     run = only(session)
     assert (run.status, run.produced_version) == ("succeeded", 2)
     assert run.note is not None
-    assert run.note.startswith("The version was published but does not serve. Held-out quality fell by ")
+    assert run.note.startswith("The version was published but is not live. Held-out quality fell by ")
     assert store.verify(2).metrics["heldout_relative_change"] < -MAX_HELDOUT_DROP
     assert [version.number for version in rows(session, Version)] == [1, 2]
     assert serving(session) == 1

@@ -138,7 +138,7 @@ def test_a_run_that_is_not_to_serve_leaves_the_alias_and_says_so(
     jobs.train(ask(session, store, model_name_or_path=tiny, serve=False))
     run = only(session)
     assert (run.status, run.produced_version) == ("succeeded", 2)
-    assert run.note == "The version was published and does not serve, as was asked."
+    assert run.note == "The version was published and is not live, as was asked."
     assert serving(session) == 1
 
 
@@ -164,7 +164,7 @@ def test_a_version_that_forgot_what_its_parent_could_is_published_and_does_not_s
     run = only(session)
     assert (run.status, run.produced_version) == ("succeeded", 2)
     assert run.note is not None
-    assert run.note.startswith("The version was published but does not serve. Held-out quality fell by ")
+    assert run.note.startswith("The version was published but is not live. Held-out quality fell by ")
     assert serving(session) == 1
 
 

@@ -124,7 +124,7 @@ def test_what_so_few_texts_or_prompts_cannot_show_is_no_reason() -> None:
 
 
 def test_only_a_better_version_serves_where_that_is_asked() -> None:
-    said = ["The clicks do not show that it is better, and only such a version is to serve."]
+    said = ["The clicks do not show that it is better, and only such a version is to go live."]
     nothings: list[dict[str, Any]] = [{}, {"preferred": {}}, {"preferred": {"shown": False}}]
     for nothing in nothings:
         assert gate(FINE | nothing) == []

@@ -29,7 +29,7 @@ from worker.studio.studio import Studio
 from worker.training.shared.training_errors import Cancelled
 
 FACTS = Facts(parent=1, method="dpo", config={"beta": 0.2}, data_sha256="d" * 64, metrics={"parity": 1e-6})
-NOTE = "The version was published but does not serve."
+NOTE = "The version was published but is not live."
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def test_a_version_does_not_take_the_place_of_one_that_somebody_chose_while_it_w
     run = only(session)
     assert (run.status, run.produced_version) == ("succeeded", 3)
     assert run.note is not None
-    assert "version 1 was chosen to serve while it was trained" in run.note
+    assert "version 1 was made live while it was trained" in run.note
 
 
 def test_a_retrained_version_serves_and_is_compared_with_what_served_before(
@@ -154,7 +154,7 @@ def test_a_version_that_must_prove_itself_first_is_compared_while_the_one_before
     (comparison,) = rows(session, LiveComparison)
     assert (comparison.old_number, comparison.new_number, comparison.serving_number) == (1, 2, 1)
     assert serving(session) == 1
-    assert "it serves once the clicks show that it is better" in str(only(session).note)
+    assert "it goes live once the clicks show that it is better" in str(only(session).note)
 
 
 def test_the_next_version_ends_a_comparison_and_is_compared_with_what_serves(
@@ -165,7 +165,7 @@ def test_the_next_version_ends_a_comparison_and_is_compared_with_what_serves(
     with staged_in(studio, b"third") as third:
         release.release(studio, third, FACTS, note=None, attempt=again)
     first, second = rows(session, LiveComparison)
-    assert (first.state, first.reason) == ("ended", "Version 3 was published meanwhile and serves.")
+    assert (first.state, first.reason) == ("ended", "Version 3 was published meanwhile and is live.")
     assert (second.state, second.old_number, second.new_number) == ("running", 2, 3)
 
 

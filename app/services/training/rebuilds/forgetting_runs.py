@@ -27,8 +27,8 @@ from app.services.versions import forgetting, versions
 from app.services.versions.forgetting import Forgotten, Learner
 from models.store.store import CheckpointStore
 
-NOT_LAST = "The version was published but does not serve: others are made from it, without what is forgotten."
-NOT_ASKED = "The version was published and does not serve, as was asked."
+NOT_LAST = "The version was published but is not live: others are made from it, without what is forgotten."
+NOT_ASKED = "The version was published and is not live, as was asked."
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def request(session: Session, by: int, meant: Forgotten, target: int, serve: boo
     if made.problem:
         raise Conflict(made.problem)
     if not made.steps or made.base is None:
-        raise Invalid(f"Without it nothing is left to train on: version {made.base} is what remains. Let it serve.")
+        raise Invalid(f"Without it nothing is left to train on: version {made.base} is what remains. Make it live.")
     try:
         with write_transaction(session):
             if len(runs.queue(session)) + len(made.steps) > runs.LONGEST_QUEUE:
@@ -177,7 +177,7 @@ def delete_old(session: Session, store: CheckpointStore, by: int, forgetting_id:
     if str(confirmed).strip() != str(len(numbers)):
         raise Invalid(f"Type {len(numbers)} to confirm that so many versions shall be deleted.")
     if versions.serving_number(session) in numbers:
-        raise Conflict(f"Version {versions.serving_number(session)} serves: let version {found.made} serve first.")
+        raise Conflict(f"Version {versions.serving_number(session)} is live: make version {found.made} live first.")
     for number in numbers:
         versions.delete(session, store, by, number, number)
     return numbers

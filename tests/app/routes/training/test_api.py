@@ -276,7 +276,7 @@ def test_a_run_is_shown_with_all_there_is_to_know(session: Session, admin: Perso
         total_steps=8,
         attempts=1,
         produced_version=2,
-        note="The version was published but does not serve.",
+        note="The version was published but is not live.",
     )
     shown = body(admin.call("GET", f"/training-runs/{run.id}"), 200)
     assert admin.call("GET", "/training-runs").json == [shown]
@@ -301,7 +301,7 @@ def test_a_run_is_shown_with_all_there_is_to_know(session: Session, admin: Perso
         "produced_version": 2,
         "cancelling": False,
         "error": None,
-        "note": "The version was published but does not serve.",
+        "note": "The version was published but is not live.",
         "occasion": None,
         "started_at": None,
         "finished_at": None,

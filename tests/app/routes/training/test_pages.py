@@ -282,7 +282,7 @@ def test_promoting_a_version_moves_the_alias(
 ) -> None:
     add_version(app, session, published, 2)
     answer = admin.browser().submit("/admin/versions/2/promote", {}, follow_redirects=True)
-    assert "Version 2 serves from now on." in answer.text
+    assert "Version 2 is live from now on." in answer.text
     session.rollback()
     assert versions.serving_number(session) == 2
     assert post(admin, "/admin/versions/9/promote").status_code == 404

@@ -73,17 +73,17 @@ def test_a_version_that_is_damaged_or_another_one_is_never_made_to_serve(
     folder = add_version(app, session, published, 2)
     (folder / "serving" / "model.bin").write_bytes(b"")
     reason = "Version 2 is damaged: serving/model.bin differs from its manifest."
-    assert refusal(2) == (409, f"Version 2 cannot serve: {reason}")
+    assert refusal(2) == (409, f"Version 2 cannot be made live: {reason}")
 
     shutil.rmtree(folder)
     missing = f"Version 2 is not in the checkpoint store {parts(app).store.root}."
-    assert refusal(2) == (409, f"Version 2 cannot serve: {missing}")
+    assert refusal(2) == (409, f"Version 2 cannot be made live: {missing}")
 
     shutil.copytree(published.folder(2), folder)
     session.get_one(Version, 2).sha256 = "0" * 64
     session.commit()
     other = "the store holds another one than was published here."
-    assert refusal(2) == (409, f"Version 2 cannot serve: {other}")
+    assert refusal(2) == (409, f"Version 2 cannot be made live: {other}")
 
 
 @pytest.mark.parametrize("version", [None, True, "1", 1.0, [1]])

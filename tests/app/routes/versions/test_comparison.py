@@ -45,8 +45,8 @@ def test_it_shows_wins_evidence_and_how_many_judged_what(session: Session, admin
     said = words(page)
     assert "Version 2 against version 1" in said
     assert "more clicks to know." in said
-    assert "Version 2 serves meanwhile. 6 clicks counted since" in said
-    assert re.search(r"Version 2 \(new\), serving 6 2 \d\d %", said)
+    assert "Version 2 is live meanwhile. 6 clicks counted since" in said
+    assert re.search(r"Version 2 \(new\), live 6 2 \d\d %", said)
     assert re.search(r"Version 1 \(before\) 0 4 0 %", said)
     lines = re.findall(r'<polyline class="line-(\d)" points="([^"]+)"', page)
     assert [(line, len(points.split())) for line, points in lines] == [("1", 7), ("2", 7)]
@@ -62,7 +62,7 @@ def test_an_ended_one_says_why_and_stays_to_be_looked_at(session: Session, admin
     said = words(browser.get(f"{PAGE}/{first.id}").text)
     assert "It was ended by hand." in said
     assert "ended early" in said
-    assert "under way" in said
+    assert "running" in said
     assert "End it now" not in said
     assert f"{PAGE}/{second.id}/end" in browser.get(PAGE).text
 
@@ -70,7 +70,7 @@ def test_an_ended_one_says_why_and_stays_to_be_looked_at(session: Session, admin
 def test_ending_it_leaves_what_serves(session: Session, admin: Person, two: int) -> None:
     browser = admin.browser()
     assert browser.submit(f"{PAGE}/{two}/end", {}).status_code == 302
-    assert f"Comparison {two} has ended: version 1 serves." in browser.get(PAGE).text
+    assert f"Comparison {two} has ended: version 1 is live." in browser.get(PAGE).text
     session.rollback()
     assert (live_comparison.running(session), versions.serving_number(session)) == (None, 1)
     browser.submit(f"{PAGE}/{two}/end", {})
@@ -78,7 +78,7 @@ def test_ending_it_leaves_what_serves(session: Session, admin: Person, two: int)
 
 
 @pytest.mark.parametrize(
-    ("kept", "reason"), [(1, "Version 1 was kept by hand."), (2, "Version 2 was let serve by hand.")]
+    ("kept", "reason"), [(1, "Version 1 was kept by hand."), (2, "Version 2 was made live by hand.")]
 )
 def test_keeping_one_of_the_two_ends_it_and_lets_that_one_serve(
     session: Session, admin: Person, two: int, kept: int, reason: str
@@ -116,5 +116,5 @@ def test_the_pages_of_versions_and_of_training_say_how_it_stands(session: Sessio
     comparison = factories.comparison(session)
     for page in pages:
         said = browser.get(page).text
-        assert "Versions 1 and 2 are compared live, and version 2 serves meanwhile" in said
+        assert "Versions 1 and 2 are compared live, and version 2 is live meanwhile" in said
         assert f'href="{PAGE}/{comparison.id}"' in said

@@ -75,7 +75,7 @@ def test_an_admin_forgets_a_person_and_deletes_what_had_learned_from_them(
     end_well(session)
     page = words(browser.get(f"{FORGET}/1").text)
     assert "In the place of version 2 there is version 3" in page
-    assert "Version 2 serves. Let another one serve first." in page
+    assert "Version 2 is live. Make another one live first." in page
     assert [row.serve for row in rows(session, Forgetting)] == [True]
 
 
@@ -87,7 +87,7 @@ def test_the_old_versions_go_with_one_button_and_their_number(
     end_well(session)
     versions.promote(session, 3, admin.id)
     page = f"{FORGET}/1"
-    assert "It serves: version 3" in words(browser.get(page).text)
+    assert "It is live: version 3" in words(browser.get(page).text)
     browser.submit(f"{page}/delete", {"confirm": "2"}, page=page)
     assert "Type 1 to confirm that so many versions shall be deleted." in words(browser.get(page).text)
     assert session.get_one(Version, 2, populate_existing=True).deleted_at is None

@@ -33,10 +33,16 @@ def test_the_page_shows_the_lineage_and_what_served_when(session: Session, admin
         versions.promote(session, number, admin.id)
     page = admin.browser().get("/admin/versions").text
     assert re.findall(r'<li class="lineage-row[^"]*" data-version="(\d)"', page) == ["3", "2", "1"]
-    assert page.count(">serving</span>") == 1
+    assert re.findall(r'class="graph-dot ([a-z-]+)" href="/admin/versions/(\d)"', page) == [
+        ("never-live", "3"),
+        ("live", "2"),
+        ("was-live", "1"),
+    ]
+    assert 'aria-label="Version 2, from version 1, live now"' in page
+    assert page.count(">live</span>") == 2
     assert page.count("Roll back to this") == 1
-    assert page.count("Let it serve") == 1
-    assert "Which version served when" in page
+    assert page.count("Make live") == 1
+    assert "When each version was live" in page
     assert admin.email in page
 
 
@@ -110,7 +116,7 @@ def test_deleting_needs_the_number_typed(two: Flask, session: Session, admin: Pe
     assert "Version 2 is deleted." in answer.text
     assert parts(two).store.numbers() == [1]
     answer = browser.submit("/admin/versions/1/delete", {"confirm": "1"}, follow_redirects=True)
-    assert "Version 1 serves" in answer.text
+    assert "Version 1 is live" in answer.text
 
 
 def test_the_api_deletes_with_the_same_safeguards(two: Flask, session: Session, admin: Person) -> None:

@@ -71,7 +71,7 @@ def test_it_begins_with_what_people_will_prefer(
 ) -> None:
     factories.version(session, 3, metrics={"preferred": preferred}, parent_number=1)
     page = seen(admin, 3)
-    assert page.index(sentence) < page.index("Where it comes from")
+    assert page.index("What people like") < page.index(sentence) < page.index("Side by side") < page.index("Figures")
     assert "preferred to version" not in seen(admin, 2), "an older one was not asked"
 
 
@@ -79,8 +79,8 @@ def test_of_initial_training_nothing_is_said_about_agreement(session: Session, m
     evaluation = {name: value for name, value in report().items() if name != "clicks"}
     factories.version(session, 3, metrics={"heldout_relative_change": -0.01, "evaluation": evaluation})
     page = seen(admin, 3)
-    assert "What decided whether it may serve Its held-out quality changed by −1.00 % ." in page
-    assert "A version serves if its held-out quality fell by at most 2 %." in page
+    assert "The check before it could go live Its held-out quality changed by −1.00 % ." in page
+    assert "A version goes live if its held-out quality fell by at most 2 %." in page
     assert "It agrees" not in page
     assert "held out of training" not in page
 
@@ -95,7 +95,7 @@ def test_on_too_few_texts_nothing_is_told_apart(session: Session, measured: None
     factories.version(session, 3, parent_number=1, metrics={"evaluation": evaluation})
     page = seen(admin, 3)
     assert "Is it better than version 1? By J these texts are too few to tell." in page
-    assert "1 figure that show no difference" in page or "1 figure that shows no difference" in page
+    assert "1 figure that shows no difference" in page
     assert re.search(r"Agrees with held-out clicks .* −0\.300 −0\.400 to −0\.200 too few texts to tell", page)
     assert "Intervals exact up to 60 texts" in page
 
@@ -116,7 +116,10 @@ def test_the_baselines_stand_beside_it(measured: None, admin: Person) -> None:
 
 def test_held_out_clicks_are_reported_with_the_margin(measured: None, admin: Person) -> None:
     page = seen(admin, 2)
-    assert "24 pairs of 8 prompts." in page
+    assert (
+        "Of 24 pairs of 8 prompts that were held out of training, it prefers the text that people chose in 80.0 %, "
+        "version 1 in 60.0 %: better."
+    ) in page
     assert re.search(r"Agrees with held-out clicks 0\.800 .* 0\.600 .* \+0\.200 .* better", page)
     assert "Reward margin: 0.400 nats 0.350 to 0.450" in page
 
@@ -130,10 +133,10 @@ def test_without_held_out_clicks_the_page_says_when_they_begin(session: Session,
 
 def test_every_figure_is_explained_and_every_scorer_named(measured: None, admin: Person) -> None:
     page = seen(admin, 2)
-    assert "Alike (SIM) how near the rewrite's meaning is to the text's, by sentence embeddings" in page
+    assert "Meaning kept (SIM) how near the rewrite's meaning is to the text's, by sentence embeddings" in page
     assert "Fluency acceptability by SmolLM2-135M-Instruct, calibration 1" in page
     assert "bootstrap over texts, 2000 resamples" in page
-    assert "Three shown drawn for 20 of them" in page
+    assert "Three shown sampled for 20 of them" in page
 
 
 def test_the_first_version_is_told_by_the_training_that_measured_it(measured: None, admin: Person) -> None:

@@ -65,7 +65,7 @@ def test_a_version_is_compared_with_its_parent_in_words(session: Session) -> Non
     assert shows["J"] == ("+0.050", "better")
     assert shows["Neutral (STA)"] == ("−0.040", "worse")
     assert shows["Copies"] == ("−0.100", "fewer")
-    assert shows["Alike (SIM)"] == ("0.000", "no difference shown")
+    assert shows["Meaning kept (SIM)"] == ("0.000", "no difference shown")
     (clicks,) = found.clicks
     assert (clicks.ours.value, clicks.theirs.value, clicks.shows) == ("0.800", "0.600", "better")
     assert found.margin == Number("0.400", "0.350 to 0.450")

@@ -66,7 +66,7 @@ def test_a_version_that_a_person_lets_serve_ends_it(session: Session, admin: Per
     assert live_comparison.running(session) is found
     versions.promote(session, number, admin.id)
     assert live_comparison.running(session) is None
-    reason = f"Version {number} was let serve by hand."
+    reason = f"Version {number} was made live by hand."
     assert (found.state, found.outcome, found.reason, found.clicks) == ("ended", None, reason, 0)
     last = rows(session, AuditEvent)[-1]
     assert (last.action, last.user_id, last.details["reason"]) == ("comparison.ended", admin.id, reason)

@@ -52,10 +52,15 @@ def test_a_sentence_says_how_the_latest_stands_and_how_it_ended(session: Session
     assert latest_in_brief(session) is None
     comparison = factories.comparison(session)
     said = (
-        "Versions 1 and 2 are compared live, and version 2 serves meanwhile: how many clicks it takes cannot be said "
+        "Versions 1 and 2 are compared live, and version 2 is live meanwhile: how many clicks it takes cannot be said "
         "yet, at most 500 more."
     )
     assert latest_in_brief(session) == latest_in_brief(session, 1) == (said, comparison.id)
+    for version in (2, 2, 1):
+        factories.preferred(session, factories.user(session).id, comparison, version)
+    brief = latest_in_brief(session)
+    assert brief is not None
+    assert brief[0].endswith("So far version 2 was chosen in 2 of 3, and 1 would be usual if both were equally good.")
     factories.version(session, 3)
     assert latest_in_brief(session, 3) is None
     live_comparison.stop(session, comparison.id, factories.user(session).id, "It was ended by hand.")

@@ -33,7 +33,7 @@ def test_a_loser_is_taken_back_and_the_one_before_serves_again(either: Session) 
     assert (comparison.state, comparison.outcome, winner(comparison)) == ("decided", "old", 1)
     assert comparison.reason == (
         "The clicks show that people prefer version 1: version 2 was chosen in 0 of 30, and 20 would be usual if both "
-        "were equally good. Version 1 serves again."
+        "were equally good. Version 1 is live again."
     )
     assert (versions.serving_number(either), live_comparison.running(either)) == (1, None)
     told = [(event.action, event.user_id) for event in rows(either, AuditEvent)][-2:]
@@ -49,7 +49,7 @@ def test_a_new_version_that_serves_and_wins_goes_on_serving(session: Session) ->
     prefer(session, comparison, 2)
     assert look(session) is comparison
     assert (comparison.outcome, versions.serving_number(session)) == ("new", 2)
-    assert str(comparison.reason).endswith("Version 2 goes on serving.")
+    assert str(comparison.reason).endswith("Version 2 stays live.")
     assert [event.action for event in rows(session, AuditEvent)][-1] == "comparison.decided", "no alias moved"
 
 
@@ -59,7 +59,7 @@ def test_a_version_that_had_to_prove_itself_first_serves_when_it_has(session: Se
     prefer(session, comparison, 2)
     assert look(session) is comparison
     assert (comparison.outcome, versions.serving_number(session)) == ("new", 2)
-    assert str(comparison.reason).endswith("Version 2 serves from now on.")
+    assert str(comparison.reason).endswith("Version 2 is live from now on.")
 
 
 @pytest.mark.parametrize("serving", [1, 2])
@@ -73,7 +73,7 @@ def test_after_the_most_clicks_no_difference_is_shown_and_what_serves_stays(sess
     assert (comparison.state, comparison.outcome, comparison.clicks) == ("decided", "none", 6)
     assert comparison.reason == (
         "After 6 clicks they show no difference: version 2 was chosen in 2 of 6, and 2 would be usual if both were "
-        f"equally good. Version {serving} goes on serving."
+        f"equally good. Version {serving} stays live."
     )
     assert versions.serving_number(session) == serving
 

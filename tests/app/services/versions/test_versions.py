@@ -113,7 +113,7 @@ def test_a_deleted_version_is_gone_from_the_store_and_stays_in_the_history(
 
 
 def test_what_serves_is_not_deleted(session: Session, admin: Person, store: CheckpointStore) -> None:
-    with pytest.raises(Conflict, match=r"^Version 1 serves"):
+    with pytest.raises(Conflict, match=r"^Version 1 is live"):
         versions.delete(session, store, admin.id, 1, "1")
     assert store.numbers() == [1, 2]
     assert rows(session, Version)[0].deleted_at is None

@@ -200,7 +200,7 @@ def test_the_old_versions_are_deleted_once_all_are_made_again_and_another_serves
     factories.version(session, 8, parent_number=5)  # made from an old one meanwhile
     with pytest.raises(Invalid, match="Type 4 to confirm"):
         delete("")
-    with pytest.raises(Conflict, match="Version 5 serves: let version 7 serve first"):
+    with pytest.raises(Conflict, match="Version 5 is live: make version 7 live first"):
         delete("4")
     versions.promote(session, 7, admin.id)
     assert delete(" 4 ") == [3, 4, 5, 8]
