@@ -75,7 +75,7 @@ def test_an_entry_names_who_did_it_by_name_or_else_by_address(session: Session) 
 
 
 def test_the_log_goes_on_below_the_last_entry_of_a_page(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "EVENTS_AT_ONCE", 2)
+    monkeypatch.setattr(system, "MOST", 2)
     made = [factories.audit_event(session).id for _ in range(3)]
     first = system.audit_log(session, AuditFilter())
     rest = system.audit_log(session, AuditFilter(), before=first[-1].event.id)
