@@ -27,7 +27,7 @@ _PEOPLE = Table(
         Column("judgments", "Judgments", number=True),
         Column("pace", "Pace", sorts=False),
         Column("checks", "Attention checks", sorts=False),
-        Column("place", "Place on screen", sorts=False),
+        Column("bias", "Position bias", sorts=False),
         Column("seen", "Last seen"),
     ),
     ("after",),

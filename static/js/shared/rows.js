@@ -27,6 +27,14 @@ export function watchRows() {
     });
   }
   for (const box of boxes) box.addEventListener("change", show);
+  for (const action of actions) {
+    const field = action.previousElementSibling;
+    field?.addEventListener("keydown", (event) => {
+      if (!(event instanceof KeyboardEvent) || event.key !== "Enter" || !(field instanceof HTMLInputElement)) return;
+      event.preventDefault(); // else Enter would press the first button of the form
+      action.click();
+    });
+  }
   addEventListener("pageshow", show); // a browser that comes back to the page keeps the ticks
   show();
 }
