@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, after_this_request, request
+from flask import Response, after_this_request, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.api.payload import row_id
@@ -40,9 +40,9 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: its name, its columns, and the parameters that name a place in it."""
+    """A table: the endpoint of its page, its columns, and the parameters that name a place in it."""
 
-    name: str
+    endpoint: str
     columns: tuple[Column, ...]
     place: tuple[str, ...]
 
@@ -84,13 +84,18 @@ class TableView:
 
     def address(self, **changed: object) -> str:
         """Return the address of this page with some parameters changed; None leaves one out."""
-        return _address(self.kept(*changed) + [(name, str(value)) for name, value in changed.items() if value])
+        return self._with(self.kept(*changed) + [(name, str(value)) for name, value in changed.items() if value])
+
+    @property
+    def page_address(self) -> str:
+        """Return the address of the page without any parameter."""
+        return url_for(self.table.endpoint)
 
     @property
     def shared(self) -> str:
         """Return the address that shows the same to others, whatever their browsers remember."""
         look = [("column", column.name) for column in self.columns]
-        return _address([*self.kept(*_LOOK), *look, ("density", self.density), ("rows", str(self.rows))])
+        return self._with([*self.kept(*_LOOK), *look, ("density", self.density), ("rows", str(self.rows))])
 
     def kept(self, *left_out: str) -> list[tuple[str, str]]:
         """Return the parameters of the address, but for those that are empty or are to be left out."""
@@ -117,11 +122,14 @@ class TableView:
         """Return the address of the window after this one; None if there is none."""
         return self.address(page=None, **window.further) if window.further else None
 
+    def _with(self, query: list[tuple[str, str]]) -> str:
+        return f"{self.page_address}?{urlencode(query)}" if query else self.page_address
+
 
 def read(table: Table) -> TableView:
     """Return the view that the request asks for, and let the browser remember its columns, density and length."""
     args = request.args
-    cookie = f"mellow_table_{table.name}"
+    cookie = f"mellow_table_{table.endpoint.replace('.', '_')}"
     look = args if args.get("density") else MultiDict(parse_qsl(request.cookies.get(cookie, "")))
     sort, problem = args.get("sort", ""), None
     if sort and sort.removeprefix("-") not in (names := [column.name for column in table.columns if column.sorts]):
@@ -164,8 +172,3 @@ def _remember(cookie: str, view: TableView) -> None:
             samesite="Lax",
         )
         return response
-
-
-def _address(query: list[tuple[str, str]]) -> str:
-    path = quote(request.script_root + request.path)
-    return f"{path}?{urlencode(query)}" if query else path

@@ -26,7 +26,7 @@ from app.services.versions import versions
 from models.texts.personal_details import KINDS
 
 _JUDGMENTS = Table(
-    "judgments",
+    "data.judgments",
     (
         Column("verdict", "Verdict"),
         Column("text", "Text", always=True),

@@ -20,7 +20,7 @@ from app.services.people import accounts, agreement, api_tokens, deletion, invit
 from app.services.prompts import studio_settings
 
 _PEOPLE = Table(
-    "people",
+    "people.page",
     (
         Column("person", "Person", always=True),
         Column("role", "Role"),

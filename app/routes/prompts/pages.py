@@ -19,7 +19,7 @@ from app.services.prompts.search import STATES, PromptFilter, PromptQuery
 from app.services.system import backups
 
 _PROMPTS = Table(
-    "prompts",
+    "prompts.queue",
     (
         Column("text", "Text", always=True),
         Column("source", "Source"),

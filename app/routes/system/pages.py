@@ -29,7 +29,7 @@ from app.version import VERSION
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
 
 _AUDIT_LOG = Table(
-    "audit",
+    "system.audit_log",
     (
         Column("time", "Time"),
         Column("who", "Who"),

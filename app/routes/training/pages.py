@@ -45,7 +45,7 @@ from models.settings.sft import SFTRecipe
 
 _LATEST_RUNS = 10
 _RUNS = Table(
-    "runs",
+    "admin.all_runs",
     (
         Column("run", "Run", always=True),
         Column("method", "Method"),

@@ -77,7 +77,7 @@ def test_columns_density_and_length_are_remembered_and_can_be_shared(browser: Br
     "cookie", ["", "density", "density=loud&rows=7&column=lost", "%zz", "density=compact&rows=999999999999999"]
 )
 def test_what_a_browser_remembers_wrongly_does_not_matter(browser: Browser, cookie: str) -> None:
-    browser.client.set_cookie("mellow_table_prompts", cookie)
+    browser.client.set_cookie("mellow_table_prompts_queue", cookie)
     assert len(texts(browser.get(QUEUE).text)) == 25
 
 
@@ -91,3 +91,9 @@ def test_an_address_of_a_view_stays_within_the_page(browser: Browser) -> None:
     page = browser.get(f"{QUEUE}&_external=1&_scheme=ftp&text=%22%3E%3Cb%3E&page=x").text
     assert links(page)["Text"].startswith("/admin/data/queue?state=all&")
     assert "<b>" not in page
+
+
+def test_after_a_refused_form_the_headings_lead_to_the_page_of_the_table(browser: Browser) -> None:
+    refused = browser.submit("/admin/people/invitations", {"role": "owner"}, "/admin/people")
+    assert refused.status_code >= 400
+    assert links(refused.text)["Role"] == "/admin/people?sort=role"

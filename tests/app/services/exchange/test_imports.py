@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, Prompt
 from app.domain_errors import Invalid, Malformed
 from app.services.exchange import exports, imports
+from app.services.exchange.incoming import import_plan
 from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.prompts import prompts, search
 from models.formats.files.packed import unpacked
@@ -301,5 +302,5 @@ def test_looking_at_a_packed_file_of_nothing_ends_early(
 
 def test_a_million_rows_are_within_all_bounds() -> None:
     row = b'{"text": "You are a stupid idiot, number 123456", "language": "en", "source": "a forum"}\n'
-    assert imports.MOST_ROWS > 1_000_000
+    assert import_plan.MOST_ROWS > 1_000_000
     assert 1_000_000 * len(row) < unpacked.LARGEST_UNPACKED
