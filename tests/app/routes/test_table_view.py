@@ -88,7 +88,7 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(browser: Brow
 
 
 def test_an_address_of_a_view_stays_within_the_page(browser: Browser) -> None:
-    page = browser.get(f"{QUEUE}&_external=1&_scheme=ftp&text=%22%3E%3Cb%3E&page=x").text
+    page = browser.get(f"{QUEUE}&_external=1&_scheme=ftp&other=%22%3E%3Cb%3E&page=x").text
     assert links(page)["Text"].startswith("/admin/data/queue?state=all&")
     assert "<b>" not in page
 

@@ -133,7 +133,7 @@ def test_people_have_a_value_for_each_column_that_sorts(session: Session, person
     assert values("person") == [person.name or person.email, "Ada"]
     assert values("judgments") == [0, 1]
     assert values("role") == ["annotator", "annotator"]
-    assert values("seen") == [None, other.last_seen_at]
+    assert values("seen") == [person.last_seen_at, other.last_seen_at]
 
 
 def test_the_totals_are_of_the_last_week(session: Session, person: User) -> None:
