@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -249,7 +249,7 @@ class Browser:
         assert found is not None
         return found[1]
 
-    def submit(self, path: str, form: dict[str, str], page: str = "/sign-in", **options: Any) -> TestResponse:
+    def submit(self, path: str, form: Mapping[str, Any], page: str = "/sign-in", **options: Any) -> TestResponse:
         """A form sent from `page`, its token along."""
         if page == "/sign-in" and self.get(page).status_code != 200:
             page = "/annotate"

@@ -39,7 +39,7 @@ test("a file without columns has whole lines", () => {
 
 test("a file is described by what is in it", () => {
   const preview = { rows: 2, found: FOUND, judgments: 0, gold: 0 };
-  assert.equal(describe({ ...preview, rows: 0 }), "The file holds no rows.");
+  assert.equal(describe({ ...preview, rows: 0 }), "The file is empty: it holds no row with a text.");
   assert.equal(describe(preview), "2 rows.");
   const known = { ...preview, found: { ...FOUND, what: "TRL" }, judgments: 1, gold: 2 };
   assert.equal(

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.payload import row_id
-from app.context import mellow
-from app.db import Verdict
 from app.domain_errors import Invalid
 from app.extensions import db
+from app.routes import table_view
+from app.routes.table_view import Column, Table
 from app.schemas.reading import read_form
 from app.services.exchange import exports, judged_screens, judgment_search
 from app.services.exchange.incoming import history
@@ -24,6 +24,20 @@ from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.training import overview
 from app.services.versions import versions
 from models.texts.personal_details import KINDS
+
+_JUDGMENTS = Table(
+    "data.judgments",
+    (
+        Column("verdict", "Verdict"),
+        Column("text", "Text", always=True),
+        Column("best", "Best", sorts=False),
+        Column("person", "Person"),
+        Column("time", "Time"),
+        Column("seconds", "Seconds", number=True),
+        Column("source", "Source", usual=False),
+    ),
+    ("before",),
+)
 
 blueprint = Blueprint("data", __name__, url_prefix="/admin/data")
 
@@ -63,30 +77,32 @@ def undo_import(import_id: int) -> ResponseReturnValue:
 @blueprint.get("/judgments")
 def judgments() -> ResponseReturnValue:
     """Show all judgments, searched and filtered, with exports of those found."""
-    session = db.session()
-    problem = None
+    session, view = db.session(), table_view.read(_JUDGMENTS)
+    problem = view.problem
     try:
         query = read_form(JudgmentPageQuery, request.args)
         wanted, before = JudgmentFilter.of(query), query.before
     except Invalid as refusal:
         problem, wanted, before = str(refusal), JudgmentFilter(), None
-    found = judgment_search.page(session, wanted, before)
+    window = judgment_search.window(session, wanted, before, view.sort)
+    cut = view.cut(window)
+    found = judgment_search.load(session, cut.ids)
     return render_template(
         "exchange/judgments.html",
         wanted=wanted,
         query=wanted.as_query(),
-        found=found,
-        before=before,
-        names=judgment_search.names(session, found.judgments),
+        view=view,
+        window=window,
+        cut=cut,
+        judgments=found,
+        names=judgment_search.names(session, found),
         person_of=judgment_search.person_of,
         best_of=judgment_search.best_of,
         right=judgment_search.right,
         people=judgment_search.people(session),
         versions=versions.all_versions(session),
         sources=search.sources(session),
-        verdicts=list(Verdict),
         formats=exports.FORMATS,
-        longest=mellow().settings.max_text_length,
         problem=problem,
     )
 

@@ -12,10 +12,26 @@ from app.api.payload import row_id
 from app.db import Role
 from app.domain_errors import Conflict, DomainError, Invalid
 from app.extensions import db
+from app.routes import table_view
 from app.routes.number_format import WORDS
 from app.routes.people import form_key, person_page
+from app.routes.table_view import Column, Table
 from app.services.people import accounts, agreement, api_tokens, deletion, invitations, links, ratings, statistics
 from app.services.prompts import studio_settings
+
+_PEOPLE = Table(
+    "people.page",
+    (
+        Column("person", "Person", always=True),
+        Column("role", "Role"),
+        Column("judgments", "Judgments", number=True),
+        Column("pace", "Pace", sorts=False),
+        Column("checks", "Attention checks", sorts=False),
+        Column("bias", "Position bias", sorts=False),
+        Column("seen", "Last seen"),
+    ),
+    ("after",),
+)
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
@@ -106,15 +122,18 @@ def withdraw(invitation_id: int) -> ResponseReturnValue:
 
 def _page(**given: Any) -> str:
     session = db.session()
-    members = statistics.members(session, row_id(request.args.get("after")) or 0)
+    view = table_view.read(_PEOPLE)
+    window = statistics.window(session, row_id(request.args.get("after")) or 0, view.sort)
+    cut = view.cut(window)
     agreed = agreement.measured(session)
-    more = members[-1].user.id if len(members) == statistics.PEOPLE_AT_ONCE else None
     return render_template(
         "people/page.html",
         **{"form": {}, "invite_form": {}} | given,
         form_key=form_key.new(),
-        members=members,
-        more=more,
+        view=view,
+        window=window,
+        cut=cut,
+        members=statistics.members(session, cut.ids),
         totals=statistics.totals(session),
         alpha=agreed.alpha,
         pairs=agreed.pairs[: person_page.MOST_PAIRS],

@@ -1,10 +1,16 @@
-"""The deletion of a prompt, asked for by the page or by the API."""
+"""What is done with prompts by the page or by the API: one is deleted, or those that were selected are changed."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+
 from app.access import user_id
+from app.api.payload import row_id
 from app.context import mellow
+from app.domain_errors import Invalid, Malformed
 from app.extensions import db
+from app.routes.table_view import ROWS
 from app.services.prompts import deletion
 from app.services.prompts.deletion import Gone
 from app.services.system import deletions
@@ -15,6 +21,44 @@ def delete(prompt_id: int, confirmed: object) -> tuple[Gone, str]:
     session = db.session()
     text = deletion.get(session, prompt_id).text
     gone = deletion.delete_prompt(session, user_id(), prompt_id, confirmed)
-    left = deletions.finish(db.engine, mellow().settings.home, [text])
+    return gone, _finish([text])
+
+
+def delete_several(ids: list[int], confirmed: str) -> tuple[int, str]:
+    """Delete prompts if their number was typed; returns that, and a sentence about what is left; raises Invalid."""
+    if confirmed.strip() != str(len(ids)):
+        raise Invalid(f"Type {len(ids)} to confirm that {len(ids)} prompts shall be deleted.")
+    session = db.session()
+    texts = [deletion.get(session, prompt_id).text for prompt_id in ids]
+    for prompt_id in ids:
+        deletion.delete_prompt(session, user_id(), prompt_id, prompt_id)
+    return len(ids), _finish(texts)
+
+
+def selected(values: Iterable[str]) -> list[int]:
+    """Return the ids of the rows that were selected, each once; raises Malformed about more than a page has."""
+    ids = list(dict.fromkeys(number for value in values if (number := row_id(value)) is not None))
+    if len(ids) > ROWS[-1]:
+        raise Malformed(f"At most {ROWS[-1]} rows can be selected at once.")
+    return ids
+
+
+def change_of(form: Mapping[str, str]) -> dict[str, object]:
+    """Return the change that a button of the selected prompts asks for; raises Invalid."""
+    wanted = form.get("do", "")
+    if wanted in ("in", "out"):
+        return {"queued": wanted == "in"}
+    if wanted not in ("priority", "overlap"):
+        raise Invalid("Say what is to change: priority, overlap, or the place in the queue.")
+    value = form.get(wanted, "").strip()
+    if not value:
+        return {wanted: 0 if wanted == "priority" else None}
+    if not re.fullmatch(r"-?[0-9]{1,9}", value):
+        raise Invalid(f"The {wanted} must be a whole number, not {value[:40]!r}.")
+    return {wanted: int(value)}
+
+
+def _finish(texts: list[str]) -> str:
+    left = deletions.finish(db.engine, mellow().settings.home, texts)
     mellow().background.judged()
-    return gone, left
+    return left

@@ -7,13 +7,29 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.context import mellow
-from app.domain_errors import Invalid
+from app.domain_errors import Invalid, NotFound
 from app.extensions import db
+from app.routes import table_view
 from app.routes.prompts import actions
+from app.routes.table_view import Column, Table
 from app.services.prompts import deletion, metadata, samples, search, studio_settings
+from app.services.prompts.listing import listing
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.prompts.search import STATES, PromptFilter, PromptQuery
 from app.services.system import backups
+
+_PROMPTS = Table(
+    "prompts.queue",
+    (
+        Column("text", "Text", always=True),
+        Column("source", "Source"),
+        Column("state", "State", sorts=False),
+        Column("priority", "Priority"),
+        Column("overlap", "Overlap"),
+        Column("added", "Added", usual=False),
+    ),
+    ("after_id", "after_priority"),
+)
 
 blueprint = Blueprint("prompts", __name__, url_prefix="/admin/data")
 
@@ -21,32 +37,53 @@ blueprint = Blueprint("prompts", __name__, url_prefix="/admin/data")
 @blueprint.get("/queue")
 def queue() -> ResponseReturnValue:
     """Show prompts, the queue first; those that a filter finds can be changed at once."""
-    session = db.session()
-    problem = None
+    session, view = db.session(), table_view.read(_PROMPTS)
+    problem = view.problem
     wanted: PromptFilter
     try:
         wanted = PromptQuery.parse(request.args)
-        found = search.page(session, wanted, wanted.after)
+        found = listing(session, wanted, wanted.after, view.sort)
     except Invalid as refusal:
         problem, wanted = str(refusal), PromptFilter()
-        found = search.page(session, wanted)
+        found = listing(session, wanted, {}, view.sort)
+    cut = view.cut(found.window)
     return render_template(
         "prompts/queue.html",
         wanted=wanted,
         query=wanted.as_query(),
-        found=found,
-        after=wanted.as_query() | {f"after_{name}": value for name, value in found.after.items()},
-        begun=any(request.args.get(f"after_{name}") for name in ("id", "priority")),
-        counted=search.counted(session, wanted),
-        most_counted=search.COUNTED,
+        view=view,
+        listing=found,
+        window=found.window,
+        cut=cut,
+        rows=search.rows(session, cut.ids),
         states=STATES,
         sources=search.sources(session),
         studio=studio_settings.settings(session),
         most_overlap=MOST_OVERLAP,
         most_priority=MOST_PRIORITY,
-        shown=metadata.shown,
+        told=metadata.shown,
         problem=problem,
     )
+
+
+@blueprint.post("/queue/selected")
+def change_selected() -> ResponseReturnValue:
+    """Change the selected prompts, or lead to the question that comes before they are deleted."""
+    form = request.form
+    ids = actions.selected(form.getlist("id"))
+    back = redirect(table_view.back_to(url_for("prompts.queue"), form.get("view", "")))
+    if form.get("do") == "delete" and ids:
+        return redirect(url_for("prompts.ask_several", id=ids))
+    try:
+        number = search.change_some(db.session(), user_id(), ids, actions.change_of(form)) if ids else 0
+    except Invalid as refusal:
+        flash(str(refusal), "warning")
+        return back
+    if number:
+        flash(f"{number:,} {'prompt is' if number == 1 else 'prompts are'} changed.", "success")
+    else:
+        flash("No prompt was changed: select some rows first.", "warning")
+    return back
 
 
 @blueprint.post("/samples")
@@ -79,12 +116,46 @@ def delete(prompt_id: int) -> ResponseReturnValue:
     return redirect(url_for("prompts.queue"))
 
 
+@blueprint.get("/prompts/delete")
+def ask_several() -> ResponseReturnValue:
+    """Say what would go with several prompts, and ask for their number."""
+    return _delete_several_page(actions.selected(request.args.getlist("id")))
+
+
+@blueprint.post("/prompts/delete")
+def delete_several() -> ResponseReturnValue:
+    """Delete several prompts and everything that was made of them, if their number was typed to confirm."""
+    ids = actions.selected(request.form.getlist("id"))
+    try:
+        number, left = actions.delete_several(ids, request.form.get("confirm", ""))
+    except Invalid as refusal:
+        return _delete_several_page(ids, str(refusal)), refusal.status
+    flash(f"{number:,} {'prompt' if number == 1 else 'prompts'} and all that was made of them are deleted.", "success")
+    if left:
+        flash(left, "warning")
+    return redirect(url_for("prompts.queue"))
+
+
+def _delete_several_page(ids: list[int], problem: str = "") -> str:
+    session = db.session()
+    prompts = [row.prompt for row in search.rows(session, ids)]
+    if not prompts:
+        raise NotFound("None of these prompts is there.")
+    return render_template(
+        "prompts/delete_several.html",
+        prompts=prompts,
+        gone=deletion.preview(session, [prompt.id for prompt in prompts]),
+        backups=len(backups.kept(mellow().settings)),
+        problem=problem,
+    )
+
+
 def _delete_page(prompt_id: int, problem: str = "") -> str:
     session = db.session()
     return render_template(
         "prompts/delete.html",
         prompt=deletion.get(session, prompt_id),
-        gone=deletion.preview(session, prompt_id),
+        gone=deletion.preview(session, [prompt_id]),
         backups=len(backups.kept(mellow().settings)),
         problem=problem,
     )

@@ -17,7 +17,9 @@ from app.db import now, write_transaction
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
 from app.launch.parts import read_parts
+from app.routes import table_view
 from app.routes.number_format import WORDS
+from app.routes.table_view import Column, Table
 from app.schemas.days import parse_day
 from app.services.people import accounts
 from app.services.system import audit, audit_copies, backups, system
@@ -26,6 +28,17 @@ from app.version import VERSION
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
 
+_AUDIT_LOG = Table(
+    "system.audit_log",
+    (
+        Column("time", "Time"),
+        Column("who", "Who"),
+        Column("action", "Action", always=True),
+        Column("subject", "About"),
+        Column("details", "Details", sorts=False),
+    ),
+    ("before",),
+)
 _FILTERS = ("action", "person", "subject", "since", "until")
 
 
@@ -52,8 +65,8 @@ def page() -> ResponseReturnValue:
 @blueprint.get("/audit")
 def audit_log() -> ResponseReturnValue:
     """Show the audit log, filtered and page by page."""
-    session, args = db.session(), request.args
-    problem = None
+    session, args, view = db.session(), request.args, table_view.read(_AUDIT_LOG)
+    problem = view.problem
     try:
         wanted = system.AuditFilter(
             action=args.get("action", ""),
@@ -64,14 +77,15 @@ def audit_log() -> ResponseReturnValue:
         )
     except Invalid as refusal:
         wanted, problem = system.AuditFilter(), str(refusal)
-    entries = system.audit_log(session, wanted, row_id(args.get("before")))
-    older = entries[-1].event.id if len(entries) == system.EVENTS_AT_ONCE else None
-    kept: dict[str, Any] = {name: args[name] for name in _FILTERS if args.get(name)}
+    window = system.audit_window(session, wanted, row_id(args.get("before")), view.sort)
+    cut = view.cut(window)
     return render_template(
         "system/audit.html",
-        entries=entries,
-        older=url_for("system.audit_log", **kept, before=older) if older else None,
-        filtered=bool(kept),
+        view=view,
+        window=window,
+        cut=cut,
+        entries=system.audit_entries(session, cut.ids),
+        filtered=any(args.get(name) for name in _FILTERS),
         chain=audit_copies.verify_newest(session),
         actions=system.actions(session),
         people=accounts.people(session),

@@ -15,7 +15,9 @@ from app.db import TrainingRun, now
 from app.domain_errors import Conflict, DomainError
 from app.extensions import db
 from app.launch.parts import read_parts
+from app.routes import table_view
 from app.routes.number_format import WORDS
+from app.routes.table_view import Column, Table
 from app.routes.training import who_clicked
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
@@ -44,7 +46,18 @@ from models.settings.options import current_names
 from models.settings.sft import SFTRecipe
 
 _LATEST_RUNS = 10
-_RUNS_A_PAGE = 50
+_RUNS = Table(
+    "admin.all_runs",
+    (
+        Column("run", "Run", always=True),
+        Column("method", "Method"),
+        Column("pairs", "Pairs", number=True),
+        Column("status", "Status"),
+        Column("version", "Versions"),
+        Column("created", "Created"),
+    ),
+    ("before",),
+)
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -80,10 +93,12 @@ def retrain() -> ResponseReturnValue:
 
 @blueprint.get("/runs")
 def all_runs() -> ResponseReturnValue:
-    """List every run, the newest first, a page at a time."""
-    found = runs.page(db.session(), row_id(request.args.get("before")), limit=_RUNS_A_PAGE + 1)
-    older = found[_RUNS_A_PAGE - 1].id if len(found) > _RUNS_A_PAGE else None
-    return render_template("training/runs.html", runs=found[:_RUNS_A_PAGE], older=older)
+    """List every run, a page at a time."""
+    session, view = db.session(), table_view.read(_RUNS)
+    window = overview.runs_window(session, row_id(request.args.get("before")), view.sort)
+    cut = view.cut(window)
+    listed = overview.runs_listed(session, cut.ids)
+    return render_template("training/runs.html", view=view, window=window, cut=cut, runs=listed)
 
 
 @blueprint.get("/runs/compare")

@@ -20,8 +20,9 @@ from app.domain_errors import Invalid, Malformed
 from app.services.exchange import imported_judgments
 from app.services.exchange.gathered_judgments import Gathered
 from app.services.exchange.incoming import history
-from app.services.exchange.incoming.import_plan import ImportPlan
+from app.services.exchange.incoming.import_plan import MOST_ROWS, ImportPlan
 from app.services.exchange.incoming.looked_at_judgments import LookedAtJudgments
+from app.services.exchange.incoming.part import Part
 from app.services.exchange.mapping import (
     ColumnMapping,
     Found,
@@ -40,7 +41,6 @@ from models.formats.rows import BadRow
 
 LOOKED_AT = 20_000
 """So many rows are read before an import is offered; the rest is read when it is stored."""
-MOST_ROWS = 10_000_000
 _SHOWN_ROWS = 6
 _SHOWN_PROBLEMS = 100
 
@@ -130,22 +130,44 @@ def run(
     file breaks off; the batches before are stored by then, but for judgments whose rows might have gone on: half a
     judgment would keep the whole one from being stored when the import is repeated.
     """
-    file = RowFile(path, plan.mapping.layout, plan.mapping.header)
     found = look(list(islice(RowFile(path, plan.mapping.layout, plan.mapping.header).rows(), SAMPLED)))
-    count, rows = 0, file.rows()
+    part = (yield from _part(path, plan, found, longest)) if plan.rows else None
+    file = RowFile(path, plan.mapping.layout, plan.mapping.header)
     import_id = history.begin(session, user_id, plan.file_name, plan.source)
-    storing = _Storing(session, user_id, import_id, plan, found, longest)
+    storing = _Storing(session, user_id, import_id, plan, found, longest, part)
+    count = 0
     try:
-        while batch := list(islice(rows, prompts.BATCH)):
-            count += len(batch)
-            if count > MOST_ROWS:
-                raise Malformed(f"The file has more than {MOST_ROWS:,} rows, of which the first are stored: split it.")
+        for count, batch in _batches(file):
             storing.store(batch)
             yield ImportState(file.fraction, count, storing.report)
+            if part and part.complete:
+                break
         storing.store_rest()
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
         storing.record()
     yield ImportState(1.0, count, storing.report, done=True)
+
+
+def _batches(file: RowFile) -> Iterator[tuple[int, list[FileRow]]]:
+    """Yield the rows in batches, each with the number of rows so far; raises Malformed where there are too many."""
+    count, rows = 0, file.rows()
+    while batch := list(islice(rows, prompts.BATCH)):
+        count += len(batch)
+        if count > MOST_ROWS:
+            raise Malformed(f"The file has more than {MOST_ROWS:,} rows, of which the first are stored: split it.")
+        yield count, batch
+
+
+def _part(path: Path, plan: ImportPlan, found: Found, longest: int) -> Generator[ImportState, None, Part]:
+    """Return the part of the file that is taken; to draw one, its rows are counted first."""
+    wanted = plan.rows or 0
+    if not plan.at_random:
+        return Part.first(wanted)
+    usable, unread = 0, ImportReport()
+    for count, batch in _batches(RowFile(path, plan.mapping.layout, plan.mapping.header)):
+        usable += sum(_checked(row, plan.mapping, found, longest, unread) is not None for row in batch)
+        yield ImportState(0.0, count, ImportReport())
+    return Part.drawn(wanted, usable)
 
 
 def _count(session: Session, rows: Iterator[FileRow], made: Preview, longest: int) -> None:
@@ -201,6 +223,7 @@ class _Storing:
     plan: ImportPlan
     found: Found
     longest: int
+    part: Part | None = None
     report: ImportReport = field(default_factory=ImportReport)
     late: list[CheckedRow] = field(default_factory=list)
 
@@ -213,7 +236,7 @@ class _Storing:
         checked = []
         for row in batch:
             one = _checked(row, self.plan.mapping, self.found, self.longest, self.report, self.plan.priority)
-            if one is None:
+            if one is None or (self.part and not self.part.takes()):
                 continue
             checked.append(replace(one, overlap=one.overlap or self.plan.overlap))
             if self.gathered:
@@ -249,6 +272,7 @@ class _Storing:
                 added=self.report.added,
                 rejected=self.report.rejected_count,
                 judgments=self.report.judgments,
+                **self.plan.taken,
             )
 
     def _take_over(self, known: Mapping[str, Prompt], told: Sequence[CheckedRow], rest: bool = False) -> None:

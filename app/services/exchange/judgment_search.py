@@ -6,19 +6,20 @@ among a bounded number of judgments at a time; a page then says where to go on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, holds
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import Limit, RowId, Search, YesNo
 from app.schemas.reading import Sent, read_form
+from app.schemas.windows import MOST, Window, in_order
 from app.services.prompts import attention_checks, metadata
 from app.services.prompts.metadata import MetadataSearch
 
@@ -169,21 +170,41 @@ class Page:
 
 def page(session: Session, wanted: JudgmentFilter, before: int | None = None, size: int = PAGE) -> Page:
     """The newest judgments that are meant, of those with an id below `before`."""
+    found, bottom = _find(session, wanted, before, size)
+    judgments = load(session, [row.id for row in found[:size]])
+    if len(found) > size:
+        return Page(judgments, found[size - 1].id)
+    return Page(judgments, bottom or None, searched_all=not bottom)
+
+
+def window(session: Session, wanted: JudgmentFilter, before: int | None = None, sort: str = "") -> Window:
+    """Return the newest judgments that are meant, as many as a table sorts, with the values of the column `sort`."""
+    found, bottom = _find(session, wanted, before, MOST, _VALUES.get(sort, Judgment.id.expression).label("value"))
+    place = found[MOST - 1].id if len(found) > MOST else bottom
+    return Window([(row.id, row.value) for row in found[:MOST]], {"before": str(place)} if place else {})
+
+
+def load(session: Session, ids: Sequence[int]) -> list[Judgment]:
+    """Return judgments with their screens, in the order of these ids."""
+    found = select(Judgment).where(Judgment.id.in_(ids))
+    screen = selectinload(Judgment.generation)
+    options = (screen.selectinload(Generation.prompt), screen.selectinload(Generation.candidates))
+    return in_order(ids, session.scalars(found.options(*options)))
+
+
+def _find(
+    session: Session, wanted: JudgmentFilter, before: int | None, size: int, *values: ColumnElement[Any]
+) -> tuple[Sequence[Row[Any]], int]:
+    """Return the ids of the newest that are meant, one more than `size` if there are so many, and how far it looked."""
     top = before if before is not None else (session.scalar(select(func.max(Judgment.id))) or 0) + 1
     bottom = max(0, top - SCANNED)
-    found = session.scalars(
-        select(Judgment)
+    found = (
+        select(Judgment.id, *values)
         .where(Judgment.id < top, Judgment.id >= bottom, *wanted.conditions())
-        .options(
-            selectinload(Judgment.generation).selectinload(Generation.prompt),
-            selectinload(Judgment.generation).selectinload(Generation.candidates),
-        )
         .order_by(Judgment.id.desc())
         .limit(size + 1)
-    ).all()
-    if len(found) > size:
-        return Page(list(found[:size]), found[size - 1].id)
-    return Page(list(found), bottom or None, searched_all=not bottom)
+    )
+    return session.execute(found).all(), bottom
 
 
 def people(session: Session) -> list[User]:
@@ -262,3 +283,16 @@ def _midnight(day: date) -> datetime:
 
 
 _SWITCH: Mapping[str | None, bool | None] = {"yes": True, "no": False, None: None}
+
+_PROMPT = (
+    select(Prompt).join(Generation, Generation.prompt_id == Prompt.id).where(Generation.id == Judgment.generation_id)
+)
+_NAME = select(func.coalesce(func.nullif(User.name, ""), User.email)).where(User.id == Judgment.user_id)
+_VALUES: Mapping[str, ColumnElement[Any]] = {
+    "verdict": Judgment.verdict.expression,
+    "person": func.coalesce(Judgment.annotator, _NAME.correlate(Judgment).scalar_subquery()),
+    "seconds": Judgment.seconds.expression,
+    "source": _PROMPT.with_only_columns(Prompt.source).correlate(Judgment).scalar_subquery(),
+    "text": _PROMPT.with_only_columns(func.substr(Prompt.text, 1, 200)).correlate(Judgment).scalar_subquery(),
+}
+"""What a table of judgments can be sorted by, beside their time, which is the order of their ids."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, now
+from app.schemas.windows import MOST, Window, in_order
 from app.services.prompts import attention_checks
 from app.services.system import counts as stored_counts
 from app.services.system.cache import remembered
@@ -26,7 +27,6 @@ from app.services.system.counts import Said
 from models.shares import Share
 
 WINDOW = 1_000
-PEOPLE_AT_ONCE = 50
 JUDGMENTS_AT_ONCE = 25
 PLACES = 3
 # With fewer choices even a strong habit cannot be told from chance; with more, a p-value below RARE is called a habit.
@@ -114,16 +114,35 @@ class _Judged(NamedTuple):
     shown: int
 
 
-def members(session: Session, after: int = 0) -> list[Member]:
-    """Return the people with ids above `after`, in the order of ids, at most PEOPLE_AT_ONCE.
+def window(session: Session, after: int = 0, sort: str = "") -> Window:
+    """Return the people with ids above `after`, as many as a table sorts, with the values of the column `sort`.
 
     Of deleted accounts only those are among them whose judgments were kept.
     """
     judged = exists(select(Judgment.id).where(Judgment.user_id == User.id, Judgment.annotator.is_(None)))
-    shown = select(User).where(User.id > after, or_(User.deleted_at.is_(None), judged))
-    users = session.scalars(shown.order_by(User.id).limit(PEOPLE_AT_ONCE)).all()
+    shown = select(User.id, _VALUES.get(sort, User.id.expression).label("value")).where(User.id > after)
+    found = shown.where(or_(User.deleted_at.is_(None), judged)).order_by(User.id).limit(MOST + 1)
+    rows: Sequence[tuple[int, Any]] = [(row.id, row.value) for row in session.execute(found)]
+    further = {"after": str(rows[MOST - 1][0])} if len(rows) > MOST else {}
+    if sort == "judgments":
+        said_by = stored_counts.said_by(stored_counts.judgments(session))
+        rows = [(number, said_by.get(number, Said()).judgments) for number, _ in rows]
+    return Window(rows[:MOST], further)
+
+
+def members(session: Session, ids: Sequence[int]) -> list[Member]:
+    """Return the people with these ids, in their order."""
+    users = in_order(ids, session.scalars(select(User).where(User.id.in_(ids))))
     seen, said_by = _HabitState.now(session), stored_counts.said_by(stored_counts.judgments(session))
     return [Member(user, said_by.get(user.id, Said()), habits(session, user.id, seen=seen)) for user in users]
+
+
+_VALUES: Mapping[str, ColumnElement[Any]] = {
+    "person": func.coalesce(func.nullif(User.name, ""), User.email),
+    "role": User.role.expression,
+    "seen": User.last_seen_at.expression,
+}
+"""What people can be sorted by in the database; judgments are counted beside it."""
 
 
 def said(session: Session, user_id: int) -> Said:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, select
@@ -26,7 +26,7 @@ from app.services.system import audit, deletions, marks
 
 @dataclass(frozen=True)
 class Gone:
-    """Numbers of what goes with a prompt: screens, rewrites on them, judgments of so many people, and pairs."""
+    """Numbers of what goes with prompts: screens, rewrites on them, judgments of so many people, and pairs."""
 
     screens: int
     rewrites: int
@@ -43,9 +43,9 @@ def get(session: Session, prompt_id: int) -> Prompt:
     return prompt
 
 
-def preview(session: Session, prompt_id: int) -> Gone:
-    """Count what would go with a prompt."""
-    of_prompt = Generation.prompt_id == prompt_id
+def preview(session: Session, prompt_ids: Collection[int]) -> Gone:
+    """Count what would go with prompts."""
+    of_prompt = Generation.prompt_id.in_(prompt_ids)
     judged = select(Judgment).join(Generation, Generation.id == Judgment.generation_id).where(of_prompt)
     judgments, people = session.execute(
         judged.with_only_columns(func.count(Judgment.id), func.count(Judgment.user_id.distinct()))
@@ -70,7 +70,7 @@ def delete_prompt(session: Session, by: int | None, prompt_id: int, confirmed: o
     get(session, prompt_id)
     if str(confirmed).strip() != str(prompt_id):
         raise Invalid(f"Type {prompt_id} to confirm that prompt {prompt_id} shall be deleted.")
-    gone = preview(session, prompt_id)
+    gone = preview(session, [prompt_id])
     _take_out(session, prompt_id)
     while delete_some_screens(session, Generation.prompt_id == prompt_id):
         pass

@@ -17,6 +17,9 @@ from app.services.prompts.studio_settings import StudioSettings
 LOOK_BACK = 300
 """Number of a person's latest screens among which one without a judgment is looked for."""
 
+LONGEST_STRETCH = 2_000
+"""The most prompts of several priorities that are sorted at once."""
+
 WAITING = and_(Prompt.queued, Prompt.gold_answer.is_(None))
 CURRENT = Generation.superseded_by.is_(None)
 """Screens that were not replaced by a later choice of cards."""
@@ -89,6 +92,25 @@ def levels(session: Session, at_most: int | None = None) -> Iterator[int]:
             return
         yield highest
         at_most = highest - 1
+
+
+def stretches(session: Session, at_most: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield the lowest and the highest priority of each stretch of the queue, the highest first.
+
+    A stretch has one priority, or so few prompts that they can be sorted, so that a queue of many priorities does not
+    take a lookup for each.
+    """
+    least = session.scalar(select(func.min(Prompt.priority)).where(Prompt.queued))
+    while True:
+        limit = () if at_most is None else (Prompt.priority <= at_most,)
+        left = select(Prompt.priority).where(Prompt.queued, *limit).order_by(Prompt.priority.desc())
+        highest = session.scalar(left.limit(1))
+        if highest is None or least is None:
+            return
+        beyond = session.scalar(left.offset(LONGEST_STRETCH).limit(1))
+        lowest = least if beyond is None else min(beyond + 1, highest)
+        yield lowest, highest
+        at_most = lowest - 1
 
 
 def next_gold(session: Session, user_id: int, studio: StudioSettings) -> Prompt | None:

@@ -6,23 +6,25 @@ row of the one before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
+import sqlalchemy
 from msgspec import Meta
 from msgspec.structs import force_setattr
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Judgment, Prompt, holds, write_transaction
 from app.domain_errors import Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
 from app.schemas.reading import Sent, read, read_form
+from app.schemas.windows import in_order
 from app.services.prompts import metadata, prompts, queue_progress, retirement, studio_settings
 from app.services.prompts.changes import Priority, PromptChange, PromptsChange
 from app.services.prompts.metadata import MetadataSearch
-from app.services.prompts.queue import GOLD, WAITING, levels
+from app.services.prompts.queue import GOLD, WAITING, stretches
 from app.services.prompts.reservations import OPINIONS, counts_of, open_for, opinions, skips, wanted_opinions
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
@@ -114,14 +116,6 @@ class PromptQuery(PromptFilter, frozen=True):
         return {name: str(value) for name, value in place.items() if value is not None}
 
 
-class Counted(NamedTuple):
-    """A number of prompts, and the fewest and the most people who are to judge one of them; None without prompts."""
-
-    prompts: int
-    fewest: int | None
-    most: int | None
-
-
 @dataclass(frozen=True)
 class Row:
     """A prompt, how many people's judgments of it stand, how many are wanted, and if too many people skipped it."""
@@ -155,25 +149,32 @@ class Page:
 
 def page(session: Session, wanted: PromptFilter, after: Mapping[str, str] | None = None, size: int = PAGE) -> Page:
     """Return the rows after the one that `after` names (`id`, and `priority` in the queue)."""
-    place = {name: _place(after or {}, name) for name in ("id", "priority")}
+    found, cursor = find(session, wanted, after or {}, size)
+    return Page(rows(session, [row.id for row in found]), cursor)
+
+
+def find(
+    session: Session, wanted: PromptFilter, after: Mapping[str, str], size: int, *values: ColumnElement[Any]
+) -> tuple[Sequence[sqlalchemy.Row[Any]], dict[str, str]]:
+    """Return the id, the priority and other values of prompts, in their order, and the place where others follow."""
+    place = {name: int(after[name]) if after.get(name) else None for name in ("id", "priority")}
     if wanted.state == "queue" and (place["id"] is None) != (place["priority"] is None):
         raise Invalid("A place in the queue is named by after_id and after_priority together.")
-    found, cursor = (_served if wanted.state == "queue" else _newest)(session, wanted, place, size)
-    return Page(_rows(session, found), cursor)
+    conditions = wanted.conditions(studio_settings.settings(session))
+    found = select(Prompt.id, Prompt.priority, *values).where(*conditions)
+    return (_served if wanted.state == "queue" else _newest)(session, found, place, size)
 
 
 def count(session: Session, wanted: PromptFilter) -> int:
     """Count the prompts that match; at most `COUNTED` + 1 are counted."""
-    return counted(session, wanted).prompts
+    conditions = wanted.conditions(studio_settings.settings(session))
+    some = select(Prompt.id).where(*conditions).limit(COUNTED + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
 
 
-def counted(session: Session, wanted: PromptFilter) -> Counted:
-    """Count the prompts that match and the people who are to judge them; at most `COUNTED` + 1 are looked at."""
-    decided = studio_settings.settings(session)
-    people = wanted_opinions(decided).label("people")
-    some = select(people).where(*wanted.conditions(decided)).limit(COUNTED + 1).subquery()
-    found = session.execute(select(func.count(), func.min(some.c.people), func.max(some.c.people))).one()
-    return Counted(*found)
+def rows(session: Session, ids: Sequence[int]) -> list[Row]:
+    """Return the prompts with these ids, in their order, with how far each has come."""
+    return _rows(session, in_order(ids, session.scalars(select(Prompt).where(Prompt.id.in_(ids)))))
 
 
 def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any], longest: int) -> Row:
@@ -210,6 +211,20 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
 
     Neither checks nor what was typed at the desk are put into the queue by the way.
     """
+    # What was typed at the desk never was in the queue, and a check that was withdrawn would be one again.
+    never = [Prompt.gold_answer.is_(None), or_(Prompt.source != "typed", Prompt.retired_at.is_not(None))]
+    conditions = wanted.conditions(studio_settings.settings(session))
+    return _change(session, by, conditions + (never if values.get("queued") else []), values, wanted.as_query())
+
+
+def change_some(session: Session, by: int, ids: Sequence[int], values: Mapping[str, Any]) -> int:
+    """Change `priority`, `overlap` or `queued` of the prompts with these ids; return how many; raises Invalid."""
+    return _change(session, by, [Prompt.id.in_(ids)], values, {"ids": list(ids)})
+
+
+def _change(
+    session: Session, by: int, meant: Sequence[ColumnElement[bool]], values: Mapping[str, Any], which: dict[str, Any]
+) -> int:
     read(PromptsChange, values)
     new: dict[str, Any] = dict(values)
     if "priority" in values:
@@ -217,15 +232,10 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
     said = dict(new)
     if "queued" in values:
         new["retired_at"] = None
-    # What was typed at the desk never was in the queue, and a check that was withdrawn would be one again.
-    never = [Prompt.gold_answer.is_(None), or_(Prompt.source != "typed", Prompt.retired_at.is_not(None))]
     with write_transaction(session):
-        meant = select(Prompt.id).where(
-            *wanted.conditions(studio_settings.settings(session)), *(never if new.get("queued") else ())
-        )
         changed = session.execute(
             update(Prompt)
-            .where(Prompt.id.in_(meant))
+            .where(Prompt.id.in_(select(Prompt.id).where(*meant)))
             .values(**new)
             .returning(Prompt.id)
             .execution_options(synchronize_session=False)
@@ -233,7 +243,7 @@ def change_all(session: Session, by: int, wanted: PromptFilter, values: Mapping[
         number = sum(1 for _ in changed)
         if "overlap" in new:
             retirement.bring_back(session, studio_settings.settings(session))
-        audit.record(session, by, "prompts.changed", "prompts", which=wanted.as_query(), to=said, prompts=number)
+        audit.record(session, by, "prompts.changed", "prompts", which=which, to=said, prompts=number)
         queue_progress.mark(session)
     return number
 
@@ -270,19 +280,18 @@ def as_json(row: Row) -> dict[str, Any]:
 
 
 def _served(
-    session: Session, wanted: PromptFilter, place: Mapping[str, int | None], size: int
-) -> tuple[list[Prompt], dict[str, str]]:
-    """List the queue in its order: level by level, each by id, as no index has falling priorities and rising ids."""
-    found: list[Prompt] = []
-    conditions = wanted.conditions(studio_settings.settings(session))
-    for priority in levels(session, place["priority"]):
-        after = place["id"] or 0 if priority == place["priority"] else 0
-        found += session.scalars(
-            select(Prompt)
-            .where(*conditions, Prompt.priority == priority, Prompt.id > after)
-            .order_by(Prompt.id)
-            .limit(size + 1 - len(found))
-        )
+    session: Session, wanted: Select[Any], place: Mapping[str, int | None], size: int
+) -> tuple[Sequence[sqlalchemy.Row[Any]], dict[str, str]]:
+    """List the queue in its order, stretch by stretch, as no index has falling priorities and rising ids."""
+    found: list[sqlalchemy.Row[Any]] = []
+    for lowest, highest in stretches(session, place["priority"]):
+        one_level = lowest == highest  # then the order is that of the index
+        within = Prompt.priority == highest if one_level else Prompt.priority.between(lowest, highest)
+        order = (Prompt.id,) if one_level else (Prompt.priority.desc(), Prompt.id)
+        if highest == place["priority"]:
+            after = Prompt.id > place["id"]
+            within &= after if one_level else or_(Prompt.priority < highest, after)
+        found += session.execute(wanted.where(within).order_by(*order).limit(size + 1 - len(found))).all()
         if len(found) > size:
             last = found[size - 1]
             return found[:size], {"id": str(last.id), "priority": str(last.priority)}
@@ -290,19 +299,16 @@ def _served(
 
 
 def _newest(
-    session: Session, wanted: PromptFilter, place: Mapping[str, int | None], size: int
-) -> tuple[list[Prompt], dict[str, str]]:
+    session: Session, wanted: Select[Any], place: Mapping[str, int | None], size: int
+) -> tuple[Sequence[sqlalchemy.Row[Any]], dict[str, str]]:
     top = place["id"] if place["id"] is not None else (session.scalar(select(func.max(Prompt.id))) or 0) + 1
     bottom = max(0, top - SCANNED)
-    found = session.scalars(
-        select(Prompt)
-        .where(*wanted.conditions(studio_settings.settings(session)), Prompt.id < top, Prompt.id >= bottom)
-        .order_by(Prompt.id.desc())
-        .limit(size + 1)
+    found = session.execute(
+        wanted.where(Prompt.id < top, Prompt.id >= bottom).order_by(Prompt.id.desc()).limit(size + 1)
     ).all()
     if len(found) > size:
-        return list(found[:size]), {"id": str(found[size - 1].id)}
-    return list(found), {"id": str(bottom)} if bottom else {}
+        return found[:size], {"id": str(found[size - 1].id)}
+    return found, {"id": str(bottom)} if bottom else {}
 
 
 def _rows(session: Session, found: list[Prompt]) -> list[Row]:
@@ -313,7 +319,3 @@ def _rows(session: Session, found: list[Prompt]) -> list[Row]:
         for prompt in found
         for opinions, skips in [counts.get(prompt.id, (0, 0))]
     ]
-
-
-def _place(after: Mapping[str, str], name: str) -> int | None:
-    return int(after[name]) if after.get(name) else None

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db import ACTIVE_STATUSES, AuditEvent, TrainingRun, User, holds
+from app.schemas.windows import MOST, Window
 from app.services.system import backups
 from models.store.disk import has_room
 
-EVENTS_AT_ONCE = 50
 LOW_DISK_BYTES = 2 * 1024**3
 LEAST_DISK_BYTES = 16 * 1024**2
 """With less, the database and the queue may fail to write at any moment."""
@@ -84,14 +85,10 @@ def actions(session: Session) -> list[str]:
     return list(session.scalars(select(AuditEvent.action).distinct().order_by(AuditEvent.action)))
 
 
-def audit_log(session: Session, wanted: AuditFilter, before: int | None = None) -> list[Entry]:
-    """Return the entries that match, the newest first, at most EVENTS_AT_ONCE with ids below `before`."""
-    found = (
-        select(AuditEvent, func.coalesce(func.nullif(User.name, ""), User.email))
-        .outerjoin(User, User.id == AuditEvent.user_id)
-        .order_by(AuditEvent.id.desc())
-        .limit(EVENTS_AT_ONCE)
-    )
+def audit_window(session: Session, wanted: AuditFilter, before: int | None = None, sort: str = "") -> Window:
+    """Return the newest entries that match, as many as a table sorts, with the values of the column `sort`."""
+    value = _VALUES.get(sort, AuditEvent.id.expression).label("value")
+    found = select(AuditEvent.id, value).outerjoin(User, User.id == AuditEvent.user_id)
     if before is not None:
         found = found.where(AuditEvent.id < before)
     if wanted.action:
@@ -104,7 +101,25 @@ def audit_log(session: Session, wanted: AuditFilter, before: int | None = None) 
         found = found.where(AuditEvent.created_at >= _midnight(wanted.since))
     if wanted.until:
         found = found.where(AuditEvent.created_at < _midnight(wanted.until) + timedelta(days=1))
-    return [Entry(event, who) for event, who in session.execute(found)]
+    rows = session.execute(found.order_by(AuditEvent.id.desc()).limit(MOST + 1)).all()
+    further = {"before": str(rows[MOST - 1].id)} if len(rows) > MOST else {}
+    return Window([(row.id, row.value) for row in rows[:MOST]], further)
+
+
+def audit_entries(session: Session, ids: Sequence[int]) -> list[Entry]:
+    """Return the entries with these ids, in their order."""
+    found = select(AuditEvent, _WHO).outerjoin(User, User.id == AuditEvent.user_id).where(AuditEvent.id.in_(ids))
+    entries = {event.id: Entry(event, who) for event, who in session.execute(found)}
+    return [entries[number] for number in ids if number in entries]
+
+
+_WHO = func.coalesce(func.nullif(User.name, ""), User.email)
+_VALUES: Mapping[str, ColumnElement[Any]] = {
+    "who": _WHO,
+    "action": AuditEvent.action.expression,
+    "subject": AuditEvent.subject.expression,
+}
+"""What the audit log can be sorted by, beside the time, which is the order of its ids."""
 
 
 def _midnight(day: date) -> datetime:

@@ -1,7 +1,7 @@
 // Imports: the file is sent, the server says what is in it, and nothing is stored before Import is pressed.
 
 import { ApiError, call } from "../shared/api.js";
-import { all, element, make, one, say } from "../shared/dom.js";
+import { all, around, element, make, one, say } from "../shared/dom.js";
 import { onFile } from "../shared/files.js";
 import { count, shortened } from "../shared/text.js";
 import { choices, describe, details, stored } from "./import_words.js";
@@ -16,6 +16,8 @@ const source = element("source", HTMLInputElement);
 const overlap = element("overlap_of_all", HTMLInputElement);
 const judgments = element("judgments", HTMLInputElement);
 const go = element("go", HTMLButtonElement);
+const taken = element("take", HTMLSelectElement);
+const takenNumber = element("take-number", HTMLInputElement);
 const pasted = element("pasted", HTMLTextAreaElement);
 /** @type {File | null} */
 let file = null;
@@ -77,7 +79,18 @@ function show(found) {
   if (!found.judgments) judgments.checked = false;
   go.disabled = !found.usable;
   say("why-not", found.usable ? "" : "No row can be used: is it the right column?");
+  if (!found.usable) element("columns", HTMLDetailsElement).open = true;
+  offerPart();
   element("preview").hidden = false;
+}
+
+/** A judgment may have several rows, so that only texts are taken in part. */
+function offerPart() {
+  if (judgments.checked) taken.value = "all";
+  taken.disabled = judgments.checked;
+  takenNumber.hidden = taken.value === "all";
+  takenNumber.disabled = takenNumber.hidden;
+  takenNumber.required = !takenNumber.hidden;
 }
 
 /** @returns {Record<string, string>} */
@@ -93,6 +106,7 @@ async function look(query, focus) {
     /** @type {ImportPreview} */
     const found = await call("GET", `/imports/${id}${query}`);
     if (overtaken()) return;
+    if (!found.rows) throw new ApiError(describe(found), 0);
     show(found);
     if (focus) element("preview-title").focus();
   } catch (error) {
@@ -192,6 +206,8 @@ async function run(event) {
     overlap_of_all: overlap.value ? Number(overlap.value) : null,
     queue: element("queue", HTMLInputElement).checked,
     judgments: judgments.checked,
+    rows: taken.value === "all" ? null : Number(takenNumber.value),
+    at_random: taken.value === "random",
   };
   go.disabled = true;
   element("result-title").textContent = "Importing …";
@@ -232,6 +248,12 @@ async function addCheck(event) {
   }
 }
 
+for (const choice of [taken, judgments]) choice.addEventListener("change", offerPart);
+// What is folded away cannot be pointed at: it is opened first.
+element("preview").addEventListener("invalid", (event) => {
+  const folded = around(event.target, "details");
+  if (folded instanceof HTMLDetailsElement) folded.open = true;
+}, true);
 for (const select of columns) select.addEventListener("change", () => lookAgain(true));
 for (const setting of [layout, header]) setting.addEventListener("change", () => lookAgain(false));
 element("preview", HTMLFormElement).addEventListener("submit", run);

@@ -40,7 +40,7 @@ export function choices(role, found) {
 /** @param {ImportPreview} found */
 export function describe(found) {
   const rows = some(found.rows, "row", "rows");
-  if (!found.rows) return "The file holds no rows.";
+  if (!found.rows) return "The file is empty: it holds no row with a text.";
   const parts = [found.found.what ? `${rows}, in a form that is known: ${found.found.what}.` : `${rows}.`];
   if (found.judgments) {
     const by = found.people ? ` by ${some(found.people, "person", "people")}` : "";

@@ -2,6 +2,7 @@
 
 import { ApiError, call } from "../shared/api.js";
 import { all, around, element, one } from "../shared/dom.js";
+import { watchRows } from "../shared/rows.js";
 
 /** @import { Prompt } from "../types" */
 
@@ -113,5 +114,6 @@ if (bulk) {
     button.addEventListener("click", () => changeAll(bulk, { queued: button.dataset.queued === "true" }));
   }
 }
+watchRows();
 said.textContent = sessionStorage.getItem("said") ?? "";
 sessionStorage.removeItem("said");

@@ -26,6 +26,10 @@ def preview(page: Page, name: str, content: str) -> None:
     expect(page.locator("#preview")).to_be_visible()
 
 
+def open_columns(page: Page) -> None:
+    page.locator("#columns summary").click()
+
+
 def import_it(page: Page) -> None:
     page.click("#go")
     expect(page.locator("#result-title")).to_have_text("Imported")
@@ -46,6 +50,7 @@ def test_a_dropped_file_is_shown_mapped_and_imported_and_its_bad_rows_are_listed
     expect(page.locator("#preview")).to_be_visible()
     expect(page.locator("#preview-title")).to_be_focused()
     expect(page.locator("#column-text")).to_have_value("comment")
+    open_columns(page)
     page.select_option("#column-text", "remark")
     expect(page.locator("#sample-rows tr").first).to_contain_text("dropped one")
     expect(page.locator("#bad")).to_have_text("1")
@@ -77,6 +82,7 @@ def test_a_preview_that_comes_late_leaves_the_newer_choice_of_a_column(visitor: 
     page = visitor.page
     page.route("**/no-such-request", lambda route: route.abort())  # Chromium looks at requests from here on
     preview(page, "late.csv", "id,remark,comment\n1,a remark,a comment\n")
+    open_columns(page)
     held = hold(page, "**/api/v1/imports/*")
     page.select_option("#column-text", "remark")
     page.select_option("#column-text", "comment")
@@ -94,6 +100,7 @@ def test_a_preview_that_comes_late_leaves_the_newer_choice_of_a_column(visitor: 
 def test_columns_are_kept_with_the_texts_but_for_those_that_are_ticked_off(visitor: Visitor, product: Product) -> None:
     page = visitor.page
     preview(page, "told.csv", "id,text,language\n1,told one,de\n2,told two,en\n")
+    open_columns(page)
     expect(page.locator("#kept-columns label")).to_have_text([" id", " language"])
     expect(page.locator("#sample-rows tr").first).to_contain_text("language: de")
     page.get_by_label("id", exact=True).uncheck()
@@ -101,7 +108,7 @@ def test_columns_are_kept_with_the_texts_but_for_those_that_are_ticked_off(visit
     import_it(page)
     page.goto("/admin/data/queue?metadata=language%3Dde")
     expect(page.locator("[data-prompt] .words")).to_have_text(["told one"])
-    page.get_by_text("Metadata", exact=True).last.click()
+    page.locator("[data-prompt] summary").click()
     expect(page.locator("[data-prompt] dl")).to_have_text(re.compile(r"^\s*language\s*de\s*$"))
     empty_queue(product)
 
@@ -133,8 +140,9 @@ def test_judgments_of_a_file_are_taken_over_once_and_found(visitor: Visitor) -> 
     page.goto("/admin/data/judgments")
     page.fill("#text", "taken over 1")
     page.get_by_role("button", name="Find").click()
-    expect(page.locator("article")).to_have_count(1)
-    expect(page.locator("article .best .words")).to_have_text("kind 1")
+    expect(page.locator("[data-judgment]")).to_have_count(1)
+    expect(page.locator("[data-best] .words")).to_have_text("kind 1")
+    page.locator("#exports > summary").click()
     page.select_option("#format", "csv")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
@@ -176,7 +184,7 @@ def test_numbers_of_the_queue_are_saved_as_they_are_changed_one_by_one_and_all_a
     first.locator("[data-field=overlap]").press("Enter")
     expect(page.locator("#said")).to_contain_text("is saved.")
     expect(first.locator("[data-judged]")).to_have_text("0 of 3")
-    page.locator("[data-prompt]").nth(1).get_by_role("button").click()
+    page.locator("[data-prompt]").nth(1).get_by_role("button", name="Take out").click()
     expect(page.locator("#said")).to_contain_text("is out of the queue.")
     page.click("#bulk summary")
     page.fill("#bulk-priority", "9")

@@ -81,7 +81,8 @@ def test_a_forgotten_password_is_reset_by_a_link_that_an_admin_makes_with_theirs
 
     page.reload()
     assert in_theme(page, "light") == []
-    page.get_by_role("button", name="Sign them out everywhere").click()
+    page.locator("summary", has_text="Sign them out everywhere").click()
+    page.get_by_role("button", name="Sign them out", exact=True).click()
     expect(page.locator("main .alert")).to_have_text("They are signed out everywhere.")
     theirs.goto("/annotate")
     theirs.wait_for_url(SIGN_IN)

@@ -13,6 +13,7 @@ from app.schemas.reading import read
 from app.services.exchange.mapping import ColumnMapping, MappingSent
 from app.services.prompts.changes import Overlap, Priority
 
+MOST_ROWS = 10_000_000
 _LONGEST_SOURCE = 200
 
 _Source = Annotated[
@@ -25,6 +26,21 @@ _Source = Annotated[
 ]
 
 
+_Rows = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=MOST_ROWS,
+        description="Take only so many rows that can be used, the first ones; all unless given.",
+        extra={
+            "refusal": "The number of rows to take must be a whole number.",
+            "bounds": f"The number of rows to take must be between 1 and {MOST_ROWS:,}.",
+        },
+    ),
+]
+_AtRandom = Annotated[bool, Meta(description="Draw the rows at random in the place of the first ones.")]
+
+
 class ImportRequest(MappingSent, frozen=True):
     """Request to store a file: its texts are queued, its judgments taken over, or both."""
 
@@ -35,6 +51,12 @@ class ImportRequest(MappingSent, frozen=True):
                 {"properties": {"judgments": {"const": True}}, "required": ["judgments"]},
             ]
         },
+        {
+            "not": {
+                "properties": {"judgments": {"const": True}, "rows": {"type": "integer"}},
+                "required": ["judgments", "rows"],
+            }
+        },
     )
 
     source: _Source | None = None
@@ -42,11 +64,15 @@ class ImportRequest(MappingSent, frozen=True):
     overlap_of_all: Overlap | None = None
     queue: bool = True
     judgments: bool = False
+    rows: _Rows | None = None
+    at_random: _AtRandom = False
 
     def __post_init__(self) -> None:
-        """Check that something is to be done; raises Invalid."""
+        """Check that something is to be done, and can be; raises Invalid."""
         if not self.queue and not self.judgments:
             raise Invalid("Put the texts into the queue, or take over the judgments, or both.")
+        if self.judgments and self.rows is not None:
+            raise Invalid("A judgment may have several rows: take all rows, or only texts without their judgments.")
 
 
 @dataclass(frozen=True)
@@ -54,7 +80,8 @@ class ImportPlan:
     """Plan of how a file is stored.
 
     `source` is where the prompts are said to come from. `priority` and `overlap` are for the rows that say nothing
-    about them. `queue` puts the texts into the queue, `judgments` takes over the choices that the file holds.
+    about them. `queue` puts the texts into the queue, `judgments` takes over the choices that the file holds. At most
+    `rows` are taken, the first ones or, `at_random`, any; None means all.
     """
 
     mapping: ColumnMapping
@@ -64,6 +91,8 @@ class ImportPlan:
     queue: bool = True
     judgments: bool = False
     file_name: str = ""
+    rows: int | None = None
+    at_random: bool = False
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], name: str) -> ImportPlan:
@@ -81,4 +110,11 @@ class ImportPlan:
             sent.queue,
             sent.judgments,
             name,
+            sent.rows,
+            sent.at_random,
         )
+
+    @property
+    def taken(self) -> dict[str, str]:
+        """Return which part of the file is taken, as the audit log says it; nothing is said of a whole file."""
+        return {"taken": f"{self.rows} {'at random' if self.at_random else 'first'}"} if self.rows else {}

@@ -1,10 +1,10 @@
-"""The page on which a prompt is deleted."""
+"""The pages on which prompts are deleted, and the changes of those that were selected in the queue."""
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Prompt
+from app.db import AuditEvent, Generation, Prompt
 from tests import factories
 from tests.studio import Person, rows
 
@@ -30,6 +30,54 @@ def test_the_page_says_what_goes_and_the_prompt_is_gone_once_its_id_is_typed(
     assert f"Prompt {prompt.id} and all that was made of it are deleted." in done.text
     assert (rows(session, Prompt), rows(session, Generation)) == ([], [])
     assert browser.get(path).status_code == 404
+
+
+def test_selected_prompts_are_changed_and_the_view_stays(admin: Person, session: Session) -> None:
+    ids = [factories.prompt(session, queued=True).id for _ in range(3)]
+    browser, path, view = admin.browser(), "/admin/data/queue/selected", "state=queue&sort=-text"
+
+    def change(which: list[int], **form: str) -> str:
+        answer = browser.submit(path, {"id": which, "view": view, **form}, "/admin/data/queue")
+        assert answer.headers["Location"] == f"/admin/data/queue?{view}"
+        return browser.get(answer.headers["Location"]).text
+
+    assert "2 prompts are changed." in change(ids[:2], do="priority", priority="7")
+    assert "1 prompt is changed." in change(ids[2:], do="overlap", overlap="3")
+    assert "1 prompt is changed." in change(ids[:1], do="out")
+    assert "No prompt was changed: select some rows first." in change([], do="out")
+    assert "The priority must be a whole number, not &#39;high&#39;." in change(ids, do="priority", priority="high")
+    assert "The overlap must be between 1 and 20." in change(ids, do="overlap", overlap="99")
+    assert "Say what is to change" in change(ids, do="magic")
+    assert [(row.priority, row.overlap, row.queued) for row in rows(session, Prompt)] == [
+        (7, None, False),
+        (7, None, True),
+        (0, 3, True),
+    ]
+    assert rows(session, AuditEvent)[-1].details == {"which": {"ids": ids[:1]}, "to": {"queued": False}, "prompts": 1}
+
+
+def test_selected_prompts_are_deleted_once_their_number_is_typed(admin: Person, session: Session) -> None:
+    ids = [factories.prompt(session, f"text {number}", queued=True).id for number in range(3)]
+    browser = admin.browser()
+    asked = browser.submit("/admin/data/queue/selected", {"id": ids[:2], "do": "delete"}, "/admin/data/queue")
+    path = asked.headers["Location"]
+    assert path == f"/admin/data/prompts/delete?id={ids[0]}&id={ids[1]}"
+    page = browser.get(path).text
+    assert ("text 0" in page, "text 2" in page) == (True, False)
+    wrong = browser.submit("/admin/data/prompts/delete", {"id": ids[:2], "confirm": "3"}, path)
+    assert (wrong.status_code, "Type 2 to confirm" in wrong.text) == (422, True)
+    assert len(rows(session, Prompt)) == 3
+    done = browser.submit("/admin/data/prompts/delete", {"id": ids[:2], "confirm": "2"}, path, follow_redirects=True)
+    assert "2 prompts and all that was made of them are deleted." in done.text
+    assert [row.text for row in rows(session, Prompt)] == ["text 2"]
+    assert browser.get(path).status_code == 404
+
+
+def test_more_rows_than_a_page_has_cannot_be_selected(admin: Person) -> None:
+    answer = admin.browser().submit(
+        "/admin/data/queue/selected", {"id": list(range(1, 102)), "do": "out"}, "/admin/data/queue"
+    )
+    assert (answer.status_code, "At most 100 rows can be selected at once." in answer.text) == (400, True)
 
 
 def test_annotators_may_not(annotator: Person, session: Session) -> None:

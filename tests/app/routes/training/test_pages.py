@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import Prompt, RunStatus, TrainingRun, User, now
+from app.services.training import overview
 from app.services.versions import versions
 from models.settings.clicks import CLICK_OPTIONS
 from models.store.store import CheckpointStore
@@ -145,8 +146,8 @@ def test_every_setting_of_a_method_has_a_field_with_a_label_and_an_explanation(
         assert f'name="{field}"' in page
 
 
-def test_runs_are_listed_a_page_at_a_time(session: Session, admin: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.routes.training.pages._RUNS_A_PAGE", 2)
+def test_runs_are_listed_a_window_at_a_time(session: Session, admin: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "MOST", 2)
     for _ in range(3):
         factories.run(session, RunStatus.SUCCEEDED)
     browser = admin.browser()

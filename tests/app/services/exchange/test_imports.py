@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
-from app.domain_errors import Malformed
+from app.domain_errors import Invalid, Malformed
 from app.services.exchange import exports, imports
+from app.services.exchange.incoming import import_plan
 from app.services.exchange.incoming.import_plan import ImportPlan
 from app.services.prompts import prompts, search
 from models.formats.files.packed import unpacked
@@ -179,6 +180,24 @@ def test_progress_is_told_batch_by_batch_and_the_import_is_audited(session: Sess
     assert (event.subject, event.details) == ("a list", {"added": 1203, "rejected": 0, "judgments": 0})
 
 
+@pytest.mark.parametrize("at_random", [False, True])
+def test_a_part_of_a_file_is_taken_of_the_rows_that_can_be_used(
+    session: Session, admin: Person, write: Any, at_random: bool
+) -> None:
+    path = write("a.txt", "\n".join(["x" * (LONGEST + 1), *(f"text {number}" for number in range(9))]))
+    wish = ImportPlan.parse({"layout": "lines", "rows": 4, "at_random": at_random}, "a.txt")
+    *_, last = imports.run(session, admin.id, path, wish, LONGEST)
+    assert (last.done, last.report.added, last.report.rejected_count) == (True, 4, 1)
+    if not at_random:
+        assert queued(session) == [f"text {number}" for number in range(4)]
+    assert rows(session, AuditEvent)[-1].details["taken"] == ("4 at random" if at_random else "4 first")
+
+
+def test_judgments_are_not_taken_in_part() -> None:
+    with pytest.raises(Invalid, match="A judgment may have several rows: take all rows, or only texts"):
+        ImportPlan.parse({"layout": "jsonl", "judgments": True, "rows": 4}, "a.jsonl")
+
+
 def test_what_was_stored_before_a_file_breaks_off_stays(session: Session, admin: Person, write: Any) -> None:
     whole = [json.dumps(f"text {number}") for number in range(600)]
     path = write("a.json", "[" + ",".join(whole) + ", {")
@@ -283,5 +302,5 @@ def test_looking_at_a_packed_file_of_nothing_ends_early(
 
 def test_a_million_rows_are_within_all_bounds() -> None:
     row = b'{"text": "You are a stupid idiot, number 123456", "language": "en", "source": "a forum"}\n'
-    assert imports.MOST_ROWS > 1_000_000
+    assert import_plan.MOST_ROWS > 1_000_000
     assert 1_000_000 * len(row) < unpacked.LARGEST_UNPACKED

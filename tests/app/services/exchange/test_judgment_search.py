@@ -109,6 +109,26 @@ def test_a_page_of_a_rare_find_says_where_to_go_on_looking(
     assert ([one.id for one in second.judgments], second.before) == ([made["plain"]], None)
 
 
+def test_a_window_has_a_value_for_each_column_that_sorts_and_says_where_others_follow(
+    session: Session, made: dict[str, int], admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {number: name for name, number in made.items()}
+
+    def values(sort: str) -> dict[str, object]:
+        found = judgment_search.window(session, JudgmentFilter(), sort=sort)
+        return {names[number]: value for number, value in found.rows}
+
+    assert list(values("time")) == ["gold", "flagged", "edited", "plain"]
+    assert values("verdict") == {"gold": "chosen", "flagged": "skipped", "edited": "edited", "plain": "chosen"}
+    assert values("person")["edited"] == admin.email
+    assert (values("text")["plain"], values("source")["plain"]) == ("you 100% fool", "a file")
+    assert set(map(type, values("seconds").values())) <= {float, type(None)}
+    monkeypatch.setattr(judgment_search, "MOST", 3)
+    assert judgment_search.window(session, JudgmentFilter()).further == {"before": str(made["edited"])}
+    loaded = judgment_search.load(session, [made["plain"], 99, made["gold"]])
+    assert [one.id for one in loaded] == [made["plain"], made["gold"]]
+
+
 def test_a_check_is_right_if_the_gold_answer_alone_was_chosen(session: Session, annotator: Person) -> None:
     prompt = factories.prompt(session, gold_answer="a")
 

@@ -113,12 +113,27 @@ def test_everybody_is_listed_with_what_they_did_page_by_page(
     other = factories.user(session)
     judge(session, other)
     judge(session, other, undone_at=now())
-    monkeypatch.setattr(statistics, "PEOPLE_AT_ONCE", 1)
-    (first,) = statistics.members(session)
-    (second,) = statistics.members(session, first.user.id)
+    monkeypatch.setattr(statistics, "MOST", 1)
+    found = statistics.window(session)
+    (first,) = statistics.members(session, [number for number, _ in found.rows])
+    assert found.further == {"after": str(first.user.id)}
+    (second,) = statistics.members(session, [statistics.window(session, first.user.id).rows[0][0]])
     assert (first.user, first.said.judgments) == (person, 0)
     assert (second.user.id, second.said.judgments, second.habits.judged) == (other.id, 1, 1)
-    assert statistics.members(session, other.id) == []
+    assert statistics.window(session, other.id) == ([], {})
+
+
+def test_people_have_a_value_for_each_column_that_sorts(session: Session, person: User) -> None:
+    other = factories.user(session, name="Ada", last_seen_at=now())
+    judge(session, other)
+
+    def values(sort: str) -> list[object]:
+        return [value for _, value in statistics.window(session, 0, sort).rows]
+
+    assert values("person") == [person.name or person.email, "Ada"]
+    assert values("judgments") == [0, 1]
+    assert values("role") == ["annotator", "annotator"]
+    assert values("seen") == [person.last_seen_at, other.last_seen_at]
 
 
 def test_the_totals_are_of_the_last_week(session: Session, person: User) -> None:

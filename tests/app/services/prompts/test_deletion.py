@@ -59,7 +59,7 @@ def test_all_that_was_made_of_a_prompt_goes_and_what_was_made_of_others_stays(ei
     with write_transaction(either):
         either.add(Reservation(prompt_id=gone.id, user_id=ada, until=now()))
     kept_id = kept.id
-    assert deletion.preview(either, gone.id) == Gone(screens=3, rewrites=9, judgments=2, people=2, pairs=4)
+    assert deletion.preview(either, [gone.id]) == Gone(screens=3, rewrites=9, judgments=2, people=2, pairs=4)
     assert delete(either, gone.id) == Gone(screens=3, rewrites=9, judgments=2, people=2, pairs=4)
     assert [prompt.id for prompt in rows(either, Prompt)] == [kept_id]
     assert [screen.prompt_id for screen in rows(either, Generation)] == [kept_id]

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Prompt
 from app.domain_errors import Invalid, NotFound
-from app.services.prompts import search
+from app.services.prompts import queue, search
 from app.services.prompts.search import PromptFilter, State
 from tests import factories
 from tests.studio import Person, rows
@@ -79,10 +79,25 @@ def test_a_row_says_how_many_of_how_many_people_have_judged(session: Session) ->
     }
 
 
-def test_how_many_people_judge_is_said_of_the_prompts_that_are_meant(session: Session, made: dict[str, int]) -> None:
-    assert search.counted(session, PromptFilter()) == (4, 1, 2)
-    assert search.counted(session, PromptFilter(text="urgent")) == (1, 2, 2)
-    assert search.counted(session, PromptFilter(text="nowhere")) == (0, None, None)
+@pytest.mark.usefixtures("made")
+def test_a_queue_of_many_priorities_is_listed_stretch_by_stretch(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for priority in (3, 2, 3, 2, 1):
+        factories.prompt(session, queued=True, priority=priority)
+    whole = [row.prompt.id for row in search.page(session, PromptFilter()).rows]
+    for longest in (1, 2, 3, 5):
+        monkeypatch.setattr(queue, "LONGEST_STRETCH", longest)
+        for size in (1, 2, 4):
+            seen: list[int] = []
+            after: dict[str, str] = {}
+            for _ in whole:
+                found = search.page(session, PromptFilter(), after, size)
+                seen += [row.prompt.id for row in found.rows]
+                after = found.after
+                if not after:
+                    break
+            assert seen == whole, (longest, size)
 
 
 def test_what_people_only_skipped_is_not_judged(session: Session, annotator: Person) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, RunStatus, Verdict
@@ -58,3 +59,14 @@ def test_what_a_run_that_ended_well_has_learned_is_not_new(either: Session) -> N
     click(either, ada)
     counts = overview.counts(either)
     assert (counts.judgments, counts.new_judgments) == (2, 1)
+
+
+def test_runs_are_listed_in_windows_by_any_column(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "MOST", 2)
+    made = [
+        factories.run(session, RunStatus.SUCCEEDED, pairs=number, produced_version=number).id for number in (5, 9, 7)
+    ]
+    first = overview.runs_window(session, sort="pairs")
+    assert (first.rows, first.further) == ([(made[2], 7), (made[1], 9)], {"before": str(made[1])})
+    assert overview.runs_window(session, made[1], "status").rows == [(made[0], "succeeded")]
+    assert [run.id for run in overview.runs_listed(session, [made[0], 99, made[2]])] == [made[0], made[2]]
