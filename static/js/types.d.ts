@@ -27,7 +27,7 @@ export interface Screen {
 /** What a person says of a screen. */
 export interface Judgment {
   generation_id: number;
-  verdict: "chosen" | "edited" | "tie" | "none" | "skipped";
+  verdict: "chosen" | "edited" | "fine" | "tie" | "none" | "skipped";
   /** The chosen one, or the one that an edit began with. */
   candidate_id?: number;
   edited_text?: string;

@@ -20,7 +20,10 @@ TIME_ZONE_FORMAT = "time-zone"
 _NO_ZONE = "time_zone must be the name of a time zone, such as Europe/Berlin."
 
 Blur = Annotated[bool, Meta(description="Hide toxic texts until they are asked for; null: as the studio has it.")]
-Diff = Annotated[bool, Meta(description="Mark where a rewrite differs from its source.")]
+Diff = Annotated[
+    bool,
+    Meta(description="Mark where every rewrite differs from its source, and not only the one that is pointed at."),
+]
 Toured = Annotated[bool, Meta(description="The tour was taken or declined.")]
 Warned = Annotated[bool, Meta(description="The content warning was read.")]
 TimeZone = Annotated[
@@ -54,13 +57,14 @@ class DeskChange(Sent, frozen=True):
 class DeskSettings:
     """One person's settings.
 
-    `blur` hides toxic texts until they are asked for (None: the studio's setting). `diff` marks the words in which a
-    rewrite differs from its prompt. `toured` and `warned` record that the tour and the content warning were seen.
-    `time_zone` is an IANA name: a person's day begins at their own midnight.
+    `blur` hides toxic texts until they are asked for (None: the studio's setting). `diff` marks the words in which
+    every rewrite differs from its prompt; else they are marked in the one that is pointed at. `toured` and `warned`
+    record that the tour and the content warning were seen. `time_zone` is an IANA name: a person's day begins at their
+    own midnight.
     """
 
     blur: bool | None = None
-    diff: bool = True
+    diff: bool = False
     toured: bool = False
     warned: bool = False
     time_zone: str = "UTC"

@@ -16,6 +16,7 @@ import * as notices from "./notices.js";
 import { longest, person } from "./page.js";
 import * as screens from "./screens.js";
 import { Stopwatch } from "./stopwatch.js";
+import { Tabs } from "./tabs.js";
 import * as examples from "./tour/examples.js";
 import { reveal } from "./view.js";
 
@@ -47,6 +48,7 @@ const deeds = []; // what Undo takes back, the latest last
 
 /** @type {Drawer<Gesture>} */
 const waitingGestures = new Drawer(localStorage, "outbox", person);
+const tabs = new Tabs(new Drawer(localStorage, "tab", person));
 const outbox = new Outbox(waitingGestures, { sent, refused, waiting, through });
 
 /** @param {Shown} next */
@@ -183,7 +185,7 @@ function judge(gesture, said, chosen = []) {
   const body = outbox.judge({ generation_id: screen.id, ...gesture, seconds });
   deeds.push({ body, screen, said, saved: false });
   if (deeds.length > MOST_UNDOABLE) deeds.shift();
-  counters.count(1, seconds);
+  counters.count(1, seconds, screen.fromQueue);
   settle(chosen);
   tell();
   keep();
@@ -196,6 +198,7 @@ const candidate = (card) => Number(card.dataset.candidate);
 /** @param {HTMLButtonElement} card */
 const choose = (card) => judge({ verdict: "chosen", candidate_id: candidate(card) }, ["Saved", `“${textOf(card)}”`], [card]);
 const none = () => judge({ verdict: "none" }, ["Saved", "none is good."]);
+const fine = () => judge({ verdict: "fine" }, ["Saved", "the text is already fine."]);
 
 /** @param {HTMLButtonElement[]} tied @param {string[]} texts */
 function saveTie(tied, texts) {
@@ -238,7 +241,7 @@ function undo() {
   if (!deed) return;
   notices.problem();
   outbox.undo(deed.body);
-  counters.count(-1, deed.body.seconds);
+  counters.count(-1, deed.body.seconds, deed.screen.fromQueue);
   if (screen && !screen.done) screens.aside.unshift(screen);
   const slot = deed.screen.candidates.findIndex((one) => one.id === deed.body.candidate_id) + 1;
   keepEdited(deed, slot);
@@ -262,7 +265,7 @@ function sent(key) {
 function refused({ kind, body }, error, again) {
   const deed = deeds.find((one) => one.body.client_key === body.client_key);
   if (deed) deeds.splice(deeds.indexOf(deed), 1);
-  if (deed) counters.count(-1, deed.body.seconds);
+  if (deed) counters.count(-1, deed.body.seconds, deed.screen.fromQueue);
   tell();
   const typed = body.edited_text ? ` What you wrote: “${body.edited_text}”.` : "";
   if (error.status === 409) {
@@ -349,6 +352,7 @@ for (const button of all(document, ".edit", HTMLButtonElement)) {
   button.addEventListener("click", () => edit(Number(button.dataset.edit)));
 }
 element("none").addEventListener("click", once(none));
+element("fine").addEventListener("click", once(fine));
 element("tie").addEventListener("click", once(tieOrNot));
 element("write").addEventListener("click", () => edit(0));
 element("skip").addEventListener("click", once(() => saveReason("skip", "")));
@@ -363,6 +367,7 @@ onKeys({
   judging: () => Boolean(screen && !screen.done),
   choose,
   none,
+  fine,
   reason: saveReason,
   tie: tieOrNot,
   edit,
@@ -374,6 +379,8 @@ onKeys({
 addEventListener("online", () => outbox.flush());
 addEventListener("focus", () => outbox.flush());
 document.addEventListener("visibilitychange", () => { if (!document.hidden) outbox.flush(); });
+tabs.follow();
+screens.share(tabs);
 screens.seen(outbox.screens());
 restore();
 if (!screen) text.focus();

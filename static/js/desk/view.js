@@ -73,9 +73,11 @@ async function nameKeys() {
 const heights = new ResizeObserver(() => {
   document.documentElement.style.setProperty("--above", `${element("source-bar").offsetHeight}px`);
   document.documentElement.style.setProperty("--below", `${element("desk-foot").offsetHeight}px`);
+  document.documentElement.style.setProperty("--bar", `${element("verdicts").offsetHeight}px`);
 });
 heights.observe(element("source-bar"));
 heights.observe(element("desk-foot"));
+heights.observe(element("verdicts"));
 
 element("diff").addEventListener("click", toggleDiff);
 element("blur").addEventListener("click", toggleBlur);

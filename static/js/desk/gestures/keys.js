@@ -4,7 +4,7 @@ import { around, element, typing } from "../../shared/dom.js";
 import { leaves, modified, sends } from "../../shared/keys.js";
 import * as guidelines from "../guidelines.js";
 import { help, reveal, toggleBlur, toggleDiff } from "../view.js";
-import { cards } from "./cards.js";
+import { cards, pointedAt } from "./cards.js";
 import { always, meaning } from "./presses.js";
 import * as reasons from "./reasons.js";
 import * as tie from "./tie.js";
@@ -18,6 +18,7 @@ import * as tie from "./tie.js";
  * @property {() => boolean} judging whether a screen waits for its verdict
  * @property {(card: HTMLButtonElement) => void} choose
  * @property {() => void} none
+ * @property {() => void} fine the text needs no rewrite
  * @property {(kind: Kind, reason: string) => void} reason
  * @property {() => void} tie
  * @property {(slot: number) => void} edit
@@ -44,8 +45,9 @@ export function onKeys(deeds) {
     help,
     text: () => element("text").focus(),
     none: deeds.none,
+    fine: deeds.fine,
     tie: deeds.tie,
-    edit: () => deeds.edit(pointedAt()),
+    edit: () => deeds.edit(Number(pointedAt()?.dataset.slot ?? 0)),
     skip: ({ shift }) => reason("skip", shift),
     flag: ({ shift }) => reason("flag", shift),
     choose({ digit, shift }) {
@@ -98,10 +100,4 @@ export function onKeys(deeds) {
     held = event.code;
     acts[meant.deed](meant);
   });
-}
-
-// The card that has the focus or is under the pointer; 0 if none is.
-function pointedAt() {
-  const slot = around(document.activeElement, ".slot") ?? around(document.querySelector(".slot:hover"), ".slot");
-  return Number(slot?.dataset.slot ?? 0);
 }

@@ -22,6 +22,7 @@ def parse(verdict: str, **fields: Any) -> JudgmentRequest:
     ("verdict", "fields", "expected"),
     [
         ("none", {}, JudgmentRequest(3, Verdict.NONE)),
+        ("fine", {}, JudgmentRequest(3, Verdict.FINE)),
         ("tie", {}, JudgmentRequest(3, Verdict.TIE)),
         ("tie", {"tied": [9, 7]}, JudgmentRequest(3, Verdict.TIE, tied=(9, 7))),
         ("chosen", {"candidate_id": 7, "seconds": 2}, JudgmentRequest(3, Verdict.CHOSEN, 7, seconds=2.0)),
