@@ -38,6 +38,7 @@ def page() -> ResponseReturnValue:
         longest_reason=judgments.LONGEST_REASON,
         candidates=range(1, CANDIDATES + 1),
         reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS},
+        not_english=SKIP_REASONS[0],
         examples=samples.texts()[: samples.EXAMPLES],
         **_desk(db.session(), user_id()),
     )
@@ -50,6 +51,7 @@ def _desk(session: Session, person: int) -> dict[str, Any]:
     today = pace.today(session, person, own.zone, at)
     return {
         "own": own,
+        "only_english": everybody.only_english,
         "blurred": own.hides_texts(everybody.blur),
         "break_minutes": everybody.break_minutes,
         "today": today,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import UNSET, Meta, UnsetType
@@ -26,6 +26,11 @@ Diff = Annotated[
 ]
 Toured = Annotated[bool, Meta(description="The tour was taken or declined.")]
 Warned = Annotated[bool, Meta(description="The content warning was read.")]
+TextSize = Annotated[Literal["normal", "large", "larger"], Meta(description="How large texts are on the desk.")]
+Width = Annotated[Literal["normal", "narrow", "wide"], Meta(description="How much of a wide window the desk takes.")]
+Font = Annotated[
+    Literal["usual", "distinct"], Meta(description="Letters as usual, or easier to tell apart and wider set.")
+]
 TimeZone = Annotated[
     str,
     Meta(
@@ -45,6 +50,9 @@ class DeskChange(Sent, frozen=True):
     diff: Diff | UnsetType = UNSET
     toured: Toured | UnsetType = UNSET
     warned: Warned | UnsetType = UNSET
+    text_size: TextSize | UnsetType = UNSET
+    width: Width | UnsetType = UNSET
+    font: Font | UnsetType = UNSET
     time_zone: TimeZone | UnsetType = UNSET
 
     def __post_init__(self) -> None:
@@ -59,14 +67,17 @@ class DeskSettings:
 
     `blur` hides toxic texts until they are asked for (None: the studio's setting). `diff` marks the words in which
     every rewrite differs from its prompt; else they are marked in the one that is pointed at. `toured` and `warned`
-    record that the tour and the content warning were seen. `time_zone` is an IANA name: a person's day begins at their
-    own midnight.
+    record that the tour and the content warning were seen. `text_size`, `width` and `font` say how the
+    desk looks. `time_zone` is an IANA name: a person's day begins at their own midnight.
     """
 
     blur: bool | None = None
     diff: bool = False
     toured: bool = False
     warned: bool = False
+    text_size: str = "normal"
+    width: str = "normal"
+    font: str = "usual"
     time_zone: str = "UTC"
 
     @property

@@ -37,7 +37,7 @@ def next_waiting(session: Session, user_id: int, studio: StudioSettings) -> Prom
 
 def left(session: Session, user_id: int, studio: StudioSettings) -> int:
     """Count the prompts that still wait for a person's judgment, drawn for them already or not, up to MOST_LEFT."""
-    drawn = session.scalar(select(func.count(Generation.id)).join(Prompt).where(*_unjudged(user_id, studio))) or 0
+    drawn = session.scalar(select(func.count(Generation.id)).join(Prompt).where(_unjudged(user_id, studio))) or 0
     place = _first_open(session, user_id, studio)
     if place == END:
         return drawn
@@ -149,7 +149,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
         select(Generation)
         .join(Prompt)
         .where(
-            *_unjudged(user_id, studio),
+            _unjudged(user_id, studio),
             Generation.prompt_id.not_in(select(Generation.prompt_id).where(Generation.id.in_(shown))),
         )
         .order_by(Generation.id)
@@ -157,8 +157,8 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
     )
 
 
-def _unjudged(user_id: int, studio: StudioSettings) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions of those of a person's latest screens that still wait for their judgment."""
+def _unjudged(user_id: int, studio: StudioSettings) -> ColumnElement[bool]:
+    """Return the condition of those of a person's latest screens that still wait for their judgment."""
     latest = (
         select(Generation.id)
         .where(Generation.user_id == user_id, CURRENT)
@@ -171,7 +171,7 @@ def _unjudged(user_id: int, studio: StudioSettings) -> tuple[ColumnElement[bool]
         and_(Generation.gold, Prompt.gold_answer.is_not(None)),
         and_(~Generation.gold, Prompt.gold_answer.is_(None), has_place(user_id, studio)),
     )
-    return Generation.id.in_(select(latest.c.id)), ~standing, ~_WITHDRAWN, wants, Prompt.queued
+    return and_(Generation.id.in_(select(latest.c.id)), ~standing, ~_WITHDRAWN, wants, Prompt.queued)
 
 
 def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Generation | None:

@@ -30,8 +30,9 @@ def unpaired_rows(
 ) -> list[tuple[str, str, bool, int]]:
     """Return (prompt, text, whether it is good, judgment id) for the selected judgments up to that one, by their ids.
 
-    A chosen or an edited text is good and the others on its screen are bad, and so it is of a prompt that is fine; in a
-    tie of some, the tied texts are good and the rest bad. On a screen of which none is good, all are bad.
+    A chosen or an edited text is good and the others on its screen are bad; in a tie of some, the tied texts are good
+    and the rest bad. On a screen of which none is good, all are bad. A prompt that is fine is good itself, and its
+    rewrites are bad.
     """
     judgments = session.scalars(
         select(Judgment)

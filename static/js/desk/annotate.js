@@ -6,6 +6,7 @@ import { all, element } from "../shared/dom.js";
 import { size } from "../shared/text.js";
 import * as counters from "./counters.js";
 import { Drawer } from "./drawer.js";
+import * as foreign from "./foreign.js";
 import { cards, lay, settle, textOf } from "./gestures/cards.js";
 import * as editor from "./gestures/editor.js";
 import { onKeys } from "./gestures/keys.js";
@@ -18,6 +19,7 @@ import * as screens from "./screens.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Tabs } from "./tabs.js";
 import * as examples from "./tour/examples.js";
+import "./appearance.js";
 import { reveal } from "./view.js";
 
 /** @import { Judgment, KeyedJudgment } from "../types" */
@@ -61,6 +63,7 @@ function show(next) {
   tie.leave();
   reasons.leave();
   lay(screen);
+  foreign.greet(screen);
   notices.beside(screen.metadata);
   reveal(false);
   const count = screen.candidates.length;
@@ -217,8 +220,16 @@ function saveEdit(edited, slot) {
 /** @param {reasons.Kind} kind @param {string} reason */
 function saveReason(kind, reason) {
   const flagged = kind === "flag";
-  const more = { ...(flagged ? { flagged } : {}), ...(reason ? { reason } : {}) };
-  judge({ verdict: "skipped", ...more }, [flagged ? "Flagged" : "Skipped", reason]);
+  const why = reason || (foreign.covered() && !flagged ? foreign.REASON : "");
+  const more = { ...(flagged ? { flagged } : {}), ...(why ? { reason: why } : {}) };
+  judge({ verdict: "skipped", ...more }, [flagged ? "Flagged" : "Skipped", why]);
+}
+
+// The rewrites of a text that does not look English are wanted all the same.
+function uncover() {
+  if (!screen) return;
+  foreign.uncover(screen);
+  element("source").focus({ preventScroll: true });
 }
 
 function tieOrNot() {
@@ -355,6 +366,8 @@ element("none").addEventListener("click", once(none));
 element("fine").addEventListener("click", once(fine));
 element("tie").addEventListener("click", once(tieOrNot));
 element("write").addEventListener("click", () => edit(0));
+element("foreign-skip").addEventListener("click", once(() => saveReason("skip", "")));
+element("foreign-show").addEventListener("click", uncover);
 element("skip").addEventListener("click", once(() => saveReason("skip", "")));
 element("flag").addEventListener("click", once(() => saveReason("flag", "")));
 element("undo").addEventListener("click", once(undo));
@@ -365,6 +378,7 @@ tie.onTie(saveTie);
 reasons.onReason(saveReason);
 onKeys({
   judging: () => Boolean(screen && !screen.done),
+  reveal: () => (foreign.covered() ? uncover() : reveal()),
   choose,
   none,
   fine,

@@ -117,7 +117,7 @@ def test_a_card_says_its_length_only_where_it_is_far_from_that_of_the_text(desk:
 def screen_of(rewrites: list[str]) -> dict[str, object]:
     """A screen as the server might send it."""
     candidates = [{"id": number, "text": text} for number, text in enumerate(rewrites, start=1)]
-    return {"id": 1, "text": "abcde", "candidates": candidates, "exhausted": False, "version": 1, "metadata": None}
+    return {"id": 1, "text": "abcde", "candidates": candidates, "exhausted": False, "looks_like": None}
 
 
 def test_the_source_stays_in_view_and_the_page_scrolls_at_once(desk: Page) -> None:

@@ -14,7 +14,16 @@ def test_one_learns_who_one_is_and_what_one_has_done(session: Session, annotator
     factories.judgment(session, factories.generation(session, annotator.id), seconds=6.0)
     me = annotator.call("GET", "/me").get_json()
     assert (me["id"], me["email"], me["role"]) == (annotator.id, annotator.email, "annotator")
-    assert me["settings"] == {"blur": None, "diff": False, "toured": False, "warned": False, "time_zone": "UTC"}
+    assert me["settings"] == {
+        "blur": None,
+        "diff": False,
+        "toured": False,
+        "warned": False,
+        "text_size": "normal",
+        "width": "normal",
+        "font": "usual",
+        "time_zone": "UTC",
+    }
     assert me["today"] == {"judged": 1, "seconds": 6.0, "per_minute": 10.0}
     assert (me["sitting"], me["streak_days"]) == ({"judged": 1, "minutes": 0}, 1)
 
