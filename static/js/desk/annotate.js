@@ -6,21 +6,21 @@ import { all, element } from "../shared/dom.js";
 import { size } from "../shared/text.js";
 import * as counters from "./counters.js";
 import { Drawer } from "./drawer.js";
-import * as foreign from "./foreign.js";
 import { cards, lay, settle, textOf } from "./gestures/cards.js";
 import * as editor from "./gestures/editor.js";
 import { onKeys } from "./gestures/keys.js";
 import { Outbox } from "./gestures/outbox.js";
 import * as reasons from "./gestures/reasons.js";
 import * as tie from "./gestures/tie.js";
+import "./look/appearance.js";
+import * as foreign from "./look/foreign.js";
+import { reveal } from "./look/view.js";
 import * as notices from "./notices.js";
 import { longest, person } from "./page.js";
 import * as screens from "./screens.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Tabs } from "./tabs.js";
 import * as examples from "./tour/examples.js";
-import "./appearance.js";
-import { reveal } from "./view.js";
 
 /** @import { Judgment, KeyedJudgment } from "../types" */
 /** @import { Entry, Gesture } from "./gestures/outbox.js" */
@@ -144,7 +144,7 @@ async function ask(event) {
   const stop = new AbortController();
   try {
     const drawn = screens.draw(value, stop.signal);
-    const next = await notices.pending("Three rewrites are being drawn…", drawn, () => stop.abort());
+    const next = await notices.pending("Three rewrites are being drawn…", drawn, () => stop.abort(), value);
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
     if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
     show({ ...next, fromQueue: false });

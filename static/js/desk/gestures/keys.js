@@ -2,9 +2,9 @@
 
 import { around, element, typing } from "../../shared/dom.js";
 import { leaves, modified, sends } from "../../shared/keys.js";
-import { covered } from "../foreign.js";
+import { covered } from "../look/foreign.js";
 import * as guidelines from "../guidelines.js";
-import { help, toggleBlur, toggleDiff } from "../view.js";
+import { help, toggleBlur, toggleDiff } from "../look/view.js";
 import { cards, pointedAt } from "./cards.js";
 import { always, meaning } from "./presses.js";
 import * as reasons from "./reasons.js";

@@ -1,9 +1,9 @@
 // A text that the model does not read is said before its rewrites are shown, which would be damaged words.
 
-import { element } from "../shared/dom.js";
-import { desk } from "./page.js";
+import { element } from "../../shared/dom.js";
+import { desk } from "../page.js";
 
-/** @import { Shown } from "./screens.js" */
+/** @import { Shown } from "../screens.js" */
 
 const notice = element("foreign");
 const warns = JSON.parse(desk.dataset.onlyEnglish ?? "false");
@@ -15,7 +15,8 @@ const wanted = new Set(); // the screens that were asked for all the same
 /** @param {Shown} screen */
 export function greet(screen) {
   cover(warns && Boolean(screen.looks_like) && !wanted.has(screen.id));
-  element("foreign-text").textContent = covered() ? `The model reads English; this looks like ${screen.looks_like}.` : "";
+  const sentence = `The model reads English; this looks like ${screen.looks_like}.`;
+  element("foreign-text").textContent = covered() ? sentence : "";
 }
 
 // Whether the rewrites wait to be asked for.

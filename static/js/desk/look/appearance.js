@@ -1,8 +1,8 @@
 // How large, how wide and in which letters texts are shown. What a person decides shows at once and is remembered.
 
-import { all, element } from "../shared/dom.js";
-import { desk } from "./page.js";
-import { store } from "./settings.js";
+import { all, element } from "../../shared/dom.js";
+import { desk } from "../page.js";
+import { store } from "../settings.js";
 
 /** What each setting is called on the page. */
 const SHOWN = new Map([["text_size", "textSize"], ["width", "width"], ["font", "font"]]);
