@@ -26,7 +26,6 @@ def test_on_a_phone_every_verdict_is_in_reach_whatever_the_text(
         page = visitor.page
         page.goto("/annotate")
         type_text(page, LONG.strip())
-        page.keyboard.press("d")
         for scrolled in (0, 100_000):
             page.evaluate("y => scrollTo(0, y)", scrolled)
             for verdict in VERDICTS:
@@ -38,7 +37,6 @@ def test_on_a_phone_every_verdict_is_in_reach_whatever_the_text(
         assert box is not None
         assert bar is not None
         assert box["y"] + box["height"] <= bar["y"] + 1, "what is reached with Tab does not end up under the bar"
-        page.keyboard.press("d")
 
 
 def test_size_width_and_letters_of_the_texts_are_chosen_and_remembered(desk: Page) -> None:

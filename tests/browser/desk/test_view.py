@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -201,7 +202,7 @@ def test_the_desk_says_how_much_of_the_queue_is_done_and_how_much_is_left(desk: 
         desk.keyboard.press("n")
         expect_source(desk, f"left {number}")
     expect(desk.locator("#progress")).to_have_text(f"{before + 5} of {whole}")
-    expect(desk.locator("#remaining")).to_have_text("about a minute left")
+    expect(desk.locator("#remaining")).to_have_text(re.compile(r"^about .+ left$"))
     desk.keyboard.press("u")
     expect(desk.locator("#progress")).to_have_text(f"{before + 4} of {whole}")
 
