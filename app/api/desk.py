@@ -11,7 +11,18 @@ from app.api.kinds import Anything, Count
 from app.domain_errors import Invalid
 from app.schemas.kinds import LARGEST_ID, Text
 from app.schemas.reading import Sent
-from app.services.desk.settings import Blur, DeskChange, Diff, Theme, TimeZone, Toured, Warned
+from app.services.desk.settings import (
+    Blur,
+    DeskChange,
+    Diff,
+    Font,
+    TextSize,
+    Theme,
+    TimeZone,
+    Toured,
+    Warned,
+    Width,
+)
 from app.services.prompts.studio_settings import MOST_TEXT
 
 MOST_SHOWN = 100
@@ -65,6 +76,12 @@ _Version = Annotated[
 ]
 
 
+_LooksLike = Annotated[
+    str | None,
+    Meta(description="The language or script that the text is in, where that is surely not English; else null."),
+]
+
+
 class ShownCandidate(Struct):
     """One rewrite on a screen."""
 
@@ -77,6 +94,7 @@ class Generation(Struct):
 
     id: int
     text: str
+    looks_like: _LooksLike
     version: _Version
     candidates: Annotated[list[ShownCandidate], Meta(max_length=3)]
     exhausted: Annotated[bool, Meta(description="The model could not write three different rewrites.")]
@@ -113,6 +131,9 @@ class DeskSettings(Struct, forbid_unknown_fields=True):
     diff: Diff
     toured: Toured
     warned: Warned
+    text_size: TextSize
+    width: Width
+    font: Font
     time_zone: TimeZone
     theme: Theme
 

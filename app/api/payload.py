@@ -11,6 +11,7 @@ from app.schemas.kinds import LARGEST_ID
 from app.services.training.course.progress import Expected, progress
 from app.services.versions.live_comparison_report import Report
 from models.settings.options import current_names
+from models.texts import language
 
 
 def row_id(value: str | None) -> int | None:
@@ -26,6 +27,7 @@ def generation_json(generation: Generation, exhausted: bool) -> dict[str, Any]:
     return {
         "id": generation.id,
         "text": generation.prompt.text,
+        "looks_like": language.foreign(generation.prompt.text),
         "version": _version_shown(generation),
         "candidates": [{"id": candidate.id, "text": candidate.text} for candidate in candidates],
         "exhausted": exhausted,

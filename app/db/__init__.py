@@ -5,7 +5,7 @@ from app.db.desk.candidate import Candidate
 from app.db.desk.deleted_judgment import DeletedJudgment
 from app.db.desk.drawn_pool import DrawnPool
 from app.db.desk.generation import Generation
-from app.db.desk.judgment import JUDGE, LONGEST_ANNOTATOR, Judgment, Verdict, new_key
+from app.db.desk.judgment import JUDGE, LONGEST_ANNOTATOR, OFF_THE_CARDS, Judgment, Verdict, new_key
 from app.db.desk.preference import Preference
 from app.db.engine import ENGINE_OPTIONS, empty_log, make_sessions, write_transaction
 from app.db.exchange.file_import import FileImport
@@ -43,6 +43,7 @@ __all__ = [
     "ENGINE_OPTIONS",
     "JUDGE",
     "LONGEST_ANNOTATOR",
+    "OFF_THE_CARDS",
     "SERVING",
     "Alias",
     "ApiToken",

@@ -17,7 +17,7 @@ from models.formats.rows import BadRow, Fields, Row, Text
 from models.formats.schemas.conversation import preference
 from models.formats.schemas.trl import number, ranked
 
-CHOSEN, EDITED, TIE, NONE, SKIPPED = VERDICTS = ("chosen", "edited", "tie", "none", "skipped")
+CHOSEN, EDITED, FINE, TIE, NONE, SKIPPED = VERDICTS = ("chosen", "edited", "fine", "tie", "none", "skipped")
 PERSON_NAMES = ("person", "annotator", "annotator_id", "annotator_name", "rater", "labeler", "worker_id", "user_id")
 """Fields that say who made a row, the surest first."""
 _TIME_NAMES = ("created_at", "annotated_at", "timestamp")
@@ -51,10 +51,10 @@ NOWHERE = Origin()
 class Annotation:
     """One person's judgment of the candidates of a text.
 
-    `better` holds the best candidates (of an edit, the text that was written), `worse` those below them. Of a tie of
-    all, all are better; if none is good, all are worse; of a skip, `worse` holds what was shown. `ranks` has a rank for
-    each of `better` and `worse`, the lowest being the best, where they were ranked. `unused` says what of it
-    cannot be used, and why.
+    `better` holds the best candidates (of an edit, the text that was written; of a prompt that is fine, the prompt),
+    `worse` those below them. Of a tie of all, all are better; if none is good, all are worse; of a skip, `worse` holds
+    what was shown. `ranks` has a rank for each of `better` and `worse`, the lowest being the best, where they were
+    ranked. `unused` says what of it cannot be used, and why.
     """
 
     verdict: str
@@ -87,9 +87,9 @@ def sided(better: Iterable[str], worse: Iterable[str], verdict: str = "", origin
     if not best and not others:
         raise BadRow("nothing is ranked")
     found = verdict or (NONE if not best else CHOSEN if len(best) == 1 else TIE)
-    if found in (CHOSEN, EDITED) and not others:
+    if found in (CHOSEN, EDITED, FINE) and not others:
         raise BadRow("chosen and rejected are the same" if same else "nothing was ranked above anything")
-    fits = {CHOSEN: len(best) == 1, EDITED: len(best) == 1, TIE: len(best) > 1, NONE: not best}
+    fits = {CHOSEN: len(best) == 1, EDITED: len(best) == 1, FINE: len(best) == 1, TIE: len(best) > 1, NONE: not best}
     if not fits.get(found, False):
         raise BadRow(f"its verdict {found[:40]!r} does not go with {len(best)} chosen and {len(others)} rejected texts")
     return Annotation(found, best, others, unused=unused, origin=origin)

@@ -16,6 +16,8 @@ export interface Candidate {
 export interface Screen {
   id: number;
   text: string;
+  /** The language or script that the text is surely in, if that is not English. */
+  looks_like: string | null;
   candidates: Candidate[];
   /** Whether the model ran out of different rewrites. */
   exhausted: boolean;
@@ -27,7 +29,7 @@ export interface Screen {
 /** What a person says of a screen. */
 export interface Judgment {
   generation_id: number;
-  verdict: "chosen" | "edited" | "tie" | "none" | "skipped";
+  verdict: "chosen" | "edited" | "fine" | "tie" | "none" | "skipped";
   /** The chosen one, or the one that an edit began with. */
   candidate_id?: number;
   edited_text?: string;
@@ -47,6 +49,9 @@ export interface DeskSettings {
   diff?: boolean;
   toured?: boolean;
   warned?: boolean;
+  text_size?: string;
+  width?: string;
+  font?: string;
   time_zone?: string;
   theme?: "system" | "light" | "dark";
 }

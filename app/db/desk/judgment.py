@@ -26,13 +26,22 @@ def new_key() -> str:
 
 
 class Verdict(StrEnum):
-    """Kinds of judgment: one is best, a better one was written, some or all are equal, none is good, or no opinion."""
+    """Kinds of judgment.
+
+    One is best, a better one was written, the prompt is fine as it is, some or all are equal, none is good, or no
+    opinion.
+    """
 
     CHOSEN = "chosen"
     EDITED = "edited"
+    FINE = "fine"
     TIE = "tie"
     NONE = "none"
     SKIPPED = "skipped"
+
+
+OFF_THE_CARDS = (Verdict.EDITED, Verdict.FINE)
+"""The verdicts whose best text is none of the candidates: it was written, or is the prompt itself."""
 
 
 class Judgment(Base):
@@ -44,7 +53,7 @@ class Judgment(Base):
 
     __tablename__ = "judgments"
     __table_args__ = (
-        CheckConstraint("verdict IN ('chosen', 'edited', 'tie', 'none', 'skipped')", name="verdict"),
+        CheckConstraint("verdict IN ('chosen', 'edited', 'fine', 'tie', 'none', 'skipped')", name="verdict"),
         CheckConstraint("(verdict = 'edited') = (edited_text IS NOT NULL)", name="edited_text"),
         CheckConstraint("verdict <> 'chosen' OR candidate_id IS NOT NULL", name="candidate"),
         CheckConstraint("tied IS NULL OR verdict = 'tie'", name="tied"),

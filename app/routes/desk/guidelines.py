@@ -22,14 +22,16 @@ _NUMBERS = {
     "gold_every": "One attention check in how many screens",
     "break_minutes": "Minutes of work before a break is suggested",
 }
+_SWITCHES = ("blur", "only_english")
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     """Show the guidelines, with a live preview, and the settings."""
     now = studio_settings.settings(db.session())
-    values = {name: getattr(now, name) for name in _NUMBERS}
-    return _page({**values, "guidelines": now.guidelines, "blur": now.blur}, guidelines.digest(now.guidelines))
+    values: dict[str, Any] = {name: getattr(now, name) for name in _NUMBERS}
+    values |= {"guidelines": now.guidelines, **{name: getattr(now, name) for name in _SWITCHES}}
+    return _page(values, guidelines.digest(now.guidelines))
 
 
 @blueprint.post("")
@@ -37,7 +39,8 @@ def save() -> ResponseReturnValue:
     """Store guidelines and settings; what was typed stays on the page if it cannot be stored."""
     form = request.form
     typed: dict[str, Any] = {name: form.get(name, "") for name in (*_NUMBERS, "guidelines")}
-    typed |= {"blur": form.get("blur") == "yes", "guidelines": typed["guidelines"].replace("\r\n", "\n")}
+    typed |= {name: form.get(name) == "yes" for name in _SWITCHES}
+    typed["guidelines"] = typed["guidelines"].replace("\r\n", "\n")
     seen = form.get("seen", "")
     try:
         _refuse_to_overwrite(seen, typed["guidelines"])

@@ -27,6 +27,7 @@ VERDICTS = {
     Verdict.TIE: "A tie",
     Verdict.NONE: "None is good",
     Verdict.EDITED: "My own text",
+    Verdict.FINE: "Already fine",
     Verdict.SKIPPED: "Skipped",
     own_judgments.FLAGGED: "Flagged",
 }

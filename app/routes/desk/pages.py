@@ -14,12 +14,12 @@ from app.context import mellow
 from app.db import now
 from app.extensions import db
 from app.services.desk import judgments, pace, settings
-from app.services.prompts import samples, studio_settings
+from app.services.prompts import queue, samples, studio_settings
 from models.serving.generator import CANDIDATES
 
 blueprint = Blueprint("annotate", __name__)
 
-SKIP_REASONS = ("I cannot tell", "It makes no sense", "I do not know this language", "I would rather not read this")
+SKIP_REASONS = ("Not English", "I cannot judge this", "It makes no sense", "I would rather not read this")
 FLAG_REASONS = ("A threat or self-harm", "Somebody's private data", "The rewrites are broken")
 
 
@@ -38,6 +38,7 @@ def page() -> ResponseReturnValue:
         longest_reason=judgments.LONGEST_REASON,
         candidates=range(1, CANDIDATES + 1),
         reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS},
+        not_english=SKIP_REASONS[0],
         examples=samples.texts()[: samples.EXAMPLES],
         **_desk(db.session(), user_id()),
     )
@@ -50,9 +51,12 @@ def _desk(session: Session, person: int) -> dict[str, Any]:
     today = pace.today(session, person, own.zone, at)
     return {
         "own": own,
+        "only_english": everybody.only_english,
         "blurred": own.hides_texts(everybody.blur),
         "break_minutes": everybody.break_minutes,
         "today": today,
+        "left": queue.left(session, person, everybody),
+        "most_left": queue.MOST_LEFT,
         "sitting": pace.sitting(session, person, at),
         "sitting_pause": pace.SITTING_GAP // timedelta(minutes=1),
         "streak_days": pace.streak(session, person, own.zone, at),

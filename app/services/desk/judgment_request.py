@@ -82,6 +82,7 @@ class JudgmentRequest(Sent, frozen=True):
             "anyOf": [
                 _said_by(Verdict.CHOSEN, "candidate_id"),
                 _said_by(Verdict.EDITED, "edited_text", ("candidate_id",)),
+                _said_by(Verdict.FINE),
                 _said_by(Verdict.TIE, may_have=("tied",)),
                 _said_by(Verdict.NONE),
                 _said_by(Verdict.SKIPPED, may_have=("reason", "flagged")),

@@ -75,7 +75,8 @@ class _YieldedRows:
     def of(cls, screen: _Screen, sent: JudgmentRequest) -> Self:
         """Return the rows that a judgment yields.
 
-        A choice or an edited text yields one row per rejected candidate. In a tie of some, each tied text is preferred
+        A choice or an edited text yields one row per rejected candidate. So does a prompt that is fine as it is: it is
+        preferred to each candidate that says something else. In a tie of some, each tied text is preferred
         to each of the others, and the rows of one rejected text have weights that sum to one. A tie of all, "none is
         good" and a skip yield no rows, nor does an attention check, which measures the person only. Raises Invalid for
         a candidate that is not on the screen.
@@ -88,6 +89,8 @@ class _YieldedRows:
             raise Invalid("The edited text is one of the rewrites as it stands: choose that one instead.")
         if sent.verdict == Verdict.EDITED and sent.edited_text is not None:
             chosen, rejected = [sent.edited_text], texts
+        elif sent.verdict == Verdict.FINE:
+            chosen, rejected = [screen.prompt], [text for text in texts if not reads_like(screen.prompt, text)]
         else:
             best = {sent.candidate_id} if sent.verdict == Verdict.CHOSEN else set(tied)
             chosen = [text for number, text in screen.candidates if number in best]

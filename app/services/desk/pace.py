@@ -43,6 +43,11 @@ class Tally:
         """Return the screens judged per minute of looking; None before any was timed."""
         return round(60 * self.timed / self.seconds, 1) if self.seconds > 0 else None
 
+    @property
+    def seconds_each(self) -> int | None:
+        """Return the seconds that a screen was looked at on average, at least one; None before any was timed."""
+        return max(1, round(self.seconds / self.timed)) if self.timed else None
+
 
 @dataclass(frozen=True)
 class Sitting:

@@ -20,9 +20,17 @@ TIME_ZONE_FORMAT = "time-zone"
 _NO_ZONE = "time_zone must be the name of a time zone, such as Europe/Berlin."
 
 Blur = Annotated[bool, Meta(description="Hide toxic texts until they are asked for; null: as the studio has it.")]
-Diff = Annotated[bool, Meta(description="Mark where a rewrite differs from its source.")]
+Diff = Annotated[
+    bool,
+    Meta(description="Mark where every rewrite differs from its source, and not only the one that is pointed at."),
+]
 Toured = Annotated[bool, Meta(description="The tour was taken or declined.")]
 Warned = Annotated[bool, Meta(description="The content warning was read.")]
+TextSize = Annotated[Literal["normal", "large", "larger"], Meta(description="How large texts are on the desk.")]
+Width = Annotated[Literal["normal", "narrow", "wide"], Meta(description="How much of a wide window the desk takes.")]
+Font = Annotated[
+    Literal["usual", "distinct"], Meta(description="Letters as usual, or easier to tell apart and wider set.")
+]
 TimeZone = Annotated[
     str,
     Meta(
@@ -45,6 +53,9 @@ class DeskChange(Sent, frozen=True):
     diff: Diff | UnsetType = UNSET
     toured: Toured | UnsetType = UNSET
     warned: Warned | UnsetType = UNSET
+    text_size: TextSize | UnsetType = UNSET
+    width: Width | UnsetType = UNSET
+    font: Font | UnsetType = UNSET
     time_zone: TimeZone | UnsetType = UNSET
     theme: Theme | UnsetType = UNSET
 
@@ -58,15 +69,20 @@ class DeskChange(Sent, frozen=True):
 class DeskSettings:
     """One person's settings.
 
-    `blur` hides toxic texts until they are asked for (None: the studio's setting). `diff` marks the words in which a
-    rewrite differs from its prompt. `toured` and `warned` record that the tour and the content warning were seen.
-    `time_zone` is an IANA name: a person's day begins at their own midnight. `theme` are the colours of every page.
+    `blur` hides toxic texts until they are asked for (None: the studio's setting). `diff` marks the words in which
+    every rewrite differs from its prompt; else they are marked in the one that is pointed at. `toured` and `warned`
+    record that the tour and the content warning were seen. `text_size`, `width` and `font` say how the
+    desk looks. `time_zone` is an IANA name: a person's day begins at their own midnight. `theme` are the colours of
+    every page.
     """
 
     blur: bool | None = None
-    diff: bool = True
+    diff: bool = False
     toured: bool = False
     warned: bool = False
+    text_size: str = "normal"
+    width: str = "normal"
+    font: str = "usual"
     time_zone: str = "UTC"
     theme: Theme = "system"
 

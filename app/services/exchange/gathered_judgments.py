@@ -16,7 +16,7 @@ from app.services.exchange.mapping import Part, read_judgments
 from app.services.exchange.rows import FileRow
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport
-from models.formats.annotations import SKIPPED, Annotation, sided
+from models.formats.annotations import FINE, SKIPPED, Annotation, sided
 from models.formats.rows import BadRow
 
 
@@ -124,6 +124,8 @@ class Gathered:
                     flagged=annotation.flagged,
                 )
                 better, worse = list(annotation.better), list(annotation.worse)
+            if annotation.verdict == FINE and better != [text]:
+                raise BadRow(f"its verdict is {FINE!r}, and what it chooses is not the prompt")
         except (BadRow, Invalid) as reason:
             self._refuse(line, reason)
             return None

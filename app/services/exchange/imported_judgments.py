@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict, now
+from app.db import OFF_THE_CARDS, Candidate, Generation, Judgment, Preference, Prompt, Verdict, now
 from app.services.desk.storing import arranged
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport
@@ -29,9 +29,9 @@ _NAMESPACE = UUID("4d3f6e0e-5f4b-4c55-9d6f-0d1b6f7f2a61")
 class JudgedRow:
     """A text, what was chosen for it and what was rejected; several chosen ones are equally good.
 
-    `said` is the verdict, where the texts do not tell it: of an edit, the chosen text was written by hand, and of a
-    skip, the rejected ones are what was shown. `nth` counts equal judgments that a record holds, from 0. `line` is
-    where the judgment begins in its file.
+    `said` is the verdict, where the texts do not tell it: of an edit, the chosen text was written by hand, of a prompt
+    that is fine it is the prompt, and of a skip, the rejected ones are what was shown. `nth` counts equal judgments
+    that a record holds, from 0. `line` is where the judgment begins in its file.
     """
 
     text: str
@@ -85,13 +85,15 @@ class Said:
         chosen = frozenset(text for number, text in cards.items() if number in best)
         if judgment.verdict == Verdict.EDITED and judgment.edited_text is not None:
             chosen = frozenset([judgment.edited_text.strip()])
+        if judgment.verdict == Verdict.FINE:
+            chosen = frozenset([judgment.generation.prompt.text.strip()])
         prompt = prompts.digest_of(judgment.generation.prompt.text.strip())
         return cls(Verdict(judgment.verdict), prompt, chosen, frozenset(cards.values()))
 
     @classmethod
     def by_row(cls, row: JudgedRow) -> Said:
         """Return the content of a judgment that a file has."""
-        shown = row.rejected if row.verdict == Verdict.EDITED else (*row.chosen, *row.rejected)
+        shown = row.rejected if row.verdict in OFF_THE_CARDS else (*row.chosen, *row.rejected)
         return cls(row.verdict, prompts.digest_of(row.text), frozenset(row.chosen), frozenset(shown))
 
     def has(self, row: JudgedRow) -> bool:
@@ -223,7 +225,7 @@ _WHOLE = (
 
 def _screen(user_id: int, prompt: Prompt, row: JudgedRow, source: str) -> tuple[Generation, list[Candidate]]:
     """Return a screen of all candidates, and those of them that are the best."""
-    chosen = () if row.verdict == Verdict.EDITED else row.chosen
+    chosen = () if row.verdict in OFF_THE_CARDS else row.chosen
     best, others = ([Candidate(text=text, log_probability=0.0) for text in side] for side in (chosen, row.rejected))
     sampling = {"imported_from": source}
     screen = Generation(prompt=prompt, user_id=user_id, sampling=sampling, seed=0, milliseconds=0.0)

@@ -64,7 +64,8 @@ class JudgedScreen:
     """One judgment, its cards in the order shown.
 
     `key` is the identity that the judgment has in files, and `metadata` are those of its prompt. Of a tie all tied
-    cards are best; of an edited text, none.
+    cards are best. `edited` is the text that is better than all cards: the one that was written, or the prompt where
+    that is fine as it is; then no card is best.
     """
 
     id: int
@@ -169,7 +170,7 @@ def _judged(rows: Sequence[Any]) -> JudgedScreen:
         first.created_at,
         first.seconds,
         first.verdict,
-        first.edited_text,
+        first.prompt if first.verdict == Verdict.FINE else first.edited_text,
         first.reason,
         first.flagged,
         first.screen_id,

@@ -32,6 +32,7 @@ PLACES = 3
 # With fewer choices even a strong habit cannot be told from chance; with more, a p-value below RARE is called a habit.
 FEWEST_CHOICES = 30
 RARE = 0.01
+REASONS = 5
 # A longer gap between two judgments counts as a break.
 _PAUSE = timedelta(minutes=5)
 
@@ -76,7 +77,11 @@ class Positions:
 
 @dataclass(frozen=True)
 class Habits:
-    """Statistics of the screens that a person judged last. `per_hour` counts working time only: breaks are left out."""
+    """Statistics of the screens that a person judged last.
+
+    `per_hour` counts working time only: breaks are left out. `skip_reasons` are the most frequent ones with their
+    numbers.
+    """
 
     judged: int
     verdicts: dict[Verdict, Share]
@@ -85,6 +90,7 @@ class Habits:
     gold: Share
     positions: Positions
     flagged: int
+    skip_reasons: list[tuple[str, int]]
 
 
 class Member(NamedTuple):
@@ -108,6 +114,7 @@ class _Judged(NamedTuple):
     seconds: float | None
     created_at: datetime
     flagged: bool
+    reason: str | None
     gold: bool
     right: bool | None
     position: int | None
@@ -210,6 +217,7 @@ def _habits(session: Session, user_id: int, window: int) -> Habits:
         if row.verdict == Verdict.CHOSEN and row.shown == PLACES and row.position is not None
     )
     seconds = [row.seconds for row in rows if row.seconds is not None]
+    reasons = Counter(row.reason for row in rows if row.reason and not row.flagged)
     return Habits(
         judged=len(rows),
         verdicts={verdict: Share(verdicts[verdict], len(rows)) for verdict in Verdict},
@@ -218,6 +226,7 @@ def _habits(session: Session, user_id: int, window: int) -> Habits:
         gold=Share(sum(checks), len(checks)),
         positions=Positions(tuple(places[place] for place in range(PLACES))),
         flagged=sum(row.flagged for row in rows),
+        skip_reasons=reasons.most_common(REASONS),
     )
 
 
@@ -275,6 +284,7 @@ def _judged(user_id: int, window: int) -> Select[Any]:
             latest.c.seconds,
             latest.c.created_at,
             latest.c.flagged,
+            latest.c.reason,
             # A prompt that is no attention check any more does not count as one.
             and_(Generation.gold, Prompt.gold_answer.is_not(None)),
             Candidate.right,

@@ -19,6 +19,8 @@ LOOK_BACK = 300
 
 LONGEST_STRETCH = 2_000
 """The most prompts of several priorities that are sorted at once."""
+MOST_LEFT = 1_000
+"""The number up to which the prompts that wait for a person are counted."""
 
 WAITING = and_(Prompt.queued, Prompt.gold_answer.is_(None))
 CURRENT = Generation.superseded_by.is_(None)
@@ -33,6 +35,18 @@ def next_waiting(session: Session, user_id: int, studio: StudioSettings) -> Prom
     """
     place = _first_open(session, user_id, studio)
     return _first(session, place, has_place(user_id, studio), ~_had(user_id, ~Generation.gold))
+
+
+def left(session: Session, user_id: int, studio: StudioSettings) -> int:
+    """Count the prompts that still wait for a person's judgment, drawn for them already or not, up to MOST_LEFT."""
+    drawn = session.scalar(select(func.count(Generation.id)).join(Prompt).where(_unjudged(user_id, studio))) or 0
+    place = _first_open(session, user_id, studio)
+    if place == END:
+        return drawn
+    behind = or_(Prompt.priority < place.priority, and_(Prompt.priority == place.priority, Prompt.id >= place.id))
+    waiting = select(Prompt.id).where(WAITING, behind, ~_had(user_id, ~Generation.gold), open_for(studio))
+    undrawn = session.scalar(select(func.count()).select_from(waiting.limit(MOST_LEFT).subquery())) or 0
+    return min(MOST_LEFT, drawn + undrawn)
 
 
 def _first_open(session: Session, user_id: int, studio: StudioSettings) -> Place:
@@ -152,6 +166,20 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
     A screen of the queue waits as long as its prompt has a place for the person. A screen whose cards were chosen again
     while its prompt was already shown with the earlier cards came too late and is left out.
     """
+    return session.scalar(
+        select(Generation)
+        .join(Prompt)
+        .where(
+            _unjudged(user_id, studio),
+            Generation.prompt_id.not_in(select(Generation.prompt_id).where(Generation.id.in_(shown))),
+        )
+        .order_by(Generation.id)
+        .limit(1)
+    )
+
+
+def _unjudged(user_id: int, studio: StudioSettings) -> ColumnElement[bool]:
+    """Return the condition of those of a person's latest screens that still wait for their judgment."""
     latest = (
         select(Generation.id)
         .where(Generation.user_id == user_id, CURRENT)
@@ -164,20 +192,7 @@ def left_over(session: Session, user_id: int, shown: Collection[int], studio: St
         and_(Generation.gold, Prompt.gold_answer.is_not(None)),
         and_(~Generation.gold, Prompt.gold_answer.is_(None), has_place(user_id, studio)),
     )
-    return session.scalar(
-        select(Generation)
-        .join(Prompt)
-        .where(
-            Generation.id.in_(select(latest.c.id)),
-            Generation.prompt_id.not_in(select(Generation.prompt_id).where(Generation.id.in_(shown))),
-            ~standing,
-            ~_WITHDRAWN,
-            wants,
-            Prompt.queued,
-        )
-        .order_by(Generation.id)
-        .limit(1)
-    )
+    return and_(Generation.id.in_(select(latest.c.id)), ~standing, ~_WITHDRAWN, wants, Prompt.queued)
 
 
 def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Generation | None:

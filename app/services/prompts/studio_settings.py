@@ -25,6 +25,7 @@ _SWITCHES = frozenset(
         "second_factor_of_admins",
         "retrain_by_itself",
         "weigh_people",
+        "only_english",
     }
 )
 _BOUNDS = {
@@ -58,13 +59,14 @@ class StudioSettings:
 
     `guidelines` is Markdown. `overlap` is how many people judge each prompt of the queue; one that `most_skips` people
     skipped is served to nobody else. One screen in `gold_every` is an attention check while there are any (0: none).
-    `blur` hides toxic texts until they are asked for, unless a person decides otherwise. After `break_minutes` of work
-    a break is suggested (0: never). With `learn_at_once` every click moves what is shown next; without, only a training
-    does. With `only_if_better` a version that was retrained serves only if the clicks show that it is preferred to the
-    one it was trained from. With `compare_live` a retrained version is compared with what served before, on the same
-    screens, until the clicks decide; with `prove_first` the earlier one serves meanwhile. With
-    `second_factor_of_admins` every admin must have a second factor. With `weigh_people` the judgments of people whose
-    clicks say less count less. Answers given within less than `least_seconds` teach nothing (0: all do).
+    `blur` hides toxic texts until they are asked for, unless a person decides otherwise. With `only_english` the desk
+    says so before it shows the rewrites of a text that is surely not English. After `break_minutes` of work a break is
+    suggested (0: never). With `learn_at_once` every click moves what is shown next; without, only a training does. With
+    `only_if_better` a version that was retrained serves only if the clicks show that it is preferred to the one it was
+    trained from. With `compare_live` a retrained version is compared with what served before, on the same screens,
+    until the clicks decide; with `prove_first` the earlier one serves meanwhile. With `second_factor_of_admins` every
+    admin must have a second factor. With `weigh_people` the judgments of people whose clicks say less count less.
+    Answers given within less than `least_seconds` teach nothing (0: all do).
 
     With `retrain_by_itself` a run is requested by nobody (app/services/training/by_itself/rule.py) when there are
     `retrain_after_clicks` new clicks, or when the lower end of the forecast is above `retrain_above` of 100, or either
@@ -91,6 +93,7 @@ class StudioSettings:
     retrain_to_hour: int = 0
     retrain_hours_apart: int = 24
     weigh_people: bool = True
+    only_english: bool = True
     least_seconds: float = 1.0
 
 

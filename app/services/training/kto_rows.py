@@ -12,7 +12,7 @@ from app.services.training.selection import EVERYTHING, unhurried
 UNPAIRED_METHOD = "kto"
 """The method that learns from single texts, and so from "none is good" too."""
 
-MARKING = (Verdict.CHOSEN, Verdict.EDITED, Verdict.NONE)
+MARKING = (Verdict.CHOSEN, Verdict.EDITED, Verdict.FINE, Verdict.NONE)
 """The verdicts that always mark texts. A tie of all does not say whether all are good or all are bad."""
 
 
@@ -31,7 +31,8 @@ def unpaired_rows(
     """Return (prompt, text, whether it is good, judgment id) for the selected judgments up to that one, by their ids.
 
     A chosen or an edited text is good and the others on its screen are bad; in a tie of some, the tied texts are good
-    and the rest bad. On a screen of which none is good, all are bad.
+    and the rest bad. On a screen of which none is good, all are bad. A prompt that is fine is good itself, and its
+    rewrites are bad.
     """
     judgments = session.scalars(
         select(Judgment)

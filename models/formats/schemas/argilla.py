@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from models.formats.annotations import (
+    EDITED,
+    FINE,
     NONE,
     SKIPPED,
     Annotation,
@@ -30,7 +32,6 @@ from models.formats.files.column_names import TEXT_NAMES
 from models.formats.rows import BadRow, Fields, text
 from models.formats.schemas.trl import number
 
-_EDITED = "edited"
 _NUMBER = re.compile(r"\d+$")
 _OF_HUB = ".responses"
 
@@ -193,8 +194,8 @@ def _ranked(texts: Mapping[str, Any], value: object, verdict: str, origin: Origi
     ]
     ranked = [name for name, rank in zip(names, ranks, strict=True) if rank is not None]
     found = by_rank(places, origin)
-    if verdict == _EDITED:
-        found = sided(found.better, found.worse, _EDITED, origin)
+    if verdict in (EDITED, FINE):
+        found = sided(found.better, found.worse, verdict, origin)
     left = [name for name in _alike(texts, names) if name not in ranked]
     if not left:
         return found

@@ -9,6 +9,7 @@ from dataclasses import replace
 from models.formats.annotations import (
     CHOSEN,
     EDITED,
+    FINE,
     NONE,
     SKIPPED,
     TIE,
@@ -65,8 +66,8 @@ def _said(fields: Fields, shown: Sequence[str], origin: Origin) -> Annotation:
     verdict = fields.get("verdict")
     if verdict == SKIPPED:
         return Annotation(SKIPPED, worse=tuple(shown), origin=origin)
-    if verdict == EDITED:
-        return sided([text(fields.get("chosen"), "chosen")], shown, EDITED, origin)
+    if verdict in (EDITED, FINE):
+        return sided([text(fields.get("chosen"), "chosen")], shown, str(verdict), origin)
     if verdict == NONE:
         return sided([], shown, NONE, origin)
     if verdict not in VERDICTS:

@@ -12,12 +12,15 @@ import { onKeys } from "./gestures/keys.js";
 import { Outbox } from "./gestures/outbox.js";
 import * as reasons from "./gestures/reasons.js";
 import * as tie from "./gestures/tie.js";
+import "./look/appearance.js";
+import * as foreign from "./look/foreign.js";
+import { reveal } from "./look/view.js";
 import * as notices from "./notices.js";
 import { longest, person } from "./page.js";
 import * as screens from "./screens.js";
 import { Stopwatch } from "./stopwatch.js";
+import { Tabs } from "./tabs.js";
 import * as examples from "./tour/examples.js";
-import { reveal } from "./view.js";
 
 /** @import { Judgment, KeyedJudgment } from "../types" */
 /** @import { Entry, Gesture } from "./gestures/outbox.js" */
@@ -47,6 +50,7 @@ const deeds = []; // what Undo takes back, the latest last
 
 /** @type {Drawer<Gesture>} */
 const waitingGestures = new Drawer(localStorage, "outbox", person);
+const tabs = new Tabs(new Drawer(localStorage, "tab", person));
 const outbox = new Outbox(waitingGestures, { sent, refused, waiting, through });
 
 /** @param {Shown} next */
@@ -59,6 +63,7 @@ function show(next) {
   tie.leave();
   reasons.leave();
   lay(screen);
+  foreign.greet(screen);
   notices.beside(screen.metadata);
   reveal(false);
   const count = screen.candidates.length;
@@ -139,7 +144,7 @@ async function ask(event) {
   const stop = new AbortController();
   try {
     const drawn = screens.draw(value, stop.signal);
-    const next = await notices.pending("Three rewrites are being drawn…", drawn, () => stop.abort());
+    const next = await notices.pending("Three rewrites are being drawn…", drawn, () => stop.abort(), value);
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
     if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
     show({ ...next, fromQueue: false });
@@ -183,7 +188,7 @@ function judge(gesture, said, chosen = []) {
   const body = outbox.judge({ generation_id: screen.id, ...gesture, seconds });
   deeds.push({ body, screen, said, saved: false });
   if (deeds.length > MOST_UNDOABLE) deeds.shift();
-  counters.count(1, seconds);
+  counters.count(1, seconds, screen.fromQueue);
   settle(chosen);
   tell();
   keep();
@@ -196,6 +201,7 @@ const candidate = (card) => Number(card.dataset.candidate);
 /** @param {HTMLButtonElement} card */
 const choose = (card) => judge({ verdict: "chosen", candidate_id: candidate(card) }, ["Saved", `“${textOf(card)}”`], [card]);
 const none = () => judge({ verdict: "none" }, ["Saved", "none is good."]);
+const fine = () => judge({ verdict: "fine" }, ["Saved", "the text is already fine."]);
 
 /** @param {HTMLButtonElement[]} tied @param {string[]} texts */
 function saveTie(tied, texts) {
@@ -214,8 +220,16 @@ function saveEdit(edited, slot) {
 /** @param {reasons.Kind} kind @param {string} reason */
 function saveReason(kind, reason) {
   const flagged = kind === "flag";
-  const more = { ...(flagged ? { flagged } : {}), ...(reason ? { reason } : {}) };
-  judge({ verdict: "skipped", ...more }, [flagged ? "Flagged" : "Skipped", reason]);
+  const why = reason || (foreign.covered() && !flagged ? foreign.REASON : "");
+  const more = { ...(flagged ? { flagged } : {}), ...(why ? { reason: why } : {}) };
+  judge({ verdict: "skipped", ...more }, [flagged ? "Flagged" : "Skipped", why]);
+}
+
+// The rewrites of a text that does not look English are wanted all the same.
+function uncover() {
+  if (!screen) return;
+  foreign.uncover(screen);
+  element("source").focus({ preventScroll: true });
 }
 
 function tieOrNot() {
@@ -238,7 +252,7 @@ function undo() {
   if (!deed) return;
   notices.problem();
   outbox.undo(deed.body);
-  counters.count(-1, deed.body.seconds);
+  counters.count(-1, deed.body.seconds, deed.screen.fromQueue);
   if (screen && !screen.done) screens.aside.unshift(screen);
   const slot = deed.screen.candidates.findIndex((one) => one.id === deed.body.candidate_id) + 1;
   keepEdited(deed, slot);
@@ -262,7 +276,7 @@ function sent(key) {
 function refused({ kind, body }, error, again) {
   const deed = deeds.find((one) => one.body.client_key === body.client_key);
   if (deed) deeds.splice(deeds.indexOf(deed), 1);
-  if (deed) counters.count(-1, deed.body.seconds);
+  if (deed) counters.count(-1, deed.body.seconds, deed.screen.fromQueue);
   tell();
   const typed = body.edited_text ? ` What you wrote: “${body.edited_text}”.` : "";
   if (error.status === 409) {
@@ -349,8 +363,11 @@ for (const button of all(document, ".edit", HTMLButtonElement)) {
   button.addEventListener("click", () => edit(Number(button.dataset.edit)));
 }
 element("none").addEventListener("click", once(none));
+element("fine").addEventListener("click", once(fine));
 element("tie").addEventListener("click", once(tieOrNot));
 element("write").addEventListener("click", () => edit(0));
+element("foreign-skip").addEventListener("click", once(() => saveReason("skip", "")));
+element("foreign-show").addEventListener("click", uncover);
 element("skip").addEventListener("click", once(() => saveReason("skip", "")));
 element("flag").addEventListener("click", once(() => saveReason("flag", "")));
 element("undo").addEventListener("click", once(undo));
@@ -361,8 +378,10 @@ tie.onTie(saveTie);
 reasons.onReason(saveReason);
 onKeys({
   judging: () => Boolean(screen && !screen.done),
+  reveal: () => (foreign.covered() ? uncover() : reveal()),
   choose,
   none,
+  fine,
   reason: saveReason,
   tie: tieOrNot,
   edit,
@@ -374,6 +393,8 @@ onKeys({
 addEventListener("online", () => outbox.flush());
 addEventListener("focus", () => outbox.flush());
 document.addEventListener("visibilitychange", () => { if (!document.hidden) outbox.flush(); });
+tabs.follow();
+screens.share(tabs);
 screens.seen(outbox.screens());
 restore();
 if (!screen) text.focus();

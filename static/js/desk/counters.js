@@ -15,12 +15,14 @@ const tally = new Tally(
   number("streak"),
   Date.now() - 1000 * number("sittingIdle"),
   60_000 * number("sittingPause"),
+  number("left"),
+  number("mostLeft"),
 );
 const breaks = new Breaks(new Drawer(localStorage, "work", person), number("breakMinutes"));
 
-/** @param {1 | -1} gestures made or taken back @param {number} looked seconds */
-export function count(gestures, looked) {
-  tally.count(gestures, looked);
+/** @param {1 | -1} gestures made or taken back @param {number} looked seconds @param {boolean} queued whether on the queue's */
+export function count(gestures, looked, queued) {
+  tally.count(gestures, looked, queued);
   const minutes = gestures > 0 ? breaks.worked() : 0;
   if (minutes) {
     element("break-text").textContent = `You have worked for ${minutes} minutes. A few minutes away do good; nothing here is lost.`;

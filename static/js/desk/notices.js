@@ -28,15 +28,19 @@ export function beside(metadata) {
   element("beside-fields").replaceChildren(...fields(metadata ?? {}));
 }
 
+const LONG = 5000; // milliseconds of waiting after which it is said what takes the time
+const SENTENCE_END = /[.!?…]+(?=\s+\S)/gu;
+
 /**
- * Shows that something is waited for, until it is there.
+ * Shows that something is waited for, until it is there; after a while, what takes so long.
  *
  * @template Value
  * @param {string} label
  * @param {Promise<Value>} work
  * @param {() => void} stop
+ * @param {string} [text] whose rewrites are waited for, where it is known
  */
-export async function pending(label, work, stop) {
+export async function pending(label, work, stop, text = "") {
   const began = performance.now();
   const tell = () => { element("pending-seconds").textContent = `${((performance.now() - began) / 1000).toFixed(1)} s`; };
   const appear = setTimeout(() => {
@@ -44,6 +48,7 @@ export async function pending(label, work, stop) {
     element("pending-text").textContent = label;
     element("pending").hidden = false;
   }, 80);
+  const explain = setTimeout(() => { element("pending-text").textContent = `${label} ${slow(text)}`; }, LONG);
   const tick = setInterval(tell, 100);
   waits.push(stop);
   try {
@@ -51,9 +56,17 @@ export async function pending(label, work, stop) {
   } finally {
     waits.splice(waits.indexOf(stop), 1);
     clearTimeout(appear);
+    clearTimeout(explain);
     clearInterval(tick);
     element("pending").hidden = waits.length === 0;
   }
+}
+
+/** @param {string} text */
+function slow(text) {
+  const sentences = (text.match(SENTENCE_END)?.length ?? 0) + 1;
+  if (sentences > 2) return `Each of its ${sentences} sentences is rewritten by itself, which takes its time.`;
+  return "The server is slow, or draws for others first.";
 }
 
 // Stops the latest that is waited for. Whether there was something to stop.

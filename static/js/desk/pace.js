@@ -1,8 +1,12 @@
-// How much was judged, how quickly, and how long without a break.
+// How much was judged, how much is left, and how long without a break.
+
+import { count } from "../shared/text.js";
 
 /** @import { Drawer } from "./drawer.js" */
 
 const LONGEST_LOOK = 120; // seconds; longer means that somebody was away
+const QUICKEST = 3; // seconds in which somebody reads a text and its rewrites; what is quicker says nothing of what is left
+const FEWEST = 5; // timed judgments from which on it is said how long the rest takes
 const PAUSE = 5 * 60_000; // milliseconds without a gesture that make a break
 const AGAIN = 15 * 60_000; // a break that was put off is suggested again after this
 
@@ -21,8 +25,10 @@ export class Tally {
    * @param {number} streak days in a row, today included if something was judged
    * @param {number} last when the last one of the sitting was judged, in milliseconds
    * @param {number} pause milliseconds without a judgment that end a sitting, as the server has it
+   * @param {number} left texts of the queue that still wait for this person
+   * @param {number} most up to which those are counted
    */
-  constructor(sitting, today, timed, seconds, streak, last, pause) {
+  constructor(sitting, today, timed, seconds, streak, last, pause, left = 0, most = Infinity) {
     this.sitting = sitting;
     this.today = today;
     this.timed = timed;
@@ -30,6 +36,9 @@ export class Tally {
     this.before = streak - (today > 0 ? 1 : 0); // days in a row without today
     this.last = last;
     this.pause = pause;
+    this.left = left;
+    this.most = most;
+    this.many = left >= most; // then it is not known how many
     this.day = dayOf(Date.now());
   }
 
@@ -45,9 +54,10 @@ export class Tally {
     }
   }
 
-  /** @param {1 | -1} gestures made or taken back @param {number} looked seconds */
-  count(gestures, looked) {
+  /** @param {1 | -1} gestures made or taken back @param {number} looked seconds @param {boolean} queued whether on the queue's */
+  count(gestures, looked, queued = false) {
     this.#catchUp();
+    if (queued) this.left = Math.max(0, this.left - gestures);
     if (gestures > 0) this.last = Date.now();
     this.sitting = Math.max(0, this.sitting + gestures);
     this.today = Math.max(0, this.today + gestures);
@@ -59,12 +69,25 @@ export class Tally {
   figures() {
     this.#catchUp();
     const days = this.before + (this.today > 0 ? 1 : 0);
+    const sitting = this.sitting > 0 && this.sitting !== this.today;
     return {
-      tally: this.sitting > 0 ? `${this.sitting} judged in this sitting` : "",
-      today: this.today > this.sitting ? `${this.today} today` : "",
-      pace: this.timed >= 3 && this.seconds > 0 ? `${((60 * this.timed) / this.seconds).toFixed(1)} a minute` : "",
+      progress: this.#progress(),
+      remaining: this.left > 0 && !this.many && this.timed >= FEWEST ? `about ${this.#time()} left` : "",
+      tally: sitting ? `${count(this.sitting)} judged in this sitting` : "",
       streak: days > 1 ? `${days} days in a row` : "",
     };
+  }
+
+  #progress() {
+    if (this.many) return `${count(this.today)} today, more than ${count(this.most)} left`;
+    if (this.left > 0) return `${count(this.today)} of ${count(this.today + this.left)}`;
+    return this.today > 0 ? `${count(this.today)} today` : "";
+  }
+
+  #time() {
+    const minutes = (this.left * Math.max(QUICKEST, this.seconds / this.timed)) / 60;
+    if (minutes > 90) return `${Math.round(minutes / 60)} h`;
+    return minutes < 1 ? "a minute" : `${Math.round(minutes)} min`;
   }
 }
 

@@ -5,6 +5,7 @@
 import { ApiError, Stopped, call } from "../shared/api.js";
 
 /** @import { Screen } from "../types" */
+/** @import { Tabs } from "./tabs.js" */
 /**
  * A screen on the desk: `fromQueue` if nobody typed its text, `done` once it is judged.
  *
@@ -13,6 +14,7 @@ import { ApiError, Stopped, call } from "../shared/api.js";
 
 const MOST_SHOWN = 100;
 const PATIENCE = 300; // milliseconds for choosing again
+const YIELDS = 5; // how often a screen that another tab shows is left to it
 const TIMES = 60; // how often a draw is asked for while the server has too many
 /** @type {Shown[]} */
 export const aside = []; // screens that had to make room; they come back before anything new is drawn
@@ -21,6 +23,13 @@ const shown = []; // ids of the queue's screens that were on the desk lately
 /** @type {Promise<Screen | null> | null} */
 let upcoming = null; // the next screen of the queue
 let fetching = new AbortController(); // of what the queue is asked for
+/** @type {Tabs | null} */
+let tabs = null; // what the other tabs of this person show
+
+/** @param {Tabs} others in which the same person may work */
+export function share(others) {
+  tabs = others;
+}
 
 /** @param {number[]} ids */
 export function seen(ids) {
@@ -98,8 +107,19 @@ function chosenAgain(ready, said) {
 
 /** @returns {Promise<Screen | null>} */
 function fetchNext() {
-  /** @type {Promise<Screen | null>} */
-  const promise = drawn({ from: "queue", shown: shown.slice(-MOST_SHOWN) }, fetching.signal);
+  const promise = fetchOurs();
   promise.catch(() => { if (upcoming === promise) upcoming = null; }); // shown where it is awaited; then asked for anew
   return promise;
+}
+
+// Two tabs that ask at the same moment are served the same screen: the one that comes second asks again.
+async function fetchOurs() {
+  for (let time = 1; ; time += 1) {
+    const known = [...shown, ...(tabs?.taken() ?? [])];
+    /** @type {Screen | null} */
+    const found = await drawn({ from: "queue", shown: known.slice(-MOST_SHOWN) }, fetching.signal);
+    if (found && time < YIELDS && tabs?.taken().includes(found.id)) continue;
+    if (found) tabs?.hold(found.id);
+    return found;
+  }
 }

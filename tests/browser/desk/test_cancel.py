@@ -55,6 +55,22 @@ def test_a_draw_is_cancelled_and_the_text_is_still_there(desk: Page, way: str) -
     expect_source(desk, "You are a stupid idiot")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("You are a fool", "The server is slow, or draws for others first."),
+        ("You fool. You idiot! And why?", "Each of its 3 sentences is rewritten by itself, which takes its time."),
+    ],
+)
+def test_a_long_wait_says_what_takes_the_time(desk: Page, text: str, said: str) -> None:
+    desk.clock.install()
+    draw(desk, text)
+    expect(desk.locator("#pending-text")).to_have_text("Three rewrites are being drawn…")
+    desk.clock.fast_forward(5_000)
+    expect(desk.locator("#pending-text")).to_have_text(f"Three rewrites are being drawn… {said}")
+    desk.click("#pending-cancel")
+
+
 def test_the_screen_before_is_still_there_and_can_be_judged(desk: Page, product: Product) -> None:
     serve(desk, product, "on the desk", "after it")
     draw(desk, "typed meanwhile")

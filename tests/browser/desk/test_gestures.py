@@ -49,6 +49,42 @@ def test_a_tie_of_all_is_t_and_enter(desk: Page, product: Product) -> None:
     assert pairs_of_last(product) == []
 
 
+@pytest.mark.parametrize("gesture", ["key", "click"])
+def test_a_text_that_is_already_fine_is_preferred_to_its_rewrites_and_can_be_undone(
+    desk: Page, product: Product, gesture: str
+) -> None:
+    text = f"Thank you for coming so early, by {gesture}."
+    type_text(desk, text)
+    shown = texts(desk)
+    if gesture == "key":
+        desk.keyboard.press("a")
+    else:
+        desk.click("#fine")
+    expect_saved(desk, "Saved: the text is already fine.")
+    assert last_judgment(product, "verdict", "edited_text", "candidate_id") == ("fine", None, None)
+    assert pairs_of_last(product) == [(text, rewrite, 1.0) for rewrite in shown if rewrite != text]
+    desk.keyboard.press("u")
+    wait_for(lambda: last_judgment(product, "undone_at") != (None,), what="the undo")
+    expect_source(desk, text)
+
+
+def test_the_text_itself_is_no_edit_but_already_fine(desk: Page) -> None:
+    type_text(desk, "This is fine as it is.")
+    desk.keyboard.press("e")
+    desk.fill("#edited", "This is fine as it is.")
+    desk.press("#edited", "Enter")
+    expect(desk.locator("#edited-problem")).to_contain_text("press A for Already fine")
+
+
+@pytest.mark.parametrize("reason", ["Not English", "I cannot judge this"])
+def test_a_skip_may_say_why(desk: Page, product: Product, reason: str) -> None:
+    type_text(desk, f"skip me: {reason}")
+    desk.click("#skip-why")
+    desk.click(f'#skip-form [data-reason="{reason}"]')
+    expect_saved(desk, f"Skipped: {reason}")
+    assert last_judgment(product, "verdict", "reason", "flagged") == ("skipped", reason, 0)
+
+
 def test_one_alone_is_no_tie_and_escape_leaves(desk: Page, product: Product) -> None:
     type_text(desk, "one is no tie")
     for key in ("t", "2", "Enter"):

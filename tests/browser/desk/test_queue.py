@@ -269,3 +269,22 @@ def test_an_admin_loads_samples_and_judges_the_first(desk: Page) -> None:
     desk.click("text=Load 50 sample texts")
     expect(desk.locator(".alert-success")).to_have_text("50 sample texts wait in the queue.")
     expect_source(desk, "Your code is garbage, did you even run it once?")
+
+
+def test_two_tabs_of_one_person_never_show_the_same_screen(desk: Page, product: Product) -> None:
+    serve(desk, product, *(f"for two tabs {number}" for number in range(6)))
+    wait_for(lambda: drawn(product, "for two tabs 1"), what="the next screen drawn ahead")
+    desk.wait_for_load_state("networkidle")
+    other = desk.context.new_page()
+    other.goto("/annotate")
+    expect_source(other, "for two tabs 2")
+    desk.keyboard.press("1")
+    expect_source(desk, "for two tabs 1")
+    other.keyboard.press("1")
+    expect(other.locator("#last-text")).to_contain_text("Saved")
+    left = other.locator("#source").text_content()
+    other.close()
+    desk.reload()
+    expect_source(desk, "for two tabs 1")
+    desk.keyboard.press("1")
+    expect_source(desk, left or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.axe import in_both_themes
 from tests.browser.conftest import empty_queue
-from tests.browser.desk.screen import card, expect_saved, expect_source, hold, serve, texts, type_text
+from tests.browser.desk.screen import GENERATIONS, card, expect_saved, expect_source, hold, serve, texts, type_text
 from tests.browsing import PATIENCE_MS, SIDEWAYS, Cookies, Visitor
 from tests.processes import ADMIN_EMAIL, Product, wait_for
 
@@ -50,20 +51,45 @@ def set_settings(product: Product, stored: str) -> None:
         database.commit()
 
 
-def test_differences_can_be_hidden_and_that_is_remembered(desk: Page, product: Product) -> None:
-    type_text(desk, "this tiny model writes nothing like this")
-    shown = texts(desk)
-    expect(desk.locator(".choice ins").first).to_be_attached()
-    expect(desk.locator(".choice .gone").first).to_be_attached()
-    desk.keyboard.press("d")
-    assert desk.locator(".choice :is(ins, .drawn)").count() == 0
-    assert texts(desk) == shown
-    wait_for(lambda: settings(product).get("diff") is False, what="the setting")
-    desk.reload()
-    expect(desk.locator("#diff")).to_have_attribute("aria-pressed", "false")
-    desk.click("#diff")
+def marks(page: Page, number: int) -> tuple[str, str, int]:
+    """How a card shows a new word, what it shows of those that are gone, and how many are struck out in the source."""
+    new = card(page, number).locator(".new").first.evaluate("word => getComputedStyle(word).textDecorationLine")
+    gone = card(page, number).locator(".gone").first.evaluate("word => getComputedStyle(word, '::before').content")
+    return new, gone, page.locator("#source .left-out").count()
+
+
+def test_a_card_shows_its_rewrite_plainly_and_what_differs_where_it_is_pointed_at(newcomer: Page) -> None:
+    newcomer.click("#warning-show")
+    source = "this tiny model writes nothing like this"
+    type_text(newcomer, source)
+    newcomer.mouse.move(1, 1)
+    assert marks(newcomer, 1) == ("none", "none", 0)
+    box = card(newcomer, 1).bounding_box()
+    card(newcomer, 1).hover()
+    assert (marks(newcomer, 1)[:2], marks(newcomer, 2)[:2]) == (("underline", "none"), ("none", "none"))
+    expect(newcomer.locator("#source .left-out").first).to_be_visible()
+    expect_source(newcomer, source)
+    assert card(newcomer, 1).bounding_box() == box, "nothing moves under the pointer"
+    newcomer.mouse.move(1, 1)
+    assert marks(newcomer, 1) == ("none", "none", 0)
+    newcomer.locator("#source").focus()
+    newcomer.keyboard.press("Tab")
+    assert (marks(newcomer, 1)[0], marks(newcomer, 2)[0]) == ("underline", "none")
+
+
+def test_differences_can_be_kept_on_all_cards_and_that_is_remembered(newcomer: Page, product: Product) -> None:
+    newcomer.click("#warning-show")
+    type_text(newcomer, "this tiny model writes nothing like this")
+    newcomer.mouse.move(1, 1)
+    shown = texts(newcomer)
+    newcomer.keyboard.press("d")
+    new, gone, _ = marks(newcomer, 2)
+    assert (new, gone != "none", texts(newcomer)) == ("underline", True, shown)
     wait_for(lambda: settings(product).get("diff") is True, what="the setting")
-    assert desk.locator(".choice ins").count() > 0
+    newcomer.reload()
+    expect(newcomer.locator("#diff")).to_have_attribute("aria-pressed", "true")
+    newcomer.click("#diff")
+    wait_for(lambda: settings(product).get("diff") is False, what="the setting")
 
 
 def test_blur_that_is_pressed_twice_quickly_is_stored_as_it_is_shown(newcomer: Page, product: Product) -> None:
@@ -81,12 +107,18 @@ def test_blur_that_is_pressed_twice_quickly_is_stored_as_it_is_shown(newcomer: P
     wait_for(lambda: settings(product).get("blur") is (before == "true"), what="the setting")
 
 
-def test_each_card_says_how_much_longer_or_shorter_it_is(desk: Page) -> None:
-    source = "You are a stupid idiot"
-    type_text(desk, source)
-    for text, said in zip(texts(desk), desk.locator(".length").all_text_contents(), strict=True):
-        more = len(text) - len(source)
-        assert said.startswith(f"{abs(more)} {'longer' if more > 0 else 'shorter'}" if more else "as long")
+def test_a_card_says_its_length_only_where_it_is_far_from_that_of_the_text(desk: Page) -> None:
+    desk.route(GENERATIONS, lambda route: route.fulfill(status=201, json=screen_of(["ab", "abcd", "abcdefghij"])))
+    desk.fill("#text", "abcde")
+    desk.press("#text", "Enter")
+    expect_source(desk, "abcde")
+    assert desk.locator(".length").all_text_contents() == ["60 % shorter", "", "100 % longer"]
+
+
+def screen_of(rewrites: list[str]) -> dict[str, object]:
+    """A screen as the server might send it."""
+    candidates = [{"id": number, "text": text} for number, text in enumerate(rewrites, start=1)]
+    return {"id": 1, "text": "abcde", "candidates": candidates, "exhausted": False, "looks_like": None}
 
 
 def test_the_source_stays_in_view_and_the_page_scrolls_at_once(desk: Page) -> None:
@@ -154,12 +186,25 @@ def test_help_lists_the_keys_and_gives_the_focus_back(desk: Page) -> None:
 
 def test_the_figures_count_up_and_down(desk: Page) -> None:
     type_text(desk, "count me")
-    before = int((desk.text_content("#tally") or "0").split()[0] if desk.text_content("#tally") else 0)
+    before = int((desk.text_content("#progress") or "0").split()[0])
     desk.keyboard.press("1")
-    expect(desk.locator("#tally")).to_have_text(f"{before + 1} judged in this sitting")
+    expect(desk.locator("#progress")).to_have_text(f"{before + 1} today")
     expect_saved(desk)
     desk.reload()
-    expect(desk.locator("#tally")).to_have_text(f"{before + 1} judged in this sitting")
+    expect(desk.locator("#progress")).to_have_text(f"{before + 1} today")
+
+
+def test_the_desk_says_how_much_of_the_queue_is_done_and_how_much_is_left(desk: Page, product: Product) -> None:
+    serve(desk, product, *(f"left {number}" for number in range(8)))
+    before, whole = map(int, (desk.text_content("#progress") or "").split(" of "))
+    assert whole - before == 8
+    for number in range(1, 6):
+        desk.keyboard.press("n")
+        expect_source(desk, f"left {number}")
+    expect(desk.locator("#progress")).to_have_text(f"{before + 5} of {whole}")
+    expect(desk.locator("#remaining")).to_have_text(re.compile(r"^about .+ left$"))
+    desk.keyboard.press("u")
+    expect(desk.locator("#progress")).to_have_text(f"{before + 4} of {whole}")
 
 
 def test_a_break_is_suggested_after_enough_work_and_can_be_put_off(desk: Page, product: Product) -> None:

@@ -13,24 +13,56 @@ const PAUSE = 30 * MINUTE;
 // A tally whose last judgment is just made.
 const tallyOf = (...figures) => new Tally(...figures, Date.now(), PAUSE);
 
+const EMPTY = { progress: "", remaining: "", tally: "", streak: "" };
+
 test("figures are said only where they say something", () => {
-  assert.deepEqual(tallyOf(0, 0, 0, 0, 0).figures(), { tally: "", today: "", pace: "", streak: "" });
+  assert.deepEqual(tallyOf(0, 0, 0, 0, 0).figures(), EMPTY);
   assert.deepEqual(tallyOf(4, 10, 10, 120, 3).figures(), {
+    progress: "10 today",
+    remaining: "",
     tally: "4 judged in this sitting",
-    today: "10 today",
-    pace: "5.0 a minute",
     streak: "3 days in a row",
   });
-  assert.equal(tallyOf(4, 4, 2, 20, 1).figures().pace, "", "two are too few for a pace");
-  assert.equal(tallyOf(4, 4, 4, 20, 1).figures().today, "", "the sitting is all of today");
+  assert.equal(tallyOf(4, 4, 4, 20, 1).figures().tally, "", "the sitting is all of today");
+});
+
+// A tally of so many today, each of which took so many seconds, with so many left of at most a thousand.
+const leaving = (left, today = 40, each = 10) => new Tally(today, today, today, today * each, 1, Date.now(), PAUSE, left, 1000);
+
+test("how much there is, and how long the rest takes at the pace of today", () => {
+  const { progress, remaining } = leaving(160).figures();
+  assert.deepEqual([progress, remaining], ["40 of 200", "about 27 min left"]);
+  assert.equal(leaving(160, 4).figures().remaining, "", "four tell too little of the pace");
+  assert.equal(leaving(5).figures().remaining, "about a minute left");
+  assert.equal(leaving(999).figures().remaining, "about 3 h left");
+  assert.deepEqual(
+    [leaving(1000).figures().progress, leaving(1000).figures().remaining],
+    ["40 today, more than 1,000 left", ""],
+  );
+});
+
+test("no rest is said to be done quicker than somebody reads", () => {
+  assert.equal(leaving(200, 40, 0.2).figures().remaining, "about 10 min left");
+});
+
+test("a judgment of the queue leaves one less, of a typed text as many, and undoing brings it back", () => {
+  const tally = leaving(2);
+  tally.count(1, 10, true);
+  assert.equal(tally.figures().progress, "41 of 42");
+  tally.count(1, 10, false);
+  assert.equal(tally.figures().progress, "42 of 43");
+  tally.count(1, 10, true);
+  assert.equal(tally.figures().progress, "43 today");
+  tally.count(-1, 10, true);
+  assert.equal(tally.figures().progress, "42 of 43");
 });
 
 test("gestures count up, what is undone counts down, and never below nothing", () => {
-  const tally = tallyOf(1, 1, 3, 30, 2);
+  const tally = tallyOf(1, 2, 3, 30, 2);
   tally.count(1, 10);
   assert.equal(tally.figures().tally, "2 judged in this sitting");
   for (let undone = 1; undone <= 3; undone += 1) tally.count(-1, 10);
-  assert.deepEqual(tally.figures(), { tally: "", today: "", pace: "", streak: "" });
+  assert.deepEqual(tally.figures(), EMPTY);
 });
 
 test("the first gesture of today goes on with the days before it", () => {
@@ -41,9 +73,9 @@ test("the first gesture of today goes on with the days before it", () => {
 });
 
 test("a screen that was open for an hour counts two minutes", () => {
-  const tally = tallyOf(0, 0, 0, 0, 0);
-  for (const looked of [3600, 3600, 3600]) tally.count(1, looked);
-  assert.equal(tally.figures().pace, "0.5 a minute");
+  const tally = new Tally(0, 0, 0, 0, 0, Date.now(), PAUSE, 15, 1000);
+  for (let looked = 0; looked < 5; looked += 1) tally.count(1, 3600, true);
+  assert.equal(tally.figures().remaining, "about 20 min left");
 });
 
 test("a sitting ends with a pause as long as the server says, and the next judgment begins another", (t) => {
@@ -53,20 +85,20 @@ test("a sitting ends with a pause as long as the server says, and the next judgm
   assert.equal(tally.figures().tally, "4 judged in this sitting");
   t.mock.timers.tick(MINUTE);
   assert.equal(tally.figures().tally, "", "half an hour after the last judgment, not after the page was opened");
-  assert.equal(tally.figures().today, "9 today");
+  assert.equal(tally.figures().progress, "9 today");
   tally.count(1, 10);
-  assert.deepEqual([tally.figures().tally, tally.figures().today], ["1 judged in this sitting", "10 today"]);
+  assert.deepEqual([tally.figures().tally, tally.figures().progress], ["1 judged in this sitting", "10 today"]);
 });
 
 test("over night the sitting and the day end, and the days in a row go on", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: new Date(2026, 2, 10, 23, 50).getTime() });
   const tally = tallyOf(5, 12, 12, 120, 3);
   t.mock.timers.tick(20 * MINUTE);
-  assert.deepEqual(tally.figures(), { tally: "5 judged in this sitting", today: "", pace: "", streak: "3 days in a row" });
+  assert.deepEqual(tally.figures(), { ...EMPTY, tally: "5 judged in this sitting", streak: "3 days in a row" });
   t.mock.timers.tick(8 * 60 * MINUTE);
-  assert.deepEqual(tally.figures(), { tally: "", today: "", pace: "", streak: "3 days in a row" });
+  assert.deepEqual(tally.figures(), { ...EMPTY, streak: "3 days in a row" });
   tally.count(1, 10);
-  assert.deepEqual([tally.figures().tally, tally.figures().streak], ["1 judged in this sitting", "4 days in a row"]);
+  assert.deepEqual([tally.figures().progress, tally.figures().streak], ["1 today", "4 days in a row"]);
   t.mock.timers.tick(2 * 24 * 60 * MINUTE);
   assert.equal(tally.figures().streak, "", "a day without work ends them");
 });

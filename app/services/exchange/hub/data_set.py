@@ -128,7 +128,9 @@ _DATA_SETS: Mapping[Contents, _DataSet] = {
             "chosen": Column("string", "the rewrite that was preferred"),
             "rejected": Column("string", "a rewrite that was shown beside it"),
             identity.JUDGMENT: Column("string", "the identity of the judgment, the same for all of its pairs"),
-            identity.VERDICT: Column("string", "what was said: `chosen`, `edited` or `tie`"),
+            identity.VERDICT: Column(
+                "string", "what was said: `chosen`, `edited`, `fine` (the prompt needs no rewrite) or `tie`"
+            ),
         },
         _pairs,
     ),

@@ -16,7 +16,7 @@ COLUMNS: Mapping[str, Column] = {
     "judgment": Column("string", "the identity of the judgment"),
     "prompt": Column("string", "the text to rewrite"),
     "candidates": Column("list<string>", "the rewrites that were shown, in that order"),
-    "verdict": Column("string", "`chosen`, `edited`, `tie`, `none` or `skipped`"),
+    "verdict": Column("string", "`chosen`, `edited`, `fine`, `tie`, `none` or `skipped`"),
     "position": Column("int64", "which rewrite was chosen, counted from 1"),
     "tied": Column("list<int64>", "which rewrites are equally good"),
     "chosen": Column("string", "the text that was chosen, or written instead"),

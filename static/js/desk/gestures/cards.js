@@ -1,25 +1,27 @@
-// The cards: a rewrite each, what differs from the source, how much longer or shorter it is.
+// The cards: a rewrite each, plainly; what differs from the source shows at the card that is pointed at, or at all of them.
 
 import { differences } from "../../shared/diff.js";
-import { all, element, make, one } from "../../shared/dom.js";
+import { all, around, element, make, one } from "../../shared/dom.js";
 import { size } from "../../shared/text.js";
 import { given } from "../page.js";
 
 /** @import { Piece } from "../../shared/diff.js" */
 /** @import { Screen } from "../../types" */
 
-const slots = all(element("cards"), ".slot", HTMLElement);
+const MUCH_SHORTER = 0.5; // of the source's length; below it, something of the meaning is probably gone
+const MUCH_LONGER = 1.5;
+const hovers = matchMedia("(hover: hover)").matches; // else a browser may say that a finger points where it last was
+const table = element("cards");
+const slots = all(table, ".slot", HTMLElement);
 export const cards = slots.map((slot) => one(slot, ".choice", HTMLButtonElement));
 const source = element("source");
 
 /** @type {Screen | null} */
 let shown = null; // the screen that is on the cards
-let marked = given("diff");
 
 /** @param {Screen} screen */
 export function lay(screen) {
   shown = screen;
-  source.textContent = screen.text;
   cards.forEach((card, index) => {
     const candidate = screen.candidates[index];
     slots[index].hidden = card.hidden = !candidate;
@@ -27,9 +29,10 @@ export function lay(screen) {
     card.removeAttribute("aria-pressed");
     card.dataset.candidate = String(candidate?.id ?? "");
     one(slots[index], ".length", HTMLElement).textContent = candidate ? lengths(candidate.text, screen.text) : "";
+    one(card, ".choice-text", HTMLElement).replaceChildren(...pieces(candidate?.text ?? "").flatMap(inCard));
   });
   enable(true);
-  write();
+  point(hovers ? pointedAt() : null);
 }
 
 /** @param {boolean} yes */
@@ -58,41 +61,75 @@ export function textOf(card) {
 
 /** @param {boolean} yes */
 export function mark(yes) {
-  marked = yes;
-  write();
+  table.classList.toggle("marked", yes);
 }
 
-function write() {
-  for (const card of cards) {
-    const text = textOf(card);
-    const parts = shown && marked && text ? differences(shown.text, text).flatMap(drawn) : [text];
-    one(card, ".choice-text", HTMLElement).replaceChildren(...parts);
-  }
+// The card that has the focus or is under the pointer.
+export const pointedAt = () => around(document.activeElement, ".slot") ?? around(document.querySelector(".slot:hover"), ".slot");
+
+/**
+ * Marks in the source what the rewrite of a slot leaves out, and nothing where no slot is pointed at.
+ *
+ * @param {HTMLElement | null} slot
+ */
+function point(slot) {
+  const text = slot ? textOf(one(slot, ".choice", HTMLButtonElement)) : "";
+  source.replaceChildren(...(text ? pieces(text).flatMap(inSource) : [shown?.text ?? ""]));
 }
+
+/** @param {string} text @returns {Piece[]} */
+const pieces = (text) => (shown ? differences(shown.text, text) : []);
+
+/** @param {Piece} piece @returns {(string | HTMLElement)[]} */
+const inSource = ([kind, text]) => (kind === "new" ? [] : kind === "same" ? [text] : within("left-out", text));
 
 /**
  * The words that are gone are drawn by the style sheet, so that the card's text is the rewrite and nothing else: that is
- * what is read aloud and what is copied. Blanks around a change are not marked.
+ * what is read aloud and what is copied.
  *
  * @param {Piece} piece
  * @returns {(string | HTMLElement)[]}
  */
-function drawn([kind, text]) {
+function inCard([kind, text]) {
   if (kind === "same") return [text];
+  if (kind === "new") return within("new", text);
+  const [head, words, tail] = trimmed(text);
+  return [gone("", head), gone("gone", words), gone("", tail)].filter((node) => node.dataset.words);
+}
+
+/**
+ * A changed text, marked but for the blanks around it.
+ *
+ * @param {string} name @param {string} text @returns {(string | HTMLElement)[]}
+ */
+function within(name, text) {
+  const [head, words, tail] = trimmed(text);
+  return [head, make("span", { className: name }, words), tail];
+}
+
+/** @param {string} text @returns {[head: string, words: string, tail: string]} */
+function trimmed(text) {
   const words = text.trim();
   const begin = words ? text.indexOf(words) : text.length;
-  const [head, tail] = [text.slice(0, begin), text.slice(begin + words.length)];
-  if (kind === "new") return [head, make("ins", {}, words), tail];
-  return [gone("", head), gone("gone", words), gone("", tail)].filter((node) => node.dataset.words);
+  return [text.slice(0, begin), words, text.slice(begin + words.length)];
 }
 
 /** @param {string} name @param {string} words */
 const gone = (name, words) => make("span", { className: `drawn ${name}`, "data-words": words, "aria-hidden": "true" });
 
-/** @param {string} text @param {string} before */
+/**
+ * How much longer or shorter a rewrite is, where that is so much that it tells of the meaning; else nothing.
+ *
+ * @param {string} text @param {string} before
+ */
 function lengths(text, before) {
-  const more = size(text) - size(before);
-  if (!more) return "as long as the source";
-  const share = Math.round((100 * Math.abs(more)) / size(before));
-  return `${Math.abs(more)} ${more > 0 ? "longer" : "shorter"} (${more > 0 ? "+" : "−"}${share} %)`;
+  const share = size(text) / size(before);
+  if (share >= MUCH_SHORTER && share <= MUCH_LONGER) return "";
+  return `${Math.round(100 * Math.abs(share - 1))} % ${share > 1 ? "longer" : "shorter"}`;
 }
+
+for (const reached of hovers ? ["pointerover", "focusin"] : ["focusin"]) {
+  table.addEventListener(reached, ({ target }) => point(around(target, ".slot")));
+}
+for (const left of hovers ? ["pointerout", "focusout"] : ["focusout"]) table.addEventListener(left, () => point(null));
+mark(given("diff"));

@@ -115,6 +115,7 @@ function complaint(text, screen) {
   if (!text) return "There is no text yet.";
   const length = size(text);
   if (length > longest) return `${length - longest} characters too long: ${length} of ${longest}.`;
+  if (text === screen.text) return "This is the text as it is: leave with Esc and press A for Already fine.";
   const same = screen.candidates.findIndex((candidate) => candidate.text === text);
   return same < 0 ? "" : `This is rewrite ${same + 1} as it stands: change it, or leave with Esc and press ${same + 1}.`;
 }

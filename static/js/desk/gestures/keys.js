@@ -2,9 +2,10 @@
 
 import { around, element, typing } from "../../shared/dom.js";
 import { leaves, modified, sends } from "../../shared/keys.js";
+import { covered } from "../look/foreign.js";
 import * as guidelines from "../guidelines.js";
-import { help, reveal, toggleBlur, toggleDiff } from "../view.js";
-import { cards } from "./cards.js";
+import { help, toggleBlur, toggleDiff } from "../look/view.js";
+import { cards, pointedAt } from "./cards.js";
 import { always, meaning } from "./presses.js";
 import * as reasons from "./reasons.js";
 import * as tie from "./tie.js";
@@ -16,8 +17,10 @@ import * as tie from "./tie.js";
  *
  * @typedef {object} Deeds
  * @property {() => boolean} judging whether a screen waits for its verdict
+ * @property {() => void} reveal shows what is blurred or not shown yet
  * @property {(card: HTMLButtonElement) => void} choose
  * @property {() => void} none
+ * @property {() => void} fine the text needs no rewrite
  * @property {(kind: Kind, reason: string) => void} reason
  * @property {() => void} tie
  * @property {(slot: number) => void} edit
@@ -26,26 +29,30 @@ import * as tie from "./tie.js";
  * @property {() => boolean} cancel stops what is drawn; whether anything was
  */
 
+/** @type {Deed[]} */
+const SKIPS = ["skip", "flag"]; // what can be said of a text whose rewrites are not shown
+
 /** @param {Deeds} deeds */
 export function onKeys(deeds) {
   /** @type {string | null} */
   let held = null; // the key that did something and is still down: it must not type into the box that it opened
 
   /** @param {Kind} kind @param {boolean} asked whether for a reason */
-  const reason = (kind, asked) => (asked ? reasons.ask(kind) : deeds.reason(kind, ""));
+  const reason = (kind, asked) => (asked && !covered() ? reasons.ask(kind) : deeds.reason(kind, ""));
 
   /** @type {Record<Deed, (meant: Meaning) => void>} */
   const acts = {
     undo: deeds.undo,
     diff: toggleDiff,
     blur: toggleBlur,
-    reveal: () => reveal(),
+    reveal: deeds.reveal,
     guidelines: guidelines.toggle,
     help,
     text: () => element("text").focus(),
     none: deeds.none,
+    fine: deeds.fine,
     tie: deeds.tie,
-    edit: () => deeds.edit(pointedAt()),
+    edit: () => deeds.edit(Number(pointedAt()?.dataset.slot ?? 0)),
     skip: ({ shift }) => reason("skip", shift),
     flag: ({ shift }) => reason("flag", shift),
     choose({ digit, shift }) {
@@ -59,6 +66,7 @@ export function onKeys(deeds) {
   /** @param {Meaning} meant */
   function possible({ deed, digit }) {
     if (always(deed)) return true;
+    if (covered() && !SKIPS.includes(deed)) return false;
     return deeds.judging() && (deed !== "choose" || around(cards[digit - 1] ?? null, ".slot")?.hidden === false);
   }
 
@@ -98,10 +106,4 @@ export function onKeys(deeds) {
     held = event.code;
     acts[meant.deed](meant);
   });
-}
-
-// The card that has the focus or is under the pointer; 0 if none is.
-function pointedAt() {
-  const slot = around(document.activeElement, ".slot") ?? around(document.querySelector(".slot:hover"), ".slot");
-  return Number(slot?.dataset.slot ?? 0);
 }

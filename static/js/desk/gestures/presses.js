@@ -4,7 +4,7 @@ import { asked } from "../../shared/keys.js";
 
 /** @import { Press } from "../../shared/keys.js" */
 /**
- * @typedef {"undo" | "diff" | "blur" | "reveal" | "guidelines" | "help" | "text" | "none" | "tie" | "edit" | "skip" | "flag"
+ * @typedef {"undo" | "diff" | "blur" | "reveal" | "guidelines" | "help" | "text" | "none" | "fine" | "tie" | "edit" | "skip" | "flag"
  *   | "choose"} Deed
  */
 /**
@@ -26,6 +26,7 @@ const DEEDS = new Map([
   ["?", "help"],
   ["/", "text"],
   ["n", "none"],
+  ["a", "fine"],
   ["t", "tie"],
   ["e", "edit"],
   ["s", "skip"],

@@ -46,6 +46,7 @@ def test_a_text_yields_three_candidates_in_the_order_shown(version_1: int, sessi
     assert answer == {
         "id": stored[0].generation_id,
         "text": "you are stupid",
+        "looks_like": None,
         "version": 1,
         "candidates": [
             {"id": candidate.id, "text": candidate.text}
@@ -55,6 +56,11 @@ def test_a_text_yields_three_candidates_in_the_order_shown(version_1: int, sessi
         "metadata": None,
     }
     assert len(answer["candidates"]) == 3
+
+
+def test_a_text_that_is_surely_not_english_is_said_to_be(version_1: int, annotator: Person) -> None:
+    answer = body(annotator.post("/generations", {"text": "Das ist doch nicht zu glauben, du bist so dumm."}))
+    assert answer["looks_like"] == "German"
 
 
 @pytest.mark.parametrize(
@@ -301,8 +307,8 @@ TWO_TIED = "tied must name at least two different candidates; leave it out if al
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"verdict": "best"}, "verdict must be one of chosen, edited, tie, none, skipped."),
-        ({"verdict": None}, "verdict must be one of chosen, edited, tie, none, skipped."),
+        ({"verdict": "best"}, "verdict must be one of chosen, edited, fine, tie, none, skipped."),
+        ({"verdict": None}, "verdict must be one of chosen, edited, fine, tie, none, skipped."),
         ({"generation_id": None}, ANY_NUMBER),
         ({"generation_id": "1"}, ANY_NUMBER),
         ({"generation_id": True}, ANY_NUMBER),

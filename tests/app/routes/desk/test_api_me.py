@@ -16,9 +16,12 @@ def test_one_learns_who_one_is_and_what_one_has_done(session: Session, annotator
     assert (me["id"], me["email"], me["role"]) == (annotator.id, annotator.email, "annotator")
     assert me["settings"] == {
         "blur": None,
-        "diff": True,
+        "diff": False,
         "toured": False,
         "warned": False,
+        "text_size": "normal",
+        "width": "normal",
+        "font": "usual",
         "time_zone": "UTC",
         "theme": "system",
     }

@@ -18,6 +18,7 @@ FORM = {
     "gold_every": "10",
     "break_minutes": "30",
     "blur": "yes",
+    "only_english": "yes",
 }
 
 
@@ -47,9 +48,10 @@ def test_what_is_saved_is_what_everybody_sees(session: Session, admin: Person) -
 def test_a_box_that_is_not_ticked_means_no(session: Session, admin: Person) -> None:
     browser = admin.browser()
     save(browser)
-    save(browser, blur="")
+    save(browser, blur="", only_english="")
     session.rollback()
-    assert studio_settings.settings(session).blur is False
+    stored = studio_settings.settings(session)
+    assert (stored.blur, stored.only_english) == (False, False)
 
 
 def test_what_cannot_be_used_stays_on_the_page_and_nothing_is_stored(session: Session, admin: Person) -> None:

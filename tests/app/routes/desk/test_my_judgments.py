@@ -77,6 +77,9 @@ def test_every_other_verdict_can_be_given_instead(session: Session, annotator: P
     assert standing(session) == [("chosen", third, None)]
     press(annotator, path, {"said": "none"})
     assert standing(session) == [("none", None, None)]
+    press(annotator, path, {"said": "fine"})
+    assert standing(session) == [("fine", None, None)]
+    assert "The text itself, the best:" in annotator.browser().get("/work?verdict=fine").text
     press(annotator, path, {"said": "edited", "edited_text": " you are\r\nmistaken "})  # as browsers end lines
     assert standing(session) == [("edited", None, "you are\nmistaken")]
     press(annotator, path, {"said": "flagged", "reason": " a name "})

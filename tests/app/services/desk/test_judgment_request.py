@@ -22,6 +22,7 @@ def parse(verdict: str, **fields: Any) -> JudgmentRequest:
     ("verdict", "fields", "expected"),
     [
         ("none", {}, JudgmentRequest(3, Verdict.NONE)),
+        ("fine", {}, JudgmentRequest(3, Verdict.FINE)),
         ("tie", {}, JudgmentRequest(3, Verdict.TIE)),
         ("tie", {"tied": [9, 7]}, JudgmentRequest(3, Verdict.TIE, tied=(9, 7))),
         ("chosen", {"candidate_id": 7, "seconds": 2}, JudgmentRequest(3, Verdict.CHOSEN, 7, seconds=2.0)),
@@ -68,7 +69,7 @@ def test_texts_may_be_as_long_as_the_studio_allows_and_not_longer() -> None:
 @pytest.mark.parametrize(
     ("verdict", "fields", "sentence"),
     [
-        ("best", {}, "verdict must be one of chosen, edited, tie, none, skipped."),
+        ("best", {}, "verdict must be one of chosen, edited, fine, tie, none, skipped."),
         ("none", {"user_id": 1, "a": 2}, "There is no field 'a' in a judgment."),
         ("none", {"generation_id": True}, "generation_id must be a positive whole number."),
         ("chosen", {}, "A chosen verdict needs the candidate_id of the chosen one."),

@@ -47,6 +47,30 @@ def test_a_better_text_of_ones_own_is_preferred_to_every_candidate(session: Sess
     assert (judgment.edited_text, judgment.candidate_id) == ("mine", screen.candidates[2].id)
 
 
+def test_a_prompt_that_is_fine_is_preferred_to_each_candidate_that_says_something_else(
+    session: Session, annotator: Person
+) -> None:
+    prompt = factories.prompt(session, "Thank you for coming.")
+    screen = factories.generation(
+        session, annotator.id, ["Thanks.", "Thank you for\u00a0coming.", "Go."], prompt=prompt
+    )
+    number = judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.FINE))
+    pairs = [(row.prompt, row.chosen, row.rejected, row.weight) for row in rows(session, Preference)]
+    assert pairs == [(prompt.text, prompt.text, "Thanks.", 1.0), (prompt.text, prompt.text, "Go.", 1.0)]
+    assert [(one.verdict, one.candidate_id, one.edited_text) for one in rows(session, Judgment)] == [
+        ("fine", None, None)
+    ]
+    assert judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.FINE)) == number
+    judgments.undo(session, annotator.id, number)
+    assert [one.undone_at is not None for one in rows(session, Judgment)] == [True]
+
+
+def test_an_attention_check_that_is_said_to_be_fine_teaches_nothing(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id, gold=True)
+    judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.FINE))
+    assert rows(session, Preference) == []
+
+
 def test_the_only_candidate_of_a_screen_can_be_chosen_but_beats_nobody(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id, ["a"])
     judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id))

@@ -25,6 +25,10 @@ def test_a_change_leaves_the_rest_and_other_people_alone(session: Session, annot
     assert settings.read(session, annotator.id) == changed
     assert settings.of(other) == DeskSettings()
     assert settings.change(session, annotator.id, {"blur": None}).blur is None
+    looks = {"text_size": "larger", "width": "narrow", "font": "distinct"}
+    assert settings.change(session, annotator.id, looks) == DeskSettings(
+        toured=True, time_zone="Asia/Kolkata", text_size="larger", width="narrow", font="distinct"
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,6 +37,9 @@ def test_a_change_leaves_the_rest_and_other_people_alone(session: Session, annot
         {"blur": 1},
         {"diff": None},
         {"warned": "yes"},
+        {"text_size": "huge"},
+        {"width": 3},
+        {"font": None},
         {"speed": True},
         {"time_zone": "Mars/Olympus"},
         {"time_zone": "Europe"},

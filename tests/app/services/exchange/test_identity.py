@@ -30,6 +30,7 @@ def judged(session: Session, annotator: Person, admin: Person) -> None:
     gestures: list[dict[str, Any]] = [
         {"verdict": Verdict.CHOSEN, "candidate_id": 1},
         {"verdict": Verdict.EDITED, "edited_text": 'by "hand",\nin two lines'},
+        {"verdict": Verdict.FINE},
         {"verdict": Verdict.TIE, "tied": (0, 2)},
         {"verdict": Verdict.TIE},
         {"verdict": Verdict.NONE},
@@ -206,6 +207,14 @@ def test_a_judgment_that_is_here_and_says_something_else_stays_and_is_listed(
     assert content(session) == before
 
 
+def test_a_prompt_that_is_said_to_be_fine_must_be_what_is_chosen(session: Session, admin: Person, write: Any) -> None:
+    path = write("a.jsonl", json.dumps(TABLE | {"verdict": "fine", "position": None, "chosen": "another"}))
+    report = store(session, admin, path, judgments=True).report
+    assert (report.judgments, rows(session, Judgment)) == (0, [])
+    (refused,) = report.rejected
+    assert "its verdict is 'fine', and what it chooses is not the prompt" in refused["reason"]
+
+
 def test_a_judgment_that_was_undone_here_does_not_come_back(session: Session, admin: Person, write: Any) -> None:
     judgment = factories.judgment(session, factories.generation(session, admin.id, ["a", "b"]))
     path = write("a.jsonl", exported(session, "trl"))
@@ -247,6 +256,7 @@ TABLE = {
         ({"verdict": "tie", "tied": [1, 2, 3], "position": None, "chosen": None}, ("tie", [], None)),
         ({"verdict": "none", "position": None, "chosen": None}, ("none", [], None)),
         ({"verdict": "edited", "position": None, "chosen": "by hand"}, ("edited", [], "by hand")),
+        ({"verdict": "fine", "position": None, "chosen": "you fool"}, ("fine", [], None)),
         (
             {"verdict": "skipped", "position": None, "chosen": None, "reason": "why", "flagged": True},
             ("skipped", [], None),

@@ -148,7 +148,7 @@ def test_a_check_is_right_if_the_gold_answer_alone_was_chosen(session: Session, 
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"verdict": "good"}, "verdict must be one of chosen, edited, tie, none, skipped."),
+        ({"verdict": "good"}, "verdict must be one of chosen, edited, fine, tie, none, skipped."),
         ({"person": "-1"}, "person must be a positive whole number."),
         ({"version": "9" * 30}, "version must be a positive whole number."),
         ({"since": "0001-01-01"}, "since must be a day such as 2026-01-31."),

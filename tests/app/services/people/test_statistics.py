@@ -42,10 +42,18 @@ def test_verdicts_are_shares_of_what_stands(session: Session, person: User) -> N
     assert {verdict: share.part for verdict, share in habits.verdicts.items()} == {
         Verdict.CHOSEN: 1,
         Verdict.EDITED: 0,
+        Verdict.FINE: 0,
         Verdict.TIE: 1,
         Verdict.NONE: 2,
         Verdict.SKIPPED: 0,
     }
+
+
+def test_the_reasons_of_skips_are_counted_the_most_frequent_first(session: Session, person: User) -> None:
+    for reason in ("Not English", "I cannot judge this", "Not English", None):
+        judge(session, person, verdict="skipped", candidate_id=None, reason=reason)
+    judge(session, person, verdict="skipped", candidate_id=None, flagged=True, reason="A threat")
+    assert statistics.habits(session, person.id).skip_reasons == [("Not English", 2), ("I cannot judge this", 1)]
 
 
 def test_pace_is_the_median_and_leaves_out_breaks(session: Session, person: User) -> None:

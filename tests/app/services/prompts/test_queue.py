@@ -26,6 +26,7 @@ from app.db import (
 )
 from app.services.desk import judgments, screens
 from app.services.people import statistics
+from app.services.prompts import queue as prompt_queue
 from app.services.prompts import search, studio_settings
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
@@ -65,6 +66,28 @@ def choose(session: Session, user_id: int, screen: Generation) -> Judgment:
     best = screen.candidates[0].id
     number = judgments.judge(session, user_id, judgments.JudgmentRequest(screen.id, Verdict.CHOSEN, candidate_id=best))
     return session.get_one(Judgment, number)
+
+
+def test_what_is_left_counts_what_is_drawn_already_and_what_others_leave(
+    session: Session, generator: Generator, people: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, ben, _ = people
+    for number in range(4):
+        queue(session, f"left {number}", priority=number)
+    queue(session, "a check", gold_answer="right")
+
+    def left(person: int) -> int:
+        return prompt_queue.left(session, person, studio_settings.settings(session))
+
+    assert left(ada) == 4
+    screen = served(session, generator, ada)
+    assert left(ada) == 4, "what lies on the desk is not done"
+    judgment = choose(session, ada, screen)
+    assert (left(ada), left(ben)) == (3, 3), "one person judges each text"
+    judgments.undo(session, ada, judgment.id)
+    assert left(ada) == 4
+    monkeypatch.setattr(prompt_queue, "MOST_LEFT", 2)
+    assert left(ada) == 2
 
 
 def texts(screen: Generation) -> list[str]:

@@ -46,6 +46,15 @@ def test_an_edited_text_is_good_and_all_that_was_shown_is_bad(either: Session) -
     assert marked(either) == [("better", True), ("a", False), ("b", False)]
 
 
+def test_a_prompt_that_is_fine_is_good_and_its_rewrites_are_bad(either: Session) -> None:
+    screen = factories.generation(either, factories.user(either).id, ["a", "b"])
+    prompt = screen.prompt.text
+    pairs = [factories.preference(prompt, prompt, text) for text in ("a", "b")]
+    last = factories.judgment(either, screen, verdict="fine", candidate_id=None, preferences=pairs)
+    assert marked(either) == [(prompt, True), ("a", False), ("b", False)]
+    assert kto_rows.last_marked(either) == last.id
+
+
 def test_where_none_is_good_all_are_bad_and_the_order_is_that_of_the_judgments(either: Session) -> None:
     ada, bob = factories.user(either).id, factories.user(either).id
     none = factories.generation(either, ada, ["a", "b"])

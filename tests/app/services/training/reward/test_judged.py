@@ -64,13 +64,14 @@ def test_the_marker_moves_with_every_judgment_and_every_undo(session: Session) -
     assert judged.marker(session) == Marker(first.id, 1)
 
 
-def test_the_standing_ones_come_oldest_first_without_checks_skips_and_undone(session: Session) -> None:
+def test_the_standing_ones_come_oldest_first_without_those_that_say_nothing_of_rewrites(session: Session) -> None:
     person = factories.user(session).id
     ids = [factories.judgment(session, factories.generation(session, person)).id for _ in range(3)]
     factories.judgment(session, factories.generation(session, person, gold=True))
-    factories.judgment(
-        session, factories.generation(session, person), verdict="skipped", candidate_id=None, pairs=False
-    )
+    for verdict in ("skipped", "fine"):
+        factories.judgment(
+            session, factories.generation(session, person), verdict=verdict, candidate_id=None, pairs=False
+        )
     factories.judgment(session, factories.generation(session, person), seconds=0.3)  # too quick to have been read
     with write_transaction(session):
         session.get_one(Judgment, ids[1]).undone_at = now()

@@ -1,12 +1,12 @@
 // How the desk looks: differences marked, texts blurred, the keys explained. What a person decides is remembered.
 
-import { all, element } from "../shared/dom.js";
-import { printed } from "../shared/keys.js";
-import { mark } from "./gestures/cards.js";
-import { desk, given } from "./page.js";
-import { store } from "./settings.js";
+import { all, element } from "../../shared/dom.js";
+import { printed } from "../../shared/keys.js";
+import { mark } from "../gestures/cards.js";
+import { desk, given } from "../page.js";
+import { store } from "../settings.js";
 
-/** @import { DeskSettings } from "../types" */
+/** @import { DeskSettings } from "../../types" */
 
 const helpBox = element("help", HTMLDialogElement);
 const revealLabel = element("reveal").firstChild; // before the name of its key
@@ -73,9 +73,11 @@ async function nameKeys() {
 const heights = new ResizeObserver(() => {
   document.documentElement.style.setProperty("--above", `${element("source-bar").offsetHeight}px`);
   document.documentElement.style.setProperty("--below", `${element("desk-foot").offsetHeight}px`);
+  document.documentElement.style.setProperty("--bar", `${element("verdicts").offsetHeight}px`);
 });
 heights.observe(element("source-bar"));
 heights.observe(element("desk-foot"));
+heights.observe(element("verdicts"));
 
 element("diff").addEventListener("click", toggleDiff);
 element("blur").addEventListener("click", toggleBlur);

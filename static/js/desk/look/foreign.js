@@ -1,0 +1,35 @@
+// A text that the model does not read is said before its rewrites are shown, which would be damaged words.
+
+import { element } from "../../shared/dom.js";
+import { desk } from "../page.js";
+
+/** @import { Shown } from "../screens.js" */
+
+const notice = element("foreign");
+const warns = JSON.parse(desk.dataset.onlyEnglish ?? "false");
+/** Why a text is skipped that is not shown. */
+export const REASON = element("foreign-skip").dataset.reason ?? "";
+/** @type {Set<number>} */
+const wanted = new Set(); // the screens that were asked for all the same
+
+/** @param {Shown} screen */
+export function greet(screen) {
+  cover(warns && Boolean(screen.looks_like) && !wanted.has(screen.id));
+  const sentence = `The model reads English; this looks like ${screen.looks_like}.`;
+  element("foreign-text").textContent = covered() ? sentence : "";
+}
+
+// Whether the rewrites wait to be asked for.
+export const covered = () => !notice.hidden;
+
+/** @param {Shown} screen */
+export function uncover(screen) {
+  wanted.add(screen.id);
+  greet(screen);
+}
+
+/** @param {boolean} yes */
+function cover(yes) {
+  notice.hidden = !yes;
+  for (const id of ["cards", "verdicts"]) element(id).hidden = yes;
+}
