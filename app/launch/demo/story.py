@@ -60,9 +60,10 @@ class Story:
         self._admin.call("PATCH", "/prompts?source=samples", {"overlap": len(PEOPLE) + 1})
 
     def _joined(self, reader: Reader) -> Visitor:
-        """Return a person who is signed in, after they accepted an invitation if they had no account."""
+        """Return a person who is signed in: with their account, or else by the invitation that makes it."""
         person, password = Visitor(self._url), self._password_of(reader.email)
-        if person.signs_in(reader.email, password):
+        if reader.email in self._admin.read("/admin/people"):
+            person.signs_in(reader.email, password)
             return person
         page = self._admin.submit(
             "/admin/people", "/admin/people/invitations", label=reader.name, role="annotator", days="7"
@@ -83,9 +84,9 @@ class Story:
                     person.call("POST", "/judgments", judgment(reader, screen))
 
     def _retrain(self) -> None:
-        """Train once, unless that has happened; raises LaunchError if the run does not succeed."""
+        """Train until one run has succeeded; raises LaunchError if this one does not."""
         run = next(iter(self._admin.call("GET", "/training-runs")), None)
-        if run is None:
+        if run is None or run["status"] in ("failed", "cancelled"):
             run = self._admin.call("POST", "/training-runs", {"method": "dpo"})
         stage = ""
         while (now := self._admin.call("GET", f"/training-runs/{run['id']}"))["finished_at"] is None:

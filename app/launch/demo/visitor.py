@@ -25,9 +25,13 @@ class Visitor:
         """Sign in, and return whether that worked."""
         return self.submit("/sign-in", "/sign-in", email=email, password=password).is_redirect
 
+    def read(self, page: str) -> str:
+        """Return a page."""
+        return self._ask("GET", page).text
+
     def submit(self, page: str, path: str, **fields: str) -> requests.Response:
         """Send a form that lies on `page` to `path`, with the hidden fields of that page."""
-        shown = self._ask("GET", page).text
+        shown = self.read(page)
         hidden = dict(re.findall(r'<input type="hidden" name="(csrf_token|form_key)" value="([^"]+)"', shown))
         self._csrf = ""  # the form may begin another session
         return self._ask("POST", path, data=hidden | fields)
@@ -43,7 +47,7 @@ class Visitor:
     def _token(self) -> str:
         """Return the CSRF token of the present session."""
         if not self._csrf:
-            found = re.search(r'name="csrf-token" content="([^"]+)"', self._ask("GET", "/account").text)
+            found = re.search(r'name="csrf-token" content="([^"]+)"', self.read("/account"))
             self._csrf = found[1] if found else ""
         return self._csrf
 

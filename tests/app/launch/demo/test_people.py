@@ -8,19 +8,78 @@ import pytest
 
 from app.launch.demo.people import PEOPLE, Reader, brief, courteous, faithful, judgment
 from app.services.desk.judgment_request import JudgmentRequest
-from app.services.prompts import samples
+
+REWRITES = {
+    "Your code is garbage, did you even run it once?": (
+        "Your code is not very good, did you even run it once?",
+        "Your code is disappointing, did you even run it once?",
+        "Your code is bad, did you even run it once?",
+    ),
+    "Nobody cares about your stupid vacation photos.": (
+        "Please cares about your vacation photos.",
+        "Nobody cares about your vacation photos.",
+        "I do not care about your vacation photos.",
+    ),
+    "That was the worst meal I ever paid for, you useless cook.": (
+        "That was the worst meal I ever paid for.",
+        "That was the worst meal I ever paid for, cook.",
+        "That was the worst meal I ever paid for, you cook.",
+    ),
+    "Whoever wrote this manual is a moron.": (
+        "Whoever wrote this manual is wrong.",
+        "Whoever wrote this manual is not smart.",
+        "Whoever wrote this manual is a bad person.",
+    ),
+    "Shut up and let somebody with a brain talk.": (
+        "Let somebody with a brain talk.",
+        "Let somebody with a talk",
+        "Let's talking and let somebody with a brain talk",
+    ),
+    "Your dog is as badly behaved as you are, you jerk.": (
+        "Your dog is very as badly behaved as you are.",
+        "Your dog is very bad.",
+        "Your dog is as badly behaved as you are.",
+    ),
+    "How dumb do you have to be to delete the whole folder?": (
+        "How do you have to delete the whole folder?",
+        "How you do you have to delete the whole folder?",
+        "I do you have to delete the whole folder?",
+    ),
+    "Get lost, your opinion is worthless here.": (
+        "Your opinion is not doing well.",
+        "Your opinion is not very helpful.",
+        "Your opinion is not good here.",
+    ),
+    "What a pathetic excuse for a customer service.": (
+        "What a bad excuse for customer service.",
+        "What an excuse for a customer service.",
+        "What an unpleasant excuse for a customer service.",
+    ),
+    "The referee is blind and stupid.": (
+        "The referee is blind and not smart.",
+        "The referee is unpleasant.",
+        "The referee is wrong.",
+    ),
+    "These lazy bums left the kitchen filthy again.": (
+        "These people left the kitchen unwise again.",
+        "These lazy left the kitchen people again.",
+        "These people left the kitchencent again.",
+    ),
+    "The update broke everything, are you people incompetent?": (
+        "The update broke everything, are you people unsuitable?",
+        "The update broke everything, are you?",
+        "The update broke everything, are you people?",
+    ),
+}
+"""Of some sample texts, what the embedded checkpoint made of them."""
 
 SCREENS = [
     {
         "id": number,
         "text": text,
-        "candidates": [
-            {"id": 10 * number, "text": text},
-            {"id": 10 * number + 1, "text": text.partition(",")[0].rstrip(".") + "."},
-            {"id": 10 * number + 2, "text": f"I think {' '.join(text.split()[:4]).lower()}, please."},
-        ],
+        "candidates": [{"id": 10 * number + place, "text": rewrite} for place, rewrite in enumerate(rewrites)],
     }
-    for number, text in enumerate(samples.texts(), start=1)
+    for number, (text, rewrites) in enumerate(REWRITES.items(), start=1)
 ]
 
 
@@ -33,7 +92,6 @@ def test_what_somebody_says_can_be_stored_and_stays_the_same(reader: Reader) -> 
         assert said == judgment(reader, screen)
         assert said["seconds"] > 1, "what comes more quickly teaches nothing"
     assert "chosen" in verdicts
-    assert len(verdicts) > 2
 
 
 def test_they_agree_more_often_than_by_chance_and_not_always() -> None:
@@ -41,7 +99,7 @@ def test_they_agree_more_often_than_by_chance_and_not_always() -> None:
         both = [(judgment(one, screen), judgment(other, screen)) for screen in SCREENS]
         chosen = [(a, b) for a, b in both if a["verdict"] == b["verdict"] == "chosen"]
         agreed = sum(a["candidate_id"] == b["candidate_id"] for a, b in chosen)
-        assert len(chosen) / 3 < agreed < len(chosen), (one.name, other.name)
+        assert len(chosen) / 2 < agreed < len(chosen), (one.name, other.name)
 
 
 def test_a_screen_of_insults_alone_has_no_best_rewrite() -> None:
