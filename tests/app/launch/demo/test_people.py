@@ -8,6 +8,7 @@ import pytest
 
 from app.launch.demo.people import PEOPLE, Reader, brief, courteous, faithful, judgment
 from app.services.desk.judgment_request import JudgmentRequest
+from app.services.prompts import samples
 
 REWRITES = {
     "Your code is garbage, did you even run it once?": (
@@ -86,12 +87,13 @@ SCREENS = [
 @pytest.mark.parametrize("reader", PEOPLE, ids=lambda reader: reader.name)
 def test_what_somebody_says_can_be_stored_and_stays_the_same(reader: Reader) -> None:
     verdicts = set()
-    for screen in SCREENS:
+    for text in samples.texts():
+        screen = SCREENS[0] | {"text": text}
         said = judgment(reader, screen)
         verdicts.add(JudgmentRequest.parse(said, longest_text=1000).verdict)
         assert said == judgment(reader, screen)
         assert said["seconds"] > 1, "what comes more quickly teaches nothing"
-    assert "chosen" in verdicts
+    assert {"chosen", "skipped", "edited" if reader.writes else "tie"} <= verdicts
 
 
 def test_they_agree_more_often_than_by_chance_and_not_always() -> None:
