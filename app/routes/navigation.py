@@ -8,7 +8,6 @@ from flask import Flask, request
 from flask_login import current_user
 
 _FOR_EVERYBODY = (("annotate.page", "Annotate"), ("work.page", "My work"))
-_AT_THE_END = (("help.home", "Help"),)
 _FOR_ADMINS = (
     ("data.page", "Data"),
     ("people.page", "People"),
@@ -16,6 +15,7 @@ _FOR_ADMINS = (
     ("versions.page", "Versions"),
     ("system.page", "System"),
 )
+_FOR_EVERYBODY_LAST = (("help.home", "Help"),)
 
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
 _BELOW = {
@@ -39,16 +39,11 @@ class Place(NamedTuple):
     here: bool
 
 
-def places_of(*, admin: bool) -> tuple[tuple[str, str], ...]:
-    """Return the endpoints of the bar with their labels, for an admin or for an annotator."""
-    return _FOR_EVERYBODY + (_FOR_ADMINS if admin else ()) + _AT_THE_END
-
-
 def places() -> list[Place]:
     """Return the pages that the bar offers to the person who is signed in: none before they choose a password."""
     if current_user.must_change_password:
         return []
-    offered = places_of(admin=current_user.is_admin)
+    offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ()) + _FOR_EVERYBODY_LAST
     blueprint = (request.endpoint or "").partition(".")[0]
     blueprint = _BELOW.get(blueprint, blueprint)
     return [Place(endpoint, label, blueprint == endpoint.partition(".")[0]) for endpoint, label in offered]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 
 from app.access import PUBLIC
 from app.routes.chapters import CHAPTERS, chapter_of
-from app.routes.navigation import places_of
 from app.services.system.documents import library
 from tests.studio import Person
 
@@ -41,9 +42,12 @@ def test_every_page_has_a_chapter(app: Flask) -> None:
     assert {name for name in CHAPTERS if "." in name} <= pages
 
 
-def test_every_place_of_the_menu_has_a_chapter() -> None:
-    offered = [endpoint for endpoint, _ in places_of(admin=True)]
-    assert [endpoint for endpoint in offered if chapter_of(endpoint) is None] == ["help.home"]
+def test_every_page_of_the_menu_leads_to_a_chapter(version_1: int, admin: Person) -> None:
+    browser = admin.browser()
+    menu = browser.get("/account").text.partition('<div class="places">')[2].partition("</div>")[0]
+    pages = re.findall('href="([^"]+)"', menu)
+    assert {"/annotate", "/admin", "/help"} < set(pages)
+    assert [page for page in pages if "Help on this page</a>" not in browser.get(page).text] == ["/help"]
 
 
 def test_a_page_leads_to_its_chapter(admin: Person) -> None:

@@ -88,7 +88,7 @@ SCREENS = [
 def test_what_somebody_says_can_be_stored_and_stays_the_same(reader: Reader) -> None:
     verdicts = set()
     for text in samples.texts():
-        screen = SCREENS[0] | {"text": text}
+        screen = SCREENS[5] | {"text": text}
         said = judgment(reader, screen)
         verdicts.add(JudgmentRequest.parse(said, longest_text=1000).verdict)
         assert said == judgment(reader, screen)
