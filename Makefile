@@ -44,6 +44,10 @@ help: ## list what can be done
 run: $(RUN_INSTALLED) ## install what is missing (HASHES=1: only what requirements.lock knows), then run until Ctrl-C
 	@exec $(BIN)/python -m app.launch.launcher
 
+.PHONY: demo
+demo: $(RUN_INSTALLED) ## the product in build/demo, with people, two versions, charts and a comparison (a few minutes)
+	@exec $(BIN)/python -m app.launch.demo
+
 # Whatever is started here keeps what Python compiled: tests start many programs of Mellow, and each would do it anew.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -81,6 +81,8 @@ ANNOTATOR = frozenset(
         "work.undo",
         "work.redo",
         "work.change",
+        "help.home",
+        "help.page",
     }
 )
 TAKES_PASSWORD = frozenset(

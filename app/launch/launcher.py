@@ -36,8 +36,16 @@ _SLOW_START_SECONDS = 60.0
 QUEUE = "the embedded queue"
 
 
-def main(procfile: Path = PROJECT_ROOT / "Procfile") -> int:
-    """Run until a stop is requested or nothing can be kept running; returns the exit code."""
+def main(
+    procfile: Path = PROJECT_ROOT / "Procfile",
+    overruled: Mapping[str, str] | None = None,
+    when_ready: Callable[[str], None] | None = None,
+) -> int:
+    """Run until a stop is requested or nothing can be kept running; returns the exit code.
+
+    What is `overruled` stands above the environment and `.env`. `when_ready` is called once with the address at which
+    Mellow answers, in a thread of its own.
+    """
     events: Events = SimpleQueue()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # `nohup make run` ignores SIGHUP, so that Mellow outlives its terminal.
@@ -46,11 +54,11 @@ def main(procfile: Path = PROJECT_ROOT / "Procfile") -> int:
     # Files of Mellow are readable by its own user only, even if others may read MELLOW_HOME.
     os.umask(0o077)
     try:
-        environ = {**read_dotenv(procfile.parent / ".env"), **os.environ}
+        environ = {**read_dotenv(procfile.parent / ".env"), **os.environ, **(overruled or {})}
         settings = Settings.from_env(environ)
         commands = read_procfile(procfile)
         check_all(settings, environ)
-        _run(settings, environ, procfile.parent, commands, events)
+        _run(settings, environ, procfile.parent, commands, events, when_ready)
     except ConfigError as error:
         print(error, file=sys.stderr, flush=True)
         return 2
@@ -62,7 +70,12 @@ def main(procfile: Path = PROJECT_ROOT / "Procfile") -> int:
 
 
 def _run(
-    settings: Settings, environ: Mapping[str, str], folder: Path, commands: Mapping[str, str], events: Events
+    settings: Settings,
+    environ: Mapping[str, str],
+    folder: Path,
+    commands: Mapping[str, str],
+    events: Events,
+    when_ready: Callable[[str], None] | None,
 ) -> None:
     """Run until a requested stop; raises LaunchError if something failed. Either way, all that it started has ended."""
     path = _web_path(environ)
@@ -89,7 +102,7 @@ def _run(
         stack.callback(parts_file(settings.home).unlink, missing_ok=True)
         supervisor = Supervisor(starts, settings.home, lambda pause, name: _later(events, pause, name))
         threading.Thread(target=_watch_readiness, args=(settings, path, events), daemon=True).start()
-        _serve(settings, path, events, supervisor, clears)
+        _serve(settings, path, events, supervisor, clears, when_ready)
 
 
 def _later(events: Events, pause: float, name: str) -> None:
@@ -115,6 +128,7 @@ def _serve(
     events: Events,
     supervisor: Supervisor,
     clears: Mapping[str, Callable[[], None]],
+    when_ready: Callable[[str], None] | None,
 ) -> None:
     """Keep everything running until a requested stop; raises LaunchError if web and worker are given up.
 
@@ -132,6 +146,8 @@ def _serve(
         else:
             ready = True
             print(_greeting(settings, path), flush=True)
+            if when_ready is not None:
+                threading.Thread(target=when_ready, args=(_address(settings, path),), daemon=True).start()
 
 
 class _Queue:
@@ -182,12 +198,16 @@ def _web_path(environ: Mapping[str, str]) -> str:
 
 
 def _greeting(settings: Settings, path: str) -> str:
-    url = f"http://{_url_host(_reachable_host(settings.host))}:{settings.port}{path}"
+    url = _address(settings, path)
     try:
         token = settings.setup_token_path.read_text().strip()
     except FileNotFoundError:
         return f"Mellow is ready: {url}"
     return f"Mellow is ready: create the first admin at {url}/setup?token={quote(token, safe='')}"
+
+
+def _address(settings: Settings, path: str) -> str:
+    return f"http://{_url_host(_reachable_host(settings.host))}:{settings.port}{path}"
 
 
 def _watch_readiness(settings: Settings, path: str, events: Events) -> None:

@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from app.api import api_docs
 from app.api.openapi import API_PREFIX
-from app.routes import icons, libraries, navigation, typeface
+from app.routes import chapters, icons, libraries, navigation, typeface
 from app.routes.desk import api as desk_api
 from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
@@ -21,7 +21,7 @@ from app.routes.people import pages as people_pages
 from app.routes.people.authentication import factors, organisation
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
-from app.routes.system import api_document, api_webhooks, health, webhooks
+from app.routes.system import api_document, api_webhooks, health, help, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
 from app.routes.training import by_itself, head_page
@@ -57,6 +57,7 @@ _PAGES = (
     webhooks.blueprint,
     api_docs.blueprint,
     typeface.blueprint,
+    help.blueprint,
 )
 _API = (
     desk_api.blueprint,
@@ -79,6 +80,7 @@ def register_blueprints(app: Flask) -> None:
     navigation.init_app(app)
     icons.init_app(app)
     typeface.init_app(app)
+    chapters.init_app(app)
     for blueprint in _PAGES:
         app.register_blueprint(blueprint)
     for blueprint in _API:

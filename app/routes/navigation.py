@@ -15,6 +15,7 @@ _FOR_ADMINS = (
     ("versions.page", "Versions", "layers"),
     ("system.page", "System", "hdd-rack"),
 )
+_FOR_EVERYBODY_LAST = (("help.home", "Help"),)
 
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
 _BELOW = {
@@ -43,7 +44,7 @@ def places() -> list[Place]:
     """Return the pages that the bar offers to the person who is signed in: none before they choose a password."""
     if current_user.must_change_password:
         return []
-    offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ())
+    offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ()) + _FOR_EVERYBODY_LAST
     blueprint = (request.endpoint or "").partition(".")[0]
     blueprint = _BELOW.get(blueprint, blueprint)
     return [Place(endpoint, label, icon, blueprint == endpoint.partition(".")[0]) for endpoint, label, icon in offered]

@@ -114,6 +114,8 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "work.undo",
         "work.redo",
         "work.change",
+        "help.home",
+        "help.page",
     } == ANNOTATOR
 
 

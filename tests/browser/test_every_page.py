@@ -56,6 +56,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, ended_run: int, measured
         f"/admin/versions/{measured_version}",
         f"/admin/versions?compare={measured_version}",
         "/admin/versions/forget?kind=person&number=1",
+        "/help/docs/managing-data.md",
         "/join/no-such-invitation",
         "/reset/no-such-link",
         "/no-such-page",

@@ -16,12 +16,15 @@ ENOUGH_JUDGMENTS = 20
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """Which of the first steps are done, in their order; `judged` is the number of judgments so far."""
+    """Which of the first steps are done, in their order.
+
+    `judged` is the number of judgments so far, and `made` the version that the last training made, None before one.
+    """
 
     imported: bool
     invited: bool
     judged: int
-    retrained: bool
+    made: int | None
     compared: bool
 
     @property
@@ -30,14 +33,34 @@ class FirstSteps:
         return self.judged >= ENOUGH_JUDGMENTS
 
     @property
+    def retrained(self) -> bool:
+        """Return whether a training has made a version."""
+        return self.made is not None
+
+    @property
+    def only_invitation_left(self) -> bool:
+        """Return whether all is done but that nobody was invited, which one person alone may never do."""
+        return not self.invited and self._done_alone
+
+    @property
     def all_done(self) -> bool:
-        """Return whether nothing of the list is left. One person alone may never invite another."""
+        """Return whether nothing of the list is left."""
+        return self.invited and self._done_alone
+
+    @property
+    def _done_alone(self) -> bool:
         return self.imported and self.enough_judged and self.retrained and self.compared
 
 
 def look(session: Session) -> FirstSteps:
     """Return how far the studio is."""
-    ran = exists().where(TrainingRun.status == RunStatus.SUCCEEDED)
+    made = (
+        select(TrainingRun.produced_version)
+        .where(TrainingRun.status == RunStatus.SUCCEEDED)
+        .order_by(TrainingRun.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     by_later_version = (
         select(Judgment.id)
         .join(Generation, Generation.id == Judgment.generation_id)
@@ -45,11 +68,11 @@ def look(session: Session) -> FirstSteps:
         .where(Judgment.undone_at.is_(None), Candidate.version_number > 1)
     )
     brought = exists().where(Prompt.source != TYPED)
-    imported, retrained = session.execute(select(brought, ran)).one()
+    imported, version = session.execute(select(brought, made)).one()
     return FirstSteps(
         imported=imported,
         invited=counts.people(session) > 1 or bool(session.scalar(select(exists().where(Invitation.id > 0)))),
         judged=counts.said(counts.judgments(session)).judgments,
-        retrained=retrained,
-        compared=bool(retrained and session.scalar(select(by_later_version.exists()))),
+        made=version,
+        compared=bool(version and session.scalar(select(by_later_version.exists()))),
     )

@@ -121,6 +121,7 @@ def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> Non
     assert listed == [
         "help",
         "run",
+        "demo",
         "test",
         "quick",
         "test-slow",

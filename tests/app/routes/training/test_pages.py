@@ -49,6 +49,32 @@ def test_the_first_page_shows_what_there_is(session: Session, pairs: None, admin
     assert "No DPO run has succeeded yet" in page
 
 
+def test_the_last_first_step_leads_to_the_new_version_beside_the_one_before(session: Session, admin: Person) -> None:
+    for number in (1, 2):
+        factories.version(session, number)
+    factories.run(session, RunStatus.SUCCEEDED, produced_version=2)
+    assert 'href="/admin/versions/2#differences"' in admin.browser().get("/admin").text
+
+
+def test_the_first_steps_are_folded_once_only_nobody_was_invited(session: Session, admin: Person) -> None:
+    factories.prompt(session, source="texts.csv")
+    for number in (1, 2):
+        factories.version(session, number)
+    factories.run(session, RunStatus.SUCCEEDED, produced_version=2)
+    open_list, folded = '<details class="panel first-steps" open>', '<details class="panel first-steps">'
+    assert open_list in admin.browser().get("/admin").text
+    for _ in range(20):
+        screen = factories.generation(session, admin.id)
+        for candidate in screen.candidates:
+            candidate.version_number = 2
+        factories.judgment(session, screen)
+    page = admin.browser().get("/admin").text
+    assert folded in page
+    assert "One is left: invite people" in page
+    factories.user(session)
+    assert "first-steps" not in admin.browser().get("/admin").text
+
+
 def test_while_the_queue_is_away_the_page_says_so_and_is_there(app: Flask, admin: Person) -> None:
     cut_off = create_app(new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock"))
     try:

@@ -1,0 +1,1 @@
+"""`make demo`: a studio of its own in which simulated people have judged, trained and begun a comparison."""

@@ -1,0 +1,1 @@
+"""The documents that ship with Mellow, served as its help."""
