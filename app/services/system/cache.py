@@ -18,6 +18,13 @@ _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKey
 _lock = threading.Lock()
 
 
+def recalled(session: Session, key: Hashable) -> Any | None:
+    """Return the cached value of `key` whatever its stamp is, None if there is none."""
+    with _lock:
+        known = _kept.get(session.get_bind().engine, {}).get(key)
+    return None if known is None else known[1]
+
+
 def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute: Callable[[], T]) -> T:
     """Return the cached value of `key` if its stamp is the same, else call `compute` and cache what it returns.
 
