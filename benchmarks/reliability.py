@@ -1,6 +1,6 @@
 """Measure whether people who click at random are found, and whether anybody else is.
 
-    python -m benchmarks.reliability [--parts found clean tastes gain] [--teams 1000] [--first-team 0] [--gain-teams 3]
+    python -m benchmarks.reliability [--parts found clean tastes gain] [--teams 1000] [--first-team 0] [--gain-teams 20]
 
 A team are ten people of one taste (benchmarks/support/tastes.py) who choose among three real rewrites, 40 times each.
 Each clicks at random now and then, one in ten times on average and one in five at most. A tenth of the clicks are on
@@ -14,7 +14,7 @@ and what it rests on stay as they are: interrupted, it goes on where it was.
 - **clean**: teams with nobody to find: in how many anybody weighs other than exactly 1. All others learn what they
   learned without weights, to the last bit.
 - **tastes**: the same, but two of the ten have a taste of their own.
-- **gain**: how far the win rate of what is shown on unseen texts (benchmarks/learning.py, head only) is above one half
+- **gain**: how far the win rate of what a head shows of unseen texts, chosen from the same samples, is above one half
   after the clicks of a team with two random clickers, weighed, as a share of that after the clicks of the same people
   with two more of their taste in the random clickers' place. A head takes a share of all clicks to be lapses, and so
   bears some random ones among them. Here people who read click FEW times, and who does not read MANY times, which is
@@ -27,9 +27,9 @@ taste is told by itself, and the goal is asked of those in LEARNED.
 from __future__ import annotations
 
 import argparse
-import functools
 import itertools
 import os
+import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -41,12 +41,14 @@ import torch
 from app.config import EMBEDDED_BASE_MODEL
 from benchmarks.support.harness import ROOT, Finding
 from benchmarks.support.people import RESAMPLES, Writer, rude_sentences, win_rates
-from benchmarks.support.tastes import KINDS
+from benchmarks.support.tastes import KINDS, Taste
 from benchmarks.support.teams import CLICKS, PEOPLE, Kept, Simulated, Team, drawn
 from models.reliability import Answer, Reliability, reliabilities
 from models.reward.features import Array
 from models.reward.head import Head, fitted
 from models.reward.judgments import JudgedScreen
+from models.serving import head_choice
+from models.serving.generator import CANDIDATES, Sampling
 from models.shares import Share
 from worker.publish.convert import convert_to_ctranslate2
 
@@ -55,6 +57,8 @@ TASTES = (*LEARNED, "gentle", "without-you", "lively", "melodious", "warm", "abo
 OF_THEIR_OWN = {"brief": "melodious", "faithful": "formal", "formal": "lively"}
 """The taste of two people in a team of another one."""
 AT_RANDOM = 2
+SAMPLES, WIDENING = 24, 7 / 6
+"""Samples of a screen with a head, and the factor of their temperature (models/serving/generator.py)."""
 FEW, MANY = 30, 120
 """The clicks of a person who reads and of one who does not, for the gain."""
 PARTS = ("found", "clean", "tastes", "gain")
@@ -123,48 +127,75 @@ def _nobody(claim: str, told: Sequence[Team]) -> Finding:
     )
 
 
-def gain(simulated: Simulated, teams: range, kept: Kept, writer: Writer, texts: Sequence[str]) -> Finding:
+class Unseen:
+    """Texts that nobody clicked, and what a head shows of their samples, which are the same for all heads."""
+
+    def __init__(self, writer: Writer, texts: Sequence[str]) -> None:
+        sampling = Sampling(Sampling().temperature * WIDENING)
+        drawn_pools = {text: writer.generator.samples(text, sampling, SAMPLES) for text in texts}
+        self._pools = {text: pool for text, pool in drawn_pools.items() if len(pool) >= CANDIDATES}
+        self._before = writer.screens(self.texts)
+
+    @property
+    def texts(self) -> list[str]:
+        """Return the texts."""
+        return list(self._pools)
+
+    def win_rate(self, taste: Taste, head: Head) -> float:
+        """Return the mean win rate of what the head shows against what is shown without any."""
+        shown = []
+        for place, (text, pool) in enumerate(self._pools.items()):
+            picks = head_choice.prefer(text, pool, CANDIDATES, head, random.Random(place))
+            shown.append([pool[pick.place].text for pick in picks])
+        return float(np.mean(win_rates(taste, self.texts, shown, self._before)))
+
+
+def gain(simulated: Simulated, teams: range, kept: Kept, unseen: Unseen) -> Finding:
     """Compare what is shown after the clicks of teams of each learned taste, with and without two random clickers."""
-    before = functools.cache(lambda: writer.screens(texts))
 
     def rates(kind: str, seed: int) -> dict[str, float]:
-        """Return the mean win rate of one team by what its head learned from."""
+        """Return the win rate of one team by what its head learned from."""
         whole = simulated.clicks([kind] * PEOPLE, 30_000 + seed, numbers=(FEW,) * PEOPLE)
         numbers = (FEW,) * (PEOPLE - AT_RANDOM) + (MANY,) * AT_RANDOM
         mixed = simulated.clicks([kind] * PEOPLE, 30_000 + seed, AT_RANDOM, numbers)
         weights = {person: one.weight for person, one in reliabilities(mixed).items()}
-        heads = {"clean": _head(whole, {}), "alike": _head(mixed, {}), "weighed": _head(mixed, weights)}
-        return {
-            name: float(np.mean(win_rates(KINDS[kind].taste, texts, writer.screens(texts, head), before())))
-            for name, head in heads.items()
+        lost = {f"{person}" for person in range(PEOPLE - AT_RANDOM, PEOPLE)}
+        heads = {
+            "clean": _head(whole, {}),
+            "alike": _head(mixed, {}),
+            "weighed": _head(mixed, weights),
+            "without": _head([one for one in mixed if one.person not in lost], {}),
         }
+        won = {name: unseen.win_rate(KINDS[kind].taste, head) for name, head in heads.items()}
+        return {**won, "found": sum(weights[person] < 1 for person in lost) / AT_RANDOM}
 
     every = [
-        kept(f"gain {kind} {seed} {FEW} {MANY} {len(texts)}", partial(rates, kind, seed))
+        kept(f"gain {kind} {seed} {FEW} {MANY} {len(unseen.texts)}", partial(rates, kind, seed))
         for seed, kind in itertools.product(teams, LEARNED)
     ]
-    won = {name: np.array([team[name] for team in every]) for name in ("clean", "alike", "weighed")}
-    share, low, high = _kept_share(won["weighed"], won["clean"])
-    alike, alike_low, alike_high = _kept_share(won["alike"], won["clean"])
+    seen = {name: np.array([team[name] for team in every]) for name in every[0]}
+    shares = {name: _kept_share(seen[name], seen["clean"]) for name in ("weighed", "alike", "without")}
     return Finding(
         claim=f"Gain kept by the head alone: two random clickers with {MANY} clicks each, eight others with {FEW}",
         goal="95 %",
-        met=share >= 0.95,
-        ratio=share,
+        met=shares["weighed"][0] >= 0.95,
+        ratio=shares["weighed"][0],
         measured={
-            "win rate": float(won["weighed"].mean()),
-            "kept, at least": low,
-            "kept, at most": high,
+            "win rate": float(seen["weighed"].mean()),
+            "kept, at least": shares["weighed"][1],
+            "kept, at most": shares["weighed"][2],
+            "random clickers who weigh less": float(seen["found"].mean()),
             "teams": len(every),
-            "texts": len(texts),
+            "texts": len(unseen.texts),
         },
-        baseline="ten people of that taste, as many clicks each; those with random clickers, all weighing alike",
+        baseline=f"ten people of that taste with {FEW} clicks each; all weighing alike; the eight without the two",
         baseline_measured={
-            "win rate, clean": float(won["clean"].mean()),
-            "win rate, alike": float(won["alike"].mean()),
-            "kept, alike": alike,
-            "alike, at least": alike_low,
-            "alike, at most": alike_high,
+            "win rate, clean": float(seen["clean"].mean()),
+            **{
+                f"kept, {name}{bound}": value
+                for name in ("alike", "without")
+                for bound, value in zip(("", ", at least", ", at most"), shares[name], strict=True)
+            },
         },
     )
 
@@ -195,7 +226,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--teams", type=int, default=1000, help="clean; a tenth as many of others (%(default)s)")
     parser.add_argument("--first-team", type=int, default=0, help="the first of them (%(default)s)")
-    parser.add_argument("--gain-teams", type=int, default=3, help="of each taste (%(default)s)")
+    parser.add_argument("--gain-teams", type=int, default=20, help="of each taste (%(default)s)")
     parser.add_argument("--texts", type=int, default=60, help="unseen ones, for the gain (%(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -207,13 +238,13 @@ def main() -> None:
         convert_to_ctranslate2(EMBEDDED_BASE_MODEL, serving)
         writer = Writer(serving, seed=1)
         simulated = Simulated(drawn(writer, data))
-        unseen = list(itertools.islice(rude_sentences(data, 11), options.texts))
+        texts = list(itertools.islice(rude_sentences(data, 11), options.texts))
         kept = Kept()
         parts: dict[str, Callable[[], Iterable[Finding]]] = {
             "found": lambda: found(simulated, few, kept),
             "clean": lambda: [clean(simulated, many, kept)],
             "tastes": lambda: [tastes(simulated, few, kept)],
-            "gain": lambda: [gain(simulated, range(first, first + options.gain_teams), kept, writer, unseen)],
+            "gain": lambda: [gain(simulated, range(first, first + options.gain_teams), kept, Unseen(writer, texts))],
         }
         for name in options.parts:
             for finding in parts[name]():

@@ -106,11 +106,15 @@ def reliabilities(session: Session) -> Mapping[str, Reliability]:
 
 def latest(session: Session) -> Mapping[str, Reliability]:
     """Return the latest reliabilities that this process knows of those who judged, computed if it knows none."""
-    known: Mapping[str, Reliability] | None = recalled(session, _KEY)
+    known = recalled(session, _KEY)
     if known is None:
         return reliabilities(session)
+    found: Mapping[str, Reliability]
+    (_, before), found = known
+    if before == marks.deletions(session):
+        return found
     judges = {_judge(kind) for kind in counts.judgments(session)}
-    return {judge: one for judge, one in known.items() if judge in judges}
+    return {judge: one for judge, one in found.items() if judge in judges}
 
 
 def names(session: Session, judges: Iterable[str]) -> dict[str, str]:

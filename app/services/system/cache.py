@@ -18,11 +18,10 @@ _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKey
 _lock = threading.Lock()
 
 
-def recalled(session: Session, key: Hashable) -> Any | None:
-    """Return the cached value of `key` whatever its stamp is, None if there is none."""
+def recalled(session: Session, key: Hashable) -> tuple[Any, Any] | None:
+    """Return the stamp and the cached value of `key`, however old they are; None if there is none."""
     with _lock:
-        known = _kept.get(session.get_bind().engine, {}).get(key)
-    return None if known is None else known[1]
+        return _kept.get(session.get_bind().engine, {}).get(key)
 
 
 def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute: Callable[[], T]) -> T:

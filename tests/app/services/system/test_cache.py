@@ -85,6 +85,6 @@ def test_the_latest_answer_is_recalled_whatever_its_stamp_was(session: Session, 
     assert recalled(session, "key") is None
     remembered(session, "key", 1, lambda: "first")
     remembered(session, "key", 2, lambda: "second")
-    assert recalled(session, "key") == "second"
+    assert recalled(session, "key") == (2, "second")
     assert recalled(session, "another") is None
     assert recalled(other, "key") is None
