@@ -26,7 +26,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.support.harness import Finding, percentile
-from models.sequential import THRESHOLD_NEW, Click, curve, verdict
+from models.sequential import THRESHOLDS, Click, curve, verdict
 
 CARDS = 3
 HORIZON, FIRST = 500, 150  # most comparisons of versions that differ have ended after the first so many
@@ -150,7 +150,7 @@ def apart(chance: np.random.Generator, odds: float, outside: float) -> tuple[str
             for share, even in ((new, (new + old) / 2), (old, (new + old) / 2))
         )
     )
-    ends = np.flatnonzero(evidence >= THRESHOLD_NEW)
+    ends = np.flatnonzero(evidence >= THRESHOLDS.new)
     return ("new", 2 * (float(ends[0]) + 1)) if len(ends) else (None, math.inf)
 
 

@@ -1,21 +1,24 @@
 """Measure whether people who click at random are found, and whether anybody else is.
 
-    python -m benchmarks.reliability [--parts found clean tastes gain] [--teams 1000] [--first-team 0] [--gain-teams 3]
+    python -m benchmarks.reliability [--parts found clean tastes gain] [--teams 1000] [--first-team 0] [--gain-teams 20]
 
 A team are ten people of one taste (benchmarks/support/tastes.py) who choose among three real rewrites, 40 times each.
 Each clicks at random now and then, one in ten times on average and one in five at most. A tenth of the clicks are on
 screens that one other person judged, too. A random clicker takes each card alike, is as slow as the others, and meets
 no attention check: all that can tell is what the others chose. Rude sentences of talk pages are read from
 MELLOW_SHARED_DATA (default ../shared/data); every team clicks on screens of its own choice among 500 that are drawn
-once and kept in build/reliability.
+once and kept in build/reliability. What was found of a team is kept there, too, for as long as models/reliability.py
+and what it rests on stay as they are: interrupted, it goes on where it was.
 
 - **found**: teams with two random clickers: in how many both have the greatest lapse, and so weigh least.
 - **clean**: teams with nobody to find: in how many anybody weighs other than exactly 1. All others learn what they
   learned without weights, to the last bit.
 - **tastes**: the same, but two of the ten have a taste of their own.
-- **gain**: how far the win rate of what is shown on unseen texts (benchmarks/learning.py, head only) is above one half
+- **gain**: how far the win rate of what a head shows of unseen texts, chosen from the same samples, is above one half
   after the clicks of a team with two random clickers, weighed, as a share of that after the clicks of the same people
-  with two more of their taste in the random clickers' place.
+  with two more of their taste in the random clickers' place. A head takes a share of all clicks to be lapses, and so
+  bears some random ones among them. Here people who read click FEW times, and who does not read MANY times, which is
+  quickly done: half of all clicks say nothing.
 
 Of some tastes a head learns little from so few clicks, or most cards please alike, and then nobody can be found: each
 taste is told by itself, and the goal is asked of those in LEARNED.
@@ -24,14 +27,12 @@ taste is told by itself, and the goal is asked of those in LEARNED.
 from __future__ import annotations
 
 import argparse
-import functools
 import itertools
-import json
 import os
 import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,84 +40,37 @@ import torch
 
 from app.config import EMBEDDED_BASE_MODEL
 from benchmarks.support.harness import ROOT, Finding
-from benchmarks.support.people import Writer, rude_sentences, win_rates
-from benchmarks.support.tastes import KINDS
+from benchmarks.support.people import RESAMPLES, Writer, rude_sentences, win_rates
+from benchmarks.support.tastes import KINDS, Taste
+from benchmarks.support.teams import CLICKS, PEOPLE, Kept, Simulated, Team, drawn
 from models.reliability import Answer, Reliability, reliabilities
 from models.reward.features import Array
 from models.reward.head import Head, fitted
 from models.reward.judgments import JudgedScreen
+from models.serving import head_choice
+from models.serving.generator import CANDIDATES, Sampling
 from models.shares import Share
 from worker.publish.convert import convert_to_ctranslate2
 
-FOLDER = ROOT / "build" / "reliability"
 LEARNED = ("brief", "faithful", "formal")
 TASTES = (*LEARNED, "gentle", "without-you", "lively", "melodious", "warm", "about-the-matter")
 OF_THEIR_OWN = {"brief": "melodious", "faithful": "formal", "formal": "lively"}
 """The taste of two people in a team of another one."""
-PEOPLE, AT_RANDOM, CLICKS = 10, 2, 40
-SHARED = 4
-"""Of a person's clicks, those on a screen that one other person judged."""
-SCREENS = 500
+AT_RANDOM = 2
+SAMPLES, WIDENING = 24, 7 / 6
+"""Samples of a screen with a head, and the factor of their temperature (models/serving/generator.py)."""
+FEW, MANY = 30, 120
+"""The clicks of a person who reads and of one who does not, for the gain."""
 PARTS = ("found", "clean", "tastes", "gain")
-_MOST_NOISE = 0.2
-
-Team = dict[str, Reliability]
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A screen: the text, its three cards, and their features, (3, SIZE)."""
-
-    text: str
-    cards: tuple[str, ...]
-    features: Array
-
-
-class Simulated:
-    """The screens, and what people of each taste like best on each of them."""
-
-    def __init__(self, screens: Sequence[Drawn]) -> None:
-        self.screens = screens
-        self.best = functools.cache(self._best)
-
-    def _best(self, kind: str, place: int) -> list[int]:
-        screen = self.screens[place]
-        scores = [KINDS[kind].taste(screen.text, card) for card in screen.cards]
-        return [card for card, score in enumerate(scores) if score == max(scores)]
-
-    def clicks(self, tastes: Sequence[str], seed: int, at_random: int = 0) -> list[Answer]:
-        """Return the clicks of a team, in the order they were made; the last `at_random` people click at random."""
-        chance = random.Random(seed)
-        made = []
-        for person, (kind, places) in enumerate(zip(tastes, self._dealt(chance), strict=True)):
-            noise = chance.uniform(0, _MOST_NOISE)
-            lost = person >= PEOPLE - at_random
-            for place in places:
-                by_chance = chance.random() < noise or lost
-                card = chance.choice(range(3) if by_chance else self.best(kind, place))
-                features = list(self.screens[place].features)
-                made.append(Answer(f"{person}", place, features, card, chance.randrange(3)))
-        chance.shuffle(made)
-        return made
-
-    def _dealt(self, chance: random.Random) -> list[list[int]]:
-        """Return the places of each person's screens, SHARED of which are also another person's."""
-        alone = CLICKS - SHARED
-        order = iter(chance.sample(range(len(self.screens)), PEOPLE * alone + PEOPLE * SHARED // 2))
-        dealt = [list(itertools.islice(order, alone)) for _ in range(PEOPLE)]
-        for _ in range(SHARED):
-            people = chance.sample(range(PEOPLE), PEOPLE)
-            for one, other in zip(people[::2], people[1::2], strict=True):
-                place = next(order)
-                dealt[one].append(place)
-                dealt[other].append(place)
-        return dealt
-
-
-def found(simulated: Simulated, teams: range) -> Iterator[Finding]:
+def found(simulated: Simulated, teams: range, kept: Kept) -> Iterator[Finding]:
     """Look for two random clickers in teams of each taste."""
     for kind in TASTES:
-        told = [reliabilities(simulated.clicks([kind] * PEOPLE, seed, AT_RANDOM)) for seed in teams]
+        told = [
+            kept.team(f"found {kind} {seed}", partial(simulated.clicks, [kind] * PEOPLE, seed, AT_RANDOM))
+            for seed in teams
+        ]
         last = Share(sum(_are_last(team) for team in told), len(told))
         yield Finding(
             claim=f"Two random clickers among ten people whose taste is {kind}, {CLICKS} clicks each: both ranked last",
@@ -134,18 +88,21 @@ def found(simulated: Simulated, teams: range) -> Iterator[Finding]:
         )
 
 
-def clean(simulated: Simulated, teams: range) -> Finding:
+def clean(simulated: Simulated, teams: range, kept: Kept) -> Finding:
     """Look for somebody in teams in which there is nobody to find, a third of them of each learned taste."""
-    told = [reliabilities(simulated.clicks([_taste(seed)] * PEOPLE, 10_000 + seed)) for seed in teams]
+    told = [
+        kept.team(f"clean {seed}", partial(simulated.clicks, [_taste(seed)] * PEOPLE, 10_000 + seed)) for seed in teams
+    ]
     return _nobody("Ten people of one taste: teams in which anybody weighs other than 1", told)
 
 
-def tastes(simulated: Simulated, teams: range) -> Finding:
+def tastes(simulated: Simulated, teams: range, kept: Kept) -> Finding:
     """Look for somebody in teams of two tastes."""
-    told = [
-        reliabilities(simulated.clicks([_taste(seed)] * 8 + [OF_THEIR_OWN[_taste(seed)]] * 2, 20_000 + seed))
-        for seed in teams
-    ]
+
+    def clicks(seed: int) -> list[Answer]:
+        return simulated.clicks([_taste(seed)] * 8 + [OF_THEIR_OWN[_taste(seed)]] * 2, 20_000 + seed)
+
+    told = [kept.team(f"tastes {seed}", partial(clicks, seed)) for seed in teams]
     return _nobody("Eight people of one taste and two of another: teams in which anybody weighs other than 1", told)
 
 
@@ -170,32 +127,84 @@ def _nobody(claim: str, told: Sequence[Team]) -> Finding:
     )
 
 
-def gain(simulated: Simulated, teams: range, writer: Writer, texts: Sequence[str]) -> Finding:
+class Unseen:
+    """Texts that nobody clicked, and what a head shows of their samples, which are the same for all heads."""
+
+    def __init__(self, writer: Writer, texts: Sequence[str]) -> None:
+        sampling = Sampling(Sampling().temperature * WIDENING)
+        drawn_pools = {text: writer.generator.samples(text, sampling, SAMPLES) for text in texts}
+        self._pools = {text: pool for text, pool in drawn_pools.items() if len(pool) >= CANDIDATES}
+        self._before = writer.screens(self.texts)
+
+    @property
+    def texts(self) -> list[str]:
+        """Return the texts."""
+        return list(self._pools)
+
+    def win_rate(self, taste: Taste, head: Head) -> float:
+        """Return the mean win rate of what the head shows against what is shown without any."""
+        shown = []
+        for place, (text, pool) in enumerate(self._pools.items()):
+            picks = head_choice.prefer(text, pool, CANDIDATES, head, random.Random(place))
+            shown.append([pool[pick.place].text for pick in picks])
+        return float(np.mean(win_rates(taste, self.texts, shown, self._before)))
+
+
+def gain(simulated: Simulated, teams: range, kept: Kept, unseen: Unseen) -> Finding:
     """Compare what is shown after the clicks of teams of each learned taste, with and without two random clickers."""
-    before = writer.screens(texts)
-    rates: dict[str, list[float]] = {"clean": [], "alike": [], "weighed": []}
-    for kind, seed in itertools.product(LEARNED, teams):
-        whole = simulated.clicks([kind] * PEOPLE, 30_000 + seed)
-        mixed = simulated.clicks([kind] * PEOPLE, 30_000 + seed, AT_RANDOM)
+
+    def rates(kind: str, seed: int) -> dict[str, float]:
+        """Return the win rate of one team by what its head learned from."""
+        whole = simulated.clicks([kind] * PEOPLE, 30_000 + seed, numbers=(FEW,) * PEOPLE)
+        numbers = (FEW,) * (PEOPLE - AT_RANDOM) + (MANY,) * AT_RANDOM
+        mixed = simulated.clicks([kind] * PEOPLE, 30_000 + seed, AT_RANDOM, numbers)
         weights = {person: one.weight for person, one in reliabilities(mixed).items()}
-        heads = {"clean": _head(whole, {}), "alike": _head(mixed, {}), "weighed": _head(mixed, weights)}
-        for name, head in heads.items():
-            rates[name] += win_rates(KINDS[kind].taste, texts, writer.screens(texts, head), before)
-    gains = {name: float(np.mean(of)) - 0.5 for name, of in rates.items()}
-    kept = gains["weighed"] / gains["clean"]
+        lost = {f"{person}" for person in range(PEOPLE - AT_RANDOM, PEOPLE)}
+        heads = {
+            "clean": _head(whole, {}),
+            "alike": _head(mixed, {}),
+            "weighed": _head(mixed, weights),
+            "without": _head([one for one in mixed if one.person not in lost], {}),
+        }
+        won = {name: unseen.win_rate(KINDS[kind].taste, head) for name, head in heads.items()}
+        return {**won, "found": sum(weights[person] < 1 for person in lost) / AT_RANDOM}
+
+    every = [
+        kept(f"gain {kind} {seed} {FEW} {MANY} {len(unseen.texts)}", partial(rates, kind, seed))
+        for seed, kind in itertools.product(teams, LEARNED)
+    ]
+    seen = {name: np.array([team[name] for team in every]) for name in every[0]}
+    shares = {name: _kept_share(seen[name], seen["clean"]) for name in ("weighed", "alike", "without")}
     return Finding(
-        claim="Gain kept with two random clickers among ten people of a learned taste, by the head alone",
+        claim=f"Gain kept by the head alone: two random clickers with {MANY} clicks each, eight others with {FEW}",
         goal="95 %",
-        met=kept >= 0.95,
-        ratio=kept,
-        measured={"win rate, weighed": 0.5 + gains["weighed"], "teams": len(LEARNED) * len(teams), "texts": len(texts)},
-        baseline="ten people of that taste; the ten with random clickers, all weighing alike",
+        met=shares["weighed"][0] >= 0.95,
+        ratio=shares["weighed"][0],
+        measured={
+            "win rate": float(seen["weighed"].mean()),
+            "kept, at least": shares["weighed"][1],
+            "kept, at most": shares["weighed"][2],
+            "random clickers who weigh less": float(seen["found"].mean()),
+            "teams": len(every),
+            "texts": len(unseen.texts),
+        },
+        baseline=f"ten people of that taste with {FEW} clicks each; all weighing alike; the eight without the two",
         baseline_measured={
-            "win rate, clean": 0.5 + gains["clean"],
-            "win rate, alike": 0.5 + gains["alike"],
-            "kept, alike": gains["alike"] / gains["clean"],
+            "win rate, clean": float(seen["clean"].mean()),
+            **{
+                f"kept, {name}{bound}": value
+                for name in ("alike", "without")
+                for bound, value in zip(("", ", at least", ", at most"), shares[name], strict=True)
+            },
         },
     )
+
+
+def _kept_share(some: Array, whole: Array) -> tuple[float, float, float]:
+    """Return which share of a gain is kept, with its 95 % interval, by the bootstrap over teams."""
+    drawn_teams = np.random.default_rng(0).integers(len(some), size=(RESAMPLES, len(some)))
+    low, high = np.quantile((some[drawn_teams].mean(1) - 0.5) / (whole[drawn_teams].mean(1) - 0.5), (0.025, 0.975))
+    return float((some.mean() - 0.5) / (whole.mean() - 0.5)), float(low), float(high)
 
 
 def _head(answers: Sequence[Answer], weights: dict[str, float]) -> Head:
@@ -211,32 +220,13 @@ def _mean(told: Sequence[Team], people: range, of: Callable[[Reliability], float
     return float(np.mean([of(team[f"{person}"]) for team in told for person in people]))
 
 
-def drawn(writer: Writer, data: Path) -> list[Drawn]:
-    """Return SCREENS screens, drawn once and kept."""
-    file = FOLDER / "screens.npz"
-    if not file.exists():
-        screens = (Drawn(text, *_cards(writer, text)) for text in rude_sentences(data, 7))
-        kept = list(itertools.islice((one for one in screens if len(one.cards) == 3), SCREENS))
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        texts = json.dumps([[one.text, one.cards] for one in kept])
-        np.savez_compressed(file, texts=texts, features=np.array([one.features for one in kept]))
-    stored = np.load(file)
-    texts = json.loads(str(stored["texts"]))
-    return [Drawn(text, tuple(cards), rows) for (text, cards), rows in zip(texts, stored["features"], strict=True)]
-
-
-def _cards(writer: Writer, text: str) -> tuple[tuple[str, ...], Array]:
-    shown = writer.cards(text)
-    return tuple(one.text for one in shown), np.array([one.features for one in shown])
-
-
 def main() -> None:
     """Measure each part that was asked for, and print a line of JSON for each claim."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--teams", type=int, default=1000, help="clean; a tenth as many of others (%(default)s)")
     parser.add_argument("--first-team", type=int, default=0, help="the first of them (%(default)s)")
-    parser.add_argument("--gain-teams", type=int, default=3, help="of each taste (%(default)s)")
+    parser.add_argument("--gain-teams", type=int, default=20, help="of each taste (%(default)s)")
     parser.add_argument("--texts", type=int, default=60, help="unseen ones, for the gain (%(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -248,12 +238,13 @@ def main() -> None:
         convert_to_ctranslate2(EMBEDDED_BASE_MODEL, serving)
         writer = Writer(serving, seed=1)
         simulated = Simulated(drawn(writer, data))
-        unseen = list(itertools.islice(rude_sentences(data, 11), options.texts))
+        texts = list(itertools.islice(rude_sentences(data, 11), options.texts))
+        kept = Kept()
         parts: dict[str, Callable[[], Iterable[Finding]]] = {
-            "found": lambda: found(simulated, few),
-            "clean": lambda: [clean(simulated, many)],
-            "tastes": lambda: [tastes(simulated, few)],
-            "gain": lambda: [gain(simulated, range(first, first + options.gain_teams), writer, unseen)],
+            "found": lambda: found(simulated, few, kept),
+            "clean": lambda: [clean(simulated, many, kept)],
+            "tastes": lambda: [tastes(simulated, few, kept)],
+            "gain": lambda: [gain(simulated, range(first, first + options.gain_teams), kept, Unseen(writer, texts))],
         }
         for name in options.parts:
             for finding in parts[name]():

@@ -29,9 +29,17 @@ Array = npt.NDArray[np.float64]
 LOG_ODDS = np.array([0.45, 0.8])
 WEIGHTS = np.array([0.15, 0.85])
 """The t of (1) that are averaged over, and their weights; for "the old version is better" the t are negative."""
-THRESHOLD_NEW = math.log(1 / 0.011)
-THRESHOLD_OLD = math.log(1 / 0.05)
-"""Natural logarithms of the evidence at which there is a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Natural logarithms of the evidence at which there is a verdict: for the new version, and for the old one."""
+
+    new: float
+    old: float
+
+
+THRESHOLDS = Thresholds(new=math.log(1 / 0.011), old=math.log(1 / 0.05))
 MOST_OF_A_THRESHOLD = 0.85
 """The part of a threshold that one person's clicks count for at most, once two people have clicked."""
 PRIOR_WIDTH = 0.7
@@ -66,38 +74,38 @@ class Evidence:
     old: float
 
 
-def curve(clicks: Sequence[Click]) -> list[Evidence]:
+def curve(clicks: Sequence[Click], thresholds: Thresholds = THRESHOLDS) -> list[Evidence]:
     """Return the evidence after each click, in the order of the clicks."""
     people = [click.person for click in clicks]
-    new = _counted(people, mixture(clicks, LOG_ODDS, WEIGHTS), MOST_OF_A_THRESHOLD * THRESHOLD_NEW)
-    old = _counted(people, mixture(clicks, -LOG_ODDS, WEIGHTS), MOST_OF_A_THRESHOLD * THRESHOLD_OLD)
+    new = _counted(people, mixture(clicks, LOG_ODDS, WEIGHTS), MOST_OF_A_THRESHOLD * thresholds.new)
+    old = _counted(people, mixture(clicks, -LOG_ODDS, WEIGHTS), MOST_OF_A_THRESHOLD * thresholds.old)
     return [Evidence(*both) for both in zip(new.tolist(), old.tolist(), strict=True)]
 
 
-def verdict(evidence: Evidence) -> Literal["new", "old"] | None:
+def verdict(evidence: Evidence, thresholds: Thresholds = THRESHOLDS) -> Literal["new", "old"] | None:
     """Return the version that the evidence says is the better one, or None while it says neither.
 
     It never says both: the logarithm of the likelihood is concave in t, so it rises from 0 to one side at most.
     """
-    if evidence.new >= THRESHOLD_NEW:
+    if evidence.new >= thresholds.new:
         return "new"
-    return "old" if evidence.old >= THRESHOLD_OLD else None
+    return "old" if evidence.old >= thresholds.old else None
 
 
-def clicks_left(clicks: Sequence[Click]) -> int | None:
+def clicks_left(clicks: Sequence[Click], thresholds: Thresholds = THRESHOLDS) -> int | None:
     """Return about how many clicks more until a verdict if the odds are as they look, 0 after it.
 
     It is the median of a Brownian motion that grows as the best t averaged over would, on screens like those before.
     None where the versions look equal: where the posterior mean of t lies within one standard deviation of 0, or the
     median beyond `MOST_CLICKS_LEFT`.
     """
-    evidence = curve(clicks)[-1] if clicks else Evidence(0.0, 0.0)
-    if verdict(evidence) is not None:
+    evidence = curve(clicks, thresholds)[-1] if clicks else Evidence(0.0, 0.0)
+    if verdict(evidence, thresholds) is not None:
         return 0
     mean, deviation = _posterior(clicks)
     if abs(mean) <= deviation:
         return None
-    missing = THRESHOLD_NEW - evidence.new if mean > 0 else THRESHOLD_OLD - evidence.old
+    missing = thresholds.new - evidence.new if mean > 0 else thresholds.old - evidence.old
     growth, variance = _growth(clicks, mean)
 
     def decided(more: int) -> float:

@@ -15,6 +15,7 @@ from app.runtime.queue import JobQueue
 from app.runtime.rescue import Rescue
 from app.runtime.self_retraining import SelfRetraining
 from app.runtime.webhook_sender import WebhookSender
+from app.services.people import reliability
 from app.services.system.webhook_networks import Network
 from app.services.training.published import Leftovers
 from app.services.training.reward.heads import Heads
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 RESCUE_SECONDS = 3.0
 LEARN_SECONDS = 0.5
 """The shortest time from one head to the next."""
+LOOK_SECONDS = 30.0
+"""How often it is looked for what was judged or deleted in other processes."""
 
 
 class Background:
@@ -108,10 +111,11 @@ class Background:
     def _learn(self) -> None:
         """Keep the head of the live version up to date, so that requests for screens need not fit it first.
 
-        After every click it is looked at, too, what it says of the versions that are compared.
+        After every click it is looked at, too, what it says of the versions that are compared. How reliable people are
+        is kept up to date last: it takes longest, and those who wait are served what was known before.
         """
         while not self._stop.wait(LEARN_SECONDS):
-            self._news.wait()
+            self._news.wait(LOOK_SECONDS)
             self._news.clear()
             generator = self._serving.current()
             if self._stop.is_set():
@@ -124,6 +128,7 @@ class Background:
                 with self._sessions() as session:
                     if self._heads.follow(session, generator.version, generator.features):
                         self._news.set()
+                    reliability.reliabilities(session)
             except (SQLAlchemyError, ModelError) as error:
                 log.warning("Learning from the clicks failed and will be tried again at the next: %s", error)
             except Exception:  # this thread must outlive whatever happens, or no click would count any more

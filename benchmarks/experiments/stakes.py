@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.sequential import LOG_ODDS, THRESHOLD_OLD, WEIGHTS, Array
+from models.sequential import LOG_ODDS, THRESHOLDS, WEIGHTS, Array
 
 Counts = npt.NDArray[np.int_]
 
@@ -103,7 +103,7 @@ def found(stakes: Stakes, fixed: float, odds: float, clicks: int) -> list[float]
         grown[:-1, :-1] += (1 - two) / 2 * chances
         one_new, wins = np.nonzero(grown > NEGLIGIBLE)
         new = stakes.evidence(wins, one_new, number - one_new) >= fixed
-        old = stakes.evidence(number - wins, number - one_new, one_new) >= THRESHOLD_OLD
+        old = stakes.evidence(number - wins, number - one_new, one_new) >= THRESHOLDS.old
         ends.append(float(grown[one_new, wins][new].sum()))
         grown[one_new, wins] *= ~(new | old)
         chances = grown

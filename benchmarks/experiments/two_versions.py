@@ -7,7 +7,7 @@ chooses, as it does in a studio. `processor time of a mixed screen`: sentence by
 screen of one version. `mixed_share` is the share of sentences, many of them polite, of which the two fill three cards;
 `all_times_as_long` is the ratio over all, with the ordinary screens that follow where they cannot. `quality` is the
 mean quality of the cards (models/serving/choosing.py), which mixing is not to lower. `resident set`: a process that
-has loaded the web side answers eight requests at a time, of one version or of two. Prints two lines of JSON.
+has loaded the web side answers 60 requests, eight at a time, of one version or of two. Prints two lines of JSON.
 """
 
 import argparse
@@ -48,7 +48,7 @@ from models.serving.generator import Generator
 versions = [Generator(Path(sys.argv[1]), number, threads=1, seed=number) for number in range(1, int(sys.argv[2]) + 1)]
 head = head_of(versions[0])
 with ThreadPoolExecutor(8) as requests:
-    list(requests.map(lambda text: screen(text, versions, head), texts() * 4))
+    list(requests.map(lambda text: screen(text, versions, head), texts()))
 print("resident", psutil.Process().memory_info().rss)
 """
 

@@ -14,6 +14,7 @@ with a reduced spread, so that the cards differ where the head is unsure. The pr
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -66,7 +67,9 @@ def pools(
     kept = [_promising(source, one, head, READ_OF_POOL) if head else list(one) for one in drawn]
     texts = list(dict.fromkeys(rewrite.text for one in kept for rewrite in one))
     readings = dict(zip(texts, choosing.read(source, texts), strict=True))
-    return [_options(source, one, [readings[rewrite.text] for rewrite in one]) for one in kept], readings
+    together = [rewrite for one in kept for rewrite in one]
+    found = iter(_options(source, together, [readings[rewrite.text] for rewrite in together]))
+    return [list(itertools.islice(found, len(one))) for one in kept], readings
 
 
 def read(source: str, rewrites: Sequence[choosing.Rewrite]) -> list[Option]:

@@ -6,9 +6,9 @@ judge, and the cards are chosen one after the other in a random order, by one he
 write alike, the cards may change places: whatever is on them, a card is clicked as often as another, and a version in
 proportion to its number of cards. Nothing is told apart by whose sample it is, as nothing may be.
 
-The log-probability of a rewrite is that which its own version gave it while it was sampled, as on any screen of that
-version. Versions differ in its level, and so it is compared only within a pool. What the head learns of the cards
-compares them with each other: there the serving version reads all three.
+How likely a sample was to its own version counts only within its pool, since versions differ in its level. What is
+stored of the cards, and what the head learns of them, compares them with each other: there the serving version reads
+all three, and the other one is not asked again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from models.serving import choosing, head_choice
 from models.serving.engine import Sample
 from models.serving.generator import CANDIDATES, Generator, Sampling, add, rounds
 from models.serving.screen import Gone, Screen, Shown, check_wanted, never
-from models.serving.text_pieces import as_typed, plain, wording
+from models.serving.text_pieces import Cut, as_typed, plain, wording
 
 SAMPLES = 6
 """The size of a pool in each round.
@@ -57,12 +57,14 @@ class MixedScreen(Screen):
 class _Mixing:
     """State of one screen while it is made.
 
-    `writers` are the versions of the cards in the order in which these are chosen. By version, `numbers` are those of
-    the screen and `calls` the model calls with the places in them. `readings` are those of rewrites of the whole text,
-    `probabilities` those with which each card was chosen.
+    `writers` are the versions of the cards in the order in which these are chosen; `one_piece` is whether all that is
+    rewritten of the text is one piece. By version, `numbers` are those of the screen and `calls` the model calls with
+    the places in them. `readings` are those of rewrites of the whole text, `probabilities` those with which each card
+    was chosen.
     """
 
     writers: tuple[Generator, ...]
+    one_piece: bool
     sampling: Sampling
     head: Head | None
     chance: random.Random
@@ -93,15 +95,18 @@ def mixed(
     alike = _can_read(other, text) and cut == other.cut(text)
     if serving.version == other.version or not alike or not cut.rewritten:
         return None
-    mixing = _begin(text, serving, other, sampling, head, gone)
+    mixing = _begin(cut, serving, other, sampling, head, gone)
     cards = [cut.bodies for _ in mixing.writers]
     for place in sorted(cut.rewritten):
-        for bodies, rewrite in zip(cards, _rewrites(cut.bodies[place], mixing), strict=True):
+        rewrites = _rewrites(cut.bodies[place], mixing)
+        if rewrites is None:
+            return None
+        for bodies, rewrite in zip(cards, rewrites, strict=True):
             bodies[place] = rewrite
     texts = [cut.joined(bodies) for bodies in cards]
     if not _may_be_shown(text, texts, (serving, other)):
         return None
-    candidates = _written(text, texts, serving, other, mixing)
+    candidates = _written(text, texts, serving, mixing)
     mixing.chance.shuffle(candidates)
     return MixedScreen(
         candidates=tuple(candidates),
@@ -113,23 +118,27 @@ def mixed(
 
 
 def _begin(
-    text: str, serving: Generator, other: Generator, sampling: Sampling, head: Head | None, gone: Gone
+    cut: Cut, serving: Generator, other: Generator, sampling: Sampling, head: Head | None, gone: Gone
 ) -> _Mixing:
     """Toss the coin, and decide in which order the cards are chosen."""
     numbers = {version.version: version.next_number() for version in (serving, other)}
-    chance = random.Random(f"{serving.seed}:{numbers[serving.version]}:{text}")
+    chance = random.Random(f"{serving.seed}:{numbers[serving.version]}:{cut.text}")
     writers = [serving, other, chance.choice((serving, other))]
     chance.shuffle(writers)
-    return _Mixing(tuple(writers), sampling, head, chance, gone, numbers, {version: [] for version in numbers})
+    calls: dict[int, list[tuple[int, int]]] = {version: [] for version in numbers}
+    return _Mixing(tuple(writers), len(cut.rewritten) == 1, sampling, head, chance, gone, numbers, calls)
 
 
-def _rewrites(body: str, mixing: _Mixing) -> list[str]:
+def _rewrites(body: str, mixing: _Mixing) -> list[str] | None:
     """Return a rewrite of one piece of the text for each card, or the piece itself where a pool is empty.
 
-    They differ in wording where the pools allow; where they do not, other pieces still may.
+    They differ in wording where the pools allow; where they do not, other pieces still may. Returns None if it was
+    seen while they were drawn that the cards of the text cannot differ.
     """
     piece = plain(body)
     pools = _drawn(piece, mixing)
+    if pools is None:
+        return None
     polite = choosing.is_polite(piece)
     rewrites = [
         [writer.as_drawn(sample) for key, sample in pool.items() if polite or key != wording(piece)]
@@ -153,13 +162,18 @@ def _rewrites(body: str, mixing: _Mixing) -> list[str]:
     return as_typed([shown[card] for card in range(CANDIDATES)], body)
 
 
-def _drawn(piece: str, mixing: _Mixing) -> list[Pool]:
-    """Draw the pools of the cards; all of them once more and wider, if there are too few rewrites to choose from."""
+def _drawn(piece: str, mixing: _Mixing) -> list[Pool] | None:
+    """Draw the pools of the cards; all of them once more and wider, if there are too few rewrites to choose from.
+
+    The version of two cards draws first. Returns None as soon as these cannot differ, whatever else would be drawn:
+    the screen would be none in any case, so that nothing depends on whose samples showed it.
+    """
     pools: list[Pool] = [{} for _ in mixing.writers]
-    for _, widening in rounds(mixing.head):
+    every = rounds(mixing.head)
+    for _, widening in every:
         temperature = mixing.sampling.temperature * widening
         mixing.rounds.append({"samples": SAMPLES, "temperature": temperature})
-        for version in dict.fromkeys(mixing.writers):
+        for version in sorted(dict.fromkeys(mixing.writers), key=mixing.writers.count, reverse=True):
             check_wanted(mixing.gone)
             mine = [pool for pool, writer in zip(pools, mixing.writers, strict=True) if writer is version]
             number = mixing.numbers[version.version]
@@ -167,9 +181,19 @@ def _drawn(piece: str, mixing: _Mixing) -> list[Pool]:
             mixing.calls[version.version].append((found.call, found.place))
             for pool, samples in zip(mine, found.sets, strict=True):
                 add(pool, samples)
+            if mixing.one_piece and _too_alike(piece, mine, last=widening == every[-1][1]):
+                return None
         if _enough(piece, pools):
             break
     return pools
+
+
+def _too_alike(piece: str, pools: Sequence[Pool], *, last: bool) -> bool:
+    """Return whether a version has fewer wordings than cards, and no further round changes that."""
+    own, found = wording(piece), {key for pool in pools for key in pool}
+    if choosing.is_polite(piece):
+        return own in found and len(found) < len(pools)
+    return last and len(found - {own}) < len(pools)
 
 
 def _enough(piece: str, pools: Sequence[Pool]) -> bool:
@@ -200,16 +224,15 @@ def _can_read(version: Generator, text: str) -> bool:
     return True
 
 
-def _written(text: str, texts: Sequence[str], serving: Generator, other: Generator, mixing: _Mixing) -> list[Written]:
-    """Return the cards with their features, as the serving version reads them, and their own log-probabilities."""
+def _written(text: str, texts: Sequence[str], serving: Generator, mixing: _Mixing) -> list[Written]:
+    """Return the cards with their log-probabilities and features, all as the serving version reads them."""
     read = serving.log_probabilities([text] * len(texts), texts)
     rows = _rows(text, texts, [value / serving.length(one) for one, value in zip(texts, read, strict=True)], mixing)
-    own = dict(zip(texts, read, strict=True))
-    others = [one for one, writer in zip(texts, mixing.writers, strict=True) if writer is other]
-    own |= zip(others, other.log_probabilities([text] * len(others), others), strict=True)
     return [
-        Written(one, own[one], row, probability, version=writer.version)
-        for one, row, probability, writer in zip(texts, rows, mixing.probabilities, mixing.writers, strict=True)
+        Written(one, value, row, probability, version=writer.version)
+        for one, value, row, probability, writer in zip(
+            texts, read, rows, mixing.probabilities, mixing.writers, strict=True
+        )
     ]
 
 

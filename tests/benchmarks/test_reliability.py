@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.reliability import CLICKS, PEOPLE, Drawn, Simulated
+from benchmarks.support import teams
+from benchmarks.support.teams import CLICKS, PEOPLE, Drawn, Kept, Simulated
+from models.reliability import Answer
 from models.reward.features import SIZE
 
 
@@ -40,3 +43,22 @@ def test_a_team_is_the_same_each_time(simulated: Simulated) -> None:
         [(one.person, one.screen, one.chosen) for one in simulated.clicks(["brief"] * PEOPLE, 7)] for _ in "12"
     )
     assert first == again
+
+
+def test_each_may_click_another_number_of_times(simulated: Simulated) -> None:
+    numbers = (5,) * 8 + (30, 40)
+    made = simulated.clicks(["brief"] * PEOPLE, 1, at_random=2, numbers=numbers)
+    assert Counter(one.person for one in made) == {f"{person}": numbers[person] for person in range(PEOPLE)}
+
+
+def test_what_was_found_of_a_team_is_kept_and_not_computed_again(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teams, "FOLDER", tmp_path)
+    first = Kept().team("one", lambda: simulated.clicks(["brief"] * PEOPLE, 7))
+    assert set(first) == {f"{person}" for person in range(PEOPLE)}
+
+    def never() -> list[Answer]:
+        raise AssertionError("computed again")
+
+    assert Kept().team("one", never) == first

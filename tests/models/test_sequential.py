@@ -18,8 +18,7 @@ from scipy.stats import beta
 from models.sequential import (
     LOG_ODDS,
     MOST_OF_A_THRESHOLD,
-    THRESHOLD_NEW,
-    THRESHOLD_OLD,
+    THRESHOLDS,
     WEIGHTS,
     Click,
     Evidence,
@@ -78,8 +77,8 @@ def naive(made: Sequence[Click], log_odds: Sequence[float], most: float) -> floa
 @given(clicks())
 def test_the_evidence_is_the_product_of_what_counts_of_each_person(made: list[Click]) -> None:
     for number, evidence in enumerate(curve(made), start=1):
-        new = naive(made[:number], list(LOG_ODDS), MOST_OF_A_THRESHOLD * THRESHOLD_NEW)
-        old = naive(made[:number], list(-LOG_ODDS), MOST_OF_A_THRESHOLD * THRESHOLD_OLD)
+        new = naive(made[:number], list(LOG_ODDS), MOST_OF_A_THRESHOLD * THRESHOLDS.new)
+        old = naive(made[:number], list(-LOG_ODDS), MOST_OF_A_THRESHOLD * THRESHOLDS.old)
         assert (evidence.new, evidence.old) == pytest.approx((new, old), abs=1e-9)
 
 
@@ -199,9 +198,9 @@ def first_verdict(made: list[Click]) -> str | None:
 
 
 def test_without_a_verdict_nobody_is_told_of_one() -> None:
-    assert verdict(Evidence(THRESHOLD_NEW - 1e-9, THRESHOLD_OLD - 1e-9)) is None
-    assert verdict(Evidence(THRESHOLD_NEW, -50.0)) == "new"
-    assert verdict(Evidence(-50.0, THRESHOLD_OLD)) == "old"
+    assert verdict(Evidence(THRESHOLDS.new - 1e-9, THRESHOLDS.old - 1e-9)) is None
+    assert verdict(Evidence(THRESHOLDS.new, -50.0)) == "new"
+    assert verdict(Evidence(-50.0, THRESHOLDS.old)) == "old"
 
 
 def test_how_many_clicks_are_left_is_not_said_of_nothing_and_of_equals() -> None:

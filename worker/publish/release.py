@@ -141,8 +141,8 @@ def _let_serve(session: Session, number: int, *, compare: bool) -> str | None:
     Where it must prove itself first, the other one goes on serving; returns that as a sentence, or else None. Nothing
     is compared without `compare`: a version that was made to forget takes the place of one that must not go on writing.
     """
+    session.get(Alias, SERVING, with_for_update=True)  # whoever switches live comparisons off holds it, too
     decided = studio_settings.settings(session)
-    session.get(Alias, SERVING, with_for_update=True)
     before = versions.serving_number(session)
     compared = compare and decided.compare_live and before not in (None, number)
     if not compared or not decided.prove_first:

@@ -52,7 +52,7 @@ def render(person_id: int, link: str | None = None) -> str:
         habits=statistics.habits(session, person_id),
         window=statistics.WINDOW,
         reliability=reliability.in_words(
-            reliability.reliabilities(session).get(str(person_id)),
+            reliability.latest(session).get(str(person_id)),
             weighed=studio_settings.settings(session).weigh_people,
         ),
         pairs=[(pair.other if pair.one == person_id else pair.one, pair.same) for pair in pairs[:MOST_PAIRS]],

@@ -10,6 +10,7 @@ from app.context import mellow
 from app.domain_errors import Invalid, NotReady
 from app.extensions import db
 from app.services.prompts import studio_settings
+from app.services.training.reward import click_settings
 from app.services.training.reward.head_in_words import likings
 from models.reward.head import WINDOW
 
@@ -45,7 +46,7 @@ def save() -> ResponseReturnValue:
     now: dict[str, bool | float] = {name: request.form.get(name) == "yes" for name in names}
     if seconds := request.form.get("least_seconds"):
         now["least_seconds"] = _seconds(seconds)
-    studio_settings.change(db.session(), user_id(), now)
+    ended = click_settings.change(db.session(), user_id(), now)
     mellow().background.judged()
     at_once = now["learn_at_once"]
     said = "Every click counts at once from now on." if at_once else "What is shown changes with the next training."
@@ -54,6 +55,8 @@ def save() -> ResponseReturnValue:
     if now["compare_live"]:
         meanwhile = "the one before" if now["prove_first"] else "the new one"
         said += f" Retrained versions are compared live, and {meanwhile} serves meanwhile."
+    if ended:
+        said += f" Comparison {ended.id} has ended: version {ended.serving_number} serves."
     flash(said, "success")
     return redirect(url_for("liking.page"))
 

@@ -34,7 +34,7 @@ class Box:
 
 def box(session: Session, since: int, without: Collection[str]) -> Box:
     """Return the box for judgments after `since`, with the people to leave out ticked."""
-    studio, found = studio_settings.settings(session), reliability.reliabilities(session)
+    studio, found = studio_settings.settings(session), reliability.latest(session)
     apart = [judge for judge, one in found.items() if one.told_apart]
     judges = sorted({*apart, *without}, key=lambda judge: -(found[judge].lapse if judge in found else 0))
     names = reliability.names(session, judges)

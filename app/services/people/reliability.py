@@ -2,7 +2,8 @@
 
 Of each person the LATEST judgments count, of the MOST_PEOPLE who judged most, whether they may still sign in or not;
 what was imported counts if the file says who judged. All of it is computed anew only after every so many judgments, up
-to the last of them, so that all processes come to the same figures and a click does not wait for them.
+to the last of them, so that all processes come to the same figures. That takes seconds, so whoever waits for a page or
+a screen is served the latest figures that the process knows, and a background thread computes the new ones.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, null, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import JUDGE, Candidate, Generation, Judgment, Prompt, User, Verdict
@@ -23,7 +24,7 @@ from app.schemas.kinds import LARGEST_ID
 from app.services.people.statistics import PLACES, Positions
 from app.services.prompts import attention_checks, studio_settings
 from app.services.system import counts, marks
-from app.services.system.cache import remembered
+from app.services.system.cache import recalled, remembered
 from models.reliability import Answer, Check, Reliability
 from models.reliability import reliabilities as of_answers
 from models.reward.features import SIZE, Array, unpack
@@ -37,6 +38,7 @@ QUICK_SECONDS = 1.0
 IMPORTED = "imported:"
 """What JUDGE puts before a name in an imported file."""
 
+_KEY = "reliability"
 _LEAST_STEP, _MOST_STEP = 8, 64
 _IDS_AT_ONCE = 500
 
@@ -71,11 +73,26 @@ class _Card(NamedTuple):
     features: bytes | None
 
 
-def weights(session: Session) -> Mapping[str, float]:
-    """Return the weight of each person's judgments, in (0, 1], by the text of JUDGE; who is not named weighs 1."""
+class _Choice(NamedTuple):
+    row: _Row
+    cards: Sequence[_Card]
+    chosen: int
+
+    @property
+    def screen(self) -> tuple[int | bytes, ...]:
+        """Return what is equal on the screens of all who judged the same cards."""
+        return self.row.prompt_id, *(card.digest for card in self.cards)
+
+
+def weights(session: Session, *, at_once: bool = False) -> Mapping[str, float]:
+    """Return the weight of each person's judgments, in (0, 1], by the text of JUDGE; who is not named weighs 1.
+
+    With `at_once` they are the latest that this process knows.
+    """
     if not studio_settings.settings(session).weigh_people:
         return {}
-    return {judge: one.weight for judge, one in reliabilities(session).items() if one.weight < 1}
+    found = latest(session) if at_once else reliabilities(session)
+    return {judge: one.weight for judge, one in found.items() if one.weight < 1}
 
 
 def reliabilities(session: Session) -> Mapping[str, Reliability]:
@@ -84,7 +101,20 @@ def reliabilities(session: Session) -> Mapping[str, Reliability]:
     step = min(_MOST_STEP, max(_LEAST_STEP, 1 << max(0, last.bit_length() - 5)))
     up_to = last - last % step
     stamp = up_to, marks.deletions(session)
-    return remembered(session, "reliability", stamp, lambda: _reliabilities(session, up_to))
+    return remembered(session, _KEY, stamp, lambda: _reliabilities(session, up_to))
+
+
+def latest(session: Session) -> Mapping[str, Reliability]:
+    """Return the latest reliabilities that this process knows of those who judged, computed if it knows none."""
+    known = recalled(session, _KEY)
+    if known is None:
+        return reliabilities(session)
+    found: Mapping[str, Reliability]
+    (_, before), found = known
+    if before == marks.deletions(session):
+        return found
+    judges = {_judge(kind) for kind in counts.judgments(session)}
+    return {judge: one for judge, one in found.items() if judge in judges}
 
 
 def names(session: Session, judges: Iterable[str]) -> dict[str, str]:
@@ -115,7 +145,7 @@ def news(session: Session, after: int) -> News:
     """Describe the latest judgments with ids above `after`, at most MOST_NEW of those made here."""
     latest = select(Judgment.id).where(Judgment.id > after, Judgment.undone_at.is_(None), Judgment.imported.is_(False))
     rows = _rows(session, latest.order_by(Judgment.id.desc()).limit(MOST_NEW))
-    cards = _cards(session, rows)
+    cards = _cards(session, rows, null())
     timed = [row.seconds for row in rows if row.seconds is not None]
     places = Counter(
         card.place
@@ -127,7 +157,7 @@ def news(session: Session, after: int) -> News:
     checks = [check.passed for check in _checks(rows)]
     return News(
         judgments=len(rows),
-        same=_same(_answers(rows, cards)),
+        same=_same(_choices(rows, cards)),
         quick=Share(sum(seconds < QUICK_SECONDS for seconds in timed), len(timed)),
         positions=Positions(tuple(places[place] for place in range(PLACES))),
         checks=Share(sum(checks), len(checks)),
@@ -146,7 +176,12 @@ def _reliabilities(session: Session, up_to: int) -> dict[str, Reliability]:
         latest = select(Judgment.id).where(Judgment.id <= up_to, Judgment.undone_at.is_(None), *_made_by(judge))
         rows += _rows(session, latest.order_by(Judgment.created_at.desc()).limit(LATEST))
     rows.sort(key=lambda row: row.judgment_id)
-    return of_answers(_answers(rows, _cards(session, rows)), _checks(rows))
+    return of_answers(_answers(_choices(rows, _cards(session, rows, Candidate.features))), _checks(rows))
+
+
+def _judge(kind: counts.Kind) -> str:
+    """Return the text of JUDGE of judgments of that kind."""
+    return str(kind.person) if kind.annotator is None else f"{IMPORTED}{kind.annotator}"
 
 
 def _made_by(judge: int | tuple[str]) -> tuple[ColumnElement[bool], ...]:
@@ -184,34 +219,44 @@ def _rows(session: Session, latest: Select[int]) -> list[_Row]:
     return [_Row(*row) for row in session.execute(chosen)]
 
 
-def _cards(session: Session, rows: Sequence[_Row]) -> dict[int, list[_Card]]:
-    """Return the cards of each screen in the order of the hashes of their texts, which is the same for everybody."""
+def _cards(session: Session, rows: Sequence[_Row], features: Any) -> dict[int, list[_Card]]:
+    """Return the cards of each screen in the order of the hashes of their texts, which is the same for everybody.
+
+    `features` is the column of their features, or NULL where nobody reads them: they are most of what is stored.
+    """
     ids = sorted({row.generation_id for row in rows})
     found: dict[int, list[_Card]] = defaultdict(list)
     for start in range(0, len(ids), _IDS_AT_ONCE):
         some = session.execute(
-            select(Candidate.generation_id, Candidate.id, Candidate.position, Candidate.text, Candidate.features).where(
+            select(Candidate.generation_id, Candidate.id, Candidate.position, Candidate.text, features).where(
                 Candidate.generation_id.in_(ids[start : start + _IDS_AT_ONCE])
             )
         )
-        for generation_id, number, place, text, features in some:
-            found[generation_id].append(_Card(number, place, hashlib.sha256(text.encode()).digest(), features))
+        for generation_id, number, place, text, measured in some:
+            found[generation_id].append(_Card(number, place, hashlib.sha256(text.encode()).digest(), measured))
     for cards in found.values():
         cards.sort(key=lambda card: card.digest)
     return found
 
 
-def _answers(rows: Iterable[_Row], cards: Mapping[int, Sequence[_Card]]) -> list[Answer]:
-    """Return the choices among several cards; cards without features are alike to a head."""
+def _choices(rows: Iterable[_Row], cards: Mapping[int, Sequence[_Card]]) -> list[_Choice]:
+    """Return the choices among several cards."""
     found = []
     for row in rows:
         shown = cards[row.generation_id]
         chosen = [number for number, card in enumerate(shown) if card.id == row.chosen]
-        if row.is_check or len(shown) < 2 or not chosen:
-            continue
-        screen = row.prompt_id, *(card.digest for card in shown)
-        quick = row.seconds is not None and row.seconds < QUICK_SECONDS
-        found.append(Answer(row.judge, screen, _features(shown), chosen[0], shown[chosen[0]].place, quick))
+        if not row.is_check and len(shown) > 1 and chosen:
+            found.append(_Choice(row, shown, chosen[0]))
+    return found
+
+
+def _answers(made: Sequence[_Choice]) -> list[Answer]:
+    """Return the choices with the features of the cards; cards without features are alike to a head."""
+    found = []
+    for one in made:
+        quick = one.row.seconds is not None and one.row.seconds < QUICK_SECONDS
+        place = one.cards[one.chosen].place
+        found.append(Answer(one.row.judge, one.screen, _features(one.cards), one.chosen, place, quick))
     return found
 
 
@@ -225,10 +270,10 @@ def _checks(rows: Iterable[_Row]) -> list[Check]:
     return [Check(judge, right) for judge, right in passed if right is not None]
 
 
-def _same(answers: Iterable[Answer]) -> Share:
+def _same(made: Iterable[_Choice]) -> Share:
     """Count the pairs of people who chose on the same screen, and those who chose the same card."""
     by_screen: dict[Any, dict[str, int]] = defaultdict(dict)
-    for one in answers:
-        by_screen[one.screen].setdefault(one.person, one.chosen)  # the latest comes first
+    for one in made:
+        by_screen[one.screen].setdefault(one.row.judge, one.chosen)  # the latest comes first
     pairs = [one == other for chosen in by_screen.values() for one, other in combinations(chosen.values(), 2)]
     return Share(sum(pairs), len(pairs))

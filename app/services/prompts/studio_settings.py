@@ -106,19 +106,29 @@ def settings(session: Session) -> StudioSettings:
 
 def change(session: Session, by: int, values: Mapping[str, Any]) -> StudioSettings:
     """Store those settings; raises Invalid for a wrong one, and then stores none."""
+    check(values)
+    with write_transaction(session):
+        store(session, by, values)
+    return settings(session)
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raise Invalid if one of those settings does not exist or cannot have its value."""
     for name, value in values.items():
         _check(name, value)
-    with write_transaction(session):
-        for name, value in values.items():
-            new = {"value": {"value": value}, "changed_by": by, "changed_at": now()}
-            insert_new(session, StudioSetting, [{"name": name, **new}], StudioSetting.name)
-            session.execute(update(StudioSetting).where(StudioSetting.name == name).values(**new))
-        session.flush()
-        if "overlap" in values:
-            retirement.bring_back(session, settings(session))
-        switched = {name: value for name, value in values.items() if name in _SWITCHES}
-        audit.record(session, by, "studio.changed", "studio", settings=sorted(values), **switched)
-    return settings(session)
+
+
+def store(session: Session, by: int, values: Mapping[str, Any]) -> None:
+    """Store settings that were checked, within the running transaction."""
+    for name, value in values.items():
+        new = {"value": {"value": value}, "changed_by": by, "changed_at": now()}
+        insert_new(session, StudioSetting, [{"name": name, **new}], StudioSetting.name)
+        session.execute(update(StudioSetting).where(StudioSetting.name == name).values(**new))
+    session.flush()
+    if "overlap" in values:
+        retirement.bring_back(session, settings(session))
+    switched = {name: value for name, value in values.items() if name in _SWITCHES}
+    audit.record(session, by, "studio.changed", "studio", settings=sorted(values), **switched)
 
 
 def _check(name: str, value: object) -> None:

@@ -18,6 +18,12 @@ _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKey
 _lock = threading.Lock()
 
 
+def recalled(session: Session, key: Hashable) -> tuple[Any, Any] | None:
+    """Return the stamp and the cached value of `key`, however old they are; None if there is none."""
+    with _lock:
+        return _kept.get(session.get_bind().engine, {}).get(key)
+
+
 def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute: Callable[[], T]) -> T:
     """Return the cached value of `key` if its stamp is the same, else call `compute` and cache what it returns.
 

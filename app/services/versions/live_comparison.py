@@ -13,7 +13,7 @@ from app.db import SERVING, Alias, ComparisonOutcome, ComparisonState, LiveCompa
 from app.domain_errors import Conflict, NotFound
 from app.services.system import audit, webhooks
 from app.services.versions.live_comparison_clicks import clicks
-from models.sequential import THRESHOLD_NEW, THRESHOLD_OLD
+from models.sequential import THRESHOLDS
 
 MOST_CLICKS = 500
 """The clicks after which a comparison ends without a decision."""
@@ -55,8 +55,8 @@ def begin(session: Session, *, old: int, new: int, serving: int) -> LiveComparis
         old_number=old,
         new_number=new,
         serving_number=serving,
-        threshold_new=THRESHOLD_NEW,
-        threshold_old=THRESHOLD_OLD,
+        threshold_new=THRESHOLDS.new,
+        threshold_old=THRESHOLDS.old,
         most_clicks=MOST_CLICKS,
     )
     session.add(comparison)

@@ -15,9 +15,14 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.db import Candidate, Generation, Judgment, LiveComparison, Verdict
-from models.sequential import Click
+from models.sequential import Click, Thresholds
 
 _card = aliased(Candidate)
+
+
+def thresholds(comparison: LiveComparison) -> Thresholds:
+    """Return the evidence that decides a comparison, as it was when it began."""
+    return Thresholds(comparison.threshold_new, comparison.threshold_old)
 
 
 def clicks(session: Session, comparison: LiveComparison) -> list[Click]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import ComparisonState, LiveComparison, User
 from app.services.versions import live_comparison
-from app.services.versions.live_comparison_clicks import clicks
+from app.services.versions.live_comparison_clicks import clicks, thresholds
 from models.sequential import Click, clicks_left, curve
 
 _EXACTLY = 10
@@ -59,11 +59,12 @@ class Report:
 def report(session: Session, comparison: LiveComparison) -> Report:
     """Return what the clicks of a comparison say now, or said when it ended."""
     counted = clicks(session, comparison)[: comparison.most_clicks]
-    evidence = curve(counted)
+    decisive = thresholds(comparison)
+    evidence = curve(counted, decisive)
     wins = sum(click.new_won for click in counted)
     expected = sum(click.new_cards / click.cards for click in counted)
-    new = [_share(one.new, comparison.threshold_new) for one in evidence]
-    old = [_share(one.old, comparison.threshold_old) for one in evidence]
+    new = [_share(one.new, decisive.new) for one in evidence]
+    old = [_share(one.old, decisive.old) for one in evidence]
     return Report(
         comparison,
         len(counted),
@@ -115,7 +116,7 @@ def _left(comparison: LiveComparison, counted: Sequence[Click]) -> int | None:
     """Return about how many more clicks end a comparison that is under way, None if nothing can be said."""
     if comparison.state != ComparisonState.RUNNING:
         return None
-    left = clicks_left(counted)
+    left = clicks_left(counted, thresholds(comparison))
     return None if left is None else max(1, min(left, comparison.most_clicks - len(counted)))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.db import SERVING, Alias, ComparisonOutcome, LiveComparison, write_transaction
 from app.services.versions import live_comparison, versions
-from app.services.versions.live_comparison_clicks import clicks
+from app.services.versions.live_comparison_clicks import clicks, thresholds
 from models.sequential import Click, curve, verdict
 
 
@@ -23,7 +23,7 @@ def look(session: Session) -> LiveComparison | None:
     The winner serves from then on. Without a decision after the most clicks, what serves stays.
     """
     comparison = live_comparison.running(session)
-    if comparison is None or outcome(clicks(session, comparison), comparison.most_clicks) is None:
+    if comparison is None or outcome(comparison, clicks(session, comparison)) is None:
         return None
     with write_transaction(session):
         session.get(Alias, SERVING, with_for_update=True)
@@ -31,7 +31,7 @@ def look(session: Session) -> LiveComparison | None:
         if comparison is None:
             return None
         counted = clicks(session, comparison)[: comparison.most_clicks]
-        found = outcome(counted, comparison.most_clicks)
+        found = outcome(comparison, counted)
         if found is None:
             return None
         live_comparison.decide(session, comparison, found, _in_words(comparison, counted, found))
@@ -39,13 +39,13 @@ def look(session: Session) -> LiveComparison | None:
         return comparison
 
 
-def outcome(counted: Sequence[Click], most_clicks: int) -> ComparisonOutcome | None:
-    """Return what the clicks decide, or None while they do not suffice."""
-    within = counted[:most_clicks]
-    for evidence in curve(within):
-        if (found := verdict(evidence)) is not None:
+def outcome(comparison: LiveComparison, counted: Sequence[Click]) -> ComparisonOutcome | None:
+    """Return what the clicks decide by the bounds of the comparison, or None while they do not suffice."""
+    within, decisive = counted[: comparison.most_clicks], thresholds(comparison)
+    for evidence in curve(within, decisive):
+        if (found := verdict(evidence, decisive)) is not None:
             return ComparisonOutcome(found)
-    return ComparisonOutcome.NONE if len(within) == most_clicks else None
+    return ComparisonOutcome.NONE if len(within) == comparison.most_clicks else None
 
 
 def winner(comparison: LiveComparison) -> int:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from app import create_app, ensure_serving_started
-from app.db import LiveComparison, RunStatus, TrainingRun
+from app.db import LiveComparison, RunStatus, TrainingRun, write_transaction
 from app.runtime import background, rescue
+from app.services.people import reliability
+from app.services.system import marks
 from app.services.training import runs
 from app.services.versions import live_comparison_verdict, versions
+from models.reliability import Answer, Reliability
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import add_version, close, new_settings, parts, rows
@@ -108,6 +111,25 @@ def test_orphaned_runs_are_looked_for_again_and_again(
     session.commit()
     wait_until(lambda: rows(session, TrainingRun)[0].job_id == "train-1-2")
     assert run.status == RunStatus.QUEUED
+
+
+def test_how_reliable_people_are_is_computed_before_anybody_asks_and_again_after_a_while(
+    app: Flask, session: Session, version_1: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[int] = []
+
+    def compute(answers: Sequence[Answer], _: object) -> dict[str, Reliability]:
+        computed.append(len(answers))
+        return {}
+
+    monkeypatch.setattr(background, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(background, "LEARN_SECONDS", 0.01)
+    monkeypatch.setattr(reliability, "of_answers", compute)
+    ensure_serving_started(app)
+    wait_until(lambda: len(computed) == 1)
+    with write_transaction(session):
+        marks.change(session, marks.DELETIONS)
+    wait_until(lambda: len(computed) == 2)
 
 
 def test_a_thread_outlives_what_nobody_foresaw(

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from models.reward.features import SIZE
 from models.reward.head import Head, fit
 from models.reward.judgments import JudgedScreen
 from models.serving import choosing
+from models.serving import mixed as mixing
 from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Sample, Sampling
 from models.serving.generator import Generator, wording
 from models.serving.mixed import SAMPLES, MixedScreen, Written, mixed
@@ -188,21 +190,64 @@ def test_while_a_pool_has_nothing_to_show_all_are_drawn_once_more_and_wider(
 ) -> None:
     versions[1].writes([TEXT])
     assert mixed(TEXT, *versions, Sampling(), head) is None
-    for version in versions:
-        assert [draw.temperature for draw in version.asked] == pytest.approx([0.9 * 7 / 6, 0.9 * 1.6])
+    assert [draw.temperature for draw in versions[1].asked] == pytest.approx([0.9 * 7 / 6, 0.9 * 1.6])
+    asked = len(versions[0].asked)
+    assert asked == (1 if versions[1].asked[0].sets == 2 else 2), (
+        "the version of two cards draws first, and has nothing"
+    )
+    assert [draw.temperature for draw in versions[0].asked] == pytest.approx([0.9 * 7 / 6, 0.9 * 1.6][:asked])
 
 
-def test_each_card_has_the_log_probability_of_its_own_version_and_features_that_one_version_read(
-    published: CheckpointStore, head: Head
+def test_nothing_more_is_drawn_once_the_two_cards_of_a_version_cannot_differ(
+    versions: tuple[Drawing, Drawing], head: Head
+) -> None:
+    copying, other = versions
+    other.writes([POLITE, *REWRITES])
+    tossed = Counter[int]()
+    for _ in range(12):
+        copying.writes([POLITE])
+        other.asked.clear()
+        found = mixed(POLITE, *versions, Sampling(), head)
+        sets = copying.asked[0].sets
+        tossed[sets] += 1
+        assert (found is None, len(other.asked)) == ((True, 0) if sets == 2 else (False, 1))
+    assert set(tossed) == {1, 2}
+
+
+@pytest.mark.parametrize("text", [TEXT, POLITE])
+def test_what_is_given_up_early_would_have_been_no_screen_in_any_case(
+    versions: tuple[Drawing, Drawing], monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    real, given_up = mixing._too_alike, []
+
+    def noticed(*asked: Any, last: bool) -> bool:
+        given_up.append(real(*asked, last=last))
+        return False
+
+    monkeypatch.setattr(mixing, "_too_alike", noticed)
+    seen = set()
+    for number in range(40):
+        for version in versions:
+            version.writes([text, *REWRITES[: 1 + number % 3]], [9, *[1] * (1 + number % 3)])
+        given_up.clear()
+        found = mixed(text, *versions, Sampling())
+        assert found is None or not any(given_up)
+        seen.add((found is None, any(given_up)))
+    assert (True, True) in seen
+    assert (False, False) in seen
+
+
+def test_the_serving_version_reads_all_cards_and_the_other_none(
+    published: CheckpointStore, head: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = (
         Drawing(published.folder(number) / SERVING_FOLDER, number, threads=1).writes(REWRITES) for number in (1, 2)
     )
+    monkeypatch.delattr(two._engine, "_scores")
     found = screen(one, two, head)
     texts = [card.text for card in found.candidates]
-    for card in found.candidates:
-        writer = one if card.version == 1 else two
-        assert [card.log_probability] == pytest.approx(writer.log_probabilities([TEXT], [card.text]), abs=1e-3)
+    read = [card.log_probability for card in found.candidates]
+    assert read == pytest.approx(one.log_probabilities([TEXT] * 3, texts), abs=1e-3)
     rows = np.array([card.features for card in found.candidates])
     assert rows == pytest.approx(one.features(TEXT, texts), abs=1e-3)
 

@@ -118,7 +118,7 @@ def clicks(studio: Studio, session: Session, annotator: Person) -> list[int]:
 
 
 def weigh_bob(monkeypatch: pytest.MonkeyPatch, weight: float) -> None:
-    monkeypatch.setattr(reliability, "weights", lambda _: {"imported:Bob": weight})
+    monkeypatch.setattr(reliability, "weights", lambda *_, **__: {"imported:Bob": weight})
 
 
 def ask(session: Session, method: str, **config: object) -> TrainingRun:

@@ -66,7 +66,7 @@ class Heads:
         latest = _latest(session, version)
         quick = latest is None or latest.judgments < AT_ONCE or _knows_deleted(session, latest)
         if quick and self._is_behind(session, version, latest):
-            self.learn(session, version, measure, 1)
+            self.learn(session, version, measure, 1, at_once=True)
             latest = _latest(session, version)
         if latest is not None and _knows_deleted(session, latest):
             latest = carried(session, version)
@@ -76,10 +76,19 @@ class Heads:
         """Fit a head if the studio learns from every click; returns how many screens still lack features."""
         return self.learn(session, version, measure) if studio_settings.settings(session).learn_at_once else 0
 
-    def learn(self, session: Session, version: int, measure: Measure, most: int = MEASURED_AT_ONCE) -> int:
+    def learn(
+        self,
+        session: Session,
+        version: int,
+        measure: Measure,
+        most: int = MEASURED_AT_ONCE,
+        *,
+        at_once: bool = False,
+    ) -> int:
         """Update the head of a version, computing features of `most` screens; returns how many still lack them.
 
-        A head is fitted if there are judgments that the latest one does not know, or if others count or weigh now.
+        A head is fitted if there are judgments that the latest one does not know, or if others count or weigh now. With
+        `at_once` people weigh what this process last knew of them, and the background thread sees what they weigh now.
         """
         with self._lock:
             latest = _latest(session, version)
@@ -88,7 +97,7 @@ class Heads:
             if not behind and not _fitted_to(latest, now):
                 return 0
             ids = judged.standing(session)
-            weights = judgment_weights.weights_of(session, ids)
+            weights = judgment_weights.weights_of(session, ids, at_once=at_once)
             weighed = judgment_weights.digest(weights)
             if not behind and latest is not None and latest.weighed == weighed:
                 return 0

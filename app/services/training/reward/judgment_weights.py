@@ -20,9 +20,13 @@ DECIMALS = 2
 _IDS_AT_ONCE = 500
 
 
-def weights_of(session: Session, judgment_ids: Sequence[int]) -> Mapping[int, float]:
-    """Return the weight of each of the judgments, 1 for one that says as much as any."""
-    of_people = {judge: round(weight, DECIMALS) for judge, weight in reliability.weights(session).items()}
+def weights_of(session: Session, judgment_ids: Sequence[int], *, at_once: bool = False) -> Mapping[int, float]:
+    """Return the weight of each of the judgments, 1 for one that says as much as any.
+
+    With `at_once` people weigh what this process last knew of them.
+    """
+    known = reliability.weights(session, at_once=at_once)
+    of_people = {judge: round(weight, DECIMALS) for judge, weight in known.items()}
     found = dict.fromkeys(judgment_ids, 1.0)
     for start in range(0, len(judgment_ids) if of_people else 0, _IDS_AT_ONCE):
         ids = judgment_ids[start : start + _IDS_AT_ONCE]

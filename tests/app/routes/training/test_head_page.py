@@ -112,6 +112,8 @@ def test_live_comparisons_are_switched_off_and_the_old_version_left_serving_wher
     page = browser.get("/admin/liking").text
     assert re.search(r'id="prove_first"[^>]* checked', page)
     assert "Retrained versions are compared live, and the one before serves meanwhile." in page
+    comparison = factories.comparison(session, serving_number=1)
     browser.submit("/admin/liking", {"learn_at_once": "yes"})
     session.rollback()
     assert not studio_settings.settings(session).compare_live
+    assert f"Comparison {comparison.id} has ended: version 1 serves." in browser.get("/admin/liking").text

@@ -14,6 +14,7 @@ from app.db import Candidate, Generation, Judgment, Prompt, User, now, write_tra
 from app.services.people import reliability
 from app.services.people.reliability import in_words, names, news, weights
 from app.services.prompts import studio_settings
+from app.services.system import marks
 from models.reliability import Answer, Check, Reliability
 from models.reward.features import SIZE, pack
 from tests import factories
@@ -111,6 +112,38 @@ def test_it_is_computed_again_after_several_clicks_and_not_after_each(
         studio_less.click(studio_less.random, 1)
         weights(session)
     assert seen == [8, 16], "as of the eighth and of the sixteenth judgment"
+
+
+def test_whoever_waits_is_served_what_was_known_before(
+    session: Session, studio_less: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reliability, "of_answers", lambda answers, _: {answers[-1].person: answered(len(answers))})
+    first, last = str(studio_less.people[2].id), str(studio_less.random.id)  # of the 8th and 16th judgment
+    assert reliability.latest(session) == {first: answered(8)}, "computed, since nothing is known"
+    studio_less.click(studio_less.random, 8)
+    assert reliability.latest(session) == {first: answered(8)}
+    assert weights(session, at_once=True) == {first: 0.5}
+    assert weights(session) == {last: 0.5}
+    assert reliability.latest(session) == {last: answered(16)}
+
+
+def answered(number: int) -> Reliability:
+    """What is known of somebody by so many answers."""
+    return Reliability(number, 0, lapse=0.5, low=0.3, high=0.7, weight=0.5, told_apart=True, stands_out=False)
+
+
+def test_nobody_is_named_whose_judgments_were_deleted_since(
+    session: Session, studio_less: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = str(studio_less.people[0].id)
+    made = studio_less.click(studio_less.people[0], 3, annotator="Cy", imported=True)
+    monkeypatch.setattr(reliability, "of_answers", lambda *_: {ada: answered(3), "imported:Cy": answered(3)})
+    assert set(reliability.latest(session)) == {ada, "imported:Cy"}
+    with write_transaction(session):
+        for judgment in made:
+            session.delete(judgment)
+        marks.change(session, marks.DELETIONS)
+    assert set(reliability.latest(session)) == {ada}
 
 
 def test_only_the_latest_of_each_person_are_read(

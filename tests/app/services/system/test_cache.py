@@ -9,7 +9,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.services.system import cache
-from app.services.system.cache import remembered
+from app.services.system.cache import recalled, remembered
 
 
 class Counter:
@@ -79,3 +79,12 @@ def test_when_there_are_too_many_answers_it_begins_anew(session: Session, monkey
     assert [remembered(session, key, 1, compute) for key in "abc"] == [1, 2, 3]
     assert remembered(session, "d", 1, compute) == 4
     assert [remembered(session, key, 1, compute) for key in "da"] == [4, 5]
+
+
+def test_the_latest_answer_is_recalled_whatever_its_stamp_was(session: Session, other: Session) -> None:
+    assert recalled(session, "key") is None
+    remembered(session, "key", 1, lambda: "first")
+    remembered(session, "key", 2, lambda: "second")
+    assert recalled(session, "key") == (2, "second")
+    assert recalled(session, "another") is None
+    assert recalled(other, "key") is None

@@ -11,7 +11,7 @@ from app.db import AuditEvent, LiveComparison, WebhookDelivery, write_transactio
 from app.domain_errors import Conflict, NotFound
 from app.services.system import webhooks
 from app.services.versions import live_comparison, versions
-from models.sequential import THRESHOLD_NEW, THRESHOLD_OLD
+from models.sequential import THRESHOLDS
 from tests import factories
 from tests.studio import Person, parts, rows
 
@@ -32,7 +32,7 @@ def test_a_comparison_begins_with_what_decides_it_and_is_audited(session: Sessio
     found = begin(session)
     assert live_comparison.running(session) is found
     assert (found.old_number, found.new_number, found.serving_number, found.other_number) == (1, 2, 2, 1)
-    assert (found.threshold_new, found.threshold_old) == (THRESHOLD_NEW, THRESHOLD_OLD)
+    assert (found.threshold_new, found.threshold_old) == (THRESHOLDS.new, THRESHOLDS.old)
     assert found.most_clicks == live_comparison.MOST_CLICKS
     (event,) = rows(session, AuditEvent)
     assert (event.action, event.subject, event.user_id) == ("comparison.started", f"comparison {found.id}", None)

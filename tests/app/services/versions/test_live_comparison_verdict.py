@@ -12,7 +12,7 @@ from app.db import AuditEvent, LiveComparison, WebhookDelivery
 from app.services.system import webhooks
 from app.services.versions import live_comparison, versions
 from app.services.versions.live_comparison_verdict import look, outcome, winner
-from models.sequential import Click
+from models.sequential import THRESHOLDS, Click, Thresholds
 from tests import factories
 from tests.studio import parts, rows
 
@@ -23,6 +23,11 @@ def prefer(session: Session, comparison: LiveComparison, number: int, *, clicks:
     people = [factories.user(session).id for _ in range(2)]
     for click in range(clicks):
         factories.preferred(session, people[click % 2], comparison, number, new_cards=new_cards)
+
+
+def bounds(decisive: Thresholds, most_clicks: int) -> LiveComparison:
+    """A comparison that began with those bounds."""
+    return LiveComparison(threshold_new=decisive.new, threshold_old=decisive.old, most_clicks=most_clicks)
 
 
 def test_a_loser_is_taken_back_and_the_one_before_serves_again(either: Session) -> None:
@@ -88,10 +93,26 @@ def test_too_few_clicks_decide_nothing(session: Session) -> None:
 def test_the_first_click_with_enough_evidence_decides_whatever_follows_and_none_after_the_last() -> None:
     enough = [Click(str(number % 2), 1, 3, new_won=True) for number in range(30)]
     against = [Click(str(number % 2), 2, 3, new_won=False) for number in range(100)]
-    assert outcome([*enough, *against], 500) == "new"
-    assert outcome(enough, 5) == "none"
-    assert outcome(enough[:5], 500) is None
-    assert outcome([], 500) is None
+    usual = bounds(THRESHOLDS, 500)
+    assert outcome(usual, [*enough, *against]) == "new"
+    assert outcome(bounds(THRESHOLDS, 5), enough) == "none"
+    assert outcome(usual, enough[:5]) is None
+    assert outcome(usual, []) is None
+
+
+@pytest.mark.parametrize(("new", "won"), [(True, "new"), (False, "old")])
+def test_what_was_enough_when_it_began_decides_whatever_is_enough_today(new: bool, won: str) -> None:
+    made = [Click(str(number % 2), 1 if new else 2, 3, new_won=new) for number in range(30)]
+
+    def decided_after(decisive: Thresholds) -> int:
+        comparison = bounds(decisive, 500)
+        found = [number for number in range(1, 31) if outcome(comparison, made[:number]) is not None]
+        assert outcome(comparison, made) == won
+        return found[0]
+
+    twice = Thresholds(2 * THRESHOLDS.new, 2 * THRESHOLDS.old)
+    half = Thresholds(THRESHOLDS.new / 2, THRESHOLDS.old / 2)
+    assert decided_after(half) < decided_after(THRESHOLDS) < decided_after(twice)
 
 
 def test_of_several_that_look_at_once_one_decides(request: pytest.FixtureRequest, either: Session) -> None:

@@ -209,7 +209,8 @@ def test_many_judgments_are_left_to_the_thread(session: Session, person: int, mo
 
 def weigh(monkeypatch: pytest.MonkeyPatch, **weights: float) -> None:
     """What people whom files name weigh."""
-    monkeypatch.setattr(reliability, "weights", lambda _: {f"imported:{name}": one for name, one in weights.items()})
+    of_judges = {f"imported:{name}": one for name, one in weights.items()}
+    monkeypatch.setattr(reliability, "weights", lambda *_, **__: of_judges)
 
 
 def test_judgments_count_by_the_weights_of_their_people(
@@ -244,6 +245,23 @@ def test_other_weights_are_a_reason_to_fit_again_by_the_thread(
     one, other = heads_stored(session)
     assert one.weighed != other.weighed, "and the second process finds the head of the first"
     second = heads.chooser(session, 1, never)
+    assert second is not None
+    assert 0 < second.head.weights[0] < first.head.weights[0]
+
+
+def test_a_screen_takes_what_is_known_of_people_and_the_thread_what_they_weigh_now(
+    session: Session, person: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def weights(_: Session, *, at_once: bool = False) -> dict[str, float]:
+        return {} if at_once else {"imported:Ada": 0.5}
+
+    monkeypatch.setattr(reliability, "weights", weights)
+    factories.judgment(session, screen(session, person), annotator="Ada")
+    heads = Heads()
+    first = heads.chooser(session, 1, never)
+    assert heads.follow(session, 1, never) == 0
+    second = heads.chooser(session, 1, never)
+    assert first is not None
     assert second is not None
     assert 0 < second.head.weights[0] < first.head.weights[0]
 

@@ -16,7 +16,7 @@ def judged(either: Session, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One judgment each of two people, and one that the first imported of somebody else."""
     ada, bob = factories.user(either).id, factories.user(either).id
     weights = {str(bob): 0.25678, "imported:Cy": 0.5}
-    monkeypatch.setattr(reliability, "weights", lambda _: weights)
+    monkeypatch.setattr(reliability, "weights", lambda *_, **__: weights)
     monkeypatch.setattr(judgment_weights, "_IDS_AT_ONCE", 2)
     return [
         factories.judgment(either, factories.generation(either, person), annotator=name).id
@@ -33,7 +33,7 @@ def test_each_judgment_weighs_as_its_person_in_two_decimals(either: Session, jud
 def test_without_a_weight_of_anybody_each_weighs_one(
     either: Session, judged: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reliability, "weights", lambda _: {})
+    monkeypatch.setattr(reliability, "weights", lambda *_, **__: {})
     assert weights_of(either, judged) == dict.fromkeys(judged, 1.0)
 
 
