@@ -244,5 +244,7 @@ def test_few_prompts_are_split_all_the_same_and_one_cannot_be() -> None:
     assert train
     assert held_out
     assert split_by_prompt([ROW], 0) == ([ROW], [])
-    with pytest.raises(DataFileError, match="one prompt only"):
+    with pytest.raises(
+        DataFileError, match=r"^There is one prompt only, so none can be held out: add others or set dev_split to 0\.$"
+    ):
         split_by_prompt([ROW, ROW])

@@ -268,7 +268,7 @@ def test_an_import_ends_at_the_most_rows_and_keeps_those_before(
 ) -> None:
     monkeypatch.setattr(prompts, "BATCH", 10)
     monkeypatch.setattr(imports, "MOST_ROWS", 20)
-    with pytest.raises(Malformed, match="The file has more than 20 rows, of which the first are stored: split it"):
+    with pytest.raises(Malformed, match=r"^The file has more than 20 rows, of which the first are stored: split it\.$"):
         store(session, admin, write("a.txt", "".join(f"text {number}\n" for number in range(100))))
     assert len(queued(session)) == 20
 

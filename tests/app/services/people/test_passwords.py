@@ -109,7 +109,7 @@ def test_another_email_takes_the_password_and_a_name_does_not(session: Session) 
     assert rows(session, User)[0].name == "Ada"
     with pytest.raises(Forbidden):
         accounts.change_profile(session, user.id, "Ada", "ada@example.org", "not it")
-    with pytest.raises(Exception, match="There is an account with that email already"):
+    with pytest.raises(Exception, match=r"^There is an account with that email already\.$"):
         accounts.change_profile(session, user.id, "Ada", other.email, factories.PASSWORD)
     session.rollback()
     accounts.change_profile(session, user.id, "Ada", "Ada@Example.org", factories.PASSWORD)

@@ -127,7 +127,7 @@ def test_a_change_that_makes_no_sense_changes_nothing(
 
 
 def test_a_prompt_that_is_not_there_cannot_be_changed(session: Session, admin: Person) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^There is no prompt 9\.$"):
         search.change(session, admin.id, 9, {"priority": 1}, 1000)
 
 
