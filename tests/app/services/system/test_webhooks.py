@@ -175,8 +175,9 @@ def test_removing_forgets_the_secret_and_keeps_the_messages(session: Session, ad
     assert rows(session, Webhook)[0].secret == ""
     with pytest.raises(NotFound, match=rf"^There is no webhook {webhook.id}\.$"):
         webhooks.set_active(session, admin.id, webhook.id, True)
-    said = [(event.action, event.details) for event in rows(session, AuditEvent) if "webhook" in event.action]
-    assert said == [
+    events = [event for event in rows(session, AuditEvent) if "webhook" in event.action]
+    assert {(event.user_id, event.subject) for event in events} == {(admin.id, f"webhook {webhook.id}")}
+    assert [(event.action, event.details) for event in events] == [
         ("webhook.added", {"host": "example.org", "events": ["alias.moved"]}),
         ("webhook.removed", {"host": "example.org"}),
     ]

@@ -229,7 +229,8 @@ def test_cancelling_a_waiting_run_ends_it_at_once(session: Session, admin: Perso
     runs.cancel(session, run.id, admin.id)
     assert (run.status, run.stage, run.wish, run.active) == ("cancelled", "cancelled", None, False)
     assert run.finished_at is not None
-    assert [(event.action, event.user_id) for event in rows(session, AuditEvent)] == [("run.cancelled", admin.id)]
+    (event,) = rows(session, AuditEvent)
+    assert (event.action, event.user_id, event.subject) == ("run.cancelled", admin.id, f"run {run.id}")
 
 
 def test_cancelling_a_running_run_asks_its_worker_to_stop(session: Session, admin: Person) -> None:

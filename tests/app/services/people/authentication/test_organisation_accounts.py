@@ -112,7 +112,9 @@ def test_an_account_with_a_password_is_joined_only_after_that_was_given(session:
     assert rows(session, OrganisationAccount) == []
     organisation_accounts.link(session, ada, claims())
     assert organisation_accounts.admit(session, claims()) == (ada, False)
-    assert actions(session) == ["organisation.linked"]
+    (event,) = rows(session, AuditEvent)
+    assert (event.action, event.user_id, event.subject) == ("organisation.linked", ada.id, f"user {ada.id}")
+    assert event.details == {"issuer": "https://id.example.org"}
 
 
 def test_an_account_without_a_password_is_joined_to_another_provider_by_its_email(
@@ -133,7 +135,7 @@ def test_an_address_that_was_given_to_somebody_else_does_not_lead_to_the_old_acc
         match=r"^The account of ada@example\.org belongs to somebody else of your organisation: ask an admin\.$",
     ):
         organisation_accounts.admit(session, claims(subject="ada-2"))
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden, match=r"^The account of ada@example\.org belongs to somebody else"):
         organisation_accounts.link(session, ada, claims(subject="ada-2"))
     bob = factories.user(session)
     with pytest.raises(
