@@ -107,7 +107,15 @@ def test_filters_come_back_from_their_own_query() -> None:
 def test_said_again_the_pairs_count_again_and_history_is_kept(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id, "source", seconds=4.0)
     judgments.undo(session, annotator.id, judgment.id)
-    gesture = JudgmentRequest.parse(own_judgments.same_again(judgment), 1000)
+    body = own_judgments.same_again(judgment)
+    assert body == {
+        "generation_id": judgment.generation_id,
+        "verdict": "chosen",
+        "candidate_id": judgment.candidate_id,
+        "flagged": False,
+        "seconds": 4.0,
+    }
+    gesture = JudgmentRequest.parse(body, 1000)
     again = session.get_one(Judgment, judgments.judge_again(session, annotator.id, gesture))
     assert again.id != judgment.id
     assert [(row.id, row.undone_at is None) for row in rows(session, Judgment)] == [
