@@ -188,7 +188,7 @@ def test_where_cards_tell_nothing_places_haste_and_checks_do_by_bayes_rule() -> 
     chance = random.Random(4)
     team = [*told("ada", 14, chance, quick=0.2), *told("bea", 30, chance, place=0, quick=0.8)]
     team += [*told("cem", 6, chance, place=2), *told("dan", 40, chance, place=1), *told("eva", 3, chance)]
-    results = {"ada": [True] * 9, "cem": [False] * 8 + [True], "eva": [False, True] * 20}
+    results = {"ada": [True] * 200, "cem": [False] * 8 + [True], "eva": [False, True] * 50}
     checks = [Check(person, passed) for person, every in results.items() for passed in every]
     found = reliabilities(team, checks)
     usual = sum(one.quick for one in team) / len(team)

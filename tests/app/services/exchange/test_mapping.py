@@ -122,7 +122,7 @@ def test_a_row_gives_the_prompt_and_what_the_mapped_columns_say() -> None:
         ("q", "", "there is nothing under q"),
         ("", "", "no column is named for the text"),
         (FROM_FORMAT, "", "its format is not known"),
-        (FROM_FORMAT, "preference", "there is no chosen"),
+        (FROM_FORMAT, "preference", "there is no chosen: the fields are other"),
     ],
 )
 def test_a_row_without_a_prompt_says_why(text: str, format_name: str, reason: str) -> None:
@@ -159,7 +159,7 @@ def test_an_answer_of_one_turn_is_its_text_and_conversations_that_part_early_are
     with pytest.raises(BadRow, match=r"^it is a text alone$"):
         read_judgments("a", "preference")
     with pytest.raises(BadRow, match=r"^a label without the key of a judgment is none$"):
-        read_judgments({"prompt": "p", "completion": "a", "label": True}, "unpaired")
+        read_judgments({"prompt": "p", "completion": "a", "label": True}, "kto")
 
 
 def test_rows_of_too_many_different_fields_are_refused() -> None:

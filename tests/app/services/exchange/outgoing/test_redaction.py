@@ -119,7 +119,7 @@ def test_a_judgment_whose_texts_read_alike_once_masked_is_left_out_by_name(sessi
 
 def edited(session: Session, person: Person, text: str, *cards: str, **values: Any) -> Judgment:
     """A judgment of somebody who wrote a text of their own."""
-    of = screen(session, person, "who", *cards, **values)
+    of = screen(session, person, f"who wrote {text}", *cards, **values)
     return factories.judgment(session, of, verdict="edited", edited_text=text, candidate_id=None, pairs=False)
 
 

@@ -173,9 +173,7 @@ def test_asking_twice_leads_to_the_same_runs(
 def test_what_cannot_be_made_is_refused_in_a_sentence(
     session: Session, meant: Forgotten, line: list[int], admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(
-        Conflict, match=r"^No version from before is left that did not learn from it, so none can be made\.$"
-    ):
+    with pytest.raises(Conflict, match=r"^Version 2 did not learn from it, so there is nothing to make again\.$"):
         ask(session, admin, meant, target=2)
     with write_transaction(session):
         session.get_one(Version, 4).parent_number = 2
