@@ -19,6 +19,11 @@ def task(*results: object, **data: object) -> dict[str, Any]:
     return {"data": {"prompt": "p", "candidates": CARDS} | data, "annotations": [{"result": list(results)}]}
 
 
+def buckets(chosen: list[str], rejected: list[str]) -> dict[str, Any]:
+    """A task of Label Studio whose candidates were put into two buckets."""
+    return task({"type": "ranker", "value": {"ranker": {"chosen": chosen, "rejected": rejected}}})
+
+
 def said_of(name: str, row: dict[str, Any]) -> str:
     """Return why a row, or its only annotation, cannot be used."""
     known = FORMATS[name]
@@ -45,6 +50,8 @@ def said_of(name: str, row: dict[str, Any]) -> str:
         ("labelstudio", task(), "no annotation ranks the candidates"),
         ("labelstudio", task({"type": "ranker", "value": "x"}), "value is not an object"),
         ("labelstudio", task(RANKED, RANKED), "one annotation compares the candidates 2 times"),
+        ("labelstudio", buckets(["c1"], []), "nothing was ranked above anything: c2 was placed nowhere"),
+        ("labelstudio", buckets([], ["c1"]), "nothing was ranked above anything: c2 was placed nowhere"),
         ("labelstudio", task({"type": "pairwise", "value": {"selected": "up"}}), "selected is neither left nor right"),
         ("labelstudio", task(RANKED, candidates=None), "the task has no list of candidates"),
         ("labelstudio", task(RANKED, candidates=[{"id": 1}]), "candidates is not a list of objects with id and body"),

@@ -158,6 +158,8 @@ def test_an_answer_of_one_turn_is_its_text_and_conversations_that_part_early_are
         read_judgments({"prompt": prompt, "chosen": side("a", "x", "y"), "rejected": side("b")}, "preference")
     with pytest.raises(BadRow, match=r"^it is a text alone$"):
         read_judgments("a", "preference")
+    with pytest.raises(BadRow, match=r"^chosen and rejected are the same$"):
+        read_judgments({"prompt": "p", "chosen": "a", "rejected": " a"}, "preference")
     with pytest.raises(BadRow, match=r"^a label without the key of a judgment is none$"):
         read_judgments({"prompt": "p", "completion": "a", "label": True}, "kto")
 
