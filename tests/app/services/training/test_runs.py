@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, WebhookDelivery, now
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.desk import judgments
+from app.services.prompts import studio_settings
 from app.services.system import webhooks
 from app.services.training import kto_rows, preference_rows, runs
 from app.services.training.selection import Selection
@@ -215,6 +217,16 @@ def test_kto_too_needs_a_good_text(session: Session, serving: None, annotator: P
         Invalid, match=r"^There is nothing to learn from yet: choose the best of three at least once\.$"
     ):
         runs.request(session, None, "kto", {})
+
+
+def test_where_every_click_came_too_quickly_the_refusal_says_so(
+    session: Session, serving: None, annotator: Person
+) -> None:
+    studio_settings.change(session, annotator.id, {"least_seconds": 2.0})
+    factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"]), seconds=0.5)
+    hurried = "Every click came too quickly to have been read, by the setting under What people like here."
+    with pytest.raises(Invalid, match=f"^{re.escape(hurried)}$"):
+        runs.request(session, None, "dpo", {})
 
 
 def test_a_run_trains_on_what_stood_when_it_was_asked_for(session: Session, pairs: None, annotator: Person) -> None:
