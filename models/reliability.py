@@ -101,7 +101,6 @@ class _Team:
     `utilities` and `votes` are (answers, cards), `real` is False where a screen has fewer cards.
     """
 
-    people: list[str]
     person: np.ndarray
     chosen: np.ndarray
     real: np.ndarray
@@ -161,9 +160,8 @@ def _team(answers: Sequence[Answer], people: Sequence[str], widths: tuple[float,
         others = [one for one in answers if groups[one.person] != group][-FITTED:]
         head = _weights([JudgedScreen(one.cards, (one.chosen,)) for one in others], widths)
         utilities[mine] = features[mine] @ head
-    return _Team(
-        list(people), person, np.array([one.chosen for one in answers]), real, utilities, _votes(answers, person, most)
-    )
+    chosen = np.array([one.chosen for one in answers])
+    return _Team(person, chosen, real, utilities, _votes(answers, person, most))
 
 
 def _groups(answers: Sequence[Answer], people: Sequence[str]) -> dict[str, int]:

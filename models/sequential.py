@@ -96,10 +96,12 @@ def clicks_left(clicks: Sequence[Click], thresholds: Thresholds = THRESHOLDS) ->
     """Return about how many clicks more until a verdict if the odds are as they look, 0 after it.
 
     It is the median of a Brownian motion that grows as the best t averaged over would, on screens like those before.
-    None where the versions look equal: where the posterior mean of t lies within one standard deviation of 0, or the
-    median beyond `MOST_CLICKS_LEFT`.
+    None before the first click, and where the versions look equal: where the posterior mean of t lies within one
+    standard deviation of 0, or the median beyond `MOST_CLICKS_LEFT`.
     """
-    evidence = curve(clicks, thresholds)[-1] if clicks else Evidence(0.0, 0.0)
+    if not clicks:
+        return None
+    evidence = curve(clicks, thresholds)[-1]
     if verdict(evidence, thresholds) is not None:
         return 0
     mean, deviation = _posterior(clicks)

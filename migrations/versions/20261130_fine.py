@@ -1,7 +1,7 @@
 """A judgment can say that its prompt is fine as it is.
 
 Revision ID: 3c7e91d5a4b8
-Revises: f5c2b81d9e36
+Revises: 5f2d8c91b7a6
 Create Date: 2026-11-30 09:20:11.318420
 
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "3c7e91d5a4b8"
-down_revision = "f5c2b81d9e36"
+down_revision = "5f2d8c91b7a6"
 branch_labels = None
 depends_on = None
 

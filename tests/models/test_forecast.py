@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 
 import numpy as np
 import pytest
 
 from models.forecast import HEAD_ALONE, LEAST, RETRAINED, Gain, Past, Scale, forecast, gain, scale
 from models.reward.features import NAMED, SIZE, Array
-from models.reward.head import choose_widths, fit
-from models.reward.judgments import JudgedScreen
+from models.reward.head import Head, choose_widths, fit
+from models.reward.judgments import JudgedScreen, choices
+from models.reward.posterior import Posterior
 
 WIDTHS = (0.5, 0.4, 0.15)
 TASTE = np.zeros(SIZE)
@@ -36,6 +38,75 @@ def gained(judged: list[JudgedScreen]) -> Gain:
     found = gain(judged, WIDTHS)
     assert found is not None
     return found
+
+
+def by_hand(judged: Sequence[JudgedScreen], before: Head | None = None, since: int = 0) -> Gain:
+    """Compute what `gain` does click by click, by the definitions in models/forecast.py and its measured numbers."""
+    posterior = Posterior(choices(judged), WIDTHS)
+    unseen, counted = posterior.left_out_utilities(), judged[since:]
+    reach = reached(counted, posterior.theta[:SIZE], posterior.root()[:SIZE])
+    gains = [reach * agreed(list(unseen[since + place]), 0) for place in range(len(counted))]
+    if before is not None:
+        known = reached(counted, before.weights, before.root)
+        for place, one in enumerate(counted):
+            gains[place] -= known * agreed([float(card @ before.weights) for card in one.cards], one.chosen[0])
+    total = sum(one.weight for one in counted)
+    number = total**2 / sum(one.weight**2 for one in counted)
+    value = sum(one.weight * gained for one, gained in zip(counted, gains, strict=True)) / total
+    apart = sum(one.weight * (gained - value) ** 2 for one, gained in zip(counted, gains, strict=True)) / total
+    error = 1.4 * math.sqrt((apart * number + 2 * 1.5**2) / (number + 2) / number)
+    return Gain(value, error, 0.15 * abs(value), len(counted))
+
+
+def agreed(utilities: Sequence[float], chosen: int) -> float:
+    """Return how far above the mean the chosen one of three is, over the mean of the greatest of three such numbers."""
+    middle = fmean(utilities)
+    deviation = math.sqrt(fmean((one - middle) ** 2 for one in utilities))
+    of_three = 3 * math.sqrt(1.5) / math.pi
+    return (utilities[chosen] - middle) / deviation / of_three if deviation else 0.0
+
+
+def reached(screens: Sequence[JudgedScreen], weights: Array, root: Array) -> float:
+    """Return how far a sure choice moves what is shown, by differences of cards from the means of their screens."""
+    cards = [card - np.mean(one.cards, axis=0) for one in screens for card in one.cards]
+    liked, meant = [float(card @ weights) for card in cards], [float(card[MEANING]) for card in cards]
+    doubt = [math.sqrt(float(card @ root @ root.T @ card)) for card in cards]
+    sure = math.sqrt(fmean((one / by) ** 2 if by else 0.0 for one, by in zip(liked, doubt, strict=True)))
+    size = math.sqrt(sum(one**2 for one in liked) * sum(one**2 for one in meant))
+    cosine = sum(one * other for one, other in zip(liked, meant, strict=True)) / size if size else 0.0
+    return 1.5 * min(1.0, sure) * (1 - 0.6 * max(0.0, cosine))
+
+
+ALIKE = JudgedScreen([np.zeros(SIZE)] * 3, (1,))
+SLIGHT = np.zeros(SIZE)
+SLIGHT[[0, MEANING]] = (0.3, -0.2)
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        clicks(40, 1),
+        clicks(12, 7, SLIGHT),
+        [*clicks(20, 8, SLIGHT), ALIKE, replace(ALIKE, chosen=(2,))],
+        [replace(one, weight=0.25 + place % 3) for place, one in enumerate(clicks(30, 9))],
+        clicks(30, 10, TASTE + 2 * np.eye(SIZE)[MEANING]),
+        clicks(25, 11, None),
+    ],
+)
+def test_a_gain_is_reach_times_agreement_with_an_error_of_so_many_clicks(judged: list[JudgedScreen]) -> None:
+    found, expected = gained(judged), by_hand(judged)
+    assert (found.value, found.error, found.reach_error) == pytest.approx(
+        (expected.value, expected.error, expected.reach_error), rel=0.005
+    )
+    assert found.clicks == expected.clicks
+
+
+def test_the_gain_over_a_head_is_that_of_the_clicks_since_less_what_it_gains_on_the_same() -> None:
+    judged = [*clicks(20, 12, SLIGHT), *clicks(25, 13)]
+    before = fit(judged[:20], WIDTHS)
+    found, expected = gain(judged, WIDTHS, before, since=20), by_hand(judged, before, 20)
+    assert found is not None
+    assert (found.value, found.error, found.clicks) == pytest.approx((expected.value, expected.error, 25), rel=0.005)
 
 
 def test_clicks_by_a_taste_promise_more_than_half_and_more_of_them_narrow_it() -> None:
@@ -63,6 +134,13 @@ def test_nothing_is_said_of_too_few_clicks_that_choose_one_card() -> None:
     assert gain(judged[1:], WIDTHS) is None
     assert gain([*judged[1:], replace(judged[0], chosen=(0, 1)), replace(judged[0], chosen=())], WIDTHS) is None
     assert gain([*judged[1:], replace(judged[0], weight=0.0)], WIDTHS) is None, "who is left out is not counted"
+    assert gain([*judged[1:], replace(judged[0], weight=0.5)], WIDTHS) is not None
+    alone, pair = (replace(judged[0], cards=judged[0].cards[:number], chosen=(0,)) for number in (1, 2))
+    assert gain([*judged[1:], alone], WIDTHS) is None, "one card was no choice"
+    assert gain([*judged[1:], pair], WIDTHS) is not None
+    written = replace(judged[0], chosen=(), written=np.ones(SIZE))
+    assert gain([*judged[1:], written], WIDTHS) is None
+    assert gain(judged, WIDTHS, since=1) is None
 
 
 def test_of_a_taste_that_the_live_version_knows_already_little_more_is_promised() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
-from models.reliability import LEAST_WEIGHT, Answer, Check, reliabilities
+from models.reliability import LEAST_WEIGHT, LEVEL, TOLERANCE, Answer, Check, Reliability, reliabilities
 from models.reward.features import SIZE
 
 KNOWN = 8
@@ -120,3 +124,83 @@ def test_people_who_judged_the_same_screens_tell_on_each_other_without_any_featu
     found = reliabilities(team)
     assert found["5"].stands_out
     assert {found[f"{person}"].weight for person in range(5)} == {1.0}
+
+
+GRID = [place / 50 for place in range(51)]
+HABITS = [
+    (0.5, (1 / 3, 1 / 3, 1 / 3)),
+    *(
+        (0.5 / 15, tuple(0.98 * quarters / 4 + 0.02 / 3 for quarters in parts))
+        for parts in itertools.product(range(5), repeat=3)
+        if sum(parts) == 4
+    ),
+]
+
+
+def by_hand(own: Sequence[Answer], passed: Sequence[bool], usual: float, passing: float, people: int) -> Reliability:
+    """The reliability of somebody of whose cards nothing is known, by Bayes' rule for one lapse after the other."""
+    paces = {(usual, usual)}
+    if any(one.quick for one in own):
+        paces |= {(other, often) for often in (0.5, 0.9) for other in (usual, often)}
+    logs = []
+    for lapse in GRID:
+        ways = []
+        for (chance, habit), (pace, often) in itertools.product(HABITS, sorted(paces)):
+            log = math.log(chance / len(paces))
+            for one in own:
+                at_random = 1 / len(one.cards)
+                lapsed = habit[min(one.place, 2)] if len(one.cards) == 3 else at_random
+                meant, hasty = (pace, often) if one.quick else (1 - pace, 1 - often)
+                said = (1 - lapse) * at_random * meant + lapse * lapsed * hasty
+                log += math.log(said / (at_random * (usual if one.quick else 1 - usual)))
+            ways.append(log)
+        of_clicks = max(ways) + math.log(sum(math.exp(way - max(ways)) for way in ways))
+        right = ((1 - lapse) * passing + lapse / 3) * 3
+        wrong = ((1 - lapse) * (1 - passing) + lapse * 2 / 3) * 1.5
+        logs.append(of_clicks + sum(math.log(right if one else wrong) for one in passed))
+    likely = [(3.6 * (1 - lapse) ** 3 + 0.1) * math.exp(log - max(logs)) for lapse, log in zip(GRID, logs, strict=True)]
+    chances = [one / sum(likely) for one in likely]
+    mean = sum(lapse * chance for lapse, chance in zip(GRID, chances, strict=True))
+    low, high = (GRID[sum(part < share for part in itertools.accumulate(chances))] for share in (0.025, 0.975))
+    harmless = sum(chance for lapse, chance in zip(GRID, chances, strict=True) if lapse <= TOLERANCE)
+    apart = harmless < LEVEL / people
+    weight = max(LEAST_WEIGHT, 1 - mean) if apart else 1.0
+    by_chance = logs[-1] > max(logs) - 1.92
+    return Reliability(len(own), len(passed), mean, low, high, weight, apart, apart and by_chance)
+
+
+def told(person: str, clicks: int, chance: random.Random, place: int | None = None, quick: float = 0.0) -> list[Answer]:
+    """Choices among cards of which nothing is known, three of four among three cards."""
+    return [
+        Answer(
+            person,
+            (person, number),
+            [np.zeros(SIZE)] * (3 if number % 4 else 4),
+            1,
+            chance.randrange(3) if place is None else place,
+            chance.random() < quick,
+        )
+        for number in range(clicks)
+    ]
+
+
+def test_where_cards_tell_nothing_places_haste_and_checks_do_by_bayes_rule() -> None:
+    chance = random.Random(4)
+    team = [*told("ada", 14, chance, quick=0.2), *told("bea", 30, chance, place=0, quick=0.8)]
+    team += [*told("cem", 6, chance, place=2), *told("dan", 40, chance, place=1), *told("eva", 3, chance)]
+    results = {"ada": [True] * 200, "cem": [False] * 8 + [True], "eva": [False, True] * 50}
+    checks = [Check(person, passed) for person, every in results.items() for passed in every]
+    found = reliabilities(team, checks)
+    usual = sum(one.quick for one in team) / len(team)
+    passing = (19 + sum(one.passed for one in checks)) / (20 + len(checks))
+    for person, one in found.items():
+        own = [answer for answer in team if answer.person == person]
+        expected = by_hand(own, results.get(person, []), usual, passing, len(found))
+        assert numbers(one) == pytest.approx(numbers(expected)), person
+    assert [person for person, one in found.items() if one.told_apart] == ["bea", "dan", "eva"]
+    assert [person for person, one in found.items() if one.stands_out] == ["bea", "dan"]
+
+
+def numbers(one: Reliability) -> dict[str, float]:
+    """Its numbers by name."""
+    return {name: float(value) for name, value in asdict(one).items()}

@@ -13,11 +13,13 @@ import pytest
 import ville
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import beta
+from scipy.stats import beta, invgauss
 
 from models.sequential import (
     LOG_ODDS,
+    MOST_CLICKS_LEFT,
     MOST_OF_A_THRESHOLD,
+    PRIOR_WIDTH,
     THRESHOLDS,
     WEIGHTS,
     Click,
@@ -228,6 +230,63 @@ def test_the_more_wins_the_fewer_clicks_are_left(wins: int) -> None:
     assert fewer is not None
     assert more is not None
     assert more < fewer or more == fewer == 0
+
+
+@pytest.mark.parametrize("new_cards", [1, 2])
+@pytest.mark.parametrize("number", [6, 40, 300])
+def test_what_is_left_is_the_median_of_the_first_passage_by_an_inverse_gaussian_of_scipy(
+    new_cards: int, number: int
+) -> None:
+    """For every share of wins, so that there are verdicts, equals, thousands of clicks to go, and all between."""
+    said = []
+    for wins in range(0, number + 1, max(1, number // 40)):
+        made = [Click("ada", new_cards, 3, place < wins) for place in range(number)]
+        made[1::4] = [Click("ada", 3 - new_cards, 3, click.new_won) for click in made[1::4]]
+        said.append(clicks_left(made))
+        assert said[-1] == naively_left(made), wins
+    assert None in said
+    assert number < 40 or 0 in said
+    assert len(set(said)) > 3
+
+
+def naively_left(made: Sequence[Click]) -> int | None:
+    """How many clicks are left, by the definition: sums over screens, and scipy's inverse Gaussian distribution."""
+    evidence = curve(made)[-1]
+    if verdict(evidence) is not None:
+        return 0
+    possible = [place / 20 for place in range(-60, 61)]
+    logs = [sum(step(click, t, click.new_won) for click in made) - (t / PRIOR_WIDTH) ** 2 / 2 for t in possible]
+    chances = [math.exp(one - max(logs)) for one in logs]
+    mean = sum(t * chance for t, chance in zip(possible, chances, strict=True)) / sum(chances)
+    variance = sum((t - mean) ** 2 * chance for t, chance in zip(possible, chances, strict=True)) / sum(chances)
+    if abs(mean) <= math.sqrt(variance):
+        return None
+    drift, width = max(growth(made, mean, math.copysign(float(t), mean)) for t in LOG_ODDS)
+    missing = THRESHOLDS.new - evidence.new if mean > 0 else THRESHOLDS.old - evidence.old
+    if drift <= 0:
+        return None
+    shape = missing**2 / width
+    left = math.ceil(invgauss(mu=missing / drift / shape, scale=shape).median())
+    return left if left <= MOST_CLICKS_LEFT else None
+
+
+def step(click: Click, log_odds: float, new_won: bool) -> float:
+    """The logarithm of the ratio of the likelihoods of one outcome of a screen."""
+    even = click.new_cards / click.cards
+    new = click.new_cards * math.exp(log_odds) / (click.new_cards * math.exp(log_odds) + click.cards - click.new_cards)
+    return math.log(new / even) if new_won else math.log((1 - new) / (1 - even))
+
+
+def growth(made: Sequence[Click], odds: float, asked: float) -> tuple[float, float]:
+    """Mean and variance of what one more click on such screens adds to the evidence for `asked`."""
+    first = second = 0.0
+    for click in made:
+        new = click.new_cards * math.exp(odds)
+        for won, chance in ((True, new), (False, float(click.cards - click.new_cards))):
+            share = chance / (new + click.cards - click.new_cards) / len(made)
+            first += share * step(click, asked, won)
+            second += share * step(click, asked, won) ** 2
+    return first, second - first**2
 
 
 @pytest.mark.parametrize("odds", [2.0, 0.5])

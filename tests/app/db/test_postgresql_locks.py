@@ -14,10 +14,11 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, TrainingRun, Version, now, write_transaction
+from app.db import SERVING, Alias, RunStatus, TrainingRun, Version, now, write_transaction
 from app.domain_errors import Conflict
 from app.services.training import runs
-from app.services.versions import versions
+from app.services.versions import live_comparison, versions
+from app.services.versions.live_comparison_verdict import look
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.processes import wait_for
@@ -106,7 +107,7 @@ def test_a_version_that_is_being_promoted_is_not_deleted(
         versions.usable(own, 2, locked=True)
         versions.point_serving_at(own, 2, admin)
 
-    with pytest.raises(Conflict, match="Version 2 is live"):
+    with pytest.raises(Conflict, match=r"^Version 2 is live: make another version live before you delete it\.$"):
         second_of(postgres_app, promotes, lambda own: versions.delete(own, store, admin, 2, 2))
     assert session.get_one(Version, 2).deleted_at is None
 
@@ -119,6 +120,24 @@ def test_a_version_that_is_being_deleted_is_not_promoted(postgres_app: Flask, se
     with pytest.raises(Conflict, match="Version 2 was deleted"):
         second_of(postgres_app, deletes, lambda own: versions.promote(own, 2, admin))
     assert versions.serving_number(session) == 1
+
+
+def test_a_comparison_that_is_being_ended_by_hand_is_not_decided_by_its_clicks(
+    postgres_app: Flask, session: Session
+) -> None:
+    comparison = factories.comparison(session)
+    people = [factories.user(session).id for _ in range(2)]
+    for click in range(30):
+        factories.preferred(session, people[click % 2], comparison, 1, new_cards=2)
+
+    def ends(own: Session) -> None:
+        own.get_one(Alias, SERVING, with_for_update=True)
+        live_comparison.end_running(own, "Enough of it.", people[0])
+
+    assert second_of(postgres_app, ends, lambda own: look(own) is not None) is False
+    session.refresh(comparison)
+    assert (comparison.state, comparison.outcome, comparison.reason) == ("ended", None, "Enough of it.")
+    assert versions.serving_number(session) == 2
 
 
 def test_no_run_starts_from_a_version_that_is_being_deleted(postgres_app: Flask, session: Session, admin: int) -> None:

@@ -195,6 +195,8 @@ def test_an_answer_of_prodigy_is_what_was_accepted(values: dict[str, Any], expec
         (float("nan"), ""),
         ({"id": 1234567}, "annotator 1234567"),
         ({"first_name": " Ada ", "last_name": None}, "Ada"),
+        ({}, ""),
+        ({"email": " "}, ""),
     ],
 )
 def test_a_person_is_called_as_the_file_has_it(value: object, name: str) -> None:

@@ -26,6 +26,7 @@ from models.formats import (
     without_prompts_of,
     write_records,
 )
+from models.formats.convert import same_text
 from models.formats.files.problems import Problem
 from models.formats.schemas.ranking import ranked_pairs
 from models.model_errors import DataFileError
@@ -42,6 +43,15 @@ def test_ranked_answers_make_the_pairs_that_were_asked_for() -> None:
     assert pairs_of(row, "best-vs-rest") == [("a", "b"), ("a", "c")]
     assert pairs_of(row, "all") == [("a", "b"), ("a", "c"), ("b", "c")]
     assert pairs_of(row, "adjacent") == [("a", "b"), ("b", "c")]
+
+
+def test_texts_are_the_same_but_for_white_space_around_them_and_a_text_is_no_conversation() -> None:
+    said: list[Any] = [{"role": "assistant", "content": " a "}]
+    assert same_text(" a", "a ")
+    assert same_text(said, [{"role": "assistant", "content": "a"}])
+    assert not same_text(said, [{"role": "user", "content": "a"}])
+    assert not same_text("a", said)
+    assert not same_text(said, "a")
 
 
 def test_equal_scores_make_no_pair_and_are_counted() -> None:
@@ -244,5 +254,7 @@ def test_few_prompts_are_split_all_the_same_and_one_cannot_be() -> None:
     assert train
     assert held_out
     assert split_by_prompt([ROW], 0) == ([ROW], [])
-    with pytest.raises(DataFileError, match="one prompt only"):
+    with pytest.raises(
+        DataFileError, match=r"^There is one prompt only, so none can be held out: add others or set dev_split to 0\.$"
+    ):
         split_by_prompt([ROW, ROW])

@@ -197,7 +197,7 @@ def test_only_the_latest_judgments_count(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_without_a_judgment_there_is_no_head() -> None:
-    with pytest.raises(ValueError, match="needs a judgment"):
+    with pytest.raises(ValueError, match=r"^A head needs a judgment\.$"):
         fit([], WIDTHS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import weakref
 from collections.abc import Iterator
@@ -130,6 +131,17 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_the_reason(
     studio.serving.refresh()
     assert current(studio).version == 1
     assert studio.serving.state == ServingState(1, 2, str(failure))
+
+
+def test_the_log_says_what_was_loaded_and_what_serves_instead(studio: Studio, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger=module.log.name)
+    studio.serving.refresh()
+    studio.wanted, studio.failure = 2, LoadError("Version 2 cannot be loaded.")
+    studio.serving.refresh()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "Version 1 is loaded."),
+        ("ERROR", "Version 2 cannot be loaded. Version 1 serves instead of version 2."),
+    ]
 
 
 def test_a_failed_load_is_tried_again_only_after_a_while(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -185,6 +186,23 @@ def test_all_pools_are_of_one_size_and_as_warm_as_an_ordinary_screen(
     ]
 
 
+def test_the_last_of_the_cards_explores_and_says_how_probable_it_was(
+    versions: tuple[Drawing, Drawing], head: Head
+) -> None:
+    found = [screen(*versions, head) for _ in range(6)]
+    assert min(card.probability for one in found for card in one.candidates) < 1
+    for one in (screen(*versions) for _ in range(3)):
+        assert [card.probability for card in one.candidates] == [1.0] * 3, "without a head quality decides"
+
+
+def test_a_screen_tells_its_seed_and_how_long_it_took(versions: tuple[Drawing, Drawing], head: Head) -> None:
+    began = time.perf_counter()
+    found = screen(*versions, head)
+    took = 1000 * (time.perf_counter() - began)
+    assert took / 2 < found.milliseconds < took
+    assert found.seed == versions[0].seed == 1
+
+
 def test_while_a_pool_has_nothing_to_show_all_are_drawn_once_more_and_wider(
     versions: tuple[Drawing, Drawing], head: Head
 ) -> None:
@@ -293,6 +311,7 @@ def test_every_rude_sentence_of_a_card_is_by_the_version_of_the_card(
     for card in found.candidates:
         first, second = card.text.removeprefix(f"{LONG}\n\n").removesuffix(f"\n{LONG}").split(f" {LONG} ")
         assert {first, second} <= set(versions[card.version - 1].texts)
+    assert all(0 < card.probability <= 1 for card in found.candidates)
     rows = np.array([card.features for card in found.candidates])
     assert rows == pytest.approx(versions[0].features(text, [card.text for card in found.candidates]), abs=1e-3)
 

@@ -54,12 +54,18 @@ def test_a_plan_tells_its_own_settings_from_the_recipe() -> None:
         ({}, "dataset must be the SHA-256 of data that was uploaded before."),
         ({"dataset": 5}, "dataset must be a text, not 5."),
         ({"dataset": HASH, "version": True}, "version must be a whole number, not True."),
-        ({"dataset": HASH, "version": 1, "model_name_or_path": "t5-small"}, "Give version or model_name_or_path, "),
-        ({"dataset": HASH, "source_prefix": "say: "}, "source_prefix cannot be used here: the studio gives the model "),
+        (
+            {"dataset": HASH, "version": 1, "model_name_or_path": "t5-small"},
+            "Give version or model_name_or_path, not both.",
+        ),
+        (
+            {"dataset": HASH, "source_prefix": "say: "},
+            "source_prefix cannot be used here: the studio gives the model texts as they are typed.",
+        ),
         ({"dataset": HASH, "report_to": "x"}, "report_to is not a setting of the SFT recipe."),
     ],
 )
 def test_a_plan_that_cannot_be_followed_is_refused(config: dict[str, object], sentence: str) -> None:
     with pytest.raises(RecipeError) as caught:
         SFTPlan.from_mapping(config)
-    assert str(caught.value).startswith(sentence)
+    assert str(caught.value) == sentence

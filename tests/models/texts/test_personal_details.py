@@ -32,6 +32,9 @@ FOUND = [
     ("gb29nwbk60161331926819", "[iban]"),
     ("pay with 4111 1111 1111 1111 or 378282246310005", "pay with [card] or [card]"),
     ("5555-5555-5555-4444", "[card]"),
+    ("3056 930902 5904 and 6011 1111 1111 1117", "[card] and [card]"),
+    ("8.8.8.8 it was, then", "[ip] it was, then"),
+    ("version 2 of it runs on the server 8.8.8.8", "version 2 of it runs on the server [ip]"),
     ("from 8.8.8.8:53 and 2001:4860:4860::8888.", "from [ip]:53 and [ip]."),
 ]
 TELEPHONES = [
@@ -43,7 +46,12 @@ TELEPHONES = [
     "(415) 555-2671", "415-555-2671", "415.555.2671", "1-800-555-0199", "(11) 91234-5678", "138 1234 5678",
     "98765 43210", "8 (495) 123-45-67", "8-800-555-35-35",
 ]  # fmt: skip
-CUED = ["call me at 5551234", "tel. 612 345 678", "Phone: 5551234567", "whatsapp 13812345678", "my number is 555-1234"]
+FEWEST = ["+49 301 234", "0049 301 234", "030 123456"]
+MOST = ["+491234567890123", "00491234567890123", "(0049) 1234567890123", "0171 2345 6789"]
+CUED = [
+    "call me at 5551234", "tel. 612 345 678", "Phone: 5551234567", "whatsapp 13812345678", "my number is 555-1234",
+    "call 555123", "call 123456789012345",
+]  # fmt: skip
 NONE = [
     "$1,234,567.89 or 1.234.567,89 € or EUR 12 345 678",
     "costs 0301234567 EUR, 0301234567€ or $415-555-2671",
@@ -58,6 +66,10 @@ NONE = [
     "3.14159265358979, 0.123456789 and 48.137154, 11.576124",
     "1700000000 seconds, 123456789, +1000000, +10 000 000 users",
     "room 101, 50% of 100, 1/2, 7-8, 24/7, 911 and 112",
+    "call 55512, call 1234567890123456",
+    "+49 301 23, 0049 301 23, 030 12345, 030123456",
+    "+4912345678901234, 004912345678901234, 0171 2345 67890",
+    "DE89370400440532013000A, DE89370400440532013000AB",
     "order-0301234567, item #0301234567, x=0301234567",
     "call 20 people in 2024, text 12",
     "my number is 1000000",
@@ -84,6 +96,16 @@ def test_a_telephone_number_is_masked_as_a_whole(number: str, around: str) -> No
     assert masked(around.replace("{}", number))[0] == around.replace("{}", "[phone]")
 
 
+@pytest.mark.parametrize("number", [*FEWEST, *MOST])
+def test_the_shortest_and_the_longest_numbers_that_there_are_are_masked(number: str) -> None:
+    assert masked(f"it is {number} here")[0] == "it is [phone] here"
+
+
+@pytest.mark.parametrize("before", ["room 12", "order-0301234567", "2024-05-01", "5 €", "costs 0301234567€"])
+def test_a_number_is_found_whatever_other_digits_stand_before_it(before: str) -> None:
+    assert masked(f"{before}, then 030 1234567")[0] == f"{before}, then [phone]"
+
+
 @pytest.mark.parametrize("text", CUED)
 def test_digits_that_could_be_anything_are_a_telephone_number_after_a_word_that_says_so(text: str) -> None:
     assert masked(text)[0].endswith(" [phone]")
@@ -93,6 +115,7 @@ def test_digits_that_could_be_anything_are_a_telephone_number_after_a_word_that_
 def test_numbers_beside_each_other_are_each_masked() -> None:
     assert masked("030 1234567 / 0171 7654321")[0] == "[phone] / [phone]"
     assert masked("2024-05-01 030 1234567")[0] == "2024-05-01 [phone]"
+    assert masked("+49 301 234 0171 7654321")[0] == "[phone] [phone]", "eight digits are a number"
     text, kinds = masked("+49 30 1234567, 415-555-2671; a@b.org a@b.org")
     assert (text, kinds) == ("[phone], [phone]; [email] [email]", {"phone": 2, "email": 2})
 

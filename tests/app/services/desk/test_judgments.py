@@ -133,14 +133,14 @@ def test_a_tie_of_others_is_another_verdict(session: Session, annotator: Person)
     screen = factories.generation(session, annotator.id)
     first, second, third = (candidate.id for candidate in screen.candidates)
     judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE, tied=(first, second)))
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=r"^This screen has another verdict already: undo that one first\.$"):
         judgments.judge(session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE, tied=(first, third)))
 
 
 def test_a_tie_with_a_candidate_of_another_screen_is_refused(session: Session, annotator: Person) -> None:
     screen, other = factories.generation(session, annotator.id), factories.generation(session, annotator.id)
     strange = other.candidates[0].id
-    with pytest.raises(Invalid, match=f"Candidate {strange} is not on this screen"):
+    with pytest.raises(Invalid, match=rf"^Candidate {strange} is not on this screen\.$"):
         judgments.judge(
             session, annotator.id, JudgmentRequest(screen.id, Verdict.TIE, tied=(screen.candidates[0].id, strange))
         )
@@ -182,7 +182,7 @@ def test_the_key_of_somebody_elses_gesture_tells_nothing_of_it(
     theirs = factories.generation(session, admin.id)
     judgments.judge(session, admin.id, JudgmentRequest(theirs.id, Verdict.NONE, client_key=KEY))
     mine = factories.generation(session, annotator.id)
-    with pytest.raises(Conflict, match="belongs to another judgment"):
+    with pytest.raises(Conflict, match=r"^That client_key belongs to another judgment\.$"):
         judgments.judge(session, annotator.id, JudgmentRequest(mine.id, Verdict.NONE, client_key=KEY))
     assert len(rows(session, Judgment)) == 1
 
@@ -226,7 +226,7 @@ KEY = "8d1f7a52-6c0d-4f44-9a41-0c5f2a3b7d10"
 def test_a_key_that_was_used_for_another_screen_swallows_no_judgment(session: Session, annotator: Person) -> None:
     first, second = (factories.generation(session, annotator.id) for _ in range(2))
     judgments.judge(session, annotator.id, JudgmentRequest(first.id, Verdict.TIE, client_key=KEY))
-    with pytest.raises(Conflict, match="client_key belongs to another judgment"):
+    with pytest.raises(Conflict, match=r"^That client_key belongs to another judgment\.$"):
         judgments.judge(session, annotator.id, JudgmentRequest(second.id, Verdict.TIE, client_key=KEY))
     assert [judgment.generation_id for judgment in rows(session, Judgment)] == [first.id]
 
@@ -235,7 +235,7 @@ def test_a_key_of_somebody_else_swallows_no_judgment(session: Session, annotator
     other = factories.user(session)
     theirs, own = factories.generation(session, other.id), factories.generation(session, annotator.id)
     judgments.judge(session, other.id, JudgmentRequest(theirs.id, Verdict.TIE, client_key=KEY))
-    with pytest.raises(Conflict, match="client_key belongs to another judgment"):
+    with pytest.raises(Conflict, match=r"^That client_key belongs to another judgment\.$"):
         judgments.judge(session, annotator.id, JudgmentRequest(own.id, Verdict.TIE, client_key=KEY))
 
 
@@ -247,7 +247,7 @@ def test_a_skip_with_another_reason_or_flag_is_another_judgment(
     said = JudgmentRequest(screen.id, Verdict.SKIPPED, reason="no English")
     first = judgments.judge(session, annotator.id, said)
     assert judgments.judge(session, annotator.id, said) == first
-    with pytest.raises(Conflict, match="has another verdict already"):
+    with pytest.raises(Conflict, match=r"^This screen has another verdict already: undo that one first\.$"):
         judgments.judge(session, annotator.id, structs.replace(said, **other))
     changed = judgments.judge_again(session, annotator.id, structs.replace(said, **other))
     assert changed != first

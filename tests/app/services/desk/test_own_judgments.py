@@ -54,7 +54,7 @@ def test_the_pages_hold_every_judgment_once_also_those_of_one_moment(session: Se
 
 def test_going_on_below_somebody_elses_judgment_is_refused(session: Session, annotator: Person) -> None:
     other = judged(session, factories.user(session).id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=rf"^There is no judgment {other.id} of yours\.$"):
         found(session, annotator.id, below=other.id)
 
 
@@ -81,20 +81,21 @@ def test_each_filter_leaves_out_what_does_not_fit(session: Session, annotator: P
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "refusal"),
     [
-        {"verdict": "best"},
-        {"day": "yesterday"},
-        {"day": "0001-01-01"},
-        {"day": "9999-12-31"},
-        {"text": "x" * 201},
-        {"text": "a\x00b"},
-        {"state": "gone"},
+        ({"verdict": "best"}, "There is no verdict 'best'."),
+        ({"day": "yesterday"}, "day must be a day such as 2026-01-31."),
+        ({"day": "0001-01-01"}, "day must be a day such as 2026-01-31."),
+        ({"day": "9999-12-31"}, "day must be a day such as 2026-01-31."),
+        ({"text": "x" * 201}, "Search for at most 200 characters."),
+        ({"text": "a\x00b"}, "Search for at most 200 characters."),
+        ({"state": "gone"}, "state must be one of standing, imported, undone, all."),
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(query: dict[str, str]) -> None:
-    with pytest.raises(Invalid):
+def test_a_filter_that_makes_no_sense_is_refused(query: dict[str, str], refusal: str) -> None:
+    with pytest.raises(Invalid) as refused:
         Filters.parse(query)
+    assert str(refused.value) == refusal
 
 
 def test_filters_come_back_from_their_own_query() -> None:
@@ -106,7 +107,15 @@ def test_filters_come_back_from_their_own_query() -> None:
 def test_said_again_the_pairs_count_again_and_history_is_kept(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id, "source", seconds=4.0)
     judgments.undo(session, annotator.id, judgment.id)
-    gesture = JudgmentRequest.parse(own_judgments.same_again(judgment), 1000)
+    body = own_judgments.same_again(judgment)
+    assert body == {
+        "generation_id": judgment.generation_id,
+        "verdict": "chosen",
+        "candidate_id": judgment.candidate_id,
+        "flagged": False,
+        "seconds": 4.0,
+    }
+    gesture = JudgmentRequest.parse(body, 1000)
     again = session.get_one(Judgment, judgments.judge_again(session, annotator.id, gesture))
     assert again.id != judgment.id
     assert [(row.id, row.undone_at is None) for row in rows(session, Judgment)] == [
@@ -156,14 +165,14 @@ def test_saying_what_stands_already_changes_nothing(session: Session, annotator:
 
 def test_a_change_that_cannot_be_made_leaves_what_stood(session: Session, annotator: Person) -> None:
     judgment = judged(session, annotator.id)
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid, match=r"^Candidate 4711 is not on this screen\.$"):
         judgments.judge_again(session, annotator.id, JudgmentRequest(judgment.generation_id, Verdict.CHOSEN, 4711))
     assert [(row.id, row.undone_at) for row in rows(session, Judgment)] == [(judgment.id, None)]
 
 
 def test_nobody_says_something_else_of_another_persons_screen(session: Session, annotator: Person) -> None:
     other = judged(session, factories.user(session).id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=rf"^There is no generation {other.generation_id} of yours\.$"):
         judgments.judge_again(session, annotator.id, JudgmentRequest(other.generation_id, Verdict.NONE))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=rf"^There is no judgment {other.id} of yours\.$"):
         own_judgments.own(session, annotator.id, other.id)

@@ -59,7 +59,7 @@ def test_a_setting_that_makes_no_sense_changes_nothing(
 
 
 def test_nobody_has_no_settings(session: Session) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^There is no user 4711\.$"):
         settings.read(session, 4711)
 
 

@@ -81,5 +81,5 @@ def test_nothing_is_stored_for_somebody_who_may_no_longer_sign_in(session: Sessi
     left = factories.user(session, active=False).id
     prompt = factories.prompt(session)
     comparison = factories.comparison(session)
-    with pytest.raises(NotSignedIn), write_transaction(session):
+    with pytest.raises(NotSignedIn, match=r"^This account may no longer sign in\.$"), write_transaction(session):
         store_drawn(session, prompt, left, of_both(comparison.id, serving=2))

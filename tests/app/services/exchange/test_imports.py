@@ -53,6 +53,25 @@ def test_every_layout_yields_the_same_prompts(
     ]
 
 
+def test_a_look_and_the_way_of_an_import_are_told_as_json(session: Session, admin: Person, write: Any) -> None:
+    path = write("a.csv", "comment,priority,tone\none,2,kind\ntwo,x,rude\n")
+    found = look(session, path)
+    told = found.as_json()
+    assert told["mapping"] == found.mapping.as_json()
+    assert (told["rows"], told["usable"], told["bad"], told["complete"]) == (2, 1, 1, True)
+    assert told["found"]["beside"] == ["tone"]
+    assert "likely" not in told["found"]
+    assert [row["text"] for row in told["sample"]] == ["one"]
+    assert [row["line"] for row in told["problems"]] == [3]
+    plan = ImportPlan.parse(found.mapping.as_json(), "a.csv")
+    *_, last = imports.run(session, admin.id, path, plan, LONGEST)
+    said = last.as_json()
+    assert (said["fraction"], said["rows"], said["done"], said["added"], said["rejected_count"]) == (1.0, 2, True, 1, 1)
+    assert [row["line"] for row in said["rejected"]] == [3]
+    assert "rejected" not in imports.ImportState(1 / 3, 2, last.report).as_json()
+    assert imports.ImportState(1 / 3, 2, last.report).as_json()["fraction"] == 0.3333
+
+
 @pytest.mark.parametrize("name", ["a.txt", "notes", "a.txt.gz"])
 def test_plain_lines_are_a_text_each(session: Session, admin: Person, write: Any, name: str) -> None:
     content = 'one, two\n\n "three" \nfour\u2028five\n'.encode()
@@ -287,7 +306,7 @@ def test_an_import_ends_at_the_most_rows_and_keeps_those_before(
 ) -> None:
     monkeypatch.setattr(prompts, "BATCH", 10)
     monkeypatch.setattr(imports, "MOST_ROWS", 20)
-    with pytest.raises(Malformed, match="The file has more than 20 rows, of which the first are stored: split it"):
+    with pytest.raises(Malformed, match=r"^The file has more than 20 rows, of which the first are stored: split it\.$"):
         store(session, admin, write("a.txt", "".join(f"text {number}\n" for number in range(100))))
     assert len(queued(session)) == 20
 

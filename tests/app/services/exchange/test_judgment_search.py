@@ -54,6 +54,31 @@ def made(session: Session, annotator: Person, admin: Person) -> dict[str, int]:
     return {name: judgment.id for name, judgment in of.items()}
 
 
+def test_a_judgment_is_told_with_all_that_was_on_its_screen(session: Session, made: dict[str, int]) -> None:
+    plain, gold, undone = (session.get_one(Judgment, made[name]) for name in ("plain", "gold", "undone"))
+    first, second = plain.generation.candidates
+    assert judgment_search.as_json(plain, "Ada") == {
+        "id": plain.id,
+        "person": {"id": plain.user_id, "name": "Ada"},
+        "verdict": "chosen",
+        "prompt": {"id": plain.generation.prompt_id, "text": "you 100% fool", "source": "a file"},
+        "candidates": [
+            {"id": first.id, "text": "a", "version": 1, "best": True},
+            {"id": second.id, "text": "b", "version": 1, "best": False},
+        ],
+        "edited_text": None,
+        "reason": None,
+        "flagged": False,
+        "gold": False,
+        "right": None,
+        "seconds": None,
+        "created_at": "2026-01-31T23:59:00+00:00",
+        "undone_at": None,
+    }
+    assert judgment_search.as_json(gold, "Ada")["gold"] is True
+    assert judgment_search.as_json(undone, "Ada")["undone_at"] == undone.undone_at.isoformat()  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     ("query", "names"),
     [

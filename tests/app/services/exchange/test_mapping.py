@@ -122,11 +122,11 @@ def test_a_row_gives_the_prompt_and_what_the_mapped_columns_say() -> None:
         ("q", "", "there is nothing under q"),
         ("", "", "no column is named for the text"),
         (FROM_FORMAT, "", "its format is not known"),
-        (FROM_FORMAT, "preference", "there is no chosen"),
+        (FROM_FORMAT, "preference", "there is no chosen: the fields are other"),
     ],
 )
 def test_a_row_without_a_prompt_says_why(text: str, format_name: str, reason: str) -> None:
-    with pytest.raises(BadRow, match=f"^{reason}"):
+    with pytest.raises(BadRow, match=f"^{reason}$"):
         prompt_row(FileRow(1, {"other": "x"}), ColumnMapping("json", text=text), format_name)
 
 
@@ -156,12 +156,18 @@ def test_an_answer_of_one_turn_is_its_text_and_conversations_that_part_early_are
     assert sides(value, "preference") == ("chosen", ("a",), ("b",))
     with pytest.raises(BadRow, match="differ before their last turns"):
         read_judgments({"prompt": prompt, "chosen": side("a", "x", "y"), "rejected": side("b")}, "preference")
-    with pytest.raises(BadRow, match="a text alone"):
+    with pytest.raises(BadRow, match=r"^it is a text alone$"):
         read_judgments("a", "preference")
+    with pytest.raises(BadRow, match=r"^chosen and rejected are the same$"):
+        read_judgments({"prompt": "p", "chosen": "a", "rejected": " a"}, "preference")
+    with pytest.raises(BadRow, match=r"^a label without the key of a judgment is none$"):
+        read_judgments({"prompt": "p", "completion": "a", "label": True}, "kto")
 
 
 def test_rows_of_too_many_different_fields_are_refused() -> None:
     found = [FileRow(line, {f"f{line}-{number}": "x" for number in range(21)}) for line in range(100)]
     assert len(look_at(found[:95]).columns) == 1995
-    with pytest.raises(Malformed, match="The rows have more than 2,000 different fields"):
+    with pytest.raises(
+        Malformed, match=r"^The rows have more than 2,000 different fields: leave out those that are not needed\.$"
+    ):
         look_at(found)

@@ -12,6 +12,8 @@ from app.domain_errors import Conflict, NotFound, NotReady, TooLarge
 from app.services.exchange import uploads as exchange_uploads
 from app.services.exchange.uploads import ImportUploads
 
+GONE = r"^There is no such upload any more: choose the file again\.$"
+
 
 def test_a_file_is_sent_in_pieces_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     uploads = ImportUploads(tmp_path / "imports")
@@ -20,13 +22,14 @@ def test_a_file_is_sent_in_pieces_and_goes_on_where_it_stopped(tmp_path: Path) -
     with pytest.raises(Conflict) as refusal:
         uploads.append(upload_id, 5, b"one\n")
     assert refusal.value.extra == {"bytes": 9}
+    assert str(refusal.value) == "The file has 9 bytes so far: go on from there."
     assert uploads.path(upload_id).read_bytes() == b"text\none\n"
     assert uploads.name(upload_id) == "pass_wd.csv"
     assert uploads.path(upload_id).parent == tmp_path / "imports"
     for _ in range(2):
         uploads.remove(upload_id)
     for strange in (upload_id, "../../x", "*"):
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound, match=GONE):
             uploads.path(strange)
 
 
@@ -49,7 +52,7 @@ def test_a_file_is_kept_for_a_day_and_gone_when_the_next_one_begins(tmp_path: Pa
         os.utime(uploads.path(upload_id), (moment, moment))
     uploads.begin("new.csv", b"x")
     assert uploads.name(young) == "young.csv"
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=GONE):
         uploads.path(old)
 
 
@@ -77,5 +80,5 @@ def test_where_files_cannot_be_kept_the_reason_is_told(tmp_path: Path) -> None:
 def test_the_size_of_a_file_can_be_refused_before_any_of_it_is_read(tmp_path: Path) -> None:
     uploads = ImportUploads(tmp_path)
     uploads.check_size(2 * 1024**3)
-    with pytest.raises(TooLarge, match="The file has more than the 2 GB that are accepted"):
+    with pytest.raises(TooLarge, match=r"^The file has more than the 2 GB that are accepted\.$"):
         uploads.check_size(2 * 1024**3 + 1)

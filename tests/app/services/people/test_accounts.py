@@ -103,7 +103,9 @@ def test_the_environment_creates_the_admin_once(session: Session) -> None:
     (user,) = rows(session, User)
     assert (user.email, user.role, user.active) == (EMAIL, Role.ADMIN, True)
     assert accounts.authenticate(session, EMAIL, PASSWORD) is user
-    assert [event.action for event in rows(session, AuditEvent)] == ["user.created"]
+    (event,) = rows(session, AuditEvent)
+    assert (event.user_id, event.action, event.subject) == (None, "user.created", f"user {user.id}")
+    assert event.details == {"email": EMAIL, "role": "admin"}
 
 
 def test_the_environment_sets_no_password_that_is_too_short(session: Session) -> None:
@@ -146,7 +148,7 @@ def test_an_empty_or_short_setup_token_lets_nobody_in_and_is_made_anew(
     path = tmp_path / "setup-token"
     path.write_text(left)
     for token in {left, left.strip()}:
-        with pytest.raises(Forbidden):
+        with pytest.raises(Forbidden, match=r"^That setup link is not the one printed at start\.$"):
             accounts.set_up(session, path, token, "ada@example.org", "a good long password")
     assert not accounts.anyone(session)
     token = accounts.ensure_setup_token(session, path) or ""
@@ -172,7 +174,10 @@ def test_setting_up_needs_the_token_and_works_once(session: Session, tmp_path: P
     user = accounts.set_up(session, path, token, EMAIL, PASSWORD)
     assert user.is_admin
     assert not user.must_change_password
-    with pytest.raises(NotFound, match="set up already"):
+    with pytest.raises(NotFound, match=r"^Mellow is set up already: sign in\.$"):
         accounts.set_up(session, path, token, "second@example.org", PASSWORD)
     assert [user.email for user in rows(session, User)] == [EMAIL]
     assert not path.exists()
+    (event,) = rows(session, AuditEvent)
+    assert (event.user_id, event.action, event.subject) == (user.id, "user.created", f"user {user.id}")
+    assert event.details == {"email": EMAIL, "role": "admin"}

@@ -225,7 +225,7 @@ def test_the_token_of_the_settings_may_do_all_and_follows_its_value(session: Ses
 
     assert api_tokens.follow_setting(session, admin.id, "another token of sixteen")
     assert api_tokens.bearer(session, "another token of sixteen").owner.id == admin.id
-    with pytest.raises(NotSignedIn, match="was revoked"):
+    with pytest.raises(NotSignedIn, match=r"^That API token was revoked: make another one on your account page\.$"):
         api_tokens.bearer(session, SETTING)
     assert [action for action, _, _ in told(session)] == ["token.issued", "token.revoked", "token.issued"]
 
@@ -235,7 +235,7 @@ def test_a_value_of_the_settings_that_was_revoked_on_a_page_stays_so(session: Se
     (token,) = rows(session, ApiToken)
     api_tokens.revoke(session, admin.id, admin.id, token.id)
     assert not api_tokens.follow_setting(session, admin.id, SETTING)
-    with pytest.raises(NotSignedIn, match="was revoked"):
+    with pytest.raises(NotSignedIn, match=r"^That API token was revoked: make another one on your account page\.$"):
         api_tokens.bearer(session, SETTING)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -50,25 +51,24 @@ def test_a_changed_password_works_from_then_on_and_ends_every_session(session: S
     assert accounts.authenticate(session, user.email, factories.PASSWORD) is None
     assert accounts.authenticate(session, user.email, NEW) is changed
     ended, event = rows(session, AuditEvent)
-    assert (ended.action, ended.user_id, ended.details["number"]) == ("sessions.ended", user.id, 2)
-    assert (event.action, event.user_id) == ("password.changed", user.id)
+    assert (ended.action, ended.user_id, ended.subject) == ("sessions.ended", user.id, f"user {user.id}")
+    assert ended.details["number"] == 2
+    assert (event.action, event.user_id, event.subject) == ("password.changed", user.id, f"user {user.id}")
     assert NEW not in str(event.details)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "refused"),
     [
-        ("not it", NEW, Forbidden),
-        (factories.PASSWORD, "password", Invalid),
-        (factories.PASSWORD, factories.PASSWORD, Invalid),
+        ("not it", NEW, "The present password is wrong."),
+        (factories.PASSWORD, "short", "The password needs at least 8 characters."),
+        (factories.PASSWORD, factories.PASSWORD, "The new password is the present one."),
     ],
 )
-def test_a_change_that_is_refused_changes_nothing(
-    session: Session, old: str, new: str, refused: type[Exception]
-) -> None:
+def test_a_change_that_is_refused_changes_nothing(session: Session, old: str, new: str, refused: str) -> None:
     user = factories.user(session)
     secret = factories.sign_in(session, user)
-    with pytest.raises(refused):
+    with pytest.raises((Forbidden, Invalid), match=f"^{re.escape(refused)}$"):
         passwords.change_password(session, user.id, old, new)
     session.rollback()
     assert accounts.by_session(session, secret, IDLE) is not None
@@ -107,9 +107,9 @@ def test_another_email_takes_the_password_and_a_name_does_not(session: Session) 
     user, other = factories.user(session), factories.user(session)
     accounts.change_profile(session, user.id, " Ada ", user.email, "")
     assert rows(session, User)[0].name == "Ada"
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden, match=r"^The password is wrong, and another email address takes it\.$"):
         accounts.change_profile(session, user.id, "Ada", "ada@example.org", "not it")
-    with pytest.raises(Exception, match="There is an account with that email already"):
+    with pytest.raises(Exception, match=r"^There is an account with that email already\.$"):
         accounts.change_profile(session, user.id, "Ada", other.email, factories.PASSWORD)
     session.rollback()
     accounts.change_profile(session, user.id, "Ada", "Ada@Example.org", factories.PASSWORD)

@@ -146,6 +146,18 @@ def test_nobody_is_named_whose_judgments_were_deleted_since(
     assert set(reliability.latest(session)) == {ada}
 
 
+@pytest.mark.parametrize(
+    ("last", "up_to"), [(15, 8), (100, 96), (300, 288), (600, 576), (1_100, 1_088), (5_000, 4_992), (70_000, 69_952)]
+)
+def test_the_more_judgments_there_are_the_more_come_before_it_is_computed_again_up_to_64(
+    session: Session, last: int, up_to: int
+) -> None:
+    counted, waiting = factories.user(session), factories.user(session)
+    for person, number in ((counted, up_to), (waiting, up_to + 1), (waiting, last)):
+        factories.judgment(session, factories.generation(session, person.id), id=number)
+    assert {judge: one.answers for judge, one in reliability.reliabilities(session).items()} == {str(counted.id): 1}
+
+
 def test_only_the_latest_of_each_person_are_read(
     session: Session, studio_less: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,7 @@ def test_whose_password_was_changed_meanwhile_begins_no_session(app: Flask, sess
     assert accounts.authenticate(session, ada.email, factories.PASSWORD) is ada
     with parts(app).sessions() as theirs:
         passwords.set_password(theirs, ada.email, "nine quiet otters")
-    with pytest.raises(Forbidden, match="changed meanwhile"):
+    with pytest.raises(Forbidden, match=r"^The account was changed meanwhile: sign in again\.$"):
         factories.sign_in(session, ada)
     assert rows(session, SignInSession) == []
 
@@ -93,7 +93,7 @@ def test_who_was_deactivated_meanwhile_begins_no_session(app: Flask, session: Se
     assert accounts.authenticate(session, ada.email, factories.PASSWORD) is ada
     with parts(app).sessions() as theirs:
         accounts.set_active(theirs, other, ada.id, False)
-    with pytest.raises(Forbidden, match="changed meanwhile"):
+    with pytest.raises(Forbidden, match=r"^The account was changed meanwhile: sign in again\.$"):
         factories.sign_in(session, ada)
     assert rows(session, SignInSession) == []
 
@@ -123,7 +123,7 @@ def test_ending_one_session_is_audited_once_and_says_by_whom(session: Session, a
 def test_a_session_can_be_ended_as_that_persons_only(session: Session, ada: User) -> None:
     secret, other = factories.sign_in(session, ada), factories.user(session)
     for person, number in ((other.id, only_session(session).id), (ada.id, 99)):
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound, match=rf"^This person has no session {number}\.$"):
             sessions.end(session, person, person, number, Ending.ELSEWHERE)
     assert is_open(session, secret)
 

@@ -40,6 +40,16 @@ def test_a_refusal_says_why(session: Session, caplog: pytest.LogCaptureFixture) 
     assert caplog.messages[0] == f"A guess at a password from {HERE} was wrong: user {active.id}, wrong password."
 
 
+def test_guesses_that_have_to_wait_are_noted_with_their_number(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = factories.user(session)
+    sign_ins.blocked(session, Guess(user.email, "password", HERE, None), 12, 1, "key")
+    details = {"attempts": 12, "address": HERE}
+    assert noted(session) == [(None, "sign_in.blocked", f"user {user.id}", details)]
+    assert caplog.messages == [f"Guesses at a password from {HERE} have to wait: user {user.id}, 12 so far."]
+
+
 @pytest.mark.parametrize("typed", ["my secret password", "nobody@example.org", "\x00", "ü" * 5000])
 def test_what_was_typed_for_an_email_that_nobody_has_is_not_stored(session: Session, typed: str) -> None:
     for key in ("key", "key", "another"):

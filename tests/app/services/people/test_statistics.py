@@ -147,9 +147,11 @@ def test_people_have_a_value_for_each_column_that_sorts(session: Session, person
 def test_the_totals_are_of_the_last_week(session: Session, person: User) -> None:
     judge(session, person)
     judge(session, person)
-    judge(session, person, created_at=now() - timedelta(days=8))
+    judge(session, person, created_at=now() - timedelta(days=7, hours=1))
     factories.user(session, active=False)
     assert statistics.totals(session) == (1, 1, 2)
+    judge(session, factories.user(session), created_at=now() - timedelta(days=6, hours=23))
+    assert statistics.totals(session) == (2, 2, 3), "whoever judged once is counted, too"
 
 
 def test_judgments_are_found_by_verdict_flag_check_and_page(session: Session, person: User) -> None:

@@ -69,9 +69,9 @@ def test_all_that_was_made_of_a_prompt_goes_and_what_was_made_of_others_stays(ei
 
 def test_it_wants_the_id_and_a_prompt_that_is_there(session: Session) -> None:
     prompt = factories.prompt(session)
-    with pytest.raises(Invalid, match=f"Type {prompt.id} to confirm"):
+    with pytest.raises(Invalid, match=rf"^Type {prompt.id} to confirm that prompt {prompt.id} shall be deleted\.$"):
         deletion.delete_prompt(session, None, prompt.id, "")
-    with pytest.raises(NotFound, match="There is no prompt 99"):
+    with pytest.raises(NotFound, match=r"^There is no prompt 99\.$"):
         delete(session, 99)
     assert len(rows(session, Prompt)) == 1
 
@@ -156,7 +156,7 @@ def test_a_judgment_of_a_deleted_screen_is_refused_and_meets_no_other(session: S
     judgments.judge(session, ada, sent)
     delete(session, prompt.id)
     factories.generation(session, ada)
-    with pytest.raises(NotFound, match=f"There is no generation {sent.generation_id} of yours"):
+    with pytest.raises(NotFound, match=rf"^There is no generation {sent.generation_id} of yours\.$"):
         judgments.judge(session, ada, sent)
     assert rows(session, Judgment) == []
 

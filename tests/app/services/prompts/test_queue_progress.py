@@ -142,3 +142,19 @@ class Steps:
         """Return the steps since the last time."""
         count, self._count = self._count, 0
         return count
+
+
+def test_other_rules_of_the_studio_bring_back_what_was_passed_by(session: Session) -> None:
+    ann, bob = (factories.user(session).id for _ in range(2))
+    judged, skipped = (factories.prompt(session, text, queued=True) for text in ("judged", "skipped"))
+    factories.judgment(session, factories.generation(session, ann, prompt=judged))
+    screen = factories.generation(session, ann, prompt=skipped)
+    factories.judgment(session, screen, verdict="skipped", candidate_id=None, pairs=False)
+
+    def served(overlap: int, most_skips: int) -> Prompt | None:
+        return queue.next_waiting(session, bob, studio_settings.StudioSettings(overlap=overlap, most_skips=most_skips))
+
+    assert served(1, 1) is None
+    assert served(2, 1) is judged
+    assert served(1, 1) is None
+    assert served(1, 2) is skipped

@@ -51,6 +51,28 @@ def test_every_state_and_search_finds_its_prompts(session: Session, query: dict[
     assert PromptFilter.parse(wanted.as_query()) == wanted
 
 
+def test_a_prompt_is_told_with_who_judged_it_and_how_many_are_to(session: Session, made: dict[str, int]) -> None:
+    shown = {row.prompt.text: search.as_json(row) for row in search.page(session, PromptFilter("all")).rows}
+    assert shown["urgent"] == {
+        "id": made["urgent"],
+        "text": "urgent",
+        "source": "test",
+        "queued": True,
+        "priority": 5,
+        "overlap": 2,
+        "gold": None,
+        "gold_wrong": None,
+        "metadata": None,
+        "judged_by": 1,
+        "wanted": 2,
+        "state": "begun",
+    }
+    check = shown["check"]
+    assert (check["gold"], check["gold_wrong"], check["state"]) == ("right", ["wrong"], "attention check")
+    assert (shown["low"]["overlap"], shown["low"]["wanted"], shown["low"]["judged_by"]) == (None, 1, 0)
+    assert (shown["done"]["state"], shown["taken out"]["state"]) == ("done", "out")
+
+
 @pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("state", ["queue", "all"])
 def test_pages_follow_each_other_without_gap_or_repetition(session: Session, state: State) -> None:
@@ -142,7 +164,7 @@ def test_a_change_that_makes_no_sense_changes_nothing(
 
 
 def test_a_prompt_that_is_not_there_cannot_be_changed(session: Session, admin: Person) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^There is no prompt 9\.$"):
         search.change(session, admin.id, 9, {"priority": 1}, 1000)
 
 

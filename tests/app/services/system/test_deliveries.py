@@ -64,11 +64,11 @@ def test_the_log_comes_in_pages_the_newest_first(session: Session, admin: Person
 
 
 def test_what_is_not_there_cannot_be_sent_again(session: Session, admin: Person, webhook: Webhook) -> None:
-    with pytest.raises(NotFound, match="no message 9"):
+    with pytest.raises(NotFound, match=r"^There is no message 9\.$"):
         deliveries.resend(session, admin.id, 9)
     message = deliveries.send_test(session, admin.id, webhook.id)
     webhooks.remove(session, admin.id, webhook.id)
-    with pytest.raises(NotFound, match="no webhook"):
+    with pytest.raises(NotFound, match=rf"^There is no webhook {webhook.id}\.$"):
         deliveries.resend(session, admin.id, message.id)
 
 
@@ -94,9 +94,9 @@ def test_nothing_is_due_of_a_webhook_that_is_paused_and_all_of_it_is_when_it_goe
     webhooks.set_active(session, admin.id, webhook.id, False)
     assert deliveries.due_webhooks(session) == []
     assert deliveries.lease(session, webhook.id) is None
-    with pytest.raises(Conflict, match="paused"):
+    with pytest.raises(Conflict, match=r"^The webhook is paused: let it go on first\.$"):
         deliveries.send_test(session, admin.id, webhook.id)
-    with pytest.raises(Conflict, match="paused"):
+    with pytest.raises(Conflict, match=r"^The webhook is paused: let it go on first\.$"):
         deliveries.resend(session, admin.id, message.id)
     webhooks.set_active(session, admin.id, webhook.id, True)
     assert deliveries.due_webhooks(session) == [webhook.id]
@@ -127,6 +127,31 @@ def test_a_message_is_delivered_if_the_answer_says_so_and_waits_for_its_turn_if_
         assert row.next_attempt_at >= began + SCHEDULE[0] * (1 - JITTER)
 
 
+def test_an_address_that_is_gone_pauses_its_webhook_and_the_log_says_why(
+    session: Session, admin: Person, webhook: Webhook
+) -> None:
+    message = deliveries.send_test(session, admin.id, webhook.id)
+    deliveries.store_outcome(session, message.id, Outcome(410, "Gone."))
+    (row,) = rows(session, WebhookDelivery)
+    assert (row.status, row.attempts, row.response_status, row.delivered_at) == ("failed", 1, 410, None)
+    assert not rows(session, Webhook)[0].active
+    event = rows(session, AuditEvent)[-1]
+    assert (event.user_id, event.action, event.subject) == (None, "webhook.paused", f"webhook {webhook.id}")
+    assert event.details == {"reason": "responded with 410 Gone"}
+
+
+def test_a_message_is_given_up_after_the_last_time_of_its_schedule(
+    session: Session, admin: Person, webhook: Webhook
+) -> None:
+    message = deliveries.send_test(session, admin.id, webhook.id)
+    for attempt in range(len(SCHEDULE) + 1):
+        assert rows(session, WebhookDelivery)[0].status == "waiting", attempt
+        deliveries.store_outcome(session, message.id, Outcome(500, None))
+    (row,) = rows(session, WebhookDelivery)
+    assert (row.status, row.attempts, row.delivered_at) == ("failed", len(SCHEDULE) + 1, None)
+    assert rows(session, Webhook)[0].active
+
+
 def test_an_answer_that_comes_after_the_message_was_settled_changes_nothing(
     session: Session, admin: Person, webhook: Webhook
 ) -> None:
@@ -152,3 +177,4 @@ def test_a_message_that_is_sent_again_keeps_its_id_and_begins_the_schedule_anew(
     assert deliveries.due_webhooks(session) == [webhook.id]
     event = rows(session, AuditEvent)[-1]
     assert (event.user_id, event.action, event.details) == (admin.id, "webhook.resent", {"message": name})
+    assert event.subject == f"webhook {webhook.id}"

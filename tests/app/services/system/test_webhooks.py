@@ -49,7 +49,7 @@ def test_a_signature_computed_by_hand() -> None:
 
 
 def test_what_is_no_secret_cannot_sign() -> None:
-    with pytest.raises(ValueError, match="not the secret"):
+    with pytest.raises(ValueError, match=r"^that is not the secret of a webhook$"):
         webhooks.signature("whsec_***", "msg_1", 1, b"")
 
 
@@ -85,33 +85,40 @@ def test_what_is_rolled_back_is_not_told(session: Session, admin: Person) -> Non
     assert rows(session, WebhookDelivery) == []
 
 
+OWN = "link-local and cloud metadata addresses are refused."
+
+
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("ftp://example.org/x", "must begin with https"),
-        ("file:///etc/passwd", "must begin with https"),
-        ("example.org", "must begin with https"),
-        ("https://", "not an address"),
-        ("https://example.org:0/", "not an address"),
-        ("https://example.org:99999/", "not an address"),
-        ("https://example.org:65536/", "not an address"),
-        ("https://[::1/", "not an address"),
-        ("https://0.com*", "not an address"),
-        ("https://example.org/a b", "not an address"),
-        ("https://example.org/\r\nHost: other", "not an address"),
-        ("https://ada:secret@example.org/", "must not hold a name or a password"),
-        ("https://example.org/" + "x" * 2000, "at most 2000 characters"),
-        (None, "at most 2000 characters"),
-        ("http://169.254.169.254/latest/", "Messages are not sent to 169.254.169.254: link-local and cloud metadata"),
-        ("http://[fe80::1]/", "Messages are not sent to fe80::1: link-local and cloud metadata"),
-        ("http://2852039166/", "Messages are not sent to 169.254.169.254: link-local and cloud metadata"),
+        ("ftp://example.org/x", "The address must begin with https:// or http://."),
+        ("file:///etc/passwd", "The address must begin with https:// or http://."),
+        ("example.org", "The address must begin with https:// or http://."),
+        ("https://", "That is not an address that messages can be sent to."),
+        ("https://example.org:0/", "That is not an address that messages can be sent to."),
+        ("https://example.org:99999/", "That is not an address that messages can be sent to."),
+        ("https://example.org:65536/", "That is not an address that messages can be sent to."),
+        ("https://[::1/", "That is not an address that messages can be sent to."),
+        ("https://0.com*", "That is not an address that messages can be sent to."),
+        ("https://example.org/a b", "That is not an address that messages can be sent to."),
+        ("https://example.org/\r\nHost: other", "That is not an address that messages can be sent to."),
+        (
+            "https://ada:secret@example.org/",
+            "The address must not hold a name or a password: the signature tells who sends.",
+        ),
+        ("https://example.org/" + "x" * 2000, "The address must be a text of at most 2000 characters."),
+        (None, "The address must be a text of at most 2000 characters."),
+        ("http://169.254.169.254/latest/", f"Messages are not sent to 169.254.169.254: {OWN}"),
+        ("http://[fe80::1]/", f"Messages are not sent to fe80::1: {OWN}"),
+        ("http://2852039166/", f"Messages are not sent to 169.254.169.254: {OWN}"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_in_a_sentence(
     session: Session, admin: Person, url: object, sentence: str
 ) -> None:
-    with pytest.raises(Invalid, match=sentence):
+    with pytest.raises(Invalid) as refusal:
         webhooks.add(session, admin.id, url, ["alias.moved"])
+    assert str(refusal.value) == sentence
     assert rows(session, Webhook) == []
 
 
@@ -122,22 +129,35 @@ def test_addresses_of_one_s_own_network_are_taken(session: Session, admin: Perso
 
 def test_an_address_outside_the_networks_of_the_settings_is_refused(session: Session, admin: Person) -> None:
     networks = [ip_network("10.0.0.0/8")]
-    with pytest.raises(Invalid, match=r"^Messages are not sent to 127\.0\.0\.1: it is in none of the networks of"):
+    with pytest.raises(
+        Invalid, match=r"^Messages are not sent to 127\.0\.0\.1: it is in none of the networks of WEBHOOK_NETWORKS\.$"
+    ):
         webhooks.add(session, admin.id, "http://127.0.0.1:9000/x", ["run.finished"], networks)
     for url in ("http://10.1.2.3/", "https://example.org/"):
         assert webhooks.add(session, admin.id, url, ["run.finished"], networks).url == url
 
 
 def test_events_must_be_known_and_there_must_be_one(session: Session, admin: Person) -> None:
-    with pytest.raises(Invalid, match=r"There is no event 'sneeze'"):
-        webhooks.add(session, admin.id, URL, ["sneeze"])
-    with pytest.raises(Invalid, match="at least one event"):
+    with pytest.raises(Invalid, match=rf"^There is no event 'sneeze': choose among {', '.join(webhooks.EVENTS)}\.$"):
+        webhooks.add(session, admin.id, URL, ["sneeze", "yawn"])
+    with pytest.raises(Invalid, match=r"^Choose at least one event\.$"):
         webhooks.add(session, admin.id, URL, [])
+
+
+def test_there_are_so_many_webhooks_and_no_more(
+    session: Session, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 1)
+    first = webhooks.add(session, admin.id, URL, ["alias.moved"])
+    with pytest.raises(Conflict, match=r"^There are 1 webhooks already: remove one first\.$"):
+        webhooks.add(session, admin.id, URL + "/2", ["alias.moved"])
+    webhooks.remove(session, admin.id, first.id)
+    webhooks.add(session, admin.id, URL + "/2", ["alias.moved"])
 
 
 def test_an_address_is_there_once_and_secrets_differ(session: Session, admin: Person) -> None:
     one = webhooks.add(session, admin.id, URL, ["alias.moved"])
-    with pytest.raises(Conflict, match="already"):
+    with pytest.raises(Conflict, match=r"^There is a webhook with that address already\.$"):
         webhooks.add(session, admin.id, URL, ["run.finished"])
     other = webhooks.add(session, admin.id, URL + "/2", ["alias.moved"])
     assert one.secret != other.secret
@@ -153,10 +173,11 @@ def test_removing_forgets_the_secret_and_keeps_the_messages(session: Session, ad
     (message,) = rows(session, WebhookDelivery)
     assert (message.status, message.error) == ("failed", "The webhook was removed before this was sent.")
     assert rows(session, Webhook)[0].secret == ""
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=rf"^There is no webhook {webhook.id}\.$"):
         webhooks.set_active(session, admin.id, webhook.id, True)
-    said = [(event.action, event.details) for event in rows(session, AuditEvent) if "webhook" in event.action]
-    assert said == [
+    events = [event for event in rows(session, AuditEvent) if "webhook" in event.action]
+    assert {(event.user_id, event.subject) for event in events} == {(admin.id, f"webhook {webhook.id}")}
+    assert [(event.action, event.details) for event in events] == [
         ("webhook.added", {"host": "example.org", "events": ["alias.moved"]}),
         ("webhook.removed", {"host": "example.org"}),
     ]

@@ -59,7 +59,9 @@ def test_what_an_ended_run_left_is_recorded_and_does_not_serve(
     assert versions.serving_number(session) == 1
     session.refresh(run)
     assert (run.status, run.log) == (status, found)
-    assert [event.action for event in rows(session, AuditEvent)] == ["version.published"]
+    (event,) = rows(session, AuditEvent)
+    assert (event.action, event.user_id, event.subject) == ("version.published", None, "version 2")
+    assert event.details == {"run": run.id}
 
 
 @pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING])

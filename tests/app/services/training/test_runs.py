@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, WebhookDelivery, now
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.desk import judgments
+from app.services.prompts import studio_settings
 from app.services.system import webhooks
 from app.services.training import kto_rows, preference_rows, runs
 from app.services.training.selection import Selection
@@ -211,8 +213,20 @@ def test_kto_alone_also_trains_on_screens_of_which_none_is_good(
 
 def test_kto_too_needs_a_good_text(session: Session, serving: None, annotator: Person) -> None:
     judge_none(session, annotator, "a", "b")
-    with pytest.raises(Invalid, match="choose the best of three at least once"):
+    with pytest.raises(
+        Invalid, match=r"^There is nothing to learn from yet: choose the best of three at least once\.$"
+    ):
         runs.request(session, None, "kto", {})
+
+
+def test_where_every_click_came_too_quickly_the_refusal_says_so(
+    session: Session, serving: None, annotator: Person
+) -> None:
+    studio_settings.change(session, annotator.id, {"least_seconds": 2.0})
+    factories.judgment(session, factories.generation(session, annotator.id, ["a", "b"]), seconds=0.5)
+    hurried = "Every click came too quickly to have been read, by the setting under What people like here."
+    with pytest.raises(Invalid, match=f"^{re.escape(hurried)}$"):
+        runs.request(session, None, "dpo", {})
 
 
 def test_a_run_trains_on_what_stood_when_it_was_asked_for(session: Session, pairs: None, annotator: Person) -> None:
@@ -227,7 +241,8 @@ def test_cancelling_a_waiting_run_ends_it_at_once(session: Session, admin: Perso
     runs.cancel(session, run.id, admin.id)
     assert (run.status, run.stage, run.wish, run.active) == ("cancelled", "cancelled", None, False)
     assert run.finished_at is not None
-    assert [(event.action, event.user_id) for event in rows(session, AuditEvent)] == [("run.cancelled", admin.id)]
+    (event,) = rows(session, AuditEvent)
+    assert (event.action, event.user_id, event.subject) == ("run.cancelled", admin.id, f"run {run.id}")
 
 
 def test_cancelling_a_running_run_asks_its_worker_to_stop(session: Session, admin: Person) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -46,6 +48,42 @@ def test_it_says_about_how_many_clicks_more_and_never_more_than_there_can_be(ses
     with write_transaction(session):
         comparison.most_clicks = 7
     assert how_long(report(session, comparison)) == "about 1 more click to know"
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (1, "1 more click"),
+        (2, "2 more clicks"),
+        (10, "10 more clicks"),
+        (11, "20 more clicks"),
+        (95, "100 more clicks"),
+    ],
+)
+def test_more_than_ten_clicks_are_told_in_tens(session: Session, left: int, said: str) -> None:
+    found = report(session, factories.comparison(session))
+    assert how_long(replace(found, left=left)) == f"about {said} to know"
+
+
+def test_what_is_left_to_the_most_clicks_is_said_where_nothing_else_can_be(session: Session) -> None:
+    comparison = factories.comparison(session, most_clicks=20)
+    person = factories.user(session).id
+    for number in (1, 1, 2):
+        factories.preferred(session, person, comparison, number)
+    assert how_long(report(session, comparison)) == "how many clicks it takes cannot be said yet, at most 17 more"
+
+
+def test_evidence_that_decides_is_one_and_of_a_comparison_that_ended_nothing_is_left(session: Session) -> None:
+    comparison = factories.comparison(session, most_clicks=30)
+    nameless, named = factories.user(session), factories.user(session, name="Ann")
+    for click in range(32):
+        factories.preferred(session, (named if click % 2 else nameless).id, comparison, 2)
+    assert report(session, comparison).left == 1, "whoever looks at the clicks next decides"
+    live_comparison.stop(session, comparison.id, named.id, "It was ended by hand.")
+    found = report(session, comparison)
+    assert (found.running, found.left, found.clicks) == (False, None, 30), "later clicks do not count"
+    assert (found.new.wins, found.new.now, found.old.wins, found.old.now) == (30, 1.0, 0, 0.0)
+    assert sorted(found.judges) == sorted([(nameless.email, 15), ("Ann", 15)])
 
 
 def test_a_sentence_says_how_the_latest_stands_and_how_it_ended(session: Session) -> None:

@@ -77,13 +77,17 @@ def test_the_highest_number_is_that_of_the_newest_version(session: Session) -> N
 def test_a_note_is_kept_and_one_that_is_too_long_is_refused(session: Session, admin: Person) -> None:
     factories.version(session, 1)
     assert versions.set_note(session, admin.id, 1, " Too polite. ").note == "Too polite."
-    for note in ("x" * 2001, "a\x00b", None):
-        with pytest.raises(Invalid):
+    long, unstored = "must be a text of at most 2000 characters", "holds characters that cannot be stored"
+    for note, refusal in (("x" * 2001, long), ("a\x00b", unstored), (None, long)):
+        with pytest.raises(Invalid, match=rf"^The note {refusal}\.$"):
             versions.set_note(session, admin.id, 1, note)
     assert rows(session, Version)[0].note == "Too polite."
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^There is no version 2\.$"):
         versions.set_note(session, admin.id, 2, "x")
-    assert [event.action for event in rows(session, AuditEvent)] == ["version.noted"]
+    versions.set_note(session, admin.id, 1, "Too polite.")
+    (event,) = rows(session, AuditEvent)
+    assert (event.action, event.user_id, event.subject) == ("version.noted", admin.id, "version 1")
+    assert versions.set_note(session, admin.id, 1, "x" * 2000).note == "x" * 2000
 
 
 @pytest.fixture
@@ -107,13 +111,13 @@ def test_a_deleted_version_is_gone_from_the_store_and_stays_in_the_history(
     for refused in (lambda: versions.promote(session, 2, admin.id), lambda: versions.usable(session, 2)):
         with pytest.raises(Conflict, match=r"^Version 2 was deleted: its files are gone\.$"):
             refused()
-    with pytest.raises(Conflict, match="was deleted already"):
+    with pytest.raises(Conflict, match=r"^Version 2 was deleted already\.$"):
         versions.delete(session, store, admin.id, 2, "2")
     assert versions.highest_number(session) == 2, "so that its number is never given again"
 
 
 def test_what_serves_is_not_deleted(session: Session, admin: Person, store: CheckpointStore) -> None:
-    with pytest.raises(Conflict, match=r"^Version 1 is live"):
+    with pytest.raises(Conflict, match=r"^Version 1 is live: make another version live before you delete it\.$"):
         versions.delete(session, store, admin.id, 1, "1")
     assert store.numbers() == [1, 2]
     assert rows(session, Version)[0].deleted_at is None
@@ -123,7 +127,7 @@ def test_what_serves_is_not_deleted(session: Session, admin: Person, store: Chec
 def test_a_deletion_that_nobody_confirmed_does_nothing(
     session: Session, admin: Person, store: CheckpointStore, confirmed: str | None
 ) -> None:
-    with pytest.raises(Invalid, match="Type 2 to confirm"):
+    with pytest.raises(Invalid, match=r"^Type 2 to confirm that version 2 shall be deleted\.$"):
         versions.delete(session, store, admin.id, 2, confirmed)
     assert store.numbers() == [1, 2]
 

@@ -138,11 +138,13 @@ def test_apo_zero_needs_no_mismatched_texts(tiny_t5: Path, tmp_path: Path) -> No
 
 
 def test_too_little_to_compare_is_refused(tiny_t5: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="per_device_train_batch_size must be at least 2"):
+    with pytest.raises(
+        RecipeError, match=r"^per_device_train_batch_size must be at least 2: KTO compares the rows of a batch\.$"
+    ):
         KTOOptions(per_device_train_batch_size=1)
     data = data_of("completion", PREFERENCES[:1])
     one = [{**data.train[0], "label": True}]
-    with pytest.raises(DatasetError, match="two at least"):
+    with pytest.raises(DatasetError, match=r"^KTO compares each row with others: there must be two at least\.$"):
         train(
             method_of("kto"), str(tiny_t5), type(data)(one, [], [], "0", {}), options_of("kto"), tmp_path / "run",
             RecordingProgress(),

@@ -102,7 +102,9 @@ def test_the_folder_of_a_training_will_do(tmp_path: Path) -> None:
 
 def test_no_path_is_one_sentence() -> None:
     """The option is empty unless it is given."""
-    with pytest.raises(RecipeError, match="reward_model_path is missing"):
+    with pytest.raises(
+        RecipeError, match=r"^reward_model_path is missing: name the output folder of a training with `reward`\.$"
+    ):
         load_reward(GRPOOptions())
 
 

@@ -100,7 +100,9 @@ def test_packing_trains_a_decoder_only_model_and_is_refused_for_a_t5(
 ) -> None:
     result, _ = run("sft", tiny_llama, tmp_path / "llama", packing=True)
     assert result.after["nll"]["value"] < result.before["nll"]["value"]
-    with pytest.raises(RecipeError, match="packing is for decoder-only models"):
+    with pytest.raises(
+        RecipeError, match=r"^packing is for decoder-only models: an encoder-decoder reads one prompt at a time\.$"
+    ):
         run("sft", tiny_t5, tmp_path / "t5", packing=True)
 
 

@@ -75,7 +75,7 @@ def test_a_long_source_is_cut_and_a_long_target_left_out_with_its_line(tiny_t5: 
 
 def test_nothing_left_to_train_on_is_an_error(tiny_t5: Path) -> None:
     recipe = SFTRecipe(dev_split=0, max_target_length=2)
-    with pytest.raises(DatasetError, match="No pair is left to train on"):
+    with pytest.raises(DatasetError, match=r"^No pair is left to train on\.$"):
         prepare(tiny_t5, pairs(("you", "stop it now"), ("we", "stop it now")), recipe)
 
 
@@ -96,7 +96,9 @@ def test_too_few_sources_for_the_hash_still_hold_one_out(tiny_t5: Path) -> None:
     data, lines = prepare(tiny_t5, file, SFTRecipe(dev_split=1000))
     assert (len(data.train), len(data.dev_references)) == (1, 1)
     assert lines[-2:] == ["Only 2 source texts: one of them is held out.", LAST]
-    with pytest.raises(DatasetError, match="There is one prompt only"):
+    with pytest.raises(
+        DatasetError, match=r"^There is one prompt only, so none can be held out: add others or set dev_split to 0\.$"
+    ):
         prepare(tiny_t5, pairs(("you", "we"), ("you", "they")))
 
 
@@ -126,5 +128,5 @@ def test_what_every_version_is_tested_on_is_never_trained_on(tiny_t5: Path) -> N
     assert len(data.train) == 2
     assert "Pairs left out because every version is tested on their source: 2." in lines
     for split in (0, 4):
-        with pytest.raises(DatasetError, match="No pair is left to train on"):
+        with pytest.raises(DatasetError, match=r"^No pair is left to train on\.$"):
             prepare(tiny_t5, pairs((tested, "you")), SFTRecipe(dev_split=split))

@@ -227,7 +227,9 @@ def test_clicks_on_one_of_three_are_learned(tiny_t5: Path, tmp_path: Path, preco
 
 @pytest.mark.parametrize("setting", [{"use_weighting": True}, {"ld_alpha": 0.5}], ids=["use_weighting", "ld_alpha"])
 def test_what_is_of_pairs_is_refused(tiny_t5: Path, tmp_path: Path, setting: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"^The listwise loss takes neither use_weighting nor ld_alpha"):
+    with pytest.raises(
+        ValueError, match=r"^The listwise loss takes neither use_weighting nor ld_alpha, which are of pairs\.$"
+    ):
         build(tiny_t5, tmp_path, lora=True, loss_type=["listwise"], **setting)
 
 

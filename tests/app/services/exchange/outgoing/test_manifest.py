@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.db import Judgment
 from app.services.exchange import exports
 from app.services.exchange.judgment_search import JudgmentFilter
-from app.services.exchange.outgoing.manifest import Export, ExportPlan
+from app.services.exchange.outgoing.manifest import Export, ExportPlan, as_text
 from app.services.exchange.outgoing.redaction import Choices
 from app.version import VERSION
 from models.texts.personal_details import RULES
@@ -46,6 +46,14 @@ def test_a_zip_holds_the_rows_and_a_manifest_that_is_true_of_them(session: Sessi
     assert said["evaluation_texts"] == {"same": 1, "near": 1}
     assert said["personal_details"]["kinds"]["email"] >= 3
     assert said["personal_details"]["masked"]["email"] >= 3
+
+
+def test_a_manifest_is_text_that_people_read(session: Session) -> None:
+    export = Export(session, plan("trl", wanted=JudgmentFilter(text="für")))
+    b"".join(export.content())
+    text = as_text(export.manifest())
+    assert '"text": "für"' in text
+    assert text.endswith("\n}\n")
 
 
 def test_the_rows_are_counted_as_they_are_written(session: Session, judged: Judged) -> None:

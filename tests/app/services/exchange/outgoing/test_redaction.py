@@ -117,12 +117,41 @@ def test_a_judgment_whose_texts_read_alike_once_masked_is_left_out_by_name(sessi
         assert list(redactor.tally.left_out["alike"]) == [judgment.id]
 
 
-def test_what_a_format_cannot_hold_is_named(session: Session, annotator: Person) -> None:
+def edited(session: Session, person: Person, text: str, *cards: str, **values: Any) -> Judgment:
+    """A judgment of somebody who wrote a text of their own."""
+    of = screen(session, person, f"who wrote {text}", *cards, **values)
+    return factories.judgment(session, of, verdict="edited", edited_text=text, candidate_id=None, pairs=False)
+
+
+def test_an_edited_text_and_the_source_of_its_prompt_are_masked_where_they_stand(
+    session: Session, annotator: Person
+) -> None:
+    edited(session, annotator, f"please ask {EMAIL}", source=f"mails of {EMAIL}")
+    text = exported(session, "judgments-jsonl", Redactor(session, Choices("mask"))).decode()
+    assert EMAIL not in text
+    assert '"please ask [email]"' in text
+    assert '"mails of [email]"' in text
+
+
+def test_an_edited_text_is_what_must_not_read_like_a_card_once_both_are_masked(
+    session: Session, annotator: Person
+) -> None:
+    alike = edited(session, annotator, f"ask {EMAIL}", "ask bob@example.org", "b", "c")
+    edited(session, annotator, "ask somebody", f"ask {EMAIL}", "ask bob@example.org", "c")
+    redactor = Redactor(session, Choices("mask"))
+    text = exported(session, "judgments-jsonl", redactor).decode()
+    assert list(redactor.tally.left_out["alike"]) == [alike.id], "the other one chose none of its cards"
+    assert "ask somebody" in text
+
+
+def test_what_a_format_cannot_hold_is_named_once_whatever_number_of_pairs_it_has(
+    session: Session, annotator: Person
+) -> None:
     cards = ("a", "b\n\nHuman: c", "d\n\nHuman: e")
-    judgment = factories.judgment(session, screen(session, annotator, "who", *cards))
+    made = [factories.judgment(session, screen(session, annotator, text, *cards)) for text in ("who", "what", "why")]
     redactor = Redactor(session, Choices())
     assert exported(session, "hh", redactor) == b""
-    assert list(redactor.tally.left_out["format"]) == [judgment.id]
+    assert list(redactor.tally.left_out["format"]) == [judgment.id for judgment in made]
 
 
 def test_whoever_is_called_by_an_email_gets_a_pseudonym_where_details_are_masked(

@@ -80,7 +80,7 @@ def test_it_has_a_row_of_every_kind_and_no_secret(session: Session) -> None:
         assert found[kind.name], f"nothing of {kind.name}"
         count = len(found[kind.name])
         assert f"`{kind.name}.jsonl`, {count} row{'' if count == 1 else 's'}: {kind.about}" in found["README"]
-    assert "ada@example.org" in found["README"]
+    assert found["README"].startswith("# What Mellow has stored of ada@example.org\n\nWritten on 20")
     [judgment] = found["judgments"]
     assert (judgment["prompt"], judgment["reason"]) == ("typed at the desk", "for a reason")
     assert [card["text"] for card in judgment["candidates"]] == ["first rewrite", "second rewrite", "third rewrite"]
@@ -104,10 +104,13 @@ def test_somebody_whom_a_file_names_has_their_judgments(session: Session) -> Non
     found = files(archive.of_imported(session, "Ada"))
     assert set(found) == {"README", "judgments"}
     assert [row["annotator"] for row in found["judgments"]] == ["Ada"]
+    said = "1 row: Every judgment that names them. When the person is deleted: They go, or stay under a pseudonym."
+    assert f"- `judgments.jsonl`, {said}\n" in found["README"]
+    assert "What Mellow has stored of Ada\n" in found["README"]
 
 
 def test_an_account_that_is_not_there_has_no_zip(session: Session) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^There is no user 99\.$"):
         archive.of_account(session, 99)
 
 

@@ -53,7 +53,7 @@ def test_what_was_decided_before_another_run_was_requested_is_refused(session: S
     assert found is not None
     assert found.occasion is not None
     factories.run(session, RunStatus.CANCELLED, occasion="by itself")
-    with pytest.raises(Conflict, match="Another run was requested meanwhile"):
+    with pytest.raises(Conflict, match=r"^Another run was requested meanwhile\.$"):
         runs.request(session, None, "dpo", {}, occasion=found.occasion)
 
 

@@ -68,7 +68,9 @@ def test_the_method_is_found_by_its_name_and_wants_a_reward(tiny_t5: Path, tmp_p
     assert isinstance(found, PPOMethod)
     data = TrainingData(PROMPTS, HELD_OUT, (), "", {})
 
-    with pytest.raises(RecipeError, match="reward_model_path is missing"):
+    with pytest.raises(
+        RecipeError, match=r"^reward_model_path is missing: name the output folder of a training with `reward`\.$"
+    ):
         train(found, str(tiny_t5), data, PPOOptions(), tmp_path / "out", RecordingProgress())
 
 
