@@ -15,7 +15,7 @@ _FOR_ADMINS = (
     ("versions.page", "Versions", "layers"),
     ("system.page", "System", "hdd-rack"),
 )
-_FOR_EVERYBODY_LAST = (("help.home", "Help"),)
+_FOR_EVERYBODY_LAST = (("help.home", "Help", "question-circle"),)
 
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
 _BELOW = {
