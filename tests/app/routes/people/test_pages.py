@@ -36,7 +36,7 @@ def test_the_page_lists_people_with_their_habits(session: Session, admin: Person
         factories.judgment(session, screen, pairs=False, seconds=4.0)
     page = admin.browser().get("/admin/people").text
     row = next(row for row in page.split("<tr") if annotator.email in row)
-    for said in (">30<", "4.0 s", "often 1", "annotator"):
+    for said in (">30<", "4.0 s", "prefers position 1", "annotator"):
         assert said in row
     assert "No prompt was judged by two people yet." in page
 
