@@ -26,7 +26,7 @@ def test_an_admin_sees_and_ends_the_sessions_of_anybody(session: Session, admin:
     assert browser.submit(f"{path}/sessions/{own.id}/end", {}).status_code == 404, "it is not that person's"
     assert "They are signed out everywhere." in browser.submit(f"{path}/sessions/end", {}, follow_redirects=True).text
     assert also_theirs.get("/annotate").status_code == 302
-    assert "They were signed in nowhere." in browser.submit(f"{path}/sessions/end", {}, follow_redirects=True).text
+    assert "They were not signed in anywhere." in browser.submit(f"{path}/sessions/end", {}, follow_redirects=True).text
     said = [(event.action, event.user_id, event.subject) for event in rows(session, AuditEvent)]
     assert [one for one in said if one[0] != "user.signed_in"] == [
         ("session.ended", admin.id, f"session {first.id}"),

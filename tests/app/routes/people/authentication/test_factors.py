@@ -169,7 +169,7 @@ def test_an_admin_who_must_have_one_sets_it_up_before_anything_else(app: Flask, 
     for path in ("/annotate", "/admin/people", "/account"):
         assert browser.get(path).headers["Location"] == PAGE
     page = browser.get(PAGE)
-    assert "This studio asks every admin for a second factor" in page.text
+    assert "This studio requires a second factor from every admin" in page.text
     by_cookie = browser.get("/api/v1/me")
     assert (by_cookie.status_code, "second factor" in by_cookie.text) == (403, True)
     assert browser.submit("/account/token", {}, page=PAGE).headers["Location"] == PAGE

@@ -187,7 +187,7 @@ def test_a_reset_link_gives_a_password_to_who_has_none(
 ) -> None:
     subject = known(organisation, "lamarr", **ADA)
     browser, _ = signed_in(app, subject)
-    assert "An admin can make you a link that sets one." in browser.get("/account").text
+    assert "An admin can create a link with which" in browser.get("/account").text
     ada = rows(session, User)[-1]
     _, token = password_resets.make(session, admin.id, ada.id)
     form = {"new": "nine quiet otters", "again": "nine quiet otters"}
