@@ -83,7 +83,7 @@ def test_the_training_page_says_what_the_rule_waits_for(session: Session, admin:
     )
     page = browser.get("/admin").text
     assert f"Mellow has stopped retraining by itself, because run {run.id} failed." in page
-    assert "DPO, by itself" in page
+    assert "DPO, automatic" in page
     assert "It began by itself, because it was due." in browser.get(f"/admin/runs/{run.id}").text
     assert sent(admin, "GET", f"/training-runs/{run.id}")["occasion"] == run.occasion
 

@@ -28,7 +28,7 @@ def test_after_clicks_it_says_in_words_what_people_like(
         factories.judgment(session, screen)
         assert parts(app).heads.learn(session, generator.version, generator.features) == 0, number
     page = admin.browser().get("/admin/liking").text
-    assert "Learned from 3 judgments, while version 1 serves" in page
+    assert "Learned from 3 judgments, while version 1 is live" in page
     assert "shorter" in page
     assert "unclear" in page
 
