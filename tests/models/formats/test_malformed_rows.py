@@ -10,6 +10,7 @@ from models.formats.catalog import FORMATS
 from models.formats.rows import BadRow
 
 CARDS = [{"id": "c1", "body": "a"}, {"id": "c2", "body": "b"}]
+THREE = [*CARDS, {"id": "c3", "body": "c"}]
 RANKED = {"type": "ranker", "value": {"ranker": {"rank": ["c1", "c2"]}}}
 SHOWN = {"prompt": "p", "a": "a", "b": "b"}
 
@@ -52,6 +53,11 @@ def said_of(name: str, row: dict[str, Any]) -> str:
         ("labelstudio", task(RANKED, RANKED), "one annotation compares the candidates 2 times"),
         ("labelstudio", buckets(["c1"], []), "nothing was ranked above anything: c2 was placed nowhere"),
         ("labelstudio", buckets([], ["c1"]), "nothing was ranked above anything: c2 was placed nowhere"),
+        (
+            "labelstudio",
+            task({"type": "ranker", "value": {"ranker": {"chosen": [], "rejected": ["c1"]}}}, candidates=THREE),
+            "nothing was ranked above anything: c2, c3 were placed nowhere",
+        ),
         ("labelstudio", task({"type": "pairwise", "value": {"selected": "up"}}), "selected is neither left nor right"),
         ("labelstudio", task(RANKED, candidates=None), "the task has no list of candidates"),
         ("labelstudio", task(RANKED, candidates=[{"id": 1}]), "candidates is not a list of objects with id and body"),

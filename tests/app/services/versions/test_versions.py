@@ -123,6 +123,16 @@ def test_what_serves_is_not_deleted(session: Session, admin: Person, store: Chec
     assert rows(session, Version)[0].deleted_at is None
 
 
+@pytest.mark.parametrize("named", [{"version": 2}, {"parent_version": 2}])
+def test_a_version_that_a_waiting_run_names_in_its_settings_is_not_deleted(
+    session: Session, admin: Person, store: CheckpointStore, named: dict[str, int]
+) -> None:
+    run = factories.run(session, config=named)
+    with pytest.raises(Conflict, match=rf"^Run {run.id} starts from version 2: wait for it or cancel it first\.$"):
+        versions.delete(session, store, admin.id, 2, "2")
+    assert store.numbers() == [1, 2]
+
+
 @pytest.mark.parametrize("confirmed", ["", "1", "22", "two", None])
 def test_a_deletion_that_nobody_confirmed_does_nothing(
     session: Session, admin: Person, store: CheckpointStore, confirmed: str | None
