@@ -38,7 +38,7 @@ def test_the_page_lists_people_with_their_habits(session: Session, admin: Person
     row = next(row for row in page.split("<tr") if annotator.email in row)
     for said in (">30<", "4.0 s", "prefers position 1", "annotator"):
         assert said in row
-    assert "No prompt was judged by two people yet." in page
+    assert "No prompt has been judged by two people yet." in page
 
 
 def test_agreement_is_told_with_its_interval_and_pair_by_pair(
