@@ -83,7 +83,7 @@ def test_the_crosshair_of_one_chart_tells_the_values_of_all(page: Page) -> None:
 
 
 def test_dragging_zooms_all_charts_and_a_double_click_shows_the_whole_run_again(page: Page) -> None:
-    drag(page, 0.5, 0.75)
+    drag(page, 0.49, 0.76)
     expect(page.locator(f"{LOGPS} [data-whole]")).to_be_visible()
     expect_ends(page, LOGPS, 10, 15)
     plot_area(page, LOSS).dblclick(position={"x": 50, "y": 30})
@@ -153,6 +153,7 @@ def test_all_metrics_of_several_runs_are_compared_at_once(visitor: Visitor, prod
     expect(page.locator("tr.differs th", has_text="Beta")).to_be_visible()
     page.select_option("#along", "share")
     page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**along=share**")
     expect(page.locator("figure.chart canvas")).to_have_count(3)
     box = plot_area(page, LOSS).bounding_box()
     assert box is not None
