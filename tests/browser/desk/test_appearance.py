@@ -7,14 +7,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.axe import in_both_themes
 from tests.browser.conftest import empty_queue
-from tests.browser.desk.screen import card, type_text
+from tests.browser.desk.screen import GENERATIONS, card, type_text
 from tests.browsing import PATIENCE_MS, SIDEWAYS, Cookies, Visitor
 from tests.processes import Product
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
 VERDICTS = ("tie", "none", "fine", "write", "skip", "flag")
-LONG = "You are a stupid idiot and nobody wants to hear what you have to say. " * 4
+LONG = "You are a stupid idiot and nobody wants to hear what you have to say. " * 6
 SIZE = "element => parseFloat(getComputedStyle(element).fontSize)"
 
 
@@ -25,7 +25,12 @@ def test_on_a_phone_every_verdict_is_in_reach_whatever_the_text(
     with Visitor(chrome, product.url, width=360, height=740, signed_in_as=ada) as visitor:
         page = visitor.page
         page.goto("/annotate")
-        type_text(page, LONG.strip())
+        rewrites = [{"id": number, "text": f"{number}: {LONG}"} for number in (1, 2, 3)]
+        screen = {"id": 1, "text": LONG, "looks_like": None, "candidates": rewrites, "exhausted": False}
+        page.route(GENERATIONS, lambda route: route.fulfill(status=201, json=screen))
+        page.fill("#text", "as long as this")
+        page.press("#text", "Enter")
+        expect(card(page, 3)).to_be_enabled()
         for scrolled in (0, 100_000):
             page.evaluate("y => scrollTo(0, y)", scrolled)
             for verdict in VERDICTS:

@@ -41,11 +41,12 @@ def test_a_text_in_another_language_is_said_before_its_rewrites_which_wait_to_be
 
 @pytest.mark.parametrize("gesture", ["key", "click"])
 def test_skipping_it_says_why(desk: Page, product: Product, gesture: str) -> None:
-    serve(desk, product, f"{GERMAN} ({gesture})", "an English text")
+    english = f"an English text after a {gesture}"
+    serve(desk, product, f"{GERMAN} ({gesture})", english)
     if gesture == "key":
         desk.keyboard.press("s")
     else:
         desk.click("#foreign-skip")
-    expect_source(desk, "an English text")
+    expect_source(desk, english)
     expect_saved(desk, "Skipped: Not English")
     assert last_judgment(product, "verdict", "reason") == ("skipped", "Not English")
