@@ -15,7 +15,7 @@ from worker.base.texts.held_out import Pair, unmeasured
 from worker.base.texts.phrases import short_insult
 from worker.base.texts.rudeness import outburst, remark, rude_words
 from worker.training.clicks.anchors import ANCHORS_FILE
-from worker.training.clicks.shipped_texts import SENTENCES_FILE, shipped_texts
+from worker.training.clicks.shipped_texts import COMMENTS_FILE, SENTENCES_FILE, shipped_texts
 
 SENTENCES = SENTENCES_FILE.read_text(encoding="utf-8").splitlines()
 BASE = Path("models/base")
@@ -53,7 +53,8 @@ def test_a_pair_that_versions_are_tested_on_is_drawn_again() -> None:
 
 def test_anchors_and_shipped_texts_are_none_that_versions_are_tested_on() -> None:
     anchors = [text for pair in read_pairs(ANCHORS_FILE) for text in pair]
-    assert measured([*anchors, *SENTENCES, *shipped_texts(), *samples.texts()]) == []
+    comments = COMMENTS_FILE.read_text(encoding="utf-8").splitlines()
+    assert measured([*anchors, *SENTENCES, *comments, *shipped_texts(), *samples.texts()]) == []
 
 
 def test_the_base_was_trained_on_no_text_that_it_is_tested_on_or_shown_with() -> None:
