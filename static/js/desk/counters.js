@@ -18,6 +18,7 @@ const tally = new Tally(
   number("left"),
   number("mostLeft"),
 );
+const TITLE = document.title;
 const breaks = new Breaks(new Drawer(localStorage, "work", person), number("breakMinutes"));
 
 /** @param {1 | -1} gestures made or taken back @param {number} looked seconds @param {boolean} queued whether on the queue's */
@@ -33,6 +34,7 @@ export function count(gestures, looked, queued) {
 
 function show() {
   for (const [place, figure] of Object.entries(tally.figures())) element(place).textContent = figure;
+  document.title = tally.waiting() ? `(${tally.waiting()}) ${TITLE}` : TITLE;
 }
 
 // A desk that was left open says how it is now.

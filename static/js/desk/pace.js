@@ -78,6 +78,12 @@ export class Tally {
     };
   }
 
+  /** What waits, for the title of the page; nothing if nothing does. */
+  waiting() {
+    if (this.many) return `${count(this.most)}+`;
+    return this.left > 0 ? count(this.left) : "";
+  }
+
   #progress() {
     if (this.many) return `${count(this.today)} today, more than ${count(this.most)} left`;
     if (this.left > 0) return `${count(this.today)} of ${count(this.today + this.left)}`;

@@ -32,6 +32,8 @@ const leaving = (left, today = 40, each = 10) => new Tally(today, today, today, 
 test("how much there is, and how long the rest takes at the pace of today", () => {
   const { progress, remaining } = leaving(160).figures();
   assert.deepEqual([progress, remaining], ["40 of 200", "about 27 min left"]);
+  assert.equal(leaving(160).waiting(), "160");
+  assert.equal(leaving(1000).waiting(), "1,000+");
   assert.equal(leaving(160, 4).figures().remaining, "", "four tell too little of the pace");
   assert.equal(leaving(5).figures().remaining, "about a minute left");
   assert.equal(leaving(999).figures().remaining, "about 3 h left");
@@ -53,6 +55,7 @@ test("a judgment of the queue leaves one less, of a typed text as many, and undo
   assert.equal(tally.figures().progress, "42 of 43");
   tally.count(1, 10, true);
   assert.equal(tally.figures().progress, "43 today");
+  assert.equal(tally.waiting(), "", "nothing waits");
   tally.count(-1, 10, true);
   assert.equal(tally.figures().progress, "42 of 43");
 });
