@@ -5,7 +5,8 @@ needs LEAST_WORDS words, of which many are small words of that language and hard
 and what is borrowed from other languages therefore decide nothing. A language that is not listed is not noticed.
 
 Of 1,381,248 lines of English corpora (rude comments, novels, talk) 142 are said to be of another language; sixty of
-them were read, and all are, three in part. Of 42 short rude texts in thirteen languages it names 33, and misses those with fewer than three small words.
+them were read, and all are, three in part. Of 42 short rude texts in thirteen languages it names 33, and misses those
+with fewer than three small words.
 """
 
 from __future__ import annotations
