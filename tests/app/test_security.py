@@ -185,6 +185,13 @@ def test_every_answer_carries_the_security_headers(app: Flask, path: str) -> Non
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
+@pytest.mark.parametrize("path", ["/static/js/desk/annotate.js", "/static/css/mellow.css"])
+def test_parts_of_pages_carry_the_headers_that_browsers_obey_there(app: Flask, path: str) -> None:
+    headers = app.test_client().get(path, buffered=True).headers
+    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "same-origin")
+    assert "Content-Security-Policy" not in headers
+
+
 def test_only_over_https_is_https_demanded_from_then_on(app: Flask) -> None:
     client = app.test_client()
     assert "Strict-Transport-Security" not in client.get("/sign-in").headers
