@@ -177,7 +177,7 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(
         ask(session, admin, meant, target=2)
     with write_transaction(session):
         session.get_one(Version, 4).parent_number = 2
-    nothing = r"^Without it nothing is left to train on: version 2 is what remains\. Let it serve\.$"
+    nothing = r"^Without it nothing is left to train on: version 2 is what remains\. Make it live\.$"
     with pytest.raises(Invalid, match=nothing):
         ask(session, admin, meant, target=4)
     monkeypatch.setattr(runs, "LONGEST_QUEUE", 0)
