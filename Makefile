@@ -94,7 +94,7 @@ GALLERY :=
 
 .PHONY: gallery
 gallery: $(DEV_INSTALLED) browser ## a picture of every page, at three widths, light and dark, in build/gallery (minutes)
-	$(BIN)/python -m tests.gallery $(GALLERY)
+	$(BIN)/python -m tests.pictures.gallery $(GALLERY)
 
 .PHONY: check
 check: $(DEV_INSTALLED) check-js ## formatting, lint, types, and which part may import which

@@ -95,8 +95,8 @@ class Client:
             parser.feed(page.text)
             for lead in filter(None, [*parser.found, page.location]):
                 there = urlsplit(urljoin(self.proxy.url + address, lead))
-                if lead == SPECIFICATION:
-                    continue
+                if lead == SPECIFICATION or (address.startswith(f"{PATH}/help/") and there.scheme == "https"):
+                    continue  # documents name their sources
                 if f"{there.scheme}://{there.netloc}" != self.proxy.url or not there.path.startswith(f"{PATH}/"):
                     outside.append(f"{lead} on {address}")
                 elif there.path not in {urlsplit(one).path for one in waiting}:  # one of each, whatever is asked of it

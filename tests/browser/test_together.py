@@ -73,4 +73,4 @@ def test_two_annotators_and_an_admin_at_once(product: Product, chrome: Browser, 
         expect(row).to_contain_text("50")
         admin.goto("/admin/data/judgments")
         for text in (shown[0], second[0], second[1]):
-            expect(admin.get_by_text(text).first).to_be_visible()
+            expect(admin.locator("[data-best]").get_by_text(text).first).to_be_visible()

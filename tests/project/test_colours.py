@@ -67,7 +67,7 @@ def test_a_colour_has_one_meaning(theme: str) -> None:
 def test_only_the_tokens_name_colours() -> None:
     named = {
         f"{path.name}: {colour}"
-        for path in CSS.glob("*.css")
+        for path in CSS.rglob("*.css")
         if path.name != "tokens.css"
         for declarations in re.findall(r"\{([^{}]*)\}", path.read_text(encoding="utf-8"))
         for colour in re.findall(r"#[0-9a-f]{3,8}\b", declarations)

@@ -94,7 +94,7 @@ def test_people_are_invited_and_their_habits_and_agreement_known(session: Sessio
             screen = factories.generation(session, person_id, ["a", "b", "c"], prompt=prompt, gold=gold)
             factories.judgment(session, screen, pairs=False, seconds=2.0)
     page = admin.browser().get("/admin/people").text
-    assert "On 1 prompt everybody said the same kind of thing" in page
+    assert "On 1 prompt everybody gave the same kind of verdict" in page
     habits = statistics.habits(session, joined.id)
     assert (habits.gold.part, habits.gold.whole, habits.positions.counts) == (1, 1, (2, 0, 0))
     assert admin.browser().get(f"/admin/people/{joined.id}?only=gold").status_code == 200

@@ -9,9 +9,13 @@ from tests.processes import Product, wait_for
 
 GENERATIONS = "**/api/v1/generations"
 JUDGMENTS = "**/api/v1/judgments"
-GREEN = r"""card => {
-    const [red, green, blue] = getComputedStyle(card).borderTopColor.match(/\d+/g).map(Number);
-    return green > 1.3 * red && green > 1.3 * blue;
+MARKED = """card => {
+    const probe = document.createElement("i");
+    probe.style.color = "var(--chosen-line)";
+    document.body.append(probe);
+    const wanted = getComputedStyle(probe).color;
+    probe.remove();
+    return getComputedStyle(card).borderTopColor === wanted;
 }"""
 
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.desk.screen import (
     GENERATIONS,
-    GREEN,
     JUDGMENTS,
+    MARKED,
     card,
     expect_saved,
     expect_source,
@@ -30,7 +30,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("gesture", ["key", "click"])
-def test_the_chosen_rewrite_turns_green_and_is_stored(desk: Page, product: Product, number: int, gesture: str) -> None:
+def test_the_chosen_rewrite_is_marked_and_stored(desk: Page, product: Product, number: int, gesture: str) -> None:
     type_text(desk, "You are a stupid idiot")
     before = len(standing(product))
     text = card(desk, number).locator(".choice-text").text_content()
@@ -39,7 +39,7 @@ def test_the_chosen_rewrite_turns_green_and_is_stored(desk: Page, product: Produ
     else:
         card(desk, number).click()
     expect(desk.locator("#last-text")).to_have_text(f"Saved: “{text}”")
-    assert [card(desk, each).evaluate(GREEN) for each in (1, 2, 3)] == [each == number for each in (1, 2, 3)]
+    assert [card(desk, each).evaluate(MARKED) for each in (1, 2, 3)] == [each == number for each in (1, 2, 3)]
     assert standing(product)[before:] == [("chosen", text)]
 
 

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.domain_errors import PROBLEM_JSON, DiskFull
 from tests.browser.desk.screen import (
@@ -180,12 +180,16 @@ def test_signing_out_in_another_tab_loses_nothing(visitor: Visitor) -> None:
     expect(desk.locator("#connection")).to_have_text("All that was kept has been sent.")
 
 
-def test_a_screen_that_was_judged_in_another_tab_is_passed_over(desk: Page, visitor: Visitor, product: Product) -> None:
+def test_a_screen_that_was_judged_in_another_browser_is_passed_over(
+    desk: Page, visitor: Visitor, product: Product, chrome: Browser
+) -> None:
     visitor.expect_complaint("409")
     queue(product, "open in two tabs", "open in the second only")
     desk.reload()
     expect_source(desk, "open in two tabs")
-    other = visitor.context.new_page()
+    signed_in = visitor.context.storage_state()
+    signed_in["origins"] = []
+    other = chrome.new_context(base_url=product.url, storage_state=signed_in).new_page()
     other.goto("/annotate")
     expect_source(other, "open in two tabs")
     desk.keyboard.press("1")

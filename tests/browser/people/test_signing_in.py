@@ -93,12 +93,12 @@ def test_an_admin_adds_a_person_who_annotates_and_sees_nothing_of_the_admins(
     page.fill("#password", "another calm one")
     page.click("#add-person button")
     expect(page.locator("main [role=status]")).to_have_text("grace@example.org may sign in now.")
-    expect(page.locator("td", has_text="Grace <b>H</b>")).to_be_visible()
+    expect(page.locator("td.names", has_text="Grace <b>H</b>")).to_be_visible()
 
     stranger.sign_in_first("grace@example.org", "another calm one")
     stranger.expect_complaint("403")
     theirs = stranger.page
-    assert theirs.locator("nav a").all_inner_texts() == ["Mellow", "Annotate", "My work", "Grace <b>H</b>"]
+    assert theirs.locator("nav a").all_inner_texts() == ["Mellow", "Annotate", "My work", "Help", "Grace <b>H</b>"]
     theirs.fill("#text", "You are a stupid idiot")
     theirs.press("#text", "Enter")
     expect(theirs.locator("#source")).to_have_text("You are a stupid idiot")
@@ -106,7 +106,9 @@ def test_an_admin_adds_a_person_who_annotates_and_sees_nothing_of_the_admins(
         theirs.goto(place)
         expect(theirs.locator("h1")).to_have_text("This is for admins.")
 
-    page.locator("tr", has_text="grace@example.org").get_by_role("button").click()
+    row = page.locator("tr", has_text="grace@example.org")
+    row.locator("summary").click()
+    row.get_by_role("button", name="Deactivate").click()
     expect(page.locator("main [role=status]")).to_have_text("grace@example.org may no longer sign in.")
     theirs.goto("/annotate")
     theirs.wait_for_url(SIGN_IN)

@@ -39,13 +39,19 @@ def drag(page: Page, start: float, end: float) -> None:
     page.mouse.up()
 
 
+def point_at(area: Locator, left: float) -> None:
+    """Move the mouse over a chart; the first event of a page says of no movement, and uPlot waits for one."""
+    for top in (30, 20):
+        area.hover(position={"x": left, "y": top})
+
+
 def expect_ends(page: Page, figure: str, first: int, last: int) -> None:
     """Expect the crosshair to say these steps at the left and at the right end of a chart."""
     area = plot_area(page, figure)
     box = area.bounding_box()
     assert box is not None
     for left, step in ((1.0, first), (box["width"] - 2, last)):
-        area.hover(position={"x": left, "y": 20})
+        point_at(area, left)
         expect(page.locator(f"{figure} .at")).to_have_text(f"step {step}")
 
 
@@ -157,6 +163,6 @@ def test_all_metrics_of_several_runs_are_compared_at_once(visitor: Visitor, prod
     expect(page.locator("figure.chart canvas")).to_have_count(3)
     box = plot_area(page, LOSS).bounding_box()
     assert box is not None
-    plot_area(page, LOSS).hover(position={"x": box["width"] / 2, "y": 20})
+    point_at(plot_area(page, LOSS), box["width"] / 2)
     expect(page.locator(f"{LOSS} .at")).to_have_text("50 % of the run")
     assert not page.evaluate(SIDEWAYS)

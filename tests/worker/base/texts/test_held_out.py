@@ -10,7 +10,7 @@ from app.services.prompts import samples
 from models.formats.splitting import split_key
 from models.store.trained_on import TrainedOn
 from models.texts.heldout import heldout_pairs, is_measured, read_pairs
-from tests import screenshots
+from tests.pictures import screenshots
 from worker.base.texts.held_out import Pair, unmeasured
 from worker.base.texts.phrases import short_insult
 from worker.base.texts.rudeness import outburst, remark, rude_words

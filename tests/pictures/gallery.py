@@ -1,4 +1,4 @@
-"""Takes a picture of every page at three widths in both themes: `python -m tests.gallery [FOLDER]`.
+"""Takes a picture of every page at three widths in both themes: `python -m tests.pictures.gallery [FOLDER]`.
 
 The product as it is shipped, in a fresh home with a few clicks, a stored run and a stored evaluation. The pictures show
 whole pages and lie in build/gallery, for people to look at after a change of the looks; none of them is kept in git.

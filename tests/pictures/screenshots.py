@@ -1,4 +1,4 @@
-"""Makes docs/screenshots/*.png from the product as it is shipped: `python -m tests.screenshots`.
+"""Makes docs/screenshots/*.png from the product as it is shipped: `python -m tests.pictures.screenshots`.
 
 A fresh home, the embedded checkpoint, a real browser; a few clicks are made and a real training run is watched. What
 the model writes differs from time to time, so the pictures do too.
