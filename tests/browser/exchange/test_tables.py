@@ -82,16 +82,16 @@ def test_the_chosen_columns_stay_when_the_page_is_opened_again(filled: Visitor) 
 def test_deactivating_somebody_asks_once_and_says_what_happens(visitor: Visitor) -> None:
     page = visitor.page
     page.goto("/admin/people")
-    page.fill("#email", "grace@example.org")
+    page.fill("#email", "hedy@example.org")
     page.fill("#password", "another calm one")
     page.click("#add-person button")
-    row = page.get_by_role("row", name="grace@example.org").first
+    row = page.get_by_role("row", name="hedy@example.org").first
     row.locator("summary").press("Enter")
     expect(row).to_contain_text("They are signed out everywhere")
     row.locator("details button").click()
-    expect(page.locator("main .alert")).to_have_text("grace@example.org may no longer sign in.")
-    page.get_by_role("button", name="Reactivate grace@example.org").click()
-    expect(page.locator("main .alert")).to_have_text("grace@example.org may sign in again.")
+    expect(page.locator("main .alert")).to_have_text("hedy@example.org may no longer sign in.")
+    page.get_by_role("button", name="Reactivate hedy@example.org").click()
+    expect(page.locator("main .alert")).to_have_text("hedy@example.org may sign in again.")
 
 
 def test_a_part_of_a_file_is_taken_and_an_empty_file_says_so(visitor: Visitor) -> None:
