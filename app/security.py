@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import Flask, Response, request
+from flask import Flask, Response, after_this_request, request
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 
@@ -26,7 +26,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 _PARTS_OF_PAGES = ("text/javascript", "text/css", "font/woff2")
-"""What is never a document: browsers obey no policy of these, and a page loads forty of them."""
+"""The types of files that are never a document: browsers obey no policy of these, and a page loads forty of them."""
 
 _PORT = re.compile(r":\d+$")
 _PATH = re.compile(r"(/[\w.~-]*[\w~-])*", re.ASCII)  # no part of it is empty, "." or "..": links would lead elsewhere
@@ -66,6 +66,23 @@ class _SessionCookie(SecureCookieSessionInterface):
 
     def get_cookie_name(self, app: Flask) -> str:
         return "__Host-mellow_session" if request.is_secure and not request.script_root else "mellow_session"
+
+
+def keep_cookie(name: str, value: str, seconds: int) -> None:
+    """Let the response to this request leave a cookie that scripts cannot read and other sites do not send."""
+
+    @after_this_request
+    def _set(response: Response) -> Response:
+        response.set_cookie(
+            name,
+            value,
+            max_age=seconds,
+            path=request.script_root or "/",
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
 
 
 def init_app(app: Flask) -> None:

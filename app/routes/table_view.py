@@ -1,4 +1,4 @@
-"""How somebody wants to see a table: which page, sorted by what, which columns, how dense.
+"""Read how somebody wants to see a table: which page, sorted by what, which columns, how dense.
 
 The address says it, so that a view can be shared. Columns, density and the length of pages are also remembered by the
 browser, for addresses that say nothing of them.
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, after_this_request, request, url_for
+from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.api.payload import row_id
 from app.schemas.windows import Cut, Window, cut
+from app.security import keep_cookie
 
 ROWS = (25, 50, 100)
-"""How many rows a page may have, the usual number first."""
+"""The numbers of rows that a page may have, the usual one first."""
 DENSITIES = {"comfortable": "Comfortable", "compact": "Compact"}
 _LOOK = ("column", "density", "rows")
 _SECONDS = 365 * 86_400
@@ -158,17 +159,4 @@ def back_to(page: str, query: str) -> str:
 
 def _remember(cookie: str, view: TableView) -> None:
     names = [("column", column.name) for column in view.columns]
-    value = urlencode([*names, ("density", view.density), ("rows", view.rows)])
-
-    @after_this_request
-    def _set(response: Response) -> Response:
-        response.set_cookie(
-            cookie,
-            value,
-            max_age=_SECONDS,
-            path=request.script_root or "/",
-            secure=request.is_secure,
-            httponly=True,
-            samesite="Lax",
-        )
-        return response
+    keep_cookie(cookie, urlencode([*names, ("density", view.density), ("rows", view.rows)]), _SECONDS)

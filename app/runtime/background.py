@@ -30,7 +30,7 @@ RESCUE_SECONDS = 3.0
 LEARN_SECONDS = 0.5
 """The shortest time from one head to the next."""
 LOOK_SECONDS = 30.0
-"""How often it is looked for what was judged or deleted in other processes."""
+"""The time between two looks for what was judged or deleted in other processes."""
 
 
 class Background:

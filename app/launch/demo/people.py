@@ -23,14 +23,16 @@ _AS_GOOD = 0.15
 
 @dataclass(frozen=True)
 class Reader:
-    """A simulated person: a name, an email, a taste that scores a rewrite of a text, and seconds a screen."""
+    """A simulated person: a name, an email, a taste that scores a rewrite of a text, and seconds a screen.
+
+    One who `writes` puts a better rewrite of their own in the place of the best now and then.
+    """
 
     name: str
     email: str
     taste: Callable[[str, str], float]
     seconds: tuple[float, float]
     writes: bool = False
-    """Whether they write a better rewrite of their own now and then."""
 
 
 def brief(text: str, rewrite: str) -> float:

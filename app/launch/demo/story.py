@@ -1,4 +1,4 @@
-"""What happens in the demo, told while it happens: people come, judge, train a version and begin to compare it."""
+"""Tell what happens in the demo while it happens: people come, judge, train a version and begin to compare it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.launch.demo.people import PEOPLE, Reader, judgment
 from app.launch.demo.visitor import Visitor
 
 TEXTS, MORE_TEXTS = 28, 8
-"""What each of the people judges before the training, and after it; the other samples are left for the visitor."""
+"""The numbers of texts that each judges before the training and after it; the other samples wait for the visitor."""
 _LOOK_SECONDS = 1.0
 
 
@@ -42,8 +42,7 @@ class Story:
 
     def _happen(self) -> None:
         _say("You may look at it at once: it takes a few minutes until every page has something to show.")
-        if not self._admin.signs_in(self._admin_email, self._password_of(self._admin_email)):
-            raise LaunchError(f"{self._admin_email} could not sign in.")
+        self._admin.sign_in(self._admin_email, self._password_of(self._admin_email))
         self._load_texts()
         _say(f"1 of 4: {', '.join(reader.name for reader in PEOPLE)} are invited and join.")
         people = [(reader, self._joined(reader)) for reader in PEOPLE]
@@ -63,7 +62,7 @@ class Story:
         """Return a person who is signed in: with their account, or else by the invitation that makes it."""
         person, password = Visitor(self._url), self._password_of(reader.email)
         if reader.email in self._admin.read("/admin/people"):
-            person.signs_in(reader.email, password)
+            person.sign_in(reader.email, password)
             return person
         page = self._admin.submit(
             "/admin/people", "/admin/people/invitations", label=reader.name, role="annotator", days="7"

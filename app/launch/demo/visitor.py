@@ -21,9 +21,10 @@ class Visitor:
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy lies between a program and the same machine
 
-    def signs_in(self, email: str, password: str) -> bool:
-        """Sign in, and return whether that worked."""
-        return self.submit("/sign-in", "/sign-in", email=email, password=password).is_redirect
+    def sign_in(self, email: str, password: str) -> None:
+        """Sign in; raises LaunchError if that is refused."""
+        if not self.submit("/sign-in", "/sign-in", email=email, password=password).is_redirect:
+            raise LaunchError(f"{email} could not sign in.")
 
     def read(self, page: str) -> str:
         """Return a page."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from flask import Response, after_this_request, request
+from flask import request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.context import mellow
+from app.security import keep_cookie
 
 _DAYS = 180
 _SECONDS = _DAYS * 86_400
@@ -31,19 +32,7 @@ def remember(email: str) -> None:
     """Let the response make this browser known to the account that has just been signed in to."""
     email = _normal(email)
     value = _signing(email).dumps(of(email) or secrets.token_urlsafe(16))
-
-    @after_this_request
-    def _set(response: Response) -> Response:
-        response.set_cookie(
-            _cookie(email),
-            value,
-            max_age=_SECONDS,
-            path=request.script_root or "/",
-            secure=request.is_secure,
-            httponly=True,
-            samesite="Lax",
-        )
-        return response
+    keep_cookie(_cookie(email), value, _SECONDS)
 
 
 def _normal(email: str) -> str:

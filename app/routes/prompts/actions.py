@@ -1,4 +1,4 @@
-"""What is done with prompts by the page or by the API: one is deleted, or those that were selected are changed."""
+"""Delete a prompt for the page or the API, and change or delete those that were selected on the page."""
 
 from __future__ import annotations
 
@@ -25,14 +25,20 @@ def delete(prompt_id: int, confirmed: object) -> tuple[Gone, str]:
 
 
 def delete_several(ids: list[int], confirmed: str) -> tuple[int, str]:
-    """Delete prompts if their number was typed; returns that, and a sentence about what is left; raises Invalid."""
+    """Delete prompts if their number was typed; returns that, and a sentence about what is left.
+
+    Raises Invalid, and NotFound if somebody else has deleted one; what was deleted before that leaves nothing behind.
+    """
     if confirmed.strip() != str(len(ids)):
         raise Invalid(f"Type {len(ids)} to confirm that {len(ids)} prompts shall be deleted.")
     session = db.session()
     texts = [deletion.get(session, prompt_id).text for prompt_id in ids]
-    for prompt_id in ids:
-        deletion.delete_prompt(session, user_id(), prompt_id, prompt_id)
-    return len(ids), _finish(texts)
+    try:
+        for prompt_id in ids:
+            deletion.delete_prompt(session, user_id(), prompt_id, prompt_id)
+    finally:
+        left = _finish(texts)
+    return len(ids), left
 
 
 def selected(values: Iterable[str]) -> list[int]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, Generation, Prompt
+from app.services.prompts import deletion
+from app.services.prompts.deletion import Gone
+from app.services.system import deletions
 from tests import factories
 from tests.studio import Person, rows
 
@@ -71,6 +75,29 @@ def test_selected_prompts_are_deleted_once_their_number_is_typed(admin: Person, 
     assert "2 prompts and all that was made of them are deleted." in done.text
     assert [row.text for row in rows(session, Prompt)] == ["text 2"]
     assert browser.get(path).status_code == 404
+
+
+def test_what_was_deleted_before_somebody_else_took_the_next_one_leaves_nothing_behind(
+    admin: Person, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (factories.prompt(session, text=text, queued=True).id for text in ("an early one", "a late one"))
+    real, finished = deletion.delete_prompt, list[str]()
+
+    def raced(own: Session, by: int, prompt_id: int, confirmed: object) -> Gone:
+        if prompt_id == second:
+            real(own, by, prompt_id, confirmed)
+        return real(own, by, prompt_id, confirmed)
+
+    def finish(_: object, __: object, texts: list[str]) -> str:
+        finished.extend(texts)
+        return ""
+
+    monkeypatch.setattr(deletion, "delete_prompt", raced)
+    monkeypatch.setattr(deletions, "finish", finish)
+    page = f"/admin/data/prompts/delete?id={first}&id={second}"
+    answer = admin.browser().submit("/admin/data/prompts/delete", {"id": [first, second], "confirm": "2"}, page)
+    assert (answer.status_code, rows(session, Prompt)) == (404, [])
+    assert finished == ["an early one", "a late one"]
 
 
 def test_more_rows_than_a_page_has_cannot_be_selected(admin: Person) -> None:
