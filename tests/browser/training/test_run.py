@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -47,7 +48,7 @@ def test_the_bar_is_that_of_the_whole_run_and_never_full_before_its_end(
     expect(page.locator("#share")).to_have_text("48 %")  # 12 s and a half of 24 s, of 50 s
     expect(page.locator("#phases [aria-current='step']")).to_have_text("Training")
     expect(page.locator("#eta")).to_be_empty()  # no run of this studio has told yet how long each phase takes
-    assert page.title().startswith("48 % · Run")
+    expect(page).to_have_title(re.compile("^48 % · Run"))
     set_to_work(product, run_id, STEPS, "training", "converting", "evaluating")
     expect(page.locator("#phases [aria-current='step']")).to_have_text("Evaluating")
     expect(page.locator("#share")).to_have_text("74 %")
@@ -56,7 +57,7 @@ def test_the_bar_is_that_of_the_whole_run_and_never_full_before_its_end(
     end(product, run_id)
     expect(page.locator("#status")).to_have_text("succeeded")
     expect(page.locator("#course")).to_be_hidden()
-    assert page.title().startswith("succeeded · Run")
+    expect(page).to_have_title(re.compile("^succeeded · Run"))
     assert page.evaluate(ICON).startswith("data:image/svg+xml,")
     assert page.evaluate(ICON) != working
 
