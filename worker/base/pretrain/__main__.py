@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
-from worker.base.build.checkpoint import new_model
+from worker.base.build.checkpoint import grow, new_model
 from worker.base.pretrain.mixture import Mixture, held_out_batches
 from worker.base.pretrain.objectives import marks_of
 from worker.base.pretrain.state import PretrainingProgress
@@ -37,14 +37,37 @@ def untrained_model(vocab_size: int, shape: list[int], seed: int) -> T5ForCondit
     """
     encoder_layers, decoder_layers, width, feed_forward, heads = shape
     torch.manual_seed(seed)
-    model = new_model(
-        vocab_size,
-        width=width,
-        encoder_layers=encoder_layers,
-        decoder_layers=decoder_layers,
-        feed_forward=feed_forward,
-        heads=heads,
+    return checked(
+        new_model(
+            vocab_size,
+            width=width,
+            encoder_layers=encoder_layers,
+            decoder_layers=decoder_layers,
+            feed_forward=feed_forward,
+            heads=heads,
+        )
     )
+
+
+def trained_model(folder: Path, layers: list[int] | None) -> T5ForConditionalGeneration:
+    """Load the model of a folder, grown to a number of encoder and decoder layers if these are given.
+
+    Raises ValueError if that takes layers away, or makes it larger than LARGEST.
+    """
+    model = T5ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    if layers is None:
+        return model
+    encoder_layers, decoder_layers = layers
+    if encoder_layers < model.config.num_layers or decoder_layers < model.config.num_decoder_layers:
+        raise ValueError(
+            f"The model has {model.config.num_layers} encoder and {model.config.num_decoder_layers} decoder layers; "
+            "it cannot be grown to fewer."
+        )
+    return checked(grow(model, encoder_layers, decoder_layers))
+
+
+def checked(model: T5ForConditionalGeneration) -> T5ForConditionalGeneration:
+    """Return the model; raise ValueError if it has more than LARGEST parameters, the most that can be served."""
     if model.num_parameters() > LARGEST:
         raise ValueError(f"This shape has {model.num_parameters():,} parameters; at most {LARGEST:,} are allowed.")
     return model
@@ -66,21 +89,21 @@ def pretrain(
     *,
     device: torch.device,
     shape: list[int] | None = None,
+    layers: list[int] | None = None,
     tokens: int | None = None,
     minutes: float | None = None,
 ) -> PretrainingProgress:
     """Train in a work folder until `stop` is set, or for some minutes, or up to a number of tokens.
 
-    The tokenizer is that of the model folder, and so are the first weights unless a shape is given.
+    The tokenizer is that of the model folder, and so are the first weights, grown to a number of layers if these are
+    given, unless a shape is.
     """
     if not (model / "tokenizer.json").exists():
         raise ValueError(f"{model} is no checkpoint: it has no tokenizer.json.")
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     marks = marks_of(tokenizer)
     start = starting_state(work, plan) or (
-        untrained_model(tokenizer.get_vocab_size(), shape, plan.seed)
-        if shape
-        else T5ForConditionalGeneration.from_pretrained(model, dtype=torch.float32, local_files_only=True)
+        untrained_model(tokenizer.get_vocab_size(), shape, plan.seed) if shape else trained_model(model, layers)
     )
     corpora = load_corpora(data, work, tokenizer)
     return Pretraining(
@@ -123,7 +146,15 @@ def main() -> None:
     parser.add_argument(
         "--model", type=Path, default=Path("models/base"), help="checkpoint to begin with, default %(default)s"
     )
-    parser.add_argument(
+    first_weights = parser.add_mutually_exclusive_group()
+    first_weights.add_argument(
+        "--layers",
+        type=int,
+        nargs=2,
+        metavar=("ENCODER", "DECODER"),
+        help="grow that checkpoint to so many layers first; the added ones change nothing until they are trained",
+    )
+    first_weights.add_argument(
         "--new",
         type=int,
         nargs=5,
@@ -157,6 +188,7 @@ def main() -> None:
             stop,
             device=device,
             shape=options.new,
+            layers=options.layers,
             tokens=options.tokens,
             minutes=options.minutes,
         )

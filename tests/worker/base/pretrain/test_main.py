@@ -52,9 +52,29 @@ def test_a_new_shape_begins_with_random_weights_and_is_resumed(
     assert line["held_out"]["corruption"]["all"] > 4  # about the logarithm of the vocabulary
 
 
+def test_a_grown_checkpoint_begins_where_the_one_that_was_grown_stood(
+    data: Path, tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--data", data, "--model", checkpoint, "--tokens-each", "300", "--tokens", "300")
+    shape = AutoModelForSeq2SeqLM.from_pretrained(checkpoint, local_files_only=True).config
+    call(monkeypatch, *options, "--work", tmp_path / "as-it-is")
+    layers = (str(shape.num_layers + 2), str(shape.num_decoder_layers + 1))
+    call(monkeypatch, *options, "--work", tmp_path / "grown", "--layers", *layers)
+
+    grown = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "grown" / "checkpoint", local_files_only=True).config
+    assert (str(grown.num_layers), str(grown.num_decoder_layers)) == layers
+    began = [
+        json.loads((tmp_path / work / "log.jsonl").read_text(encoding="utf-8").splitlines()[0])["held_out"]
+        for work in ("as-it-is", "grown")
+    ]
+    assert began[1]["corruption"]["all"] == pytest.approx(began[0]["corruption"]["all"], abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--layers", "0", "1"], "it cannot be grown to fewer"),
+        (["--layers", "2000", "2000"], "at most 25,000,000 are allowed"),
         (["--new", "12", "12", "512", "2048", "8"], "at most 25,000,000 are allowed"),
         (["--model", "nowhere"], "nowhere is no checkpoint"),
         (["--cool-down", "1000"], "has no training to cool down"),
