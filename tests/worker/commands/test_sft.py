@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -20,6 +21,7 @@ from tests.scorer_cache import share_cache
 from tests.studio import parts, rows
 from worker.cli import main
 from worker.publish import staging
+from worker.studio import patience
 
 PAIRS = "source\ttarget\n" + "".join(f"you fool {number}\tyou {number}\n" for number in range(12))
 QUICK = ["--num_train_epochs", "1", "--per_device_train_batch_size", "4", "--dev_split", "4"]
@@ -262,6 +264,23 @@ def test_a_model_is_kept_only_once_it_is_published(
     assert not (out / "model").exists()
     assert main(command) == 0, "nothing is in the way of the same command"
     assert "Training goes on from step " in capsys.readouterr().err
+
+
+def test_a_database_that_is_away_for_a_moment_at_the_end_costs_nothing(
+    environment: pytest.MonkeyPatch, app: Flask, pairs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    next_number, failures = versions.next_number, [OperationalError("BEGIN", {}, Exception("away"))] * 2
+
+    def away_twice(*arguments: Any) -> int:
+        if failures:
+            raise failures.pop()
+        return next_number(*arguments)
+
+    environment.setattr(versions, "next_number", away_twice)
+    environment.setattr(patience, "_LOOK_SECONDS", 0.0)
+    assert main(["sft", "--train_file", pairs, *QUICK]) == 0
+    assert not failures
+    assert "Version 1 is published." in capsys.readouterr().out
 
 
 def test_what_other_commands_left_is_removed_after_a_week_unless_they_are_at_work(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from worker.job import initial_training
 from worker.job.initial_training import InitialTraining
 from worker.publish.base_version import BASE_NUMBER
 from worker.publish.release import release
+from worker.studio.patience import patiently
 from worker.studio.studio import Studio
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def train_and_publish(
     with studio.store.stage() as staged:
         facts = initial_training.train(training, settings, run_dir, staged, progress)
         progress.stage("publishing")
+        patiently(partial(versions.next_number, studio.sessions))  # what is trained can wait for the database
         note = initial_training.note(facts)
         # A first version that is not to serve leaves 1 to the base model, which will.
         lowest = BASE_NUMBER if training.serve else BASE_NUMBER + 1

@@ -41,9 +41,14 @@ from worker.training.shared.lora import linear_layers, lora_config
 from worker.training.shared.progress import Progress
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.run_folder import checkpoint_to_resume, run_folder
-from worker.training.shared.training_errors import Cancelled, CheckpointError, Diverged, NotLearning
+from worker.training.shared.training_errors import Cancelled, CheckpointError, Diverged, NotLearning, ParityError
 from worker.training.shared.training_loss import TrainingLoss
+from worker.training.t5.scoring import mean_token_log_prob
 from worker.training.t5.threads import threads_worth_waking
+
+_CHECKED_PAIRS = 4
+_TOLERANCE = 1e-3
+"""The largest difference between the trained and the saved model that rounding explains, in nats a token."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,8 @@ def train_sft(
     was trained on (models/store/trained_on.py) goes beside it. `report_to` names trackers that transformers knows, such
     as `tensorboard`. `known` is what the model was trained on before; without it, its own record is read.
 
-    Raises `PairFileError`, `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning`, `Cancelled`, or `MemoryError`
-    if the GPU has too little memory.
+    Raises `PairFileError`, `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning`, `ParityError`, `Cancelled`,
+    or `MemoryError` if the GPU has too little memory.
     """
     started = time.monotonic()
     with quiet(), ExitStack() as undo:
@@ -118,6 +123,7 @@ def train_sft(
             _check_moved(trained, base, recipe, trainer.state.global_step)
             trained.config = parent_config  # training switches off the generation cache in its own
             save_checkpoint(trained, tokenizer, output_dir)
+            _check_delivered(trained, tokenizer, file.pairs[:_CHECKED_PAIRS], output_dir)
             data.trained_on.write(output_dir.parent)
     return _result(trainer, data, train_loss, time.monotonic() - started, progress)
 
@@ -241,6 +247,19 @@ def _check_moved(trained: PreTrainedModel, base: Path | str, recipe: SFTRecipe, 
         raise NotLearning(
             f"{len(unchanged)} of {names} trained weights did not move in {steps} steps with learning_rate "
             f"{recipe.learning_rate:g} and warmup_steps {recipe.warmup_steps:g}, {unchanged[0]} among them."
+        )
+
+
+def _check_delivered(
+    trained: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]], folder: Path
+) -> None:
+    """Raise `ParityError` unless the files in `folder` give some pairs the likelihood that the trained model gives."""
+    measured = mean_token_log_prob(trained, tokenizer, pairs)
+    found = abs(mean_token_log_prob(load_model(folder), load_tokenizer(folder), pairs) - measured)
+    if not found <= _TOLERANCE:
+        raise ParityError(
+            f"The saved model is another one than was trained: they differ by {found:.3g} nats a token. Nothing was "
+            "kept but the checkpoints."
         )
 
 

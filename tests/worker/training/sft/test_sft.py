@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from models.formats.files.pair_files import PairFile, read_pairs_from
 from models.settings.sft import SFTRecipe
@@ -21,10 +21,10 @@ from models.store.locks import try_lock
 from tests.worker.conftest import RecordingProgress
 from worker.training.sft.sft import SFTResult, train_sft
 from worker.training.shared import run_folder as run_folders
-from worker.training.shared.checkpoint import load_model, load_tokenizer
+from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
 from worker.training.shared.progress import SilentProgress
 from worker.training.shared.run_folder import last_whole_checkpoint, run_folder
-from worker.training.shared.training_errors import Cancelled, CheckpointError, Diverged, NotLearning
+from worker.training.shared.training_errors import Cancelled, CheckpointError, Diverged, NotLearning, ParityError
 from worker.training.t5.scoring import sequence_log_probs
 
 QUICK = SFTRecipe(num_train_epochs=4, per_device_train_batch_size=4, learning_rate=0.03, logging_steps=1, dev_split=4)
@@ -167,6 +167,22 @@ def test_a_single_weight_that_did_not_move_is_named(
 
     monkeypatch.setattr(sft, "load_model", frozen)
     with pytest.raises(NotLearning, match=r"^1 of .* encoder\.final_layer_norm\.weight among them\.$"):
+        train(tiny_t5, file, tmp_path)
+
+
+def test_files_of_another_model_than_was_trained_are_refused(
+    tiny_t5: Path, file: PairFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from worker.training.sft import sft
+
+    def spoilt(model: Any, tokenizer: Any, folder: Path) -> None:
+        save_checkpoint(model, tokenizer, folder)
+        weights = load_file(folder / "model.safetensors")
+        weights["shared.weight"] = weights["shared.weight"] * 2
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+    monkeypatch.setattr(sft, "save_checkpoint", spoilt)
+    with pytest.raises(ParityError, match=r"they differ by \S+ nats a token\. Nothing was kept but the checkpoints\.$"):
         train(tiny_t5, file, tmp_path)
 
 
