@@ -96,6 +96,10 @@ GALLERY :=
 gallery: $(DEV_INSTALLED) browser ## a picture of every page, at three widths, light and dark, in build/gallery (minutes)
 	$(BIN)/python -m tests.pictures.gallery $(GALLERY)
 
+.PHONY: words
+words: $(DEV_INSTALLED) ## bring the catalogues of the interface up to date with its sentences
+	$(BIN)/python -m app.translations
+
 .PHONY: check
 check: $(DEV_INSTALLED) check-js ## formatting, lint, types, and which part may import which
 	$(BIN)/ruff format --check .

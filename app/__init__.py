@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import access, cli, confirmation, migrating, security
+from app import access, cli, confirmation, migrating, security, words
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     compress.init_app(app)
     login.init_app(app)
     app.extensions["mellow"] = _assemble(settings, _sessions(app))
+    words.init_app(app, settings.catalogues)
     security.init_app(app)
     access.init_app(app)
     confirmation.init_app(app)

@@ -35,6 +35,7 @@ PUBLIC = frozenset(
         "static",
         "bootstrap.static",
         "typeface.file",
+        "script_words.file",
         "uplot.static",
         "auth.sign_in",
         "auth.setup",
@@ -61,6 +62,7 @@ ANNOTATOR = frozenset(
         "auth.change_password",
         "auth.change_profile",
         "auth.change_theme",
+        "auth.change_language",
         "auth.end_session",
         "auth.end_other_sessions",
         "factors.page",
@@ -120,6 +122,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
         self.is_admin = identity.is_admin
         self.must_change_password = identity.must_change_password
         self.theme = identity.settings.get("theme", "system")
+        self.language = identity.settings.get("language", "")
         self.last_seen_at = identity.last_seen_at
         self.session_id = identity.session_id
         self.last_used_at = identity.last_used_at

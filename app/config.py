@@ -78,6 +78,7 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     metrics_token: str
     webhook_networks: tuple[IPv4Network | IPv6Network, ...]
+    catalogues: Path | None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -130,6 +131,7 @@ class Settings:
             allowed_hosts=tuple(map(_host, env.parts("ALLOWED_HOSTS"))),
             metrics_token=metrics_token,
             webhook_networks=tuple(map(_network, env.parts("WEBHOOK_NETWORKS"))),
+            catalogues=_catalogues(env.text("CATALOGUES", "")),
         )
 
     @property
@@ -169,7 +171,18 @@ SETTING_NAMES = (
     "ALLOWED_HOSTS",
     "METRICS_TOKEN",
     "WEBHOOK_NETWORKS",
+    "CATALOGUES",
 )
+
+
+def _catalogues(named: str) -> Path | None:
+    """Return the folder of further catalogues; raises ConfigError if there is none of that name."""
+    if not named:
+        return None
+    folder = Path(named).expanduser().resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"CATALOGUES names {folder}, which is no folder.")
+    return folder
 
 
 def embedded_socket(home: Path) -> Path:

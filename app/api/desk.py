@@ -16,6 +16,7 @@ from app.services.desk.settings import (
     DeskChange,
     Diff,
     Font,
+    Language,
     TextSize,
     Theme,
     TimeZone,
@@ -136,6 +137,7 @@ class DeskSettings(Struct, forbid_unknown_fields=True):
     font: Font
     time_zone: TimeZone
     theme: Theme
+    language: Language
 
 
 class Me(Struct):

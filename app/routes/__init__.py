@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from app.api import api_docs
 from app.api.openapi import API_PREFIX
-from app.routes import chapters, icons, libraries, navigation, typeface
+from app.routes import chapters, icons, libraries, navigation, script_words, typeface
 from app.routes.desk import api as desk_api
 from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
@@ -57,6 +57,7 @@ _PAGES = (
     webhooks.blueprint,
     api_docs.blueprint,
     typeface.blueprint,
+    script_words.blueprint,
     help.blueprint,
 )
 _API = (
@@ -80,6 +81,7 @@ def register_blueprints(app: Flask) -> None:
     navigation.init_app(app)
     icons.init_app(app)
     typeface.init_app(app)
+    script_words.init_app(app)
     chapters.init_app(app)
     for blueprint in _PAGES:
         app.register_blueprint(blueprint)

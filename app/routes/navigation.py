@@ -7,15 +7,17 @@ from typing import NamedTuple
 from flask import Flask, request
 from flask_login import current_user
 
-_FOR_EVERYBODY = (("annotate.page", "Annotate", "pencil-square"), ("work.page", "My work", "clock-history"))
+from app.words import N_, gettext
+
+_FOR_EVERYBODY = (("annotate.page", N_("Annotate"), "pencil-square"), ("work.page", N_("My work"), "clock-history"))
 _FOR_ADMINS = (
-    ("data.page", "Data", "collection"),
-    ("people.page", "People", "people"),
-    ("admin.home", "Training", "mortarboard"),
-    ("versions.page", "Versions", "layers"),
-    ("system.page", "System", "hdd-rack"),
+    ("data.page", N_("Data"), "collection"),
+    ("people.page", N_("People"), "people"),
+    ("admin.home", N_("Training"), "mortarboard"),
+    ("versions.page", N_("Versions"), "layers"),
+    ("system.page", N_("System"), "hdd-rack"),
 )
-_FOR_EVERYBODY_LAST = (("help.home", "Help", "question-circle"),)
+_FOR_EVERYBODY_LAST = (("help.home", N_("Help"), "question-circle"),)
 
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
 _BELOW = {
@@ -47,7 +49,10 @@ def places() -> list[Place]:
     offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ()) + _FOR_EVERYBODY_LAST
     blueprint = (request.endpoint or "").partition(".")[0]
     blueprint = _BELOW.get(blueprint, blueprint)
-    return [Place(endpoint, label, icon, blueprint == endpoint.partition(".")[0]) for endpoint, label, icon in offered]
+    return [
+        Place(endpoint, gettext(label), icon, blueprint == endpoint.partition(".")[0])
+        for endpoint, label, icon in offered
+    ]
 
 
 def init_app(app: Flask) -> None:

@@ -5,33 +5,35 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.db import now
+from app.words import gettext, ngettext, number
 from models.shares import Share
 
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _PREFIXES = ("kB", "MB", "GB", "TB")
 
 
 def ago(moment: datetime) -> str:
     """Return how long ago a moment was, in its largest unit: "3 minutes ago"."""
-    seconds = (now() - moment).total_seconds()
-    for length, name in _UNITS:
-        if seconds >= length:
-            number = int(seconds // length)
-            return f"{number} {name}{'' if number == 1 else 's'} ago"
-    return "just now"
+    minutes = int((now() - moment).total_seconds() // 60)
+    if minutes >= 24 * 60:
+        return ngettext("%(num)d day ago", "%(num)d days ago", minutes // (24 * 60))
+    if minutes >= 60:
+        return ngettext("%(num)d hour ago", "%(num)d hours ago", minutes // 60)
+    if minutes >= 1:
+        return ngettext("%(num)d minute ago", "%(num)d minutes ago", minutes)
+    return gettext("just now")
 
 
-def size(number: float | None) -> str:
+def size(count: float | None) -> str:
     """Return a number of bytes in the unit that fits, of 1000 each: "1.2 GB"; a dash for None."""
-    if number is None:
+    if count is None:
         return "–"
-    if number < 1000:
-        return f"{number:.0f} bytes"
+    if count < 1000:
+        return gettext("%(number)s bytes", number=round(count))
     for prefix in _PREFIXES:
-        number /= 1000
-        if number < 999.95 or prefix == _PREFIXES[-1]:
+        count /= 1000
+        if count < 999.95 or prefix == _PREFIXES[-1]:
             break
-    return f"{number:.1f} {prefix}"
+    return f"{number(count, 1)} {prefix}"
 
 
 def percent(share: Share | float | None) -> str:

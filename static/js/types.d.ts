@@ -1,6 +1,8 @@
 // What the API answers, as far as the pages read it; /api describes all of it. Only the type checker reads this file.
 
 declare global {
+  /** The translated sentences of the scripts, by the English ones: app/routes/script_words.py. */
+  var mellowWords: Record<string, string | string[]> | undefined;
   interface Navigator {
     /** Chromium alone has it, over HTTPS or on the same machine. */
     keyboard?: { getLayoutMap(): Promise<ReadonlyMap<string, string>> };

@@ -153,6 +153,13 @@ def change_theme() -> ResponseReturnValue:
     return redirect(access.page_before() or url_for("auth.account"))
 
 
+@blueprint.post("/account/language")
+def change_language() -> ResponseReturnValue:
+    """Change the language of every page for oneself, and return to the page where that was asked for."""
+    desk_settings.change(db.session(), access.user_id(), {"language": request.form.get("language", "")})
+    return redirect(access.page_before() or url_for("auth.account"))
+
+
 @blueprint.post("/account/token")
 def new_token() -> ResponseReturnValue:
     """Make an API token; the page in this response is the only one that ever shows its secret."""

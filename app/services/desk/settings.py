@@ -43,6 +43,11 @@ Theme = Annotated[
     Literal["system", "light", "dark"], Meta(description="Colours of every page; system: as the device has it.")
 ]
 
+Language = Annotated[
+    str,
+    Meta(pattern=r"^([a-z]{2,3})?$", description="Code of the language of every page; empty: as the browser asks."),
+]
+
 
 class DeskChange(Sent, frozen=True):
     """The settings of a desk to change; the others stay."""
@@ -58,6 +63,7 @@ class DeskChange(Sent, frozen=True):
     font: Font | UnsetType = UNSET
     time_zone: TimeZone | UnsetType = UNSET
     theme: Theme | UnsetType = UNSET
+    language: Language | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Check that the time zone is one; raises Invalid."""
@@ -72,8 +78,8 @@ class DeskSettings:
     `blur` hides toxic texts until they are asked for (None: the studio's setting). `diff` marks the words in which
     every rewrite differs from its prompt; else they are marked in the one that is pointed at. `toured` and `warned`
     record that the tour and the content warning were seen. `text_size`, `width` and `font` say how the
-    desk looks. `time_zone` is an IANA name: a person's day begins at their own midnight. `theme` are the colours of
-    every page.
+    desk looks. `time_zone` is an IANA name: a person's day begins at their own midnight. `theme` are the colours and
+    `language` is the language of every page.
     """
 
     blur: bool | None = None
@@ -85,6 +91,7 @@ class DeskSettings:
     font: str = "usual"
     time_zone: str = "UTC"
     theme: Theme = "system"
+    language: str = ""
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,9 +1,11 @@
 // Numbers and texts as they are shown.
 
+import { language } from "./words.js";
+
 const LONGEST_SHOWN = 400;
 
 /** @param {number} number */
-export const count = (number) => number.toLocaleString("en");
+export const count = (number) => number.toLocaleString(language);
 
 /** @param {number} number @param {string} one @param {string} several */
 export const some = (number, one, several) => `${count(number)} ${number === 1 ? one : several}`;

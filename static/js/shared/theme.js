@@ -13,7 +13,7 @@ document.addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
   if (!(form instanceof HTMLFormElement) || !(submitter instanceof HTMLButtonElement)) return;
   const menu = form.closest("[data-theme-menu]");
-  if (!(menu instanceof HTMLDetailsElement)) return;
+  if (!(menu instanceof HTMLDetailsElement) || submitter.name !== "theme") return;
   event.preventDefault();
   root.dataset.theme = submitter.value;
   paint();

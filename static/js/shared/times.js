@@ -1,7 +1,11 @@
 // Shows moments in the time of the reader; what the server wrote, which is UTC, stands in the title.
 
-/** @param {"short" | "medium"} timeStyle Swedish is 2026-03-01 23:59, as the server writes */
-const format = (timeStyle) => new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle });
+import { language } from "./words.js";
+
+const dates = language === "en" ? "sv-SE" : language; // Swedish is 2026-03-01 23:59, as the server writes in English
+
+/** @param {"short" | "medium"} timeStyle */
+const format = (timeStyle) => new Intl.DateTimeFormat(dates, { dateStyle: dates === "sv-SE" ? "short" : "medium", timeStyle });
 const [toMinutes, toSeconds] = [format("short"), format("medium")];
 
 /** @param {ParentNode} within */

@@ -129,6 +129,7 @@ def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> Non
         "chaos",
         "bench",
         "gallery",
+        "words",
         "check",
         "check-js",
         "fix",

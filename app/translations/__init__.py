@@ -1,0 +1,1 @@
+"""The catalogues of the interface: one `messages.po` a language, as GNU gettext knows them."""

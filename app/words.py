@@ -1,0 +1,111 @@
+"""The words of the interface in the language of the reader: gettext, numbers and moments, by Flask-Babel.
+
+Outside a request, and for programs that come with an API token, they are English. `docs/translating.md` says how
+catalogues are kept.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from babel import Locale
+from babel.numbers import format_decimal
+from babel.support import NullTranslations
+from flask import Flask, current_app, has_request_context, request
+from flask_babel import Babel, Domain, get_locale, gettext, ngettext
+from flask_login import current_user
+
+from app.translations.catalogue import FOLDER, SOURCE, languages_in, path_of, translations
+
+__all__ = ["N_", "gettext", "init_app", "language", "moment", "name_of", "ngettext", "number"]
+
+
+def N_(sentence: str) -> str:  # the name that gettext's tools look for
+    """Mark a sentence for the catalogue that is translated where it is used: `gettext(sentence)`."""
+    return sentence
+
+
+def language() -> str:
+    """Return the code of the language that this request is answered in, English outside a request."""
+    locale = get_locale()
+    return locale.language if locale else SOURCE
+
+
+def name_of(code: str) -> str:
+    """Return what a language calls itself: "Deutsch"."""
+    locale = Locale.parse(code)
+    return (locale.get_display_name(code) or code).capitalize()
+
+
+def number(value: float, places: int = 0) -> str:
+    """Return a number with the separators of the reader's language and so many decimal places: "12,345.6"."""
+    if language() == SOURCE:
+        return f"{value:,.{places}f}"
+    pattern = "#,##0" + ("." + "0" * places if places else "")
+    return format_decimal(round(value, places), format=pattern, locale=get_locale())
+
+
+def moment(value: datetime, seconds: bool = False) -> str:
+    """Return a moment in UTC: "2026-03-01 23:59 UTC" in English, with the date as it is written elsewhere in others."""
+    clock = "%H:%M:%S" if seconds else "%H:%M"
+    day = "%Y-%m-%d" if language() == SOURCE else _DAYS.get(language(), "%Y-%m-%d")
+    return f"{value:{day} {clock}} UTC"
+
+
+_DAYS = {"de": "%d.%m.%Y"}
+
+
+class _Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel has no types
+    """Looks sentences up in the catalogues of the folders that the application knows."""
+
+    def get_translations(self) -> NullTranslations:
+        """Return the catalogue of the present language."""
+        return translations(catalogue_path(language()) if has_request_context() else None)
+
+
+class _Babel(Babel):  # type: ignore[misc]
+    """Flask-Babel with catalogues that need not be compiled."""
+
+    @cached_property
+    def domain_instance(self) -> Domain:
+        """The one domain of the application."""
+        return _Catalogues()
+
+
+def catalogue_path(code: str) -> Path | None:
+    """Return the catalogue of a language that the application offers, None for English and for all others."""
+    folders: dict[str, Path] = current_app.config["LANGUAGES"]
+    return path_of(code, folders[code]) if code in folders else None
+
+
+def languages() -> list[str]:
+    """Return the codes of the languages that the application offers, English first."""
+    return [SOURCE, *current_app.config["LANGUAGES"]]
+
+
+def init_app(app: Flask, more: Path | None = None) -> None:
+    """Answer in the reader's language; `more` is a folder of further catalogues. Raises ValueError if one is broken."""
+    folders = {code: folder for folder in (FOLDER, more) if folder for code in languages_in(folder)}
+    app.config["LANGUAGES"] = folders
+    for code, folder in folders.items():
+        if folder is not FOLDER:
+            translations(path_of(code, folder))
+    _Babel().init_app(app, locale_selector=_selected)
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.jinja_env.filters.update(number=number, moment=moment)
+    app.jinja_env.globals.update(language=language, languages=languages, language_name=name_of)
+    app.jinja_env.globals["text_direction"] = lambda: get_locale().text_direction
+
+
+def _selected() -> str:
+    """Return the language that the person chose, else the best of those that the browser asks for."""
+    if not has_request_context():
+        return SOURCE
+    if current_user.is_authenticated:
+        if current_user.bearer:
+            return SOURCE
+        if current_user.language in languages():
+            return str(current_user.language)
+    return request.accept_languages.best_match(languages(), default=SOURCE) or SOURCE
