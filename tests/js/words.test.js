@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./support/page.js";
 import { choices, describe, details, stored } from "../../static/js/exchange/import_words.js";
 import { count, shortened, size, some } from "../../static/js/shared/text.js";
 import { ending, outcome, remaining, stage, written } from "../../static/js/training/run/run_words.js";
