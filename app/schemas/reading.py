@@ -11,7 +11,7 @@ from msgspec import Struct, inspect
 
 from app.domain_errors import Invalid
 from app.schemas.kinds import ONE_OF
-from app.words import N_, gettext
+from app.words import N_, gettext, number
 
 _LONGEST_SHOWN = 40
 
@@ -93,10 +93,16 @@ def _sentence(kind: type[Sent], values: Mapping[str, Any], said: str) -> str:
     for sentence in sentences:
         for which in wanted:
             if which in sentence:
-                said = {**sentence, "name": name, "value": str(value)[:_LONGEST_SHOWN]}
-                return gettext(sentence[which]).format(**said)
+                more = {**sentence, "value": str(value)[:_LONGEST_SHOWN]}
+                return _filled(sentence[which], name, more)
     usual, more = _usual(found[-1])
-    return gettext(usual).format(name=name, **more)
+    return _filled(usual, name, more)
+
+
+def _filled(sentence: str, name: str, more: Mapping[str, Any]) -> str:
+    """Return a sentence in the reader's language, with the name of the field and what else stands in it."""
+    shown = {key: number(value) if isinstance(value, int) else value for key, value in more.items()}
+    return gettext(sentence).format(**shown, name=name)
 
 
 def _wanted(problem: str) -> tuple[str, ...]:
