@@ -79,7 +79,7 @@ class Preview:
         """The same as a JSON object."""
         counts = asdict(replace(self, sample=[], problems=[]))
         del counts["found"]["likely"]
-        counts["found"]["beside"] = self.beside()
+        counts["found"] |= {"beside": self.beside(), "what": gettext(self.found.what) if self.found.what else ""}
         return counts | {"mapping": self.mapping.as_json(), "sample": self.sample, "problems": self.problems}
 
 

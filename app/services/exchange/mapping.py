@@ -147,7 +147,7 @@ def look(rows: Sequence[FileRow]) -> Found:
     likely = likely if likely and _likeness(likely, objects) > 0 else ""
     others = tuple(beside.fields_of(objects, name))
     if name == PAIRS:
-        return Found(tuple(columns), PAIRS, "pairs of a text and its rewrite", False, likely, others)
+        return Found(tuple(columns), PAIRS, N_("pairs of a text and its rewrite"), False, likely, others)
     if name not in FORMATS:
         return Found(tuple(columns), "", "", False, likely, others)
     judged = FORMATS[name].kind in _JUDGED or (name == _LABELLED and any(map(_has_key, objects)))
