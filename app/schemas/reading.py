@@ -156,7 +156,7 @@ def _usual(kind: inspect.Type) -> tuple[str, dict[str, Any]]:
     return next((sentence for kinds, sentence in _USUAL if isinstance(kind, kinds)), _NO_OBJECT), {}
 
 
-_USUAL = (
+_USUAL: tuple[tuple[type[inspect.Type] | tuple[type[inspect.Type], ...], str], ...] = (
     (inspect.BoolType, N_("{name} must be true or false.")),
     (inspect.IntType, N_("{name} must be a whole number.")),
     (inspect.StrType, N_("{name} must be a text.")),
