@@ -86,7 +86,8 @@ def _sentence(kind: type[Sent], values: Mapping[str, Any], said: str) -> str:
         inner = next(one for one in reversed(found) if isinstance(one, inspect.StructType))
         fields = ", ".join(field.encode_name for field in inner.fields)
         unknown: str = getattr(inner.cls, "unknown", Sent.unknown)
-        return gettext(unknown).format(name=named["name"], fields=fields)
+        refused: str = gettext(unknown).format(name=named["name"], fields=fields)
+        return refused
     name = next((step for step in reversed(steps) if isinstance(step, str)), "")
     sentences = [one.extra or {} for one in reversed(found) if isinstance(one, inspect.Metadata)]
     wanted = _wanted(problem)
@@ -102,7 +103,8 @@ def _sentence(kind: type[Sent], values: Mapping[str, Any], said: str) -> str:
 def _filled(sentence: str, name: str, more: Mapping[str, Any]) -> str:
     """Return a sentence in the reader's language, with the name of the field and what else stands in it."""
     shown = {key: number(value) if isinstance(value, int) else value for key, value in more.items()}
-    return gettext(sentence).format(**shown, name=name)
+    filled: str = gettext(sentence).format(**shown, name=name)
+    return filled
 
 
 def _wanted(problem: str) -> tuple[str, ...]:
