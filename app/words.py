@@ -19,7 +19,7 @@ from flask_login import current_user
 
 from app.translations.catalogue import FOLDER, SOURCE, languages_in, path_of, translations
 
-__all__ = ["N_", "gettext", "init_app", "language", "moment", "name_of", "ngettext", "number"]
+__all__ = ["N_", "gettext", "init_app", "language", "local_moment", "moment", "name_of", "ngettext", "number"]
 
 
 def N_(sentence: str) -> str:  # the name that gettext's tools look for
@@ -49,9 +49,13 @@ def number(value: float, places: int = 0) -> str:
 
 def moment(value: datetime, seconds: bool = False) -> str:
     """Return a moment in UTC: "2026-03-01 23:59 UTC" in English, with the date as it is written elsewhere in others."""
+    return f"{local_moment(value, seconds)} UTC"
+
+
+def local_moment(value: datetime, seconds: bool = False) -> str:
+    """Return a moment as `moment` does, in the time zone that it has, which is not said: "2026-03-01 23:59"."""
     clock = "%H:%M:%S" if seconds else "%H:%M"
-    day = "%Y-%m-%d" if language() == SOURCE else _DAYS.get(language(), "%Y-%m-%d")
-    return f"{value:{day} {clock}} UTC"
+    return f"{value:{_DAYS.get(language(), '%Y-%m-%d')} {clock}}"
 
 
 _DAYS = {"de": "%d.%m.%Y"}
@@ -94,7 +98,7 @@ def init_app(app: Flask, more: Path | None = None) -> None:
             translations(path_of(code, folder))
     _Babel().init_app(app, locale_selector=_selected)
     app.jinja_env.policies["ext.i18n.trimmed"] = True
-    app.jinja_env.filters.update(number=number, moment=moment)
+    app.jinja_env.filters.update(number=number, moment=moment, local_moment=local_moment)
     app.jinja_env.globals.update(language=language, languages=languages, language_name=name_of)
     app.jinja_env.globals["text_direction"] = lambda: get_locale().text_direction
 

@@ -25,22 +25,22 @@ from app.services.desk.settings import (
     Width,
 )
 from app.services.prompts.studio_settings import MOST_TEXT
+from app.words import N_, gettext
 
 MOST_SHOWN = 100
-_NOT_SHOWN = f"shown must be a list of at most {MOST_SHOWN} generation ids."
 _Shown = Annotated[
     list[Annotated[int, Meta(ge=1, le=LARGEST_ID)]],
     Meta(
         max_length=MOST_SHOWN,
         description="Screens on the desk already, which must not come again.",
-        extra={"refusal": _NOT_SHOWN},
+        extra={"refusal": N_("{name} must be a list of at most {most} generation ids."), "most": MOST_SHOWN},
     ),
 ]
 _Markdown = Annotated[
     str,
     Meta(
         max_length=MOST_TEXT,
-        extra={"refusal": f"markdown must be a text of at most {MOST_TEXT} characters."},
+        extra={"refusal": N_("{name} must be a text of at most {most} characters."), "most": MOST_TEXT},
     ),
 ]
 
@@ -64,9 +64,9 @@ class GenerationRequest(Sent, frozen=True):
     def __post_init__(self) -> None:
         """Check that it is either of the two; raises Invalid."""
         if self.source is UNSET and self.text is UNSET:
-            raise Invalid("The text must be a string.")
+            raise Invalid(gettext("The text must be a string."))
         if self.text is not UNSET and (self.source is not UNSET or self.shown is not UNSET):
-            raise Invalid("Send a text, or from: queue, not both.")
+            raise Invalid(gettext("Send a text, or from: queue, not both."))
 
 
 _Version = Annotated[
@@ -105,9 +105,9 @@ class Generation(Struct):
 class MeChange(Sent, frozen=True):
     """Changes of one's own account."""
 
-    unknown: ClassVar[str] = "{name!r} cannot be changed here."
+    unknown: ClassVar[str] = N_("{name!r} cannot be changed here.")
 
-    settings: Annotated[DeskChange, Meta(extra={"refusal": "Send settings: an object of the settings to change."})]
+    settings: Annotated[DeskChange, Meta(extra={"refusal": N_("Send settings: an object of the settings to change.")})]
 
 
 class Today(Struct):

@@ -13,6 +13,7 @@ from app.schemas.kinds import Limit, RowId, YesNo
 from app.schemas.reading import Sent
 from app.services.exchange.mapping import ChosenLayout, Column
 from app.services.exchange.uploads import LARGEST_OFFSET
+from app.words import N_
 
 LONGEST_FILE_NAME = 300
 Bytes = Annotated[str, Meta(extra_json_schema={"format": "binary"})]
@@ -22,7 +23,7 @@ _Name = Annotated[
         min_length=1,
         max_length=LONGEST_FILE_NAME,
         description="The file's name; its ending tells the layout.",
-        extra={"refusal": "name must be the name of the file."},
+        extra={"refusal": N_("{name} must be the name of the file.")},
     ),
 ]
 _Offset = Annotated[
@@ -31,7 +32,7 @@ _Offset = Annotated[
         ge=0,
         le=LARGEST_OFFSET,
         description="Where the piece begins, in bytes.",
-        extra={"refusal": "offset must be a whole number that is not negative."},
+        extra={"refusal": N_("{name} must be a whole number that is not negative.")},
     ),
 ]
 _NAME = r'"([^"\\\u0000-\u001f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,200}"'
@@ -43,7 +44,7 @@ _LeftOut = Annotated[
         pattern=rf"^\[({_NAME}(,{_NAME})*)?\]$",
         description="The columns beside the text that are not kept, as a JSON list without white space.",
         extra={
-            "refusal": "leave_out must be a JSON list of columns, without white space, of at most 3,000 characters.",
+            "refusal": N_("{name} must be a JSON list of columns, without white space, of at most 3,000 characters."),
         },
     ),
 ]

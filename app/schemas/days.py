@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Meta
 
 from app.domain_errors import Invalid
+from app.words import N_, gettext
 
 FIRST_DAY = date(1970, 1, 1)
 LAST_DAY = date(9998, 12, 31)  # the day after it can be reckoned with, too
-REFUSAL = "{name} must be a day such as 2026-01-31."
+REFUSAL = N_("{name} must be a day such as 2026-01-31.")
 
 Day = Annotated[
     date,
@@ -31,7 +32,7 @@ def parse_day(text: str, name: str) -> date | None:
     try:
         day = msgspec.convert(text, date)
     except msgspec.ValidationError:
-        raise Invalid(REFUSAL.format(name=name)) from None
+        raise Invalid(gettext(REFUSAL).format(name=name)) from None
     check_days(**{name: day})
     return day
 
@@ -40,4 +41,4 @@ def check_days(**days: date | None) -> None:
     """Raise Invalid for the first day, by its name, that is before FIRST_DAY or after LAST_DAY."""
     for name, day in days.items():
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-            raise Invalid(REFUSAL.format(name=name))
+            raise Invalid(gettext(REFUSAL).format(name=name))

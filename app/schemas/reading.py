@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Struct, inspect
 
 from app.domain_errors import Invalid
+from app.schemas.kinds import ONE_OF
+from app.words import N_, gettext, number
 
 _LONGEST_SHOWN = 40
 
@@ -17,11 +19,11 @@ _LONGEST_SHOWN = 40
 class Sent(Struct, frozen=True, forbid_unknown_fields=True):
     """Content of a request: the fields say what they must be, and nothing else may be sent.
 
-    `unknown` is the sentence about another field. `rules` are what fields ask of each other, as JSON Schemas that all
-    hold; `__post_init__` checks the same.
+    `unknown` is the sentence about another field, marked by `N_`. `rules` are what fields ask of each other, as JSON
+    Schemas that all hold; `__post_init__` checks the same.
     """
 
-    unknown: ClassVar[str] = "There is no field {name!r} here: it takes {fields}."
+    unknown: ClassVar[str] = N_("There is no field {name!r} here: it takes {fields}.")
     rules: ClassVar[tuple[dict[str, Any], ...]] = ()
 
     @classmethod
@@ -56,7 +58,7 @@ def _read(kind: type[Schema], values: Mapping[str, Any], *, strict: bool) -> Sch
     fields = kind.__struct_encode_fields__
     unknown = set(map(str, values)) - set(fields)
     if unknown:
-        raise Invalid(kind.unknown.format(name=min(unknown), fields=", ".join(fields)))
+        raise Invalid(gettext(kind.unknown).format(name=min(unknown), fields=", ".join(fields)))
     try:
         made = msgspec.convert(kind.prepared(values), kind, strict=strict)
     except msgspec.ValidationError as error:
@@ -84,15 +86,25 @@ def _sentence(kind: type[Sent], values: Mapping[str, Any], said: str) -> str:
         inner = next(one for one in reversed(found) if isinstance(one, inspect.StructType))
         fields = ", ".join(field.encode_name for field in inner.fields)
         unknown: str = getattr(inner.cls, "unknown", Sent.unknown)
-        return unknown.format(name=named["name"], fields=fields)
+        refused: str = gettext(unknown).format(name=named["name"], fields=fields)
+        return refused
     name = next((step for step in reversed(steps) if isinstance(step, str)), "")
     sentences = [one.extra or {} for one in reversed(found) if isinstance(one, inspect.Metadata)]
     wanted = _wanted(problem)
     for sentence in sentences:
         for which in wanted:
             if which in sentence:
-                return str(sentence[which]).format(name=name, value=str(value)[:_LONGEST_SHOWN])
-    return _usual(found[-1]).format(name=name)
+                more = {**sentence, "value": str(value)[:_LONGEST_SHOWN]}
+                return _filled(sentence[which], name, more)
+    usual, more = _usual(found[-1])
+    return _filled(usual, name, more)
+
+
+def _filled(sentence: str, name: str, more: Mapping[str, Any]) -> str:
+    """Return a sentence in the reader's language, with the name of the field and what else stands in it."""
+    shown = {key: number(value) if isinstance(value, int) else value for key, value in more.items()}
+    filled: str = gettext(sentence).format(**shown, name=name)
+    return filled
 
 
 def _wanted(problem: str) -> tuple[str, ...]:
@@ -135,19 +147,22 @@ def _inside(value: object, step: str | int) -> object:
     return value[step] if isinstance(value, list) and isinstance(step, int) else None
 
 
-def _usual(kind: inspect.Type) -> str:
-    if isinstance(kind, inspect.BoolType):
-        return "{name} must be true or false."
-    if isinstance(kind, inspect.IntType):
-        return "{name} must be a whole number."
+def _usual(kind: inspect.Type) -> tuple[str, dict[str, Any]]:
+    """Return the sentence about a type whose schema has none, and what stands in it beside the name."""
     if isinstance(kind, inspect.EnumType):
-        return f"{{name}} must be one of {', '.join(str(one.value) for one in kind.cls)}."
+        return ONE_OF, {"choices": ", ".join(str(one.value) for one in kind.cls)}
     if isinstance(kind, inspect.LiteralType):
-        return f"{{name}} must be one of {', '.join(map(str, kind.values))}."
-    if isinstance(kind, inspect.StrType):
-        return "{name} must be a text" + (f" of at most {kind.max_length} characters." if kind.max_length else ".")
-    if isinstance(kind, inspect.FloatType):
-        return "{name} must be a number."
-    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
-        return "{name} must be a list."
-    return "{name} must be an object."
+        return ONE_OF, {"choices": ", ".join(map(str, kind.values))}
+    if isinstance(kind, inspect.StrType) and kind.max_length:
+        return N_("{name} must be a text of at most {most} characters."), {"most": kind.max_length}
+    return next((sentence for kinds, sentence in _USUAL if isinstance(kind, kinds)), _NO_OBJECT), {}
+
+
+_USUAL: tuple[tuple[type[inspect.Type] | tuple[type[inspect.Type], ...], str], ...] = (
+    (inspect.BoolType, N_("{name} must be true or false.")),
+    (inspect.IntType, N_("{name} must be a whole number.")),
+    (inspect.StrType, N_("{name} must be a text.")),
+    (inspect.FloatType, N_("{name} must be a number.")),
+    ((inspect.ListType, inspect.VarTupleType), N_("{name} must be a list.")),
+)
+_NO_OBJECT = N_("{name} must be an object.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from models.formats.annotations import Record
 from models.formats.rows import Fields, Kind, Row
 from models.formats.schemas import argilla, chat, instructions, labelstudio, prodigy, scored, studio, transcripts, trl
+from models.words import N_
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ _LIST = (
     _annotated(
         "judgments",
         Kind.PREFERENCE,
-        "the studio's table of judgments: candidates in the order shown, and what was said of them",
+        N_("the studio's table of judgments: candidates in the order shown, and what was said of them"),
         _example(
             {"prompt": "you fool", "candidates": ["ha", "you"], "verdict": "chosen", "position": 2, "person": "Ada"}
         ),
@@ -70,7 +71,7 @@ _LIST = (
     _annotated(
         "labelstudio",
         Kind.PREFERENCE,
-        "Label Studio: tasks with a ranker or two texts side by side, with an annotation for each person",
+        N_("Label Studio: tasks with a ranker or two texts side by side, with an annotation for each person"),
         _example(
             {
                 "data": {"prompt": "you fool", "candidates": [{"id": "c1", "body": "you"}, {"id": "c2", "body": "ha"}]},
@@ -85,7 +86,7 @@ _LIST = (
     _annotated(
         "argilla",
         Kind.RANKED,
-        "Argilla: records with a ranking of their fields, with a response for each person",
+        N_("Argilla: records with a ranking of their fields, with a response for each person"),
         _example(
             {
                 "fields": {"prompt": "you fool", "response-1": "you", "response-2": "ha"},
@@ -106,7 +107,7 @@ _LIST = (
     _annotated(
         "prodigy",
         Kind.PREFERENCE,
-        "Prodigy: a text, its options, and which of them a person accepted",
+        N_("Prodigy: a text, its options, and which of them a person accepted"),
         _example(
             {
                 "text": "you fool",
@@ -121,7 +122,7 @@ _LIST = (
     Format(
         "ultrafeedback",
         Kind.RANKED,
-        "UltraFeedback: an instruction and completions with scores",
+        N_("UltraFeedback: an instruction and completions with scores"),
         _example(
             {
                 "instruction": "Hi",
@@ -137,7 +138,7 @@ _LIST = (
     Format(
         "ultrafeedback-fine-grained",
         Kind.RANKED,
-        "the same, ranked by the fine-grained score or the mean of the ratings; never guessed, so name it",
+        N_("the same, ranked by the fine-grained score or the mean of the ratings; never guessed, so name it"),
         _example(
             {
                 "instruction": "Hi",
@@ -153,7 +154,7 @@ _LIST = (
     Format(
         "shp",
         Kind.PREFERENCE,
-        "Stanford Human Preferences: a post and two replies; labels is 1 if A is preferred",
+        N_("Stanford Human Preferences: a post and two replies; labels is 1 if A is preferred"),
         _example({"history": "Hi", "human_ref_A": "Hello!", "human_ref_B": "What?", "labels": 1}),
         scored.read_shp,
         _has("history", "human_ref_a", "human_ref_b"),
@@ -161,7 +162,7 @@ _LIST = (
     Format(
         "sharegpt",
         Kind.COMPLETION,
-        "ShareGPT: conversations of turns with from and value",
+        N_("ShareGPT: conversations of turns with from and value"),
         _example({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello!"}]}),
         chat.read_sharegpt,
         lambda fields: _is_list(fields, "conversations") and "chosen" not in fields,
@@ -169,7 +170,7 @@ _LIST = (
     Format(
         "sharegpt-preference",
         Kind.PREFERENCE,
-        "ShareGPT with a chosen and a rejected turn, as LLaMA-Factory has it",
+        N_("ShareGPT with a chosen and a rejected turn, as LLaMA-Factory has it"),
         _example(
             {
                 "conversations": [{"from": "human", "value": "Hi"}],
@@ -183,7 +184,7 @@ _LIST = (
     Format(
         "hh",
         Kind.PREFERENCE,
-        "Anthropic's HH-RLHF: two transcripts that differ in their last turn",
+        N_("Anthropic's HH-RLHF: two transcripts that differ in their last turn"),
         _example({"chosen": f"{_HEARD} Hello!", "rejected": f"{_HEARD} What?"}),
         transcripts.read_transcripts,
         lambda fields: (
@@ -193,7 +194,7 @@ _LIST = (
     Format(
         "llamafactory",
         Kind.PREFERENCE,
-        "LLaMA-Factory: instruction, input, chosen, rejected; system and history where there are any",
+        N_("LLaMA-Factory: instruction, input, chosen, rejected; system and history where there are any"),
         _example({"instruction": "Greet.", "input": "Hi", "chosen": "Hello!", "rejected": "What?"}),
         instructions.read_llamafactory,
         _has("instruction", "chosen", "rejected"),
@@ -201,7 +202,7 @@ _LIST = (
     Format(
         "seed",
         Kind.PREFERENCE,
-        "the studio's JSON: a text, the chosen rewrite and the rejected ones",
+        N_("the studio's JSON: a text, the chosen rewrite and the rejected ones"),
         _example({"toxic": "you fool", "chosen": "you", "rejected": ["ha", "you idiot"]}),
         studio.read_seed,
         lambda fields: (
@@ -213,7 +214,7 @@ _LIST = (
     Format(
         "preference",
         Kind.PREFERENCE,
-        "TRL's preferences: texts or messages, with the prompt or with whole conversations that share it",
+        N_("TRL's preferences: texts or messages, with the prompt or with whole conversations that share it"),
         _example({"prompt": "Hi", "chosen": "Hello!", "rejected": "What?"}),
         trl.read_preference,
         _has("chosen", "rejected"),
@@ -221,7 +222,7 @@ _LIST = (
     Format(
         "kto",
         Kind.UNPAIRED,
-        "TRL's unpaired preferences: an answer with a label, true for good",
+        N_("TRL's unpaired preferences: an answer with a label, true for good"),
         _example({"prompt": "Hi", "completion": "Hello!", "label": True}),
         trl.read_unpaired,
         _has("prompt", "completion", "label"),
@@ -229,7 +230,7 @@ _LIST = (
     Format(
         "ranked",
         Kind.RANKED,
-        "a prompt and its answers, best first, or with as many scores",
+        N_("a prompt and its answers, best first, or with as many scores"),
         _example({"prompt": "Hi", "responses": ["Hello!", "Yes?", "What?"]}),
         trl.read_ranked,
         lambda fields: _is_list(fields, "responses"),
@@ -237,7 +238,7 @@ _LIST = (
     Format(
         "alpaca",
         Kind.COMPLETION,
-        "Alpaca: instruction, input, output",
+        N_("Alpaca: instruction, input, output"),
         _example({"instruction": "Greet.", "input": "", "output": "Hello!"}),
         instructions.read_alpaca,
         _has("instruction", "output"),
@@ -245,7 +246,7 @@ _LIST = (
     Format(
         "chat",
         Kind.COMPLETION,
-        "conversations: the assistant's last turn is the answer",
+        N_("conversations: the assistant's last turn is the answer"),
         _example({"messages": [_ASKED, _SAID]}),
         chat.read_chat,
         lambda fields: _is_list(fields, "messages"),
@@ -253,7 +254,7 @@ _LIST = (
     Format(
         "completion",
         Kind.COMPLETION,
-        "TRL's prompts with their completions",
+        N_("TRL's prompts with their completions"),
         _example({"prompt": "Hi", "completion": "Hello!"}),
         trl.read_completion,
         _has("prompt", "completion"),
@@ -262,7 +263,7 @@ _LIST = (
 PROMPT = Format(
     "prompt",
     Kind.PROMPT,
-    "prompts alone, under the name prompt, toxic, text, source or instruction",
+    N_("prompts alone, under the name prompt, toxic, text, source or instruction"),
     _example({"prompt": "Hi"}),
     trl.read_prompt,
     lambda fields: any(name in fields for name in trl.PROMPT_NAMES),

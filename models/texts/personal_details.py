@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from models.texts.checked_numbers import Span, cards, ibans, ip_addresses
 from models.texts.telephone_numbers import telephone_numbers
+from models.words import N_
 
 RULES = 1
 """The version of the rules of this folder, which manifests name; raise it when other texts are found than before."""
@@ -22,12 +23,12 @@ Kinds = Counter[Kind]
 """How often each kind of detail was found."""
 
 KINDS: Mapping[Kind, str] = {
-    "email": "an e-mail address",
-    "phone": "a telephone number",
-    "handle": "a handle or the link of a profile",
-    "iban": "an IBAN",
-    "card": "the number of a payment card",
-    "ip": "an internet address",
+    "email": N_("an e-mail address"),
+    "phone": N_("a telephone number"),
+    "handle": N_("a handle or the link of a profile"),
+    "iban": N_("an IBAN"),
+    "card": N_("the number of a payment card"),
+    "ip": N_("an internet address"),
 }
 """Each kind, as a sentence names it."""
 

@@ -3,15 +3,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./support/page.js";
 import { choices, describe, details, stored } from "../../static/js/exchange/import_words.js";
-import { count, shortened, size, some } from "../../static/js/shared/text.js";
+import { count, shortened, size } from "../../static/js/shared/text.js";
+import { ngettext } from "../../static/js/shared/words.js";
 import { ending, outcome, remaining, stage, written } from "../../static/js/training/run/run_words.js";
 
 test("numbers and their nouns", () => {
   assert.equal(count(1234567), "1,234,567");
-  assert.equal(some(1, "row", "rows"), "1 row");
-  assert.equal(some(0, "row", "rows"), "0 rows");
-  assert.equal(some(1000, "row", "rows"), "1,000 rows");
+  assert.equal(ngettext("%(num)s row", "%(num)s rows", 1), "1 row");
+  assert.equal(ngettext("%(num)s row", "%(num)s rows", 0), "0 rows");
+  assert.equal(ngettext("%(num)s row", "%(num)s rows", 1000), "1,000 rows");
 });
 
 test("a text is as long as it has characters, and is cut where it is too long to be shown", () => {

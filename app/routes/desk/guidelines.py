@@ -13,14 +13,15 @@ from app.domain_errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.services.desk import guidelines
 from app.services.prompts import studio_settings
+from app.words import N_, gettext
 
 blueprint = Blueprint("guidelines", __name__, url_prefix="/admin/guidelines")
 
 _NUMBERS = {
-    "overlap": "How many people judge a prompt",
-    "most_skips": "How many people may skip a prompt before it is served to nobody else",
-    "gold_every": "One attention check in how many screens",
-    "break_minutes": "Minutes of work before a break is suggested",
+    "overlap": N_("How many people judge a prompt"),
+    "most_skips": N_("How many people may skip a prompt before it is served to nobody else"),
+    "gold_every": N_("One attention check in how many screens"),
+    "break_minutes": N_("Minutes of work before a break is suggested"),
 }
 _SWITCHES = ("blur", "only_english")
 
@@ -50,7 +51,7 @@ def save() -> ResponseReturnValue:
         if isinstance(refusal, Conflict):
             seen = guidelines.digest(studio_settings.settings(db.session()).guidelines)
         return _page(typed, seen, str(refusal)), refusal.status
-    flash("Saved. Everybody sees it from now on.", "success")
+    flash(gettext("Saved. Everybody sees it from now on."), "success")
     return redirect(url_for("guidelines.page"))
 
 
@@ -69,8 +70,10 @@ def _refuse_to_overwrite(seen: str, text: str) -> None:
     now = studio_settings.settings(db.session()).guidelines
     if now != text and guidelines.digest(now) != seen:
         raise Conflict(
-            "Somebody else has changed the guidelines meanwhile. Yours are still here: save again to put them in the "
-            "place of theirs."
+            gettext(
+                "Somebody else has changed the guidelines meanwhile. Yours are still here: save again to put them in "
+                "the place of theirs."
+            )
         )
 
 
@@ -78,4 +81,4 @@ def _number(name: str, form: Mapping[str, str]) -> int:
     try:
         return int(form.get(name, ""))
     except ValueError:
-        raise Invalid(f"“{_NUMBERS[name]}” needs a whole number.") from None
+        raise Invalid(gettext("“%(name)s” needs a whole number.", name=gettext(_NUMBERS[name]))) from None

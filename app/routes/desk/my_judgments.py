@@ -15,21 +15,23 @@ from app.context import mellow
 from app.db import Judgment, Verdict
 from app.domain_errors import DomainError, Invalid, NotFound
 from app.extensions import db
+from app.routes.desk.pages import FLAG_REASONS, SKIP_REASONS
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
 from app.services.desk.judgment_request import JudgmentRequest
 from app.services.prompts import studio_settings
+from app.words import N_, gettext
 
 blueprint = Blueprint("work", __name__, url_prefix="/work")
 
 VERDICTS = {
-    Verdict.CHOSEN: "One is best",
-    Verdict.TIE: "A tie",
-    Verdict.NONE: "None is good",
-    Verdict.EDITED: "My own text",
-    Verdict.FINE: "Already fine",
-    Verdict.SKIPPED: "Skipped",
-    own_judgments.FLAGGED: "Flagged",
+    Verdict.CHOSEN: N_("One is best"),
+    Verdict.TIE: N_("A tie"),
+    Verdict.NONE: N_("None is good"),
+    Verdict.EDITED: N_("My own text"),
+    Verdict.FINE: N_("Already fine"),
+    Verdict.SKIPPED: N_("Skipped"),
+    own_judgments.FLAGGED: N_("Flagged"),
 }
 
 
@@ -48,8 +50,10 @@ def undo(judgment_id: int) -> ResponseReturnValue:
     """Undo a judgment."""
     judgments.undo(db.session(), user_id(), judgment_id)
     mellow().background.judged()
-    kept = Markup('<a href="{}">among what is undone</a>').format(url_for("work.page", state="undone"))
-    flash(Markup("Undone: it no longer counts. It is kept {}.").format(kept), "success")
+    sentence = Markup(  # noqa: S704 - a constant of ours, and its translation
+        gettext('Undone: it no longer counts. It is kept <a href="%(address)s">among what is undone</a>.')
+    )
+    flash(sentence % {"address": url_for("work.page", state="undone")}, "success")
     return _back(judgment_id)
 
 
@@ -58,16 +62,16 @@ def redo(judgment_id: int) -> ResponseReturnValue:
     """Make an undone judgment again, in place of the standing one on the same screen, if any."""
     judgment = own_judgments.own(db.session(), user_id(), judgment_id)
     if judgment.undone_at is None:
-        flash("It counts already.", "success")
+        flash(gettext("It counts already."), "success")
         return _back(judgment_id)
-    return _judge_again(judgment_id, own_judgments.same_again(judgment), "It counts again.", judgment)
+    return _judge_again(judgment_id, own_judgments.same_again(judgment), gettext("It counts again."), judgment)
 
 
 @blueprint.post("/<int:judgment_id>/change")
 def change(judgment_id: int) -> ResponseReturnValue:
     """Replace a judgment by another one on the same screen."""
     judgment = own_judgments.own(db.session(), user_id(), judgment_id)
-    return _judge_again(judgment_id, _body_of_form(judgment.generation_id), "Changed.")
+    return _judge_again(judgment_id, _body_of_form(judgment.generation_id), gettext("Changed."))
 
 
 def _judge_again(
@@ -125,8 +129,9 @@ def _page(
         refused=refused,
         here=request.args.get("here"),  # scripts cannot read the fragment of a redirect
         typed=request.form,
-        verdicts=VERDICTS,
-        states=own_judgments.STATES,
+        verdicts={name: gettext(label) for name, label in VERDICTS.items()},
+        states={name: gettext(label) for name, label in own_judgments.STATES.items()},
+        known_reasons={reason: gettext(reason) for reason in SKIP_REASONS + FLAG_REASONS},
         zone=settings.zone,
         blur=settings.hides_texts(studio_settings.settings(session).blur),
         today=pace.today(session, person, settings.zone),
@@ -151,7 +156,7 @@ def _below() -> int | None:
         return None
     number = row_id(value)
     if not number:
-        raise Invalid("below must be the number of a judgment.")
+        raise Invalid(gettext("below must be the number of a judgment."))
     return number
 
 

@@ -15,12 +15,18 @@ from app.db import now
 from app.extensions import db
 from app.services.desk import judgments, pace, settings
 from app.services.prompts import queue, samples, studio_settings
+from app.words import N_
 from models.serving.generator import CANDIDATES
 
 blueprint = Blueprint("annotate", __name__)
 
-SKIP_REASONS = ("Not English", "I cannot judge this", "It makes no sense", "I would rather not read this")
-FLAG_REASONS = ("A threat or self-harm", "Somebody's private data", "The rewrites are broken")
+SKIP_REASONS = (
+    N_("Not English"),
+    N_("I cannot judge this"),
+    N_("It makes no sense"),
+    N_("I would rather not read this"),
+)
+FLAG_REASONS = (N_("A threat or self-harm"), N_("Somebody's private data"), N_("The rewrites are broken"))
 
 
 @blueprint.get("/")

@@ -37,6 +37,7 @@ from app.services.exchange.incoming.import_plan import ImportPlan, ImportRequest
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.outgoing.manifest import Export
 from app.services.exchange.uploads import ImportUploads
+from app.words import gettext
 
 blueprint = Blueprint("api_data", __name__)
 _PIECE = 1 << 16
@@ -111,6 +112,8 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
     plan = ImportPlan.of(body, files.name(upload_id))
     parts, by = mellow(), user_id()
     log = current_app.logger
+    full = gettext("The disk is full: the rest of the file was not stored. Once there is room, import it again.")
+    failed = gettext("Something went wrong on our side; the log says what.")
 
     def lines() -> Iterator[str]:
         try:
@@ -120,12 +123,8 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
         except DomainError as refusal:
             yield json.dumps({"problem": str(refusal)}) + "\n"
         except Exception as error:
-            if is_full(error):
-                problem = "The disk is full: the rest of the file was not stored. Once there is room, import it again."
-            else:
-                problem = "Something went wrong on our side; the log says what."
             log.exception("Import %s broke off", upload_id)
-            yield json.dumps({"problem": problem}) + "\n"
+            yield json.dumps({"problem": full if is_full(error) else failed}) + "\n"
 
     return Response(lines(), content_type="application/x-ndjson; charset=utf-8", headers={"X-Accel-Buffering": "no"})
 

@@ -23,18 +23,19 @@ from app.services.prompts import search, studio_settings
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.training import overview
 from app.services.versions import versions
+from app.words import N_, ngettext, number
 from models.texts.personal_details import KINDS
 
 _JUDGMENTS = Table(
     "data.judgments",
     (
-        Column("verdict", "Verdict"),
-        Column("text", "Text", always=True),
-        Column("best", "Best", sorts=False),
-        Column("person", "Person"),
-        Column("time", "Time"),
-        Column("seconds", "Seconds", number=True),
-        Column("source", "Source", usual=False),
+        Column("verdict", N_("Verdict")),
+        Column("text", N_("Text"), always=True),
+        Column("best", N_("Best"), sorts=False),
+        Column("person", N_("Person")),
+        Column("time", N_("Time")),
+        Column("seconds", N_("Seconds"), number=True),
+        Column("source", N_("Source"), usual=False),
     ),
     ("before",),
 )
@@ -62,13 +63,26 @@ def page() -> ResponseReturnValue:
 def undo_import(import_id: int) -> ResponseReturnValue:
     """Take a whole import back."""
     undone = history.undo(db.session(), user_id(), import_id)
+    prompts, withdrawn, judged = map(number, (undone.prompts, undone.judgments, undone.judged))
     said = [
-        f"{undone.prompts:,} {'prompt' if undone.prompts == 1 else 'prompts'} left the queue",
-        f"{undone.judgments:,} {'judgment was' if undone.judgments == 1 else 'judgments were'} withdrawn",
+        ngettext(
+            "%(number)s prompt left the queue", "%(number)s prompts left the queue", undone.prompts, number=prompts
+        ),
+        ngettext(
+            "%(number)s judgment was withdrawn",
+            "%(number)s judgments were withdrawn",
+            undone.judgments,
+            number=withdrawn,
+        ),
     ]
     if undone.judged:
         said.append(
-            f"{undone.judged:,} of its {'texts has' if undone.judged == 1 else 'texts have'} judgments that stay"
+            ngettext(
+                "%(number)s of its texts has judgments that stay",
+                "%(number)s of its texts have judgments that stay",
+                undone.judged,
+                number=judged,
+            )
         )
     flash(f"{'; '.join(said)}.", "success")
     return redirect(url_for("data.page"))

@@ -7,6 +7,7 @@ import unicodedata
 
 from app.domain_errors import Invalid
 from app.services.prompts import prompts
+from app.words import gettext
 
 _SPECIAL_TOKEN = re.compile(r"</s>|<pad>|<unk>|<extra_id_\d+>")
 """The special tokens of T5-like models. In a prompt they count as mark-up, which no model is given."""
@@ -25,7 +26,12 @@ def check_edited(text: str, longest: int) -> str:
     for found in _SPECIAL_TOKEN.finditer(checked):
         token = found[0]
         if token != _END or checked.count(_STRUCK) < checked.count(_END):
-            raise Invalid(f"The edited text holds {token}, which the model takes for a sign of its own: leave it out.")
+            raise Invalid(
+                gettext(
+                    "The edited text holds %(sign)s, which the model takes for a sign of its own: leave it out.",
+                    sign=token,
+                )
+            )
     return checked
 
 

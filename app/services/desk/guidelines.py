@@ -19,6 +19,8 @@ from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from app.words import N_, gettext, language
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.renderer import RendererHTML
@@ -29,7 +31,7 @@ _TAGS = {
     *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "div", "span"),
 }
 _CLASSES = {"example", "example-good", "example-bad", "example-why", "example-mark"}
-_SIGNS = {"+": ("good", "Good"), "-": ("bad", "Not good")}
+_SIGNS = {"+": ("good", N_("Good")), "-": ("bad", N_("Not good"))}
 _TOP_HEADING = 3  # the page and the panel use the first two levels
 
 
@@ -40,9 +42,16 @@ class _Rewrite(NamedTuple):
     why: str
 
 
-@lru_cache(maxsize=16)
 def to_html(markdown: str) -> str:
-    """Render Markdown as sanitized HTML: headings begin at the third level, images become their descriptions."""
+    """Render Markdown as sanitized HTML: headings begin at the third level, images become their descriptions.
+
+    The labels of examples are in the reader's language.
+    """
+    return _rendered(markdown, language())
+
+
+@lru_cache(maxsize=16)
+def _rendered(markdown: str, _language: str) -> str:
     import nh3
 
     return nh3.clean(
@@ -101,7 +110,7 @@ def _example(content: str) -> str:
 
 
 def _rewrite(each: _Rewrite) -> str:
-    mark = f'<span class="example-mark">{each.label}</span>'
+    mark = f'<span class="example-mark">{escape(gettext(each.label))}</span>'
     why = f'<p class="example-why">{escape(each.why)}</p>' if each.why else ""
     return f'<div class="example-{each.kind}"><p>{mark} {escape(each.text)}</p>{why}</div>'
 

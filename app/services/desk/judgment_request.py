@@ -15,14 +15,16 @@ from app.schemas.kinds import STORABLE, RowId, Text
 from app.schemas.reading import Sent, read
 from app.services.desk.edited_text import check_edited
 from app.services.prompts import prompts
+from app.words import N_, gettext
 
 LONGEST_REASON = 1_000
 """The most characters of a reason for skipping or flagging."""
 
 _LONGEST_SECONDS = 86_400.0
-_NO_SECONDS = "seconds must be a number that is not negative."
-_FEW_TIED = "tied must name at least two different candidates; leave it out if all are equally good."
-_TiedId = Annotated[RowId, Meta(extra={"refusal": "A candidate id in tied must be a positive whole number."})]
+_NO_SECONDS = N_("seconds must be a number that is not negative.")
+_FEW_TIED = N_("tied must name at least two different candidates; leave it out if all are equally good.")
+_NO_KEY = N_("client_key must be a UUID.")
+_TiedId = Annotated[RowId, Meta(extra={"refusal": N_("A candidate id in tied must be a positive whole number.")})]
 _Seconds = Annotated[float, Meta(ge=0, description="How long the person looked.", extra={"refusal": _NO_SECONDS})]
 _Tied = Annotated[
     tuple[_TiedId, ...],
@@ -30,7 +32,7 @@ _Tied = Annotated[
         min_length=2,
         description="The candidates that are equally good, with a verdict of tie; left out: all of them.",
         extra_json_schema={"uniqueItems": True},
-        extra={"refusal": "tied must be a list of candidate ids.", "bounds": _FEW_TIED},
+        extra={"refusal": N_("tied must be a list of candidate ids."), "bounds": _FEW_TIED},
     ),
 ]
 _Reason = Annotated[
@@ -38,7 +40,7 @@ _Reason = Annotated[
     Meta(
         description="Why, with a verdict of skipped.",
         extra_json_schema={"maxLength": LONGEST_REASON, "pattern": STORABLE},
-        extra={"refusal": "The text must be a string."},
+        extra={"refusal": N_("The text must be a string.")},
     ),
 ]
 _ClientKey = Annotated[
@@ -46,7 +48,7 @@ _ClientKey = Annotated[
     Meta(
         description="Your own name for this judgment. Sent again, it is the same judgment, even if undone since.",
         extra_json_schema={"format": "uuid"},
-        extra={"refusal": "client_key must be a UUID."},
+        extra={"refusal": _NO_KEY},
     ),
 ]
 
@@ -76,7 +78,7 @@ class JudgmentRequest(Sent, frozen=True):
     if that was undone since.
     """
 
-    unknown: ClassVar[str] = "There is no field {name!r} in a judgment."
+    unknown: ClassVar[str] = N_("There is no field {name!r} in a judgment.")
     rules: ClassVar[tuple[dict[str, Any], ...]] = (
         {
             "anyOf": [
@@ -110,19 +112,19 @@ class JudgmentRequest(Sent, frozen=True):
     def __post_init__(self) -> None:
         """Check what the fields ask of each other; raises Invalid."""
         if self.verdict == Verdict.CHOSEN and self.candidate_id is None:
-            raise Invalid("A chosen verdict needs the candidate_id of the chosen one.")
+            raise Invalid(gettext("A chosen verdict needs the candidate_id of the chosen one."))
         if self.verdict not in (Verdict.CHOSEN, Verdict.EDITED) and self.candidate_id is not None:
-            raise Invalid(f"A verdict of {self.verdict} has no candidate_id.")
+            raise Invalid(gettext("A verdict of %(verdict)s has no candidate_id.", verdict=self.verdict))
         if (self.verdict == Verdict.EDITED) != (self.edited_text is not None):
-            raise Invalid("edited_text belongs to a verdict of edited, and only to that.")
+            raise Invalid(gettext("edited_text belongs to a verdict of edited, and only to that."))
         if self.tied and len(set(self.tied)) < len(self.tied):
-            raise Invalid(_FEW_TIED)
+            raise Invalid(gettext(_FEW_TIED))
         if self.tied and self.verdict != Verdict.TIE:
-            raise Invalid("tied belongs to a verdict of tie, and only to that.")
+            raise Invalid(gettext("tied belongs to a verdict of tie, and only to that."))
         if (self.flagged or self.reason) and self.verdict != Verdict.SKIPPED:
-            raise Invalid("reason and flagged belong to a verdict of skipped, and only to that.")
+            raise Invalid(gettext("reason and flagged belong to a verdict of skipped, and only to that."))
         if self.seconds == math.inf:
-            raise Invalid(_NO_SECONDS)
+            raise Invalid(gettext(_NO_SECONDS))
 
     @classmethod
     def parse(cls, body: Mapping[str, Any], longest_text: int) -> Self:
@@ -149,4 +151,4 @@ def _uuid(key: str | None) -> str | None:
     try:
         return str(uuid.UUID(key))
     except ValueError:
-        raise Invalid("client_key must be a UUID.") from None
+        raise Invalid(gettext(_NO_KEY)) from None

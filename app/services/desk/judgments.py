@@ -33,6 +33,7 @@ from app.services.desk.edited_text import reads_like
 from app.services.desk.judgment_request import LONGEST_REASON, JudgmentRequest
 from app.services.prompts import retirement, studio_settings
 from app.services.system import webhooks
+from app.words import gettext
 
 __all__ = ["LONGEST_REASON", "JudgmentRequest", "judge", "judge_again", "undo"]
 
@@ -84,9 +85,9 @@ class _YieldedRows:
         tied = _tied_in_order(screen, sent)
         texts = [text for _, text in screen.candidates]
         if sent.candidate_id is not None and sent.candidate_id not in {number for number, _ in screen.candidates}:
-            raise Invalid(f"Candidate {sent.candidate_id} is not on this screen.")
+            raise Invalid(gettext("Candidate %(id)s is not on this screen.", id=sent.candidate_id))
         if sent.edited_text is not None and any(reads_like(sent.edited_text, text) for text in texts):
-            raise Invalid("The edited text is one of the rewrites as it stands: choose that one instead.")
+            raise Invalid(gettext("The edited text is one of the rewrites as it stands: choose that one instead."))
         if sent.verdict == Verdict.EDITED and sent.edited_text is not None:
             chosen, rejected = [sent.edited_text], texts
         elif sent.verdict == Verdict.FINE:
@@ -159,7 +160,7 @@ def undo(session: Session, user_id: int, judgment_id: int) -> None:
     with write_transaction(session):
         judgment = session.get(Judgment, judgment_id)
         if judgment is None or judgment.user_id != user_id:
-            raise NotFound(f"There is no judgment {judgment_id} of yours.")
+            raise NotFound(gettext("There is no judgment %(id)s of yours.", id=judgment_id))
         if judgment.undone_at is None:
             judgment.undone_at = now()
             session.flush()
@@ -200,7 +201,7 @@ _ADD_PREFERENCES = Prebuilt(insert(_preferences), (c.name for c in _preferences.
 def _own_screen(rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Screen:
     """Return the screen made of the rows found for it; raises NotFound if it is not this person's."""
     if not rows or rows[0][0] != user_id:
-        raise NotFound(f"There is no generation {generation_id} of yours.")
+        raise NotFound(gettext("There is no generation %(id)s of yours.", id=generation_id))
     _, gold, prompt, *_ = rows[0]
     candidates = tuple((number, text) for *_, number, text in rows if number is not None)
     return _Screen(generation_id, gold, prompt, candidates)
@@ -256,18 +257,19 @@ def _existing_or_error(
         if earlier:
             number, *whose = earlier[0]
             if whose != [user_id, screen.id]:
-                return Conflict("That client_key belongs to another judgment.")
+                return Conflict(gettext("That client_key belongs to another judgment."))
             return int(number)
     standing = _standing(connection, user_id, screen)
     if standing is None:
         return _judged_meanwhile()
     if _same_verdict(standing, _tied_in_order(screen, sent), sent):
         return standing.id
-    return Conflict("This screen has another verdict already: undo that one first.", judgment_id=standing.id)
+    sentence = gettext("This screen has another verdict already: undo that one first.")
+    return Conflict(sentence, judgment_id=standing.id)
 
 
 def _judged_meanwhile() -> Conflict:
-    return Conflict("This screen was judged elsewhere at the same moment: look at it and try again.")
+    return Conflict(gettext("This screen was judged elsewhere at the same moment: look at it and try again."))
 
 
 def _standing(connection: Connection, user_id: int, screen: _Screen) -> _Standing | None:
@@ -288,5 +290,5 @@ def _tied_in_order(screen: _Screen, sent: JudgmentRequest) -> list[int]:
     shown = [number for number, _ in screen.candidates]
     strange = set(sent.tied or ()) - set(shown)
     if strange:
-        raise Invalid(f"Candidate {min(strange)} is not on this screen.")
+        raise Invalid(gettext("Candidate %(id)s is not on this screen.", id=min(strange)))
     return [] if len(sent.tied or ()) == len(shown) else [number for number in shown if number in (sent.tied or ())]

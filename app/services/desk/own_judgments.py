@@ -14,13 +14,15 @@ from sqlalchemy.orm import Session, selectinload
 from app.db import Candidate, Generation, Judgment, Prompt, Verdict, holds
 from app.domain_errors import Invalid, NotFound
 from app.schemas.days import parse_day
+from app.schemas.kinds import ONE_OF
 from app.services.desk import pace
 from app.services.system.counts import made_here
+from app.words import N_, gettext
 
 PAGE = 20
 LONGEST_SEARCH = 200
 FLAGGED = "flagged"
-STATES = {"standing": "that count", "imported": "imported", "undone": "undone", "all": "all"}
+STATES = {"standing": N_("that count"), "imported": N_("imported"), "undone": N_("undone"), "all": N_("all")}
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,11 @@ class Filters:
         """Read filters from a query string; raises Invalid about the first that is wrong."""
         verdict, text, state = query.get("verdict", ""), query.get("text", "").strip(), query.get("state", "")
         if verdict and verdict != FLAGGED and verdict not in list(Verdict):
-            raise Invalid(f"There is no verdict {verdict[:40]!r}.")
+            raise Invalid(gettext("There is no verdict %(name)s.", name=repr(verdict[:40])))
         if len(text) > LONGEST_SEARCH or "\x00" in text:
-            raise Invalid(f"Search for at most {LONGEST_SEARCH} characters.")
+            raise Invalid(gettext("Search for at most %(most)s characters.", most=LONGEST_SEARCH))
         if state and state not in STATES:
-            raise Invalid(f"state must be one of {', '.join(STATES)}.")
+            raise Invalid(gettext(ONE_OF).format(name="state", choices=", ".join(STATES)))
         return cls(verdict, parse_day(query.get("day", ""), "day"), text, state or "standing")
 
     def as_query(self) -> dict[str, str]:
@@ -104,7 +106,7 @@ def own(session: Session, user_id: int, judgment_id: int) -> Judgment:
     """Return a person's own judgment; raises NotFound for anyone else's."""
     judgment = session.get(Judgment, judgment_id)
     if judgment is None or judgment.user_id != user_id:
-        raise NotFound(f"There is no judgment {judgment_id} of yours.")
+        raise NotFound(gettext("There is no judgment %(id)s of yours.", id=judgment_id))
     return judgment
 
 

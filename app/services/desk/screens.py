@@ -16,6 +16,7 @@ from app.services.prompts import prompts, queue, reservations, retirement, studi
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
+from app.words import gettext
 from models.model_errors import InputTooLong, ModelError, NoLongerWanted
 from models.serving import pool
 from models.serving.generator import Generator, Sampling, Screen
@@ -119,7 +120,7 @@ def own(session: Session, user_id: int, generation_id: int) -> Generation:
     """Return a person's own screen; raises NotFound for anyone else's."""
     generation = session.get(Generation, generation_id)
     if generation is None or generation.user_id != user_id:
-        raise NotFound(f"There is no generation {generation_id} of yours.")
+        raise NotFound(gettext("There is no generation %(id)s of yours.", id=generation_id))
     return generation
 
 

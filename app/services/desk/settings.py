@@ -14,10 +14,11 @@ from app.db import User, write_transaction
 from app.domain_errors import Invalid, NotFound
 from app.schemas import reading
 from app.schemas.reading import Sent
+from app.words import N_, gettext
 
 TIME_ZONE_FORMAT = "time-zone"
 """Format of a time zone's name in JSON Schemas."""
-_NO_ZONE = "time_zone must be the name of a time zone, such as Europe/Berlin."
+_NO_ZONE = N_("time_zone must be the name of a time zone, such as Europe/Berlin.")
 
 Blur = Annotated[bool, Meta(description="Hide toxic texts until they are asked for; null: as the studio has it.")]
 Diff = Annotated[
@@ -52,7 +53,7 @@ Language = Annotated[
 class DeskChange(Sent, frozen=True):
     """The settings of a desk to change; the others stay."""
 
-    unknown: ClassVar[str] = "There is no setting {name!r} of a desk."
+    unknown: ClassVar[str] = N_("There is no setting {name!r} of a desk.")
 
     blur: Blur | UnsetType | None = UNSET
     diff: Diff | UnsetType = UNSET
@@ -135,7 +136,7 @@ def as_json(settings: DeskSettings) -> dict[str, Any]:
 def _person(session: Session, user_id: int) -> User:
     user = session.get(User, user_id)
     if user is None:
-        raise NotFound(f"There is no user {user_id}.")
+        raise NotFound(gettext("There is no user %(id)s.", id=user_id))
     return user
 
 
@@ -145,4 +146,4 @@ def _zone(name: str) -> ZoneInfo:
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones, such as Europe
         pass
-    raise Invalid(_NO_ZONE)
+    raise Invalid(gettext(_NO_ZONE))

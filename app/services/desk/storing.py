@@ -16,6 +16,7 @@ from app.db import Candidate, DrawnPool, Generation, Prompt, User
 from app.domain_errors import NotSignedIn
 from app.services.desk.drawing import Drawn
 from app.services.prompts import attention_checks
+from app.words import gettext
 from models.reward.features import pack
 from models.serving import pool
 
@@ -96,7 +97,7 @@ def store(session: Session, generation: Generation, candidates: Sequence[Candida
     """
     active = select(User.id).where(User.id == generation.user_id, User.active)
     if session.scalar(active.with_for_update(read=True)) is None:
-        raise NotSignedIn("This account may no longer sign in.")
+        raise NotSignedIn(gettext("This account may no longer sign in."))
     session.add(arranged(generation, candidates))
     session.flush()
     return generation

@@ -13,6 +13,7 @@ from app.db import Verdict
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import JudgedScreen, People, Person
 from app.services.prompts import metadata
+from app.words import N_
 from models.formats import WRITERS
 from models.formats.files.column_names import TEXT_NAMES
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
@@ -265,35 +266,42 @@ class ExportFormat:
         return self.media[1]
 
 
-_TEXTS = "the texts of each pair, and the key of its judgment"
-_TABLE = "everything: who, when, how long, what was shown where and what was said of it, skips and reasons too"
-_SAFELY = "; an apostrophe before what a spreadsheet would run as a formula"
+_TEXTS = N_("the texts of each pair, and the key of its judgment")
+_TEXTS_SAFELY = N_(
+    "the texts of each pair, and the key of its judgment; "
+    "an apostrophe before what a spreadsheet would run as a formula"
+)
+_TABLE = N_("everything: who, when, how long, what was shown where and what was said of it, skips and reasons too")
+_TABLE_SAFELY = N_(
+    "everything: who, when, how long, what was shown where and what was said of it, skips and reasons too; "
+    "an apostrophe before what a spreadsheet would run as a formula"
+)
 FORMATS: Mapping[str, ExportFormat] = {
-    "trl": ExportFormat("TRL: prompt, chosen, rejected", _TEXTS),
-    "trl-chat": ExportFormat("TRL, as messages", _TEXTS),
+    "trl": ExportFormat(N_("TRL: prompt, chosen, rejected"), _TEXTS),
+    "trl-chat": ExportFormat(N_("TRL, as messages"), _TEXTS),
     "kto": ExportFormat(
-        "TRL for KTO: texts labelled good or bad", "the texts, and those of screens of which none was good"
+        N_("TRL for KTO: texts labelled good or bad"), N_("the texts, and those of screens of which none was good")
     ),
-    "seed": ExportFormat("Mellow's own: toxic, chosen, all rejected", "the texts of each judgment"),
+    "seed": ExportFormat(N_("Mellow's own: toxic, chosen, all rejected"), N_("the texts of each judgment")),
     "llamafactory": ExportFormat("LLaMA-Factory", _TEXTS),
     "labelstudio": ExportFormat(
-        "Label Studio: tasks with a ranker",
-        'texts, order of the cards, person, time, seconds, skips and "none is good"',
+        N_("Label Studio: tasks with a ranker"),
+        N_('texts, order of the cards, person, time, seconds, skips and "none is good"'),
         _JSON,
     ),
     "argilla": ExportFormat(
-        "Argilla: records with a ranking",
-        'texts, order of the cards, person, skips and "none is good"; no times',
+        N_("Argilla: records with a ranking"),
+        N_('texts, order of the cards, person, skips and "none is good"; no times'),
         _JSON,
     ),
-    "hh": ExportFormat("HH-RLHF transcripts", "the texts of each pair that fit into a transcript"),
-    "csv": ExportFormat("CSV: prompt, chosen, rejected", _TEXTS, _CSV),
-    "csv-spreadsheet": ExportFormat("CSV for spreadsheets: prompt, chosen, rejected", _TEXTS + _SAFELY, _CSV),
-    "judgments-csv": ExportFormat("Table of judgments: CSV", _TABLE, _CSV),
-    "judgments-csv-spreadsheet": ExportFormat("Table of judgments: CSV for spreadsheets", _TABLE + _SAFELY, _CSV),
-    "judgments-jsonl": ExportFormat("Table of judgments: JSON Lines", _TABLE),
+    "hh": ExportFormat(N_("HH-RLHF transcripts"), N_("the texts of each pair that fit into a transcript")),
+    "csv": ExportFormat(N_("CSV: prompt, chosen, rejected"), _TEXTS, _CSV),
+    "csv-spreadsheet": ExportFormat(N_("CSV for spreadsheets: prompt, chosen, rejected"), _TEXTS_SAFELY, _CSV),
+    "judgments-csv": ExportFormat(N_("Table of judgments: CSV"), _TABLE, _CSV),
+    "judgments-csv-spreadsheet": ExportFormat(N_("Table of judgments: CSV for spreadsheets"), _TABLE_SAFELY, _CSV),
+    "judgments-jsonl": ExportFormat(N_("Table of judgments: JSON Lines"), _TABLE),
     "judgments-parquet": ExportFormat(
-        "Table of judgments: Parquet", _TABLE, ("application/vnd.apache.parquet", "parquet")
+        N_("Table of judgments: Parquet"), _TABLE, ("application/vnd.apache.parquet", "parquet")
     ),
 }
 PAIR_FORMATS: Mapping[str, Render] = {

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Prompt, write_transaction
 from app.domain_errors import Invalid, Malformed
+from app.schemas.kinds import ONE_OF
 from app.services.exchange import imported_judgments
 from app.services.exchange.gathered_judgments import Gathered
 from app.services.exchange.incoming import history
@@ -35,6 +36,7 @@ from app.services.exchange.rows import LAYOUTS, FileRow, RowFile
 from app.services.prompts import metadata, prompts, queue_progress
 from app.services.prompts.prompts import CheckedRow, ImportReport
 from app.services.system import audit
+from app.words import gettext, number
 from models.formats.detect import SAMPLED
 from models.formats.files.column_names import OPTION_NAMES
 from models.formats.rows import BadRow
@@ -77,7 +79,7 @@ class Preview:
         """The same as a JSON object."""
         counts = asdict(replace(self, sample=[], problems=[]))
         del counts["found"]["likely"]
-        counts["found"]["beside"] = self.beside()
+        counts["found"] |= {"beside": self.beside(), "what": gettext(self.found.what) if self.found.what else ""}
         return counts | {"mapping": self.mapping.as_json(), "sample": self.sample, "problems": self.problems}
 
 
@@ -106,7 +108,7 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
     """
     layout = str(wished.get("layout") or "")
     if layout and layout not in LAYOUTS:
-        raise Invalid(f"layout must be one of {', '.join(LAYOUTS)}.")
+        raise Invalid(gettext(ONE_OF).format(name="layout", choices=", ".join(LAYOUTS)))
     given = parse_header(wished)
     file = RowFile(path, layout, given)
     layout, header = file.layout, file.header() if given is None else given
@@ -154,7 +156,12 @@ def _batches(file: RowFile) -> Iterator[tuple[int, list[FileRow]]]:
     while batch := list(islice(rows, prompts.BATCH)):
         count += len(batch)
         if count > MOST_ROWS:
-            raise Malformed(f"The file has more than {MOST_ROWS:,} rows, of which the first are stored: split it.")
+            raise Malformed(
+                gettext(
+                    "The file has more than %(most)s rows, of which the first are stored: split it.",
+                    most=number(MOST_ROWS),
+                )
+            )
         yield count, batch
 
 
@@ -298,15 +305,15 @@ def _checked(
     try:
         raw = prompt_row(row, mapping, found.format)
         if isinstance(raw.text, str) and any("\udc80" <= character <= "\udcff" for character in raw.text):
-            raise Invalid("The row is not UTF-8 text: save the file as UTF-8.")
+            raise Invalid(gettext("The row is not UTF-8 text: save the file as UTF-8."))
         try:
             metadata.check(raw.metadata)
         except Invalid as refusal:  # the text is worth more than what stands beside it
-            report.leave_out(row.line, f"{refusal} It is not kept.")
+            report.leave_out(row.line, gettext("%(why)s It is not kept.", why=refusal))
             raw = replace(raw, metadata=None)
         return prompts.check_row(replace(raw, priority=priority) if prompts.is_nothing(raw.priority) else raw, longest)
     except BadRow as reason:
-        report.refuse(row.line, f"The row cannot be read: {reason}.")
+        report.refuse(row.line, gettext("The row cannot be read: %(why)s.", why=reason))
     except Invalid as refusal:
         report.refuse(row.line, str(refusal))
     return None

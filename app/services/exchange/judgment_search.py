@@ -22,6 +22,7 @@ from app.schemas.reading import Sent, read_form
 from app.schemas.windows import MOST, Window, in_order
 from app.services.prompts import attention_checks, metadata
 from app.services.prompts.metadata import MetadataSearch
+from app.words import N_
 
 PAGE = 50
 SCANNED = 30_000
@@ -54,7 +55,7 @@ class JudgmentPageQuery(JudgmentQuery, frozen=True):
         Literal["yes", "no", "any"],
         Meta(
             description="Undone ones; only those that stand unless given.",
-            extra={"refusal": "undone must be yes, no or any."},
+            extra={"refusal": N_("{name} must be yes, no or any.")},
         ),
     ] = "no"
     limit: Limit | None = None

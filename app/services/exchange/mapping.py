@@ -15,6 +15,7 @@ from app.schemas.reading import Sent, read
 from app.services.exchange.incoming import beside
 from app.services.exchange.rows import LAYOUTS, FileRow, Layout, Value
 from app.services.prompts.prompts import PromptRow
+from app.words import N_, gettext, number
 from models.formats import FORMATS, Kind, prompt_text
 from models.formats.annotations import Annotation, Origin, read_key, read_origin, sided
 from models.formats.catalog import PROMPT
@@ -42,11 +43,11 @@ _NO_TEXTS = (
 _IDENTIFIER = re.compile(r"(.*[^a-z])?(id|ids|uid|guid|uuid|index|idx|key|hash|url|date|time|timestamp)([^a-z].*)?")
 
 
-Column = Annotated[str, Meta(max_length=_LONGEST_NAME, extra={"refusal": "{name} must be the name of a column."})]
+Column = Annotated[str, Meta(max_length=_LONGEST_NAME, extra={"refusal": N_("{name} must be the name of a column.")})]
 TextColumn = Annotated[Column, Meta(description="A column, or @prompt: where the format keeps its prompt.")]
 LeftOut = Annotated[
     list[Column],
-    Meta(description="The columns beside the text that are not kept.", extra={"refusal": "leave_out must be a list."}),
+    Meta(description="The columns beside the text that are not kept.", extra={"refusal": N_("{name} must be a list.")}),
 ]
 ChosenLayout = Annotated[Layout, one_of(LAYOUTS)]
 
@@ -133,7 +134,10 @@ def look(rows: Sequence[FileRow]) -> Found:
     objects = [row.value for row in rows if isinstance(row.value, dict) and not row.problem]
     if len(set().union(*objects)) > MOST_COLUMNS:
         raise Malformed(
-            f"The rows have more than {MOST_COLUMNS:,} different fields: leave out those that are not needed."
+            gettext(
+                "The rows have more than %(most)s different fields: leave out those that are not needed.",
+                most=number(MOST_COLUMNS),
+            )
         )
     columns = dict.fromkeys(name for one in objects for name, value in one.items() if _is_cell(value))
     name = detect([lowered(one) for one in objects])
@@ -143,7 +147,7 @@ def look(rows: Sequence[FileRow]) -> Found:
     likely = likely if likely and _likeness(likely, objects) > 0 else ""
     others = tuple(beside.fields_of(objects, name))
     if name == PAIRS:
-        return Found(tuple(columns), PAIRS, "pairs of a text and its rewrite", False, likely, others)
+        return Found(tuple(columns), PAIRS, N_("pairs of a text and its rewrite"), False, likely, others)
     if name not in FORMATS:
         return Found(tuple(columns), "", "", False, likely, others)
     judged = FORMATS[name].kind in _JUDGED or (name == _LABELLED and any(map(_has_key, objects)))

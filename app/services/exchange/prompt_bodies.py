@@ -15,6 +15,7 @@ from app.services.exchange.rows import FileRow, RowFile
 from app.services.prompts import prompts, queue_progress
 from app.services.prompts.prompts import ImportReport, PromptRow
 from app.services.system import audit
+from app.words import gettext, number
 from models.formats.files.row_reader import TABLES
 from models.formats.rows import BadRow
 
@@ -46,7 +47,9 @@ def import_prompts(
     # All of it is read before any of it is stored.
     rows = list(islice(read_body(body, content_type), MOST_ROWS + 1))
     if len(rows) > MOST_ROWS:
-        raise TooLarge(f"The body has more than {MOST_ROWS:,} rows: send it as a file, to /imports.")
+        raise TooLarge(
+            gettext("The body has more than %(most)s rows: send it as a file, to /imports.", most=number(MOST_ROWS))
+        )
     report = ImportReport()
     for start in range(0, len(rows), prompts.BATCH):
         batch = prompts.check_all(rows[start : start + prompts.BATCH], longest, report)
@@ -65,14 +68,19 @@ def read_body(body: bytes, content_type: str) -> Iterator[PromptRow]:
     layout = _LAYOUTS.get(content_type)
     if layout is None:
         raise Malformed(
-            "Send application/json, application/x-ndjson, text/csv or text/tab-separated-values, "
-            f"not {content_type or 'no content type'}."
+            gettext(
+                "Send application/json, application/x-ndjson, text/csv or text/tab-separated-values, not %(type)s.",
+                type=content_type or "no content type",
+            )
         )
     file = RowFile(body, layout, header=True, unpacked=LARGEST_UNPACKED)
     if layout == "json" and not body.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
-        raise Malformed("The body must be a JSON list of texts or of objects with a text.")
+        raise Malformed(gettext("The body must be a JSON list of texts or of objects with a text."))
     if layout in TABLES and not any(name.casefold() in TEXT_COLUMNS for name in file.columns()):
-        raise Malformed(f"The first line must name a column {', '.join(TEXT_COLUMNS[:-1])} or {TEXT_COLUMNS[-1]}.")
+        *some, last = TEXT_COLUMNS
+        raise Malformed(
+            gettext("The first line must name a column %(some)s or %(last)s.", some=", ".join(some), last=last)
+        )
     # A program that sends a list counts its elements, and not the lines on which they happen to stand.
     counted = ((number if layout == "json" else row.line, row) for number, row in enumerate(file.rows(), start=1))
     return (_prompt_row(row, line, table=layout in TABLES) for line, row in counted)
@@ -91,12 +99,16 @@ def _prompt_row(row: FileRow, line: int, *, table: bool) -> PromptRow:
         return PromptRow(line, "" if table else None, **options)
     unknown = [] if table else [field for field in row.value if not _is_known(field, row.value)]
     if unknown:
-        takes = ", ".join(_FIELDS)
-        return PromptRow(line, None, problem=f"There is no field {min(unknown)!r} in a row: it takes {takes}.")
+        problem = gettext(
+            "There is no field %(name)s in a row: it takes %(fields)s.",
+            name=repr(min(unknown)),
+            fields=", ".join(_FIELDS),
+        )
+        return PromptRow(line, None, problem=problem)
     try:
         return PromptRow(line, text_of(fields[name], name), **options)
     except BadRow as reason:
-        return PromptRow(line, None, problem=f"The row cannot be read: {reason}.")
+        return PromptRow(line, None, problem=gettext("The row cannot be read: %(why)s.", why=reason))
 
 
 def _is_known(field: str, row: Mapping[str, object]) -> bool:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.domain_errors import Conflict, DiskFull, DomainError, NotFound, NotReady, TooLarge
+from app.words import gettext
 from models.store.disk import is_full
 
 LARGEST_FILE = 2 * 1024**3
@@ -47,7 +48,9 @@ class ImportUploads:
         path = self.path(upload_id)
         there = path.stat().st_size
         if offset != there:
-            raise Conflict(f"The file has {there} bytes so far: go on from there.", bytes=there)
+            raise Conflict(
+                gettext("The file has %(number)s bytes so far: go on from there.", number=there), bytes=there
+            )
         self.check_size(there + len(body))
         try:
             with path.open("r+b") as file:
@@ -60,14 +63,15 @@ class ImportUploads:
     def check_size(self, size: int) -> None:
         """Raise TooLarge if a file of that size is not accepted."""
         if size > LARGEST_FILE:
-            raise TooLarge(f"The file has more than the {LARGEST_FILE // 1024**3} GB that are accepted.")
+            most = LARGEST_FILE // 1024**3
+            raise TooLarge(gettext("The file has more than the %(most)s GB that are accepted.", most=most))
 
     def path(self, upload_id: str) -> Path:
         """Where the file lies; raises NotFound."""
         if re.fullmatch("[0-9a-f]{32}", upload_id):
             for path in self.folder.glob(f"{upload_id}-*"):
                 return path
-        raise NotFound("There is no such upload any more: choose the file again.")
+        raise NotFound(gettext("There is no such upload any more: choose the file again."))
 
     def name(self, upload_id: str) -> str:
         """The name that the file was sent under; raises NotFound."""
@@ -88,4 +92,5 @@ class ImportUploads:
 def _cannot_keep(error: OSError) -> DomainError:
     if is_full(error):
         return DiskFull("the file cannot be kept on the server")
-    return NotReady(f"The file cannot be kept on the server: {error.strerror or error}.")
+    why = error.strerror or str(error)
+    return NotReady(gettext("The file cannot be kept on the server: %(why)s.", why=why))

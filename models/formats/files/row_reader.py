@@ -26,15 +26,16 @@ from models.formats.files.packed.workbooks import workbook_rows
 from models.formats.files.raw_rows import RawRow
 from models.formats.files.spreadsheet import originals
 from models.formats.files.tables import checked_rows, column_names, named_rows, table_rows
+from models.words import N_
 
 Layout = Literal["csv", "tsv", "json", "jsonl", "lines", "xlsx", "parquet"]
 LAYOUTS: Mapping[Layout, str] = {
-    "csv": "Table with commas (CSV)",
-    "tsv": "Table with tabs (TSV)",
+    "csv": N_("Table with commas (CSV)"),
+    "tsv": N_("Table with tabs (TSV)"),
     "json": "JSON",
     "jsonl": "JSON Lines",
-    "lines": "Plain lines, a text each",
-    "xlsx": "Excel workbook, its first sheet (XLSX)",
+    "lines": N_("Plain lines, a text each"),
+    "xlsx": N_("Excel workbook, its first sheet (XLSX)"),
     "parquet": "Parquet",
 }
 """The layouts that a file's rows may have, by the names that the API has for them."""

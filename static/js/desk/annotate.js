@@ -4,6 +4,7 @@
 import { ApiError, Stopped } from "../shared/api.js";
 import { all, element } from "../shared/dom.js";
 import { size } from "../shared/text.js";
+import { gettext } from "../shared/words.js";
 import * as counters from "./counters.js";
 import { Drawer } from "./drawer.js";
 import { cards, lay, settle, textOf } from "./gestures/cards.js";
@@ -32,6 +33,7 @@ import * as examples from "./tour/examples.js";
  */
 /** @typedef {[what: string, text: string]} Said what happened, and of which text */
 
+const SAVED = gettext("Saved");
 const MOST_UNDOABLE = 100;
 const LOOK_AGAIN = 20_000; // milliseconds between looks into an empty queue
 const text = element("text", HTMLTextAreaElement);
@@ -69,8 +71,8 @@ function show(next) {
   const count = screen.candidates.length;
   element("note").hidden = !screen.exhausted;
   element("note").textContent = count
-    ? "The model found no three different rewrites for this text; this is what there is."
-    : "The model found no rewrite for this text.";
+    ? gettext("The model found no three different rewrites for this text; this is what there is.")
+    : gettext("The model found no rewrite for this text.");
   element("tie", HTMLButtonElement).disabled = count < 2;
   element("screen").hidden = false;
   element("drained").hidden = true;
@@ -95,14 +97,15 @@ async function advance() {
   advancing = true;
   halted = false;
   try {
-    const next = await notices.pending("Drawing the next screen…", screens.next(outbox.settled()), screens.stop);
+    const next = await notices.pending(gettext("Drawing the next screen…"), screens.next(outbox.settled()), screens.stop);
     if (!next) drained();
     else if (screen && !screen.done) screens.aside.push(next); // meanwhile a text was typed, or undone
     else show(next);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     halted = error instanceof Stopped;
-    notices.problem(halted ? "You stopped the drawing of the next screen. Its text waits in the queue." : error.message, true);
+    const stopped = gettext("You stopped the drawing of the next screen. Its text waits in the queue.");
+    notices.problem(halted ? stopped : error.message, true);
   } finally {
     advancing = false;
   }
@@ -144,7 +147,7 @@ async function ask(event) {
   const stop = new AbortController();
   try {
     const drawn = screens.draw(value, stop.signal);
-    const next = await notices.pending("Three rewrites are being drawn…", drawn, () => stop.abort(), value);
+    const next = await notices.pending(gettext("Three rewrites are being drawn…"), drawn, () => stop.abort(), value);
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
     if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
     show({ ...next, fromQueue: false });
@@ -165,8 +168,8 @@ async function ask(event) {
  */
 function takeBack(typed) {
   if (!text.value.trim()) text.value = typed;
-  else if (text.value !== typed) notices.problem(`Stopped. What you had sent: “${typed.trim()}”.`);
-  notices.say("Stopped: nothing was drawn.");
+  else if (text.value !== typed) notices.problem(gettext("Stopped. What you had sent: “%(text)s”.", { text: typed.trim() }));
+  notices.say(gettext("Stopped: nothing was drawn."));
   text.focus();
 }
 
@@ -196,25 +199,27 @@ function judge(gesture, said, chosen = []) {
   else text.focus();
 }
 
+/** @param {string} words */
+const quoted = (words) => gettext("“%(text)s”", { text: words });
 /** @param {HTMLButtonElement} card */
 const candidate = (card) => Number(card.dataset.candidate);
 /** @param {HTMLButtonElement} card */
-const choose = (card) => judge({ verdict: "chosen", candidate_id: candidate(card) }, ["Saved", `“${textOf(card)}”`], [card]);
-const none = () => judge({ verdict: "none" }, ["Saved", "none is good."]);
-const fine = () => judge({ verdict: "fine" }, ["Saved", "the text is already fine."]);
+const choose = (card) => judge({ verdict: "chosen", candidate_id: candidate(card) }, [SAVED, quoted(textOf(card))], [card]);
+const none = () => judge({ verdict: "none" }, [SAVED, gettext("none is good.")]);
+const fine = () => judge({ verdict: "fine" }, [SAVED, gettext("the text is already fine.")]);
 
 /** @param {HTMLButtonElement[]} tied @param {string[]} texts */
 function saveTie(tied, texts) {
   const all = !tied.length || tied.length === cards.filter((card) => !card.hidden).length;
-  const said = all ? "all are equally good." : texts.map((one) => `“${one}”`).join(" = ");
-  judge({ verdict: "tie", ...(all ? {} : { tied: tied.map(candidate) }) }, ["Saved", said], tied);
+  const said = all ? gettext("all are equally good.") : texts.map(quoted).join(" = ");
+  judge({ verdict: "tie", ...(all ? {} : { tied: tied.map(candidate) }) }, [SAVED, said], tied);
 }
 
 /** @param {string} edited @param {number} slot */
 function saveEdit(edited, slot) {
   const from = screen?.candidates[slot - 1];
   const begun = from ? { candidate_id: from.id } : {};
-  judge({ verdict: "edited", edited_text: edited, ...begun }, ["Saved", `“${edited}”`]);
+  judge({ verdict: "edited", edited_text: edited, ...begun }, [SAVED, quoted(edited)]);
 }
 
 /** @param {reasons.Kind} kind @param {string} reason */
@@ -222,7 +227,7 @@ function saveReason(kind, reason) {
   const flagged = kind === "flag";
   const why = reason || (foreign.covered() && !flagged ? foreign.REASON : "");
   const more = { ...(flagged ? { flagged } : {}), ...(why ? { reason: why } : {}) };
-  judge({ verdict: "skipped", ...more }, [flagged ? "Flagged" : "Skipped", why]);
+  judge({ verdict: "skipped", ...more }, [flagged ? gettext("Flagged") : gettext("Skipped"), reasons.called(why)]);
 }
 
 // The rewrites of a text that does not look English are wanted all the same.
@@ -278,22 +283,29 @@ function refused({ kind, body }, error, again) {
   if (deed) deeds.splice(deeds.indexOf(deed), 1);
   if (deed) counters.count(-1, deed.body.seconds, deed.screen.fromQueue);
   tell();
-  const typed = body.edited_text ? ` What you wrote: “${body.edited_text}”.` : "";
+  const typed = body.edited_text && gettext("What you wrote: “%(text)s”.", { text: body.edited_text });
   if (error.status === 409) {
-    notices.problem(`Not saved: this screen was judged before, perhaps in another tab.${typed} Under My work it can be changed.`);
+    const judged = gettext("Not saved: this screen was judged before, perhaps in another tab.");
+    notices.problem(sentences(judged, typed, gettext("Under My work it can be changed.")));
     return;
   }
   if (error.status === 404 && again) {
-    const what = kind === "undo" ? "Not taken back: this is not a judgment" : "Not saved: this is not a screen";
-    notices.problem(`${what} of whoever is signed in now.${typed} It is kept here and tried again on the next visit.`);
+    const what = kind === "undo"
+      ? gettext("Not taken back: this is not a judgment of whoever is signed in now.")
+      : gettext("Not saved: this is not a screen of whoever is signed in now.");
+    notices.problem(sentences(what, typed, gettext("It is kept here and tried again on the next visit.")));
     return;
   }
-  notices.problem(`${kind === "undo" ? "Not taken back" : "Not saved"}. ${error.message}${deed ? "" : typed}`);
+  const failed = kind === "undo" ? gettext("Not taken back.") : gettext("Not saved.");
+  notices.problem(sentences(failed, error.message, deed ? "" : typed));
   if (!deed) return;
   keepEdited(deed, 0);
   if (screen && !screen.done) screens.aside.unshift(deed.screen);
   else show(deed.screen);
 }
+
+/** @param {...(string | undefined)} said */
+const sentences = (...said) => said.filter(Boolean).join(" ");
 
 /** @param {Error} error */
 function waiting(error) {
@@ -321,7 +333,10 @@ function measure() {
   const over = length - longest;
   const hint = element("text-hint");
   hint.hidden = length === 0;
-  hint.textContent = over > 0 ? `${over} characters too long: ${length} of ${longest}` : `${length} of ${longest} characters`;
+  const figures = { over, length, most: longest };
+  hint.textContent = over > 0
+    ? gettext("%(over)s characters too long: %(length)s of %(most)s", figures)
+    : gettext("%(length)s of %(most)s characters", figures);
   hint.classList.toggle("over", over > 0);
   hint.setAttribute("aria-live", over > 0 ? "polite" : "off"); // a count at every key would drown what is typed
   element("send", HTMLButtonElement).disabled = asking || length === 0 || over > 0;

@@ -1,6 +1,7 @@
 // The figures of one's own work below the desk's bar, and the suggestion of a break. Figures, no praise.
 
 import { element } from "../shared/dom.js";
+import { gettext } from "../shared/words.js";
 import { Drawer } from "./drawer.js";
 import { Breaks, Tally } from "./pace.js";
 import { desk, person } from "./page.js";
@@ -26,7 +27,10 @@ export function count(gestures, looked, queued) {
   tally.count(gestures, looked, queued);
   const minutes = gestures > 0 ? breaks.worked() : 0;
   if (minutes) {
-    element("break-text").textContent = `You have worked for ${minutes} minutes. A few minutes away do good; nothing here is lost.`;
+    element("break-text").textContent = gettext(
+      "You have worked for %(minutes)s minutes. A few minutes away do good; nothing here is lost.",
+      { minutes },
+    );
     element("break").hidden = false;
   }
   show();

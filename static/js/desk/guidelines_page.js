@@ -2,6 +2,7 @@
 
 import { ApiError, call, root } from "../shared/api.js";
 import { element, say } from "../shared/dom.js";
+import { gettext } from "../shared/words.js";
 
 const markdown = element("markdown", HTMLTextAreaElement);
 const draft = element("draft");
@@ -20,7 +21,7 @@ async function render() {
     say("preview-problem", "");
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    say("preview-problem", `The preview is behind. ${error.message}`);
+    say("preview-problem", gettext("The preview is behind. %(why)s", { why: error.message }));
   }
 }
 

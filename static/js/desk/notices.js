@@ -3,9 +3,11 @@
 import { ApiError } from "../shared/api.js";
 import { element, make } from "../shared/dom.js";
 import { asText } from "../shared/text.js";
+import { gettext, language, ngettext } from "../shared/words.js";
 
 /** @import { Screen } from "../types" */
 
+const { format: tenths } = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 /** @type {(() => void)[]} */
 const waits = []; // what stops each of the answers that are waited for visibly, the latest last
 
@@ -42,7 +44,7 @@ const SENTENCE_END = /[.!?…]+(?=\s+\S)/gu;
  */
 export async function pending(label, work, stop, text = "") {
   const began = performance.now();
-  const tell = () => { element("pending-seconds").textContent = `${((performance.now() - began) / 1000).toFixed(1)} s`; };
+  const tell = () => { element("pending-seconds").textContent = `${tenths((performance.now() - began) / 1000)} s`; };
   const appear = setTimeout(() => {
     tell();
     element("pending-text").textContent = label;
@@ -65,8 +67,10 @@ export async function pending(label, work, stop, text = "") {
 /** @param {string} text */
 function slow(text) {
   const sentences = (text.match(SENTENCE_END)?.length ?? 0) + 1;
-  if (sentences > 2) return `Each of its ${sentences} sentences is rewritten by itself, which takes its time.`;
-  return "The server is slow, or draws for others first.";
+  if (sentences > 2) {
+    return gettext("Each of its %(number)s sentences is rewritten by itself, which takes its time.", { number: sentences });
+  }
+  return gettext("The server is slow, or draws for others first.");
 }
 
 // Stops the latest that is waited for. Whether there was something to stop.
@@ -90,8 +94,8 @@ export function say(sentence) {
 export function last(deed, kept) {
   element("last").hidden = !deed;
   if (!deed) return;
-  const state = deed.saved ? deed.said[0] : kept ? "Kept on this device" : "Saving";
-  const sentence = deed.said[1] ? `${state}: ${deed.said[1]}` : `${state}.`;
+  const state = deed.saved ? deed.said[0] : kept ? gettext("Kept on this device") : gettext("Saving");
+  const sentence = deed.said[1] ? gettext("%(what)s: %(text)s", { what: state, text: deed.said[1] }) : `${state}.`;
   element("last-text").textContent = sentence;
   if (deed.saved || kept) say(sentence);
 }
@@ -105,11 +109,11 @@ export function connection(judgments, undos, error) {
   const place = element("connection");
   const was = !place.hidden && !place.classList.contains("back");
   if (error) {
-    place.textContent = `${reason(error)} ${waiting(judgments, undos)} kept on this device and will be sent as soon as it is possible.`;
+    place.textContent = `${reason(error)} ${waiting(judgments, undos)}`;
     place.classList.remove("back");
     place.hidden = false;
   } else if (was) {
-    place.textContent = "All that was kept has been sent.";
+    place.textContent = gettext("All that was kept has been sent.");
     place.classList.add("back");
   } else {
     place.hidden = true;
@@ -118,18 +122,31 @@ export function connection(judgments, undos, error) {
 
 /** @param {number} judgments @param {number} undos */
 function waiting(judgments, undos) {
-  const parts = [];
-  if (judgments) parts.push(judgments === 1 ? "one judgment" : `${judgments} judgments`);
-  if (undos) parts.push(undos === 1 ? "one undo" : `${undos} undos`);
-  const what = parts.join(" and ");
-  return `${what.charAt(0).toUpperCase()}${what.slice(1)} ${judgments + undos === 1 ? "is" : "are"}`;
+  if (!undos) {
+    return ngettext(
+      "One judgment is kept on this device and will be sent as soon as it is possible.",
+      "%(num)s judgments are kept on this device and will be sent as soon as it is possible.",
+      judgments,
+    );
+  }
+  if (!judgments) {
+    return ngettext(
+      "One undo is kept on this device and will be sent as soon as it is possible.",
+      "%(num)s undos are kept on this device and will be sent as soon as it is possible.",
+      undos,
+    );
+  }
+  return gettext("%(judgments)s and %(undos)s are kept on this device and will be sent as soon as it is possible.", {
+    judgments: ngettext("One judgment", "%(num)s judgments", judgments),
+    undos: ngettext("one undo", "%(num)s undos", undos),
+  });
 }
 
 /** @param {Error} error */
 function reason(error) {
   const status = error instanceof ApiError ? error.status : undefined;
-  if (status === 0) return "No connection.";
-  if (status === 401) return "You are signed out: sign in in another tab.";
+  if (status === 0) return gettext("No connection.");
+  if (status === 401) return gettext("You are signed out: sign in in another tab.");
   return error.message;
 }
 

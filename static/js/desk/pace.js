@@ -1,6 +1,7 @@
 // How much was judged, how much is left, and how long without a break.
 
 import { count } from "../shared/text.js";
+import { gettext } from "../shared/words.js";
 
 /** @import { Drawer } from "./drawer.js" */
 
@@ -72,9 +73,9 @@ export class Tally {
     const sitting = this.sitting > 0 && this.sitting !== this.today;
     return {
       progress: this.#progress(),
-      remaining: this.left > 0 && !this.many && this.timed >= FEWEST ? `about ${this.#time()} left` : "",
-      tally: sitting ? `${count(this.sitting)} judged in this sitting` : "",
-      streak: days > 1 ? `${days} days in a row` : "",
+      remaining: this.left > 0 && !this.many && this.timed >= FEWEST ? this.#remaining() : "",
+      tally: sitting ? gettext("%(number)s judged in this sitting", { number: count(this.sitting) }) : "",
+      streak: days > 1 ? gettext("%(number)s days in a row", { number: days }) : "",
     };
   }
 
@@ -85,15 +86,17 @@ export class Tally {
   }
 
   #progress() {
-    if (this.many) return `${count(this.today)} today, more than ${count(this.most)} left`;
-    if (this.left > 0) return `${count(this.today)} of ${count(this.today + this.left)}`;
-    return this.today > 0 ? `${count(this.today)} today` : "";
+    const number = count(this.today);
+    if (this.many) return gettext("%(number)s today, more than %(most)s left", { number, most: count(this.most) });
+    if (this.left > 0) return gettext("%(number)s of %(all)s", { number, all: count(this.today + this.left) });
+    return this.today > 0 ? gettext("%(number)s today", { number }) : "";
   }
 
-  #time() {
+  #remaining() {
     const minutes = (this.left * Math.max(QUICKEST, this.seconds / this.timed)) / 60;
-    if (minutes > 90) return `${Math.round(minutes / 60)} h`;
-    return minutes < 1 ? "a minute" : `${Math.round(minutes)} min`;
+    if (minutes > 90) return gettext("about %(number)s h left", { number: count(Math.round(minutes / 60)) });
+    if (minutes < 1) return gettext("about a minute left");
+    return gettext("about %(number)s min left", { number: Math.round(minutes) });
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { all, around, element, make, one } from "../shared/dom.js";
 import { marked } from "../shared/marks.js";
+import { gettext } from "../shared/words.js";
 import "./zone.js";
 
 const main = element("content");
@@ -26,10 +27,10 @@ async function send(form, again = true) {
       return;
     }
     tell(item, page.getElementById("password")
-      ? "You are signed out, so nothing is changed. Sign in in another tab, then do this again: what you typed is still here."
-      : `Nothing is changed. ${page.querySelector("h1")?.textContent ?? ""}`);
+      ? gettext("You are signed out, so nothing is changed. Sign in in another tab, then do this again: what you typed is still here.")
+      : gettext("Nothing is changed. %(why)s", { why: page.querySelector("h1")?.textContent ?? "" }));
   } catch {
-    tell(item, "Mellow cannot be reached. Nothing is changed: try again in a moment.");
+    tell(item, gettext("Mellow cannot be reached. Nothing is changed: try again in a moment."));
   }
   item.removeAttribute("aria-busy");
 }

@@ -4,6 +4,7 @@ import { ApiError, call } from "../shared/api.js";
 import { all, around, element, make, one, say } from "../shared/dom.js";
 import { onFile } from "../shared/files.js";
 import { count, shortened } from "../shared/text.js";
+import { gettext } from "../shared/words.js";
 import { choices, describe, details, stored } from "./import_words.js";
 import { store, upload } from "./upload.js";
 
@@ -32,8 +33,8 @@ const row = (headings, ...cells) => make("tr", {}, ...cells.map((text, place) =>
 /** @param {string} box @param {string} rows @param {string} more @param {Refused[]} problems @param {number} number */
 function listProblems(box, rows, more, problems, number) {
   element(box).hidden = !number;
-  element(rows).replaceChildren(...problems.map((problem) => row(["Line", "Why"], String(problem.line), problem.reason)));
-  say(more, number > problems.length ? `And ${count(number - problems.length)} more.` : "");
+  element(rows).replaceChildren(...problems.map((problem) => row([gettext("Line"), gettext("Why")], String(problem.line), problem.reason)));
+  say(more, number > problems.length ? gettext("And %(number)s more.", { number: count(number - problems.length) }) : "");
 }
 
 /** @param {string} column @param {boolean} kept */
@@ -70,15 +71,17 @@ function show(found) {
   element("known").textContent = count(found.known);
   element("repeated").textContent = count(found.repeated);
   element("bad").textContent = count(found.bad);
-  say("partial", found.complete ? "" : `These are the first ${count(found.rows)} rows; the others are checked as they are stored.`);
+  const first = { number: count(found.rows) };
+  const partial = gettext("These are the first %(number)s rows; the others are checked as they are stored.", first);
+  say("partial", found.complete ? "" : partial);
   listProblems("problems", "problem-rows", "more-problems", found.problems, found.bad + found.unused);
-  const headings = ["Line", "Text", "More"];
+  const headings = [gettext("Line"), gettext("Text"), gettext("More")];
   element("sample-rows").replaceChildren(...found.sample.map((one) => row(headings, String(one.line), shortened(one.text), details(one))));
   offerColumns(found);
   element("judgments-setting").hidden = !found.judgments;
   if (!found.judgments) judgments.checked = false;
   go.disabled = !found.usable;
-  say("why-not", found.usable ? "" : "No row can be used: is it the right column?");
+  say("why-not", found.usable ? "" : gettext("No row can be used: is it the right column?"));
   if (!found.usable) element("columns", HTMLDetailsElement).open = true;
   offerPart();
   element("preview").hidden = false;
@@ -135,13 +138,14 @@ async function take(chosen) {
   source.value = chosen.name.slice(-200);
   const limit = Number(element("import").dataset.limit);
   if (chosen.size > limit) {
-    say("file-problem", `${chosen.name} has more than the ${limit / 1024 ** 3} GB that are accepted.`);
+    const most = { name: chosen.name, most: limit / 1024 ** 3 };
+    say("file-problem", gettext("%(name)s has more than the %(most)s GB that are accepted.", most));
     return;
   }
   const bar = element("sending-bar", HTMLProgressElement);
   element("sending").hidden = false;
   bar.value = 0;
-  element("sending-text").textContent = "Sending the file …";
+  element("sending-text").textContent = gettext("Sending the file …");
   try {
     const sent = await upload(
       chosen,
@@ -151,7 +155,7 @@ async function take(chosen) {
     );
     if (mine !== latest) return;
     id = sent;
-    element("sending-text").textContent = "Looking into it …";
+    element("sending-text").textContent = gettext("Looking into it …");
     await look("", true);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -167,7 +171,7 @@ function forget() {
   id = file = null;
   const input = element("file", HTMLInputElement);
   input.value = "";
-  element("file-name").textContent = "Drop a file here, or choose one";
+  element("file-name").textContent = gettext("Drop a file here, or choose one");
   element("preview").hidden = element("result").hidden = element("sending").hidden = true;
   input.focus();
 }
@@ -177,8 +181,8 @@ function progressed(progress) {
   element("storing-bar", HTMLProgressElement).value = progress.fraction;
   element("stored").textContent = stored(progress);
   if (!progress.done) return;
-  element("result-title").textContent = "Imported";
-  element("said").textContent = `${source.value || file?.name} is in the studio.`;
+  element("result-title").textContent = gettext("Imported");
+  element("said").textContent = gettext("%(name)s is in the studio.", { name: source.value || (file?.name ?? "") });
   listProblems("refused", "refused-rows", "more-refused", progress.rejected ?? [], progress.rejected_count + progress.unused_count);
   element("after").hidden = false;
   element("preview").hidden = true;
@@ -210,7 +214,7 @@ async function run(event) {
     at_random: taken.value === "random",
   };
   go.disabled = true;
-  element("result-title").textContent = "Importing …";
+  element("result-title").textContent = gettext("Importing …");
   element("result").hidden = false;
   element("after").hidden = element("refused").hidden = true;
   element("stored").textContent = element("said").textContent = "";
@@ -240,7 +244,8 @@ async function addCheck(event) {
     /** @type {ImportReport} */
     const report = await call("POST", "/prompts", [check]);
     const refused = report.rejected[0]?.reason;
-    element("gold-said").textContent = refused ?? (report.added ? "Added." : "That text waits in the queue already.");
+    element("gold-said").textContent = refused
+      ?? (report.added ? gettext("Added.") : gettext("That text waits in the queue already."));
     if (report.added) goldForm.reset();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

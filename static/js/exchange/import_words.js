@@ -1,6 +1,7 @@
 // What the import page says of a file, and which columns of it may be what.
 
-import { asText, count, shortened, some } from "../shared/text.js";
+import { asText, count, shortened } from "../shared/text.js";
+import { gettext, ngettext } from "../shared/words.js";
 
 /** @import { ImportPreview, ImportProgress, ImportSample } from "../types" */
 
@@ -13,12 +14,12 @@ const FROM_FORMAT = "@prompt";
  */
 export function details(one) {
   const parts = [];
-  if (one.priority) parts.push(`Priority ${one.priority}`);
-  if (one.overlap) parts.push(`Overlap ${one.overlap}`);
-  if (one.gold) parts.push(`Right: ${shortened(one.gold)}`);
-  for (const wrong of one.gold_wrong) parts.push(`Wrong: ${shortened(wrong)}`);
+  if (one.priority) parts.push(gettext("Priority %(number)s", { number: one.priority }));
+  if (one.overlap) parts.push(gettext("Overlap %(number)s", { number: one.overlap }));
+  if (one.gold) parts.push(gettext("Right: %(text)s", { text: shortened(one.gold) }));
+  for (const wrong of one.gold_wrong) parts.push(gettext("Wrong: %(text)s", { text: shortened(wrong) }));
   for (const [name, value] of Object.entries(one.metadata)) parts.push(`${name}: ${shortened(asText(value))}`);
-  for (const chosen of one.chosen) parts.push(`Chosen: ${shortened(chosen)}`);
+  for (const chosen of one.chosen) parts.push(gettext("Chosen: %(text)s", { text: shortened(chosen) }));
   return parts.join("\n") || "–";
 }
 
@@ -32,38 +33,55 @@ export function details(one) {
 export function choices(role, found) {
   /** @type {[string, string][]} */
   const columns = found.columns.map((column) => [column, column]);
-  if (role !== "text") return [["none", ""], ...columns];
-  if (!["", "prompt", "pairs"].includes(found.format)) return [["the prompt of this format", FROM_FORMAT], ...columns];
-  return columns.length ? columns : [["the whole line", ""]];
+  if (role !== "text") return [[gettext("none"), ""], ...columns];
+  if (!["", "prompt", "pairs"].includes(found.format)) return [[gettext("the prompt of this format"), FROM_FORMAT], ...columns];
+  return columns.length ? columns : [[gettext("the whole line"), ""]];
 }
 
 /** @param {ImportPreview} found */
 export function describe(found) {
-  const rows = some(found.rows, "row", "rows");
-  if (!found.rows) return "The file is empty: it holds no row with a text.";
-  const parts = [found.found.what ? `${rows}, in a form that is known: ${found.found.what}.` : `${rows}.`];
-  if (found.judgments) {
-    const by = found.people ? ` by ${some(found.people, "person", "people")}` : "";
-    parts.push(`It holds ${some(found.judgments, "judgment", "judgments")}${by}.`);
+  if (!found.rows) return gettext("The file is empty: it holds no row with a text.");
+  const parts = [found.found.what ? knownRows(found) : ngettext("%(num)s row.", "%(num)s rows.", found.rows)];
+  if (found.judgments) parts.push(holdings(found));
+  if (found.judgments_known) {
+    parts.push(ngettext("%(num)s judgment is here already.", "%(num)s judgments are here already.", found.judgments_known));
   }
-  if (found.judgments_known) parts.push(`${some(found.judgments_known, "judgment is", "judgments are")} here already.`);
-  if (found.unused) parts.push(`${some(found.unused, "part of a row", "parts of rows")} cannot be used.`);
-  if (found.gold) parts.push(`${some(found.gold, "row is an attention check", "rows are attention checks")}.`);
+  if (found.unused) {
+    parts.push(ngettext("%(num)s part of a row cannot be used.", "%(num)s parts of rows cannot be used.", found.unused));
+  }
+  if (found.gold) parts.push(ngettext("%(num)s row is an attention check.", "%(num)s rows are attention checks.", found.gold));
   return parts.join(" ");
+}
+
+/** @param {ImportPreview} found */
+const knownRows = ({ rows, found: { what } }) => ngettext(
+  "%(num)s row, in a form that is known: %(form)s.",
+  "%(num)s rows, in a form that is known: %(form)s.",
+  rows,
+  { form: what },
+);
+
+/** @param {ImportPreview} found */
+function holdings({ judgments, people }) {
+  if (!people) return ngettext("It holds %(num)s judgment.", "It holds %(num)s judgments.", judgments);
+  return ngettext("It holds %(num)s judgment by %(people)s.", "It holds %(num)s judgments by %(people)s.", judgments, {
+    people: ngettext("%(num)s person", "%(num)s people", people),
+  });
 }
 
 /** @param {ImportProgress} progress */
 export function stored(progress) {
   const parts = [
-    `${some(progress.rows, "row", "rows")} read`,
-    `${count(progress.added - progress.checks - progress.judged)} new in the queue`,
-    ...(progress.checks ? [`${count(progress.checks)} as attention checks`] : []),
-    ...(progress.judged ? [`${count(progress.judged)} judged often enough`] : []),
-    `${count(progress.duplicates)} there already`,
-    `${count(progress.rejected_count)} not usable`,
+    ngettext("%(num)s row read", "%(num)s rows read", progress.rows),
+    gettext("%(number)s new in the queue", { number: count(progress.added - progress.checks - progress.judged) }),
+    ...(progress.checks ? [gettext("%(number)s as attention checks", { number: count(progress.checks) })] : []),
+    ...(progress.judged ? [gettext("%(number)s judged often enough", { number: count(progress.judged) })] : []),
+    gettext("%(number)s there already", { number: count(progress.duplicates) }),
+    gettext("%(number)s not usable", { number: count(progress.rejected_count) }),
   ];
-  if (progress.unused_count) parts.push(some(progress.unused_count, "part of a row not used", "parts of rows not used"));
-  if (progress.judgments) parts.push(some(progress.judgments, "judgment taken over", "judgments taken over"));
-  if (progress.judgments_known) parts.push(some(progress.judgments_known, "judgment is here already", "judgments are here already"));
+  const { unused_count: unused, judgments, judgments_known: known } = progress;
+  if (unused) parts.push(ngettext("%(num)s part of a row not used", "%(num)s parts of rows not used", unused));
+  if (judgments) parts.push(ngettext("%(num)s judgment taken over", "%(num)s judgments taken over", judgments));
+  if (known) parts.push(ngettext("%(num)s judgment is here already", "%(num)s judgments are here already", known));
   return `${parts.join(" · ")}.`;
 }

@@ -1,6 +1,7 @@
 // Sends a file in pieces and goes on where it stopped when the connection comes back.
 
 import { API, ApiError, refusal, send as sendAsNow } from "../shared/api.js";
+import { gettext } from "../shared/words.js";
 
 /** @import { ImportProgress, Upload } from "../types" */
 
@@ -39,8 +40,8 @@ async function sendPatiently(method, path, piece, say) {
       return await send(method, path, piece);
     } catch (error) {
       if (error instanceof ApiError) throw error;
-      if (attempt === TRIES) throw new ApiError("Mellow cannot be reached: choose the file again in a moment.", 0);
-      say("The connection is lost. Sending goes on when it is back.");
+      if (attempt === TRIES) throw new ApiError(gettext("Mellow cannot be reached: choose the file again in a moment."), 0);
+      say(gettext("The connection is lost. Sending goes on when it is back."));
       await pause(500 * 2 ** attempt);
     }
   }
@@ -64,7 +65,7 @@ export async function upload(file, tell, say, stopped) {
       // Read here first: a file that has changed since it was chosen fails in its own words.
       piece = await file.slice(sent, sent + PIECE).arrayBuffer();
     } catch {
-      throw new ApiError(`${file.name} cannot be read any more: choose it again.`, 0);
+      throw new ApiError(gettext("%(name)s cannot be read any more: choose it again.", { name: file.name }), 0);
     }
     /** @type {Upload} */
     const answer = id === null
@@ -109,6 +110,9 @@ export async function store(id, wish, hear) {
     if (!done) throw new TypeError("cut off");
   } catch (error) {
     if (error instanceof ApiError) throw error;
-    throw new ApiError("The connection broke off. What is stored stays stored: press Import again, and the rest follows.", 0);
+    throw new ApiError(
+      gettext("The connection broke off. What is stored stays stored: press Import again, and the rest follows."),
+      0,
+    );
   }
 }

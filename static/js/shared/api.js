@@ -1,5 +1,7 @@
 // Speaks to the API as the person who is signed in. Every failure becomes one sentence to show.
 
+import { gettext } from "./words.js";
+
 const CSRF = 'meta[name="csrf-token"]';
 const LONGEST_JUDGMENT = 30_000; // milliseconds; a connection that is neither there nor gone must not hold up the next one
 let csrf = document.querySelector(CSRF)?.getAttribute("content") ?? "";
@@ -24,7 +26,7 @@ export class ApiError extends Error {
 /** The page itself stopped the request. */
 export class Stopped extends ApiError {
   constructor() {
-    super("It was stopped.", 0);
+    super(gettext("It was stopped."), 0);
   }
 }
 
@@ -41,7 +43,9 @@ export class Stopped extends ApiError {
 export async function call(method, path, body, signal) {
   const answer = await ask(method, path, body, signal);
   // Not a refusal of what was sent: it is kept, and may be sent again.
-  if (answer.stale) throw new ApiError("Your session has changed: reload the page if this does not pass in a moment.", 0);
+  if (answer.stale) {
+    throw new ApiError(gettext("Your session has changed: reload the page if this does not pass in a moment."), 0);
+  }
   return read(answer);
 }
 
@@ -68,7 +72,7 @@ export async function send(address, request) {
  */
 export function refusal(response, content) {
   const again = Number(response.headers.get("Retry-After")) || 0;
-  return new ApiError(content?.detail ?? "Something went wrong on the server.", response.status, again);
+  return new ApiError(content?.detail ?? gettext("Something went wrong on the server."), response.status, again);
 }
 
 /** @param {Response} response @param {{ stale_form?: boolean } | null} content */
@@ -91,13 +95,15 @@ async function ask(method, path, body, signal) {
     return { response, content, stale: isStale(response, content) };
   } catch {
     if (signal?.aborted) throw new Stopped();
-    throw new ApiError("Mellow cannot be reached. Nothing is lost: try again in a moment.", 0);
+    throw new ApiError(gettext("Mellow cannot be reached. Nothing is lost: try again in a moment."), 0);
   }
 }
 
 /** @param {{ response: Response, content: any }} answer what JSON holds is of any type */
 function read({ response, content }) {
-  if (response.status === 401) throw new ApiError("You are signed out: open the sign-in page in another tab, then try again.", 401);
+  if (response.status === 401) {
+    throw new ApiError(gettext("You are signed out: open the sign-in page in another tab, then try again."), 401);
+  }
   if (!response.ok) throw refusal(response, content);
   return content;
 }

@@ -7,9 +7,6 @@ const LONGEST_SHOWN = 400;
 /** @param {number} number */
 export const count = (number) => number.toLocaleString(language);
 
-/** @param {number} number @param {string} one @param {string} several */
-export const some = (number, one, several) => `${count(number)} ${number === 1 ? one : several}`;
-
 /**
  * A text, cut where it is too long to be looked at.
  *

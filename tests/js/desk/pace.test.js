@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "../support/page.js";
 import { Drawer } from "../../../static/js/desk/drawer.js";
 import { Breaks, Tally } from "../../../static/js/desk/pace.js";
 import { Cupboard } from "../support/cupboard.js";

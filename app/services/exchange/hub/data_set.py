@@ -25,14 +25,15 @@ from app.services.exchange.judgment_table import Row
 from app.services.exchange.outgoing import manifest
 from app.services.exchange.outgoing.redaction import Choices, Redactor
 from app.services.prompts import metadata
+from app.words import N_, gettext
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS_IN_A_GROUP = 5_000
 _FILE = f"data/{SPLIT}-00000-of-00001.parquet"
-_NOTHING = "There is nothing to export: no judgment that stands fits."
-_ALL_LEFT_OUT = "There is nothing to export: every judgment that fits would be left out."
+_NOTHING = N_("There is nothing to export: no judgment that stands fits.")
+_ALL_LEFT_OUT = N_("There is nothing to export: every judgment that fits would be left out.")
 _TOLD = Column("string", "what is known of the prompt besides, as JSON")
 
 Contents = Literal["pairs", "judgments"]
@@ -65,7 +66,7 @@ def archive(
     with tempfile.TemporaryFile() as table:
         count, num_bytes = _write(table, columns, redactor.counted(kept.rows(session, standing, told, redactor)))
         if not count:
-            raise Conflict(_ALL_LEFT_OUT if redactor.tally.judgments else _NOTHING)
+            raise Conflict(gettext(_ALL_LEFT_OUT if redactor.tally.judgments else _NOTHING))
         text = card(kept.title, kept.about, columns, Figures(count, num_bytes, table.seek(0, io.SEEK_END)))
         table.seek(0)
         sha256 = hashlib.file_digest(cast(Any, table), "sha256").hexdigest()

@@ -17,6 +17,7 @@ from app.domain_errors import Conflict, NotFound
 from app.services.prompts import queue_progress, retirement, studio_settings
 from app.services.prompts.prompts import ImportReport
 from app.services.system import audit
+from app.words import gettext
 
 PAGE = 20
 _LONGEST_NAME = 300
@@ -78,7 +79,7 @@ def count(session: Session, import_id: int, report: ImportReport) -> None:
         .returning(FileImport.id)
     )
     if known.first() is None:
-        raise Conflict("The import was undone while it ran: what was left of the file is not stored.")
+        raise Conflict(gettext("The import was undone while it ran: what was left of the file is not stored."))
 
 
 def page(session: Session, before: int | None = None, size: int = PAGE) -> Page:
@@ -117,7 +118,7 @@ def undo(session: Session, by: int, import_id: int) -> Undone:
     with write_transaction(session):
         record = session.get(FileImport, import_id, with_for_update=True, populate_existing=True)
         if record is None:
-            raise NotFound(f"There is no import {import_id}.")
+            raise NotFound(gettext("There is no import %(id)s.", id=import_id))
         if record.undone_at is not None:
             return Undone(0, 0, _judged(session, import_id))
         record.undone_at, record.undone_by = now(), by

@@ -12,6 +12,7 @@ from app.domain_errors import Invalid
 from app.schemas.reading import read
 from app.services.exchange.mapping import ColumnMapping, MappingSent
 from app.services.prompts.changes import Overlap, Priority
+from app.words import N_, gettext
 
 MOST_ROWS = 10_000_000
 _LONGEST_SOURCE = 200
@@ -21,7 +22,10 @@ _Source = Annotated[
     Meta(
         max_length=_LONGEST_SOURCE,
         pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
-        extra={"refusal": f"source must be a text of at most {_LONGEST_SOURCE} characters in one line."},
+        extra={
+            "refusal": N_("{name} must be a text of at most {most} characters in one line."),
+            "most": _LONGEST_SOURCE,
+        },
     ),
 ]
 
@@ -33,8 +37,9 @@ _Rows = Annotated[
         le=MOST_ROWS,
         description="Take only so many rows that can be used, the first ones; all unless given.",
         extra={
-            "refusal": "The number of rows to take must be a whole number.",
-            "bounds": f"The number of rows to take must be between 1 and {MOST_ROWS:,}.",
+            "refusal": N_("The number of rows to take must be a whole number."),
+            "bounds": N_("The number of rows to take must be between 1 and {most}."),
+            "most": MOST_ROWS,
         },
     ),
 ]
@@ -70,9 +75,11 @@ class ImportRequest(MappingSent, frozen=True):
     def __post_init__(self) -> None:
         """Check that something is to be done, and can be; raises Invalid."""
         if not self.queue and not self.judgments:
-            raise Invalid("Put the texts into the queue, or take over the judgments, or both.")
+            raise Invalid(gettext("Put the texts into the queue, or take over the judgments, or both."))
         if self.judgments and self.rows is not None:
-            raise Invalid("A judgment may have several rows: take all rows, or only texts without their judgments.")
+            raise Invalid(
+                gettext("A judgment may have several rows: take all rows, or only texts without their judgments.")
+            )
 
 
 @dataclass(frozen=True)

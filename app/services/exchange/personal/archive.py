@@ -15,6 +15,7 @@ from app.domain_errors import NotFound
 from app.services.exchange.judgment_table import Written
 from app.services.exchange.personal import rows
 from app.services.exchange.personal.rows import KINDS, Row
+from app.words import gettext
 
 _LINES_AT_ONCE = 50
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -26,7 +27,7 @@ def of_account(session: Session, user_id: int) -> Iterator[bytes]:
     """Yield the zip of a person with an account piece by piece; memory holds some hundred rows. Raises NotFound."""
     user = session.get(User, user_id)
     if user is None:
-        raise NotFound(f"There is no user {user_id}.")
+        raise NotFound(gettext("There is no user %(id)s.", id=user_id))
     files = ((kind.name, f"{kind.about} {_deleted(kind.on_deletion)}", kind.read(session, user_id)) for kind in KINDS)
     return _pieces(user.email, files)
 

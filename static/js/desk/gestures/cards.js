@@ -3,6 +3,7 @@
 import { differences } from "../../shared/diff.js";
 import { all, around, element, make, one } from "../../shared/dom.js";
 import { size } from "../../shared/text.js";
+import { gettext } from "../../shared/words.js";
 import { given } from "../page.js";
 
 /** @import { Piece } from "../../shared/diff.js" */
@@ -125,7 +126,8 @@ const gone = (name, words) => make("span", { className: `drawn ${name}`, "data-w
 function lengths(text, before) {
   const share = size(text) / size(before);
   if (share >= MUCH_SHORTER && share <= MUCH_LONGER) return "";
-  return `${Math.round(100 * Math.abs(share - 1))} % ${share > 1 ? "longer" : "shorter"}`;
+  const by = { share: `${Math.round(100 * Math.abs(share - 1))} %` };
+  return share > 1 ? gettext("%(share)s longer", by) : gettext("%(share)s shorter", by);
 }
 
 for (const reached of hovers ? ["pointerover", "focusin"] : ["focusin"]) {

@@ -3,6 +3,7 @@
 import { all, around, element } from "../../shared/dom.js";
 import { leaves, sends } from "../../shared/keys.js";
 import { size } from "../../shared/text.js";
+import { gettext } from "../../shared/words.js";
 import { Drawer } from "../drawer.js";
 import { longest, person } from "../page.js";
 import { cards } from "./cards.js";
@@ -40,8 +41,10 @@ export function edit(screen, slot) {
   open = { screen, slot, begun };
   place(slot);
   box.value = draft ?? begun;
-  element("edited-label").textContent = slot ? `Rewrite ${slot}, as it should be` : "Your own rewrite";
-  element("edited-kept").textContent = draft === undefined ? "" : "Your draft is back.";
+  element("edited-label").textContent = slot
+    ? gettext("Rewrite %(number)s, as it should be", { number: slot })
+    : gettext("Your own rewrite");
+  element("edited-kept").textContent = draft === undefined ? "" : gettext("Your draft is back.");
   element("edited-problem").textContent = "";
   form.hidden = false;
   remember();
@@ -104,20 +107,25 @@ function announce(screen) {
   for (const button of all(document, ".edit", HTMLButtonElement)) {
     const slot = Number(button.dataset.edit);
     const kept = texts[slot] !== undefined;
-    button.textContent = kept ? "Edit draft" : "Edit";
-    button.ariaLabel = kept ? `Edit the draft of rewrite ${slot}` : `Edit rewrite ${slot}`;
+    button.textContent = kept ? gettext("Edit draft") : gettext("Edit");
+    button.ariaLabel = kept
+      ? gettext("Edit the draft of rewrite %(number)s", { number: slot })
+      : gettext("Edit rewrite %(number)s", { number: slot });
   }
   element("write").classList.toggle("has-draft", texts[0] !== undefined);
 }
 
 /** @param {string} text @param {Shown} screen */
 function complaint(text, screen) {
-  if (!text) return "There is no text yet.";
+  if (!text) return gettext("There is no text yet.");
   const length = size(text);
-  if (length > longest) return `${length - longest} characters too long: ${length} of ${longest}.`;
-  if (text === screen.text) return "This is the text as it is: leave with Esc and press A for Already fine.";
-  const same = screen.candidates.findIndex((candidate) => candidate.text === text);
-  return same < 0 ? "" : `This is rewrite ${same + 1} as it stands: change it, or leave with Esc and press ${same + 1}.`;
+  if (length > longest) {
+    return gettext("%(over)s characters too long: %(length)s of %(most)s.", { over: length - longest, length, most: longest });
+  }
+  if (text === screen.text) return gettext("This is the text as it is: leave with Esc and press A for Already fine.");
+  const number = screen.candidates.findIndex((candidate) => candidate.text === text) + 1;
+  if (!number) return "";
+  return gettext("This is rewrite %(number)s as it stands: change it, or leave with Esc and press %(number)s.", { number });
 }
 
 /** @param {Event} event */
@@ -138,7 +146,7 @@ form.addEventListener("submit", submit);
 box.addEventListener("input", () => {
   remember();
   element("edited-problem").textContent = "";
-  element("edited-kept").textContent = "The draft is kept.";
+  element("edited-kept").textContent = gettext("The draft is kept.");
 });
 box.addEventListener("keydown", (event) => {
   if (sends(event)) submit(event);

@@ -1,6 +1,6 @@
 // Skip and flag, at once or with a reason.
 
-import { element } from "../../shared/dom.js";
+import { all, element } from "../../shared/dom.js";
 import { leaves } from "../../shared/keys.js";
 
 /** @typedef {"skip" | "flag"} Kind */
@@ -25,6 +25,16 @@ export function ask(kind) {
   form(kind).hidden = false;
   element(`${kind}-why`).ariaExpanded = "true";
   field(kind).focus();
+}
+
+/**
+ * What the page calls a reason that it offers; any other is called as it was typed.
+ *
+ * @param {string} reason
+ */
+export function called(reason) {
+  const button = all(document, ".reasons button", HTMLButtonElement).find((one) => one.dataset.reason === reason);
+  return button?.textContent ?? reason;
 }
 
 // What was typed stays in the field: only sending empties it.

@@ -1,6 +1,7 @@
 // A tie: T, then the equally good ones, then Enter. Enter alone means all of them.
 
 import { element } from "../../shared/dom.js";
+import { gettext } from "../../shared/words.js";
 import { cards, textOf } from "./cards.js";
 
 const bar = element("tie-bar");
@@ -46,7 +47,7 @@ export function pick(card) {
 export function finish() {
   if (!picked) return;
   if (picked.size === 1) {
-    element("tie-text").textContent = "A tie has at least two: pick another one, or none if all are equally good.";
+    element("tie-text").textContent = gettext("A tie has at least two: pick another one, or none if all are equally good.");
     return;
   }
   const tied = inOrder(picked);
@@ -65,8 +66,8 @@ function show(some) {
   }
   const names = inOrder(some).map((card) => card.dataset.choice);
   element("tie-text").textContent = names.length > 1
-    ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are equally good.`
-    : "Pick the equally good ones with 1 2 3, then press Enter. Enter alone: all are equal.";
+    ? gettext("%(some)s and %(last)s are equally good.", { some: names.slice(0, -1).join(", "), last: names.at(-1) ?? "" })
+    : gettext("Pick the equally good ones with 1 2 3, then press Enter. Enter alone: all are equal.");
 }
 
 element("tie-save").addEventListener("click", finish);

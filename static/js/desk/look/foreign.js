@@ -1,7 +1,9 @@
 // A text that the model does not read is said before its rewrites are shown, which would be damaged words.
 
 import { element } from "../../shared/dom.js";
+import { gettext } from "../../shared/words.js";
 import { desk } from "../page.js";
+import { NAMES } from "./languages.js";
 
 /** @import { Shown } from "../screens.js" */
 
@@ -15,7 +17,8 @@ const wanted = new Set(); // the screens that were asked for all the same
 /** @param {Shown} screen */
 export function greet(screen) {
   cover(warns && Boolean(screen.looks_like) && !wanted.has(screen.id));
-  const sentence = `The model reads English; this looks like ${screen.looks_like}.`;
+  const called = NAMES[screen.looks_like ?? ""] ?? screen.looks_like;
+  const sentence = gettext("The model reads English; this looks like %(language)s.", { language: called });
   element("foreign-text").textContent = covered() ? sentence : "";
 }
 

@@ -2,6 +2,7 @@
 
 import { all, element } from "../../shared/dom.js";
 import { printed } from "../../shared/keys.js";
+import { gettext } from "../../shared/words.js";
 import { mark } from "../gestures/cards.js";
 import { desk, given } from "../page.js";
 import { store } from "../settings.js";
@@ -44,7 +45,7 @@ function veil() {
 export function reveal(yes = !desk.classList.contains("revealed")) {
   desk.classList.toggle("revealed", yes);
   element("reveal").ariaPressed = String(yes);
-  if (revealLabel) revealLabel.textContent = yes ? "Hide " : "Show ";
+  if (revealLabel) revealLabel.textContent = `${yes ? gettext("Hide") : gettext("Show")} `;
 }
 
 /** @param {boolean} blur */

@@ -1,5 +1,7 @@
 // What the tour teaches: three screens with fixed texts, and the gestures that each asks for in turn.
 
+import { gettext } from "../../shared/words.js";
+
 /** @typedef {{ source: string, cards: string[] }} Practice a text and its rewrites */
 /** @typedef {"choose" | "undo" | "none" | "edit" | "tie"} Gesture */
 /**
@@ -26,25 +28,35 @@ export const LESSONS = [
   {
     screen: PLAN,
     wants: "choose",
-    task: "Which rewrite says the same and insults nobody? Press 1, 2 or 3, or click it.",
+    task: gettext("Which rewrite says the same and insults nobody? Press 1, 2 or 3, or click it."),
     after: [
-      "Yes: the meaning is still there and the insult is gone.",
-      "“Silly” is milder, but still an insult; the first one has none.",
-      "That is friendly, but it says the opposite; the first one says the same.",
+      gettext("Yes: the meaning is still there and the insult is gone."),
+      gettext("“Silly” is milder, but still an insult; the first one has none."),
+      gettext("That is friendly, but it says the opposite; the first one says the same."),
     ],
   },
-  { screen: PLAN, wants: "undo", task: "A slip is no harm. Press U to take it back.", after: ["Taken back. On the desk you would now choose anew."] },
-  { screen: NOISE, wants: "none", task: "None of these will do: press N for “none is good”.", after: ["Right. That teaches the model, too."] },
+  {
+    screen: PLAN,
+    wants: "undo",
+    task: gettext("A slip is no harm. Press U to take it back."),
+    after: [gettext("Taken back. On the desk you would now choose anew.")],
+  },
+  {
+    screen: NOISE,
+    wants: "none",
+    task: gettext("None of these will do: press N for “none is good”."),
+    after: [gettext("Right. That teaches the model, too.")],
+  },
   {
     screen: NOISE,
     wants: "edit",
-    task: "Better still, write it as it should be: press E, change the text, and press Enter.",
-    after: ["Your text now counts as better than all three."],
+    task: gettext("Better still, write it as it should be: press E, change the text, and press Enter."),
+    after: [gettext("Your text now counts as better than all three.")],
   },
   {
     screen: FILM,
     wants: "tie",
-    task: "The first two are equally good: press T, then 1 and 2, then Enter.",
-    after: ["They share the first place."],
+    task: gettext("The first two are equally good: press T, then 1 and 2, then Enter."),
+    after: [gettext("They share the first place.")],
   },
 ];

@@ -2,6 +2,7 @@
 
 import { all, around, element, one } from "../../shared/dom.js";
 import { composing, modified } from "../../shared/keys.js";
+import { gettext } from "../../shared/words.js";
 import { meaning } from "../gestures/presses.js";
 import { store } from "../settings.js";
 import { LESSONS } from "./lessons.js";
@@ -13,7 +14,7 @@ const edited = element("tour-edited", HTMLTextAreaElement);
 const cards = all(tour, ".tour-card", HTMLButtonElement);
 const gestures = new Map(all(tour, "[data-gesture]", HTMLButtonElement).map((button) => [button.dataset.gesture ?? "", button]));
 const TAUGHT = ["tie", "none", "edit", "undo"]; // each with a key of its own
-const CALLED = { choose: "1, 2 or 3", undo: "U", none: "N", edit: "E", tie: "T" };
+const CALLED = { choose: gettext("1, 2 or 3"), undo: "U", none: "N", edit: "E", tie: "T" };
 
 let step = 0;
 let picking = false; // a tie is being picked
@@ -31,10 +32,12 @@ function show(before) {
   picking = false;
   element("tour-screen").hidden = !lesson;
   element("tour-end").hidden = Boolean(lesson);
-  element("tour-place").textContent = lesson ? `${step + 1} of ${LESSONS.length}` : "Done";
+  element("tour-place").textContent = lesson
+    ? gettext("%(number)s of %(all)s", { number: step + 1, all: LESSONS.length })
+    : gettext("Done");
   closeEditor();
   if (!lesson) {
-    say(before, "That is all there is to it. A few more keys, for later:");
+    say(before, gettext("That is all there is to it. A few more keys, for later:"));
     element("tour-done").focus();
     return;
   }
@@ -53,7 +56,7 @@ function next(after) {
 }
 
 function wrong() {
-  say(`That works on the desk, too. Here, press ${CALLED[LESSONS[step].wants]}.`);
+  say(gettext("That works on the desk, too. Here, press %(key)s.", { key: CALLED[LESSONS[step].wants] }));
 }
 
 /** @param {number} index */
@@ -92,14 +95,14 @@ function gesture(name) {
   else if (name === "tie") {
     picking = !picking;
     markPicks();
-    say(picking ? "Now pick the two with 1 and 2, then press Enter." : lesson.task);
+    say(picking ? gettext("Now pick the two with 1 and 2, then press Enter.") : lesson.task);
   } else next(lesson.after[0]);
 }
 
 function finishTie() {
   if (!picking) return;
   const picked = cards.filter((card) => card.getAttribute("aria-pressed") === "true").length;
-  if (picked < 2) say("A tie needs at least two: pick them with 1, 2 and 3.");
+  if (picked < 2) say(gettext("A tie needs at least two: pick them with 1, 2 and 3."));
   else next(LESSONS[step].after[0]);
 }
 
@@ -107,7 +110,7 @@ function openEditor() {
   editor.hidden = false;
   edited.value = LESSONS[step].screen.cards[0];
   edited.focus();
-  say("Change the text until it is right, then press Enter.");
+  say(gettext("Change the text until it is right, then press Enter."));
 }
 
 function closeEditor() {
@@ -119,7 +122,7 @@ function closeEditor() {
 function saveEdit() {
   const lesson = LESSONS[step];
   const text = edited.value.trim();
-  if (!text || lesson.screen.cards.includes(text)) say("Change something first: your own words.");
+  if (!text || lesson.screen.cards.includes(text)) say(gettext("Change something first: your own words."));
   else next(lesson.after[0]);
 }
 

@@ -24,6 +24,7 @@ def test_one_learns_who_one_is_and_what_one_has_done(session: Session, annotator
         "font": "usual",
         "time_zone": "UTC",
         "theme": "system",
+        "language": "",
     }
     assert me["today"] == {"judged": 1, "seconds": 6.0, "per_minute": 10.0}
     assert (me["sitting"], me["streak_days"]) == ({"judged": 1, "minutes": 0}, 1)

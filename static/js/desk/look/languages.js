@@ -1,0 +1,43 @@
+// What a text may look like that is not English, by the names that the server has for it.
+
+import { gettext } from "../../shared/words.js";
+
+/** @type {Record<string, string>} */
+export const NAMES = {
+  Armenian: gettext("Armenian"),
+  Bengali: gettext("Bengali"),
+  Burmese: gettext("Burmese"),
+  Chinese: gettext("Chinese"),
+  Czech: gettext("Czech"),
+  Dutch: gettext("Dutch"),
+  Finnish: gettext("Finnish"),
+  French: gettext("French"),
+  Georgian: gettext("Georgian"),
+  German: gettext("German"),
+  Greek: gettext("Greek"),
+  Gujarati: gettext("Gujarati"),
+  Hebrew: gettext("Hebrew"),
+  Hungarian: gettext("Hungarian"),
+  Italian: gettext("Italian"),
+  Japanese: gettext("Japanese"),
+  Kannada: gettext("Kannada"),
+  Khmer: gettext("Khmer"),
+  Korean: gettext("Korean"),
+  Lao: gettext("Lao"),
+  Malayalam: gettext("Malayalam"),
+  Polish: gettext("Polish"),
+  Portuguese: gettext("Portuguese"),
+  Punjabi: gettext("Punjabi"),
+  Romanian: gettext("Romanian"),
+  Sinhala: gettext("Sinhala"),
+  Spanish: gettext("Spanish"),
+  Swedish: gettext("Swedish"),
+  Tamil: gettext("Tamil"),
+  Telugu: gettext("Telugu"),
+  "text in Arabic script": gettext("text in Arabic script"),
+  "text in Cyrillic script": gettext("text in Cyrillic script"),
+  "text in Devanagari script": gettext("text in Devanagari script"),
+  "text in Ethiopic script": gettext("text in Ethiopic script"),
+  Thai: gettext("Thai"),
+  Turkish: gettext("Turkish"),
+};
