@@ -25,17 +25,18 @@ from app.services.people import accounts
 from app.services.system import audit, audit_copies, backups, system
 from app.services.versions import live_comparison, versions
 from app.version import VERSION
+from app.words import N_, gettext
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
 
 _AUDIT_LOG = Table(
     "system.audit_log",
     (
-        Column("time", "Time"),
-        Column("who", "Who"),
-        Column("action", "Action", always=True),
-        Column("subject", "About"),
-        Column("details", "Details", sorts=False),
+        Column("time", N_("Time")),
+        Column("who", N_("Who")),
+        Column("action", N_("Action"), always=True),
+        Column("subject", N_("About")),
+        Column("details", N_("Details"), sorts=False),
     ),
     ("before",),
 )
@@ -120,7 +121,14 @@ def back_up() -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
     else:
-        flash(f"The backup {made.name} is kept in {mellow().settings.home / backups.FOLDER}.", "success")
+        flash(
+            gettext(
+                "The backup %(name)s is kept in %(folder)s.",
+                name=made.name,
+                folder=mellow().settings.home / backups.FOLDER,
+            ),
+            "success",
+        )
     return redirect(url_for("system.page"))
 
 
@@ -138,7 +146,7 @@ def download(filename: str) -> ResponseReturnValue:
 def remove(filename: str) -> ResponseReturnValue:
     """Delete a backup."""
     backups.remove(db.session(), mellow().settings, filename, user_id())
-    flash(f"The backup {filename} was deleted.", "success")
+    flash(gettext("The backup %(name)s was deleted.", name=filename), "success")
     return redirect(url_for("system.page"))
 
 
@@ -152,11 +160,11 @@ def _queue() -> dict[str, Any]:
         ]
         return {"processes": queue.reports(), "workers": workers, "depth": queue.depth(), "queue_problem": None}
     except RedisError:
-        problem = "The queue does not answer: runs wait until it does, and what the processes do is not known."
+        problem = gettext("The queue does not answer: runs wait until it does, and what the processes do is not known.")
         return {"processes": {}, "workers": [], "depth": None, "queue_problem": problem}
 
 
 def _storable(value: str) -> str:
     if "\x00" in value:
-        raise Invalid("No entry holds characters that cannot be stored.")
+        raise Invalid(gettext("No entry holds characters that cannot be stored."))
     return value
