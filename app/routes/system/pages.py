@@ -19,6 +19,7 @@ from app.extensions import db
 from app.launch.parts import read_parts
 from app.routes import table_view
 from app.routes.number_format import WORDS
+from app.routes.system import audit_words
 from app.routes.table_view import Column, Table
 from app.schemas.days import parse_day
 from app.services.people import accounts
@@ -40,6 +41,8 @@ _AUDIT_LOG = Table(
     ),
     ("before",),
 )
+_INSIDE = {"Versions": N_("versions"), "Database": N_("database"), "Backups": N_("backups")}
+"""What a space is called within a sentence, by its label."""
 _FILTERS = ("action", "person", "subject", "since", "until")
 
 
@@ -47,7 +50,7 @@ _FILTERS = ("action", "person", "subject", "since", "until")
 def page() -> ResponseReturnValue:
     """Show everything but the audit log."""
     session, settings = db.session(), mellow().settings
-    comparison = live_comparison.running(session)
+    comparison, spaces = live_comparison.running(session), system.spaces(session, settings)
     return render_template(
         "system/page.html",
         mellow_version=VERSION,
@@ -56,7 +59,8 @@ def page() -> ResponseReturnValue:
         runs=system.waiting_runs(session),
         serving=versions.serving_number(session),
         compared=comparison.other_number if comparison else None,
-        spaces=system.spaces(session, settings),
+        spaces=spaces,
+        full=[gettext(_INSIDE[space.label]) for space in spaces if space.low],
         backups=backups.kept(settings),
         sqlite=settings.database_url.startswith("sqlite"),
         **WORDS,
@@ -88,7 +92,8 @@ def audit_log() -> ResponseReturnValue:
         entries=system.audit_entries(session, cut.ids),
         filtered=any(args.get(name) for name in _FILTERS),
         chain=audit_copies.verify_newest(session),
-        actions=system.actions(session),
+        actions=[(action, audit_words.named(action)) for action in system.actions(session)],
+        named=audit_words.named,
         people=accounts.people(session),
         args=args,
         problem=problem,
