@@ -13,7 +13,7 @@ from app.extensions import db
 from app.routes.table_view import ROWS
 from app.services.prompts import deletion
 from app.services.prompts.deletion import Gone
-from app.services.prompts.prompts import not_whole
+from app.services.prompts.prompts import check_overlap, check_priority, not_whole
 from app.services.system import deletions
 from app.words import gettext
 
@@ -63,7 +63,7 @@ def change_of(form: Mapping[str, str]) -> dict[str, object]:
         return {wanted: 0 if wanted == "priority" else None}
     if not re.fullmatch(r"-?[0-9]{1,9}", value):
         raise Invalid(not_whole(wanted, value))
-    return {wanted: int(value)}
+    return {wanted: check_priority(int(value)) if wanted == "priority" else check_overlap(int(value))}
 
 
 def _finish(texts: list[str]) -> str:

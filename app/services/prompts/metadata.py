@@ -20,7 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from app.db import Prompt
 from app.domain_errors import Invalid
 from app.schemas.kinds import LONGEST_SEARCH, VISIBLE
-from app.words import gettext, number
+from app.words import N_, gettext, number
 from models.formats.files.problems import UNSTORABLE
 
 MOST_CHARACTERS = 4_000
@@ -37,7 +37,7 @@ MetadataSearch = Annotated[
         description="What its metadata say, as a name and a value: `language = de`.",
         extra={
             "refusal": f"metadata must have at most {LONGEST_SEARCH} characters.",
-            "pattern": "Write what the metadata must be as name = value, such as language = de.",
+            "pattern": N_("Write what the metadata must be as name = value, such as language = de."),
         },
     ),
 ]

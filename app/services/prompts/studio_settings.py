@@ -152,6 +152,6 @@ def _check(name: str, value: object) -> None:
             )
     elif name in _CHOICES:
         if value not in _CHOICES[name]:
-            raise Invalid(gettext("%(name)s must be one of %(join)s.", name=name, join=", ".join(_CHOICES[name])))
+            raise Invalid(gettext("%(name)s must be one of %(choices)s.", name=name, choices=", ".join(_CHOICES[name])))
     else:
         raise Invalid(gettext("There is no setting %(name)s.", name=repr(name)))
