@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.words import N_, gettext
 
-_ACTIONS = frozenset(
+ACTIONS = frozenset(
     {
         N_("alias.moved"),
         N_("audit.downloaded"),
@@ -71,4 +71,4 @@ _ACTIONS = frozenset(
 
 def named(action: str) -> str:
     """Return what an action is called on the page."""
-    return gettext(action) if action in _ACTIONS else action
+    return gettext(action) if action in ACTIONS else action

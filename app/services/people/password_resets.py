@@ -28,7 +28,7 @@ def make(session: Session, by: int, user_id: int) -> tuple[PasswordReset, str]:
         if user is None:
             raise NotFound(gettext("There is no user %(id)s.", id=user_id))
         if not user.active:
-            raise Conflict(gettext("%(email)s may not sign in: let them in again first.", email=user.email))
+            raise Conflict(gettext("%(email)s may not sign in: reactivate the account first.", email=user.email))
         passwords.withdraw_resets(session, user_id)
         reset = PasswordReset(
             token_hash=links.hash_of(token),

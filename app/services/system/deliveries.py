@@ -134,7 +134,7 @@ def resend(session: Session, by: int, delivery_id: int) -> WebhookDelivery:
             raise NotFound(gettext("There is no message %(id)s.", id=delivery_id))
         webhook = webhooks.get(session, delivery.webhook_id)
         if not webhook.active:
-            raise Conflict(gettext("The webhook is paused: let it go on first."))
+            raise Conflict(gettext("The webhook is paused: resume it first."))
         delivery.status, delivery.attempts, delivery.next_attempt_at = "waiting", 0, now()
         delivery.response_status = delivery.error = delivery.delivered_at = None
         audit.record(session, by, "webhook.resent", f"webhook {webhook.id}", message=delivery.message_id)
@@ -146,7 +146,7 @@ def send_test(session: Session, by: int, webhook_id: int) -> WebhookDelivery:
     with write_transaction(session):
         webhook = webhooks.get(session, webhook_id)
         if not webhook.active:
-            raise Conflict(gettext("The webhook is paused: let it go on first."))
+            raise Conflict(gettext("The webhook is paused: resume it first."))
         delivery = webhooks.message(webhook, webhooks.TEST_EVENT, {"webhook": webhook_id, "by": by}, now())
         session.add(delivery)
     return delivery

@@ -52,5 +52,5 @@ def test_somebody_who_may_not_sign_in_gets_no_reset_link(session: Session, admin
     browser, path = admin.browser(), f"/admin/people/{annotator.id}"
     browser.submit(f"{path}/active", {"active": "no"})
     assert "Generate reset link" not in browser.get(path).text
-    assert "let them in again first" in browser.submit(f"{path}/resets", {}, follow_redirects=True).text
+    assert "reactivate the account first" in browser.submit(f"{path}/resets", {}, follow_redirects=True).text
     assert rows(session, PasswordReset) == []
