@@ -27,6 +27,7 @@ from app.services.people.api_tokens import Bearer
 from app.services.people.authentication import second_factor
 from app.services.people.browser_names import browser_name
 from app.services.people.sessions import Ending
+from app.words import gettext
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +205,7 @@ def _check() -> ResponseReturnValue | None:
         if not token and (elsewhere := _what_comes_first()):
             return elsewhere
         if request.endpoint not in ANNOTATOR and not current_user.is_admin:
-            raise Forbidden("This is for admins.")
+            raise Forbidden(gettext("This is for admins."))
         if token:
             _check_scopes(token, scopes_for(request.endpoint, request.method))
     if not token and request.method not in _SAFE_METHODS:
@@ -266,18 +267,18 @@ def _authenticate_by_token() -> Bearer | None:
 
 def _ask_to_sign_in() -> ResponseReturnValue:
     if request.path.startswith("/api/"):
-        raise NotSignedIn("Send an API token: Authorization: Bearer …")
+        raise NotSignedIn(gettext("Send an API token: Authorization: Bearer …"))
     if request.method == "GET":
         wanted: str | None = request.script_root + request.full_path.rstrip("?")
     else:
-        flash("You were signed out meanwhile, so nothing was done: sign in and do it again.", "warning")
+        flash(gettext("You were signed out meanwhile, so nothing was done: sign in and do it again."), "warning")
         wanted = page_before()
     return redirect(url_for("auth.sign_in", next=wanted if wanted != f"{request.script_root}/" else None))
 
 
 def _ask_for_own_password() -> ResponseReturnValue:
     if request.path.startswith("/api/"):
-        raise Forbidden("Choose a password of your own first: on the page of your account.")
+        raise Forbidden(gettext("Choose a password of your own first: on the page of your account."))
     return redirect(url_for("auth.account"))
 
 
@@ -287,5 +288,7 @@ def _lacks_second_factor() -> bool:
 
 def _ask_for_second_factor() -> ResponseReturnValue:
     if request.path.startswith("/api/"):
-        raise Forbidden("This studio asks its admins for a second factor: set it up on your account page first.")
+        raise Forbidden(
+            gettext("This studio asks its admins for a second factor: set it up on your account page first.")
+        )
     return redirect(url_for("factors.page"))

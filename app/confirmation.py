@@ -18,6 +18,7 @@ from app.extensions import db
 from app.routes.people.signing_in import guarded
 from app.runtime.throttle import TooManyGuesses
 from app.services.people import passwords, sessions
+from app.words import gettext
 
 _FIELD = "present_password"
 
@@ -32,14 +33,14 @@ def _ask() -> ResponseReturnValue | None:
     if not access.takes_password() or now() - current_user.confirmed_at < sessions.CONFIRMED_FOR:
         return None
     if request.path.startswith("/api/"):
-        raise Forbidden("Give your password first: making a token on the account page asks for it.")
+        raise Forbidden(gettext("Give your password first: making a token on the account page asks for it."))
     password = request.form.get(_FIELD)
     if password is None:
         return _page()
     try:
         with guarded(current_user.email, "password"):
             if not passwords.is_own(db.session(), current_user.user_id, password):
-                raise Forbidden("The password is wrong.")
+                raise Forbidden(gettext("The password is wrong."))
     except (Forbidden, TooManyGuesses) as refusal:
         return _page(str(refusal)), refusal.status, refusal.headers
     sessions.confirm(db.session(), current_user.session_id)

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.api.kinds import Anything, Refused
 from app.schemas.reading import Sent
+from app.words import N_
 
 
 class Message(Struct):
@@ -69,7 +70,7 @@ class ConfirmPromptQuery(Sent, frozen=True):
         int,
         Meta(
             description="The prompt's id once more.",
-            extra={"refusal": "confirm must be the prompt's id once more."},
+            extra={"refusal": N_("confirm must be the prompt's id once more.")},
         ),
     ]
 

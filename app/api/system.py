@@ -10,13 +10,14 @@ from app.api.kinds import Anything, Time
 from app.schemas.kinds import LARGEST_ID, one_of
 from app.schemas.reading import Sent
 from app.services.system.webhooks import EVENTS, LONGEST_URL, URL
+from app.words import N_
 
 _Event = Annotated[
     str, one_of(EVENTS), Meta(extra={"refusal": f"There is no event {{value!r}}: choose among {', '.join(EVENTS)}."})
 ]
 _Events = Annotated[
     list[_Event],
-    Meta(min_length=1, extra={"refusal": "events must be a list.", "bounds": "Choose at least one event."}),
+    Meta(min_length=1, extra={"refusal": N_("events must be a list."), "bounds": N_("Choose at least one event.")}),
 ]
 _Address = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 _Url = Annotated[
@@ -55,7 +56,7 @@ class LogQuery(Sent, frozen=True):
                 ge=1,
                 le=LARGEST_ID,
                 description="The id that the last page ended with.",
-                extra={"refusal": "before must be the id of a message."},
+                extra={"refusal": N_("before must be the id of a message.")},
             ),
         ]
         | None

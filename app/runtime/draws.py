@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.domain_errors import Overloaded, TooMany
+from app.words import gettext, ngettext
 from models.model_errors import NoLongerWanted
 from models.serving.screen import Gone, never
 
@@ -43,10 +44,13 @@ class Draws:
         with self._changed:
             if self._inside[user_id] >= DRAWS_OF_ONE + WAITING_OF_ONE:
                 raise TooMany(
-                    f"{self._inside[user_id]} texts of yours are being rewritten already.", again=AGAIN_SECONDS
+                    _already(self._inside[user_id]),
+                    again=AGAIN_SECONDS,
                 )
             if self._inside.total() >= self._most:
-                raise Overloaded("So many texts are being rewritten that this one has to wait.", again=AGAIN_SECONDS)
+                raise Overloaded(
+                    gettext("So many texts are being rewritten that this one has to wait."), again=AGAIN_SECONDS
+                )
             self._inside[user_id] += 1
             try:
                 self._wait_for_turn(user_id, gone)
@@ -70,10 +74,21 @@ class Draws:
             if left > 0:
                 self._changed.wait(min(left, LOOK_SECONDS))
             else:
-                raise TooMany(f"{DRAWS_OF_ONE} texts of yours are being rewritten already.", again=AGAIN_SECONDS)
+                raise TooMany(
+                    _already(DRAWS_OF_ONE),
+                    again=AGAIN_SECONDS,
+                )
 
     def _leave(self, user_id: int) -> None:
         self._inside[user_id] -= 1
         if not self._inside[user_id]:
             del self._inside[user_id], self._drawing[user_id]
         self._changed.notify_all()
+
+
+def _already(count: int) -> str:
+    return ngettext(
+        "%(num)d text of yours is being rewritten already.",
+        "%(num)d texts of yours are being rewritten already.",
+        count,
+    )

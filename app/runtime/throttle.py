@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.domain_errors import Forbidden, TooMany
 from app.services.people.authentication import guess_counts
 from app.services.people.authentication.guess_counts import Limit, Taken
+from app.words import ngettext
 
 MOST_FAILURES = 10
 MOST_OF_AN_ADDRESS = 50
@@ -71,8 +72,17 @@ class TooManyGuesses(TooMany):
     """Too many guesses were wrong; `nth` is the number of this one among those refused until the wait ends."""
 
     def __init__(self, wait: int, nth: int) -> None:
-        said = f"{wait} seconds" if wait < 100 else f"{ceil(wait / 60)} minutes"
-        super().__init__(f"Too many wrong passwords or codes: try again in {said}.", again=wait)
+        seconds = ngettext(
+            "Too many wrong passwords or codes: try again in %(num)d second.",
+            "Too many wrong passwords or codes: try again in %(num)d seconds.",
+            wait,
+        )
+        minutes = ngettext(
+            "Too many wrong passwords or codes: try again in %(num)d minute.",
+            "Too many wrong passwords or codes: try again in %(num)d minutes.",
+            ceil(wait / 60),
+        )
+        super().__init__(seconds if wait < 100 else minutes, again=wait)
         self.nth = nth
 
 

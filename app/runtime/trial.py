@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.domain_errors import NotReady
+from app.words import gettext
 from models.serving.generator import Generator
 
 KEPT_SECONDS = 180.0
@@ -41,7 +42,7 @@ class Trial:
         Raises ModelError if the version cannot be loaded, and NotReady if other trials take too long.
         """
         if not self._lock.acquire(timeout=PATIENCE_SECONDS):
-            raise NotReady("Another version is being tried: ask again in a moment.")
+            raise NotReady(gettext("Another version is being tried: ask again in a moment."))
         try:
             self._cancel()
             if self._generator is None or self._generator.version != number:

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./support/page.js";
 import { Schemas } from "../../static/js/api/schema.js";
 
 const TREE = { type: "object", required: ["children"], properties: { children: { type: "array", items: { $ref: "#/components/schemas/Tree" } } } };

@@ -24,6 +24,7 @@ from app.services.exchange.personal import archive
 from app.services.people import accounts, api_tokens, passwords, sessions, sign_ins
 from app.services.people.passwords import SHORTEST_PASSWORD
 from app.services.people.sessions import Ending
+from app.words import gettext
 
 blueprint = Blueprint("auth", __name__)
 
@@ -39,7 +40,7 @@ def sign_in() -> ResponseReturnValue:
             with guarded(email, "password"):
                 user = accounts.authenticate(db.session(), email, request.form.get("password", ""))
                 if user is None:
-                    raise Forbidden("The email or the password is wrong.")
+                    raise Forbidden(gettext("The email or the password is wrong."))
         except (Forbidden, TooManyGuesses) as refusal:
             return entering.page(str(refusal), email), refusal.status, refusal.headers
         return entering.enter(user, request.args.get("next"))
@@ -60,7 +61,7 @@ def setup() -> ResponseReturnValue:
     """Show the setup page, or create the first admin with the one-time token that is printed at start."""
     token_path = mellow().settings.setup_token_path
     if accounts.anyone(db.session()) or not token_path.exists():
-        raise NotFound("Mellow is set up already: sign in.")
+        raise NotFound(gettext("Mellow is set up already: sign in."))
     token = request.values.get("token", "")
     email = request.form.get("email", "")
     problem = None
@@ -120,13 +121,13 @@ def change_password() -> ResponseReturnValue:
     new, again = request.form.get("new", ""), request.form.get("again", "")
     try:
         if new != again:
-            raise Invalid("The new password and its repetition differ.")
+            raise Invalid(gettext("The new password and its repetition differ."))
         with guarded(current_user.email, "password"):
             user = passwords.change_password(db.session(), access.user_id(), request.form.get("old", ""), new)
     except DomainError as refusal:
         return _account(password=str(refusal)), refusal.status, refusal.headers
     access.sign_in(user)
-    flash("The password is changed, and you are signed out everywhere else.", "success")
+    flash(gettext("The password is changed, and you are signed out everywhere else."), "success")
     return redirect(url_for("annotate.home" if asked_for else "auth.account"))
 
 
@@ -142,7 +143,7 @@ def change_profile() -> ResponseReturnValue:
     except DomainError as refusal:
         return _account(profile=str(refusal)), refusal.status, refusal.headers
     known_browser.remember(user.email)
-    flash("Your name and email are saved.", "success")
+    flash(gettext("Your name and email are saved."), "success")
     return redirect(url_for("auth.account"))
 
 
@@ -183,7 +184,7 @@ def new_token() -> ResponseReturnValue:
 def revoke_token(token_id: int) -> ResponseReturnValue:
     """Revoke one of one's own API tokens."""
     token = api_tokens.revoke(db.session(), access.user_id(), access.user_id(), token_id)
-    flash(f"The token {token.name} no longer works.", "success")
+    flash(gettext("The token %(name)s no longer works.", name=token.name), "success")
     return redirect(url_for("auth.account"))
 
 
@@ -191,7 +192,7 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
 def end_session(session_id: int) -> ResponseReturnValue:
     """End one of one's own sessions."""
     sessions.end(db.session(), access.user_id(), access.user_id(), session_id, Ending.ELSEWHERE)
-    flash("That session has ended.", "success")
+    flash(gettext("That session has ended."), "success")
     return redirect(url_for("auth.account"))
 
 
@@ -200,5 +201,8 @@ def end_other_sessions() -> ResponseReturnValue:
     """End all of one's own sessions but this one."""
     me, here = access.user_id(), current_user.session_id
     number = sessions.end_others(db.session(), me, me, Ending.ELSEWHERE, here)
-    flash("You are signed out everywhere else." if number else "You were not signed in anywhere else.", "success")
+    flash(
+        gettext("You are signed out everywhere else.") if number else gettext("You were not signed in anywhere else."),
+        "success",
+    )
     return redirect(url_for("auth.account"))

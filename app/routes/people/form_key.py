@@ -8,6 +8,7 @@ import secrets
 from flask import request
 
 from app.domain_errors import Malformed
+from app.words import gettext
 
 _KEY = re.compile("[0-9a-f]{32}")
 
@@ -21,5 +22,5 @@ def sent() -> str:
     """Return the key of the form that was sent; raises Malformed if it has none."""
     key = request.form.get("form_key", "")
     if not _KEY.fullmatch(key):
-        raise Malformed("This form is out of date: reload the page and try again.")
+        raise Malformed(gettext("This form is out of date: reload the page and try again."))
     return key

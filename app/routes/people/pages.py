@@ -18,17 +18,18 @@ from app.routes.people import form_key, person_page
 from app.routes.table_view import Column, Table
 from app.services.people import accounts, agreement, api_tokens, deletion, invitations, links, ratings, statistics
 from app.services.prompts import studio_settings
+from app.words import N_, gettext
 
 _PEOPLE = Table(
     "people.page",
     (
-        Column("person", "Person", always=True),
-        Column("role", "Role"),
-        Column("judgments", "Judgments", number=True),
-        Column("pace", "Pace", sorts=False),
-        Column("checks", "Attention checks", sorts=False),
-        Column("bias", "Position bias", sorts=False),
-        Column("seen", "Last seen"),
+        Column("person", N_("Person"), always=True),
+        Column("role", N_("Role")),
+        Column("judgments", N_("Judgments"), number=True),
+        Column("pace", N_("Pace"), sorts=False),
+        Column("checks", N_("Attention checks"), sorts=False),
+        Column("bias", N_("Position bias"), sorts=False),
+        Column("seen", N_("Last seen")),
     ),
     ("after",),
 )
@@ -51,7 +52,7 @@ def add_person() -> ResponseReturnValue:
         user = accounts.add_user(db.session(), user_id(), *given)
     except DomainError as refusal:
         return _page(form=form, problem=str(refusal)), refusal.status
-    flash(f"{user.email} may sign in now.", "success")
+    flash(gettext("%(email)s may sign in now.", email=user.email), "success")
     return redirect(url_for("people.page"))
 
 
@@ -65,7 +66,7 @@ def person(person_id: int) -> ResponseReturnValue:
 def revoke_token(person_id: int, token_id: int) -> ResponseReturnValue:
     """Revoke an API token of a person."""
     token = api_tokens.revoke(db.session(), user_id(), person_id, token_id)
-    flash(f"The token {token.name} no longer works.", "success")
+    flash(gettext("The token %(name)s no longer works.", name=token.name), "success")
     return redirect(url_for("people.person", person_id=person_id))
 
 
@@ -78,7 +79,8 @@ def set_active(person_id: int) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
     else:
-        flash(f"{user.email} may {'sign in again' if active else 'no longer sign in'}.", "success")
+        again = gettext("%(email)s may sign in again.", email=user.email)
+        flash(again if active else gettext("%(email)s may no longer sign in.", email=user.email), "success")
     return redirect(url_for("people.page"))
 
 
@@ -90,7 +92,8 @@ def set_role(person_id: int) -> ResponseReturnValue:
     except (Conflict, Invalid) as refusal:
         flash(str(refusal), "warning")
         return redirect(url_for("people.person", person_id=person_id))
-    flash(f"{user.email} is {'an admin' if user.is_admin else 'an annotator'} from now on.", "success")
+    admin = gettext("%(email)s is an admin from now on.", email=user.email)
+    flash(admin if user.is_admin else gettext("%(email)s is an annotator from now on.", email=user.email), "success")
     if person_id == user_id() and not user.is_admin:
         return redirect(url_for("annotate.page"))  # they may not open this page any more
     return redirect(url_for("people.person", person_id=person_id))
@@ -116,7 +119,7 @@ def withdraw(invitation_id: int) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
     else:
-        flash("That link no longer makes an account.", "success")
+        flash(gettext("That link no longer makes an account."), "success")
     return redirect(url_for("people.page"))
 
 

@@ -11,6 +11,7 @@ from app.extensions import db
 from app.routes.people import person_page
 from app.services.people import password_resets, sessions
 from app.services.people.sessions import Ending
+from app.words import gettext
 
 blueprint = Blueprint("person_access", __name__, url_prefix="/admin/people/<int:person_id>")
 
@@ -19,7 +20,7 @@ blueprint = Blueprint("person_access", __name__, url_prefix="/admin/people/<int:
 def end_session(person_id: int, session_id: int) -> ResponseReturnValue:
     """End one session of a person."""
     sessions.end(db.session(), user_id(), person_id, session_id, Ending.ADMIN)
-    flash("That session has ended.", "success")
+    flash(gettext("That session has ended."), "success")
     return _back(person_id)
 
 
@@ -27,7 +28,10 @@ def end_session(person_id: int, session_id: int) -> ResponseReturnValue:
 def end_sessions(person_id: int) -> ResponseReturnValue:
     """End all sessions of a person."""
     number = sessions.end_others(db.session(), user_id(), person_id, Ending.ADMIN, None)
-    flash("They are signed out everywhere." if number else "They were not signed in anywhere.", "success")
+    flash(
+        gettext("They are signed out everywhere.") if number else gettext("They were not signed in anywhere."),
+        "success",
+    )
     return _back(person_id)
 
 
@@ -50,7 +54,7 @@ def withdraw_reset_link(person_id: int, reset_id: int) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
     else:
-        flash("That link no longer resets the password.", "success")
+        flash(gettext("That link no longer resets the password."), "success")
     return _back(person_id)
 
 

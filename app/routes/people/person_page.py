@@ -26,9 +26,10 @@ from app.services.people.agreement import Pair
 from app.services.people.authentication import second_factor
 from app.services.people.ratings import Person
 from app.services.prompts import studio_settings
+from app.words import N_, gettext
 
 MOST_PAIRS = 50
-_ONLY = {"flagged": "flagged", "gold": "attention checks", "undone": "undone"}
+_ONLY = {"flagged": N_("flagged"), "gold": N_("attention checks"), "undone": N_("undone")}
 
 
 def render(person_id: int, link: str | None = None) -> str:
@@ -62,7 +63,7 @@ def render(person_id: int, link: str | None = None) -> str:
         verdict=verdict,
         only=only,
         verdicts=list(Verdict),
-        onlies=_ONLY,
+        onlies={name: gettext(label) for name, label in _ONLY.items()},
         has_factor=second_factor.enabled(session, person_id),
         roles=list(Role),
         tokens=[(token, api_tokens.state(token)) for token in api_tokens.of_person(session, person_id)],
@@ -78,11 +79,11 @@ def names(pairs: Sequence[Pair] = ()) -> dict[Person, str]:
     """Return what everybody is called: users by name or else email, and those of imported files in these pairs."""
     named: dict[Person, str] = {user.id: user.name or user.email for user in accounts.people(db.session())}
     imported = {one for pair in pairs for one in (pair.one, pair.other) if isinstance(one, str)}
-    return named | {one: f"{one}, imported" for one in imported}
+    return named | {one: gettext("%(name)s, imported", name=one) for one in imported}
 
 
 def _person(person_id: int) -> User:
     user = db.session().get(User, person_id)
     if user is None:
-        raise NotFound(f"There is no user {person_id}.")
+        raise NotFound(gettext("There is no user %(id)s.", id=person_id))
     return user

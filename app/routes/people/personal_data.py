@@ -16,6 +16,7 @@ from app.services.exchange.personal import archive
 from app.services.people import deletion
 from app.services.people.deletion import Deleted
 from app.services.system import audit, backups, deletions
+from app.words import gettext
 
 blueprint = Blueprint("personal_data", __name__, url_prefix="/admin/people")
 
@@ -65,7 +66,10 @@ def delete(person_id: int) -> ResponseReturnValue:
         if isinstance(refusal, NotFound):
             raise
         return _account_page(person_id, str(refusal)), refusal.status
-    return _done(f"The account is deleted. What stays of it is called {deleted.pseudonym}.", deleted)
+    return _done(
+        gettext("The account is deleted. What stays of it is called %(pseudonym)s.", pseudonym=deleted.pseudonym),
+        deleted,
+    )
 
 
 @blueprint.get("/imported")
@@ -84,15 +88,15 @@ def delete_imported() -> ResponseReturnValue:
         if isinstance(refusal, NotFound):
             raise
         return _imported_page(name, str(refusal)), refusal.status
-    kept = f"They are called {deleted.pseudonym} from now on."
-    return _done(kept if deleted.pseudonym else "Their judgments are deleted.", deleted)
+    kept = gettext("They are called %(pseudonym)s from now on.", pseudonym=deleted.pseudonym)
+    return _done(kept if deleted.pseudonym else gettext("Their judgments are deleted."), deleted)
 
 
 def _keeps() -> bool:
     """Return whether the judgments are to stay; raises Invalid if the form does not say."""
     chosen = request.form.get("judgments")
     if chosen not in ("keep", "delete"):
-        raise Invalid("Say whether the judgments are deleted or stay.")
+        raise Invalid(gettext("Say whether the judgments are deleted or stay."))
     return chosen == "keep"
 
 
@@ -109,7 +113,9 @@ def _account_page(person_id: int, problem: str = "") -> str:
 
 def _imported_page(name: str, problem: str = "") -> str:
     traces = deletion.imported_traces(db.session(), name)
-    return _page(name=f"{name}, imported", confirm=name, person=None, traces=traces, problem=problem)
+    return _page(
+        name=gettext("%(name)s, imported", name=name), confirm=name, person=None, traces=traces, problem=problem
+    )
 
 
 def _page(**shown: object) -> str:
@@ -130,7 +136,7 @@ def _done(said: str, deleted: Deleted) -> ResponseReturnValue:
 def _person(person_id: int) -> User:
     user = db.session().get(User, person_id)
     if user is None:
-        raise NotFound(f"There is no user {person_id}.")
+        raise NotFound(gettext("There is no user %(id)s.", id=person_id))
     return user
 
 

@@ -10,6 +10,7 @@ from app.domain_errors import Invalid
 from app.extensions import db
 from app.services.people import password_resets
 from app.services.people.passwords import SHORTEST_PASSWORD
+from app.words import gettext
 
 blueprint = Blueprint("reset", __name__)
 
@@ -23,12 +24,12 @@ def page(token: str) -> ResponseReturnValue:
     if request.method == "POST" and not current_user.is_authenticated:
         try:
             if form.get("new", "") != form.get("again", ""):
-                raise Invalid("The new password and its repetition differ.")
+                raise Invalid(gettext("The new password and its repetition differ."))
             password_resets.use(session, token, form.get("new", ""))
         except Invalid as refusal:
             problem, status = str(refusal), int(refusal.status)
         else:
-            flash("Your new password is set: sign in with it.", "success")
+            flash(gettext("Your new password is set: sign in with it."), "success")
             return redirect(url_for("auth.sign_in"))
     return render_template(
         "people/reset.html", token=token, email=user.email, problem=problem, shortest=SHORTEST_PASSWORD

@@ -13,7 +13,9 @@ from app.extensions import db
 from app.routes.table_view import ROWS
 from app.services.prompts import deletion
 from app.services.prompts.deletion import Gone
+from app.services.prompts.prompts import check_overlap, check_priority, not_whole
 from app.services.system import deletions
+from app.words import gettext
 
 
 def delete(prompt_id: int, confirmed: object) -> tuple[Gone, str]:
@@ -30,7 +32,7 @@ def delete_several(ids: list[int], confirmed: str) -> tuple[int, str]:
     Raises Invalid, and NotFound if somebody else has deleted one; what was deleted before that leaves nothing behind.
     """
     if confirmed.strip() != str(len(ids)):
-        raise Invalid(f"Type {len(ids)} to confirm that {len(ids)} prompts shall be deleted.")
+        raise Invalid(gettext("Type %(number)s to confirm that %(number)s prompts shall be deleted.", number=len(ids)))
     session = db.session()
     texts = [deletion.get(session, prompt_id).text for prompt_id in ids]
     try:
@@ -45,7 +47,7 @@ def selected(values: Iterable[str]) -> list[int]:
     """Return the ids of the rows that were selected, each once; raises Malformed about more than a page has."""
     ids = list(dict.fromkeys(number for value in values if (number := row_id(value)) is not None))
     if len(ids) > ROWS[-1]:
-        raise Malformed(f"At most {ROWS[-1]} rows can be selected at once.")
+        raise Malformed(gettext("At most %(number)s rows can be selected at once.", number=ROWS[-1]))
     return ids
 
 
@@ -55,13 +57,13 @@ def change_of(form: Mapping[str, str]) -> dict[str, object]:
     if wanted in ("in", "out"):
         return {"queued": wanted == "in"}
     if wanted not in ("priority", "overlap"):
-        raise Invalid("Say what is to change: priority, overlap, or the place in the queue.")
+        raise Invalid(gettext("Say what is to change: priority, overlap, or the place in the queue."))
     value = form.get(wanted, "").strip()
     if not value:
         return {wanted: 0 if wanted == "priority" else None}
     if not re.fullmatch(r"-?[0-9]{1,9}", value):
-        raise Invalid(f"The {wanted} must be a whole number, not {value[:40]!r}.")
-    return {wanted: int(value)}
+        raise Invalid(not_whole(wanted, value))
+    return {wanted: check_priority(int(value)) if wanted == "priority" else check_overlap(int(value))}
 
 
 def _finish(texts: list[str]) -> str:

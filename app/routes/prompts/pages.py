@@ -17,16 +17,17 @@ from app.services.prompts.listing import listing
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY
 from app.services.prompts.search import STATES, PromptFilter, PromptQuery
 from app.services.system import backups
+from app.words import N_, gettext, ngettext, number
 
 _PROMPTS = Table(
     "prompts.queue",
     (
-        Column("text", "Text", always=True),
-        Column("source", "Source"),
-        Column("state", "State", sorts=False),
-        Column("priority", "Priority"),
-        Column("overlap", "Overlap"),
-        Column("added", "Added", usual=False),
+        Column("text", N_("Text"), always=True),
+        Column("source", N_("Source")),
+        Column("state", N_("State"), sorts=False),
+        Column("priority", N_("Priority")),
+        Column("overlap", N_("Overlap")),
+        Column("added", N_("Added"), usual=False),
     ),
     ("after_id", "after_priority"),
 )
@@ -56,7 +57,7 @@ def queue() -> ResponseReturnValue:
         window=found.window,
         cut=cut,
         rows=search.rows(session, cut.ids),
-        states=STATES,
+        states={name: gettext(label) for name, label in STATES.items()},
         sources=search.sources(session),
         studio=studio_settings.settings(session),
         most_overlap=MOST_OVERLAP,
@@ -75,14 +76,17 @@ def change_selected() -> ResponseReturnValue:
     if form.get("do") == "delete" and ids:
         return redirect(url_for("prompts.ask_several", id=ids))
     try:
-        number = search.change_some(db.session(), user_id(), ids, actions.change_of(form)) if ids else 0
+        changed = search.change_some(db.session(), user_id(), ids, actions.change_of(form)) if ids else 0
     except Invalid as refusal:
         flash(str(refusal), "warning")
         return back
-    if number:
-        flash(f"{number:,} {'prompt is' if number == 1 else 'prompts are'} changed.", "success")
+    if changed:
+        said = ngettext(
+            "%(number)s prompt is changed.", "%(number)s prompts are changed.", changed, number=number(changed)
+        )
+        flash(said, "success")
     else:
-        flash("No prompt was changed: select some rows first.", "warning")
+        flash(gettext("No prompt was changed: select some rows first."), "warning")
     return back
 
 
@@ -91,9 +95,12 @@ def load_samples() -> ResponseReturnValue:
     """Queue the texts that ship with Mellow, and lead to the desk, where they are judged."""
     added = samples.load(db.session(), user_id()).added
     if added:
-        flash(f"{added} sample texts wait in the queue.", "success")
+        flash(
+            ngettext("%(num)d sample text waits in the queue.", "%(num)d sample texts wait in the queue.", added),
+            "success",
+        )
     else:
-        flash("The sample texts are here already: they wait, or were judged.", "info")
+        flash(gettext("The sample texts are here already: they wait, or were judged."), "info")
     return redirect(url_for("annotate.page"))
 
 
@@ -110,7 +117,7 @@ def delete(prompt_id: int) -> ResponseReturnValue:
         _, left = actions.delete(prompt_id, request.form.get("confirm", ""))
     except Invalid as refusal:
         return _delete_page(prompt_id, str(refusal)), refusal.status
-    flash(f"Prompt {prompt_id} and all that was made of it are deleted.", "success")
+    flash(gettext("Prompt %(id)s and all that was made of it are deleted.", id=prompt_id), "success")
     if left:
         flash(left, "warning")
     return redirect(url_for("prompts.queue"))
@@ -127,10 +134,18 @@ def delete_several() -> ResponseReturnValue:
     """Delete several prompts and everything that was made of them, if their number was typed to confirm."""
     ids = actions.selected(request.form.getlist("id"))
     try:
-        number, left = actions.delete_several(ids, request.form.get("confirm", ""))
+        deleted, left = actions.delete_several(ids, request.form.get("confirm", ""))
     except Invalid as refusal:
         return _delete_several_page(ids, str(refusal)), refusal.status
-    flash(f"{number:,} {'prompt' if number == 1 else 'prompts'} and all that was made of them are deleted.", "success")
+    flash(
+        ngettext(
+            "%(number)s prompt and all that was made of it are deleted.",
+            "%(number)s prompts and all that was made of them are deleted.",
+            deleted,
+            number=number(deleted),
+        ),
+        "success",
+    )
     if left:
         flash(left, "warning")
     return redirect(url_for("prompts.queue"))
@@ -140,7 +155,7 @@ def _delete_several_page(ids: list[int], problem: str = "") -> str:
     session = db.session()
     prompts = [row.prompt for row in search.rows(session, ids)]
     if not prompts:
-        raise NotFound("None of these prompts is there.")
+        raise NotFound(gettext("None of these prompts is there."))
     return render_template(
         "prompts/delete_several.html",
         prompts=prompts,

@@ -19,26 +19,30 @@ from app.extensions import db
 from app.launch.parts import read_parts
 from app.routes import table_view
 from app.routes.number_format import WORDS
+from app.routes.system import audit_words
 from app.routes.table_view import Column, Table
 from app.schemas.days import parse_day
 from app.services.people import accounts
 from app.services.system import audit, audit_copies, backups, system
 from app.services.versions import live_comparison, versions
 from app.version import VERSION
+from app.words import N_, gettext
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
 
 _AUDIT_LOG = Table(
     "system.audit_log",
     (
-        Column("time", "Time"),
-        Column("who", "Who"),
-        Column("action", "Action", always=True),
-        Column("subject", "About"),
-        Column("details", "Details", sorts=False),
+        Column("time", N_("Time")),
+        Column("who", N_("Who")),
+        Column("action", N_("Action"), always=True),
+        Column("subject", N_("About")),
+        Column("details", N_("Details"), sorts=False),
     ),
     ("before",),
 )
+_INSIDE = {"Versions": N_("versions"), "Database": N_("database"), "Backups": N_("backups")}
+"""What a space is called within a sentence, by its label."""
 _FILTERS = ("action", "person", "subject", "since", "until")
 
 
@@ -46,7 +50,7 @@ _FILTERS = ("action", "person", "subject", "since", "until")
 def page() -> ResponseReturnValue:
     """Show everything but the audit log."""
     session, settings = db.session(), mellow().settings
-    comparison = live_comparison.running(session)
+    comparison, spaces = live_comparison.running(session), system.spaces(session, settings)
     return render_template(
         "system/page.html",
         mellow_version=VERSION,
@@ -55,7 +59,8 @@ def page() -> ResponseReturnValue:
         runs=system.waiting_runs(session),
         serving=versions.serving_number(session),
         compared=comparison.other_number if comparison else None,
-        spaces=system.spaces(session, settings),
+        spaces=spaces,
+        full=[gettext(_INSIDE[space.label]) for space in spaces if space.low],
         backups=backups.kept(settings),
         sqlite=settings.database_url.startswith("sqlite"),
         **WORDS,
@@ -87,7 +92,8 @@ def audit_log() -> ResponseReturnValue:
         entries=system.audit_entries(session, cut.ids),
         filtered=any(args.get(name) for name in _FILTERS),
         chain=audit_copies.verify_newest(session),
-        actions=system.actions(session),
+        actions=[(action, audit_words.named(action)) for action in system.actions(session)],
+        named=audit_words.named,
         people=accounts.people(session),
         args=args,
         problem=problem,
@@ -120,7 +126,14 @@ def back_up() -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
     else:
-        flash(f"The backup {made.name} is kept in {mellow().settings.home / backups.FOLDER}.", "success")
+        flash(
+            gettext(
+                "The backup %(name)s is kept in %(folder)s.",
+                name=made.name,
+                folder=mellow().settings.home / backups.FOLDER,
+            ),
+            "success",
+        )
     return redirect(url_for("system.page"))
 
 
@@ -138,7 +151,7 @@ def download(filename: str) -> ResponseReturnValue:
 def remove(filename: str) -> ResponseReturnValue:
     """Delete a backup."""
     backups.remove(db.session(), mellow().settings, filename, user_id())
-    flash(f"The backup {filename} was deleted.", "success")
+    flash(gettext("The backup %(name)s was deleted.", name=filename), "success")
     return redirect(url_for("system.page"))
 
 
@@ -152,11 +165,11 @@ def _queue() -> dict[str, Any]:
         ]
         return {"processes": queue.reports(), "workers": workers, "depth": queue.depth(), "queue_problem": None}
     except RedisError:
-        problem = "The queue does not answer: runs wait until it does, and what the processes do is not known."
+        problem = gettext("The queue does not answer: runs wait until it does, and what the processes do is not known.")
         return {"processes": {}, "workers": [], "depth": None, "queue_problem": problem}
 
 
 def _storable(value: str) -> str:
     if "\x00" in value:
-        raise Invalid("No entry holds characters that cannot be stored.")
+        raise Invalid(gettext("No entry holds characters that cannot be stored."))
     return value

@@ -15,6 +15,7 @@ from app.db import Webhook, WebhookDelivery
 from app.domain_errors import Conflict, DomainError, NotFound
 from app.extensions import db
 from app.services.system import deliveries, webhooks
+from app.words import gettext
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/admin/webhooks")
 
@@ -43,28 +44,32 @@ def set_active(webhook_id: int) -> ResponseReturnValue:
     """Pause or resume a webhook."""
     active = request.form.get("active") == "yes"
     webhooks.set_active(db.session(), user_id(), webhook_id, active)
-    flash("Messages are sent again." if active else "The webhook is paused.", "success")
+    flash(gettext("Messages are sent again.") if active else gettext("The webhook is paused."), "success")
     return redirect(url_for("webhooks.page"))
 
 
 @blueprint.post("/<int:webhook_id>/test")
 def send_test(webhook_id: int) -> ResponseReturnValue:
     """Send a test message."""
-    return _flashed(lambda: deliveries.send_test(db.session(), user_id(), webhook_id), "A test message is on its way.")
+    return _flashed(
+        lambda: deliveries.send_test(db.session(), user_id(), webhook_id), gettext("A test message is on its way.")
+    )
 
 
 @blueprint.post("/<int:webhook_id>/remove")
 def remove(webhook_id: int) -> ResponseReturnValue:
     """Remove a webhook and its secret."""
     webhooks.remove(db.session(), user_id(), webhook_id)
-    flash("The webhook is removed.", "success")
+    flash(gettext("The webhook is removed."), "success")
     return redirect(url_for("webhooks.page"))
 
 
 @blueprint.post("/messages/<int:delivery_id>/resend")
 def resend(delivery_id: int) -> ResponseReturnValue:
     """Send a message again."""
-    return _flashed(lambda: deliveries.resend(db.session(), user_id(), delivery_id), "The message is on its way again.")
+    return _flashed(
+        lambda: deliveries.resend(db.session(), user_id(), delivery_id), gettext("The message is on its way again.")
+    )
 
 
 def _flashed(do: Callable[[], object], sentence: str) -> ResponseReturnValue:

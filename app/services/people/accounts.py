@@ -18,6 +18,7 @@ from app.services.people import passwords, sessions
 from app.services.people.passwords import check_new_password, hashed, matches, stand_in
 from app.services.people.sessions import Ending
 from app.services.system import audit
+from app.words import gettext
 
 SEEN_EVERY = timedelta(minutes=1)
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
@@ -126,14 +127,14 @@ def change_profile(session: Session, user_id: int, name: str, email: str, passwo
     check_profile(email, name)
     user = session.get_one(User, user_id)
     if email != user.email and not user.has_password:
-        raise Forbidden("Another email address takes a password, and this account has none.")
+        raise Forbidden(gettext("Another email address takes a password, and this account has none."))
     if email != user.email and not matches(user.password_hash, password):
-        raise Forbidden("The password is wrong, and another email address takes it.")
+        raise Forbidden(gettext("The password is wrong, and another email address takes it."))
     with write_transaction(session):
         session.refresh(user)
         changed = {"email": email} if email != user.email else {}
         if changed and session.scalar(select(exists(select(User.id).where(User.email == email)))):
-            raise Conflict("There is an account with that email already.")
+            raise Conflict(gettext("There is an account with that email already."))
         if changed or name.strip() != user.name:
             user.email, user.name = email, name.strip()
             audit.record(session, user_id, "profile.changed", f"user {user_id}", name=user.name, **changed)
@@ -148,13 +149,13 @@ def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
     with write_transaction(session):
         user = session.get(User, user_id)
         if user is None:
-            raise NotFound(f"There is no user {user_id}.")
+            raise NotFound(gettext("There is no user %(id)s.", id=user_id))
         if user_id == by and not active:
-            raise Conflict("You cannot deactivate your own account.")
+            raise Conflict(gettext("You cannot deactivate your own account."))
         if not active:
             keep_an_admin(session, user_id)
         elif user.deleted_at is not None:
-            raise Conflict("That account was deleted.")
+            raise Conflict(gettext("That account was deleted."))
         user.active = active
         sessions.end_all(session, by, user_id, Ending.ACCESS)
         audit.record(session, by, "user.activated" if active else "user.deactivated", f"user {user_id}")
@@ -167,15 +168,15 @@ def set_role(session: Session, by: int | None, user_id: int, role: str, **why: s
     Raises Conflict for the last admin and for a deleted account.
     """
     if role not in list(Role):
-        raise Invalid("The role must be annotator or admin.")
+        raise Invalid(gettext("The role must be annotator or admin."))
     with write_transaction(session):
         user = session.get(User, user_id)
         if user is None:
-            raise NotFound(f"There is no user {user_id}.")
+            raise NotFound(gettext("There is no user %(id)s.", id=user_id))
         if role != Role.ADMIN:
             keep_an_admin(session, user_id)
         elif user.deleted_at is not None:
-            raise Conflict("That account was deleted.")
+            raise Conflict(gettext("That account was deleted."))
         if user.role != role:
             audit.record(session, by, "role.changed", f"user {user_id}", before=str(user.role), after=role, **why)
             user.role = Role(role)
@@ -242,14 +243,14 @@ def set_up(session: Session, token_path: Path, token: str, email: str, password:
     Raises NotFound once there is an account, Forbidden for a wrong token, and Invalid.
     """
     if anyone(session) or not token_path.exists():
-        raise NotFound("Mellow is set up already: sign in.")
+        raise NotFound(gettext("Mellow is set up already: sign in."))
     kept = _setup_token(token_path)
     if not kept or not secrets.compare_digest(token.encode(), kept.encode()):
-        raise Forbidden("That setup link is not the one printed at start.")
+        raise Forbidden(gettext("That setup link is not the one printed at start."))
     check_new_password(password, email)
     with write_transaction(session):
         if anyone(session):
-            raise NotFound("Mellow is set up already: sign in.")
+            raise NotFound(gettext("Mellow is set up already: sign in."))
         user = new_user(session, email, password, Role.ADMIN, "")
         session.flush()
         audit.record(session, user.id, "user.created", f"user {user.id}", email=user.email, role=user.role)
@@ -262,9 +263,9 @@ def new_user(session: Session, email: str, password: str | None, role: str, name
     email = normal(email)
     check_profile(email, name)
     if role not in list(Role):
-        raise Invalid("The role must be annotator or admin.")
+        raise Invalid(gettext("The role must be annotator or admin."))
     if session.scalar(select(exists(select(User.id).where(User.email == email)))):
-        raise Conflict("There is an account with that email already.")
+        raise Conflict(gettext("There is an account with that email already."))
     user = User(
         email=email,
         name=name.strip(),
@@ -278,11 +279,11 @@ def new_user(session: Session, email: str, password: str | None, role: str, name
 def check_profile(email: str, name: str) -> None:
     """Raise Invalid for what is no email address, or a name that cannot be stored."""
     if not _EMAIL.fullmatch(email) or len(email) > 254:
-        raise Invalid("That is not an email address.")
+        raise Invalid(gettext("That is not an email address."))
     if len(name) > 100:
-        raise Invalid("The name may have at most 100 characters.")
+        raise Invalid(gettext("The name may have at most 100 characters."))
     if "\x00" in name:
-        raise Invalid("The name holds characters that cannot be stored.")
+        raise Invalid(gettext("The name holds characters that cannot be stored."))
 
 
 def keep_an_admin(session: Session, leaving: int) -> None:
@@ -290,7 +291,7 @@ def keep_an_admin(session: Session, leaving: int) -> None:
     # Locked, so that two admins who demote each other at the same moment do not both succeed.
     admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active).with_for_update()).all()
     if list(admins) == [leaving]:
-        raise Conflict("There has to be at least one admin: make someone else one first.")
+        raise Conflict(gettext("There has to be at least one admin: make someone else one first."))
 
 
 def normal(email: str) -> str:

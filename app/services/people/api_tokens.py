@@ -15,6 +15,7 @@ from app.db import ApiToken, Prebuilt, Role, Scope, User, now, write_transaction
 from app.domain_errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 from app.services.people.accounts import Identity
 from app.services.system import audit
+from app.words import gettext
 
 PREFIX = "mellow_"
 DAYS = (7, 30, 90, 365)
@@ -142,7 +143,7 @@ def revoke(session: Session, by_id: int, user_id: int, token_id: int, *, by: Bea
     with write_transaction(session):
         token = session.get(ApiToken, token_id, with_for_update=True)
         if token is None or token.user_id != user_id:
-            raise NotFound(f"There is no token {token_id}.")
+            raise NotFound(gettext("There is no token %(id)s.", id=token_id))
         _check_reach(by, token.scopes)
         _end(session, by_id, token)
     return token
@@ -184,18 +185,26 @@ def _end(session: Session, by_id: int | None, token: ApiToken) -> None:
 def _checked_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or "\x00" in name:
-        raise Invalid(f"Name what will use the token, in at most {LONGEST_NAME} characters.")
+        raise Invalid(gettext("Name what will use the token, in at most %(most)s characters.", most=LONGEST_NAME))
     if name == SETTING:
-        raise Invalid(f"{SETTING} is the name of the token in the settings: choose another one.")
+        raise Invalid(
+            gettext("%(setting)s is the name of the token in the settings: choose another one.", setting=SETTING)
+        )
     return name
 
 
 def _checked_scopes(scopes: Iterable[str]) -> list[str]:
     wanted = set(map(str, scopes))
     if unknown := wanted - set(Scope):
-        raise Invalid(f"There is no scope {min(unknown)!r}: choose among {', '.join(Scope)}.")
+        raise Invalid(
+            gettext(
+                "There is no scope %(scope)s: choose among %(scopes)s.",
+                scope=repr(min(unknown)),
+                scopes=", ".join(Scope),
+            )
+        )
     if not wanted:
-        raise Invalid(f"Choose at least one scope: {', '.join(Scope)}.")
+        raise Invalid(gettext("Choose at least one scope: %(scopes)s.", scopes=", ".join(Scope)))
     return [str(scope) for scope in Scope if scope in wanted]
 
 
@@ -208,7 +217,7 @@ def _check_reach(by: Bearer | None, scopes: Iterable[str]) -> None:
 
 def _end_after(moment: datetime, days: int | None) -> datetime | None:
     if days is not None and not 1 <= days <= MOST_DAYS:
-        raise Invalid(f"A token may be good for 1 to {MOST_DAYS} days, or have no end.")
+        raise Invalid(gettext("A token may be good for 1 to %(most)s days, or have no end.", most=MOST_DAYS))
     return None if days is None else moment + timedelta(days=days)
 
 
@@ -216,12 +225,12 @@ def _check_room(session: Session, wanted: ApiToken) -> None:
     """Raise Forbidden or Conflict if its owner cannot have that token; their tokens come one after the other."""
     owner = session.get_one(User, wanted.user_id, with_for_update=True)
     if wanted.form_key and session.scalar(select(exists().where(ApiToken.form_key == wanted.form_key))):
-        raise Conflict("This form was sent before: its token was shown then, and no second one was made.")
+        raise Conflict(gettext("This form was sent before: its token was shown then, and no second one was made."))
     if missing := set(wanted.scopes) - set(scopes_of(owner.role)):
-        raise Forbidden(f"The scope {min(missing)} is for admins.")
+        raise Forbidden(gettext("The scope %(scope)s is for admins.", scope=min(missing)))
     in_force = [token for token in of_person(session, owner.id) if state(token) == "in force"]
     if len(in_force) >= MOST_TOKENS:
-        raise Conflict(f"There are {MOST_TOKENS} tokens in force already: revoke one first.")
+        raise Conflict(gettext("There are %(number)s tokens in force already: revoke one first.", number=MOST_TOKENS))
 
 
 def _hash(token: str) -> str:

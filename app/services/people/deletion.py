@@ -42,6 +42,7 @@ from app.services.prompts import queue_progress, retirement, studio_settings
 from app.services.system import audit, deletions, marks
 from app.services.system.authorship import TYPED, typed_by, written_by
 from app.services.versions import learned
+from app.words import gettext
 
 _RENAMED_AT_ONCE = 500
 _PERSONAL = {"email", "name", "label", "address"}
@@ -140,7 +141,7 @@ def imported_traces(session: Session, name: str) -> Traces:
     """Count what is stored of a person whom imported files name; raises NotFound."""
     found = Traces(**_judged(session, Judgment.annotator == name))
     if not found.judgments:
-        raise NotFound("No imported judgment names that person.")
+        raise NotFound(gettext("No imported judgment names that person."))
     return found
 
 
@@ -151,7 +152,7 @@ def delete_imported(session: Session, by: int | None, name: str, confirmed: str,
     """
     found = imported_traces(session, name)
     if confirmed.strip() != name.strip():
-        raise Invalid("Type the name to confirm: what was typed is another one.")
+        raise Invalid(gettext("Type the name to confirm: what was typed is another one."))
     pseudonym = _pseudonym(session) if keep_judgments else ""
     if keep_judgments:
         _rename(session, name, pseudonym)
@@ -191,11 +192,11 @@ def _let_out(session: Session, by: int | None, user_id: int, confirmed: str) -> 
     with write_transaction(session):
         user = session.get(User, user_id, with_for_update=True, populate_existing=True)
         if user is None:
-            raise NotFound(f"There is no user {user_id}.")
+            raise NotFound(gettext("There is no user %(id)s.", id=user_id))
         if user_id == by:
-            raise Conflict("You cannot delete your own account: ask another admin.")
+            raise Conflict(gettext("You cannot delete your own account: ask another admin."))
         if confirmed.strip().lower() != user.email.lower():
-            raise Invalid("Type the email to confirm: what was typed is another one.")
+            raise Invalid(gettext("Type the email to confirm: what was typed is another one."))
         accounts.keep_an_admin(session, user_id)
         user.active = False
         sessions.end_all(session, by, user_id, Ending.DELETED)

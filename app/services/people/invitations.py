@@ -12,6 +12,7 @@ from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.people import accounts, links
 from app.services.people.passwords import check_new_password
 from app.services.system import audit
+from app.words import gettext
 
 DAYS = (1, 7, 30)
 _LISTED = 50
@@ -27,16 +28,24 @@ def invite(
     """
     label = label.strip()
     if role not in list(Role):
-        raise Invalid("The role must be annotator or admin.")
+        raise Invalid(gettext("The role must be annotator or admin."))
     if days not in DAYS:
-        raise Invalid(f"A link may be good for {', '.join(map(str, DAYS[:-1]))} or {DAYS[-1]} days.")
+        raise Invalid(
+            gettext(
+                "A link may be good for %(days)s or %(most)s days.", days=", ".join(map(str, DAYS[:-1])), most=DAYS[-1]
+            )
+        )
     if len(label) > _LONGEST_LABEL or "\x00" in label:
-        raise Invalid(f"The note may have at most {_LONGEST_LABEL} characters, and none that cannot be stored.")
+        raise Invalid(
+            gettext(
+                "The note may have at most %(most)s characters, and none that cannot be stored.", most=_LONGEST_LABEL
+            )
+        )
     token = links.new_secret()
     with write_transaction(session):
         session.get_one(User, by, with_for_update=True)  # one form of a person after the other
         if form_key and session.scalar(select(exists(select(Invitation.id).where(Invitation.form_key == form_key)))):
-            raise Conflict("This form was sent before: its link was shown then, and no second one was made.")
+            raise Conflict(gettext("This form was sent before: its link was shown then, and no second one was made."))
         invitation = Invitation(
             token_hash=links.hash_of(token),
             form_key=form_key,
@@ -61,9 +70,9 @@ def withdraw(session: Session, by: int, invitation_id: int) -> Invitation:
     with write_transaction(session):
         invitation = session.get(Invitation, invitation_id, with_for_update=True)
         if invitation is None:
-            raise NotFound(f"There is no invitation {invitation_id}.")
+            raise NotFound(gettext("There is no invitation %(id)s.", id=invitation_id))
         if invitation.used_at is not None:
-            raise Conflict("That link was used already: deactivate the person instead.")
+            raise Conflict(gettext("That link was used already: deactivate the person instead."))
         if invitation.withdrawn_at is None:
             invitation.withdrawn_at = now()
             audit.record(session, by, "invitation.withdrawn", f"invitation {invitation_id}")
@@ -75,17 +84,17 @@ def of_token(session: Session, token: str) -> Invitation:
     found = select(Invitation).where(Invitation.token_hash == links.hash_of(token)).with_for_update()
     invitation = session.scalar(found)
     if invitation is None:
-        raise NotFound("This invitation link is not known: ask for a new one.")
+        raise NotFound(gettext("This invitation link is not known: ask for a new one."))
     said = {
-        "used": "This invitation link was used already: sign in with the account that it made.",
-        "withdrawn": "This invitation link was withdrawn: ask for a new one.",
-        "expired": "This invitation link has expired: ask for a new one.",
+        "used": gettext("This invitation link was used already: sign in with the account that it made."),
+        "withdrawn": gettext("This invitation link was withdrawn: ask for a new one."),
+        "expired": gettext("This invitation link has expired: ask for a new one."),
     }
     if (now_is := links.state(invitation)) in said:
         raise NotFound(said[now_is])
     inviter = session.get_one(User, invitation.created_by)
     if not (inviter.active and inviter.is_admin):
-        raise NotFound("Whoever made this invitation link may no longer invite: ask for a new one.")
+        raise NotFound(gettext("Whoever made this invitation link may no longer invite: ask for a new one."))
     return invitation
 
 

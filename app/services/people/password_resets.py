@@ -11,6 +11,7 @@ from app.db import PasswordReset, User, now, write_transaction
 from app.domain_errors import Conflict, NotFound
 from app.services.people import links, passwords
 from app.services.system import audit
+from app.words import gettext
 
 HOURS = 24
 _LISTED = 5
@@ -25,9 +26,9 @@ def make(session: Session, by: int, user_id: int) -> tuple[PasswordReset, str]:
     with write_transaction(session):
         user = session.get(User, user_id)
         if user is None:
-            raise NotFound(f"There is no user {user_id}.")
+            raise NotFound(gettext("There is no user %(id)s.", id=user_id))
         if not user.active:
-            raise Conflict(f"{user.email} may not sign in: let them in again first.")
+            raise Conflict(gettext("%(email)s may not sign in: reactivate the account first.", email=user.email))
         passwords.withdraw_resets(session, user_id)
         reset = PasswordReset(
             token_hash=links.hash_of(token),
@@ -52,9 +53,9 @@ def withdraw(session: Session, by: int, user_id: int, reset_id: int) -> None:
     with write_transaction(session):
         reset = session.get(PasswordReset, reset_id, with_for_update=True)
         if reset is None or reset.user_id != user_id:
-            raise NotFound(f"This person has no reset link {reset_id}.")
+            raise NotFound(gettext("This person has no reset link %(id)s.", id=reset_id))
         if reset.used_at is not None:
-            raise Conflict("That link was used already.")
+            raise Conflict(gettext("That link was used already."))
         if reset.withdrawn_at is None:
             reset.withdrawn_at = now()
             audit.record(session, by, "reset.withdrawn", f"user {user_id}", reset=reset_id)
@@ -65,17 +66,17 @@ def of_token(session: Session, token: str) -> tuple[PasswordReset, User]:
     found = select(PasswordReset).where(PasswordReset.token_hash == links.hash_of(token)).with_for_update()
     reset = session.scalar(found)
     if reset is None:
-        raise NotFound("This reset link is not known: ask an admin for a new one.")
+        raise NotFound(gettext("This reset link is not known: ask an admin for a new one."))
     said = {
-        "used": "This reset link was used already: sign in with the password that was set.",
-        "withdrawn": "This reset link was withdrawn: ask an admin for a new one.",
-        "expired": "This reset link has expired: ask an admin for a new one.",
+        "used": gettext("This reset link was used already: sign in with the password that was set."),
+        "withdrawn": gettext("This reset link was withdrawn: ask an admin for a new one."),
+        "expired": gettext("This reset link has expired: ask an admin for a new one."),
     }
     if (now_is := links.state(reset)) in said:
         raise NotFound(said[now_is])
     user, maker = session.get_one(User, reset.user_id), session.get_one(User, reset.created_by)
     if not (user.active and maker.active and maker.is_admin):
-        raise NotFound("This reset link is worth nothing any more: ask an admin for a new one.")
+        raise NotFound(gettext("This reset link is worth nothing any more: ask an admin for a new one."))
     return reset, user
 
 

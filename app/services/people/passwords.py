@@ -15,6 +15,7 @@ from app.domain_errors import Forbidden, Invalid, NotFound
 from app.services.people import sessions
 from app.services.people.sessions import Ending
 from app.services.system import audit
+from app.words import gettext, number
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 200
@@ -42,18 +43,37 @@ def matches(kept: str, password: str) -> bool:
         return False
 
 
-def check_new_password(password: str, email: str = "", name: str = "The password") -> None:
+def check_new_password(password: str, email: str = "", name: str = "") -> None:
     """Raise Invalid if a password is too short, too long, or among the first that anybody would guess."""
+    name = name or gettext("The password")
     if len(password) < SHORTEST_PASSWORD:
-        raise Invalid(f"{name} needs at least {SHORTEST_PASSWORD} characters.")
+        raise Invalid(
+            gettext(
+                "%(name)s needs at least %(fewest)s characters.",
+                name=name,
+                fewest=SHORTEST_PASSWORD,
+            )
+        )
     if len(password) > LONGEST_PASSWORD:
-        raise Invalid(f"{name} may have at most {LONGEST_PASSWORD} characters.")
+        raise Invalid(
+            gettext(
+                "%(name)s may have at most %(most)s characters.",
+                name=name,
+                most=LONGEST_PASSWORD,
+            )
+        )
     said = password.strip().lower()
     if said in _common():
-        raise Invalid(f"{name} is one of the {COMMON_PASSWORDS:,} that are tried first: choose another one.")
+        raise Invalid(
+            gettext(
+                "%(name)s is one of the %(count)s that are tried first: choose another one.",
+                name=name,
+                count=number(COMMON_PASSWORDS),
+            )
+        )
     own = {_STUDIO, *(part for part in (email.strip().lower(), email.strip().lower().partition("@")[0]) if part)}
     if said.strip("0123456789!?.-_ ") in own or said in own:
-        raise Invalid(f"{name} must be more than the name of this studio or an email address.")
+        raise Invalid(gettext("%(name)s must be more than the name of this studio or an email address.", name=name))
 
 
 @cache
@@ -70,10 +90,10 @@ def change_password(session: Session, user_id: int, old: str, new: str) -> User:
     """
     user = session.get_one(User, user_id)
     if not matches(user.password_hash, old):
-        raise Forbidden("The present password is wrong.")
+        raise Forbidden(gettext("The present password is wrong."))
     check_new_password(new, user.email)
     if new == old:
-        raise Invalid("The new password is the present one.")
+        raise Invalid(gettext("The new password is the present one."))
     kept = hashed(new)  # a quarter of a second, before anything is locked
     with write_transaction(session):
         replace(session, user, kept, user_id, "password.changed")

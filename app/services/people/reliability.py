@@ -25,6 +25,7 @@ from app.services.people.statistics import PLACES, Positions
 from app.services.prompts import attention_checks, studio_settings
 from app.services.system import counts, marks
 from app.services.system.cache import recalled, remembered
+from app.words import gettext, number
 from models.reliability import Answer, Check, Reliability
 from models.reliability import reliabilities as of_answers
 from models.reward.features import SIZE, Array, unpack
@@ -122,23 +123,34 @@ def names(session: Session, judges: Iterable[str]) -> dict[str, str]:
     asked = list(judges)
     ids = [int(judge) for judge in asked if judge.isascii() and judge.isdigit() and int(judge) <= LARGEST_ID]
     users = {str(user.id): user.name or user.email for user in session.scalars(select(User).where(User.id.in_(ids)))}
-    imported = {judge: f"{judge.removeprefix(IMPORTED)}, imported" for judge in asked if judge.startswith(IMPORTED)}
+    imported = {
+        judge: gettext("%(name)s, imported", name=judge.removeprefix(IMPORTED))
+        for judge in asked
+        if judge.startswith(IMPORTED)
+    }
     return users | imported
 
 
 def in_words(one: Reliability | None, *, weighed: bool) -> str:
     """Describe a person's reliability in plain words, with its interval."""
     if one is None:
-        return "Too few of their clicks can be compared with those of others to say anything of them."
-    lapse = (
-        f"About {100 * one.lapse:.0f} of 100 of their clicks say nothing ({100 * one.low:.0f} to {100 * one.high:.0f}),"
-        f" as far as {one.answers:,} choices and {one.checks:,} attention checks can tell."
+        return gettext("Too few of their clicks can be compared with those of others to say anything of them.")
+    lapse = gettext(
+        "About %(share)s of 100 of their clicks say nothing (%(low)s to %(high)s), as far as %(choices)s choices and "
+        "%(checks)s attention checks can tell.",
+        share=number(100 * one.lapse),
+        low=number(100 * one.low),
+        high=number(100 * one.high),
+        choices=number(one.answers),
+        checks=number(one.checks),
     )
     if not one.told_apart:
-        return f"{lapse} That is no sign that they are less reliable than others."
-    seems = "Their choices cannot be told from chance" if one.stands_out else "Their choices say less than others’"
-    counts = f" Each counts as {one.weight:.2f} of a click." if weighed else ""
-    return f"{seems}. {lapse}{counts}"
+        return " ".join((lapse, gettext("That is no sign that they are less reliable than others.")))
+    by_chance = gettext("Their choices cannot be told from chance.")
+    said = [by_chance if one.stands_out else gettext("Their choices say less than others’."), lapse]
+    if weighed:
+        said.append(gettext("Each counts as %(weight)s of a click.", weight=number(one.weight, 2)))
+    return " ".join(said)
 
 
 def news(session: Session, after: int) -> News:
@@ -232,8 +244,8 @@ def _cards(session: Session, rows: Sequence[_Row], features: Any) -> dict[int, l
                 Candidate.generation_id.in_(ids[start : start + _IDS_AT_ONCE])
             )
         )
-        for generation_id, number, place, text, measured in some:
-            found[generation_id].append(_Card(number, place, hashlib.sha256(text.encode()).digest(), measured))
+        for generation_id, card_id, place, text, measured in some:
+            found[generation_id].append(_Card(card_id, place, hashlib.sha256(text.encode()).digest(), measured))
     for cards in found.values():
         cards.sort(key=lambda card: card.digest)
     return found

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.db import SignInSession, User, now, write_transaction
 from app.domain_errors import Forbidden, NotFound
 from app.services.system import audit
+from app.words import N_, gettext
 
 CONFIRMED_FOR = timedelta(minutes=10)
 """Time after the password was given, or somebody signed in otherwise, in which it is not asked for again."""
@@ -28,12 +29,12 @@ _LONGEST_ADDRESS = 64
 class Ending(StrEnum):
     """Why a session was ended."""
 
-    SIGNED_OUT = "signed out"
-    ELSEWHERE = "ended in another browser"
-    ADMIN = "ended by an admin"
-    PASSWORD = "ended with a new password"  # noqa: S105 - a reason
-    ACCESS = "ended when the account was deactivated"
-    DELETED = "ended when the account was deleted"
+    SIGNED_OUT = N_("signed out")
+    ELSEWHERE = N_("ended in another browser")
+    ADMIN = N_("ended by an admin")
+    PASSWORD = N_("ended with a new password")
+    ACCESS = N_("ended when the account was deactivated")
+    DELETED = N_("ended when the account was deleted")
 
 
 def begin(session: Session, user: User, lifetime: timedelta, address: str, browser: str) -> str:
@@ -46,7 +47,7 @@ def begin(session: Session, user: User, lifetime: timedelta, address: str, brows
     with write_transaction(session):
         session.refresh(user, with_for_update=True)
         if not user.active or user.password_hash != known:
-            raise Forbidden("The account was changed meanwhile: sign in again.")
+            raise Forbidden(gettext("The account was changed meanwhile: sign in again."))
         session.execute(
             delete(SignInSession).where(SignInSession.user_id == user.id, SignInSession.expires_at < present - _KEPT)
         )
@@ -89,7 +90,7 @@ def end(session: Session, by: int, user_id: int, session_id: int, why: Ending) -
     with write_transaction(session):
         found = session.get(SignInSession, session_id, with_for_update=True)
         if found is None or found.user_id != user_id:
-            raise NotFound(f"This person has no session {session_id}.")
+            raise NotFound(gettext("This person has no session %(id)s.", id=session_id))
         if found.ended_at is None:
             found.ended_at, found.ended_why = now(), why
             if why is not Ending.SIGNED_OUT:  # whoever signs a person out notes it, with the address

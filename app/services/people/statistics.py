@@ -24,6 +24,7 @@ from app.services.prompts import attention_checks
 from app.services.system import counts as stored_counts
 from app.services.system.cache import remembered
 from app.services.system.counts import Said
+from app.words import gettext, number
 from models.shares import Share
 
 WINDOW = 1_000
@@ -64,14 +65,24 @@ class Positions:
     def sentence(self) -> str:
         """Describe the counts in plain words."""
         if self.total < FEWEST_CHOICES:
-            return f"Too few choices to tell: it takes {FEWEST_CHOICES}, and there are {self.total}."
-        uneven = f"chance alone makes counts this uneven {_how_often(self.chance)}"
+            return gettext(
+                "Too few choices to tell: it takes %(fewest)s, and there are %(number)s.",
+                fewest=FEWEST_CHOICES,
+                number=self.total,
+            )
+        often = _how_often(self.chance)
         if self.habit is None:
-            return f"No position bias found: {uneven}."
-        least = self.counts.index(min(self.counts)) + 1
-        return (
-            f"Position bias: position {self.habit} was chosen most often and position {least} least often, and "
-            f"{uneven}. The order is shuffled on every screen, so the texts do not explain it."
+            return gettext(
+                "No position bias found: chance alone makes counts this uneven %(often)s.",
+                often=often,
+            )
+        return gettext(
+            "Position bias: position %(most)s was chosen most often and position %(least)s least often, and chance "
+            "alone makes counts this uneven %(often)s. The order is shuffled on every screen, so the texts do not "
+            "explain it.",
+            most=self.habit,
+            least=self.counts.index(min(self.counts)) + 1,
+            often=often,
         )
 
 
@@ -307,10 +318,10 @@ def _per_hour(moments: Sequence[datetime]) -> float | None:
 
 def _how_often(chance: float) -> str:
     if chance < 0.001:
-        return "less than once in 1,000 times"
+        return gettext("less than once in %(whole)s times", whole=number(1_000))
     if chance < 0.095:
-        return f"about {chance * 1000:.0f} times in 1,000"
-    return f"about {chance * 100:.0f} times in 100"
+        return gettext("about %(times)s times in %(whole)s", times=number(chance * 1000), whole=number(1_000))
+    return gettext("about %(times)s times in %(whole)s", times=number(chance * 100), whole=100)
 
 
 def unevenness(counts: Sequence[int]) -> float:

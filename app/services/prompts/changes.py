@@ -10,6 +10,7 @@ from app.domain_errors import Invalid
 from app.schemas.kinds import Text, TextOrNone
 from app.schemas.reading import Sent
 from app.services.prompts.prompts import MOST_OVERLAP, MOST_PRIORITY, MOST_WRONG
+from app.words import N_, gettext
 
 Priority = Annotated[
     int,
@@ -17,7 +18,7 @@ Priority = Annotated[
         ge=-MOST_PRIORITY,
         le=MOST_PRIORITY,
         extra={
-            "refusal": "The priority must be a whole number, not {value!r}.",
+            "refusal": N_("The priority must be a whole number, not {value!r}."),
             "bounds": f"The priority must be between -{MOST_PRIORITY} and {MOST_PRIORITY}.",
         },
     ),
@@ -28,7 +29,7 @@ Overlap = Annotated[
         ge=1,
         le=MOST_OVERLAP,
         extra={
-            "refusal": "The overlap must be a whole number, not {value!r}.",
+            "refusal": N_("The overlap must be a whole number, not {value!r}."),
             "bounds": f"The overlap must be between 1 and {MOST_OVERLAP}.",
         },
     ),
@@ -39,7 +40,7 @@ _GoldWrong = Annotated[
         max_length=MOST_WRONG,
         extra_json_schema={"uniqueItems": True},
         extra={
-            "refusal": "The wrong rewrites must be a list of texts.",
+            "refusal": N_("The wrong rewrites must be a list of texts."),
             "bounds": f"An attention check has at most {MOST_WRONG} wrong rewrites.",
         },
     ),
@@ -49,7 +50,7 @@ _GoldWrong = Annotated[
 class PromptsChange(Sent, frozen=True):
     """Changes of several prompts; what is left out stays."""
 
-    unknown: ClassVar[str] = "Say what is to change: priority, overlap or queued."
+    unknown: ClassVar[str] = N_("Say what is to change: priority, overlap or queued.")
     rules: ClassVar[tuple[dict[str, Any], ...]] = ({"minProperties": 1},)
 
     priority: Priority | UnsetType | None = UNSET
@@ -59,13 +60,13 @@ class PromptsChange(Sent, frozen=True):
     def __post_init__(self) -> None:
         """Check that something is to change; raises Invalid."""
         if (self.priority, self.overlap, self.queued) == (UNSET, UNSET, UNSET):
-            raise Invalid(self.unknown)
+            raise Invalid(gettext(self.unknown))
 
 
 class PromptChange(Sent, frozen=True):
     """Changes of one prompt; what is left out stays."""
 
-    unknown: ClassVar[str] = "There is no field {name!r} that can be changed in a prompt."
+    unknown: ClassVar[str] = N_("There is no field {name!r} that can be changed in a prompt.")
 
     priority: Priority | UnsetType | None = UNSET
     overlap: Overlap | UnsetType | None = UNSET

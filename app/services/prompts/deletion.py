@@ -22,6 +22,7 @@ from app.db import (
 from app.domain_errors import Invalid, NotFound
 from app.services.prompts import queue_progress, retirement, studio_settings
 from app.services.system import audit, deletions, marks
+from app.words import gettext
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def get(session: Session, prompt_id: int) -> Prompt:
     """Return one prompt; raises NotFound."""
     prompt = session.get(Prompt, prompt_id)
     if prompt is None:
-        raise NotFound(f"There is no prompt {prompt_id}.")
+        raise NotFound(gettext("There is no prompt %(id)s.", id=prompt_id))
     return prompt
 
 
@@ -69,7 +70,7 @@ def delete_prompt(session: Session, by: int | None, prompt_id: int, confirmed: o
     """
     get(session, prompt_id)
     if str(confirmed).strip() != str(prompt_id):
-        raise Invalid(f"Type {prompt_id} to confirm that prompt {prompt_id} shall be deleted.")
+        raise Invalid(gettext("Type %(id)s to confirm that prompt %(id)s shall be deleted.", id=prompt_id))
     gone = preview(session, [prompt_id])
     _take_out(session, prompt_id)
     while delete_some_screens(session, Generation.prompt_id == prompt_id):

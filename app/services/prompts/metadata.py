@@ -20,6 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from app.db import Prompt
 from app.domain_errors import Invalid
 from app.schemas.kinds import LONGEST_SEARCH, VISIBLE
+from app.words import N_, gettext, number
 from models.formats.files.problems import UNSTORABLE
 
 MOST_CHARACTERS = 4_000
@@ -36,7 +37,7 @@ MetadataSearch = Annotated[
         description="What its metadata say, as a name and a value: `language = de`.",
         extra={
             "refusal": f"metadata must have at most {LONGEST_SEARCH} characters.",
-            "pattern": "Write what the metadata must be as name = value, such as language = de.",
+            "pattern": N_("Write what the metadata must be as name = value, such as language = de."),
         },
     ),
 ]
@@ -53,18 +54,20 @@ def check(value: object) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise Invalid('The metadata must be an object, such as {"language": "de"}.')
+        raise Invalid(gettext('The metadata must be an object, such as {"language": "de"}.'))
     given = {str(name).strip(): one for name, one in value.items() if one is not None and one != ""}
     for name in given:
         if not 1 <= len(name) <= LONGEST_NAME:
-            raise Invalid(f"The name of a field of the metadata must have 1 to {LONGEST_NAME} characters.")
+            raise Invalid(
+                gettext("The name of a field of the metadata must have 1 to %(most)s characters.", most=LONGEST_NAME)
+            )
     try:
         plain: dict[str, Any] = json.loads(json.dumps(given, allow_nan=False, default=_written))
         unstorable = any(map(UNSTORABLE.search, _texts(plain)))
     except (ValueError, RecursionError):
-        raise Invalid("The metadata holds a value that JSON has no form for.") from None
+        raise Invalid(gettext("The metadata holds a value that JSON has no form for.")) from None
     if unstorable:
-        raise Invalid("The metadata holds characters that cannot be stored.")
+        raise Invalid(gettext("The metadata holds characters that cannot be stored."))
     _check_size(plain)
     return plain
 
@@ -80,10 +83,12 @@ def merged(old: Metadata | None, new: Metadata) -> tuple[dict[str, Any] | None, 
     try:
         _check_size(both)
     except Invalid as refusal:
-        return dict(old) if old else None, f"{refusal} What is new of it is not kept."
+        return dict(old) if old else None, " ".join((str(refusal), gettext("What is new of it is not kept.")))
     different = sorted(name for name, value in new.items() if both[name] != value)
     names = ", ".join(different)[:LONGEST_NAME]
-    return both, f"The text has other metadata already, which stays: {names}." if different else ""
+    if not different:
+        return both, ""
+    return both, gettext("The text has other metadata already, which stays: %(names)s.", names=names)
 
 
 def as_text(metadata: Metadata | None) -> str:
@@ -129,7 +134,7 @@ def _parsed(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Invalid('The metadata must be a JSON object, such as {"language": "de"}.') from None
+        raise Invalid(gettext('The metadata must be a JSON object, such as {"language": "de"}.')) from None
 
 
 def _written(value: object) -> str:
@@ -157,4 +162,10 @@ def _texts(value: object) -> Iterator[str]:
 def _check_size(metadata: Metadata) -> None:
     size = len(as_text(metadata))
     if size > MOST_CHARACTERS:
-        raise Invalid(f"The metadata has {size:,} characters and may have at most {MOST_CHARACTERS:,}.")
+        raise Invalid(
+            gettext(
+                "The metadata has %(number)s characters and may have at most %(most)s.",
+                number=number(size),
+                most=number(MOST_CHARACTERS),
+            )
+        )

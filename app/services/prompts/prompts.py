@@ -17,6 +17,7 @@ from app.db import Prompt, insert_new
 from app.domain_errors import Invalid
 from app.services.prompts import metadata, studio_settings
 from app.services.prompts.reservations import counts_of, opinions, wanted_opinions
+from app.words import N_, gettext
 
 BATCH = 500
 """The number of rows that one transaction stores."""
@@ -28,6 +29,11 @@ MOST_WRONG = 10
 _UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 _NOTHING = ("", "nan", "none", "null", "na", "n/a", "<na>")
 """Words by which programs write that there is no number."""
+_NOT_WHOLE = {
+    "priority": N_("The priority must be a whole number, not %(value)s."),
+    "overlap": N_("The overlap must be a whole number, not %(value)s."),
+}
+_LONGEST_QUOTED = 40
 
 
 @dataclass
@@ -102,14 +108,18 @@ class CheckedRow:
 def check_text(text: object, longest: int) -> str:
     """Return the text without surrounding white space; raises Invalid if it is empty, too long or not storable."""
     if not isinstance(text, str):
-        raise Invalid("The text must be a string.")
+        raise Invalid(gettext("The text must be a string."))
     stripped = text.strip()
     if not stripped:
-        raise Invalid("The text is empty.")
+        raise Invalid(gettext("The text is empty."))
     if len(stripped) > longest:
-        raise Invalid(f"The text has {len(stripped)} characters and may have at most {longest}.")
+        raise Invalid(
+            gettext(
+                "The text has %(number)s characters and may have at most %(most)s.", number=len(stripped), most=longest
+            )
+        )
     if "\x00" in stripped or any("\ud800" <= character <= "\udfff" for character in stripped):
-        raise Invalid("The text holds characters that cannot be stored.")
+        raise Invalid(gettext("The text holds characters that cannot be stored."))
     return stripped
 
 
@@ -130,7 +140,7 @@ def check_priority(value: object) -> int:
     if number is None:
         return 0
     if abs(number) > MOST_PRIORITY:
-        raise Invalid(f"The priority must be between -{MOST_PRIORITY} and {MOST_PRIORITY}.")
+        raise Invalid(gettext("The priority must be between -%(most)s and %(most)s.", most=MOST_PRIORITY))
     return number
 
 
@@ -143,7 +153,7 @@ def check_overlap(value: object) -> int | None:
     """Return how many people are to judge a prompt, None if nothing is given; raises Invalid."""
     number = _whole(value, "overlap")
     if number is not None and not 1 <= number <= MOST_OVERLAP:
-        raise Invalid(f"The overlap must be between 1 and {MOST_OVERLAP}.")
+        raise Invalid(gettext("The overlap must be between 1 and %(most)s.", most=MOST_OVERLAP))
     return number
 
 
@@ -266,6 +276,11 @@ def done(session: Session, prompts: Sequence[Prompt]) -> set[int]:
     return {prompt.id for prompt in prompts if counts.get(prompt.id, (0, 0))[0] >= (prompt.overlap or usual)}
 
 
+def not_whole(name: str, value: str) -> str:
+    """Return the sentence about a priority or an overlap that is no whole number."""
+    return gettext(_NOT_WHOLE[name], value=repr(value[:_LONGEST_QUOTED]))
+
+
 def _whole(value: object, name: str) -> int | None:
     """A whole number, also as the 5.0 of programs that know no other numbers; None if nothing is given."""
     if is_nothing(value):
@@ -277,18 +292,18 @@ def _whole(value: object, name: str) -> int | None:
         with suppress(ValueError, OverflowError):
             if float(said).is_integer() and "_" not in said:
                 return int(float(said))
-    raise Invalid(f"The {name} must be a whole number, not {said[:40]!r}.")
+    raise Invalid(not_whole(name, said))
 
 
 def _wrong(value: object, gold: str | None, longest: int) -> tuple[str, ...]:
     """Read the wrong texts of an attention check: a list, a JSON list, or one text separated by |."""
     texts = tuple(check_text(one, longest) for one in _listed(value))
     if texts and gold is None:
-        raise Invalid("Wrong rewrites need the right one beside them.")
+        raise Invalid(gettext("Wrong rewrites need the right one beside them."))
     if gold in texts or len(set(texts)) < len(texts):
-        raise Invalid("The rewrites of an attention check must all be different.")
+        raise Invalid(gettext("The rewrites of an attention check must all be different."))
     if len(texts) > MOST_WRONG:
-        raise Invalid(f"An attention check has at most {MOST_WRONG} wrong rewrites.")
+        raise Invalid(gettext("An attention check has at most %(most)s wrong rewrites.", most=MOST_WRONG))
     return texts
 
 
@@ -298,7 +313,7 @@ def _listed(value: object) -> list[object]:
     if not isinstance(value, str):
         if value is None:
             return []
-        raise Invalid("The wrong rewrites must be a list of texts.")
+        raise Invalid(gettext("The wrong rewrites must be a list of texts."))
     if value.lstrip().startswith("["):
         try:
             found = json.loads(value)

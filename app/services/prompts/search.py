@@ -28,6 +28,7 @@ from app.services.prompts.queue import GOLD, WAITING, stretches
 from app.services.prompts.reservations import OPINIONS, counts_of, open_for, opinions, skips, wanted_opinions
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
+from app.words import N_, gettext
 
 PAGE = 50
 SCANNED = 100_000
@@ -35,12 +36,12 @@ SCANNED = 100_000
 COUNTED = 2_000
 State = Literal["queue", "gold", "judged", "skipped", "out", "all"]
 STATES: Mapping[State, str] = {
-    "queue": "In the queue",
-    "gold": "Attention checks",
-    "judged": "Judged",
-    "skipped": "Nobody could judge",
-    "out": "Taken out",
-    "all": "All prompts",
+    "queue": N_("In the queue"),
+    "gold": N_("Attention checks"),
+    "judged": N_("Judged"),
+    "skipped": N_("Nobody could judge"),
+    "out": N_("Taken out"),
+    "all": N_("All prompts"),
 }
 
 _judged = exists(
@@ -159,7 +160,7 @@ def find(
     """Return the id, the priority and other values of prompts, in their order, and the place where others follow."""
     place = {name: int(after[name]) if after.get(name) else None for name in ("id", "priority")}
     if wanted.state == "queue" and (place["id"] is None) != (place["priority"] is None):
-        raise Invalid("A place in the queue is named by after_id and after_priority together.")
+        raise Invalid(gettext("A place in the queue is named by after_id and after_priority together."))
     conditions = wanted.conditions(studio_settings.settings(session))
     found = select(Prompt.id, Prompt.priority, *values).where(*conditions)
     return (_served if wanted.state == "queue" else _newest)(session, found, place, size)
@@ -183,7 +184,7 @@ def change(session: Session, by: int, prompt_id: int, values: Mapping[str, Any],
     with write_transaction(session):
         prompt = session.get(Prompt, prompt_id)
         if prompt is None:
-            raise NotFound(f"There is no prompt {prompt_id}.")
+            raise NotFound(gettext("There is no prompt %(id)s.", id=prompt_id))
         checked = prompts.check_row(
             prompts.PromptRow(
                 0,

@@ -13,6 +13,7 @@ from app.db import StudioSetting, insert_new, now, write_transaction
 from app.domain_errors import Invalid
 from app.services.prompts import retirement
 from app.services.system import audit
+from app.words import gettext
 
 MOST_TEXT = 20_000
 _SWITCHES = frozenset(
@@ -134,19 +135,23 @@ def store(session: Session, by: int, values: Mapping[str, Any]) -> None:
 def _check(name: str, value: object) -> None:
     if name == "guidelines":
         if not isinstance(value, str) or len(value) > MOST_TEXT or "\x00" in value:
-            raise Invalid(f"The guidelines must be a text of at most {MOST_TEXT} characters.")
+            raise Invalid(gettext("The guidelines must be a text of at most %(most)s characters.", most=MOST_TEXT))
     elif name in _SWITCHES:
         if not isinstance(value, bool):
-            raise Invalid(f"{name} must be true or false.")
+            raise Invalid(gettext("%(name)s must be true or false.", name=name))
     elif name == "least_seconds":
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_SECONDS:
-            raise Invalid(f"least_seconds must be a number from 0 to {MOST_SECONDS:.0f}.")
+            raise Invalid(gettext("least_seconds must be a number from 0 to %(most)s.", most=round(MOST_SECONDS)))
     elif name in _BOUNDS:
         least, most = _BOUNDS[name]
         if type(value) is not int or not least <= value <= most:
-            raise Invalid(f"{name} must be a whole number from {least} to {most}.")
+            raise Invalid(
+                gettext(
+                    "%(name)s must be a whole number from %(least)s to %(most)s.", name=name, least=least, most=most
+                )
+            )
     elif name in _CHOICES:
         if value not in _CHOICES[name]:
-            raise Invalid(f"{name} must be one of {', '.join(_CHOICES[name])}.")
+            raise Invalid(gettext("%(name)s must be one of %(choices)s.", name=name, choices=", ".join(_CHOICES[name])))
     else:
-        raise Invalid(f"There is no setting {name!r}.")
+        raise Invalid(gettext("There is no setting %(name)s.", name=repr(name)))

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
+from app.words import gettext
+
 FIRST_PREVIOUS = "0" * 64
 """The first entry's hash of the one before it."""
 
@@ -110,19 +112,21 @@ def check(rows: Iterable[Row], start: str | None = FIRST_PREVIOUS, wanted: str |
 
 def _break(row: Row, following: Row | None, before: Checked) -> Break | None:
     if following is not None and following.previous == before.head != row.hash:
-        return Break(row.id, f"Entry {row.id} was inserted.")
+        return Break(row.id, gettext("Entry %(id)s was inserted.", id=row.id))
     follows, unchanged = row.previous == before.head, row.is_unchanged()
     if follows and unchanged:
         return None
     if follows:
-        return Break(row.id, f"Entry {row.id} was changed.")
+        return Break(row.id, gettext("Entry %(id)s was changed.", id=row.id))
     if not unchanged:
-        return Break(row.id, f"Entry {row.id} was inserted, or it and what stood before it were changed.")
+        said = gettext("Entry %(id)s was inserted, or it and what stood before it were changed.", id=row.id)
+        return Break(row.id, said)
     if before.last is None:
-        return Break(row.id, f"Entries before entry {row.id} were removed.")
+        return Break(row.id, gettext("Entries before entry %(id)s were removed.", id=row.id))
     if row.id > before.last + 1:
-        return Break(row.id, f"Entries between entry {before.last} and entry {row.id} were removed.")
-    return Break(before.last, f"Entry {before.last} was changed, and its hash with it.")
+        said = gettext("Entries between entry %(one)s and entry %(other)s were removed.", one=before.last, other=row.id)
+        return Break(row.id, said)
+    return Break(before.last, gettext("Entry %(id)s was changed, and its hash with it.", id=before.last))
 
 
 def _with_following(rows: Iterable[Row]) -> Iterator[tuple[Row, Row | None]]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent
 from app.domain_errors import Invalid
 from app.services.system.audit_chain import FIRST_PREVIOUS, Checked, Row, check
+from app.words import gettext
 
 NEWEST = 1_000
 """Number of the newest entries that the page checks."""
@@ -37,7 +38,9 @@ def rows(session: Session, after: int | None = None) -> Iterator[Row]:
         try:
             chunk = session.execute(found if after is None else found.where(AuditEvent.id > after)).all()
         except ValueError:
-            raise Invalid(f"Entries after entry {after or 0} were changed: they cannot be read any more.") from None
+            raise Invalid(
+                gettext("Entries after entry %(id)s were changed: they cannot be read any more.", id=after or 0)
+            ) from None
         if not chunk:
             return
         yield from (Row(*values) for values in chunk)

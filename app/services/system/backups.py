@@ -34,6 +34,7 @@ from app.db import write_transaction
 from app.db.full_disk import is_full
 from app.domain_errors import Conflict, DiskFull, Invalid, NotFound
 from app.services.system import audit
+from app.words import gettext
 from models.store.disk import flush
 
 FOLDER = "backups"
@@ -86,7 +87,7 @@ def path_of(settings: Settings, name: str) -> Path:
     """Return the path of a backup; raises NotFound."""
     path = settings.home / FOLDER / name
     if not _NAME.fullmatch(name) or not path.is_file():
-        raise NotFound(f"There is no backup {name[:60]}.")
+        raise NotFound(gettext("There is no backup %(name)s.", name=name[:60]))
     return path
 
 
@@ -103,7 +104,9 @@ def make(session: Session, settings: Settings, by: int | None) -> Backup:
     except (OSError, sqlite3.Error) as error:
         if is_full(error):
             raise DiskFull("no backup was made") from None
-        raise Conflict(f"The backup could not be written: {getattr(error, 'strerror', None) or error}.") from None
+        raise Conflict(
+            gettext("The backup could not be written: %(reason)s.", reason=getattr(error, "strerror", None) or error)
+        ) from None
     size = (folder / name).stat().st_size
     with write_transaction(session):
         audit.record(session, by, "backup.made", name, bytes=size)
@@ -153,7 +156,7 @@ def sqlite_file(settings: Settings) -> Path:
     """Return the file of the database; raises Conflict if it is not SQLite."""
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite" or not url.database:
-        raise Conflict("The database is PostgreSQL: back it up with pg_dump, and copy the folder of versions.")
+        raise Conflict(gettext("The database is PostgreSQL: back it up with pg_dump, and copy the folder of versions."))
     return Path(url.database)
 
 

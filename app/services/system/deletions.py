@@ -26,12 +26,13 @@ from app.db import (
     now,
 )
 from app.services.system import marks
+from app.words import N_, gettext
 from models.store.samples_cache import forget_samples
 
 AT_ONCE = 200
 """The screens that one transaction deletes, so that others are not kept from writing for long."""
 
-STILL_THERE = (
+STILL_THERE = N_(
     "Somebody reads an older state of the database: until Mellow writes more or is stopped, mellow.db-wal may still "
     "hold what was deleted."
 )
@@ -71,7 +72,7 @@ def finish(engine: Engine, home: Path, texts: Iterable[str]) -> str:
     Returns a sentence if something is left. PostgreSQL removes what was deleted by itself, in time.
     """
     forget_samples(home, texts)
-    return "" if empty_log(engine) else STILL_THERE
+    return "" if empty_log(engine) else gettext(STILL_THERE)
 
 
 def _forget_learned(session: Session, judgments: Sequence[int]) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.db import Webhook, WebhookDelivery, now, write_transaction
 from app.domain_errors import Conflict, NotFound
 from app.services.system import audit, webhooks
+from app.words import gettext
 
 SCHEDULE = tuple(
     timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
@@ -130,10 +131,10 @@ def resend(session: Session, by: int, delivery_id: int) -> WebhookDelivery:
     with write_transaction(session):
         delivery = session.get(WebhookDelivery, delivery_id, with_for_update=True)
         if delivery is None:
-            raise NotFound(f"There is no message {delivery_id}.")
+            raise NotFound(gettext("There is no message %(id)s.", id=delivery_id))
         webhook = webhooks.get(session, delivery.webhook_id)
         if not webhook.active:
-            raise Conflict("The webhook is paused: let it go on first.")
+            raise Conflict(gettext("The webhook is paused: resume it first."))
         delivery.status, delivery.attempts, delivery.next_attempt_at = "waiting", 0, now()
         delivery.response_status = delivery.error = delivery.delivered_at = None
         audit.record(session, by, "webhook.resent", f"webhook {webhook.id}", message=delivery.message_id)
@@ -145,7 +146,7 @@ def send_test(session: Session, by: int, webhook_id: int) -> WebhookDelivery:
     with write_transaction(session):
         webhook = webhooks.get(session, webhook_id)
         if not webhook.active:
-            raise Conflict("The webhook is paused: let it go on first.")
+            raise Conflict(gettext("The webhook is paused: resume it first."))
         delivery = webhooks.message(webhook, webhooks.TEST_EVENT, {"webhook": webhook_id, "by": by}, now())
         session.add(delivery)
     return delivery

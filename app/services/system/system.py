@@ -17,6 +17,7 @@ from app.config import Settings
 from app.db import ACTIVE_STATUSES, AuditEvent, TrainingRun, User, holds
 from app.schemas.windows import MOST, Window
 from app.services.system import backups
+from app.words import N_
 from models.store.disk import has_room
 
 LOW_DISK_BYTES = 2 * 1024**3
@@ -26,7 +27,10 @@ LEAST_DISK_BYTES = 16 * 1024**2
 
 @dataclass(frozen=True)
 class Space:
-    """A place where Mellow stores something: used size and disk in bytes, None if unknown."""
+    """A place where Mellow stores something: used size and disk in bytes, None if unknown.
+
+    `label` is English, a sentence of the catalogue.
+    """
 
     label: str
     place: str
@@ -61,9 +65,9 @@ class Entry(NamedTuple):
 def spaces(session: Session, settings: Settings) -> list[Space]:
     """Return the spaces of the versions, the database and the backups."""
     return [
-        _space("Versions", settings.store, _folder_bytes(settings.store)),
+        _space(N_("Versions"), settings.store, _folder_bytes(settings.store)),
         _database_space(session, settings),
-        _space("Backups", settings.home / backups.FOLDER, sum(backup.bytes for backup in backups.kept(settings))),
+        _space(N_("Backups"), settings.home / backups.FOLDER, sum(backup.bytes for backup in backups.kept(settings))),
     ]
 
 
@@ -130,10 +134,10 @@ def _database_space(session: Session, settings: Settings) -> Space:
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
         size = session.scalar(select(func.pg_database_size(func.current_database())))
-        return Space("Database", url.render_as_string(hide_password=True), size, None, None)
+        return Space(N_("Database"), url.render_as_string(hide_password=True), size, None, None)
     file = backups.sqlite_file(settings)
     sizes = [path.stat().st_size for path in (file, file.with_name(file.name + "-wal")) if path.exists()]
-    return _space("Database", file, sum(sizes))
+    return _space(N_("Database"), file, sum(sizes))
 
 
 def _space(label: str, place: Path, used: int) -> Space:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from app.domain_errors import Invalid
+from app.words import gettext
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -31,10 +32,20 @@ _NAT64 = ip_network("64:ff9b::/96")
 def check(address: Address, allowed: Sequence[Network]) -> None:
     """Raise Invalid if messages may not go to that address: one in NEVER, or in none of `allowed` if that names any."""
     if any(form in network for form in _forms(address) for network in NEVER):
-        raise Invalid(f"Messages are not sent to {address}: link-local and cloud metadata addresses are refused.")
+        raise Invalid(
+            gettext(
+                "Messages are not sent to %(address)s: link-local and cloud metadata addresses are refused.",
+                address=address,
+            )
+        )
     plain = (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
     if allowed and not any(plain in network for network in allowed):
-        raise Invalid(f"Messages are not sent to {address}: it is in none of the networks of WEBHOOK_NETWORKS.")
+        raise Invalid(
+            gettext(
+                "Messages are not sent to %(address)s: it is in none of the networks of WEBHOOK_NETWORKS.",
+                address=address,
+            )
+        )
 
 
 def check_host(host: str, allowed: Sequence[Network]) -> None:

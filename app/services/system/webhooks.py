@@ -24,6 +24,7 @@ from app.db import Prebuilt, Webhook, WebhookDelivery, now, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhook_networks
 from app.services.system.webhook_networks import Network
+from app.words import gettext
 
 JUDGMENT_CREATED = "judgment.created"
 RUN_FINISHED = "run.finished"
@@ -89,7 +90,7 @@ def get(session: Session, webhook_id: int) -> Webhook:
     """Return one webhook that was not removed; raises NotFound."""
     webhook = session.get(Webhook, webhook_id)
     if webhook is None or webhook.removed_at is not None:
-        raise NotFound(f"There is no webhook {webhook_id}.")
+        raise NotFound(gettext("There is no webhook %(id)s.", id=webhook_id))
     return webhook
 
 
@@ -106,9 +107,9 @@ def add(session: Session, by: int, url: object, events: Iterable[object], networ
     with write_transaction(session):
         known = all_webhooks(session)
         if len(known) >= MOST_WEBHOOKS:
-            raise Conflict(f"There are {MOST_WEBHOOKS} webhooks already: remove one first.")
+            raise Conflict(gettext("There are %(number)s webhooks already: remove one first.", number=MOST_WEBHOOKS))
         if any(webhook.url == address for webhook in known):
-            raise Conflict("There is a webhook with that address already.")
+            raise Conflict(gettext("There is a webhook with that address already."))
         webhook = Webhook(url=address, secret=new_secret(), events=wanted, created_by=by)
         session.add(webhook)
         session.flush()
@@ -142,18 +143,18 @@ def remove(session: Session, by: int, webhook_id: int) -> None:
 def check_url(url: object) -> str:
     """Return the text of an address that messages can be sent to, stripped; raises Invalid."""
     if not isinstance(url, str) or len(url := url.strip()) > LONGEST_URL:
-        raise Invalid(f"The address must be a text of at most {LONGEST_URL} characters.")
+        raise Invalid(gettext("The address must be a text of at most %(most)s characters.", most=LONGEST_URL))
     try:
         parts = urlsplit(url)
         known = parts.port != 0 and re.fullmatch(URL, url)
     except ValueError:
-        raise Invalid("That is not an address that messages can be sent to.") from None
+        raise Invalid(gettext("That is not an address that messages can be sent to.")) from None
     if parts.scheme not in ("http", "https"):
-        raise Invalid("The address must begin with https:// or http://.")
+        raise Invalid(gettext("The address must begin with https:// or http://."))
     if parts.username is not None or parts.password is not None:
-        raise Invalid("The address must not hold a name or a password: the signature tells who sends.")
+        raise Invalid(gettext("The address must not hold a name or a password: the signature tells who sends."))
     if not known:
-        raise Invalid("That is not an address that messages can be sent to.")
+        raise Invalid(gettext("That is not an address that messages can be sent to."))
     return url
 
 
@@ -180,9 +181,15 @@ def _check_events(events: Iterable[object]) -> list[str]:
     wanted = set(map(str, events))
     unknown = wanted - set(EVENTS)
     if unknown:
-        raise Invalid(f"There is no event {min(unknown)!r}: choose among {', '.join(EVENTS)}.")
+        raise Invalid(
+            gettext(
+                "There is no event %(event)s: choose among %(events)s.",
+                event=repr(min(unknown)),
+                events=", ".join(EVENTS),
+            )
+        )
     if not wanted:
-        raise Invalid("Choose at least one event.")
+        raise Invalid(gettext("Choose at least one event."))
     return [event for event in EVENTS if event in wanted]
 
 

@@ -3,6 +3,7 @@
 import { Schemas } from "./schema.js";
 import { Trial } from "./trial.js";
 import { all, element, make } from "../shared/dom.js";
+import { gettext, ngettext } from "../shared/words.js";
 
 /** @import { Description, Operation, Schema } from "../types" */
 
@@ -10,7 +11,21 @@ const JSON_TYPE = "application/json";
 const root = element("operations");
 // Groups come in this order, the others after them.
 /** @type {Record<string, string>} */
-const NAMES = { generations: "Screens", judgments: "Judgments", prompts: "Prompts", preferences: "Preferences", "training-runs": "Training runs", versions: "Versions", aliases: "What serves", webhooks: "Webhooks", "webhook-deliveries": "Messages of webhooks", datasets: "Data for initial training", me: "Oneself", tokens: "One's own tokens", openapi: "This description" };
+const NAMES = {
+  generations: gettext("Screens"),
+  judgments: gettext("Judgments"),
+  prompts: gettext("Prompts"),
+  preferences: gettext("Preferences"),
+  "training-runs": gettext("Training runs"),
+  versions: gettext("Versions"),
+  aliases: gettext("What serves"),
+  webhooks: gettext("Webhooks"),
+  "webhook-deliveries": gettext("Messages of webhooks"),
+  datasets: gettext("Data for initial training"),
+  me: gettext("Oneself"),
+  tokens: gettext("One's own tokens"),
+  openapi: gettext("This description"),
+};
 
 /** @param {string} path */
 const firstPart = (path) => path.split("/")[1].replace(/\.\w+$/, "");
@@ -32,7 +47,7 @@ function shape(schemas, title, media, schema) {
   if (outline) parts.push(outline);
   if (media === JSON_TYPE) {
     const example = JSON.stringify(schemas.example(schema), null, 2);
-    parts.push(make("details", {}, make("summary", {}, "Example"), make("pre", { className: "log", tabindex: "0" }, example)));
+    parts.push(make("details", {}, make("summary", {}, gettext("Example")), make("pre", { className: "log", tabindex: "0" }, example)));
   }
   return parts;
 }
@@ -40,14 +55,14 @@ function shape(schemas, title, media, schema) {
 /** @param {Schemas} schemas @param {Operation} operation */
 function described(schemas, operation) {
   /** @type {HTMLElement[]} */
-  const parts = [make("h3", {}, "What it takes and gives")];
+  const parts = [make("h3", {}, gettext("What it takes and gives"))];
   const parameters = operation.parameters ?? [];
   if (parameters.length) {
     const rows = parameters.map((one) => schemas.field(one.name, { ...one.schema, description: one.description }, { required: one.required ? [one.name] : [] }, 3));
-    parts.push(make("h4", {}, "Parameters"), make("ul", { className: "schema" }, ...rows));
+    parts.push(make("h4", {}, gettext("Parameters")), make("ul", { className: "schema" }, ...rows));
   }
   for (const [media, content] of Object.entries(operation.requestBody?.content ?? {})) {
-    parts.push(...shape(schemas, "Body", media, content.schema));
+    parts.push(...shape(schemas, gettext("Body"), media, content.schema));
   }
   const refusals = [];
   for (const [status, reply] of Object.entries(operation.responses)) {
@@ -56,11 +71,11 @@ function described(schemas, operation) {
       continue;
     }
     parts.push(make("h4", {}, `${status}: ${reply.description}`));
-    for (const [media, content] of Object.entries(reply.content ?? {})) parts.push(...shape(schemas, "Response", media, content.schema));
+    for (const [media, content] of Object.entries(reply.content ?? {})) parts.push(...shape(schemas, gettext("Response"), media, content.schema));
   }
   const scopes = (operation.security ?? []).flatMap((one) => one.token);
-  if (scopes.length) parts.push(make("p", { className: "hint" }, `A token needs the scope ${scopes.join(" or ")}.`));
-  if (refusals.length) parts.push(make("h4", {}, "Refusals"), make("ul", { className: "schema" }, ...refusals));
+  if (scopes.length) parts.push(make("p", { className: "hint" }, gettext("A token needs the scope %(scopes)s.", { scopes: scopes.join(` ${gettext("or")} `) })));
+  if (refusals.length) parts.push(make("h4", {}, gettext("Refusals")), make("ul", { className: "schema" }, ...refusals));
   return make("div", {}, ...parts);
 }
 
@@ -120,7 +135,7 @@ function find(words) {
     }
     group.hidden = !any;
   }
-  element("found").textContent = words.length ? `${shown} ${shown === 1 ? "operation" : "operations"}` : "";
+  element("found").textContent = words.length ? ngettext("%(num)s operation", "%(num)s operations", shown) : "";
 }
 
 function openNamed() {
@@ -137,7 +152,7 @@ try {
   build(await answer.json());
   openNamed();
 } catch {
-  document.getElementById("loading")?.replaceChildren("The description could not be read. Reload the page to try again.");
+  document.getElementById("loading")?.replaceChildren(gettext("The description could not be read. Reload the page to try again."));
 }
 window.addEventListener("hashchange", openNamed);
 const sought = element("find", HTMLInputElement);

@@ -1,12 +1,14 @@
 // JSON Schema as the API's description uses it: an example of it, and a list that a person can read.
 
 import { make } from "../shared/dom.js";
+import { gettext } from "../shared/words.js";
 
 /** @import { Schema } from "../types" */
 
 /** @type {Record<string, unknown>} */
 const EXAMPLES = { text: "You are a stupid idiot", url: "https://example.org/mellow", generation_id: 1, note: "Tried by hand." };
 const DEEPEST = 5;
+const OR = ` ${gettext("or")} `;
 
 /** @param {string} reference */
 const nameOf = (reference) => reference.slice(reference.lastIndexOf("/") + 1);
@@ -53,17 +55,18 @@ export class Schemas {
   type(schema) {
     const found = this.resolve(schema);
     const choice = found.oneOf ?? found.anyOf;
-    if (choice) return choice.map((one) => this.type(one)).join(" or ");
+    if (choice) return choice.map((one) => this.type(one)).join(OR);
     if ("const" in found) return JSON.stringify(found.const);
-    if (found.enum) return found.enum.map((one) => JSON.stringify(one)).join(" or ");
-    if (found.type === "array") return `list of ${this.type(found.items)}`;
+    if (found.enum) return found.enum.map((one) => JSON.stringify(one)).join(OR);
+    if (found.type === "array") return gettext("list of %(kind)s", { kind: this.type(found.items) });
     const name = schema?.$ref && nameOf(schema.$ref);
+    const { minimum, maximum, maxLength } = found;
     const bounds = [
-      ["from", found.minimum],
-      ["to", found.maximum],
-      ["at most", found.maxLength],
-    ].filter(([, value]) => value !== undefined).map(([word, value]) => ` ${word} ${value}`).join("");
-    return (name ?? found.format ?? found.type ?? "anything") + bounds;
+      minimum === undefined ? "" : gettext("from %(number)s", { number: minimum }),
+      maximum === undefined ? "" : gettext("to %(number)s", { number: maximum }),
+      maxLength === undefined ? "" : gettext("at most %(number)s", { number: maxLength }),
+    ];
+    return [name ?? found.format ?? found.type ?? gettext("anything"), ...bounds].filter(Boolean).join(" ");
   }
 
   /**
@@ -86,7 +89,8 @@ export class Schemas {
 
   /** @param {string} name @param {Schema} schema @param {Schema} parent @param {number} depth */
   field(name, schema, parent, depth) {
-    const type = ` ${this.type(schema)}${parent.required?.includes(name) ? "" : ", optional"}`;
+    const kind = this.type(schema);
+    const type = ` ${parent.required?.includes(name) ? kind : gettext("%(kind)s, optional", { kind })}`;
     const meaning = schema.description ?? this.resolve(schema).description;
     const item = make("li", {}, make("code", {}, name), make("span", { className: "type" }, type), meaning ? ` – ${meaning}` : "");
     const inner = this.outline(schema, depth + 1);

@@ -2,6 +2,7 @@
 
 import { send } from "../shared/api.js";
 import { make } from "../shared/dom.js";
+import { gettext, language } from "../shared/words.js";
 
 /** @import { Schemas } from "./schema.js" */
 /** @import { Contents, Operation, Parameter } from "../types" */
@@ -36,9 +37,9 @@ export class Trial {
     const content = operation.requestBody?.content;
     this.body = content ? this.bodyOf(content) : null;
     this.state = make("p", { className: "hint mb-0", role: "status" });
-    this.answer = make("pre", { className: "log", tabindex: "0", "aria-label": "The response", hidden: true });
-    this.button = make("button", { className: "btn btn-primary" }, verb === "get" ? "Send" : "Send: this is the real studio");
-    this.node = make("form", { className: "trial", novalidate: true }, make("h3", {}, "Try it"));
+    this.answer = make("pre", { className: "log", tabindex: "0", "aria-label": gettext("The response"), hidden: true });
+    this.button = make("button", { className: "btn btn-primary" }, verb === "get" ? gettext("Send") : gettext("Send: this is the real studio"));
+    this.node = make("form", { className: "trial", novalidate: true }, make("h3", {}, gettext("Try it")));
     this.node.append(...this.inputs.map(({ node }) => node), ...(this.body?.rows ?? []), make("div", {}, this.button), this.state, this.answer);
     this.node.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -46,10 +47,10 @@ export class Trial {
     });
   }
 
-  /** @param {string} name @param {HTMLElement} input @param {string} [hint] */
-  labelled(name, input, hint) {
+  /** @param {string} name @param {string} shown @param {HTMLElement} input @param {string} [hint] */
+  labelled(name, shown, input, hint) {
     input.id = `${this.id}-${name}`;
-    const label = make("label", { for: input.id, className: "form-label mb-0" }, name);
+    const label = make("label", { for: input.id, className: "form-label mb-0" }, shown);
     return make("div", {}, label, hint ? make("span", { className: "hint" }, ` ${hint}`) : "", input);
   }
 
@@ -57,10 +58,10 @@ export class Trial {
   parameter({ name, in: place, required, schema }) {
     const options = schema?.enum;
     const input = options
-      ? make("select", { className: "form-select" }, ...(required ? [] : [make("option", { value: "" }, "(not sent)")]), ...options.map((one) => make("option", {}, String(one))))
+      ? make("select", { className: "form-select" }, ...(required ? [] : [make("option", { value: "" }, gettext("(not sent)"))]), ...options.map((one) => make("option", {}, String(one))))
       : make("input", { className: "form-control", autocomplete: "off", inputmode: schema?.type === "integer" ? "numeric" : "text" });
     if (place === "path" && !options) input.value = "1";
-    return { name, place, input, node: this.labelled(name, input, required ? "" : "optional") };
+    return { name, place, input, node: this.labelled(name, name, input, required ? "" : gettext("optional")) };
   }
 
   /** @param {Contents} content */
@@ -69,7 +70,7 @@ export class Trial {
     const media = make("select", { className: "form-select" }, ...types.map((one) => make("option", {}, one)));
     const text = make("textarea", { className: "form-control", rows: "7", spellcheck: "false" });
     const file = make("input", { className: "form-control", type: "file" });
-    const fileRow = this.labelled("file", file, "in place of the body above");
+    const fileRow = this.labelled("file", gettext("file"), file, gettext("in place of the body above"));
     const fill = () => {
       const chosen = media.value;
       text.value = chosen === JSON_TYPE ? JSON.stringify(this.schemas.example(content[chosen].schema), null, 2) : SAMPLES[chosen] ?? "";
@@ -78,8 +79,8 @@ export class Trial {
     };
     media.addEventListener("change", fill);
     fill();
-    const rows = [this.labelled("body", text), fileRow];
-    if (types.length > 1) rows.unshift(this.labelled("content type", media));
+    const rows = [this.labelled("body", gettext("body"), text), fileRow];
+    if (types.length > 1) rows.unshift(this.labelled("content type", gettext("content type"), media));
     return { media, text, file, rows };
   }
 
@@ -115,16 +116,16 @@ export class Trial {
     const stop = new AbortController();
     this.button.disabled = true;
     this.answer.hidden = true;
-    this.state.textContent = "Waiting for the response …";
+    this.state.textContent = gettext("Waiting for the response …");
     const began = performance.now();
     try {
       const response = await send(this.url(), this.request(stop.signal));
       const took = Math.round(performance.now() - began);
       const media = response.headers.get("Content-Type")?.split(";")[0] ?? "";
-      this.state.textContent = `${response.status} ${response.statusText} · ${media || "no body"} · ${took} ms`;
+      this.state.textContent = `${response.status} ${response.statusText} · ${media || gettext("no body")} · ${took} ms`;
       this.show(await this.read(response, media, stop));
     } catch {
-      this.state.textContent = "Mellow cannot be reached, or the connection broke off.";
+      this.state.textContent = gettext("Mellow cannot be reached, or the connection broke off.");
     } finally {
       stop.abort();
       this.button.disabled = false;
@@ -135,7 +136,10 @@ export class Trial {
   async read(response, media, stop) {
     if (media === "application/x-tar" || media === "application/zip" || media === "application/octet-stream") {
       const size = Number(response.headers.get("Content-Length"));
-      return `A file${size ? ` of ${(size / 1e6).toFixed(1)} MB` : ""}, which is not read here. Open ${this.url()} to download it.`;
+      const url = this.url();
+      if (!size) return gettext("A file, which is not read here. Open %(url)s to download it.", { url });
+      const megabytes = (size / 1e6).toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+      return gettext("A file of %(size)s MB, which is not read here. Open %(url)s to download it.", { size: megabytes, url });
     }
     const late = setTimeout(() => stop.abort(), LONGEST_STREAM_MS * (media === "text/event-stream" ? 1 : 20));
     const text = await this.beginning(response);
@@ -159,9 +163,9 @@ export class Trial {
         if (done) return text;
         text += value;
       }
-      return `${text.slice(0, MOST_SHOWN)}\n… (cut here)`;
+      return `${text.slice(0, MOST_SHOWN)}\n${gettext("… (cut here)")}`;
     } catch {
-      return `${text}\n… (stopped here)`;
+      return `${text}\n${gettext("… (stopped here)")}`;
     }
   }
 

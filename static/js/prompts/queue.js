@@ -3,9 +3,20 @@
 import { ApiError, call } from "../shared/api.js";
 import { all, around, element, one } from "../shared/dom.js";
 import { watchRows } from "../shared/rows.js";
+import { count } from "../shared/text.js";
+import { gettext, ngettext } from "../shared/words.js";
 
 /** @import { Prompt } from "../types" */
 
+/** @type {Record<string, string>} */
+const STATES = {
+  waiting: gettext("waiting"),
+  begun: gettext("begun"),
+  done: gettext("done"),
+  skipped: gettext("skipped"),
+  out: gettext("out"),
+  "attention check": gettext("attention check"),
+};
 const said = element("said");
 const bulk = document.getElementById("bulk"); // where no prompt is found, there is none
 
@@ -33,18 +44,18 @@ async function change(path, values, sentence) {
 
 /** @param {HTMLElement} line @param {Prompt} prompt */
 function show(line, prompt) {
-  one(line, "[data-state]", HTMLElement).textContent = prompt.state;
+  one(line, "[data-state]", HTMLElement).textContent = STATES[prompt.state];
   const judged = line.querySelector("[data-judged]");
-  if (judged) judged.textContent = `${prompt.judged_by} of ${prompt.wanted}`;
+  if (judged) judged.textContent = gettext("%(part)s of %(whole)s", { part: prompt.judged_by, whole: prompt.wanted });
   for (const input of all(line, "[data-field]", HTMLInputElement)) {
     const number = input.dataset.field === "priority" ? prompt.priority : prompt.overlap;
     input.value = input.defaultValue = String(number ?? "");
   }
   const button = one(line, "[data-place]", HTMLButtonElement);
-  const label = prompt.queued ? "Take out" : "Put in";
+  const label = prompt.queued ? gettext("Take out") : gettext("Put in");
   button.dataset.place = prompt.queued ? "out" : "in";
   button.textContent = label;
-  button.setAttribute("aria-label", `${label}: prompt ${prompt.id}`);
+  button.setAttribute("aria-label", gettext("%(action)s: prompt %(id)s", { action: label, id: prompt.id }));
   line.classList.toggle("gone", !prompt.queued);
 }
 
@@ -68,13 +79,22 @@ async function changeNumber(input) {
   const line = lineOf(input);
   const { field: name = "" } = input.dataset;
   if (!input.checkValidity()) {
-    said.textContent = `The ${name} must be a whole number from ${input.min} to ${input.max}.`;
+    const bounds = { least: count(Number(input.min)), most: count(Number(input.max)) };
+    said.textContent =
+      name === "priority"
+        ? gettext("The priority must be a whole number from %(least)s to %(most)s.", bounds)
+        : gettext("The overlap must be a whole number from %(least)s to %(most)s.", bounds);
     said.classList.add("refused");
     input.value = input.defaultValue;
     return;
   }
   const value = input.value === "" ? null : Number(input.value);
-  const saved = await changeOne(line, { [name]: value }, `The ${name} of prompt ${line.dataset.prompt} is saved.`);
+  const id = line.dataset.prompt ?? "";
+  const sentence =
+    name === "priority"
+      ? gettext("The priority of prompt %(id)s is saved.", { id })
+      : gettext("The overlap of prompt %(id)s is saved.", { id });
+  const saved = await changeOne(line, { [name]: value }, sentence);
   if (!saved) input.value = input.defaultValue;
 }
 
@@ -83,7 +103,7 @@ async function changeAll(form, values) {
   const buttons = all(form, "button", HTMLButtonElement);
   for (const button of buttons) button.disabled = true;
   /** @param {number} number */
-  const some = (number) => `${number.toLocaleString("en")} ${number === 1 ? "prompt is" : "prompts are"} changed.`;
+  const some = (number) => ngettext("%(number)s prompt is changed.", "%(number)s prompts are changed.", number, { number: count(number) });
   /** @type {{ changed: number } | null} */
   const answer = await change(`/prompts?${form.dataset.query}`, values, (found) => some(found.changed));
   if (answer) {
@@ -99,7 +119,11 @@ for (const button of all(document, "[data-place]", HTMLButtonElement)) {
   button.addEventListener("click", () => {
     const line = lineOf(button);
     const queued = button.dataset.place === "in";
-    changeOne(line, { queued }, `Prompt ${line.dataset.prompt} is ${queued ? "in the queue" : "out of the queue"}.`);
+    const id = line.dataset.prompt ?? "";
+    const placed = queued
+      ? gettext("Prompt %(id)s is in the queue.", { id })
+      : gettext("Prompt %(id)s is out of the queue.", { id });
+    changeOne(line, { queued }, placed);
   });
 }
 if (bulk) {

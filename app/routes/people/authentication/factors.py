@@ -17,6 +17,7 @@ from app.routes.people.authentication import entering
 from app.routes.people.signing_in import guarded
 from app.services.people.authentication import recovery_codes, second_factor
 from app.services.prompts import studio_settings
+from app.words import gettext
 
 blueprint = Blueprint("factors", __name__)
 
@@ -27,7 +28,7 @@ def code() -> ResponseReturnValue:
     halfway = entering.halfway()
     if halfway is None:
         if request.method == "POST":
-            flash("That took too long: sign in again.", "warning")
+            flash(gettext("That took too long: sign in again."), "warning")
         return redirect(url_for("auth.sign_in"))
     if request.method == "GET":
         return render_template("people/code.html", problem=None)
@@ -38,7 +39,12 @@ def code() -> ResponseReturnValue:
     except DomainError as refusal:
         return render_template("people/code.html", problem=str(refusal)), refusal.status, refusal.headers
     if left is not None:
-        flash(f"That recovery code is used up; {left} of {recovery_codes.CODES} are left.", "warning")
+        flash(
+            gettext(
+                "That recovery code is used up; %(left)s of %(whole)s are left.", left=left, whole=recovery_codes.CODES
+            ),
+            "warning",
+        )
     return entering.finish(user, halfway.wanted)
 
 
@@ -66,7 +72,7 @@ def confirm() -> ResponseReturnValue:
             codes = second_factor.enable(db.session(), user_id(), _secret_key(), request.form.get("code", ""))
     except DomainError as refusal:
         return _page(confirm=str(refusal)), refusal.status, refusal.headers
-    flash("The second factor is on: signing in now also asks for a code from your app.", "success")
+    flash(gettext("The second factor is on: signing in now also asks for a code from your app."), "success")
     return _page(codes), 201
 
 
@@ -78,7 +84,7 @@ def renew_codes() -> ResponseReturnValue:
         codes = second_factor.renew_codes(db.session(), user_id())
     except DomainError as refusal:
         return _page(renew=str(refusal)), refusal.status, refusal.headers
-    flash("The new recovery codes work; the old ones do not any more.", "success")
+    flash(gettext("The new recovery codes work; the old ones do not any more."), "success")
     return _page(codes), 201
 
 
@@ -90,7 +96,7 @@ def switch_off() -> ResponseReturnValue:
         second_factor.remove(db.session(), user_id(), user_id())
     except DomainError as refusal:
         return _page(remove=str(refusal)), refusal.status, refusal.headers
-    flash("The second factor is off, and its recovery codes are gone.", "success")
+    flash(gettext("The second factor is off, and its recovery codes are gone."), "success")
     return redirect(url_for("factors.page"))
 
 
@@ -99,7 +105,10 @@ def require() -> ResponseReturnValue:
     """Decide whether every admin must have a second factor."""
     required = request.form.get("required") == "yes"
     studio_settings.change(db.session(), user_id(), {second_factor.REQUIRED: required})
-    flash("Every admin must have a second factor now." if required else "Admins may now do without it.", "success")
+    flash(
+        gettext("Every admin must have a second factor now.") if required else gettext("Admins may now do without it."),
+        "success",
+    )
     return redirect(url_for("people.page"))
 
 
@@ -111,7 +120,7 @@ def remove(person_id: int) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
     else:
-        flash(f"{user.email} signs in without a second factor from now on.", "success")
+        flash(gettext("%(email)s signs in without a second factor from now on.", email=user.email), "success")
     return redirect(url_for("people.person", person_id=person_id))
 
 

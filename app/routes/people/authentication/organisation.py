@@ -14,6 +14,7 @@ from app.domain_errors import DomainError, NotFound
 from app.extensions import db
 from app.routes.people.authentication import entering, provider
 from app.services.people.authentication import organisation_accounts
+from app.words import gettext
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,12 @@ def back() -> ResponseReturnValue:
         return entering.enter(admission.user, wanted)
     entering.link_after_sign_in(admission.user, claims)
     flash(
-        f"There is an account with {claims.email} here. Sign in to it with its password this once: "
-        f"from then on signing in with {organisation.name} leads to it.",
+        gettext(
+            "There is an account with %(email)s here. Sign in to it with its password this once: from then on signing "
+            "in with %(name)s leads to it.",
+            email=claims.email,
+            name=organisation.name,
+        ),
         "info",
     )
     return redirect(url_for("auth.sign_in", next=wanted))
@@ -68,5 +73,5 @@ def _refused(refusal: DomainError) -> ResponseReturnValue:
 def _organisation() -> Organisation:
     organisation = mellow().settings.organisation
     if organisation is None:
-        raise NotFound("This studio is not joined to any organisation: sign in with a password.")
+        raise NotFound(gettext("This studio is not joined to any organisation: sign in with a password."))
     return organisation

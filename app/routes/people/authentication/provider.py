@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 
 from app.config import Organisation
 from app.domain_errors import Forbidden, Malformed, NotReady, Overloaded
+from app.words import gettext
 
 _NAME = "organisation"
 _STATES = f"_state_{_NAME}_"  # how Authlib calls in the session what it remembers of a sign-in that was begun
@@ -91,18 +92,29 @@ def _conversation(organisation: Organisation) -> Iterator[None]:
 
     name = organisation.name
     if not _places.acquire(blocking=False):
-        raise Overloaded(f"Many people sign in with {name} just now: try again in a moment.", again=_TIMEOUT_SECONDS)
+        raise Overloaded(
+            gettext("Many people sign in with %(name)s just now: try again in a moment.", name=name),
+            again=_TIMEOUT_SECONDS,
+        )
     try:
         yield
     except MismatchingStateError as error:
-        raise Malformed("That sign-in is over or was begun in another browser: begin again.") from error
+        raise Malformed(gettext("That sign-in is over or was begun in another browser: begin again.")) from error
     except OAuthError as error:
         if error.error == "access_denied":
-            raise Forbidden(f"Signing in with {name} was declined there, so nobody is signed in.") from error
-        raise NotReady(f"Signing in with {name} does not work now: it refused this studio. Tell an admin.") from error
+            raise Forbidden(
+                gettext("Signing in with %(name)s was declined there, so nobody is signed in.", name=name)
+            ) from error
+        raise NotReady(
+            gettext("Signing in with %(name)s does not work now: it refused this studio. Tell an admin.", name=name)
+        ) from error
     except RequestException as error:
-        raise NotReady(f"Signing in with {name} does not work now: it does not answer. Try again later.") from error
+        raise NotReady(
+            gettext("Signing in with %(name)s does not work now: it does not answer. Try again later.", name=name)
+        ) from error
     except (JoseError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise NotReady(f"Signing in with {name} does not work now: what it said cannot be trusted.") from error
+        raise NotReady(
+            gettext("Signing in with %(name)s does not work now: what it said cannot be trusted.", name=name)
+        ) from error
     finally:
         _places.release()

@@ -19,6 +19,7 @@ from app.db import OrganisationAccount, Role, User, write_transaction
 from app.domain_errors import Conflict, Forbidden
 from app.services.people import accounts
 from app.services.system import audit
+from app.words import gettext
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +49,20 @@ def read_claims(said: Mapping[str, Any], organisation: Organisation) -> Claims:
     """Return the verified claims of a person; raises Forbidden for whom the studio does not let in, and Invalid."""
     subject, email = said.get("sub"), said.get("email")
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT or "\x00" in subject:
-        raise Forbidden(f"Signing in with {organisation.name} gave no usable name of an account.")
+        raise Forbidden(gettext("Signing in with %(name)s gave no usable name of an account.", name=organisation.name))
     # Some providers write the truth value as a text.
     if not isinstance(email, str) or said.get("email_verified") not in (True, "true"):
-        raise Forbidden(f"Signing in with {organisation.name} gave no email address that was verified there.")
+        raise Forbidden(
+            gettext("Signing in with %(name)s gave no email address that was verified there.", name=organisation.name)
+        )
     email = accounts.normal(email)
     domain = email.rpartition("@")[2]
     if domain not in organisation.domains:
-        raise Forbidden(f"Signing in with {organisation.name} is not for addresses at {domain}.")
+        raise Forbidden(
+            gettext(
+                "Signing in with %(name)s is not for addresses at %(domain)s.", name=organisation.name, domain=domain
+            )
+        )
     name = said.get("name")
     name = name.replace("\x00", "").strip()[:_LONGEST_NAME] if isinstance(name, str) else ""
     accounts.check_profile(email, name)
@@ -92,7 +99,7 @@ def link(session: Session, user: User, claims: Claims) -> None:
         _check_active(user)
         _check_free(session, user, claims)
         if _linked(session, claims) is not None:
-            raise Forbidden("That account of your organisation belongs to somebody else here: ask an admin.")
+            raise Forbidden(gettext("That account of your organisation belongs to somebody else here: ask an admin."))
         _add(session, user, claims)
         audit.record(session, user.id, "organisation.linked", f"user {user.id}", issuer=claims.issuer)
 
@@ -125,7 +132,7 @@ def _linked(session: Session, claims: Claims) -> User | None:
 def _join(session: Session, claims: Claims) -> User:
     with write_transaction(session):
         if claims.role != Role.ADMIN and not accounts.anyone(session):
-            raise Forbidden("Mellow has no admin yet: open the link that was printed at its start.")
+            raise Forbidden(gettext("Mellow has no admin yet: open the link that was printed at its start."))
         user = accounts.new_user(session, claims.email, None, claims.role or Role.ANNOTATOR, claims.name)
         session.flush()
         _add(session, user, claims)
@@ -140,11 +147,16 @@ def _add(session: Session, user: User, claims: Claims) -> None:
 
 def _check_active(user: User) -> None:
     if not user.active:
-        raise Forbidden("Your account here may no longer sign in: ask an admin.")
+        raise Forbidden(gettext("Your account here may no longer sign in: ask an admin."))
 
 
 def _check_free(session: Session, user: User, claims: Claims) -> None:
     """Raise Forbidden if the account is joined to another one of the organisation: addresses change hands."""
     taken = exists().where(OrganisationAccount.user_id == user.id, OrganisationAccount.issuer == claims.issuer)
     if session.scalar(select(taken)):
-        raise Forbidden(f"The account of {claims.email} belongs to somebody else of your organisation: ask an admin.")
+        raise Forbidden(
+            gettext(
+                "The account of %(email)s belongs to somebody else of your organisation: ask an admin.",
+                email=claims.email,
+            )
+        )

@@ -20,6 +20,7 @@ from app.domain_errors import Conflict, Forbidden, NotFound
 from app.services.people.authentication import recovery_codes
 from app.services.people.passwords import matches
 from app.services.system import audit
+from app.words import N_, gettext
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -30,7 +31,7 @@ _STUDIO = "Mellow"
 _STEP_SECONDS = 30
 _DRIFT = (-1, 0, 1)  # steps by which the clock of a phone may differ
 _DIGITS = 6
-_WRONG = "That code is wrong or was used already."
+_WRONG = N_("That code is wrong or was used already.")
 
 _HAS = exists().where(SecondFactor.user_id == bindparam("person"), SecondFactor.enabled_at.is_not(None))
 _ENABLED = Prebuilt(select(_HAS))
@@ -57,7 +58,7 @@ def draw(session: Session, user_id: int, secret_key: str) -> None:
         insert_new(session, SecondFactor, [{"user_id": user_id, "sealed_secret": sealed}], SecondFactor.user_id)
         factor = session.get_one(SecondFactor, user_id, with_for_update=True)
         if factor.enabled_at is not None:
-            raise Conflict("A second factor is on already: switch it off before you set up another.")
+            raise Conflict(gettext("A second factor is on already: switch it off before you set up another."))
         factor.sealed_secret, factor.last_step = sealed, 0
 
 
@@ -86,9 +87,9 @@ def enable(session: Session, user_id: int, secret_key: str, code: str) -> list[s
     with write_transaction(session):
         factor = _locked(session, user_id)
         if factor is None or factor.enabled_at is not None:
-            raise Conflict("There is no second factor to confirm: begin again.")
+            raise Conflict(gettext("There is no second factor to confirm: begin again."))
         if not _accept(factor, secret_key, code):
-            raise Forbidden(_WRONG)
+            raise Forbidden(gettext(_WRONG))
         factor.enabled_at = now()
         codes = recovery_codes.renew(session, user_id)
         audit.record(session, user_id, "second_factor.enabled", f"user {user_id}")
@@ -103,13 +104,13 @@ def check(session: Session, user_id: int, secret_key: str, code: str) -> int | N
     with write_transaction(session):
         factor = _locked(session, user_id)
         if factor is None or factor.enabled_at is None:
-            raise Forbidden(_WRONG)
+            raise Forbidden(gettext(_WRONG))
         if recovery_codes.use(session, user_id, code):
             left = recovery_codes.left(session, user_id)
             audit.record(session, user_id, "recovery_code.used", f"user {user_id}", left=left)
             return left
         if not _accept(factor, secret_key, code):
-            raise Forbidden(_WRONG)
+            raise Forbidden(gettext(_WRONG))
     return None
 
 
@@ -120,7 +121,7 @@ def prove(session: Session, user_id: int, secret_key: str, given: str) -> None:
     try:
         check(session, user_id, secret_key, given)
     except Forbidden:
-        raise Forbidden("That is neither your password nor a code that can still be used.") from None
+        raise Forbidden(gettext("That is neither your password nor a code that can still be used.")) from None
 
 
 def renew_codes(session: Session, user_id: int) -> list[str]:
@@ -128,7 +129,7 @@ def renew_codes(session: Session, user_id: int) -> list[str]:
     with write_transaction(session):
         factor = _locked(session, user_id)
         if factor is None or factor.enabled_at is None:
-            raise Conflict("There is no second factor that these codes could replace.")
+            raise Conflict(gettext("There is no second factor that these codes could replace."))
         codes = recovery_codes.renew(session, user_id)
         audit.record(session, user_id, "recovery_codes.renewed", f"user {user_id}")
     return codes
@@ -139,9 +140,9 @@ def remove(session: Session, by: int | None, user_id: int) -> User:
     with write_transaction(session):
         user, factor = session.get(User, user_id), _locked(session, user_id)
         if user is None:
-            raise NotFound(f"There is no user {user_id}.")
+            raise NotFound(gettext("There is no user %(id)s.", id=user_id))
         if factor is None or factor.enabled_at is None:
-            raise Conflict(f"{user.email} has no second factor.")
+            raise Conflict(gettext("%(email)s has no second factor.", email=user.email))
         session.delete(factor)
         recovery_codes.remove(session, user_id)
         audit.record(session, by, "second_factor.removed", f"user {user_id}")
@@ -180,8 +181,10 @@ def _secret(factor: SecondFactor, secret_key: str) -> str:
         return _cipher(secret_key, factor.user_id).decrypt(factor.sealed_secret.encode()).decode()
     except InvalidToken:
         raise Conflict(
-            "This studio's SECRET_KEY has changed, so codes of your app cannot be checked any more: "
-            "use a recovery code, or ask an admin to remove your second factor."
+            gettext(
+                "This studio's SECRET_KEY has changed, so codes of your app cannot be checked any more: use a recovery "
+                "code, or ask an admin to remove your second factor."
+            )
         ) from None
 
 

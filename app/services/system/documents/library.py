@@ -13,6 +13,7 @@ from pathlib import Path
 from app.config import PROJECT_ROOT
 from app.domain_errors import NotFound
 from app.services.system.documents.rendering import Document, render
+from app.words import gettext
 
 INDEX = "docs/README.md"
 _SERVED = (
@@ -37,7 +38,7 @@ def names() -> frozenset[str]:
 def path_of(name: str) -> Path:
     """Return where a file of the help is; raises NotFound."""
     if name not in names():
-        raise NotFound(f"The help has no page {name}.")
+        raise NotFound(gettext("The help has no page %(name)s.", name=name))
     return PROJECT_ROOT / name
 
 

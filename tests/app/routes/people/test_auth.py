@@ -318,10 +318,25 @@ def test_the_colours_that_a_person_chooses_are_theirs_on_every_page_and_in_every
     assert answer.headers["Location"] == "/work"
     for one in (browser, annotator.browser()):
         for page in ("/work", "/account", "/no-such-page"):
-            assert '<html lang="en" data-theme="dark" data-bs-theme="dark"' in one.get(page).text
+            assert '<html lang="en" dir="ltr" data-theme="dark" data-bs-theme="dark"' in one.get(page).text
     assert 'data-theme="system"' in admin.browser().get("/work").text
     assert annotator.call("GET", "/me").json["settings"]["theme"] == "dark"  # type: ignore[index]
     assert 'data-theme="system"' in app.test_client().get("/sign-in").text
+
+
+def test_the_language_that_a_person_chooses_is_that_of_every_page_in_every_browser(
+    annotator: Person, admin: Person
+) -> None:
+    answer = annotator.browser().submit("/account/language", {"language": "de"}, page="/work")
+    assert answer.headers["Location"] == "/work"
+    assert '<html lang="de"' in annotator.browser().get("/account").text
+    assert '<html lang="en"' in admin.browser().get("/account").text
+
+
+def test_what_is_no_code_of_a_language_is_refused(annotator: Person) -> None:
+    browser = annotator.browser()
+    assert browser.submit("/account/language", {"language": "Deutsch"}, page="/account").status_code == 422
+    assert '<html lang="en"' in browser.get("/account").text
 
 
 def test_other_colours_are_refused_and_change_nothing(annotator: Person) -> None:

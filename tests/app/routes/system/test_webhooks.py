@@ -68,7 +68,7 @@ def test_a_webhook_is_tested_paused_and_removed(session: Session, admin: Person)
     assert "webhook.test" in page
     assert "paused" in browser.submit(f"{path}/active", {"active": "no"}, follow_redirects=True).text
     refused = browser.submit(f"{path}/test", {}, follow_redirects=True).text
-    assert "The webhook is paused: let it go on first." in refused
+    assert "The webhook is paused: resume it first." in refused
     browser.submit(f"{path}/active", {"active": "yes"})
     assert rows(session, Webhook)[0].active
     browser.submit(f"{path}/remove", {})

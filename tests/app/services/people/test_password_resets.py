@@ -96,7 +96,7 @@ def test_there_is_no_link_for_nobody_or_somebody_who_may_not_sign_in(session: Se
     with pytest.raises(NotFound, match=r"^There is no user 99\.$"):
         password_resets.make(session, admin.id, 99)
     out = factories.user(session, active=False)
-    with pytest.raises(Conflict, match=rf"^{out.email} may not sign in: let them in again first\.$"):
+    with pytest.raises(Conflict, match=rf"^{out.email} may not sign in: reactivate the account first\.$"):
         password_resets.make(session, admin.id, out.id)
 
 

@@ -94,9 +94,9 @@ def test_nothing_is_due_of_a_webhook_that_is_paused_and_all_of_it_is_when_it_goe
     webhooks.set_active(session, admin.id, webhook.id, False)
     assert deliveries.due_webhooks(session) == []
     assert deliveries.lease(session, webhook.id) is None
-    with pytest.raises(Conflict, match=r"^The webhook is paused: let it go on first\.$"):
+    with pytest.raises(Conflict, match=r"^The webhook is paused: resume it first\.$"):
         deliveries.send_test(session, admin.id, webhook.id)
-    with pytest.raises(Conflict, match=r"^The webhook is paused: let it go on first\.$"):
+    with pytest.raises(Conflict, match=r"^The webhook is paused: resume it first\.$"):
         deliveries.resend(session, admin.id, message.id)
     webhooks.set_active(session, admin.id, webhook.id, True)
     assert deliveries.due_webhooks(session) == [webhook.id]
