@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./support/page.js";
 import { choices, describe, details, stored } from "../../static/js/exchange/import_words.js";
 import { count, shortened, size, some } from "../../static/js/shared/text.js";
 import { ending, outcome, remaining, stage, written } from "../../static/js/training/run/run_words.js";
@@ -84,7 +85,7 @@ test("a notification says what went wrong, or which version there is", () => {
   assert.equal(ending({ ...run, error: "The disk is full." }), "The disk is full.");
   assert.equal(ending({ ...run, produced_version: 3, note: "It is worse." }), "It is worse.");
   assert.equal(ending({ ...run, produced_version: 3 }), "Version 3 is published and live.");
-  assert.equal(ending(run), "It left no version.");
+  assert.equal(ending(run), "It produced no version.");
 });
 
 test("values of metrics are as long as they say something", () => {

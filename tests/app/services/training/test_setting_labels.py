@@ -42,7 +42,7 @@ def test_a_setting_says_of_what_kind_it_is_and_within_which_bounds(
     method: str, name: str, kind: str, bounds: str
 ) -> None:
     found = setting(method, name)
-    assert (found.kind, found.bounds_in_words) == (kind, bounds)
+    assert (found.kind, setting_labels.bounds_of(found)) == (kind, bounds)
 
 
 @pytest.mark.parametrize(
