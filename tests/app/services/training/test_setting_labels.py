@@ -53,6 +53,12 @@ def test_a_value_is_shown_as_the_form_takes_it(value: object, shown: str) -> Non
     assert setting("dpo", "beta").shown(value) == shown
 
 
+def test_yes_and_no_are_said_in_words_and_other_values_as_the_form_takes_them() -> None:
+    adapter, beta = setting("dpo", "use_peft"), setting("dpo", "beta")
+    assert [setting_labels.shown(adapter, value) for value in (True, False)] == ["yes", "no"]
+    assert setting_labels.shown(beta, 0.1) == "0.1"
+
+
 @pytest.mark.parametrize("method", list(setting_labels.METHODS))
 def test_each_preset_can_be_asked_for_and_sets_what_it_says(method: str) -> None:
     presets = setting_labels.presets(method)
