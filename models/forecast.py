@@ -104,11 +104,6 @@ class Forecast:
         """Return every number by its name."""
         return asdict(self)
 
-    def in_words(self) -> str:
-        """Return the interval in cases of 100."""
-        low, high = (round(100 * value) for value in (self.low, self.high))
-        return f"{low} to {high} of 100 cases" if low < high else f"{low} of 100 cases"
-
 
 def gain(
     judged: Sequence[JudgedScreen], widths: Sequence[float], before: Head | None = None, since: int = 0

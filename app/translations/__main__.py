@@ -14,6 +14,7 @@ from babel.messages.pofile import write_po
 
 from app.config import PROJECT_ROOT
 from app.translations.catalogue import FOLDER, languages_in, path_of, read
+from app.translations.constants import constants_of_models
 
 SOURCES = (
     ("app", "**.py", "python"),
@@ -32,6 +33,8 @@ def sentences(root: Path = PROJECT_ROOT) -> Catalog:
         said = extract_from_dir(root / folder, [(pattern, method)], _OPTIONS, comment_tags=["Translators:"])
         for name, _, message, comments, context in sorted(said, key=lambda one: one[:2]):
             found.add(message, locations=[(f"{folder}/{name}", 0)], auto_comments=comments, context=context)
+    for name, message in constants_of_models():
+        found.add(message, locations=[(name, 0)])
     return found
 
 

@@ -39,7 +39,7 @@ JUDGED = (
     Number("meaning", "keeps the meaning", "changes the meaning"),
     Number("fluency", "reads smoothly", "reads roughly"),
     Number("expectedness", "expected words", "unexpected words"),
-    Number("rarity", "rarer words", "commoner words"),
+    Number("rarity", "rarer words", "more common words"),
 )
 NAMED = (*NUMBERS, *MEASURED, *JUDGED)
 WORDS = 64

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -43,14 +42,6 @@ class Setting:
     def sentence(self) -> str:
         """The explanation as a sentence."""
         return f"{self.help[0].upper()}{self.help[1:]}."
-
-    @property
-    def bounds_in_words(self) -> str:
-        """The least and the greatest value in words, empty where there are none."""
-        if self.kind not in ("int", "float"):
-            return ""
-        least, greatest = (f"{Decimal(repr(bound)).normalize():,f}" for bound in self.bounds)
-        return f"From {least} to {greatest}."
 
     def shown(self, value: Any) -> str:
         """A value of this setting as a form shows it."""

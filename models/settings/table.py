@@ -51,7 +51,7 @@ _SETTINGS = (
     Setting(
         "anchor_weight",
         10.0,
-        "how strongly it is kept as the parent was on sentences that nobody clicked; 0 lets go",
+        "how strongly the model is kept close to its parent on sentences that nobody clicked; 0: not at all",
         (0, 1000),
     ),
     Setting(
@@ -203,7 +203,7 @@ _OFFERED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "beta": ("Beta", _CLICKS),
     "per_device_train_batch_size": ("Batch size", _ALL),
     "early_stopping_patience": ("Patience", ("sft",)),
-    "anchor_weight": ("Hold on elsewhere", _CLICKS),
+    "anchor_weight": ("Stay close on other texts", _CLICKS),
     "head_pairs": ("Pairs of other texts", _CLICKS),
     "loss_type": ("Loss", ("dpo", "kto")),
     "loss_weights": ("Weights of the losses", ("dpo",)),
@@ -229,7 +229,7 @@ _OFFERED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "lora_dropout": ("Dropout of the adapter", _CLICKS),
     "max_prompt_length": ("Longest prompt", _CLICKS),
     "max_completion_length": ("Longest rewrite", _CLICKS),
-    "precompute_ref_log_probs": ("Ask the old model once", ("dpo",)),
+    "precompute_ref_log_probs": ("Precompute the reference", ("dpo",)),
     "bf16": ("Compute in bfloat16", ("dpo", "sft")),
     "logging_steps": ("Chart every so many steps", _ALL),
     "seed": ("Seed", _ALL),

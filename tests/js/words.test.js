@@ -86,7 +86,7 @@ test("a notification says what went wrong, or which version there is", () => {
   assert.equal(ending({ ...run, error: "The disk is full." }), "The disk is full.");
   assert.equal(ending({ ...run, produced_version: 3, note: "It is worse." }), "It is worse.");
   assert.equal(ending({ ...run, produced_version: 3 }), "Version 3 is published and live.");
-  assert.equal(ending(run), "It left no version.");
+  assert.equal(ending(run), "It produced no version.");
 });
 
 test("values of metrics are as long as they say something", () => {

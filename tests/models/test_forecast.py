@@ -184,9 +184,3 @@ def test_past_runs_move_the_scale_as_far_as_they_are_known() -> None:
     assert found.mean == pytest.approx((RETRAINED.mean * RETRAINED.error**-2 + 0.8 * 0.4 / 0.2**2) / precision, 1e-3)
     assert found.error == pytest.approx(precision**-0.5, 1e-3)
     assert scale([Past(0.0, 0.7, 0.6, 0.8)]) == RETRAINED, "a run of which nothing was forecast teaches nothing"
-
-
-def test_an_interval_is_told_in_cases_of_a_hundred() -> None:
-    found = Gain(value=0.4, error=0.05, reach_error=0.05, clicks=20)
-    assert forecast(found, HEAD_ALONE).in_words() == "58 to 64 of 100 cases"
-    assert forecast(replace(found, error=0.0, reach_error=0.0), HEAD_ALONE).in_words() == "61 of 100 cases"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from app.services.training import preference_rows, previews
+from app.services.training import preference_rows
 from app.services.training.rebuilds.readings import Reading
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.training.setting_labels import METHODS
@@ -97,7 +97,8 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         known = dataset.trained_on(session, studio.store, attempt.parent)
         hurried = preference_rows.count_hurried(session, attempt.last_judgment_id, selection)
     if hurried:
-        recorder.log(f"Left out, since they came too quickly to have been read: {previews.counted(hurried, 'click')}.")
+        clicks_left_out = "1 click" if hurried == 1 else f"{hurried:,} clicks"
+        recorder.log(f"Left out, since they came too quickly to have been read: {clicks_left_out}.")
     tests = dataset.without_known(clicks.held_out, known, attempt.parent, recorder.log)
     left_out = _log_left_out(retraining.sieve, recorder)
     taught = head_pairs.fit_and_label(

@@ -13,6 +13,7 @@ from app.runtime import announcements
 from app.services.training import initial_training, runs
 from app.services.training.run_request import RunRequest
 from app.services.training.selection import EVERYTHING
+from app.words import gettext
 from models.store.uploads import UploadStore
 
 
@@ -21,7 +22,9 @@ def request_run(asked: RunRequest) -> TrainingRun:
     session = db.session()
     if asked.method == initial_training.METHOD:
         if asked.selection != EVERYTHING or asked.parent_version is not None:
-            raise Invalid("selection and parent_version are for runs on clicks; sft takes `version` in its config.")
+            raise Invalid(
+                gettext("selection and parent_version are for runs on clicks; sft takes `version` in its config.")
+            )
         uploads = UploadStore(mellow().store.root)
         run, is_new = initial_training.request(session, uploads, user_id(), asked.config)
     else:

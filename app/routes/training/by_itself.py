@@ -14,15 +14,16 @@ from app.domain_errors import DomainError, Invalid
 from app.extensions import db
 from app.services.prompts import studio_settings
 from app.services.training.by_itself import rule
+from app.words import N_, gettext
 
 blueprint = Blueprint("by_itself", __name__, url_prefix="/admin/by-itself")
 
 _NUMBERS = {
-    "retrain_after_clicks": "New clicks",
-    "retrain_above": "Cases of 100",
-    "retrain_from_hour": "From",
-    "retrain_to_hour": "To",
-    "retrain_hours_apart": "Hours apart",
+    "retrain_after_clicks": N_("New clicks"),
+    "retrain_above": N_("Cases of 100"),
+    "retrain_from_hour": N_("From"),
+    "retrain_to_hour": N_("To"),
+    "retrain_hours_apart": N_("Hours apart"),
 }
 
 
@@ -43,7 +44,9 @@ def save() -> ResponseReturnValue:
         studio_settings.change(db.session(), user_id(), values)
     except DomainError as refusal:
         return _page(typed, str(refusal)), refusal.status
-    flash("Mellow retrains by itself." if typed["retrain_by_itself"] else "Runs begin when somebody asks.", "success")
+    is_on = typed["retrain_by_itself"]
+    said = gettext("Mellow retrains by itself.") if is_on else gettext("Runs begin when somebody asks.")
+    flash(said, "success")
     return redirect(url_for("by_itself.page"))
 
 
@@ -57,4 +60,4 @@ def _number(name: str, form: Mapping[str, str]) -> int:
     try:
         return int(form.get(name, ""))
     except ValueError:
-        raise Invalid(f"“{_NUMBERS[name]}” needs a whole number.") from None
+        raise Invalid(gettext("“%(field)s” needs a whole number.", field=gettext(_NUMBERS[name]))) from None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.context import mellow
+from app.db import LiveComparison
 from app.domain_errors import Invalid, NotReady
 from app.extensions import db
 from app.services.prompts import studio_settings
 from app.services.training.reward import click_settings
 from app.services.training.reward.head_in_words import likings
+from app.words import gettext
 from models.reward.head import WINDOW
 
 blueprint = Blueprint("liking", __name__, url_prefix="/admin/liking")
@@ -48,17 +52,28 @@ def save() -> ResponseReturnValue:
         now["least_seconds"] = _seconds(seconds)
     ended = click_settings.change(db.session(), user_id(), now)
     mellow().background.judged()
-    at_once = now["learn_at_once"]
-    said = "Every click counts at once from now on." if at_once else "What is shown changes with the next training."
-    if now["only_if_better"]:
-        said += " A retrained version serves only if the clicks show that it is better."
-    if now["compare_live"]:
-        meanwhile = "the one before" if now["prove_first"] else "the new one"
-        said += f" Retrained versions are compared live, and {meanwhile} serves meanwhile."
-    if ended:
-        said += f" Comparison {ended.id} has ended: version {ended.serving_number} serves."
-    flash(said, "success")
+    flash(" ".join(_told(now, ended)), "success")
     return redirect(url_for("liking.page"))
+
+
+def _told(now: Mapping[str, bool | float], ended: LiveComparison | None) -> Iterator[str]:
+    """Say what holds from now on, in sentences."""
+    if now["learn_at_once"]:
+        yield gettext("Every click counts at once from now on.")
+    else:
+        yield gettext("What is shown changes with the next training.")
+    if now["only_if_better"]:
+        yield gettext("A retrained version goes live only if the clicks show that it is better.")
+    if now["compare_live"] and now["prove_first"]:
+        yield gettext("Retrained versions are compared live, and the one before stays live meanwhile.")
+    elif now["compare_live"]:
+        yield gettext("Retrained versions are compared live, and the new one is live meanwhile.")
+    if ended:
+        yield gettext(
+            "Comparison %(number)s has ended: version %(version)s is live.",
+            number=ended.id,
+            version=ended.serving_number,
+        )
 
 
 def _seconds(text: str) -> float:
@@ -66,4 +81,4 @@ def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Invalid("Answers are left out by a number of seconds, such as 1 or 0.5.") from None
+        raise Invalid(gettext("Answers are left out by a number of seconds, such as 1 or 0.5.")) from None

@@ -42,6 +42,7 @@ from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import Selection
 from app.services.versions import versions
 from app.services.versions.live_comparison_report import latest_in_brief
+from app.words import N_, gettext
 from models.settings.options import current_names
 from models.settings.sft import SFTRecipe
 
@@ -49,12 +50,12 @@ _LATEST_RUNS = 10
 _RUNS = Table(
     "admin.all_runs",
     (
-        Column("run", "Run", always=True),
-        Column("method", "Method"),
-        Column("pairs", "Pairs", number=True),
-        Column("status", "Status"),
-        Column("version", "Versions"),
-        Column("created", "Created"),
+        Column("run", N_("Run"), always=True),
+        Column("method", N_("Method")),
+        Column("pairs", N_("Pairs"), number=True),
+        Column("status", N_("Status")),
+        Column("version", N_("Versions")),
+        Column("created", N_("Created")),
     ),
     ("before",),
 )
@@ -138,9 +139,12 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
         cloned=cloned,
         preview=None if preference_rows.many(session) else _preview(form, form_method),
         ahead=forecasts.known(session),
+        cases=forecasts.cases,
         outlook=rule.outlook(session, now()),
         methods=setting_labels.METHODS,
         settings={name: setting_labels.settings(name) for name in setting_labels.METHODS},
+        shown_setting=setting_labels.shown,
+        bounds_of=setting_labels.bounds_of,
         presets={name: setting_labels.presets(name) for name in setting_labels.METHODS},
         people=preference_rows.people(session),
         sources=preference_rows.sources(session),
@@ -165,7 +169,7 @@ def _queue() -> dict[str, Any]:
     try:
         workers = len(mellow().queue.workers())
     except RedisError:
-        problem = "The queue does not answer: runs wait until it does."
+        problem = gettext("The queue does not answer: runs wait until it does.")
     session = db.session()
     queue = runs.queue(session)
     return {
@@ -212,6 +216,7 @@ def run(run_id: int) -> ResponseReturnValue:
         serving=serving,
         charts=curves.CHARTS.get(row.method, curves.CHARTS["dpo"]),
         selection=Selection.parse(row.selection).describe(),
+        **WORDS,
     )
 
 

@@ -12,6 +12,7 @@ from app.schemas.reading import read as checked
 from app.services.training import setting_labels
 from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import Selection
+from app.words import gettext
 from models.settings.options import current_names
 from models.settings.setting import Setting
 
@@ -45,7 +46,7 @@ def _config(method: str, form: Form) -> dict[str, Any]:
     named = form.get(f"{method}-preset", "default")
     preset = next((one for one in setting_labels.presets(method) if one.name == named), None)
     if preset is None:
-        raise Invalid(f"There is no preset {named!r} for {method}.")
+        raise Invalid(gettext("There is no preset “%(name)s” for %(method)s.", name=named, method=method))
     config = dict(preset.config)
     for setting in setting_labels.settings(method):
         text = form.get(f"{method}-{setting.name}", "").strip()

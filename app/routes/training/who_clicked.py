@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.services.people import reliability
 from app.services.people.reliability import News
 from app.services.prompts import studio_settings
+from app.words import gettext, number
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,10 @@ def box(session: Session, since: int, without: Collection[str]) -> Box:
 
 
 def _rule(weighed: bool, least_seconds: float) -> str:
-    said = (
-        "Clicks of people that say less than others’ count less."
-        if weighed
-        else "Everybody’s clicks count alike, whatever they say."
-    )
+    said = gettext("Less reliable clicks count less.") if weighed else gettext("Everybody’s clicks count the same.")
     if not least_seconds:
-        return f"{said} However quickly an answer came, it is learned from."
-    seconds = "one second" if least_seconds == 1 else f"{least_seconds:g} seconds"
-    return f"{said} Answers within less than {seconds} are left out."
+        return f"{said} {gettext('Answers count however quickly they came.')}"
+    if least_seconds == 1:
+        return f"{said} {gettext('Answers given in less than one second are left out.')}"
+    seconds = number(least_seconds, 0 if least_seconds.is_integer() else 1)
+    return f"{said} {gettext('Answers given in less than %(seconds)s seconds are left out.', seconds=seconds)}"

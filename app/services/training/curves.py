@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import RunMetric
+from app.words import N_
 
 MOST_POINTS = 1_000
 """The most points of a curve: more would not be seen in a chart, and would make the page slow."""
@@ -32,35 +33,35 @@ class Chart(NamedTuple):
     fitted: bool = False
 
 
-_LOSS = Chart("Loss", (("loss", "loss"),), "How far the model is from what the clicks say. It should fall.")
+_LOSS = Chart(N_("Loss"), (("loss", N_("loss")),), N_("How far the model is from what the clicks say. It should fall."))
 _MARGIN = Chart(
-    "Reward margin",
-    (("rewards/margins", "margin"),),
-    "How far the chosen text is ahead of the rejected one. It should rise.",
+    N_("Reward margin"),
+    (("rewards/margins", N_("margin")),),
+    N_("How far the chosen text is ahead of the rejected one. It should rise."),
 )
 _ACCURACY = Chart(
-    "Reward accuracy",
-    (("rewards/accuracies", "accuracy"),),
-    "The share of pairs whose chosen text is ahead. 1 is all of them.",
+    N_("Reward accuracy"),
+    (("rewards/accuracies", N_("accuracy")),),
+    N_("The share of pairs whose chosen text is ahead. 1 is all of them."),
 )
 _REWARDS = Chart(
-    "Rewards",
-    (("rewards/chosen", "good texts"), ("rewards/rejected", "bad texts")),
-    "How much likelier the texts became than they were, times beta. Good ones should rise above bad ones.",
+    N_("Rewards"),
+    (("rewards/chosen", N_("good texts")), ("rewards/rejected", N_("bad texts"))),
+    N_("How much likelier the texts became than they were, times beta. Good ones should rise above bad ones."),
 )
 _LOGPS = Chart(
-    "Log-probabilities",
-    (("logps/chosen", "chosen"), ("logps/rejected", "rejected")),
-    "How likely the model finds the texts, in nats. If both fall far, it forgets.",
+    N_("Log-probabilities"),
+    (("logps/chosen", N_("chosen")), ("logps/rejected", N_("rejected"))),
+    N_("How likely the model finds the texts, in nats. If both fall far, it forgets."),
     fitted=True,
 )
 _ANCHOR_KL = Chart(
-    "KL divergence elsewhere",
-    (("anchor_kl", "KL"),),
-    "How far the model moved on everyday sentences that nobody clicked, in nats a token. Small is good.",
+    N_("KL divergence on other texts"),
+    (("anchor_kl", N_("KL")),),
+    N_("How far the model moved on everyday sentences that nobody clicked, in nats a token. Small is good."),
 )
-_KL = Chart("KL on the clicks", (("kl", "KL"),), "How far the model moved on the clicked prompts, in nats.")
-_RATE = Chart("Learning rate", (("learning_rate", "learning rate"),), "How large the steps were.")
+_KL = Chart(N_("KL on the clicks"), (("kl", N_("KL")),), N_("How far the model moved on the clicked prompts, in nats."))
+_RATE = Chart(N_("Learning rate"), (("learning_rate", N_("learning rate")),), N_("How large the steps were."))
 
 CHARTS: Mapping[str, tuple[Chart, ...]] = MappingProxyType(
     {
@@ -70,9 +71,9 @@ CHARTS: Mapping[str, tuple[Chart, ...]] = MappingProxyType(
             _ACCURACY,
             _MARGIN,
             Chart(
-                "Log-odds of the chosen",
-                (("log_odds_chosen", "log-odds"),),
-                "How much likelier the chosen text is than the rejected one, as odds. It should rise.",
+                N_("Log-odds of the chosen"),
+                (("log_odds_chosen", N_("log-odds")),),
+                N_("How much likelier the chosen text is than the rejected one, as odds. It should rise."),
             ),
             _LOGPS,
             _ANCHOR_KL,
@@ -80,9 +81,23 @@ CHARTS: Mapping[str, tuple[Chart, ...]] = MappingProxyType(
         ),
         "kto": (_LOSS, _REWARDS, _MARGIN, _LOGPS, _KL, _ANCHOR_KL, _RATE),
         "sft": (
-            Chart("Training loss", (("loss", "loss"),), "How unlikely the model finds the targets. It should fall."),
-            Chart("Loss on held-out pairs", (("dev_loss", "loss"),), "It rises again when epochs are too many.", True),
-            Chart("chrF on held-out sources", (("dev_chrf", "chrF"),), "How near its texts are to the targets.", True),
+            Chart(
+                N_("Training loss"),
+                (("loss", N_("loss")),),
+                N_("How unlikely the model finds the targets. It should fall."),
+            ),
+            Chart(
+                N_("Loss on held-out pairs"),
+                (("dev_loss", N_("loss")),),
+                N_("It rises again if there are too many epochs."),
+                True,
+            ),
+            Chart(
+                N_("chrF on held-out sources"),
+                (("dev_chrf", N_("chrF")),),
+                N_("How near its texts are to the targets."),
+                True,
+            ),
             _RATE,
         ),
     }
@@ -91,20 +106,20 @@ CHARTS: Mapping[str, tuple[Chart, ...]] = MappingProxyType(
 
 LABELS: Mapping[str, str] = MappingProxyType(
     {
-        "loss": "Loss",
-        "rewards/accuracies": "Reward accuracy",
-        "rewards/margins": "Reward margin",
-        "rewards/chosen": "Reward of chosen texts",
-        "rewards/rejected": "Reward of rejected texts",
-        "logps/chosen": "Log-probability of chosen texts",
-        "logps/rejected": "Log-probability of rejected texts",
-        "log_odds_chosen": "Log-odds of the chosen",
-        "anchor_kl": "KL divergence elsewhere",
-        "kl": "KL on the clicks",
-        "learning_rate": "Learning rate",
-        "grad_norm": "Length of the gradient",
-        "dev_loss": "Loss on held-out pairs",
-        "dev_chrf": "chrF on held-out sources",
+        "loss": N_("Loss"),
+        "rewards/accuracies": N_("Reward accuracy"),
+        "rewards/margins": N_("Reward margin"),
+        "rewards/chosen": N_("Reward of chosen texts"),
+        "rewards/rejected": N_("Reward of rejected texts"),
+        "logps/chosen": N_("Log-probability of chosen texts"),
+        "logps/rejected": N_("Log-probability of rejected texts"),
+        "log_odds_chosen": N_("Log-odds of the chosen"),
+        "anchor_kl": N_("KL divergence on other texts"),
+        "kl": N_("KL on the clicks"),
+        "learning_rate": N_("Learning rate"),
+        "grad_norm": N_("Length of the gradient"),
+        "dev_loss": N_("Loss on held-out pairs"),
+        "dev_chrf": N_("chrF on held-out sources"),
     }
 )
 """The names of metrics where runs are compared; others are shown by their own names."""

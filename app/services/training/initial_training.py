@@ -13,6 +13,7 @@ from app.domain_errors import Invalid, Malformed, NotFound
 from app.services.training import runs
 from app.services.training.run_request import RunRequest
 from app.services.versions import versions
+from app.words import gettext
 from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, read_pairs_from
 from models.formats.splitting import held_out_keys
@@ -47,8 +48,11 @@ def add_dataset(
     """
     if content_type not in CONTENT_TYPES:
         raise Malformed(
-            "Send text/tab-separated-values, text/csv, application/x-ndjson or application/octet-stream (the content "
-            f"tells what it is), not {content_type or 'no content type'}."
+            gettext(
+                "Send text/tab-separated-values, text/csv, application/x-ndjson or application/octet-stream "
+                "(the content tells what it is), not %(type)s.",
+                type=content_type or gettext("no content type"),
+            )
         )
     kind = CONTENT_TYPES[content_type]
     file = _read(body, f"upload.{kind}", columns)
@@ -98,7 +102,7 @@ def request(
     except (RecipeError, UploadMissing, PairFileError) as error:
         raise Invalid(str(error)) from None
     if not 0 <= plan.version < 2**31:  # the range of the database's integers
-        raise NotFound(f"There is no version {plan.version}.")
+        raise NotFound(gettext("There is no version %(number)s.", number=plan.version))
 
     def make() -> TrainingRun:
         if plan.version:

@@ -14,6 +14,7 @@ from app.services.training.preference_rows import Amount
 from app.services.training.reward import forecasts
 from app.services.training.run_request import RunRequest
 from app.services.versions import versions
+from app.words import gettext, ngettext, number
 from models.forecast import Forecast
 
 
@@ -41,7 +42,7 @@ class Preview:
 def preview(session: Session, request: RunRequest) -> Preview:
     """Compute a preview without storing anything; raises Invalid or NotFound for a request that cannot be run."""
     if request.method not in setting_labels.METHODS:
-        raise Invalid(f"method must be one of {', '.join(setting_labels.METHODS)}.")
+        raise Invalid(gettext("method must be one of %(methods)s.", methods=", ".join(setting_labels.METHODS)))
     if request.parent_version is not None:
         versions.usable(session, request.parent_version)
     amount = preference_rows.amount(session, request.method, request.selection)
@@ -54,43 +55,78 @@ def preview(session: Session, request: RunRequest) -> Preview:
 def in_words(seconds: float) -> str:
     """Return a duration in words, such as "40 seconds" or "1 hour 20 minutes"."""
     if seconds < 90:
-        return counted(max(1, round(seconds)), "second")
-    minutes = round(seconds / 60)
-    hours, rest = divmod(minutes, 60)
-    if not hours:
-        return counted(minutes, "minute")
-    return counted(hours, "hour") + (f" {counted(rest, 'minute')}" if rest else "")
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: "1 pair", "2 pairs", "12,000 pairs"."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+        return ngettext("%(num)d second", "%(num)d seconds", max(1, round(seconds)))
+    hours, minutes = divmod(round(seconds / 60), 60)
+    said = [ngettext("%(count)s hour", "%(count)s hours", hours, count=number(hours))] if hours else []
+    if minutes or not hours:
+        said.append(ngettext("%(num)d minute", "%(num)d minutes", minutes))
+    return " ".join(said)
 
 
 def _summary(amount: Amount, others: int) -> str:
     if not amount.pairs:
-        return "It would find no pair to train on."
-    people = counted(amount.people, "person", "people")
-    said = (
-        f"It would train on {counted(amount.pairs, 'pair')} from {counted(amount.judgments, 'click')} of {people} on "
-        f"{counted(amount.prompts, 'prompt')}"
-    )
+        return gettext("It would find no pair to train on.")
+    # Each part has its preposition, since languages change a noun after it.
+    parts = {
+        "pairs": ngettext("on %(count)s pair", "on %(count)s pairs", amount.pairs, count=number(amount.pairs)),
+        "clicks": ngettext(
+            "from %(count)s click", "from %(count)s clicks", amount.judgments, count=number(amount.judgments)
+        ),
+        "people": ngettext("of %(count)s person", "of %(count)s people", amount.people, count=number(amount.people)),
+        "prompts": ngettext(
+            "on %(count)s prompt", "on %(count)s prompts", amount.prompts, count=number(amount.prompts)
+        ),
+    }
     if amount.none_good:
-        said += f", and on {counted(amount.none_good, 'screen')} of which none was good"
+        none = ngettext(
+            "on %(count)s screen of which none was good",
+            "on %(count)s screens of which none was good",
+            amount.none_good,
+            count=number(amount.none_good),
+        )
+        said = [
+            gettext("It would train %(pairs)s %(clicks)s %(people)s %(prompts)s, and %(none)s.", none=none, **parts)
+        ]
+    else:
+        said = [gettext("It would train %(pairs)s %(clicks)s %(people)s %(prompts)s.", **parts)]
     if others:
-        said += f". What they say would label up to {counted(others, 'pair')} of texts that nobody clicked, too"
+        said.append(
+            ngettext(
+                "What they say would label up to %(count)s pair of texts that nobody clicked, too.",
+                "What they say would label up to %(count)s pairs of texts that nobody clicked, too.",
+                others,
+                count=number(others),
+            )
+        )
     if amount.hurried:
-        said += f". It leaves out {counted(amount.hurried, 'click')} that came too quickly to have been read"
-    return f"{said}."
+        said.append(
+            ngettext(
+                "It leaves out %(count)s click that came too quickly to have been read.",
+                "It leaves out %(count)s clicks that came too quickly to have been read.",
+                amount.hurried,
+                count=number(amount.hurried),
+            )
+        )
+    return " ".join(said)
 
 
 def _duration(method: str, amount: Amount, guess: Estimate | None) -> str:
     if not amount.pairs:
         return ""
     if guess is None:
-        return f"No {method.upper()} run has succeeded yet, so there is no estimate yet of how long it takes."
+        return gettext(
+            "No %(method)s run has succeeded yet, so there is no estimate yet of how long it takes.",
+            method=method.upper(),
+        )
+    time, least, greatest = map(in_words, (guess.seconds, guess.least, guess.greatest))
     if guess.runs == 1:
-        return f"About {in_words(guess.seconds)}, by the one past run of this method."
-    least, greatest = in_words(guess.least), in_words(guess.greatest)
-    span = f" ({least} to {greatest})" if least != greatest else ""
-    return f"About {in_words(guess.seconds)}{span}, by the last {guess.runs} runs of this method."
+        return gettext("About %(time)s, by the one past run of this method.", time=time)
+    if least == greatest:
+        return gettext("About %(time)s, by the last %(runs)s runs of this method.", time=time, runs=guess.runs)
+    return gettext(
+        "About %(time)s (%(least)s to %(greatest)s), by the last %(runs)s runs of this method.",
+        time=time,
+        least=least,
+        greatest=greatest,
+        runs=guess.runs,
+    )

@@ -14,6 +14,7 @@ from app.schemas.kinds import LARGEST_ID, one_of
 from app.schemas.reading import Sent
 from app.services.training import setting_labels, setting_schemas
 from app.services.training.selection import EVERYTHING, Selection
+from app.words import gettext
 
 Method = Literal["dpo", "orpo", "kto", "sft"]
 METHODS: tuple[Method, ...] = ("dpo", "orpo", "kto", "sft")
@@ -33,7 +34,7 @@ def method_named(name: str) -> Method:
     for method in METHODS:
         if method == name:
             return method
-    raise Invalid(f"method must be one of {', '.join(METHODS)}.")
+    raise Invalid(gettext("method must be one of %(methods)s.", methods=", ".join(METHODS)))
 
 
 def _config(*methods: str) -> Meta:

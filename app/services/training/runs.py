@@ -26,6 +26,7 @@ from app.services.training.reward import forecasts
 from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.versions import versions
+from app.words import N_, gettext
 from models.settings.options import current_names
 
 MOST_DEATHS = 3
@@ -45,7 +46,7 @@ def get(session: Session, run_id: int) -> TrainingRun:
     """Return one run; raises NotFound."""
     run = session.get(TrainingRun, run_id)
     if run is None:
-        raise NotFound(f"There is no training run {run_id}.")
+        raise NotFound(gettext("There is no training run %(number)s.", number=run_id))
     return run
 
 
@@ -103,11 +104,11 @@ def request(
 
     def make() -> TrainingRun:
         if occasion is not None and last_id(session) != occasion.last_run:
-            raise Conflict("Another run was requested meanwhile.")
+            raise Conflict(gettext("Another run was requested meanwhile."))
         if parent_version is not None:
             versions.usable(session, parent_version, locked=True)
         elif versions.serving_number(session) is None:
-            raise Conflict("No version serves yet, so there is nothing to train from.")
+            raise Conflict(gettext("No version is live yet, so there is nothing to train from."))
         return TrainingRun(
             pairs=pairs,
             last_judgment_id=last,
@@ -132,7 +133,7 @@ def add(
             if known is not None:
                 return known, False
             if len(queue(session)) >= LONGEST_QUEUE:
-                raise Conflict(f"{LONGEST_QUEUE} runs wait already: cancel one of them first.")
+                raise Conflict(gettext("%(count)s runs wait already: cancel one of them first.", count=LONGEST_QUEUE))
             run = make()
             run.method, run.config = request.method, current_names(request.config)
             run.selection = request.selection.as_dict()
@@ -172,7 +173,7 @@ def cancel(session: Session, run_id: int, by: int | None) -> TrainingRun:
         _lock_row(session, run_id)
         run = get(session, run_id)
         if not run.active:
-            raise Conflict(f"Run {run_id} has ended already: it {_ENDED[RunStatus(run.status)]}.")
+            raise Conflict(gettext(_ENDED_ALREADY[RunStatus(run.status)], number=run_id))
         if run.cancel_requested_at is None:
             run.cancel_requested_at = now()
             audit.record(session, by, "run.cancelled", f"run {run_id}")
@@ -185,6 +186,11 @@ _ENDED = {
     RunStatus.SUCCEEDED: "succeeded",
     RunStatus.FAILED: "failed",
     RunStatus.CANCELLED: "was cancelled",
+}
+_ENDED_ALREADY = {
+    RunStatus.SUCCEEDED: N_("Run %(number)s has ended already: it succeeded."),
+    RunStatus.FAILED: N_("Run %(number)s has ended already: it failed."),
+    RunStatus.CANCELLED: N_("Run %(number)s has ended already: it was cancelled."),
 }
 
 
@@ -301,7 +307,7 @@ def _active_run(session: Session, digest: str) -> TrainingRun | None:
 
 def _reason_for_no_pairs(session: Session, last: int, selection: Selection) -> str:
     if selection != EVERYTHING and preference_rows.count_pairs(session, last):
-        return "No click fits that selection: choose more people, days or sources, or ask for less agreement."
+        return gettext("No click fits that selection: choose more people, days or sources, or ask for less agreement.")
     if preference_rows.count_hurried(session, LARGEST_ID, selection):
-        return "Every click came too quickly to have been read, by the setting under What people like here."
-    return "There is nothing to learn from yet: choose the best of three at least once."
+        return gettext("Every click came too quickly to have been read, by the setting under What people like here.")
+    return gettext("There is nothing to learn from yet: choose the best of three at least once.")

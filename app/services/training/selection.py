@@ -20,6 +20,7 @@ from app.schemas.days import Day, check_days
 from app.schemas.kinds import LARGEST_ID, STORABLE
 from app.schemas.reading import Sent, read
 from app.services.prompts import studio_settings
+from app.words import gettext, ngettext, number
 
 MOST_CHOICES = 200
 _ROUNDING = 1e-9  # two of three judges reach two thirds, however many digits were typed
@@ -85,7 +86,7 @@ class Selection(Sent, frozen=True):
         force_setattr(self, "sources", tuple(sorted(set(self.sources))))
         check_days(from_day=self.from_day, to_day=self.to_day)
         if self.from_day and self.to_day and self.to_day < self.from_day:
-            raise Invalid("from_day must not be after to_day.")
+            raise Invalid(gettext("from_day must not be after to_day."))
 
     @classmethod
     def parse(cls, body: object) -> Selection:
@@ -94,7 +95,7 @@ class Selection(Sent, frozen=True):
         A field that is null or an empty text, as a form has it, leaves nothing out.
         """
         if not isinstance(body, Mapping):
-            raise Invalid("selection must be an object.")
+            raise Invalid(gettext("selection must be an object."))
         return read(cls, {name: value for name, value in body.items() if value is not None and value != ""})
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,17 +114,18 @@ class Selection(Sent, frozen=True):
         """Describe the selection in words; empty if everything is selected."""
         parts = []
         if self.people:
-            parts.append("of one person" if len(self.people) == 1 else f"of {len(self.people)} people")
+            parts.append(ngettext("of one person", "of %(num)d people", len(self.people)))
         if self.without:
-            parts.append("without one person" if len(self.without) == 1 else f"without {len(self.without)} people")
+            parts.append(ngettext("without one person", "without %(num)d people", len(self.without)))
         if self.sources:
-            parts.append(f"on prompts from {', '.join(self.sources)}")
+            parts.append(gettext("on prompts from %(sources)s", sources=", ".join(self.sources)))
         if self.from_day:
-            parts.append(f"from {self.from_day.isoformat()} on")
+            parts.append(gettext("from %(day)s on", day=self.from_day.isoformat()))
         if self.to_day:
-            parts.append(f"until {self.to_day.isoformat()}")
+            parts.append(gettext("until %(day)s", day=self.to_day.isoformat()))
         if self.min_agreement:
-            parts.append(f"that {self.min_agreement * 100:.0f} % of the judges agree with")
+            share = number(self.min_agreement * 100)
+            parts.append(gettext("that %(percent)s %% of the judges agree with", percent=share))
         return ", ".join(parts)
 
     def conditions(self, last_judgment_id: int, *also: ColumnElement[bool]) -> list[ColumnElement[bool]]:

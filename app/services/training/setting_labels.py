@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from app.domain_errors import Invalid
+from app.words import N_, gettext, number
 from models.model_errors import RecipeError
 from models.settings.clicks import CLICK_OPTIONS, PRESETS, click_config, click_options
 from models.settings.options import OLD_NAMES
@@ -16,14 +18,17 @@ from models.settings.table import TABLE
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {
-        "dpo": "Prefers what was chosen to what was not, and stays close to the version it starts from.",
-        "orpo": "Also learns to write the chosen texts themselves, and compares with no other model.",
-        "kto": "Takes each text by itself as good or bad, so it also learns from “none is good”.",
+        "dpo": N_("Prefers what was chosen to what was not, and stays close to the version it starts from."),
+        "orpo": N_("Also learns to write the chosen texts themselves, and compares with no other model."),
+        "kto": N_("Takes each text by itself as good or bad, so it also learns from “none is good”."),
     }
 )
 """The methods that learn from clicks, each with a description."""
 
-_GENTLE = ("Gentle", "A third of the usual step and half the passes: for few clicks, or ones that disagree.")
+_GENTLE = (
+    N_("Gentle"),
+    N_("A third of the usual step and half the passes: for few clicks, or clicks that disagree."),
+)
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,16 @@ def presets(method: str) -> tuple[Preset, ...]:
     gentle = {"learning_rate": 3e-4, "num_train_epochs": max(1, int(usual["num_train_epochs"] / 2))}
     found = [
         Preset(
-            "default", "Standard", "What an experiment found to make twenty clicks matter and harm little else.", {}
+            "default",
+            N_("Standard"),
+            N_("What an experiment found to make twenty clicks matter and harm little else."),
+            {},
         ),
         Preset("gentle", *_GENTLE, gentle),
     ]
     if method == "dpo":
-        said = "What the first version of this studio used: so gentle that twenty clicks show nothing."
-        found.append(Preset("seed", "Very gentle", said, {"preset": "seed"}))
+        said = N_("What the first version of this studio used: so gentle that twenty clicks show nothing.")
+        found.append(Preset("seed", N_("Very gentle"), said, {"preset": "seed"}))
     return tuple(found)
 
 
@@ -66,6 +74,26 @@ def label(name: str) -> str:
     """Return the label of a setting; its own name if it has none."""
     known = TABLE.get(OLD_NAMES.get(name, name))
     return known.label or name if known else name
+
+
+def shown(setting: Setting, value: Any) -> str:
+    """Return a value of a setting as a form shows it in the reader's language; what it sends stays English."""
+    if setting.kind == "bool":
+        return gettext("yes") if value else gettext("no")
+    return setting.shown(value)
+
+
+def bounds_of(setting: Setting) -> str:
+    """Return the least and the greatest value of a setting in words, empty where there are none."""
+    if setting.kind not in ("int", "float"):
+        return ""
+    least, greatest = map(_exact, setting.bounds)
+    return gettext("From %(least)s to %(greatest)s.", least=least, greatest=greatest)
+
+
+def _exact(bound: float) -> str:
+    exponent = Decimal(repr(bound)).normalize().as_tuple().exponent
+    return number(bound, max(0, -int(exponent)))
 
 
 def effective(method: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import { ApiError, call } from "../shared/api.js";
 import { all, element } from "../shared/dom.js";
+import { gettext } from "../shared/words.js";
 import { Charts } from "./charts/charts.js";
 
 /** @import { RunCurves } from "../types" */
@@ -37,5 +38,8 @@ async function draw() {
   if (runs.some(({ active }) => active)) setTimeout(draw, AGAIN_MS);
 }
 
-if (!byShare) charts.mark(runs.filter(({ version }) => version).map(({ steps, version }) => ({ step: steps, name: `version ${version}` })));
+if (!byShare) {
+  const made = runs.filter(({ version }) => version);
+  charts.mark(made.map(({ steps, version = "" }) => ({ step: steps, name: gettext("version %(number)s", { number: version }) })));
+}
 draw();

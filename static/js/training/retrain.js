@@ -3,6 +3,7 @@
 
 import { ApiError, call } from "../shared/api.js";
 import { all, around, element, one, say } from "../shared/dom.js";
+import { gettext } from "../shared/words.js";
 
 /** @import { RunPreview } from "../types" */
 
@@ -47,7 +48,7 @@ function showPreset(preset) {
   for (const field of all(fields, "[data-name]", HTMLElement)) {
     const { name = "", usual = "" } = field.dataset;
     const value = String(values[name] ?? usual);
-    if (field instanceof HTMLSelectElement) field.options[0].textContent = `usual: ${value}`;
+    if (field instanceof HTMLSelectElement) field.options[0].textContent = gettext("usual: %(value)s", { value });
     else if (field instanceof HTMLInputElement) field.placeholder = value;
   }
 }

@@ -4,6 +4,7 @@ import { API, ApiError, call, refusal, root, send } from "../shared/api.js";
 import { all, around, element, make, say } from "../shared/dom.js";
 import { onFile } from "../shared/files.js";
 import { count, shortened } from "../shared/text.js";
+import { gettext } from "../shared/words.js";
 
 /** @import { Dataset, Refused } from "../types" */
 
@@ -35,7 +36,7 @@ function showProblems(found) {
   element("problems").hidden = !found.problem_count;
   element("problem-rows").replaceChildren(...found.problems.map(({ line, reason }) => row(String(line), reason)));
   const more = found.problem_count - found.problems.length;
-  say("more-problems", more > 0 ? `And ${count(more)} more: the run's log names the first 200.` : "");
+  say("more-problems", more > 0 ? gettext("And %(number)s more: the run's log names the first 200.", { number: count(more) }) : "");
 }
 
 /** @param {Dataset["sample"]} pairs */
@@ -80,7 +81,9 @@ const named = () => columns.filter((input) => input.value.trim()).map((input) =>
  */
 async function upload(chosen) {
   const limit = Number(form.dataset.limit);
-  if (chosen.size > limit) throw new ApiError(`${chosen.name} has more than the ${limit / 1048576} MB that are accepted at once.`, 0);
+  if (chosen.size > limit) {
+    throw new ApiError(gettext("%(name)s has more than the %(limit)s MB that are accepted at once.", { name: chosen.name, limit: limit / 1048576 }), 0);
+  }
   let response;
   try {
     // Read here first: a file that has changed since it was chosen fails in its own words.
@@ -89,7 +92,9 @@ async function upload(chosen) {
     response = await send(address, { method: "POST", headers: { "Content-Type": typeOf(chosen.name) }, body });
   } catch (error) {
     const unreadable = error instanceof DOMException;
-    throw new ApiError(unreadable ? `${chosen.name} cannot be read any more: choose it again.` : "Mellow cannot be reached: try again in a moment.", 0);
+    throw new ApiError(
+      unreadable ? gettext("%(name)s cannot be read any more: choose it again.", { name: chosen.name }) : gettext("Mellow cannot be reached: try again in a moment."), 0,
+    );
   }
   const answer = await response.json().catch(() => null);
   if (response.ok) return answer;

@@ -63,7 +63,7 @@ def test_where_it_is_refused_the_reason_is_logged_and_the_next_look_asks_again(
         session.delete(session.get_one(Alias, SERVING))
     with caplog.at_level("INFO"):
         looks.look(session)
-    assert "No run began by itself: No version serves yet" in caplog.text
+    assert "No run began by itself: No version is live yet" in caplog.text
     assert rows(session, TrainingRun) == []
     factories.serving(session)
     looks.look(session)

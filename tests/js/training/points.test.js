@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "../support/page.js";
 import { csv, ends, joined, lastUpTo, smoothed, tick } from "../../../static/js/training/charts/points.js";
 
 test("smoothing is a moving average that its beginning does not pull towards zero", () => {

@@ -50,7 +50,5 @@ def test_a_setting_is_offered_only_by_methods_that_have_it() -> None:
             assert name in OFFERED[method].settings(), (name, method)
 
 
-def test_an_explanation_is_shown_as_a_sentence_and_bounds_in_words() -> None:
+def test_an_explanation_is_shown_as_a_sentence() -> None:
     assert TABLE["weight_decay"].sentence == "AdamW's pull of the weights towards zero."
-    assert TABLE["warmup_steps"].bounds_in_words == "From 0 to 100,000."
-    assert TABLE["use_peft"].bounds_in_words == ""

@@ -18,12 +18,10 @@ from app.db import RunStatus, StudioSetting, TrainingRun
 from app.services.prompts import studio_settings
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.training import preference_rows, runs
-from app.services.training.previews import counted
 from app.services.training.reward import forecasts
 from app.services.training.runs import Occasion
 from app.services.versions import live_comparison
-
-_IT = "Mellow will retrain by itself"
+from app.words import gettext, moment, ngettext, number
 
 
 @dataclass(frozen=True)
@@ -47,25 +45,39 @@ def outlook(session: Session, at: datetime) -> Outlook | None:
     begun = _last_begun(session)
     if begun is not None and _stopped_by(session, begun):
         return Outlook(
-            f"Mellow has stopped retraining by itself, because run {begun.id} failed. It goes on when an admin saves "
-            "these settings, or after a run that ends well.",
+            gettext(
+                "Mellow has stopped retraining by itself, because run %(number)s failed. "
+                "It goes on when an admin saves these settings, or after a run that succeeds.",
+                number=begun.id,
+            ),
             stopped=True,
         )
     if waiting := runs.queue(session):
-        return Outlook(f"{_IT} no sooner than run {waiting[-1].id} has ended.")
+        ends = gettext("Mellow will retrain by itself no sooner than run %(number)s has ended.", number=waiting[-1].id)
+        return Outlook(ends)
     if comparison := live_comparison.running(session):
-        pair = f"versions {comparison.old_number} and {comparison.new_number}"
-        return Outlook(f"{_IT} no sooner than the comparison of {pair} has ended.")
+        return Outlook(
+            gettext(
+                "Mellow will retrain by itself no sooner than the comparison of versions %(old)s and %(new)s "
+                "has ended.",
+                old=comparison.old_number,
+                new=comparison.new_number,
+            )
+        )
     reasons, lacking = _reasons(session, studio)
-    because = f"because of {' and '.join(reasons)}"
+    because = _both(reasons)
     earliest = _earliest(studio, begun, at)
     times = _times(studio, earliest)
     if lacking:
-        return Outlook(f"{_IT} {', '.join([lacking, *times])}.")
+        return Outlook(gettext("Mellow will retrain by itself %(when)s.", when=", ".join([lacking, *times])))
     if earliest is not None or not _within_hours(studio, at):
-        return Outlook(f"{_IT} {', '.join(times)}, {because}.")
+        when = ", ".join(times)
+        return Outlook(
+            gettext("Mellow will retrain by itself %(when)s, because of %(reasons)s.", when=when, reasons=because)
+        )
     return Outlook(
-        f"{_IT} within a minute, {because}.", Occasion(f"Mellow began this run by itself, {because}.", last_run)
+        gettext("Mellow will retrain by itself within a minute, because of %(reasons)s.", reasons=because),
+        Occasion(f"Mellow began this run by itself, because of {because}.", last_run),
     )
 
 
@@ -91,18 +103,26 @@ def _reasons(session: Session, studio: StudioSettings) -> tuple[list[str], str]:
     if studio.retrain_when != "forecast":
         new = preference_rows.new_clicks(session).judgments
         if new >= studio.retrain_after_clicks:
-            found.append(counted(new, "new click"))
+            found.append(ngettext("%(count)s new click", "%(count)s new clicks", new, count=number(new)))
         else:
-            missing.append(f"after {counted(studio.retrain_after_clicks - new, 'more click')}")
+            more = studio.retrain_after_clicks - new
+            missing.append(
+                ngettext("after %(count)s more click", "after %(count)s more clicks", more, count=number(more))
+            )
     if studio.retrain_when != "clicks":
         forecast = forecasts.forecast(session)
         if forecast is not None and 100 * forecast.low > studio.retrain_above:
-            found.append(f"a forecast of {forecast.in_words()}")
+            found.append(gettext("a forecast of %(cases)s", cases=forecasts.cases(forecast)))
         else:
-            missing.append(f"once the forecast begins above {studio.retrain_above} of 100 cases")
+            missing.append(gettext("once the forecast begins above %(least)s of 100 cases", least=studio.retrain_above))
     if studio.retrain_when == "either":
-        return found, "" if found else " or ".join(missing)
-    return found, " and ".join(missing)
+        return found, "" if found else gettext("%(first)s or %(second)s", first=missing[0], second=missing[1])
+    return found, _both(missing)
+
+
+def _both(parts: list[str]) -> str:
+    """Return one part or two as one text."""
+    return gettext("%(first)s and %(second)s", first=parts[0], second=parts[1]) if len(parts) > 1 else "".join(parts)
 
 
 def _earliest(studio: StudioSettings, begun: TrainingRun | None, at: datetime) -> datetime | None:
@@ -123,7 +143,8 @@ def _times(studio: StudioSettings, earliest: datetime | None) -> list[str]:
     """Return when a run may begin, in words."""
     said = []
     if studio.retrain_from_hour != studio.retrain_to_hour:
-        said.append(f"between {studio.retrain_from_hour}:00 and {studio.retrain_to_hour}:00 UTC")
+        hours = {"start": f"{studio.retrain_from_hour}:00", "end": f"{studio.retrain_to_hour}:00"}
+        said.append(gettext("between %(start)s and %(end)s UTC", **hours))
     if earliest is not None:
-        said.append(f"not before {earliest:%Y-%m-%d %H:%M} UTC")
+        said.append(gettext("not before %(moment)s", moment=moment(earliest)))
     return said

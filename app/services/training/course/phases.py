@@ -8,16 +8,17 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from app.db import TrainingRun
+from app.words import N_
 
 
 class Phase(StrEnum):
     """The phases of a run, in their order; by these names the run page shows them."""
 
-    PREPARING = "Preparing"
-    TRAINING = "Training"
-    CONVERTING = "Converting"
-    EVALUATING = "Evaluating"
-    PUBLISHING = "Publishing"
+    PREPARING = N_("Preparing")
+    TRAINING = N_("Training")
+    CONVERTING = N_("Converting")
+    EVALUATING = N_("Evaluating")
+    PUBLISHING = N_("Publishing")
 
 
 _BEGINS: Mapping[str, Phase] = MappingProxyType({phase.value.lower(): phase for phase in Phase})

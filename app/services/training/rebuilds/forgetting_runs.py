@@ -25,6 +25,7 @@ from app.services.training.rebuilds.readings import Without
 from app.services.training.selection import Selection
 from app.services.versions import forgetting, versions
 from app.services.versions.forgetting import Forgotten, Learner
+from app.words import gettext
 from models.store.store import CheckpointStore
 
 NOT_LAST = "The version was published but is not live: others are made from it, without what is forgotten."
@@ -82,18 +83,23 @@ def plan(session: Session, meant: Forgotten, learners: Sequence[Learner], target
     learned = {one.version.number for one in learners}
     version: Version | None = versions.get(session, target)
     if target not in learned:
-        return Plan(target, problem=f"Version {target} did not learn from it, so there is nothing to make again.")
+        problem = gettext("Version %(number)s did not learn from it, so there is nothing to make again.", number=target)
+        return Plan(target, problem=problem)
     path = []
     while version is not None and (version.number in learned or version.deleted_at is not None):
         path.append(version)
         version = session.get(Version, version.parent_number) if version.parent_number is not None else None
     if version is None:
-        return Plan(target, problem="No version from before is left that did not learn from it, so none can be made.")
+        problem = gettext("No version from before is left that did not learn from it, so none can be made.")
+        return Plan(target, problem=problem)
     steps, left_out = [], []
     for one in reversed(path):
         run = session.get(TrainingRun, one.run_id) if one.run_id is not None else None
         if run is None:
-            problem = f"Version {one.number} was not made by a run of this studio, so it cannot be made again."
+            problem = gettext(
+                "Version %(number)s was not made by a run of this studio, so it cannot be made again.",
+                number=one.number,
+            )
             return Plan(target, version.number, problem=problem)
         pairs = _pairs_left(session, run, meant)
         if pairs:
@@ -117,11 +123,21 @@ def request(session: Session, by: int, meant: Forgotten, target: int, serve: boo
     if made.problem:
         raise Conflict(made.problem)
     if not made.steps or made.base is None:
-        raise Invalid(f"Without it nothing is left to train on: version {made.base} is what remains. Make it live.")
+        raise Invalid(
+            gettext(
+                "Without it nothing is left to train on: version %(number)s is what remains. Make it live.",
+                number=made.base,
+            )
+        )
     try:
         with write_transaction(session):
             if len(runs.queue(session)) + len(made.steps) > runs.LONGEST_QUEUE:
-                raise Conflict(f"Only {runs.LONGEST_QUEUE} runs wait at a time: cancel some, or wait until they ended.")
+                raise Conflict(
+                    gettext(
+                        "Only %(count)s runs wait at a time: cancel some, or wait until they ended.",
+                        count=runs.LONGEST_QUEUE,
+                    )
+                )
             versions.usable(session, made.base, locked=True)
             return _add(session, by, meant, made, [one.version.number for one in found], serve), True
     except IntegrityError:
@@ -136,7 +152,7 @@ def get(session: Session, forgetting_id: int) -> Forgetting:
     """Return one forgetting; raises NotFound."""
     row = session.get(Forgetting, forgetting_id)
     if row is None:
-        raise NotFound(f"There is no forgetting {forgetting_id}.")
+        raise NotFound(gettext("There is no forgetting %(number)s.", number=forgetting_id))
     return row
 
 
@@ -172,12 +188,14 @@ def delete_old(session: Session, store: CheckpointStore, by: int, forgetting_id:
     """
     found = state(session, get(session, forgetting_id))
     if found.made is None:
-        raise Conflict("Not all versions are made again yet: the old ones stay until then.")
+        raise Conflict(gettext("Not all versions are made again yet: the old ones stay until then."))
     numbers = [version.number for version in found.old]
     if str(confirmed).strip() != str(len(numbers)):
-        raise Invalid(f"Type {len(numbers)} to confirm that so many versions shall be deleted.")
-    if versions.serving_number(session) in numbers:
-        raise Conflict(f"Version {versions.serving_number(session)} is live: make version {found.made} live first.")
+        raise Invalid(gettext("Type %(count)s to confirm that so many versions shall be deleted.", count=len(numbers)))
+    if (live := versions.serving_number(session)) in numbers:
+        raise Conflict(
+            gettext("Version %(live)s is live: make version %(made)s live first.", live=live, made=found.made)
+        )
     for number in numbers:
         versions.delete(session, store, by, number, number)
     return numbers

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import SERVING, Alias, RewardHead, RunStatus, TrainingRun, Version
 from app.services.system.cache import remembered
 from app.services.training.reward import heads, judged
+from app.words import gettext
 from models.forecast import LATEST, LEAST, Forecast, Gain, Past, Scale, gain, is_counted, scale
 from models.forecast import forecast as forecast_of
 from models.model_errors import ModelError
@@ -56,6 +57,14 @@ def known(session: Session) -> Known:
 def forecast(session: Session) -> Forecast | None:
     """Return the forecast of a retraining on all clicks from the live version, None while too few are known."""
     return known(session).forecast
+
+
+def cases(found: Forecast) -> str:
+    """Return the interval of a forecast in cases of 100."""
+    low, high = (round(100 * value) for value in (found.low, found.high))
+    if low < high:
+        return gettext("%(low)s to %(high)s of 100 cases", low=low, high=high)
+    return gettext("%(number)s of 100 cases", number=low)
 
 
 def _known(session: Session, serving: int | None) -> Known:

@@ -13,6 +13,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from app.words import N_, gettext
 from models.reward.features import NAMED, standard
 from models.reward.head import Head
 
@@ -39,7 +40,7 @@ def likings(head: Head) -> list[Liking]:
     together = standard().together
     effects, spreads = together @ head.weights, np.linalg.norm(together @ head.root, axis=1)
     found = [
-        _liking(number.more if effect >= 0 else number.less, abs(float(effect)), float(spread))
+        _liking(gettext(number.more if effect >= 0 else number.less), abs(float(effect)), float(spread))
         for number, effect, spread in zip(NAMED, effects, spreads, strict=True)
     ]
     return sorted(found, key=lambda one: (one.strength == "unclear", -one.often))
@@ -48,11 +49,11 @@ def likings(head: Head) -> list[Liking]:
 def _liking(what: str, effect: float, spread: float) -> Liking:
     often, low, high = (100 * _share(effect + turn * _LEVEL * spread) for turn in (0, -1, 1))
     if low <= 50:
-        strength = "unclear"
+        strength = N_("unclear")
     elif often >= 100 * _STRONGLY:
-        strength = "strongly"
+        strength = N_("strongly")
     else:
-        strength = "clearly" if often >= 100 * _A_LITTLE else "a little"
+        strength = N_("clearly") if often >= 100 * _A_LITTLE else N_("a little")
     return Liking(what, often, low, high, strength)
 
 

@@ -1,6 +1,8 @@
 // One chart: lines of values by step, drawn by uPlot, with what stands around it in its figure (templates/training/charts.html).
 
 import { all, make, one } from "../../shared/dom.js";
+import { count } from "../../shared/text.js";
+import { gettext, ngettext } from "../../shared/words.js";
 import { written } from "../run/run_words.js";
 import { picture, save } from "./download.js";
 import { drawMarks } from "./marks.js";
@@ -157,12 +159,18 @@ export class Chart {
 
   /** @param {number} step */
   where(step) {
-    return this.unit === "step" ? `step ${step.toLocaleString("en")}` : `${Math.round(step * 100)} % of the run`;
+    if (this.unit === "step") return gettext("step %(number)s", { number: count(step) });
+    return gettext("%(percent)s of the run", { percent: `${Math.round(step * 100)} %` });
   }
 
   describe() {
-    const said = [...this.lines.values()].map(({ name, points, output }) => `${name}: ${points.size} values, now ${output.textContent || "none"}`);
-    this.plot.setAttribute("aria-label", `${this.title} by ${this.unit === "step" ? "optimizer step" : "share of the run"}. ${said.join("; ")}.`);
+    const said = [...this.lines.values()].map(({ name, points, output }) => ngettext(
+      "%(name)s: %(num)s value, now %(value)s", "%(name)s: %(num)s values, now %(value)s", points.size, { name, value: output.textContent || gettext("none") },
+    ));
+    const values = { title: this.title, lines: said.join("; ") };
+    this.plot.setAttribute("aria-label", this.unit === "step"
+      ? gettext("%(title)s by optimizer step. %(lines)s.", values)
+      : gettext("%(title)s by share of the run. %(lines)s.", values));
   }
 
   fillTable() {

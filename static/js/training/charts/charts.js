@@ -1,6 +1,7 @@
 // All charts of a page: one smoothing, one crosshair, one zoom.
 
 import { all, element } from "../../shared/dom.js";
+import { language } from "../../shared/words.js";
 import { Chart } from "./chart.js";
 
 /** @import { Mark } from "./chart.js" */
@@ -16,7 +17,7 @@ export class Charts {
     this.charts = all(document, "figure.chart", HTMLElement).map((figure) => new Chart(figure, this));
     slider.addEventListener("input", () => {
       this.smoothing = Number(slider.value);
-      element("smoothing-value").textContent = slider.value;
+      element("smoothing-value").textContent = this.smoothing.toLocaleString(language);
       this.each((chart) => chart.drawSoon());
     });
     new MutationObserver(() => this.each((chart) => chart.uplot?.redraw())).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });

@@ -1,5 +1,7 @@
 // What a chart makes of the values of its lines: smoothed, side by side, as text.
 
+import { language } from "../../shared/words.js";
+
 /** @typedef {[step: number, value: number]} Point */
 
 /**
@@ -64,7 +66,7 @@ export function tick(value, distance) {
   if (value === 0) return "0";
   if (distance < 0.001) return Number(value.toPrecision(3)).toExponential();
   const places = [0, 1, 2, 3, 4].find((count) => Number.isInteger(Number((distance * 10 ** count).toPrecision(9)))) ?? 5;
-  return value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
+  return value.toLocaleString(language, { minimumFractionDigits: places, maximumFractionDigits: places });
 }
 
 /**

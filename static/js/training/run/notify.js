@@ -1,6 +1,7 @@
 // A notification of the browser when a run ends, for whoever asks for it on the page; it comes while the page is open in a tab.
 
 import { element, say } from "../../shared/dom.js";
+import { gettext } from "../../shared/words.js";
 
 const button = element("tell-me", HTMLButtonElement);
 const possible = "Notification" in window && isSecureContext;
@@ -13,7 +14,9 @@ export function offerNotification() {
     if (wanted) return stop();
     wanted = (await Notification.requestPermission()) === "granted";
     button.setAttribute("aria-pressed", String(wanted));
-    say("told", wanted ? "You will be told when it ends, as long as this page is open." : "The browser does not allow it: its settings for this site can be changed.");
+    say("told", wanted
+      ? gettext("You will be told when it ends, as long as this page is open.")
+      : gettext("The browser does not allow it: its settings for this site can be changed."));
   });
 }
 

@@ -2,9 +2,11 @@
 
 import { ApiError, call } from "../../shared/api.js";
 import { all, element, one, say } from "../../shared/dom.js";
+import { count } from "../../shared/text.js";
+import { gettext } from "../../shared/words.js";
 import { Charts } from "../charts/charts.js";
 import { notify, offerNotification } from "./notify.js";
-import { ending, outcome, remaining, stage } from "./run_words.js";
+import { STATUSES, ending, outcome, remaining, stage } from "./run_words.js";
 import { showInTab } from "./tab.js";
 
 /** @import { Metric, Run, RunCurves } from "../../types" */
@@ -21,14 +23,15 @@ function show(run) {
   if (latest && run.attempts > latest.attempts && latest.attempts) charts.each((chart) => chart.clear());
   latest = run;
   const active = run.status === "queued" || run.status === "running";
-  element("status").textContent = run.cancelling ? "cancelling" : run.status;
+  element("status").textContent = run.cancelling ? gettext("cancelling") : STATUSES[run.status];
   element("status").className = `status status-${run.status}`;
   showCourse(run, active);
   showInTab(run);
   charts.each((chart) => { chart.last = run.total_steps || 1; });
-  const versions = run.produced_version ? [{ step: run.total_steps, name: `version ${run.produced_version}` }] : [];
+  const { produced_version: made, parent_version: parent } = run;
+  const versions = made ? [{ step: run.total_steps, name: gettext("version %(number)s", { number: made }) }] : [];
   charts.mark([...run.checkpoints.map((step) => ({ step, name: "" })), ...versions]);
-  if (run.parent_version) element("parent").textContent = `version ${run.parent_version}`;
+  if (parent) element("parent").textContent = gettext("from version %(number)s", { number: parent });
   element("cancel-form").hidden = !active;
   element("again").hidden = active;
   element("cancel", HTMLButtonElement).disabled = run.cancelling;
@@ -53,7 +56,8 @@ function showCourse(run, active) {
   progress.value = run.progress;
   element("share").textContent = `${Math.round(run.progress * 100)} %`;
   element("eta").textContent = remaining(run);
-  element("steps").textContent = run.total_steps ? `step ${run.step.toLocaleString("en")} of ${run.total_steps.toLocaleString("en")}` : "";
+  const steps = { step: count(run.step), steps: count(run.total_steps) };
+  element("steps").textContent = run.total_steps ? gettext("step %(step)s of %(steps)s", steps) : "";
   element("stage").textContent = active && run.stage !== run.phase?.toLowerCase() ? stage(run) : "";
   element("course").hidden = !active;
   const at = phases.findIndex((phase) => phase.dataset.phase === run.phase);
@@ -81,13 +85,13 @@ function follow(after) {
   source.addEventListener("end", () => {
     source.close();
     if (!latest) return;
-    notify(`Run ${number} ${latest.status}`, ending(latest));
+    notify(gettext("Run %(number)s: %(status)s", { number, status: STATUSES[latest.status] }), ending(latest));
     // Nothing was measured of these, as of runs whose release did not measure it: empty charts say nothing.
     if (latest.attempts) charts.each((chart) => { chart.figure.hidden = chart.empty; });
   });
   // A lost connection is taken up again by the browser; a refused one (signed out, say) is not.
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) say("stale", "Live updates have stopped. Reload the page to go on.");
+    if (source.readyState === EventSource.CLOSED) say("stale", gettext("Live updates have stopped. Reload the page to go on."));
   });
 }
 

@@ -1,6 +1,35 @@
 // What the page of a run says of it, in words and figures.
 
+import { gettext, language, ngettext } from "../../shared/words.js";
+
 /** @import { Run } from "../../types" */
+
+/**
+ * What each status is called; the API has its English name.
+ *
+ * @type {Record<string, string>}
+ */
+export const STATUSES = {
+  queued: gettext("queued"),
+  running: gettext("running"),
+  succeeded: gettext("succeeded"),
+  failed: gettext("failed"),
+  cancelled: gettext("cancelled"),
+};
+
+/** What a run that has not ended is at, by what the worker says; the phases have names of their own. */
+const STAGES = new Map(Object.entries({
+  queued: gettext("queued"),
+  starting: gettext("starting"),
+  "importing the training libraries": gettext("importing the training libraries"),
+  "reading the data": gettext("reading the data"),
+  loading: gettext("loading"),
+  "asking the clicks about other texts": gettext("asking the clicks about other texts"),
+  scoring: gettext("scoring"),
+  saving: gettext("saving"),
+  "queued again, its worker died": gettext("queued again, its worker died"),
+  "at work again, its worker was silent": gettext("at work again, its worker was silent"),
+}));
 
 /**
  * How long a run will still take, in words; nothing where that is not known.
@@ -9,10 +38,11 @@
  */
 export function remaining({ eta_seconds: seconds }) {
   if (!seconds) return "";
-  if (seconds < 90) return `about ${seconds} s left`;
-  const minutes = Math.round(seconds / 60);
-  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
-  return `about ${hours ? `${hours} h ` : ""}${rest || !hours ? `${rest} min ` : ""}left`;
+  if (seconds < 90) return gettext("about %(seconds)s s left", { seconds });
+  const all = Math.round(seconds / 60);
+  const [hours, minutes] = [Math.floor(all / 60), all % 60];
+  if (!hours) return gettext("about %(minutes)s min left", { minutes });
+  return minutes ? gettext("about %(hours)s h %(minutes)s min left", { hours, minutes }) : gettext("about %(hours)s h left", { hours });
 }
 
 /**
@@ -21,8 +51,9 @@ export function remaining({ eta_seconds: seconds }) {
  * @param {number} value
  */
 export function written(value) {
+  const places = Math.abs(value) < 10 ? 4 : 2;
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
-  return value.toFixed(Math.abs(value) < 10 ? 4 : 2);
+  return value.toLocaleString(language, { minimumFractionDigits: places, maximumFractionDigits: places, useGrouping: false });
 }
 
 /**
@@ -31,8 +62,9 @@ export function written(value) {
  * @param {Run} run
  */
 export function stage(run) {
-  if (!run.position) return run.stage;
-  return `${run.stage}: ${run.position === 1 ? "one run is before it" : `${run.position} runs are before it`}`;
+  const at = STAGES.get(run.stage) ?? run.stage;
+  if (!run.position) return at;
+  return ngettext("%(stage)s: one run is before it", "%(stage)s: %(num)s runs are before it", run.position, { stage: at });
 }
 
 /**
@@ -45,8 +77,8 @@ export function stage(run) {
 export function outcome(run, live, watched) {
   const version = run.produced_version;
   if (!version || run.note) return "";
-  if (watched || Number(live) === version) return `Version ${version} is published and live.`;
-  return `Version ${version} is published. Version ${live} is live now.`;
+  if (watched || Number(live) === version) return gettext("Version %(number)s is published and live.", { number: version });
+  return gettext("Version %(number)s is published. Version %(live)s is live now.", { number: version, live });
 }
 
 /**
@@ -55,5 +87,5 @@ export function outcome(run, live, watched) {
  * @param {Run} run
  */
 export function ending(run) {
-  return run.error || run.note || outcome(run, "", true) || "It left no version.";
+  return run.error || run.note || outcome(run, "", true) || gettext("It produced no version.");
 }

@@ -1,6 +1,8 @@
 // The tab of a run's page: title and icon tell how far the run is, and how it ended, also while another tab is open.
 
 import { one } from "../../shared/dom.js";
+import { gettext } from "../../shared/words.js";
+import { STATUSES } from "./run_words.js";
 
 /** @import { Run } from "../../types" */
 
@@ -17,7 +19,8 @@ const ENDS = {
 export function showInTab(run) {
   const ended = ENDS[run.status];
   const percent = Math.round(run.progress * 100);
-  document.title = `${ended ? run.status : run.status === "queued" ? "waiting" : `${percent} %`} · ${NAME}`;
+  const how = ended ? STATUSES[run.status] : run.status === "queued" ? gettext("waiting") : `${percent} %`;
+  document.title = `${how} · ${NAME}`;
   const icon = ended ? sign(...ended) : ring(percent);
   one(document, 'link[rel="icon"]', HTMLLinkElement).href = `data:image/svg+xml,${encodeURIComponent(icon)}`;
 }

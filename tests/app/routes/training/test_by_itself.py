@@ -98,8 +98,8 @@ def test_the_training_page_forecasts_what_retraining_would_change(
         factories.judgment(session, screen(session, admin.id))
     page = " ".join(re.sub("<[^>]*>", "", admin.browser().get("/admin").text).split())
     said = re.search(
-        r"Retraining now would probably make what is shown preferred in (\d+) to (\d+) of 100 cases, most likely "
-        r"(\d+)\. 40 more clicks like these would narrow that to (\d+) to (\d+) of 100 cases\.",
+        r"After a retraining now, people would probably prefer what is shown in (\d+) to (\d+) of 100 cases, "
+        r"most likely (\d+)\. 40 more clicks like these would narrow that to (\d+) to (\d+) of 100 cases\.",
         page,
     )
     assert said is not None

@@ -55,7 +55,7 @@ def test_only_a_better_version_may_serve_where_an_admin_says_so(
     assert studio_settings.settings(session).only_if_better
     page = browser.get("/admin/liking").text
     assert re.search(r'id="only_if_better"[^>]* checked', page)
-    assert "A retrained version serves only if the clicks show that it is better." in page
+    assert "A retrained version goes live only if the clicks show that it is better." in page
 
 
 def test_whose_clicks_count_how_much_is_decided_here(session: Session, admin: Person, version_1: int) -> None:
@@ -111,9 +111,9 @@ def test_live_comparisons_are_switched_off_and_the_old_version_left_serving_wher
     assert studio_settings.settings(session).prove_first
     page = browser.get("/admin/liking").text
     assert re.search(r'id="prove_first"[^>]* checked', page)
-    assert "Retrained versions are compared live, and the one before serves meanwhile." in page
+    assert "Retrained versions are compared live, and the one before stays live meanwhile." in page
     comparison = factories.comparison(session, serving_number=1)
     browser.submit("/admin/liking", {"learn_at_once": "yes"})
     session.rollback()
     assert not studio_settings.settings(session).compare_live
-    assert f"Comparison {comparison.id} has ended: version 1 serves." in browser.get("/admin/liking").text
+    assert f"Comparison {comparison.id} has ended: version 1 is live." in browser.get("/admin/liking").text

@@ -231,7 +231,7 @@ def test_a_method_that_there_is_not_leads_back_and_says_which_there_are(
         ("orpo", "ORPO on 2 pairs", [*PAIRED, "log_odds_chosen", *ALWAYS]),
         (
             "kto",
-            "KTO on the texts of 2 pairs and of each “none is good”",
+            "KTO on 2 pairs and on each “none is good”",
             ["loss", "rewards/chosen", "rewards/rejected", "rewards/margins", *ALWAYS[:2], "kl", *ALWAYS[2:]],
         ),
     ],
@@ -242,7 +242,7 @@ def test_the_page_of_a_run_says_its_method_and_draws_its_curves(
     run = factories.run(session, RunStatus.SUCCEEDED, method=method)
     page = one_line(admin.browser().get(f"/admin/runs/{run.id}").text)
     assert said in page
-    assert 'from <span id="parent">version 1</span>' in page
+    assert '<span id="parent">from version 1</span>' in page
     assert re.findall(r'data-line="([^"]+)"', page) == charts
 
 

@@ -16,7 +16,7 @@ from tests.studio import Person, rows
 
 ALIKE = Reliability(40, 2, lapse=0.1, low=0.0, high=0.3, weight=1.0, told_apart=False, stands_out=False)
 CHANCE = Reliability(60, 0, lapse=0.9, low=0.7, high=1.0, weight=0.1, told_apart=True, stands_out=True)
-NOBODY = "Nobody stands out: as far as clicks can tell, everybody’s say about as much."
+NOBODY = "Nobody stands out: as far as the clicks tell, everybody’s are about equally reliable."
 
 
 def one_line(page: str) -> str:
@@ -43,7 +43,7 @@ def ticked(page: str, judge: str) -> bool | None:
 def test_before_anybody_clicked_nobody_stands_out(admin: Person, version_1: int) -> None:
     page = one_line(admin.browser().get("/admin").text)
     assert NOBODY in page
-    assert "Answers within less than one second are left out." in page
+    assert "Answers given in less than one second are left out." in page
 
 
 def test_the_new_judgments_are_described(session: Session, admin: Person, version_1: int) -> None:
@@ -55,7 +55,7 @@ def test_the_new_judgments_are_described(session: Session, admin: Person, versio
     assert "<strong>100 %</strong><span>said the same on one screen</span>" in page
     assert "<strong>100 %</strong><span>of 2 timed answers took less than a second</span>" in page
     assert "Places 1, 2 and 3 were chosen 2, 0, 0 times. Too few choices to tell" in page
-    assert "2 clicks more came too quickly to have been read, and teach nothing." in page
+    assert "2 more clicks came too quickly to have been read, and are left out." in page
 
 
 def test_who_stands_out_is_left_out_in_one_click_and_taken_in_again(
@@ -83,8 +83,8 @@ def test_who_stands_out_is_left_out_in_one_click_and_taken_in_again(
 def test_the_box_says_by_which_rules_clicks_count(session: Session, admin: Person, version_1: int) -> None:
     studio_settings.change(session, admin.id, {"weigh_people": False, "least_seconds": 0})
     page = one_line(admin.browser().get("/admin").text)
-    assert "Everybody’s clicks count alike, whatever they say." in page
-    assert "However quickly an answer came, it is learned from." in page
+    assert "Everybody’s clicks count the same." in page
+    assert "Answers count however quickly they came." in page
 
 
 def test_a_persons_page_says_how_reliable_their_clicks_are(

@@ -29,7 +29,7 @@ def test_runs_are_told_by_what_they_were_asked_for(session: Session) -> None:
     assert found["Clicks"].values == ["those of one person, from 2026-01-31 on", "all"]
     assert found["From version"].values == ["1", "–"]
     assert found["Status"].values == ["succeeded", "failed"]
-    assert found["Took"].values == ["5 minutes", "–"]
+    assert found["Duration"].values == ["5 minutes", "–"]
     assert found["Version"].values == ["2", "–"]
 
 
@@ -65,7 +65,7 @@ def test_what_came_of_a_run_is_what_its_version_says(session: Session) -> None:
     failed = factories.run(session, RunStatus.FAILED)
     found = told(session, good, failed)
     assert found["Agrees with its clicks"].values == ["87.5 %", "–"]
-    assert found["Its parent did"].values == ["50.0 %", "–"]
+    assert found["Its parent agrees with them"].values == ["50.0 %", "–"]
     assert found["Held-out quality"].values == ["−1.23 %", "–"]
 
 

@@ -100,16 +100,3 @@ def test_a_wish_that_cannot_be_carried_out_is_refused(session: Session) -> None:
         previews.preview(session, RunRequest("dpo", {}, parent_version=7))
     with pytest.raises(Conflict, match=r"^Version 1 was deleted: its files are gone\.$"):
         previews.preview(session, RunRequest("dpo", {}, parent_version=1))
-
-
-@pytest.mark.parametrize(
-    ("number", "noun", "plural", "words"),
-    [
-        (0, "pair", "", "0 pairs"),
-        (1, "person", "people", "1 person"),
-        (2, "person", "people", "2 people"),
-        (12_000, "pair", "", "12,000 pairs"),
-    ],
-)
-def test_a_number_is_said_with_its_noun(number: int, noun: str, plural: str, words: str) -> None:
-    assert previews.counted(number, noun, plural) == words

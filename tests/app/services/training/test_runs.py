@@ -81,7 +81,7 @@ def test_without_a_pair_there_is_nothing_to_learn_from(session: Session, serving
 
 def test_without_a_serving_version_there_is_nothing_to_train_from(session: Session, annotator: Person) -> None:
     factories.judgment(session, factories.generation(session, annotator.id))
-    with pytest.raises(Conflict, match=r"^No version serves yet, so there is nothing to train from\.$"):
+    with pytest.raises(Conflict, match=r"^No version is live yet, so there is nothing to train from\.$"):
         runs.request(session, None, "dpo", {})
 
 

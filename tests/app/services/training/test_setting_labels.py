@@ -42,7 +42,7 @@ def test_a_setting_says_of_what_kind_it_is_and_within_which_bounds(
     method: str, name: str, kind: str, bounds: str
 ) -> None:
     found = setting(method, name)
-    assert (found.kind, found.bounds_in_words) == (kind, bounds)
+    assert (found.kind, setting_labels.bounds_of(found)) == (kind, bounds)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,12 @@ def test_a_setting_says_of_what_kind_it_is_and_within_which_bounds(
 )
 def test_a_value_is_shown_as_the_form_takes_it(value: object, shown: str) -> None:
     assert setting("dpo", "beta").shown(value) == shown
+
+
+def test_yes_and_no_are_said_in_words_and_other_values_as_the_form_takes_them() -> None:
+    adapter, beta = setting("dpo", "use_peft"), setting("dpo", "beta")
+    assert [setting_labels.shown(adapter, value) for value in (True, False)] == ["yes", "no"]
+    assert setting_labels.shown(beta, 0.1) == "0.1"
 
 
 @pytest.mark.parametrize("method", list(setting_labels.METHODS))

@@ -133,7 +133,7 @@ def test_after_a_failed_run_it_stops_until_an_admin_saves_the_settings(session: 
     assert (found.stopped, found.occasion) == (True, None)
     assert found.sentence == (
         f"Mellow has stopped retraining by itself, because run {run.id} failed. It goes on when an admin saves these "
-        "settings, or after a run that ends well."
+        "settings, or after a run that succeeds."
     )
     switch(session, person)
     assert said(session).occasion is not None
@@ -161,7 +161,7 @@ def test_a_forecast_that_is_high_enough_makes_a_run_due(session: Session, person
     forecast = forecasts.forecast(session)
     assert forecast is not None
     assert said(session).sentence == (
-        f"Mellow will retrain by itself within a minute, because of a forecast of {forecast.in_words()}."
+        f"Mellow will retrain by itself within a minute, because of a forecast of {forecasts.cases(forecast)}."
     )
     switch(session, person, retrain_when="forecast", retrain_above=99)
     assert said(session).occasion is None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.db import RunStatus, write_transaction
 from app.services.desk import judgments
 from app.services.training.reward import forecasts, heads, judged
-from models.forecast import LEAST, RETRAINED
+from models.forecast import LEAST, RETRAINED, Forecast
 from models.reward.head import fitted
 from tests import factories
 from tests.app.services.training.reward.test_heads import screen
@@ -100,3 +100,9 @@ def test_past_runs_that_came_out_lower_lower_the_forecast(session: Session, pers
     assert after.forecast.value < before.forecast.value
     assert after.forecast.gain == before.forecast.gain
     assert RETRAINED.mean > 1
+
+
+def test_an_interval_is_told_in_cases_of_a_hundred() -> None:
+    found = Forecast(value=0.61, low=0.58, high=0.64, clicks=20, gain=0.4)
+    assert forecasts.cases(found) == "58 to 64 of 100 cases"
+    assert forecasts.cases(replace(found, low=0.61, high=0.61)) == "61 of 100 cases"
