@@ -15,7 +15,12 @@ from babel.messages.pofile import write_po
 from app.config import PROJECT_ROOT
 from app.translations.catalogue import FOLDER, languages_in, path_of, read
 
-SOURCES = (("app", "**.py", "python"), ("templates", "**.html", "jinja2"), ("static/js", "**.js", "javascript"))
+SOURCES = (
+    ("app", "**.py", "python"),
+    ("models", "**.py", "python"),
+    ("templates", "**.html", "jinja2"),
+    ("static/js", "**.js", "javascript"),
+)
 """Folders, what is read in them, and how."""
 _OPTIONS = {"**.html": {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}}
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.domain_errors import Conflict, DiskFull, DomainError, NotFound, NotReady, TooLarge
+from app.words import gettext
 from models.store.disk import is_full
 
 LARGEST_FILE = 2 * 1024**3
@@ -87,5 +88,7 @@ class ImportUploads:
 
 def _cannot_keep(error: OSError) -> DomainError:
     if is_full(error):
-        return DiskFull("the file cannot be kept on the server")
+        return DiskFull(
+            gettext("The disk is full, so the file cannot be kept on the server. Try again once there is room.")
+        )
     return NotReady(f"The file cannot be kept on the server: {error.strerror or error}.")

@@ -34,6 +34,7 @@ from app.db import write_transaction
 from app.db.full_disk import is_full
 from app.domain_errors import Conflict, DiskFull, Invalid, NotFound
 from app.services.system import audit
+from app.words import gettext
 from models.store.disk import flush
 
 FOLDER = "backups"
@@ -102,7 +103,7 @@ def make(session: Session, settings: Settings, by: int | None) -> Backup:
         _write(database, folder / name, moment)
     except (OSError, sqlite3.Error) as error:
         if is_full(error):
-            raise DiskFull("no backup was made") from None
+            raise DiskFull(gettext("The disk is full, so no backup was made. Try again once there is room.")) from None
         raise Conflict(f"The backup could not be written: {getattr(error, 'strerror', None) or error}.") from None
     size = (folder / name).stat().st_size
     with write_transaction(session):
