@@ -93,12 +93,9 @@ def languages() -> list[str]:
 
 
 def init_app(app: Flask, more: Path | None = None) -> None:
-    """Answer in the reader's language; `more` is a folder of further catalogues. Raises ValueError if one is broken."""
-    folders = {code: folder for folder in (FOLDER, more) if folder for code in languages_in(folder)}
-    app.config["LANGUAGES"] = folders
-    for code, folder in folders.items():
-        if folder is not FOLDER:
-            translations(path_of(code, folder))
+    """Answer in the reader's language; `more` is a folder of further catalogues, which the settings have checked."""
+    folders = (FOLDER, more) if more else (FOLDER,)
+    app.config["LANGUAGES"] = {code: folder for folder in folders for code in languages_in(folder)}
     _Babel().init_app(app, locale_selector=_selected)
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.filters.update(number=number, moment=moment)
