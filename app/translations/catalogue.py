@@ -78,4 +78,4 @@ def _said_in_scripts(known: Catalog) -> Iterator[tuple[str, str | list[str]]]:
         if isinstance(message.id, str):
             yield message.id, str(message.string)
         else:
-            yield message.id[0], list(message.string)
+            yield message.id[0], list(message.string or ())
