@@ -3,6 +3,7 @@
 import { Schemas } from "./schema.js";
 import { Trial } from "./trial.js";
 import { all, element, make } from "../shared/dom.js";
+import { ngettext } from "../shared/words.js";
 
 /** @import { Description, Operation, Schema } from "../types" */
 
@@ -120,7 +121,7 @@ function find(words) {
     }
     group.hidden = !any;
   }
-  element("found").textContent = words.length ? `${shown} ${shown === 1 ? "operation" : "operations"}` : "";
+  element("found").textContent = words.length ? ngettext("%(num)s operation", "%(num)s operations", shown) : "";
 }
 
 function openNamed() {
