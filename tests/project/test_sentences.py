@@ -36,14 +36,39 @@ GETTEXT = {"_", "N_", "gettext", "ngettext"}
 SENTENCE = re.compile(r"[A-Z][a-z']* [a-z]")
 """How a string begins that is more than a name."""
 
-NAMES = {
-    "Mellow",  # what the product is called, in every language
-    "UTC",
-    "MB",
-}
+NAMES = {"Mellow", "UTC", "MB", "API", "CSV", "PNG", "Markdown"}
 """Words that are the same in every language."""
-SHOWN_TO_PROGRAMMERS: dict[str, str] = {}
-"""Calls of the programs whose sentence no page shows, with the reason."""
+SAMPLES = {
+    "language = de",  # a column of a file and its value
+    "version 3",  # the subject of an entry of the audit log, which is stored in English
+    "https://example.org/mellow",
+    "webhook-id:",  # a header of HTTP
+}
+"""Texts of templates that are what people are to type, or what programs write."""
+COMMANDS = "Only a command of an operator says it, and those are in English."
+PROGRAMS_ONLY = "Only programs with a token or a key of their own meet it, and they are answered in English."
+ENGLISH = {
+    PROGRAMS_ONLY: {
+        "app/api/operations.py": {"json_object", "_refuse_unknown_parameters"},
+        "app/routes/system/health.py": {"_check_token"},
+        "app/routes/typeface.py": {"file"},
+        "app/services/people/api_tokens.py": {"bearer", "make", "_check_reach"},
+    },
+    COMMANDS: {
+        "app/services/people/deletion.py": {"by_email"},
+        "app/services/people/passwords.py": {"set_password"},
+        "app/services/system/audit_copies.py": {"read", "verify_copy"},
+        "app/services/system/backups.py": {
+            "restore",
+            "_check_copy",
+            "_check_room",
+            "_checkpoint_log",
+            "_opened",
+            "_refuse_what_acts",
+        },
+    },
+}
+"""Functions whose refusals no page shows, by the reason and the module."""
 
 
 def outside(template: str) -> str:
@@ -70,9 +95,9 @@ def sentences(template: str) -> list[str]:
     said += re.split(r"\n\s*\n|\x00", TAG.sub("\x00", text))
     found = []
     for one in said:
-        plain = ENTITY.sub(" ", one).replace(HOLE, " ")
-        if set(WORD.findall(plain)) - NAMES:
-            found.append(" ".join(plain.split()))
+        plain = " ".join(ENTITY.sub(" ", one).replace(HOLE, " ").split())
+        if set(WORD.findall(plain)) - NAMES and plain not in SAMPLES:
+            found.append(plain)
     return found
 
 
@@ -131,18 +156,27 @@ REFUSALS = {
 
 def bare_refusals(path: Path) -> Iterator[str]:
     """The refusals and flashed sentences of a program that are strings of its own."""
+    place = str(path.relative_to(PROJECT_ROOT))
+    english = {name for modules in ENGLISH.values() for name in modules.get(place, ())}
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    spared = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef) and function.name in english
+        for node in ast.walk(function)
+    }
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not node.args:
+        if not isinstance(node, ast.Call) or not node.args or id(node) in spared:
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if called not in REFUSALS | {"flash"}:
-            continue
-        sentence = node.args[0]
-        if isinstance(sentence, ast.JoinedStr) or (isinstance(sentence, ast.Constant) and str(sentence.value).strip()):
-            place = f"{path.relative_to(PROJECT_ROOT)}:{node.lineno}"
-            if place.partition(":")[0] not in SHOWN_TO_PROGRAMMERS:
-                yield f"{place} {ast.unparse(sentence)}"
+        if called in REFUSALS | {"flash"} and is_sentence(node.args[0]):
+            yield f"{place}:{node.lineno} {ast.unparse(node.args[0])}"
+
+
+def is_sentence(node: ast.expr) -> bool:
+    """Whether an expression is a string, or an f-string with words of its own."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return any(isinstance(part, ast.Constant) and WORD.search(str(part.value)) for part in parts)
 
 
 def test_no_refusal_and_no_flash_is_without_the_catalogue() -> None:
@@ -154,7 +188,7 @@ def test_a_bare_refusal_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     program = tmp_path / "program.py"
     program.write_text(
         'raise Invalid("Bare.")\nflash(f"{n} are bare.")\nraise errors.NotFound("Bare, too.")\n'
-        'raise Invalid(gettext("Said."))\nflash(str(refusal))\nlog("No refusal.")\n'
+        'raise Invalid(gettext("Said."))\nflash(str(refusal))\nflash(f"{said}.")\nlog("No refusal.")\n'
     )
     assert list(bare_refusals(program)) == [
         "program.py:1 'Bare.'",
