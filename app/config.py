@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from app.secret_files import FEWEST_CHARACTERS, kept_secret
+from app.translations.catalogue import languages_in, path_of, read
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_BASE_MODEL = PROJECT_ROOT / "models" / "base"
@@ -176,12 +177,17 @@ SETTING_NAMES = (
 
 
 def _catalogues(named: str) -> Path | None:
-    """Return the folder of further catalogues; raises ConfigError if there is none of that name."""
+    """Return the folder of further catalogues; raises ConfigError if there is none of that name, or one is broken."""
     if not named:
         return None
     folder = Path(named).expanduser().resolve()
     if not folder.is_dir():
         raise ConfigError(f"CATALOGUES names {folder}, which is no folder.")
+    try:
+        for language in languages_in(folder):
+            read(path_of(language, folder))
+    except ValueError as error:
+        raise ConfigError(f"CATALOGUES: {error}") from None
     return folder
 
 

@@ -20,6 +20,7 @@ from app.runtime.trial import Trial
 from app.services.desk.drawing import Beside
 from app.services.training.reward.heads import Chooser, Heads
 from app.services.versions import live_comparison
+from app.words import gettext
 from models.model_errors import ModelError
 from models.serving.generator import Generator, Sampling
 from models.serving.hot_swap import Companion, Serving
@@ -51,8 +52,8 @@ class Mellow:
         self.background.ensure_started()
         generator = self.serving.current()
         if generator is None:
-            reason = self.serving.state.error or "No version is published yet."
-            raise NotReady(f"The model is not ready: {reason}")
+            reason = self.serving.state.error or gettext("No version is published yet.")
+            raise NotReady(gettext("The model is not ready: %(reason)s", reason=reason))
         return generator
 
     def chooser(self, session: Session, generator: Generator) -> Chooser | None:

@@ -22,6 +22,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from app.words import gettext
+
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -93,8 +95,9 @@ class DiskFull(DomainError):
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
 
-    def __init__(self, what: str = "nothing of this was stored") -> None:
-        super().__init__(f"The disk is full, so {what}. Try again once there is room.")
+    def __init__(self, sentence: str | None = None) -> None:
+        usual = gettext("The disk is full, so nothing of this was stored. Try again once there is room.")
+        super().__init__(sentence or usual)
 
 
 class Later(DomainError):

@@ -15,25 +15,28 @@ from app.db import now
 from app.db.full_disk import is_full
 from app.domain_errors import PROBLEM_JSON, DiskFull, DomainError
 from app.extensions import login
+from app.words import N_, gettext, moment, number
 from models.model_errors import InputTooLong, NoLongerWanted
 
 _OWN_WORDS = {
-    HTTPStatus.NOT_FOUND: "There is nothing at this address. It may have been mistyped, or what was here was deleted.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that kind of request.",
+    HTTPStatus.NOT_FOUND: N_(
+        "There is nothing at this address. It may have been mistyped, or what was here was deleted."
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: N_("This address does not take that kind of request."),
 }
 """Sentences in the place of those that the library has."""
 _TITLES = {
-    HTTPStatus.BAD_REQUEST: "Not understood",
-    HTTPStatus.FORBIDDEN: "Not allowed",
-    HTTPStatus.NOT_FOUND: "Not found",
-    HTTPStatus.METHOD_NOT_ALLOWED: "Not understood",
-    HTTPStatus.CONFLICT: "Not possible now",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Not possible",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too much at once",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "A fault of Mellow",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Not ready",
-    HTTPStatus.INSUFFICIENT_STORAGE: "The disk is full",
+    HTTPStatus.BAD_REQUEST: N_("Not understood"),
+    HTTPStatus.FORBIDDEN: N_("Not allowed"),
+    HTTPStatus.NOT_FOUND: N_("Not found"),
+    HTTPStatus.METHOD_NOT_ALLOWED: N_("Not understood"),
+    HTTPStatus.CONFLICT: N_("Not possible now"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: N_("Too large"),
+    HTTPStatus.UNPROCESSABLE_ENTITY: N_("Not possible"),
+    HTTPStatus.TOO_MANY_REQUESTS: N_("Too much at once"),
+    HTTPStatus.INTERNAL_SERVER_ERROR: N_("A fault of Mellow"),
+    HTTPStatus.SERVICE_UNAVAILABLE: N_("Not ready"),
+    HTTPStatus.INSUFFICIENT_STORAGE: N_("The disk is full"),
 }
 """Titles of pages, in words that people know."""
 
@@ -59,7 +62,7 @@ def register_error_handlers(app: Flask) -> None:
     def _csrf(error: CSRFError) -> Response:
         return _response(
             HTTPStatus.BAD_REQUEST,
-            "This form is out of date or came from elsewhere: reload the page and try again.",
+            gettext("This form is out of date or came from elsewhere: reload the page and try again."),
             {"stale_form": True},
         )
 
@@ -67,7 +70,9 @@ def register_error_handlers(app: Flask) -> None:
     def _too_large(error: RequestEntityTooLarge) -> Response:
         most = request.max_content_length or 0
         whole = request.content_length is None or request.content_length >= most  # not a part of a form
-        sentence = f"The request has more than the {most // 1024**2} MB that are accepted at once."
+        sentence = gettext(
+            "The request has more than the %(number)s MB that are accepted at once.", number=number(most // 1024**2)
+        )
         return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence if whole else str(error.description), {})
 
     @app.errorhandler(HTTPException)
@@ -75,7 +80,8 @@ def register_error_handlers(app: Flask) -> None:
         if error.code is None or error.code < 400:
             return error
         status = HTTPStatus(error.code)
-        response = _response(status, _OWN_WORDS.get(status) or error.description or status.phrase, {})
+        own = gettext(_OWN_WORDS[status]) if status in _OWN_WORDS else None
+        response = _response(status, own or error.description or status.phrase, {})
         for name, value in error.get_headers():
             if name.lower() in ("allow", "retry-after"):
                 response.headers[name] = value
@@ -83,15 +89,23 @@ def register_error_handlers(app: Flask) -> None:
 
     @app.errorhandler(ObjectDeletedError)
     def _deleted(error: ObjectDeletedError) -> Response:
-        return _response(HTTPStatus.CONFLICT, "What this was about was deleted at this moment.", {})
+        return _response(HTTPStatus.CONFLICT, gettext("What this was about was deleted just now."), {})
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
+        _ask_nobody()
         if is_full(error):
             app.logger.error("%s %s could not be stored: the disk is full.", request.method, _asked_for())
             return _domain(DiskFull())
         app.logger.exception("%s %s failed", request.method, _asked_for())
-        return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; the log says what.", {})
+        sentence = gettext("Something went wrong on our side; the log says what.")
+        return _response(HTTPStatus.INTERNAL_SERVER_ERROR, sentence, {})
+
+
+def _ask_nobody() -> None:
+    """Answer a fault without asking again who is signed in, and in which language: that may be what failed."""
+    if not hasattr(g, "_login_user"):
+        g._login_user = login.anonymous_user()
 
 
 def _asked_for() -> str:
@@ -112,14 +126,12 @@ def _response(status: HTTPStatus, sentence: str, extra: dict[str, Any]) -> Respo
 
 def _page(status: HTTPStatus, sentence: str) -> str:
     """Return the page of an error, with the ways that lead on from it."""
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        g._login_user = login.anonymous_user()  # to ask who is signed in may be what failed
     may_pass = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     here = request.script_root + request.full_path.rstrip("?")
     return render_template(
         "error.html",
         status=int(status),
-        title=_TITLES.get(status, status.phrase),
+        title=gettext(_TITLES.get(status, status.phrase)),
         sentence=sentence,
         advice=_advice(status),
         again=here if may_pass and request.endpoint and request.method == "GET" else None,
@@ -129,10 +141,11 @@ def _page(status: HTTPStatus, sentence: str) -> str:
 
 def _advice(status: HTTPStatus) -> str:
     if status == HTTPStatus.FORBIDDEN:
-        return "If you need this, ask an admin of this studio: roles can be changed."
+        return gettext("If you need this, ask an admin of this studio: roles can be changed.")
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return (
+        return gettext(
             "What was saved before is still there. If it happens again, tell whoever runs this studio when it was: "
-            f"{now():%Y-%m-%d %H:%M} UTC."
+            "%(moment)s.",
+            moment=moment(now()),
         )
     return ""

@@ -10,6 +10,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from app.context import mellow
 from app.domain_errors import Malformed
+from app.words import gettext
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -98,12 +99,16 @@ def _check_host() -> None:
     # Flask's TRUSTED_HOSTS makes no exception for them, and with it the page of the refusal could hold no links.
     allowed = mellow().settings.allowed_hosts
     if allowed and request.blueprint != "health" and _PORT.sub("", request.host).strip("[]").lower() not in allowed:
-        raise Malformed("Mellow does not answer under this host: ALLOWED_HOSTS in the settings names the others.")
+        raise Malformed(
+            gettext("Mellow does not answer under this host: ALLOWED_HOSTS in the settings names the others.")
+        )
 
 
 def _check_path() -> None:
     if not _PATH.fullmatch(request.script_root):
-        raise Malformed(f"X-Forwarded-Prefix must be a path such as /mellow, not {request.script_root!r}.")
+        raise Malformed(
+            gettext("X-Forwarded-Prefix must be a path such as /mellow, not %(path)s.", path=repr(request.script_root))
+        )
 
 
 def _headers(response: Response) -> Response:

@@ -10,21 +10,28 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+import flask_babel
 from babel import Locale
 from babel.numbers import format_decimal
 from babel.support import NullTranslations
 from flask import Flask, current_app, has_request_context, request
-from flask_babel import Babel, Domain, get_locale, gettext, ngettext
+from flask_babel import Babel, Domain, get_locale
 from flask_login import current_user
 
 from app.translations.catalogue import FOLDER, SOURCE, languages_in, path_of, translations
+from models.words import N_
 
 __all__ = ["N_", "gettext", "init_app", "language", "local_moment", "moment", "name_of", "ngettext", "number"]
 
 
-def N_(sentence: str) -> str:  # the name that gettext's tools look for
-    """Mark a sentence for the catalogue that is translated where it is used: `gettext(sentence)`."""
-    return sentence
+def gettext(sentence: str, /, **values: object) -> str:
+    """Return a sentence in the reader's language; %(name)s in it is replaced by the value of that name."""
+    return str(flask_babel.gettext(sentence, **values))
+
+
+def ngettext(one: str, several: str, count: int, /, **values: object) -> str:
+    """Return the form of a sentence that fits a number, which stands in it as %(num)d."""
+    return str(flask_babel.ngettext(one, several, count, **values))
 
 
 def language() -> str:
@@ -90,16 +97,13 @@ def languages() -> list[str]:
 
 
 def init_app(app: Flask, more: Path | None = None) -> None:
-    """Answer in the reader's language; `more` is a folder of further catalogues. Raises ValueError if one is broken."""
-    folders = {code: folder for folder in (FOLDER, more) if folder for code in languages_in(folder)}
-    app.config["LANGUAGES"] = folders
-    for code, folder in folders.items():
-        if folder is not FOLDER:
-            translations(path_of(code, folder))
+    """Answer in the reader's language; `more` is a folder of further catalogues, which the settings have checked."""
+    folders = (FOLDER, more) if more else (FOLDER,)
+    app.config["LANGUAGES"] = {code: folder for folder in folders for code in languages_in(folder)}
     _Babel().init_app(app, locale_selector=_selected)
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.filters.update(number=number, moment=moment, local_moment=local_moment)
-    app.jinja_env.globals.update(language=language, languages=languages, language_name=name_of)
+    app.jinja_env.globals.update(N_=N_, language=language, languages=languages, language_name=name_of)
     app.jinja_env.globals["text_direction"] = lambda: get_locale().text_direction
 
 

@@ -85,6 +85,7 @@ class Visitor:
         width: int = 1280,
         height: int = 900,
         signed_in_as: Cookies | None = None,
+        locale: str | None = None,
     ) -> None:
         self.url = url
         self.complaints: list[str] = []
@@ -94,6 +95,7 @@ class Visitor:
             color_scheme=theme,
             viewport={"width": width, "height": height},
             storage_state=signed_in_as,
+            locale=locale,
         )
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.set_default_navigation_timeout(PATIENCE_MS)

@@ -39,7 +39,7 @@ def size(count: float | None) -> str:
 def percent(share: Share | float | None) -> str:
     """Return a share as a whole percentage; a dash if there is none."""
     value = share.value if isinstance(share, Share) else share
-    return "–" if value is None else f"{100 * value:.0f} %"
+    return "–" if value is None else f"{number(100 * value)} %"
 
 
 def between(share: Share) -> str:

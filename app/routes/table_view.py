@@ -17,10 +17,11 @@ from werkzeug.datastructures import MultiDict
 from app.api.payload import row_id
 from app.schemas.windows import Cut, Window, cut
 from app.security import keep_cookie
+from app.words import N_, gettext
 
 ROWS = (25, 50, 100)
 """The numbers of rows that a page may have, the usual one first."""
-DENSITIES = {"comfortable": "Comfortable", "compact": "Compact"}
+DENSITIES = {"comfortable": N_("Comfortable"), "compact": N_("Compact")}
 _LOOK = ("column", "density", "rows")
 _SECONDS = 365 * 86_400
 
@@ -134,7 +135,10 @@ def read(table: Table) -> TableView:
     look = args if args.get("density") else MultiDict(parse_qsl(request.cookies.get(cookie, "")))
     sort, problem = args.get("sort", ""), None
     if sort and sort.removeprefix("-") not in (names := [column.name for column in table.columns if column.sorts]):
-        sort, problem = "", f"sort must be one of {', '.join(names)}, with a minus sign before it for downwards."
+        sort = ""
+        problem = gettext(
+            "sort must be one of %(names)s, with a minus sign before it for descending.", names=", ".join(names)
+        )
     chosen = set(look.getlist("column"))
     view = TableView(
         table,

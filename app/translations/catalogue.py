@@ -33,13 +33,19 @@ def languages_in(folder: Path) -> list[str]:
 
 
 def read(path: Path) -> Catalog:
-    """Read a catalogue; raises ValueError in one sentence if it cannot be read or is of no language that is known."""
+    """Read a catalogue; raises ValueError in one sentence if it cannot be read or used.
+
+    It cannot if its language is not known, or if a translation has other placeholders than its sentence.
+    """
     language = path.parent.parent.name
     try:
         with path.open("rb") as file:
-            return read_po(file, locale=Locale.parse(language), abort_invalid=True)
+            found = read_po(file, locale=Locale.parse(language), abort_invalid=True)
     except (OSError, UnknownLocaleError, PoFileError, UnicodeDecodeError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as a catalogue: {error}") from error
+    for message, errors in found.check():
+        raise ValueError(f"{path} cannot be used: its translation of {message.id!r} is wrong: {errors[0]}.")
+    return found
 
 
 @cache
@@ -72,4 +78,4 @@ def _said_in_scripts(known: Catalog) -> Iterator[tuple[str, str | list[str]]]:
         if isinstance(message.id, str):
             yield message.id, str(message.string)
         else:
-            yield message.id[0], list(message.string)
+            yield message.id[0], list(message.string or ())

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from models.words import N_
+
 VERSION, PARENT = "version", "parent"
 """Names of a version and of its parent in the version's report; every other system in it is a baseline."""
 
@@ -44,45 +46,58 @@ class Figure:
 
 FIGURES: dict[str, Figure] = {
     "j": Figure(
-        "J", "neutral times meaning kept, text by text: the one figure that punishes both an insult and a lost meaning"
+        N_("J"),
+        N_("neutral times meaning kept, text by text: the one figure that punishes both an insult and a lost meaning"),
     ),
-    "j_fl": Figure("J with fluency", "the same times fluency, as in the ParaDetox paper"),
-    "sta": Figure("Neutral (STA)", "the share of rewrites that the toxicity classifier calls neutral"),
+    "j_fl": Figure(N_("J with fluency"), N_("the same times fluency, as in the ParaDetox paper")),
+    "sta": Figure(N_("Neutral (STA)"), N_("the share of rewrites that the toxicity classifier calls neutral")),
     "sim": Figure(
-        "Meaning kept (SIM)", "how near the rewrite's meaning is to the text's, by sentence embeddings", unit="cosine"
+        N_("Meaning kept (SIM)"),
+        N_("how near the rewrite's meaning is to the text's, by sentence embeddings"),
+        unit="cosine",
     ),
-    "fl": Figure("Fluent (FL)", "how acceptable the rewrite is as a sentence, by a language model"),
-    "copies": Figure("Copies", "the share of rewrites in the very words of the text", "neither"),
-    "bleu": Figure("BLEU", "how many word sequences the rewrite shares with what people wrote", unit="score"),
-    "chrf": Figure("chrF", "how many letter sequences the rewrite shares with what people wrote", unit="score"),
-    "rouge_l": Figure("ROUGE-L", "how long a sequence of words the rewrite shares with what people wrote"),
+    "fl": Figure(N_("Fluent (FL)"), N_("how acceptable the rewrite is as a sentence, by a language model")),
+    "copies": Figure(N_("Copies"), N_("the share of rewrites in the very words of the text"), "neither"),
+    "bleu": Figure(N_("BLEU"), N_("how many word sequences the rewrite shares with what people wrote"), unit="score"),
+    "chrf": Figure(N_("chrF"), N_("how many letter sequences the rewrite shares with what people wrote"), unit="score"),
+    "rouge_l": Figure(N_("ROUGE-L"), N_("how long a sequence of words the rewrite shares with what people wrote")),
     "sari": Figure(
-        "SARI",
-        "how well the rewrite adds, keeps and deletes the words of the text that people added, kept and deleted",
+        N_("SARI"),
+        N_("how well the rewrite adds, keeps and deletes the words of the text that people added, kept and deleted"),
         unit="score",
     ),
-    "distinct": Figure("Three different", "the share of texts whose three candidates all differ in their words"),
-    "diversity": Figure("Diversity", "how far apart the three candidates are: one minus their mean chrF to each other"),
-    "j_oracle": Figure("J of the best shown", "J of the best of the three, as a person who always finds it would get"),
-    "j_single": Figure("J of one shown", "J of a candidate taken blindly from the three"),
-    "j_worst": Figure("J of the worst shown", "J of the worst of the three; a place that stays empty counts as 0"),
+    "distinct": Figure(
+        N_("Three different"), N_("the share of texts whose three candidates all differ in their words")
+    ),
+    "diversity": Figure(
+        N_("Diversity"), N_("how far apart the three candidates are: one minus their mean chrF to each other")
+    ),
+    "j_oracle": Figure(
+        N_("J of the best shown"), N_("J of the best of the three, as a person who always finds it would get")
+    ),
+    "j_single": Figure(N_("J of one shown"), N_("J of a candidate taken blindly from the three")),
+    "j_worst": Figure(
+        N_("J of the worst shown"), N_("J of the worst of the three; a place that stays empty counts as 0")
+    ),
 }
 """Figures of texts. `j` leaves fluency out, since most published figures that it is compared with do."""
 
 CLICK_FIGURES: dict[str, Figure] = {
     "preference_accuracy": Figure(
-        "Agrees with held-out clicks", "the share of held-out pairs whose chosen text the version finds the likelier"
+        N_("Agrees with held-out clicks"),
+        N_("the share of held-out pairs whose chosen text the version finds the likelier"),
     ),
     "reward_margin": Figure(
-        "Reward margin",
-        "β times how much more the version's odds rose over its parent's for the chosen text than for the rejected one",
+        N_("Reward margin"),
+        N_("β times how much more the odds of the chosen text than of the rejected one rose over the parent's"),
         unit="nats",
     ),
 }
 """Figures of judgments that were held out of training."""
 
 
-TOO_FEW = "too few texts to tell"
+TOO_FEW = N_("too few texts to tell")
+NO_DIFFERENCE = N_("no difference shown")
 
 
 def preference_in_words(preferred: Mapping[str, Any], parent: int | None) -> str:
@@ -108,8 +123,8 @@ def verdict(name: str, difference: Mapping[str, Any]) -> str:
     if difference.get("too_few"):
         return TOO_FEW
     if not difference["differs"]:
-        return "no difference shown"
+        return NO_DIFFERENCE
     rose, better = difference["value"] > 0, (FIGURES | CLICK_FIGURES)[name].better
     if better == "neither":
-        return "more" if rose else "fewer"
-    return "better" if rose == (better == "higher") else "worse"
+        return N_("more") if rose else N_("fewer")
+    return N_("better") if rose == (better == "higher") else N_("worse")

@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from app.db import Role
 from app.services.people import accounts
 from app.services.system import system
-from tests.studio import Person
+from tests.studio import Person, make_person
 
 
 def ways(page: str) -> dict[str, str]:
@@ -68,3 +69,36 @@ def test_a_page_of_another_site_is_no_way_back(app: Flask) -> None:
     page = app.test_client().get("/nowhere", headers={"Referer": "http://elsewhere.example/annotate"}).text
     assert "Not found (404)" in page
     assert ways(page) == {"Go to the start": "/"}
+
+
+GERMAN = {"Accept-Language": "de"}
+
+
+def test_a_fault_is_told_in_the_language_of_whoever_meets_it(
+    app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = make_person(app, session, Role.ADMIN, settings={"language": "de"})
+    browser = person.browser()
+    monkeypatch.setattr(system, "spaces", fail)
+    page = browser.get("/admin/system", headers={"Accept-Language": "en"}).text
+    assert "Bei uns ist etwas schiefgegangen; im Log steht, was." in page
+    assert "Noch einmal versuchen" in page
+
+
+def test_where_nobody_can_be_asked_who_it_is_a_fault_is_told_in_the_language_of_the_browser(
+    admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = admin.browser()
+    monkeypatch.setattr(accounts, "by_session", fail)
+    answer = browser.get("/admin/system", headers=GERMAN)
+    assert answer.status_code == 500
+    assert "Ein Fehler von Mellow (500)" in answer.text
+    problem = browser.get("/api/v1/versions", headers=GERMAN).json
+    assert problem is not None
+    assert problem["detail"] == "Bei uns ist etwas schiefgegangen; im Log steht, was."
+
+
+def test_what_is_not_there_is_told_in_the_language_of_the_browser(app: Flask) -> None:
+    page = app.test_client().get("/nowhere", headers=GERMAN).text
+    assert "Nicht gefunden (404)" in page
+    assert ways(page) == {"Zum Anfang": "/"}

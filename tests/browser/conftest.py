@@ -11,14 +11,17 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests import stored
+from tests.app.translations.pseudo import write_catalogue
 from tests.browsing import Cookies, Visitor, chromium
 from tests.processes import ADMIN, Product
 
 
 @pytest.fixture(scope="package")
-def product(new_home: Callable[[], Path]) -> Iterator[Product]:
-    """A running product with an admin, Ada; a proxy may stand before it."""
-    with Product(new_home(), WEB_CONCURRENCY="1", MAX_TEXT_LENGTH="300", TRUSTED_PROXIES="1", **ADMIN) as product:
+def product(new_home: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A running product with an admin, Ada, and a pseudo-translation; a proxy may stand before it."""
+    catalogues = str(write_catalogue(tmp_path_factory.mktemp("catalogues")))
+    settings = {"WEB_CONCURRENCY": "1", "MAX_TEXT_LENGTH": "300", "TRUSTED_PROXIES": "1", "CATALOGUES": catalogues}
+    with Product(new_home(), **settings, **ADMIN) as product:
         product.learn_from_quick_answers()
         yield product
 

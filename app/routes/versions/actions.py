@@ -10,6 +10,7 @@ from app.domain_errors import Conflict
 from app.extensions import db
 from app.runtime import announcements
 from app.services.versions import versions
+from app.words import gettext
 from models.model_errors import StoreError
 
 
@@ -21,9 +22,16 @@ def promote(number: int) -> None:
     try:
         manifest = mellow().store.verify(number)
     except StoreError as error:
-        raise Conflict(f"Version {number} cannot be made live: {error}") from None
+        raise Conflict(
+            gettext("Version %(number)s cannot be made live: %(error)s", number=number, error=error)
+        ) from None
     if manifest.sha256 != recorded:
-        raise Conflict(f"Version {number} cannot be made live: the store holds another one than was published here.")
+        raise Conflict(
+            gettext(
+                "Version %(number)s cannot be made live: the store holds another one than was published here.",
+                number=number,
+            )
+        )
     versions.promote(session, number, user_id())
     if not announcements.alias_moved(mellow().queue, number):
         current_app.logger.warning("The queue is away: the web processes will see version %d by polling.", number)

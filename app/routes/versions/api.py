@@ -22,6 +22,7 @@ from app.routes.versions.actions import promote
 from app.schemas.kinds import LARGEST_ID
 from app.services.prompts import prompts
 from app.services.versions import evaluations, learned, versions
+from app.words import gettext
 from models.model_errors import InputTooLong, ModelError, StoreError
 from models.serving.generator import Generator, Screen
 from models.store.archive import Archive
@@ -55,7 +56,7 @@ def get_version(number: int) -> ResponseReturnValue:
 def move_serving(body: ServingAlias) -> ResponseReturnValue:
     """Make a version live: promote a newer one or roll back to an older one."""
     if abs(body.version) > LARGEST_ID:
-        raise NotFound(f"There is no version {body.version}.")
+        raise NotFound(gettext("There is no version %(number)s.", number=body.version))
     promote(body.version)
     return {"version": body.version}
 

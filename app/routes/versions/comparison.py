@@ -16,6 +16,7 @@ from app.routes.versions.actions import promote
 from app.services.prompts import studio_settings
 from app.services.versions import live_comparison, versions
 from app.services.versions.live_comparison_report import Side, how_long, report
+from app.words import gettext
 
 blueprint = Blueprint("comparison", __name__, url_prefix="/admin/versions/comparison")
 
@@ -79,7 +80,10 @@ def _carried_out(number: int, act: Callable[[], None]) -> ResponseReturnValue:
     except (Conflict, NotFound) as refusal:
         flash(str(refusal), "warning")
     else:
-        flash(f"Comparison {number} has ended: version {versions.serving_number(db.session())} is live.", "success")
+        live = versions.serving_number(db.session())
+        flash(
+            gettext("Comparison %(number)s has ended: version %(live)s is live.", number=number, live=live), "success"
+        )
     return redirect(url_for("comparison.page"))
 
 
@@ -92,7 +96,9 @@ def _keep(number: int, version: int) -> None:
     session = db.session()
     comparison = live_comparison.get(session, number)
     if version not in (comparison.old_number, comparison.new_number):
-        raise NotFound(f"Version {version} takes no part in comparison {number}.")
+        raise NotFound(
+            gettext("Version %(version)s takes no part in comparison %(number)s.", version=version, number=number)
+        )
     if comparison.ended_at is None and version != versions.serving_number(session):
         promote(version)
     else:

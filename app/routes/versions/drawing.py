@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.db import Version
 from app.services.versions.lineage import Graph, Node
+from app.words import N_
 
 STEP, LANE, RADIUS = 46, 54, 16
 """Distances between neighbouring places and lanes, and the radius of a version, in pixels."""
@@ -46,13 +47,13 @@ def draw(graph: Graph, live: int | None, was_live: Collection[int]) -> Drawing:
 def _dot(node: Node, live: int | None, was_live: Collection[int]) -> Dot:
     number = node.version.number
     if number == live:
-        state, kind = "live now", "live"
+        state, kind = N_("live now"), "live"
     elif node.version.deleted_at is not None:
-        state, kind = "deleted", "deleted"
+        state, kind = N_("deleted"), "deleted"
     elif number in was_live:
-        state, kind = "was live", "was-live"
+        state, kind = N_("was live"), "was-live"
     else:
-        state, kind = "never live", "never-live"
+        state, kind = N_("never live"), "never-live"
     return Dot(node.version, *_middle(node), _line(node), state, kind)
 
 

@@ -13,6 +13,7 @@ from app.runtime import announcements
 from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import forgetting
 from app.services.versions.forgetting import Forgotten
+from app.words import gettext
 
 
 def request_forgetting(meant: Forgotten, target: int | None, serve: bool) -> tuple[Forgetting, bool]:
@@ -20,7 +21,7 @@ def request_forgetting(meant: Forgotten, target: int | None, serve: bool) -> tup
     session = db.session()
     wanted = target or forgetting_runs.default_target(session, forgetting.learners(session, meant))
     if wanted is None:
-        raise Invalid("No version learned from it, so there is nothing to make again.")
+        raise Invalid(gettext("No version learned from it, so there is nothing to make again."))
     row, is_new = forgetting_runs.request(session, user_id(), meant, wanted, serve)
     if not announcements.run_waits(mellow().queue, session):
         current_app.logger.warning("The queue is away: runs wait for it.")

@@ -14,6 +14,7 @@ from app.services.training import preference_rows
 from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import forgetting, versions
 from app.services.versions.forgetting import Forgotten
+from app.words import gettext, ngettext
 from models.model_errors import StoreError
 
 blueprint = Blueprint("forgetting", __name__, url_prefix="/admin/versions/forget")
@@ -60,7 +61,7 @@ def start() -> ResponseReturnValue:
     except DomainError as refusal:
         return _page(str(refusal)), refusal.status
     if not is_new:
-        flash("That was asked for already: its runs are not done yet.", "info")
+        flash(gettext("This was requested already: its runs have not ended yet."), "info")
     return redirect(url_for("forgetting.progress", forgetting_id=row.id))
 
 
@@ -85,9 +86,9 @@ def delete_old(forgetting_id: int) -> ResponseReturnValue:
     except (Conflict, Invalid) as refusal:
         flash(str(refusal), "warning")
     except (StoreError, OSError) as error:
-        flash(f"Not all files could be removed: {error}", "warning")
+        flash(gettext("Not all files could be removed: %(error)s", error=error), "warning")
     else:
-        flash(f"{len(numbers)} {'version is' if len(numbers) == 1 else 'versions are'} deleted.", "success")
+        flash(ngettext("%(num)d version is deleted.", "%(num)d versions are deleted.", len(numbers)), "success")
     return redirect(url_for("forgetting.progress", forgetting_id=forgetting_id))
 
 

@@ -16,9 +16,9 @@ from app.routes.versions.drawing import draw
 from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import evaluations, learned, lineage, timeline, versions
 from app.services.versions.live_comparison_report import latest_in_brief
+from app.words import gettext
 from models.model_errors import StoreError
 from models.settings.options import current_names
-from models.store.evaluation_figures import preference_in_words
 
 blueprint = Blueprint("versions", __name__, url_prefix="/admin/versions")
 
@@ -80,9 +80,9 @@ def _version_page(number: int, typed: str | None = None) -> str:
         manifest_problem=problem,
         config=current_names(manifest.config) if manifest else {},
         evaluation=evaluations.of(session, row),
+        labels=evaluations.LABELS,
         comparison=latest_in_brief(session, number),
         lost=learned.lost(session, number),
-        preference_in_words=preference_in_words,
         periods=timeline.periods(session, number),
         beside=beside.asked_for(session, row),
         longest_note=versions.LONGEST_NOTE,
@@ -98,7 +98,7 @@ def promote(number: int) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
     else:
-        flash(f"Version {number} is live from now on.", "success")
+        flash(gettext("Version %(number)s is live from now on.", number=number), "success")
     return redirect(url_for("versions.page"))
 
 
@@ -111,7 +111,7 @@ def note(number: int) -> ResponseReturnValue:
     except Invalid as refusal:
         flash(str(refusal), "warning")
         return _version_page(number, typed), refusal.status
-    flash("The note is saved.", "success")
+    flash(gettext("The note is saved."), "success")
     return redirect(url_for("versions.version", number=number))
 
 
@@ -124,10 +124,15 @@ def delete(number: int) -> ResponseReturnValue:
         flash(str(refusal), "warning")
         return redirect(url_for("versions.version", number=number))
     except (StoreError, OSError) as error:
-        flash(f"Version {number} is marked as deleted, but its files could not be removed: {error}", "warning")
+        said = gettext(
+            "Version %(number)s is marked as deleted, but its files could not be removed: %(error)s",
+            number=number,
+            error=error,
+        )
+        flash(said, "warning")
         return redirect(url_for("versions.version", number=number))
     mellow().trial.forget()
-    flash(f"Version {number} is deleted.", "success")
+    flash(gettext("Version %(number)s is deleted.", number=number), "success")
     return redirect(url_for("versions.page"))
 
 

@@ -91,6 +91,8 @@ class ImportUploads:
 
 def _cannot_keep(error: OSError) -> DomainError:
     if is_full(error):
-        return DiskFull("the file cannot be kept on the server")
+        return DiskFull(
+            gettext("The disk is full, so the file cannot be kept on the server. Try again once there is room.")
+        )
     why = error.strerror or str(error)
     return NotReady(gettext("The file cannot be kept on the server: %(why)s.", why=why))

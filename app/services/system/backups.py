@@ -103,7 +103,7 @@ def make(session: Session, settings: Settings, by: int | None) -> Backup:
         _write(database, folder / name, moment)
     except (OSError, sqlite3.Error) as error:
         if is_full(error):
-            raise DiskFull("no backup was made") from None
+            raise DiskFull(gettext("The disk is full, so no backup was made. Try again once there is room.")) from None
         raise Conflict(
             gettext("The backup could not be written: %(reason)s.", reason=getattr(error, "strerror", None) or error)
         ) from None

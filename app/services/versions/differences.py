@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Version
+from app.words import gettext
 from models.model_errors import StoreError
 from models.store.rewrites import Rewrites
 from models.store.store import CheckpointStore
@@ -68,7 +69,7 @@ def between(session: Session, store: CheckpointStore, ours: Version, theirs: Ver
 def _compared(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Differences:
     shared = [text for text in ours if text in theirs]
     if not shared:
-        return Differences(problem="They were measured on different texts, so no text has a rewrite of both.")
+        return Differences(problem=gettext("They were measured on different texts, so no text has a rewrite of both."))
     pairs = [pair(text, ours[text], theirs[text]) for text in shared]
     different = sorted((one for one in pairs if one.distance), key=lambda one: one.distance, reverse=True)
     return Differences(tuple(different[:MOST_SHOWN]), len(different), len(shared))
@@ -110,8 +111,9 @@ def _rewrites(session: Session, store: CheckpointStore, version: Version) -> Map
 
 def _nothing_kept(version: Version) -> str:
     if version.deleted_at is not None:
-        return f"Version {version.number} was deleted, and its rewrites with it."
-    return (
-        f"No rewrites of version {version.number} are kept: an earlier release measured it, or nothing has yet. "
-        "The next training that starts from it keeps them."
+        return gettext("Version %(number)s was deleted, and its rewrites with it.", number=version.number)
+    return gettext(
+        "No rewrites of version %(number)s are kept: an earlier release measured it, or nothing has yet. "
+        "The next training that starts from it keeps them.",
+        number=version.number,
     )

@@ -11,7 +11,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Version
+from app.words import N_, gettext, number
 from models.store.evaluation_figures import CLICK_FIGURES, FIGURES, PARENT, VERSION, Figure, verdict
+
+LABELS: Mapping[str, str] = {
+    "copy of the text": N_("Copy of the text"),
+    "profane words deleted": N_("Profane words deleted"),
+    "people": N_("People"),
+    "toxicity": N_("Toxicity"),
+    "similarity": N_("Similarity"),
+    "fluency": N_("Fluency"),
+}
+"""Labels of the baselines and of the roles of scorers, as reports name them."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,8 @@ def of(session: Session, version: Version) -> Evaluation:
         if PARENT in found.get("systems", {}):
             return Evaluation(_as_parents_report(found, child.number))
     return Evaluation(
-        {}, "This version is not measured yet. The first training that starts from it measures it along the way."
+        {},
+        gettext("This version is not measured yet. The first training that starts from it measures it along the way."),
     )
 
 
@@ -192,11 +204,11 @@ def _comparisons(
 def _number(found: Mapping[str, float] | None, figure: Figure, signed: bool = False) -> Number | None:
     if found is None:
         return None
-    sign = "+" if signed else ""
-    value, low, high = (_formatted(found[part], figure.digits, sign) for part in ("value", "low", "high"))
-    return Number(value, f"{low} to {high}")
+    value, low, high = (_formatted(found[part], figure.digits, signed) for part in ("value", "low", "high"))
+    return Number(value, gettext("%(low)s to %(high)s", low=low, high=high))
 
 
-def _formatted(value: float, digits: int, sign: str) -> str:
+def _formatted(value: float, digits: int, signed: bool) -> str:
     rounded = round(value, digits)
-    return f"{rounded:{sign}.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
+    sign = "−" if rounded < 0 else "+" if signed and rounded else ""
+    return sign + number(abs(rounded), digits)

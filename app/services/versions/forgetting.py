@@ -30,17 +30,28 @@ from app.domain_errors import Invalid, NotFound
 from app.services.system.authorship import typed_by, written_by
 from app.services.versions import learned
 from app.services.versions.learned import Ids
+from app.words import N_, gettext
 
 _WITHOUT: Mapping[ForgettingKind, str] = {
-    ForgettingKind.PERSON: "without what one person said",
-    ForgettingKind.PROMPT: "without one prompt",
-    ForgettingKind.IMPORT: "without one import",
-    ForgettingKind.DELETED: "without the judgments that were deleted",
+    ForgettingKind.PERSON: N_("without what one person said"),
+    ForgettingKind.PROMPT: N_("without one prompt"),
+    ForgettingKind.IMPORT: N_("without one import"),
+    ForgettingKind.DELETED: N_("without the judgments that were deleted"),
 }
-_NAMED: Mapping[ForgettingKind, tuple[type[User | Prompt | FileImport], str]] = {
-    ForgettingKind.PERSON: (User, "user"),
-    ForgettingKind.PROMPT: (Prompt, "prompt"),
-    ForgettingKind.IMPORT: (FileImport, "import"),
+_TABLES: Mapping[ForgettingKind, type[User | Prompt | FileImport]] = {
+    ForgettingKind.PERSON: User,
+    ForgettingKind.PROMPT: Prompt,
+    ForgettingKind.IMPORT: FileImport,
+}
+_WHICH: Mapping[ForgettingKind, str] = {
+    ForgettingKind.PERSON: N_("Say which user is to be forgotten: give its number."),
+    ForgettingKind.PROMPT: N_("Say which prompt is to be forgotten: give its number."),
+    ForgettingKind.IMPORT: N_("Say which import is to be forgotten: give its number."),
+}
+_UNKNOWN: Mapping[ForgettingKind, str] = {
+    ForgettingKind.PERSON: N_("There is no user %(id)s."),
+    ForgettingKind.PROMPT: N_("There is no prompt %(id)s."),
+    ForgettingKind.IMPORT: N_("There is no import %(id)s."),
 }
 
 
@@ -57,7 +68,7 @@ class Forgotten:
 
     @property
     def words(self) -> str:
-        """Say what is left out, without saying whose it was."""
+        """Say what is left out, without saying whose it was, in English: notes of versions keep it."""
         return _WITHOUT[self.kind]
 
     def judgments(self) -> ColumnElement[bool]:
@@ -105,15 +116,14 @@ class Learner:
 def forgotten(session: Session, kind: str, number: int | None) -> Forgotten:
     """Return what is to be forgotten; raises Invalid, or NotFound if there is no such thing."""
     if kind not in list(ForgettingKind):
-        raise Invalid(f"kind must be one of {', '.join(ForgettingKind)}.")
+        raise Invalid(gettext("kind must be one of %(kinds)s.", kinds=", ".join(ForgettingKind)))
     meant = ForgettingKind(kind)
     if meant == ForgettingKind.DELETED:
         return Forgotten(meant)
-    table, name = _NAMED[meant]
     if number is None:
-        raise Invalid(f"Say which {name} is to be forgotten: give its number.")
-    if session.get(table, number) is None:
-        raise NotFound(f"There is no {name} {number}.")
+        raise Invalid(gettext(_WHICH[meant]))
+    if session.get(_TABLES[meant], number) is None:
+        raise NotFound(gettext(_UNKNOWN[meant], id=number))
     return Forgotten(meant, number)
 
 

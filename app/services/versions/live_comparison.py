@@ -13,6 +13,7 @@ from app.db import SERVING, Alias, ComparisonOutcome, ComparisonState, LiveCompa
 from app.domain_errors import Conflict, NotFound
 from app.services.system import audit, webhooks
 from app.services.versions.live_comparison_clicks import clicks
+from app.words import gettext
 from models.sequential import THRESHOLDS
 
 MOST_CLICKS = 500
@@ -31,7 +32,7 @@ def get(session: Session, number: int) -> LiveComparison:
     """Return one comparison; raises NotFound."""
     comparison = session.get(LiveComparison, number)
     if comparison is None:
-        raise NotFound(f"There is no comparison {number}.")
+        raise NotFound(gettext("There is no comparison %(number)s.", number=number))
     return comparison
 
 
@@ -86,7 +87,7 @@ def stop(session: Session, number: int, by: int, reason: str) -> LiveComparison:
     with write_transaction(session):
         session.get(Alias, SERVING, with_for_update=True)
         if get(session, number) is not running(session, locked=True):
-            raise Conflict(f"Comparison {number} has ended already.")
+            raise Conflict(gettext("Comparison %(number)s has ended already.", number=number))
         comparison = end_running(session, reason, by)
     assert comparison is not None
     return comparison
@@ -96,7 +97,9 @@ def refuse_deletion(session: Session, number: int) -> None:
     """Raise Conflict if a version takes part in the comparison that is under way."""
     comparison = running(session)
     if comparison is not None and number in (comparison.old_number, comparison.new_number):
-        raise Conflict(f"Version {number} takes part in a live comparison: end that before you delete it.")
+        raise Conflict(
+            gettext("Version %(number)s takes part in a live comparison: end that before you delete it.", number=number)
+        )
 
 
 def _finish(

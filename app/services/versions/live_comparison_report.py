@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import ComparisonState, LiveComparison, User
 from app.services.versions import live_comparison
 from app.services.versions.live_comparison_clicks import clicks, thresholds
+from app.words import gettext, ngettext, number
 from models.sequential import Click, clicks_left, curve
 
 _EXACTLY = 10
@@ -89,22 +90,38 @@ def latest_in_brief(session: Session, version: int | None = None) -> tuple[str, 
 def _in_brief(session: Session, comparison: LiveComparison) -> str:
     old, new, serving = comparison.old_number, comparison.new_number, comparison.serving_number
     if comparison.state != ComparisonState.RUNNING:
-        return f"Live comparison of versions {old} and {new}: {comparison.reason}"
+        return gettext(
+            "Live comparison of versions %(old)s and %(new)s: %(reason)s", old=old, new=new, reason=comparison.reason
+        )
     found = report(session, comparison)
-    said = f"Versions {old} and {new} are compared live, and version {serving} is live meanwhile: {how_long(found)}."
-    if not found.clicks:
-        return said
-    chosen = f"So far version {new} was chosen in {found.new.wins} of {found.clicks}"
-    return f"{said} {chosen}, and {found.new.expected:.0f} would be usual if both were equally good."
+    said = gettext(
+        "Versions %(old)s and %(new)s are compared live, and version %(serving)s is live meanwhile: %(how_long)s.",
+        old=old,
+        new=new,
+        serving=serving,
+        how_long=how_long(found),
+    )
+    return f"{said} {_so_far(found)}" if found.clicks else said
+
+
+def _so_far(found: Report) -> str:
+    return gettext(
+        "So far version %(new)s was chosen in %(wins)s of %(clicks)s, and %(expected)s would be expected if both were "
+        "equally good.",
+        new=found.new.number,
+        wins=number(found.new.wins),
+        clicks=number(found.clicks),
+        expected=number(found.new.expected),
+    )
 
 
 def how_long(found: Report) -> str:
     """Return how many more clicks a comparison that is under way takes, in words."""
     if found.left is None:
         most = found.comparison.most_clicks - found.clicks
-        return f"how many clicks it takes cannot be said yet, at most {most} more"
+        return gettext("how many clicks it takes cannot be said yet, at most %(number)s more", number=number(most))
     about = found.left if found.left <= _EXACTLY else -(-found.left // _EXACTLY) * _EXACTLY
-    return f"about {about} more {'click' if about == 1 else 'clicks'} to know"
+    return ngettext("about %(num)d more click to know", "about %(num)d more clicks to know", about)
 
 
 def _share(evidence: float, threshold: float) -> float:
@@ -124,5 +141,5 @@ def _judges(session: Session, counted: Sequence[Click]) -> list[tuple[str, int]]
     """Return the names of those who judged, each with the number of their clicks, the most first."""
     clicked = Counter(int(click.person) for click in counted)
     people = session.execute(select(User.id, User.name, User.email).where(User.id.in_(clicked)))
-    named = {number: name or email for number, name, email in people}
-    return [(named[number], count) for number, count in clicked.most_common()]
+    named = {person: name or email for person, name, email in people}
+    return [(named[person], count) for person, count in clicked.most_common()]

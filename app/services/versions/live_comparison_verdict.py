@@ -67,7 +67,7 @@ def _in_words(comparison: LiveComparison, counted: Sequence[Click], found: Compa
         said = f"After {len(counted)} clicks they show no difference: version {comparison.new_number}"
     else:
         said = f"The clicks show that people prefer version {number}: version {comparison.new_number}"
-    said += f" was chosen in {wins} of {len(counted)}, and {expected:.0f} would be usual if both were equally good."
+    said += f" was chosen in {wins} of {len(counted)}, and {expected:.0f} would be expected if both were equally good."
     if number == comparison.serving_number:
         return f"{said} Version {number} stays live."
     taken_back = number == comparison.old_number

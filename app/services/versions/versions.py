@@ -21,6 +21,7 @@ from app.db import (
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
 from app.services.versions import live_comparison
+from app.words import gettext
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 
@@ -41,7 +42,7 @@ def get(session: Session, number: int) -> Version:
     """Return one version; raises NotFound."""
     version = session.get(Version, number)
     if version is None:
-        raise NotFound(f"There is no version {number}.")
+        raise NotFound(gettext("There is no version %(number)s.", number=number))
     return version
 
 
@@ -52,9 +53,9 @@ def usable(session: Session, number: int, *, locked: bool = False) -> Version:
     """
     version = session.get(Version, number, with_for_update=locked or None, populate_existing=locked)
     if version is None:
-        raise NotFound(f"There is no version {number}.")
+        raise NotFound(gettext("There is no version %(number)s.", number=number))
     if version.deleted_at is not None:
-        raise Conflict(f"Version {number} was deleted: its files are gone.")
+        raise Conflict(gettext("Version %(number)s was deleted: its files are gone.", number=number))
     return version
 
 
@@ -156,9 +157,9 @@ def promote(session: Session, number: int, by: int) -> bool:
 def set_note(session: Session, by: int, number: int, note: object) -> Version:
     """Replace the note of a version; raises NotFound or Invalid."""
     if not isinstance(note, str) or len(note) > LONGEST_NOTE:
-        raise Invalid(f"The note must be a text of at most {LONGEST_NOTE} characters.")
+        raise Invalid(gettext("The note must be a text of at most %(number)s characters.", number=LONGEST_NOTE))
     if "\x00" in note:
-        raise Invalid("The note holds characters that cannot be stored.")
+        raise Invalid(gettext("The note holds characters that cannot be stored."))
     with write_transaction(session):
         version = get(session, number)
         if version.note != note.strip():
@@ -175,18 +176,26 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
     was deleted already. If a deletion was interrupted before the files were gone, calling this again finishes it.
     """
     if str(confirmed).strip() != str(number):
-        raise Invalid(f"Type {number} to confirm that version {number} shall be deleted.")
+        raise Invalid(gettext("Type %(number)s to confirm that version %(number)s is to be deleted.", number=number))
     with write_transaction(session):
         version = get(session, number)
         session.refresh(version, with_for_update=True)
         if version.deleted_at is not None and not store.place(number).exists():
-            raise Conflict(f"Version {number} was deleted already.")
+            raise Conflict(gettext("Version %(number)s was deleted already.", number=number))
         if serving_number(session) == number:
-            raise Conflict(f"Version {number} is live: make another version live before you delete it.")
+            raise Conflict(
+                gettext("Version %(number)s is live: make another version live before you delete it.", number=number)
+            )
         live_comparison.refuse_deletion(session, number)
         run_id = _active_run_from(session, number)
         if run_id is not None:
-            raise Conflict(f"Run {run_id} starts from version {number}: wait for it or cancel it first.")
+            raise Conflict(
+                gettext(
+                    "Run %(run)s starts from version %(number)s: wait for it or cancel it first.",
+                    run=run_id,
+                    number=number,
+                )
+            )
         if version.deleted_at is None:
             version.deleted_at = now()
             audit.record(session, by, "version.deleted", f"version {number}", sha256=version.sha256)

@@ -5,6 +5,7 @@ import { differences, words } from "../shared/diff.js";
 import { element, make, say } from "../shared/dom.js";
 import { sends } from "../shared/keys.js";
 import { marked } from "../shared/marks.js";
+import { gettext } from "../shared/words.js";
 
 /** @import { Candidate, Screen } from "../types" */
 
@@ -50,8 +51,9 @@ function show() {
   const { text: source, sides: [one, other] } = drawn;
   const columns = [[one, other], [other, one]].map(([side, beside]) => {
     const list = make("ol", {}, ...side.candidates.map((candidate) => make("li", {}, ...shown(candidate, source, beside.candidates))));
-    const column = make("div", {}, make("h3", {}, `Version ${side.version}`), list);
-    if (side.exhausted) column.append(make("p", { className: "hint" }, "It could not write three different rewrites."));
+    list.translate = false;
+    const column = make("div", {}, make("h3", {}, gettext("Version %(number)s", { number: side.version })), list);
+    if (side.exhausted) column.append(make("p", { className: "hint" }, gettext("It could not write three different rewrites.")));
     return column;
   });
   element("try-results").replaceChildren(...columns);
@@ -63,7 +65,7 @@ async function draw(event) {
   event.preventDefault();
   const source = text.value.trim();
   if (!source) {
-    say("try-problem", "Type a text first.");
+    say("try-problem", gettext("Type a text first."));
     text.focus();
     return;
   }
@@ -73,12 +75,13 @@ async function draw(event) {
     /** @type {Screen[]} */
     const sides = [];
     for (const { value: number } of chosen) {
-      element("try-state").textContent = `Version ${number} is writing …`;
+      element("try-state").textContent = gettext("Version %(number)s is writing …", { number });
       sides.push(await call("POST", `/versions/${number}/generations`, { text: source })); // one after the other: there is room for one
     }
     drawn = { text: source, sides };
     show();
-    element("try-state").textContent = `Versions ${sides[0].version} and ${sides[1].version} have written.`;
+    const [one, other] = sides.map((side) => side.version);
+    element("try-state").textContent = gettext("Versions %(one)s and %(other)s have written.", { one, other });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     element("try-state").textContent = "";

@@ -29,7 +29,7 @@ def two(app: Flask, session: Session, published: CheckpointStore, version_1: int
 
 def asked(page: str) -> list[str]:
     """The texts that a page shows."""
-    return re.findall(r'<p class="asked">.*?</span> ([^<]+)</p>', page)
+    return re.findall(r'<p class="asked">.*?<span translate="no">([^<]+)</span></p>', page, re.DOTALL)
 
 
 def test_it_shows_the_parent_beside_it_and_marks_what_only_one_wrote(two: Flask, admin: Person) -> None:

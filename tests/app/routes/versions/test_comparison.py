@@ -50,8 +50,8 @@ def test_it_shows_wins_evidence_and_how_many_judged_what(session: Session, admin
     assert re.search(r"Version 1 \(before\) 0 4 0 %", said)
     lines = re.findall(r'<polyline class="line-(\d)" points="([^"]+)"', page)
     assert [(line, len(points.split())) for line, points in lines] == [("1", 7), ("2", 7)]
-    assert f"{admin.email}: 4 clicks" in said
-    assert f"{annotator.email}: 2 clicks" in said
+    assert f"{admin.email} : 4 clicks" in said
+    assert f"{annotator.email} : 2 clicks" in said
 
 
 def test_an_ended_one_says_why_and_stays_to_be_looked_at(session: Session, admin: Person) -> None:

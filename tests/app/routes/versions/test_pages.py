@@ -110,7 +110,7 @@ def test_line_ends_count_once_in_a_note_and_one_that_is_refused_stays_on_the_pag
 def test_deleting_needs_the_number_typed(two: Flask, session: Session, admin: Person) -> None:
     browser = admin.browser()
     answer = browser.submit("/admin/versions/2/delete", {"confirm": "1"}, follow_redirects=True)
-    assert "Type 2 to confirm that version 2 shall be deleted." in answer.text
+    assert "Type 2 to confirm that version 2 is to be deleted." in answer.text
     assert parts(two).store.numbers() == [1, 2]
     answer = browser.submit("/admin/versions/2/delete", {"confirm": "2"}, follow_redirects=True)
     assert "Version 2 is deleted." in answer.text

@@ -135,7 +135,7 @@ def test_every_figure_is_explained_and_every_scorer_named(measured: None, admin:
     page = seen(admin, 2)
     assert "Meaning kept (SIM) how near the rewrite's meaning is to the text's, by sentence embeddings" in page
     assert "Fluency acceptability by SmolLM2-135M-Instruct, calibration 1" in page
-    assert "bootstrap over texts, 2000 resamples" in page
+    assert "bootstrap over texts, 2,000 resamples" in page
     assert "Three shown sampled for 20 of them" in page
 
 

@@ -98,7 +98,9 @@ def test_a_sentence_says_how_the_latest_stands_and_how_it_ended(session: Session
         factories.preferred(session, factories.user(session).id, comparison, version)
     brief = latest_in_brief(session)
     assert brief is not None
-    assert brief[0].endswith("So far version 2 was chosen in 2 of 3, and 1 would be usual if both were equally good.")
+    assert brief[0].endswith(
+        "So far version 2 was chosen in 2 of 3, and 1 would be expected if both were equally good."
+    )
     factories.version(session, 3)
     assert latest_in_brief(session, 3) is None
     live_comparison.stop(session, comparison.id, factories.user(session).id, "It was ended by hand.")

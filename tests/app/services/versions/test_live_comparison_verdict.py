@@ -37,8 +37,8 @@ def test_a_loser_is_taken_back_and_the_one_before_serves_again(either: Session) 
     assert look(either) is comparison
     assert (comparison.state, comparison.outcome, winner(comparison)) == ("decided", "old", 1)
     assert comparison.reason == (
-        "The clicks show that people prefer version 1: version 2 was chosen in 0 of 30, and 20 would be usual if both "
-        "were equally good. Version 1 is live again."
+        "The clicks show that people prefer version 1: version 2 was chosen in 0 of 30, and 20 would be expected if "
+        "both were equally good. Version 1 is live again."
     )
     assert (versions.serving_number(either), live_comparison.running(either)) == (1, None)
     told = [(event.action, event.user_id) for event in rows(either, AuditEvent)][-2:]
@@ -77,7 +77,7 @@ def test_after_the_most_clicks_no_difference_is_shown_and_what_serves_stays(sess
     assert look(session) is comparison
     assert (comparison.state, comparison.outcome, comparison.clicks) == ("decided", "none", 6)
     assert comparison.reason == (
-        "After 6 clicks they show no difference: version 2 was chosen in 2 of 6, and 2 would be usual if both were "
+        "After 6 clicks they show no difference: version 2 was chosen in 2 of 6, and 2 would be expected if both were "
         f"equally good. Version {serving} stays live."
     )
     assert versions.serving_number(session) == serving

@@ -137,7 +137,7 @@ def test_a_version_that_a_waiting_run_names_in_its_settings_is_not_deleted(
 def test_a_deletion_that_nobody_confirmed_does_nothing(
     session: Session, admin: Person, store: CheckpointStore, confirmed: str | None
 ) -> None:
-    with pytest.raises(Invalid, match=r"^Type 2 to confirm that version 2 shall be deleted\.$"):
+    with pytest.raises(Invalid, match=r"^Type 2 to confirm that version 2 is to be deleted\.$"):
         versions.delete(session, store, admin.id, 2, confirmed)
     assert store.numbers() == [1, 2]
 
