@@ -58,10 +58,10 @@ def trained_model(folder: Path, layers: list[int] | None) -> T5ForConditionalGen
     if layers is None:
         return model
     encoder_layers, decoder_layers = layers
-    if encoder_layers < model.config.num_layers or decoder_layers < model.config.num_decoder_layers:
+    present = len(model.encoder.block), len(model.decoder.block)
+    if encoder_layers < present[0] or decoder_layers < present[1]:
         raise ValueError(
-            f"The model has {model.config.num_layers} encoder and {model.config.num_decoder_layers} decoder layers; "
-            "it cannot be grown to fewer."
+            f"The model has {present[0]} encoder and {present[1]} decoder layers; it cannot be grown to fewer."
         )
     return checked(grow(model, encoder_layers, decoder_layers))
 
