@@ -105,8 +105,8 @@ def test_a_table_has_a_row_a_figure_a_column_a_system_and_says_how_it_was_measur
         "Intervals: exact.",
         "Toxicity: words, 1.",
         "Fluency: spelling, 2.0.",
-        "J is neutral times meaning kept, text by text: the one figure that punishes both an insult and a lost meaning; "
-        "J with fluency is the same times fluency, as in the ParaDetox paper.",
+        "J is neutral times meaning kept, text by text: the one figure that punishes both an insult and a lost meaning"
+        "; J with fluency is the same times fluency, as in the ParaDetox paper.",
     ]
     del report["comparisons"], report["systems"]["version"]["j"]
     assert table(report).splitlines()[-3:] == ["Intervals: exact.", "Toxicity: words, 1.", "Fluency: spelling, 2.0."]
