@@ -1,4 +1,4 @@
-"""Annotations of each tool with all that the tool says of them: verdict, texts, person, time, key and what is unused."""
+"""Annotations of each tool with all that it says of them: verdict, texts, person, time, key and what is unused."""
 
 from __future__ import annotations
 
