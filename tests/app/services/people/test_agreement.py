@@ -39,7 +39,12 @@ def test_alpha_of_the_published_example() -> None:
 
 
 def test_every_two_people_with_a_unit_in_common_are_compared_those_with_the_most_first() -> None:
-    rated = [{2: "a", 1: "a", "Cy": "b"}, {1: "a", "Cy": "a", "Bo": "a"}, {1: "x"}, {"Bo": "a", 1: "b"}]
+    rated: list[ratings.Unit] = [
+        {2: "a", 1: "a", "Cy": "b"},
+        {1: "a", "Cy": "a", "Bo": "a"},
+        {1: "x"},
+        {"Bo": "a", 1: "b"},
+    ]
     assert [(pair.one, pair.other, pair.same.part, pair.same.whole) for pair in pairs(rated)] == [
         (1, "Bo", 1, 2),
         (1, "Cy", 1, 2),

@@ -18,7 +18,7 @@ from worker.training.shared.run_folder import (
 )
 from worker.training.shared.training_errors import Cancelled, CheckpointError
 
-IDENTITY = {"model": "a", "options": {"seed": 1, "beta": 0.1}}
+IDENTITY: dict[str, object] = {"model": "a", "options": {"seed": 1, "beta": 0.1}}
 
 
 def checkpoint(folder: Path, step: int, *, whole: bool = True) -> Path:
@@ -78,7 +78,7 @@ def test_an_empty_folder_becomes_that_of_a_training_and_stays_its_own(tmp_path: 
     assert json.loads((folder / "training.json").read_text()) == IDENTITY
     checkpoint(folder, 3)
     assert hold(folder, IDENTITY) == ["checkpoint-3", "lock", "training.json"]
-    other = {"model": "a", "data": "b", "options": {"seed": 2, "beta": 0.1}}
+    other: dict[str, object] = {"model": "a", "data": "b", "options": {"seed": 2, "beta": 0.1}}
     assert refusal(folder, other) == (
         f"The folder {folder} holds the checkpoints of another training, which differs in data, seed: choose another "
         "output folder, or start over with --resume_from_checkpoint no."
