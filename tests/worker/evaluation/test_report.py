@@ -67,7 +67,7 @@ def figure(value: float, low: float, high: float, **more: Any) -> dict[str, Any]
 
 
 def test_a_table_has_a_row_a_figure_a_column_a_system_and_says_how_it_was_measured() -> None:
-    report = {
+    report: dict[str, Any] = {
         "test_set": {"name": "short texts", "texts": 60},
         "scorers": {"toxicity": {"name": "words", "version": "1"}, "fluency": {"name": "spelling", "version": "2.0"}},
         "intervals": "exact",

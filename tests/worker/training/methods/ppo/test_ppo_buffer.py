@@ -75,7 +75,7 @@ def test_a_batch_has_its_rows_of_everything_cut_at_its_longest() -> None:
     assert (three.begins_step, float(three.step_tokens)) == (True, 2 + 1 + 1 + 2)
 
 
-def value_model(weight: float) -> nn.Module:
+def value_model(weight: float) -> nn.Linear:
     model = nn.Linear(2, 1)
     nn.init.constant_(model.weight, weight)
     model.bias.requires_grad_(False)
