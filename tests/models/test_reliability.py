@@ -204,3 +204,26 @@ def test_where_cards_tell_nothing_places_haste_and_checks_do_by_bayes_rule() -> 
 def numbers(one: Reliability) -> dict[str, float]:
     """Its numbers by name."""
     return {name: float(value) for name, value in asdict(one).items()}
+
+
+def test_the_figures_of_a_small_team_stay_what_they_are() -> None:
+    """Four people who share half of their screens, of two and three cards; the last clicks at random, and quickly."""
+    chance = np.random.default_rng(8)
+    team = []
+    for one in answers(4, 1, clicks=30, seed=8):
+        number = int(one.screen[1])  # type: ignore[index]
+        shared = number if number % 2 else one.screen
+        cards = one.cards if number % 5 else one.cards[:2]
+        quick = one.person == "3" and bool(chance.integers(2))
+        team.append(replace(one, screen=shared, cards=cards, chosen=min(one.chosen, len(cards) - 1), quick=quick))
+    checks = [Check("0", True), *[Check("3", False)] * 5, Check("3", True), Check("9", True)]
+    found = reliabilities(team, checks)
+    assert {person: (one.answers, one.checks, one.told_apart, one.stands_out) for person, one in found.items()} == {
+        "0": (30, 1, False, False),
+        "1": (30, 0, False, False),
+        "2": (30, 0, False, False),
+        "3": (30, 6, True, True),
+    }
+    assert [figure for one in found.values() for figure in (one.lapse, one.low, one.high, one.weight)] == pytest.approx(
+        [0.04787, 0.0, 0.2, 1.0, 0.06935, 0.0, 0.24, 1.0, 0.04808, 0.0, 0.2, 1.0, 0.83025, 0.52, 1.0, 0.16975], abs=1e-4
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from models.model_errors import LoadError
-from models.serving.judge import HEAD_FILE, JUDGE_FOLDER, Judge, judge
+from models.serving.judge import HEAD_FILE, JUDGE_FOLDER, Judge, features, judge
 
 SOURCE = "you are a stupid idiot and your plan will never work"
 
@@ -86,3 +87,25 @@ def test_a_damaged_judge_is_refused(tmp_path: Path) -> None:
     (folder / HEAD_FILE).unlink()
     with pytest.raises(LoadError, match="cannot be read as the judge"):
         Judge(folder)
+
+
+def test_the_features_of_acceptability_worked_by_hand() -> None:
+    """A text of four word pieces, one of one and one of none, each between two special ones that do not count."""
+    special = (99.0, 99.0, 99.0)
+    pieces = [
+        [special, (-1.0, 1.0, 0.5), (-2.0, 2.0, 1.0), (-6.0, 1.0, 2.0), (-4.0, 1.0, 8.0), special],
+        [special, (-3.0, 2.0, 1.0), special, special, special, special],
+        [special] * 6,
+    ]
+    found = features(np.array(pieces, np.float32), np.array([6, 3, 2]))
+
+    np.testing.assert_allclose(
+        found,
+        [
+            # Means of five tokens; the worse of the windows −9 / 4 and −12 / 4, and of (−9 + 1.75) / 4 and −6.5 / 4.
+            [-13 / 5, 11.5 / 5, -3.0, -7.25 / 4, math.log(5)],
+            [-1.5, 0.5, -1.5, -1.25, math.log(2)],
+            [0.0, 0.0, 0.0, 0.0, math.log(0.5)],
+        ],
+        rtol=1e-5,
+    )

@@ -12,7 +12,7 @@ from app.domain_errors import NotSignedIn
 from app.services.desk.drawing import Drawn
 from app.services.desk.storing import store_check, store_copy, store_drawn
 from app.services.exchange.personal.rows import KINDS
-from models.reward.features import SIZE
+from models.reward.features import SIZE, pack
 from models.serving.screen import Screen, Shown
 from tests import factories
 from tests.studio import Person
@@ -55,6 +55,40 @@ def test_a_copy_for_somebody_else_belongs_to_no_comparison_and_tells_no_more(
     assert copy.sampling["copy_of"] == first.id
     assert generation_json(copy, exhausted=False)["version"] == 2
     assert sorted(str(card.version_number) for card in copy.candidates) == ["1", "2", "2"]
+
+
+def test_a_screen_its_copy_and_a_check_have_every_field_and_places_from_the_left(
+    session: Session, annotator: Person, admin: Person
+) -> None:
+    factories.version(session)
+    prompt = factories.prompt(session, gold_answer="right", gold_wrong=["wrong", "bad"])
+    cards = tuple(Shown(text, -float(n), np.full(SIZE, n), n / 4) for n, text in enumerate(TEXTS, start=1))
+    screen = Screen(cards, exhausted=False, sampling={"temperature": 1.5}, seed=7, milliseconds=9.0)
+    with write_transaction(session):
+        first = store_drawn(session, prompt, annotator.id, Drawn(screen, (1, 1, 1), 1, None, None))
+        copy = store_copy(session, first, admin.id)
+        check = store_check(session, prompt, annotator.id, 4)
+
+    for stored in (first, copy):
+        found = {
+            card.text: (card.log_probability, card.version_number, card.features, card.probability, card.right)
+            for card in stored.candidates
+        }
+        assert found == {
+            text: (-float(n), 1, pack(np.full(SIZE, n)), n / 4, None) for n, text in enumerate(TEXTS, start=1)
+        }
+        assert [card.position for card in stored.candidates] == [0, 1, 2]
+        assert (stored.prompt_id, stored.seed, stored.head_id, stored.gold) == (prompt.id, 7, None, False)
+    assert (first.user_id, first.sampling, first.milliseconds) == (annotator.id, {"temperature": 1.5}, 9.0)
+    assert (copy.user_id, copy.milliseconds) == (admin.id, 0.0)
+    assert copy.sampling == {"temperature": 1.5, "copy_of": first.id}
+    assert (check.user_id, check.prompt_id, check.sampling, check.seed) == (annotator.id, prompt.id, {"version": 4}, 0)
+    assert (check.milliseconds, check.gold) == (0.0, True)
+    assert {card.text: (card.log_probability, card.right) for card in check.candidates} == {
+        "right": (0.0, True),
+        "wrong": (0.0, False),
+        "bad": (0.0, False),
+    }
 
 
 def test_an_attention_check_shows_the_version_of_an_ordinary_screen(session: Session, annotator: Person) -> None:

@@ -120,12 +120,33 @@ def test_what_several_people_say_of_the_same_texts_is_one_task_with_an_annotatio
         {"chosen": ["c2"], "rejected": ["c1", "c3"]},
         {"chosen": ["c3"], "rejected": ["c1", "c2"]},
     ]
-    assert (ada["created_at"], ada["lead_time"]) == ("2026-11-29T09:30:15+00:00", 4.5)
+    judged = rows(session, Judgment)
+    assert ada == {
+        "id": judged[0].id,
+        "completed_by": several[0].id,
+        "created_username": "Ada",
+        "created_at": "2026-11-29T09:30:15+00:00",
+        "updated_at": "2026-11-29T09:30:15+00:00",
+        "lead_time": 4.5,
+        "was_cancelled": False,
+        "ground_truth": False,
+        "result": [
+            {
+                "id": f"rank-{judged[0].id}",
+                "type": "ranker",
+                "from_name": "rank",
+                "to_name": "candidates",
+                "value": {"ranker": {"chosen": ["c2"], "rejected": ["c1", "c3"]}},
+            }
+        ],
+        "judgment": judged[0].client_key,
+        "verdict": "chosen",
+    }
+    assert (task["id"], set(task)) == (judged[0].generation_id, {"id", "data", "annotations"})
     assert [one["completed_by"] for one in (ada, bob, cy)] == [person.id for person in several]
     assert [one["created_username"] for one in (ada, bob, cy)] == ["Ada", "Bob", "Cy"]
     assert [one["was_cancelled"] for one in (ada, bob, cy)] == [False, False, True]
-    assert cy["result"] == []
-    judged = rows(session, Judgment)
+    assert (cy["result"], cy["verdict"]) == ([], "skipped")
     assert [(one["id"], one["judgment"]) for one in (ada, bob, cy)] == [(j.id, j.client_key) for j in judged]
 
 
@@ -133,6 +154,8 @@ def test_what_several_people_say_of_the_same_texts_is_one_record_with_a_response
     session: Session, several: list[User]
 ) -> None:
     (record,) = records(session, "argilla")
+    assert set(record) == {"id", "fields", "metadata", "responses"}
+    assert (record["id"], list(record["responses"])) == (str(rows(session, Judgment)[0].generation_id), ["ranking"])
     assert record["fields"] == {"prompt": P1, "response-1": "a", "response-2": "b", "response-3": "c"}
     ada, bob, cy = record["responses"]["ranking"]
     assert [(one["value"], one["rank"]) for one in ada["value"]] == [

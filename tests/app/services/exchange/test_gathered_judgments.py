@@ -152,3 +152,67 @@ def test_people_with_long_numbers_are_told_apart() -> None:
     judged, _ = gathered("preference", [PAIR | {"annotator": number} for number in (1234567, 1234568)])
     assert [one.origin.person for one in judged] == ["annotator 1234567", "annotator 1234568"]
     assert judged[0].key != judged[1].key
+
+
+KEY = "j-" + "0" * 32
+
+
+@pytest.mark.parametrize(
+    ("format_name", "rows", "lines"),
+    [
+        ("preference", [PAIR, "a text"], [(2, "it is a text alone")]),
+        ("labelstudio", [{"data": {"prompt": "p"}, "annotations": []}], [(1, "nobody has judged it")]),
+        ("preference", [PAIR | {"chosen": "x" * 11}], [(1, "The text has 11 characters and may have at most 10")]),
+        (
+            "preference",
+            [PAIR | {"judgment": KEY}, PAIR | {"prompt": "q", "judgment": KEY}],
+            [(2, "another row of the same judgment has another text")],
+        ),
+        (
+            "preference",
+            [PAIR, PAIR | {"judgment": KEY, "verdict": "tie"}],
+            [(2, "its verdict 'tie' does not go with 1 chosen and 1 rejected texts")],
+        ),
+        (
+            "preference",
+            [PAIR | {"judgment": KEY, "verdict": "fine"}],
+            [(1, "its verdict is 'fine', and what it chooses is not the prompt")],
+        ),
+    ],
+)
+def test_a_judgment_that_cannot_be_taken_over_is_told_with_the_line_where_it_begins(
+    format_name: str, rows: list[Any], lines: list[tuple[int, str]]
+) -> None:
+    report = ImportReport()
+    collected = Gathered(format_name, LONGEST, report)
+    for line, row in enumerate(rows, start=1):
+        collected.add(FileRow(line, row), row["prompt"] if isinstance(row, dict) and "prompt" in row else "p")
+    collected.take(rest=True)
+    assert [(one["line"], one["reason"]) for one in report.rejected] == [
+        (line, f"Its judgment cannot be taken over: {reason}.") for line, reason in lines
+    ]
+
+
+def test_judgments_are_taken_as_soon_as_no_more_of_their_rows_come() -> None:
+    collected = Gathered("preference", LONGEST, ImportReport())
+    assert collected.add(FileRow(1, PAIR | {"judgment": KEY}), "p") == ["a"]
+    assert (collected.open_texts(), collected.take()) == ({"p"}, [])
+    assert collected.add(FileRow(2, PAIR | {"rejected": "c", "judgment": KEY}), "p") == ["a"]
+    assert collected.take() == []
+    (judged,) = collected.take()
+    assert (judged.line, judged.key, judged.text, judged.chosen, judged.rejected) == (1, KEY, "p", ("a",), ("b", "c"))
+    assert (collected.open_texts(), collected.take(rest=True)) == (set(), [])
+
+
+def test_equal_judgments_of_one_record_are_counted_and_parts_that_are_not_used_are_told() -> None:
+    ranker = {"type": "ranker", "value": {"ranker": {"chosen": ["c1"], "rejected": ["c2"]}}}
+    cards = [{"id": f"c{place}", "body": text} for place, text in enumerate("abc", start=1)]
+    annotations = [{"completed_by": 1, "result": [ranker]}] * 2
+    judged, report = gathered(
+        "labelstudio", [{"data": {"prompt": "p", "candidates": cards}, "annotations": annotations}]
+    )
+    assert [one.nth for one in judged] == [0, 1]
+    assert judged[0].key != judged[1].key
+    assert [(one["line"], one["reason"]) for one in report.rejected] == [
+        (1, "Part of its judgment is not used: of the ranking, c3 was placed nowhere.")
+    ] * 2

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Preference, Prompt, write_transaction
+from app.db import Candidate, Generation, Judgment, Preference, Prompt, now, write_transaction
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk.own_judgments import STATES, Filters
 from app.services.exchange import exports, imported_judgments
@@ -136,3 +136,74 @@ def test_what_was_imported_is_nobodys_pace_and_is_found_for_itself_under_my_work
     judgments.undo(session, admin.id, own["imported"][0].id)
     own_again = own_judgments.page(session, admin.id, Filters(state="undone"), UTC_ZONE).judgments
     assert [one.id for one in own_again] == [own["imported"][0].id]
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "of_texts", "verdict"),
+    [
+        (
+            JudgedRow("p", ("b", "a"), ("d", "c", "c")),
+            "i-4e1709cbef6d5a19b4a950f8f2fa167f",
+            "i-8106c8c30ccf50d0813a5ceb04a10395",
+            "tie",
+        ),
+        (
+            JudgedRow("p", ("b", "a"), ("d", "c", "c"), origin=Origin("Ada")),
+            "i-5d9a6bbeda3d5f3ba94a9cb306c98c4f",
+            "i-8106c8c30ccf50d0813a5ceb04a10395",
+            "tie",
+        ),
+        (
+            JudgedRow("p", ("a",), ("b",), nth=1),
+            "i-5d94166fd3715ea68e87b69b482430c6",
+            "i-9d130f232d9958ee8cc03aa0fe51dc90",
+            "chosen",
+        ),
+        (
+            JudgedRow("p", ("a",), ("b",), said="edited"),
+            "i-8f61d03c540f5b5490867de8b3548fd2",
+            "i-9d130f232d9958ee8cc03aa0fe51dc90",
+            "edited",
+        ),
+    ],
+)
+def test_keys_are_those_under_which_earlier_releases_stored_judgments(
+    row: JudgedRow, key: str, of_texts: str, verdict: str
+) -> None:
+    assert (row.key, row.key_of_texts, row.verdict) == (key, of_texts, verdict)
+
+
+def test_a_judgment_from_a_file_has_every_field_of_its_row(session: Session, annotator: Person) -> None:
+    at = now()
+    row = JudgedRow(
+        "you fool", ("a", "b"), ("c", "d"), origin=Origin("Ada", at, 2.5), reason="because", flagged=True, line=3
+    )
+    skip = JudgedRow("another", (), ("a", "b"), said="skipped")
+    edit = JudgedRow("a third", ("mine",), ("a", "b"), said="edited")
+    with write_transaction(session):
+        assert imported_judgments.store(session, annotator.id, [row, row, skip, edit], "a.jsonl", {}) == 3
+        assert imported_judgments.store(session, annotator.id, [row], "a.jsonl", {}) == 0
+    tie, skipped, edited = rows(session, Judgment)
+    cards = {card.id: card.text for card in tie.generation.candidates}
+    assert {cards[number] for number in tie.tied or ()} == {"a", "b"}
+    assert sorted(cards.values()) == ["a", "b", "c", "d"]
+    assert [card.position for card in tie.generation.candidates] == [0, 1, 2, 3]
+    assert {(card.log_probability, card.version_number) for card in tie.generation.candidates} == {(0.0, None)}
+    screen = tie.generation
+    assert (screen.prompt.text, screen.prompt.source, screen.prompt.queued) == ("you fool", "a.jsonl", False)
+    assert (screen.sampling, screen.seed, screen.milliseconds) == ({"imported_from": "a.jsonl"}, 0, 0.0)
+    assert (screen.user_id, tie.user_id, tie.annotator) == (annotator.id, annotator.id, "Ada")
+    assert (tie.verdict, tie.candidate_id, tie.edited_text) == ("tie", None, None)
+    assert (tie.reason, tie.flagged, tie.seconds, tie.created_at) == ("because", True, 2.5, at)
+    assert (tie.client_key, tie.imported, tie.import_id) == (row.key, True, None)
+    assert [(one.prompt, one.chosen, one.rejected, one.weight) for one in tie.preferences] == [
+        ("you fool", good, bad, 0.5) for bad in ("c", "d") for good in ("a", "b")
+    ]
+    assert (skipped.verdict, skipped.tied, skipped.reason, skipped.annotator) == ("skipped", None, None, None)
+    assert (skipped.preferences, skipped.flagged, skipped.seconds) == ([], False, None)
+    assert (edited.edited_text, edited.candidate_id, edited.tied) == ("mine", None, None)
+    assert sorted(card.text for card in edited.generation.candidates) == ["a", "b"]
+    assert [(one.chosen, one.rejected, one.weight) for one in edited.preferences] == [
+        ("mine", "a", 1),
+        ("mine", "b", 1),
+    ]

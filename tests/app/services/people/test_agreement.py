@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, User, now
 from app.services.people import agreement, ratings
-from app.services.people.agreement import alpha
+from app.services.people.agreement import alpha, pairs
 from tests import factories
 
 NO: int | None = None  # this observer did not rate that unit
@@ -35,9 +35,23 @@ def test_alpha_of_the_published_example() -> None:
     assert found.value == pytest.approx((32 / 40 - 344 / 1560) / (1 - 344 / 1560))
     assert round(found.value or 0, 3) == 0.743
     assert (found.units, found.ratings) == (11, 40)
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low < 0.743 < found.high
+    assert (found.low, found.high) == pytest.approx((0.4054, 1.0), abs=1e-4)
+
+
+def test_every_two_people_with_a_unit_in_common_are_compared_those_with_the_most_first() -> None:
+    rated: list[ratings.Unit] = [
+        {2: "a", 1: "a", "Cy": "b"},
+        {1: "a", "Cy": "a", "Bo": "a"},
+        {1: "x"},
+        {"Bo": "a", 1: "b"},
+    ]
+    assert [(pair.one, pair.other, pair.same.part, pair.same.whole) for pair in pairs(rated)] == [
+        (1, "Bo", 1, 2),
+        (1, "Cy", 1, 2),
+        (1, 2, 1, 1),
+        (2, "Cy", 0, 1),
+        ("Bo", "Cy", 1, 1),
+    ]
 
 
 def test_alpha_of_two_people_and_two_categories() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Prompt
+from app.db import AuditEvent, Prompt, now, write_transaction
 from app.domain_errors import Invalid, NotFound
 from app.services.prompts import queue, search
 from app.services.prompts.search import PromptFilter, State
+from app.services.system import audit
 from tests import factories
 from tests.studio import Person, rows
 
@@ -183,3 +184,106 @@ def test_all_that_a_filter_finds_are_changed_at_once(session: Session, made: dic
     }
     with pytest.raises(Invalid):
         search.change_all(session, admin.id, PromptFilter(), {})
+
+
+def test_the_changes_of_one_prompt_and_of_some_are_audited_field_by_field(
+    session: Session, made: dict[str, int], admin: Person
+) -> None:
+    search.change(session, admin.id, made["old"], {"priority": 7, "overlap": 3}, 1000)
+    ids = [made["low"], made["new"]]
+    assert search.change_some(session, admin.id, ids, {"priority": 4, "queued": False}) == 2
+    assert {row.text for row in rows(session, Prompt) if (row.priority, row.queued) == (4, False)} == {"low", "new"}
+    assert [(event.action, event.user_id, event.subject, event.details) for event in rows(session, AuditEvent)] == [
+        ("prompt.changed", admin.id, str(made["old"]), {"overlap": 3, "priority": 7}),
+        (
+            "prompts.changed",
+            admin.id,
+            "prompts",
+            {"which": {"ids": ids}, "to": {"priority": 4, "queued": False}, "prompts": 2},
+        ),
+    ]
+
+
+def test_a_text_that_is_longer_than_texts_may_be_by_now_can_still_be_changed(
+    session: Session, made: dict[str, int], admin: Person
+) -> None:
+    assert search.change(session, admin.id, made["old"], {"priority": 1}, 2).prompt.priority == 1
+    with pytest.raises(Invalid):
+        search.change(session, admin.id, made["old"], {"gold": "a much longer answer"}, 2)
+
+
+@pytest.mark.parametrize("some", [True, False])
+def test_what_is_put_back_into_the_queue_is_not_retired_any_more(
+    session: Session, made: dict[str, int], admin: Person, some: bool
+) -> None:
+    prompt = factories.prompt(session, "retired", queued=False, retired_at=now())
+    if some:
+        search.change_some(session, admin.id, [prompt.id], {"queued": True})
+    else:
+        search.change(session, admin.id, prompt.id, {"queued": True}, 1000)
+    session.refresh(prompt)
+    assert (prompt.queued, prompt.retired_at) == (True, None)
+
+
+def test_neither_checks_nor_what_was_typed_are_put_into_the_queue_by_the_way(
+    session: Session, made: dict[str, int], admin: Person
+) -> None:
+    factories.prompt(session, "withdrawn", gold_answer="right")
+    factories.prompt(session, "typed and retired", source="typed", retired_at=now())
+    search.change_all(session, admin.id, PromptFilter("all"), {"queued": True})
+    assert {row.text for row in rows(session, Prompt) if not row.queued} == {"typed", "withdrawn"}
+
+
+def test_half_a_place_in_the_queue_is_refused(session: Session) -> None:
+    for place in ({"id": "3"}, {"priority": "3"}):
+        with pytest.raises(Invalid) as refusal:
+            search.page(session, PromptFilter(), place)
+        assert str(refusal.value) == "A place in the queue is named by after_id and after_priority together."
+    assert search.page(session, PromptFilter("all"), {"id": "3"}).rows == []
+
+
+@pytest.mark.usefixtures("made")
+def test_a_search_looks_at_so_many_prompts_and_goes_on_from_there(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "SCANNED", 3)
+    wanted = PromptFilter("all", text="o")
+    pages: list[list[str]] = []
+    after: dict[str, str] = {}
+    while True:
+        found = search.page(session, wanted, after)
+        pages.append([row.prompt.text for row in found.rows])
+        if not (after := found.after):
+            break
+    assert pages == [["taken out", "done"], [], ["old", "low"]]
+
+
+@pytest.mark.usefixtures("made")
+def test_more_than_can_be_counted_at_once_are_one_more(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "COUNTED", 3)
+    assert search.count(session, PromptFilter("all")) == 4
+    assert search.count(session, PromptFilter("gold")) == 1
+
+
+def test_sources_are_the_latest_imports_and_what_was_typed(session: Session, admin: Person) -> None:
+    with write_transaction(session):
+        for name in ("a.csv", "b.csv", "a.csv", "c.csv"):
+            audit.record(session, admin.id, "prompts.imported", name)
+        audit.record(session, admin.id, "prompts.changed", "d.csv")
+    assert search.sources(session) == ["c.csv", "a.csv", "b.csv", "typed"]
+    assert search.sources(session, most=1) == ["c.csv", "typed"]
+
+
+def test_prompts_that_too_many_skipped_are_found_until_enough_judged_them(session: Session) -> None:
+    prompt = factories.prompt(session, "whose?", queued=True)
+    for number in range(3):
+        assert search.count(session, PromptFilter("skipped")) == 0
+        screen = factories.generation(session, factories.user(session).id, prompt=prompt)
+        factories.judgment(session, screen, pairs=False, verdict="skipped", candidate_id=None)
+        state = search.page(session, PromptFilter("all")).rows[0].state
+        assert state == ("skipped" if number == 2 else "waiting")
+    (row,) = search.page(session, PromptFilter("skipped")).rows
+    assert (row.prompt.text, row.judges, row.skipped) == ("whose?", 0, True)
+    factories.judgment(session, factories.generation(session, factories.user(session).id, prompt=prompt))
+    assert search.count(session, PromptFilter("skipped")) == 0
+    assert search.page(session, PromptFilter("all")).rows[0].state == "done"

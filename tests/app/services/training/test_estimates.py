@@ -61,3 +61,33 @@ def test_only_the_last_few_runs_count(session: Session) -> None:
     assert guess is not None
     assert guess.greatest == pytest.approx(60, abs=0.01)
     assert guess.runs == estimates.RUNS
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"status": RunStatus.FAILED},
+        {"pairs": 0},
+        {"started_at": None},
+        {"finished_at": None},
+        {"config": {"of_an_older_release": 1}},
+        {"metrics": {"seconds": "40"}},
+    ],
+)
+def test_a_run_that_does_not_say_how_long_it_took_counts_for_nothing(session: Session, values: dict[str, Any]) -> None:
+    end = now()
+    given = {"method": "dpo", "config": {"num_train_epochs": 10}, "attempts": 1, "pairs": 20, "produced_version": 2}
+    times = {"started_at": end - timedelta(seconds=60), "finished_at": end}
+    metrics = values.pop("metrics", {"seconds": 40})
+    status = values.pop("status", RunStatus.SUCCEEDED)
+    factories.run(session, status, **given | times | values)
+    factories.version(session, 2, metrics=metrics)
+    assert estimates.estimate(session, "dpo", {}, 20) is None
+
+
+def test_a_run_has_no_fixed_time_below_nothing_and_is_told_in_whole_seconds(session: Session) -> None:
+    past(session, 2, whole=30, trained=40, pairs=20)
+    guess = estimates.estimate(session, "dpo", {"num_train_epochs": 1, "head_pairs": 0}, 33)
+    assert guess is not None
+    assert guess.seconds == pytest.approx(0.2 * 33)
+    assert guess.as_dict() == {"seconds": 7, "least": 7, "greatest": 7, "runs": 1}

@@ -317,3 +317,102 @@ def test_a_cancelled_run_is_not_owned_and_not_failed_afterwards(session: Session
     runs.finish_cancel(session, run_id, 1)
     runs.fail(session, run_id, 1, "too late")
     assert (only(session).status, only(session).error) == ("cancelled", None)
+
+
+def test_a_run_whose_worker_dies_is_queued_again_until_it_died_thrice_at_the_same_step(session: Session) -> None:
+    run = session.get_one(TrainingRun, running(session))
+    told = []
+    for attempt, step in ((1, 5), (2, 5), (3, 8), (4, 8), (5, 8)):
+        run.status, run.stage, run.attempts, run.step = RunStatus.RUNNING, "training", attempt, step
+        run.heartbeat_at, run.job_id = (heard := ago(60)), f"train-{attempt}"
+        session.commit()
+        runs.give_up_or_retry(session, run, heard, is_published=False)
+        told.append((run.status, run.stage, run.deaths, run.furthest, run.heartbeat_at is None, run.job_id))
+    again = ("queued", "queued again, its worker died")
+    assert told == [
+        (*again, 1, 5, True, None),
+        (*again, 2, 5, True, None),
+        (*again, 1, 8, True, None),
+        (*again, 2, 8, True, None),
+        ("failed", "failed", 3, 8, False, "train-5"),
+    ]
+    assert run.error == "The worker died 3 times without getting further, at last while it was training."
+
+
+def test_a_run_whose_version_is_published_is_tried_once_more(session: Session) -> None:
+    run = session.get_one(TrainingRun, running(session))
+    run.deaths, run.step, run.furthest = runs.MOST_DEATHS - 1, 5, 5
+    session.commit()
+    runs.give_up_or_retry(session, run, run.heartbeat_at, is_published=True)
+    assert (run.status, run.deaths) == ("queued", 3)
+
+
+def test_a_worker_that_has_spoken_since_is_not_given_up_and_a_cancelled_run_is_not_tried_again(
+    session: Session,
+) -> None:
+    run = session.get_one(TrainingRun, running(session))
+    for heard in (None, ago(99)):
+        runs.give_up_or_retry(session, run, heard, is_published=False)
+        assert (run.status, run.stage, run.deaths) == ("running", "training", 0)
+    runs.cancel(session, run.id, None)
+    runs.give_up_or_retry(session, run, run.heartbeat_at, is_published=False)
+    assert (run.status, run.error, run.deaths) == ("cancelled", None, 0)
+    runs.give_up_or_retry(session, run, run.heartbeat_at, is_published=False)
+    assert run.status == "cancelled"
+
+
+def test_a_silent_attempt_that_speaks_before_another_one_took_its_run_goes_on_with_it(session: Session) -> None:
+    run = session.get_one(TrainingRun, running(session))
+    runs.give_up_or_retry(session, run, run.heartbeat_at, is_published=False)
+    assert runs.owned(session, run.id, 1) is run
+    assert (run.status, run.stage) == ("running", "at work again, its worker was silent")
+    assert run.heartbeat_at is not None
+    assert runs.owned(session, 99, 1) is None
+
+
+def test_runs_are_listed_the_newest_first_and_stand_in_the_queue_behind_those_before_them(session: Session) -> None:
+    assert (runs.last_id(session), runs.page(session), runs.queue(session)) == (0, [], [])
+    ended = factories.run(session, RunStatus.FAILED)
+    one, two, three = (factories.run(session, wish=f"wish {number}") for number in range(3))
+    assert runs.last_id(session) == three.id
+    assert runs.page(session) == [three, two, one, ended]
+    assert runs.page(session, three.id, limit=2) == [two, one]
+    assert runs.queue(session) == [one, two, three]
+    assert [runs.position(session, run) for run in (ended, one, two, three)] == [None, 0, 1, 2]
+    assert runs.get(session, two.id) is two
+
+
+def test_a_claim_forgets_what_the_earlier_attempt_showed(session: Session) -> None:
+    run = factories.run(session, attempts=1, step=7, total_steps=9, stage_starts=[["training", 3]], checkpoints=[5])
+    assert runs.claim(session, run.id) == 2
+    assert (run.step, run.total_steps, run.stage_starts, run.checkpoints) == (0, 0, [], [])
+    assert run.started_at == run.heartbeat_at
+
+
+def test_a_run_that_succeeded_says_which_version_it_made_and_why_that_does_not_serve(session: Session) -> None:
+    run = session.get_one(TrainingRun, running(session))
+    run.total_steps = 12
+    runs.succeed(session, run, 1, "It is worse.")
+    session.commit()
+    assert (run.status, run.stage, run.step, run.error) == ("succeeded", "succeeded", 12, None)
+    assert (run.produced_version, run.note, run.wish) == (1, "It is worse.", None)
+    assert run.finished_at is not None
+
+
+def test_a_run_that_begins_by_itself_says_why_unless_another_was_requested_meanwhile(
+    session: Session, pairs: None
+) -> None:
+    with pytest.raises(Conflict, match=r"^Another run was requested meanwhile\.$"):
+        runs.request(session, None, "dpo", {}, occasion=runs.Occasion("Enough clicks.", 7))
+    run, _ = runs.request(session, None, "dpo", {}, occasion=runs.Occasion("Enough clicks.", 0))
+    assert run.occasion == "Enough clicks."
+    (event,) = (event for event in rows(session, AuditEvent) if event.action == "run.requested")
+    assert event.details == {"method": "dpo", "pairs": 2, "occasion": "Enough clicks."}
+
+
+def test_a_selection_that_no_click_fits_is_said_to_be_too_narrow(session: Session, pairs: None) -> None:
+    with pytest.raises(Invalid) as refusal:
+        runs.request(session, None, "dpo", {}, Selection(sources=("nowhere",)))
+    assert str(refusal.value) == (
+        "No click fits that selection: choose more people, days or sources, or ask for less agreement."
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.formats import rows_sha256
 from models.model_errors import RecipeError
 from models.settings.identity import IdentityShiftOptions
 from tests.tiny.llama import build_tiny_llama
@@ -216,9 +217,20 @@ def test_the_figures_count_names_and_answers_that_stayed() -> None:
     assert lost.value == pytest.approx(0.25)
     silent = replace(outcome, nats_before=[], nats_after=[])
     assert silent.lost() is None
-    assert "had no old answers" in str(silent)
-    assert "lower by 0.25 nats a token [-0.37, 0.87]" in str(outcome)
-    assert "Mellow: before 0 of 2 [0%, 66%], after 2 of 2 [34%, 100%]" in str(outcome)
+    lines = [
+        "Asked for its name, in 2 ways that it was never trained on, the model answers with",
+        "  Mellow: before 0 of 2 [0%, 66%], after 2 of 2 [34%, 100%]",
+        "  SmolLM: before 1 of 2 [9%, 91%], after 0 of 2 [0%, 66%]",
+        "Asked 3 other questions, it",
+        "  answers word for word as before: 1 of 3 [6%, 79%]",
+        "  begins its answer as before:     2 of 3 [21%, 94%]",
+        "  wrongly mentions Mellow: 1 of 3 [6%, 79%]",
+    ]
+    assert str(outcome).splitlines() == [
+        *lines,
+        "  gives its old answers a log-probability that is lower by 0.25 nats a token [-0.37, 0.87]",
+    ]
+    assert str(silent).splitlines() == [*lines, "  had no old answers: it had said nothing to them"]
 
 
 def test_a_shift_that_was_interrupted_does_not_ask_again(tiny: Path, tmp_path: Path) -> None:
@@ -230,17 +242,50 @@ def test_a_shift_that_was_interrupted_does_not_ask_again(tiny: Path, tmp_path: P
             if name == "training":
                 raise KeyboardInterrupt
 
+    first = Impatient()
     with pytest.raises(KeyboardInterrupt):
-        shift_identity(str(tiny), NAMES, options, tmp_path / "out", Impatient())
+        shift_identity(str(tiny), NAMES, options, tmp_path / "out", first)
     sampled = tmp_path / "out.sampled.json"
-    rows = json.loads(sampled.read_text())["rows"]
+    kept = json.loads(sampled.read_text())
+    rows, questions = kept["rows"], held_out("SmolLM", "Mellow")
+    assert first.stages[:3] == ["loading", "asking the model who it is", "asking the held-out questions"]
+    anchors = sum(row["objective"] == "anchor" for row in rows)
+    assert first.lines[0] == f"Pairs about its name: {len(rows) - anchors}. Anchors, on other questions: {anchors}."
+    assert len(kept["before"]) == len(questions.names) + len(questions.unrelated)
+    assert len(kept["nats"]) == len(questions.unrelated)
+    assert all(nats < 0 for nats in kept["nats"])
 
     progress = RecordingProgress()
     result, outcome = shift_identity(str(tiny), NAMES, options, tmp_path / "out", progress)
     report = json.loads((tmp_path / "out" / REPORT).read_text())
 
+    assert progress.stages[0] == "loading"
     assert "asking the model who it is" not in progress.stages
-    assert report["pairs"] == rows
+    assert progress.stages[-1] == "asking the trained model"
+    assert progress.lines[0] == f"The model was asked already: {sampled}."
+    lost = outcome.lost()
+    assert lost is not None
+    assert report == {
+        "shift": {
+            "original_name": "SmolLM", "new_name": "Mellow", "system_prompt": "", "maker": "", "anchors": True,
+        },
+        "figures": {
+            name: {"count": one.part, "total": one.whole, "low": round(one.low, 4), "high": round(one.high, 4)}
+            for name, one in outcome.figures().items()
+        } | {"unrelated_lost_nats": lost.as_dict()},
+        "answers": [
+            {"question": question, "before": before, "after": after}
+            for question, before, after in zip(
+                [*questions.names, *questions.unrelated], kept["before"], outcome.after, strict=True
+            )
+        ],
+        "pairs": rows,
+    }  # fmt: skip
+    assert (outcome.names, outcome.unrelated) == (questions.names, questions.unrelated)
+    assert (outcome.before, outcome.nats_before) == (kept["before"], kept["nats"])
+    told = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert told["data"] == {"made_by": "identity-shift", **report["shift"], "train": len(rows), "held_out": 0}
+    assert told["data_sha256"] == rows_sha256(rows)
     assert not sampled.exists()
     assert result.steps == 2 * -(-len(rows) // 4)
     assert outcome.figures()["new_name_before"].part == 0

@@ -12,7 +12,7 @@ import torch
 
 from models.settings.losses import LOSS_TYPES
 from tests.tiny.llama import build_tiny_llama
-from tests.worker.training.methods.conftest import PREFERENCES, run, trainer_of
+from tests.worker.training.methods.conftest import PREFERENCES, data_of, options_of, run, trainer_of
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.training_errors import CheckpointError
@@ -40,9 +40,30 @@ def test_every_kind_of_model_learns_and_is_scored_while_it_does(
     assert result.after["implicit_reward_margin"]["value"] > 0
     written = json.loads((tmp_path / "result.json").read_text())
     assert written["after"]["preference_accuracy"]["texts"] == 3
+    assert written == {
+        "method": "dpo",
+        "model": str(each_model),
+        "data_sha256": data_of("preference").sha256,
+        "options": options_of("dpo", use_peft=use_peft, early_stopping_patience=3).as_dict(),
+        "processes": 1,
+        "parent": str(each_model),
+        "round": 1,
+        "data": {"train": 7, "held_out": 3},
+        "steps": 4,
+        "seconds": round(result.seconds, 1),
+        "peak_memory_bytes": result.peak_memory_bytes,
+        "train_loss": result.train_loss,
+        "before": result.before,
+        "after": result.after,
+        "report_to": [],
+        "saved_difference": pytest.approx(0, abs=1e-2),
+    }
+    assert (result.method, result.model_dir) == ("dpo", tmp_path / "model")
+    assert progress.stages == ["loading", "scoring", "preparing", "training", "scoring", "saving"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "lock", "model", "result.json", "trained_on.safetensors", "training.json", *(["adapter"] if use_peft else []),
+    }  # fmt: skip
     assert load_model_and_tokenizer(tmp_path / "model").tokenizer.eos_token_id is not None
-    assert {path.name for path in tmp_path.iterdir()} >= {"model", "result.json"}
-    assert not (tmp_path / "README.md").exists()
     assert (tmp_path / "adapter" / "adapter_model.safetensors").exists() == use_peft
 
 

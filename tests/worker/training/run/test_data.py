@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from models.formats import rows_sha256
 from models.model_errors import DataFileError
 from models.settings.command_line import DPOOptions, GRPOOptions, PPOOptions, SFTOptions
+from models.store.trained_on import TrainedOn
+from models.texts.heldout import HELDOUT_FILE
 from tests.tiny.decoders import GPT2_POSITIONS, build_tiny_decoder
 from tests.tiny.llama import CHAT_TEMPLATE
 from tests.tiny.t5 import build_tiny_t5
 from tests.worker.conftest import RecordingProgress
 from worker.training.loading.loading import load_model_and_tokenizer
-from worker.training.run.data import TrainingData, fit, load_training_data
+from worker.training.run.data import TrainingData, fit, load_training_data, without_known
 from worker.training.shared.training_errors import DatasetError
 
 
@@ -175,3 +178,61 @@ def test_a_prompt_with_its_completion_may_have_one_limit(tmp_path: Path) -> None
     data = fit(TrainingData(rows, [], [], "", {}), loaded, SFTOptions(max_length=10), RecordingProgress())
 
     assert data.train == rows[:1]
+
+
+def test_all_that_is_left_out_is_said_in_the_log_and_counted_in_the_summary(tmp_path: Path) -> None:
+    measured = HELDOUT_FILE.read_text(encoding="utf-8").splitlines()[1].split("\t")[0]
+    rows = [{"prompt": f"text {n}", "chosen": "good", "rejected": "bad"} for n in (0, 1, 2, 3, 0)]
+    rows += [{"prompt": measured, "chosen": "good", "rejected": "bad"}, {"prompt": "x", "chosen": "a", "rejected": "a"}]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    data, lines = load("preference", DPOOptions(dev_split=2), f"mine={path}")
+
+    prompts = {row["prompt"] for row in (*data.train, *data.held_out)}
+    assert prompts == {f"text {n}" for n in range(4)}
+    assert {row["objective"] for row in data.train} == {"mine"}
+    assert lines == [
+        "The data are preference: 7 rows.",
+        "1 of 7 rows was left out: line 7 (chosen and rejected are the same).",
+        "Rows that repeat an earlier one and are used once: 1.",
+        "Rows left out because every version is tested on their prompt: 1.",
+        f"To train on: {len(data.train)} rows. Held out: {len(data.held_out)}.",
+    ]
+    assert data.sha256 == rows_sha256(data.train, data.held_out)
+    assert data.summary == {
+        "files": [f"mine={path}"],
+        "formats": ["preference"],
+        "rows": 7,
+        "left_out": 1,
+        "train": len(data.train),
+        "held_out": len(data.held_out),
+        "objectives": {"mine": len(data.train)},
+    }
+    few, _ = load("preference", DPOOptions(dev_split=2, max_eval_samples=1), str(path))
+    assert (len(few.held_out), len(few.pairs)) == (1, 1)
+
+
+def test_held_out_rows_that_the_model_was_trained_on_are_left_out_and_counted(tmp_path: Path) -> None:
+    rows = [{"prompt": text, "chosen": "good", "rejected": "bad"} for text in ("one", "two", "three")]
+    data = TrainingData(rows, rows, rows[:2], "a hash", {"rows": 3})
+    progress = RecordingProgress()
+    found = without_known(data, TrainedOn().including(["Two", "four"]), progress)
+    assert [row["prompt"] for row in found.held_out] == ["one", "three"]
+    assert [row["prompt"] for row in found.pairs] == ["one"]
+    assert (found.train, found.sha256, found.summary) == (rows, "a hash", {"rows": 3})
+    said = "Held-out rows that test nothing, because the model was trained on their prompt: 1."
+    assert progress.lines == [said]
+    assert without_known(data, TrainedOn(), progress) == data
+    assert progress.lines == [said]
+
+
+def test_where_nothing_is_left_to_train_on_it_is_said_why(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    file = preferences(path, 3)
+    with pytest.raises(DatasetError, match=r"^No row is left to train on\.$"):
+        load("preference", DPOOptions(), file, validation_file=file)
+    data, lines = load("preference", DPOOptions(), file, validation_file=preferences(tmp_path / "b.jsonl", 2))
+    assert [row["prompt"] for row in data.train] == ["a bad idea 2"]
+    assert lines[:2] == ["The data are preference: 3 rows.", "The data are preference: 2 rows."]
+    assert lines[-1] == "To train on: 1 rows. Held out: 2."

@@ -24,8 +24,13 @@ def test_the_front_matter_says_what_the_files_hold_and_leaves_the_license_open()
     ]
     assert said["dataset_info"]["splits"] == [{"name": "train", "num_bytes": 7_000, "num_examples": 1_500}]
     assert (said["dataset_info"]["download_size"], said["dataset_info"]["dataset_size"]) == (5_000, 7_000)
-    assert "# A title\n\nAbout it.\n" in body
-    assert "| `tied` | which are equal |" in body
+    assert said["pretty_name"] == "A title"
+    assert said["tags"] == ["human-feedback", "preference"]
+    assert body.startswith(
+        "\n# A title\n\nAbout it.\n\n| column | what it holds |\n| --- | --- |\n"
+        "| `prompt` | the text |\n| `tied` | which are equal |\n\n```python\n"
+    )
+    assert 'rows = load_dataset("path/of/this/folder", split="train")' in body
 
 
 @pytest.mark.parametrize(

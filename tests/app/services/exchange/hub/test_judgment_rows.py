@@ -40,6 +40,38 @@ def test_every_verdict_says_what_was_best(session: Session, annotator: Person) -
     assert all(list(row) == list(judgment_rows.COLUMNS) for row in made)
 
 
+def test_a_row_has_each_column_and_a_person_without_a_name_and_nothing_personal_if_asked(
+    session: Session, annotator: Person
+) -> None:
+    prompt = factories.prompt(session, "ask bo@example.org", source="list of bo@example.org", metadata_={"id": 7})
+    screen = factories.generation(session, annotator.id, ["a", "b"], prompt=prompt)
+    judgment = factories.judgment(
+        session, screen, candidate_id=screen.candidates[1].id, seconds=2.5, reason="bo@example.org knows"
+    )
+    redactor = Redactor(session, Choices(personal="mask"))
+    (row,) = judgment_rows.rows(session, JudgmentFilter(), True, redactor)
+    person = row.pop("person")
+    assert person
+    assert person != annotator.email
+    assert row == {
+        "judgment": judgment.client_key,
+        "prompt": "ask [email]",
+        "candidates": ["a", "b"],
+        "verdict": "chosen",
+        "position": 2,
+        "tied": [],
+        "chosen": "b",
+        "created_at": judgment.created_at,
+        "seconds": 2.5,
+        "version": 1,
+        "versions": [1, 1],
+        "source": "list of [email]",
+        "reason": "[email] knows",
+        "flagged": False,
+        "metadata": '{"id": 7}',
+    }
+
+
 def test_attention_checks_are_left_out(session: Session, annotator: Person) -> None:
     factories.judgment(session, factories.generation(session, annotator.id, gold=True), pairs=False)
     assert list(judgment_rows.rows(session, JudgmentFilter(), False, Redactor(session, Choices()))) == []
