@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
 from tests.app import compiled_once
+from tests.postgres import new_database
 
 Row = TypeVar("Row", bound=Base)
 
@@ -277,13 +279,26 @@ def admin(app: Flask, session: Session) -> Person:
     return make_person(app, session, Role.ADMIN)
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with every migration applied, to be copied."""
+    name = "migrated"
+    with new_database(postgres_server, name) as url:
+        app = create_app(
+            Settings.from_env({"MELLOW_HOME": str(tmp_path_factory.mktemp("migrated")), "DATABASE_URL": url})
+        )
+        with app.app_context():
+            upgrade()
+        dispose(app)
+        yield name
+
+
 @pytest.fixture
-def postgres_app(tmp_path: Path, postgres_url: str, queue_url: str) -> Iterator[Flask]:
+def postgres_app(tmp_path: Path, postgres_server: str, migrated_postgres: str, queue_url: str) -> Iterator[Flask]:
     """The application on a PostgreSQL database with every migration applied."""
     home = tmp_path / "postgres-home"
-    url = Settings.from_env({"MELLOW_HOME": str(home), "DATABASE_URL": postgres_url}).database_url
-    app = create_app(new_settings(home, database_url=url, redis_url=queue_url, serving_threads=1))
-    with app.app_context():
-        upgrade()
-    yield app
-    close(app)
+    with new_database(postgres_server, f"test_{uuid.uuid4().hex}", migrated_postgres) as given:
+        url = Settings.from_env({"MELLOW_HOME": str(home), "DATABASE_URL": given}).database_url
+        app = create_app(new_settings(home, database_url=url, redis_url=queue_url, serving_threads=1))
+        yield app
+        close(app)
