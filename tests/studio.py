@@ -37,12 +37,12 @@ from app.runtime.embedded_queue import EmbeddedQueue
 from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
-from tests.app import compiled_once
+from tests.app import quick_sqlite
 from tests.postgres import new_database
 
 Row = TypeVar("Row", bound=Base)
 
-compiled_once.share()
+quick_sqlite.begin()
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +116,8 @@ def settings(tmp_path: Path, migrated_database: Path, queue_url: str) -> Setting
     """The settings of a fresh home with a migrated, empty database."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    shutil.copyfile(migrated_database, home / "mellow.db")
+    for name in (migrated_database.name, "secret-key"):
+        shutil.copy(migrated_database.with_name(name), home)
     return new_settings(home, redis_url=queue_url, serving_threads=1)
 
 
@@ -131,6 +132,12 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 @pytest.fixture
 def real_hashes() -> None:
     """Passwords are hashed as they are outside of tests, where each takes a tenth of a second."""
+
+
+@pytest.fixture
+def durable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commits wait for the disk, as they do outside of tests; to be asked for before the application."""
+    monkeypatch.setattr(quick_sqlite, "durable", True)
 
 
 @pytest.fixture
