@@ -10,6 +10,9 @@ from typing import Any
 # The library reads this once, when `app` loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# As in worker/__init__.py: NumPy's small matrices gain nothing from a second thread, which spins.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # The cores are shared out among the processes. A second thread makes one draw of the embedded model no faster and twice
 # as dear, which others who draw at the same time pay for; SERVING_THREADS overrules it.
 os.environ.setdefault(

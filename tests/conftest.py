@@ -12,6 +12,10 @@ from xdist.scheduler import LoadFileScheduling
 # As gunicorn.conf.py has it, and for its reason; here the tests themselves are what must not be kept from working.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# The matrices of tests are small, and the processes of a run share the cores: a second thread of NumPy's only spins.
+# Fitting a reward head took up to twenty times as long with two.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Collections are rarer than Python has them: a tenth of the time of short tests went into them.
 gc.set_threshold(50_000, 20, 50)
 

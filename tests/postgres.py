@@ -39,9 +39,15 @@ def postgres_server(pytestconfig: pytest.Config) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The DATABASE_URL of an empty database, dropped after the test together with whoever is still connected."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+    with new_database(postgres_server, f"test_{uuid.uuid4().hex}") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def new_database(server: str, name: str, template: str = "template1") -> Iterator[str]:
+    """Copy `template`, to which nobody may be connected, into a new database; yields its DATABASE_URL."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         yield f"postgresql://{connection.info.user}@/{name}?host={connection.info.host}"
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 

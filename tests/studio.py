@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +37,12 @@ from app.runtime.embedded_queue import EmbeddedQueue
 from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
-from tests.app import compiled_once
+from tests.app import quick_sqlite
+from tests.postgres import new_database
 
 Row = TypeVar("Row", bound=Base)
 
-compiled_once.share()
+quick_sqlite.begin()
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +116,8 @@ def settings(tmp_path: Path, migrated_database: Path, queue_url: str) -> Setting
     """The settings of a fresh home with a migrated, empty database."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    shutil.copyfile(migrated_database, home / "mellow.db")
+    for name in (migrated_database.name, "secret-key"):
+        shutil.copy(migrated_database.with_name(name), home)
     return new_settings(home, redis_url=queue_url, serving_threads=1)
 
 
@@ -129,6 +132,12 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 @pytest.fixture
 def real_hashes() -> None:
     """Passwords are hashed as they are outside of tests, where each takes a tenth of a second."""
+
+
+@pytest.fixture
+def durable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commits wait for the disk, as they do outside of tests; to be asked for before the application."""
+    monkeypatch.setattr(quick_sqlite, "durable", True)
 
 
 @pytest.fixture
@@ -277,13 +286,26 @@ def admin(app: Flask, session: Session) -> Person:
     return make_person(app, session, Role.ADMIN)
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with every migration applied, to be copied."""
+    name = "migrated"
+    with new_database(postgres_server, name) as url:
+        app = create_app(
+            Settings.from_env({"MELLOW_HOME": str(tmp_path_factory.mktemp("migrated")), "DATABASE_URL": url})
+        )
+        with app.app_context():
+            upgrade()
+        dispose(app)
+        yield name
+
+
 @pytest.fixture
-def postgres_app(tmp_path: Path, postgres_url: str, queue_url: str) -> Iterator[Flask]:
+def postgres_app(tmp_path: Path, postgres_server: str, migrated_postgres: str, queue_url: str) -> Iterator[Flask]:
     """The application on a PostgreSQL database with every migration applied."""
     home = tmp_path / "postgres-home"
-    url = Settings.from_env({"MELLOW_HOME": str(home), "DATABASE_URL": postgres_url}).database_url
-    app = create_app(new_settings(home, database_url=url, redis_url=queue_url, serving_threads=1))
-    with app.app_context():
-        upgrade()
-    yield app
-    close(app)
+    with new_database(postgres_server, f"test_{uuid.uuid4().hex}", migrated_postgres) as given:
+        url = Settings.from_env({"MELLOW_HOME": str(home), "DATABASE_URL": given}).database_url
+        app = create_app(new_settings(home, database_url=url, redis_url=queue_url, serving_threads=1))
+        yield app
+        close(app)

@@ -155,7 +155,7 @@ class Posterior:
         In single precision, which takes half the time and is precise enough for a step and for a covariance.
         """
         roots = np.sqrt(weights[:, None] * shares).astype(np.float32)
-        flat = (self._single * roots[:, :, None]).reshape(-1, self._single.shape[2])
+        flat = (self._single * roots[:, :, None]).reshape(shares.size, self._single.shape[2])
         middle = (means * np.sqrt(weights)[:, None]).astype(np.float32)
         found: npt.NDArray[Any] = (flat.T @ flat - middle.T @ middle).astype(np.float64) + np.eye(flat.shape[1])
         return found

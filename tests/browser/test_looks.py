@@ -42,8 +42,8 @@ def test_a_theme_comes_at_once_keeps_what_is_being_written_and_is_remembered(
         other.page.goto("/account")
         expect(other.page.get_by_label("Dark", exact=True)).to_be_checked()
         other.page.get_by_label("As on this device").check()
-        other.page.locator("form", has=other.page.get_by_label("Light", exact=True)).get_by_text("Save").click()
-        other.page.wait_for_url("**/account")
+        with other.page.expect_navigation():
+            other.page.locator("form", has=other.page.get_by_label("Light", exact=True)).get_by_text("Save").click()
         assert other.page.evaluate(THEME) == "light"
         other.page.emulate_media(color_scheme="dark")
         other.page.wait_for_function(f"() => {THEME} === 'dark'")

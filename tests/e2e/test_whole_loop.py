@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
+from tests import browsing
 from tests.browsing import Visitor, run_chart_points
 from tests.processes import ADMIN_EMAIL, ADMIN_PASSWORD, Product, alive, wait_for
 
 PATIENCE_MS = 120_000.0
-expect.set_options(timeout=PATIENCE_MS)
+"""A training takes longer than anything else that a page waits for."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
@@ -23,6 +25,14 @@ MORE_TEXTS = (
     "This is a damn stupid question",
     "What a dumb plan",
 )
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """Wait longer than the tests of pages do; whatever module was imported last has set how long those wait."""
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options(timeout=browsing.PATIENCE_MS)
 
 
 def test_clicks_become_a_version_that_serves_and_can_be_rolled_back(chrome: Browser, tmp_path: Path) -> None:

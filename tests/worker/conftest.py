@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ import torch
 
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
+from models.texts.heldout import read_pairs
 from tests.scorer_cache import CACHE
 from tests.tiny.t5 import build_tiny_mt5, build_tiny_t5
-from worker.evaluation import testset
+from worker.evaluation import automatic, testset
+from worker.evaluation.scorers import Scorers, TextScorer
+from worker.evaluation.scorers.loading import load_scorers
 from worker.job import head_pairs
 from worker.publish import release
 from worker.publish.convert import convert_to_ctranslate2
+from worker.training.clicks.anchors import ANCHORS_FILE, ANCHORS_PER_STEP
 from worker.training.loading import adapters
 from worker.training.shared.examples import PreferenceExample
 
@@ -37,12 +42,37 @@ def trained_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def few_texts(monkeypatch: pytest.MonkeyPatch) -> int:
     """Evaluations measure on this many held-out texts instead of all 60, and runs learn from clicks alone.
 
-    For tests that are about something else.
+    For tests that are about something else. The scorers are the real ones, but loaded once for all of these tests; of
+    the anchors the first few are used.
     """
     texts = 4
+    few = read_pairs(ANCHORS_FILE)[: 2 * ANCHORS_PER_STEP]
+    monkeypatch.setattr("worker.training.clicks.anchors.read_pairs", lambda _file: few)
+    monkeypatch.setattr(automatic, "load_scorers", lambda _cache: loaded_scorers())
     monkeypatch.setattr(head_pairs, "TEXTS", 0)
-    monkeypatch.setattr(testset, "heldout", partial(testset.heldout, max_samples=texts))
+    monkeypatch.setattr(testset, "heldout", functools.partial(testset.heldout, max_samples=texts))
     return texts
+
+
+@functools.cache
+def loaded_scorers() -> Scorers:
+    """Load the embedded scorers; a language model, which takes longest, scores each text once."""
+    scorers = load_scorers(CACHE)
+    return replace(scorers, fluency=Remembering(scorers.fluency))
+
+
+class Remembering:
+    """A scorer that remembers what it said of each text."""
+
+    def __init__(self, scorer: TextScorer) -> None:
+        self.name, self.version = scorer.name, scorer.version
+        self._scorer = scorer
+        self._said: dict[str, float] = {}
+
+    def __call__(self, texts: Sequence[str]) -> list[float]:
+        new = [text for text in dict.fromkeys(texts) if text not in self._said]
+        self._said |= zip(new, self._scorer(new), strict=True)
+        return [self._said[text] for text in texts]
 
 
 @pytest.fixture
@@ -83,7 +113,7 @@ def each_t5(request: pytest.FixtureRequest, tiny_t5: Path, tiny_t5_v1_1: Path) -
     return tiny_t5 if request.param == "t5" else tiny_t5_v1_1
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def examples() -> list[PreferenceExample]:
     """Four comparisons of unequal lengths, one of which needs byte fallback."""
     return [

@@ -59,7 +59,7 @@ def test_a_judgment_that_was_answered_survives_kill_9(app: Flask, session: Sessi
 
 
 @pytest.fixture(params=["of the requests", "beside the requests"])
-def connection(app: Flask, request: pytest.FixtureRequest) -> Iterator[Connection]:
+def connection(durable: None, app: Flask, request: pytest.FixtureRequest) -> Iterator[Connection]:
     """A connection as the routes have it, and one as the threads and the worker have it."""
     if request.param == "of the requests":
         with app.app_context(), db.engine.connect() as connection:

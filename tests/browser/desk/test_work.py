@@ -42,7 +42,8 @@ def guidelines(product: Product, visitor: Visitor) -> Iterator[str]:
     yield text
     page.goto("/admin/guidelines")
     page.fill("#markdown", before)
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
 
 
 def standing(product: Product) -> list[tuple[str, str | None]]:

@@ -45,6 +45,7 @@ def test_tables_are_cards_on_a_phone_sort_and_change_what_is_selected(filled: Vi
     page.set_viewport_size({"width": 1280, "height": 740})
     page.goto("/admin/data/queue?text=waiting")
     page.get_by_role("link", name="Text", exact=True).click()
+    page.wait_for_url("**sort=text")  # until it is loaded: only then does its script listen
     expect(page.get_by_role("columnheader", name="Text")).to_have_attribute("aria-sort", "ascending")
     expect(page.locator("[data-prompt] .words").nth(1)).to_have_text(re.compile("waiting 1$"))
     page.locator("[data-prompt]").nth(24).scroll_into_view_if_needed()

@@ -201,6 +201,13 @@ def test_without_a_judgment_there_is_no_head() -> None:
         fit([], WIDTHS)
 
 
+def test_a_choice_of_the_only_card_gives_a_head_that_knows_nothing() -> None:
+    only = [JudgedScreen([card(1.0)], (0,))]
+    found = fit(only, choose_widths(only))
+    assert not found.weights.any()
+    assert found.left_out == 0
+
+
 def test_widths_are_chosen_on_a_number_of_judgments_that_grows_in_steps() -> None:
     assert [chosen_on(number) for number in (1, 2, 3, 4, 5, 6, 8, 9, 20, 24)] == [1, 2, 3, 4, 5, 5, 7, 9, 19, 24]
     numbers = [chosen_on(number) for number in range(1, 2000)]

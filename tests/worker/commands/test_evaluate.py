@@ -1,8 +1,6 @@
 """`python -m worker evaluate`, from the command line to the table."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -50,18 +48,18 @@ def test_a_checkpoint_is_measured_beside_the_baselines(
 
 
 def test_texts_without_references_are_measured_without_figures_that_need_them(
-    tiny_serving: Path, tmp_path: Path
+    tiny_serving: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = tmp_path / "posts.txt"
     texts.write_text("you dumb person\nwhat an idiot\n")
-    command = [sys.executable, "-m", "worker", "evaluate", "--baselines", "--model_name_or_path", str(tiny_serving)]
 
-    told = subprocess.run([*command, "--test_file", str(texts)], capture_output=True, text=True, check=False)
+    code = main(["evaluate", "--baselines", "--model_name_or_path", str(tiny_serving), "--test_file", str(texts)])
 
-    assert (told.returncode, "Traceback" in told.stderr) == (0, False)
-    assert "J of the best shown" in told.stdout
-    assert "BLEU" not in told.stdout
-    assert "people" not in told.stdout.splitlines()[0]
+    told = capsys.readouterr()
+    assert (code, "Traceback" in told.err) == (0, False)
+    assert "J of the best shown" in told.out
+    assert "BLEU" not in told.out
+    assert "people" not in told.out.splitlines()[0]
 
 
 def test_two_models_are_compared_text_by_text(

@@ -218,7 +218,9 @@ def test_a_run_whose_worker_died_after_training_does_not_train_again(
     assert left_in_staging(store) == []
 
 
-@pytest.mark.parametrize("method", ["dpo", pytest.param("orpo", marks=pytest.mark.slow), "kto"])
+@pytest.mark.parametrize(
+    "method", ["dpo", pytest.param("orpo", marks=pytest.mark.slow), pytest.param("kto", marks=pytest.mark.slow)]
+)
 def test_a_run_whose_worker_died_while_it_trained_ends_as_if_it_had_not(
     clicks: None, session: Session, store: CheckpointStore, method: str
 ) -> None:

@@ -39,7 +39,9 @@ from worker.job import dataset, jobs
 from worker.job.retraining import prepare
 from worker.publish import release, staging
 from worker.publish.gate import MAX_HELDOUT_DROP
+from worker.training.clicks import click_dpo
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.training_errors import DatasetError
 
 QUICK = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
 PAIRS = [
@@ -242,27 +244,40 @@ def test_a_version_that_an_earlier_attempt_published_is_taken_as_it_is(
     assert rows(session, RunMetric) == [], "nothing was trained"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param({"run_key": "0" * 32}, id="a run of the same id in another database"),
-        {"data_sha256": "d" * 64},
-        {"config": {"beta": 7.0}},
-        {"parent": None},
-        {"method": "kto"},
-    ],
-)
-def test_a_version_of_another_run_or_of_other_clicks_or_settings_is_not_taken_for_the_runs_own(
-    clicks: None, session: Session, store: CheckpointStore, published: CheckpointStore, change: dict[str, object]
+def test_a_version_of_a_run_of_the_same_id_in_another_database_is_not_taken_for_the_runs_own(
+    clicks: None, session: Session, store: CheckpointStore, published: CheckpointStore
 ) -> None:
+    run_id = ask(session)
+    publish_unrecorded(session, store, published.folder(2), run_key="0" * 32)
+    jobs.train(run_id)
+    run = only(session)
+    assert (run.status, run.produced_version) == ("succeeded", 3)
+    assert "of other data or settings" not in run.log
+    made = store.verify(3)
+    assert (made.run_key, made.parent, made.method, made.data_sha256) == (run.key, 1, "dpo", run.data_hash)
+
+
+@pytest.mark.parametrize(
+    "change", [{"data_sha256": "d" * 64}, {"config": {"beta": 7.0}}, {"parent": None}, {"method": "kto"}]
+)
+def test_a_version_of_other_clicks_or_settings_is_not_taken_for_the_runs_own_which_trains(
+    clicks: None,
+    session: Session,
+    store: CheckpointStore,
+    published: CheckpointStore,
+    change: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def begun(*_: object) -> None:
+        raise DatasetError("It trains.")
+
+    monkeypatch.setattr(click_dpo, "train_dpo", begun)
     run_id = ask(session)
     publish_unrecorded(session, store, published.folder(2), **change)
     jobs.train(run_id)
     run = only(session)
-    assert (run.status, run.produced_version) == ("succeeded", 3)
-    assert ("of other data or settings" in run.log) == ("run_key" not in change)
-    made = store.verify(3)
-    assert (made.run_key, made.parent, made.method, made.data_sha256) == (run.key, 1, "dpo", run.data_hash)
+    assert (run.status, run.error, run.produced_version) == ("failed", "It trains.", None)
+    assert "of other data or settings" in run.log
 
 
 def test_a_version_that_the_gate_refuses_is_published_but_does_not_serve(

@@ -135,7 +135,9 @@ def train_from_first(session: Session, run: TrainingRun) -> None:
     assert (run.status, run.error) == ("succeeded", None)
 
 
-@pytest.mark.parametrize("method", ["dpo", pytest.param("orpo", marks=pytest.mark.slow), "kto"])
+@pytest.mark.parametrize(
+    "method", ["dpo", pytest.param("orpo", marks=pytest.mark.slow), pytest.param("kto", marks=pytest.mark.slow)]
+)
 def test_a_run_learns_less_from_those_who_weigh_less_and_says_so(
     studio: Studio, clicks: list[int], session: Session, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:

@@ -152,11 +152,11 @@ def test_bad_rows_without_end_are_counted_and_the_first_thousand_are_kept() -> N
 
 
 @pytest.mark.long
-def test_a_megabyte_of_bad_lines_takes_little_memory() -> None:
-    body = b"{}\n" * 350_000
+def test_many_bad_lines_take_little_memory() -> None:
+    body = b"{}\n" * 60_000
     tracemalloc.start()
     try:
-        assert read(body, "a.jsonl").problem_count == 350_000
+        assert read(body, "a.jsonl").problem_count == 60_000
         assert tracemalloc.get_traced_memory()[1] < 10 * len(body)
     finally:
         tracemalloc.stop()

@@ -9,13 +9,13 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoModelForSeq2SeqLM
 
-from worker.base.pretrain.__main__ import main
+from worker.base.pretrain import __main__ as program
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
     """Run the program with these arguments."""
     monkeypatch.setattr(sys, "argv", ["pretrain", "--device", "cpu", *map(str, arguments)])
-    main()
+    program.main()
 
 
 def tokenizer_of(folder: Path) -> Tokenizer:
@@ -74,8 +74,8 @@ def test_a_grown_checkpoint_begins_where_the_one_that_was_grown_stood(
     ("arguments", "reason"),
     [
         (["--layers", "0", "1"], "it cannot be grown to fewer"),
-        (["--layers", "2000", "2000"], "at most 25,000,000 are allowed"),
-        (["--new", "12", "12", "512", "2048", "8"], "at most 25,000,000 are allowed"),
+        (["--layers", "3", "3"], "parameters; at most 60,000 are allowed"),
+        (["--new", "1", "1", "48", "64", "2"], "parameters; at most 60,000 are allowed"),
         (["--model", "nowhere"], "nowhere is no checkpoint"),
         (["--cool-down", "1000"], "has no training to cool down"),
     ],
@@ -89,6 +89,7 @@ def test_bad_input_gives_one_sentence(
     arguments: list[str],
     reason: str,
 ) -> None:
+    monkeypatch.setattr(program, "LARGEST", 60_000)  # making a model beyond the real bound takes seconds
     with pytest.raises(SystemExit):
         call(monkeypatch, "--data", data, "--work", tmp_path / "work", "--model", checkpoint, *arguments)
 

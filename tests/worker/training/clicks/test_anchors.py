@@ -96,7 +96,7 @@ def test_the_penalty_holds_sentences_that_are_neither_clicks_nor_anchors(
     drift = {}
     for weight in (100.0, 0.0):
         child = load_model(tmp_path / str(weight))
-        drift[weight] = sum(divergence(parent, child, tokenizer, pair) for pair in heldout_pairs())
+        drift[weight] = sum(divergence(parent, child, tokenizer, pair) for pair in heldout_pairs()[::3])
     assert drift[100.0] < drift[0.0] / 2
     assert held.reports[-1][1]["rewards/margins"] > 0.1  # and the clicks still count
     assert free.reports[-1][1]["rewards/margins"] > 0.1
@@ -105,11 +105,12 @@ def test_the_penalty_holds_sentences_that_are_neither_clicks_nor_anchors(
 def test_the_reported_divergence_is_that_of_the_anchors(
     tiny_t5: Path, examples: list[PreferenceExample], tmp_path: Path
 ) -> None:
-    """After the last step the mean over all anchors is near what the last steps reported of eight each."""
+    """After the last step the mean over anchors, of which a quarter tells, is near what was reported of a few."""
     reports = train(tiny_t5, examples, tmp_path / "child", weight=1.0).reports
 
     parent, child, tokenizer = load_model(tiny_t5), load_model(tmp_path / "child"), load_tokenizer(tiny_t5)
     anchors = read_pairs(ANCHORS_FILE)
     assert len(anchors) % ANCHORS_PER_STEP == 0  # every step has fresh ones until all had their turn
-    mean = sum(divergence(parent, child, tokenizer, pair) for pair in anchors) / len(anchors)
+    few = anchors[::4]
+    mean = sum(divergence(parent, child, tokenizer, pair) for pair in few) / len(few)
     assert reports[-1][1]["anchor_kl"] == pytest.approx(mean, rel=0.5)

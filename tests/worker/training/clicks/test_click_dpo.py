@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from models.settings.clicks import DPOClickOptions
 from tests.worker.conftest import RecordingProgress
-from worker.training.clicks.click_dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
+from worker.training.clicks.click_dpo import MOST_WRITTEN, WRITTEN_TIMES, DPOResult, train_dpo, with_written_again
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import REPORTED, SilentProgress
@@ -25,11 +25,31 @@ from worker.training.t5.scoring import sequence_log_probs
 QUICK = DPOClickOptions(learning_rate=5e-3, num_train_epochs=4, per_device_train_batch_size=2, anchor_weight=0.0)
 
 
-def test_clicks_become_a_checkpoint_that_prefers_what_was_chosen(
-    each_t5: Path, examples: list[PreferenceExample], tmp_path: Path
-) -> None:
-    result = train_dpo(each_t5, examples, QUICK, tmp_path / "child", SilentProgress())
+class Trained(NamedTuple):
+    """A run of the recipe on a tiny T5."""
 
+    parent: Path
+    child: Path
+    result: DPOResult
+
+
+@pytest.fixture(scope="module", params=["t5", "t5-v1.1"])
+def trained(
+    request: pytest.FixtureRequest,
+    tiny_t5: Path,
+    tiny_t5_v1_1: Path,
+    examples: list[PreferenceExample],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Trained:
+    """A run on each kind of T5 in turn."""
+    parent, child = {"t5": tiny_t5, "t5-v1.1": tiny_t5_v1_1}[request.param], tmp_path_factory.mktemp("run") / "child"
+    return Trained(parent, child, train_dpo(parent, examples, QUICK, child, SilentProgress()))
+
+
+def test_clicks_become_a_checkpoint_that_prefers_what_was_chosen(
+    trained: Trained, examples: list[PreferenceExample]
+) -> None:
+    result = trained.result
     assert (result.examples, result.steps) == (4, 8)
     assert result.reward_accuracy == 1
     assert result.reward_margin > 0.05
@@ -39,7 +59,7 @@ def test_clicks_become_a_checkpoint_that_prefers_what_was_chosen(
         for completion in (example.chosen, example.rejected):
             before, after = (
                 sequence_log_probs(load_model(folder), load_tokenizer(folder), [example.prompt], [completion])[0]
-                for folder in (each_t5, tmp_path / "child")
+                for folder in (trained.parent, trained.child)
             )
             gained.append(after - before)
         assert gained[0] > gained[1]
@@ -67,30 +87,21 @@ def test_what_was_written_comes_as_often_as_there_is_time_for() -> None:
     assert len(with_written_again([typed] * (MOST_WRITTEN + 1))) == MOST_WRITTEN + 1
 
 
-def test_the_output_is_a_checkpoint_like_its_parent_and_the_adapter(
-    each_t5: Path, examples: list[PreferenceExample], tmp_path: Path
-) -> None:
-    child = tmp_path / "child"
-
-    train_dpo(each_t5, examples, QUICK, child, SilentProgress())
-
-    assert sorted(path.name for path in child.iterdir()) == sorted([*os.listdir(each_t5), "adapter"])
+def test_the_output_is_a_checkpoint_like_its_parent_and_the_adapter(trained: Trained) -> None:
+    parent, child, _ = trained
+    assert sorted(path.name for path in child.iterdir()) == sorted([*os.listdir(parent), "adapter"])
     assert sorted(os.listdir(child / "adapter")) == ["adapter_config.json", "adapter_model.safetensors"]
-    assert (child / "config.json").read_bytes() == (each_t5 / "config.json").read_bytes()
-    assert (child / "tokenizer.json").read_bytes() == (each_t5 / "tokenizer.json").read_bytes()
-    before, after = (load_file(folder / "model.safetensors") for folder in (each_t5, child))
+    assert (child / "config.json").read_bytes() == (parent / "config.json").read_bytes()
+    assert (child / "tokenizer.json").read_bytes() == (parent / "tokenizer.json").read_bytes()
+    before, after = (load_file(folder / "model.safetensors") for folder in (parent, child))
     assert before.keys() == after.keys()
     assert torch.equal(before["shared.weight"], after["shared.weight"])
 
 
-def test_the_merged_model_is_the_parent_with_the_adapter(
-    each_t5: Path, examples: list[PreferenceExample], tmp_path: Path
-) -> None:
-    child = tmp_path / "child"
-    train_dpo(each_t5, examples, QUICK, child, SilentProgress())
-
+def test_the_merged_model_is_the_parent_with_the_adapter(trained: Trained, examples: list[PreferenceExample]) -> None:
+    parent, child, _ = trained
     with quiet():
-        adapted: Any = PeftModel.from_pretrained(load_model(each_t5), child / "adapter")
+        adapted: Any = PeftModel.from_pretrained(load_model(parent), child / "adapter")
     prompts, chosen = [e.prompt for e in examples], [e.chosen for e in examples]
     tokenizer = load_tokenizer(child)
 
@@ -302,7 +313,7 @@ import sys
 from pathlib import Path
 import torch
 from worker.training.shared.checkpoint import encode, load_tokenizer
-from worker.training.clicks.click_dpo import MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
+from worker.training.clicks.click_dpo import DPOResult, MOST_WRITTEN, WRITTEN_TIMES, train_dpo, with_written_again
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.progress import SilentProgress
 from models.settings.clicks import DPOClickOptions
