@@ -25,6 +25,7 @@ CODE = (
     "serving/generator.py",
     "serving/head_choice.py",
     "serving/judge.py",
+    "serving/manners.py",
     "serving/neutrality.py",
     "serving/pool.py",
     "serving/screen.py",
