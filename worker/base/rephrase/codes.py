@@ -1,6 +1,6 @@
 """The codes of this stage: one at the start of a source is the tag of a kind of pair, one of a target is a manner.
 
-They are the byte pieces that no text contains (see `worker.base.pretrain.objectives`), so that nobody can write one by
+They are the bytes that no UTF-8 text contains (see `worker.base.pretrain.objectives`), so that nobody writes one by
 chance, and the tokenizer stays as it is. A tag says what is to be done; half of the pairs have none, and serving uses
 none. A manner is read by the decoder, as its first token: the encoder need not know it.
 """

@@ -8,6 +8,7 @@ examples have the tag of their kind, the others none.
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tokenizers import Tokenizer
 from torch.utils.data import Dataset
@@ -80,7 +81,7 @@ class Rephrasing(Dataset[list[tuple[str, Batch]]]):
             "detox": self._detox,
             "manner": self._manner,
             "grammar": self._grammar,
-            **{kind: lambda rng, kind=kind: self._of_files(kind, rng) for kind in self._by_kind if kind != "grammar"},
+            **{kind: partial(self._of_files, kind) for kind in self._by_kind if kind != "grammar"},
         }
         self._tasks = {task: (share, draws[task]) for task, share in _SHARES.items() if task in draws}
 

@@ -63,7 +63,7 @@ def model(tmp_path: Path) -> Path:
     """A tiny untrained checkpoint."""
     tokenizer = train_tokenizer(iter([*TALK, *RUDE]), 400)
     torch.manual_seed(0)
-    shape = new_model(tokenizer.get_vocab_size(), width=32, encoder_layers=1, decoder_layers=1)
+    shape = new_model(tokenizer.get_vocab_size(), width=64, encoder_layers=1, decoder_layers=1)
     save_checkpoint(shape, tokenizer, tmp_path / "model")
     return tmp_path / "model"
 
@@ -96,7 +96,7 @@ def test_a_run_is_resumed_and_leaves_a_checkpoint_that_serves_in_manners(
     [first, *_] = [json.loads(line) for line in (work / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert set(first["held_out"]) >= {"detox"}
     manners: dict[str, str] = AutoConfig.from_pretrained(work / "checkpoint").manners
-    assert tuple(manners) == MANNERS
+    assert set(manners) == set(MANNERS)
     tokenizer = Tokenizer.from_file(str(work / "checkpoint" / "tokenizer.json"))
     assert None not in map(tokenizer.token_to_id, manners.values())
     convert_to_ctranslate2(work / "checkpoint", tmp_path / "serving")
