@@ -23,8 +23,8 @@ from tokenizers import Tokenizer
 from app.config import EMBEDDED_BASE_MODEL
 from benchmarks.support.harness import Finding, interleaved
 from benchmarks.support.screens_over_http import texts
+from models.manners import MANNERS_FILE, write_manners
 from models.serving.generator import Generator, Sampling
-from models.serving.manners import MANNERS_FILE, write_manners
 from worker.base.rephrase.codes import manner_tokens
 from worker.publish.convert import convert_to_ctranslate2
 

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from models.manners import PLAIN
 from models.reward.features import Verdict
 from models.serving.judge import judge
-from models.serving.manners import PLAIN
 from models.serving.neutrality import Neutrality, spellings, unstretched, words
 
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"

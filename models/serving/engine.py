@@ -22,9 +22,9 @@ from pathlib import Path
 import ctranslate2
 from tokenizers import Tokenizer
 
+from models.manners import PLAIN, read_manners
 from models.model_errors import InputTooLong
 from models.serving.batching import Batcher
-from models.serving.manners import PLAIN, read_manners
 from models.serving.neutrality import words
 from models.serving.shortlist import read_shortlist, writable
 

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from models.manners import divided
 from models.model_errors import LoadError
 from models.reward.features import Array, MeasuredRewrite, features
 from models.reward.head import Head
 from models.serving import choosing, head_choice
 from models.serving.engine import MAX_SOURCE_TOKENS, Draw, Drawn, Engine, Sample, Sampling, Tokens
-from models.serving.manners import divided
 from models.serving.pool import Option
 from models.serving.screen import Gone, ScoredText, Screen, Shown, check_wanted, never
 from models.serving.text_pieces import Cut, as_typed, margins, pieces, plain, wording

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.manners import PLAIN
 from models.reward.features import Array, MeasuredRewrite, Verdict, features, guess
 from models.reward.head import Head
 from models.serving import choosing
-from models.serving.manners import PLAIN
 from models.serving.neutrality import words
 from models.serving.pool import Option
 

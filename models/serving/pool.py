@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from safetensors.numpy import load, save
 
+from models.manners import PLAIN
 from models.model_errors import ModelError
 from models.reward.features import SIZE, Array
 from models.reward.features import VERSION as FEATURES_VERSION
-from models.serving.manners import PLAIN
 
 _NUMBERS = ("likelihood", "neutrality", "meaning", "fluency", "quality")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import models
 
 CODE = (
+    "manners.py",
     "reward/features.py",
     "reward/head.py",
     "reward/judgments.py",
@@ -25,7 +26,6 @@ CODE = (
     "serving/generator.py",
     "serving/head_choice.py",
     "serving/judge.py",
-    "serving/manners.py",
     "serving/neutrality.py",
     "serving/pool.py",
     "serving/screen.py",

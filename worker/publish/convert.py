@@ -14,7 +14,7 @@ import torch
 from ctranslate2.converters import TransformersConverter
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from models.serving.manners import write_manners
+from models.manners import write_manners
 from worker.training.loading.adapters import base_of, is_adapter
 from worker.training.loading.loading import config_of
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer

@@ -103,7 +103,7 @@ def row(value: float) -> Array:
 
 def option(text: str, liked: float = 0.0, **numbers: float) -> Option:
     of = {"likelihood": -0.5, "neutrality": 0.9, "meaning": 0.8, "fluency": 0.5, "quality": 0.5} | numbers
-    return Option(text, features=row(liked), **of)
+    return Option(text, features=row(liked), manner="", **of)
 
 
 def head(*, taught: bool = False, clicks: int = 20) -> Head:

@@ -238,8 +238,8 @@ def in_manners(*manners: str) -> list[Rewrite]:
 
 
 def test_of_rewrites_as_good_as_each_other_those_in_unlike_manners_are_shown() -> None:
-    reading = Reading(0.9, Verdict(0.8, 0.5), 0.5)
-    readings = [reading] * 4
+    verdict = Verdict(0.8, 0.5, 0.0, 0.0, np.zeros(384, np.float32))
+    readings = [Reading(0.9, verdict, 0.5)] * 4
     assert set(choose(SOURCE, in_manners("brief", "brief", "brief", "formal"), 2, readings=readings)) == {0, 3}
     plain = choose(SOURCE, in_manners("", "", "", ""), 3, readings=readings)
     assert choose(SOURCE, in_manners("brief", "formal", "gentle", "lively"), 3, readings=readings) == plain

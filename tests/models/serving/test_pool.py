@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from models.model_errors import ModelError
-from models.reward.features import SIZE
+from models.reward.features import SIZE, VERSION
 from models.serving import pool
 from models.serving.pool import Option
 
@@ -28,7 +28,7 @@ def test_options_come_back() -> None:
 
 def test_options_that_were_kept_before_there_were_manners_are_plain() -> None:
     packed = pool.pack(OPTIONS)
-    older = save(load(packed), metadata={"texts": '["a", "b"]', "features": str(pool.FEATURES_VERSION)})
+    older = save(load(packed), metadata={"texts": '["a", "b"]', "features": str(VERSION)})
     assert [(one.text, one.manner) for one in pool.unpack(older)] == [("a", ""), ("b", "")]
 
 

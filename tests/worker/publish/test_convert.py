@@ -9,7 +9,7 @@ import pytest
 from ctranslate2.converters import TransformersConverter
 from transformers import AutoConfig, ByT5Tokenizer, T5Config
 
-from models.serving.manners import read_manners
+from models.manners import read_manners
 from worker.publish.convert import check_can_be_served, check_parity, convert_to_ctranslate2
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.quiet_libraries import quiet

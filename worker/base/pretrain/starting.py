@@ -40,11 +40,9 @@ def trained_model(folder: Path, layers: list[int] | None) -> T5ForConditionalGen
     if layers is None:
         return model
     encoder_layers, decoder_layers = layers
-    if encoder_layers < model.config.num_layers or decoder_layers < model.config.num_decoder_layers:
-        raise ValueError(
-            f"The model has {model.config.num_layers} encoder and {model.config.num_decoder_layers} decoder layers; "
-            "it cannot be grown to fewer."
-        )
+    encoder, decoder = len(model.encoder.block), len(model.decoder.block)
+    if encoder_layers < encoder or decoder_layers < decoder:
+        raise ValueError(f"The model has {encoder} encoder and {decoder} decoder layers; it cannot be grown to fewer.")
     return checked(grow(model, encoder_layers, decoder_layers))
 
 

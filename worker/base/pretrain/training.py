@@ -92,8 +92,13 @@ def measure(
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
     """Return a batch with its tensors on a device."""
-    tensors = (batch.input_ids, batch.attention_mask, batch.decoder_input_ids, batch.labels)
-    return Batch(*(tensor.to(device) for tensor in tensors), batch.size)
+    return Batch(
+        batch.input_ids.to(device),
+        batch.attention_mask.to(device),
+        batch.decoder_input_ids.to(device),
+        batch.labels.to(device),
+        batch.size,
+    )
 
 
 class Pretraining:

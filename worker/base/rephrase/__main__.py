@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
+from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
 from models.texts.near_duplicates import TestedTexts
@@ -90,12 +91,8 @@ def rephrase(
     learned = apart(str(selected), learned, tested)
     files = [replace(file, train=apart(file.name, file.train, tested)) for file in files]
     material = material_of(data, corpus, files, learned, lexicon, held_out_wordings(dev))
-    start = starting_state(work, plan)
-    if start is None:
-        start = trained_model(model, None)
-        start.config.manners = manner_tokens(tokenizer)
     return Pretraining(
-        start,
+        starting_state(work, plan) or _with_manners(trained_model(model, None), tokenizer),
         tokenizer,
         Rephrasing(material, tokenizer, codes, tokens_each=plan.tokens_each, seed=plan.seed),
         held_out_batches(dev, files, tokenizer, codes, plan.tokens_each),
@@ -104,6 +101,12 @@ def rephrase(
         device=device,
         products=precision(device),
     ).run(stop, tokens=tokens, minutes=minutes)
+
+
+def _with_manners(model: T5ForConditionalGeneration, tokenizer: Tokenizer) -> T5ForConditionalGeneration:
+    """Name the manners in the configuration of a model, which every later training keeps, and return the model."""
+    model.config.manners = manner_tokens(tokenizer)
+    return model
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from tokenizers import Tokenizer
 from torch.utils.data import Dataset
 
-from models.serving.manners import PLAIN
+from models.manners import PLAIN
 from worker.base.build.batches import LONGEST, Batch, Encoded, cut
 from worker.base.rephrase.codes import MANNERS, Codes
 from worker.base.rephrase.manners import manners_of, rewritten

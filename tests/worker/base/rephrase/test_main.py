@@ -12,8 +12,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoConfig
 
+from models.manners import read_manners
 from models.serving.generator import Generator
-from models.serving.manners import read_manners
 from worker.base.build.checkpoint import new_model, save_checkpoint
 from worker.base.build.tokenizer import train_tokenizer
 from worker.base.pretrain.state import load_state

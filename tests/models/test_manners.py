@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from models.manners import MANNERS_FILE, MOST, PLAIN, divided, read_manners, write_manners
 from models.serving.engine import Engine, Sampling
 from models.serving.generator import Generator
-from models.serving.manners import MANNERS_FILE, MOST, PLAIN, divided, read_manners, write_manners
 from models.store.store import SERVING_FOLDER, CheckpointStore
 
 TEXT = "you are a stupid idiot"
