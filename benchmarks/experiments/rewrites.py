@@ -5,15 +5,17 @@
 For sources of ParaDetox's dev split, the same ones each time, the checkpoint's best rewrite and the three that are
 shown, people's first rewrite and the source itself, as means over texts with 95 % intervals:
 
-- `ungrammatical`: the share of rewrites in which a grammar checker finds something (Harper, which took no part in
-  training or choosing; benchmarks/support/grammar.py says what counts). It finds by rule, so this is a lower bound;
-- `mistakes made`: the share in which it finds something that it does not find in the source, words that do not exist
-  among them;
+- `ungrammatical`: the share with a sentence of which a parser finds no complete parse (Link Grammar, which took no part
+  in training or choosing; benchmarks/support/parses.py). Talk that leaves words out counts, too: the sources and
+  people's rewrites say how much that is;
+- `mistakes made`: the share in which a checker finds something by rule that it does not find in the source, words that
+  do not exist among them (Harper, which took no part either; benchmarks/support/grammar.py says what counts);
 - `new words`: the share with a word of content that the source has not (worker/measures/new_words.py);
 - `new words, alike`: the share that has one and a meaning of at least 0.7 (MiniLM's cosine);
 - `deletions`: the share whose words all stand in the source, in the same order.
 
-Harper is installed into an environment of its own. ParaDetox is read from MELLOW_SHARED_DATA (default ../shared/data).
+Link Grammar is Debian's package link-grammar; Harper is installed into an environment of its own. ParaDetox is read
+from MELLOW_SHARED_DATA (default ../shared/data).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ import numpy as np
 
 from app.config import EMBEDDED_BASE_MODEL
 from benchmarks.support.harness import ROOT, baseline_python
+from benchmarks.support.parses import parsed
 from models.serving.generator import Generator, Sampling
 from worker.base.texts.corpus import Row, is_dev, read_paradetox
 from worker.evaluation.scorers.loading import load_scorers
@@ -47,7 +50,7 @@ _SEED = 20
 Rewrites = Sequence[Sequence[str]]
 """Of each source the rewrites of one system."""
 Found = Mapping[str, frozenset[tuple[str, str]]]
-"""What the grammar checker finds in each text."""
+"""What the checker finds in each text."""
 
 
 def main() -> None:
@@ -82,7 +85,7 @@ def written(model: Path, texts: Sequence[str]) -> dict[str, Rewrites]:
 
 
 def mistakes(texts: Sequence[str]) -> Found:
-    """What the grammar checker finds in each of the texts."""
+    """What the checker finds in each of the texts."""
     every = list(dict.fromkeys(texts))
     python = baseline_python("harper", HARPER)
     told = subprocess.run([python, CHECKER], input=json.dumps(every), capture_output=True, text=True, check=True)
@@ -98,24 +101,26 @@ def table(texts: Sequence[str], systems: Mapping[str, Rewrites]) -> str:
         (text, rewrite) for of in systems.values() for text, some in zip(texts, of, strict=True) for rewrite in some
     ]
     found = mistakes([one for pair in pairs for one in pair])
+    rewrites = list(dict.fromkeys(rewrite for _, rewrite in pairs))
+    whole = dict(zip(rewrites, parsed(rewrites), strict=True))
     alike = load_scorers(ROOT / "build" / "learning" / "cache").similarity
     meaning = dict(zip(pairs, alike(*map(list, zip(*pairs, strict=True))), strict=True))
-    names = list(judged("", "", found={"": frozenset()}, meaning=1.0))
+    names = list(judged("", "", whole={"": True}, found={"": frozenset()}, meaning=1.0))
     lines = [f"| | {' | '.join(names)} |", "|" + " --- |" * (len(names) + 1)]
     for system, of in systems.items():
         means = [
-            np.mean([list(judged(text, one, found, meaning[text, one]).values()) for one in some], axis=0)
+            np.mean([list(judged(text, one, whole, found, meaning[text, one]).values()) for one in some], axis=0)
             for text, some in zip(texts, of, strict=True)
         ]
         lines.append(f"| {system} | {' | '.join(_said(np.array(means)))} |")
     return "\n".join(lines)
 
 
-def judged(source: str, rewrite: str, found: Found, meaning: float) -> dict[str, bool]:
+def judged(source: str, rewrite: str, whole: Mapping[str, bool], found: Found, meaning: float) -> dict[str, bool]:
     """What is counted of one rewrite."""
     anew = bool(new_words(source, rewrite))
     return {
-        "ungrammatical": bool(found[rewrite]),
+        "ungrammatical": not whole[rewrite],
         "mistakes made": bool(found[rewrite] - found[source]),
         "new words": anew,
         "new words, alike": anew and meaning >= ALIKE,
