@@ -2,7 +2,7 @@
 
 Started again with the same work folder it resumes where it stopped. The checkpoint is in WORK/checkpoint, the log in
 WORK/log.jsonl; after a cool-down both are in WORK/cooled. Nothing is trained on that versions are tested on: such texts
-are left out of the corpora, and a file of pairs that holds one is refused.
+are left out of the corpora and of the pair files, and a file of `--selected` that holds one is refused.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from worker.base.pretrain.state import PretrainingProgress
 from worker.base.pretrain.training import Plan, Pretraining, run_folder, starting_state
 from worker.base.rephrase.codes import codes_of, manner_tokens
 from worker.base.rephrase.mixture import Material, Rephrasing, by_manner, held_out_batches
-from worker.base.rephrase.overlap import apart, without_overlap
+from worker.base.rephrase.overlap import apart, check_apart, without_overlap
 from worker.base.rephrase.pair_files import PairFile, read_pair_files
 from worker.base.teaching.select import read_selected
 from worker.base.texts.corpus import Corpus, read_corpus, read_lines
@@ -77,7 +77,7 @@ def rephrase(
 ) -> PretrainingProgress:
     """Train in a work folder until `stop` is set, or for some minutes, or up to a number of tokens.
 
-    Raises ValueError if pairs hold a text that is held out, before anything is trained.
+    Raises ValueError if the selected rewrites hold a text that is held out, before anything is trained.
     """
     if not (model / "tokenizer.json").exists():
         raise ValueError(f"{model} is no checkpoint: it has no tokenizer.json.")
@@ -88,7 +88,7 @@ def rephrase(
     lexicon = learn_lexicon(corpus.train, corpus.neutral)
     files, learned = read_pair_files(data, lexicon.is_toxic), read_selected(selected) if selected else []
     tested = TestedTexts([*held_out_texts(), *(text for pair in dev for text in pair)])
-    learned = apart(str(selected), learned, tested)
+    check_apart(str(selected), learned, tested)
     files = [replace(file, train=apart(file.name, file.train, tested)) for file in files]
     material = material_of(data, corpus, files, learned, lexicon, held_out_wordings(dev))
     return Pretraining(

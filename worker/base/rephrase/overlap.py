@@ -10,20 +10,20 @@ from worker.base.texts.held_out import Pair
 log = logging.getLogger(__name__)
 
 
-def apart(name: str, pairs: Sequence[Pair], held_out: TestedTexts) -> list[Pair]:
-    """Return the pairs without those that have a near-duplicate of a held-out text.
+def check_apart(name: str, pairs: Iterable[Pair], held_out: TestedTexts) -> None:
+    """Raise ValueError if a source or target has the wording of a held-out text.
 
-    Raises ValueError if a source or target has the wording of one: then the file was made with it, and other texts of
-    it may be no better.
+    For pairs that were made of other texts: they were made with what is held out, and no others of them may be trusted.
     """
-    kept = []
     for pair in pairs:
-        likenesses = [found for found in map(held_out.like, pair) if found is not None]
-        for found in likenesses:
-            if found.same:
+        for found in map(held_out.like, pair):
+            if found is not None and found.same:
                 raise ValueError(f'{name} has the text "{found.text:.60}", which is held out: nothing was trained.')
-        if not likenesses:
-            kept.append(pair)
+
+
+def apart(name: str, pairs: Sequence[Pair], held_out: TestedTexts) -> list[Pair]:
+    """Return the pairs without those that have a held-out text or a near-duplicate of one."""
+    kept = [pair for pair in pairs if not any(map(held_out.like, pair))]
     if len(kept) < len(pairs):
         log.info("%s: %d pairs are left out, which are close to a held-out text", name, len(pairs) - len(kept))
     return kept

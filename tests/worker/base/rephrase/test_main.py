@@ -104,14 +104,15 @@ def test_a_run_is_resumed_and_leaves_a_checkpoint_that_serves_in_manners(
     Generator(tmp_path / "serving", 1, threads=1, seed=1)
 
 
-def test_pairs_with_a_text_that_is_held_out_are_refused_before_anything_is_trained(
+def test_selected_rewrites_with_a_text_that_is_held_out_are_refused_before_anything_is_trained(
     data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_pairs(data, "leaky", [("You are late -- FRIEND!", "You come late, friend.", "paraphrase")])
+    leaky = tmp_path / "selected.jsonl"
+    leaky.write_text(json.dumps(["You are late -- FRIEND!", "You come late, friend."]) + "\n", encoding="utf-8")
     with pytest.raises(SystemExit):
-        call(monkeypatch, data, tmp_path / "work", model)
+        call(monkeypatch, data, tmp_path / "work", model, "--selected", str(leaky))
 
-    assert 'leaky has the text "you are late, friend", which is held out' in capsys.readouterr().err
+    assert 'selected.jsonl has the text "you are late, friend", which is held out' in capsys.readouterr().err
     assert not (tmp_path / "work").exists()
 
 
