@@ -2,6 +2,7 @@
 
     python -m benchmarks.learning [--tastes brief formal] [--clicks 0 5 20 60 200] [--people 5] [--texts 100]
     python -m benchmarks.learning --arms retrain --settings '{"beta": 0.3}' '{"num_train_epochs": 4}'
+    python -m benchmarks.learning --model build/rephrase/checkpoint --arms head --clicks 0 20
     python -m benchmarks.learning --report
 
 A simulated person has a taste (benchmarks/support/tastes.py) and clicks the best of three on so many texts. Then every
@@ -19,7 +20,8 @@ sentences of talk pages are read from MELLOW_SHARED_DATA (default ../shared/data
 everybody, and nobody clicks them.
 
 Each cell (arm, taste, clicks, person) is a line of JSON in build/learning/cells.jsonl; a cell that is there is not
-computed again. The table has means over people, with 95 % intervals by the bootstrap over people and texts.
+computed again, and those of another model than the embedded one are in a folder of their own. The table has means over
+people, with 95 % intervals by the bootstrap over people and texts.
 """
 
 from __future__ import annotations
@@ -60,6 +62,7 @@ from models.model_errors import RecipeError
 from models.reward.head import Head
 from models.serving.generator import Sampling, wording
 from models.settings.clicks import DPOClickOptions
+from models.store.manifest import hash_file
 from models.store.store import HEAD_FILE
 from worker.evaluation.expected_preference import measured_preference
 from worker.evaluation.measure import TOXIC
@@ -283,9 +286,16 @@ def collateral(texts: Sequence[str], shown: Cards, scorers: Scorers) -> dict[str
     }
 
 
-def known() -> list[dict[str, Any]]:
-    """The cells that were computed, here or in an earlier run."""
-    return [json.loads(line) for line in CELLS.read_text("utf-8").splitlines()] if CELLS.exists() else []
+def cells_of(model: Path) -> Path:
+    """The file of the cells of a model: that of the embedded one, or one in a folder named by its weights."""
+    if model == EMBEDDED_BASE_MODEL:
+        return CELLS
+    return FOLDER / hash_file(model / "model.safetensors")[:12] / CELLS.name
+
+
+def known(cells: Path) -> list[dict[str, Any]]:
+    """The cells of a file that were computed, here or in an earlier run."""
+    return [json.loads(line) for line in cells.read_text("utf-8").splitlines()] if cells.exists() else []
 
 
 def table(cells: Iterable[Mapping[str, Any]]) -> str:
@@ -312,6 +322,12 @@ def table(cells: Iterable[Mapping[str, Any]]) -> str:
 def main() -> None:
     """Compute the cells that are missing, then print the table of all that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=EMBEDDED_BASE_MODEL,
+        help="folder of the checkpoint that is clicked on (%(default)s)",
+    )
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument(
         "--settings",
@@ -330,7 +346,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.report:
         compute(options)
-    print(table(known()))
+    print(table(known(cells_of(options.model))))
 
 
 def compute(options: argparse.Namespace) -> None:
@@ -338,11 +354,12 @@ def compute(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     data = Path(os.environ.get("MELLOW_SHARED_DATA", ROOT.parent / "shared" / "data"))
     unseen = list(itertools.islice(rude_sentences(data, UNSEEN_SEED), options.texts))
-    done = {tuple(one[name] for name in KEY) for one in known()}
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    cells = cells_of(options.model)
+    done = {tuple(one[name] for name in KEY) for one in known(cells)}
+    cells.parent.mkdir(parents=True, exist_ok=True)
     scorers = load_scorers(FOLDER / "cache")
     with tempfile.TemporaryDirectory() as folder:
-        before = Version(EMBEDDED_BASE_MODEL, Path(folder) / "serving")
+        before = Version(options.model, Path(folder) / "serving")
         convert_to_ctranslate2(before.model, before.serving)
         for number in range(options.from_person, options.people):
             wanted = [
@@ -358,7 +375,7 @@ def compute(options: argparse.Namespace) -> None:
             for arm, kind, clicks in wanted:
                 assert person is not None
                 line = json.dumps(cell(arm, kind, clicks, person, before, scorers))
-                with CELLS.open("a", encoding="utf-8") as file:
+                with cells.open("a", encoding="utf-8") as file:
                     file.write(line + "\n")
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from models.manners import PLAIN
 from models.reward.features import Verdict
 from models.serving.judge import judge
 from models.serving.neutrality import Neutrality, spellings, unstretched, words
@@ -36,16 +37,22 @@ LIKELIHOOD = 0.1
 """The exponent of a rewrite's mean token probability in its quality."""
 REPETITION = 0.35
 """The share of quality that a rewrite loses if it repeats, word by word, one that is shown."""
+SAME_MANNER = 0.2
+"""The share of quality that a rewrite loses if one that is shown was written in the same manner, not the plain one."""
 MUCH_LESS_LIKELY = 0.7
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A sampled rewrite and the mean log-probability of its tokens, in nats; an upper bound unless `exact`."""
+    """A sampled rewrite, the mean log-probability of its tokens, in nats, and the manner in which it was written.
+
+    The log-probability is an upper bound unless `exact`.
+    """
 
     text: str
     mean_log_probability: float
     exact: bool = True
+    manner: str = PLAIN
 
 
 @dataclass(frozen=True)
@@ -179,9 +186,11 @@ def choose(
         learn([copy for copy in copies if copy in unsure])
         least = max(likelihood[copy] for copy in copies) - MUCH_LESS_LIKELY
     chosen: list[int] = []
+    manners = {PLAIN: 1.0}
 
     def value(place: int) -> tuple[bool, bool, float, int]:
         quality = base[place] * math.exp(LIKELIHOOD * likelihood[place]) * (1 - REPETITION * repeated[place])
+        quality *= manners.get(rewrites[place].manner, 1.0)
         return quality > 0, likelihood[place] >= least, quality, -place
 
     while left and len(chosen) < wanted:
@@ -192,6 +201,7 @@ def choose(
             continue
         chosen.append(best)
         left.remove(best)
+        manners.setdefault(rewrites[best].manner, 1 - SAME_MANNER)
         for place in left:
             repeated[place] = max(repeated[place], repetition(rewrites[place].text, rewrites[best].text))
     return chosen

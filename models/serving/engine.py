@@ -22,6 +22,7 @@ from pathlib import Path
 import ctranslate2
 from tokenizers import Tokenizer
 
+from models.manners import PLAIN, read_manners
 from models.model_errors import InputTooLong
 from models.serving.batching import Batcher
 from models.serving.neutrality import words
@@ -78,7 +79,8 @@ class Sampling:
 class Draw:
     """A request for `count` samples of a source at a temperature, none of which holds a forbidden sequence.
 
-    It may ask for several `sets` of so many, drawn in one call and independent of each other.
+    It may ask for several `sets` of so many, drawn in one call and independent of each other. The samples of a set are
+    divided evenly among its `manners`, whose number divides `count`.
     """
 
     source: Tokens
@@ -89,6 +91,7 @@ class Draw:
     request: int = 0
     """The number of the request: earlier ones come first, or a request that samples twice would wait twice."""
     sets: int = 1
+    manners: tuple[str, ...] = (PLAIN,)
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,16 @@ class Sample:
     """A sampled text and what is known of log p(text | source) in nats, end of sequence included.
 
     `at_most` is an upper bound (probabilities are renormalised where sequences are forbidden or tokens left out), and
-    the value itself if `exact`. `drawn` is the log-probability of the sampled tokens, which may differ from those that
-    the text is encoded to.
+    the value itself if `exact`; nothing is known of a text that was written in a `manner` other than the plain one.
+    `drawn` is the log-probability of the sampled tokens, which may differ from those that the text is encoded to, in
+    that manner.
     """
 
     text: str
     at_most: float
     exact: bool
     drawn: float = 0.0
+    manner: str = PLAIN
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,7 @@ class Engine:
             str(folder), device="auto", compute_type=compute_type, inter_threads=1, intra_threads=threads
         )
         self._shortlist = read_shortlist(folder)
+        self._manners = read_manners(folder)
         self._calls = 0
         self._draws = Batcher(self._draw_together, _may_be_drawn_together, lambda draw: draw.request)
         self._scores = Batcher(self._score_together, _may_be_scored_together)
@@ -139,6 +145,11 @@ class Engine:
         with _seeding:
             ctranslate2.set_random_seed(seed)
             self._draw_together([Draw((*self.encode("Good morning"), _END), 1, 1.0, Sampling(), frozenset())])
+
+    @property
+    def manners(self) -> tuple[str, ...]:
+        """Return the names of the manners beside the plain one."""
+        return tuple(self._manners)
 
     def tokens(self, text: str) -> Tokens:
         """Return the text as tokens with the end of sequence last; raises InputTooLong."""
@@ -224,10 +235,13 @@ class Engine:
         first, forbidden = draws[0], frozenset().union(*(draw.forbidden for draw in draws))
         sampling = first.sampling
         likeliest = sampling.top_k or (NUCLEUS_WITHIN if sampling.top_p < 1 else 0)
+        rows = [(draw.source, manner) for draw in draws for _ in range(draw.sets) for manner in draw.manners]
+        in_each = first.count // len(first.manners)
         results = self._translator.translate_batch(
-            [list(draw.source) for draw in draws for _ in range(draw.sets)],
+            [list(source) for source, _ in rows],
+            target_prefix=[self._code(manner) for _, manner in rows] if self._manners else None,
             beam_size=1,
-            num_hypotheses=1 if sampling.top_k == 1 else first.count,  # the likeliest token is the same each time
+            num_hypotheses=1 if sampling.top_k == 1 else in_each,  # the likeliest token is the same each time
             sampling_temperature=first.temperature,
             sampling_topp=sampling.top_p,
             sampling_topk=min(likeliest, self._largest_top_k),
@@ -241,31 +255,44 @@ class Engine:
         )
         waiting = iter(results)
 
-        def next_set(source: Tokens) -> tuple[Sample, ...]:
-            result = next(waiting)
-            return self._samples(source, zip(result.hypotheses, result.scores, strict=True), forbidden)
+        def next_set(draw: Draw) -> tuple[Sample, ...]:
+            found: dict[str, Sample] = {}
+            for manner, result in zip(draw.manners, waiting, strict=False):
+                scored = zip(result.hypotheses, result.scores, strict=True)
+                for sample in self._samples(draw.source, scored, forbidden, manner):
+                    found.setdefault(sample.text, sample)
+            return tuple(found.values())
 
         return [
-            Drawn(tuple(next_set(draw.source) for _ in range(draw.sets)), self._calls, place)
+            Drawn(tuple(next_set(draw) for _ in range(draw.sets)), self._calls, place)
             for place, draw in enumerate(draws)
         ]
+
+    def _code(self, manner: str) -> list[str]:
+        """Return the tokens with which every rewrite in a manner begins."""
+        return [] if manner == PLAIN else [self._manners[manner]]
 
     def _suppressed(self, forbidden: frozenset[Tokens], sources: Sequence[Tokens]) -> list[list[str]] | None:
         found = writable(forbidden, self._shortlist, sources) if self._shortlist else forbidden
         return [list(sequence) for sequence in sorted(found)] or None
 
     def _samples(
-        self, source: Tokens, scored: Iterable[tuple[Sequence[str], float]], forbidden: frozenset[Tokens]
+        self,
+        source: Tokens,
+        scored: Iterable[tuple[Sequence[str], float]],
+        forbidden: frozenset[Tokens],
+        manner: str = PLAIN,
     ) -> tuple[Sample, ...]:
         """Decode the tokens, each text once. A text that is encoded to other tokens is left unscored."""
-        longest, free = _longest_rewrite(source), not forbidden and not self._shortlist
-        scores = {tuple(tokens): score for tokens, score in scored}
+        longest, free = _longest_rewrite(source), not (forbidden or self._shortlist or manner)
+        before = len(self._code(manner))
+        scores = {tuple(tokens[before:]): score for tokens, score in scored}
         samples: dict[str, Sample] = {}
         for tokens, score in scores.items():
             text = self.text(tokens[:longest])
             if text and text not in samples and self.can_read(text):
-                known = len(tokens) < longest and self.encode(text) == tokens
-                samples[text] = Sample(text, score if known else 0.0, exact=known and free, drawn=score)
+                known = not manner and len(tokens) < longest and self.encode(text) == tokens
+                samples[text] = Sample(text, score if known else 0.0, known and free, score, manner)
         return tuple(samples.values())
 
     def _score_together(self, requests: Sequence[Sequence[tuple[Tokens, Tokens]]]) -> list[list[float]]:
@@ -298,8 +325,9 @@ def _may_be_drawn_together(draws: Sequence[Draw], another: Draw) -> bool:
     longest, sets = max(len(draw.source) for draw in together), sum(draw.sets for draw in together)
     return (
         (first.count, first.temperature, first.sampling) == (another.count, another.temperature, another.sampling)
+        and len(first.manners) == len(another.manners)
         and sets <= _TEXTS_TOGETHER
-        and sets * longest <= _TOKENS_TOGETHER
+        and sets * len(first.manners) * longest <= _TOKENS_TOGETHER
         and not any(_forbids_words_of(draw, another) or _forbids_words_of(another, draw) for draw in draws)
     )
 

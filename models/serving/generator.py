@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.manners import divided
 from models.model_errors import LoadError
 from models.reward.features import Array, MeasuredRewrite, features
 from models.reward.head import Head
@@ -190,15 +191,20 @@ class Generator:
     def sample(
         self, piece: str, count: int, temperature: float, sampling: Sampling, number: int = 0, sets: int = 1
     ) -> Drawn:
-        """Draw independent sets of samples of one piece of a text, without its rude words; raises InputTooLong."""
-        return self._draw(Draw(self.tokens(piece), count, temperature, sampling, self._forbidden(piece), number, sets))
+        """Draw independent sets of samples of one piece of a text, without its rude words, in several manners.
+
+        Raises InputTooLong.
+        """
+        source, forbidden = self.tokens(piece), self._forbidden(piece)
+        manners = divided(count, self._engine.manners, random.Random(f"{self.seed}:{number}:{piece}"))
+        return self._draw(Draw(source, count, temperature, sampling, forbidden, number, sets, manners))
 
     def _draw(self, draw: Draw) -> Drawn:
         return self._engine.draw(draw)
 
     def as_drawn(self, sample: Sample) -> choosing.Rewrite:
         """Return the sample with the mean log-probability of its tokens as they were sampled."""
-        return choosing.Rewrite(sample.text, sample.drawn / self.length(sample.text))
+        return choosing.Rewrite(sample.text, sample.drawn / self.length(sample.text), manner=sample.manner)
 
     def cut(self, text: str) -> Cut:
         """Return the pieces of a text, of which the rude ones are rewritten; the least polite one if all are polite."""
@@ -279,7 +285,10 @@ class Generator:
 
         progress.known.update(((text, sample.text), sample.at_most) for sample in samples if sample.exact)
         rewrites = [
-            choosing.Rewrite(sample.text, sample.at_most / length, exact=sample.exact)
+            # Another manner gives a text its own probability, which is the one that says how well it fits there.
+            self.as_drawn(sample)
+            if sample.manner
+            else choosing.Rewrite(sample.text, sample.at_most / length, exact=sample.exact)
             for sample, length in zip(samples, lengths, strict=True)
         ]
         if progress.head is not None:

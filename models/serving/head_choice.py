@@ -17,11 +17,12 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from models.manners import PLAIN
 from models.reward.features import Array, MeasuredRewrite, Verdict, features, guess
 from models.reward.head import Head
 from models.serving import choosing
@@ -98,6 +99,7 @@ def _options(source: str, rewrites: Sequence[choosing.Rewrite], readings: Sequen
             reading.verdict.fluency,
             reading.quality,
             row,
+            rewrite.manner,
         )
         for rewrite, reading, row in zip(rewrites, readings, rows, strict=True)
     ]
@@ -120,7 +122,7 @@ def prefer(source: str, among: Sequence[Option], wanted: int, head: Head, chance
     left = [place for place in range(len(among)) if place not in first]
     if not left:
         return [Pick(place, 1.0) for place in first]
-    discounted = worth + _discount(among, [among[place].text for place in first])
+    discounted = worth + _discount_beside(among, first)
     values = discounted + liking * _sampled_preferences(head, rows, usual, chance)
     return [*(Pick(place, 1.0) for place in first), _explored(values, left, chance)]
 
@@ -132,13 +134,16 @@ def pick(
     shown: Sequence[str],
     head: Head | None,
     chance: random.Random | None = None,
+    manners: Collection[str] = (),
 ) -> Pick:
     """Choose one of the options at indices `left` to show beside the texts `shown`; explores if `chance` is given.
+
+    `manners` are those in which the texts were written.
 
     Without a head quality decides. All that the choice depends on is compared within `among` alone: it stays the same
     if the log-probabilities of all options change by as much, as they may from one version to another.
     """
-    quality, discount = _qualities(source, among), _discount(among, shown)
+    quality, discount = _qualities(source, among), _discount(among, shown, manners)
     if head is None:
         return Pick(_best(quality + discount, left), 1.0)
     rows, usual = _rows(among), _greedily(among, quality, 1)
@@ -246,17 +251,26 @@ def _penalties(source: str, among: Sequence[Option]) -> Array:
     return np.array([_BROKEN * (one.quality <= 0) + _DAMAGED * (one.likelihood < least) for one in among])
 
 
-def _discount(among: Sequence[Option], shown: Sequence[str]) -> Array:
-    """Return what the logarithm of quality loses by repeating, word by word, one of the texts that are shown."""
+def _discount(among: Sequence[Option], shown: Sequence[str], manners: Collection[str]) -> Array:
+    """Return what the logarithm of quality loses by repeating, word by word, one of the texts that are shown.
+
+    And by being written in one of the same manners, unless that is the plain one.
+    """
     repeated = [max((choosing.repetition(one.text, text) for text in shown), default=0.0) for one in among]
-    return np.log(1 - choosing.REPETITION * np.array(repeated))
+    same = [one.manner != PLAIN and one.manner in manners for one in among]
+    return np.log(1 - choosing.REPETITION * np.array(repeated)) + np.log(1 - choosing.SAME_MANNER * np.array(same))
+
+
+def _discount_beside(among: Sequence[Option], chosen: Sequence[int]) -> Array:
+    """Return the discount of each option beside those of them that were chosen."""
+    return _discount(among, [among[place].text for place in chosen], {among[place].manner for place in chosen})
 
 
 def _greedily(among: Sequence[Option], values: Array, number: int) -> list[int]:
     """Choose the best `number` indices, each next one discounted by how much it repeats one before it."""
     chosen: list[int] = []
     while len(chosen) < min(number, len(among)):
-        discounted = values + _discount(among, [among[place].text for place in chosen])
+        discounted = values + _discount_beside(among, chosen)
         discounted[chosen] = -np.inf
         chosen.append(int(np.argmax(discounted)))
     return chosen

@@ -147,6 +147,7 @@ def _rewrites(body: str, mixing: _Mixing) -> list[str] | None:
     among, readings = head_choice.pools(piece, rewrites, mixing.head)
     mixing.readings.update(readings if piece == body else {})
     shown: dict[int, str] = {}
+    manners: set[str] = set()
     # Those with few to choose from come first. A sort leaves others in their order, which is random.
     for card in sorted(range(CANDIDATES), key=lambda card: len(among[card])):
         options, others = among[card], list(shown.values())
@@ -156,7 +157,8 @@ def _rewrites(body: str, mixing: _Mixing) -> list[str] | None:
             shown[card] = body
             continue
         explores = mixing.chance if len(shown) == CANDIDATES - 1 else None
-        pick = head_choice.pick(piece, options, left or range(len(options)), others, mixing.head, explores)
+        pick = head_choice.pick(piece, options, left or range(len(options)), others, mixing.head, explores, manners)
+        manners.add(options[pick.place].manner)
         mixing.probabilities[card] *= pick.probability
         shown[card] = options[pick.place].text
     return as_typed([shown[card] for card in range(CANDIDATES)], body)

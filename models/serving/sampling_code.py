@@ -14,6 +14,7 @@ from pathlib import Path
 import models
 
 CODE = (
+    "manners.py",
     "reward/features.py",
     "reward/head.py",
     "reward/judgments.py",

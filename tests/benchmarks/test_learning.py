@@ -14,7 +14,7 @@ import pytest
 
 from app.config import EMBEDDED_BASE_MODEL, PROJECT_ROOT
 from benchmarks import learning
-from benchmarks.learning import ARMS, UNSEEN_SEED, Person, Version, arm_of, cell, table, tried
+from benchmarks.learning import ARMS, UNSEEN_SEED, Person, Version, arm_of, cell, cells_of, table, tried
 from benchmarks.support.people import (
     Click,
     Writer,
@@ -155,3 +155,12 @@ def test_twenty_clicks_and_a_retrain_show_on_texts_that_nobody_clicked(
     plain = win_rates(brief, unseen, after.plain(unseen), writer.plain(unseen))
     assert np.mean(shown) > 0.65
     assert np.mean(plain) > 0.55
+
+
+def test_cells_of_another_model_are_kept_apart_from_those_of_the_embedded_one(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    assert cells_of(EMBEDDED_BASE_MODEL) == learning.CELLS
+    first = cells_of(tmp_path)
+    assert first.parent.parent == learning.FOLDER
+    (tmp_path / "model.safetensors").write_bytes(b"others")
+    assert cells_of(tmp_path) not in (first, learning.CELLS)

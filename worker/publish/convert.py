@@ -14,6 +14,7 @@ import torch
 from ctranslate2.converters import TransformersConverter
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from models.manners import write_manners
 from worker.training.loading.adapters import base_of, is_adapter
 from worker.training.loading.loading import config_of
 from worker.training.shared.checkpoint import encode, load_model, load_tokenizer
@@ -51,13 +52,20 @@ def check_can_be_served(source: Path | str) -> None:
 def convert_to_ctranslate2(model_dir: Path, ct2_dir: Path) -> None:
     """Write the T5 (v1.0 or v1.1) or mT5 in `model_dir` to the absent folder `ct2_dir` as CTranslate2 in float32.
 
-    tokenizer.json is copied too, so that `ct2_dir` has everything for serving. `model_dir` is not changed. Raises
-    `CheckpointError` for a model of another kind.
+    tokenizer.json is copied too, and the manners of the configuration, so that `ct2_dir` has everything for serving.
+    `model_dir` is not changed. Raises `CheckpointError` for a model of another kind, or one with manners that its
+    tokenizer does not know.
     """
     check_can_be_served(model_dir)
     with quiet():
         converter = _T5Converter(str(model_dir), copy_files=["tokenizer.json"])
         converter.convert(str(ct2_dir), quantization="float32")
+    manners = getattr(config_of(model_dir), "manners", None)
+    if manners:
+        vocabulary = load_tokenizer(model_dir).get_vocab()
+        if missing := [code for code in manners.values() if code not in vocabulary]:
+            raise CheckpointError(f"{model_dir} has a manner of the token {missing[0]}, which its tokenizer lacks.")
+        write_manners(ct2_dir, manners)
 
 
 class _T5Converter(TransformersConverter):  # type: ignore[misc]  # CTranslate2 is untyped

@@ -103,7 +103,7 @@ def row(value: float) -> Array:
 
 def option(text: str, liked: float = 0.0, **numbers: float) -> Option:
     of = {"likelihood": -0.5, "neutrality": 0.9, "meaning": 0.8, "fluency": 0.5, "quality": 0.5} | numbers
-    return Option(text, features=row(liked), **of)
+    return Option(text, features=row(liked), manner="", **of)
 
 
 def head(*, taught: bool = False, clicks: int = 20) -> Head:
@@ -209,6 +209,8 @@ def test_what_is_broken_stands_behind_what_is_damaged_and_that_behind_all_others
     assert head_choice._penalties("rude", among) == pytest.approx([0, 0, 0, 1e6])
 
 
-def test_what_repeats_loses_thirty_five_hundredths_here_too() -> None:
-    among = [option("one two"), option("two one"), option("three")]
-    assert head_choice._discount(among, ["one two"]) == pytest.approx([math.log(0.65), math.log(0.65), 0])
+def test_what_repeats_loses_thirty_five_hundredths_here_too_and_a_shown_manner_twenty() -> None:
+    among = [option("one two"), option("two one"), option("three"), replace(option("four"), manner="brief")]
+    assert head_choice._discount(among, ["one two"], {"", "brief"}) == pytest.approx(
+        [math.log(0.65), math.log(0.65), 0, math.log(0.8)]
+    )

@@ -11,7 +11,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from models.model_errors import LoadError
+from models.reward.features import Verdict
 from models.serving.choosing import (
+    Reading,
     Rewrite,
     choose,
     enough,
@@ -223,3 +225,21 @@ def test_the_features_of_a_text_are_those_of_its_words_letter_groups_and_pairs()
     for text in (SOURCE, "", "a", "SOOOO  ＤＵＭＢ, f*ck it's", "naïve дурак 白痴 👍", "you you you are you are"):
         for _ in range(2):  # also from memory
             assert buckets(text).tolist() == naive(text)
+
+
+def in_manners(*manners: str) -> list[Rewrite]:
+    texts = [
+        "your plan will not work",
+        "I think that your plan fails",
+        "your plan has no chance",
+        "that plan cannot work",
+    ]
+    return [Rewrite(text, -0.5, manner=manner) for text, manner in zip(texts, manners, strict=True)]
+
+
+def test_of_rewrites_as_good_as_each_other_those_in_unlike_manners_are_shown() -> None:
+    verdict = Verdict(0.8, 0.5, 0.0, 0.0, np.zeros(384, np.float32))
+    readings = [Reading(0.9, verdict, 0.5)] * 4
+    assert set(choose(SOURCE, in_manners("brief", "brief", "brief", "formal"), 2, readings=readings)) == {0, 3}
+    plain = choose(SOURCE, in_manners("", "", "", ""), 3, readings=readings)
+    assert choose(SOURCE, in_manners("brief", "formal", "gentle", "lively"), 3, readings=readings) == plain

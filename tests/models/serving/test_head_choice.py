@@ -192,3 +192,12 @@ def test_of_each_pool_the_judge_reads_three_and_what_several_have_once(monkeypat
     assert [sorted(texts) for texts in calls] == [sorted({one.text for pool in found for one in pool})]
     assert set(readings) == set(calls[0])
     assert [len(one) for one in pools(SOURCE, [common, common], None)[0]] == [6, 6]
+
+
+def test_of_rewrites_as_good_as_each_other_those_in_unlike_manners_are_shown_beside_each_other() -> None:
+    among = [replace(one, manner=manner) for one, manner in zip(ALIKE[2:], ["", "brief", "brief"], strict=True)]
+    plain = [replace(one, features=row(0.0), manner="") for one in among]
+    equal = [replace(one, manner=other.manner) for one, other in zip(plain, among, strict=True)]
+    assert set(shown(equal, head(), wanted=2)) == {"blue", "white"}
+    assert pick(SOURCE, equal, range(3), ["grey"], None, manners={"brief"}).place == 0
+    assert pick(SOURCE, plain, range(3), ["grey"], None, manners={""}) == pick(SOURCE, plain, range(3), ["grey"], None)

@@ -9,6 +9,7 @@ import pytest
 from ctranslate2.converters import TransformersConverter
 from transformers import AutoConfig, ByT5Tokenizer, T5Config
 
+from models.manners import read_manners
 from worker.publish.convert import check_can_be_served, check_parity, convert_to_ctranslate2
 from worker.training.shared.checkpoint import load_model, load_tokenizer
 from worker.training.shared.quiet_libraries import quiet
@@ -97,3 +98,24 @@ def test_a_source_carries_its_end_token_once(tiny_t5: Path, tmp_path: Path) -> N
     with_end, without_end = translator.score_batch([once, once[:-1]], [["▁you"], ["▁you"]])
 
     assert with_end.log_probs != pytest.approx(without_end.log_probs, abs=1e-3)
+
+
+def test_manners_of_the_configuration_come_into_the_serving_form(tiny_t5: Path, tmp_path: Path) -> None:
+    model = with_manners(tiny_t5, tmp_path / "model", {"brief": "<0xFE>"})
+    convert_to_ctranslate2(model, tmp_path / "ct2")
+    assert read_manners(tmp_path / "ct2") == {"brief": "<0xFE>"}
+
+
+def test_a_manner_of_no_token_is_refused(tiny_t5: Path, tmp_path: Path) -> None:
+    model = with_manners(tiny_t5, tmp_path / "model", {"brief": "[brief]"})
+    with pytest.raises(CheckpointError, match=r"has a manner of the token \[brief\], which its tokenizer lacks"):
+        convert_to_ctranslate2(model, tmp_path / "ct2")
+
+
+def with_manners(model: Path, folder: Path, codes: dict[str, str]) -> Path:
+    """A copy of a model whose configuration has manners, saved as training saves it."""
+    shutil.copytree(model, folder)
+    loaded = load_model(model)
+    loaded.config.manners = codes
+    loaded.save_pretrained(folder)
+    return folder

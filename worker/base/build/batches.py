@@ -5,7 +5,7 @@ uninterrupted one.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +27,7 @@ class Batch:
 
     input_ids: Tensor
     attention_mask: Tensor
+    decoder_input_ids: Tensor
     labels: Tensor
     size: int
 
@@ -45,19 +46,23 @@ def pad(rows: Sequence[list[int]], value: int) -> Tensor:
     return torch.tensor([row + [value] * (width - len(row)) for row in rows])
 
 
-def to_batch(pairs: Sequence[Encoded]) -> Batch:
-    """Return encoded pairs as the tensors of a step."""
+def to_batch(pairs: Sequence[Encoded], given: Collection[int] = ()) -> Batch:
+    """Return encoded pairs as the tensors of a step; ids that are `given` are read as first ones, and not learned."""
     input_ids = pad([source for source, _ in pairs], PAD_ID)
+    targets = [target for _, target in pairs]
     return Batch(
         input_ids=input_ids,
         attention_mask=(input_ids != PAD_ID).long(),
-        labels=pad([target for _, target in pairs], IGNORED_LABEL),
+        decoder_input_ids=pad([[PAD_ID, *target[:-1]] for target in targets], PAD_ID),
+        labels=pad(
+            [[IGNORED_LABEL if target[0] in given else target[0], *target[1:]] for target in targets], IGNORED_LABEL
+        ),
         size=sum(len(source) + len(target) for source, target in pairs),
     )
 
 
-def cut(pairs: Sequence[Encoded], tokens_each: int) -> list[Batch]:
-    """Sort pairs by length and cut them into batches of about this many tokens."""
+def cut(pairs: Sequence[Encoded], tokens_each: int, given: Collection[int] = ()) -> list[Batch]:
+    """Sort pairs by length and cut them into batches of about this many tokens, as `to_batch` makes them."""
     batches: list[Batch] = []
     current: list[Encoded] = []
     size = 0
@@ -65,9 +70,9 @@ def cut(pairs: Sequence[Encoded], tokens_each: int) -> list[Batch]:
         current.append(pair)
         size += len(pair[0]) + len(pair[1])
         if size >= tokens_each:
-            batches.append(to_batch(current))
+            batches.append(to_batch(current, given))
             current, size = [], 0
-    return [*batches, to_batch(current)] if current else batches
+    return [*batches, to_batch(current, given)] if current else batches
 
 
 def batch_group(

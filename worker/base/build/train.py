@@ -74,7 +74,7 @@ def step_loss(model: T5ForConditionalGeneration, batch: Batch, products: torch.d
     with torch.autocast(batch.labels.device.type, dtype=products, enabled=products != torch.float32):
         states = model.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
         hidden = model.decoder(
-            input_ids=model.prepare_decoder_input_ids_from_labels(batch.labels),
+            input_ids=batch.decoder_input_ids,
             encoder_hidden_states=states,
             encoder_attention_mask=batch.attention_mask,
             use_cache=False,

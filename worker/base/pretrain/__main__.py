@@ -6,78 +6,25 @@ WORK/log.jsonl; after a cool-down both are in WORK/cooled.
 
 import argparse
 import logging
-import signal
 import threading
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
-from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
-from worker.base.build.checkpoint import grow, new_model
 from worker.base.pretrain.mixture import Mixture, held_out_batches
 from worker.base.pretrain.objectives import marks_of
+from worker.base.pretrain.starting import device_named, precision, set_by_signals, trained_model, untrained_model
 from worker.base.pretrain.state import PretrainingProgress
 from worker.base.pretrain.token_store import load_corpora
 from worker.base.pretrain.training import Plan, Pretraining, run_folder, starting_state
 
-LARGEST = 25_000_000
 _TOKENS_EACH_ON_GPU = 65_536
 _LOADERS_ON_GPU = 8
 _LEARNING_RATE = 1e-2
 
 log = logging.getLogger(__name__)
-
-
-def untrained_model(vocab_size: int, shape: list[int], seed: int) -> T5ForConditionalGeneration:
-    """Return a model with random weights of a shape: encoder layers, decoder layers, width, feed forward and heads.
-
-    Raises ValueError if it has more than LARGEST parameters, the most that can be served.
-    """
-    encoder_layers, decoder_layers, width, feed_forward, heads = shape
-    torch.manual_seed(seed)
-    return checked(
-        new_model(
-            vocab_size,
-            width=width,
-            encoder_layers=encoder_layers,
-            decoder_layers=decoder_layers,
-            feed_forward=feed_forward,
-            heads=heads,
-        )
-    )
-
-
-def trained_model(folder: Path, layers: list[int] | None) -> T5ForConditionalGeneration:
-    """Load the model of a folder, grown to a number of encoder and decoder layers if these are given.
-
-    Raises ValueError if that takes layers away, or makes it larger than LARGEST.
-    """
-    model = T5ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    if layers is None:
-        return model
-    encoder_layers, decoder_layers = layers
-    present = len(model.encoder.block), len(model.decoder.block)
-    if encoder_layers < present[0] or decoder_layers < present[1]:
-        raise ValueError(
-            f"The model has {present[0]} encoder and {present[1]} decoder layers; it cannot be grown to fewer."
-        )
-    return checked(grow(model, encoder_layers, decoder_layers))
-
-
-def checked(model: T5ForConditionalGeneration) -> T5ForConditionalGeneration:
-    """Return the model; raise ValueError if it has more than LARGEST parameters, the most that can be served."""
-    if model.num_parameters() > LARGEST:
-        raise ValueError(f"This shape has {model.num_parameters():,} parameters; at most {LARGEST:,} are allowed.")
-    return model
-
-
-def precision(device: torch.device) -> torch.dtype:
-    """Return the fastest number format for matrix products: bfloat16, except on processors that emulate it."""
-    if device.type == "cpu" and not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
-        return torch.float32
-    return torch.bfloat16
 
 
 def pretrain(
@@ -116,14 +63,6 @@ def pretrain(
         device=device,
         products=precision(device),
     ).run(stop, tokens=tokens, minutes=minutes)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("There is no CUDA device here; use --device cpu.")
-    return torch.device(name)
 
 
 def _plan(options: argparse.Namespace, device: torch.device) -> Plan:
@@ -175,11 +114,9 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     disable_progress_bar()  # type: ignore[no-untyped-call]
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = set_by_signals()
     try:
-        device = _device(options.device)
+        device = device_named(options.device)
         progress = pretrain(
             options.data,
             options.work,

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from transformers import T5ForConditionalGeneration
 from transformers.optimization import Adafactor
 
 from worker.base.build.batches import IGNORED_LABEL, Batch
 from worker.base.build.checkpoint import save_checkpoint, set_dropout
 from worker.base.build.train import step_loss, update_average
-from worker.base.pretrain.mixture import Mixture
 from worker.base.pretrain.state import PretrainingProgress, State, cut_log, load_state, model_of, save_state, write_log
 
 CHECKPOINT = "checkpoint"
@@ -93,7 +92,13 @@ def measure(
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
     """Return a batch with its tensors on a device."""
-    return Batch(batch.input_ids.to(device), batch.attention_mask.to(device), batch.labels.to(device), batch.size)
+    return Batch(
+        batch.input_ids.to(device),
+        batch.attention_mask.to(device),
+        batch.decoder_input_ids.to(device),
+        batch.labels.to(device),
+        batch.size,
+    )
 
 
 class Pretraining:
@@ -103,7 +108,7 @@ class Pretraining:
         self,
         start: T5ForConditionalGeneration | State,
         tokenizer: Tokenizer,
-        mixture: Mixture,
+        mixture: Dataset[list[tuple[str, Batch]]],
         held_out: Sequence[tuple[str, str, Batch]],
         plan: Plan,
         folder: Path,

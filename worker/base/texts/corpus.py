@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.formats.splitting import held_out_keys, split_key
-from models.texts.heldout import measured_wordings
+from worker.base.texts.held_out import held_out_wordings
 
 # A word, a disguised word (f*ck, @ss, sh1t) or one punctuation mark.
 _TOKEN = re.compile(r"[\w@$#*][\w'@$#*-]*|[^\w\s]")
@@ -97,11 +97,11 @@ def dev_texts(rows: Iterable[Row]) -> set[str]:
 def read_corpus(data: Path) -> Corpus:
     """Read the corpora of a data folder, and drop the dev sentences from all but the dev rows.
 
-    Sentences of the same wording are dropped, too, and so are those that every version is tested on.
+    Sentences of the same wording are dropped, too, and so are those that every version is tested on or looked at with.
     """
     rows = read_paradetox(data / "paradetox.tsv")
     dev = [row for row in rows if is_dev(row.toxic)]
-    held_out = measured_wordings() | {split_key(text) for text in dev_texts(rows)}
+    held_out = held_out_wordings() | {split_key(text) for text in dev_texts(rows)}
 
     def allowed(lines: Iterable[str]) -> list[str]:
         return [line for line in lines if split_key(line) not in held_out]

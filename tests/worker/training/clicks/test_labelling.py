@@ -21,7 +21,7 @@ def row(value: float) -> Array:
 
 def option(text: str, liked: float, **of: float) -> Option:
     numbers = {"neutrality": 0.9, "meaning": 0.8, "fluency": 0.6, "quality": 0.5} | of
-    return Option(text, -0.5, features=row(liked), **numbers)
+    return Option(text, -0.5, features=row(liked), manner="", **numbers)
 
 
 @pytest.fixture

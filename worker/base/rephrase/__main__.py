@@ -1,0 +1,158 @@
+"""Teach a pretrained checkpoint to rephrase: `python -m worker.base.rephrase --data DIR --model DIR --work DIR`.
+
+Started again with the same work folder it resumes where it stopped. The checkpoint is in WORK/checkpoint, the log in
+WORK/log.jsonl; after a cool-down both are in WORK/cooled. Nothing is trained on that versions are tested on: such texts
+are left out of the corpora and of the pair files, and a file of `--selected` that holds one is refused.
+"""
+
+import argparse
+import logging
+import random
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import T5ForConditionalGeneration
+from transformers.utils.logging import disable_progress_bar
+
+from models.texts.near_duplicates import TestedTexts
+from worker.base.pretrain.starting import device_named, precision, set_by_signals, trained_model
+from worker.base.pretrain.state import PretrainingProgress
+from worker.base.pretrain.training import Plan, Pretraining, run_folder, starting_state
+from worker.base.rephrase.codes import codes_of, manner_tokens
+from worker.base.rephrase.mixture import Material, Rephrasing, by_manner, held_out_batches
+from worker.base.rephrase.overlap import apart, check_apart, without_overlap
+from worker.base.rephrase.pair_files import PairFile, read_pair_files
+from worker.base.teaching.select import read_selected
+from worker.base.texts.corpus import Corpus, read_corpus, read_lines
+from worker.base.texts.held_out import Pair, held_out_texts, held_out_wordings
+from worker.base.texts.lexicon import Lexicon, learn_lexicon
+from worker.base.texts.pairs import PairSource, detox_pairs
+
+log = logging.getLogger(__name__)
+
+_LEARNING_RATE = 5e-3
+_LINES_OF_EACH = 40_000
+_FEWEST_WORDS, _MOST_WORDS = 4, 40
+_NEAT = (
+    "common_voice_cc0", "ewt_web", "goemotions", "onestop_english", "sgd_dialogue", "synthetic_persona_chat",
+    "taskmaster", "taskmaster34", "tatoeba_en", "topical_chat", "wiki_talk",
+)  # fmt: skip
+
+
+def neat_lines(data: Path, lexicon: Lexicon, held_out: set[str]) -> list[str]:
+    """Return lines of the corpora that are mostly correct and polite, some of each, the same ones each time."""
+    found: list[str] = []
+    for name in _NEAT:
+        path = data / "corpus" / f"{name}.txt.gz"
+        lines = read_lines(path) if path.exists() else []
+        drawn = random.Random(name).sample(lines, min(_LINES_OF_EACH, len(lines)))
+        fitting = [line for line in drawn if _FEWEST_WORDS <= len(line.split()) <= _MOST_WORDS]
+        alone = without_overlap([(line, "") for line in fitting], held_out)
+        found += [line for line, _ in alone if not lexicon.is_toxic(line)]
+    return found
+
+
+def material_of(
+    data: Path, corpus: Corpus, files: list[PairFile], selected: list[Pair], lexicon: Lexicon, held_out: set[str]
+) -> Material:
+    """Gather what examples are drawn from."""
+    pairs = [*detox_pairs(corpus.train, lexicon), *selected]
+    return Material(PairSource(corpus, lexicon, selected), files, neat_lines(data, lexicon, held_out), by_manner(pairs))
+
+
+def rephrase(
+    data: Path,
+    work: Path,
+    model: Path,
+    plan: Plan,
+    stop: threading.Event,
+    *,
+    device: torch.device,
+    selected: Path | None = None,
+    tokens: int | None = None,
+    minutes: float | None = None,
+) -> PretrainingProgress:
+    """Train in a work folder until `stop` is set, or for some minutes, or up to a number of tokens.
+
+    Raises ValueError if the selected rewrites hold a text that is held out, before anything is trained.
+    """
+    if not (model / "tokenizer.json").exists():
+        raise ValueError(f"{model} is no checkpoint: it has no tokenizer.json.")
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    codes = codes_of(tokenizer)
+    corpus = read_corpus(data)
+    dev = [(row.toxic, rewrite) for row in corpus.dev for rewrite in row.rewrites]
+    lexicon = learn_lexicon(corpus.train, corpus.neutral)
+    files, learned = read_pair_files(data, lexicon.is_toxic), read_selected(selected) if selected else []
+    tested = TestedTexts([*held_out_texts(), *(text for pair in dev for text in pair)])
+    check_apart(str(selected), learned, tested)
+    files = [replace(file, train=apart(file.name, file.train, tested)) for file in files]
+    material = material_of(data, corpus, files, learned, lexicon, held_out_wordings(dev))
+    return Pretraining(
+        starting_state(work, plan) or _with_manners(trained_model(model, None), tokenizer),
+        tokenizer,
+        Rephrasing(material, tokenizer, codes, tokens_each=plan.tokens_each, seed=plan.seed),
+        held_out_batches(dev, files, tokenizer, codes, plan.tokens_each),
+        plan,
+        run_folder(work, plan),
+        device=device,
+        products=precision(device),
+    ).run(stop, tokens=tokens, minutes=minutes)
+
+
+def _with_manners(model: T5ForConditionalGeneration, tokenizer: Tokenizer) -> T5ForConditionalGeneration:
+    """Name the manners in the configuration of a model, which every later training keeps, and return the model."""
+    model.config.manners = manner_tokens(tokenizer)
+    return model
+
+
+def main() -> None:
+    """Teach from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m worker.base.rephrase", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with paradetox.tsv, corpus/ and pairs/")
+    parser.add_argument("--work", type=Path, required=True, help="folder a stopped run resumes from")
+    parser.add_argument("--model", type=Path, required=True, help="checkpoint to begin with, as pretraining leaves it")
+    parser.add_argument(
+        "--selected", type=Path, help="further rewrites, as `worker.base.teaching.select` and `distil` write them"
+    )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default %(default)s")
+    parser.add_argument("--threads", type=int, help="processor threads, default as many as PyTorch takes")
+    parser.add_argument("--minutes", type=float, help="stop after this time")
+    parser.add_argument("--tokens", type=int, help="stop when this many tokens were seen, earlier runs included")
+    parser.add_argument("--tokens-each", type=int, default=Plan.tokens_each, help="of a batch, default %(default)s")
+    parser.add_argument("--learning-rate", type=float, default=_LEARNING_RATE, help="default %(default)s")
+    parser.add_argument(
+        "--cool-down",
+        type=int,
+        metavar="TOKENS",
+        help="lower the learning rate over this many tokens and finish, in WORK/cooled; WORK itself can go on later",
+    )
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    stop = set_by_signals()
+    plan = Plan(learning_rate=options.learning_rate, tokens_each=options.tokens_each, cool_down=options.cool_down)
+    try:
+        progress = rephrase(
+            options.data,
+            options.work,
+            options.model,
+            plan,
+            stop,
+            device=device_named(options.device),
+            selected=options.selected,
+            tokens=options.tokens,
+            minutes=options.minutes,
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    log.info("stopped after %d steps and %.2fM tokens", progress.steps, progress.tokens / 1e6)
+
+
+if __name__ == "__main__":
+    main()
