@@ -85,6 +85,8 @@ class Visitor:
         width: int = 1280,
         height: int = 900,
         signed_in_as: Cookies | None = None,
+        *,
+        touch: bool = False,
     ) -> None:
         self.url = url
         self.complaints: list[str] = []
@@ -94,6 +96,8 @@ class Visitor:
             color_scheme=theme,
             viewport={"width": width, "height": height},
             storage_state=signed_in_as,
+            has_touch=touch,
+            is_mobile=touch,
         )
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.set_default_navigation_timeout(PATIENCE_MS)
