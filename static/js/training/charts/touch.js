@@ -44,6 +44,7 @@ export function listenToTouch(chart) {
 
   chart.plot.addEventListener("pointerdown", (event) => {
     if (event.pointerType !== "touch" || !chart.uplot || fingers.size === 2) return;
+    event.preventDefault(); // no mouse that follows the finger moves the crosshair as well
     fingers.set(event.pointerId, place(event));
     chart.charts.point(place(event));
   });
