@@ -1,8 +1,8 @@
 """Makes the typefaces of the pages out of their packages, once after the installation: `python -m app.launch.typeface`.
 
-The packages hold whole families: all of Inter is 880 kB in every script and size. What the pages get are Latin letters in
-the format of browsers: Inter in the weights from regular to bold, about 30 kB, and Atkinson Hyperlegible in its regular
-weight, about 20 kB, which browsers load only for people who chose it for the texts on their desk.
+The packages hold whole families: all of Inter is 880 kB in every script and size. What the pages get are Latin letters
+in the format of browsers: Inter in the weights from regular to bold, about 30 kB, and Atkinson Hyperlegible in its
+regular weight, about 20 kB, which browsers load only for people who chose it for the texts on their desk.
 """
 
 from __future__ import annotations
