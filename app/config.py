@@ -23,8 +23,8 @@ from app.translations.catalogue import languages_in, path_of, read
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_BASE_MODEL = PROJECT_ROOT / "models" / "base"
-TYPEFACE = Path(sys.prefix) / "share" / "mellow" / "typeface.woff2"
-"""Lies beside the packages of which it is made: app/launch/typeface.py."""
+TYPEFACES = Path(sys.prefix) / "share" / "mellow"
+"""The folder of the typefaces, beside the packages of which they are made: app/launch/typeface.py."""
 
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[a-f0-9:.]+\]", re.ASCII | re.IGNORECASE)
 

@@ -26,7 +26,8 @@ PROGRAMS = (
     "million_preferences",
     "hot_swap",
     "web_process",
-    "page_weight",
+    "pages.page_weight",
+    "pages.beside_label_studio",
     "live_comparison",
 )
 RESULTS = ROOT / "benchmarks" / "results.jsonl"

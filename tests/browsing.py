@@ -86,6 +86,8 @@ class Visitor:
         height: int = 900,
         signed_in_as: Cookies | None = None,
         locale: str | None = None,
+        *,
+        touch: bool = False,
     ) -> None:
         self.url = url
         self.complaints: list[str] = []
@@ -96,6 +98,8 @@ class Visitor:
             viewport={"width": width, "height": height},
             storage_state=signed_in_as,
             locale=locale,
+            has_touch=touch,
+            is_mobile=touch,
         )
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.set_default_navigation_timeout(PATIENCE_MS)

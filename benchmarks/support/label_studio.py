@@ -18,6 +18,7 @@ from benchmarks.support.load import request
 from tests.processes import PATIENCE, Program, environment, free_port, wait_for
 
 VERSION = "1.23.0"
+EMAIL = "ada@example.org"
 CONFIG = """<View>
   <Text name="text" value="$text"/>
   <Choices name="best" toName="text" choice="single" required="true">
@@ -45,9 +46,10 @@ class LabelStudio(Program):
     def __init__(self, home: Path) -> None:
         self.port = free_port()
         self.token = secrets.token_hex(20)
+        self.password = secrets.token_hex(8)
         self.project = 0
         python = baseline_python("label-studio", [f"label-studio=={VERSION}"])
-        account = ["--username", "ada@example.org", "--password", secrets.token_hex(8), "--user-token", self.token]
+        account = ["--username", EMAIL, "--password", self.password, "--user-token", self.token]
         serve = ["--internal-host", "127.0.0.1", "--port", str(self.port), "--data-dir", str(home)]
         settings = environment(home, LABEL_STUDIO_BASE_DATA_DIR=str(home), HOME=str(home), **_QUIET)
         command = [str(python.parent / "label-studio"), "start", *account, *serve, "--no-browser"]

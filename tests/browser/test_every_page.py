@@ -27,7 +27,6 @@ NO_PAGES = {
     "/healthz",
     "/readyz",
     "/metrics",
-    "/typeface/inter.woff2",
     "/setup",
     "/account/export",
     "/admin/queue",

@@ -78,3 +78,12 @@ def test_where_a_system_replaces_all_colours_the_present_page_is_still_marked(pa
     decoration = "element => getComputedStyle(element).textDecorationLine"
     assert page.locator(".places [aria-current]").evaluate(decoration) == "underline"
     assert page.locator(".places a:not([aria-current])").first.evaluate(decoration) == "none"
+
+
+def test_where_a_system_replaces_all_colours_ticks_are_those_of_the_system(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto("/admin/versions?compare=1")
+    tick = page.get_by_label("Compare version 1", exact=True)
+    expect(tick).to_be_checked()
+    look = "element => [getComputedStyle(element).appearance, getComputedStyle(element).backgroundImage]"
+    assert tick.evaluate(look) == ["auto", "none"]

@@ -34,6 +34,11 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_every_picture_is_shown_by_a_document() -> None:
+    shown = {link.rpartition("/")[2] for document in tracked("*.md") for link in links(PROJECT_ROOT / document)}
+    assert [path.name for path in tracked("docs/screenshots/*") if path.name not in shown] == []
+
+
 @pytest.mark.parametrize("document", tracked("*.md"), ids=str)
 def test_every_link_leads_somewhere(document: Path) -> None:
     here = PROJECT_ROOT / document

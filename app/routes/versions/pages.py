@@ -10,9 +10,11 @@ from app.context import mellow
 from app.db import TrainingRun, Version, now
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
+from app.routes import table_view
 from app.routes.versions import beside
 from app.routes.versions.actions import promote as make_live
 from app.routes.versions.drawing import draw
+from app.schemas.windows import Window
 from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import evaluations, learned, lineage, timeline, versions
 from app.services.versions.live_comparison_report import latest_in_brief
@@ -23,28 +25,35 @@ from models.settings.options import current_names
 blueprint = Blueprint("versions", __name__, url_prefix="/admin/versions")
 
 MOST_COMPARED = 8
+LIST = table_view.Table("versions.page", columns=(), place=())
 SHOWN_PERIODS = 30
 DRAWN_PERIODS = 12
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    """Show the lineage, when each version was live, chosen versions side by side, and two versions to try."""
+    """Show the lineage, a page of the versions, when each was live, chosen ones side by side, and two to try."""
     session = db.session()
     everything = versions.all_versions(session)
     usable = [version for version in everything if version.deleted_at is None]
     serving = versions.serving_number(session)
     chosen = _chosen(everything)
     periods = timeline.periods(session)
+    view, window = table_view.read(LIST), Window([(version.number, None) for version in everything], further={})
+    cut = view.cut(window)
+    listed = everything[cut.first - 1 :][: len(cut.ids)]
     return render_template(
         "versions/page.html",
-        versions=everything,
+        versions=listed,
+        view=view,
+        window=window,
+        cut=cut,
         drawing=draw(lineage.graph(everything), serving, {period.number for period in periods}),
         lost={number for number, lost in learned.by_version(session).items() if lost.number},
         forgettings=[state for state in forgetting_runs.every(session) if state.active],
         serving=serving,
         comparison=latest_in_brief(session),
-        evaluations={version.number: evaluations.of(session, version) for version in everything},
+        evaluations={version.number: evaluations.of(session, version) for version in listed},
         usable=usable,
         compared=chosen,
         tables=evaluations.side_by_side(session, chosen) if chosen else None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.training.runs import STEPS, add_run, change_run
-from tests.browsing import PATIENCE_MS, SIDEWAYS, Visitor, run_chart_points
+from tests.browsing import PATIENCE_MS, SIDEWAYS, Cookies, Visitor, run_chart_points
 from tests.processes import Product
 
 pytestmark = pytest.mark.browser
@@ -43,6 +44,40 @@ def point_at(area: Locator, left: float) -> None:
     """Move the mouse over a chart; the first event of a page says of no movement, and uPlot waits for one."""
     for top in (30, 20):
         area.hover(position={"x": left, "y": top})
+
+
+def touch(page: Page, start: list[float], end: list[float]) -> None:
+    """Put fingers on the chart of the loss, at shares of its width, and move them."""
+    area = plot_area(page, LOSS)
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    assert box is not None
+    devtools = page.context.new_cdp_session(page)
+
+    def send(kind: str, shares: list[float]) -> None:
+        points = [
+            {"x": box["x"] + share * box["width"], "y": box["y"] + box["height"] / 2, "id": number}
+            for number, share in enumerate(shares)
+        ]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", start)
+    for done in (0.25, 0.5, 0.75, 1):
+        send("touchMove", [one + done * (other - one) for one, other in zip(start, end, strict=True)])
+    send("touchEnd", [])
+
+
+def tapped_ends(page: Page, figure: str) -> list[int]:
+    """The steps that a tap at the left and one at the right end of a chart tell."""
+    area = plot_area(page, figure)
+    box = area.bounding_box()
+    assert box is not None
+    steps = []
+    for left in (1.0, box["width"] - 2):
+        area.tap(position={"x": left, "y": box["height"] / 2})
+        expect(page.locator(f"{figure} .at")).to_have_text(re.compile(r"^step \d+$"))
+        steps.append(int(page.locator(f"{figure} .at").inner_text().removeprefix("step ")))
+    return steps
 
 
 def expect_ends(page: Page, figure: str, first: int, last: int) -> None:
@@ -98,6 +133,27 @@ def test_dragging_zooms_all_charts_and_a_double_click_shows_the_whole_run_again(
     drag(page, 0.25, 0.5)
     page.locator(f"{LOSS} [data-whole]").click()  # for whom a double click is hard
     expect_ends(page, LOGPS, 1, 20)
+
+
+def test_on_a_phone_two_fingers_zoom_all_charts_one_moves_along_and_a_button_shows_the_whole_run(
+    chrome: Browser, product: Product, ada: Cookies
+) -> None:
+    with Visitor(chrome, product.url, width=360, height=740, signed_in_as=ada, touch=True) as visitor:
+        page = visitor.page
+        page.goto(f"/admin/runs/{add_run(product, {})}")
+        expect(page.locator(f"{LOSS} canvas")).to_be_visible()
+        assert not page.evaluate(SIDEWAYS)
+        touch(page, [0.45, 0.55], [0.25, 0.75])
+        expect(page.locator(f"{LOGPS} [data-whole]")).to_be_visible()
+        first, last = tapped_ends(page, LOGPS)
+        assert 7 <= first < 10 < last <= 13, "about four of the twenty steps; browsers take the first pixels for none"
+        touch(page, [0.9], [0.1])
+        moved_first, moved_last = tapped_ends(page, LOGPS)
+        assert first < moved_first
+        assert last < moved_last <= last + 4
+        page.locator(f"{LOGPS} [data-whole]").tap()
+        expect(page.locator(f"{LOGPS} [data-whole]")).to_be_hidden()
+        assert tapped_ends(page, LOGPS) == [1, 20]
 
 
 def test_a_log_scale_is_offered_where_there_are_values_above_zero(page: Page) -> None:

@@ -8,6 +8,7 @@ import { picture, save } from "./download.js";
 import { drawMarks } from "./marks.js";
 import { DASHES, options } from "./options.js";
 import { csv, joined, lastUpTo, smoothed } from "./points.js";
+import { listenToTouch } from "./touch.js";
 
 /** @import { Charts } from "./charts.js" */
 /** @import { Point } from "./points.js" */
@@ -66,6 +67,7 @@ export class Chart {
     one(this.figure, "[data-csv]", HTMLButtonElement).addEventListener("click", () => this.saveValues());
     one(this.figure, "[data-png]", HTMLButtonElement).addEventListener("click", () => this.savePicture());
     this.table.addEventListener("toggle", () => this.fillTable());
+    listenToTouch(this);
     new ResizeObserver(() => this.resize()).observe(this.plot);
   }
 

@@ -42,8 +42,24 @@ export class Charts {
     element("marks").hidden = !marks.length;
   }
 
+  /** @param {number} place of the crosshair of all charts, as a share of their width */
+  point(place) {
+    this.each(({ uplot }) => uplot?.setCursor({ left: place * uplot.over.clientWidth, top: 0 }));
+  }
+
   whole() {
     this.zoom = null;
+    this.each((chart) => chart.scale());
+  }
+
+  /**
+   * Shows a part of the run in all charts.
+   *
+   * @param {{ min: number, max: number }} range
+   * @param {number} end of the run
+   */
+  show({ min, max }, end) {
+    this.zoom = min === 0 && max === end ? null : { min, max };
     this.each((chart) => chart.scale());
   }
 
@@ -56,7 +72,6 @@ export class Charts {
   zoomed(by, { min = 0, max = 0 }) {
     const whole = min === 0 && max === by.end;
     if (whole || (this.zoom?.min === min && this.zoom.max === max)) return;
-    this.zoom = { min, max };
-    this.each((chart) => chart.scale());
+    this.show({ min, max }, by.end);
   }
 }

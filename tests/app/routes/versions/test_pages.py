@@ -46,6 +46,25 @@ def test_the_page_shows_the_lineage_and_what_served_when(session: Session, admin
     assert admin.email in page
 
 
+def test_many_versions_are_listed_in_pages_and_those_compared_stay_ticked(session: Session, admin: Person) -> None:
+    for number in range(1, 101):
+        factories.version(session, number)
+    browser = admin.browser()
+
+    def listed(address: str) -> tuple[str, list[str], list[str]]:
+        page = browser.get(address).text
+        rows = re.findall(r'<li class="lineage-row[^"]*" data-version="(\d+)"', page)
+        return page, rows, re.findall(r'name="compare" value="(\d+)"[^>]* checked', page)
+
+    page, rows, _ = listed("/admin/versions")
+    assert rows == [str(number) for number in range(100, 75, -1)]
+    assert len(page) < 120_000
+    assert page.count('class="graph-dot never-live" href=') == 100
+    page, rows, ticked = listed("/admin/versions?page=4&compare=3&compare=99")
+    assert (rows[0], rows[-1], ticked) == ("25", "1", ["3", "99"])
+    assert 'href="/admin/versions?compare=3&amp;compare=99&amp;page=3"' in page
+
+
 def test_an_empty_studio_says_how_the_first_version_comes(admin: Person) -> None:
     assert "No version is published yet." in admin.browser().get("/admin/versions").text
 
