@@ -79,7 +79,7 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/queue")
 def queue() -> ResponseReturnValue:
     """Render the part of the first page that shows the runs which wait or work."""
-    return render_template("training/queue.html", **_queue())
+    return render_template("training/queue.html", **_queue(), **WORDS)
 
 
 @blueprint.post("/runs")
