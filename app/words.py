@@ -116,4 +116,6 @@ def _selected() -> str:
             return SOURCE
         if current_user.language in languages():
             return str(current_user.language)
-    return request.accept_languages.best_match(languages(), default=SOURCE) or SOURCE
+    # Not `best_match`, which takes German before English from a browser that asks for "en-GB, de;q=0.5".
+    asked = (tag.partition("-")[0].lower() for tag, quality in request.accept_languages if quality)
+    return next((code for code in asked if code in languages()), SOURCE)

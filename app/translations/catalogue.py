@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 from babel.support import NullTranslations, Translations
@@ -43,9 +43,31 @@ def read(path: Path) -> Catalog:
             found = read_po(file, locale=Locale.parse(language), abort_invalid=True)
     except (OSError, UnknownLocaleError, PoFileError, UnicodeDecodeError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as a catalogue: {error}") from error
-    for message, errors in found.check():
-        raise ValueError(f"{path} cannot be used: its translation of {message.id!r} is wrong: {errors[0]}.")
+    for message in found:
+        if (problem := _problem(message, found)) is not None:
+            raise ValueError(f"{path} cannot be used: its translation of {message.id!r} is wrong: {problem}.")
     return found
+
+
+class _Anything(dict[str, int]):
+    """Has a value for every placeholder."""
+
+    def __missing__(self, name: str) -> int:
+        return 0
+
+
+def _problem(message: Message, known: Catalog) -> str | None:
+    """Return why a translation cannot be filled with what its sentence is filled with, or None."""
+    if not message.id or not message.python_format:
+        return None
+    for error in message.check(known):
+        return str(error)
+    for form in [message.string] if isinstance(message.string, str) else message.string or ():
+        try:
+            form % _Anything()
+        except (TypeError, ValueError) as error:
+            return str(error)
+    return None
 
 
 @cache

@@ -73,7 +73,9 @@ ENGLISH = {
 
 def outside(template: str) -> str:
     """The text of a template outside of `{% trans %}`, with a hole for each expression, and nothing for comments."""
-    found, inside, tag = [], False, []
+    found: list[str] = []
+    tag: list[str] = []
+    inside = False
     for _, kind, value in JINJA.lex(template):
         if kind == "data" and not inside:
             found.append(value)

@@ -52,7 +52,7 @@ function show() {
   const columns = [[one, other], [other, one]].map(([side, beside]) => {
     const list = make("ol", {}, ...side.candidates.map((candidate) => make("li", {}, ...shown(candidate, source, beside.candidates))));
     list.translate = false;
-    const column = make("div", {}, make("h3", {}, gettext("Version %(number)s", { number: side.version })), list);
+    const column = make("div", {}, make("h3", {}, gettext("Version %(number)s", { number: String(side.version) })), list);
     if (side.exhausted) column.append(make("p", { className: "hint" }, gettext("It could not write three different rewrites.")));
     return column;
   });
@@ -80,7 +80,7 @@ async function draw(event) {
     }
     drawn = { text: source, sides };
     show();
-    const [one, other] = sides.map((side) => side.version);
+    const [one, other] = sides.map((side) => String(side.version));
     element("try-state").textContent = gettext("Versions %(one)s and %(other)s have written.", { one, other });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

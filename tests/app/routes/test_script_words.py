@@ -12,7 +12,7 @@ GERMAN = {"Accept-Language": "de"}
 
 def test_pages_in_german_load_the_sentences_of_the_scripts_first(app: Flask) -> None:
     client = app.test_client()
-    page = client.get("/sign-in", headers=GERMAN).text
+    page = client.get("/nowhere", headers=GERMAN).text
     address, module = page.index('<script src="/words/de-'), page.index('<script type="module"')
     assert address < module
     found = re.search(r'<script src="(/words/de-[0-9a-f]{16}\.js)">', page)
@@ -26,7 +26,7 @@ def test_pages_in_german_load_the_sentences_of_the_scripts_first(app: Flask) -> 
 
 
 def test_english_pages_load_none(app: Flask) -> None:
-    assert "/words/" not in app.test_client().get("/sign-in", headers={"Accept-Language": "en"}).text
+    assert "/words/" not in app.test_client().get("/nowhere", headers={"Accept-Language": "en"}).text
 
 
 def test_an_address_of_another_catalogue_is_not_kept(app: Flask) -> None:

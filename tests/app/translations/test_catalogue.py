@@ -9,7 +9,9 @@ import pytest
 from app.config import ConfigError, Settings
 from app.translations.catalogue import languages_in, path_of, read, words_of_scripts
 
-HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+HEAD = (
+    'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: nplurals=2; plural=(n > 1);\\n"\n\n'
+)
 
 
 def written(folder: Path, language: str, text: str) -> Path:
@@ -30,12 +32,12 @@ def test_a_folder_has_the_languages_that_it_has_catalogues_of(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("language", "text", "why"),
     [
-        ("fr", 'msgid "Save\nmsgstr ""\n', "cannot be read as a catalogue"),
+        ("fr", "<html></html>\n", "cannot be read as a catalogue"),
         ("klingon", "", "cannot be read as a catalogue: "),
         ("fr", 'msgid "Run %(number)s"\nmsgstr "Course %(numero)s"\n', "its translation of 'Run %(number)s' is wrong"),
         ("fr", 'msgid "Run %(number)s"\nmsgstr "Course %(number)"\n', "its translation of 'Run %(number)s' is wrong"),
     ],
-    ids=["torn", "of no language", "another placeholder", "half a placeholder"],
+    ids=["no catalogue", "of no language", "another placeholder", "half a placeholder"],
 )
 def test_a_broken_catalogue_is_one_sentence_at_the_start(tmp_path: Path, language: str, text: str, why: str) -> None:
     written(tmp_path, language, text)

@@ -24,7 +24,7 @@ def forms(message: Message) -> list[tuple[str, str]]:
     """The original and the translation, of each form if there are several."""
     if isinstance(message.id, str):
         return [(message.id, str(message.string))]
-    return list(zip(message.id, message.string, strict=True))
+    return list(zip(message.id, message.string or (), strict=True))
 
 
 def test_every_sentence_is_translated() -> None:
@@ -48,5 +48,5 @@ def test_every_placeholder_and_mark_of_the_original_is_in_the_translation() -> N
 
 def test_sentences_with_a_number_have_a_form_for_one_and_one_for_several() -> None:
     assert german().num_plurals == 2
-    odd = [message.id for message in german() if not isinstance(message.id, str) and len(message.string) != 2]
+    odd = [message.id for message in german() if not isinstance(message.id, str) and len(message.string or ()) != 2]
     assert odd == []

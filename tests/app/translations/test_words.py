@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import words
 from app.db import Role
+from app.domain_errors import NotFound
 from app.services.versions import versions
 from app.translations.catalogue import FOLDER
 from tests.studio import Person, make_person
@@ -84,7 +85,7 @@ def test_outside_a_request_everything_is_english(app: Flask, session: Session) -
     with app.app_context():
         assert words.language() == "en"
         assert words.gettext("Not found") == "Not found"
-        with pytest.raises(versions.NotFound, match=r"^There is no version 7\.$"):
+        with pytest.raises(NotFound, match=r"^There is no version 7\.$"):
             versions.get(session, 7)
     assert words.ngettext("%(num)d day", "%(num)d days", 2) == "2 days"
 
