@@ -34,7 +34,8 @@ def sentences(root: Path = PROJECT_ROOT) -> Catalog:
         for name, _, message, comments, context in sorted(said, key=lambda one: one[:2]):
             found.add(message, locations=[(f"{folder}/{name}", 0)], auto_comments=comments, context=context)
     for name, message in constants_of_models():
-        found.add(message, locations=[(name, 0)])
+        if (root / name).exists():
+            found.add(message, locations=[(name, 0)])
     return found
 
 
