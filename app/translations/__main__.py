@@ -23,7 +23,10 @@ SOURCES = (
     ("static/js", "**.js", "javascript"),
 )
 """Folders, what is read in them, and how."""
-_OPTIONS = {"**.html": {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}}
+_OPTIONS = {
+    "**.html": {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"},
+    "**.js": {"parse_template_string": "true"},
+}
 
 
 def sentences(root: Path = PROJECT_ROOT) -> Catalog:

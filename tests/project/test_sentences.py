@@ -175,6 +175,21 @@ def bare_refusals(path: Path) -> Iterator[str]:
             yield f"{place}:{node.lineno} {ast.unparse(node.args[0])}"
 
 
+def test_no_sentence_is_inside_of_an_f_string() -> None:
+    """Where the tools that collect the sentences do not look."""
+    inside = [
+        f"{path.relative_to(PROJECT_ROOT)}:{string.lineno}"
+        for path in sorted((PROJECT_ROOT / "app").rglob("*.py"))
+        for string in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(string, ast.JoinedStr)
+        for node in ast.walk(string)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") in GETTEXT
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    assert inside == []
+
+
 def is_sentence(node: ast.expr) -> bool:
     """Whether an expression is a string, or an f-string with words of its own."""
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]

@@ -51,9 +51,13 @@ def box(session: Session, since: int, without: Collection[str]) -> Box:
 
 def _rule(weighed: bool, least_seconds: float) -> str:
     said = gettext("Less reliable clicks count less.") if weighed else gettext("Everybody’s clicks count the same.")
+    return f"{said} {_quick_ones(least_seconds)}"
+
+
+def _quick_ones(least_seconds: float) -> str:
     if not least_seconds:
-        return f"{said} {gettext('Answers count however quickly they came.')}"
+        return gettext("Answers count however quickly they came.")
     if least_seconds == 1:
-        return f"{said} {gettext('Answers given in less than one second are left out.')}"
+        return gettext("Answers given in less than one second are left out.")
     seconds = number(least_seconds, 0 if least_seconds.is_integer() else 1)
-    return f"{said} {gettext('Answers given in less than %(seconds)s seconds are left out.', seconds=seconds)}"
+    return gettext("Answers given in less than %(seconds)s seconds are left out.", seconds=seconds)

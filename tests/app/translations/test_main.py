@@ -16,7 +16,7 @@ def project(root: Path) -> Path:
         "app/pages.py": 'LABEL = N_("A label")\nraise Invalid(gettext("There is no %(name)s.", name=name))\n',
         "models/figures.py": 'J = Figure(N_("J"))\n',
         "templates/page.html": "{% trans %}\n  Two\n  lines\n{% endtrans %}{{ ngettext('a click', 'clicks', n) }}",
-        "static/js/page.js": 'import { gettext } from "./words.js";\nsay(gettext("Saved."));\n',
+        "static/js/page.js": 'import { gettext } from "./words.js";\nsay(gettext("Saved."), `${gettext("Show")} `);\n',
     }.items():
         (root / name).parent.mkdir(parents=True)
         (root / name).write_text(text)
@@ -33,6 +33,7 @@ def test_sentences_are_found_in_pages_scripts_and_programs_with_their_files(tmp_
         "Two lines": ["templates/page.html"],
         ("a click", "clicks"): ["templates/page.html"],
         "Saved.": ["static/js/page.js"],
+        "Show": ["static/js/page.js"],
     }
 
 
