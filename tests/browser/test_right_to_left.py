@@ -16,28 +16,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 expect.set_options(timeout=PATIENCE_MS)
 
 WIDTHS = (1280, 360)
-ALIKE = set(
-    [
-        "Mellow",
-        "UTC",
-        "kB",
-        "MB",
-        "GB",
-        "API",
-        "CSV",
-        "PNG",
-        "JSON",
-        "Lines",
-        "Parquet",
-        "LLaMA",
-        "Factory",
-        "DPO",
-        "KTO",
-        "ORPO",
-        "sigmoid",
-    ]
-)
-"""Words that are the same in every language: units, and names of formats, methods and programs."""
+UNITS, FORMATS = {"UTC", "kB", "MB", "GB"}, {"CSV", "PNG", "JSON", "Lines", "Parquet", "LLaMA", "Factory"}
+ALIKE = UNITS | FORMATS | {"Mellow", "API", "DPO", "KTO", "ORPO", "sigmoid"}
+"""Words that are the same in every language."""
 
 SAID = """() => {
   for (const details of document.querySelectorAll("details")) details.open = true;
