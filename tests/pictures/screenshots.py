@@ -44,7 +44,6 @@ QUEUED = (
 """None of them was among what the embedded checkpoint was trained on (tests/worker/base/texts/test_held_out.py)."""
 PLACES: tuple[tuple[str, str, Theme, int, int], ...] = (
     ("queue", "/admin/data/queue", "dark", 1920, 760),
-    ("retrain", "/admin", "light", 1920, 1000),
     ("versions", "/admin/versions", "light", 1280, 1000),
     ("system", "/admin/system", "dark", 1280, 900),
 )

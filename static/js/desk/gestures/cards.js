@@ -74,7 +74,8 @@ export const pointedAt = () => around(document.activeElement, ".slot") ?? around
  * @param {HTMLElement | null} slot
  */
 function point(slot) {
-  const text = slot ? textOf(one(slot, ".choice", HTMLButtonElement)) : "";
+  const card = slot?.querySelector(".choice"); // none where a text of one's own is written
+  const text = card instanceof HTMLButtonElement ? textOf(card) : "";
   source.replaceChildren(...(text ? pieces(text).flatMap(inSource) : [shown?.text ?? ""]));
 }
 

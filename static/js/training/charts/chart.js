@@ -105,6 +105,7 @@ export class Chart {
     else this.uplot.setData(this.data(), false);
     this.logs.disabled = !columns.flat().some((value) => value !== null && value > 0);
     this.scale();
+    this.point();
     this.tell(this.uplot?.cursor.idx ?? null);
     this.describe();
     this.fillTable();
@@ -136,6 +137,12 @@ export class Chart {
   scale() {
     this.uplot?.setScale("x", this.charts.zoom ?? { min: 0, max: this.end });
     this.whole.hidden = !this.charts.zoom;
+  }
+
+  /** Leaves the crosshair where it is; uPlot would look for its row only when it moves. */
+  point() {
+    const { left = -1 } = this.uplot?.cursor ?? {};
+    if (left >= 0) this.uplot?.setCursor({ left, top: 0 });
   }
 
   /** @param {uPlot} uplot */

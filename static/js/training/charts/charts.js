@@ -44,7 +44,8 @@ export class Charts {
 
   /** @param {number} place of the crosshair of all charts, as a share of their width */
   point(place) {
-    this.each(({ uplot }) => uplot?.setCursor({ left: place * uplot.over.clientWidth, top: 0 }));
+    const within = Math.min(1, Math.max(0, place));
+    this.each(({ uplot }) => uplot?.setCursor({ left: within * uplot.over.clientWidth, top: 0 }));
   }
 
   whole() {

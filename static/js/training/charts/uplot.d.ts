@@ -21,7 +21,7 @@ declare global {
     /** What lies over the plot, without the axes, and takes clicks. */
     readonly over: HTMLElement;
     readonly ctx: CanvasRenderingContext2D;
-    readonly cursor: { idx: number | null };
+    readonly cursor: { idx: number | null; left?: number };
     readonly scales: Record<string, { min?: number; max?: number }>;
     valToPos(value: number, scale: string, canvas?: boolean): number;
     setData(data: uPlot.Data, reset: boolean): void;
