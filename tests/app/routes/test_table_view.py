@@ -24,7 +24,7 @@ def browser(session: Session, admin: Person) -> Browser:
 
 def texts(page: str) -> list[str]:
     """The texts of the rows."""
-    return re.findall(r'<span class="words" dir="auto" translate="no">(.*?)</span>', page)
+    return re.findall(r'<span class="words" dir="auto"(?: translate="no")?>(.*?)</span>', page)
 
 
 def links(page: str) -> dict[str, str]:
