@@ -51,7 +51,7 @@ def test_the_new_judgments_are_described(session: Session, admin: Person, versio
     for person in (admin.id, factories.user(session).id):
         factories.judgment(session, factories.generation(session, person, prompt=prompt), seconds=0.5)
     page = one_line(admin.browser().get("/admin").text)
-    assert "the 2 new judgments" in page
+    assert "The 2 new judgments" in page
     assert "<strong>100 %</strong><span>said the same on one screen</span>" in page
     assert "<strong>100 %</strong><span>of 2 timed answers took less than a second</span>" in page
     assert "Places 1, 2 and 3 were chosen 2, 0, 0 times. Too few choices to tell" in page
@@ -67,7 +67,7 @@ def test_who_stands_out_is_left_out_in_one_click_and_taken_in_again(
     browser = admin.browser()
     page = one_line(browser.get("/admin").text)
     assert NOBODY not in page
-    assert "Leave out Ada" in page
+    assert 'Leave out <span translate="no">Ada</span>' in page
     assert "Their choices cannot be told from chance. About 90 of 100 of their clicks say nothing (70 to 100)" in page
     assert (ticked(page, str(other.id)), ticked(page, str(admin.id))) == (False, None)
     refused = browser.submit("/admin/runs", {"without": str(other.id), "dpo-beta": "eleven"})
