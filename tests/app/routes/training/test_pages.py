@@ -144,7 +144,7 @@ def test_a_run_can_be_asked_for_again_with_changes(session: Session, pairs: None
     assert '<option value="seed" selected' in page
     assert 'name="dpo-beta" value="0.3"' in page
     assert 'name="dpo-loss_type" value="sigmoid, sft"' in page
-    assert re.search(r'name="dpo-use_peft".*?<option selected>no</option>', page, re.S)
+    assert re.search(r'name="dpo-use_peft".*?<option value="no" selected>no</option>', page, re.S)
     assert 'name="from_day" value="2026-01-31"' in page
     assert '<option value="1" selected>Version 1</option>' in page
     assert admin.browser().get("/admin?clone=99").status_code == 404
