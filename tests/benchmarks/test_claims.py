@@ -103,6 +103,14 @@ QUOTED = (
             measured("a click, 50 clients, each once a second", "p99_ms"),
         ],
     ),
+    Quoted(
+        "docs/performance.md",
+        r"the next text stands after ([\d.]+) s \(median\); in Label\s+Studio it is two keys and ([\d.]+) s",
+        lambda: [
+            measured("a judgment among three rewrites", "p50 s"),
+            baseline("a judgment among three rewrites", "p50 s"),
+        ],
+    ),
     *(
         Quoted(
             "docs/experiments/live-comparison.md",
