@@ -103,6 +103,38 @@ QUOTED = (
             measured("a click, 50 clients, each once a second", "p99_ms"),
         ],
     ),
+    Quoted(
+        "docs/performance.md",
+        r"the next text stands after ([\d.]+) s \(median\); in Label\s+Studio it is two keys and ([\d.]+) s",
+        lambda: [
+            measured("a judgment among three rewrites", "p50 s"),
+            baseline("a judgment among three rewrites", "p50 s"),
+        ],
+    ),
+    Quoted(
+        "docs/performance.md",
+        r"The desk weighs ([\d.]+) kB, paints after ([\d.]+) s and answers a click after ([\d.]+) s",
+        lambda: [
+            measured("opening /annotate ", "bytes") / 1000,
+            measured("opening /annotate ", "first paint s"),
+            measured("opening /annotate ", "answers s"),
+        ],
+    ),
+    Quoted(
+        "docs/performance.md",
+        r"The heaviest of the others, `/admin/runs/1`, weighs ([\d.]+) kB",
+        lambda: [
+            max(line["measured"]["bytes"] for line in found("opening ") if "/annotate" not in line["claim"]) / 1000
+        ],
+    ),
+    Quoted(
+        "docs/performance.md",
+        r"the next text stands after ([\d.]+) s \(median\); in Label\s+Studio it is two keys and ([\d.]+) s",
+        lambda: [
+            measured("a judgment among three rewrites", "p50 s"),
+            baseline("a judgment among three rewrites", "p50 s"),
+        ],
+    ),
     *(
         Quoted(
             "docs/experiments/live-comparison.md",
