@@ -74,7 +74,7 @@ def test_the_browser_tells_of_the_end_only_if_it_was_asked_to(visitor: Visitor, 
     end(product, run_id)
     expect(page.locator("#status")).to_have_text("succeeded")
     expect(button).to_be_hidden()
-    assert page.evaluate("told") == [[f"Run {run_id} succeeded", "Version 1 is published and live."]]
+    assert page.evaluate("told") == [[f"Run {run_id}: succeeded", "Version 1 is published and live."]]
 
 
 def test_a_browser_that_does_not_allow_notifications_says_so_and_nobody_is_asked_before_the_click(
