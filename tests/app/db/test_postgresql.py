@@ -120,7 +120,7 @@ def test_sessions_and_reset_links_live_and_end(postgres_app: Flask, session: Ses
 
 def test_the_system_page_says_how_postgresql_is_backed_up(session: Session, admin: Person) -> None:
     page = admin.browser().get("/admin/system").text
-    assert "back it up with <code>pg_dump</code>" in page
+    assert 'back it up with <code translate="no">pg_dump</code>' in page
     assert "Back up now" not in page
     answer = admin.browser().submit("/admin/system/backups", {}, follow_redirects=True)
     assert "The database is PostgreSQL: back it up with pg_dump" in answer.text

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForSeq2SeqLM
 
 from worker.base.pretrain import __main__ as program
+from worker.base.pretrain import starting
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
@@ -89,7 +90,7 @@ def test_bad_input_gives_one_sentence(
     arguments: list[str],
     reason: str,
 ) -> None:
-    monkeypatch.setattr(program, "LARGEST", 60_000)  # making a model beyond the real bound takes seconds
+    monkeypatch.setattr(starting, "LARGEST", 60_000)  # making a model beyond the real bound takes seconds
     with pytest.raises(SystemExit):
         call(monkeypatch, "--data", data, "--work", tmp_path / "work", "--model", checkpoint, *arguments)
 
