@@ -15,7 +15,14 @@ from transformers.utils.logging import disable_progress_bar
 
 from worker.base.pretrain.mixture import Mixture, held_out_batches
 from worker.base.pretrain.objectives import marks_of
-from worker.base.pretrain.starting import device_named, precision, set_by_signals, trained_model, untrained_model
+from worker.base.pretrain.starting import (
+    add_run_flags,
+    device_named,
+    precision,
+    set_by_signals,
+    trained_model,
+    untrained_model,
+)
 from worker.base.pretrain.state import PretrainingProgress
 from worker.base.pretrain.token_store import load_corpora
 from worker.base.pretrain.training import Plan, Pretraining, run_folder, starting_state
@@ -100,17 +107,9 @@ def main() -> None:
         metavar=("ENCODER", "DECODER", "WIDTH", "FF", "HEADS"),
         help="begin with random weights of this shape instead: layers of both sides, width, feed forward, heads",
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default %(default)s")
-    parser.add_argument("--minutes", type=float, help="stop after this time")
-    parser.add_argument("--tokens", type=int, help="stop when this many tokens were seen, earlier runs included")
     parser.add_argument("--tokens-each", type=int, help="tokens of a batch (default 5000, on a GPU 65536)")
     parser.add_argument("--learning-rate", type=float, default=_LEARNING_RATE, help="default %(default)s")
-    parser.add_argument(
-        "--cool-down",
-        type=int,
-        metavar="TOKENS",
-        help="lower the learning rate over this many tokens and finish, in WORK/cooled; WORK itself can go on later",
-    )
+    add_run_flags(parser)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
-"""What a run of training begins with: a model, a device, and the signals that stop it."""
+"""What a run of training begins with: a model, a device, its flags, and the signals that stop it."""
 
+import argparse
 import signal
 import threading
 from pathlib import Path
@@ -75,3 +76,16 @@ def set_by_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of every training of the base: where it runs, when it stops, and how it cools down."""
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default %(default)s")
+    parser.add_argument("--minutes", type=float, help="stop after this time")
+    parser.add_argument("--tokens", type=int, help="stop when this many tokens were seen, earlier runs included")
+    parser.add_argument(
+        "--cool-down",
+        type=int,
+        metavar="TOKENS",
+        help="lower the learning rate over this many tokens and finish, in WORK/cooled; WORK itself can go on later",
+    )

@@ -18,7 +18,7 @@ from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
 from models.texts.near_duplicates import TestedTexts
-from worker.base.pretrain.starting import device_named, precision, set_by_signals, trained_model
+from worker.base.pretrain.starting import add_run_flags, device_named, precision, set_by_signals, trained_model
 from worker.base.pretrain.state import PretrainingProgress
 from worker.base.pretrain.training import Plan, Pretraining, run_folder, starting_state
 from worker.base.rephrase.codes import codes_of, manner_tokens
@@ -118,18 +118,10 @@ def main() -> None:
     parser.add_argument(
         "--selected", type=Path, help="further rewrites, as `worker.base.teaching.select` and `distil` write them"
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default %(default)s")
     parser.add_argument("--threads", type=int, help="processor threads, default as many as PyTorch takes")
-    parser.add_argument("--minutes", type=float, help="stop after this time")
-    parser.add_argument("--tokens", type=int, help="stop when this many tokens were seen, earlier runs included")
     parser.add_argument("--tokens-each", type=int, default=Plan.tokens_each, help="of a batch, default %(default)s")
     parser.add_argument("--learning-rate", type=float, default=_LEARNING_RATE, help="default %(default)s")
-    parser.add_argument(
-        "--cool-down",
-        type=int,
-        metavar="TOKENS",
-        help="lower the learning rate over this many tokens and finish, in WORK/cooled; WORK itself can go on later",
-    )
+    add_run_flags(parser)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     disable_progress_bar()  # type: ignore[no-untyped-call]
