@@ -50,7 +50,7 @@ _SEED = 20
 Rewrites = Sequence[Sequence[str]]
 """Of each source the rewrites of one system."""
 Found = Mapping[str, frozenset[tuple[str, str]]]
-"""What the checker finds in each text."""
+"""Findings of the checker in each text."""
 
 
 def main() -> None:
@@ -68,14 +68,14 @@ def main() -> None:
 
 
 def sources(number: int) -> list[Row]:
-    """So many rows of the dev split, the same ones each time."""
+    """Return so many rows of the dev split, the same ones each time."""
     data = Path(os.environ.get("MELLOW_SHARED_DATA", ROOT.parent / "shared" / "data"))
     dev = [row for row in read_paradetox(data / "paradetox.tsv") if is_dev(row.toxic)]
     return random.Random(_SEED).sample(dev, number)
 
 
 def written(model: Path, texts: Sequence[str]) -> dict[str, Rewrites]:
-    """The best rewrite and the shown ones of a checkpoint, as the studio serves it."""
+    """Return the best rewrite and the shown ones of a checkpoint, as the studio serves it."""
     with tempfile.TemporaryDirectory() as folder:
         convert_to_ctranslate2(model, Path(folder) / "serving")
         generator = Generator(Path(folder) / "serving", 1, threads=1, seed=_SEED)
@@ -85,7 +85,7 @@ def written(model: Path, texts: Sequence[str]) -> dict[str, Rewrites]:
 
 
 def mistakes(texts: Sequence[str]) -> Found:
-    """What the checker finds in each of the texts."""
+    """Return the findings of the checker in each of the texts."""
     every = list(dict.fromkeys(texts))
     python = baseline_python("harper", HARPER)
     told = subprocess.run([python, CHECKER], input=json.dumps(every), capture_output=True, text=True, check=True)
@@ -117,7 +117,7 @@ def table(texts: Sequence[str], systems: Mapping[str, Rewrites]) -> str:
 
 
 def judged(source: str, rewrite: str, whole: Mapping[str, bool], found: Found, meaning: float) -> dict[str, bool]:
-    """What is counted of one rewrite."""
+    """Return the counts of one rewrite."""
     anew = bool(new_words(source, rewrite))
     return {
         "ungrammatical": not whole[rewrite],

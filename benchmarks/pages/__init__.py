@@ -1,1 +1,1 @@
-"""What pages cost to open, and how quickly people can work on them."""
+"""Measures what pages cost to open, and how quickly people can work on them."""

@@ -86,7 +86,7 @@ class Seat:
         self.seconds.append(float(self.page.evaluate("took")))
 
     def figures(self) -> dict[str, float]:
-        """What is told of it; the first judgment warms it up."""
+        """Return what is told of it; the first judgment warms it up."""
         seconds = self.seconds[1:]
         return {
             "keys": len(self.keys),

@@ -1,4 +1,4 @@
-"""What it costs to open a page: bytes over the wire, time to the first paint, and time until it answers.
+"""Measures what it costs to open a page: bytes over the wire, time to the first paint, and time until it answers.
 
     python -m benchmarks.pages.page_weight [--rounds 3] [--throttle 4]
 

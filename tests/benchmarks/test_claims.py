@@ -127,14 +127,6 @@ QUOTED = (
             max(line["measured"]["bytes"] for line in found("opening ") if "/annotate" not in line["claim"]) / 1000
         ],
     ),
-    Quoted(
-        "docs/performance.md",
-        r"the next text stands after ([\d.]+) s \(median\); in Label\s+Studio it is two keys and ([\d.]+) s",
-        lambda: [
-            measured("a judgment among three rewrites", "p50 s"),
-            baseline("a judgment among three rewrites", "p50 s"),
-        ],
-    ),
     *(
         Quoted(
             "docs/experiments/live-comparison.md",

@@ -1,4 +1,4 @@
-"""What the actions of the audit log are called in other languages than English, where they are called as stored."""
+"""Names the actions of the audit log in other languages than English, where they are called as stored."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _AUDIT_LOG = Table(
     ("before",),
 )
 _INSIDE = {"Versions": N_("versions"), "Database": N_("database"), "Backups": N_("backups")}
-"""What a space is called within a sentence, by its label."""
+"""Names of spaces within a sentence, by their labels."""
 _FILTERS = ("action", "person", "subject", "since", "until")
 
 
