@@ -7,7 +7,6 @@ are left out of the corpora and of the pair files, and a file of `--selected` th
 
 import argparse
 import logging
-import random
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -17,50 +16,37 @@ from tokenizers import Tokenizer
 from transformers import T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar
 
+from models.manners import PLAIN
 from models.texts.near_duplicates import TestedTexts
 from worker.base.pretrain.starting import add_run_flags, device_named, precision, set_by_signals, trained_model
 from worker.base.pretrain.state import PretrainingProgress
 from worker.base.pretrain.training import Plan, Pretraining, run_folder, starting_state
 from worker.base.rephrase.codes import codes_of, manner_tokens
 from worker.base.rephrase.mixture import Material, Rephrasing, by_manner, held_out_batches
-from worker.base.rephrase.overlap import apart, check_apart, without_overlap
+from worker.base.rephrase.neat_lines import neat_lines
+from worker.base.rephrase.overlap import apart, check_apart
 from worker.base.rephrase.pair_files import PairFile, read_pair_files
-from worker.base.teaching.select import read_selected
-from worker.base.texts.corpus import Corpus, read_corpus, read_lines
-from worker.base.texts.held_out import Pair, held_out_texts, held_out_wordings
+from worker.base.teaching.mannered import Chosen, read_chosen
+from worker.base.texts.corpus import Corpus, read_corpus
+from worker.base.texts.held_out import held_out_texts, held_out_wordings
 from worker.base.texts.lexicon import Lexicon, learn_lexicon
 from worker.base.texts.pairs import PairSource, detox_pairs
 
 log = logging.getLogger(__name__)
 
 _LEARNING_RATE = 5e-3
-_LINES_OF_EACH = 40_000
-_FEWEST_WORDS, _MOST_WORDS = 4, 40
-_NEAT = (
-    "common_voice_cc0", "ewt_web", "goemotions", "onestop_english", "sgd_dialogue", "synthetic_persona_chat",
-    "taskmaster", "taskmaster34", "tatoeba_en", "topical_chat", "wiki_talk",
-)  # fmt: skip
-
-
-def neat_lines(data: Path, lexicon: Lexicon, held_out: set[str]) -> list[str]:
-    """Return lines of the corpora that are mostly correct and polite, some of each, the same ones each time."""
-    found: list[str] = []
-    for name in _NEAT:
-        path = data / "corpus" / f"{name}.txt.gz"
-        lines = read_lines(path) if path.exists() else []
-        drawn = random.Random(name).sample(lines, min(_LINES_OF_EACH, len(lines)))
-        fitting = [line for line in drawn if _FEWEST_WORDS <= len(line.split()) <= _MOST_WORDS]
-        alone = without_overlap([(line, "") for line in fitting], held_out)
-        found += [line for line, _ in alone if not lexicon.is_toxic(line)]
-    return found
 
 
 def material_of(
-    data: Path, corpus: Corpus, files: list[PairFile], selected: list[Pair], lexicon: Lexicon, held_out: set[str]
+    data: Path, corpus: Corpus, files: list[PairFile], chosen: list[Chosen], lexicon: Lexicon, held_out: set[str]
 ) -> Material:
     """Gather what examples are drawn from."""
-    pairs = [*detox_pairs(corpus.train, lexicon), *selected]
-    return Material(PairSource(corpus, lexicon, selected), files, neat_lines(data, lexicon, held_out), by_manner(pairs))
+    best = [(one.source, one.rewrite) for one in chosen if one.manner == PLAIN]
+    mannered = by_manner([*detox_pairs(corpus.train, lexicon), *best])
+    for one in chosen:
+        if one.manner != PLAIN:
+            mannered.setdefault(one.manner, []).append((one.source, one.rewrite))
+    return Material(PairSource(corpus, lexicon, best), files, neat_lines(data, lexicon, held_out), mannered)
 
 
 def rephrase(
@@ -86,11 +72,11 @@ def rephrase(
     corpus = read_corpus(data)
     dev = [(row.toxic, rewrite) for row in corpus.dev for rewrite in row.rewrites]
     lexicon = learn_lexicon(corpus.train, corpus.neutral)
-    files, learned = read_pair_files(data, lexicon.is_toxic), read_selected(selected) if selected else []
+    files, chosen = read_pair_files(data, lexicon.is_toxic), read_chosen(selected) if selected else []
     tested = TestedTexts([*held_out_texts(), *(text for pair in dev for text in pair)])
-    check_apart(str(selected), learned, tested)
+    check_apart(str(selected), [(one.source, one.rewrite) for one in chosen], tested)
     files = [replace(file, train=apart(file.name, file.train, tested)) for file in files]
-    material = material_of(data, corpus, files, learned, lexicon, held_out_wordings(dev))
+    material = material_of(data, corpus, files, chosen, lexicon, held_out_wordings(dev))
     return Pretraining(
         starting_state(work, plan) or _with_manners(trained_model(model, None), tokenizer),
         tokenizer,
@@ -116,7 +102,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder a stopped run resumes from")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint to begin with, as pretraining leaves it")
     parser.add_argument(
-        "--selected", type=Path, help="further rewrites, as `worker.base.teaching.select` and `distil` write them"
+        "--selected",
+        type=Path,
+        help="further rewrites, as `worker.base.teaching.mannered`, `select` and `distil` write them",
     )
     parser.add_argument("--threads", type=int, help="processor threads, default as many as PyTorch takes")
     parser.add_argument("--tokens-each", type=int, default=Plan.tokens_each, help="of a batch, default %(default)s")
