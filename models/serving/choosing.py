@@ -15,6 +15,7 @@ from models.manners import PLAIN
 from models.reward.features import Verdict
 from models.serving.judge import judge
 from models.serving.neutrality import Neutrality, spellings, unstretched, words
+from models.texts.soundness import invented, turned_round
 
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 """Replaces bytes that are no valid UTF-8."""
@@ -35,6 +36,9 @@ _LEAST_MEANING = 0.05
 _FLUENCY = 0.8
 LIKELIHOOD = 0.1
 """The exponent of a rewrite's mean token probability in its quality."""
+_INVENTED = 0.3
+_TURNED_ROUND = 0.5
+"""The shares of quality that are left to a rewrite with an invented word, and to one that denies what was said."""
 REPETITION = 0.35
 """The share of quality that a rewrite loses if it repeats, word by word, one that is shown."""
 SAME_MANNER = 0.2
@@ -102,7 +106,8 @@ def _quality(source: str, text: str, neutral: float, verdict: Verdict) -> float:
     if NO_TEXT in text and NO_TEXT not in source:
         return 0.0
     kept = max(verdict.meaning, _LEAST_MEANING) ** _MEANING
-    return float(neutral**NEUTRALITY * kept * verdict.fluency**_FLUENCY)
+    sound = (_INVENTED if invented(source, text) else 1.0) * (_TURNED_ROUND if turned_round(source, text) else 1.0)
+    return float(neutral**NEUTRALITY * kept * verdict.fluency**_FLUENCY * sound)
 
 
 def is_polite(text: str) -> bool:

@@ -31,8 +31,9 @@ CODE = (
     "serving/screen.py",
     "serving/shortlist.py",
     "serving/text_pieces.py",
+    "texts/soundness.py",
 )
-_MODELS = ("base/judge", "base/neutrality.safetensors", "reward/standard.safetensors")
+_MODELS = ("base/judge", "base/known_words.safetensors", "base/neutrality.safetensors", "reward/standard.safetensors")
 _PACKAGES = ("ctranslate2", "numpy", "tokenizers")
 
 

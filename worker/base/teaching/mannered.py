@@ -18,7 +18,6 @@ import logging
 import math
 import multiprocessing
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from models.manners import PLAIN
 from models.serving.choosing import LIKELIHOOD, neutrality, read, rude_words
 from models.serving.engine import Draw, Engine, Sampling
 from models.serving.generator import COMPUTE_TYPE, wording
-from models.serving.neutrality import words
+from models.texts.soundness import invented, turned_round
 from worker.base.rephrase.codes import MANNERS
 from worker.base.rephrase.manners import manners_of, rewritten
 from worker.base.rephrase.neat_lines import neat_lines
@@ -57,14 +56,6 @@ _SHARE_OF_BEST = 0.6
 _WORDS = 40
 _AT_ONCE = 16
 _LOGGED_EVERY = 500
-_DENIED = re.compile(
-    r"\b(would|could|should|will|can|did|do|does|have|has|had|was|were|am|are|is|ca|wo)(?:n't| not|not)\b",
-    re.IGNORECASE,
-)
-_FULL = {"ca": "can", "wo": "will"}
-# "is not good" for "is bad" denies nothing.
-_AUXILIARY = frozenset({"would", "could", "should", "will", "can", "did", "do", "does", "have", "has", "had"})
-_NEGATIVE = re.compile(r"\b(?:not|no|never|nobody|nothing|none|nor|neither|dont|cant|wont|aint)\b|n't\b", re.IGNORECASE)
 
 
 class Chosen(NamedTuple):
@@ -122,21 +113,6 @@ def qualities(source: str, rewrites: Mapping[str, float]) -> Judged:
         if manner not in manners_of(source, text) and (made := rewritten(manner, source, text)) and made not in neat
     }
     return Judged(values, _qualities(source, by_rule))
-
-
-def turned_round(source: str, rewrite: str) -> bool:
-    """Return whether a rewrite says no where its source does not, by a verb that both have, or the other way round."""
-    before, after = _denied(source), _denied(rewrite)
-    plain = {word for word in words(source) if word in _AUXILIARY} - before
-    return bool((after - before) & plain) or bool(before or _NEGATIVE.search(source)) > bool(
-        after or _NEGATIVE.search(rewrite)
-    )
-
-
-def _denied(text: str) -> set[str]:
-    """Return the auxiliary verbs that are denied in a text."""
-    found = (one[1].lower() for one in _DENIED.finditer(text.replace("’", "'")))
-    return {_FULL.get(verb, verb) for verb in found}
 
 
 def _qualities(source: str, rewrites: Mapping[str, float]) -> dict[str, float]:
@@ -204,10 +180,10 @@ def write(rows: Sequence[Row], model: Path, out: Path, processes: int, fits: Cal
 
 
 def is_sound(source: str, rewrite: str, ngrams: Ngrams) -> bool:
-    """Return whether a rewrite denies what its source denies, has no unknown word, and no improbable new trigram."""
+    """Return whether a rewrite has no invented word and no improbable trigram, and denies what its source denies."""
     return (
         not turned_round(source, rewrite)
-        and not ngrams.unknown(source, rewrite)
+        and not invented(source, rewrite)
         and ngrams.fluency(source, rewrite) > _FLUENT
     )
 

@@ -13,7 +13,6 @@ from worker.base.texts.corpus import tokens
 Gram = tuple[str, ...]
 _DISCOUNT = 0.75
 _TOLERATED = -0.5
-_KNOWN = 3
 
 
 class Ngrams:
@@ -59,14 +58,6 @@ class Ngrams:
     def fluency(self, source: str, rewrite: str) -> float:
         """Return a score that is 1 if no new trigram is improbable, and falls towards 0 otherwise."""
         return math.exp(0.5 * min(0.0, self.worst_new(source, rewrite) - _TOLERATED))
-
-    def unknown(self, source: str, rewrite: str) -> set[str]:
-        """Return the words of a rewrite that its source does not have and the corpora hardly have."""
-        return {
-            word
-            for word in set(_padded(rewrite)[2:-1]) - set(_padded(source))
-            if word[0].isalpha() and self._counts[word,] < _KNOWN
-        }
 
 
 def _padded(text: str) -> list[str]:

@@ -15,7 +15,6 @@ from worker.base.teaching.mannered import (
     is_sound,
     qualities,
     read_chosen,
-    turned_round,
     write,
     written,
 )
@@ -47,7 +46,7 @@ def test_the_best_of_all_was_written_and_each_manner_has_its_best() -> None:
 
 def test_what_is_much_worse_than_the_best_is_taken_in_no_manner() -> None:
     assert [
-        one.manner for one in choices(SOURCE, Judged({"You should talk about the tea.": 0.8, "Be quiet!": 0.4}, {}))
+        one.manner for one in choices(SOURCE, Judged({"you should talk about the tea": 0.8, "Be quiet!": 0.4}, {}))
     ] == [PLAIN]
     assert choices(SOURCE, Judged({"Be quiet!": 0.1}, {})) == []
 
@@ -64,21 +63,6 @@ def test_copies_rude_rewrites_and_those_of_another_meaning_are_not_judged_good()
 
     assert list(judged.written) == ["Please stop talking about the tea."]
     assert "Could you stop talking about the tea?" in judged.by_rule
-
-
-@pytest.mark.parametrize(
-    ("source", "rewrite", "turned"),
-    [
-        ("It would be a damn shame.", "It wouldn't be a shame.", True),
-        ("You can't be that dumb.", "You can be smart.", True),
-        ("I don’t give a shit.", "I care.", True),
-        ("I don't give a shit.", "I do not care.", False),
-        ("You are stupid.", "You are not smart.", False),
-        ("No one cares, idiot.", "Nobody cares.", False),
-    ],
-)
-def test_a_rewrite_that_says_no_to_what_was_said_is_told(source: str, rewrite: str, turned: bool) -> None:
-    assert turned_round(source, rewrite) is turned
 
 
 def test_words_that_nobody_knows_are_not_sound() -> None:
