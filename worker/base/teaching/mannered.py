@@ -18,6 +18,7 @@ import logging
 import math
 import multiprocessing
 import random
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from models.serving.choosing import LIKELIHOOD, neutrality, read, rude_words
 from models.serving.engine import Draw, Engine, Sampling
 from models.serving.generator import COMPUTE_TYPE, wording
 from models.texts.soundness import invented, turned_round
+from worker.base.pretrain.starting import set_by_signals
 from worker.base.rephrase.codes import MANNERS
 from worker.base.rephrase.manners import manners_of, rewritten
 from worker.base.rephrase.neat_lines import neat_lines
@@ -155,28 +157,39 @@ def judged(model: Path, row: Row) -> Judged:
     return qualities(row.toxic, {**dict.fromkeys(row.rewrites, usual), **own})
 
 
-def write(rows: Sequence[Row], model: Path, out: Path, processes: int, fits: Callable[[str, str], bool]) -> int:
+def write(
+    rows: Sequence[Row],
+    model: Path,
+    out: Path,
+    fits: Callable[[str, str], bool],
+    stop: threading.Event,
+    processes: int = 1,
+) -> int:
     """Append the choices, among rewrites that fit their source, for the rows behind the last one of the file.
 
-    Returns how many were appended.
+    It goes on until `stop` is set; returns how many were appended.
     """
     done = {one.source for one in read_chosen(out)} if out.exists() else set()
     left = rows[1 + max((place for place, row in enumerate(rows) if row.toxic in done), default=-1) :]
     count = 0
     with out.open("a", encoding="utf-8") as lines, ProcessPoolExecutor(processes, mp_context=_SPAWN) as pool:
-        found = pool.map(judged, [model] * len(left), left, chunksize=_AT_ONCE)
-        for number, (row, of_row) in enumerate(zip(left, found, strict=True), 1):
-            fitting = [
-                {text: value for text, value in values.items() if fits(row.toxic, text)}
-                for values in (of_row.written, of_row.by_rule)
-            ]
-            chosen = choices(row.toxic, Judged(*fitting))
+        judgments = pool.map(judged, [model] * len(left), left, chunksize=_AT_ONCE)
+        for number, (row, of_row) in enumerate(zip(left, judgments, strict=True), 1):
+            if stop.is_set():
+                pool.shutdown(cancel_futures=True)
+                break
+            written, by_rule = (_fitting(row.toxic, values, fits) for values in (of_row.written, of_row.by_rule))
+            chosen = choices(row.toxic, Judged(written, by_rule))
             lines.write("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in chosen))
             count += len(chosen)
             if number % _LOGGED_EVERY == 0:
                 lines.flush()
                 log.info("%d of %d sentences, %d rewrites", number, len(left), count)
     return count
+
+
+def _fitting(source: str, values: Mapping[str, float], fits: Callable[[str, str], bool]) -> dict[str, float]:
+    return {text: value for text, value in values.items() if fits(source, text)}
 
 
 def is_sound(source: str, rewrite: str, ngrams: Ngrams) -> bool:
@@ -215,7 +228,7 @@ def main() -> None:
     def fits(source: str, rewrite: str) -> bool:
         return is_sound(source, rewrite, ngrams) and split_key(rewrite) not in held_out
 
-    count = write(rows[: options.sources], options.model, options.out, options.processes, fits)
+    count = write(rows[: options.sources], options.model, options.out, fits, set_by_signals(), options.processes)
     log.info("%d rewrites chosen", count)
 
 

@@ -1,5 +1,6 @@
 """Rewrites that a model is taught in manners: what is chosen, what is left out, and going on after a stop."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -74,10 +75,10 @@ def test_words_that_nobody_knows_are_not_sound() -> None:
 def test_a_stopped_choice_goes_on_behind_the_last_sentence(serving: Path, tmp_path: Path) -> None:
     rows = [Row("you are a fucking moron and your idea is crap .", ("your idea is not good .",)), Row(SOURCE, ())]
     out = tmp_path / "chosen.jsonl"
-    assert write(rows[:1], serving, out, 1, lambda source, rewrite: True) > 0
+    assert write(rows[:1], serving, out, lambda source, rewrite: True, threading.Event()) > 0
     before = read_chosen(out)
 
-    write(rows, serving, out, 1, lambda source, rewrite: True)
+    write(rows, serving, out, lambda source, rewrite: True, threading.Event())
 
     after = read_chosen(out)
     assert after[: len(before)] == before
