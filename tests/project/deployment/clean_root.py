@@ -151,9 +151,9 @@ class Build:
         *sources, target = words
         into = within(stage.root, Path(stage.folder) / target)
         if sources[0].startswith("--from="):
-            source = within(self._stages[sources.pop(0).removeprefix("--from=")].root, sources[0])
+            other = self._stages[sources.pop(0).removeprefix("--from=")].root
             into.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(into)], check=True)
+            subprocess.run(["cp", "-a", "--reflink=auto", str(within(other, sources[0])), str(into)], check=True)
             return
         for source in sources:
             for path, name in copied(source):

@@ -72,7 +72,8 @@ def _copy_table(reading: Connection, writing: Connection, table: Table, tell: Ca
             counted.add(row)
             values.append(row._asdict())
         write(writing, table, [value | dict.fromkeys(later) for value in values])
-        referring += [value for value in values if any(value[name] is not None for name in later)]
+        found = (value for value in values if any(value[name] is not None for name in later))
+        referring += [{name: value[name] for name in (*table.primary_key.columns.keys(), *later)} for value in found]
     if referring:
         refer(writing, table, referring)
     tell(_copied(table.name, counted))

@@ -46,7 +46,8 @@ def say_nothing(_table: Copied) -> None:
 def test_a_studio_goes_to_postgresql_and_back_and_nothing_is_lost(
     filled: str, empty_postgres: str, empty_sqlite: str, revision: str
 ) -> None:
-    before, said = exported(filled), []
+    before = exported(filled)
+    said: list[Copied] = []
     there = copy(filled, empty_postgres, revision, said.append)
     assert said == there
     assert [one.table for one in there] == [table.name for table in Base.metadata.sorted_tables]
@@ -67,7 +68,7 @@ def test_the_chain_of_the_audit_log_holds_in_the_copy_which_says_where_it_came_f
     with opened(empty_postgres) as session:
         checked = audit_copies.verify(session, head)
         newest = list(audit_copies.rows(session))[-1]
-    assert (checked.broken, checked.wanted_at) == (None, checked.last - 1)
+    assert (checked.broken, checked.wanted_at) == (None, newest.id - 1)
     assert (newest.action, newest.subject) == ("database.copied", "sqlite to postgresql")
     assert newest.details == {"rows": sum(table.rows for table in copied)}
 
