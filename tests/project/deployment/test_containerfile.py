@@ -73,7 +73,7 @@ def test_the_steps_build_a_product_that_answers_and_stops(started: tuple[Program
         assert (code, json.loads(body)["status"]) == (200, status)
     code, page = ask(port, "/sign-in")
     assert code in (200, 302), page
-    [launcher, *_] = program.find("app.launch.launcher")
+    launcher = next(one for one in program.find("app.launch.launcher") if one.cmdline()[0] == "python")
     assert {process.uids().real for process in [launcher, *launcher.children(recursive=True)]} == {USER}
     launcher.terminate()
     wait_for(lambda: program.line("Mellow has stopped."), what="the end")
