@@ -90,7 +90,8 @@ def _row(connection: Connection, table: Table) -> dict[str, Any]:
 
 def _is_numbered(column: Column[Any]) -> bool:
     """Return whether the database chooses the value."""
-    return column.primary_key and isinstance(column.type, Integer) and not column.foreign_keys
+    alone = len(column.table.primary_key.columns) == 1
+    return column.primary_key and alone and isinstance(column.type, Integer) and not column.foreign_keys
 
 
 def _value(connection: Connection, column: Column[Any]) -> Any:
