@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from flask import Flask
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.config import PROJECT_ROOT, Settings
+from app.db import ENGINE_OPTIONS
 from tests.app.services.system.databases.every_row import fill
 from tests.postgres import new_database
-from tests.studio import dispose
 
 
 @pytest.fixture(scope="session")
@@ -23,13 +24,23 @@ def revision() -> str:
     return ScriptDirectory(str(PROJECT_ROOT / "migrations")).get_current_head() or ""
 
 
+@pytest.fixture(scope="session")
+def filled_once(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with a row of every kind, to be copied."""
+    path = tmp_path_factory.mktemp("filled") / "mellow.db"
+    shutil.copy(migrated_database, path)
+    engine = create_engine(f"sqlite:///{path}", **ENGINE_OPTIONS)
+    with Session(engine) as session:
+        fill(session)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def filled(app: Flask, session: Session, settings: Settings) -> str:
+def filled(filled_once: Path, tmp_path: Path) -> str:
     """The address of an SQLite database with a row of every kind, which nobody has open."""
-    fill(session)
-    session.close()
-    dispose(app)
-    return settings.database_url
+    shutil.copy(filled_once, tmp_path)
+    return f"sqlite:///{tmp_path / filled_once.name}"
 
 
 @pytest.fixture
