@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, get_args
+from typing import TYPE_CHECKING, ParamSpec, get_args
 
 import click
 from flask import Flask
@@ -33,6 +33,10 @@ from app.services.people import accounts, api_tokens, deletion, passwords
 from app.services.people.authentication import second_factor
 from app.services.prompts.prompts import ImportReport
 from app.services.system import audit_copies, backups, deletions
+from app.services.system.databases import copying
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 P = ParamSpec("P")
 
@@ -40,7 +44,7 @@ P = ParamSpec("P")
 def register(app: Flask) -> None:
     """Add the commands."""
     people = (ensure_admin, create_user, set_password, remove_second_factor, delete_person)
-    for command in (*people, import_prompts, export, export_data_set, backup, restore):
+    for command in (*people, import_prompts, export, export_data_set, backup, restore, copy_database):
         app.cli.add_command(command)
     app.cli.add_command(audit)
 
@@ -216,18 +220,48 @@ def restore(path: Path, *, yes: bool) -> None:
     size = backups.unpacked_bytes(path)
     if size >= backups.MUCH_BYTES and not yes:
         click.confirm(f"{path} unpacks to {size / 1024**3:.1f} GB. Go on?", abort=True)
-    with suppress(RedisError):  # without a queue this check is skipped; `restore` then fails if the database is in use
-        if mellow().queue.reports() or mellow().queue.workers():
-            raise Conflict("Mellow is running: stop it first.")
-    from alembic.script import ScriptDirectory
-
-    script = ScriptDirectory(str(PROJECT_ROOT / "migrations"))
-    restored = backups.restore(settings, path, frozenset(one.revision for one in script.walk_revisions()))
+    _refuse_while_running()
+    restored = backups.restore(settings, path, frozenset(one.revision for one in _migrations().walk_revisions()))
     click.echo(f"The database is as it was at {restored.made_at}, with {restored.versions} versions.")
     if restored.before:
         click.echo(f"What was there before is kept as {restored.before}.")
     for number in restored.missing:
         click.echo(f"Version {number} has no files in {settings.store}: copy them back.", err=True)
+
+
+@click.command("copy-database")
+@click.argument("target", metavar="DATABASE_URL")
+@_plain_errors
+def copy_database(target: str) -> None:
+    """Copy everything into the empty database that DATABASE_URL names, such as postgresql://mellow@host/mellow.
+
+    It must be at the same migration, and Mellow must not be running. Nothing changes in the present database.
+    """
+    settings = mellow().settings
+    try:
+        url = Settings.from_env({"MELLOW_HOME": str(settings.home), "DATABASE_URL": target}).database_url
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    _refuse_while_running()
+    revision = _migrations().get_current_head() or ""
+    copied = copying.copy(
+        settings.database_url, url, revision, lambda one: click.echo(f"{one.table}: {one.rows:,} rows, {one.digest}")
+    )
+    rows = sum(one.rows for one in copied)
+    click.echo(f"The copy was read again and compared: it holds all {rows:,} rows of {len(copied)} tables.")
+
+
+def _refuse_while_running() -> None:
+    """Raise Conflict if the queue knows a web process or worker; without a queue the database itself says so later."""
+    with suppress(RedisError):
+        if mellow().queue.reports() or mellow().queue.workers():
+            raise Conflict("Mellow is running: stop it first.")
+
+
+def _migrations() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(PROJECT_ROOT / "migrations"))
 
 
 def _redaction(command: Callable[P, None]) -> Callable[P, None]:

@@ -66,6 +66,16 @@ ENGLISH = {
             "_opened",
             "_refuse_what_acts",
         },
+        "app/services/system/databases/contents.py": {"batches", "write", "_write_one"},
+        "app/services/system/databases/copying.py": {"_check_known", "_check_empty", "_compare"},
+        "app/services/system/databases/holding.py": {
+            "held",
+            "_check_file",
+            "_leave_the_log",
+            "_begun",
+            "_check_revision",
+            "_in_use",
+        },
     },
 }
 """Functions whose refusals no page shows, by the reason and the module."""

@@ -16,6 +16,7 @@ ACTIONS = frozenset(
         N_("comparison.decided"),
         N_("comparison.ended"),
         N_("comparison.started"),
+        N_("database.copied"),
         N_("forgetting.requested"),
         N_("import.undone"),
         N_("invitation.created"),
