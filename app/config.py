@@ -107,7 +107,7 @@ class Settings:
         if api_token and not admin_email:
             raise ConfigError("MELLOW_API_TOKEN names no one: set ADMIN_EMAIL and ADMIN_PASSWORD with it.")
         store = env.text("MELLOW_STORE", str(home / "versions"))
-        store_address = _store_address(store)
+        address = store_address("MELLOW_STORE", store)
         metrics_token = env.text("METRICS_TOKEN", "")
         for name, token in (("MELLOW_API_TOKEN", api_token), ("METRICS_TOKEN", metrics_token)):
             if token and len(token) < 16:
@@ -123,8 +123,8 @@ class Settings:
             admin_email=admin_email,
             admin_password=admin_password,
             api_token=api_token,
-            store=home / "cache" / "versions" if store_address else Path(store).expanduser().resolve(),
-            store_address=store_address,
+            store=home / "cache" / "versions" if address else Path(store).expanduser().resolve(),
+            store_address=address,
             store_cache_bytes=env.integer("MELLOW_STORE_CACHE_GB", 20, 1, 100_000) * 1024**3,
             base_model=env.text("BASE_MODEL", str(EMBEDDED_BASE_MODEL)),
             temperature=env.decimal("SAMPLING_TEMPERATURE", 0.9, 0.01, 5.0),
@@ -299,13 +299,16 @@ def _check_redis_url(url: str) -> None:
         raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://.")
 
 
-def _store_address(store: str) -> str:
-    """Return the address of an object store, or an empty text for a folder; raises ConfigError, which quotes no key."""
+def store_address(name: str, store: str) -> str:
+    """Return the address of an object store, or an empty text for a folder.
+
+    Raises ConfigError about what is called `name`; the sentence quotes nothing, since it might be a key.
+    """
     if "://" not in store:
         return ""
     if not _STORE_ADDRESS.fullmatch(store):
         raise ConfigError(
-            "MELLOW_STORE must be a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; "
+            f"{name} must be a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; "
             "credentials belong into the variables of the cloud's own tools."
         )
     return store.rstrip("/")

@@ -6,7 +6,9 @@ import errno
 import shutil
 import socket
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import redis
@@ -19,6 +21,9 @@ from sqlalchemy.pool import NullPool
 
 from app.config import ConfigError, Settings
 from app.launch import LaunchError
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
 
 _MEGABYTE = 1_000_000
 
@@ -40,6 +45,8 @@ def check_all(settings: Settings, environ: Mapping[str, str]) -> None:
     if not settings.embedded_queue:
         check_redis(settings.redis_url)
     check_database(settings.database_url)
+    if settings.store_address:
+        check_store(settings.store_address)
 
 
 def check_web_concurrency(value: str) -> None:
@@ -132,6 +139,20 @@ def check_database(url: str) -> None:
         raise LaunchError(f"The database at {parsed.render_as_string()} does not answer: {reason}") from None
     finally:
         engine.dispose()
+
+
+def check_store(address: str) -> None:
+    """Raise LaunchError if the object store at `address` does not list what it has."""
+    import obstore
+    from obstore.exceptions import BaseError
+
+    patience: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=_ANSWER_SECONDS)}
+    try:
+        store = obstore.store.from_url(address, retry_config=patience)
+        next(obstore.list(store, chunk_size=1), None)
+    except (BaseError, OSError, ValueError) as error:
+        reason = _first_line(error).rpartition(" - ")[2].partition(": <?xml")[0].rstrip(".")
+        raise LaunchError(f"The store {address} does not answer: {reason}.") from None
 
 
 def _without_password(url: str) -> str:

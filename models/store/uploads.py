@@ -38,6 +38,9 @@ class Uploads(Protocol):
     def read(self, digest: str) -> tuple[bytes, str]:
         """Return the content with that hash and the name of its file; raises UploadMissing, also if it is damaged."""
 
+    def digests(self) -> list[str]:
+        """Return the hashes of all uploads."""
+
     def remove_older(self, seconds: float, keep: Collection[str]) -> None:
         """Remove uploads older than that, except for the hashes in `keep`."""
 
@@ -82,6 +85,10 @@ class UploadStore:
         if dataset_hash(body, path.suffix[1:]) != digest:
             raise UploadMissing(f"The uploaded data {path.name} is damaged: upload it again.")
         return body, path.name
+
+    def digests(self) -> list[str]:
+        """Return the hashes of all uploads."""
+        return sorted({path.stem for path in self.folder.glob("[!.]*")})
 
     def remove_older(self, seconds: float, keep: Collection[str]) -> None:
         """Remove uploads older than that, except for the hashes in `keep`."""

@@ -36,6 +36,10 @@ class ObjectUploads:
                 return body, name
         raise UploadMissing(f"There is no uploaded data {digest[:64]!r}: upload it first.")
 
+    def digests(self) -> list[str]:
+        """Return the hashes of all uploads."""
+        return sorted({PurePosixPath(one.name).stem for one in self._bucket.below(FOLDER)})
+
     def remove_older(self, seconds: float, keep: Collection[str]) -> None:
         """Remove uploads older than that, except for the hashes in `keep`."""
         long_ago = datetime.now(UTC) - timedelta(seconds=seconds)

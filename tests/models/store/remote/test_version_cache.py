@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_cache_under_pressure_gives_everybody_what_they_asked_for(tmp_path: Pa
             assert (folder / "weights").stat().st_size == SIZE
             cache.hold_only([])
 
-    at_once([lambda first=first: ask(first) for first in range(8)])
+    at_once([partial(ask, first) for first in range(8)])
     assert sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*") if path.is_file()) <= ROOM * 3
 
 
