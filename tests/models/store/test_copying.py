@@ -39,9 +39,7 @@ def test_versions_keep_their_numbers_and_hashes_there_and_back(
 
 
 def test_what_was_interrupted_goes_on(folder: CheckpointStore, bucket: ObjectStore) -> None:
-    copying = copy_versions(folder, bucket)
-    assert next(copying) == 1
-    copying.close()
+    assert next(copy_versions(folder, bucket)) == 1
     assert bucket.numbers() == [1]
     assert list(copy_versions(folder, bucket)) == [3]
 
