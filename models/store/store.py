@@ -85,9 +85,9 @@ class CheckpointStore:
         known = folder.parent == self.root and folder.name.isdigit() and folder.is_dir()
         return int(folder.name) if known else None
 
-    def read(self, number: int, name: str) -> bytes | None:
+    def read(self, manifest: Manifest, name: str) -> bytes | None:
         """Return a small file of a version, or None if it has none of that name; raises VersionMissing."""
-        path = self.folder(number) / name
+        path = self.folder(manifest.number) / name
         return path.read_bytes() if path.is_file() else None
 
     def manifest(self, number: int) -> Manifest:

@@ -98,9 +98,8 @@ class ObjectStore(CheckpointStore):
             log.warning("%s Version %d is taken from the cache.", error, number)
             return Manifest.read(self.place(number))
 
-    def read(self, number: int, name: str) -> bytes | None:
-        """Return a small file of a version, or None if it has none of that name; raises as `manifest` does."""
-        manifest = self.manifest(number)
+    def read(self, manifest: Manifest, name: str) -> bytes | None:
+        """Return a small file of a version, or None if it has none of that name; raises StoreAway."""
         if name not in manifest.files:
             return None
         held = self._cache.held(manifest)

@@ -175,9 +175,9 @@ def test_the_run_of_a_version_is_found_by_its_key(store: ObjectStore, elsewhere:
 
 
 def test_a_small_file_is_read_without_fetching_the_version(store: ObjectStore, elsewhere: ObjectStore) -> None:
-    publish(store, 1)
-    assert elsewhere.read(1, "note") == store.read(1, "note") == b"hello"
-    assert elsewhere.read(1, "head") is None
+    complete = publish(store, 1)
+    assert elsewhere.read(complete, "note") == store.read(complete, "note") == b"hello"
+    assert elsewhere.read(complete, "head") is None
     assert not elsewhere.place(1).exists()
 
 
@@ -246,7 +246,7 @@ def test_while_the_store_is_away_what_is_cached_serves_and_the_rest_is_one_sente
     reach(port)
     cut_off = opened(store.root, address)
     assert cut_off.verify(1) == complete
-    assert cut_off.read(1, "note") == b"hello"
+    assert cut_off.read(complete, "note") == b"hello"
     sentence = rf"^The store {address} does not answer: HTTP error: error sending request\.$"
     for ask in (cut_off.numbers, lambda: cut_off.folder(2)):
         with pytest.raises(StoreAway, match=sentence):
