@@ -35,6 +35,8 @@ FIRST_START_BYTES = 500 * _MEGABYTE
 LATER_START_BYTES = 50 * _MEGABYTE
 
 _ANSWER_SECONDS = 5
+_PROBE = "written-once"
+"""An empty object that each start tries to write again, which a store must refuse."""
 
 
 def check_all(settings: Settings, environ: Mapping[str, str]) -> None:
@@ -142,17 +144,24 @@ def check_database(url: str) -> None:
 
 
 def check_store(address: str) -> None:
-    """Raise LaunchError if the object store at `address` does not list what it has."""
+    """Raise LaunchError if the object store at `address` cannot be read and written, or overwrites what is there."""
     import obstore
-    from obstore.exceptions import BaseError
+    from obstore.exceptions import AlreadyExistsError, BaseError
 
     patience: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=_ANSWER_SECONDS)}
     try:
         store = obstore.store.from_url(address, retry_config=patience)
         next(obstore.list(store, chunk_size=1), None)
+        for _ in range(2):
+            obstore.put(store, _PROBE, b"", mode="create")
+    except AlreadyExistsError:
+        return
     except (BaseError, OSError, ValueError) as error:
         reason = _first_line(error).rpartition(" - ")[2].partition(": <?xml")[0].rstrip(".")
         raise LaunchError(f"The store {address} does not answer: {reason}.") from None
+    raise LaunchError(
+        f"The store {address} cannot be used: it overwrites objects that it was told to leave as they are."
+    )
 
 
 def _without_password(url: str) -> str:

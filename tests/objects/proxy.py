@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CONDITION = re.compile(rb"if-none-match: [^\r]*\r\n", re.IGNORECASE)
 
 
 class Fault(StrEnum):
@@ -22,6 +23,7 @@ class Fault(StrEnum):
     CUT = "the answer ends in its middle"
     REPEATED = "the store sees the request twice; the client gets the second answer"
     LATE = "the request waits a moment"
+    UNCONDITIONAL = "the store does not see the request's condition"
 
 
 class Proxy:
@@ -72,6 +74,8 @@ class Proxy:
             return False
         if fault == Fault.LATE:
             self._ended.wait(0.02)
+        if fault == Fault.UNCONDITIONAL:
+            request = _CONDITION.sub(b"", request)
         answer = self._ask(request)
         if fault == Fault.REPEATED:
             answer = self._ask(request)
