@@ -31,7 +31,8 @@ from app.services.training.reward.heads import Heads
 from app.services.versions import live_comparison, versions
 from models.serving.generator import Generator
 from models.serving.hot_swap import Companion, Serving, ServingState, Shared
-from models.store.store import SERVING_FOLDER, CheckpointStore
+from models.store.opening import open_store
+from models.store.store import SERVING_FOLDER
 
 # Neither server-sent events nor exports: those are streamed.
 COMPRESSED_TYPES = ("text/html", "text/css", "text/javascript", "image/svg+xml", "application/json")
@@ -91,7 +92,7 @@ def _sessions(app: Flask) -> sessionmaker[Session]:
 
 def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     queue = JobQueue(settings.redis_url)
-    store = CheckpointStore(settings.store)
+    store = open_store(settings)
 
     def wanted_version() -> int | None:
         with sessions() as session:
@@ -113,6 +114,7 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
 
     def report(state: ServingState) -> None:
         second = companion.current()
+        store.hold_only([held for held in (state.version, second and second.version) if held])
         both = replace(state, second=second.version if second else None)
         background.report(f"{socket.gethostname()}:{os.getpid()}", both)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import sys
@@ -15,7 +16,7 @@ import click
 from flask import Flask
 from redis.exceptions import RedisError
 
-from app.config import PROJECT_ROOT, ConfigError, Settings
+from app.config import PROJECT_ROOT, ConfigError, Settings, store_address
 from app.context import mellow
 from app.db import Role
 from app.domain_errors import Conflict, DomainError, Invalid, NotFound
@@ -33,7 +34,10 @@ from app.services.people import accounts, api_tokens, deletion, passwords
 from app.services.people.authentication import second_factor
 from app.services.prompts.prompts import ImportReport
 from app.services.system import audit_copies, backups, deletions
-from app.services.system.databases import copying
+from app.services.system.databases import copying as database_copying
+from models.model_errors import StoreError
+from models.store import copying as version_copying
+from models.store.opening import open_store
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -44,7 +48,8 @@ P = ParamSpec("P")
 def register(app: Flask) -> None:
     """Add the commands."""
     people = (ensure_admin, create_user, set_password, remove_second_factor, delete_person)
-    for command in (*people, import_prompts, export, export_data_set, backup, restore, copy_database):
+    copies = (copy_versions, copy_database)
+    for command in (*people, import_prompts, export, export_data_set, backup, restore, *copies):
         app.cli.add_command(command)
     app.cli.add_command(audit)
 
@@ -66,7 +71,7 @@ def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except DomainError as error:
+        except (DomainError, StoreError, ConfigError) as error:
             raise click.ClickException(str(error)) from None
         except BrokenPipeError:
             raise  # the reader has closed the pipe, which is no error
@@ -204,18 +209,26 @@ def import_prompts(path: Path, left_out: tuple[str, ...]) -> None:
 @click.command("backup")
 @_plain_errors
 def backup() -> None:
-    """Keep a consistent copy of the database and the list of versions in MELLOW_HOME/backups, and print its path."""
+    """Keep a consistent copy of the database and the list of versions, and print where it lies."""
     settings = mellow().settings
     made = backups.make(db.session(), settings, None)
-    click.echo(settings.home / backups.FOLDER / made.name)
+    click.echo(backups.place(settings, made.name))
 
 
 @click.command("restore")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--yes", is_flag=True, help="Unpack a large backup without a question.")
 @_plain_errors
 def restore(path: Path, *, yes: bool) -> None:
-    """Put the database of a backup in the place of the present one, which is kept. Mellow must not be running."""
+    """Put the database of a backup in the place of the present one, which is kept. Mellow must not be running.
+
+    FILE is the backup, or the name of one that is kept.
+    """
+    with backups.brought(mellow().settings, path) as file:
+        _restore(file, yes=yes)
+
+
+def _restore(path: Path, *, yes: bool) -> None:
     settings = mellow().settings
     size = backups.unpacked_bytes(path)
     if size >= backups.MUCH_BYTES and not yes:
@@ -226,7 +239,24 @@ def restore(path: Path, *, yes: bool) -> None:
     if restored.before:
         click.echo(f"What was there before is kept as {restored.before}.")
     for number in restored.missing:
-        click.echo(f"Version {number} has no files in {settings.store}: copy them back.", err=True)
+        click.echo(f"Version {number} has no files at {mellow().store.location(number)}: copy them back.", err=True)
+
+
+@click.command("copy-versions")
+@click.argument("source")
+@_plain_errors
+def copy_versions(source: str) -> None:
+    """Copy versions and uploaded data from SOURCE, a folder or an address, into the store that MELLOW_STORE names.
+
+    What is there already stays; the same command goes on where it was interrupted.
+    """
+    settings = mellow().settings
+    address = store_address("SOURCE", source)
+    folder = settings.home / "cache" / "versions" if address else Path(source).expanduser().resolve(strict=True)
+    left = open_store(dataclasses.replace(settings, store=folder, store_address=address))
+    for number in version_copying.copy_versions(left, mellow().store):
+        click.echo(f"Version {number} is at {mellow().store.location(number)}.")
+    click.echo(f"{version_copying.copy_uploads(left, mellow().store)} uploads are there.")
 
 
 @click.command("copy-database")
@@ -244,7 +274,7 @@ def copy_database(target: str) -> None:
         raise click.ClickException(str(error)) from None
     _refuse_while_running()
     revision = _migrations().get_current_head() or ""
-    copied = copying.copy(
+    copied = database_copying.copy(
         settings.database_url, url, revision, lambda one: click.echo(f"{one.table}: {one.rows:,} rows, {one.digest}")
     )
     rows = sum(one.rows for one in copied)

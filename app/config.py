@@ -30,6 +30,7 @@ _HOST = re.compile(r"[a-z0-9_.-]+|\[[a-f0-9:.]+\]", re.ASCII | re.IGNORECASE)
 
 # A Unix socket address is at most 108 bytes on Linux and 104 on macOS.
 _LONGEST_SOCKET_PATH = 100
+_STORE_ADDRESS = re.compile(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]+(/[\w.=+-]+)*/?", re.ASCII)
 _LONGEST_ISSUER = 255  # as the database stores it
 
 
@@ -52,7 +53,10 @@ class Organisation:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings. Paths are absolute; an empty string means "not given"."""
+    """All settings. Paths are absolute; an empty string means "not given".
+
+    `store` is the folder of the versions, or of those that this machine keeps of the object store at `store_address`.
+    """
 
     home: Path
     host: str
@@ -65,6 +69,8 @@ class Settings:
     admin_password: str
     api_token: str
     store: Path
+    store_address: str
+    store_cache_bytes: int
     base_model: str
     temperature: float
     top_p: float
@@ -100,6 +106,8 @@ class Settings:
         api_token = env.text("MELLOW_API_TOKEN", "")
         if api_token and not admin_email:
             raise ConfigError("MELLOW_API_TOKEN names no one: set ADMIN_EMAIL and ADMIN_PASSWORD with it.")
+        store = env.text("MELLOW_STORE", str(home / "versions"))
+        address = store_address("MELLOW_STORE", store)
         metrics_token = env.text("METRICS_TOKEN", "")
         for name, token in (("MELLOW_API_TOKEN", api_token), ("METRICS_TOKEN", metrics_token)):
             if token and len(token) < 16:
@@ -115,7 +123,9 @@ class Settings:
             admin_email=admin_email,
             admin_password=admin_password,
             api_token=api_token,
-            store=Path(env.text("MELLOW_STORE", str(home / "versions"))).expanduser().resolve(),
+            store=home / "cache" / "versions" if address else Path(store).expanduser().resolve(),
+            store_address=address,
+            store_cache_bytes=env.integer("MELLOW_STORE_CACHE_GB", 20, 1, 100_000) * 1024**3,
             base_model=env.text("BASE_MODEL", str(EMBEDDED_BASE_MODEL)),
             temperature=env.decimal("SAMPLING_TEMPERATURE", 0.9, 0.01, 5.0),
             top_p=env.decimal("SAMPLING_TOP_P", 0.95, 0.01, 1.0),
@@ -152,6 +162,7 @@ SETTING_NAMES = (
     "ADMIN_PASSWORD",
     "MELLOW_API_TOKEN",
     "MELLOW_STORE",
+    "MELLOW_STORE_CACHE_GB",
     "BASE_MODEL",
     "SAMPLING_TEMPERATURE",
     "SAMPLING_TOP_P",
@@ -286,6 +297,21 @@ def _database_url(url: str, home: Path) -> str:
 def _check_redis_url(url: str) -> None:
     if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
         raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://.")
+
+
+def store_address(name: str, store: str) -> str:
+    """Return the address of an object store, or an empty text for a folder.
+
+    Raises ConfigError about what is called `name`; the sentence quotes nothing, since it might be a key.
+    """
+    if "://" not in store:
+        return ""
+    if not _STORE_ADDRESS.fullmatch(store):
+        raise ConfigError(
+            f"{name} must be a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; "
+            "credentials belong into the variables of the cloud's own tools."
+        )
+    return store.rstrip("/")
 
 
 def _host(name: str) -> str:

@@ -16,7 +16,7 @@ from app.db.full_disk import is_full
 from app.domain_errors import PROBLEM_JSON, DiskFull, DomainError
 from app.extensions import login
 from app.words import N_, gettext, moment, number
-from models.model_errors import InputTooLong, NoLongerWanted
+from models.model_errors import InputTooLong, NoLongerWanted, StoreAway
 
 _OWN_WORDS = {
     HTTPStatus.NOT_FOUND: N_(
@@ -57,6 +57,11 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(NoLongerWanted)
     def _not_wanted(error: NoLongerWanted) -> Response:
         return _response(HTTPStatus.REQUEST_TIMEOUT, str(error), {})  # which nobody reads
+
+    @app.errorhandler(StoreAway)
+    def _store_away(error: StoreAway) -> Response:
+        app.logger.error("%s %s: %s", request.method, _asked_for(), error)
+        return _response(HTTPStatus.SERVICE_UNAVAILABLE, gettext("The store of versions does not answer."), {})
 
     @app.errorhandler(CSRFError)
     def _csrf(error: CSRFError) -> Response:

@@ -4,7 +4,8 @@ ModelError
 ├── StoreError            the checkpoint store cannot do what was asked
 │   ├── VersionMissing    no version of that number
 │   ├── VersionExists     that number is published already; versions never change
-│   └── VersionDamaged    files are missing or differ from the manifest's hashes
+│   ├── VersionDamaged    files are missing or differ from the manifest's hashes
+│   └── StoreAway         an object store does not answer for now, or refuses
 ├── LoadError             a version cannot be loaded for serving
 ├── InputTooLong          the text has more tokens than the model is given
 ├── NoLongerWanted        nobody waits for the rewrites any more
@@ -35,6 +36,10 @@ class VersionExists(StoreError):
 
 class VersionDamaged(StoreError):
     """A version's files are missing or differ from its manifest."""
+
+
+class StoreAway(StoreError):
+    """An object store does not answer or refuses; what was asked of it may work later."""
 
 
 class LoadError(ModelError):

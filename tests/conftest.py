@@ -19,7 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Collections are rarer than Python has them: a tenth of the time of short tests went into them.
 gc.set_threshold(50_000, 20, 50)
 
-pytest_plugins = ["tests.quick", "tests.postgres", "tests.studio", "tests.outside"]
+pytest_plugins = ["tests.quick", "tests.postgres", "tests.studio", "tests.outside", "tests.objects.server"]
 
 
 class OneProcessAFile(LoadFileScheduling):  # type: ignore[misc]

@@ -250,7 +250,7 @@ def _program_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str
     return {
         **kept,
         "MELLOW_HOME": str(settings.home),
-        "MELLOW_STORE": str(settings.store),
+        "MELLOW_STORE": settings.store_address or str(settings.store),
         "HOST": settings.host,
         "PORT": str(settings.port),
         "DATABASE_URL": settings.database_url,

@@ -6,7 +6,9 @@ import errno
 import shutil
 import socket
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import redis
@@ -20,6 +22,9 @@ from sqlalchemy.pool import NullPool
 from app.config import ConfigError, Settings
 from app.launch import LaunchError
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 _MEGABYTE = 1_000_000
 
 # A first start publishes the base checkpoint, and the first training run writes a version beside it while it is
@@ -30,6 +35,8 @@ FIRST_START_BYTES = 500 * _MEGABYTE
 LATER_START_BYTES = 50 * _MEGABYTE
 
 _ANSWER_SECONDS = 5
+_PROBE = "written-once"
+"""An empty object that each start tries to write again, which a store must refuse."""
 
 
 def check_all(settings: Settings, environ: Mapping[str, str]) -> None:
@@ -40,6 +47,8 @@ def check_all(settings: Settings, environ: Mapping[str, str]) -> None:
     if not settings.embedded_queue:
         check_redis(settings.redis_url)
     check_database(settings.database_url)
+    if settings.store_address:
+        check_store(settings.store_address)
 
 
 def check_web_concurrency(value: str) -> None:
@@ -132,6 +141,27 @@ def check_database(url: str) -> None:
         raise LaunchError(f"The database at {parsed.render_as_string()} does not answer: {reason}") from None
     finally:
         engine.dispose()
+
+
+def check_store(address: str) -> None:
+    """Raise LaunchError if the object store at `address` cannot be read and written, or overwrites what is there."""
+    import obstore
+    from obstore.exceptions import AlreadyExistsError, BaseError
+
+    patience: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=_ANSWER_SECONDS)}
+    try:
+        store = obstore.store.from_url(address, retry_config=patience)
+        next(obstore.list(store, chunk_size=1), None)
+        for _ in range(2):
+            obstore.put(store, _PROBE, b"", mode="create")
+    except AlreadyExistsError:
+        return
+    except (BaseError, OSError, ValueError) as error:
+        reason = _first_line(error).rpartition(" - ")[2].partition(": <?xml")[0].rstrip(".")
+        raise LaunchError(f"The store {address} does not answer: {reason}.") from None
+    raise LaunchError(
+        f"The store {address} cannot be used: it overwrites objects that it was told to leave as they are."
+    )
 
 
 def _without_password(url: str) -> str:

@@ -154,13 +154,14 @@ class Background:
         rescue = Rescue(
             self._queue.has_job, self._queue.enqueue_training, lambda key: self._store.find_run(key) is not None
         )
-        looks = (rescue.look, Leftovers(self._store).look, SelfRetraining(self._queue).look)
+        leftovers = Leftovers(self._store)
+        looks = (rescue.look, leftovers.look, lambda _session: self._store.tidy(), SelfRetraining(self._queue).look)
         while not self._stop.wait(RESCUE_SECONDS):
             for look in looks:
                 try:
                     with self._sessions() as session:
                         look(session)
-                except (RedisError, SQLAlchemyError, OSError) as error:
+                except (RedisError, SQLAlchemyError, OSError, ModelError) as error:
                     log.warning("Looking after the runs failed and will be tried again: %s", error)
                 except Exception:  # this thread must outlive whatever happens, or no run would be looked after
                     log.exception("Looking after the runs failed and will be tried again.")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import NoneType
 from typing import Any
@@ -24,7 +24,8 @@ class Manifest:
     `files` maps each path, relative to the version's folder, to its SHA-256; `data_sha256` is that of the training data
     (empty for a version that was not trained here); `metrics` are those measured at publication. `run_key` is the
     random key of the run: other databases of the same store have runs of the same `run_id`. `provenance` is what it
-    takes to make a version of clicks again: judgments, seed, threads and code. Older manifests have neither.
+    takes to make a version of clicks again: judgments, seed, threads and code. `upload` names the folder of the files
+    in an object store, where no two publishers share one. Older manifests have none of these.
     """
 
     number: int
@@ -39,31 +40,44 @@ class Manifest:
     format: int = _FORMAT
     run_key: str | None = None
     provenance: Mapping[str, Any] | None = None
+    upload: str | None = None
 
     def to_json(self) -> str:
         """Return the manifest as stored, keys sorted, so that equal manifests are equal bytes."""
         facts = asdict(self)
-        for name in ("run_key", "provenance"):  # as it was written before there were any
+        for name in ("run_key", "provenance", "upload"):  # as it was written before there were any
             if facts[name] is None:
                 del facts[name]
         return json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @property
     def sha256(self) -> str:
-        """Return the hash of the version: that of its manifest, which holds the hash of every file."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """Return the hash of the version: that of its manifest, which holds the hash of every file.
+
+        It is the same wherever the version lies.
+        """
+        return hashlib.sha256(replace(self, upload=None).to_json().encode()).hexdigest()
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """Read the manifest of the version in `folder`; raises VersionDamaged if that fails."""
         path = folder / MANIFEST_NAME
         try:
-            manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
-            if manifest.format != _FORMAT:
-                raise VersionDamaged(f"{path} has format {manifest.format}; this release reads format {_FORMAT}.")
-            manifest._check()
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
             raise VersionDamaged(f"{path} cannot be read as a manifest: {error}.") from None
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, place: str) -> Manifest:
+        """Read a manifest from its JSON, which was found at `place`; raises VersionDamaged if that fails."""
+        try:
+            manifest = cls(**json.loads(text))
+            if manifest.format != _FORMAT:
+                raise VersionDamaged(f"{place} has format {manifest.format}; this release reads format {_FORMAT}.")
+            manifest._check()
+        except (ValueError, TypeError, RecursionError) as error:
+            raise VersionDamaged(f"{place} cannot be read as a manifest: {error}.") from None
         return manifest
 
     def _check(self) -> None:
@@ -74,6 +88,8 @@ class Manifest:
                 raise TypeError(f"{name} is {value!r:.60}")
         if self.number < 1:
             raise ValueError(f"number is {self.number}")
+        if self.upload is not None and not UPLOAD.fullmatch(self.upload):
+            raise ValueError(f"upload is {self.upload!r:.60}")
         for name, digest in self.files.items():
             parts = PurePosixPath(name).parts
             if not parts or name != "/".join(parts) or ".." in parts or parts[0] == "/" or "\\" in name:
@@ -83,6 +99,7 @@ class Manifest:
 
 
 _DIGEST = re.compile("[0-9a-f]{64}")
+UPLOAD = re.compile("[0-9]{6,}-[0-9a-f]{16}")
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "number": (int,),
     "parent": (int, NoneType),
@@ -95,6 +112,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "files": (dict,),
     "run_key": (str, NoneType),
     "provenance": (dict, NoneType),
+    "upload": (str, NoneType),
 }
 
 

@@ -1,4 +1,4 @@
-"""The checkpoint store: a folder of immutable versions.
+"""The checkpoint store: a folder of immutable versions. One in an object store: models/store/remote/object_store.py.
 
     000002/manifest.json     its origin, metrics and file hashes
     000002/model/            the merged checkpoint: safetensors and tokenizer, from which training starts
@@ -21,7 +21,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from models.model_errors import StoreError, VersionDamaged, VersionExists, Versi
 from models.store.disk import flush, flush_all, make_folders
 from models.store.locks import remove_unless_locked
 from models.store.manifest import MANIFEST_NAME, Manifest, hash_folder
+from models.store.uploads import Uploads, UploadStore
 
 MODEL_FOLDER = "model"
 ADAPTER_FOLDER = "adapter"
@@ -47,8 +48,16 @@ _RUN_PREFIX = "run-"
 class CheckpointStore:
     """Versions as folders below `root`."""
 
+    trouble: str | None = None
+    """Why the versions could not be listed the last time; a folder is always there."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def uploads(self) -> Uploads:
+        """Return the uploaded training data."""
+        return UploadStore(self.root)
 
     def numbers(self) -> list[int]:
         """Return the numbers of all published versions, ascending."""
@@ -62,6 +71,24 @@ class CheckpointStore:
         if not folder.is_dir():
             raise VersionMissing(f"Version {number} is not in the checkpoint store {self.root}.")
         return folder
+
+    def has(self, number: int) -> bool:
+        """Tell whether a version is published."""
+        return self.place(number).is_dir()
+
+    def location(self, number: int) -> str:
+        """Return where a version lies, which need not exist, for people to read."""
+        return str(self.place(number))
+
+    def number_of(self, folder: Path) -> int | None:
+        """Return the number of the version whose folder that is, or None."""
+        known = folder.parent == self.root and folder.name.isdigit() and folder.is_dir()
+        return int(folder.name) if known else None
+
+    def read(self, manifest: Manifest, name: str) -> bytes | None:
+        """Return a small file of a version, or None if it has none of that name; raises VersionMissing."""
+        path = self.folder(manifest.number) / name
+        return path.read_bytes() if path.is_file() else None
 
     def manifest(self, number: int) -> Manifest:
         """Return the manifest of a published version; raises VersionMissing or VersionDamaged."""
@@ -145,6 +172,13 @@ class CheckpointStore:
         with self.stage() as aside:
             self.folder(number).rename(aside / f"{number:06d}")
             flush(self.root)  # before anything in it is removed
+
+    def hold_only(self, numbers: Collection[int]) -> None:
+        """Do nothing: a folder keeps every version, whether it is used or not."""
+
+    def tidy(self) -> None:
+        """Remove the staged folders that dead processes left."""
+        _remove_abandoned(self.root / _STAGING)
 
     def next_number(self, at_least: int = 1) -> int:
         """Return the lowest number above every published one, and not below `at_least`."""

@@ -15,12 +15,13 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from models.formats.files.pair_files import EXTENSIONS
 from models.model_errors import UploadMissing
 from models.store.disk import make_folders, replace
 
-_FOLDER = "uploads"
+FOLDER = "uploads"
 
 
 def dataset_hash(body: bytes, kind: str) -> str:
@@ -28,11 +29,27 @@ def dataset_hash(body: bytes, kind: str) -> str:
     return hashlib.sha256(f"{kind}\n".encode() + body).hexdigest()
 
 
+class Uploads(Protocol):
+    """Uploads in a folder, or in an object store (models/store/remote/object_uploads.py)."""
+
+    def add(self, body: bytes, extension: str) -> str:
+        """Store `body`, whose format is one of the `EXTENSIONS`, and return its hash."""
+
+    def read(self, digest: str) -> tuple[bytes, str]:
+        """Return the content with that hash and the name of its file; raises UploadMissing, also if it is damaged."""
+
+    def digests(self) -> list[str]:
+        """Return the hashes of all uploads."""
+
+    def remove_older(self, seconds: float, keep: Collection[str]) -> None:
+        """Remove uploads older than that, except for the hashes in `keep`."""
+
+
 class UploadStore:
     """Uploads below `root`, the folder of the checkpoint store."""
 
     def __init__(self, root: Path) -> None:
-        self.folder = root / _FOLDER
+        self.folder = root / FOLDER
 
     def add(self, body: bytes, extension: str) -> str:
         """Store `body`, whose format is one of the `EXTENSIONS`, and return its hash.
@@ -68,6 +85,10 @@ class UploadStore:
         if dataset_hash(body, path.suffix[1:]) != digest:
             raise UploadMissing(f"The uploaded data {path.name} is damaged: upload it again.")
         return body, path.name
+
+    def digests(self) -> list[str]:
+        """Return the hashes of all uploads."""
+        return sorted({path.stem for path in self.folder.glob("[!.]*")})
 
     def remove_older(self, seconds: float, keep: Collection[str]) -> None:
         """Remove uploads older than that, except for the hashes in `keep`."""

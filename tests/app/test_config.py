@@ -21,6 +21,10 @@ OIDC = {
     "OIDC_CLIENT_SECRET": "secret",
     "OIDC_DOMAINS": "Example.org, @example.com",
 }
+STORE = (
+    "MELLOW_STORE must be a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; "
+    "credentials belong into the variables of the cloud's own tools."
+)
 
 
 def settings(home: Path, **environ: str) -> Settings:
@@ -66,6 +70,10 @@ def settings(home: Path, **environ: str) -> Settings:
             "OIDC_ISSUER must be an address of at most 255 characters that begins with https:// "
             "(http:// is for this machine alone).",
         ),
+        ({"MELLOW_STORE": "http://key:secret@host/bucket"}, STORE),
+        ({"MELLOW_STORE": "s3://"}, STORE),
+        ({"MELLOW_STORE": "s3://key:secret@bucket/prefix"}, STORE),
+        ({"MELLOW_STORE_CACHE_GB": "0"}, "MELLOW_STORE_CACHE_GB must be between 1 and 100000, not 0."),
         ({"TRUSTED_PROXIES": "11"}, "TRUSTED_PROXIES must be between 0 and 10, not 11."),
         ({"SESSION_IDLE_HOURS": "0"}, "SESSION_IDLE_HOURS must be between 1 and 8760, not 0."),
         ({"SESSION_MAX_DAYS": "366"}, "SESSION_MAX_DAYS must be between 1 and 365, not 366."),
@@ -111,6 +119,15 @@ def test_without_variables_everything_lies_under_home(tmp_path: Path) -> None:
     assert made.embedded_queue
     assert made.store == tmp_path / "home" / "versions"
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("address", ["s3://bucket", "gs://bucket/some/prefix", "az://container/prefix/"])
+def test_an_object_store_has_an_address_and_a_cache_under_home(tmp_path: Path, address: str) -> None:
+    made = settings(tmp_path, MELLOW_STORE=address, MELLOW_STORE_CACHE_GB="3")
+    assert made.store_address == address.rstrip("/")
+    assert made.store == tmp_path / "cache" / "versions"
+    assert made.store_cache_bytes == 3 * 1024**3
+    assert settings(tmp_path, MELLOW_STORE=str(tmp_path / "versions")).store_address == ""
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

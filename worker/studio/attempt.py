@@ -21,7 +21,7 @@ from app.services.versions.forgetting import Forgotten
 from models.store.learned_from import LearnedFrom
 from models.store.locks import remove_unless_locked
 from models.store.store import CheckpointStore
-from worker.studio.patience import DATABASE_AWAY
+from worker.studio.patience import AWAY, DATABASE_AWAY
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,13 @@ class Attempt:
     def folder(self, store: CheckpointStore) -> Iterator[Path]:
         """Yield the run folder of the store, and remove it when the run ends, well or not.
 
-        It stays if the worker dies or the database is away, so that the run can go on from it, and if another attempt
-        has taken the run over or still works in it.
+        It stays if the worker dies or the database or the store is away, so that the run can go on from it, and if
+        another attempt has taken the run over or still works in it.
         """
         folder = store.run_folder(self.folder_name)
         try:
             yield folder
-        except DATABASE_AWAY:
+        except AWAY:
             raise  # the run has not ended
         except Exception:
             if self._surely_ours():

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.db import make_sessions
 from app.runtime.queue import JobQueue
+from models.store.opening import open_store
 from models.store.store import CheckpointStore
 
 
@@ -25,4 +26,4 @@ class Studio:
     def of(cls, settings: Settings) -> Studio:
         """Return the studio of these settings."""
         sessions = make_sessions(settings.database_url)
-        return cls(settings, sessions, CheckpointStore(settings.store), JobQueue(settings.redis_url))
+        return cls(settings, sessions, open_store(settings), JobQueue(settings.redis_url))

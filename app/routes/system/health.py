@@ -20,6 +20,7 @@ from app.version import VERSION
 
 blueprint = Blueprint("health", __name__)
 
+_AWAY = "The store of versions does not answer: nothing can be published, and the log says why."
 _NOT_LOADED = "Version {} cannot be loaded: the System page says why."
 
 
@@ -31,7 +32,10 @@ def healthz() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """Check the database, the queue, the model and the disk; responds with 503 and what is wrong."""
+    """Check the database, the queue, the model and the disk; responds with 503 and what is wrong.
+
+    A store that does not answer is told, too, but makes nobody unready: what serves lies in the cache.
+    """
     checks = {
         "database": _check(lambda: db.session.execute(text("SELECT 1 FROM aliases"))),
         "queue": _check(mellow().queue.ping),
@@ -39,6 +43,7 @@ def readyz() -> ResponseReturnValue:
         "disk": _disk(),
     }
     ready = all(reason is None for reason in checks.values())
+    checks["store"] = _AWAY if mellow().store.trouble else None
     state = mellow().serving.state
     body = {
         "status": "ready" if ready else "not ready",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -24,9 +25,11 @@ from app.routes.table_view import Column, Table
 from app.schemas.days import parse_day
 from app.services.people import accounts
 from app.services.system import audit, audit_copies, backups, system
+from app.services.system.backups import Backup
 from app.services.versions import live_comparison, versions
 from app.version import VERSION
 from app.words import N_, gettext
+from models.model_errors import StoreAway
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
 
@@ -50,7 +53,8 @@ _FILTERS = ("action", "person", "subject", "since", "until")
 def page() -> ResponseReturnValue:
     """Show everything but the audit log."""
     session, settings = db.session(), mellow().settings
-    comparison, spaces = live_comparison.running(session), system.spaces(session, settings)
+    kept, store_problem = _kept()
+    comparison, spaces = live_comparison.running(session), system.spaces(session, settings, kept)
     return render_template(
         "system/page.html",
         mellow_version=VERSION,
@@ -61,7 +65,8 @@ def page() -> ResponseReturnValue:
         compared=comparison.other_number if comparison else None,
         spaces=spaces,
         full=[gettext(_INSIDE[space.label]) for space in spaces if space.low],
-        backups=backups.kept(settings),
+        backups=kept,
+        store_problem=store_problem,
         sqlite=settings.database_url.startswith("sqlite"),
         **WORDS,
     )
@@ -130,7 +135,7 @@ def back_up() -> ResponseReturnValue:
             gettext(
                 "The backup %(name)s is kept in %(folder)s.",
                 name=made.name,
-                folder=mellow().settings.home / backups.FOLDER,
+                folder=backups.place(mellow().settings, made.name).removesuffix(f"/{made.name}"),
             ),
             "success",
         )
@@ -140,11 +145,13 @@ def back_up() -> ResponseReturnValue:
 @blueprint.get("/backups/<filename>")
 def download(filename: str) -> ResponseReturnValue:
     """Send a backup as a file."""
-    path = backups.path_of(mellow().settings, filename)
+    file = backups.open_file(mellow().settings, filename)
     session = db.session()
     with write_transaction(session):
         audit.record(session, user_id(), "backup.downloaded", filename)
-    return send_file(path, mimetype="application/zip", as_attachment=True, download_name=path.name)
+    response = send_file(file, mimetype="application/zip", as_attachment=True, download_name=filename)
+    response.content_length = os.fstat(file.fileno()).st_size
+    return response
 
 
 @blueprint.post("/backups/<filename>/remove")
@@ -153,6 +160,14 @@ def remove(filename: str) -> ResponseReturnValue:
     backups.remove(db.session(), mellow().settings, filename, user_id())
     flash(gettext("The backup %(name)s was deleted.", name=filename), "success")
     return redirect(url_for("system.page"))
+
+
+def _kept() -> tuple[list[Backup], str | None]:
+    """Return the backups that are kept, and a sentence if the store of versions does not answer."""
+    try:
+        return backups.kept(mellow().settings), mellow().store.trouble
+    except StoreAway as error:
+        return [], str(error)
 
 
 def _queue() -> dict[str, Any]:

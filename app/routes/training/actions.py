@@ -14,7 +14,6 @@ from app.services.training import initial_training, runs
 from app.services.training.run_request import RunRequest
 from app.services.training.selection import EVERYTHING
 from app.words import gettext
-from models.store.uploads import UploadStore
 
 
 def request_run(asked: RunRequest) -> TrainingRun:
@@ -25,7 +24,7 @@ def request_run(asked: RunRequest) -> TrainingRun:
             raise Invalid(
                 gettext("selection and parent_version are for runs on clicks; sft takes `version` in its config.")
             )
-        uploads = UploadStore(mellow().store.root)
+        uploads = mellow().store.uploads
         run, is_new = initial_training.request(session, uploads, user_id(), asked.config)
     else:
         run, is_new = runs.request(

@@ -31,7 +31,6 @@ from app.services.training import curves, initial_training, previews, runs
 from app.services.training.course.progress import expected
 from app.services.training.run_request import PreviewRequest, RunRequest
 from models.formats.files.pair_columns import Columns
-from models.store.uploads import UploadStore
 
 blueprint = Blueprint("api_runs", __name__)
 
@@ -48,7 +47,7 @@ blueprint = Blueprint("api_runs", __name__)
 def create_dataset(query: DatasetQuery) -> ResponseReturnValue:
     """Keep pairs for initial training, and say what is in them."""
     columns = Columns(query.source_column, query.target_column)
-    uploads = UploadStore(mellow().store.root)
+    uploads = mellow().store.uploads
     body = sent_body(initial_training.LARGEST_UPLOAD)
     return initial_training.add_dataset(db.session(), uploads, body, request.mimetype, columns), 201
 

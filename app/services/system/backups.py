@@ -6,6 +6,8 @@
 
 The copy is one snapshot, taken with SQLite's online backup while people go on working. Versions are not included: they
 are large and never change, so a plain copy of their folder is their backup.
+
+They lie in MELLOW_HOME/backups or, where versions are in an object store, below `backups` there.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -35,7 +37,10 @@ from app.db.full_disk import is_full
 from app.domain_errors import Conflict, DiskFull, Invalid, NotFound
 from app.services.system import audit
 from app.words import gettext
+from models.model_errors import StoreAway
 from models.store.disk import flush
+from models.store.opening import open_store
+from models.store.remote.bucket import Bucket
 
 FOLDER = "backups"
 DATABASE = "mellow.db"
@@ -74,21 +79,50 @@ class Restored:
 
 
 def kept(settings: Settings) -> list[Backup]:
-    """Return every backup in MELLOW_HOME, the newest first."""
+    """Return every backup, the newest first; raises StoreAway."""
     found = []
-    for path in (settings.home / FOLDER).glob("mellow-*.zip"):
-        if match := _NAME.fullmatch(path.name):
+    sizes = {path.name: path.stat().st_size for path in (settings.home / FOLDER).glob("mellow-*.zip")}
+    if settings.store_address:
+        stored = Bucket(settings.store_address).below(FOLDER)
+        sizes |= {one.name.rpartition("/")[2]: one.size for one in stored}
+    for name, size in sizes.items():
+        if match := _NAME.fullmatch(name):
             made_at = datetime.strptime(match[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
-            found.append(Backup(path.name, path.stat().st_size, made_at))
+            found.append(Backup(name, size, made_at))
     return sorted(found, key=lambda backup: backup.name, reverse=True)
 
 
-def path_of(settings: Settings, name: str) -> Path:
-    """Return the path of a backup; raises NotFound."""
+def place(settings: Settings, name: str) -> str:
+    """Return where a backup of that name lies, for people to read."""
     path = settings.home / FOLDER / name
-    if not _NAME.fullmatch(name) or not path.is_file():
+    return str(path) if path.exists() or not settings.store_address else f"{settings.store_address}/{FOLDER}/{name}"
+
+
+def open_file(settings: Settings, name: str) -> BinaryIO:
+    """Open a backup, which is brought to this disk first if it is in the object store; raises NotFound, StoreAway."""
+    path = settings.home / FOLDER / name
+    if not any(name == backup.name for backup in kept(settings)):
         raise NotFound(gettext("There is no backup %(name)s.", name=name[:60]))
-    return path
+    if path.is_file():
+        return path.open("rb")
+    file = tempfile.TemporaryFile(dir=settings.home)  # noqa: SIM115 - who asked for it closes it
+    for piece in Bucket(settings.store_address).stream(f"{FOLDER}/{name}"):
+        file.write(piece)
+    file.seek(0)
+    return file
+
+
+@contextmanager
+def brought(settings: Settings, path: Path) -> Iterator[Path]:
+    """Yield the path of a file or, if there is none, of the backup of that name; raises NotFound, StoreAway."""
+    if path.exists():
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(dir=settings.home, suffix=".zip") as copy:
+        with open_file(settings, path.name) as file:
+            shutil.copyfileobj(file, copy)
+        copy.flush()
+        yield Path(copy.name)
 
 
 def make(session: Session, settings: Settings, by: int | None) -> Backup:
@@ -108,18 +142,25 @@ def make(session: Session, settings: Settings, by: int | None) -> Backup:
             gettext("The backup could not be written: %(reason)s.", reason=getattr(error, "strerror", None) or error)
         ) from None
     size = (folder / name).stat().st_size
+    if settings.store_address:
+        _move_to_store(settings.store_address, folder / name)
     with write_transaction(session):
         audit.record(session, by, "backup.made", name, bytes=size)
     return Backup(name, size, moment)
 
 
 def remove(session: Session, settings: Settings, name: str, by: int) -> None:
-    """Delete a backup; raises NotFound."""
-    path = path_of(settings, name)
+    """Delete a backup; raises NotFound, StoreAway."""
+    path = settings.home / FOLDER / name
+    if not any(name == backup.name for backup in kept(settings)):
+        raise NotFound(gettext("There is no backup %(name)s.", name=name[:60]))
     with write_transaction(session):
         audit.record(session, by, "backup.removed", name)
-        path.unlink(missing_ok=True)
-        flush(path.parent)
+        if settings.store_address:
+            Bucket(settings.store_address).remove([f"{FOLDER}/{name}"])
+        if path.exists():
+            path.unlink(missing_ok=True)
+            flush(path.parent)
 
 
 def unpacked_bytes(path: Path) -> int:
@@ -143,7 +184,8 @@ def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> 
         _check_copy(database)
         if _revision(database) not in known_revisions:
             raise Invalid("The backup is of a later Mellow than this one: install that one first.")
-        missing = tuple(number for number in numbers if not (settings.store / f"{number:06d}").is_dir())
+        there = set(open_store(settings).numbers())
+        missing = tuple(number for number in numbers if number not in there)
         _forget_sessions(database)
         _checkpoint_log(target)
         before = _move_aside(target)
@@ -158,6 +200,17 @@ def sqlite_file(settings: Settings) -> Path:
     if url.get_backend_name() != "sqlite" or not url.database:
         raise Conflict(gettext("The database is PostgreSQL: back it up with pg_dump, and copy the folder of versions."))
     return Path(url.database)
+
+
+def _move_to_store(address: str, path: Path) -> None:
+    """Move a backup into the object store; raises Conflict if it does not answer, and then the backup stays here."""
+    try:
+        Bucket(address).write(f"{FOLDER}/{path.name}", path)
+    except StoreAway as error:
+        raise Conflict(
+            gettext("The backup is kept in %(folder)s alone: %(reason)s", folder=path.parent, reason=error)
+        ) from None
+    path.unlink()
 
 
 def _write(database: Path, target: Path, moment: datetime) -> None:

@@ -17,6 +17,7 @@ from app.config import Settings
 from app.db import ACTIVE_STATUSES, AuditEvent, TrainingRun, User, holds
 from app.schemas.windows import MOST, Window
 from app.services.system import backups
+from app.services.system.backups import Backup
 from app.words import N_
 from models.store.disk import has_room
 
@@ -62,12 +63,15 @@ class Entry(NamedTuple):
     who: str | None
 
 
-def spaces(session: Session, settings: Settings) -> list[Space]:
-    """Return the spaces of the versions, the database and the backups."""
+def spaces(session: Session, settings: Settings, kept: Sequence[Backup]) -> list[Space]:
+    """Return the spaces of the versions, or of their cache, of the database and of the backups that are kept."""
+    stored = sum(backup.bytes for backup in kept)
     return [
         _space(N_("Versions"), settings.store, _folder_bytes(settings.store)),
         _database_space(session, settings),
-        _space(N_("Backups"), settings.home / backups.FOLDER, sum(backup.bytes for backup in backups.kept(settings))),
+        Space(N_("Backups"), f"{settings.store_address}/{backups.FOLDER}", stored, None, None)
+        if settings.store_address
+        else _space(N_("Backups"), settings.home / backups.FOLDER, stored),
     ]
 
 

@@ -19,7 +19,7 @@ from models.formats.files.pair_files import PairFile, read_pairs_from
 from models.formats.splitting import held_out_keys
 from models.model_errors import PairFileError, RecipeError, UploadMissing
 from models.settings.sft import SFTPlan, SFTRecipe
-from models.store.uploads import UploadStore
+from models.store.uploads import Uploads
 
 METHOD = SFTRecipe.method
 LARGEST_UPLOAD = 50 * 1024 * 1024
@@ -38,9 +38,7 @@ _SHOWN_PROBLEMS = 20
 _UNUSED_FOR_SECONDS = 24 * 3600
 
 
-def add_dataset(
-    session: Session, uploads: UploadStore, body: bytes, content_type: str, columns: Columns
-) -> dict[str, Any]:
+def add_dataset(session: Session, uploads: Uploads, body: bytes, content_type: str, columns: Columns) -> dict[str, Any]:
     """Check the pairs in `body` and store them; returns their description, as the API shows it.
 
     Nothing is stored of a file that cannot be used: raises Malformed if it cannot be read, Invalid if it holds no pairs
@@ -88,7 +86,7 @@ def describe(file: PairFile) -> dict[str, Any]:
 
 
 def request(
-    session: Session, uploads: UploadStore, user_id: int | None, config: Mapping[str, Any]
+    session: Session, uploads: Uploads, user_id: int | None, config: Mapping[str, Any]
 ) -> tuple[TrainingRun, bool]:
     """Request the run of initial training that `config` describes; returns it and whether it is new, as `runs.request`.
 

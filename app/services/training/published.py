@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 def record(session: Session, store: CheckpointStore, manifest: Manifest, run: TrainingRun | None) -> None:
     """Record a published version and the head that it carries, within the running transaction; raises ModelError."""
-    place = store.place(manifest.number)
     run = run or _run_of(session, manifest)
-    version = versions.record_version(session, manifest, str(place))
+    version = versions.record_version(session, manifest, store.location(manifest.number))
     if run is not None and run.rebuilds is not None and version.run_id == run.id:
         version.note = forgetting.note(session, run)
-    if (place / HEAD_FILE).is_file():
+    head = store.read(manifest, HEAD_FILE)
+    if head is not None:
         last, lost = (run.last_judgment_id, learned.lost_of_run(session, run)) if run else (0, 0)
-        heads.carry(session, manifest.number, (place / HEAD_FILE).read_bytes(), last, lost)
+        heads.carry(session, manifest.number, head, last, lost)
 
 
 class Leftovers:
@@ -44,8 +44,9 @@ class Leftovers:
 
     def look(self, session: Session) -> None:
         """Record what is found. Such a version does not serve; a person may promote or delete it."""
+        published = self._store.numbers()
         known = set(session.scalars(select(Version.number)))
-        for number in self._store.numbers():
+        for number in published:
             if number in known or number in self._of_others:
                 continue
             try:

@@ -180,7 +180,7 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
     with write_transaction(session):
         version = get(session, number)
         session.refresh(version, with_for_update=True)
-        if version.deleted_at is not None and not store.place(number).exists():
+        if version.deleted_at is not None and not store.has(number):
             raise Conflict(gettext("Version %(number)s was deleted already.", number=number))
         if serving_number(session) == number:
             raise Conflict(
@@ -199,7 +199,7 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
         if version.deleted_at is None:
             version.deleted_at = now()
             audit.record(session, by, "version.deleted", f"version {number}", sha256=version.sha256)
-    if store.place(number).exists():
+    if store.has(number):
         store.remove(number)
 
 

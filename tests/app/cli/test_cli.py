@@ -28,6 +28,7 @@ from app.services.people.authentication import second_factor
 from app.services.system import backups
 from models.formats import read_rows
 from models.serving.hot_swap import ServingState
+from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, dispose, new_settings, parts, rows
 
@@ -264,6 +265,19 @@ def test_a_backup_can_be_made_and_brought_back(
     wrong = tmp_path / "wrong.zip"
     wrong.write_text("x")
     assert run(app, "restore", str(wrong)).stderr == f"Error: {wrong} is not a backup of Mellow, or it is damaged.\n"
+
+
+def test_versions_are_copied_from_another_store(app: Flask, published: CheckpointStore) -> None:
+    copied = run(app, "copy-versions", str(published.root))
+    assert copied.exit_code == 0, copied.output
+    assert copied.stdout.splitlines() == [
+        *(f"Version {number} is at {parts(app).store.place(number)}." for number in (1, 2)),
+        "0 uploads are there.",
+    ]
+    assert parts(app).store.verify(2) == published.manifest(2)
+    wrong = run(app, "copy-versions", "http://key@host/bucket")
+    assert wrong.stderr.startswith("Error: SOURCE must be a folder, s3://bucket/prefix")
+    assert run(app, "copy-versions", "/nowhere/at/all").exit_code == 1
 
 
 @pytest.mark.parametrize(

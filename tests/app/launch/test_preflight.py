@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from app.launch import LaunchError, preflight
 from app.launch.dotenv import read_dotenv
 from app.runtime.embedded_queue import EmbeddedQueue
 from tests.app.launch.launching import START, Launcher, free_port, write_procfile
+from tests.objects.proxy import Fault, Proxy
+from tests.objects.server import ObjectServer
 
 pytestmark = pytest.mark.long
 
@@ -126,6 +128,25 @@ def test_a_full_disk_ends_the_start(tmp_path: Path) -> None:
     code, sentence = refusal(tmp_path, {}, full + START)
     assert code == 1
     assert sentence.startswith(f"The disk is too full: {tmp_path}/home has 0 MB free")
+
+
+def test_a_store_that_does_not_answer_is_named(address: str, reach: Callable[[int], None]) -> None:
+    preflight.check_store(address)
+    preflight.check_store(address)
+    with pytest.raises(LaunchError, match=r"^The store s3://mellow-nowhere does not answer: .*404 Not Found\.$"):
+        preflight.check_store("s3://mellow-nowhere")
+    reach(free_port())
+    with pytest.raises(LaunchError, match=rf"^The store {address} does not answer: HTTP error: .*\.$"):
+        preflight.check_store(address)
+
+
+def test_a_store_that_overwrites_what_it_must_leave_is_refused(
+    object_server: ObjectServer, address: str, reach: Callable[[int], None]
+) -> None:
+    with Proxy(object_server.port, lambda _line: Fault.UNCONDITIONAL) as proxy:
+        reach(proxy.port)
+        with pytest.raises(LaunchError, match=rf"^The store {address} cannot be used: it overwrites objects"):
+            preflight.check_store(address)
 
 
 def test_a_procfile_without_a_worker_is_refused(tmp_path: Path) -> None:

@@ -47,6 +47,17 @@ def test_the_first_start_publishes_the_base_model_and_lets_it_serve(
     assert len(screen.candidates) == 3
 
 
+def test_where_another_machine_was_first_its_version_1_serves(
+    environment: pytest.MonkeyPatch, app: Flask, session: Session, published: CheckpointStore
+) -> None:
+    shutil.copytree(published.folder(1), parts(app).store.place(1))
+    environment.setattr(CheckpointStore, "numbers", lambda _store: [])  # as it was when this machine looked
+    assert main(["publish-base"]) == 0
+    (version,) = rows(session, Version)
+    assert version.sha256 == published.manifest(1).sha256
+    assert versions.serving_number(session) == 1
+
+
 def test_the_second_start_finds_it_serving_and_touches_nothing(
     environment: pytest.MonkeyPatch, app: Flask, version_1: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

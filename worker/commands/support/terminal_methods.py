@@ -151,7 +151,5 @@ def _publish(
 
 def _version_of(model: str, store: CheckpointStore) -> int | None:
     """The number of the version whose folder `model` is, if it is one."""
-    for number in store.numbers():
-        if Path(model) == store.folder(number) / MODEL_FOLDER:
-            return number
-    return None
+    place = Path(model)
+    return store.number_of(place.parent) if place.name == MODEL_FOLDER else None

@@ -48,7 +48,7 @@ def train_and_publish(
         manifest = release(studio, staged, facts, note, lowest=lowest)
     if output_dir is not None:
         try:
-            _keep(studio.store.place(manifest.number) / MODEL_FOLDER, output_dir)
+            _keep(studio.store.folder(manifest.number) / MODEL_FOLDER, output_dir)
         except OSError as error:
             raise OSError(
                 f"{_outcome(manifest, note)} Its model could not be copied to {output_dir}: {error}."

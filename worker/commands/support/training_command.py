@@ -10,7 +10,8 @@ from pathlib import Path
 from app.config import Settings
 from models.model_errors import RecipeError
 from models.settings.command_line import METHOD_OPTIONS
-from models.store.store import MODEL_FOLDER, CheckpointStore
+from models.store.opening import open_store
+from models.store.store import MODEL_FOLDER
 from worker.commands.support.flags import add_config_flag, add_option_flags, options_from
 
 WRITTEN = """\
@@ -128,6 +129,6 @@ def resolve_model(name: str, settings: Settings) -> str:
         number = name.removeprefix("version:")
         if not number.isdigit():
             raise RecipeError(f"{name} names no version: write version:3, for example.")
-        return str(CheckpointStore(settings.store).folder(int(number)) / MODEL_FOLDER)
+        return str(open_store(settings).folder(int(number)) / MODEL_FOLDER)
     chosen = name or settings.base_model
     return str(Path(chosen).resolve()) if os.path.exists(chosen) else chosen

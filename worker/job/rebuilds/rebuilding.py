@@ -171,7 +171,7 @@ def _missing(session: Session, store: CheckpointStore, manifest: Manifest, recor
     if gone:
         yield f"{gone} of its {len(ids)} judgments {_were(gone)} deleted since."
     towards = manifest.metrics.get("interpolated_towards")
-    if towards is not None and not store.place(int(towards)).is_dir():
+    if towards is not None and not store.has(int(towards)):
         yield f"Version {towards}, to which it was held, was deleted: its files are gone."
     if manifest.provenance is None or recorded.pairs is None:
         yield "An earlier release made it, which kept neither the pairs of other texts nor what it ran on."

@@ -38,12 +38,12 @@ def test_a_process_that_answers_is_alive_whatever_else_is_missing(cut_off: Flask
 
 
 def test_with_database_queue_and_model_a_process_is_ready(app: Flask, version_1: int) -> None:
-    checks = {"database": "ok", "queue": "ok", "model": "ok", "disk": "ok"}
+    checks = {"database": "ok", "queue": "ok", "model": "ok", "disk": "ok", "store": "ok"}
     assert ready(app) == (200, {"status": "ready", "checks": checks, "version": 1, "wanted": 1})
 
 
 def test_without_a_version_it_is_not_ready_and_says_so(app: Flask) -> None:
-    checks = {"database": "ok", "queue": "ok", "model": "No version is published yet.", "disk": "ok"}
+    checks = {"database": "ok", "queue": "ok", "model": "No version is published yet.", "disk": "ok", "store": "ok"}
     assert ready(app) == (503, {"status": "not ready", "checks": checks, "version": None, "wanted": None})
 
 
@@ -74,7 +74,7 @@ def test_with_a_version_whose_folder_is_gone_it_names_no_folder(
 def test_while_the_queue_is_away_it_is_not_ready_but_goes_on_serving(
     cut_off: Flask, version_1: int, annotator: Person
 ) -> None:
-    checks = {"database": "ok", "queue": "The queue does not answer.", "model": "ok", "disk": "ok"}
+    checks = {"database": "ok", "queue": "The queue does not answer.", "model": "ok", "disk": "ok", "store": "ok"}
     assert ready(cut_off) == (503, {"status": "not ready", "checks": checks, "version": 1, "wanted": 1})
     person = Person(cut_off, annotator.id, annotator.email, annotator.token)
     assert person.post("/generations", {"text": "you are stupid"}).status_code == 201

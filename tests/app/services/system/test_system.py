@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import ACTIVE_STATUSES, RunStatus
-from app.services.system import system
+from app.services.system import backups, system
 from app.services.system.system import AuditFilter, Entry, Space
 from tests import factories
 from tests.studio import parts
@@ -19,7 +19,7 @@ def test_space_is_of_the_versions_the_database_and_the_backups(app: Flask, sessi
     settings = parts(app).settings
     (settings.store / "000001").mkdir(parents=True)
     (settings.store / "000001" / "file").write_bytes(b"x" * 1234)
-    versions, database, kept = system.spaces(session, settings)
+    versions, database, kept = system.spaces(session, settings, backups.kept(settings))
     assert (versions.label, versions.used) == ("Versions", 1234)
     assert (database.used or 0) > 10_000
     assert (kept.used, kept.low) == (0, (kept.free or 0) < system.LOW_DISK_BYTES)

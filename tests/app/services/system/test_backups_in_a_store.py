@@ -1,0 +1,80 @@
+"""Backups where versions are in an object store: kept there, downloaded, restored by name, and removed."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.domain_errors import Conflict, NotFound
+from app.services.people import accounts
+from app.services.system import backups
+from tests.app.cli.test_cli import run
+from tests.processes import free_port
+from tests.studio import Person, dispose, parts
+
+
+@pytest.fixture
+def settings(settings: Settings, address: str) -> Settings:
+    return dataclasses.replace(settings, store=settings.home / "cache" / "versions", store_address=address)
+
+
+def elsewhere(settings: Settings, tmp_path: Path) -> Settings:
+    """The settings of another machine with the same store."""
+    (tmp_path / "elsewhere").mkdir(exist_ok=True)
+    return dataclasses.replace(settings, home=tmp_path / "elsewhere")
+
+
+def test_a_backup_lies_in_the_store_and_every_machine_has_it(
+    app: Flask, session: Session, settings: Settings, admin: Person, tmp_path: Path
+) -> None:
+    made = backups.make(session, settings, admin.id)
+    assert list((settings.home / backups.FOLDER).iterdir()) == []
+    assert backups.kept(elsewhere(settings, tmp_path)) == [
+        dataclasses.replace(made, made_at=made.made_at.replace(microsecond=0))
+    ]
+    assert backups.place(settings, made.name) == f"{settings.store_address}/backups/{made.name}"
+    browser = admin.browser()
+    assert f"{settings.store_address}/backups" in browser.get("/admin/system").text
+    answer = browser.get(f"/admin/system/backups/{made.name}", buffered=True)
+    assert answer.content_length == made.bytes
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+    backups.remove(session, elsewhere(settings, tmp_path), made.name, admin.id)
+    assert backups.kept(settings) == []
+    with pytest.raises(NotFound):
+        backups.remove(session, settings, made.name, admin.id)
+
+
+def test_a_backup_is_restored_by_its_name(app: Flask, session: Session) -> None:
+    accounts.add_user(session, None, "ada@example.org", "a calm password", "admin")
+    made = run(app, "backup")
+    assert made.exit_code == 0, made.output
+    accounts.add_user(session, None, "grace@example.org", "a calm password", "admin")
+    session.close()
+    parts(app).sessions.kw["bind"].dispose()  # as if Mellow had been stopped
+    dispose(app)
+    unknown = run(app, "restore", "mellow-20260101-000000-ffff.zip")
+    assert unknown.stderr == "Error: There is no backup mellow-20260101-000000-ffff.zip.\n"
+    restored = run(app, "restore", made.stdout.strip().rpartition("/")[2])
+    assert restored.exit_code == 0, restored.output
+    with closing(sqlite3.connect(parts(app).settings.home / "mellow.db")) as database:
+        assert database.execute("SELECT email FROM users").fetchall() == [("ada@example.org",)]
+
+
+def test_while_the_store_is_away_the_backup_stays_on_this_disk(
+    session: Session, settings: Settings, reach: Callable[[int], None]
+) -> None:
+    reach(free_port())
+    with pytest.raises(Conflict, match=r"^The backup is kept in .*/backups alone: The store .* does not answer"):
+        backups.make(session, settings, None)
+    assert [path.suffix for path in (settings.home / backups.FOLDER).iterdir()] == [".zip"]
