@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.config import Settings
 from app.services.versions import versions
+from models.model_errors import VersionExists
 from models.store.store import MODEL_FOLDER
 from models.store.trained_on import TrainedOn
 from worker.publish.release import record, seal
@@ -53,5 +54,9 @@ def publish_base(settings: Settings) -> str:
                 data_sha256="",
                 metrics={"parity": parity},
             )
-            record(studio, manifest, note=None, publish=partial(studio.store.publish, staged, BASE_NUMBER))
+            try:
+                record(studio, manifest, note=None, publish=partial(studio.store.publish, staged, BASE_NUMBER))
+            except VersionExists:  # another machine was started at the same moment
+                manifest = studio.store.verify(BASE_NUMBER)
+                record(studio, manifest, note=None)
     return f"Version {BASE_NUMBER} serves, made from {manifest.config.get('base_model', 'a checkpoint')}."

@@ -46,8 +46,8 @@ _BYTES = {"application/octet-stream": Bytes}
 
 
 def uploads() -> ImportUploads:
-    """Where files on their way in lie."""
-    return ImportUploads(mellow().settings.home / "imports")
+    """Where files on their way in lie: beside the versions, where every web machine finds them."""
+    return ImportUploads(mellow().store.root / "imports")
 
 
 @blueprint.post("/imports")

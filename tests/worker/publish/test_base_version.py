@@ -13,8 +13,9 @@ from app.db import Version
 from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
-from tests.studio import parts, rows
+from tests.studio import add_version, parts, rows
 from worker.cli import main
+from worker.publish import staging
 
 
 @pytest.fixture
@@ -78,6 +79,26 @@ def test_a_start_that_was_interrupted_after_publishing_goes_on_where_it_was(
     shutil.copytree(published.folder(1), parts(app).store.place(1))
     assert main(["publish-base"]) == 0
     assert capsys.readouterr().out == "Version 1 serves, made from a checkpoint.\n"
+    assert versions.serving_number(session) == 1
+
+
+def test_a_start_beside_that_of_another_machine_takes_what_the_other_published(
+    environment: pytest.MonkeyPatch,
+    app: Flask,
+    session: Session,
+    published: CheckpointStore,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prepare = staging.prepare
+
+    def meanwhile(staged: Path) -> float:
+        add_version(app, session, published, 1)
+        return prepare(staged)
+
+    environment.setattr(staging, "prepare", meanwhile)
+    assert main(["publish-base"]) == 0
+    assert capsys.readouterr().out == "Version 1 serves, made from a checkpoint.\n"
+    assert parts(app).store.manifest(1) == published.manifest(1)
     assert versions.serving_number(session) == 1
 
 

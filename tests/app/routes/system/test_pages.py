@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
@@ -90,6 +91,15 @@ def test_parts_that_ended_are_told_on_system_and_training(app: Flask, admin: Per
     write_parts(home, {"web": Part(), "worker": Part("running", 1, "worker was ended by SIGKILL.")})
     assert "SIGKILL" not in browser.get("/admin").text
     assert "<td>once</td>" in browser.get("/admin/system").text
+
+
+def test_parts_of_another_machine_are_told_with_its_name(app: Flask, admin: Person) -> None:
+    parts(app).queue.report_parts("box2", {"worker": asdict(Part("given up", 4, "worker was ended by SIGKILL."))})
+    write_parts(parts(app).settings.home, {"web": Part()})
+    page = admin.browser().get("/admin/system").text
+    assert 'data-part="worker (box2)"' in page
+    assert "Worker was ended by SIGKILL." in page
+    assert list(parts(app).parts()) == ["web", "worker (box2)"]
 
 
 def test_the_page_says_which_mellow_this_is(admin: Person) -> None:
