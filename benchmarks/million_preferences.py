@@ -46,7 +46,7 @@ from benchmarks.support.screens import prepare
 from models.reward.features import SIZE, Array
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
-from models.serving.screen import Shown
+from models.serving.screen import Gone, Shown, never
 from tests.postgres import new_database, running_postgres
 
 SMALL = 1_000
@@ -73,7 +73,7 @@ class Rewrites:
 
     version = 1
 
-    def generate(self, prompt: str, sampling: Sampling, head: Head | None = None) -> Screen:
+    def generate(self, prompt: str, sampling: Sampling, head: Head | None = None, gone: Gone = never) -> Screen:
         """Three rewrites."""
         texts = [f"I do not think so, and this is way {one} to say it." for one in range(3)]
         drawn = tuple(Shown(text, -3.0, row) for text, row in zip(texts, self.features(prompt, texts), strict=True))

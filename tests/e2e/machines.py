@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from email.message import Message
@@ -157,6 +159,8 @@ class Client:
         return found[1]
 
 
+UNPACKED = str(Path(sys.prefix) / "nginx" / "usr" / "sbin")
+"""Where `make nginx` puts it."""
 NGINX = """
 daemon off;
 error_log stderr;
@@ -191,9 +195,9 @@ http {{
 @contextmanager
 def nginx(folder: Path, ports: Sequence[int]) -> Iterator[int]:
     """Run nginx before the machines at those ports, in turns; yields its own port. Skips where it is not installed."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
+    program = shutil.which("nginx", path=os.pathsep.join([UNPACKED, os.environ.get("PATH", os.defpath), "/usr/sbin"]))
     if program is None:
-        pytest.skip("nginx is not installed: on Debian, apt-get install nginx-light.")
+        pytest.skip("There is no nginx: `make nginx` fetches it on Debian.")
     port = free_port()
     servers = " ".join(f"server 127.0.0.1:{one};" for one in ports)
     configuration = folder / "nginx.conf"

@@ -10,7 +10,7 @@ import pytest
 from app.runtime.embedded_queue import EmbeddedQueue
 from tests.e2e.machines import Client, Common, running
 from tests.e2e.test_worker_elsewhere import procfile, readme_command
-from tests.processes import ADMIN, ADMIN_TOKEN, Program, wait_for
+from tests.processes import ADMIN, ADMIN_TOKEN, Api, Program, wait_for
 from tests.scorer_cache import share_cache
 
 WORKERS = ("first", "second", "third")
@@ -51,10 +51,6 @@ def test_two_web_machines_and_three_workers_share_one_studio(
         assert [version["number"] for version in admin.call("GET", "/versions")] == [2, 1]
         assert admin.call("GET", f"/training-runs/{run_id}")["attempts"] == 1
         for machine in machines:
-            alone = Client([machine.port], ADMIN_TOKEN)
-            wait_for(
-                lambda alone=alone: alone.call("POST", "/generations", {"text": "You are dumb"})["version"] == 2,
-                what="version 2 on both",
-            )
+            Api(machine.port).wait_for_version(2)
         assert [sorted(machine.home.rglob("*")) for machine in machines] == [[], []]
     common.sessions.kw["bind"].dispose()

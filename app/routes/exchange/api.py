@@ -36,6 +36,7 @@ from app.services.exchange.incoming import history
 from app.services.exchange.incoming.import_plan import ImportPlan, ImportRequest
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.outgoing.manifest import Export
+from app.services.exchange.shared_uploads import SharedUploads
 from app.services.exchange.uploads import ImportUploads
 from app.words import gettext
 
@@ -46,8 +47,11 @@ _BYTES = {"application/octet-stream": Bytes}
 
 
 def uploads() -> ImportUploads:
-    """Where files on their way in lie: beside the versions, where every web machine finds them."""
-    return ImportUploads(mellow().store.root / "imports")
+    """Where files on their way in lie: in a database that other web machines may share, or on the disk."""
+    settings = mellow().settings
+    if settings.database_url.startswith("sqlite"):
+        return ImportUploads(settings.home / "imports")
+    return SharedUploads(db.session(), settings.home / "cache" / "imports")
 
 
 @blueprint.post("/imports")

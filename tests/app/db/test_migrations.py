@@ -40,6 +40,8 @@ TABLES = {
     "forgettings",
     "generations",
     "guess_counts",
+    "import_pieces",
+    "import_uploads",
     "imports",
     "invitations",
     "judgments",
