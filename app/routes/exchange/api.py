@@ -34,9 +34,9 @@ from app.services.exchange import exports, imports, judgment_search
 from app.services.exchange.hub import data_set
 from app.services.exchange.incoming import history
 from app.services.exchange.incoming.import_plan import ImportPlan, ImportRequest
+from app.services.exchange.incoming.shared_uploads import SharedUploads
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.outgoing.manifest import Export
-from app.services.exchange.shared_uploads import SharedUploads
 from app.services.exchange.uploads import ImportUploads
 from app.words import gettext
 

@@ -320,8 +320,13 @@ def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, s
 
 
 def test_a_token_of_the_environment_that_was_revoked_is_told_of(app: Flask, session: Session) -> None:
-    named = {"admin_email": "ada@example.org", "admin_password": "a calm password", "api_token": "a token of sixteen"}
-    other = create_app(replace(parts(app).settings, **named))
+    named = replace(
+        parts(app).settings,
+        admin_email="ada@example.org",
+        admin_password="a calm password",
+        api_token="a token of sixteen",
+    )
+    other = create_app(named)
     try:
         assert run(other, "ensure-admin").stderr == ""
         (token,) = rows(session, ApiToken)

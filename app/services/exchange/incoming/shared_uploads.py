@@ -90,8 +90,10 @@ class SharedUploads(ImportUploads):
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 places = select(ImportPiece.offset).where(pieces).order_by(ImportPiece.offset)
                 for offset in self._session.scalars(places).all():
-                    piece = select(ImportPiece.body).where(pieces, ImportPiece.offset == offset)
-                    file.write(self._session.scalars(piece).one_or_none() or b"")  # none if it was forgotten meanwhile
+                    body = self._session.scalar(select(ImportPiece.body).where(pieces, ImportPiece.offset == offset))
+                    if body is None:  # the file was forgotten meanwhile
+                        raise NotFound(gettext(GONE))
+                    file.write(body)
             draft.replace(place)
         finally:
             draft.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import ImportPiece, ImportUpload, now
 from app.domain_errors import Conflict, NotFound, TooLarge
 from app.services.exchange import uploads as exchange_uploads
-from app.services.exchange.shared_uploads import SharedUploads
+from app.services.exchange.incoming.shared_uploads import SharedUploads
 from tests.studio import rows
 
 GONE = r"^There is no such upload any more: choose the file again\.$"
