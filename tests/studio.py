@@ -118,6 +118,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let connections to PostgreSQL end with their objects: a job's own process would end with them, a test goes on."""
+    if config.getoption("database") == "postgresql":
+        config.addinivalue_line(
+            "filterwarnings", r"ignore:<psycopg.Connection .* was deleted while still open:ResourceWarning"
+        )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about SQLite where the studios are on PostgreSQL."""
     if config.getoption("database") == "postgresql":
