@@ -24,7 +24,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -118,14 +118,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let connections to PostgreSQL end with their objects: a job's own process would end with them, a test goes on."""
-    if config.getoption("database") == "postgresql":
-        config.addinivalue_line(
-            "filterwarnings", r"ignore:<psycopg.Connection .* was deleted while still open:ResourceWarning"
-        )
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about SQLite where the studios are on PostgreSQL."""
     if config.getoption("database") == "postgresql":
@@ -149,7 +141,7 @@ def settings(
     shutil.copy(migrated_database.with_name("secret-key"), home)
     if request.config.getoption("database") == "postgresql":
         server, template = (request.getfixturevalue(name) for name in ("postgres_server", "migrated_postgres"))
-        with postgres_settings(home, server, template, queue_url) as settings:
+        with postgres_settings(home, server, template, queue_url) as settings, connections_closed():
             yield settings
     else:
         shutil.copy(migrated_database, home)
@@ -342,6 +334,21 @@ def postgres_app(tmp_path: Path, postgres_server: str, migrated_postgres: str, q
         app = create_app(settings)
         yield app
         close(app)
+
+
+@contextlib.contextmanager
+def connections_closed() -> Iterator[None]:
+    """Close what was opened in the block: the process of a job would end with its connections, a test goes on."""
+    opened: list[Any] = []
+
+    def keep(connection: Any, _record: object) -> None:
+        opened.append(connection)
+
+    event.listen(Engine, "connect", keep)
+    yield
+    event.remove(Engine, "connect", keep)
+    for connection in opened:
+        connection.close()
 
 
 @contextlib.contextmanager
