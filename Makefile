@@ -56,9 +56,17 @@ unexport PYTHONDONTWRITEBYTECODE
 ARGS :=
 PYTEST := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
+# What reads and writes the database in a web process; tests/app/db and tests/app/launch choose theirs by themselves.
+TESTS_OF_THE_WEB_SIDE := $(addprefix tests/app/,api cli routes runtime schemas services translations $(notdir $(wildcard \
+                         tests/app/test_*.py))) tests/files_in
+
 .PHONY: test
-test: $(DEV_INSTALLED) $(LABEL_TOOLS_INSTALLED) browser ## every test but the slow ones; some of them: make test ARGS="-k judgments"
+test: $(DEV_INSTALLED) $(LABEL_TOOLS_INSTALLED) browser nginx ## every test but the slow ones; some of them: make test ARGS="-k judgments"
 	$(PYTEST) $(ARGS)
+
+.PHONY: test-postgresql
+test-postgresql: $(DEV_INSTALLED) ## the tests of the web side once more, their studios on PostgreSQL
+	$(PYTEST) --database postgresql $(TESTS_OF_THE_WEB_SIDE) $(ARGS)
 
 .PHONY: quick
 quick: $(DEV_INSTALLED) ## the tests that need no training library, browser, PostgreSQL or patience (tests/quick.py)
@@ -152,6 +160,16 @@ browser: $(DEV_INSTALLED)
 	     && { $(APT_INSTALL) chromium-headless-shell || $(APT_INSTALL) chromium; } >/dev/null 2>&1; then exit 0; \
 	elif $(BIN)/python -m playwright install chromium; then exit 0; \
 	else echo "The browser tests need Chromium: install the package chromium." >&2; exit 1; fi
+
+# The proxy before the machines of a test: only unpacked, since an installed one begins to listen. Without it a test is
+# skipped.
+NGINX := $(VENV)/nginx
+
+.PHONY: nginx
+nginx: $(BIN)/python
+	@[ -x $(NGINX)/usr/sbin/nginx ] || command -v nginx >/dev/null || { command -v dpkg >/dev/null && mkdir -p $(NGINX) \
+	  && cd $(NGINX) && { apt-get download nginx || { apt-get update && apt-get download nginx; }; } >/dev/null 2>&1 \
+	  && dpkg -x nginx_*.deb .; } || echo "There is no nginx here: the test behind it is skipped." >&2
 
 $(BIN)/python:
 	@tried=""; \

@@ -52,7 +52,15 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begins to load the serving checkpoint before the first request asks for it."""
-    from app import ensure_serving_started
+    """Checks the key, and begins to load the serving checkpoint before the first request asks for it."""
+    from gunicorn.arbiter import Arbiter
 
+    from app import check_key, ensure_serving_started
+    from app.domain_errors import Conflict
+
+    try:
+        check_key(worker.wsgi)
+    except Conflict as refusal:
+        worker.log.critical(refusal)
+        raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
     ensure_serving_started(worker.wsgi)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import cast
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -20,6 +22,7 @@ from app.context import Mellow
 from app.db import ENGINE_OPTIONS
 from app.error_responses import register_error_handlers
 from app.extensions import bootstrap, compress, csrf, db, login
+from app.launch.parts import read_parts
 from app.routes import register_blueprints
 from app.routes.training.events import STREAMS
 from app.runtime.background import Background
@@ -27,6 +30,7 @@ from app.runtime.draws import Draws
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
+from app.services.people.authentication import common_key
 from app.services.training.reward.heads import Heads
 from app.services.versions import live_comparison, versions
 from models.serving.generator import Generator
@@ -84,6 +88,16 @@ def ensure_serving_started(app: Callable[..., ResponseReturnValue] | Flask) -> N
     cast(Mellow, cast(Flask, app).extensions["mellow"]).background.ensure_started()
 
 
+def check_key(app: Callable[..., ResponseReturnValue] | Flask) -> None:
+    """Raise Conflict if this machine signs sessions with another key than the others; nothing while it cannot be told.
+
+    While the database is away or empty a process starts all the same, and `/readyz` goes on asking.
+    """
+    parts = cast(Mellow, cast(Flask, app).extensions["mellow"])
+    with suppress(SQLAlchemyError), parts.sessions() as session:
+        common_key.check(session, parts.settings.secret_key)
+
+
 def _sessions(app: Flask) -> sessionmaker[Session]:
     """Return a session factory for threads and streams outside a request, on the connections that requests use."""
     with app.app_context():
@@ -116,7 +130,8 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
         second = companion.current()
         store.hold_only([held for held in (state.version, second and second.version) if held])
         both = replace(state, second=second.version if second else None)
-        background.report(f"{socket.gethostname()}:{os.getpid()}", both)
+        machine = socket.gethostname()
+        background.report(machine, f"{machine}:{os.getpid()}", both, read_parts(settings.home))
 
     def fallbacks() -> list[int]:
         with sessions() as session:

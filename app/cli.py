@@ -31,7 +31,7 @@ from app.services.exchange.outgoing import manifest
 from app.services.exchange.outgoing.manifest import Export, ExportPlan
 from app.services.exchange.outgoing.redaction import Choices, Evaluation, Personal
 from app.services.people import accounts, api_tokens, deletion, passwords
-from app.services.people.authentication import second_factor
+from app.services.people.authentication import common_key, second_factor
 from app.services.prompts.prompts import ImportReport
 from app.services.system import audit_copies, backups, deletions
 from app.services.system.databases import copying as database_copying
@@ -47,7 +47,7 @@ P = ParamSpec("P")
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    people = (ensure_admin, create_user, set_password, remove_second_factor, delete_person)
+    people = (ensure_admin, accept_secret_key, create_user, set_password, remove_second_factor, delete_person)
     copies = (copy_versions, copy_database)
     for command in (*people, import_prompts, export, export_data_set, backup, restore, *copies):
         app.cli.add_command(command)
@@ -87,11 +87,20 @@ def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
 def ensure_admin() -> None:
     """Create the admin that ADMIN_EMAIL and ADMIN_PASSWORD name, or the token of the setup page if there is no one."""
     settings = mellow().settings
+    common_key.check(db.session(), settings.secret_key)
     if settings.admin_email:
         admin = accounts.ensure_admin(db.session(), settings.admin_email, settings.admin_password)
         if settings.api_token and not api_tokens.follow_setting(db.session(), admin.id, settings.api_token):
             click.echo("MELLOW_API_TOKEN holds a token that was revoked: set another value.", err=True)
-    accounts.ensure_setup_token(db.session(), settings.setup_token_path)
+    accounts.leave_setup_token(db.session(), settings.setup_token_path, common_key.setup_token(settings.secret_key))
+
+
+@click.command("accept-secret-key")
+@_plain_errors
+def accept_secret_key() -> None:
+    """Let web machines with this machine's SECRET_KEY use the database, and no others: after it was changed on all."""
+    common_key.accept(db.session(), mellow().settings.secret_key)
+    click.echo("Machines with this SECRET_KEY are let in from now on; with another one none starts.")
 
 
 @click.command("create-user")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import socket
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import cast
 
 from flask import current_app
+from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
 from app.domain_errors import NotReady
+from app.launch.parts import Part, read_parts
 from app.runtime.background import Background
 from app.runtime.draws import Draws
 from app.runtime.queue import JobQueue
@@ -55,6 +58,18 @@ class Mellow:
             reason = self.serving.state.error or gettext("No version is published yet.")
             raise NotReady(gettext("The model is not ready: %(reason)s", reason=reason))
         return generator
+
+    def parts(self) -> dict[str, Part]:
+        """Return the parts that launchers keep running, here by their names, elsewhere with that of the machine."""
+        here = read_parts(self.settings.home)
+        try:
+            reported = self.queue.parts()
+        except RedisError:
+            return here
+        elsewhere = {name: parts for name, parts in reported.items() if name != socket.gethostname()}
+        return here | {
+            f"{name} ({machine})": Part(**part) for machine, parts in elsewhere.items() for name, part in parts.items()
+        }
 
     def chooser(self, session: Session, generator: Generator) -> Chooser | None:
         """Return the head that chooses among that Generator's samples, None as long as nobody has clicked.

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, g, json, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -95,6 +96,13 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(ObjectDeletedError)
     def _deleted(error: ObjectDeletedError) -> Response:
         return _response(HTTPStatus.CONFLICT, gettext("What this was about was deleted just now."), {})
+
+    @app.errorhandler(DataError)
+    def _not_storable(error: DataError) -> Response:
+        if "NUL" not in str(error.orig):  # which PostgreSQL neither stores nor looks for
+            return _unexpected(error)
+        sentence = gettext("The text holds characters that cannot be stored.")
+        return _response(HTTPStatus.UNPROCESSABLE_ENTITY, sentence, {})
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:

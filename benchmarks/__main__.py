@@ -22,8 +22,10 @@ PROGRAMS = (
     "dpo_steps",
     "retrain",
     "clicks_stored",
+    "clicks_stored --postgresql",
     "load.slow_clients",
     "million_preferences",
+    "million_preferences --postgresql",
     "hot_swap",
     "web_process",
     "pages.page_weight",
@@ -53,7 +55,7 @@ def main() -> None:
 def run(name: str) -> bool:
     """Run one program, show and keep its lines; whether it ended well."""
     print(f"# {name}", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    command = [sys.executable, "-m", *f"benchmarks.{name}".split()]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = []

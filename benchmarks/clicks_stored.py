@@ -1,6 +1,6 @@
 """Clicks stored a second through HTTP, and how long one waits, against annotations stored by Label Studio.
 
-    python -m benchmarks.clicks_stored [--rounds 3] [--seconds 8] [--clients 50]
+    python -m benchmarks.clicks_stored [--rounds 3] [--seconds 8] [--clients 50] [--postgresql]
 
 Both run whole, each as it starts by itself: Mellow by its launcher with two web processes on SQLite (WAL, every commit
 on the disk before it is answered), Label Studio 1.23 by `label-studio start`, on SQLite too. Screens and tasks are
@@ -9,6 +9,9 @@ what it took of the processor is told, and what the web processes took for a cli
 client sends its next click as soon as the last one is answered (closed loop), or every client clicks once a second
 whatever happens (open loop), which is still faster than people read. Afterwards the database is looked into: exactly
 what was acknowledged must be there. Prints three lines of JSON.
+
+With --postgresql the baseline is Mellow on SQLite, and what is measured is the same Mellow on a PostgreSQL of this
+machine that waits for the disk, too, with its own defaults.
 """
 
 from __future__ import annotations
@@ -19,21 +22,41 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
+from benchmarks.support.bulk import Place, writing
 from benchmarks.support.harness import Finding, interleaved, percentile
 from benchmarks.support.label_studio import VERSION, LabelStudio
 from benchmarks.support.load import Load, closed_loop, open_loop
 from benchmarks.support.screens import prepare
+from tests.postgres import new_database, running_postgres
 from tests.processes import ADMIN, Product
 
 GOAL_RATIO = 100.0
+GOAL_RATIO_TO_SQLITE = 1.0
 GOAL_MILLISECONDS = 50.0
 EVERY = 1.0
 _BASELINE = f"Label Studio {VERSION}, annotations through its API"
 _OUR_CLICKS, _THEIR_CLICKS = 400, 40  # a client and round, more than can be stored
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared with what, in words, and what the ratio should be."""
+
+    baseline: str
+    goal: str
+    ratio: float
+    kind: str = ""
+
+
+AGAINST_LABEL_STUDIO = Comparison(_BASELINE, f"at least {GOAL_RATIO:g}x Label Studio", GOAL_RATIO)
+AGAINST_SQLITE = Comparison(
+    "Mellow on SQLite", f"at least {GOAL_RATIO_TO_SQLITE:g}x SQLite's", GOAL_RATIO_TO_SQLITE, " on PostgreSQL"
+)
 
 
 @dataclass
@@ -68,20 +91,30 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--postgresql", action="store_true", help="measure Mellow on PostgreSQL, against SQLite")
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        ours, theirs = Path(folder) / "mellow", Path(folder) / "label-studio"
-        theirs.mkdir()
-        with Product(ours, WEB_CONCURRENCY="2", **ADMIN) as product, LabelStudio(theirs) as studio:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        product = stack.enter_context(Product(Path(folder) / "mellow", WEB_CONCURRENCY="2", **ADMIN))
+        place: Place = product.home / "mellow.db"
+        ours = on_sqlite = _mellow(product, place)
+        if wanted.postgresql:
+            url = stack.enter_context(new_database(stack.enter_context(running_postgres(durable=True)), "clicks"))
+            home = Path(folder) / "postgresql"
+            product = stack.enter_context(Product(home, WEB_CONCURRENCY="2", DATABASE_URL=url, **ADMIN))
+            place, ours = url, _mellow(product, url)
+            comparison, theirs = AGAINST_SQLITE, on_sqlite
+        else:
+            (Path(folder) / "label-studio").mkdir()
+            studio = stack.enter_context(LabelStudio(Path(folder) / "label-studio"))
             studio.wait_until_ready()
-            mellow, label_studio = _mellow(product), _label_studio(studio)
-            run(mellow, label_studio, wanted.rounds, wanted.seconds, wanted.clients)
-            check(product, [*mellow.closed, *mellow.open])
+            comparison, theirs = AGAINST_LABEL_STUDIO, _label_studio(studio)
+        run(ours, theirs, comparison, wanted.rounds, wanted.seconds, wanted.clients)
+        check(place, [*ours.closed, *ours.open])
 
 
-def run(mellow: Server, label_studio: Server, rounds: int, seconds: float, clients: int) -> None:
+def run(ours: Server, theirs: Server, comparison: Comparison, rounds: int, seconds: float, clients: int) -> None:
     """Measure in turns and tell the three findings."""
-    both = {"mellow": mellow, "label_studio": label_studio}
+    both = {"ours": ours, "theirs": theirs}
     for server in both.values():
         server.saturate(clients, 2.0)  # everything is loaded
         server.closed, server.spent = [], 0.0
@@ -89,27 +122,29 @@ def run(mellow: Server, label_studio: Server, rounds: int, seconds: float, clien
     rates = {name: statistics.median(seen) for name, seen in interleaved(saturated, rounds).items()}
     steady = {name: (lambda server=server: server.click_on(clients, seconds)) for name, server in both.items()}
     interleaved(steady, rounds)
-    closed, opened = ({name: getattr(server, kind) for name, server in both.items()} for kind in ("closed", "open"))
-    answered = sum(len(load.milliseconds) for load in mellow.closed)
+    answered = sum(len(load.milliseconds) for load in ours.closed)
     Finding(
-        claim=f"clicks stored a second, {clients} clients",
-        goal=f"at least {GOAL_RATIO:g}x Label Studio",
-        met=rates["mellow"] >= GOAL_RATIO * rates["label_studio"],
+        claim=f"clicks stored a second{comparison.kind}, {clients} clients",
+        goal=comparison.goal,
+        met=rates["ours"] >= comparison.ratio * rates["theirs"],
         measured={
-            "stored_per_second": rates["mellow"],
-            "web_processor_ms_a_click": 1000 * mellow.spent / answered,
-            "generator_processor_ms_a_click": 1000 * sum(load.own_seconds for load in mellow.closed) / answered,
+            "stored_per_second": rates["ours"],
+            "web_processor_ms_a_click": 1000 * ours.spent / answered,
+            "generator_processor_ms_a_click": 1000 * sum(load.own_seconds for load in ours.closed) / answered,
         },
-        baseline=_BASELINE,
-        baseline_measured={"stored_per_second": rates["label_studio"]},
-        ratio=rates["mellow"] / rates["label_studio"],
+        baseline=comparison.baseline,
+        baseline_measured={"stored_per_second": rates["theirs"]},
+        ratio=rates["ours"] / rates["theirs"],
     ).tell()
     # Label Studio cannot keep up with one click a second of each: its requests only queue, which is no baseline.
-    tell_latency(f"a click, {clients} clients, each once a second", opened["mellow"])
-    tell_latency(f"a click, {clients} clients without a pause", closed["mellow"], closed["label_studio"])
+    steady_baseline = theirs.open if comparison is AGAINST_SQLITE else ()
+    tell_latency(
+        f"a click{comparison.kind}, {clients} clients, each once a second", comparison, ours.open, steady_baseline
+    )
+    tell_latency(f"a click{comparison.kind}, {clients} clients without a pause", comparison, ours.closed, theirs.closed)
 
 
-def tell_latency(claim: str, ours: Sequence[Load], theirs: Sequence[Load] = ()) -> None:
+def tell_latency(claim: str, comparison: Comparison, ours: Sequence[Load], theirs: Sequence[Load]) -> None:
     """Tell the percentiles over all rounds together, beside those of the baseline, if it has any."""
     seen = _percentiles(ours)
     baseline = _percentiles(theirs) if theirs else {}
@@ -118,16 +153,17 @@ def tell_latency(claim: str, ours: Sequence[Load], theirs: Sequence[Load] = ()) 
         goal=f"p99 below {GOAL_MILLISECONDS:g} ms",
         met=seen["p99_ms"] < GOAL_MILLISECONDS,
         measured=seen,
-        baseline=_BASELINE if baseline else "",
+        baseline=comparison.baseline if baseline else "",
         baseline_measured=baseline,
         ratio=baseline["p99_ms"] / seen["p99_ms"] if baseline else None,
     ).tell()
 
 
-def check(product: Product, loads: Sequence[Load]) -> None:
+def check(database: Place, loads: Sequence[Load]) -> None:
     """Every judgment that was acknowledged is in the database, once; raises SystemExit otherwise."""
     acknowledged = [json.loads(body)["id"] for load in loads for body in load.bodies if b'"id"' in body]
-    found = {row[0] for row in product.rows("SELECT id FROM judgments")}
+    with writing(database) as bulk:
+        found = set(bulk.column("SELECT id FROM judgments"))
     if len(set(acknowledged)) != len(acknowledged) or not found.issuperset(acknowledged):
         raise SystemExit("What was acknowledged is not what is stored.")
     print(f"All of {len(acknowledged):,} acknowledged clicks are in the database, each once.", file=sys.stderr)
@@ -138,9 +174,7 @@ def stored(load: Load) -> int:
     return load.statuses.get(HTTPStatus.CREATED, 0)
 
 
-def _mellow(product: Product) -> Server:
-    database = product.home / "mellow.db"
-
+def _mellow(product: Product, database: Place) -> Server:
     def processor() -> float:
         times = [process.cpu_times() for process in product.find("gunicorn")]
         return sum(one.user + one.system for one in times)

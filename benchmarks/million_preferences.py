@@ -1,6 +1,6 @@
 """A studio with a million preferences against one with a thousand: every page, the click, the next screen, the export.
 
-    python -m benchmarks.million_preferences [--rounds 15] [--preferences 1000000]
+    python -m benchmarks.million_preferences [--rounds 15] [--preferences 1000000] [--postgresql]
 
 Both databases are filled in bulk with the same kinds of rows (support/filling.py: 20 people, 200 days). Requests go
 through the whole application in this process, without a network; the next screen is served with rewrites that are there
@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -39,13 +39,15 @@ from app.runtime.embedded_queue import EmbeddedQueue
 from app.services.desk import screens
 from app.services.exchange import exports
 from app.services.people import sessions
+from benchmarks.support.bulk import Place
 from benchmarks.support.filling import fill
 from benchmarks.support.harness import Finding, interleaved
 from benchmarks.support.screens import prepare
 from models.reward.features import SIZE, Array
 from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
-from models.serving.screen import Shown
+from models.serving.screen import Gone, Shown, never
+from tests.postgres import new_database, running_postgres
 
 SMALL = 1_000
 GOAL_RATIO = 2.0
@@ -71,7 +73,7 @@ class Rewrites:
 
     version = 1
 
-    def generate(self, prompt: str, sampling: Sampling, head: Head | None = None) -> Screen:
+    def generate(self, prompt: str, sampling: Sampling, head: Head | None = None, gone: Gone = never) -> Screen:
         """Three rewrites."""
         texts = [f"I do not think so, and this is way {one} to say it." for one in range(3)]
         drawn = tuple(Shown(text, -3.0, row) for text, row in zip(texts, self.features(prompt, texts), strict=True))
@@ -85,13 +87,16 @@ class Rewrites:
 class Studio:
     """One studio: its application, the admin who is signed in, and an annotator with screens to judge."""
 
-    def __init__(self, home: Path, preferences: int, queue_url: str, clicks: int) -> None:
+    def __init__(self, home: Path, database: Place, preferences: int, queue_url: str, clicks: int) -> None:
         home.mkdir()
-        self._app: Flask = create_app(Settings.from_env({"MELLOW_HOME": str(home), "REDIS_URL": queue_url}))
+        url = database if isinstance(database, str) else ""
+        settings = {"MELLOW_HOME": str(home), "REDIS_URL": queue_url, "DATABASE_URL": url}
+        self._app: Flask = create_app(Settings.from_env(settings))
         with self._app.app_context():
             upgrade()
-        fill(home / "mellow.db", preferences)
-        (self._desk,) = prepare(home / "mellow.db", 1, clicks)
+        self.kind = " on PostgreSQL" if url else ""
+        fill(database, preferences)
+        (self._desk,) = prepare(database, 1, clicks)
         self._clicks = iter(self._desk.clicks())
         self._sessions = cast(Mellow, self._app.extensions["mellow"]).sessions
         self._client = self._app.test_client()
@@ -154,12 +159,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--preferences", type=int, default=1_000_000)
+    parser.add_argument("--postgresql", action="store_true", help="keep both studios in PostgreSQL")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, EmbeddedQueue(Path(folder) / "queue") as queue:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        queue = stack.enter_context(EmbeddedQueue(folder / "queue"))
+        places: list[Place] = [folder / name / "mellow.db" for name in ("small", "large")]
+        if arguments.postgresql:
+            server = stack.enter_context(running_postgres(durable=True))
+            places = [stack.enter_context(new_database(server, name)) for name in ("small", "large")]
         clicks = 4 * arguments.rounds + 20
-        small = Studio(Path(folder) / "small", SMALL, queue.url, clicks)
+        small = Studio(folder / "small", places[0], SMALL, queue.url, clicks)
         print("Filling the large studio …", file=sys.stderr, flush=True)
-        large = Studio(Path(folder) / "large", arguments.preferences, queue.url, clicks)
+        large = Studio(folder / "large", places[1], arguments.preferences, queue.url, clicks)
         first = large.get(PAGES["training"])
         print(f"The first look, which counts everything once: {first:.0f} ms", file=sys.stderr, flush=True)
         for name, path in PAGES.items():
@@ -178,7 +190,7 @@ def compare(what: str, small: Studio, large: Studio, rounds: int, way: Callable[
     seen = interleaved({"small": lambda: way(small), "large": lambda: way(large)}, rounds)
     with_few, with_many = (statistics.median(seen[name]) for name in ("small", "large"))
     Finding(
-        claim=f"{what}, with a million preferences",
+        claim=f"{what}, with a million preferences{large.kind}",
         goal=f"at most {GOAL_RATIO:g}x the time with a thousand",
         met=with_many <= GOAL_RATIO * with_few,
         measured={"milliseconds": with_many, "times_as_long": with_many / with_few, "preferences": large.preferences},
@@ -200,7 +212,7 @@ def export(studio: Studio, format_name: str) -> None:
     with _memory() as grown:
         seconds, size = studio.export(format_name)
     Finding(
-        claim=f"export as {format_name}",
+        claim=f"export as {format_name}{studio.kind}",
         goal=f"at least {GOAL_ROWS:,} rows a second, memory within {GOAL_MEGABYTES:g} MB",
         met=rows / seconds >= GOAL_ROWS and grown[0] <= GOAL_MEGABYTES,
         measured={"rows_per_second": rows / seconds, "rows": rows, "megabytes": size / 1e6, "memory_mb": grown[0]},

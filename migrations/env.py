@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import Connection, DateTime
+from sqlalchemy import Connection, DateTime, func, select
 
-from app.db import Base
+from app.db import Base, Turn
 from app.db.base import UTCDateTime
 from app.db.engine import WRITES
 
@@ -35,8 +35,15 @@ def _run() -> None:
             render_item=_render_item,
         )
         with context.begin_transaction():
+            _wait_for_others(connection)
             context.run_migrations()
             _check_references(connection)
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Let only one migrate at a time; on SQLite only one writes anyhow."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(int(Turn.MIGRATIONS))))
 
 
 @contextmanager

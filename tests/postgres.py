@@ -53,10 +53,11 @@ def new_database(server: str, name: str, template: str = "template1") -> Iterato
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[str]:
+def running_postgres(*, durable: bool = False) -> Iterator[str]:
     """Runs a server on a Unix socket in a folder of its own until the block ends; yields its connection string.
 
-    Skips the test if there is no PostgreSQL on this machine.
+    It waits for the disk, as PostgreSQL does by itself, only if it is to be `durable`. Skips the test if there is no
+    PostgreSQL on this machine.
     """
     programs = _find_programs()
     # Not pytest's own folder: its path may be longer than a socket address, and closed to the user below.
@@ -85,8 +86,9 @@ def running_postgres() -> Iterator[str]:
             stdout=subprocess.DEVNULL,
             **as_user,
         )
-        # Nothing here has to survive a crash, so nothing waits for the disk.
-        options = ["-h", "", "-k", name, "-F", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"]
+        options = ["-h", "", "-k", name]
+        if not durable:  # nothing in tests has to survive a crash
+            options += ["-F", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [programs / "postgres", "-D", data, *options],

@@ -24,7 +24,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -111,14 +111,41 @@ def new_settings(home: Path, **values: Any) -> Settings:
     return dataclasses.replace(Settings.from_env({"MELLOW_HOME": str(home)}), **values)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.addoption(
+        "--database", choices=["sqlite", "postgresql"], default="sqlite", help="where the studios of tests keep theirs"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about SQLite where the studios are on PostgreSQL."""
+    if config.getoption("database") == "postgresql":
+        config.hook.pytest_deselected(items=[item for item in items if _is_about_sqlite(item)])
+        items[:] = [item for item in items if not _is_about_sqlite(item)]
+
+
+def _is_about_sqlite(item: pytest.Item) -> bool:
+    """Whether a test is marked so, or is that one of a pair which runs on SQLite."""
+    chosen = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    return item.get_closest_marker("sqlite") is not None or "sqlite" in [one for one in chosen if isinstance(one, str)]
+
+
 @pytest.fixture
-def settings(tmp_path: Path, migrated_database: Path, queue_url: str) -> Settings:
-    """The settings of a fresh home with a migrated, empty database."""
+def settings(
+    request: pytest.FixtureRequest, tmp_path: Path, migrated_database: Path, queue_url: str
+) -> Iterator[Settings]:
+    """The settings of a fresh home with a migrated, empty database, of the kind that the option `--database` says."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    for name in (migrated_database.name, "secret-key"):
-        shutil.copy(migrated_database.with_name(name), home)
-    return new_settings(home, redis_url=queue_url, serving_threads=1)
+    shutil.copy(migrated_database.with_name("secret-key"), home)
+    if request.config.getoption("database") == "postgresql":
+        server, template = (request.getfixturevalue(name) for name in ("postgres_server", "migrated_postgres"))
+        with postgres_settings(home, server, template, queue_url) as settings, connections_closed():
+            yield settings
+    else:
+        shutil.copy(migrated_database, home)
+        yield new_settings(home, redis_url=queue_url, serving_threads=1)
 
 
 @pytest.fixture(scope="session")
@@ -303,9 +330,30 @@ def migrated_postgres(tmp_path_factory: pytest.TempPathFactory, postgres_server:
 @pytest.fixture
 def postgres_app(tmp_path: Path, postgres_server: str, migrated_postgres: str, queue_url: str) -> Iterator[Flask]:
     """The application on a PostgreSQL database with every migration applied."""
-    home = tmp_path / "postgres-home"
-    with new_database(postgres_server, f"test_{uuid.uuid4().hex}", migrated_postgres) as given:
-        url = Settings.from_env({"MELLOW_HOME": str(home), "DATABASE_URL": given}).database_url
-        app = create_app(new_settings(home, database_url=url, redis_url=queue_url, serving_threads=1))
+    with postgres_settings(tmp_path / "postgres-home", postgres_server, migrated_postgres, queue_url) as settings:
+        app = create_app(settings)
         yield app
         close(app)
+
+
+@contextlib.contextmanager
+def connections_closed() -> Iterator[None]:
+    """Close what was opened in the block: the process of a job would end with its connections, a test goes on."""
+    opened: list[Any] = []
+
+    def keep(connection: Any, _record: object) -> None:
+        opened.append(connection)
+
+    event.listen(Engine, "connect", keep)
+    yield
+    event.remove(Engine, "connect", keep)
+    for connection in opened:
+        connection.close()
+
+
+@contextlib.contextmanager
+def postgres_settings(home: Path, server: str, template: str, queue_url: str) -> Iterator[Settings]:
+    """Settings with a PostgreSQL database of their own that is a copy of `template`."""
+    with new_database(server, f"test_{uuid.uuid4().hex}", template) as given:
+        url = Settings.from_env({"MELLOW_HOME": str(home), "DATABASE_URL": given}).database_url
+        yield new_settings(home, database_url=url, redis_url=queue_url, serving_threads=1)

@@ -9,6 +9,7 @@ from app.db.desk.judgment import JUDGE, LONGEST_ANNOTATOR, OFF_THE_CARDS, Judgme
 from app.db.desk.preference import Preference
 from app.db.engine import ENGINE_OPTIONS, empty_log, make_sessions, write_transaction
 from app.db.exchange.file_import import FileImport
+from app.db.exchange.import_upload import ImportPiece, ImportUpload
 from app.db.holds import holds
 from app.db.insert_new import insert_new
 from app.db.one_at_a_time import Turn, one_at_a_time
@@ -59,6 +60,8 @@ __all__ = [
     "ForgettingKind",
     "Generation",
     "GuessCount",
+    "ImportPiece",
+    "ImportUpload",
     "Invitation",
     "Judgment",
     "LabelledPair",

@@ -13,6 +13,8 @@ class Turn(IntEnum):
 
     AUDIT_LOG = 7_301
     GUESSES = 7_302
+    FIRST_ADMIN = 7_303
+    MIGRATIONS = 7_304
 
 
 def one_at_a_time(session: Session, turn: Turn) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.launch.parts import Part
 from app.runtime import announcements
 from app.runtime.queue import JobQueue
 from app.runtime.rescue import Rescue
@@ -96,10 +98,12 @@ class Background:
         """Make the learning thread read the judgments that were just made or undone, which may decide a comparison."""
         self._news.set()
 
-    def report(self, process: str, state: ServingState) -> None:
-        """Report to the queue what this process serves; ignored if the queue is away."""
+    def report(self, machine: str, process: str, state: ServingState, parts: Mapping[str, Part]) -> None:
+        """Report to the queue what this process serves and what its machine's launcher runs; ignored if it is away."""
         try:
             self._queue.report(process, state)
+            if parts:
+                self._queue.report_parts(machine, {name: asdict(part) for name, part in parts.items()})
         except RedisError:
             log.debug("The queue is away; what this process serves is not reported.")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ TRAIN_JOB = "worker.jobs.train"
 _CHANNEL = "mellow:alias"
 _PROCESS_KEY = "mellow:web:"
 _PROCESS_TTL_SECONDS = 10
+_PARTS_KEY = "mellow:parts:"
 _WORKER_KEY = "mellow:worker:"
 WORKER_TTL_SECONDS = 60
 # That a worker reports at all, which RQ's own does not: known for longer than RQ keeps one that was killed.
@@ -144,13 +145,22 @@ class JobQueue:
 
     def reports(self) -> dict[str, ServingState]:
         """Return what each running web process serves, by process name."""
-        keys = sorted(self._redis.scan_iter(match=_PROCESS_KEY + "*"))
+        return {process: ServingState(**said) for process, said in self._said(_PROCESS_KEY).items()}
+
+    def report_parts(self, machine: str, parts: Mapping[str, Any]) -> None:
+        """Report the parts that a machine's launcher keeps running; forgotten unless repeated."""
+        self._redis.set(_PARTS_KEY + machine, json.dumps(parts), ex=_PROCESS_TTL_SECONDS)
+
+    def parts(self) -> dict[str, Any]:
+        """Return what was reported of the parts of each machine, by its name."""
+        return self._said(_PARTS_KEY)
+
+    def _said(self, prefix: str) -> dict[str, Any]:
+        """Return what was reported under keys that begin so, by the rest of the key."""
+        keys = sorted(self._redis.scan_iter(match=f"{prefix}*"))
         values = self._redis.mget(keys) if keys else []
-        return {
-            key.decode().removeprefix(_PROCESS_KEY): ServingState(**json.loads(value))
-            for key, value in zip(keys, values, strict=True)
-            if value is not None
-        }
+        found = zip(keys, values, strict=True)
+        return {key.decode().removeprefix(prefix): json.loads(value) for key, value in found if value is not None}
 
     def listen(self, on_move: Callable[[], None], stop: threading.Event) -> None:
         """Call `on_move` at every move of the alias until `stop` is set; retries while the queue is away."""

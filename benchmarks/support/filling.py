@@ -1,4 +1,4 @@
-"""A studio that was used for long, written into SQLite in bulk: people, prompts, screens, judgments, pairs.
+"""A studio that was used for long, written into the database in bulk: people, prompts, screens, judgments, pairs.
 
 20 people judge for 200 days. Of 100 screens 5 are attention checks, of which there are 20; of 100 verdicts 92 are
 choices, 4 edited texts, 2 ties of two, 1 "none is good" and 1 a skip; 1 judgment in 100 was undone since. Every fifth
@@ -15,7 +15,10 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+
+import psycopg
+
+from benchmarks.support.bulk import Bulk, Place, Row, writing
 
 PEOPLE = 20
 DAYS = 200
@@ -49,60 +52,82 @@ _TABLES = {
     "preferences": ("judgment_id", "prompt", "chosen", "rejected", "weight"),
 }
 
-Row = tuple[Any, ...]
+_PERSON = (
+    "id",
+    "email",
+    "name",
+    "password_hash",
+    "role",
+    "active",
+    "must_change_password",
+    "settings",
+    "last_seen_at",
+    "created_at",
+)
 
 
-def fill(database: Path, preferences: int) -> str:
+def fill(database: Place, preferences: int) -> str:
     """Fill a migrated, empty database with about so many preference rows; returns an admin's API token."""
     token = secrets.token_urlsafe(32)
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous=OFF")
-        connection.execute("PRAGMA cache_size=-200000")
-        connection.execute("BEGIN")
-        _add_people(connection, token)
+    with writing(database, "synchronous=OFF", "cache_size=-200000") as bulk:
+        _add_people(bulk, token)
         judgments = round(preferences / 1.899)
         first = 1
         while first <= judgments:
             last = min(first + _BATCH - 1, judgments)
-            _add_judgments(connection, first, last, judgments)
+            _add_judgments(bulk, first, last, judgments)
             first = last + 1
-        _add_queue(connection, judgments)
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _add_queue(bulk, judgments)
+        bulk.count_on("users", "prompts", "generations", "candidates", "judgments")
+    settle(database)
     return token
 
 
-def _add_people(connection: sqlite3.Connection, token: str) -> None:
+def settle(database: Place) -> None:
+    """Do what a database that was filled at once has done by the time it was filled slowly."""
+    if isinstance(database, Path):
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    else:
+        with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+
+
+def _add_people(bulk: Bulk, token: str) -> None:
     moment = _moment(0, 1)
     people = (
-        (one, f"person{one}@example.org", "none", "admin" if one == 1 else "annotator") for one in range(1, PEOPLE + 1)
+        (one, f"person{one}@example.org", "", "none", "admin" if one == 1 else "annotator")
+        for one in range(1, PEOPLE + 1)
     )
-    connection.executemany(
-        "INSERT INTO users (id, email, name, password_hash, role, active, must_change_password, settings,"
-        " last_seen_at, created_at) VALUES (?, ?, '', ?, ?, 1, 0, '{}', ?, ?)",
-        ((*person, NEVER_AGAIN, moment) for person in people),
+    bulk.add(
+        "users",
+        _PERSON,
+        ((*person, True, False, "{}", NEVER_AGAIN, moment) for person in people),
     )
-    connection.execute(
+    bulk.ask(
         "INSERT INTO api_tokens (user_id, name, token_hash, scopes, created_at, last_used_at)"
         " VALUES (1, 'load', ?, '[\"admin\"]', ?, ?)",
-        (_digest(token), moment, NEVER_AGAIN),
+        _digest(token),
+        moment,
+        NEVER_AGAIN,
     )
-    connection.executemany(
-        "INSERT INTO versions (number, parent_number, method, location, sha256, metrics, note, created_at)"
-        " VALUES (?, ?, ?, '/nowhere', 'none', '{}', '', ?)",
-        ((one, one - 1 or None, "base" if one == 1 else "dpo", moment) for one in range(1, VERSIONS + 1)),
+    bulk.add(
+        "versions",
+        ("number", "parent_number", "method", "location", "sha256", "metrics", "note", "created_at"),
+        (
+            (one, one - 1 or None, "base" if one == 1 else "dpo", "/nowhere", "none", "{}", "", moment)
+            for one in range(1, VERSIONS + 1)
+        ),
     )
-    connection.execute("INSERT INTO aliases VALUES ('serving', ?, 1, ?)", (VERSIONS, moment))
+    bulk.add("aliases", ("name", "version_number", "moves", "moved_at"), [("serving", VERSIONS, 1, moment)])
 
 
-def _add_judgments(connection: sqlite3.Connection, first: int, last: int, of: int) -> None:
+def _add_judgments(bulk: Bulk, first: int, last: int, of: int) -> None:
     rows: dict[str, list[Row]] = {name: [] for name in _TABLES}
     for number in range(first, last + 1):
         _add_judgment(rows, number, of)
     for name, columns in _TABLES.items():
-        marks = ", ".join("?" * len(columns))
-        statement = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
-        connection.executemany(statement, rows[name])
+        bulk.add(name, columns, rows[name])
 
 
 def _add_judgment(rows: dict[str, list[Row]], number: int, of: int) -> None:
@@ -116,7 +141,7 @@ def _add_judgment(rows: dict[str, list[Row]], number: int, of: int) -> None:
     if not again and prompt == number:
         answer = texts[0] if gold else None
         source = f"file{prompt % 7}.csv"
-        rows["prompts"].append((prompt, text, _digest(text), source, 0, 0, answer, moment))
+        rows["prompts"].append((prompt, text, _digest(text), source, False, 0, answer, moment))
     rows["generations"].append((number, prompt, person, "{}", number, 40.0, gold, moment))
     ids = [3 * number - 2 + place for place in range(3)]
     shown = dice.sample(texts, 3)
@@ -140,7 +165,7 @@ def _add_judgment(rows: dict[str, list[Row]], number: int, of: int) -> None:
             ties,
             edited,
             verdict == "skipped",
-            0,
+            False,
             key,
             seconds,
             moment,
@@ -165,17 +190,15 @@ def _verdict(dice: random.Random) -> tuple[str, int, tuple[int, int] | None, str
     return ("none" if drawn < 0.99 else "skipped"), best, None, None
 
 
-def _add_queue(connection: sqlite3.Connection, judgments: int) -> None:
+def _add_queue(bulk: Bulk, judgments: int) -> None:
     """Prompts that wait: a fiftieth of those that were judged, and a hundred at least, so that a page is full."""
     first = judgments + 1
     rows = (
-        (number, text, _digest(text), "queue.csv", 1, number % 3, None, _moment(0, 1))
+        (number, text, _digest(text), "queue.csv", True, number % 3, None, _moment(0, 1))
         for number in range(first, first + max(100, judgments // 50))
         for text in (_texts(number)[0],)
     )
-    columns = _TABLES["prompts"]
-    marks = ", ".join("?" * len(columns))
-    connection.executemany(f"INSERT INTO prompts ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
+    bulk.add("prompts", _TABLES["prompts"], rows)
 
 
 def _texts(prompt: int) -> tuple[str, list[str]]:

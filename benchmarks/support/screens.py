@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
+from benchmarks.support.bulk import Bulk, Place, Row, writing
 from benchmarks.support.load import request
 
 MOMENT = "2026-01-01 00:00:00.000000"
+_FILLED = ("prompts", "generations", "candidates")
+_PROMPT = ("id", "text", "sha256", "source", "queued", "priority", "created_at")
 
 
 @dataclass(frozen=True)
@@ -46,69 +46,68 @@ class Desk:
         ]
 
 
-def prepare(database: Path, people: int, screens: int) -> list[Desk]:
-    """So many new annotators with so many screens each, in an SQLite database that may be in use."""
+def prepare(database: Place, people: int, screens: int) -> list[Desk]:
+    """So many new annotators with so many screens each, in a database that may be in use."""
     desks = []
-    with closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as connection:
-        connection.execute("PRAGMA busy_timeout=60000")
-        for _ in range(people):
-            connection.execute("BEGIN IMMEDIATE")
-            desks.append(_desk(connection, screens))
-            connection.execute("COMMIT")
+    for _ in range(people):
+        with writing(database) as bulk:
+            desks.append(_desk(bulk, screens))
     return desks
 
 
-def _desk(connection: sqlite3.Connection, screens: int) -> Desk:
+def _desk(bulk: Bulk, screens: int) -> Desk:
     token = f"mellow_{secrets.token_urlsafe(32)}"
-    person = connection.execute(
+    person = bulk.ask(
         "INSERT INTO users"
         " (email, name, password_hash, role, active, must_change_password, settings, created_at)"
-        " VALUES (?, '', 'none', 'annotator', 1, 0, '{}', ?)",
-        (f"{secrets.token_hex(6)}@example.org", MOMENT),
-    ).lastrowid
-    connection.execute(
+        " VALUES (?, '', 'none', 'annotator', true, false, '{}', ?) RETURNING id",
+        f"{secrets.token_hex(6)}@example.org",
+        MOMENT,
+    )
+    bulk.ask(
         "INSERT INTO api_tokens (user_id, name, token_hash, scopes, created_at)"
         " VALUES (?, 'load', ?, '[\"annotate\"]', ?)",
-        (person, hashlib.sha256(token.encode()).hexdigest(), MOMENT),
+        person,
+        hashlib.sha256(token.encode()).hexdigest(),
+        MOMENT,
     )
-    prompt, generation, candidate = (_next(connection, table) for table in ("prompts", "generations", "candidates"))
-    version = connection.execute("SELECT max(number) FROM versions").fetchone()[0]
-    connection.executemany(
-        "INSERT INTO prompts (id, text, sha256, source, queued, priority, created_at)"
-        " VALUES (?, ?, ?, 'load', 0, 0, ?)",
-        _prompts(prompt, screens),
+    prompt, generation, candidate = (_next(bulk, table) for table in _FILLED)
+    version = bulk.ask("SELECT max(number) FROM versions")
+    bulk.add("prompts", _PROMPT, _prompts(prompt, screens))
+    bulk.add(
+        "generations",
+        ("id", "prompt_id", "user_id", "sampling", "seed", "milliseconds", "gold", "created_at"),
+        ((generation + number, prompt + number, person, "{}", 1, 1.0, False, MOMENT) for number in range(screens)),
     )
-    connection.executemany(
-        "INSERT INTO generations (id, prompt_id, user_id, sampling, seed, milliseconds, gold, created_at)"
-        " VALUES (?, ?, ?, '{}', 1, 1.0, 0, ?)",
-        ((generation + number, prompt + number, person, MOMENT) for number in range(screens)),
-    )
-    connection.executemany(
-        "INSERT INTO candidates (id, generation_id, position, text, log_probability, version_number)"
-        " VALUES (?, ?, ?, ?, -3.0, ?)",
+    bulk.add(
+        "candidates",
+        ("id", "generation_id", "position", "text", "log_probability", "version_number"),
         (
             (
                 candidate + 3 * number + place,
                 generation + number,
                 place,
                 f"I do not think that is a good idea, and this is way {place} to say so, number {number}.",
+                -3.0,
                 version,
             )
             for number in range(screens)
             for place in range(3)
         ),
     )
+    if screens:
+        bulk.count_on(*_FILLED)
     return Desk(
         token,
         [(generation + number, [candidate + 3 * number + place for place in range(3)]) for number in range(screens)],
     )
 
 
-def _prompts(first: int, count: int) -> Iterator[tuple[int, str, str, str]]:
+def _prompts(first: int, count: int) -> Iterator[Row]:
     for number in range(first, first + count):
         text = f"Only a complete moron would come up with a plan as stupid as this one, number {number}."
-        yield number, text, hashlib.sha256(text.encode()).hexdigest(), MOMENT
+        yield number, text, hashlib.sha256(text.encode()).hexdigest(), "load", False, 0, MOMENT
 
 
-def _next(connection: sqlite3.Connection, table: str) -> int:
-    return int(connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])  # noqa: S608
+def _next(bulk: Bulk, table: str) -> int:
+    return int(bulk.ask(f"SELECT coalesce(max(id), 0) + 1 FROM {table}"))  # noqa: S608

@@ -342,6 +342,7 @@ def test_a_password_that_somebody_else_typed_opens_only_the_page_that_changes_it
     assert admin.call("GET", "/versions").status_code == 200, "programs with a token go on"
 
 
+@pytest.mark.sqlite
 def test_whose_request_it_is_takes_one_statement(app: Flask, admin: Person, statements: list[str]) -> None:
     browser = admin.browser()
     statements.clear()

@@ -31,6 +31,7 @@ print(sorted(name for name in {NOT_LOADED} if name in sys.modules), "ctranslate2
 """
 
 
+@pytest.mark.sqlite
 def test_a_web_process_generates_without_ever_loading_what_only_training_migrating_or_signing_in_needs(
     app: Flask, version_1: int, annotator: Person, queue_url: str
 ) -> None:

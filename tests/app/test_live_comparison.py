@@ -31,6 +31,7 @@ def retrain(app: Flask, session: Session, published: CheckpointStore, staged: Pa
     shutil.copytree(published.folder(2), staged, ignore=shutil.ignore_patterns("manifest.json"), dirs_exist_ok=True)
     facts = Facts(parent=1, method="dpo", config={}, data_sha256="", metrics={})
     assert release.release(studio, staged, facts, None, attempt).number == 2
+    studio.sessions.kw["bind"].dispose()
     for holder in (parts(app).serving, parts(app).companion):
         holder.refresh()
 

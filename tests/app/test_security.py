@@ -15,9 +15,8 @@ from app import create_app
 from app.config import Settings
 from app.db import RunStatus
 from app.routes.people import form_key
-from app.services.people import accounts
 from tests import factories
-from tests.studio import Browser, Person, close, make_person, parts
+from tests.studio import Browser, Person, close, make_person
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -82,8 +81,7 @@ def pages(app: Flask, session: Session, admin: Person) -> dict[str, str]:
 
 
 @pytest.fixture
-def setup_page(app: Flask, session: Session) -> str:
-    accounts.ensure_setup_token(session, parts(app).settings.setup_token_path)
+def setup_page(app: Flask) -> str:
     return app.test_client().get("/setup", query_string={"token": HOSTILE[1]}).text
 
 

@@ -22,6 +22,7 @@ from app.runtime.throttle import TooManyGuesses
 from app.services.desk import settings as desk_settings
 from app.services.exchange.personal import archive
 from app.services.people import accounts, api_tokens, passwords, sessions, sign_ins
+from app.services.people.authentication import common_key
 from app.services.people.passwords import SHORTEST_PASSWORD
 from app.services.people.sessions import Ending
 from app.words import gettext
@@ -59,15 +60,15 @@ def sign_out() -> ResponseReturnValue:
 @blueprint.route("/setup", methods=["GET", "POST"])
 def setup() -> ResponseReturnValue:
     """Show the setup page, or create the first admin with the one-time token that is printed at start."""
-    token_path = mellow().settings.setup_token_path
-    if accounts.anyone(db.session()) or not token_path.exists():
+    if accounts.anyone(db.session()):
         raise NotFound(gettext("Mellow is set up already: sign in."))
     token = request.values.get("token", "")
     email = request.form.get("email", "")
     problem = None
     if request.method == "POST":
         try:
-            user = accounts.set_up(db.session(), token_path, token, email, request.form.get("password", ""))
+            kept = common_key.setup_token(mellow().settings.secret_key)
+            user = accounts.set_up(db.session(), kept, token, email, request.form.get("password", ""))
         except (Invalid, Forbidden, Conflict) as refusal:
             problem = str(refusal)
         else:

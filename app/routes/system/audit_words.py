@@ -43,6 +43,7 @@ ACTIONS = frozenset(
         N_("run.cancelled"),
         N_("run.requested"),
         N_("second_factor.enabled"),
+        N_("secret_key.accepted"),
         N_("second_factor.removed"),
         N_("session.ended"),
         N_("sessions.ended"),

@@ -12,8 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.context import mellow
-from app.domain_errors import NotReady, NotSignedIn
+from app.domain_errors import Conflict, NotReady, NotSignedIn
 from app.extensions import db
+from app.services.people.authentication import common_key
 from app.services.system import system
 from app.services.training import overview, runs
 from app.version import VERSION
@@ -37,7 +38,7 @@ def readyz() -> ResponseReturnValue:
     A store that does not answer is told, too, but makes nobody unready: what serves lies in the cache.
     """
     checks = {
-        "database": _check(lambda: db.session.execute(text("SELECT 1 FROM aliases"))),
+        "database": _check(_database),
         "queue": _check(mellow().queue.ping),
         "model": _check(mellow().generator),
         "disk": _disk(),
@@ -82,6 +83,11 @@ def _check_token(token: str) -> None:
         raise NotSignedIn("Send the METRICS_TOKEN of the settings: Authorization: Bearer …")
 
 
+def _database() -> None:
+    db.session.execute(text("SELECT 1 FROM aliases"))
+    common_key.check(db.session(), mellow().settings.secret_key)
+
+
 def _disk() -> str | None:
     full = system.full_disks(mellow().settings)
     return f"The disk is full: there is no room for {' and '.join(full)}." if full else None
@@ -90,6 +96,8 @@ def _disk() -> str | None:
 def _check(probe: Callable[[], object]) -> str | None:
     try:
         probe()
+    except Conflict as refusal:
+        return str(refusal)
     except RedisError:
         return "The queue does not answer."
     except SQLAlchemyError:

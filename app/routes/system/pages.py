@@ -17,7 +17,6 @@ from app.context import mellow
 from app.db import now, write_transaction
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
-from app.launch.parts import read_parts
 from app.routes import table_view
 from app.routes.number_format import WORDS
 from app.routes.system import audit_words
@@ -59,7 +58,7 @@ def page() -> ResponseReturnValue:
         "system/page.html",
         mellow_version=VERSION,
         **_queue(),
-        parts=read_parts(mellow().settings.home),
+        parts=mellow().parts(),
         runs=system.waiting_runs(session),
         serving=versions.serving_number(session),
         compared=comparison.other_number if comparison else None,

@@ -14,7 +14,6 @@ from app.context import mellow
 from app.db import TrainingRun, now
 from app.domain_errors import Conflict, DomainError
 from app.extensions import db
-from app.launch.parts import read_parts
 from app.routes import table_view
 from app.routes.number_format import WORDS
 from app.routes.table_view import Column, Table
@@ -178,7 +177,7 @@ def _queue() -> dict[str, Any]:
         "in_words": previews.in_words,
         "workers": workers,
         "queue_problem": problem,
-        "parts": read_parts(mellow().settings.home),
+        "parts": mellow().parts(),
     }
 
 

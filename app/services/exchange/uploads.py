@@ -12,13 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.domain_errors import Conflict, DiskFull, DomainError, NotFound, NotReady, TooLarge
-from app.words import gettext
+from app.words import N_, gettext
 from models.store.disk import is_full
 
 LARGEST_FILE = 2 * 1024**3
 LARGEST_OFFSET = 10**12 - 1
-_KEPT_SECONDS = 86_400
+KEPT_SECONDS = 86_400
 _LONGEST_NAME = 80
+GONE = N_("There is no such upload any more: choose the file again.")
 
 
 class ImportUploads:
@@ -30,13 +31,12 @@ class ImportUploads:
     def begin(self, name: str, body: bytes) -> str:
         """Store the first piece of a file called `name`; returns the id by which it is known from now on."""
         upload_id = secrets.token_hex(16)
-        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name.rpartition("/")[2].rpartition("\\")[2])[-_LONGEST_NAME:]
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._remove_old()
-            (self.folder / f"{upload_id}-{safe or 'file'}").touch(mode=0o600)
+            self.remove_old()
+            (self.folder / f"{upload_id}-{safe_name(name)}").touch(mode=0o600)
         except OSError as error:
-            raise _cannot_keep(error) from None
+            raise cannot_keep(error) from None
         self.append(upload_id, 0, body)
         return upload_id
 
@@ -47,18 +47,22 @@ class ImportUploads:
         """
         path = self.path(upload_id)
         there = path.stat().st_size
-        if offset != there:
-            raise Conflict(
-                gettext("The file has %(number)s bytes so far: go on from there.", number=there), bytes=there
-            )
+        self.check_offset(offset, there)
         self.check_size(there + len(body))
         try:
             with path.open("r+b") as file:
                 file.seek(offset)  # not at the end: a piece that comes twice at once lands on itself
                 file.write(body)
         except OSError as error:
-            raise _cannot_keep(error) from None
+            raise cannot_keep(error) from None
         return there + len(body)
+
+    def check_offset(self, offset: int, there: int) -> None:
+        """Raise Conflict unless a piece begins where what is there ends."""
+        if offset != there:
+            raise Conflict(
+                gettext("The file has %(number)s bytes so far: go on from there.", number=there), bytes=there
+            )
 
     def check_size(self, size: int) -> None:
         """Raise TooLarge if a file of that size is not accepted."""
@@ -71,7 +75,7 @@ class ImportUploads:
         if re.fullmatch("[0-9a-f]{32}", upload_id):
             for path in self.folder.glob(f"{upload_id}-*"):
                 return path
-        raise NotFound(gettext("There is no such upload any more: choose the file again."))
+        raise NotFound(gettext(GONE))
 
     def name(self, upload_id: str) -> str:
         """The name that the file was sent under; raises NotFound."""
@@ -82,14 +86,22 @@ class ImportUploads:
         with suppress(NotFound):
             self.path(upload_id).unlink(missing_ok=True)
 
-    def _remove_old(self) -> None:
+    def remove_old(self) -> None:
+        """Remove files that have lain there for more than a day."""
         for path in self.folder.iterdir():
             with suppress(FileNotFoundError):  # another process may remove it at the same time
-                if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                if path.stat().st_mtime < time.time() - KEPT_SECONDS:
                     path.unlink()
 
 
-def _cannot_keep(error: OSError) -> DomainError:
+def safe_name(name: str) -> str:
+    """Return the part of a file's name that can be that of a file here."""
+    last = name.rpartition("/")[2].rpartition("\\")[2]
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", last)[-_LONGEST_NAME:] or "file"
+
+
+def cannot_keep(error: OSError) -> DomainError:
+    """Return the refusal for an error of the disk."""
     if is_full(error):
         return DiskFull(
             gettext("The disk is full, so the file cannot be kept on the server. Try again once there is room.")

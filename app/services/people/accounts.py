@@ -11,9 +11,19 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Prebuilt, Role, SignInSession, User, now, write_transaction, write_with_others
+from app.db import (
+    Prebuilt,
+    Role,
+    SignInSession,
+    Turn,
+    User,
+    now,
+    one_at_a_time,
+    write_transaction,
+    write_with_others,
+)
 from app.domain_errors import Conflict, Forbidden, Invalid, NotFound
-from app.secret_files import FEWEST_CHARACTERS, kept_secret
+from app.secret_files import keep_secret
 from app.services.people import passwords, sessions
 from app.services.people.passwords import check_new_password, hashed, matches, stand_in
 from app.services.people.sessions import Ending
@@ -205,6 +215,7 @@ def ensure_admin(session: Session, email: str, password: str) -> User:
     password that is too short.
     """
     with write_transaction(session):
+        one_at_a_time(session, Turn.FIRST_ADMIN)
         user = session.scalar(select(User).where(User.email == normal(email)))
         if user is None:
             check_new_password(password, email, "ADMIN_PASSWORD")
@@ -218,43 +229,30 @@ def ensure_admin(session: Session, email: str, password: str) -> User:
     return user
 
 
-def ensure_setup_token(session: Session, path: Path) -> str | None:
-    """Return the one-time token of the setup page, kept in `path` with mode 600; None once there is an account."""
-    if anyone(session):
-        path.unlink(missing_ok=True)
-        return None
-    if path.exists() and not _setup_token(path):
-        path.unlink(missing_ok=True)  # an older Mellow left it half-written
-    return kept_secret(path)
+def leave_setup_token(session: Session, path: Path, token: str) -> None:
+    """Leave the one-time token of the setup page in `path`, with mode 600, for the launcher; none once somebody is."""
+    path.unlink(missing_ok=True)
+    if not anyone(session):
+        keep_secret(path, token)
 
 
-def _setup_token(path: Path) -> str:
-    """Return the token of the setup page, or nothing if the file holds too little to be one."""
-    try:
-        token = path.read_text().strip()
-    except OSError:
-        return ""
-    return token if len(token) >= FEWEST_CHARACTERS else ""
-
-
-def set_up(session: Session, token_path: Path, token: str, email: str, password: str) -> User:
-    """Create the first admin with the one-time token, and remove the token.
+def set_up(session: Session, kept: str, token: str, email: str, password: str) -> User:
+    """Create the first admin with the one-time token, which must be the one that was `kept`.
 
     Raises NotFound once there is an account, Forbidden for a wrong token, and Invalid.
     """
-    if anyone(session) or not token_path.exists():
+    if anyone(session):
         raise NotFound(gettext("Mellow is set up already: sign in."))
-    kept = _setup_token(token_path)
-    if not kept or not secrets.compare_digest(token.encode(), kept.encode()):
+    if not secrets.compare_digest(token.encode(), kept.encode()):
         raise Forbidden(gettext("That setup link is not the one printed at start."))
     check_new_password(password, email)
     with write_transaction(session):
+        one_at_a_time(session, Turn.FIRST_ADMIN)
         if anyone(session):
             raise NotFound(gettext("Mellow is set up already: sign in."))
         user = new_user(session, email, password, Role.ADMIN, "")
         session.flush()
         audit.record(session, user.id, "user.created", f"user {user.id}", email=user.email, role=user.role)
-    token_path.unlink(missing_ok=True)
     return user
 
 

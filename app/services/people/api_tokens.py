@@ -11,7 +11,18 @@ from typing import NamedTuple
 from sqlalchemy import Table, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import ApiToken, Prebuilt, Role, Scope, User, now, write_transaction, write_with_others
+from app.db import (
+    ApiToken,
+    Prebuilt,
+    Role,
+    Scope,
+    Turn,
+    User,
+    now,
+    one_at_a_time,
+    write_transaction,
+    write_with_others,
+)
 from app.domain_errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 from app.services.people.accounts import Identity
 from app.services.system import audit
@@ -155,6 +166,7 @@ def follow_setting(session: Session, user_id: int, secret: str) -> bool:
     Returns False for a value that was revoked before, on a page or by another value: it stays so.
     """
     with write_transaction(session):
+        one_at_a_time(session, Turn.FIRST_ADMIN)
         kept = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(secret)))
         for token in session.scalars(select(ApiToken).where(ApiToken.name == SETTING)).all():
             if token is not kept:

@@ -25,6 +25,7 @@ from sqlalchemy import ColumnElement, Engine, func, select
 from sqlalchemy.orm import Session
 
 from app.db import Candidate, Generation, Judgment, Verdict
+from app.db.settled import FAR
 from app.services.system import counts, marks
 
 WINDOW = 10_000
@@ -81,14 +82,14 @@ class _Latest:
         """Read what was judged, undone or deleted since the last update."""
         deletions = marks.deletions(session)
         newest = int(session.connection().execute(select(func.max(Judgment.id))).scalar() or 0)
-        replaced = self._newest is None or newest < self._newest - counts.SETTLED
+        replaced = self._newest is None or newest < self._newest - FAR
         if replaced or deletions != self._deletions:
             self._clear()  # an earlier update failed halfway, the database was replaced, or rows were deleted
         self._deletions = deletions
         if self._newest is not None:
             self._drop_undone(session)
             on_sqlite = session.get_bind().dialect.name == "sqlite"
-            self._add(session, WINDOW, Judgment.id > (self._newest if on_sqlite else newest - counts.SETTLED))
+            self._add(session, WINDOW, Judgment.id > (self._newest if on_sqlite else newest - FAR))
             self._drop_oldest(len(self._ratings) - WINDOW)
         missing = WINDOW - len(self._ratings)
         if missing > 0 and self._more_before:

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Engine, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt, now
+from app.db.settled import FAR
 from app.services.prompts import queue_progress
 from app.services.prompts.reservations import opinions, wanted_opinions
-from app.services.system import counts
 
 if TYPE_CHECKING:
     from app.services.prompts.studio_settings import StudioSettings
@@ -45,7 +45,7 @@ def due(session: Session, studio: StudioSettings) -> list[int]:
         done = done.where(Prompt.id.in_(judged.where(Judgment.id > looked_at[1])))
     found = list(session.scalars(done.order_by(*_IN_THE_INDEX).limit(AT_ONCE)))
     if not found:  # what was found may not leave the queue this time
-        settled = newest if engine.dialect.name == "sqlite" else newest - counts.SETTLED
+        settled = newest if engine.dialect.name == "sqlite" else newest - FAR
         _looked_at[engine] = (rules, settled)
     return found
 

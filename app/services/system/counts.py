@@ -11,7 +11,8 @@ has changed, and subtracted. After a deletion, of which a mark in the database t
 counts are exact: those of what the session sees, or of what others have committed since its transaction began. The
 session must not have written anything itself.
 
-In PostgreSQL a row may become visible after one with a higher id, so there the latest rows are counted again each time.
+In PostgreSQL a row may become visible after one with a higher id, so there the latest rows, of which that is possible
+(app/db/settled.py), are counted again each time.
 """
 
 from __future__ import annotations
@@ -27,10 +28,8 @@ from sqlalchemy import BindParameter, ColumnElement, Engine, Executable, Select,
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Preference, Prompt, User
+from app.db.settled import FAR, Settled
 from app.services.system import marks
-
-SETTLED = 10_000
-"""No open transaction of PostgreSQL is expected to hold ids this far below the newest."""
 
 
 class Kind(NamedTuple):
@@ -188,14 +187,15 @@ class _RunningCounts:
         self._newest = newest
         self._since = since
         self._up_to = since
+        self._settled = Settled()
         self._kept: Counter[tuple[Any, ...]] = Counter()
 
     def read(self, session: Session) -> Counter[tuple[Any, ...]]:
         """Return the present counts."""
         newest = int(session.connection().execute(self._newest).scalar() or 0)
-        if newest < self._up_to - SETTLED:
-            self._up_to, self._kept = self._since, Counter()  # the database was replaced
-        settled = newest if session.get_bind().dialect.name == "sqlite" else newest - SETTLED
+        if newest < self._up_to - FAR:  # the database was replaced
+            self._up_to, self._kept, self._settled = self._since, Counter(), Settled()
+        settled = self._settled.up_to(session, newest)
         if settled > self._up_to:
             self._kept += self._between(session, self._up_to, settled)
             self._up_to = settled

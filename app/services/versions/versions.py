@@ -80,19 +80,18 @@ def record_version(session: Session, manifest: Manifest, location: str) -> Versi
         return known
     parent = manifest.parent and session.get(Version, manifest.parent)
     another = session.scalar(select(Version.number).where(Version.run_id == manifest.run_id))
-    version = Version(
-        number=manifest.number,
-        parent_number=manifest.parent if parent else None,
-        run_id=manifest.run_id if another is None else None,
-        method=manifest.method,
-        location=location,
-        sha256=manifest.sha256,
-        metrics=dict(manifest.metrics),
-    )
-    session.add(version)
-    session.flush()
-    audit.record(session, None, "version.published", f"version {manifest.number}", run=manifest.run_id)
-    return version
+    row = {
+        "number": manifest.number,
+        "parent_number": manifest.parent if parent else None,
+        "run_id": manifest.run_id if another is None else None,
+        "method": manifest.method,
+        "location": location,
+        "sha256": manifest.sha256,
+        "metrics": dict(manifest.metrics),
+    }
+    if insert_new(session, Version, [row], Version.number):
+        audit.record(session, None, "version.published", f"version {manifest.number}", run=manifest.run_id)
+    return session.get_one(Version, manifest.number)
 
 
 def point_serving_at(session: Session, number: int, by: int | None) -> bool:

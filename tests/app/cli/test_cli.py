@@ -8,6 +8,7 @@ import io
 import json
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -235,6 +236,7 @@ def test_export_masks_and_leaves_out_when_a_file_for_the_manifest_is_named(
     assert [row["prompt"] for row in read_rows(path).rows] == ["ask [email]"]
 
 
+@pytest.mark.sqlite
 def test_a_backup_can_be_made_and_brought_back(
     app: Flask, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,8 +315,8 @@ def test_an_export_to_a_full_disk_is_one_sentence(
 
 
 def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, session: Session) -> None:
-    named = new_settings(
-        parts(app).settings.home,
+    named = replace(
+        parts(app).settings,
         admin_email="ada@example.org",
         admin_password="a calm password",
         api_token="a token of sixteen or more",
@@ -332,9 +334,13 @@ def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, s
 
 
 def test_a_token_of_the_environment_that_was_revoked_is_told_of(app: Flask, session: Session) -> None:
-    home = parts(app).settings.home
-    named = {"admin_email": "ada@example.org", "admin_password": "a calm password", "api_token": "a token of sixteen"}
-    other = create_app(new_settings(home, **named))
+    named = replace(
+        parts(app).settings,
+        admin_email="ada@example.org",
+        admin_password="a calm password",
+        api_token="a token of sixteen",
+    )
+    other = create_app(named)
     try:
         assert run(other, "ensure-admin").stderr == ""
         (token,) = rows(session, ApiToken)

@@ -13,13 +13,15 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Prompt, RunStatus, TrainingRun, Version, write_transaction
-from app.domain_errors import Conflict
+from app.db import ApiToken, AuditEvent, Prompt, RunStatus, TrainingRun, User, Version, write_transaction
+from app.domain_errors import Conflict, NotFound
 from app.services.desk import settings as desk_settings
+from app.services.people import accounts, api_tokens
 from app.services.prompts import prompts, studio_settings
 from app.services.prompts.prompts import CheckedRow, ImportReport
 from app.services.training import runs
 from app.services.versions import versions
+from models.store.manifest import Manifest
 from tests import factories
 from tests.studio import parts, rows
 
@@ -146,3 +148,49 @@ def test_a_run_that_somebody_cancels_as_it_ends_is_either_cancelled_or_succeeded
             if not succeeded:
                 runs.finish_cancel(session, run.id, 1)
         assert len(rows(session, Version)) == 1
+
+
+def test_machines_that_start_at_once_make_one_admin_with_one_token(either: Flask) -> None:
+    def starts(session: Session) -> bool:
+        admin = accounts.ensure_admin(session, "ada@example.org", factories.PASSWORD)
+        return api_tokens.follow_setting(session, admin.id, "a token of sixteen or more")
+
+    assert at_once(either, [starts] * AT_ONCE) == [True] * AT_ONCE
+    with parts(either).sessions() as session:
+        assert (len(rows(session, User)), len(rows(session, ApiToken))) == (1, 1)
+
+
+def test_of_several_that_follow_the_setup_link_at_once_one_becomes_the_admin(either: Flask) -> None:
+    def follows(session: Session, email: str) -> bool:
+        try:
+            accounts.set_up(session, "the token", "the token", email, factories.PASSWORD)
+        except NotFound:
+            return False
+        return True
+
+    people = [partial(follows, email=f"person{number}@example.org") for number in range(AT_ONCE)]
+    assert sum(at_once(either, people)) == 1
+    with parts(either).sessions() as session:
+        assert len(rows(session, User)) == 1
+
+
+def test_a_version_that_several_record_at_once_is_one_row(either: Flask) -> None:
+    manifest = Manifest(
+        number=1,
+        parent=None,
+        run_id=None,
+        method="base",
+        config={},
+        data_sha256="",
+        metrics={},
+        created_at="2026-01-02T03:04:05+00:00",
+    )
+
+    def records(session: Session) -> int:
+        with write_transaction(session):
+            return versions.record_version(session, manifest, "/store/000001").number
+
+    assert at_once(either, [records] * AT_ONCE) == [1] * AT_ONCE
+    with parts(either).sessions() as session:
+        assert len(rows(session, Version)) == 1
+        assert [event.action for event in rows(session, AuditEvent)] == ["version.published"]

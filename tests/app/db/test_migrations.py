@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,12 @@ from sqlalchemy.pool import NullPool
 
 from app import create_app
 from app.config import Settings
-from app.db import ApiToken, Base, now
+from app.db import ApiToken, Base, Turn, now, one_at_a_time
 from app.extensions import db
 from app.services.prompts import prompts
 from app.services.system import audit_copies
 from tests import factories
+from tests.processes import wait_for
 from tests.studio import dispose
 
 pytestmark = pytest.mark.long
@@ -38,6 +40,8 @@ TABLES = {
     "forgettings",
     "generations",
     "guess_counts",
+    "import_pieces",
+    "import_uploads",
     "imports",
     "invitations",
     "judgments",
@@ -365,3 +369,25 @@ def test_ids_of_old_databases_go_on_and_are_not_used_again(empty_app: Flask, eng
             connection.execute(text(f"DELETE FROM {table}"))
         connection.execute(text(SCREEN[0].format(id="NULL")))
         assert connection.execute(text("SELECT id FROM generations")).scalars().all() == [8]
+
+
+def test_of_two_machines_that_start_at_once_the_second_migrates_when_the_first_has(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    app = create_app(Settings.from_env({"MELLOW_HOME": str(tmp_path), "DATABASE_URL": postgres_url}))
+    engine = create_engine(app.config["SQLALCHEMY_DATABASE_URI"], poolclass=NullPool)
+
+    def migrates() -> None:
+        with app.app_context():
+            upgrade()
+
+    with engine.connect() as watching, ThreadPoolExecutor(1) as pool:
+        with Session(engine) as first:
+            one_at_a_time(first, Turn.MIGRATIONS)
+            second = pool.submit(migrates)
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            wait_for(lambda: second.done() or watching.scalar(waits), what="the second at the lock")
+            assert tables(engine) == set()
+        second.result(60)
+    assert tables(engine) == TABLES
+    dispose(app)

@@ -49,6 +49,16 @@ def test_what_no_database_can_store_or_look_for_is_refused_like_anything_else(
     assert report == {"added": 1, "duplicates": 1, "rejected": [{"line": 1, "reason": sentence}]}
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["/admin/people/imported?name=%00", "/admin/people/imported/export?name=%00", "/admin/system/audit?action=%00"],
+)
+def test_what_cannot_even_be_looked_for_is_said_on_pages(admin: Person, address: str) -> None:
+    answer = admin.browser().get(address)
+    assert answer.status_code == 422
+    assert "The text holds characters that cannot be stored." in answer.text
+
+
 def test_an_export_is_streamed_from_the_server_and_holds_what_stands(session: Session, admin: Person) -> None:
     screen = factories.generation(session, admin.id, ["a", "b"])
     session.add_all(

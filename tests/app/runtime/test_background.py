@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -20,7 +21,7 @@ from app.services.versions import live_comparison_verdict, versions
 from models.reliability import Answer, Reliability
 from models.store.store import CheckpointStore
 from tests import factories
-from tests.studio import add_version, close, new_settings, parts, rows
+from tests.studio import add_version, close, parts, rows
 
 THREADS = {"alias-news", "run-rescue", "hot-swap", "second-version", "learning"}
 
@@ -90,7 +91,7 @@ def test_the_admin_can_see_what_each_process_serves(app: Flask, version_1: int) 
 
 
 def test_a_process_serves_also_while_the_queue_is_away(app: Flask, version_1: int) -> None:
-    cut_off = create_app(new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock"))
+    cut_off = create_app(replace(parts(app).settings, redis_url="unix:///nowhere/valkey.sock"))
     try:
         ensure_serving_started(cut_off)
         assert parts(cut_off).generator().version == 1

@@ -36,6 +36,7 @@ def disk(app: Flask, session: Session) -> Disk:
     return partial(full, engine)
 
 
+@pytest.mark.sqlite
 def test_a_click_that_cannot_be_stored_is_refused_and_stored_when_it_is_sent_again(
     session: Session, annotator: Person, disk: Disk
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_click_that_cannot_be_stored_is_refused_and_stored_when_it_is_sent_aga
     assert len(rows(session, Judgment)) == len(clicks)
 
 
+@pytest.mark.sqlite
 def test_a_form_that_cannot_be_stored_answers_with_a_page(session: Session, admin: Person, disk: Disk) -> None:
     for number in range(1, 6):
         factories.version(session, number)
@@ -85,6 +87,7 @@ def test_a_form_that_cannot_be_stored_answers_with_a_page(session: Session, admi
     assert stored == [answer.status_code == 302 for answer in answers]
 
 
+@pytest.mark.sqlite
 def test_pages_are_shown_on_a_full_disk_though_who_is_there_cannot_be_noted(
     session: Session, annotator: Person, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

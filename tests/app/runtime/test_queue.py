@@ -107,6 +107,13 @@ def test_what_a_web_process_serves_is_known_as_long_as_it_says_so(queue: JobQueu
     assert list(queue.reports()) == ["box:0"]
 
 
+def test_what_a_machine_keeps_running_is_known_as_long_as_it_says_so(queue: JobQueue, redis: Redis) -> None:
+    assert queue.parts() == {}
+    queue.report_parts("box", {"web": {"state": "running"}})
+    assert queue.parts() == {"box": {"web": {"state": "running"}}}
+    assert 0 < int(redis.ttl("mellow:parts:box")) <= 10
+
+
 def test_every_process_hears_that_the_alias_moved(queue: JobQueue, redis: Redis) -> None:
     heard, stop = threading.Event(), threading.Event()
     listener = threading.Thread(target=queue.listen, args=(heard.set, stop))

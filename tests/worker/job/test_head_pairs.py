@@ -54,8 +54,9 @@ def studio(app: Flask, queue_url: str, few_texts: int, version_1: int, monkeypat
     """A worker's studio with three texts in its queue, of each of which the same samples are known."""
     share_cache(parts(app).settings.home)
     monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
+    monkeypatch.setenv("DATABASE_URL", parts(app).settings.database_url)
     monkeypatch.setenv("REDIS_URL", queue_url)
-    for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
+    for name in ("MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(head_pairs, "TEXTS", 3)
     monkeypatch.setattr(Samples, "draw", lambda *_: None)

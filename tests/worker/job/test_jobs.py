@@ -55,8 +55,9 @@ def environment(app: Flask, queue_url: str, few_texts: int, monkeypatch: pytest.
     """The worker's settings come from its environment; they are the studio's."""
     share_cache(parts(app).settings.home)
     monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
+    monkeypatch.setenv("DATABASE_URL", parts(app).settings.database_url)
     monkeypatch.setenv("REDIS_URL", queue_url)
-    for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
+    for name in ("MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -33,6 +33,8 @@ from worker.studio.attempt import Attempt
 from worker.training.shared import run_folder
 from worker.training.shared.training_errors import Diverged
 
+pytestmark = pytest.mark.sqlite
+
 
 class Database:
     """The studio's SQLite file, which another program can keep from being written."""

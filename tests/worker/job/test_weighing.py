@@ -101,8 +101,9 @@ def test_a_judgment_divides_its_weight_among_the_texts_that_it_marks() -> None:
 def studio(app: Flask, queue_url: str, few_texts: int, version_1: int, monkeypatch: pytest.MonkeyPatch) -> Studio:
     share_cache(parts(app).settings.home)
     monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
+    monkeypatch.setenv("DATABASE_URL", parts(app).settings.database_url)
     monkeypatch.setenv("REDIS_URL", queue_url)
-    for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
+    for name in ("MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     return Studio.of(Settings.from_env())
 

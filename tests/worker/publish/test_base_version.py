@@ -13,8 +13,9 @@ from app.db import Version
 from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
-from tests.studio import parts, rows
+from tests.studio import add_version, parts, rows
 from worker.cli import main
+from worker.publish import staging
 
 
 @pytest.fixture
@@ -25,8 +26,9 @@ def base_model(published: CheckpointStore) -> Path:
 @pytest.fixture
 def environment(app: Flask, base_model: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
+    monkeypatch.setenv("DATABASE_URL", parts(app).settings.database_url)
     monkeypatch.setenv("BASE_MODEL", str(base_model))
-    for name in ("DATABASE_URL", "REDIS_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
+    for name in ("REDIS_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -89,6 +91,26 @@ def test_a_start_that_was_interrupted_after_publishing_goes_on_where_it_was(
     shutil.copytree(published.folder(1), parts(app).store.place(1))
     assert main(["publish-base"]) == 0
     assert capsys.readouterr().out == "Version 1 serves, made from a checkpoint.\n"
+    assert versions.serving_number(session) == 1
+
+
+def test_a_start_beside_that_of_another_machine_takes_what_the_other_published(
+    environment: pytest.MonkeyPatch,
+    app: Flask,
+    session: Session,
+    published: CheckpointStore,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prepare = staging.prepare
+
+    def meanwhile(staged: Path) -> float:
+        add_version(app, session, published, 1)
+        return prepare(staged)
+
+    environment.setattr(staging, "prepare", meanwhile)
+    assert main(["publish-base"]) == 0
+    assert capsys.readouterr().out == "Version 1 serves, made from a checkpoint.\n"
+    assert parts(app).store.manifest(1) == published.manifest(1)
     assert versions.serving_number(session) == 1
 
 

@@ -13,7 +13,8 @@ from werkzeug.test import TestResponse
 
 from app.db import ApiToken, AuditEvent, SignInSession, User, now
 from app.routes.people import form_key
-from app.services.people import accounts, api_tokens, invitations
+from app.services.people import api_tokens, invitations
+from app.services.people.authentication import common_key
 from tests import factories
 from tests.studio import Browser, Person, parts, rows
 
@@ -21,11 +22,9 @@ ADA = {"email": "ada@example.org", "password": "a calm password"}
 
 
 @pytest.fixture
-def setup_token(app: Flask, session: Session) -> str:
+def setup_token(app: Flask) -> str:
     """The one-time token, as it is printed at start."""
-    token = accounts.ensure_setup_token(session, parts(app).settings.setup_token_path)
-    assert token is not None
-    return token
+    return common_key.setup_token(parts(app).settings.secret_key)
 
 
 def session_cookie(answer: TestResponse) -> SimpleCookie:
@@ -71,10 +70,6 @@ def test_a_mistake_on_the_setup_page_is_told_and_what_was_typed_is_kept(app: Fla
     assert "The password needs at least 8 characters." in answer.text
     assert 'value="ada@example.org"' in answer.text
     assert "short" not in answer.text
-
-
-def test_there_is_no_setup_page_when_no_token_was_printed(app: Flask) -> None:
-    assert app.test_client().get("/setup").status_code == 404
 
 
 def test_a_wrong_password_and_an_unknown_email_are_told_alike(app: Flask, annotator: Person) -> None:

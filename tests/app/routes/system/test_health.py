@@ -22,7 +22,7 @@ from tests.studio import Person, add_version, close, new_settings, parts
 @pytest.fixture
 def cut_off(app: Flask) -> Iterator[Flask]:
     """The same studio without its queue."""
-    cut_off = create_app(new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock"))
+    cut_off = create_app(dataclasses.replace(parts(app).settings, redis_url="unix:///nowhere/valkey.sock"))
     yield cut_off
     close(cut_off)
 

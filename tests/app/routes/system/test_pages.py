@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -26,7 +27,7 @@ from app.version import VERSION
 from models.serving.hot_swap import ServingState
 from models.store.store import CheckpointStore
 from tests import factories
-from tests.studio import Person, add_version, close, new_settings, parts, rows
+from tests.studio import Person, add_version, close, parts, rows
 
 
 def test_the_page_shows_processes_workers_and_their_gpus(
@@ -92,6 +93,15 @@ def test_parts_that_ended_are_told_on_system_and_training(app: Flask, admin: Per
     assert "<td>once</td>" in browser.get("/admin/system").text
 
 
+def test_parts_of_another_machine_are_told_with_its_name(app: Flask, admin: Person) -> None:
+    parts(app).queue.report_parts("box2", {"worker": asdict(Part("given up", 4, "worker was ended by SIGKILL."))})
+    write_parts(parts(app).settings.home, {"web": Part()})
+    page = admin.browser().get("/admin/system").text
+    assert 'data-part="worker (box2)"' in page
+    assert "Worker was ended by SIGKILL." in page
+    assert list(parts(app).parts()) == ["web", "worker (box2)"]
+
+
 def test_the_page_says_which_mellow_this_is(admin: Person) -> None:
     assert f"Mellow {VERSION}<" in admin.browser().get("/admin/system").text
 
@@ -133,7 +143,7 @@ def test_a_live_comparison_shows_the_second_version_in_each_process(
 
 
 def test_while_the_queue_is_away_the_page_is_there(app: Flask, admin: Person) -> None:
-    cut_off = create_app(new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock"))
+    cut_off = create_app(replace(parts(app).settings, redis_url="unix:///nowhere/valkey.sock"))
     try:
         page = Person(cut_off, admin.id, admin.email, admin.token).browser().get("/admin/system")
         assert page.status_code == 200
@@ -143,6 +153,7 @@ def test_while_the_queue_is_away_the_page_is_there(app: Flask, admin: Person) ->
         close(cut_off)
 
 
+@pytest.mark.sqlite
 def test_a_backup_is_made_downloaded_and_removed(app: Flask, session: Session, admin: Person) -> None:
     browser = admin.browser()
     made = browser.submit("/admin/system/backups", {}, follow_redirects=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from app import create_app
 from app.db import Role, RunMetric, RunStatus, TrainingRun, now, write_transaction
 from tests import factories
 from tests.app.routes.desk.test_api import at_once, body, problem
-from tests.studio import Person, close, make_person, new_settings, parts, rows
+from tests.studio import Person, close, make_person, parts, rows
 from tests.trouble.silence import Looks
 
 AT_MOST = "at most 200 of them"
@@ -252,7 +253,7 @@ def test_without_pairs_there_is_no_run(session: Session, admin: Person) -> None:
 def test_a_wish_while_the_queue_is_away_is_kept_and_handed_out_later(
     app: Flask, session: Session, pairs: None, admin: Person, queue_url: str
 ) -> None:
-    settings = new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock")
+    settings = replace(parts(app).settings, redis_url="unix:///nowhere/valkey.sock")
     cut_off = create_app(settings)
     try:
         person = Person(cut_off, admin.id, admin.email, admin.token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.services.versions import versions
 from models.settings.clicks import CLICK_OPTIONS
 from models.store.store import CheckpointStore
 from tests import factories
-from tests.studio import Person, add_version, close, new_settings, parts, rows
+from tests.studio import Person, add_version, close, parts, rows
 
 PAIRED = ["loss", "rewards/accuracies", "rewards/margins"]
 ALWAYS = ["logps/chosen", "logps/rejected", "anchor_kl", "learning_rate"]
@@ -76,7 +77,7 @@ def test_the_first_steps_are_folded_once_only_nobody_was_invited(session: Sessio
 
 
 def test_while_the_queue_is_away_the_page_says_so_and_is_there(app: Flask, admin: Person) -> None:
-    cut_off = create_app(new_settings(parts(app).settings.home, redis_url="unix:///nowhere/valkey.sock"))
+    cut_off = create_app(replace(parts(app).settings, redis_url="unix:///nowhere/valkey.sock"))
     try:
         page = Person(cut_off, admin.id, admin.email, admin.token).browser().get("/admin")
         assert page.status_code == 200

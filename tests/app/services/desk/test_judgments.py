@@ -77,6 +77,7 @@ def test_the_only_candidate_of_a_screen_can_be_chosen_but_beats_nobody(session: 
     assert rows(session, Preference) == []
 
 
+@pytest.mark.sqlite
 def test_a_failure_while_the_rows_are_written_leaves_nothing(session: Session, annotator: Person) -> None:
     screen = factories.generation(session, annotator.id)
     gesture = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id)

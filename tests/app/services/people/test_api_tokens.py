@@ -57,6 +57,7 @@ def test_a_person_has_several_tokens_and_each_stands_for_them(session: Session, 
     assert [token.id for token in api_tokens.of_person(session, user.id)] == [second.id, first.id]
 
 
+@pytest.mark.sqlite
 def test_a_token_is_looked_up_by_one_statement(session: Session, user: User) -> None:
     _, secret = api_tokens.make(session, user.id, "a notebook", ["read"], 30)
     run: list[str] = []

@@ -97,6 +97,7 @@ def test_who_has_had_everything_is_served_what_is_new_put_back_raised_or_undone(
     assert waiting(session, third) is second
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_a_second_look_reads_nothing_of_what_lies_behind(session: Session, annotator: Person) -> None:
     for number in range(200):
@@ -109,6 +110,7 @@ def test_a_second_look_reads_nothing_of_what_lies_behind(session: Session, annot
     assert steps.taken() < first / 10
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_a_first_look_grows_with_what_lies_behind_and_not_with_its_square(session: Session, annotator: Person) -> None:
     """Nobody has had SQLite count its rows, so it does not know which index is the better one."""

@@ -27,6 +27,8 @@ from tests import factories
 from tests.models.store.power_cuts import PowerCuts
 from tests.studio import new_settings, rows
 
+pytestmark = pytest.mark.sqlite
+
 
 def revision(settings: Settings) -> str:
     with closing(sqlite3.connect(backups.sqlite_file(settings))) as database:

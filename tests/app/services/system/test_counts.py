@@ -110,6 +110,7 @@ def test_agreement_is_measured_anew_when_somebody_judges_or_takes_back(either: S
     assert agreement.measured(either).pairs == []
 
 
+@pytest.mark.sqlite
 def test_what_was_read_before_others_wrote_is_not_kept_as_what_came_after(app: Flask) -> None:
     """A page that began to look before two people judged is told apart from one that looked afterwards."""
     sessions = parts(app).sessions

@@ -88,6 +88,7 @@ def test_heads_that_learned_from_it_are_dropped_but_for_those_of_versions(sessio
     assert [head.data for head in rows(session, RewardHead)] == [b"whole", None, b"whole"]
 
 
+@pytest.mark.sqlite
 def test_nothing_of_what_was_deleted_is_left_in_the_files(app: Flask, session: Session) -> None:
     home = parts(app).settings.home
     sample = samples_folder(home) / "version" / sample_file("a zebra")
@@ -104,6 +105,7 @@ def test_nothing_of_what_was_deleted_is_left_in_the_files(app: Flask, session: S
     assert not sample.exists()
 
 
+@pytest.mark.sqlite
 def test_it_is_said_when_somebody_reads_an_older_state(
     app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

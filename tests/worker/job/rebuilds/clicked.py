@@ -37,8 +37,9 @@ def studio_of(app: Flask, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> St
     """The studio of the worker's environment; of each of three texts the same samples are known."""
     share_cache(parts(app).settings.home)
     monkeypatch.setenv("MELLOW_HOME", str(parts(app).settings.home))
+    monkeypatch.setenv("DATABASE_URL", parts(app).settings.database_url)
     monkeypatch.setenv("REDIS_URL", queue_url)
-    for name in ("DATABASE_URL", "MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
+    for name in ("MELLOW_STORE", "ADMIN_EMAIL", "ADMIN_PASSWORD", "MELLOW_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(head_pairs, "TEXTS", len(OWN))
     monkeypatch.setattr(Samples, "draw", lambda *_: None)
