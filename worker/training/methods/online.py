@@ -26,12 +26,12 @@ from transformers import PreTrainedModel, Trainer
 from trl.models.utils import unwrap_model_for_generation
 
 from models.model_errors import RecipeError
+from worker.training import processes
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import Text, as_text, prompt_ids
 from worker.training.methods.common import frozen_copy
 from worker.training.methods.reward_functions import Reward, load_reward, rewards_of
 from worker.training.methods.sampled import generate, log_probs, log_probs_without_adapter, score_samples
-from worker.training.run import processes
 from worker.training.run.held_out import Figures
 from worker.training.run.method import Job, unwrapped
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
