@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from models.settings.command_line import DPOOptions
@@ -32,7 +32,6 @@ def refused(progress: Progress) -> None:
     processes.wait_for_all()
 
 
-if __name__ == "__main__":
-    from functools import partial
-
-    run_in_processes(partial(endless, Path(sys.argv[1])), 2, SilentProgress(), use_cpu=True)
+def start(folder: str) -> None:
+    """Start `endless` in two processes, and wait for them."""
+    run_in_processes(partial(endless, Path(folder)), 2, SilentProgress(), use_cpu=True)
