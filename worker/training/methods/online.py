@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -48,11 +49,11 @@ _REFERENCES: weakref.WeakKeyDictionary[PreTrainedModel, Callable[[], PreTrainedM
 class OnlineMethod:
     """The `Method` of GRPO or RLOO. `reward` rates the samples; default: the model at `options.reward_model_path`.
 
-    `module` is TRL's module of the method, whose `trainer` and `seq2seq_trainer` take arguments of class `config`.
+    `module` names TRL's module of the method, whose `trainer` and `seq2seq_trainer` take arguments of class `config`.
     """
 
     name: str
-    module: ModuleType
+    module: str
     trainer: Callable[..., Any]
     seq2seq_trainer: Callable[..., Any]
     config: type
@@ -72,7 +73,7 @@ class OnlineMethod:
         disable_dropout(loaded.model)
         seq2seq = loaded.architecture == "seq2seq"
         extra: dict[str, Any] = {"loaded": loaded} if seq2seq else {}
-        with _copy_as_reference(self.module, loaded.model):
+        with _copy_as_reference(import_module(self.module), loaded.model):
             trainer: Trainer = (self.seq2seq_trainer if seq2seq else self.trainer)(
                 model=loaded.model,
                 reward_funcs=_for_trl(self.reward or load_reward(options)),

@@ -31,6 +31,7 @@ from models.model_errors import RecipeError
 from models.settings.command_line import TrainOptions, default_learning_rate
 from models.store.trained_on import TrainedOn
 from worker.training import processes
+from worker.training.distributed.sharding import check_weights_are_whole
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import render
 from worker.training.run.arguments import check_trackers, make_arguments
@@ -87,6 +88,7 @@ def train(
     `TrainingError` of any kind, or `MemoryError`.
     """
     started = time.monotonic()
+    check_weights_are_whole()
     known = TrainedOn.read(Path(model)) or TrainedOn()
     if (output_dir / MODEL).exists():
         raise CheckpointError(f"{output_dir / MODEL} is there already: choose another output folder.")

@@ -35,6 +35,7 @@ from models.settings.sft import SFTRecipe
 from models.store.trained_on import TrainedOn
 from worker.training import processes
 from worker.training.distributed.batches import joint
+from worker.training.distributed.sharding import check_weights_are_whole
 from worker.training.processes import on_one_gpu
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.sft.sft_trainer import SFTProgress, SFTTrainer
@@ -103,6 +104,7 @@ def train_sft(
     or `MemoryError` if the GPU has too little memory.
     """
     started = time.monotonic()
+    check_weights_are_whole()
     with quiet(), ExitStack() as undo:
         progress.stage("reading the data")
         tokenizer = load_tokenizer(base)
