@@ -13,7 +13,6 @@ What crosses the socket is pickled, as by Python's own `multiprocessing`: its fo
 
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +36,10 @@ _CHILD = "worker.training.distributed.child"
 _ROOT = Path(__file__).resolve().parents[3]
 _LOOK_SECONDS = 0.2
 _END_SECONDS = 30.0
+_KILLED = (
+    "A training process was ended from outside, as the system does where memory runs out: what was trained up to the "
+    "last checkpoint is kept."
+)
 
 
 def run_in_processes(training: Callable[..., Any], count: int, progress: Progress, *, use_cpu: bool) -> Any:
@@ -106,30 +109,23 @@ class _Launched:
         self._ranks: list[Connection] = []
         self._ended: list[Connection] = []
         self._cancelled = False
+        self._result: Any = None
 
     def result(self, count: int, progress: Progress) -> Any:
         """Relay the progress until every rank has ended, and return the result of the first."""
-        result: Any = None
         while len(self._ended) < count:
-            for ready in wait([self._listener, *self._ranks], _LOOK_SECONDS):
-                if ready is self._listener:
-                    self._welcome()
-                    continue
-                assert isinstance(ready, Connection)
-                word, *values = _received(ready)
-                if word == FAILED:
-                    raise values[0]
-                if word in (DONE, ENDED):
-                    self._ranks.remove(ready)
-                    self._ended.append(ready)
-                    result = values[0] if word == DONE else result
-                else:
-                    getattr(progress, word)(*values)
+            ready = wait([self._listener, *self._ranks], _LOOK_SECONDS)
+            # All are heard before any is minded: of a rank that was killed the others have errors to tell.
+            heard = [(rank, *_received(rank)) for rank in ready if isinstance(rank, Connection)]
+            for rank, word, *values in heard:
+                self._mind(rank, word, values, progress)
+            if self._listener in ready:
+                self._welcome()
             if len(self._ended) < count and self._process.poll() is not None:
                 raise ProcessesLost("The launcher of the training processes ended before they did.")
             if progress.cancelled() and not self._cancelled:
                 self._cancel()
-        return result
+        return self._result
 
     def end(self) -> None:
         """End the ranks that have not ended, and the launcher with them."""
@@ -138,17 +134,31 @@ class _Launched:
         self._listener.close()
         if self._ranks or not self._ended:
             self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
+        try:
             self._process.wait(_END_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _mind(self, rank: Connection, word: str, values: list[Any], progress: Progress) -> None:
+        """Do what a rank's word asks for; raises the error that it tells."""
+        if word == FAILED:
+            raise values[0]
+        if word in (DONE, ENDED):
+            self._ranks.remove(rank)
+            self._ended.append(rank)  # open as long as others train, for its end would end the rank
+            self._result = values[0] if word == DONE else self._result
+        else:
+            getattr(progress, word)(*values)
 
     def _welcome(self) -> None:
         """Take the connection of a rank, and send it the training."""
         rank = Connection(self._listener.accept()[0].detach())
         self._ranks.append(rank)
-        rank.send(self._training)
+        try:
+            rank.send(self._training)
+        except ConnectionError:
+            raise ProcessesLost(_KILLED) from None
         if self._cancelled:
             rank.send(CANCEL)
 
@@ -163,8 +173,5 @@ def _received(rank: Connection) -> Any:
     """Return what a rank says; raises ProcessesLost if it ended without a word."""
     try:
         return rank.recv()
-    except (EOFError, ConnectionError):
-        raise ProcessesLost(
-            "A training process was ended from outside, as the system does where memory runs out: what was trained up "
-            "to the last checkpoint is kept."
-        ) from None
+    except (EOFError, OSError):
+        raise ProcessesLost(_KILLED) from None
