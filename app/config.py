@@ -78,6 +78,7 @@ class Settings:
     max_text_length: int
     serving_compute_type: str
     serving_threads: int
+    training_processes: int
     trusted_proxies: int
     session_idle: timedelta
     session_lifetime: timedelta
@@ -135,6 +136,7 @@ class Settings:
                 "SERVING_COMPUTE_TYPE", "int8", ("float32", "int8", "int8_float32", "bfloat16", "float16", "auto")
             ),
             serving_threads=env.integer("SERVING_THREADS", 0, 0, 256),
+            training_processes=env.integer("TRAINING_PROCESSES", 0, 0, 64),
             trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),
             session_idle=timedelta(hours=env.integer("SESSION_IDLE_HOURS", 24, 1, 8760)),
             session_lifetime=timedelta(days=env.integer("SESSION_MAX_DAYS", 30, 1, 365)),
@@ -170,6 +172,7 @@ SETTING_NAMES = (
     "MAX_TEXT_LENGTH",
     "SERVING_COMPUTE_TYPE",
     "SERVING_THREADS",
+    "TRAINING_PROCESSES",
     "TRUSTED_PROXIES",
     "SESSION_IDLE_HOURS",
     "SESSION_MAX_DAYS",

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from rq.worker import BaseWorker
 
 TRAIN_JOB = "worker.jobs.train"
+GPU_QUEUE, CPU_QUEUE, OLD_QUEUE = "gpu", "cpu", "default"
+QUEUES = (GPU_QUEUE, CPU_QUEUE, OLD_QUEUE)
+"""The queues by what their jobs need; older releases put every job into the last one."""
 _CHANNEL = "mellow:alias"
 _PROCESS_KEY = "mellow:web:"
 _PROCESS_TTL_SECONDS = 10
@@ -60,20 +63,25 @@ class JobQueue:
         )
 
     @cached_property
-    def _queue(self) -> Queue:
+    def _queues(self) -> Mapping[str, Queue]:
         from rq import Queue
         from rq.serializers import JSONSerializer
 
-        return Queue(connection=self._redis, serializer=JSONSerializer)
+        return {name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES}
+
+    @property
+    def _serializer(self) -> Any:
+        return self._queues[OLD_QUEUE].serializer
 
     def ping(self) -> None:
         """Raise RedisError unless the queue responds."""
         self._redis.ping()
 
-    def enqueue_training(self, run_id: int, attempt: int) -> str:
+    def enqueue_training(self, run_id: int, attempt: int, needs_gpu: bool) -> str:
         """Enqueue a training; returns the job's id, which is the same for the same attempt."""
         job_id = f"train-{run_id}-{attempt}"
-        self._queue.enqueue(TRAIN_JOB, run_id, job_id=job_id, job_timeout=-1, result_ttl=3600, failure_ttl=86400)
+        queue = self._queues[GPU_QUEUE if needs_gpu else CPU_QUEUE]
+        queue.enqueue(TRAIN_JOB, run_id, job_id=job_id, job_timeout=-1, result_ttl=3600, failure_ttl=86400)
         return job_id
 
     def has_job(self, job_id: str) -> bool:
@@ -86,11 +94,11 @@ class JobQueue:
         from rq.job import Job
 
         try:
-            job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
+            job = Job.fetch(job_id, connection=self._redis, serializer=self._serializer)
         except NoSuchJobError:
             return False
         if job.is_queued:
-            return job_id in self._queue.job_ids
+            return job_id in self._queues.get(job.origin, self._queues[OLD_QUEUE]).job_ids
         if job.is_finished or job.is_failed or job.is_canceled or job.is_stopped:
             return False
         return job.worker_name is None or not self._is_gone(job.worker_name)
@@ -100,7 +108,7 @@ class JobQueue:
         from rq import Worker
 
         key = Worker.redis_worker_namespace_prefix + worker_name
-        worker = Worker.find_by_key(key, connection=self._redis, serializer=self._queue.serializer)
+        worker = Worker.find_by_key(key, connection=self._redis, serializer=self._serializer)
         return worker is not None and _ended(worker)
 
     def workers(self) -> list[dict[str, Any]]:
@@ -112,8 +120,7 @@ class JobQueue:
         """
         from rq import Worker
 
-        serializer = self._queue.serializer
-        workers = sorted(Worker.all(connection=self._redis, serializer=serializer), key=lambda w: str(w.name))
+        workers = sorted(Worker.all(connection=self._redis, serializer=self._serializer), key=lambda w: str(w.name))
         # In this order: a worker that reports for the first time between the two must not look as if it had stopped to.
         report, told = (
             self._redis.mget([key + w.name for w in workers]) if workers else [] for key in (_REPORTS_KEY, _WORKER_KEY)
@@ -133,7 +140,7 @@ class JobQueue:
 
     def depth(self) -> int:
         """Return how many jobs wait for a worker."""
-        return int(self._queue.count)
+        return sum(queue.count for queue in self._queues.values())
 
     def tell_alias_moved(self, version: int) -> None:
         """Tell every web process to read the alias now."""

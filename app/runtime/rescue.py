@@ -64,7 +64,7 @@ class Rescue:
     def __init__(
         self,
         has_job: Callable[[str], bool],
-        enqueue: Callable[[int, int], str],
+        enqueue: runs.Enqueue,
         is_published: Callable[[str], bool],
         clock: Callable[[], float] = elapsed,
     ) -> None:

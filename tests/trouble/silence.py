@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from app.runtime.rescue import Rescue
+from app.services.training import runs
 
 BETWEEN_LOOKS = 3.0
 
@@ -21,7 +22,7 @@ class Queue:
     def has_job(self, job_id: str) -> bool:
         return job_id in self.jobs
 
-    def enqueue(self, run_id: int, attempt: int) -> str:
+    def enqueue(self, run_id: int, attempt: int, needs_gpu: bool) -> str:
         self.handed_out.append((run_id, attempt))
         self.jobs.add(f"train-{run_id}-{attempt}")
         return f"train-{run_id}-{attempt}"
@@ -34,7 +35,7 @@ class Looks:
         self,
         session: Session,
         has_job: Callable[[str], bool],
-        enqueue: Callable[[int, int], str],
+        enqueue: runs.Enqueue,
         is_published: Callable[[str], bool] = lambda _key: False,
     ) -> None:
         self._session = session

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from app.config import Settings
 from models.settings.identity import IdentityShiftOptions
 from worker.commands.support.command import Command
 from worker.commands.support.flags import add_config_flag, add_option_flags, options_from
@@ -62,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
     """Shift, and print the figures; 130 after Ctrl-C."""
     recipe = options_from(options, IdentityShiftOptions)
     from worker.commands.support.console import ConsoleProgress
+    from worker.training.distributed.launcher import launcher
     from worker.training.identity.identity_shift import REPORT, Shift, shift_identity
 
     model = options.model_name_or_path
@@ -69,8 +71,9 @@ def run(options: argparse.Namespace) -> int:
         model = str(Path(model).resolve())
     shift = Shift(options.original_name, options.new_name, options.system_prompt, options.maker, options.anchors)
     progress = ConsoleProgress()
+    launch = launcher(Settings.from_env().training_processes)
     try:
-        result, outcome = shift_identity(model, shift, recipe, options.output_dir, progress)
+        result, outcome = shift_identity(model, shift, recipe, options.output_dir, progress, launch)
     except KeyboardInterrupt:
         progress.end()
         print("\nStopped. The same command goes on where it was.", file=sys.stderr)

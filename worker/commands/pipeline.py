@@ -74,12 +74,15 @@ def run(options: argparse.Namespace) -> int:
     plan = pipeline.Plan.from_mapping(settings, environment.base_model)
     plan = replace(plan, model=resolve_model(plan.model, environment))
     from worker.commands.support.console import ConsoleProgress
-    from worker.training.run.processes import is_main
+    from worker.training.distributed.launcher import launcher
+    from worker.training.processes import is_main
     from worker.training.shared.progress import SilentProgress
 
     console = ConsoleProgress()
     try:
-        said = pipeline.run(plan, options.output_dir, console if is_main() else SilentProgress(), options.report_to)
+        progress = console if is_main() else SilentProgress()
+        launch = launcher(environment.training_processes)
+        said = pipeline.run(plan, options.output_dir, progress, launch, options.report_to)
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from where it was.", file=sys.stderr)
         return 130

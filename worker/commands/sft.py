@@ -116,7 +116,10 @@ def run(options: argparse.Namespace) -> int:
     from worker.commands.support import terminal_training
     from worker.commands.support.console import ConsoleProgress
     from worker.job import initial_training
+    from worker.training.processes import count
 
+    if count() > 1:
+        raise RecipeError("sft starts its processes itself: set TRAINING_PROCESSES, and give the command by itself.")
     progress = ConsoleProgress()
     columns = _columns(options)
     file = read_pair_file(options.train_file, columns) if options.train_file else _from_hub(options, columns)
@@ -138,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
     run_dir = options.output_dir or store.run_folder(name)
     try:
         if options.no_publish:
-            print(terminal_training.train_only(training, run_dir, progress))
+            print(terminal_training.train_only(training, settings, run_dir, progress))
         else:
             print(terminal_training.train_and_publish(training, settings, run_dir, options.output_dir, progress))
     except KeyboardInterrupt:

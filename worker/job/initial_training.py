@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,22 +82,28 @@ def train(
     """
     from worker.publish import staging
     from worker.publish.convert import check_can_be_served
+    from worker.training.distributed.launcher import launcher
     from worker.training.sft.sft import train_sft
     from worker.training.sft.sft_data import data_sha256
     from worker.training.shared.progress import stop_if_cancelled
 
     check_can_be_served(training.base)
-    result = train_sft(
-        training.base,
-        training.file,
-        training.validation,
+    launch = launcher(settings.training_processes)
+    result = launch(
+        partial(
+            train_sft,
+            training.base,
+            training.file,
+            training.validation,
+            training.recipe,
+            run_dir,
+            staged / MODEL_FOLDER,
+            report_to=training.report_to,
+            resume_from=training.resume_from,
+            known=training.known,
+        ),
         training.recipe,
-        run_dir,
-        staged / MODEL_FOLDER,
         progress,
-        training.report_to,
-        training.resume_from,
-        training.known,
     )
     progress.stage("converting")
     parity = staging.prepare(staged, training.file.pairs, _parent_serving(training), progress.log)

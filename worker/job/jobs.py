@@ -55,12 +55,15 @@ def _train(studio: Studio, attempt: Attempt) -> None:
     with RunRecorder(attempt.sessions, attempt.run_id, attempt.number) as recorder:
         # Importing the training libraries takes seconds; the heartbeat runs already and the page says why.
         recorder.stage("importing the training libraries")
-        from worker.training.shared.training_errors import Cancelled
+        from worker.training.shared.training_errors import Cancelled, ProcessesLost
 
         try:
             _carry_out_patiently(studio, attempt, recorder)
         except AWAY as error:
             log.error("Run %d: %s. What was trained is kept, and goes on later.", attempt.run_id, what_is_away(error))
+            raise
+        except ProcessesLost as error:
+            log.error("Run %d: %s A web process hands it out anew.", attempt.run_id, error)
             raise
         except Cancelled:
             patiently(recorder.tell)

@@ -32,11 +32,12 @@ from worker.training.shared.examples import PreferenceExample
 
 if TYPE_CHECKING:
     from worker.training.clicks.sieve import Sieve
+    from worker.training.distributed.launcher import Launcher
     from worker.training.shared.progress import Progress
 
-Train = Callable[[Path, Path, Path, "Progress", Sequence[PreferenceExample]], dict[str, float]]
-"""From the parent's model folder, the staged folder, the run folder, a progress listener and pairs labelled by the
-reward head to the metrics of the training."""
+Train = Callable[[Path, Path, Path, "Progress", Sequence[PreferenceExample], "Launcher"], dict[str, float]]
+"""From the parent's model folder, the staged folder, the run folder, a progress listener, pairs labelled by the reward
+head and what starts the processes that train to the metrics of the training."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     from worker.publish import staging
     from worker.publish.gate import evaluate_version
     from worker.training.clicks.shipped_texts import shipped_texts
+    from worker.training.distributed.launcher import launcher
     from worker.training.loading.rendering import texts_of
     from worker.training.shared.progress import stop_if_cancelled
 
@@ -116,7 +118,8 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
     known.including([*retraining.prompts, *(pair.prompt for pair in taught.labelled)]).write(staged)
     origin = _origin(studio.store, attempt.parent, recorder)
-    trained = retraining.train(parent_folder, staged, run_dir, recorder, taught.labelled)
+    launch = launcher(studio.settings.training_processes)
+    trained = retraining.train(parent_folder, staged, run_dir, recorder, taught.labelled, launch)
     recorder.stage("converting")
     if origin is not None and _interpolate(studio.store, origin, staged, recorder):
         trained = {**trained, "interpolated_towards": origin}
@@ -287,12 +290,17 @@ def _usable_pairs(sieve: Sieve, examples: Sequence[PreferenceExample]) -> list[P
 
 def _dpo(options: DPOClickOptions, clicks: dataset.Split, sieve: Sieve) -> Retraining:
     def train(
-        parent: Path, staged: Path, run_dir: Path, progress: Progress, labelled: Sequence[PreferenceExample]
+        parent: Path,
+        staged: Path,
+        run_dir: Path,
+        progress: Progress,
+        labelled: Sequence[PreferenceExample],
+        launch: Launcher,
     ) -> dict[str, float]:
         from worker.training.clicks.click_dpo import train_dpo
 
         examples = [*clicks.train, *labelled]
-        return train_dpo(parent, examples, options, staged / MODEL_FOLDER, progress, run_dir).as_dict()
+        return train_dpo(parent, examples, options, staged / MODEL_FOLDER, progress, run_dir, launch).as_dict()
 
     digest = dataset.data_sha256(clicks.train)
     prompts = tuple(example.prompt for example in clicks.train)
@@ -312,11 +320,17 @@ def _by_method(
     as_rows = dataset.pairs_as_unpaired if method == "kto" else dataset.pair_rows
 
     def train(
-        parent: Path, staged: Path, run_dir: Path, progress: Progress, labelled: Sequence[PreferenceExample]
+        parent: Path,
+        staged: Path,
+        run_dir: Path,
+        progress: Progress,
+        labelled: Sequence[PreferenceExample],
+        launch: Launcher,
     ) -> dict[str, float]:
         from worker.training.clicks.click_training import train_on_clicks
 
-        result = train_on_clicks(method, parent, [*rows, *as_rows(labelled)], options, run_dir, progress)
+        learned = [*rows, *as_rows(labelled)]
+        result = train_on_clicks(method, parent, learned, options, run_dir, progress, launcher=launch)
         for name in (MODEL_FOLDER, ADAPTER_FOLDER):
             if (run_dir / name).is_dir():  # linked: the run folder keeps it until the version is published
                 shutil.copytree(run_dir / name, staged / name, copy_function=os.link)

@@ -1,6 +1,9 @@
 """An RQ worker that imports the training libraries in advance and reports its hardware.
 
-    rq worker --worker-class worker.studio_worker.StudioWorker …
+    rq worker --worker-class worker.studio_worker.StudioWorker … gpu cpu default
+
+It takes jobs from the queues named, the first ones first; from all of them if none or only the old `default` is named,
+as in the commands of older releases.
 
 RQ's own class trains as well, but then each run begins by importing the libraries, and the System page shows no
 hardware for the worker.
@@ -13,11 +16,11 @@ import multiprocessing
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.context import ForkProcess
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis import ConnectionPool, Redis
 from redis.client import Pipeline
@@ -25,7 +28,7 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError
 from rq import Queue, Worker, worker_registration
 from rq.job import Job
 
-from app.runtime.queue import TRAIN_JOB, WORKER_TTL_SECONDS, report_worker
+from app.runtime.queue import OLD_QUEUE, QUEUES, TRAIN_JOB, WORKER_TTL_SECONDS, report_worker
 from worker.job.machine import machine
 from worker.job.preloading import preload, prepare_run
 
@@ -47,6 +50,11 @@ class StudioWorker(Worker):
     _reporter: threading.Thread | None = None
     _preloaded = False
     _preparing: ForkProcess | None = None
+
+    def __init__(self, queues: Sequence[str | Queue], *args: Any, **kwargs: Any) -> None:
+        # By name: the queues that RQ's pool of workers makes would unpickle what is in them.
+        names = [queue if isinstance(queue, str) else queue.name for queue in queues]
+        super().__init__(list(QUEUES) if names == [OLD_QUEUE] else names, *args, **kwargs)
 
     def register_birth(self) -> None:
         """Register the worker, once the queue takes it, and start the hardware report."""

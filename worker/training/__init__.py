@@ -11,6 +11,7 @@ the like, `OMP_WAIT_POLICY`). The settings of a run are dataclasses of `models`,
     run/        what the methods share: data, the runner, held-out metrics, checks, saving
     t5/         TRL's DPOTrainer for an encoder-decoder, the listwise loss, and the code that makes their steps fast
     loading/    a model with its tokenizer, adapters, 4-bit weights; rows rendered for a model
+    distributed/ one training in several processes: the launcher, and the rows that they share
     shared/     checkpoints, run folders, errors, progress, LoRA
 """
 

@@ -33,6 +33,9 @@ MOST_DEATHS = 3
 """So often a worker may die in a row without its run getting further; then the run fails."""
 LONGEST_QUEUE = 50
 
+Enqueue = Callable[[int, int, bool], str]
+"""Enqueues an attempt at a run, by the ids of both and whether it needs a GPU, and returns the id of its job."""
+
 
 @dataclass(frozen=True)
 class Occasion:
@@ -151,18 +154,21 @@ def add(
         return winner, False
 
 
-def hand_out_next(session: Session, enqueue: Callable[[int, int], str]) -> None:
+def hand_out_next(session: Session, enqueue: Enqueue) -> None:
     """Enqueue the first run of the queue, unless it works already or was enqueued before."""
     first = next(iter(queue(session)), None)
     if first is not None and first.status == RunStatus.QUEUED and first.job_id is None:
         hand_out(session, first.id, enqueue)
 
 
-def hand_out(session: Session, run_id: int, enqueue: Callable[[int, int], str]) -> None:
-    """Enqueue a committed run; if that fails, the run waits and is enqueued later (app/runtime/rescue.py)."""
+def hand_out(session: Session, run_id: int, enqueue: Enqueue) -> None:
+    """Enqueue a committed run; if that fails, the run waits and is enqueued later (app/runtime/rescue.py).
+
+    Initial training reads a whole file many times, and needs a GPU; clicks are few.
+    """
     run = get(session, run_id)
     attempt = run.attempts + 1
-    job_id = enqueue(run_id, attempt)
+    job_id = enqueue(run_id, attempt, run.method not in setting_labels.METHODS)
     with write_transaction(session):
         run.job_id = job_id
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Worker
+from rq import Queue, Worker
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from app.runtime.queue import JobQueue, report_worker
+from app.runtime.queue import TRAIN_JOB, JobQueue, report_worker
 from models.serving.hot_swap import ServingState
 
 
@@ -32,7 +32,7 @@ def redis(queue_url: str) -> Iterator[Redis]:
 
 
 def test_what_crosses_the_queue_is_json_with_an_id_for_an_argument(queue: JobQueue, redis: Redis) -> None:
-    job_id = queue.enqueue_training(7, 2)
+    job_id = queue.enqueue_training(7, 2, needs_gpu=False)
     assert job_id == "train-7-2"
     data = redis.hget(f"rq:job:{job_id}", "data")
     assert isinstance(data, bytes)
@@ -41,18 +41,18 @@ def test_what_crosses_the_queue_is_json_with_an_id_for_an_argument(queue: JobQue
 
 def test_a_job_is_there_until_it_has_ended(queue: JobQueue, redis: Redis) -> None:
     assert not queue.has_job("train-7-1")
-    queue.enqueue_training(7, 1)
+    queue.enqueue_training(7, 1, needs_gpu=False)
     assert queue.has_job("train-7-1")
     Job.fetch("train-7-1", connection=redis, serializer=JSONSerializer).cancel()
     assert not queue.has_job("train-7-1")
-    queue.enqueue_training(8, 1)
+    queue.enqueue_training(8, 1, needs_gpu=False)
     redis.flushall()
     assert not queue.has_job("train-8-1")
 
 
 def test_the_job_of_a_worker_that_was_killed_on_this_machine_is_there_no_more(queue: JobQueue, redis: Redis) -> None:
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
-    queue.enqueue_training(7, 1)
+    queue.enqueue_training(7, 1, needs_gpu=False)
     job = Job.fetch("train-7-1", connection=redis, serializer=JSONSerializer)
     worker = Worker(["default"], connection=redis, name="w1", serializer=JSONSerializer)
     worker.register_birth()  # type: ignore[no-untyped-call]
@@ -69,8 +69,8 @@ def test_the_job_of_a_worker_that_was_killed_on_this_machine_is_there_no_more(qu
 
 
 def test_a_job_that_a_worker_took_and_lost_is_not_there(queue: JobQueue, redis: Redis) -> None:
-    queue.enqueue_training(7, 1)
-    redis.lpop("rq:queue:default")
+    queue.enqueue_training(7, 1, needs_gpu=False)
+    redis.lpop("rq:queue:cpu")
     assert not queue.has_job("train-7-1")
     Job.fetch("train-7-1", connection=redis, serializer=JSONSerializer).set_status(JobStatus.STARTED)
     assert queue.has_job("train-7-1")
@@ -93,8 +93,21 @@ def test_the_workers_that_are_alive_are_named(queue: JobQueue, redis: Redis) -> 
 def test_the_depth_is_how_many_jobs_wait(queue: JobQueue) -> None:
     assert queue.depth() == 0
     for run_id in (1, 2):
-        queue.enqueue_training(run_id, 1)
+        queue.enqueue_training(run_id, 1, needs_gpu=run_id == 1)
     assert queue.depth() == 2
+
+
+def test_a_job_waits_in_the_queue_of_what_it_needs(queue: JobQueue, redis: Redis) -> None:
+    queue.enqueue_training(1, 1, needs_gpu=True)
+    queue.enqueue_training(2, 1, needs_gpu=False)
+    assert redis.lrange("rq:queue:gpu", 0, -1) == [b"train-1-1"]
+    assert redis.lrange("rq:queue:cpu", 0, -1) == [b"train-2-1"]
+
+
+def test_what_an_older_release_has_enqueued_is_known(queue: JobQueue, redis: Redis) -> None:
+    Queue(connection=redis, serializer=JSONSerializer).enqueue(TRAIN_JOB, 7, job_id="train-7-1")
+    assert queue.has_job("train-7-1")
+    assert queue.depth() == 1
 
 
 def test_what_a_web_process_serves_is_known_as_long_as_it_says_so(queue: JobQueue, redis: Redis) -> None:
@@ -130,7 +143,7 @@ def test_every_process_hears_that_the_alias_moved(queue: JobQueue, redis: Redis)
 
 def test_a_queue_that_is_away_is_an_error_for_whoever_asks_and_none_for_who_listens() -> None:
     away = JobQueue("unix:///nowhere/valkey.sock")
-    for call in (away.ping, away.workers, away.depth, away.reports, lambda: away.enqueue_training(1, 1)):
+    for call in (away.ping, away.workers, away.depth, away.reports, lambda: away.enqueue_training(1, 1, True)):
         with pytest.raises(RedisError):
             call()
     stop = threading.Event()

@@ -521,3 +521,16 @@ def test_a_version_knows_what_it_was_trained_on_that_was_deleted_meanwhile_or_la
     assert learned.lost(session, 2) == Lost(own=2)
     carried = rows(session, RewardHead)[-1]
     assert (carried.carried, carried.deleted) == (True, 0), "so that a head is fitted without what is gone"
+
+
+@pytest.mark.slow
+def test_clicks_are_trained_on_in_several_processes(
+    clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_PROCESSES", "2")
+    jobs.train(ask(session))
+    run = only(session)
+    assert (run.status, run.error, run.produced_version, run.step) == ("succeeded", None, 2, run.total_steps)
+    assert "It trains in 2 processes, which share the rows of each step." in run.log
+    assert {metric.step for metric in rows(session, RunMetric)} == set(range(1, run.total_steps + 1))
+    assert store.verify(2).config == click_config(click_options("dpo", QUICK))

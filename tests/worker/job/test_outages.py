@@ -30,8 +30,9 @@ from worker.job.recorder import RunRecorder
 from worker.publish import staging
 from worker.studio import patience
 from worker.studio.attempt import Attempt
+from worker.training.distributed import launcher
 from worker.training.shared import run_folder
-from worker.training.shared.training_errors import Diverged
+from worker.training.shared.training_errors import Diverged, ProcessesLost
 
 pytestmark = pytest.mark.sqlite
 
@@ -315,6 +316,30 @@ def test_a_run_whose_database_does_not_come_back_is_gone_on_with_by_the_next_att
     database.come_back()
     assert (folder / "model").is_dir()
     assert (only(session).status, store.numbers()) == ("running", [1])
+
+    assert hand_out_silent(session) == [clicked]
+    jobs.train(clicked)
+    run = only(session)
+    assert (run.status, run.attempts, run.produced_version) == ("succeeded", 2, 2)
+    assert "An earlier attempt had trained the model already." in run.log
+
+
+@pytest.mark.slow
+def test_a_run_whose_training_processes_were_killed_is_gone_on_with_by_the_next_attempt(
+    clicked: int, app: Flask, session: Session
+) -> None:
+    folder = parts(app).store.run_folder(f"{clicked}-{only(session).key}")
+
+    def train_and_die(training: Callable[..., object], settings: object, progress: object) -> None:
+        training(progress=progress)
+        raise ProcessesLost("A training process was ended from outside.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launcher, "launcher", lambda _wanted: train_and_die)
+        with pytest.raises(ProcessesLost):
+            jobs.train(clicked)
+    assert (folder / "model").is_dir()
+    assert (only(session).status, only(session).error) == ("running", None)
 
     assert hand_out_silent(session) == [clicked]
     jobs.train(clicked)

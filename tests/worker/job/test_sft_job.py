@@ -277,3 +277,15 @@ def test_a_folder_in_which_another_attempt_trains_is_waited_for_and_never_remove
         run = only(session)
         assert (run.status, run.error) == ("failed", f"Another process is training in {folder}.")
         assert (folder / "checkpoint-5").is_dir()
+
+
+@pytest.mark.slow
+def test_initial_training_runs_in_several_processes(
+    environment: None, session: Session, store: CheckpointStore, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_PROCESSES", "2")
+    jobs.train(ask(session, store, model_name_or_path=tiny))
+    run = only(session)
+    assert (run.status, run.error, run.produced_version) == ("succeeded", None, 2)
+    assert "It trains in 2 processes, which share the rows of each step." in run.log
+    assert {"heldout_quality", "dev_loss", "parent_dev_loss"} <= set(store.verify(2).metrics)

@@ -11,7 +11,7 @@ from rq import Callback, Queue
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
-from app.runtime.queue import TRAIN_JOB
+from app.runtime.queue import QUEUES, TRAIN_JOB
 from worker.job.studio_worker import StudioWorker
 
 
@@ -36,3 +36,19 @@ def test_a_job_that_calls_anything_but_the_training_fails_and_is_not_run(
     result = job.latest_result()
     assert result is not None
     assert result.exc_string == "This worker runs trainings of Mellow alone."
+
+
+@pytest.mark.parametrize(
+    ("named", "taken"),
+    [(["default"], list(QUEUES)), (["cpu"], ["cpu"]), (["gpu", "cpu"], ["gpu", "cpu"])],
+    ids=["the command of older releases", "no GPU at hand", "the first queue first"],
+)
+def test_a_worker_takes_jobs_from_the_queues_named(redis: Redis, named: list[str], taken: list[str]) -> None:
+    worker = StudioWorker(named, connection=redis, serializer=JSONSerializer)
+    assert worker.queue_names() == taken
+
+
+def test_no_queue_of_a_pool_unpickles_what_is_in_it(redis: Redis) -> None:
+    pooled = [Queue(name, connection=redis) for name in ("gpu", "cpu")]  # as RQ's pool of workers makes them
+    worker = StudioWorker(pooled, connection=redis, serializer=JSONSerializer)
+    assert {queue.serializer for queue in worker.queues} == {JSONSerializer}

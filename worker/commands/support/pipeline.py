@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from models.store.manifest import hash_file, hash_folder
 from worker.commands.support.data_files import columns_from
 
 if TYPE_CHECKING:
+    from worker.training.distributed.launcher import Launcher
     from worker.training.run.data import TrainingData
     from worker.training.shared.progress import Progress
 
@@ -111,8 +113,11 @@ def _stage(method: str, common: Mapping[str, Any], own: Mapping[str, Any]) -> St
     return Stage(method, options, data)
 
 
-def run(plan: Plan, output_dir: Path, progress: Progress, report_to: Sequence[str] = ()) -> str:
-    """Run what is not done yet; returns what to print. Raises RecipeError, TrainingError or MemoryError."""
+def run(plan: Plan, output_dir: Path, progress: Progress, launch: Launcher, report_to: Sequence[str] = ()) -> str:
+    """Run what is not done yet; returns what to print. Raises RecipeError, TrainingError or MemoryError.
+
+    `launch` starts the processes of each training.
+    """
     from worker.training.methods import method_of
     from worker.training.run.runner import train as train_one
     from worker.training.run.saving import MODEL
@@ -132,7 +137,8 @@ def run(plan: Plan, output_dir: Path, progress: Progress, report_to: Sequence[st
         if _is_done(folder, stage.method, data.sha256, options):
             progress.log(f"The stage {stage.method} is complete already.")
         else:
-            train_one(method, model, data, options, folder, progress, report_to=report_to)
+            training = partial(train_one, method, model, data, options, folder, report_to=report_to)
+            launch(training, options, progress)
         said.append(_line(folder))
         if is_reward:
             reward = str(folder / MODEL)
@@ -174,7 +180,7 @@ def _check_weights(output_dir: Path, method: str, read: Mapping[str, str]) -> No
 
     Raises RecipeError if the stage was begun with others.
     """
-    from worker.training.run.processes import is_main
+    from worker.training.processes import is_main
     from worker.training.run.saving import MODEL
     from worker.training.shared.run_folder import last_whole_checkpoint, write_small
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,9 +47,10 @@ _TITLES = {
 def train(method: str, model: str, recipe: TrainOptions, options: argparse.Namespace, settings: Settings) -> str:
     """Train as the command line says; returns what to print. Raises RecipeError, TrainingError or MemoryError."""
     from worker.publish.convert import check_can_be_served
+    from worker.training.distributed.launcher import launcher
     from worker.training.methods import method_of
+    from worker.training.processes import is_main
     from worker.training.run.data import load_training_data
-    from worker.training.run.processes import is_main
     from worker.training.run.runner import train as run
     from worker.training.shared.progress import SilentProgress
 
@@ -72,16 +74,17 @@ def train(method: str, model: str, recipe: TrainOptions, options: argparse.Names
         columns=columns_from(options.columns),
     )
     try:
-        result = run(
+        training = partial(
+            run,
             chosen,
             model,
             data,
             recipe,
             options.output_dir,
-            progress,
             report_to=options.report_to,
             resume_from=options.resume_from_checkpoint,
         )
+        result = launcher(settings.training_processes)(training, recipe, progress)
         note = _publish(result, model, data, recipe, settings, progress) if publish and is_main() else ""
     finally:
         if isinstance(progress, ConsoleProgress):

@@ -57,25 +57,27 @@ def train_and_publish(
     return _outcome(manifest, note)
 
 
-def train_only(training: InitialTraining, output_dir: Path, progress: Progress) -> str:
+def train_only(training: InitialTraining, settings: Settings, output_dir: Path, progress: Progress) -> str:
     """Train and leave the model in `output_dir/model`; returns the sentence to print."""
+    from worker.training.distributed.launcher import launcher
     from worker.training.sft.sft import train_sft
 
     _check_free(output_dir)
     whole = output_dir.resolve()  # `.` has no name
     aside = whole.parent / f".{whole.name}.{os.getpid()}"
     try:
-        result = train_sft(
+        training_in_folder = partial(
+            train_sft,
             training.base,
             training.file,
             training.validation,
             training.recipe,
             output_dir,
             aside,
-            progress,
-            training.report_to,
-            training.resume_from,
+            report_to=training.report_to,
+            resume_from=training.resume_from,
         )
+        result = launcher(settings.training_processes)(training_in_folder, training.recipe, progress)
         _keep(aside, output_dir)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

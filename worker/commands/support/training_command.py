@@ -107,7 +107,7 @@ def run_method(method: str, options: argparse.Namespace) -> int:
         raise RecipeError("reward_model_path is missing: name the output folder of a training with `reward`.")
     settings = Settings.from_env()
     from worker.commands.support import terminal_methods
-    from worker.training.run.processes import is_main
+    from worker.training.processes import is_main
 
     model = resolve_model(options.model_name_or_path, settings)
     try:

@@ -24,6 +24,7 @@ from transformers import Trainer
 from models.settings.clicks import DPOClickOptions
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.clicks.sieve import Sieve, counted
+from worker.training.distributed.launcher import Launcher, in_this_process
 from worker.training.methods.dpo import DPO
 from worker.training.run.method import Job
 from worker.training.run.saving import ADAPTER, MODEL
@@ -80,13 +81,14 @@ def train_dpo(
     output_dir: Path,
     progress: Progress,
     run_dir: Path | None = None,
+    launcher: Launcher = in_this_process,
 ) -> DPOResult:
     """Train the model in `parent_dir` (a folder or a hub id) on `examples`, and write the new one to `output_dir`.
 
     `output_dir`, which must be absent or empty, receives the merged model (float32 safetensors), the tokenizer and,
     under `adapter/`, the LoRA adapter if one was trained; it receives nothing when training fails. On the CPU the same
     inputs and seed give the same weights. `run_dir`, on the same file system, keeps checkpoints to resume from; without
-    it nothing is kept.
+    it nothing is kept. `launcher` says in which processes it trains.
 
     Raises `DatasetError`, `CheckpointError`, `Diverged`, `NotLearning` or `Cancelled`.
     """
@@ -94,7 +96,7 @@ def train_dpo(
         kept = run_dir or work / "run"
         truncated = _check_examples(examples, parent_dir, options, progress)
         rows = [asdict(example) for example in with_written_again(examples)]
-        result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, reported=REPORTED)
+        result = train_on_clicks(ClickDPO(), parent_dir, rows, options, kept, progress, REPORTED, launcher)
         _link_result(kept, output_dir)
         moved = _largest_change(output_dir, parent_dir)
     return DPOResult(

@@ -9,6 +9,7 @@ Beside the files of worker/training/run/runner.py, the run folder keeps what a r
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,6 +18,7 @@ from models.formats import rows_sha256
 from models.settings.clicks import ClickOptions
 from models.store.locks import remove_unless_locked
 from worker.training.clicks.anchored import Anchored
+from worker.training.distributed.launcher import Launcher, in_this_process
 from worker.training.loading.rendering import Row
 from worker.training.methods import method_of
 from worker.training.run.data import TrainingData
@@ -61,11 +63,12 @@ def train_on_clicks(
     run_dir: Path,
     progress: Progress,
     reported: Collection[str] | None = None,
+    launcher: Launcher = in_this_process,
 ) -> ClickResult:
     """Train the encoder-decoder in `parent_dir` on rows of the method's kind; write model/ and adapter/ to `run_dir`.
 
     An earlier attempt at the same rows in `run_dir` is resumed. `progress` receives every metric, or only those named
-    in `reported`. Raises `TrainingError` of any kind, or `MemoryError`.
+    in `reported`. `launcher` says in which processes it trains. Raises `TrainingError` of any kind, or `MemoryError`.
     """
     if not rows:
         raise DatasetError("There are no clicks to train on.")
@@ -81,7 +84,8 @@ def train_on_clicks(
     else:
         data = TrainingData(train=rows, held_out=(), pairs=(), sha256=digest, summary={"rows": len(rows)})
         chosen = method_of(method) if isinstance(method, str) else method
-        train(Anchored(chosen, options.anchor_weight), str(parent_dir), data, options, run_dir, recorder)
+        anchored = Anchored(chosen, options.anchor_weight)
+        launcher(partial(train, anchored, str(parent_dir), data, options, run_dir), options, recorder)
     result = json.loads((run_dir / RESULT).read_text(encoding="utf-8"))
     return ClickResult(
         examples=len(rows),

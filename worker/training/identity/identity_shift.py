@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.settings.identity import IdentityShiftOptions
 from models.shares import Share
 from worker.measures.intervals import Estimate, estimate
 from worker.measures.statistic import mean_of
+from worker.training.distributed.launcher import Launcher, in_this_process
 from worker.training.identity.answering import answer_all, conversation
 from worker.training.identity.identity import (
     HeldOut,
@@ -114,9 +116,16 @@ class Outcome:
 
 
 def shift_identity(
-    model: str, shift: Shift, options: IdentityShiftOptions, output_dir: Path, progress: Progress
+    model: str,
+    shift: Shift,
+    options: IdentityShiftOptions,
+    output_dir: Path,
+    progress: Progress,
+    launcher: Launcher = in_this_process,
 ) -> tuple[Result, Outcome]:
     """Sample, train and evaluate; the top of this file lists the files written.
+
+    `launcher` says in which processes it trains; the rest is done here.
 
     Raises `RecipeError` for an invalid name, and `TrainingError` of any kind.
     """
@@ -135,7 +144,8 @@ def shift_identity(
         rows_sha256(sampled["rows"]),
         {"made_by": "identity-shift", **asdict(shift), "train": len(sampled["rows"])},
     )
-    result = train(method_of("dpo"), model, data, options, output_dir, progress)
+    training = partial(train, method_of("dpo"), model, data, options, output_dir)
+    result = launcher(training, options, progress)
     progress.stage("asking the trained model")
     loaded = load_merged(str(result.model_dir))
     before, after = sampled["before"], _answers(loaded, asked, shift, options.seed, progress)

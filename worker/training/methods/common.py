@@ -11,9 +11,9 @@ from peft import PeftModel
 from torch import nn
 from transformers import PreTrainedModel, Trainer
 
+from worker.training import processes
 from worker.training.loading.loading import Loaded
 from worker.training.loading.rendering import token_ids
-from worker.training.run import processes
 from worker.training.run.held_out import Figures
 from worker.training.run.method import Job, unwrapped
 from worker.training.t5.seq2seq_dpo import disable_dropout

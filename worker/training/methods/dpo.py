@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, Trainer
 from trl.trainer.dpo_config import DPOConfig
 
 from models.settings.command_line import DPOOptions
+from worker.training.distributed.batches import joint
 from worker.training.loading.loading import load_model_and_tokenizer
 from worker.training.methods.common import (
     TextMethod,
@@ -75,6 +76,7 @@ class DPO(TextMethod):
             precompute_ref_log_probs=options.precompute_ref_log_probs,
             disable_dropout=False,  # done below for the model alone; this switch would also disable LoRA's
             max_length=None,  # longer rows are left out already
+            **joint(options),
         )
         loaded = job.loaded
         disable_dropout(loaded.model)
@@ -84,6 +86,7 @@ class DPO(TextMethod):
             kind = Seq2SeqTrainer
             extra["max_prompt_length"] = options.max_prompt_length
             extra["max_completion_length"] = options.max_completion_length
+            extra["click_rows"] = options.per_device_train_batch_size
             extra["vocabulary_metrics"] = self.vocabulary_metrics
         trainer = kind(
             loaded.model,

@@ -29,7 +29,7 @@ class Seq2SeqGRPOTrainer(Seq2SeqRows, CausalGRPOTrainer):
 
 def method(reward: Reward | None = None) -> OnlineMethod:
     """Return GRPO with `reward`, or with the reward model that the options name."""
-    return OnlineMethod("grpo", grpo_trainer, CausalGRPOTrainer, Seq2SeqGRPOTrainer, GRPOConfig, reward)
+    return OnlineMethod("grpo", grpo_trainer.__name__, CausalGRPOTrainer, Seq2SeqGRPOTrainer, GRPOConfig, reward)
 
 
 METHOD = method()

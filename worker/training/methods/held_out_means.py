@@ -13,8 +13,7 @@ import copy
 from collections import defaultdict
 from typing import Any
 
-import torch
-
+from worker.training import processes
 from worker.training.t5.token_scores import IGNORED
 
 LOSS = "loss"
@@ -48,13 +47,21 @@ class HeldOutMeansMixin:
         batch = copy.copy(inputs)  # TRL takes columns out of its own
         known = {name: len(values) for name, values in self.batch_figures().items()}
         result = super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
-        self._losses.append(float(result[0]))
+        self._losses.append(self._loss_of_all(float(result[0]), batch))
         for name in (
             LOSS,
             *(name for name, values in self.batch_figures().items() if len(values) > known.get(name, 0)),
         ):
-            self._weights[name].append(self._over_processes(self.batch_weight(name, batch)))
+            self._weights[name].append(processes.sums([self.batch_weight(name, batch)])[0])
         return result
+
+    def _loss_of_all(self, loss: float, batch: Any) -> float:
+        """Return the mean loss of the processes' batches, of which this one's is given."""
+        if processes.count() == 1:
+            return loss
+        weight = self.batch_weight(LOSS, batch)
+        total, weights = processes.sums([loss * weight, weight])
+        return total / weights if weights else 0.0
 
     def batch_figures(self: Any) -> dict[str, list[Any]]:
         """Return TRL's lists of the held-out figures of batches, which it averages when it logs them."""
@@ -63,9 +70,6 @@ class HeldOutMeansMixin:
                 figures: dict[str, list[Any]] = getattr(self, kept)["eval"]
                 return figures
         return {}
-
-    def _over_processes(self: Any, weight: int) -> float:
-        return float(self.accelerator.gather(torch.tensor(weight, device=self.args.device)).sum())
 
 
 class TokenMeansMixin(HeldOutMeansMixin):

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -26,12 +27,12 @@ from transformers import PreTrainedModel, Trainer
 from trl.models.utils import unwrap_model_for_generation
 
 from models.model_errors import RecipeError
+from worker.training import processes
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import Text, as_text, prompt_ids
 from worker.training.methods.common import frozen_copy
 from worker.training.methods.reward_functions import Reward, load_reward, rewards_of
 from worker.training.methods.sampled import generate, log_probs, log_probs_without_adapter, score_samples
-from worker.training.run import processes
 from worker.training.run.held_out import Figures
 from worker.training.run.method import Job, unwrapped
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropout
@@ -48,11 +49,11 @@ _REFERENCES: weakref.WeakKeyDictionary[PreTrainedModel, Callable[[], PreTrainedM
 class OnlineMethod:
     """The `Method` of GRPO or RLOO. `reward` rates the samples; default: the model at `options.reward_model_path`.
 
-    `module` is TRL's module of the method, whose `trainer` and `seq2seq_trainer` take arguments of class `config`.
+    `module` names TRL's module of the method, whose `trainer` and `seq2seq_trainer` take arguments of class `config`.
     """
 
     name: str
-    module: ModuleType
+    module: str
     trainer: Callable[..., Any]
     seq2seq_trainer: Callable[..., Any]
     config: type
@@ -72,7 +73,7 @@ class OnlineMethod:
         disable_dropout(loaded.model)
         seq2seq = loaded.architecture == "seq2seq"
         extra: dict[str, Any] = {"loaded": loaded} if seq2seq else {}
-        with _copy_as_reference(self.module, loaded.model):
+        with _copy_as_reference(import_module(self.module), loaded.model):
             trainer: Trainer = (self.seq2seq_trainer if seq2seq else self.trainer)(
                 model=loaded.model,
                 reward_funcs=_for_trl(self.reward or load_reward(options)),

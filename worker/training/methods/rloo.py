@@ -28,7 +28,7 @@ class Seq2SeqRLOOTrainer(Seq2SeqRows, CausalRLOOTrainer):
 
 def method(reward: Reward | None = None) -> OnlineMethod:
     """Return RLOO with `reward`, or with the reward model that the options name."""
-    return OnlineMethod("rloo", rloo_trainer, CausalRLOOTrainer, Seq2SeqRLOOTrainer, RLOOConfig, reward)
+    return OnlineMethod("rloo", rloo_trainer.__name__, CausalRLOOTrainer, Seq2SeqRLOOTrainer, RLOOConfig, reward)
 
 
 METHOD = method()

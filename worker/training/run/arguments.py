@@ -9,6 +9,8 @@ from transformers import TrainingArguments
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from models.settings.command_line import TrainOptions
+from worker.training.distributed.batches import share
+from worker.training.processes import on_one_gpu
 from worker.training.shared.training_errors import CheckpointError
 
 Config = TypeVar("Config", bound=TrainingArguments)
@@ -48,9 +50,7 @@ def make_arguments(
         "learning_rate": learning_rate,
         "num_train_epochs": options.num_train_epochs,
         "max_steps": options.max_steps,
-        "per_device_train_batch_size": options.per_device_train_batch_size,
         "per_device_eval_batch_size": options.per_device_eval_batch_size,
-        "gradient_accumulation_steps": options.gradient_accumulation_steps,
         "activation_checkpointing": options.gradient_checkpointing,
         "optim": options.optim,
         "weight_decay": options.weight_decay,
@@ -84,8 +84,12 @@ def make_arguments(
             "greater_is_better": not best_metric.startswith("-"),
             "restore_callback_states_from_checkpoint": True,
         }
+    if "per_device_train_batch_size" not in extra:
+        settings |= share(options)
     try:
-        return config_class(**{**settings, **extra})
+        arguments = config_class(**{**settings, **extra})
     except (ImportError, ValueError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise CheckpointError(f"The training cannot be set up: {reason}") from error
+    on_one_gpu(arguments)
+    return arguments

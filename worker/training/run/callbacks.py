@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from worker.training import processes
 from worker.training.shared.progress import Progress
 from worker.training.shared.run_folder import finish_checkpoint
 from worker.training.shared.training_errors import Diverged
@@ -37,7 +38,7 @@ class RunCallback(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Report the step, and stop a cancelled run without evaluating or saving it."""
         self.progress.step(state.global_step, state.max_steps)
-        if self.progress.cancelled():
+        if processes.said_by_first(self.progress.cancelled()):
             self.stopped = True
             control.should_training_stop = True
         self._before_evaluation(control)
@@ -89,6 +90,7 @@ class RunCallback(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint that was just written as complete, and report it."""
+        processes.wait_for_all()  # each has written the state of its random generators
         if self.main:
             finish_checkpoint(str(args.output_dir), state.global_step)
             self.progress.checkpoint(state.global_step)

@@ -30,9 +30,10 @@ from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback
 from models.model_errors import RecipeError
 from models.settings.command_line import TrainOptions, default_learning_rate
 from models.store.trained_on import TrainedOn
+from worker.training import processes
+from worker.training.distributed.sharding import check_weights_are_whole
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import render
-from worker.training.run import processes
 from worker.training.run.arguments import check_trackers, make_arguments
 from worker.training.run.callbacks import RunCallback
 from worker.training.run.data import TrainingData, fit, without_known
@@ -87,6 +88,7 @@ def train(
     `TrainingError` of any kind, or `MemoryError`.
     """
     started = time.monotonic()
+    check_weights_are_whole()
     known = TrainedOn.read(Path(model)) or TrainedOn()
     if (output_dir / MODEL).exists():
         raise CheckpointError(f"{output_dir / MODEL} is there already: choose another output folder.")
@@ -96,11 +98,10 @@ def train(
         "model": str(model),
         "data_sha256": data.sha256,
         "options": options.as_dict(),
-        "processes": processes.count(),
     }
     with (
         quiet(),
-        _hold_run_folder(output_dir, identity, progress, resume_from == "no"),
+        processes.entered_by_first(run_folder(output_dir, identity, progress, start_over=resume_from == "no")),
         _scratch() as work,
         ExitStack() as undo,
     ):
@@ -191,7 +192,7 @@ def _trainer(method: Method, job: Job, checkpoint: Path | None) -> tuple[Trainer
 
 def _run(trainer: Trainer, callback: RunCallback, checkpoint: Path | None, progress: Progress) -> float:
     """Train from the start or from `checkpoint`; return the mean training loss of the steps since then."""
-    if progress.cancelled():
+    if processes.said_by_first(progress.cancelled()):
         raise Cancelled("The run was cancelled before its first step.")
     progress.stage("training")
     if checkpoint is not None:
@@ -281,6 +282,7 @@ def _report(result: Result, identity: dict[str, Any], data: TrainingData, report
     return {
         **identity,
         **lineage(identity["model"]),
+        "processes": processes.count(),
         "data": data.summary,
         "steps": result.steps,
         "seconds": round(result.seconds, 1),
@@ -300,20 +302,6 @@ def lineage(model: str) -> dict[str, object]:
         return {"parent": str(folder), "round": int(known["round"]) + 1}
     except (OSError, ValueError, KeyError, TypeError):
         return {"parent": model, "round": 1}
-
-
-@contextmanager
-def _hold_run_folder(
-    output_dir: Path, identity: dict[str, Any], progress: Progress, start_over: bool
-) -> Iterator[None]:
-    """Hold the run folder; with several processes the first one does it for all."""
-    if processes.is_main():
-        with run_folder(output_dir, identity, progress, start_over=start_over):
-            processes.wait_for_all()
-            yield
-    else:
-        processes.wait_for_all()
-        yield
 
 
 @contextmanager

@@ -33,6 +33,10 @@ from transformers import (
 from models.formats.files.pair_files import PairFile
 from models.settings.sft import SFTRecipe
 from models.store.trained_on import TrainedOn
+from worker.training import processes
+from worker.training.distributed.batches import joint
+from worker.training.distributed.sharding import check_weights_are_whole
+from worker.training.processes import on_one_gpu
 from worker.training.sft.sft_data import SFTData, data_sha256, prepare_data
 from worker.training.sft.sft_trainer import SFTProgress, SFTTrainer
 from worker.training.shared.checkpoint import load_model, load_tokenizer, save_checkpoint
@@ -100,13 +104,15 @@ def train_sft(
     or `MemoryError` if the GPU has too little memory.
     """
     started = time.monotonic()
+    check_weights_are_whole()
     with quiet(), ExitStack() as undo:
         progress.stage("reading the data")
         tokenizer = load_tokenizer(base)
         data = prepare_data(file, validation, recipe, tokenizer, progress, known or TrainedOn.read(Path(base)))
         digest = data_sha256(file, validation)
         identity = {"base": str(base), "data_sha256": digest, "recipe": recipe.as_dict()}
-        with run_folder(run_dir, identity, progress, start_over=resume_from == "no"):
+        folder = run_folder(run_dir, identity, progress, start_over=resume_from == "no")
+        with processes.entered_by_first(folder):
             progress.stage("loading")
             model = load_model(base)
             drop_ignored_flags(model, progress.log)
@@ -118,19 +124,21 @@ def train_sft(
             )
             train_loss = losses.mean(_train(trainer, callback, checkpoint, progress))
 
-            progress.stage("saving")
-            trained = _finish(trainer, recipe, output_dir)
-            _check_moved(trained, base, recipe, trainer.state.global_step)
-            trained.config = parent_config  # training switches off the generation cache in its own
-            save_checkpoint(trained, tokenizer, output_dir)
-            _check_delivered(trained, tokenizer, file.pairs[:_CHECKED_PAIRS], output_dir)
-            data.trained_on.write(output_dir.parent)
+            if processes.is_main():
+                progress.stage("saving")
+                trained = _finish(trainer, recipe, output_dir)
+                _check_moved(trained, base, recipe, trainer.state.global_step)
+                trained.config = parent_config  # training switches off the generation cache in its own
+                save_checkpoint(trained, tokenizer, output_dir)
+                _check_delivered(trained, tokenizer, file.pairs[:_CHECKED_PAIRS], output_dir)
+                data.trained_on.write(output_dir.parent)
+            processes.wait_for_all()
     return _result(trainer, data, train_loss, time.monotonic() - started, progress)
 
 
 def _train(trainer: SFTTrainer, callback: SFTProgress, checkpoint: Path | None, progress: Progress) -> float:
     """Train from the start or from `checkpoint`; return the mean training loss of the steps since then."""
-    if progress.cancelled():
+    if processes.said_by_first(progress.cancelled()):
         raise Cancelled("The run was cancelled before its first step.")
     progress.stage("training")
     if checkpoint is not None:
@@ -167,7 +175,7 @@ def _build_trainer(
         policy = get_peft_model(model, lora_config(model, recipe.lora_r, recipe.lora_alpha, 0.0))
     try:
         args = _arguments(recipe, run_dir, bool(data.dev), report_to, checkpoint is not None)
-        trainer = SFTTrainer(policy, args, data, tokenizer, recipe.max_source_length, callbacks)
+        trainer = SFTTrainer(policy, args, data, tokenizer, recipe, callbacks)
     except (ImportError, RuntimeError, ValueError) as error:
         if not report_to:
             raise
@@ -184,7 +192,7 @@ def _arguments(
     """Return the arguments of transformers' trainer."""
     cuda = torch.cuda.is_available()
     every = "steps" if recipe.save_steps else "epoch"
-    return Seq2SeqTrainingArguments(
+    arguments = Seq2SeqTrainingArguments(
         output_dir=str(run_dir),
         num_train_epochs=recipe.num_train_epochs,
         learning_rate=recipe.learning_rate,
@@ -192,8 +200,7 @@ def _arguments(
         lr_scheduler_type=recipe.lr_scheduler_type,
         warmup_steps=recipe.warmup_steps,
         max_grad_norm=recipe.max_grad_norm,
-        per_device_train_batch_size=recipe.per_device_train_batch_size,
-        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
+        **joint(recipe),  # type: ignore[arg-type]  # two numbers
         save_strategy=every,
         save_steps=recipe.save_steps or 500,
         save_total_limit=2,  # the latest and the best; if they are the same, the previous one too
@@ -215,6 +222,8 @@ def _arguments(
         report_to=list(report_to),
         disable_tqdm=True,
     )
+    on_one_gpu(arguments)
+    return arguments
 
 
 def _finish(trainer: SFTTrainer, recipe: SFTRecipe, output_dir: Path) -> PreTrainedModel:

@@ -24,6 +24,9 @@ from transformers import (
 )
 from transformers.optimization import Adafactor
 
+from models.settings.sft import SFTRecipe
+from worker.training import processes
+from worker.training.distributed.batches import SharedBatchesMixin
 from worker.training.loading.generation import without_generation_settings
 from worker.training.sft.sft_data import SFTData, TokenPair, longest_first
 from worker.training.shared.checkpoint import encode, truncate
@@ -115,8 +118,11 @@ def token_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Ten
     return total / (num_items_in_batch if num_items_in_batch is not None else labels.ne(IGNORED).sum())
 
 
-class SFTTrainer(Seq2SeqTrainer):
-    """The trainer of one run; `data.dev` and `data.dev_references` are the dev set of its checkpoints."""
+class SFTTrainer(SharedBatchesMixin, Seq2SeqTrainer):
+    """The trainer of one run; `data.dev` and `data.dev_references` are the dev set of its checkpoints.
+
+    Several processes share its batches, and each computes the dev scores.
+    """
 
     def __init__(
         self,
@@ -124,10 +130,11 @@ class SFTTrainer(Seq2SeqTrainer):
         args: Any,
         data: SFTData,
         tokenizer: PreTrainedTokenizerFast,
-        max_source_length: int,
+        recipe: SFTRecipe,
         callbacks: list[Any],
     ) -> None:
-        self.data, self.tokenizer, self.max_source_length = data, tokenizer, max_source_length
+        self.data, self.tokenizer, self.max_source_length = data, tokenizer, recipe.max_source_length
+        self.batch_rows = recipe.per_device_train_batch_size
         pad, start = int(model.config.pad_token_id or 0), decoder_start_token_id(model)
         super().__init__(
             model=model,
@@ -155,7 +162,7 @@ class SFTTrainer(Seq2SeqTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         lengths = [len(pair.input_ids) + len(pair.labels) for pair in self.data.train]
-        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed)
+        return LengthGroupedSampler(lengths, self.batch_rows, self.args.seed)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Return the dev scores of the current model: `eval_loss`, nats per token, and `eval_chrf`, 0 to 100."""
@@ -266,5 +273,7 @@ class SFTProgress(ProgressCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint that was just written as complete, and report it."""
-        finish_checkpoint(str(args.output_dir), state.global_step)
-        self.progress.checkpoint(state.global_step)
+        processes.wait_for_all()  # each has written the state of its random generators
+        if processes.is_main():
+            finish_checkpoint(str(args.output_dir), state.global_step)
+            self.progress.checkpoint(state.global_step)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from worker.training import processes
 from worker.training.shared.training_errors import Cancelled, Diverged
 
 REPORTED = (
@@ -89,7 +90,7 @@ class ProgressCallback(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Report the step, and stop if the run is cancelled."""
         self.progress.step(state.global_step, state.max_steps)
-        if self.progress.cancelled():
+        if processes.said_by_first(self.progress.cancelled()):
             self.stopped = True
             control.should_training_stop = True
 

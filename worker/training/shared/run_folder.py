@@ -88,6 +88,7 @@ def _check_identity(path: Path, identity: Mapping[str, object]) -> None:
         known = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise CheckpointError(f"{path} is damaged: remove the folder to start over.") from None
+    known.pop("processes", None)  # which older releases wrote: a training goes on in any number of them
     differing = sorted(_differences(known, identity))
     if differing:
         raise CheckpointError(

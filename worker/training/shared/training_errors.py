@@ -7,6 +7,7 @@
     ├── Diverged          the loss is no longer a finite number
     ├── NotLearning       training ended with the weights it began with
     ├── ParityError       the saved or served form of the model computes something else than the trained form
+    ├── ProcessesLost     processes that trained together were killed; the run goes on from its last checkpoint
     └── Cancelled         a person cancelled the run
 
 An invalid setting is a `models.model_errors.RecipeError`. Each message is one sentence for the person who can act on
@@ -40,6 +41,10 @@ class NotLearning(TrainingError):
 
 class ParityError(TrainingError):
     """The saved or the converted model gives other probabilities than its original."""
+
+
+class ProcessesLost(TrainingError, ChildProcessError):
+    """Processes that a launcher started were ended from outside: the run has not ended, and can go on."""
 
 
 class Cancelled(TrainingError):

@@ -12,6 +12,7 @@ from typing import Any
 
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from worker.training import processes
 from worker.training.shared.progress import Progress
 from worker.training.shared.run_folder import write_small
 
@@ -29,9 +30,9 @@ class TrainingLoss(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Write the sum up to this step to the checkpoint."""
+        # Private in transformers: the sum up to the last log, and that of the steps since, each process its own.
+        since = processes.mean(self._trainer._total_loss_scalar + float(self._trainer._tr_loss))
         if args.should_save:
-            # Private in transformers: the sum up to the last log, and that of the steps since.
-            since: float = self._trainer._total_loss_scalar + float(self._trainer._tr_loss)
             kept = {"sum": self._before + since, "from_step": self._start}
             write_small(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / _FILE, json.dumps(kept))
 
@@ -39,7 +40,7 @@ class TrainingLoss(TrainerCallback):
         """Return the mean loss of all steps, `since_start` being transformers' mean of those since the last start."""
         state = self._trainer.state
         resumed_at: int = self._trainer._initial_global_step
-        total = self._before + since_start * (state.global_step - resumed_at)
+        total = self._before + processes.mean(since_start) * (state.global_step - resumed_at)
         return total / max(1, state.global_step - self._start)
 
 

@@ -27,6 +27,7 @@ from torch.utils import data
 from trl.trainer.dpo_config import DPOConfig
 
 from models.settings.losses import LISTWISE
+from worker.training.distributed.batches import weight_of
 from worker.training.shared.examples import WEIGHT
 from worker.training.t5.pair_weights import FirstOutput, WeightedDPOTrainer
 
@@ -159,6 +160,7 @@ class ListwiseDPOTrainer(WeightedDPOTrainer):
         result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)
         advantages = self.beta * _advantages(policy.output, batch)
         loss = self.listwise_weight * first_place_loss(advantages, list_of_pair, batch.get(WEIGHT))
+        loss = loss * weight_of(int(list_of_pair.max()) + 1)
         return (result[0] + loss, result[1]) if return_outputs else result + loss
 
 

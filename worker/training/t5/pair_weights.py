@@ -26,32 +26,45 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.utils import FusedCausalLMOutput
 
+from worker.training import processes
+from worker.training.distributed.batches import SharedBatchesMixin, averaged, weight_of
 from worker.training.shared.examples import WEIGHT
 from worker.training.shared.row_weights import WeightCollator, WeightColumnMixin
 
 MIXING = ("aot", "aot_unpaired")
 """The losses that sort the log-ratios of a batch."""
+BATCHWIDE = (*MIXING, "bco_pair")
+"""Those, and the one whose loss of a pair depends on the rewards of the others."""
 _SFT = "sft"
 _LEAST = torch.finfo(torch.float64).tiny  # stands in for a weight of 0, which has no logarithm; its product vanishes
 
 
-class WeightedDPOTrainer(WeightColumnMixin, DPOTrainer):
+class WeightedDPOTrainer(SharedBatchesMixin, WeightColumnMixin, DPOTrainer):
     """TRL's `DPOTrainer`, whose rows may have a `weight`; it behaves like TRL's if no training row weighs other than 1.
 
-    Raises `ValueError` for weights with a loss of MIXING.
+    Several processes share its batches, and compute what one process does. Raises `ValueError` for weights with a loss
+    of MIXING.
     """
+
+    pairs_weight = 1.0
+    """What a mean over the pairs of the present batch weighs among those of all processes."""
 
     def __init__(self, model: Any, ref_model: Any = None, *, args: DPOConfig, **kwargs: Any) -> None:
         super().__init__(model, ref_model, args=args, **kwargs)
-        self.sft_weight = 0.0
+        # A mean over tokens, of which the processes have not as many as they have pairs.
+        self.sft_weight = self.take_over(_SFT) if processes.count() > 1 else 0.0
         if all(weight == 1.0 for weight in self._training_weights()):
             return
         for loss in self.loss_types:
             if loss in MIXING:
                 raise ValueError(f"The loss {loss} compares pairs with each other, so they cannot have weights.")
-        self.sft_weight = self.take_over(_SFT)
+        self.sft_weight += self.take_over(_SFT)
         self.use_weighting = True
         self.data_collator = WeightCollator(self.data_collator)
+
+    def shares_batches(self) -> bool:
+        """Return whether the losses are of pairs alone, so that the pairs of a batch may be computed apart."""
+        return not any(loss in BATCHWIDE for loss in self.loss_types)
 
     def _training_weights(self) -> Sequence[float]:
         rows: Any = self.train_dataset
@@ -68,16 +81,19 @@ class WeightedDPOTrainer(WeightColumnMixin, DPOTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Compute TRL's losses and metrics, the losses weighted if the batch has weights."""
-        if WEIGHT not in inputs:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
         batch = dict(inputs)
-        weights = batch.pop(WEIGHT)
-        policy = FirstOutput(_Weighed(model, weights))
-        result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
-        if not self.sft_weight:
-            return result
-        loss = self.sft_weight * _weighted_nll(policy.output, batch, weights)
-        return (result[0] + loss, result[1]) if return_outputs else result + loss
+        weights = batch.pop(WEIGHT, None)
+        pairs = len(batch["input_ids"]) // 2
+        self.pairs_weight = weight_of(pairs)
+        policy = FirstOutput(model if weights is None else _Weighed(model, weights))
+        network: Any = self.model
+        with averaged(self.accelerator, self._metrics["train" if network.training else "eval"], pairs):
+            result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
+        loss = (result[0] if return_outputs else result) * self.pairs_weight
+        if self.sft_weight:
+            tokens = int(batch["completion_mask"][:pairs, 1:].sum())
+            loss = loss + self.sft_weight * weight_of(tokens) * _weighted_nll(policy.output, batch, weights)
+        return (loss, result[1]) if return_outputs else loss
 
 
 class FirstOutput:
@@ -112,10 +128,10 @@ class _Weighed:
         return answer
 
 
-def _weighted_nll(outputs: Any, batch: Mapping[str, Tensor], weights: Tensor) -> Tensor:
+def _weighted_nll(outputs: Any, batch: Mapping[str, Tensor], weights: Tensor | None) -> Tensor:
     """Return -log p of the chosen texts in nats, each times the weight of its pair, over the number of their tokens."""
     mask = batch["completion_mask"][:, 1:]
     chosen, _ = outputs.log_probs[:, -mask.shape[1] :].sum(1).chunk(2)
     tokens, _ = mask.chunk(2)
-    loss: Tensor = -(chosen * weights).sum() / tokens.sum()
+    loss: Tensor = -(chosen if weights is None else chosen * weights).sum() / tokens.sum()
     return loss

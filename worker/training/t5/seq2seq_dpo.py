@@ -52,9 +52,10 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
     Prompts longer than `max_prompt_length` tokens and completions longer than `max_completion_length` are cut, and keep
     their EOS. The model's own dropout is switched off, so that policy and reference model agree before the first step;
     dropout of a LoRA adapter is left to `DPOConfig.disable_dropout`. Adjacent rows with the same prompt, the pairs of
-    one click, stay in one batch where they fit. `VOCABULARY_METRICS` are computed on logged steps only, and not at all
-    without `vocabulary_metrics`. The negative log-likelihood of chosen texts that people wrote is added to the loss
-    with WRITTEN_WEIGHT (as in Pang et al. 2024, eq. 2), times the weight of the pair.
+    one click, stay in one batch of `click_rows` (default: the batch size) where they fit. `VOCABULARY_METRICS` are
+    computed on logged steps only, and not at all without `vocabulary_metrics`. The negative log-likelihood of chosen
+    texts that people wrote is added to the loss with WRITTEN_WEIGHT (as in Pang et al. 2024, eq. 2), times the weight
+    of the pair.
     """
 
     kept_columns = (WEIGHT, WRITTEN)
@@ -68,10 +69,12 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
         processing_class: PreTrainedTokenizerFast,
         max_prompt_length: int,
         max_completion_length: int,
+        click_rows: int = 0,
         vocabulary_metrics: bool = True,
         **kwargs: Any,
     ) -> None:
         self.vocabulary_metrics = vocabulary_metrics
+        self.click_rows = click_rows or args.per_device_train_batch_size
         self.max_prompt_length = max_prompt_length
         self.max_completion_length = max_completion_length
         for network in (model, ref_model):
@@ -96,7 +99,7 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if self.args.train_sampling_strategy != "random" or not isinstance(dataset, Dataset):
             return super()._get_train_sampler(train_dataset)
-        size = self.args.per_device_train_batch_size
+        size = self.click_rows
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         return ClickSampler(adjacent_groups(dataset["prompt_ids"], size), size, seed)
 
@@ -114,7 +117,8 @@ class Seq2SeqDPOTrainer(ListwiseDPOTrainer):
         else:
             policy = FirstOutput(model)
             result = super().compute_loss(policy, batch, return_outputs, num_items_in_batch)
-            loss = WRITTEN_WEIGHT * (_chosen_nll(policy.output, batch) * written * batch.get(WEIGHT, 1.0)).mean()
+            of_pairs = _chosen_nll(policy.output, batch) * written * batch.get(WEIGHT, 1.0)
+            loss = WRITTEN_WEIGHT * self.pairs_weight * of_pairs.mean()
             result = (result[0] + loss, result[1]) if return_outputs else result + loss
         if not wanted:
             seen = self._metrics["train" if network.training else "eval"]

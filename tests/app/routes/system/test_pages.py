@@ -35,7 +35,7 @@ def test_the_page_shows_processes_workers_and_their_gpus(
 ) -> None:
     parts(app).queue.report("web:1", ServingState(1, 2, "Version 2 is damaged."))
     parts(app).queue.report("web:2", ServingState(1, 2, None))
-    parts(app).queue.enqueue_training(7, 1)
+    parts(app).queue.enqueue_training(7, 1, needs_gpu=False)
     with Redis.from_url(queue_url) as redis:
         for name in ("told", "silent"):
             worker = Worker(["default"], connection=redis, name=name, serializer=JSONSerializer)

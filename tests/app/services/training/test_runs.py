@@ -416,3 +416,16 @@ def test_a_selection_that_no_click_fits_is_said_to_be_too_narrow(session: Sessio
     assert str(refusal.value) == (
         "No click fits that selection: choose more people, days or sources, or ask for less agreement."
     )
+
+
+@pytest.mark.parametrize(("method", "needs_gpu"), [("dpo", False), ("orpo", False), ("kto", False), ("sft", True)])
+def test_initial_training_waits_for_a_gpu_and_clicks_do_not(session: Session, method: str, needs_gpu: bool) -> None:
+    waiting = factories.run(session, method=method)
+    asked: list[bool] = []
+
+    def enqueue(run_id: int, attempt: int, on_a_gpu: bool) -> str:
+        asked.append(on_a_gpu)
+        return f"train-{run_id}-{attempt}"
+
+    runs.hand_out(session, waiting.id, enqueue)
+    assert asked == [needs_gpu]

@@ -1,4 +1,4 @@
-"""One training in two processes, as `accelerate launch` and `torchrun` start it."""
+"""One command that trains in two processes: those that it starts itself, or those that a person starts."""
 
 import json
 import os
@@ -23,11 +23,16 @@ PAIRS = [
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize("started_by", ["the command", "a person"])
+def test_two_processes_train_one_model(tmp_path: Path, started_by: str) -> None:
     data = tmp_path / "pairs.tsv"
     data.write_text("toxic\tneutral1\n" + "".join(f"{a}\t{b}\n" for a, b in PAIRS), encoding="utf-8")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "worker", "dpo"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MELLOW_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "worker", "dpo"]
+    if started_by == "a person":
+        command[1:1] = ["-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    else:
+        environment["TRAINING_PROCESSES"] = "2"
     command += ["--model_name_or_path", str(build_tiny_t5(tmp_path / "t5")), "--train_file", str(data), "--use_cpu"]
     command += ["--max_steps", "3", "--learning_rate", "0.01", "--dev_split", "2"]
     command += ["--per_device_train_batch_size", "2", "--output_dir", str(tmp_path / "out")]
