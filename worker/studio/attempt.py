@@ -119,8 +119,8 @@ class Attempt:
     def folder(self, store: CheckpointStore) -> Iterator[Path]:
         """Yield the run folder of the store, and remove it when the run ends, well or not.
 
-        It stays if the worker or processes that it started die, or the database or the store is away, so that the run can
-        go on from it, and if another attempt has taken the run over or still works in it.
+        It stays if the worker or processes that it started die, or the database or the store is away, so that the run
+        can go on from it, and if another attempt has taken the run over or still works in it.
         """
         folder = store.run_folder(self.folder_name)
         try:
