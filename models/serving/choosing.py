@@ -15,7 +15,7 @@ from models.manners import PLAIN
 from models.reward.features import Verdict
 from models.serving.judge import judge
 from models.serving.neutrality import Neutrality, spellings, unstretched, words
-from models.texts.soundness import invented, turned_round
+from models.soundness import invented, turned_round
 
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 """Replaces bytes that are no valid UTF-8."""

@@ -31,7 +31,7 @@ CODE = (
     "serving/screen.py",
     "serving/shortlist.py",
     "serving/text_pieces.py",
-    "texts/soundness.py",
+    "soundness.py",
 )
 _MODELS = ("base/judge", "base/known_words.safetensors", "base/neutrality.safetensors", "reward/standard.safetensors")
 _PACKAGES = ("ctranslate2", "numpy", "tokenizers")

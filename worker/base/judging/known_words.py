@@ -1,7 +1,7 @@
 """Write the list of known words: `python -m worker.base.judging.known_words --data DIR`.
 
 It has the words that occur a few times in the corpora of the base checkpoint; the choice of what is shown avoids
-rewrites with others (models/texts/soundness.py).
+rewrites with others (models/soundness.py).
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from models.texts.soundness import WORDS, WORDS_FILE, number, words
+from models.soundness import WORDS, WORDS_FILE, number, words
 from worker.base.texts.corpus import read_corpus, read_lines
 
 _FEWEST = 3

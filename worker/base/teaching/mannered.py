@@ -31,7 +31,7 @@ from models.manners import PLAIN
 from models.serving.choosing import LIKELIHOOD, neutrality, read, rude_words
 from models.serving.engine import Draw, Engine, Sampling
 from models.serving.generator import COMPUTE_TYPE, wording
-from models.texts.soundness import invented, turned_round
+from models.soundness import invented, turned_round
 from worker.base.pretrain.starting import set_by_signals
 from worker.base.rephrase.codes import MANNERS
 from worker.base.rephrase.manners import manners_of, rewritten

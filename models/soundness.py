@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from models.model_errors import LoadError
 
-WORDS_FILE = Path(__file__).parent.with_name("base") / "known_words.safetensors"
+WORDS_FILE = Path(__file__).with_name("base") / "known_words.safetensors"
 WORDS = "words"
 """The name of the numbers in WORDS_FILE."""
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from models import soundness
 from models.model_errors import LoadError
 from models.serving.choosing import read
-from models.texts import soundness
-from models.texts.soundness import WORDS, WORDS_FILE, invented, turned_round
+from models.soundness import WORDS, WORDS_FILE, invented, turned_round
 from worker.base.judging.known_words import known_words
 
 
