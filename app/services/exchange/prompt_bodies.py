@@ -51,15 +51,16 @@ def import_prompts(
             gettext("The body has more than %(most)s rows: send it as a file, to /imports.", most=number(MOST_ROWS))
         )
     report = ImportReport()
-    for start in range(0, len(rows), prompts.BATCH):
+    for start in range(0, max(1, len(rows)), prompts.BATCH):
         batch = prompts.check_all(rows[start : start + prompts.BATCH], longest, report)
         with write_transaction(session):
             before = report.added
             prompts.store_batch(session, batch, source, report)
             if report.added > before:
                 queue_progress.mark(session)
-    with write_transaction(session):
-        audit.record(session, user_id, "prompts.imported", source, added=report.added, rejected=report.rejected_count)
+            if start + prompts.BATCH >= len(rows):  # with the last rows, so that none is there that nothing tells of
+                counts = {"added": report.added, "rejected": report.rejected_count}
+                audit.record(session, user_id, "prompts.imported", source, **counts)
     return report
 
 

@@ -123,6 +123,7 @@ def test_make_alone_lists_every_target_that_is_for_people(tmp_path: Path) -> Non
         "run",
         "demo",
         "test",
+        "test-postgresql",
         "quick",
         "test-slow",
         "mutants",

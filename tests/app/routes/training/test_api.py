@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.db import Role, RunMetric, RunStatus, TrainingRun, now, write_transaction
+from app.runtime.queue import QUEUES
 from tests import factories
 from tests.app.routes.desk.test_api import at_once, body, problem
 from tests.studio import Person, close, make_person, parts, rows
@@ -32,9 +33,10 @@ def pairs(session: Session, admin: Person) -> None:
 
 
 def jobs(url: str) -> list[tuple[str, str | None, list[int]]]:
-    """(id, function, arguments) of every job that waits in the queue."""
+    """(id, function, arguments) of every job that waits in a queue."""
     with Redis.from_url(url) as connection:
-        waiting = Queue(connection=connection, serializer=JSONSerializer).jobs
+        queues = [Queue(name, connection=connection, serializer=JSONSerializer) for name in QUEUES]
+        waiting = [job for queue in queues for job in queue.jobs]
         return [(job.id, job.func_name, list(job.args)) for job in waiting]
 
 
