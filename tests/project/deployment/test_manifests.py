@@ -91,7 +91,7 @@ def test_kubectl_builds_what_is_to_be_applied() -> None:
     )
     kinds = [found["kind"] for found in yaml.safe_load_all(built.stdout)]
     assert sorted(kinds) == sorted(found["kind"] for found in manifests() if found["kind"] != "Kustomization")
-    assert "image: registry.example.org/mellow:cuda" in built.stdout
+    assert "image: registry.example.org/mellow:release-1-cuda" in built.stdout
 
 
 def test_the_compose_file_keeps_to_its_specification() -> None:
@@ -136,8 +136,14 @@ def test_no_container_has_rights_that_it_does_not_need() -> None:
     assert [f"USER {user}" in (FOLDER / "Containerfile").read_text(encoding="utf-8") for user in users] == [True]
 
 
-def test_there_are_as_many_workers_as_runs_wait_or_work(postgres_app: Flask) -> None:
+def test_a_worker_that_is_updated_needs_no_second_gpu() -> None:
+    [worker] = [found for found in manifests("Deployment") if found["metadata"]["name"] == "mellow-worker"]
+    assert worker["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
+
+
+def test_one_worker_is_there_while_runs_wait_or_work(postgres_app: Flask) -> None:
     [scaled] = manifests("ScaledObject")
+    assert (scaled["spec"]["minReplicaCount"], scaled["spec"]["maxReplicaCount"]) == (0, 1)
     [trigger] = scaled["spec"]["triggers"]
     with parts(postgres_app).sessions() as session:
         for status in (RunStatus.QUEUED, RunStatus.SUCCEEDED, RunStatus.FAILED):
