@@ -109,6 +109,19 @@ def test_what_containers_run_is_what_the_procfile_says() -> None:
         assert shell_line(deployed[name]["command"]) == line
 
 
+def test_a_studio_is_copied_into_containers_before_anything_fills_its_database() -> None:
+    page = (PROJECT_ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    started = re.findall(r"compose\.yaml up -d (.+)$", page, re.MULTILINE)[0].split()
+    services = compose()["services"]
+    assert [name for name in started if "DATABASE_URL" in services[name]["environment"]] == []
+    assert {needed for name in started for needed in services[name].get("depends_on", ())} <= set(started)
+    section = page.partition("## Medium in containers")[2].partition("## ")[0]
+    given = dict(re.findall(r"\b(MELLOW_STORE|AWS_(?!ENDPOINT)\w+)=(\S+)", section))
+    environ = services["web"]["environment"]
+    assert given == {name: environ[name] for name in given}
+    assert len(given) == 4
+
+
 def test_every_variable_is_one_that_is_read() -> None:
     [settings] = [found["data"] for found in manifests("ConfigMap")]
     given = set(compose()["services"]["web"]["environment"]) | set(settings)
