@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -48,6 +49,15 @@ def test_a_unit_of_one_part_runs_its_line_of_the_procfile(name: str, part: str) 
 def test_a_web_is_released_before_it_starts() -> None:
     before = service_of(ROOT / "docs" / "systemd" / "mellow-web.service")["ExecStartPre"]
     assert before == f"/bin/sh -c '{read_procfile(ROOT / 'Procfile')['release']}'"
+
+
+@pytest.mark.parametrize("name", OF_ONE_PART)
+def test_a_unit_of_one_part_may_write_where_the_page_puts_versions(name: str) -> None:
+    writable = service_of(ROOT / "docs" / "systemd" / name)["ReadWritePaths"].split()
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    folders = [Path(folder) for folder in re.findall(r"MELLOW_STORE=(/\S+)", page)]
+    assert folders
+    assert all(any(folder.is_relative_to(place.lstrip("-")) for place in writable) for folder in folders)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")

@@ -5,8 +5,8 @@
 It takes jobs from the queues named, the first ones first; from all of them if none or only the old `default` is named,
 as in the commands of older releases.
 
-RQ's own class trains as well, but then each run begins by importing the libraries, and the System page shows no
-hardware for the worker.
+RQ's own class trains as well if it is told all three queues, but then each run begins by importing the libraries, and
+the System page shows no hardware for the worker.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import psutil
 import pytest
@@ -19,6 +19,7 @@ CONTAINERFILE = PROJECT_ROOT / "docs" / "deployment" / "Containerfile"
 CACHE = PROJECT_ROOT / "build" / "clean-root"
 """Where the next try finds what this one has downloaded."""
 
+IGNORING = (CONTAINERFILE.parent / "Containerfile.dockerignore").read_text(encoding="utf-8").splitlines()
 STEPS = list(instructions(CONTAINERFILE))
 USER = 10001
 
@@ -27,6 +28,16 @@ def sources() -> list[str]:
     """What is copied out of the project."""
     copies = [one.rest.split()[:-1] for one in STEPS if one.word == "COPY"]
     return [source for words in copies for source in words if not words[0].startswith("--from=")]
+
+
+def is_let_through(name: str) -> bool:
+    """Whether a file of the project reaches the image: the last line that names it, or a folder of it, decides."""
+    path, there = PurePath(name), True
+    for line in IGNORING:
+        pattern = line.removeprefix("!").removeprefix("**/")
+        if not line.startswith("#") and any(place.match(pattern) for place in (path, *path.parents)):
+            there = line.startswith("!")
+    return there
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +49,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 def test_everything_that_is_copied_is_there_and_let_through() -> None:
     assert [source for source in sources() if not copied(source)] == []
-    ignoring = (CONTAINERFILE.parent / "Containerfile.dockerignore").read_text(encoding="utf-8").splitlines()
-    assert ignoring[1] == "*"
-    assert sorted(line.removeprefix("!") for line in ignoring if line.startswith("!")) == sorted(
+    assert IGNORING[1] == "*"
+    assert sorted(line.removeprefix("!") for line in IGNORING if line.startswith("!")) == sorted(
         source.rstrip("/") for source in sources()
     )
+
+
+def test_no_secret_reaches_the_image() -> None:
+    assert is_let_through("docs/deployment/compose.env.example")
+    secret = ["docs/deployment/.env", "docs/deployment/.env.old", "docs/.env", ".env"]
+    assert [name for name in secret if is_let_through(name)] == []
 
 
 def test_the_image_is_of_two_stages_and_ends_as_a_user_without_rights() -> None:

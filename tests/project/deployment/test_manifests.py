@@ -91,7 +91,7 @@ def test_kubectl_builds_what_is_to_be_applied() -> None:
     )
     kinds = [found["kind"] for found in yaml.safe_load_all(built.stdout)]
     assert sorted(kinds) == sorted(found["kind"] for found in manifests() if found["kind"] != "Kustomization")
-    assert "image: registry.example.org/mellow:cuda" in built.stdout
+    assert "image: registry.example.org/mellow:release-1-cuda" in built.stdout
 
 
 def test_the_compose_file_keeps_to_its_specification() -> None:
@@ -107,6 +107,19 @@ def test_what_containers_run_is_what_the_procfile_says() -> None:
     for name, line in PROCFILE.items():
         assert shell_line(services[name]["command"]) == line
         assert shell_line(deployed[name]["command"]) == line
+
+
+def test_a_studio_is_copied_into_containers_before_anything_fills_its_database() -> None:
+    page = (PROJECT_ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    started = re.findall(r"compose\.yaml up -d (.+)$", page, re.MULTILINE)[0].split()
+    services = compose()["services"]
+    assert [name for name in started if "DATABASE_URL" in services[name]["environment"]] == []
+    assert {needed for name in started for needed in services[name].get("depends_on", ())} <= set(started)
+    section = page.partition("## Medium in containers")[2].partition("## ")[0]
+    given = dict(re.findall(r"\b(MELLOW_STORE|AWS_(?!ENDPOINT)\w+)=(\S+)", section))
+    environ = services["web"]["environment"]
+    assert given == {name: environ[name] for name in given}
+    assert len(given) == 4
 
 
 def test_every_variable_is_one_that_is_read() -> None:
@@ -136,8 +149,14 @@ def test_no_container_has_rights_that_it_does_not_need() -> None:
     assert [f"USER {user}" in (FOLDER / "Containerfile").read_text(encoding="utf-8") for user in users] == [True]
 
 
-def test_there_are_as_many_workers_as_runs_wait_or_work(postgres_app: Flask) -> None:
+def test_a_worker_that_is_updated_needs_no_second_gpu() -> None:
+    [worker] = [found for found in manifests("Deployment") if found["metadata"]["name"] == "mellow-worker"]
+    assert worker["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
+
+
+def test_one_worker_is_there_while_runs_wait_or_work(postgres_app: Flask) -> None:
     [scaled] = manifests("ScaledObject")
+    assert (scaled["spec"]["minReplicaCount"], scaled["spec"]["maxReplicaCount"]) == (0, 1)
     [trigger] = scaled["spec"]["triggers"]
     with parts(postgres_app).sessions() as session:
         for status in (RunStatus.QUEUED, RunStatus.SUCCEEDED, RunStatus.FAILED):
