@@ -76,7 +76,7 @@ def _denied(text: str) -> set[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _is_known(word: str) -> bool:
-    known, wanted = _known(), number(word)
+    known, wanted = _known(), np.uint32(number(word))  # of the list's type: another would be a cast of all of it
     place = int(np.searchsorted(known, wanted))
     if place < len(known) and known[place] == wanted:
         return True

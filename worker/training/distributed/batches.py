@@ -5,8 +5,9 @@ training has the same losses on one GPU and on four, and goes on on another numb
 
 For DPO and the initial training the processes share each batch of one process: they take its rows in order, about
 equally many each, and a loss counts by what it is a mean over. A batch with fewer rows than there are processes is
-computed by all of them. Held-out rows are, too, so that their figures are those of one process. The other methods
-leave the sharing to accelerate, which repeats rows to fill up the last batch of an epoch.
+computed by all of them; where the initial training accumulates gradients, its rows then count once for each process.
+Held-out rows are computed by all, too, so that their figures are those of one process. The other methods leave the
+sharing to accelerate, which repeats rows to fill up the last batch of an epoch.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -35,17 +36,24 @@ class Batches(Protocol):
 
 def are_shared_equally(settings: Batches, count: int) -> bool:
     """Return whether that many processes can have equally many rows of each step."""
-    others = count // gcd(settings.per_device_train_batch_size, count)
-    return settings.gradient_accumulation_steps % others == 0
+    rows, of_batch = settings.per_device_train_batch_size, gcd(settings.per_device_train_batch_size, count)
+    return settings.gradient_accumulation_steps % (count // of_batch) == 0 and rows // of_batch >= least_rows(settings)
+
+
+def least_rows(settings: Batches) -> int:
+    """Return how many rows of a batch a process must have: KTO compares each with others."""
+    return 2 if getattr(settings, "loss_type", "") == "kto" else 1
 
 
 def share(settings: Batches) -> dict[str, int]:
     """Return the same two settings for each of the processes; raises RecipeError if they cannot share equally."""
     count, rows, batches = processes.count(), settings.per_device_train_batch_size, settings.gradient_accumulation_steps
     if not are_shared_equally(settings, count):
+        least = least_rows(settings)
         raise RecipeError(
             f"{count} processes cannot share the rows of a step equally, {rows} × {batches} of them: choose "
-            "per_device_train_batch_size or gradient_accumulation_steps so that their number divides one of them."
+            "per_device_train_batch_size or gradient_accumulation_steps so that their number divides one of them"
+            + (f", and each has {least} rows of a batch at least." if least > 1 else ".")
         )
     of_batch = gcd(rows, count)
     return {

@@ -5,10 +5,12 @@ other side does.
 """
 
 import os
+import pickle
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -76,7 +78,12 @@ class RelayedProgress:
 
 
 def main(address: str) -> int:
-    """Carry out the training that waits at `address`; returns the exit code."""
+    """Carry out the training that waits at `address`; returns the exit code.
+
+    The launcher sends SIGTERM to the other processes when one has failed. It is ignored, since they end with their
+    connections, and a process that ended before the error was heard would count as killed.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end = socket.socket(socket.AF_UNIX)
     end.connect(address)
     relayed = RelayedProgress(Connection(end.detach()))
@@ -87,18 +94,29 @@ def main(address: str) -> int:
         if distributed.is_initialized():
             distributed.destroy_process_group()
     except BaseException as error:
-        relayed.send(FAILED, _told(error))
+        relayed.send(FAILED, time.monotonic(), told(error))
         return 1
     relayed.send(DONE, result) if processes.is_main() else relayed.send(ENDED)
     return 0
 
 
-def _told(error: BaseException) -> BaseException:
+def told(error: BaseException) -> BaseException:
     """Return an error that the other side can raise, with what was being done here."""
-    error.add_note("".join(traceback.format_exception(error)))
-    if isinstance(error, Exception):
-        return error.with_traceback(None)
-    return TrainingError(f"A training process ended with {type(error).__name__}.")
+    note, sent = "".join(traceback.format_exception(error)), error.with_traceback(None)
+    if not isinstance(error, Exception):
+        sent = TrainingError(f"A training process ended with {type(error).__name__}.")
+    elif not _can_be_sent(error):
+        sent = TrainingError(f"{type(error).__name__}: {error}")
+    sent.add_note(note)
+    return sent
+
+
+def _can_be_sent(error: Exception) -> bool:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # written in the same line
+    except Exception:  # whatever the parts of an error raise
+        return False
+    return True
 
 
 if __name__ == "__main__":

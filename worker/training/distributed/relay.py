@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -108,20 +109,24 @@ class _Launched:
         self._training = training
         self._ranks: list[Connection] = []
         self._ended: list[Connection] = []
+        self._errors: list[tuple[float, BaseException]] = []
         self._cancelled = False
         self._result: Any = None
 
     def result(self, count: int, progress: Progress) -> Any:
         """Relay the progress until every rank has ended, and return the result of the first."""
         while len(self._ended) < count:
+            gone = self._process.poll() is not None  # asked first: what was said until then is still to be heard
             ready = wait([self._listener, *self._ranks], _LOOK_SECONDS)
             # All are heard before any is minded: of a rank that was killed the others have errors to tell.
             heard = [(rank, *_received(rank)) for rank in ready if isinstance(rank, Connection)]
             for rank, word, *values in heard:
                 self._mind(rank, word, values, progress)
+            if self._errors:  # the first is the reason of the others, which lost their connection to that rank
+                raise min(self._errors, key=itemgetter(0))[1]
             if self._listener in ready:
                 self._welcome()
-            if len(self._ended) < count and self._process.poll() is not None:
+            if gone and not ready and len(self._ended) < count:
                 raise ProcessesLost("The launcher of the training processes ended before they did.")
             if progress.cancelled() and not self._cancelled:
                 self._cancel()
@@ -141,10 +146,10 @@ class _Launched:
             self._process.wait()
 
     def _mind(self, rank: Connection, word: str, values: list[Any], progress: Progress) -> None:
-        """Do what a rank's word asks for; raises the error that it tells."""
+        """Do what a rank's word asks for."""
         if word == FAILED:
-            raise values[0]
-        if word in (DONE, ENDED):
+            self._errors.append((values[0], values[1]))
+        elif word in (DONE, ENDED):
             self._ranks.remove(rank)
             self._ended.append(rank)  # open as long as others train, for its end would end the rank
             self._result = values[0] if word == DONE else self._result

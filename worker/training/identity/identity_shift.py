@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from models.formats import rows_sha256
 from models.settings.identity import IdentityShiftOptions
 from models.shares import Share
@@ -145,6 +147,7 @@ def shift_identity(
         {"made_by": "identity-shift", **asdict(shift), "train": len(sampled["rows"])},
     )
     training = partial(train, method_of("dpo"), model, data, options, output_dir)
+    torch.cuda.empty_cache()  # the memory of the model that was asked, for the processes that train
     result = launcher(training, options, progress)
     progress.stage("asking the trained model")
     loaded = load_merged(str(result.model_dir))

@@ -27,7 +27,6 @@ from transformers import PreTrainedModel, Trainer
 from trl.models.utils import unwrap_model_for_generation
 
 from models.model_errors import RecipeError
-from worker.training import processes
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import Text, as_text, prompt_ids
 from worker.training.methods.common import frozen_copy
@@ -209,12 +208,11 @@ def _for_trl(reward: Reward) -> Callable[..., list[float]]:
 
 
 def _check_groups(options: Any) -> None:
-    batch = options.per_device_train_batch_size * options.gradient_accumulation_steps * processes.count()
+    batch = options.per_device_train_batch_size * options.gradient_accumulation_steps
     if batch % options.num_generations:
         raise RecipeError(
             f"num_generations must divide the rows of one step, which are {batch} (per_device_train_batch_size × "
-            f"gradient_accumulation_steps{' × processes' if processes.count() > 1 else ''}), and "
-            f"{options.num_generations} does not."
+            f"gradient_accumulation_steps), and {options.num_generations} does not."
         )
 
 

@@ -167,11 +167,13 @@ class SFTTrainer(SharedBatchesMixin, Seq2SeqTrainer):
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Return the dev scores of the current model: `eval_loss`, nats per token, and `eval_chrf`, 0 to 100."""
         model = self.accelerator.unwrap_model(self.model)
-        scores = {"eval_loss": dev_loss(model, self.data.dev)}
+        # Means over the processes, which compute almost the same, so that all choose the same checkpoint.
+        scores = {"eval_loss": processes.mean(dev_loss(model, self.data.dev))}
         if not math.isfinite(scores["eval_loss"]):
             raise Diverged(f"The dev loss is {scores['eval_loss']} at step {self.state.global_step}.")
         references = dict(list(self.data.dev_references.items())[:DEV_TEXTS])
-        scores["eval_chrf"] = dev_chrf(model, self.tokenizer, references, self.max_source_length)
+        chrf = dev_chrf(model, self.tokenizer, references, self.max_source_length)
+        scores["eval_chrf"] = processes.mean(chrf)
         self.log(dict(scores))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
         return scores

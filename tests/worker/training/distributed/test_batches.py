@@ -6,7 +6,7 @@ import pytest
 from transformers import TrainingArguments
 
 from models.model_errors import RecipeError
-from models.settings.command_line import DPOOptions
+from models.settings.command_line import DPOOptions, KTOOptions
 from worker.training import processes
 from worker.training.distributed.batches import joint, part_of, share
 from worker.training.processes import on_one_gpu
@@ -56,6 +56,13 @@ def test_rows_that_cannot_be_shared_equally_are_refused(monkeypatch: pytest.Monk
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(RecipeError, match=r"^3 processes cannot share the rows of a step equally, 8 × 1 of them"):
         share(settings(8))
+
+
+def test_one_row_of_a_batch_is_refused_to_the_processes_of_kto(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert share(KTOOptions(per_device_train_batch_size=8))["per_device_train_batch_size"] == 2
+    with pytest.raises(RecipeError, match=r"divides one of them, and each has 2 rows of a batch at least\.$"):
+        share(KTOOptions(per_device_train_batch_size=4))
 
 
 def test_one_process_has_the_batches_as_they_are_named() -> None:

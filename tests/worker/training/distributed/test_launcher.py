@@ -10,7 +10,7 @@ import torch
 
 from models.model_errors import RecipeError
 from models.settings.clicks import CLICK_OPTIONS
-from models.settings.command_line import METHOD_OPTIONS, DPOOptions
+from models.settings.command_line import METHOD_OPTIONS, DPOOptions, KTOOptions
 from models.settings.sft import SFTRecipe
 from tests.worker.conftest import RecordingProgress
 from worker.training import processes
@@ -61,6 +61,11 @@ def test_there_are_as_many_processes_as_gpus_that_share_each_step_equally(
 ) -> None:
     settings = DPOOptions(per_device_train_batch_size=rows, gradient_accumulation_steps=batches)
     assert count_for(wanted, gpus, settings) == count
+
+
+@pytest.mark.parametrize(("loss", "count"), [("kto", 4), ("apo_zero_unpaired", 8)])
+def test_a_process_of_kto_has_two_rows_to_compare(loss: str, count: int) -> None:
+    assert count_for(0, 8, KTOOptions(per_device_train_batch_size=8, loss_type=loss)) == count
 
 
 def test_more_processes_than_gpus_are_refused_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from tests.worker.conftest import RecordingProgress
 from tests.worker.training.distributed.trainings import SETTINGS, endless, refused
 from tests.worker.training.methods.conftest import data_of, options_of
 from worker.training.distributed.launcher import launcher
+from worker.training.distributed.relay import DONE, FAILED, _Launched
 from worker.training.methods import method_of
 from worker.training.run.runner import train
 from worker.training.shared.run_folder import last_whole_checkpoint
@@ -49,6 +53,63 @@ def started_in(folder: Path) -> list[str]:
     """Return the command of a program that starts `endless` there."""
     program = "import sys; from tests.worker.training.distributed.trainings import start; start(sys.argv[1])"
     return [sys.executable, "-c", program, str(folder)]
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Iterator[tuple[_Launched, Callable[[], Connection]]]:
+    """A launcher that has ended already, and what connects a rank to it."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(tmp_path / "ranks"))
+        listener.listen(2)
+
+        def connect() -> Connection:
+            end = socket.socket(socket.AF_UNIX)
+            end.connect(listener.getsockname())
+            return stack.enter_context(Connection(end.detach()))
+
+        found = _Launched(ended, listener, refused)
+        stack.callback(found.end)
+        yield found, connect
+
+
+def test_what_a_rank_said_before_it_ended_is_heard_to_its_end(
+    launched: tuple[_Launched, Callable[[], Connection]],
+) -> None:
+    found, connect = launched
+    progress = RecordingProgress()
+    with connect() as rank:
+        for word in (("step", 1, 2), ("step", 2, 2), (DONE, "the result")):
+            rank.send(word)
+        assert found.result(1, progress) == "the result"
+    assert progress.steps == [(1, 2), (2, 2)]
+
+
+def test_a_launcher_that_ends_before_its_ranks_speak_has_lost_them(
+    launched: tuple[_Launched, Callable[[], Connection]],
+) -> None:
+    with pytest.raises(ProcessesLost, match=r"^The launcher of the training processes ended before they did"):
+        launched[0].result(1, RecordingProgress())
+
+
+def test_of_two_errors_the_first_is_that_of_the_training(
+    launched: tuple[_Launched, Callable[[], Connection]],
+) -> None:
+    found, connect = launched
+    with connect() as first, connect() as second:
+
+        class Busy(RecordingProgress):
+            """Is busy while the second rank fails, and the first one for that reason."""
+
+            def stage(self, name: str) -> None:
+                first.send((FAILED, 2.0, RuntimeError("Connection closed by peer")))
+                second.send((FAILED, 1.0, DatasetError("No row is left to train on.")))
+
+        first.send(("stage", "training"))
+        with pytest.raises(DatasetError):
+            found.result(2, Busy())
 
 
 @pytest.mark.slow

@@ -304,6 +304,14 @@ def test_a_batch_that_holds_no_whole_groups_is_refused(tiny_t5: Path, tmp_path: 
         run("grpo", tiny_t5, tmp_path / "out", per_device_train_batch_size=6, gradient_accumulation_steps=2)
 
 
+def test_groups_are_of_the_rows_that_all_processes_share(
+    tiny_t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RecipeError, match=r"must divide the rows of one step, which are 4 .* and 8 does not"):
+        trainer_of("grpo", tiny_t5, tmp_path, per_device_train_batch_size=4)
+
+
 def test_a_reward_that_is_no_number_stops_the_run(tiny_t5: Path, tmp_path: Path) -> None:
     """Before the first step."""
     with pytest.raises(Diverged, match="is nan"):
