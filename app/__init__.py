@@ -30,6 +30,7 @@ from app.runtime.draws import Draws
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
+from app.services.exchange.incoming.shared_uploads import uploads_of
 from app.services.people.authentication import common_key
 from app.services.training.reward.heads import Heads
 from app.services.versions import live_comparison, versions
@@ -133,6 +134,9 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
         machine = socket.gethostname()
         background.report(machine, f"{machine}:{os.getpid()}", both, read_parts(settings.home))
 
+    def remove_old_uploads(session: Session) -> None:
+        uploads_of(session, settings).remove_old()
+
     def fallbacks() -> list[int]:
         with sessions() as session:
             return versions.served_before(session)
@@ -140,7 +144,8 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     shared = Shared(load)
     serving, companion = Serving(wanted_version, shared, report, fallbacks), Companion(compared_version, shared)
     trial, heads = Trial(load), Heads()
-    background = Background(serving, companion, queue, sessions, heads, store, settings.webhook_networks)
+    networks = settings.webhook_networks
+    background = Background(serving, companion, queue, sessions, heads, store, remove_old_uploads, networks)
     throttle = SignInThrottle(settings.redis_url, sessions)
     streams = BoundedSemaphore(STREAMS)
     return Mellow(

@@ -35,7 +35,7 @@ from app.services.people.authentication import common_key, second_factor
 from app.services.prompts.prompts import ImportReport
 from app.services.system import audit_copies, backups, deletions
 from app.services.system.databases import copying as database_copying
-from models.model_errors import StoreError
+from models.model_errors import ModelError
 from models.store import copying as version_copying
 from models.store.opening import open_store
 
@@ -71,7 +71,7 @@ def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except (DomainError, StoreError, ConfigError) as error:
+        except (DomainError, ModelError, ConfigError) as error:
             raise click.ClickException(str(error)) from None
         except BrokenPipeError:
             raise  # the reader has closed the pipe, which is no error
@@ -261,11 +261,12 @@ def copy_versions(source: str) -> None:
     """
     settings = mellow().settings
     address = store_address("SOURCE", source)
-    folder = settings.home / "cache" / "versions" if address else Path(source).expanduser().resolve(strict=True)
+    folder = settings.home / "cache" / "copied" if address else Path(source).expanduser().resolve(strict=True)
     left = open_store(dataclasses.replace(settings, store=folder, store_address=address))
     for number in version_copying.copy_versions(left, mellow().store):
         click.echo(f"Version {number} is at {mellow().store.location(number)}.")
-    click.echo(f"{version_copying.copy_uploads(left, mellow().store)} uploads are there.")
+    uploads = version_copying.copy_uploads(left, mellow().store, lambda sentence: click.echo(sentence, err=True))
+    click.echo(f"{uploads} uploads are there.")
 
 
 @click.command("copy-database")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from redis.exceptions import RedisError
@@ -49,11 +49,13 @@ class Background:
         sessions: sessionmaker[Session],
         heads: Heads,
         store: CheckpointStore,
+        remove_old_uploads: Callable[[Session], None],
         networks: Sequence[Network] = (),
     ) -> None:
         self._serving = serving
         self._companion = companion
         self._store = store
+        self._remove_old_uploads = remove_old_uploads
         self._heads = heads
         self._news = threading.Event()
         self._news.set()  # judgments may have been made while no process ran
@@ -159,7 +161,13 @@ class Background:
             self._queue.has_job, self._queue.enqueue_training, lambda key: self._store.find_run(key) is not None
         )
         leftovers = Leftovers(self._store)
-        looks = (rescue.look, leftovers.look, lambda _session: self._store.tidy(), SelfRetraining(self._queue).look)
+        looks = (
+            rescue.look,
+            leftovers.look,
+            lambda _session: self._store.tidy(),
+            self._remove_old_uploads,
+            SelfRetraining(self._queue).look,
+        )
         while not self._stop.wait(RESCUE_SECONDS):
             for look in looks:
                 try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from models.model_errors import UploadMissing
 from models.store.store import CheckpointStore
 
 
@@ -21,13 +22,21 @@ def copy_versions(source: CheckpointStore, target: CheckpointStore) -> Iterator[
             yield number
 
 
-def copy_uploads(source: CheckpointStore, target: CheckpointStore) -> int:
-    """Store in `target` all uploaded training data of `source`, and return how many there are."""
-    digests = source.uploads.digests()
-    for digest in digests:
-        body, name = source.uploads.read(digest)
+def copy_uploads(source: CheckpointStore, target: CheckpointStore, tell: Callable[[str], object]) -> int:
+    """Store in `target` all uploaded training data of `source`, and return how many there are.
+
+    What is damaged, or removed meanwhile, is left out; `tell` is called with a sentence about each.
+    """
+    copied = 0
+    for digest in source.uploads.digests():
+        try:
+            body, name = source.uploads.read(digest)
+        except UploadMissing as error:
+            tell(str(error))
+            continue
         target.uploads.add(body, name.rpartition(".")[2])
-    return len(digests)
+        copied += 1
+    return copied
 
 
 def _copy(source: CheckpointStore, target: CheckpointStore, number: int) -> None:
@@ -39,3 +48,4 @@ def _copy(source: CheckpointStore, target: CheckpointStore, number: int) -> None
             shutil.copyfile(folder / name, staged / name)
         target.seal(staged, replace(manifest, files={}, upload=None))
         target.publish(staged, number)
+    source.let_go(number)

@@ -176,6 +176,9 @@ class CheckpointStore:
     def hold_only(self, numbers: Collection[int]) -> None:
         """Do nothing: a folder keeps every version, whether it is used or not."""
 
+    def let_go(self, number: int) -> None:
+        """Do nothing: this is the only place where a folder has a version."""
+
     def tidy(self) -> None:
         """Remove the staged folders that dead processes left."""
         _remove_abandoned(self.root / _STAGING)

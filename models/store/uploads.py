@@ -22,6 +22,7 @@ from models.model_errors import UploadMissing
 from models.store.disk import make_folders, replace
 
 FOLDER = "uploads"
+HASH = re.compile("[0-9a-f]{64}")
 
 
 def dataset_hash(body: bytes, kind: str) -> str:
@@ -73,7 +74,7 @@ class UploadStore:
 
     def path(self, digest: str) -> Path:
         """Return the path of the file with that hash; raises UploadMissing."""
-        if re.fullmatch("[0-9a-f]{64}", digest):
+        if HASH.fullmatch(digest):
             for place in self.folder.glob(f"{digest}.*"):
                 return place
         raise UploadMissing(f"There is no uploaded data {digest[:64]!r}: upload it first.")
@@ -88,7 +89,7 @@ class UploadStore:
 
     def digests(self) -> list[str]:
         """Return the hashes of all uploads."""
-        return sorted({path.stem for path in self.folder.glob("[!.]*")})
+        return sorted({path.stem for path in self.folder.glob("*") if HASH.fullmatch(path.stem)})
 
     def remove_older(self, seconds: float, keep: Collection[str]) -> None:
         """Remove uploads older than that, except for the hashes in `keep`."""

@@ -34,7 +34,7 @@ from app.services.exchange import exports, imports, judgment_search
 from app.services.exchange.hub import data_set
 from app.services.exchange.incoming import history
 from app.services.exchange.incoming.import_plan import ImportPlan, ImportRequest
-from app.services.exchange.incoming.shared_uploads import SharedUploads
+from app.services.exchange.incoming.shared_uploads import uploads_of
 from app.services.exchange.judgment_search import JudgmentFilter, JudgmentPageQuery
 from app.services.exchange.outgoing.manifest import Export
 from app.services.exchange.uploads import ImportUploads
@@ -47,11 +47,8 @@ _BYTES = {"application/octet-stream": Bytes}
 
 
 def uploads() -> ImportUploads:
-    """Where files on their way in lie: in a database that other web machines may share, or on the disk."""
-    settings = mellow().settings
-    if settings.database_url.startswith("sqlite"):
-        return ImportUploads(settings.home / "imports")
-    return SharedUploads(db.session(), settings.home / "cache" / "imports")
+    """Where files on their way in lie."""
+    return uploads_of(db.session(), mellow().settings)
 
 
 @blueprint.post("/imports")

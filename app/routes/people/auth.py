@@ -59,7 +59,7 @@ def sign_out() -> ResponseReturnValue:
 
 @blueprint.route("/setup", methods=["GET", "POST"])
 def setup() -> ResponseReturnValue:
-    """Show the setup page, or create the first admin with the one-time token that is printed at start."""
+    """Show the setup page, or create the first admin with the token that is printed at start."""
     if accounts.anyone(db.session()):
         raise NotFound(gettext("Mellow is set up already: sign in."))
     token = request.values.get("token", "")
@@ -67,8 +67,8 @@ def setup() -> ResponseReturnValue:
     problem = None
     if request.method == "POST":
         try:
-            kept = common_key.setup_token(mellow().settings.secret_key)
-            user = accounts.set_up(db.session(), kept, token, email, request.form.get("password", ""))
+            expected = common_key.setup_token(mellow().settings.secret_key)
+            user = accounts.set_up(db.session(), expected, token, email, request.form.get("password", ""))
         except (Invalid, Forbidden, Conflict) as refusal:
             problem = str(refusal)
         else:

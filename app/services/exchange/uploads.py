@@ -88,7 +88,7 @@ class ImportUploads:
 
     def remove_old(self) -> None:
         """Remove files that have lain there for more than a day."""
-        for path in self.folder.iterdir():
+        for path in self.folder.glob("*"):
             with suppress(FileNotFoundError):  # another process may remove it at the same time
                 if path.stat().st_mtime < time.time() - KEPT_SECONDS:
                     path.unlink()

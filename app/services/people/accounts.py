@@ -230,20 +230,20 @@ def ensure_admin(session: Session, email: str, password: str) -> User:
 
 
 def leave_setup_token(session: Session, path: Path, token: str) -> None:
-    """Leave the one-time token of the setup page in `path`, with mode 600, for the launcher; none once somebody is."""
+    """Leave the token of the setup page in `path`, with mode 600, for the launcher; none once there is an account."""
     path.unlink(missing_ok=True)
     if not anyone(session):
         keep_secret(path, token)
 
 
-def set_up(session: Session, kept: str, token: str, email: str, password: str) -> User:
-    """Create the first admin with the one-time token, which must be the one that was `kept`.
+def set_up(session: Session, expected: str, token: str, email: str, password: str) -> User:
+    """Create the first admin with the token of the setup page, which must be the `expected` one.
 
-    Raises NotFound once there is an account, Forbidden for a wrong token, and Invalid.
+    The token opens nothing once there is an account: NotFound is raised. Raises Forbidden for a wrong one, and Invalid.
     """
     if anyone(session):
         raise NotFound(gettext("Mellow is set up already: sign in."))
-    if not secrets.compare_digest(token.encode(), kept.encode()):
+    if not secrets.compare_digest(token.encode(), expected.encode()):
         raise Forbidden(gettext("That setup link is not the one printed at start."))
     check_new_password(password, email)
     with write_transaction(session):

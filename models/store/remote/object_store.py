@@ -46,6 +46,7 @@ class ObjectStore(CheckpointStore):
         self._bucket = bucket
         self._cache = VersionCache(root, room)
         self._unpublished: dict[Path, Manifest] = {}
+        self._published: dict[Path, Manifest] = {}
         self._tidied_at: float | None = None
 
     @property
@@ -116,9 +117,10 @@ class ObjectStore(CheckpointStore):
 
     @contextmanager
     def stage(self) -> Iterator[Path]:
-        """Yield a fresh hidden folder of this machine to build a version in; what is left at the end is removed.
+        """Yield a fresh hidden folder of this machine to build a version in; at the end it becomes part of the cache.
 
-        What was uploaded of it and not published is removed, too. Raises StoreAway before anything is built.
+        If it was not published, it is removed with all that was uploaded of it. Raises StoreAway before anything is
+        built.
         """
         self.tidy()
         with super().stage() as staged:
@@ -126,6 +128,8 @@ class ObjectStore(CheckpointStore):
                 yield staged
             finally:
                 self._withdraw(staged)
+                if (manifest := self._published.pop(staged, None)) is not None:
+                    self._cache.adopt(staged, manifest)
 
     def seal(self, staged: Path, manifest: Manifest) -> Manifest:
         """Write the manifest, with every file's hash, into the staged folder, and upload all files; raises StoreAway.
@@ -145,7 +149,8 @@ class ObjectStore(CheckpointStore):
     def publish(self, staged: Path, number: int) -> None:
         """Make the sealed folder version `number` by writing its manifest; raises VersionExists if it is taken.
 
-        After StoreAway it may be published or not, and trying once more finds out: until then its files stay.
+        After StoreAway it may be published or not, and trying once more finds out: until then its files stay. Repeating
+        it for what is published does no harm.
         """
         body = (staged / MANIFEST_NAME).read_bytes()
         manifest = Manifest.parse(body.decode(), self.location(number))
@@ -153,7 +158,7 @@ class ObjectStore(CheckpointStore):
         if not self._bucket.create(_key(number), body):
             self._unpublished[staged] = manifest
             raise VersionExists(f"Version {number} is published already.")
-        self._cache.adopt(staged, manifest)
+        self._published[staged] = manifest
 
     def remove(self, number: int) -> None:
         """Remove a published version, at once for every reader, and free its space; raises VersionMissing, StoreAway.
@@ -183,6 +188,10 @@ class ObjectStore(CheckpointStore):
         """Let other versions leave the cache, unless this process has asked for them lately."""
         self._cache.hold_only(numbers)
 
+    def let_go(self, number: int) -> None:
+        """Remove a version from this machine's disk, unless another process uses it."""
+        self._cache.remove(number)
+
     def tidy(self) -> None:
         """Drop from the cache what is no longer published, and from the store what dead publishers have left.
 
@@ -191,8 +200,9 @@ class ObjectStore(CheckpointStore):
         if self._tidied_at is not None and time.monotonic() < self._tidied_at + TIDY_SECONDS:
             return
         super().tidy()
+        cached = self._cache.numbers()  # listed first: what is published meanwhile and then cached must stay
         published = self.numbers()
-        self._cache.keep_only(published)
+        self._cache.remove_unused(set(cached).difference(published))
         remove_abandoned(self._bucket, FILES, published, self._is_published, self._remove_files)
         self._tidied_at = time.monotonic()
 

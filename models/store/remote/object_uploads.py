@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from models.formats.files.pair_files import EXTENSIONS
 from models.model_errors import UploadMissing
 from models.store.remote.bucket import Bucket
-from models.store.uploads import FOLDER, dataset_hash
+from models.store.uploads import FOLDER, HASH, dataset_hash
 
 
 class ObjectUploads:
@@ -38,7 +38,8 @@ class ObjectUploads:
 
     def digests(self) -> list[str]:
         """Return the hashes of all uploads."""
-        return sorted({PurePosixPath(one.name).stem for one in self._bucket.below(FOLDER)})
+        stems = {PurePosixPath(one.name).stem for one in self._bucket.below(FOLDER)}
+        return sorted(filter(HASH.fullmatch, stems))
 
     def remove_older(self, seconds: float, keep: Collection[str]) -> None:
         """Remove uploads older than that, except for the hashes in `keep`."""

@@ -91,12 +91,14 @@ class VersionCache:
             return place
 
     def adopt(self, staged: Path, manifest: Manifest) -> None:
-        """Take over the sealed folder of a version that was just published, if there is room and nobody fetches."""
-        size = _bytes_below(staged)
-        with suppress(StoreError, BlockingIOError), self._filling(wait=False):
-            self._remove(manifest.number)
-            self._make_room(size)
-            self._put(staged, manifest.number)
+        """Take over the sealed folder of a version that was just published, if there is room and nobody fetches.
+
+        The version is published all the same if that fails, so nothing is raised.
+        """
+        with suppress(StoreError, OSError), self._filling(wait=False):
+            if self._remove(manifest.number):
+                self._make_room(_bytes_below(staged))
+                self._put(staged, manifest.number)
 
     def hold_only(self, numbers: Collection[int]) -> None:
         """Let go of every other version that this process has not asked for lately."""
@@ -106,11 +108,10 @@ class VersionCache:
                 if number not in numbers and hold.asked_at < long_ago:
                     self._let_go(number)
 
-    def keep_only(self, numbers: Collection[int]) -> None:
-        """Remove the versions that are not among `numbers`, but for those that are in use."""
-        for number in self.numbers():
-            if number not in numbers:
-                self._remove(number)
+    def remove_unused(self, numbers: Collection[int]) -> None:
+        """Remove those of the versions `numbers` that no process uses."""
+        for number in numbers:
+            self._remove(number)
 
     def remove(self, number: int) -> None:
         """Remove a version that this process needs no more, unless another one uses it."""

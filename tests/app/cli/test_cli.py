@@ -29,8 +29,11 @@ from app.services.people.authentication import second_factor
 from app.services.system import backups
 from models.formats import read_rows
 from models.serving.hot_swap import ServingState
+from models.store.copying import copy_versions
+from models.store.opening import open_store
 from models.store.store import CheckpointStore
 from tests import factories
+from tests.objects.server import ObjectServer
 from tests.studio import Person, dispose, new_settings, parts, rows
 
 
@@ -280,6 +283,23 @@ def test_versions_are_copied_from_another_store(app: Flask, published: Checkpoin
     wrong = run(app, "copy-versions", "http://key@host/bucket")
     assert wrong.stderr.startswith("Error: SOURCE must be a folder, s3://bucket/prefix")
     assert run(app, "copy-versions", "/nowhere/at/all").exit_code == 1
+
+
+def test_versions_are_copied_from_one_bucket_into_another(
+    app: Flask, published: CheckpointStore, object_server: ObjectServer, address: str
+) -> None:
+    home = parts(app).settings.home
+    elsewhere = open_store(replace(parts(app).settings, store=home / "elsewhere", store_address=address))
+    list(copy_versions(published, elsewhere))
+    target = f"s3://{object_server.new_bucket()}/studio"
+    other = create_app(replace(parts(app).settings, store=home / "cache" / "versions", store_address=target))
+    try:
+        copied = run(other, "copy-versions", address)
+        assert copied.exit_code == 0, copied.output
+        assert parts(other).store.verify(2).sha256 == published.manifest(2).sha256
+    finally:
+        dispose(other)
+    assert not list((home / "cache" / "copied").glob("0*"))
 
 
 @pytest.mark.parametrize(

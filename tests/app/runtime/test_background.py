@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from app import create_app, ensure_serving_started
 from app.db import LiveComparison, RunStatus, TrainingRun, write_transaction
 from app.runtime import background, rescue
+from app.services.exchange.incoming.shared_uploads import uploads_of
 from app.services.people import reliability
 from app.services.system import marks
 from app.services.training import runs
@@ -112,6 +114,17 @@ def test_orphaned_runs_are_looked_for_again_and_again(
     session.commit()
     wait_until(lambda: rows(session, TrainingRun)[0].job_id == "train-1-2")
     assert run.status == RunStatus.QUEUED
+
+
+def test_files_on_their_way_in_that_are_a_day_old_are_removed_though_no_other_comes(
+    app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "RESCUE_SECONDS", 0.01)
+    uploads = uploads_of(session, parts(app).settings)
+    path = uploads.path(uploads.begin("old.csv", b"x"))
+    os.utime(path, (0, 0))
+    ensure_serving_started(app)
+    wait_until(lambda: not path.exists())
 
 
 def test_how_reliable_people_are_is_computed_before_anybody_asks_and_again_after_a_while(

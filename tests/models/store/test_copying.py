@@ -53,5 +53,21 @@ def test_a_damaged_version_is_not_copied(folder: CheckpointStore, bucket: Object
 
 def test_uploads_are_copied_too(folder: CheckpointStore, bucket: ObjectStore) -> None:
     digest = folder.uploads.add(b"a\tb\n", "tsv")
-    assert copy_uploads(folder, bucket) == 1
+    (folder.root / "uploads" / "notes.txt").write_text("by hand")
+    damaged = folder.uploads.add(b"c\td\n", "csv")
+    (folder.root / "uploads" / f"{damaged}.csv").write_text("harmed")
+    said: list[str] = []
+    assert copy_uploads(folder, bucket, said.append) == 1
+    assert said == [f"The uploaded data {damaged}.csv is damaged: upload it again."]
+    assert bucket.uploads.digests() == [digest]
     assert bucket.uploads.read(digest) == folder.uploads.read(digest)
+
+
+def test_a_store_that_is_larger_than_the_cache_is_copied_version_by_version(
+    folder: CheckpointStore, bucket: ObjectStore, address: str, tmp_path: Path
+) -> None:
+    list(copy_versions(folder, bucket))
+    size = sum(path.stat().st_size for path in folder.folder(1).rglob("*") if path.is_file())
+    source = ObjectStore(tmp_path / "copied", Bucket(address), size)
+    assert list(copy_versions(source, CheckpointStore(tmp_path / "back"))) == [1, 3]
+    assert not source.place(3).exists()

@@ -13,10 +13,18 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.config import Settings
 from app.db import ImportPiece, ImportUpload, now, write_transaction
 from app.domain_errors import NotFound
 from app.services.exchange.uploads import GONE, KEPT_SECONDS, ImportUploads, cannot_keep, safe_name
 from app.words import gettext
+
+
+def uploads_of(session: Session, settings: Settings) -> ImportUploads:
+    """Return the files on their way in: in a database that other web machines may share, or on the disk."""
+    if settings.database_url.startswith("sqlite"):
+        return ImportUploads(settings.home / "imports")
+    return SharedUploads(session, settings.home / "cache" / "imports")
 
 
 class SharedUploads(ImportUploads):
@@ -30,8 +38,6 @@ class SharedUploads(ImportUploads):
         """Store the first piece of a file called `name`; returns the id by which it is known from now on."""
         upload_id = secrets.token_hex(16)
         with write_transaction(self._session):
-            old = ImportUpload.created_at < now() - timedelta(seconds=KEPT_SECONDS)
-            self._session.execute(delete(ImportUpload).where(old), execution_options={"synchronize_session": False})
             self._session.add(ImportUpload(id=upload_id, name=safe_name(name)))
         self.append(upload_id, 0, body)
         return upload_id
@@ -74,6 +80,18 @@ class SharedUploads(ImportUploads):
             if path.name.startswith(f"{upload_id}-"):
                 path.unlink(missing_ok=True)
 
+    def remove_old(self) -> None:
+        """Forget files that began more than a day ago, and drop from the cache those that any machine has forgotten."""
+        cached = list(self.folder.glob("*"))  # listed first: what comes meanwhile must stay
+        old = ImportUpload.created_at < now() - timedelta(seconds=KEPT_SECONDS)
+        if self._session.scalar(select(ImportUpload.id).where(old).limit(1)) is not None:
+            with write_transaction(self._session):
+                self._session.execute(delete(ImportUpload).where(old), execution_options={"synchronize_session": False})
+        known = set(self._session.scalars(select(ImportUpload.id)))
+        for path in cached:
+            if path.name.lstrip(".").partition("-")[0] not in known:
+                path.unlink(missing_ok=True)
+
     def _upload(self, upload_id: str, *, locked: bool = False) -> ImportUpload:
         upload = self._session.get(ImportUpload, upload_id, with_for_update=locked, populate_existing=True)
         if upload is None:
@@ -83,7 +101,6 @@ class SharedUploads(ImportUploads):
     def _put_together(self, upload: ImportUpload, place: Path) -> None:
         """Write a file into the cache, piece by piece; others see all of it or nothing."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.remove_old()
         draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
         pieces = ImportPiece.upload_id == upload.id
         try:

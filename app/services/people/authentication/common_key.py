@@ -51,7 +51,7 @@ def fingerprint(secret_key: str) -> str:
 
 
 def setup_token(secret_key: str) -> str:
-    """Return the token of the setup page, the same on every machine."""
+    """Return the token of the setup page, the same on every machine for as long as the key is."""
     return hmac.digest(secret_key.encode(), b"setup token", hashlib.sha256).hex()
 
 

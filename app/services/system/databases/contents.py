@@ -49,8 +49,11 @@ def _plain(table: Table) -> Table:
     return Table(table.name, MetaData(), *columns)
 
 
-TABLES: tuple[Table, ...] = tuple(map(_plain, Base.metadata.sorted_tables))
-"""Every table, those that others refer to first."""
+_PASSING = {"import_uploads", "import_pieces"}
+"""Files on their way in, which are kept for a day at most, and by SQLite not in the database."""
+
+TABLES: tuple[Table, ...] = tuple(_plain(table) for table in Base.metadata.sorted_tables if table.name not in _PASSING)
+"""Every table that is copied, those that others refer to first."""
 
 REFERS_TO_ITSELF: dict[str, tuple[str, ...]] = {
     table.name: names

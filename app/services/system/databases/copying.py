@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import Connection, Table, inspect, select
 from sqlalchemy.orm import Session
 
+from app.db import Base
 from app.domain_errors import Conflict
 from app.services.system import audit
 from app.services.system.databases.contents import REFERS_TO_ITSELF, TABLES, Contents, batches, contents, refer, write
 from app.services.system.databases.holding import held
 from app.services.system.databases.numbering import continue_after, last_number
 
-_KNOWN = {table.name for table in TABLES} | {"alembic_version"}
+_KNOWN = {*Base.metadata.tables, "alembic_version"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Copied:
 
 
 def copy(source: str, target: str, revision: str, tell: Callable[[Copied], None]) -> list[Copied]:
-    """Copy every row of the database at `source` into the empty one at `target`; both must be at that migration.
+    """Copy every row but those of files on their way in from `source` into the empty `target`, both at that migration.
 
     Nobody else may have either open. `tell` is called after each table. At the end all of the target is read again
     and compared with what was read of the source. Raises Conflict; then the target is as empty as before.

@@ -79,8 +79,11 @@ def _begun(connection: Connection, name: str) -> Iterator[None]:
         transaction = connection.begin()
     except OperationalError as error:
         raise Conflict(f"{name} cannot be used: {reason(error)}") from None
-    with transaction:
-        yield
+    try:
+        with transaction:
+            yield
+    except SQLAlchemyError as error:  # whose text holds values of rows
+        raise Conflict(f"The database failed, and nothing was changed: {reason(error)}") from None
 
 
 def _check_revision(connection: Connection, name: str, revision: str) -> None:

@@ -23,7 +23,7 @@ ADA = {"email": "ada@example.org", "password": "a calm password"}
 
 @pytest.fixture
 def setup_token(app: Flask) -> str:
-    """The one-time token, as it is printed at start."""
+    """The token, as it is printed at start."""
     return common_key.setup_token(parts(app).settings.secret_key)
 
 

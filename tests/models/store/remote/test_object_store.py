@@ -321,6 +321,29 @@ def test_after_a_doubtful_end_trying_again_finds_out(
         assert store.verify(1) == complete
 
 
+def test_publishing_what_is_published_once_more_does_no_harm(store: ObjectStore) -> None:
+    with store.stage() as staged:
+        (staged / "note").write_text("hello")
+        complete = store.seal(staged, manifest(1))
+        for _ in range(2):
+            store.publish(staged, 1)
+    assert store.verify(1) == complete
+
+
+def test_what_is_published_while_the_cache_is_tidied_stays_in_it(
+    store: ObjectStore, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = store.numbers()
+
+    def numbers() -> list[int]:
+        publish(opened(store.root, address), 1)
+        return listed
+
+    monkeypatch.setattr(store, "numbers", numbers)
+    store.tidy()
+    assert store.place(1).is_dir()
+
+
 def test_a_version_whose_publisher_gave_up_in_doubt_is_whole(
     tmp_path: Path, object_server: ObjectServer, address: str, reach: Callable[[int], None], elsewhere: ObjectStore
 ) -> None:

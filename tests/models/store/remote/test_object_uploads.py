@@ -29,6 +29,14 @@ def test_what_was_added_is_read_back_by_its_hash_in_the_format_it_had(uploads: O
     assert uploads.digests() == sorted([digest, other])
 
 
+def test_other_files_beside_them_are_no_uploads(
+    uploads: ObjectUploads, object_server: ObjectServer, address: str
+) -> None:
+    digest = uploads.add(BODY, "tsv")
+    (object_server.root / address.removeprefix("s3://") / "uploads" / "notes.txt").write_text("by hand")
+    assert uploads.digests() == [digest]
+
+
 @pytest.mark.parametrize("digest", ["0" * 64, "", "../versions/000001"])
 def test_a_hash_that_is_not_there_is_refused(uploads: ObjectUploads, digest: str) -> None:
     with pytest.raises(UploadMissing, match="There is no uploaded data"):

@@ -100,11 +100,23 @@ def test_what_another_process_uses_does_not_leave_until_it_ends(cache: VersionCa
         os.utime(tmp_path / "cache" / "000001", (0, 0))
         add(cache, 4)
         assert cache.numbers() == [1, 3, 4]
-        cache.keep_only([4])
+        cache.remove_unused([1, 3])
         assert cache.numbers() == [1, 4]
         other.kill()
-    cache.keep_only([4])
+    cache.remove_unused([1])
     assert cache.numbers() == [4]
+
+
+def test_what_was_published_stays_staged_while_another_version_of_its_number_is_in_use(
+    cache: VersionCache, tmp_path: Path
+) -> None:
+    cache.folder(manifest(1), SIZE, arriving)
+    staged = tmp_path / "staged"
+    staged.mkdir()
+    arriving(staged)
+    cache.adopt(staged, manifest(1))
+    assert staged.is_dir()
+    assert cache.held(manifest(1)) is not None
 
 
 def test_where_there_is_no_room_beside_what_is_used_a_sentence_says_so(cache: VersionCache) -> None:

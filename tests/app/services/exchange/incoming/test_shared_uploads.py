@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -71,15 +69,27 @@ def test_a_file_is_kept_for_a_day_in_the_database_and_in_the_caches(
 ) -> None:
     one, another = machines
     old = one.begin("old.csv", b"x")
-    cached = another.path(old)
+    another.path(old)
     either.get_one(ImportUpload, old).created_at = now() - timedelta(hours=25)
     either.commit()
-    os.utime(cached, (time.time() - 25 * 3600,) * 2)
     young = one.begin("young.csv", b"y")
+    one.remove_old()
     with pytest.raises(NotFound, match=GONE):
         one.path(old)
     assert another.path(young).read_bytes() == b"y"
+    another.remove_old()
     assert list(another.folder.iterdir()) == [another.path(young)]
+
+
+def test_a_file_that_was_forgotten_on_one_machine_leaves_the_cache_of_another(
+    machines: tuple[SharedUploads, SharedUploads],
+) -> None:
+    one, another = machines
+    upload_id = one.begin("a.csv", b"x")
+    another.path(upload_id)
+    one.remove(upload_id)
+    another.remove_old()
+    assert list(another.folder.iterdir()) == []
 
 
 def test_nobody_but_the_studio_can_read_a_cached_file(machines: tuple[SharedUploads, SharedUploads]) -> None:
