@@ -25,16 +25,13 @@ class Rewrites:
         (folder / REWRITES_FILE).write_text(json.dumps(kept, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> Rewrites | None:
-        """Return those of the version in `folder`, None if none were kept; raises VersionDamaged."""
-        path = folder / REWRITES_FILE
+    def parse(cls, content: bytes, number: int) -> Rewrites:
+        """Return those in the content of the file of version `number`; raises VersionDamaged."""
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
+            kept = json.loads(content)
             return cls(_checked(kept["version"]), _checked(kept["parent"]))
-        except FileNotFoundError:
-            return None
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise VersionDamaged(f"{path} is damaged: {error}.") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise VersionDamaged(f"{REWRITES_FILE} of version {number} is damaged: {error}.") from None
 
 
 def _checked(kept: object) -> dict[str, str]:

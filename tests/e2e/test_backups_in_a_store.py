@@ -6,21 +6,26 @@ import dataclasses
 import io
 import sqlite3
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.config import Settings
+from app.db import AuditEvent
 from app.domain_errors import Conflict, NotFound
 from app.services.people import accounts
 from app.services.system import backups
+from models.model_errors import StoreAway
+from models.store.remote.bucket import Bucket
+from tests import factories
 from tests.app.cli.test_cli import run
 from tests.processes import free_port
-from tests.studio import Person, dispose, parts
+from tests.studio import Person, dispose, parts, rows
 
 
 @pytest.fixture
@@ -77,4 +82,49 @@ def test_while_the_store_is_away_the_backup_stays_on_this_disk(
     reach(free_port())
     with pytest.raises(Conflict, match=r"^The backup is kept in .*/backups alone: The store .* does not answer"):
         backups.make(session, settings, None)
-    assert [path.suffix for path in (settings.home / backups.FOLDER).iterdir()] == [".zip"]
+    (left,) = (settings.home / backups.FOLDER).iterdir()
+    (event,) = rows(session, AuditEvent)
+    assert (event.action, event.subject) == ("backup.made", left.name)
+
+
+def test_while_the_store_is_away_nobody_waits_for_a_backup_to_be_removed(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = backups.make(session, settings, None)
+
+    def away(_bucket: Bucket, _names: Sequence[str]) -> None:
+        assert not session.in_transaction(), "it would keep everybody else from writing"
+        raise StoreAway("The store does not answer.")
+
+    with monkeypatch.context() as for_now:
+        for_now.setattr(Bucket, "remove", away)
+        with pytest.raises(StoreAway):
+            backups.remove(session, settings, made.name, 1)
+    assert [event.action for event in rows(session, AuditEvent)] == ["backup.made"]
+    assert [backup.name for backup in backups.kept(settings)] == [made.name]
+
+
+@pytest.mark.sqlite
+def test_a_backup_is_restored_while_the_store_is_away_and_it_is_told_that_versions_were_not_checked(
+    session: Session, settings: Settings, reach: Callable[[int], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    factories.version(session, 1)
+    reach(free_port())
+    with pytest.raises(Conflict):
+        backups.make(session, settings, None)
+    (path,) = (settings.home / backups.FOLDER).iterdir()
+    with closing(sqlite3.connect(backups.sqlite_file(settings))) as database:
+        revisions = frozenset(row[0] for row in database.execute("SELECT version_num FROM alembic_version"))
+    engine = session.get_bind()
+    session.close()
+    assert isinstance(engine, Engine)
+    engine.dispose()
+    restored = backups.restore(settings, path, revisions)
+    assert (restored.versions, restored.missing) == (1, ())
+    assert caplog.messages[-1].endswith("Whether the versions of the backup are there could not be checked.")
+
+
+def test_with_versions_in_a_store_postgresql_alone_is_to_be_copied(session: Session, settings: Settings) -> None:
+    on_postgresql = dataclasses.replace(settings, database_url="postgresql+psycopg://mellow@nowhere/mellow")
+    with pytest.raises(Conflict, match=r"back it up with pg_dump\.$"):
+        backups.make(session, on_postgresql, None)

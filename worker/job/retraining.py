@@ -16,7 +16,7 @@ from app.services.training import preference_rows
 from app.services.training.rebuilds.readings import Reading
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.training.setting_labels import METHODS
-from models.model_errors import ModelError, VersionMissing
+from models.model_errors import VersionDamaged, VersionMissing
 from models.serving.generator import Sampling
 from models.settings.clicks import ClickOptions, DPOClickOptions, click_config, click_options
 from models.settings.losses import LISTWISE
@@ -117,7 +117,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     if taught.head is not None:
         (staged / HEAD_FILE).write_bytes(taught.head.to_bytes())
     known.including([*retraining.prompts, *(pair.prompt for pair in taught.labelled)]).write(staged)
-    origin = _origin(studio.store, attempt.parent, recorder)
+    origin = where_clicks_began(studio.store, attempt.parent, recorder)
     launch = launcher(studio.settings.training_processes)
     trained = retraining.train(parent_folder, staged, run_dir, recorder, taught.labelled, launch)
     recorder.stage("converting")
@@ -176,10 +176,11 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     )
 
 
-def _origin(store: CheckpointStore, parent: int, recorder: Progress) -> int | None:
+def where_clicks_began(store: CheckpointStore, parent: int, recorder: Progress) -> int | None:
     """Return the version with which training on clicks began, or None if `parent` is it or it cannot be found.
 
-    A version that was held to it names it, so that versions between them may have been deleted.
+    A version that was held to it names it, so that versions between them may have been deleted. Raises StoreAway, and
+    StoreError if there is no room for it on this machine.
     """
     number = parent
     try:
@@ -189,7 +190,7 @@ def _origin(store: CheckpointStore, parent: int, recorder: Progress) -> int | No
                 return None
             number = int(named)
         store.folder(number)
-    except ModelError as error:
+    except (VersionDamaged, VersionMissing) as error:
         recorder.log(f"Nothing holds the new version to where clicks began: {error}")
         return None
     return None if number == parent else number
@@ -203,7 +204,7 @@ def _interpolate(store: CheckpointStore, origin: int, staged: Path, recorder: Pr
     model = staged / MODEL_FOLDER
     try:
         fits = interpolate_towards(store.folder(origin) / MODEL_FOLDER, model)
-    except (ModelError, CheckpointError) as error:
+    except (VersionDamaged, VersionMissing, CheckpointError) as error:
         recorder.log(f"Nothing holds the new version to where clicks began: {error}")
         return False
     if not fits:

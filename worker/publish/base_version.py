@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from models.store.manifest import Manifest
 from models.store.store import MODEL_FOLDER
 from models.store.trained_on import TrainedOn
 from worker.publish.release import record, seal
+from worker.studio.patience import STORE_AWAY, patiently
 from worker.studio.studio import Studio
 
 BASE_NUMBER = 1
@@ -25,16 +25,22 @@ def publish_base(settings: Settings) -> str:
     Raises TrainingError or ModelError if the model cannot be used.
     """
     studio = Studio.of(settings)
-    with studio.sessions() as session:
-        serving = versions.serving_number(session)
+    serving = _serving_number(studio)
+    if serving is None and BASE_NUMBER not in studio.store.numbers():
+        try:
+            return _said(_make(studio, settings))
+        except VersionExists:  # another machine was first, where a later version may have been made live since
+            serving = _serving_number(studio)
     if serving is not None:
         return f"Version {serving} serves."
-    if BASE_NUMBER not in studio.store.numbers():
-        with suppress(VersionExists):  # another machine that starts at the same moment may be first
-            return _said(_make(studio, settings))
     manifest = studio.store.verify(BASE_NUMBER)
     record(studio, manifest, note=None)
     return _said(manifest)
+
+
+def _serving_number(studio: Studio) -> int | None:
+    with studio.sessions() as session:
+        return versions.serving_number(session)
 
 
 def _make(studio: Studio, settings: Settings) -> Manifest:
@@ -62,7 +68,7 @@ def _make(studio: Studio, settings: Settings) -> Manifest:
             data_sha256="",
             metrics={"parity": parity},
         )
-        record(studio, manifest, note=None, publish=partial(studio.store.publish, staged, BASE_NUMBER))
+        patiently(partial(record, studio, manifest, note=None, staged=staged), STORE_AWAY)
     return manifest
 
 

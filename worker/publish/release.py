@@ -6,13 +6,13 @@
 The files are renamed inside the transaction, so that no cancellation can come in between. If the worker dies after the
 rename, the files lie in the store without a row: the next attempt at the run finds and records them, or, if the run has
 ended, the web process does (app/services/training/published.py). In an object store, sealing uploads the files and one
-conditional write stands for the rename; while it does not answer, each step waits for it.
+conditional write stands for the rename; while it does not answer, each step waits for it, the transaction for seconds.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -28,7 +28,7 @@ from app.services.training import published, runs
 from app.services.versions import live_comparison, versions
 from models.model_errors import VersionExists
 from models.store.manifest import Manifest
-from models.store.store import CheckpointStore
+from models.store.store import HEAD_FILE, CheckpointStore
 from worker.studio.attempt import Attempt
 from worker.studio.patience import STORE_AWAY, patiently
 from worker.studio.studio import Studio
@@ -98,9 +98,8 @@ def release(
         free = max(versions.next_number(studio.sessions), number + 1)
         number = patiently(partial(studio.store.next_number, free), STORE_AWAY)
         manifest = patiently(partial(seal, studio.store, staged, number=number, **vars(facts)), STORE_AWAY)
-        publish = partial(studio.store.publish, staged, number)
         try:
-            patiently(partial(record, studio, manifest, note, attempt, publish), STORE_AWAY)
+            patiently(partial(record, studio, manifest, note, attempt, staged), STORE_AWAY)
         except VersionExists:
             continue
         return manifest
@@ -111,13 +110,14 @@ def record(
     manifest: Manifest,
     note: str | None,
     attempt: Attempt | None = None,
-    publish: Callable[[], object] = lambda: None,
+    staged: Path | None = None,
 ) -> None:
     """Publish the sealed files, record the version, move the alias unless `note` gives a reason, and end the run.
 
-    Without `publish` the files must be in place already. Raises Cancelled, and does nothing, if `attempt` no longer
-    owns its run.
+    Without a `staged` folder the files must be in place already. Raises Cancelled, and does nothing, if `attempt` no
+    longer owns its run, and StoreAway.
     """
+    head = _head(studio.store, manifest, staged)
     with studio.sessions() as session, write_transaction(session):
         run = attempt.owned(session) if attempt else None
         if attempt and (run is None or run.cancel_requested_at is not None):
@@ -126,8 +126,9 @@ def record(
             raise Cancelled("The run was cancelled before its version was published.")
         if note is None and run is not None:
             note = _somebody_chose(session, run)
-        publish()
-        published.record(session, studio.store, manifest, run)
+        if staged is not None:
+            studio.store.publish(staged, manifest.number)
+        published.record(session, manifest, studio.store.location(manifest.number), head, run)
         if note is None:
             note = _let_serve(session, manifest.number, compare=run is not None and run.forgetting_id is None)
         if run is not None:
@@ -137,6 +138,14 @@ def record(
         log.info("Run %d published version %d.", attempt.run_id, manifest.number)
     if note is None and not announcements.alias_moved(studio.queue, manifest.number) and attempt:
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)
+
+
+def _head(store: CheckpointStore, manifest: Manifest, staged: Path | None) -> bytes | None:
+    """Return the reward head of a version, None if it has none; raises StoreAway."""
+    if staged is None:
+        return store.read(manifest, HEAD_FILE)
+    path = staged / HEAD_FILE
+    return path.read_bytes() if path.is_file() else None
 
 
 def _let_serve(session: Session, number: int, *, compare: bool) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
@@ -144,12 +146,16 @@ def back_up() -> ResponseReturnValue:
 @blueprint.get("/backups/<filename>")
 def download(filename: str) -> ResponseReturnValue:
     """Send a backup as a file."""
-    file = backups.open_file(mellow().settings, filename)
-    session = db.session()
-    with write_transaction(session):
-        audit.record(session, user_id(), "backup.downloaded", filename)
-    response = send_file(file, mimetype="application/zip", as_attachment=True, download_name=filename)
-    response.content_length = os.fstat(file.fileno()).st_size
+    session, file = db.session(), backups.obtain(mellow().settings, filename)
+    with ExitStack() as opened:
+        if not isinstance(file, Path):
+            opened.enter_context(file)
+        with write_transaction(session):
+            audit.record(session, user_id(), "backup.downloaded", filename)
+        response = send_file(file, mimetype="application/zip", as_attachment=True, download_name=filename)
+        if not isinstance(file, Path):
+            response.content_length = os.fstat(file.fileno()).st_size
+        opened.pop_all()  # the response closes it
     return response
 
 

@@ -5,7 +5,7 @@
         backup.json      when it was made, the schema revision, every version with its location and hash
 
 The copy is one snapshot, taken with SQLite's online backup while people go on working. Versions are not included: they
-are large and never change, so a plain copy of their folder is their backup.
+are large and never change, so a plain copy of their folder, or of what is in the object store, is their backup.
 
 They lie in MELLOW_HOME/backups or, where versions are in an object store, below `backups` there.
 """
@@ -13,6 +13,7 @@ They lie in MELLOW_HOME/backups or, where versions are in an object store, below
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets
@@ -21,7 +22,7 @@ import sqlite3
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ from models.model_errors import StoreAway
 from models.store.disk import flush
 from models.store.opening import open_store
 from models.store.remote.bucket import Bucket
+
+log = logging.getLogger(__name__)
 
 FOLDER = "backups"
 DATABASE = "mellow.db"
@@ -98,13 +101,13 @@ def place(settings: Settings, name: str) -> str:
     return str(path) if path.exists() or not settings.store_address else f"{settings.store_address}/{FOLDER}/{name}"
 
 
-def open_file(settings: Settings, name: str) -> BinaryIO:
-    """Open a backup, which is brought to this disk first if it is in the object store; raises NotFound, StoreAway."""
+def obtain(settings: Settings, name: str) -> Path | BinaryIO:
+    """Return the path of a backup or, of one in the object store, an open copy; raises NotFound, StoreAway."""
     path = settings.home / FOLDER / name
     if not any(name == backup.name for backup in kept(settings)):
         raise NotFound(gettext("There is no backup %(name)s.", name=name[:60]))
     if path.is_file():
-        return path.open("rb")
+        return path
     file = tempfile.TemporaryFile(dir=settings.home)  # noqa: SIM115 - who asked for it closes it
     for piece in Bucket(settings.store_address).stream(f"{FOLDER}/{name}"):
         file.write(piece)
@@ -118,9 +121,13 @@ def brought(settings: Settings, path: Path) -> Iterator[Path]:
     if path.exists():
         yield path
         return
+    found = obtain(settings, path.name)
+    if isinstance(found, Path):
+        yield found
+        return
     with tempfile.NamedTemporaryFile(dir=settings.home, suffix=".zip") as copy:
-        with open_file(settings, path.name) as file:
-            shutil.copyfileobj(file, copy)
+        with found:
+            shutil.copyfileobj(found, copy)
         copy.flush()
         yield Path(copy.name)
 
@@ -142,10 +149,10 @@ def make(session: Session, settings: Settings, by: int | None) -> Backup:
             gettext("The backup could not be written: %(reason)s.", reason=getattr(error, "strerror", None) or error)
         ) from None
     size = (folder / name).stat().st_size
-    if settings.store_address:
-        _move_to_store(settings.store_address, folder / name)
     with write_transaction(session):
         audit.record(session, by, "backup.made", name, bytes=size)
+    if settings.store_address:
+        _move_to_store(settings.store_address, folder / name)
     return Backup(name, size, moment)
 
 
@@ -154,13 +161,13 @@ def remove(session: Session, settings: Settings, name: str, by: int) -> None:
     path = settings.home / FOLDER / name
     if not any(name == backup.name for backup in kept(settings)):
         raise NotFound(gettext("There is no backup %(name)s.", name=name[:60]))
+    if settings.store_address:
+        Bucket(settings.store_address).remove([f"{FOLDER}/{name}"])
+    if path.exists():
+        path.unlink(missing_ok=True)
+        flush(path.parent)
     with write_transaction(session):
         audit.record(session, by, "backup.removed", name)
-        if settings.store_address:
-            Bucket(settings.store_address).remove([f"{FOLDER}/{name}"])
-        if path.exists():
-            path.unlink(missing_ok=True)
-            flush(path.parent)
 
 
 def unpacked_bytes(path: Path) -> int:
@@ -184,8 +191,7 @@ def restore(settings: Settings, path: Path, known_revisions: frozenset[str]) -> 
         _check_copy(database)
         if _revision(database) not in known_revisions:
             raise Invalid("The backup is of a later Mellow than this one: install that one first.")
-        there = set(open_store(settings).numbers())
-        missing = tuple(number for number in numbers if number not in there)
+        missing = _without_files(settings, numbers)
         _forget_sessions(database)
         _checkpoint_log(target)
         before = _move_aside(target)
@@ -198,8 +204,20 @@ def sqlite_file(settings: Settings) -> Path:
     """Return the file of the database; raises Conflict if it is not SQLite."""
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite" or not url.database:
+        if settings.store_address:
+            raise Conflict(gettext("The database is PostgreSQL: back it up with pg_dump."))
         raise Conflict(gettext("The database is PostgreSQL: back it up with pg_dump, and copy the folder of versions."))
     return Path(url.database)
+
+
+def _without_files(settings: Settings, numbers: Iterable[int]) -> tuple[int, ...]:
+    """Return those versions that are not in the store; none, and a warning, while it does not answer."""
+    try:
+        there = set(open_store(settings).numbers())
+    except StoreAway as error:
+        log.warning("%s Whether the versions of the backup are there could not be checked.", error)
+        return ()
+    return tuple(number for number in numbers if number not in there)
 
 
 def _move_to_store(address: str, path: Path) -> None:

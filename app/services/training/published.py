@@ -16,20 +16,22 @@ from sqlalchemy.orm import Session
 from app.db import TrainingRun, Version, write_transaction
 from app.services.training.reward import heads
 from app.services.versions import forgetting, learned, versions
-from models.model_errors import ModelError
+from models.model_errors import ModelError, StoreAway
 from models.store.manifest import Manifest
 from models.store.store import HEAD_FILE, CheckpointStore
 
 log = logging.getLogger(__name__)
 
 
-def record(session: Session, store: CheckpointStore, manifest: Manifest, run: TrainingRun | None) -> None:
-    """Record a published version and the head that it carries, within the running transaction; raises ModelError."""
+def record(session: Session, manifest: Manifest, location: str, head: bytes | None, run: TrainingRun | None) -> None:
+    """Record a published version, where it lies and the head that it carries, within the running transaction.
+
+    Everything is read before, since nobody can write to the database while this transaction waits for a store.
+    """
     run = run or _run_of(session, manifest)
-    version = versions.record_version(session, manifest, store.location(manifest.number))
+    version = versions.record_version(session, manifest, location)
     if run is not None and run.rebuilds is not None and version.run_id == run.id:
         version.note = forgetting.note(session, run)
-    head = store.read(manifest, HEAD_FILE)
     if head is not None:
         last, lost = (run.last_judgment_id, learned.lost_of_run(session, run)) if run else (0, 0)
         heads.carry(session, manifest.number, head, last, lost)
@@ -43,7 +45,10 @@ class Leftovers:
         self._of_others: set[int] = set()
 
     def look(self, session: Session) -> None:
-        """Record what is found. Such a version does not serve; a person may promote or delete it."""
+        """Record what is found. Such a version does not serve; a person may promote or delete it.
+
+        Raises StoreAway; the next look finds the same again.
+        """
         published = self._store.numbers()
         known = set(session.scalars(select(Version.number)))
         for number in published:
@@ -56,17 +61,20 @@ class Leftovers:
                     self._of_others.add(number)
                 else:
                     self._record_unless_active(session, manifest, run)
+            except StoreAway:
+                raise
             except ModelError as error:
                 self._of_others.add(number)
                 log.warning("Version %d of the store is not recorded: %s", number, error)
 
     def _record_unless_active(self, session: Session, manifest: Manifest, run: TrainingRun) -> None:
+        head = self._store.read(manifest, HEAD_FILE)
         with write_transaction(session):
             # A worker that publishes holds its run's row: what is unrecorded now was not left by a living one.
             session.refresh(run, with_for_update=True)
             if run.active or session.get(Version, manifest.number) is not None:
                 return
-            record(session, self._store, manifest, run)
+            record(session, manifest, self._store.location(manifest.number), head, run)
             found = f"Version {manifest.number}, published by a worker that died, was found and recorded."
             run.log = f"{run.log}\n{found}".lstrip()
         log.warning("Run %d: %s", run.id, found)

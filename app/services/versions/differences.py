@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.db import Version
 from app.words import gettext
 from models.model_errors import StoreError
-from models.store.rewrites import Rewrites
+from models.store.rewrites import REWRITES_FILE, Rewrites
 from models.store.store import CheckpointStore
 
 MOST_SHOWN = 50
@@ -98,15 +98,21 @@ def _rewrites(session: Session, store: CheckpointStore, version: Version) -> Map
     Empty if there are none. Raises StoreError.
     """
     if version.deleted_at is None:
-        kept = Rewrites.read(store.folder(version.number))
+        kept = _kept(store, version.number)
         if kept is not None:
             return kept.version
     children = select(Version.number).where(Version.parent_number == version.number, Version.deleted_at.is_(None))
     for child in session.scalars(children.order_by(Version.number.desc())):
-        kept = Rewrites.read(store.folder(child))
+        kept = _kept(store, child)
         if kept is not None and kept.parent:
             return kept.parent
     return {}
+
+
+def _kept(store: CheckpointStore, number: int) -> Rewrites | None:
+    """Return what a version kept, None if it kept nothing, without fetching the rest of it; raises StoreError."""
+    content = store.read(store.manifest(number), REWRITES_FILE)
+    return None if content is None else Rewrites.parse(content, number)
 
 
 def _nothing_kept(version: Version) -> str:

@@ -6,6 +6,7 @@ have. Each request is tried again a few times before it counts as failed.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _RETRIES = 3
 _RETRY_SECONDS = 20
 _CREATE_TRIES = 3
+_CREATE_SECONDS = 3.0
 _BETWEEN_TRIES_SECONDS = 0.2
 _UPLOADS_AT_ONCE = 4
 _REFUSED = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
@@ -77,15 +79,17 @@ class Bucket:
         """Write an object unless there is one of that name; return whether it now holds exactly `body`.
 
         That is so, too, if only the answer to an earlier attempt was lost. Raises StoreAway if it is not known whether
-        the object was written: it may still appear, and calling this again finds out.
+        the object was written: it may still appear, and calling this again finds out. That takes seconds at most,
+        since a version is published while its database waits.
         """
+        deadline = time.monotonic() + _CREATE_SECONDS
         for left in reversed(range(_CREATE_TRIES)):
             try:
                 with self._failures():
-                    obstore.put(self._objects, name, body, mode="create")
+                    asyncio.run(self._create(name, body))
                 return True
             except StoreAway:
-                if not left:
+                if not left or time.monotonic() > deadline:
                     raise
                 time.sleep(_BETWEEN_TRIES_SECONDS)
             except _Taken:
@@ -118,17 +122,35 @@ class Bucket:
                 except FileNotFoundError as error:
                     _raise_unless_only_the_object_is_missing(error)
 
+    async def _create(self, name: str, body: bytes) -> None:
+        """Write an object unless there is one of that name, in one request; raises TimeoutError."""
+        self._refuse_after_fork()
+        try:
+            # As an option of the client, the limit would replace all options that the environment gives.
+            async with asyncio.timeout(_CREATE_SECONDS):
+                await obstore.put_async(self._opened_for_one_try, name, body, mode="create")
+        except TimeoutError:
+            raise TimeoutError(f"no answer within {_CREATE_SECONDS:g} seconds") from None
+
     @cached_property
     def _opened(self) -> ObjectStore:
         limits: RetryConfig = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
         return from_url(self.address, retry_config=limits)
 
+    @cached_property
+    def _opened_for_one_try(self) -> ObjectStore:
+        return from_url(self.address, retry_config={"max_retries": 0})
+
     @property
     def _objects(self) -> ObjectStore:
-        """Return the client; raises StoreError in a child of a process that has used one: no thread survives a fork."""
+        """Return the client; raises StoreError in a child of a process that has used one."""
+        self._refuse_after_fork()
+        return self._opened
+
+    def _refuse_after_fork(self) -> None:
+        """Raise StoreError in a child of a process that has used a client: no thread survives a fork."""
         if _users.setdefault("process", os.getpid()) != os.getpid():
             raise StoreError(f"The store {self.address} was used before this process was forked; it would hang.")
-        return self._opened
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

@@ -13,17 +13,13 @@ from models.store.rewrites import REWRITES_FILE, Rewrites
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     kept = Rewrites({"du bist dümm": "bitte nicht"}, {"a\nb": '"'})
     kept.write(tmp_path)
-    assert Rewrites.read(tmp_path) == kept
-
-
-def test_a_version_of_an_earlier_release_has_none(tmp_path: Path) -> None:
-    assert Rewrites.read(tmp_path) is None
+    assert Rewrites.parse((tmp_path / REWRITES_FILE).read_bytes(), 2) == kept
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"version": {}}', '{"version": [], "parent": {}}', '{"version": {"a": 1}, "parent": {}}']
+    "content",
+    [b"", b"\xff", b"[]", b'{"version": {}}', b'{"version": [], "parent": {}}', b'{"version": {"a": 1}, "parent": {}}'],
 )
-def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / REWRITES_FILE).write_text(content)
-    with pytest.raises(VersionDamaged, match=r"rewrites\.json is damaged"):
-        Rewrites.read(tmp_path)
+def test_a_damaged_file_is_named(content: bytes) -> None:
+    with pytest.raises(VersionDamaged, match=r"^rewrites\.json of version 2 is damaged: "):
+        Rewrites.parse(content, 2)

@@ -9,7 +9,7 @@ import pytest
 
 from models.serving.generator import Sampling
 from models.store.manifest import Manifest
-from models.store.rewrites import Rewrites
+from models.store.rewrites import REWRITES_FILE, Rewrites
 from models.store.store import CheckpointStore
 from worker.evaluation import automatic, report, systems, testset
 from worker.evaluation.automatic import EVALUATION_FILE, NO_CLICKS, Clicks, evaluate_staged, prepare
@@ -62,8 +62,7 @@ def test_a_version_is_measured_beside_its_parent_and_the_baselines(parent: Path,
 def test_what_both_wrote_is_kept_for_people_to_read(parent: Path, child: Path, tmp_path: Path, tests: TestSet) -> None:
     evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", CLICKS)
 
-    found = Rewrites.read(child.parent)
-    assert found is not None
+    found = Rewrites.parse((child.parent / REWRITES_FILE).read_bytes(), 2)
     texts = [item.source for item in tests.items]
     best = systems.System(child).write("a", tests, SAMPLING).best
     assert list(found.version.items()) == list(found.parent.items()) == list(zip(texts, best, strict=True))
@@ -72,8 +71,7 @@ def test_what_both_wrote_is_kept_for_people_to_read(parent: Path, child: Path, t
 def test_a_version_without_a_parent_keeps_its_own(child: Path, tmp_path: Path) -> None:
     evaluate_staged(child, None, SAMPLING, tmp_path / "cache", None)
 
-    found = Rewrites.read(child.parent)
-    assert found is not None
+    found = Rewrites.parse((child.parent / REWRITES_FILE).read_bytes(), 2)
     assert (len(found.version), found.parent) == (3, {})
 
 
@@ -89,8 +87,7 @@ def test_a_parent_that_kept_no_rewrites_is_measured_again(
     evaluate_staged(child, parent, SAMPLING, tmp_path / "cache", None)
 
     assert written == ["version", "version", "parent"]
-    found = Rewrites.read(child.parent)
-    assert found is not None
+    found = Rewrites.parse((child.parent / REWRITES_FILE).read_bytes(), 2)
     assert len(found.parent) == 3
 
 

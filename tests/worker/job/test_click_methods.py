@@ -18,18 +18,21 @@ from app.services.training.course import phases
 from app.services.training.course.phases import Phase
 from app.services.versions import versions
 from models.formats.splitting import split_key
+from models.model_errors import StoreAway, StoreError
 from models.settings.clicks import click_config, click_options
+from models.store.manifest import Manifest
 from models.store.store import ADAPTER_FOLDER, MODEL_FOLDER, SERVING_FOLDER, CheckpointStore
 from tests import factories
 from tests.scorer_cache import share_cache
 from tests.studio import Person, parts, rows
 from tests.trouble.silence import hand_out_silent
-from worker.job import dataset, head_pairs, jobs
+from worker.job import dataset, head_pairs, jobs, retraining
 from worker.job.retraining import prepare
 from worker.publish import staging
 from worker.publish.gate import MAX_HELDOUT_DROP
 from worker.training.shared import run_folder
 from worker.training.shared.examples import PreferenceExample
+from worker.training.shared.progress import SilentProgress
 
 QUICK = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
 CHOSEN = [
@@ -404,6 +407,18 @@ def test_a_second_round_goes_part_of_the_way_from_where_clicks_began(
         in runs.get(session, run_id).log
     )
     store.verify(3)
+
+
+@pytest.mark.parametrize("error", [StoreAway, StoreError])
+def test_a_round_does_not_go_on_without_an_origin_that_only_cannot_be_fetched_now(
+    error: type[StoreError], store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_store: CheckpointStore, _number: int) -> Manifest:
+        raise error("Not now.")
+
+    monkeypatch.setattr(CheckpointStore, "manifest", away)
+    with pytest.raises(error):
+        retraining.where_clicks_began(store, 2, SilentProgress())
 
 
 @pytest.mark.slow

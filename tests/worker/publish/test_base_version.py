@@ -114,6 +114,27 @@ def test_a_start_beside_that_of_another_machine_takes_what_the_other_published(
     assert versions.serving_number(session) == 1
 
 
+def test_a_slow_start_beside_another_machine_leaves_what_was_made_live_there_since(
+    environment: pytest.MonkeyPatch,
+    app: Flask,
+    session: Session,
+    published: CheckpointStore,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prepare = staging.prepare
+
+    def meanwhile(staged: Path) -> float:
+        add_version(app, session, published, 1)
+        factories.version(session, 2)
+        factories.serving(session, 2)
+        return prepare(staged)
+
+    environment.setattr(staging, "prepare", meanwhile)
+    assert main(["publish-base"]) == 0
+    assert capsys.readouterr().out == "Version 2 serves.\n"
+    assert versions.serving_number(session) == 2
+
+
 @pytest.mark.parametrize("kind", ["missing", "empty", "no weights"])
 def test_a_base_model_that_is_none_is_told_in_one_sentence(
     environment: pytest.MonkeyPatch,

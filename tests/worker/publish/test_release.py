@@ -241,7 +241,7 @@ def test_a_database_that_fails_leaves_nothing_published(
     manifest = release.seal(studio.store, staged, number=2, **vars(FACTS))
     nowhere = dataclasses.replace(studio, sessions=make_sessions("sqlite:////nowhere/mellow.db"))
     with pytest.raises(OperationalError, match="unable to open database file"):
-        release.record(nowhere, manifest, None, publish=lambda: studio.store.publish(staged, 2))
+        release.record(nowhere, manifest, None, staged=staged)
     assert nothing_was_published(studio, session)
 
 

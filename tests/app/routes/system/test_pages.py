@@ -163,12 +163,16 @@ def test_a_backup_is_made_downloaded_and_removed(app: Flask, session: Session, a
     assert answer.headers["Content-Disposition"] == f"attachment; filename={backup.name}"
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
         assert archive.testzip() is None
+    rest = browser.get(f"/admin/system/backups/{backup.name}", headers={"Range": "bytes=100-"}, buffered=True)
+    assert (rest.status_code, rest.data) == (206, answer.data[100:])
+    assert rest.headers["ETag"] == answer.headers["ETag"]
     gone = browser.submit(f"/admin/system/backups/{backup.name}/remove", {}, follow_redirects=True)
     assert f"The backup {backup.name} was deleted." in gone.text
     assert browser.get(f"/admin/system/backups/{backup.name}").status_code == 404
     assert [event.action for event in rows(session, AuditEvent)] == [
         "user.signed_in",
         "backup.made",
+        "backup.downloaded",
         "backup.downloaded",
         "backup.removed",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -55,10 +56,13 @@ def test_the_texts_come_in_pages_that_can_be_linked_to(two: Flask, admin: Person
 
 
 def test_another_version_can_be_chosen_and_one_that_kept_nothing_says_so(
-    two: Flask, session: Session, admin: Person
+    two: Flask, session: Session, published: CheckpointStore, admin: Person
 ) -> None:
     factories.version(session, 3)
-    parts(two).store.place(3).mkdir()
+    store = parts(two).store
+    with store.stage() as staged:
+        store.seal(staged, dataclasses.replace(published.manifest(1), number=3))
+        store.publish(staged, 3)
     page = admin.browser().get(f"{PAGE}?beside=3").text
     assert "No rewrites of version 3 are kept" in page
     assert asked(page) == []

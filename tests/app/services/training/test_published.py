@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, RunStatus, TrainingRun, Version
 from app.services.training.published import Leftovers
 from app.services.versions import versions
+from models.model_errors import StoreAway
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from tests import factories
@@ -115,3 +116,21 @@ def test_a_damaged_folder_is_told_once_and_left(
     assert len([line for line in caplog.messages if line.startswith("Version 2 of the store is not recorded:")]) == 1
     assert known(session) == [1, 3]
     assert store.place(2).is_dir()
+
+
+def test_what_could_not_be_read_while_the_store_was_away_is_recorded_later(
+    session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, factories.run(session, RunStatus.FAILED))
+    leftovers = Leftovers(store)
+
+    def away(_store: CheckpointStore, _manifest: Manifest, _name: str) -> bytes | None:
+        raise StoreAway("The store does not answer.")
+
+    with monkeypatch.context() as for_now:
+        for_now.setattr(CheckpointStore, "read", away)
+        with pytest.raises(StoreAway):
+            leftovers.look(session)
+    assert known(session) == [1]
+    leftovers.look(session)
+    assert known(session) == [1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from sqlalchemy.orm import Session
 from app.db import Version, now
 from app.services.versions import differences
 from app.services.versions.differences import Differences, Piece
+from models.store.manifest import Manifest
+from models.store.remote.bucket import Bucket
+from models.store.remote.object_store import ObjectStore
 from models.store.rewrites import REWRITES_FILE, Rewrites
 from models.store.store import CheckpointStore
 from tests import factories
@@ -24,8 +28,15 @@ def store(tmp_path: Path, session: Session) -> CheckpointStore:
     found = CheckpointStore(tmp_path / "versions")
     for number in (1, 2, 3):
         factories.version(session, number)
-        found.place(number).mkdir(parents=True)
+        publish(found, number)
     return found
+
+
+def publish(store: CheckpointStore, number: int) -> None:
+    with store.stage() as staged:
+        (staged / "weights").write_bytes(b"weights")
+        store.seal(staged, Manifest(number, None, None, "dpo", {}, "", {}, "2026-11-30T10:00:00+00:00"))
+        store.publish(staged, number)
 
 
 def keep(store: CheckpointStore, number: int, ours: dict[str, str], parents: dict[str, str]) -> None:
@@ -99,3 +110,18 @@ def test_a_damaged_file_is_named(session: Session, store: CheckpointStore) -> No
     keep(store, 2, NEW, OLD)
     (store.folder(2) / REWRITES_FILE).write_text("{")
     assert REWRITES_FILE in between(session, store, 2, 1).problem
+
+
+def test_of_versions_in_an_object_store_nothing_but_the_rewrites_is_fetched(
+    session: Session, store: CheckpointStore, address: str, tmp_path: Path
+) -> None:
+    keep(store, 2, OLD, {})
+    keep(store, 3, NEW, OLD)
+    remote, elsewhere = (ObjectStore(tmp_path / name, Bucket(address), room=1024**3) for name in ("here", "there"))
+    for number in (2, 3):
+        with remote.stage() as staged:
+            shutil.copytree(store.folder(number), staged, dirs_exist_ok=True)
+            remote.seal(staged, store.manifest(number))
+            remote.publish(staged, number)
+    assert between(session, elsewhere, 3, 2) == between(session, store, 3, 2)
+    assert not (tmp_path / "there").exists()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from models.model_errors import StoreAway, StoreError, VersionDamaged, VersionExists, VersionMissing
 from models.store.manifest import MANIFEST_NAME, Manifest
+from models.store.remote import bucket
 from models.store.remote.bucket import Bucket
 from models.store.remote.object_store import ObjectStore
 from models.store.store import CheckpointStore
@@ -298,6 +301,20 @@ def test_a_publisher_whose_answer_is_lost_has_published_all_the_same(
         complete = publish(store, 1)
         assert lost
         assert store.verify(1) == complete
+
+
+def test_a_publisher_does_not_wait_long_for_a_store_that_takes_requests_and_never_answers(
+    store: ObjectStore, reach: Callable[[int], None], tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "_CREATE_SECONDS", 0.2)
+    with store.stage() as staged, socket.create_server(("127.0.0.1", 0)) as silent:
+        (staged / "note").write_text("hello")
+        store.seal(staged, manifest(1))
+        reach(silent.getsockname()[1])
+        begun = time.monotonic()
+        with pytest.raises(StoreAway, match=r"does not answer: no answer within 0\.2 seconds\.$"):
+            opened(tmp_path / "other", address).publish(staged, 1)
+        assert time.monotonic() < begun + 2
 
 
 def test_after_a_doubtful_end_trying_again_finds_out(
