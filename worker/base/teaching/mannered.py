@@ -74,6 +74,13 @@ def read_chosen(path: Path) -> list[Chosen]:
         return [Chosen(row[0], row[1], row[2] if len(row) > 2 else PLAIN) for row in map(json.loads, lines)]
 
 
+def cut_half_line(path: Path) -> None:
+    """Remove what a writer that was killed has left of a line at the end of a file."""
+    whole = path.read_bytes().rpartition(b"\n")
+    with path.open("r+b") as lines:
+        lines.truncate(len(whole[0]) + len(whole[1]))
+
+
 @dataclass(frozen=True)
 class Judged:
     """The quality of the rewrites of a source: of those that were written, and of what rules made of the best."""
@@ -169,7 +176,9 @@ def write(
 
     It goes on until `stop` is set; returns how many were appended.
     """
-    done = {one.source for one in read_chosen(out)} if out.exists() else set()
+    out.touch()
+    cut_half_line(out)
+    done = {one.source for one in read_chosen(out)}
     left = rows[1 + max((place for place, row in enumerate(rows) if row.toxic in done), default=-1) :]
     count = 0
     with out.open("a", encoding="utf-8") as lines, ProcessPoolExecutor(processes, mp_context=_SPAWN) as pool:

@@ -77,6 +77,7 @@ def test_a_stopped_choice_goes_on_behind_the_last_sentence(serving: Path, tmp_pa
     out = tmp_path / "chosen.jsonl"
     assert write(rows[:1], serving, out, lambda source, rewrite: True, threading.Event()) > 0
     before = read_chosen(out)
+    out.write_text(out.read_text(encoding="utf-8") + '["you are a fuck', encoding="utf-8")
 
     write(rows, serving, out, lambda source, rewrite: True, threading.Event())
 
