@@ -45,7 +45,7 @@ _OUR_CLICKS, _THEIR_CLICKS = 400, 40  # a client and round, more than can be sto
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared with what, in words, and what the ratio should be."""
+    """Says what is compared with what, and what the ratio should be."""
 
     baseline: str
     goal: str

@@ -1,7 +1,7 @@
 """Two ways in which a rewrite of an English text may be broken: an invented word, or a no where the text said yes.
 
 The known words are those that occur in the corpora of the base checkpoint (worker/base/judging/known_words.py), as
-sorted CRC-32 numbers: of a hundred thousand invented words two or three are taken for known ones.
+sorted CRC-32 numbers: of a hundred thousand invented words about two are taken for known ones.
 """
 
 from __future__ import annotations
@@ -34,20 +34,23 @@ _AUXILIARY = frozenset({"would", "could", "should", "will", "can", "did", "do", 
 _NEGATIVE = re.compile(r"\b(?:not|no|never|nobody|nothing|none|nor|neither|without|ain'?t)\b", re.IGNORECASE)
 
 
-def words(text: str) -> set[str]:
+# Cached, because the samples of a text are each compared with it.
+@functools.lru_cache(maxsize=1024)
+def words(text: str) -> frozenset[str]:
     """Return the different words of a text in lower case, apostrophes made plain."""
-    return set(_WORD.findall(_plain(text).lower()))
+    return frozenset(_WORD.findall(_plain(text).lower()))
 
 
-def invented(source: str, rewrite: str) -> set[str]:
+def invented(source: str, rewrite: str) -> frozenset[str]:
     """Return the words of a rewrite that its source does not have and nobody is known to use; raises LoadError.
 
     Of a source whose own words are mostly unknown, in another language say, nothing can be told.
     """
     own = words(source)
     if 2 * sum(map(_is_known, own)) < len(own):
-        return set()
-    return {word for word in words(rewrite) - own if len(word) > _LETTERS_ALONE and not _is_known(word)}
+        return frozenset()
+    new = words(rewrite) - own
+    return frozenset(word for word in new if len(word) > _LETTERS_ALONE and not _is_known(word))
 
 
 def turned_round(source: str, rewrite: str) -> bool:
@@ -68,10 +71,11 @@ def _plain(text: str) -> str:
     return text.replace("’", "'")
 
 
-def _denied(text: str) -> set[str]:
+@functools.lru_cache(maxsize=1024)
+def _denied(text: str) -> frozenset[str]:
     """Return the auxiliary verbs that are denied in a text."""
     verbs = (found[1].lower() for found in _DENIED.finditer(_SPACED.sub("", _plain(text))))
-    return {_FULL.get(verb, verb) for verb in verbs}
+    return frozenset(_FULL.get(verb, verb) for verb in verbs)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -80,8 +84,7 @@ def _is_known(word: str) -> bool:
     place = int(np.searchsorted(known, wanted))
     if place < len(known) and known[place] == wanted:
         return True
-    stem, mark, _ = word.partition("'")
-    return bool(mark) and _is_known(stem) if word.endswith("'s") else False
+    return word.endswith("'s") and _is_known(word[:-2])
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from models.store.store import CheckpointStore
 
 
 class StoreSettings(Protocol):
-    """What the settings say of the store: its folder, or else its address and the folder and size of its cache."""
+    """Say where the store is: its folder, or else its address and the folder and size of its cache."""
 
     @property
     def store(self) -> Path:
@@ -21,7 +21,7 @@ class StoreSettings(Protocol):
 
     @property
     def store_cache_bytes(self) -> int:
-        """How many bytes of versions of an object store this machine keeps."""
+        """Return how many bytes of versions of an object store this machine keeps."""
 
 
 def open_store(settings: StoreSettings) -> CheckpointStore:

@@ -1,4 +1,4 @@
-"""What a table holds, row by row as it is stored, and a digest that is the same on every database.
+"""Reading and writing what a table holds, row by row as it is stored, and a digest that is the same on every database.
 
 JSON is read and written as the text that it is: nothing in it is parsed and written anew on the way.
 """
@@ -65,7 +65,7 @@ REFERS_TO_ITSELF: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class Contents:
-    """What was counted of a table: its rows, and the sum of their hashes, which no order changes."""
+    """Holds what was counted of a table: its rows, and the sum of their hashes, which no order changes."""
 
     rows: int = 0
     total: int = 0

@@ -17,7 +17,7 @@ from app.db.engine import WRITES
 from app.domain_errors import Conflict
 
 PATIENCE_MS = 1_000
-"""How long a process that is just closing an SQLite database is waited for."""
+"""Bounds the wait for a process that is just closing an SQLite database."""
 
 _OTHERS = text(
     "SELECT count(*) FROM pg_stat_activity"

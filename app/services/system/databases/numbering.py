@@ -1,4 +1,4 @@
-"""Which number a table's next row gets: never one that a deleted row has had (decision 44)."""
+"""Choosing the number of a table's next row: never one that a deleted row has had (decision 44)."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _CHECKED: dict[str, dict[str, Any]] = {
     "training_runs": {"status": "failed", "wish": None},
     "webhook_deliveries": {"status": "failed"},
 }
-"""What the constraints of a table ask for."""
+"""Names what the constraints of a table ask for."""
 
 
 def fill(session: Session) -> None:
