@@ -104,7 +104,7 @@ def release(
             number = _free_number(studio, lowest)
         manifest = patiently(partial(seal, studio.store, staged, number=number, **vars(facts)), STORE_AWAY)
         try:
-            patiently(partial(_publish, studio, staged, number, attempt), STORE_AWAY)
+            patiently(partial(publish, studio, staged, number, attempt), STORE_AWAY)
         except VersionExists:
             found = patiently(partial(_published_before, studio.store, manifest), STORE_AWAY)
             if found is None:
@@ -163,8 +163,8 @@ def _free_number(studio: Studio, lowest: int) -> int:
     return patiently(partial(studio.store.next_number, free), STORE_AWAY)
 
 
-def _publish(studio: Studio, staged: Path, number: int, attempt: Attempt | None) -> None:
-    """Write the number into the row of the run that is still ours, then rename the files into place.
+def publish(studio: Studio, staged: Path, number: int, attempt: Attempt | None = None) -> None:
+    """Write the number into the row of the attempt's run, if there is one, then rename the files into place.
 
     Raises Cancelled before anything is published, VersionExists, and StoreAway, after which calling it again finds out.
     """
