@@ -101,7 +101,7 @@ class Attempt:
         """Return the number under which an earlier attempt was about to publish, None if none was or it is taken."""
         with self.sessions() as session:
             number = runs.get(session, self.run_id).intended_version
-            return None if number is None or session.get(Version, number) else number
+            return None if number is None or session.get(Version, number) is not None else number
 
     def keep_read(self, ids: Iterable[int], pairs: Sequence[Pair], comes_with_mellow: Callable[[str], bool]) -> None:
         """Keep the ids of the judgments that the run learns from and the pairs labelled for it, if it is still ours."""

@@ -278,21 +278,21 @@ def test_people_click_and_cancel_while_the_store_is_slow_and_what_is_published_i
 def test_of_an_attempt_that_was_taken_for_dead_and_the_next_one_only_one_publishes(
     studio: Studio, staged: Path, session: Session, attempt: Attempt, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
+    successors: list[Attempt | None] = []
+
     def released_by_the_next() -> None:
+        (successor,) = successors
+        assert successor is not None
         with staged_in(studio, b"second") as another:
             release.release(studio, another, facts_of(successor), None, successor)
 
     def take_over() -> None:
-        nonlocal successor
         with write_transaction(session):
             only(session).status = "queued"
-        claimed = Attempt.claim(studio.sessions, attempt.run_id)
-        assert claimed is not None
-        successor = claimed
+        successors.append(Attempt.claim(studio.sessions, attempt.run_id))
         if first == "the one that took over":
             released_by_the_next()
 
-    successor = attempt
     with meanwhile(monkeypatch, take_over), pytest.raises(Cancelled):
         release.release(studio, staged, facts_of(attempt), None, attempt)
     if first == "the one taken for dead":

@@ -62,14 +62,15 @@ class TokenIdsORPOTrainer(HeldOutMeansMixin, TokenizedRowsMixin, SharedBatchesMi
 
     def concatenated_forward(self, model: Any, batch: Any) -> Any:
         """Run the model as TRL does; the fifth of what it returns, the NLL of the chosen texts, is weighted."""
-        answer = super().concatenated_forward(model, batch)
+        answer: Any = super().concatenated_forward(model, batch)
         labels = self._scored(batch)
         nll = answer[4] if self._pair_weights is None else _weighted_nll(answer[2], labels, self._pair_weights)
         return (*answer[:4], nll * weight_of(int((labels != IGNORED).sum())), *answer[5:])
 
     def odds_ratio_loss(self, *log_probs: Any) -> Any:
         """Compute TRL's odds ratio loss of each pair, times its weight; the last two are its means over the pairs."""
-        losses, chosen, rejected, *means = super().odds_ratio_loss(*log_probs)
+        answer: Any = super().odds_ratio_loss(*log_probs)
+        losses, chosen, rejected, *means = answer
         losses = losses if self._pair_weights is None else losses * self._pair_weights
         return (losses * self._pairs_weight, chosen, rejected, *(mean * self._pairs_weight for mean in means))
 

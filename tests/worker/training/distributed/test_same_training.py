@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -60,8 +61,13 @@ def differences(expected: Curve, found: Curve) -> list[object]:
         for (step, values), (_, other) in zip(expected, found, strict=True)
         for name, value in values.items()
         if abs(value - other[name]) > 1e-4 * max(1.0, abs(value))
-        if not name.endswith(UNLIKE) and not _tied(name, step)
+        if not name.endswith(UNLIKE) and not _tied(name, step) and not _padded(name, values)
     ]
+
+
+def _padded(name: str, values: Mapping[str, float]) -> bool:
+    """Return whether TRL's figure is a mean over padding, too, of which each process has its own: ORPO's logits."""
+    return "logits/" in name and any(other.endswith("log_odds_ratio") for other in values)
 
 
 def _tied(name: str, step: int) -> bool:
