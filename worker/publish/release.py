@@ -106,7 +106,7 @@ def release(
         try:
             patiently(partial(publish, studio, staged, number, attempt), STORE_AWAY)
         except VersionExists:
-            found = attempt and patiently(partial(_published_before, studio.store, manifest), STORE_AWAY)
+            found = patiently(partial(_published_before, studio.store, manifest), STORE_AWAY) if attempt else None
             if found is None:
                 lowest, number = number + 1, None
                 continue
