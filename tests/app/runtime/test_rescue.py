@@ -263,7 +263,8 @@ import sys, time
 from app.db import make_sessions
 from app.runtime import rescue
 rescue.SILENCE_SECONDS, rescue.WITHOUT_JOB_SECONDS, rescue.LONGEST_PAUSE_SECONDS = 0.6, 0.6, 0.3
-found = rescue.Rescue(lambda job: True, lambda run, attempt, gpu: f"train-{run}-{attempt}", lambda key: False)
+enqueue = lambda run, attempt, gpu: f"train-{run}-{attempt}"
+found = rescue.Rescue(lambda job: True, enqueue, lambda key: False, lambda job: None)
 sessions, before = make_sessions(sys.argv[1]), time.time()
 print("looking", flush=True)
 while True:
