@@ -20,6 +20,9 @@ from worker.job.shared.studio_files import SharingStudio
 from worker.job.shared.turn import Asked, spelled_turn
 from worker.job.shared.turns import Turns
 
+COMMAND = (sys.executable, "-m", "worker.job.shared.shared_worker")
+"""Starts the process of a studio; its name, its end of the pipe and the queues follow."""
+
 _LOOK_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -28,7 +31,7 @@ _WELL_SECONDS = 60.0
 
 
 def slots(workers: int, gpus: Sequence[str]) -> list[str]:
-    """Return which GPUs each of so many runs at once may use, empty for all there is; raises ConfigError for too many or none.
+    """Return which GPUs each of so many runs at once may use, empty for all; raises ConfigError for a wrong number.
 
     One run at a time uses every GPU; several share them out.
     """
@@ -52,7 +55,7 @@ class _Member:
     slot: str | None = None
     started: float = 0.0
     again_at: float = 0.0
-    pause: float = _FIRST_PAUSE_SECONDS
+    pause: float = 0.0
 
 
 @dataclass
@@ -98,10 +101,7 @@ class Pool:
         member.pipe, theirs = Pipe()
         with theirs:
             member.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "worker.job.shared.shared_worker"),
-                    *(member.studio.name, str(theirs.fileno()), *self.queues),
-                ],
+                [*COMMAND, member.studio.name, str(theirs.fileno()), *self.queues],
                 env=member.studio.environ,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -122,7 +122,7 @@ class SharedWorker(StudioWorker):
         )
         if found is not None:
             job, queue = found
-            job.redis_server_version = self.get_redis_server_version()
+            job.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
             self.log.info("Worker %s: %s: %s", self.name, queue.name, job.id)
         return found
 

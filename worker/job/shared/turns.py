@@ -40,7 +40,9 @@ class Turns:
     def ask(self, studio: str, queue: str) -> None:
         """Let a studio wait for a turn, for a run of that queue."""
         begins = max(self._moment, self._free_from[studio])
-        self._waiting[studio] = _Waiting(begins + Fraction(LENGTHS[queue], self._shares[studio]), next(self._numbers), begins)
+        self._waiting[studio] = _Waiting(
+            begins + Fraction(LENGTHS[queue], self._shares[studio]), next(self._numbers), begins
+        )
 
     def withdraw(self, studio: str) -> None:
         """Let a studio wait no more."""

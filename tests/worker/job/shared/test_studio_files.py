@@ -1,4 +1,4 @@
-"""The files of the studios that share a worker: what their processes get, and which studios cannot be served together."""
+"""The files of the studios that share a worker: what their processes get, and which cannot be served together."""
 
 from __future__ import annotations
 

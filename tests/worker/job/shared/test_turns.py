@@ -13,10 +13,10 @@ def served(turns: Turns, queues: dict[str, str], count: int) -> list[str]:
     for studio, queue in queues.items():
         turns.ask(studio, queue)
     for _ in range(count):
-        studio = turns.next()
-        assert studio is not None
-        order.append(studio)
-        turns.ask(studio, queues[studio])
+        next_one = turns.next()
+        assert next_one is not None
+        order.append(next_one)
+        turns.ask(next_one, queues[next_one])
     return order
 
 
