@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 
@@ -46,13 +47,14 @@ def slots(workers: int, gpus: Sequence[str]) -> list[str]:
 
 @dataclass
 class _Member:
-    """A studio and its process: what it asked for last, and the slot that it has, if it is its turn."""
+    """A studio and its process: what it asked for last, the slot that it has in its turn, and the stops it was sent."""
 
     studio: SharingStudio
     process: subprocess.Popen[bytes] | None = None
     pipe: Connection | None = None
     asked: Asked | None = None
     slot: str | None = None
+    stops: int = 0
     started: float = 0.0
     again_at: float = 0.0
     pause: float = 0.0
@@ -66,7 +68,7 @@ class Pool:
     slots: list[str]
     queues: Sequence[str]
     _reaper: Reaper = field(default_factory=Reaper)
-    _stopping: bool = False
+    _stops: int = 0
 
     def __post_init__(self) -> None:
         self._members = {studio.name: _Member(studio) for studio in self.studios}
@@ -77,25 +79,25 @@ class Pool:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         with self._reaper:
-            while not self._stopping or any(member.process for member in self._members.values()):
+            while not self._stops or any(member.process for member in self._members.values()):
                 for member in self._members.values():
                     self._look_after(member)
                 self._listen()
                 self._give_turns()
 
     def _stop(self, _number: int, _frame: object) -> None:
-        self._stopping = True
-        for member in self._members.values():
-            if member.process is not None:
-                member.process.terminate()
+        self._stops += 1
 
     def _look_after(self, member: _Member) -> None:
-        """Start the process of a studio, or notice that it has ended."""
+        """Start the process of a studio, stop it, or notice that it has ended."""
         if member.process is None:
-            if not self._stopping and time.monotonic() >= member.again_at:
+            if not self._stops and time.monotonic() >= member.again_at:
                 self._start(member)
         elif member.process.poll() is not None:
             self._clear(member)
+        elif member.stops < self._stops:
+            member.stops = self._stops
+            member.process.terminate()
 
     def _start(self, member: _Member) -> None:
         member.pipe, theirs = Pipe()
@@ -120,13 +122,14 @@ class Pool:
         member.pipe.close()
         self._free(member)
         member.process = member.pipe = None
-        if self._stopping:
+        if self._stops:
             return
         lived = time.monotonic() - member.started
         member.pause = _FIRST_PAUSE_SECONDS if lived > _WELL_SECONDS else min(2 * member.pause, _LONGEST_PAUSE_SECONDS)
         member.again_at = time.monotonic() + member.pause
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else "has ended"
-        print(f"{member.studio.name}: its worker {how}, and is started again in {member.pause:g} s.", flush=True)
+        with suppress(OSError):  # the terminal may be gone
+            print(f"{member.studio.name}: its worker {how}, and is started again in {member.pause:g} s.", flush=True)
 
     def _free(self, member: _Member) -> None:
         """Take back the turn of a studio, or let it wait for none."""
@@ -154,7 +157,7 @@ class Pool:
                 self._turns.ask(member.studio.name, asked.queue)
 
     def _give_turns(self) -> None:
-        while self.slots and not self._stopping and (name := self._turns.next()) is not None:
+        while self.slots and not self._stops and (name := self._turns.next()) is not None:
             member = self._members[name]
             assert member.asked is not None
             assert member.pipe is not None

@@ -106,6 +106,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
     program.write_text(STUDIO)
     monkeypatch.setattr(pool, "COMMAND", (sys.executable, str(program)))
     monkeypatch.setattr(pool, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.05)
     return Told(tmp_path / "told")
 
 
