@@ -77,6 +77,7 @@ class SharedWorker(StudioWorker):
             except RedisError as error:
                 self._say(f"The queue is away, and is asked again: {error}")
             self._turn.give_back()
+            self._elsewhere = False
             self._ended.wait(_AWAY_SECONDS if self._trouble else _LOOK_SECONDS)
         return None
 
