@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import sys
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from app.services.training import runs
 from app.services.versions import versions
 from models.store.store import CheckpointStore
 from tests import factories
-from tests.processes import Program, environment, wait_for
+from tests.processes import Program, alive, environment, wait_for
 from tests.scorer_cache import share_cache
 from tests.trouble.silence import Looks
 
@@ -25,6 +27,7 @@ CLICKS = [
     ("you are so stupid", ["you are wrong", "you are a moron", "you are dumb"]),
     ("stop", ["please stop it now", "stop stop"]),
 ]
+BEFORE = ("starting", "importing the training libraries")
 QUICK = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
 
 
@@ -66,6 +69,14 @@ def ended(studio: SharingStudio) -> bool:
     return status == RunStatus.SUCCEEDED
 
 
+def span(studio: SharingStudio) -> tuple[datetime, datetime]:
+    """When the run of a studio began and ended."""
+    run = studio.run()
+    assert run.started_at is not None
+    assert run.finished_at is not None
+    return run.started_at, run.finished_at
+
+
 @pytest.mark.slow
 def test_two_studios_train_on_one_worker_in_turn_and_go_on_after_a_kill(
     tmp_path: Path, migrated_database: Path, queue_url: str, published: CheckpointStore
@@ -80,19 +91,19 @@ def test_two_studios_train_on_one_worker_in_turn_and_go_on_after_a_kill(
     with Program(command, environ) as program:
         wait_for(lambda: one.run().started_at or two.run().started_at, what="a run")
         first, second = (one, two) if one.run().started_at else (two, one)
+        wait_for(lambda: first.run().stage not in BEFORE, what="that it works")
         assert second.run().status == RunStatus.QUEUED
-        wait_for(lambda: second.queue.workers()[0]["machine"]["elsewhere"], 40, what="that the other one waits")
         started = program.tree()
         os.kill(program.pid, signal.SIGKILL)
-        wait_for(lambda: not [one for one in started[1:] if one.is_running()], what="the end of all")
+        wait_for(lambda: not alive(started[1:]), what="the end of all")
     assert first.run().status == RunStatus.RUNNING
     first.rescue()
     with Program(command, environ):
         for studio in (first, second):
-            wait_for(lambda studio=studio: ended(studio), 200, what="a run")  # type: ignore[misc]
+            wait_for(partial(ended, studio), 200, what="a run")
     assert (first.run().attempts, second.run().attempts) == (2, 1)
-    spans = sorted((studio.run().started_at, studio.run().finished_at) for studio in (first, second))
-    assert spans[0][1] <= spans[1][0], "one after the other"
+    earlier, later = sorted(map(span, (first, second)))
+    assert earlier[1] <= later[0], "one after the other"
     assert [studio.store.numbers() for studio in (first, second)] == [[1, 2], [1, 2]]
     for studio in (first, second):
         studio.sessions.kw["bind"].dispose()
