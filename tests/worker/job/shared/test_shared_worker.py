@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_job_is_taken_when_the_turn_comes_and_not_before(
     found = waiting.ends()
     assert found is not None
     assert (found[0].id, found[1].name, queue.depth()) == (job, "gpu", 0)
-    assert shared_worker.os.environ["CUDA_VISIBLE_DEVICES"] == "2,3"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "2,3"
     assert not waiting.worker.machine()["elsewhere"]
 
 
@@ -141,7 +142,8 @@ def test_a_process_whose_pool_is_gone_ends() -> None:
     turn = Turn(theirs)
     turn.ask("cpu")
     pool.close()
-    for call in (lambda: turn.comes(1), turn.give_back):
+    calls: list[Callable[[], object]] = [lambda: turn.comes(1), turn.give_back]
+    for call in calls:
         with pytest.raises(SystemExit, match="is gone"):
             call()
     assert isinstance(pool, Connection)
