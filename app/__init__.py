@@ -12,6 +12,7 @@ from typing import cast
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -25,6 +26,7 @@ from app.extensions import bootstrap, compress, csrf, db, login
 from app.launch.parts import read_parts
 from app.routes import register_blueprints
 from app.routes.training.events import STREAMS
+from app.runtime import announcements
 from app.runtime.background import Background
 from app.runtime.draws import Draws
 from app.runtime.queue import JobQueue
@@ -90,13 +92,14 @@ def ensure_serving_started(app: Callable[..., ResponseReturnValue] | Flask) -> N
 
 
 def check_key(app: Callable[..., ResponseReturnValue] | Flask) -> None:
-    """Raise Conflict if this machine signs sessions with another key than the others; nothing while it cannot be told.
+    """Raise Conflict if this machine signs sessions with another key than the others, or its queue is another studio's.
 
-    While the database is away or empty a process starts all the same, and `/readyz` goes on asking.
+    While the database or the queue is away or empty a process starts all the same, and `/readyz` goes on asking.
     """
     parts = cast(Mellow, cast(Flask, app).extensions["mellow"])
-    with suppress(SQLAlchemyError), parts.sessions() as session:
+    with suppress(SQLAlchemyError, RedisError), parts.sessions() as session:
         common_key.check(session, parts.settings.secret_key)
+        announcements.claim_queue(parts.queue, session)
 
 
 def _sessions(app: Flask) -> sessionmaker[Session]:
@@ -106,7 +109,7 @@ def _sessions(app: Flask) -> sessionmaker[Session]:
 
 
 def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
-    queue = JobQueue(settings.redis_url)
+    queue = JobQueue(settings.redis_url, settings.queue_prefix)
     store = open_store(settings)
 
     def wanted_version() -> int | None:
@@ -146,7 +149,7 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     trial, heads = Trial(load), Heads()
     networks = settings.webhook_networks
     background = Background(serving, companion, queue, sessions, heads, store, remove_old_uploads, networks)
-    throttle = SignInThrottle(settings.redis_url, sessions)
+    throttle = SignInThrottle(settings.redis_url, sessions, settings.queue_prefix)
     streams = BoundedSemaphore(STREAMS)
     return Mellow(
         settings, sessions, queue, throttle, store, serving, companion, background, trial, heads, Draws(), streams

@@ -21,6 +21,7 @@ from app.context import mellow
 from app.db import Role
 from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
+from app.runtime import announcements
 from app.services.exchange import exports, imports
 from app.services.exchange.hub import data_set
 from app.services.exchange.hub.data_set import Contents
@@ -88,6 +89,8 @@ def ensure_admin() -> None:
     """Create the admin that ADMIN_EMAIL and ADMIN_PASSWORD name, or the token of the setup page if there is no one."""
     settings = mellow().settings
     common_key.check(db.session(), settings.secret_key)
+    with suppress(RedisError):  # while it is away, the web processes go on asking
+        announcements.claim_queue(mellow().queue, db.session())
     if settings.admin_email:
         admin = accounts.ensure_admin(db.session(), settings.admin_email, settings.admin_password)
         if settings.api_token and not api_tokens.follow_setting(db.session(), admin.id, settings.api_token):

@@ -8,8 +8,18 @@ from __future__ import annotations
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from app.runtime.queue import JobQueue
+from app.domain_errors import Conflict
+from app.runtime.queue import JobQueue, QueueTaken
+from app.services.system import marks
 from app.services.training import runs
+
+
+def claim_queue(queue: JobQueue, session: Session) -> None:
+    """Claim the queue for the studio; raises Conflict if another one uses it, RedisError if it is away."""
+    try:
+        queue.claim(marks.studio(session))
+    except QueueTaken as taken:
+        raise Conflict(str(taken)) from None
 
 
 def alias_moved(queue: JobQueue, number: int) -> bool:

@@ -18,6 +18,7 @@ from app.runtime.rescue import Rescue
 from app.runtime.self_retraining import SelfRetraining
 from app.runtime.webhook_sender import WebhookSender
 from app.services.people import reliability
+from app.services.system import marks
 from app.services.system.webhook_networks import Network
 from app.services.training.published import Leftovers
 from app.services.training.reward.heads import Heads
@@ -158,10 +159,14 @@ class Background:
 
     def _rescue(self) -> None:
         rescue = Rescue(
-            self._queue.has_job, self._queue.enqueue_training, lambda key: self._store.find_run(key) is not None
+            self._queue.has_job,
+            self._queue.enqueue_training,
+            lambda key: self._store.find_run(key) is not None,
+            self._queue.untaken,
         )
         leftovers = Leftovers(self._store)
         looks = (
+            lambda session: self._queue.claim(marks.studio(session)),
             rescue.look,
             leftovers.look,
             lambda _session: self._store.tidy(),

@@ -2,6 +2,9 @@
 
 The queue also carries notifications that may be lost without harm: that the alias has moved, which saves a poll, and
 what each web process serves and each worker's machine has, which the System page shows.
+
+Several studios can share one server: the names of all that one of them keeps there begin with its QUEUE_PREFIX. A
+studio that runs claims its names, so that a second one that was given the same ones is told.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from models.serving.hot_swap import ServingState
+from models.words import N_
 
 if TYPE_CHECKING:
     from rq import Queue
@@ -28,6 +32,8 @@ TRAIN_JOB = "worker.jobs.train"
 GPU_QUEUE, CPU_QUEUE, OLD_QUEUE = "gpu", "cpu", "default"
 QUEUES = (GPU_QUEUE, CPU_QUEUE, OLD_QUEUE)
 """The queues by what their jobs need; older releases put every job into the last one."""
+_LONGEST_CLAIM_SECONDS = 60
+_STUDIO_KEY = "mellow:studio"
 _CHANNEL = "mellow:alias"
 _PROCESS_KEY = "mellow:web:"
 _PROCESS_TTL_SECONDS = 10
@@ -37,6 +43,21 @@ WORKER_TTL_SECONDS = 60
 # That a worker reports at all, which RQ's own does not: known for longer than RQ keeps one that was killed.
 _REPORTS_KEY = "mellow:worker-reports:"
 _REPORTS_TTL_SECONDS = 3600
+
+
+TAKEN = N_(
+    "Another studio that runs uses this queue: give each its own QUEUE_PREFIX, "
+    "or its own database number at the end of REDIS_URL."
+)
+
+
+class QueueTaken(RedisError):
+    """The queue cannot be used, since another studio that runs uses the same names in it."""
+
+
+def in_queue(prefix: str, name: str) -> str:
+    """Return what a queue or a key of the studio with that QUEUE_PREFIX is called."""
+    return f"{prefix}:{name}" if prefix else name
 
 
 def report_worker(redis: Redis, name: str, machine: dict[str, Any]) -> None:
@@ -57,7 +78,9 @@ class JobQueue:
     So are RQ's two megabytes loaded: for runs and the pages that show workers, not for rewrites and judgments.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._taken = False
         self._redis = Redis.from_url(
             url, socket_connect_timeout=3, socket_timeout=10, health_check_interval=30, retry_on_timeout=True
         )
@@ -67,19 +90,42 @@ class JobQueue:
         from rq import Queue
         from rq.serializers import JSONSerializer
 
-        return {name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES}
+        return {
+            name: Queue(in_queue(self._prefix, name), connection=self._redis, serializer=JSONSerializer)
+            for name in QUEUES
+        }
 
     @property
     def _serializer(self) -> Any:
         return self._queues[OLD_QUEUE].serializer
 
+    def _key(self, name: str) -> str:
+        return in_queue(self._prefix, name)
+
+    def claim(self, studio: str) -> None:
+        """Claim the queue's names for a minute, for the studio of that mark; raises QueueTaken if another has them."""
+        key = self._key(_STUDIO_KEY)
+        if not self._redis.set(key, studio, nx=True, ex=_LONGEST_CLAIM_SECONDS):
+            holder = self._redis.get(key)
+            self._taken = holder not in (None, studio.encode())
+            self.check()
+            self._redis.expire(key, _LONGEST_CLAIM_SECONDS)
+        self._taken = False
+
+    def check(self) -> None:
+        """Raise QueueTaken if the last claim was refused."""
+        if self._taken:
+            raise QueueTaken(TAKEN)
+
     def ping(self) -> None:
-        """Raise RedisError unless the queue responds."""
+        """Raise RedisError unless the queue responds and is this studio's."""
+        self.check()
         self._redis.ping()
 
     def enqueue_training(self, run_id: int, attempt: int, needs_gpu: bool) -> str:
         """Enqueue a training; returns the job's id, which is the same for the same attempt."""
-        job_id = f"train-{run_id}-{attempt}"
+        self.check()
+        job_id = f"{self._prefix}-train-{run_id}-{attempt}".removeprefix("-")
         queue = self._queues[GPU_QUEUE if needs_gpu else CPU_QUEUE]
         queue.enqueue(TRAIN_JOB, run_id, job_id=job_id, job_timeout=-1, result_ttl=3600, failure_ttl=86400)
         return job_id
@@ -98,7 +144,7 @@ class JobQueue:
         except NoSuchJobError:
             return False
         if job.is_queued:
-            return job_id in self._queues.get(job.origin, self._queues[OLD_QUEUE]).job_ids
+            return any(job_id in queue.job_ids for queue in self._queues.values() if queue.name == job.origin)
         if job.is_finished or job.is_failed or job.is_canceled or job.is_stopped:
             return False
         return job.worker_name is None or not self._is_gone(job.worker_name)
@@ -111,8 +157,20 @@ class JobQueue:
         worker = Worker.find_by_key(key, connection=self._redis, serializer=self._serializer)
         return worker is not None and _ended(worker)
 
+    def forget(self, job_id: str) -> None:
+        """Take a job that waits out of its queue, if it still does."""
+        for queue in self._queues.values():
+            queue.remove(job_id)
+
+    def untaken(self, job_id: str) -> str | None:
+        """Return the name of the queue in which a job waits, if no living worker takes from it."""
+        for name, queue in self._queues.items():
+            if job_id in queue.job_ids:
+                return None if any(name in worker["queues"] for worker in self.workers()) else name
+        return None
+
     def workers(self) -> list[dict[str, Any]]:
-        """Return the living workers: name, host, state, the id of the present job, and when they started (ISO 8601).
+        """Return the living workers: name, host, queues, state, id of the present job, and when it started (ISO 8601).
 
         `machine` is the worker's last report of its machine (see `report_worker`), or None if there is none. RQ itself
         keeps a worker that was killed for minutes: left out are those of this machine whose process is gone, and
@@ -120,7 +178,9 @@ class JobQueue:
         """
         from rq import Worker
 
-        workers = sorted(Worker.all(connection=self._redis, serializer=self._serializer), key=lambda w: str(w.name))
+        keys = {key for queue in self._queues.values() for key in Worker.all_keys(queue=queue)}
+        found = (Worker.find_by_key(key, connection=self._redis, serializer=self._serializer) for key in keys)
+        workers = sorted((worker for worker in found if worker is not None), key=lambda w: str(w.name))
         # In this order: a worker that reports for the first time between the two must not look as if it had stopped to.
         report, told = (
             self._redis.mget([key + w.name for w in workers]) if workers else [] for key in (_REPORTS_KEY, _WORKER_KEY)
@@ -129,6 +189,7 @@ class JobQueue:
             {
                 "name": w.name,
                 "host": w.hostname,
+                "queues": [name for name, queue in self._queues.items() if queue.name in w.queue_names()],
                 "state": str(w.get_state()),
                 "job": w.get_current_job_id(),
                 "since": w.birth_date.isoformat() if w.birth_date else None,
@@ -144,11 +205,11 @@ class JobQueue:
 
     def tell_alias_moved(self, version: int) -> None:
         """Tell every web process to read the alias now."""
-        self._redis.publish(_CHANNEL, version)
+        self._redis.publish(self._key(_CHANNEL), version)
 
     def report(self, process: str, state: ServingState) -> None:
         """Report what one web process serves; forgotten unless repeated."""
-        self._redis.set(_PROCESS_KEY + process, json.dumps(asdict(state)), ex=_PROCESS_TTL_SECONDS)
+        self._redis.set(self._key(_PROCESS_KEY) + process, json.dumps(asdict(state)), ex=_PROCESS_TTL_SECONDS)
 
     def reports(self) -> dict[str, ServingState]:
         """Return what each running web process serves, by process name."""
@@ -156,7 +217,7 @@ class JobQueue:
 
     def report_parts(self, machine: str, parts: Mapping[str, Any]) -> None:
         """Report the parts that a machine's launcher keeps running; forgotten unless repeated."""
-        self._redis.set(_PARTS_KEY + machine, json.dumps(parts), ex=_PROCESS_TTL_SECONDS)
+        self._redis.set(self._key(_PARTS_KEY) + machine, json.dumps(parts), ex=_PROCESS_TTL_SECONDS)
 
     def parts(self) -> dict[str, Any]:
         """Return what was reported of the parts of each machine, by its name."""
@@ -164,6 +225,7 @@ class JobQueue:
 
     def _said(self, prefix: str) -> dict[str, Any]:
         """Return what was reported under keys that begin so, by the rest of the key."""
+        prefix = self._key(prefix)
         keys = sorted(self._redis.scan_iter(match=f"{prefix}*"))
         values = self._redis.mget(keys) if keys else []
         found = zip(keys, values, strict=True)
@@ -175,7 +237,7 @@ class JobQueue:
         while not stop.is_set():
             try:
                 with redis.pubsub(ignore_subscribe_messages=True) as channel:
-                    channel.subscribe(_CHANNEL)
+                    channel.subscribe(self._key(_CHANNEL))
                     while not stop.is_set():
                         if channel.get_message(timeout=1.0):
                             on_move()

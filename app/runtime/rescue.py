@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.db import RunStatus, TrainingRun
 from app.services.training import runs
+from app.services.training.course import untaken
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +58,8 @@ class Watch:
 class Rescue:
     """Looks after the runs of one studio, for one process.
 
-    `has_job` and `enqueue` ask the queue and may raise RedisError; `is_published` tells of a run's key whether its
-    version lies in the store.
+    `has_job`, `enqueue` and `untaken` ask the queue and may raise RedisError; `is_published` tells of a run's key
+    whether its version lies in the store, `untaken` of a job in which queue it waits, if no worker takes from that.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Rescue:
         has_job: Callable[[str], bool],
         enqueue: runs.Enqueue,
         is_published: Callable[[str], bool],
+        untaken: Callable[[str], str | None],
         clock: Callable[[], float] = elapsed,
     ) -> None:
         self._has_job = has_job
         self._enqueue = enqueue
         self._is_published = is_published
+        self._untaken = untaken
         self._watch = Watch(clock)
 
     def look(self, session: Session) -> None:
@@ -82,8 +85,12 @@ class Rescue:
                 log.warning("The worker of run %d is silent at attempt %d.", run.id, run.attempts)
                 runs.give_up_or_retry(session, run, heard, is_published=self._is_published(run.key))
         first = next(iter(runs.queue(session)), None)
-        if first is not None and first.status == RunStatus.QUEUED and self._needs_job(first):
+        if first is None or first.status != RunStatus.QUEUED:
+            return
+        if self._needs_job(first):
             runs.hand_out(session, first.id, self._enqueue)
+        if first.job_id is not None:
+            untaken.tell(session, first, self._untaken(first.job_id))
 
     def _is_lost(self, run: TrainingRun) -> bool:
         """Return whether no worker works on a running run any more."""

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.config import PROJECT_ROOT, SETTING_NAMES, ConfigError, Settings, embedded_socket
+from app.config import (
+    PROJECT_ROOT,
+    SETTING_NAMES,
+    ConfigError,
+    Settings,
+    embedded_socket,
+    machine_environ,
+    studios_home,
+)
 
 ADMIN = {"ADMIN_EMAIL": "a@example.org", "ADMIN_PASSWORD": "a long password"}
 OIDC = {
@@ -39,6 +47,11 @@ def settings(home: Path, **environ: str) -> Settings:
         ({"PORT": "65536"}, "PORT must be between 1 and 65535, not 65536."),
         ({"DATABASE_URL": "mysql://host/db"}, "DATABASE_URL must begin with sqlite:// or postgresql://, not 'mysql'."),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with redis://, rediss:// or unix://."),
+        (
+            {"QUEUE_PREFIX": "Two words"},
+            "QUEUE_PREFIX must be at most 30 small letters, digits and hyphens, such as research.",
+        ),
+        ({"WORKER_SHARE": "0"}, "WORKER_SHARE must be between 1 and 100, not 0."),
         (
             {"ADMIN_EMAIL": "a@example.org"},
             "ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.",
@@ -251,3 +264,20 @@ def test_the_defaults_in_env_example_are_the_defaults(tmp_path: Path) -> None:
 def test_a_short_secret_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^SECRET_KEY must have at least 32 characters\.$"):
         settings(tmp_path, SECRET_KEY="k" * 31)
+
+
+def test_what_is_of_the_machine_holds_no_setting_and_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*SETTING_NAMES, "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "PGPASSWORD", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "1")
+    kept = machine_environ()
+    assert not {*SETTING_NAMES, "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "PGPASSWORD"} & set(kept)
+    assert kept["PATH"] == os.environ["PATH"]
+    assert kept["CUDA_VISIBLE_DEVICES"] == "1"
+
+
+@pytest.mark.parametrize(("home", "folder"), [("/srv/mellow", "/srv/mellow/studios"), ("", "instance/studios")])
+def test_a_shared_worker_keeps_its_studios_in_its_own_home(
+    monkeypatch: pytest.MonkeyPatch, home: str, folder: str
+) -> None:
+    monkeypatch.setenv("MELLOW_HOME", home)
+    assert studios_home() == Path(folder)

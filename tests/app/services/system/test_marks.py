@@ -21,6 +21,13 @@ def test_a_mark_is_another_one_after_each_change(session: Session) -> None:
     assert marks.read(session, marks.DELETIONS) is None
 
 
+def test_a_studio_has_one_mark_for_good_and_another_than_others(app: Flask, session: Session) -> None:
+    mark = marks.studio(session)
+    with parts(app).sessions() as other:
+        assert marks.studio(other) == mark
+    assert len(mark) == 16
+
+
 def test_another_process_sees_the_mark_of_deletions_once_its_transaction_is_over(app: Flask, session: Session) -> None:
     with parts(app).sessions() as other:
         before = marks.deletions(other)
