@@ -1,11 +1,12 @@
 """Keeps the launcher running as docs/systemd/mellow.service asks systemd to, where systemd is not at hand.
 
-    python -m tests.chaos.unit
+    python -m tests.chaos.unit [COMMAND …]
 
-When the launcher has ended, whatever ended it, what is left of its control group is killed (KillMode=mixed); after the
-pause that the unit names, the launcher is started again (Restart=always). In place of a control group, orphans become
-children of this process (Linux calls that a child subreaper), which reaps them as the machine's first process does.
-SIGTERM ends the launcher and then this process; so does the end of the process that started it.
+It keeps the launcher running, or the program of a command. When that has ended, whatever ended it, what is left of its
+control group is killed (KillMode=mixed); after the pause that the unit names, it is started again (Restart=always). In
+place of a control group, orphans become children of this process (Linux calls that a child subreaper), which reaps them
+as the machine's first process does. SIGTERM ends the program and then this process; so does the end of the process that
+started it.
 """
 
 from __future__ import annotations
@@ -96,4 +97,4 @@ def keep_running(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    keep_running(LAUNCHER)
+    keep_running(sys.argv[1:] or LAUNCHER)
