@@ -23,6 +23,7 @@ from app.config import Settings
 from app.db import Role, StudioSetting, make_sessions, write_transaction
 from app.runtime.queue import JobQueue
 from tests import factories
+from tests.chaos.large.brief_model import teach_brevity
 from tests.chaos.people.busy import AWAY
 from tests.chaos.service import leads_a_group
 from tests.e2e.machines import SECRET_KEY, ask
@@ -30,7 +31,6 @@ from tests.e2e.test_worker_elsewhere import procfile
 from tests.objects.server import environment as reached_at
 from tests.postgres import Cluster, new_cluster
 from tests.processes import ADMIN, Api, Program, alive, environment, free_port, wait_for
-from tests.tiny.t5 import build_tiny_t5
 
 KINDS = ("worker", "work-horse", "training process", "queue", "web", "store", "database")
 """What is killed; a training process is `accelerate launch` or one of the two that it has started."""
@@ -148,14 +148,15 @@ class LargeSetup:
 def large_setup(folder: Path) -> Iterator[LargeSetup]:
     """Start all of it in that folder, from the same state each time, and yield once it is ready.
 
-    What the folder keeps from one time to the next are the scorers that the worker has unpacked.
+    What the folder keeps from one time to the next are the model, and the scorers that the worker has unpacked.
     """
-    for left in ("objects", "web", "looking", "tiny", "worker/cache/versions"):
+    for left in ("objects", "web", "looking", "worker/cache/versions"):
         shutil.rmtree(folder / left, ignore_errors=True)
     with new_cluster() as cluster, ExitStack() as stack:
         setup = LargeSetup(folder, cluster)
         setup.bucket.mkdir(parents=True)
-        build_tiny_t5(folder / "tiny", seed=1)
+        if not (folder / "tiny").exists():
+            teach_brevity(folder / "tiny")
         for name in ("database", "store", "queue"):
             stack.enter_context(setup.keep(name))
         wait_for(lambda: _new_database(cluster.dsn), what="PostgreSQL")

@@ -79,8 +79,8 @@ def left_over(bucket: Path) -> int:
 
 def judgment_faults(session: Session, judged: Mapping[str, int]) -> Iterator[str]:
     """Yield a sentence for each judgment that was acknowledged and is not there once, as the id that was told."""
-    rows = session.execute(select(Judgment.client_key, Judgment.id).where(Judgment.client_key.in_(judged))).all()
-    stored = dict(row.tuple() for row in rows)
+    rows = session.execute(select(Judgment.client_key, Judgment.id).where(Judgment.client_key.in_(judged)))
+    stored = {row.client_key: row.id for row in rows}
     for key, number in judged.items():
         if stored.get(key) != number:
             yield f"Judgment {key} was acknowledged as {number} and is {stored.get(key)}"
