@@ -55,8 +55,9 @@ class Keeper:
         """Keep it running; returns once it has ended after `stop`."""
         while not self._stop.is_set():
             self._process = subprocess.Popen(self._command, cwd=PROJECT_ROOT)
-            print(f"The unit's program has ended: {self._wait(self._process)}.", flush=True)
+            code = self._wait(self._process)
             _kill_what_is_left()
+            print(f"The unit's program has ended: {code}.", flush=True)  # which fails if nobody is there to read it
             self._stop.wait(self._pause)
 
     def stop(self, *_: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import torch
@@ -38,3 +39,4 @@ def teach_brevity(folder: Path) -> None:
         optimizer.step()
     folder.mkdir()
     save_checkpoint(model, tokenizer, folder)
+    shutil.rmtree(draft)

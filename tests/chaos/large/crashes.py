@@ -30,9 +30,9 @@ ROUNDS, UNDISTURBED = "rounds.jsonl", "undisturbed.json"
 CONFIG = {"num_train_epochs": 8, "learning_rate": 1e-4, "head_pairs": 0}
 """A run of the tiny model whose training takes about as long as what comes before and after it."""
 UNDISTURBED_RUNS = 3
-_RUN_SECONDS = 400.0
+_RUN_SECONDS = 600.0
 _BACK_SECONDS = 120.0
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -110,26 +110,30 @@ class Crashes:
         return self._usual
 
     def play(self, number: int) -> Crash:
-        """Play one round and keep it; a run that ends before the moment of its kill is played again."""
+        """Play one round and keep it.
+
+        A run that ends before the moment of its kill was undisturbed: the next one is compared with it, in its place.
+        """
         usual = self._usual or self.measure()
         kind = kind_of(number, self._seed, KINDS)
         chance = random.Random(f"{self._seed}, round {number}")
-        while (played := self._play(number, kind, usual, chance)) is None:
-            pass
+        while isinstance(played := self._play(number, kind, usual, chance), float):
+            share = played / usual.seconds
+            usual = self._usual = usual._replace(seconds=played, training_seconds=usual.training_seconds * share)
         self.rounds.append(played)
         with (self._folder / ROUNDS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(played), ensure_ascii=False) + "\n")
         self._keep_lines(played)
         return played
 
-    def _play(self, number: int, kind: str, usual: Undisturbed, chance: random.Random) -> Crash | None:
+    def _play(self, number: int, kind: str, usual: Undisturbed, chance: random.Random) -> Crash | float:
+        """Return what came of a round, or the seconds of a run that ended before its moment."""
         before = self._begin()
         asked = time.monotonic()
         run_id = self._ask_for_a_run()
         kill = self._kill(kind, asked, run_id, usual, chance)
         if kill is None:
-            self._wait_for_end(run_id)
-            return None
+            return _seconds(self._wait_for_end(run_id))
         run, faults = None, []
         try:
             run = self._wait_for_end(run_id)
@@ -137,6 +141,7 @@ class Crashes:
             faults.append(str(error))
         ended = time.monotonic() - asked
         faults += self._wait_until_all_is_back()
+        self._visitor.hold()
         visit = self._visitor.taken()
         failures = sorted_out(visit.failures, kind, kill.sent, kill.gone)
         with self._setup.sessions() as session:
@@ -164,23 +169,23 @@ class Crashes:
 
     def _undisturbed(self) -> Undisturbed:
         before = self._begin()
-        asked = time.monotonic()
         run_id = self._ask_for_a_run()
         seen: list[float] = []
-        while (run := self._run(run_id)) is None or run.active:
+        while self._goes_on(run_id):
             if self._setup.victims("training process"):
                 seen.append(time.monotonic())
             time.sleep(_LOOK_SECONDS)
-        seconds = time.monotonic() - asked
+        run = self._wait_for_end(run_id)
         with self._setup.sessions() as session:
             faults = list(outcome.faults_of(session, self._setup.bucket, run_id, before, None))
+        self._visitor.hold()
         visit = self._visitor.taken()
         assert not faults, faults
         assert not visit.failures, visit.failures
         assert seen, f"No training processes were started: {run.log}"
         number = run.produced_version
         assert number is not None
-        return Undisturbed(seconds, seen[-1] - seen[0], outcome.weights_of(self._setup.bucket, number))
+        return Undisturbed(_seconds(run), seen[-1] - seen[0], outcome.weights_of(self._setup.bucket, number))
 
     def _begin(self) -> set[int]:
         """Let version 1 serve again, delete the others, and return the numbers of all that there ever were."""
@@ -190,6 +195,7 @@ class Crashes:
         for number, deleted_at in versions.items():
             if number > 1 and deleted_at is None:
                 self._setup.api.ok("DELETE", f"/versions/{number}?confirm={number}")
+        self._visitor.resume()
         assert self._visitor.goes_on(_BACK_SECONDS), self._visitor.stumbled
         self._visitor.taken()
         return set(versions)
@@ -207,9 +213,11 @@ class Crashes:
         if kind == "training process":
             if not self._wait_for_victims(kind, run_id):
                 return None
-            time.sleep(chance.uniform(0, usual.training_seconds))
+            moment = time.monotonic() + chance.uniform(0, usual.training_seconds)
         else:
-            time.sleep(max(0.0, asked + chance.uniform(0, usual.seconds) - time.monotonic()))
+            moment = asked + chance.uniform(0, usual.seconds)
+        while self._goes_on(run_id) and (left := moment - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_SECONDS))
         victims = self._wait_for_victims(kind, run_id)
         if not victims:
             return None
@@ -222,11 +230,16 @@ class Crashes:
 
     def _wait_for_victims(self, kind: str, run_id: int) -> list[psutil.Process]:
         """Return what can be killed, once there is something; nothing if the run has ended first."""
-        while (run := self._run(run_id)) is None or run.active:
+        while self._goes_on(run_id):
             if victims := self._setup.victims(kind):
                 return victims
             time.sleep(_LOOK_SECONDS)
         return []
+
+    def _goes_on(self, run_id: int) -> bool:
+        """Return whether the run has not ended, as far as the database can be asked."""
+        run = self._run(run_id)
+        return run is None or run.active
 
     def _wait_for_end(self, run_id: int) -> TrainingRun:
         def ended() -> TrainingRun | None:
@@ -261,6 +274,12 @@ class Crashes:
             for name, part in self._setup.parts.items():
                 lines, part.lines[:] = list(part.lines), []
                 file.write("".join(f"{name}: {line}\n" for line in lines))
+
+
+def _seconds(run: TrainingRun) -> float:
+    """Return how long a run that has ended took from its request."""
+    assert run.finished_at is not None
+    return (run.finished_at - run.created_at).total_seconds()
 
 
 def _stage(run: TrainingRun | None) -> str:

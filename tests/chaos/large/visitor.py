@@ -23,7 +23,7 @@ from tests.e2e.machines import Client, Heard
 from tests.factories import PASSWORD
 from tests.processes import wait_for
 
-_AGAIN_SECONDS, _LOOK_SECONDS = 0.5, 0.2
+_AGAIN_SECONDS, _LOOK_SECONDS = 0.5, 0.3
 _ONE_SENTENCE = re.compile(r"[A-Z][^.!?]+\.")
 
 
@@ -60,20 +60,29 @@ class Visitor(threading.Thread):
         signed_in = self._browser.submit("/sign-in", "/sign-in", {"email": email, "password": PASSWORD})
         assert signed_in.status == 302, signed_in.text
         self._chance = chance
-        self._over = threading.Event()
+        self._over, self._wanted = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._visit = Visit()
 
     def run(self) -> None:
-        """Use the studio until it is over."""
+        """Use the studio, while that is wanted, until it is over."""
         try:
             while not self._over.is_set():
-                self._turn()
-                self.turns += 1
+                if self._wanted.wait(_AGAIN_SECONDS):
+                    self._turn()
+                    self.turns += 1
         except _Over:
             return
         except Exception as error:
             self.stumbled = repr(error)
+
+    def resume(self) -> None:
+        """Let turns begin."""
+        self._wanted.set()
+
+    def hold(self) -> None:
+        """Let no further turn begin."""
+        self._wanted.clear()
 
     def stop(self) -> None:
         """End it, and return once it has ended."""
