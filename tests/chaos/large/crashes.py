@@ -133,7 +133,9 @@ class Crashes:
         run_id = self._ask_for_a_run()
         kill = self._kill(kind, asked, run_id, usual, chance)
         if kill is None:
-            return _seconds(self._wait_for_end(run_id))
+            early = self._wait_for_end(run_id)
+            assert outcome.weights_of(self._setup.bucket, early.produced_version or 0) == usual.weights
+            return _seconds(early)
         run, faults = None, []
         try:
             run = self._wait_for_end(run_id)

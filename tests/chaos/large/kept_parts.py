@@ -190,7 +190,10 @@ def _new_database(server: str) -> bool:
 
 
 def _fill(session: Session) -> None:
-    """Add the clicks of a teacher, a visitor who will click, too, and let answers count that come at once."""
+    """Add the clicks of a teacher, and a visitor who will click, too.
+
+    Answers count that come at once, and every person's alike: what the visitor clicks says nothing of the teacher.
+    """
     factories.user(session, email=VISITOR_EMAIL, token=VISITOR_TOKEN)
     teacher = factories.user(session, email="teacher@example.org", role=Role.ANNOTATOR)
     for number in range(CLICKS):
@@ -199,3 +202,4 @@ def _fill(session: Session) -> None:
         factories.judgment(session, factories.generation(session, teacher.id, texts, prompt=prompt))
     with write_transaction(session):
         session.add(StudioSetting(name="least_seconds", value={"value": 0}))
+        session.add(StudioSetting(name="weigh_people", value={"value": False}))
