@@ -29,7 +29,6 @@ from app.config import PROJECT_ROOT
 UNIT = PROJECT_ROOT / "docs" / "systemd" / "mellow.service"
 LAUNCHER = [sys.executable, "-m", "app.launch.launcher"]
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_LOOK_SECONDS = 0.05
 
 
 def pause_between_starts(unit: Path = UNIT) -> float:
@@ -70,11 +69,8 @@ class Keeper:
     def _wait(process: subprocess.Popen[bytes]) -> int:
         """Return the exit code of a process; orphans that end meanwhile are reaped."""
         while True:
-            # Not waiting in the system, where SIGTERM does not wake this thread if a library's thread receives it.
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                time.sleep(_LOOK_SECONDS)
-            elif pid == process.pid:
+            pid, status = os.waitpid(-1, 0)
+            if pid == process.pid:
                 process.returncode = os.waitstatus_to_exitcode(status)
                 return process.returncode
 
