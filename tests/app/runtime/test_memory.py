@@ -19,14 +19,15 @@ from app.runtime import memory
 resident = lambda: psutil.Process().memory_info().rss
 size, number = map(int, sys.argv[2:])
 getattr(memory, sys.argv[1], lambda: None)()
-del_me = bytearray(32 * 2**20)
-del del_me
+one = b"x" * 2**24
+del one
 before = resident()
 blocks, kept = [], []
 for _ in range(number):
-    blocks.append(bytearray(size))
-    kept.append(bytearray(2000))
+    blocks.append(b"x" * size)
+    kept.append(b"x" * 20_000)
 del blocks
+before += sum(map(len, kept))
 freed = resident()
 memory.return_freed()
 print(freed - before, resident() - before)
@@ -34,7 +35,7 @@ print(freed - before, resident() - before)
 
 
 def left(first: str, size: int, number: int) -> list[int]:
-    """Bytes that are resident after so many blocks were freed, and after free memory was returned, in a new process."""
+    """Resident bytes of freed blocks, and what is left of them after free memory was returned, in a new process."""
     command = [sys.executable, "-c", FREE_BETWEEN_WHAT_IS_KEPT, first, str(size), str(number)]
     seen = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     return [int(figure) for figure in seen.stdout.split()]
