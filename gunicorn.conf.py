@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -20,6 +21,12 @@ os.environ.setdefault(
 )
 
 from app.config import ConfigError, Settings
+from app.runtime import memory
+
+memory.keep_little()
+
+# Nothing of what is imported is garbage, and looking for some would take a fifth of that time.
+gc.disable()
 
 try:
     _settings = Settings.from_env()
@@ -27,6 +34,10 @@ except ConfigError as error:
     raise SystemExit(str(error)) from None
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+
+# The processes share what is imported. No thread and no connection crosses the fork: `ensure_serving_started`, below,
+# and requests make them.
+preload_app = True
 
 # Each process loads the serving checkpoint once, and threads share it. Of these threads at most 16 draw screens
 # (app.runtime.draws) and 4 hold live charts (app.routes.training.events): the others are there for clicks and pages.
@@ -51,11 +62,17 @@ loglevel = "warning"
 control_socket_disable = True
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Lets the garbage collector pass over what is shared: its marks would make each process copy it."""
+    gc.freeze()
+    gc.enable()
+
+
 def post_worker_init(worker: Any) -> None:
     """Checks the key, and begins to load the serving checkpoint before the first request asks for it."""
     from gunicorn.arbiter import Arbiter
 
-    from app import check_key, ensure_serving_started
+    from app.assembly import check_key, ensure_serving_started
     from app.domain_errors import Conflict
 
     try:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.launch.parts import Part
-from app.runtime import announcements
+from app.runtime import announcements, memory
 from app.runtime.queue import JobQueue
 from app.runtime.rescue import Rescue
 from app.runtime.self_retraining import SelfRetraining
@@ -182,3 +182,4 @@ class Background:
                     log.warning("Looking after the runs failed and will be tried again: %s", error)
                 except Exception:  # this thread must outlive whatever happens, or no run would be looked after
                     log.exception("Looking after the runs failed and will be tried again.")
+            memory.return_freed()

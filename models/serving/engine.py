@@ -15,9 +15,11 @@ from __future__ import annotations
 import functools
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+from weakref import WeakMethod
 
 import ctranslate2
 from tokenizers import Tokenizer
@@ -61,6 +63,8 @@ _CACHED_TEXTS = 2048
 _seeding = threading.Lock()
 
 Tokens = tuple[str, ...]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ class Engine:
     def __init__(self, folder: Path, *, compute_type: str, threads: int, seed: int) -> None:
         """Load `folder` and sample once, which fixes the seed; raises whatever the libraries raise."""
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        # Neither refers to the engine, so that its memory is freed with its last request.
+        # Neither this nor the batchers refer to the engine, so that its memory is freed with its last request.
         self.encode = functools.lru_cache(_CACHED_TEXTS)(functools.partial(_encode, self._tokenizer))
         self._translator = ctranslate2.Translator(
             str(folder), device="auto", compute_type=compute_type, inter_threads=1, intra_threads=threads
@@ -139,8 +143,8 @@ class Engine:
         self._shortlist = read_shortlist(folder)
         self._manners = read_manners(folder)
         self._calls = 0
-        self._draws = Batcher(self._draw_together, _may_be_drawn_together, lambda draw: draw.request)
-        self._scores = Batcher(self._score_together, _may_be_scored_together)
+        self._draws = Batcher(_borrowed(self._draw_together), _may_be_drawn_together, lambda draw: draw.request)
+        self._scores = Batcher(_borrowed(self._score_together), _may_be_scored_together)
         self._largest_top_k = len(self._shortlist) or self._tokenizer.get_vocab_size()
         with _seeding:
             ctranslate2.set_random_seed(seed)
@@ -306,6 +310,18 @@ class Engine:
         )
         scores = iter(results)
         return [[float(sum(next(scores).log_probs)) for _ in request] for request in requests]
+
+
+def _borrowed(method: Callable[[Sequence[Item]], list[Result]]) -> Callable[[Sequence[Item]], list[Result]]:
+    """Return a method as a function that does not keep its object in memory; its callers must hold the object."""
+    held = WeakMethod(method)
+
+    def call(items: Sequence[Item]) -> list[Result]:
+        bound = held()
+        assert bound is not None
+        return bound(items)
+
+    return call
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> Tokens:

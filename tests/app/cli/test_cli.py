@@ -43,12 +43,15 @@ def run(app: Flask, *arguments: str, said: str = "") -> Result:
 
 
 @pytest.mark.long
-def test_migrations_are_run_by_flask_db(tmp_path: Path, queue_url: str) -> None:
+def test_migrations_are_run_by_prepare_and_by_flask_db(tmp_path: Path, queue_url: str) -> None:
     home = tmp_path / "home"
-    app = create_app(new_settings(home, redis_url=queue_url))
-    assert run(app, "db", "-x", "anything", "upgrade").exit_code == 0
+    settings = new_settings(home, redis_url=queue_url)
+    app = create_app(replace(settings, admin_email="ada@example.org", admin_password="a calm password"))
+    assert run(app, "prepare").exit_code == 0
     with closing(sqlite3.connect(home / "mellow.db")) as database:
         assert database.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+        assert database.execute("SELECT email FROM users").fetchall() == [("ada@example.org",)]
+    assert run(app, "db", "-x", "anything", "upgrade").exit_code == 0
     assert "No such command 'nonsense'" in run(app, "db", "nonsense").stderr
     dispose(app)
 
