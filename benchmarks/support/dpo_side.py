@@ -206,7 +206,7 @@ def threads_of_the_studio(side: str, config: Any) -> contextlib.AbstractContextM
     """Of those that the job allows, as many as `train_dpo` wakes for such a model."""
     if side == "trl":
         return contextlib.nullcontext()
-    from worker.training.t5.threads import threads_worth_waking
+    from worker.training.t5.parallel.threads import threads_worth_waking
 
     return threads_worth_waking(config)
 
