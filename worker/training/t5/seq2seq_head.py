@@ -214,14 +214,16 @@ def _without_adapter(model: Any) -> Any:
 @contextmanager
 def on_two_cores(model: Any) -> Iterator[None]:
     """Compute a part of each batch in a second process within the block, if `model` has the head and a core is free."""
-    if not has_head(model) or not a_core_is_free():
+    head = head_of(model) if has_head(model) else None
+    if head is None or head.model.device.type != "cpu" or not a_core_is_free():
         yield
         return
-    head = head_of(model)
     trained = [weight for weight in head.model.parameters() if weight.requires_grad]
     with second_process(partial(scores_of, head.model), trained) as head.second:
-        yield
-    head.second = None
+        try:
+            yield
+        finally:
+            head.second = None
 
 
 @contextmanager

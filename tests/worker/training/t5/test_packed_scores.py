@@ -57,9 +57,10 @@ def test_a_batch_with_anchors_beside_it_has_its_own_loss_and_both_gradients(
         found, both = loss_and_gradients(trainer)
         again, own = loss_and_gradients(trainer)  # the anchors were scored once
 
-    assert beside is not None and beside.divergence is not None
+    assert beside is not None
+    assert beside.divergence is not None
     assert float(beside.divergence) == pytest.approx(divergence, rel=1e-4)
-    assert found == again == pytest.approx(loss, abs=1e-5)
+    assert (found, again) == (pytest.approx(loss, abs=1e-5), pytest.approx(loss, abs=1e-5))
     assert both.keys() == gradients.keys()
     for name, gradient in gradients.items():
         assert torch.allclose(both[name], gradient, rtol=0, atol=1e-4 * float(gradient.abs().max()) + 1e-6), name
@@ -87,5 +88,6 @@ def test_a_model_that_is_not_packed_scores_no_anchors_beside_a_batch(tiny_t5: Pa
 def test_the_gradient_of_a_penalty_is_added_whatever_the_loss_is() -> None:
     values, penalty = torch.ones(2, requires_grad=True), torch.ones((), requires_grad=True)
     (5 * with_gradient_of(values, 3 * penalty).sum()).backward()  # type: ignore[no-untyped-call]
-    assert values.grad is not None and penalty.grad is not None
+    assert values.grad is not None
+    assert penalty.grad is not None
     assert (values.grad.tolist(), float(penalty.grad)) == ([5, 5], 3)

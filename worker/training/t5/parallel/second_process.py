@@ -11,6 +11,7 @@ import gc
 import mmap
 import pickle
 import signal
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
@@ -173,7 +174,9 @@ def second_process(compute: Compute, weights: Sequence[Tensor]) -> Iterator[Seco
         second.serve(theirs)
 
     process = context.Process(target=serve, name="part of a batch", daemon=True)
-    process.start()
+    with warnings.catch_warnings():  # since 3.12, of threads that might hold a lock: none holds one of torch's here
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        process.start()
     theirs.close()
     try:
         yield second
