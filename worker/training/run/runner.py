@@ -49,7 +49,8 @@ from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.run_folder import checkpoint_to_resume, run_folder, write_small
 from worker.training.shared.training_errors import Cancelled, CheckpointError
 from worker.training.shared.training_loss import TrainingLoss
-from worker.training.t5.threads import threads_worth_waking
+from worker.training.t5.parallel.threads import threads_worth_waking
+from worker.training.t5.seq2seq_head import on_two_cores
 
 RESULT = "result.json"
 _START = "start.json"
@@ -141,7 +142,8 @@ def train(
         start, start_pairs = _score_before(method, job, data, output_dir, resumed=checkpoint is not None)
         trainer, callback, losses = _trainer(method, job, checkpoint)
         before = fingerprint(cast(nn.Module, trainer.model))
-        loss = losses.mean(_run(trainer, callback, checkpoint, progress))
+        with on_two_cores(trainer.model):
+            loss = losses.mean(_run(trainer, callback, checkpoint, progress))
         network = cast(nn.Module, trainer.model)
         check_moved(network, before, _steps_kept(trainer), rate, options.warmup_steps, options.optim)
 

@@ -22,12 +22,13 @@ from worker.training.shared.checkpoint import load_model
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.lora import linear_layers
 from worker.training.shared.quiet_libraries import quiet
-from worker.training.t5 import seq2seq_head, threads
-from worker.training.t5.batch_parts import Batch, shared_out
+from worker.training.t5 import seq2seq_head
 from worker.training.t5.packed_t5 import scored_states
+from worker.training.t5.parallel import threads
+from worker.training.t5.parallel.batch_parts import Batch, shared_out
+from worker.training.t5.parallel.side_by_side import Part, side_by_side
 from worker.training.t5.seq2seq_dpo import disable_dropout
 from worker.training.t5.seq2seq_head import add_seq2seq_head, head_of
-from worker.training.t5.side_by_side import Part, side_by_side
 
 BATCH = Batch(
     prompts=torch.tensor([[5, 6, 7, 8, 1], [9, 10, 1, 0, 0], [11, 12, 1, 0, 0]]),
