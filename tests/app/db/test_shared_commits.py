@@ -256,3 +256,14 @@ def test_when_postgresql_is_away_each_write_fails_with_one_error_and_later_ones_
         errors.append(told.value)
     assert len(errors) == 2
     assert SharedCommits(postgres).run(say("c")) == "c"
+
+
+def test_a_connection_that_postgresql_ended_meanwhile_is_replaced_before_anything_uses_it(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    end_connections(postgres)
+    monkeypatch.setattr("app.db.engine.KNOWN_SECONDS", 0.0)
+    with postgres.connect() as connection:
+        assert connection.execute(text("SELECT 7")).scalar_one() == 7
