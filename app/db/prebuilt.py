@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import (
     ARRAY,
@@ -199,7 +199,7 @@ class PrebuiltInsert(Prebuilt):
         )
         rows = select(*added.c, *(table.c[one.name] for one in columns)).join_from(added, table, true())
         names = [self._of.name, *self._of_columns]
-        inserted = insert(cast(Table, self._of.table)).from_select(names, rows.order_by(table.c.place))
+        inserted = insert(self._of.table).from_select(names, rows.order_by(table.c.place))
         return found.add_cte(inserted.cte("rows"))
 
 
@@ -215,7 +215,7 @@ def _driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def _wrapped_error(error: Exception, plan: _Plan, dialect: Dialect, driver: Any) -> BaseException:
+def _wrapped_error(error: Any, plan: _Plan, dialect: Dialect, driver: Any) -> BaseException:
     """Return SQLAlchemy's exception for an error, without the values, which can be somebody's words."""
     return DBAPIError.instance(
         plan.sql,
