@@ -23,6 +23,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -51,6 +53,18 @@ def new_database(server: str, name: str, template: str = "template1") -> Iterato
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         yield f"postgresql://{connection.info.user}@/{name}?host={connection.info.host}"
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def end_connections(engine: Engine) -> None:
+    """Have the server end all connections to the database but the one that asks for it."""
+    other = create_engine(engine.url, poolclass=NullPool)
+    with other.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        ).all()
 
 
 @contextlib.contextmanager
