@@ -32,9 +32,9 @@ from models.serving.shortlist import read_shortlist, writable
 
 MAX_SOURCE_TOKENS = 512
 
-# CTranslate2 sorts the whole vocabulary to find a nucleus, which takes longer than the model does. At temperature 0.9
-# the 256 likeliest tokens of the embedded model hold 99.9 % of the mass, and the nucleus in 99.6 % of all steps.
-NUCLEUS_WITHIN = 256
+# CTranslate2 sorts the whole vocabulary to find a nucleus, which takes longer than the model does; to find 256 tokens
+# still takes a fifth of a draw. What the 64 likeliest hold, and that rewrites are as good: docs/performance.md.
+NUCLEUS_WITHIN = 64
 
 # Most texts, and most source tokens, padding included, of one call. A dozen rows are nearly enough to keep a core busy,
 # so more texts gain little and wait for each other; and every row of a call holds the keys and values of its source in
@@ -100,18 +100,14 @@ class Draw:
 
 @dataclass(frozen=True)
 class Sample:
-    """A sampled text and what is known of log p(text | source) in nats, end of sequence included.
+    """A sampled text, the manner in which it was written, and its log-probability in nats, end of sequence included.
 
-    `at_most` is an upper bound (probabilities are renormalised where sequences are forbidden or tokens left out), and
-    the value itself if `exact`; nothing is known of a text that was written in a `manner` other than the plain one.
-    `drawn` is the log-probability of the sampled tokens, which may differ from those that the text is encoded to, in
-    that manner.
+    The log-probability is that of the tokens as they were sampled, at temperature 1, in that manner: where sequences
+    are forbidden or tokens left out, the others share their probability.
     """
 
     text: str
-    at_most: float
-    exact: bool
-    drawn: float = 0.0
+    log_probability: float
     manner: str = PLAIN
 
 
@@ -221,7 +217,7 @@ class Engine:
         )
         means = zip(result.hypotheses, result.scores, strict=True)
         scored = [(tokens, mean * (len(tokens) + 1)) for tokens, mean in means]  # + 1: the end of sequence
-        return self._samples(source, scored, forbidden)
+        return self._samples(source, scored)
 
     def text(self, tokens: Sequence[str]) -> str:
         """Return the text that the tokens spell, without control characters."""
@@ -263,7 +259,7 @@ class Engine:
             found: dict[str, Sample] = {}
             for manner, result in zip(draw.manners, waiting, strict=False):
                 scored = zip(result.hypotheses, result.scores, strict=True)
-                for sample in self._samples(draw.source, scored, forbidden, manner):
+                for sample in self._samples(draw.source, scored, manner):
                     found.setdefault(sample.text, sample)
             return tuple(found.values())
 
@@ -281,22 +277,15 @@ class Engine:
         return [list(sequence) for sequence in sorted(found)] or None
 
     def _samples(
-        self,
-        source: Tokens,
-        scored: Iterable[tuple[Sequence[str], float]],
-        forbidden: frozenset[Tokens],
-        manner: str = PLAIN,
+        self, source: Tokens, scored: Iterable[tuple[Sequence[str], float]], manner: str = PLAIN
     ) -> tuple[Sample, ...]:
-        """Decode the tokens, each text once. A text that is encoded to other tokens is left unscored."""
-        longest, free = _longest_rewrite(source), not (forbidden or self._shortlist or manner)
-        before = len(self._code(manner))
-        scores = {tuple(tokens[before:]): score for tokens, score in scored}
+        """Decode the tokens, each text once; `scored` are tokens with their log-probabilities."""
+        longest, before = _longest_rewrite(source), len(self._code(manner))
         samples: dict[str, Sample] = {}
-        for tokens, score in scores.items():
+        for tokens, score in {tuple(tokens[before:]): score for tokens, score in scored}.items():
             text = self.text(tokens[:longest])
             if text and text not in samples and self.can_read(text):
-                known = not manner and len(tokens) < longest and self.encode(text) == tokens
-                samples[text] = Sample(text, score if known else 0.0, known and free, score, manner)
+                samples[text] = Sample(text, score, manner)
         return tuple(samples.values())
 
     def _score_together(self, requests: Sequence[Sequence[tuple[Tokens, Tokens]]]) -> list[list[float]]:

@@ -27,7 +27,10 @@ def check_wanted(gone: Gone) -> None:
 
 @dataclass(frozen=True)
 class ScoredText:
-    """A rewrite and the log-probability, in nats, that the model itself (temperature 1) gives to all its tokens."""
+    """A rewrite and the log-probability, in nats, that the model itself (temperature 1) gives to all its tokens.
+
+    Where words were forbidden while it was sampled, the others shared their probability.
+    """
 
     text: str
     log_probability: float

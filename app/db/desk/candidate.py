@@ -17,7 +17,8 @@ class Candidate(Base):
     """A rewrite, its place on the screen (0 is the first), its log-probability in nats and the version that wrote it.
 
     The version belongs to the candidate, not to the screen: two versions can be compared blind on one screen. The
-    log-probability is that of the version that served, so that those of one screen can be compared.
+    log-probability is that of the version that served, so that those of one screen can be compared; where words were
+    forbidden while it was sampled, the others shared their probability.
     """
 
     __tablename__ = "candidates"
