@@ -15,8 +15,9 @@ import sys
 from collections.abc import Sequence
 
 from app.config import PROJECT_ROOT
+from tests.chaos.large.crash import Crash, read_crashes
 from tests.chaos.large.crash_table import write_crash_table
-from tests.chaos.large.crashes import ROUNDS, Crash, crashes_in, read_crashes
+from tests.chaos.large.crashes import ROUNDS, crashes_in
 
 FOLDER = PROJECT_ROOT / "build" / "parts"
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos.large.crashes import Crash
+from tests.chaos.large.crash import Crash
 from tests.chaos.large.kept_parts import KINDS
 from tests.chaos.table import DOCUMENT, write_between
 

@@ -10,9 +10,9 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psutil
 from sqlalchemy import select
@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import TrainingRun, User, Version
 from benchmarks.support.harness import machine
 from tests.chaos.large import outcome
+from tests.chaos.large.crash import Crash, read_crashes
 from tests.chaos.large.kept_parts import KINDS, VISITOR_EMAIL, VISITOR_TOKEN, LargeSetup, in_words, large_setup
 from tests.chaos.large.visitor import Visitor, sorted_out
 from tests.chaos.rounds import kind_of
@@ -33,34 +34,6 @@ UNDISTURBED_RUNS = 3
 _RUN_SECONDS = 600.0
 _BACK_SECONDS = 120.0
 _LOOK_SECONDS = 0.25
-
-
-@dataclass(frozen=True)
-class Crash:
-    """One round: what was killed when, out of how many seconds that an undisturbed run takes, and what came of it.
-
-    `ended` are the seconds from the request to the run's end, `attempts` how often a worker took it up. Beside the
-    visitor's `requests` that succeeded, some were `cut` off in flight, and some answers `told_to_wait`. `left_over`
-    counts the folders of the store that a dead publisher left.
-    """
-
-    number: int
-    seed: int
-    killed: str
-    at: float
-    undisturbed: float
-    stage: str
-    ended: float
-    attempts: int
-    requests: int
-    longest: float
-    cut: int
-    told_to_wait: int
-    left_over: int
-    faults: tuple[str, ...]
-    machine: str
-    date: str
-    load: float
 
 
 class Undisturbed(NamedTuple):
@@ -289,17 +262,6 @@ def _stage(run: TrainingRun | None) -> str:
         return "not known"
     steps = f", step {run.step} of {run.total_steps}" if run.stage == "training" and run.total_steps else ""
     return f"{run.stage}{steps}"
-
-
-def read_crashes(path: Path) -> list[Crash]:
-    """Return the rounds of a file of JSON lines; none if there is no such file."""
-    if not path.exists():
-        return []
-    return [_crash(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _crash(facts: dict[str, Any]) -> Crash:
-    return Crash(**{**facts, "faults": tuple(facts["faults"])})
 
 
 @contextmanager

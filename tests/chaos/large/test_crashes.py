@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.large.crash import Crash
 from tests.chaos.large.crash_table import BEGIN, END, write_crash_table
-from tests.chaos.large.crashes import Crash, crashes_in
+from tests.chaos.large.crashes import crashes_in
 from tests.chaos.large.kept_parts import KINDS
 from tests.chaos.table import DOCUMENT
 
