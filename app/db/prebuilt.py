@@ -217,7 +217,7 @@ def _driver(connection: Connection) -> Any:
 
 def _wrapped_error(error: Any, plan: _Plan, dialect: Dialect, driver: Any) -> BaseException:
     """Return SQLAlchemy's exception for an error, without the values, which can be somebody's words."""
-    return DBAPIError.instance(
+    wrapped: BaseException = DBAPIError.instance(
         plan.sql,
         None,
         error,
@@ -226,3 +226,4 @@ def _wrapped_error(error: Any, plan: _Plan, dialect: Dialect, driver: Any) -> Ba
         connection_invalidated=dialect.is_disconnect(error, driver, None),
         dialect=dialect,
     )
+    return wrapped

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.config import Settings
 from app.db import ENGINE_OPTIONS
+from app.db import engine as engine_module
 from app.db.shared_commits import MOST_SHARED, SharedCommits
 from tests.postgres import end_connections
 
@@ -264,6 +265,6 @@ def test_a_connection_that_postgresql_ended_meanwhile_is_replaced_before_anythin
     with postgres.connect() as connection:
         connection.execute(text("SELECT 1"))
     end_connections(postgres)
-    monkeypatch.setattr("app.db.engine.KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(engine_module, "KNOWN_SECONDS", 0.0)
     with postgres.connect() as connection:
         assert connection.execute(text("SELECT 7")).scalar_one() == 7
