@@ -147,7 +147,7 @@ def test_a_table_that_is_not_there_raises_as_sqlalchemy_does_and_gives_the_conne
         assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
-CODES_OF_TWO = [{"code_hash": "z", "used_at": None}, {"code_hash": "a", "used_at": MOMENT}]
+CODES_OF_TWO: list[dict[str, Any]] = [{"code_hash": "z", "used_at": None}, {"code_hash": "a", "used_at": MOMENT}]
 
 
 def test_a_row_takes_those_of_another_table_along_in_their_order(connection: Connection) -> None:
