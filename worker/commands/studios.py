@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.config import machine_environ, studios_home
@@ -35,19 +36,26 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Work for the studios until a stop is requested."""
-    from worker.job.machine import gpus
     from worker.job.shared.pool import Pool, slots
     from worker.job.shared.studio_files import read_studios
 
     os.umask(0o077)
     environ = {"TOKENIZERS_PARALLELISM": "false", **machine_environ()}
     studios = read_studios(options.paths, environ, studios_home())
-    visible = environ.get("CUDA_VISIBLE_DEVICES")
-    found = visible.split(",") if visible else [str(number) for number in range(len(gpus()))]
-    pool = Pool(studios, slots(options.workers, found), options.queues)
+    pool = Pool(studios, slots(options.workers, _visible_gpus(environ)), options.queues)
     print(f"Working for {', '.join(studio.name for studio in studios)}.", flush=True)
     pool.run()
     return 0
+
+
+def _visible_gpus(environ: Mapping[str, str]) -> list[str]:
+    """Return the GPUs that runs may use: those of CUDA_VISIBLE_DEVICES, which may be none, or all."""
+    from worker.job.machine import gpus
+
+    visible = environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [str(number) for number in range(len(gpus()))]
+    return [gpu for part in visible.split(",") if (gpu := part.strip())]
 
 
 COMMAND = Command(

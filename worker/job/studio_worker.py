@@ -131,6 +131,13 @@ class StudioWorker(Worker):
         except RedisError as error:
             log.warning("The queue is away; the job goes on: %s", error)
 
+    def set_current_job_working_time(self, current_job_working_time: float, pipeline: Pipeline | None = None) -> None:
+        """Tell the queue how long the job has worked; while it is away or cannot write, the next time tells."""
+        try:
+            super().set_current_job_working_time(current_job_working_time, pipeline)
+        except RedisError as error:
+            log.debug("The queue is away; it is not known how long the job has worked: %s", error)
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Tell the queue that the worker lives; while it is away or cannot write, the next time tells."""
         try:

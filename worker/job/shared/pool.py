@@ -79,11 +79,21 @@ class Pool:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         with self._reaper:
-            while not self._stops or any(member.process for member in self._members.values()):
-                for member in self._members.values():
-                    self._look_after(member)
-                self._listen()
-                self._give_turns()
+            try:
+                while not self._stops or any(member.process for member in self._members.values()):
+                    for member in self._members.values():
+                        self._look_after(member)
+                    self._listen()
+                    self._give_turns()
+            finally:
+                self._end()
+
+    def _end(self) -> None:
+        """End the processes that there still are, which are none unless something unforeseen has happened."""
+        left = [member.process for member in self._members.values() if member.process is not None]
+        end_sessions([process.pid for process in left])
+        for process in left:
+            process.poll()
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stops += 1
@@ -100,20 +110,34 @@ class Pool:
             member.process.terminate()
 
     def _start(self, member: _Member) -> None:
-        member.pipe, theirs = Pipe()
-        with theirs:
-            member.process = subprocess.Popen(
-                [*COMMAND, member.studio.name, str(theirs.fileno()), *self.queues],
-                env=member.studio.environ,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        self._reaper.watch(member.process.pid)
+        """Start the process of a studio; try it again after a pause if the system has no room for it."""
         member.started = time.monotonic()
+        try:
+            member.process, member.pipe = self._open(member.studio)
+        except OSError as error:
+            self._pause(member, f"could not be started ({error.strerror})")
+        else:
+            self._reaper.watch(member.process.pid)
+
+    def _open(self, studio: SharingStudio) -> tuple[subprocess.Popen[bytes], Connection]:
+        """Return a new process of a studio and the pool's end of its pipe; raises OSError."""
+        ours, theirs = Pipe()
+        try:
+            with theirs:
+                process = subprocess.Popen(
+                    [*COMMAND, studio.name, str(theirs.fileno()), *self.queues],
+                    env=studio.environ,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+        except OSError:
+            ours.close()
+            raise
+        return process, ours
 
     def _clear(self, member: _Member) -> None:
-        """End what a process left behind, such as a run, and take back its turn."""
+        """Kill what a process left behind, such as a run, and take back its turn."""
         assert member.process is not None
         assert member.pipe is not None
         leader, code = member.process.pid, member.process.returncode
@@ -122,12 +146,15 @@ class Pool:
         member.pipe.close()
         self._free(member)
         member.process = member.pipe = None
-        if self._stops:
-            return
+        if not self._stops:
+            self._pause(member, f"was ended by {signal.Signals(-code).name}" if code < 0 else "has ended")
+
+    def _pause(self, member: _Member, how: str) -> None:
+        """Let a studio wait for its next process: longer each time, unless the last one lived for long."""
         lived = time.monotonic() - member.started
-        member.pause = _FIRST_PAUSE_SECONDS if lived > _WELL_SECONDS else min(2 * member.pause, _LONGEST_PAUSE_SECONDS)
+        longer = min(2 * member.pause, _LONGEST_PAUSE_SECONDS) if lived < _WELL_SECONDS else 0
+        member.pause = max(_FIRST_PAUSE_SECONDS, longer)
         member.again_at = time.monotonic() + member.pause
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else "has ended"
         with suppress(OSError):  # the terminal may be gone
             print(f"{member.studio.name}: its worker {how}, and is started again in {member.pause:g} s.", flush=True)
 

@@ -25,9 +25,9 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.config import Settings
+from app.config import Settings, queue_prefix_of_environment
 from app.db import make_sessions
-from app.runtime.queue import JobQueue, QueueTaken
+from app.runtime.queue import QUEUES, JobQueue, QueueTaken, in_queue
 from app.services.system import marks
 from worker.job.shared.turn import Turn
 from worker.job.studio_worker import StudioWorker
@@ -48,7 +48,8 @@ class SharedWorker(StudioWorker):
         self._settings = settings
         self._turn = turn
         super().__init__(queues, **kwargs)
-        self._plain_names = dict(zip(self.queue_names(), queues, strict=True))
+        prefix = queue_prefix_of_environment()
+        self._plain_names = {in_queue(prefix, name): name for name in QUEUES}
         self._elsewhere = False
         self._trouble = ""
 
@@ -86,12 +87,19 @@ class SharedWorker(StudioWorker):
         try:
             super().execute_job(job, queue)
         finally:
-            self._turn.give_back()
+            self._end_turn()
 
     def _wait_for_queue(self) -> None:
         """Let others work while the queue is away."""
-        self._turn.give_back()
+        self._end_turn()
         super()._wait_for_queue()
+
+    def _end_turn(self) -> None:
+        """Give the turn back once the run's process has ended, which something unforeseen may have left at work."""
+        if self._horse_pid:
+            self.wait_for_horse()
+            self._horse_pid = 0
+        self._turn.give_back()
 
     def _next_job(self) -> tuple[Job, Queue] | None:
         """Wait for the turn and take a job; return None if none waits, or the studio cannot be used."""
@@ -164,9 +172,14 @@ class SharedWorker(StudioWorker):
             log.warning("%s", trouble)
 
 
+def line_format(name: str) -> str:
+    """Return the format of the lines that the process of that studio logs."""
+    return f"%(asctime)s {name.replace('%', '%%')}: %(message)s"
+
+
 def main(name: str, pipe: str, *queues: str) -> int:
     """Work for the studio that the environment describes, until a stop is requested; returns the exit code."""
-    logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s {name}: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=line_format(name))
     settings, turn = Settings.from_env(), Turn(Connection(int(pipe)))
     named = {"name": f"{name}-{secrets.token_hex(4)}", "serializer": JSONSerializer}
     try:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from redis.connection import parse_url
 from sqlalchemy.engine import make_url
 
 from app.config import ConfigError, Settings
@@ -48,6 +48,8 @@ def _files(path: Path) -> Sequence[Path]:
 def _read(file: Path, machine: Mapping[str, str], homes: Path) -> SharingStudio:
     name = file.name.removesuffix(".env") or file.resolve().parent.name
     environ = {**machine, **read_dotenv(file)}
+    if not environ.get("MELLOW_HOME") and not (environ.get("DATABASE_URL") and environ.get("REDIS_URL")):
+        raise ConfigError(f"{file} must name DATABASE_URL and REDIS_URL, or the MELLOW_HOME of a studio here.")
     environ["MELLOW_HOME"] = environ.get("MELLOW_HOME") or str((homes / name).resolve())
     try:
         return SharingStudio(name, environ, Settings.from_env(environ))
@@ -77,9 +79,9 @@ _PLACES: Mapping[str, Callable[[Settings], object]] = {
 
 def _database(url: str) -> object:
     parsed = make_url(url)
-    return parsed.host, parsed.port, parsed.database, parsed.query.get("host")
+    return parsed.host, parsed.port or 5432, parsed.database, parsed.query.get("host")
 
 
 def _queue(url: str) -> object:
-    parts = urlsplit(url)
-    return parts.hostname, parts.port or 6379, parts.path.strip("/") or "0", parts.query
+    parsed = parse_url(url)  # type: ignore[no-untyped-call]
+    return parsed.get("path"), parsed.get("host"), parsed.get("port", 6379), parsed.get("db", 0)

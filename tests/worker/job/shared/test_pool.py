@@ -11,6 +11,8 @@ import shutil
 import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import pytest
 
 from app.config import ConfigError
 from app.runtime.queue import JobQueue
-from tests.processes import Program, environment, wait_for
+from tests.processes import Program, alive, environment, wait_for
 from tests.studio import new_settings
 from worker.job.shared import pool
 from worker.job.shared.pool import slots
@@ -73,6 +75,9 @@ def tell(line):
     with open(os.environ["TOLD"], "a") as told:
         print(name, line, file=told)
 tell("has " + os.environ["CREDENTIAL"])
+if "TALKS_NONSENSE" in os.environ:
+    pipe.send_bytes(b"please!")
+    signal.pause()
 for number in (1, 3):
     pipe.send_bytes(f"{number} cpu".encode())
     gpus = pipe.recv_bytes().decode().partition(" ")[2]
@@ -101,21 +106,26 @@ class Told:
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     program = tmp_path / "studio.py"
     program.write_text(STUDIO)
     monkeypatch.setattr(pool, "COMMAND", (sys.executable, str(program)))
     monkeypatch.setattr(pool, "_FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.05)
-    return Told(tmp_path / "told")
-
-
-def run(told: Told, slots: list[str], names: str, until: str, **more: str) -> None:
-    """Run a pool until each of its programs has told that."""
-    environs = {name: {"TOLD": str(told.file), "CREDENTIAL": f"that of {name}", **more} for name in names}
-    settings = new_settings(told.file.parent)
-    made = pool.Pool([SharingStudio(name, environ, settings) for name, environ in environs.items()], slots, ["cpu"])
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield Told(tmp_path / "told")
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def studio(told: Told, name: str, **more: str) -> SharingStudio:
+    environ = {"TOLD": str(told.file), "CREDENTIAL": f"that of {name}", **more}
+    return SharingStudio(name, environ, new_settings(told.file.parent))
+
+
+def run(told: Told, slots: list[str], names: str, until: str, *others: SharingStudio, **more: str) -> None:
+    """Run a pool until the program of each of these names has told that."""
+    made = pool.Pool([*(studio(told, name, **more) for name in names), *others], slots, ["cpu"])
 
     def stop() -> None:
         try:
@@ -129,8 +139,6 @@ def run(told: Told, slots: list[str], names: str, until: str, **more: str) -> No
         made.run()
     finally:
         stopping.join()
-        for number, handler in before.items():
-            signal.signal(number, handler)
     assert sorted(made.slots) == sorted(slots), "all turns were given back"
 
 
@@ -148,6 +156,33 @@ def test_the_turn_of_a_process_that_was_killed_goes_to_others_and_it_is_started_
     run(told, [""], "ab", "is done", DIES="a")
     assert told.count("ends") == 4
     assert "a: its worker was ended by SIGKILL, and is started again in" in capfd.readouterr().out
+
+
+def test_a_studio_that_ends_again_and_again_is_started_after_longer_and_longer_pauses(tmp_path: Path) -> None:
+    made = pool.Pool([studio(Told(tmp_path / "told"), "a")], [""], ["cpu"])
+    (member,) = made._members.values()
+    pauses = []
+    for lived in (0, 0, 0, 0, 0, 0, 0, 100, 0):
+        member.started = time.monotonic() - lived
+        made._pause(member, "has ended")
+        pauses.append(member.pause)
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 1, 2]
+
+
+def test_a_studio_whose_process_cannot_be_started_keeps_no_other_from_working(
+    told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(told, [""], "a", "is done", studio(told, "b", TOO_MUCH="x" * 4_000_000))
+    assert told.count("ends") == 2
+    assert "b: its worker could not be started (Argument list too long), and is" in capfd.readouterr().out
+
+
+def test_a_pool_that_breaks_leaves_no_process_behind(told: Told) -> None:
+    before = psutil.Process().children()
+    with pytest.raises(ValueError, match="please!"):
+        pool.Pool([studio(told, "a", TALKS_NONSENSE="1")], [""], ["cpu"]).run()
+    assert told.lines() == ["a has that of a"]
+    assert alive([child for child in psutil.Process().children() if child not in before]) == []
 
 
 def test_several_at_once_share_the_gpus_out() -> None:
@@ -173,7 +208,7 @@ def test_one_worker_works_for_two_studios_apart_while_a_third_is_away(sharing: S
         for queue, job in jobs.items():
             wait_for(partial(worked, queue, job), what=job)
             (found,) = queue.workers()
-            assert (found["queues"], found["machine"]["elsewhere"]) == (["gpu", "cpu", "default"], False)
+            assert found["queues"] == ["gpu", "cpu", "default"]
         program.wait_for_line("away: The queue does not answer")
         program.wait_for_line("away: its worker has ended, and is started again in 1 s.")
         for name, process in processes(program).items():

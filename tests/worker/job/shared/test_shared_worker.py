@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import Pipe
 
+import psutil
 import pytest
 from redis import Redis
-from rq import Queue
+from redis.exceptions import ConnectionError as QueueAway
+from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -18,7 +21,7 @@ from app.runtime.queue import JobQueue
 from tests.processes import wait_for
 from tests.studio import new_settings
 from worker.job.shared import shared_worker
-from worker.job.shared.shared_worker import SharedWorker
+from worker.job.shared.shared_worker import SharedWorker, line_format
 from worker.job.shared.turn import Asked, Turn, spelled_turn
 
 
@@ -109,6 +112,44 @@ def test_who_waits_for_a_job_that_another_worker_took_gives_the_turn_back(waitin
     assert waiting.found == [], "the turn that came was for what it waits for no more"
     waiting.give(3)
     assert waiting.ends() is not None
+
+
+def test_a_moment_without_the_queue_ends_the_turn_no_sooner_than_the_run(
+    waiting: Waiting, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.enqueue_training(1, 1, needs_gpu=True)
+    waiting.give(waiting.asked().number)
+    found = waiting.ends()
+    assert found is not None
+    works = []
+
+    def lose_sight(worker: Worker, *_: object) -> None:
+        worker._horse_pid = os.posix_spawnp("sleep", ["sleep", "0.1"], os.environ)
+        raise QueueAway
+
+    def give_back() -> None:
+        works.append(psutil.pid_exists(waiting.worker._horse_pid))
+
+    monkeypatch.setattr(Worker, "execute_job", lose_sight)
+    monkeypatch.setattr(waiting.worker._turn, "give_back", give_back)
+    waiting.worker.execute_job(*found)
+    assert works
+    assert not any(works)
+
+
+def test_a_worker_that_is_told_the_queue_of_older_releases_takes_from_all(
+    settings: Settings, redis: Redis, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUEUE_PREFIX", "one")
+    worker = SharedWorker(["default"], settings, Turn(Pipe()[0]), connection=redis, serializer=JSONSerializer)
+    JobQueue(settings.redis_url, "one").enqueue_training(1, 1, needs_gpu=False)
+    assert worker.queue_names() == ["one:gpu", "one:cpu", "one:default"]
+    assert worker._waits_in() == "cpu"
+
+
+def test_a_studio_may_be_called_like_a_placeholder() -> None:
+    record = logging.makeLogRecord({"msg": "The queue is away."})
+    assert logging.Formatter(line_format("50%")).format(record).endswith(" 50%: The queue is away.")
 
 
 def test_while_the_database_is_away_no_turn_is_asked_for(

@@ -10,7 +10,8 @@ from app.config import ConfigError
 from worker.job.shared.studio_files import SharingStudio, read_studios
 
 MACHINE = {"PATH": "/bin"}
-URLS = "REDIS_URL=redis://:secret@queue:6379/0"
+REDIS = "REDIS_URL=redis://:secret@queue:6379/0"
+DATABASE = "DATABASE_URL=postgresql://a:b@host/x"
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def read(folder: Path, *paths: Path) -> list[SharingStudio]:
 
 
 def test_the_files_of_a_folder_are_studios_with_a_home_and_an_environment_each(folder: Path) -> None:
-    write(folder, "two", URLS, "QUEUE_PREFIX=two", "WORKER_SHARE=3", "AWS_SECRET_ACCESS_KEY='of two'")
-    write(folder, "one", URLS, f"MELLOW_HOME={folder.parent / 'mine'}", "SECRET_KEY=" + "k" * 32)
+    write(folder, "two", REDIS, DATABASE, "QUEUE_PREFIX=two", "WORKER_SHARE=3", "AWS_SECRET_ACCESS_KEY='of two'")
+    write(folder, "one", REDIS, f"MELLOW_HOME={folder.parent / 'mine'}", "SECRET_KEY=" + "k" * 32)
     (folder / "notes.txt").write_text("no settings")
     one, two = read(folder)
     assert (one.name, two.name) == ("one", "two")
@@ -42,6 +43,7 @@ def test_the_files_of_a_folder_are_studios_with_a_home_and_an_environment_each(f
     assert set(two.environ) == {
         *MACHINE,
         "REDIS_URL",
+        "DATABASE_URL",
         "QUEUE_PREFIX",
         "WORKER_SHARE",
         "AWS_SECRET_ACCESS_KEY",
@@ -52,19 +54,29 @@ def test_the_files_of_a_folder_are_studios_with_a_home_and_an_environment_each(f
 def test_a_file_may_be_the_dotenv_of_a_studio(tmp_path: Path) -> None:
     (tmp_path / "research").mkdir()
     file = tmp_path / "research" / ".env"
-    file.write_text(URLS)
+    file.write_text(f"{REDIS}\n{DATABASE}")
     assert [studio.name for studio in read(tmp_path, file)] == ["research"]
 
 
 @pytest.mark.parametrize(
     ("one", "two", "sentence"),
     [
-        ([URLS], [URLS], "queue, REDIS_URL: give each its own QUEUE_PREFIX, or its own database number at the end of"),
-        ([URLS], ["REDIS_URL=redis://queue"], "queue, REDIS_URL"),
-        ([URLS], [URLS.replace("/0", "/1")], ""),
-        ([URLS], [URLS, "QUEUE_PREFIX=two"], ""),
+        (
+            [REDIS],
+            [REDIS],
+            "queue, REDIS_URL: give each its own QUEUE_PREFIX, or its own database number at the end of",
+        ),
+        ([REDIS], ["REDIS_URL=redis://queue"], "queue, REDIS_URL"),
+        ([REDIS], ["REDIS_URL=redis://queue/0?health_check_interval=9"], "queue, REDIS_URL"),
+        ([REDIS], ["REDIS_URL=redis://queue?db=0"], "queue, REDIS_URL"),
+        ([REDIS], ["REDIS_URL=redis://queue?db=1"], ""),
+        ([REDIS], [REDIS.replace("/0", "/1")], ""),
+        ([REDIS], [REDIS, "QUEUE_PREFIX=two"], ""),
+        (["REDIS_URL=unix:///a.sock"], ["REDIS_URL=unix:///b.sock"], ""),
         ([], [], ""),
-        (["DATABASE_URL=postgresql://a:b@host/x"], ["DATABASE_URL=postgresql://c@host/x"], "database, DATABASE_URL"),
+        ([DATABASE], ["DATABASE_URL=postgresql://c@host/x"], "database, DATABASE_URL"),
+        ([DATABASE], ["DATABASE_URL=postgresql://c@host:5432/x"], "database, DATABASE_URL"),
+        ([DATABASE], ["DATABASE_URL=postgresql://c@host:5433/x"], ""),
         (["MELLOW_STORE=s3://bucket/a"], ["MELLOW_STORE=s3://bucket/a/"], "store of versions, MELLOW_STORE"),
         (["MELLOW_STORE=s3://bucket/a"], ["MELLOW_STORE=s3://bucket/b"], ""),
         (["MELLOW_HOME=/tmp"], ["MELLOW_HOME=/tmp/"], "MELLOW_HOME: give each a folder of its own."),
@@ -73,8 +85,8 @@ def test_a_file_may_be_the_dotenv_of_a_studio(tmp_path: Path) -> None:
 def test_two_studios_that_would_meet_are_refused_in_one_sentence(
     folder: Path, one: list[str], two: list[str], sentence: str
 ) -> None:
-    write(folder, "one", *one)
-    write(folder, "two", *two)
+    for name, lines in {"one": one, "two": two}.items():
+        write(folder, name, f"MELLOW_HOME={folder.parent / name}", *lines)
     if not sentence:
         assert len(read(folder)) == 2
         return
@@ -85,7 +97,7 @@ def test_two_studios_that_would_meet_are_refused_in_one_sentence(
 
 
 def test_what_cannot_be_read_is_refused_with_the_name_of_its_file(folder: Path) -> None:
-    file = write(folder, "one", "PORT=eighty")
+    file = write(folder, "one", REDIS, DATABASE, "PORT=eighty")
     with pytest.raises(ConfigError, match=f"^{file}: PORT must be a whole number, not 'eighty'.$"):
         read(folder)
     with pytest.raises(ConfigError, match="There is no file"):
@@ -95,8 +107,19 @@ def test_what_cannot_be_read_is_refused_with_the_name_of_its_file(folder: Path) 
         read(folder)
 
 
+@pytest.mark.parametrize("lines", [[], [REDIS], [DATABASE], [REDIS, DATABASE, "MELLOW_HOME="]])
+def test_a_file_that_leads_to_no_studio_is_refused(folder: Path, lines: list[str]) -> None:
+    file = write(folder, "one", *lines)
+    if len(lines) == 3:
+        assert len(read(folder)) == 1
+        return
+    with pytest.raises(ConfigError) as refusal:
+        read(folder)
+    assert str(refusal.value) == f"{file} must name DATABASE_URL and REDIS_URL, or the MELLOW_HOME of a studio here."
+
+
 def test_two_files_of_one_name_are_refused(folder: Path) -> None:
     other = folder.parent / "other"
     other.mkdir()
     with pytest.raises(ConfigError, match="Two studios are called one"):
-        read(folder, write(folder, "one", "QUEUE_PREFIX=a"), write(other, "one", "QUEUE_PREFIX=b"))
+        read(folder, write(folder, "one", REDIS, DATABASE), write(other, "one", REDIS, DATABASE))
