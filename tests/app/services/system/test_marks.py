@@ -48,7 +48,8 @@ def test_a_copy_of_an_sqlite_database_is_another_studio(app: Flask, session: Ses
 def test_a_copy_of_a_postgresql_database_is_another_studio_and_every_role_sees_the_same(postgres_server: str) -> None:
     with new_database(postgres_server, "first_studio") as first:
         with _studio_at(first) as session:
-            Base.metadata.tables["studio_settings"].create(session.connection())
+            tables = [Base.metadata.tables[name] for name in ("users", "studio_settings")]
+            Base.metadata.create_all(session.connection(), tables)
             session.commit()
             mark = marks.studio(session)
             session.execute(text("CREATE ROLE plain"))
