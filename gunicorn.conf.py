@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from typing import Any
 
 # Idle threads of the serving model sleep. By default they spin, and as every web process and a training on the same
@@ -36,8 +37,8 @@ except ConfigError as error:
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 
 # The processes share what is imported. No thread and no connection crosses the fork: `ensure_serving_started`, below,
-# and requests make them.
-preload_app = True
+# and requests make them. Not on macOS: NumPy uses Accelerate there, after which a process must not fork.
+preload_app = sys.platform != "darwin"
 
 # Each process loads the serving checkpoint once, and threads share it. Of these threads at most 16 draw screens
 # (app.runtime.draws) and 4 hold live charts (app.routes.training.events): the others are there for clicks and pages.
@@ -81,3 +82,11 @@ def post_worker_init(worker: Any) -> None:
         worker.log.critical(refusal)
         raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
     ensure_serving_started(worker.wsgi)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Lets the studio's claim of the queue run out soon, unless another of its processes goes on."""
+    from app.assembly import release_queue
+
+    if worker.wsgi is not None:
+        release_queue(worker.wsgi)

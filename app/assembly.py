@@ -102,6 +102,12 @@ def check_key(app: Callable[..., ResponseReturnValue] | Flask) -> None:
         announcements.claim_queue(parts.queue, session)
 
 
+def release_queue(app: Callable[..., ResponseReturnValue] | Flask) -> None:
+    """Give up this process's claim of the queue, for the end of the process; not if the queue is away."""
+    with suppress(RedisError):
+        cast(Mellow, cast(Flask, app).extensions["mellow"]).queue.release()
+
+
 def _sessions(app: Flask) -> sessionmaker[Session]:
     """Return a session factory for threads and streams outside a request, on the connections that requests use."""
     with app.app_context():
@@ -109,7 +115,7 @@ def _sessions(app: Flask) -> sessionmaker[Session]:
 
 
 def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
-    queue = JobQueue(settings.redis_url, settings.queue_prefix)
+    queue = JobQueue(settings.redis_url, settings.queue_prefix, claims=not settings.own_queue)
     store = open_store(settings)
 
     def wanted_version() -> int | None:

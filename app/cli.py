@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+_WAITS = "Another studio has claimed this queue: waiting for a minute at most, in case that it has ended."
+
 
 def register(app: Flask) -> None:
     """Add the commands."""
@@ -90,7 +92,7 @@ def ensure_admin() -> None:
     settings = mellow().settings
     common_key.check(db.session(), settings.secret_key)
     with suppress(RedisError):  # while it is away, the web processes go on asking
-        announcements.claim_queue(mellow().queue, db.session())
+        announcements.claim_queue_at_start(mellow().queue, db.session(), lambda: click.echo(_WAITS, err=True))
     if settings.admin_email:
         admin = accounts.ensure_admin(db.session(), settings.admin_email, settings.admin_password)
         if settings.api_token and not api_tokens.follow_setting(db.session(), admin.id, settings.api_token):

@@ -121,7 +121,7 @@ class Settings:
             host=env.text("HOST", "127.0.0.1"),
             port=env.integer("PORT", 8000, 1, 65535),
             database_url=_database_url(env.text("DATABASE_URL", ""), home),
-            redis_url=redis_url or f"unix://{quote(str(embedded_socket(home)))}",
+            redis_url=redis_url or _embedded_url(home),
             queue_prefix=_queue_prefix(env),
             embedded_queue=not redis_url,
             secret_key=_secret_key(env.text("SECRET_KEY", ""), home / "secret-key"),
@@ -156,6 +156,11 @@ class Settings:
     def setup_token_path(self) -> Path:
         """Return the path of the one-time token of the setup page, which exists until there is an admin."""
         return self.home / "setup-token"
+
+    @property
+    def own_queue(self) -> bool:
+        """Return whether the queue is the embedded one, which no other studio can use."""
+        return self.redis_url == _embedded_url(self.home)
 
 
 SETTING_NAMES = (
@@ -226,6 +231,10 @@ def _catalogues(named: str) -> Path | None:
     except ValueError as error:
         raise ConfigError(f"CATALOGUES: {error}") from None
     return folder
+
+
+def _embedded_url(home: Path) -> str:
+    return f"unix://{quote(str(embedded_socket(home)))}"
 
 
 def embedded_socket(home: Path) -> Path:

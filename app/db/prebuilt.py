@@ -104,12 +104,12 @@ class Prebuilt:
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row]:
         """Return the rows, read in a running transaction, as plain sequences in the order of the columns."""
-        return self._fetch(connection.dialect, _driver(connection), values)
+        return self._found(connection.dialect, self._execute_in(connection, values))
 
     def run(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Execute the statement once for each of `rows`, none of which may lack a value."""
         for row in rows:
-            self._execute(connection.dialect, _driver(connection), row)
+            self._execute_in(connection, row)
 
     def _read_alone(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Row]:
         with closing(engine.raw_connection()) as connection:
@@ -126,9 +126,21 @@ class Prebuilt:
                     driver.autocommit = False
 
     def _fetch(self, dialect: Dialect, driver: Any, values: Mapping[str, Any]) -> Sequence[Row]:
-        found: list[Row] = self._execute(dialect, driver, values).fetchall()
+        return self._found(dialect, self._execute(dialect, driver, values))
+
+    def _found(self, dialect: Dialect, cursor: Any) -> Sequence[Row]:
+        found: list[Row] = cursor.fetchall()
         plan = self._plan(dialect)
         return [plan.row(row) for row in found] if plan.out else found
+
+    def _execute_in(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Return the driver's cursor; a connection that turns out to be lost is given up, so that it can be closed."""
+        try:
+            return self._execute(connection.dialect, connection.connection.driver_connection, values)
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                connection.invalidate(error)
+            raise
 
     def _execute(self, dialect: Dialect, driver: Any, values: Mapping[str, Any]) -> Any:
         """Return the driver's cursor after the statement."""
@@ -174,7 +186,7 @@ class PrebuiltInsert(Prebuilt):
             lists = {_list_name(name): [row[name] for row in rows] for name in self._of_columns}
             found = self.rows(connection, {**values, **lists})
             return found[0][0] if found else None
-        cursor = self._execute(connection.dialect, _driver(connection), values)
+        cursor = self._execute_in(connection, values)
         number: int | None = cursor.lastrowid if cursor.rowcount else None
         if self._of is not None and self._add_rows is not None and number is not None:
             self._add_rows.run(connection, ({**row, self._of.name: number} for row in rows))
@@ -209,10 +221,6 @@ def _list_name(column: str) -> str:
 
 def _converters(found: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int, _Convert], ...]:
     return tuple((place, convert) for place, convert in found if convert is not None)
-
-
-def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
 
 
 def _wrapped_error(error: Any, plan: _Plan, dialect: Dialect, driver: Any) -> BaseException:

@@ -6,13 +6,16 @@ for whatever reason, it is rolled back and each thread tries its own write in a 
 in one never affects another.
 
 On PostgreSQL this saves each click its own `BEGIN`, `COMMIT` and look for webhooks. A write there may have to wait for
-a row that another transaction holds. A shared transaction waits for at most LOCK_MILLISECONDS and then fails as above,
-so that such a write does not delay the others for longer, and no two processes wait for each other.
+a row that another transaction holds. A leading thread waits for a row for at most LOCK_MILLISECONDS; then its
+transaction fails as above, even if it holds one write alone, and who waits for the row does so without the lead. Since
+each of its writes may wait that long, it takes no further one after so much time, and leaves those to the next leader.
+So nobody leads for much more than twice that time because of rows, and no two processes wait for each other.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -25,6 +28,7 @@ from app.db.engine import WRITES, turn_to_write
 
 MOST_SHARED = 64
 LOCK_MILLISECONDS = 100
+_LOCK_TIMED_OUT = "55P03"  # PostgreSQL's lock_not_available
 
 T = TypeVar("T")
 
@@ -91,7 +95,7 @@ class SharedCommits:
             with turn_to_write(self._engine):
                 with self._lock:
                     batch, self._waiting = self._waiting[:MOST_SHARED], self._waiting[MOST_SHARED:]
-                self._settle(batch)
+                self._settle(batch, leads=True)
         except BaseException:
             self._fail_uncommitted(batch)
             raise
@@ -113,33 +117,47 @@ class SharedCommits:
             if not one.done and not one.alone:
                 one.error, one.done = RuntimeError("The process was stopped before this was stored."), True
 
-    def _settle(self, batch: list[_Write[Any]], *, again: bool = True) -> None:
+    def _settle(self, batch: list[_Write[Any]], *, leads: bool, again: bool = True) -> None:
         """Write all in one transaction; if that fails, each is left to its own thread.
 
-        A write that was alone is tried once more if its connection was lost.
+        A write that was alone is tried once more if its connection was lost, or without the lead if it had to wait.
         """
         try:
-            self._write(batch)
+            self._write(batch, leads=leads)
         except Exception as error:
-            if len(batch) > 1:
+            if len(batch) > 1 or (leads and _had_to_wait(error)):
                 for one in batch:
                     one.alone = True
             elif again and isinstance(error, DBAPIError) and error.connection_invalidated:
-                self._settle(batch, again=False)
+                self._settle(batch, leads=leads, again=False)
             else:
                 batch[0].error, batch[0].done = error, True
 
     def _try_alone(self, one: _Write[Any]) -> None:
         with turn_to_write(self._engine):
-            self._settle([one])
+            self._settle([one], leads=False)
 
-    def _write(self, batch: list[_Write[Any]]) -> None:
+    def _write(self, batch: list[_Write[Any]], *, leads: bool) -> None:
+        """Write and commit; what a leader has no time for leaves the batch and is first among those that wait."""
+        bounded = leads and self._engine.dialect.name == "postgresql"
+        results: list[Any] = []
         with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-            if len(batch) > 1 and self._engine.dialect.name == "postgresql":
+            if bounded:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
-            results = [one.write(connection) for one in batch]
+            begun = time.monotonic()
+            for one in batch:
+                if bounded and results and time.monotonic() - begun > LOCK_MILLISECONDS / 1000:
+                    break
+                results.append(one.write(connection))
+        with self._lock:
+            self._waiting[:0] = batch[len(results) :]
+        del batch[len(results) :]
         for one, result in zip(batch, results, strict=True):
             one.result, one.done = result, True
+
+
+def _had_to_wait(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _LOCK_TIMED_OUT
 
 
 _all: WeakKeyDictionary[Engine, SharedCommits] = WeakKeyDictionary()

@@ -5,6 +5,8 @@ The database is authoritative. If the queue is away nothing is lost: web process
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
@@ -18,6 +20,16 @@ def claim_queue(queue: JobQueue, session: Session) -> None:
     """Claim the queue for the studio; raises Conflict if another one uses it, RedisError if it is away."""
     try:
         queue.claim(marks.studio(session))
+    except QueueTaken as taken:
+        raise Conflict(str(taken)) from None
+
+
+def claim_queue_at_start(queue: JobQueue, session: Session, on_wait: Callable[[], None]) -> None:
+    """Claim the queue as `claim_queue` does, but first wait for the claim of a studio that has ended to run out."""
+    mark = marks.studio(session)
+    session.rollback()  # no connection is kept while this waits
+    try:
+        queue.claim_at_start(mark, on_wait)
     except QueueTaken as taken:
         raise Conflict(str(taken)) from None
 

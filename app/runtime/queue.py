@@ -4,7 +4,8 @@ The queue also carries notifications that may be lost without harm: that the ali
 what each web process serves and each worker's machine has, which the System page shows.
 
 Several studios can share one server: the names of all that one of them keeps there begin with its QUEUE_PREFIX. A
-studio that runs claims its names, so that a second one that was given the same ones is told.
+studio that runs claims its names, so that a second one that was given the same ones is told. The claim ends by itself,
+since a studio that is killed cannot end it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property
@@ -33,6 +35,9 @@ GPU_QUEUE, CPU_QUEUE, OLD_QUEUE = "gpu", "cpu", "default"
 QUEUES = (GPU_QUEUE, CPU_QUEUE, OLD_QUEUE)
 """The queues by what their jobs need; older releases put every job into the last one."""
 _LONGEST_CLAIM_SECONDS = 60
+_RELEASED_CLAIM_SECONDS = 10
+"""How long a claim lasts that one process gave up; the others of the studio renew it more often."""
+_CLAIM_LOOK_SECONDS = 0.5
 _STUDIO_KEY = "mellow:studio"
 _CHANNEL = "mellow:alias"
 _PROCESS_KEY = "mellow:web:"
@@ -75,11 +80,14 @@ def _ended(worker: BaseWorker) -> bool:
 class JobQueue:
     """The queue at `url`. Connections are made when first needed; every method may raise RedisError.
 
-    So are RQ's two megabytes loaded: for runs and the pages that show workers, not for rewrites and judgments.
+    So are RQ's two megabytes loaded: for runs and the pages that show workers, not for rewrites and judgments. A queue
+    that no other studio can use need not be claimed.
     """
 
-    def __init__(self, url: str, prefix: str = "") -> None:
+    def __init__(self, url: str, prefix: str = "", *, claims: bool = True) -> None:
         self._prefix = prefix
+        self._claims = claims
+        self._claimed: bytes | None = None
         self._taken = False
         self._redis = Redis.from_url(
             url, socket_connect_timeout=3, socket_timeout=10, health_check_interval=30, retry_on_timeout=True
@@ -104,13 +112,39 @@ class JobQueue:
 
     def claim(self, studio: str) -> None:
         """Claim the queue's names for a minute, for the studio of that mark; raises QueueTaken if another has them."""
-        key = self._key(_STUDIO_KEY)
-        if not self._redis.set(key, studio, nx=True, ex=_LONGEST_CLAIM_SECONDS):
+        if not self._claims:
+            return
+        key, mark = self._key(_STUDIO_KEY), studio.encode()
+        if not self._redis.set(key, mark, nx=True, ex=_LONGEST_CLAIM_SECONDS):
             holder = self._redis.get(key)
-            self._taken = holder not in (None, studio.encode())
+            self._taken = holder not in (None, mark)
             self.check()
             self._redis.expire(key, _LONGEST_CLAIM_SECONDS)
-        self._taken = False
+        self._taken, self._claimed = False, mark
+
+    def claim_at_start(self, studio: str, on_wait: Callable[[], None]) -> None:
+        """Claim as `claim` does, but first wait for a claim to run out that nobody renews; tells once that it waits.
+
+        Such a claim is left by a studio that was killed, and by this one before its database was made anew or restored.
+        """
+        left: int | None = None
+        while True:
+            try:
+                self.claim(studio)
+                return
+            except QueueTaken:
+                before, left = left, int(self._redis.pttl(self._key(_STUDIO_KEY)))
+                if before is None:
+                    on_wait()
+                elif left > before - _CLAIM_LOOK_SECONDS * 500:
+                    raise  # whoever runs renews it every few seconds
+            time.sleep(_CLAIM_LOOK_SECONDS)
+
+    def release(self) -> None:
+        """Claim no more, and let the claim run out within seconds, unless another process of the studio renews it."""
+        self._claims, key = False, self._key(_STUDIO_KEY)
+        if self._claimed is not None and self._redis.get(key) == self._claimed:
+            self._redis.expire(key, _RELEASED_CLAIM_SECONDS)
 
     def check(self) -> None:
         """Raise QueueTaken if the last claim was refused."""
@@ -163,10 +197,14 @@ class JobQueue:
             queue.remove(job_id)
 
     def untaken(self, job_id: str) -> str | None:
-        """Return the name of the queue in which a job waits, if no living worker takes from it."""
+        """Return the name of the queue in which a job waits, if no living worker takes from it.
+
+        Every machine answers the same: a worker that was killed is taken for living until its reports stop, since that
+        its process is gone is known on its own machine alone.
+        """
         for name, queue in self._queues.items():
             if job_id in queue.job_ids:
-                return None if any(name in worker["queues"] for worker in self.workers()) else name
+                return None if any(queue.name in worker.queue_names() for worker, _ in self._registered()) else name
         return None
 
     def workers(self) -> list[dict[str, Any]]:
@@ -176,15 +214,6 @@ class JobQueue:
         keeps a worker that was killed for minutes: left out are those of this machine whose process is gone, and
         those that used to report and have not for WORKER_TTL_SECONDS.
         """
-        from rq import Worker
-
-        keys = {key for queue in self._queues.values() for key in Worker.all_keys(queue=queue)}
-        found = (Worker.find_by_key(key, connection=self._redis, serializer=self._serializer) for key in keys)
-        workers = sorted((worker for worker in found if worker is not None), key=lambda w: str(w.name))
-        # In this order: a worker that reports for the first time between the two must not look as if it had stopped to.
-        report, told = (
-            self._redis.mget([key + w.name for w in workers]) if workers else [] for key in (_REPORTS_KEY, _WORKER_KEY)
-        )
         return [
             {
                 "name": w.name,
@@ -195,9 +224,23 @@ class JobQueue:
                 "since": w.birth_date.isoformat() if w.birth_date else None,
                 "machine": json.loads(said) if said else None,
             }
-            for w, said, reports in zip(workers, told, report, strict=True)
-            if not (reports and said is None) and not _ended(w)
+            for w, said in self._registered()
+            if not _ended(w)
         ]
+
+    def _registered(self) -> list[tuple[BaseWorker, bytes | str | None]]:
+        """Return the workers that have not stopped to report, with their last reports, by their names."""
+        from rq import Worker
+
+        keys = {key for queue in self._queues.values() for key in Worker.all_keys(queue=queue)}
+        found = (Worker.find_by_key(key, connection=self._redis, serializer=self._serializer) for key in keys)
+        workers = sorted((worker for worker in found if worker is not None), key=lambda w: str(w.name))
+        # In this order: a worker that reports for the first time between the two must not look as if it had stopped to.
+        report, told = (
+            self._redis.mget([key + w.name for w in workers]) if workers else [] for key in (_REPORTS_KEY, _WORKER_KEY)
+        )
+        found_all = zip(workers, told, report, strict=True)
+        return [(w, said) for w, said, reports in found_all if not (reports and said is None)]
 
     def depth(self) -> int:
         """Return how many jobs wait for a worker."""

@@ -25,6 +25,8 @@ SILENCE_SECONDS = 60.0
 WITHOUT_JOB_SECONDS = 10.0
 # A run is enqueued right after its row is committed.
 FRESH_SECONDS = 5.0
+# A worker takes seconds from its start to its first words to the queue.
+UNTAKEN_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 10.0
 """Between two looks of a process that was awake; less than any silence, so that no sleep is taken for one."""
 
@@ -90,7 +92,13 @@ class Rescue:
         if self._needs_job(first):
             runs.hand_out(session, first.id, self._enqueue)
         if first.job_id is not None:
-            untaken.tell(session, first, self._untaken(first.job_id))
+            self._tell_whether_taken(session, first, first.job_id)
+
+    def _tell_whether_taken(self, session: Session, run: TrainingRun, job_id: str) -> None:
+        """Tell that no worker takes a run once that has held for a while, and at once that one does."""
+        queue = self._untaken(job_id)
+        if queue is None or self._watch.held((job_id, "no worker takes from", queue)) >= UNTAKEN_SECONDS:
+            untaken.tell(session, run, queue)
 
     def _is_lost(self, run: TrainingRun) -> bool:
         """Return whether no worker works on a running run any more."""

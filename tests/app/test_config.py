@@ -129,7 +129,7 @@ def test_without_variables_everything_lies_under_home(tmp_path: Path) -> None:
     made = settings(tmp_path / "home")
     assert made.database_url == f"sqlite:///{tmp_path}/home/mellow.db"
     assert made.redis_url == f"unix://{embedded_socket(tmp_path / 'home')}"
-    assert made.embedded_queue
+    assert (made.embedded_queue, made.own_queue) == (True, True)
     assert made.store == tmp_path / "home" / "versions"
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
 
@@ -150,7 +150,12 @@ def test_postgresql_is_reached_through_psycopg(tmp_path: Path, scheme: str) -> N
 
 def test_a_given_queue_is_used_instead_of_the_embedded_one(tmp_path: Path) -> None:
     made = settings(tmp_path, REDIS_URL="redis://host:6379/0")
-    assert (made.redis_url, made.embedded_queue) == ("redis://host:6379/0", False)
+    assert (made.redis_url, made.embedded_queue, made.own_queue) == ("redis://host:6379/0", False, False)
+
+
+def test_a_program_that_the_launcher_starts_knows_the_embedded_queue(tmp_path: Path) -> None:
+    assert settings(tmp_path, REDIS_URL=settings(tmp_path).redis_url).own_queue
+    assert not settings(tmp_path, REDIS_URL=settings(tmp_path / "another").redis_url).own_queue
 
 
 @pytest.mark.parametrize("name", ["a home", "50%25", "what?", "number#1"])

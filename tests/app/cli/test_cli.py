@@ -356,11 +356,16 @@ def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, s
     assert not named.setup_token_path.exists()
 
 
-def test_a_start_on_the_queue_of_another_studio_that_runs_is_refused(app: Flask) -> None:
-    parts(app).queue.claim("another")
+def test_a_start_on_the_queue_of_another_studio_that_runs_is_refused(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = parts(app).queue
+    with Redis.from_url(parts(app).settings.redis_url) as redis:
+        redis.set("mellow:studio", "another", ex=50)
+    monkeypatch.setattr("app.cli.click.echo", lambda _waits, err: queue.claim("another"))
     refused = run(app, "ensure-admin")
     assert refused.exit_code == 1
-    assert refused.stderr.startswith("Error: Another studio that runs uses this queue: give each its own QUEUE_PREFIX")
+    assert "Error: Another studio that runs uses this queue: give each its own QUEUE_PREFIX" in refused.stderr
 
 
 def test_a_token_of_the_environment_that_was_revoked_is_told_of(app: Flask, session: Session) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -202,3 +202,24 @@ def test_on_postgresql_reading_without_a_transaction_opens_none_and_outlives_a_l
         ADD_USER.add(connection, PERSON | {"email": "bo@example.org"})
     with Session(postgres) as session:
         assert [*find.read(session, {"email": "bo@example.org"})] == []
+
+
+def test_on_postgresql_a_transaction_whose_connection_is_lost_can_be_closed_and_the_next_one_works(
+    postgres: Engine,
+) -> None:
+    find = Prebuilt(select(USERS.c.id).where(USERS.c.email == bindparam("email")))
+    ada = {"email": "ada@example.org"}
+    uses: list[Callable[[Session], object]] = [
+        lambda session: find.read(session, ada),
+        lambda session: Prebuilt(insert(USERS), PERSON).run(session.connection(), [PERSON]),
+    ]
+    for use in uses:
+        with Session(postgres) as session:  # what the end of a request does is to close it
+            session.connection()
+            end_connections(postgres)
+            with pytest.raises(OperationalError) as told:
+                use(session)
+            assert told.value.connection_invalidated
+        with Session(postgres) as session:
+            session.connection()
+            assert [*find.read(session, ada)] == []

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.config import Settings
-from app.db import ENGINE_OPTIONS
+from app.db import ENGINE_OPTIONS, shared_commits
 from app.db import engine as engine_module
 from app.db.shared_commits import MOST_SHARED, SharedCommits
 from tests.postgres import end_connections
@@ -234,6 +234,40 @@ def test_on_postgresql_a_write_that_waits_for_another_transaction_keeps_no_other
     waits.join(30)
     assert len(refused) == 1
     assert said(postgres) == {"free", "held"}
+
+
+def test_on_postgresql_a_write_that_waits_and_came_alone_keeps_no_later_one_waiting(postgres: Engine) -> None:
+    shared = SharedCommits(postgres)
+    outcomes: list[object] = []
+
+    def run(word: str) -> None:
+        try:
+            outcomes.append(shared.run(say(word)))
+        except IntegrityError as error:
+            outcomes.append(type(error))
+
+    waits, free = (threading.Thread(target=run, args=(word,)) for word in ("held", "free"))
+    with postgres.begin() as other:
+        other.execute(text("INSERT INTO said VALUES ('held')"))
+        waits.start()
+        while not shared._led:
+            threading.Event().wait(0.001)
+        free.start()
+        free.join(10)
+        assert outcomes == ["free"]
+        assert waits.is_alive()
+    waits.join(10)
+    free.join(10)
+    assert outcomes == ["free", IntegrityError]
+
+
+def test_on_postgresql_a_transaction_that_took_its_time_leaves_the_others_to_the_next(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_commits, "LOCK_MILLISECONDS", 0)
+    outcomes, commits = all_at_once(postgres, ["a", "b", "c"])
+    assert (outcomes, commits) == (["a", "b", "c"], 3)
+    assert said(postgres) == {"a", "b", "c"}
 
 
 def test_on_postgresql_a_lost_connection_costs_no_write(postgres: Engine) -> None:

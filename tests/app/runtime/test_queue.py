@@ -141,6 +141,55 @@ def test_a_second_studio_with_the_same_names_is_refused_while_the_first_runs(que
     second.ping()
 
 
+def test_a_process_that_ends_lets_its_claim_run_out_soon_and_no_claim_of_another(queue_url: str, redis: Redis) -> None:
+    first, second = JobQueue(queue_url), JobQueue(queue_url)
+    first.claim("first")
+    second.release()
+    assert int(redis.ttl("mellow:studio")) > 50, "the second has claimed nothing"
+    first.release()
+    assert 0 < int(redis.ttl("mellow:studio")) <= 10
+    redis.set("mellow:studio", "second", ex=60)
+    first.release()
+    assert int(redis.ttl("mellow:studio")) > 50
+
+
+def test_a_start_waits_for_a_claim_that_nobody_renews(queue_url: str, redis: Redis) -> None:
+    waits: list[str] = []
+    redis.set("mellow:studio", "before it was restored", px=700)
+    JobQueue(queue_url).claim_at_start("restored", lambda: waits.append("told"))
+    assert waits == ["told"]
+    assert redis.get("mellow:studio") == b"restored"
+
+
+def test_a_start_is_refused_once_another_studio_renews_its_claim(queue_url: str, redis: Redis) -> None:
+    other, queue = JobQueue(queue_url), JobQueue(queue_url)
+    redis.set("mellow:studio", "another", ex=50)
+    with pytest.raises(QueueTaken):
+        queue.claim_at_start("restored", lambda: other.claim("another"))
+
+
+def test_a_queue_that_no_other_studio_can_use_is_not_claimed(queue_url: str, redis: Redis) -> None:
+    queue = JobQueue(queue_url, claims=False)
+    for mark in ("before it was restored", "restored"):
+        queue.claim(mark)
+    queue.release()
+    assert not redis.exists("mellow:studio")
+
+
+def test_a_worker_that_was_killed_here_counts_as_elsewhere_until_its_reports_stop(
+    queue: JobQueue, redis: Redis
+) -> None:
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
+    job = queue.enqueue_training(1, 1, needs_gpu=True)
+    worker = Worker(["gpu"], connection=redis, name="w1", serializer=JSONSerializer)
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    report_worker(redis, "w1", {})
+    redis.hset(worker.key, mapping={"pid": ended.stdout.strip()})
+    assert (queue.workers(), queue.untaken(job)) == ([], None)
+    redis.delete("mellow:worker:w1")
+    assert queue.untaken(job) == "gpu"
+
+
 def test_where_no_worker_takes_a_job_is_known(queue: JobQueue, redis: Redis) -> None:
     job = queue.enqueue_training(1, 1, needs_gpu=True)
     assert queue.untaken(job) == "gpu"

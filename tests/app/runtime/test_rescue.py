@@ -106,9 +106,16 @@ def test_a_run_says_from_which_queue_no_worker_takes_and_no_more_once_one_does(s
     factories.run(session, wish="another")
     queue, found = Queue("train-1-1"), ["gpu", None]
     looks = Looks(session, queue.has_job, queue.enqueue, untaken=lambda _job: found[0])
-    looks.once()
+    looks.for_seconds(9)
     first, behind = runs.queue(session)
+    assert (first.stage, behind.stage) == ("queued", "queued"), "a worker may just start"
+    looks.once()
+    session.refresh(first)
     assert (first.stage, behind.stage) == ("waiting: no worker takes from gpu", "queued")
+    looks_at_anew = Looks(session, queue.has_job, queue.enqueue, untaken=lambda _job: found[0])
+    looks_at_anew.once()
+    session.refresh(first)
+    assert first.stage == "waiting: no worker takes from gpu", "a process that has just begun knows no better"
     found.pop(0)
     looks.once()
     session.refresh(first)

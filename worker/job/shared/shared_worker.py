@@ -150,7 +150,8 @@ class SharedWorker(StudioWorker):
     def _is_usable(self) -> bool:
         """Return whether the database answers, and the queue is this studio's; say it if not."""
         sessions = make_sessions(self._settings.database_url)
-        queue = JobQueue(self._settings.redis_url, self._settings.queue_prefix)
+        claims = not self._settings.own_queue
+        queue = JobQueue(self._settings.redis_url, self._settings.queue_prefix, claims=claims)
         try:
             with sessions() as session:
                 queue.claim(marks.studio(session))
