@@ -126,8 +126,10 @@ def record(studio: Studio, manifest: Manifest, note: str | None, attempt: Attemp
     head = patiently(partial(studio.store.read, manifest, HEAD_FILE), STORE_AWAY)
     with studio.sessions() as session, write_transaction(session):
         run = _owned(session, attempt)
-        if note is None and run is not None:
-            note = _CANCELLED if run.cancel_requested_at is not None else _somebody_chose(session, run)
+        if run is not None and run.cancel_requested_at is not None:
+            note = _CANCELLED
+        elif run is not None and note is None:
+            note = _somebody_chose(session, run)
         published.record(session, manifest, studio.store.location(manifest.number), head, run)
         if note is None:
             note = _let_serve(session, manifest.number, compare=run is not None and run.forgetting_id is None)

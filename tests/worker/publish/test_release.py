@@ -19,6 +19,7 @@ from app.db import Forgetting, ForgettingKind, LiveComparison, TrainingRun, Vers
 from app.runtime.queue import JobQueue
 from app.services.prompts import studio_settings
 from app.services.training import runs
+from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import versions
 from models.model_errors import StoreAway
 from models.store.manifest import Manifest
@@ -291,7 +292,7 @@ def test_people_click_and_cancel_while_the_store_is_slow_and_what_is_published_i
     of_a_forgetting(session, run, *followers)
     cancel = partial(runs.cancel, session, attempt.run_id, None)
     with meanwhile(monkeypatch, cancel, answer_is_lost=answer_is_lost):
-        release.release(studio, staged, facts_of(attempt), None, attempt)
+        release.release(studio, staged, facts_of(attempt), forgetting_runs.NOT_LAST, attempt)
     assert serving(session) == 1
     assert [version.number for version in rows(session, Version)] == [1, 2]
     assert (run.status, run.produced_version) == ("succeeded", 2)
