@@ -8,12 +8,13 @@ from typing import Any
 from flask import Flask, Response, g, json, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.access import page_before
 from app.db import now
-from app.db.away import is_away
+from app.db.away import is_away, why_away
 from app.db.full_disk import is_full
 from app.domain_errors import PROBLEM_JSON, Away, DiskFull, DomainError
 from app.extensions import login
@@ -114,8 +115,9 @@ def register_error_handlers(app: Flask) -> None:
             app.logger.error("%s %s could not be stored: the disk is full.", request.method, _asked_for())
             return _domain(DiskFull())
         if is_away(error):
-            reason = getattr(error, "orig", error)  # without the statement, which holds what people wrote
-            app.logger.error("%s %s: the database does not answer: %s", request.method, _asked_for(), reason)
+            busy = isinstance(error, NoConnection)
+            what = "every connection to the database is in use" if busy else "the database does not answer"
+            app.logger.error("%s %s: %s: %s", request.method, _asked_for(), what, why_away(error))
             sentence = gettext("The database does not answer now: try again in a moment.")
             return _domain(Away(sentence, again=AWAY_SECONDS))
         app.logger.exception("%s %s failed", request.method, _asked_for())

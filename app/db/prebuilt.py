@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import PoolProxiedConnection
 
 Row = Sequence[Any]
 _Convert = Callable[[Any], Any]
@@ -112,7 +113,7 @@ class Prebuilt:
             self._execute_in(connection, row)
 
     def _read_alone(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Row]:
-        with closing(engine.raw_connection()) as connection:
+        with closing(_connect(engine)) as connection:
             driver: Any = connection.driver_connection
             if engine.dialect.name == "sqlite":
                 return self._fetch(engine.dialect, driver, values)
@@ -221,6 +222,15 @@ def _list_name(column: str) -> str:
 
 def _converters(found: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int, _Convert], ...]:
     return tuple((place, convert) for place, convert in found if convert is not None)
+
+
+def _connect(engine: Engine) -> PoolProxiedConnection:
+    """Return a connection of the driver's, from the pool."""
+    base = engine.dialect.loaded_dbapi.Error
+    try:
+        return engine.raw_connection()
+    except base as error:
+        raise DBAPIError.instance(None, None, error, base, dialect=engine.dialect) from error
 
 
 def _wrapped_error(error: Any, plan: _Plan, dialect: Dialect, driver: Any) -> BaseException:

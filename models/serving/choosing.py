@@ -48,8 +48,8 @@ REPETITION = 0.35
 SAME_MANNER = 0.2
 """The share of quality that a rewrite loses if one that is shown was written in the same manner, not the plain one."""
 MUCH_LESS_LIKELY = 0.7
-READ = 6
-"""Number of the most promising samples that the judge reads."""
+READ_WITHOUT_HEAD = 6
+"""Number of the most promising and different samples that the judge reads where no head chooses."""
 LEAST_QUALITY = 1e-9
 """Lower bound of what a logarithm is taken of."""
 
@@ -136,14 +136,14 @@ def before_reading(source: str, rewrites: Sequence[Rewrite]) -> tuple[Array, Arr
     return found, guess(found) + known
 
 
-def promising(source: str, rewrites: Sequence[Rewrite]) -> list[Rewrite]:
-    """Return the READ most promising and different rewrites, in their order, a copy of the text always among them."""
-    if len(rewrites) <= READ:
+def promising_and_different(source: str, rewrites: Sequence[Rewrite]) -> list[Rewrite]:
+    """Return the READ_WITHOUT_HEAD rewrites to be read, in their order, a copy of the text always among them."""
+    if len(rewrites) <= READ_WITHOUT_HEAD:
         return list(rewrites)
     guessed = np.exp(before_reading(source, rewrites)[1])
     quality = [value * _soundness(source, one.text) for value, one in zip(guessed.tolist(), rewrites, strict=True)]
     copies = [words(rewrite.text) == words(source) for rewrite in rewrites]
-    return [rewrites[place] for place in sorted(_greedily(rewrites, quality, copies, READ))]
+    return [rewrites[place] for place in sorted(_greedily(rewrites, quality, copies, READ_WITHOUT_HEAD))]
 
 
 def is_polite(text: str) -> bool:

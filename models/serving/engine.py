@@ -100,10 +100,11 @@ class Draw:
 
 @dataclass(frozen=True)
 class Sample:
-    """A sampled text, the manner in which it was written, and its log-probability in nats, end of sequence included.
+    """A sampled text, the manner in which it was written, and its log-probability in nats.
 
-    The log-probability is that of the tokens as they were sampled, at temperature 1, in that manner: where sequences
-    are forbidden or tokens left out, the others share their probability.
+    The log-probability is that of all tokens as they were sampled, at temperature 1, in that manner: where sequences
+    are forbidden or tokens left out, the others share their probability. The end of sequence is included, unless the
+    length limit came before it; then tokens beyond the end of the text may count, too.
     """
 
     text: str
@@ -302,12 +303,14 @@ class Engine:
 
 
 def _borrowed(method: Callable[[Sequence[Item]], list[Result]]) -> Callable[[Sequence[Item]], list[Result]]:
-    """Return a method as a function that does not keep its object in memory; its callers must hold the object."""
+    """Return a method as a function that does not keep its object in memory; its callers must hold the object, or
+    get a ReferenceError."""
     held = WeakMethod(method)
 
     def call(items: Sequence[Item]) -> list[Result]:
         bound = held()
-        assert bound is not None
+        if bound is None:
+            raise ReferenceError("The model was removed from memory while it was in use.")
         return bound(items)
 
     return call

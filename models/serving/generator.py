@@ -262,7 +262,7 @@ class Generator:
         rewrites = [self.as_drawn(sample) for sample in drawn.values()]
         if progress.head is not None:
             return self._prefer(text, head_choice.options(text, rewrites, progress.head), wanted, progress)
-        return self._chosen(text, choosing.promising(text, rewrites), wanted, progress)
+        return self._chosen(text, choosing.promising_and_different(text, rewrites), wanted, progress)
 
     def _fill_up(self, drawn: dict[str, Sample], text: str, progress: _Progress) -> None:
         """Add the likeliest rewrites by beam search, with the least neutral word of `text` and without it."""

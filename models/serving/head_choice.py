@@ -29,8 +29,8 @@ from models.serving import choosing
 from models.serving.neutrality import words
 from models.serving.pool import Option
 
-READ = 8
-"""Number of the most promising samples that the judge reads: reading takes longer than sampling more."""
+READ_WITH_HEAD = 8
+"""Number of the samples that the judge reads where a head chooses: reading takes longer than sampling more."""
 
 READ_OF_POOL = 3
 """Of each of three pools. Two cards are shown before the last one is chosen, so that it finds another wording."""
@@ -53,8 +53,8 @@ class Pick:
 
 
 def options(source: str, rewrites: Sequence[choosing.Rewrite], head: Head) -> list[Option]:
-    """Read the READ most promising of the rewrites with the judge."""
-    return read(source, _promising(source, rewrites, head, READ))
+    """Read the READ_WITH_HEAD most promising of the rewrites with the judge."""
+    return read(source, _promising_to_head(source, rewrites, head, READ_WITH_HEAD))
 
 
 def pools(
@@ -64,7 +64,7 @@ def pools(
 
     What several pools have is read once.
     """
-    kept = [_promising(source, one, head, READ_OF_POOL) if head else list(one) for one in drawn]
+    kept = [_promising_to_head(source, one, head, READ_OF_POOL) if head else list(one) for one in drawn]
     texts = list(dict.fromkeys(rewrite.text for one in kept for rewrite in one))
     readings = dict(zip(texts, choosing.read(source, texts), strict=True))
     together = [rewrite for one in kept for rewrite in one]
@@ -77,8 +77,10 @@ def read(source: str, rewrites: Sequence[choosing.Rewrite]) -> list[Option]:
     return _options(source, rewrites, choosing.read(source, [rewrite.text for rewrite in rewrites]))
 
 
-def _promising(source: str, rewrites: Sequence[choosing.Rewrite], head: Head, number: int) -> list[choosing.Rewrite]:
-    """Return the most promising rewrites, in their order, by what is known before the judge has read them."""
+def _promising_to_head(
+    source: str, rewrites: Sequence[choosing.Rewrite], head: Head, number: int
+) -> list[choosing.Rewrite]:
+    """Return the `number` of rewrites that the head and the guess promise most of, in their order."""
     if len(rewrites) <= number:
         return list(rewrites)
     every = range(len(rewrites))

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from app.db import Role
@@ -135,3 +136,15 @@ def test_while_the_database_is_away_everybody_is_asked_to_come_again(
     assert ways(page.text)["Try again"] == "/admin/system"
     assert "GET /api/v1/versions: the database does not answer: " in caplog.text
     assert "SELECT" not in caplog.text
+
+
+def test_that_no_connection_is_free_is_an_error_of_its_own_in_the_log(
+    admin: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_connection(*_: object) -> None:
+        raise NoConnection("QueuePool limit reached")
+
+    monkeypatch.setattr(accounts, "by_session", no_connection)
+    answer = admin.browser().get("/admin/system")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert "GET /admin/system: every connection to the database is in use: TimeoutError: QueuePool" in caplog.text

@@ -91,8 +91,6 @@ def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder
 
     Raises one of AWAY if it does not come back, and Cancelled if the run was cancelled or lost meanwhile.
     """
-    from worker.training.shared.progress import stop_if_cancelled
-
     times_away = 0
     while True:
         try:
@@ -106,11 +104,12 @@ def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder
             recorder.log(f"{what_is_away(error)}: the run goes on later, from what is trained already.")
             patiently(recorder.tell)
             patiently(studio.store.numbers, STORE_AWAY)
-            stop_if_cancelled(recorder)
 
 
 def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
-    """Train, and release the result as the next version."""
+    """Train, and release the result as the next version; what is published already is recorded. Raises Cancelled."""
+    from worker.training.shared.progress import stop_if_cancelled
+
     job = sft_job if attempt.method == SFTRecipe.method else retraining
     published = studio.store.find_run(attempt.key)
     if published is not None and not published.is_made_of(
@@ -124,6 +123,7 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
         release.record(studio, published, _refusal(studio, attempt, published), attempt)
     else:
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
+            stop_if_cancelled(recorder)
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
             patiently(recorder.tell)  # what the run has still to say; once it has ended it says nothing more

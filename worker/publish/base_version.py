@@ -11,7 +11,7 @@ from models.model_errors import VersionExists
 from models.store.manifest import Manifest
 from models.store.store import MODEL_FOLDER
 from models.store.trained_on import TrainedOn
-from worker.publish.release import publish, record, seal
+from worker.publish.release import record, seal
 from worker.studio.patience import STORE_AWAY, patiently
 from worker.studio.studio import Studio
 
@@ -68,7 +68,7 @@ def _make(studio: Studio, settings: Settings) -> Manifest:
             data_sha256="",
             metrics={"parity": parity},
         )
-        patiently(partial(publish, studio, staged, BASE_NUMBER), STORE_AWAY)
+        patiently(partial(studio.store.publish, staged, BASE_NUMBER), STORE_AWAY)
     record(studio, manifest, note=None)
     return manifest
 

@@ -95,50 +95,41 @@ def release(
 
     The number is the one that an earlier attempt intended, or else at least `lowest`. If another process publishes that
     number meanwhile, the next one is taken; if an earlier attempt at the same run does, with what this one made, its
-    version is recorded and returned. Raises Cancelled, and publishes nothing, if `attempt` no longer owns its run, and
-    StoreAway if the store stays away.
+    version is recorded and returned. Raises Cancelled, and publishes nothing, if `attempt` does not own its run or was
+    to be cancelled when the number is written down; Cancelled if the run is lost later; and StoreAway if the store
+    stays away.
     """
-    number, head = attempt.intended_version() if attempt else None, _head(staged)
+    number = attempt.intended_version() if attempt else None
     while True:
         if number is None:
             number = _free_number(studio, lowest)
         manifest = patiently(partial(seal, studio.store, staged, number=number, **vars(facts)), STORE_AWAY)
+        _intend(studio, number, attempt)
         try:
-            patiently(partial(publish, studio, staged, number, attempt), STORE_AWAY)
+            patiently(partial(studio.store.publish, staged, number), STORE_AWAY)
         except VersionExists:
             found = patiently(partial(_published_before, studio.store, manifest), STORE_AWAY) if attempt else None
             if found is None:
                 lowest, number = number + 1, None
                 continue
-            record(studio, found, note, attempt)
-            return found
-        _record(studio, manifest, head, note, attempt, published_now=True)
+            manifest = found
+        record(studio, manifest, note, attempt)
         return manifest
 
 
 def record(studio: Studio, manifest: Manifest, note: str | None, attempt: Attempt | None = None) -> None:
-    """Record a version whose files were published before, move the alias unless `note` gives a reason, end the run.
+    """Record a version whose files are published, move the alias unless `note` gives a reason, and end the run.
 
-    Raises Cancelled, and does nothing, if `attempt` no longer owns its run or was to be cancelled, and StoreAway.
+    If the run was to be cancelled, its version is recorded all the same, but is not live. Raises Cancelled, and does
+    nothing, if `attempt` no longer owns its run, and StoreAway if the store stays away.
     """
     head = patiently(partial(studio.store.read, manifest, HEAD_FILE), STORE_AWAY)
-    _record(studio, manifest, head, note, attempt, published_now=False)
-
-
-def _record(
-    studio: Studio,
-    manifest: Manifest,
-    head: bytes | None,
-    note: str | None,
-    attempt: Attempt | None,
-    *,
-    published_now: bool,
-) -> None:
-    """Do what `record` does; what was `published_now` is recorded though its run was to be cancelled, but not live."""
     with studio.sessions() as session, write_transaction(session):
-        run = _owned(session, attempt, or_cancelled=published_now)
-        if note is None and run is not None:
-            note = _CANCELLED if run.cancel_requested_at is not None else _somebody_chose(session, run)
+        run = _owned(session, attempt)
+        if run is not None and run.cancel_requested_at is not None:
+            note = _CANCELLED
+        elif run is not None and note is None:
+            note = _somebody_chose(session, run)
         published.record(session, manifest, studio.store.location(manifest.number), head, run)
         if note is None:
             note = _let_serve(session, manifest.number, compare=run is not None and run.forgetting_id is None)
@@ -151,28 +142,24 @@ def _record(
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)
 
 
-def _head(staged: Path) -> bytes | None:
-    """Return the reward head of a staged version, None if it has none."""
-    path = staged / HEAD_FILE
-    return path.read_bytes() if path.is_file() else None
-
-
 def _free_number(studio: Studio, lowest: int) -> int:
     """Return the lowest number above all of the database and the store that is at least `lowest`."""
     free = max(versions.next_number(studio.sessions), lowest)
     return patiently(partial(studio.store.next_number, free), STORE_AWAY)
 
 
-def publish(studio: Studio, staged: Path, number: int, attempt: Attempt | None = None) -> None:
-    """Write the number into the row of the attempt's run, if there is one, then rename the files into place.
+def _intend(studio: Studio, number: int, attempt: Attempt | None) -> None:
+    """Write the number into the row of the attempt's run, if there is one; from then on a cancellation is too late.
 
-    Raises Cancelled before anything is published, VersionExists, and StoreAway, after which calling it again finds out.
+    Raises Cancelled if the run is no longer the attempt's, or was to be cancelled.
     """
     with studio.sessions() as session, write_transaction(session):
         run = _owned(session, attempt)
-        if run is not None:
-            run.intended_version = number
-    studio.store.publish(staged, number)
+        if run is None:
+            return
+        if run.cancel_requested_at is not None:
+            raise _cancelled()
+        run.intended_version = number
 
 
 def _published_before(store: CheckpointStore, ours: Manifest) -> Manifest | None:
@@ -186,19 +173,23 @@ def _published_before(store: CheckpointStore, ours: Manifest) -> Manifest | None
     return found if same else None
 
 
-def _owned(session: Session, attempt: Attempt | None, *, or_cancelled: bool = False) -> TrainingRun | None:
+def _owned(session: Session, attempt: Attempt | None) -> TrainingRun | None:
     """Return the run of an attempt, held until the running transaction ends; None for no attempt.
 
-    Raises Cancelled if the run is no longer the attempt's, or was to be cancelled and may not be `or_cancelled`.
+    Raises Cancelled if the run is no longer the attempt's.
     """
     if attempt is None:
         return None
     run = attempt.owned(session)
-    if run is None or (run.cancel_requested_at is not None and not or_cancelled):
-        from worker.training.shared.training_errors import Cancelled
-
-        raise Cancelled("The run was cancelled before its version was recorded.")
+    if run is None:
+        raise _cancelled()
     return run
+
+
+def _cancelled() -> Exception:
+    from worker.training.shared.training_errors import Cancelled
+
+    return Cancelled("The run was cancelled before its version was recorded.")
 
 
 def _let_serve(session: Session, number: int, *, compare: bool) -> str | None:

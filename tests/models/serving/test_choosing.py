@@ -14,14 +14,14 @@ from models.model_errors import LoadError
 from models.reward.features import Verdict
 from models.serving import choosing
 from models.serving.choosing import (
-    READ,
+    READ_WITHOUT_HEAD,
     Reading,
     Rewrite,
     choose,
     enough,
     is_polite,
     least_neutral_spellings,
-    promising,
+    promising_and_different,
     qualities,
     repetition,
     rude_words,
@@ -195,23 +195,23 @@ GOOD = [
 def test_the_most_promising_ones_are_polite_and_whole_and_stay_in_their_order() -> None:
     poor = ["you stupid idiot", "your stupid plan will never work", "your plan \N{REPLACEMENT CHARACTER}"]
     rewrites = [Rewrite(text, -0.5) for text in (*poor, *GOOD)]
-    assert len(GOOD) == READ
-    assert promising(SOURCE, rewrites) == rewrites[len(poor) :]
+    assert len(GOOD) == READ_WITHOUT_HEAD
+    assert promising_and_different(SOURCE, rewrites) == rewrites[len(poor) :]
 
 
 def test_of_rewrites_that_promise_as_much_those_are_read_that_repeat_least(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "before_reading", lambda source, rewrites: (None, np.zeros(len(rewrites))))
     again = ["your plan will never ever work", "this is not going to happen now"]
     rewrites = [Rewrite(text, -0.5) for text in (*GOOD, *again)]
-    assert promising(SOURCE, rewrites) == rewrites[: len(GOOD)]
+    assert promising_and_different(SOURCE, rewrites) == rewrites[: len(GOOD)]
 
 
 def test_few_rewrites_are_all_promising_and_a_copy_of_a_polite_text_always_is() -> None:
     polite = "thank you for the plan"
     rewrites = invented_rewrites(polite, 12, random.Random(1))
     unlikely = [Rewrite(polite, -9.0), *rewrites[1:]]
-    assert promising(polite, unlikely)[0] == unlikely[0]
-    assert promising(polite, unlikely[:READ]) == unlikely[:READ]
+    assert promising_and_different(polite, unlikely)[0] == unlikely[0]
+    assert promising_and_different(polite, unlikely[:READ_WITHOUT_HEAD]) == unlikely[:READ_WITHOUT_HEAD]
 
 
 def test_the_least_neutral_word_of_a_text() -> None:

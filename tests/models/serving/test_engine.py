@@ -18,7 +18,7 @@ from tokenizers.pre_tokenizers import Metaspace
 
 from app.config import EMBEDDED_BASE_MODEL
 from models.model_errors import InputTooLong
-from models.serving.engine import Draw, Engine, Sample, Sampling
+from models.serving.engine import Draw, Engine, Sample, Sampling, _borrowed
 from models.serving.generator import Generator
 from models.store.store import SERVING_FOLDER, CheckpointStore
 from tests.processes import wait_for
@@ -235,3 +235,16 @@ def test_a_rewrite_never_holds_what_a_database_cannot_store(engine: Engine) -> N
     assert engine.text(["▁you", "<0x00>", "▁are", "<0xFF>"]) == "you are\ufffd"
     # Neither does a text field keep a carriage return, and nobody sees the rest.
     assert engine.text(["▁you", "<0x0D>", "<0x19>", "▁are", "<0x0A>", "<0x7F>", "!"]) == "you are\n!"
+
+
+def test_what_asks_a_model_that_is_no_longer_held_gets_an_error() -> None:
+    class Model:
+        def score(self, texts: Sequence[str]) -> list[int]:
+            return [len(text) for text in texts]
+
+    model = Model()
+    score = _borrowed(model.score)
+    assert score(["you"]) == [3]
+    del model
+    with pytest.raises(ReferenceError, match=r"^The model was removed from memory while it was in use\.$"):
+        score(["you"])

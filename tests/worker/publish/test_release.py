@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,16 @@ from app.db import Forgetting, ForgettingKind, LiveComparison, TrainingRun, Vers
 from app.runtime.queue import JobQueue
 from app.services.prompts import studio_settings
 from app.services.training import runs
+from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import versions
+from models.model_errors import StoreAway
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, parts, rows
 from worker.publish import release
 from worker.publish.release import Facts
+from worker.studio import patience
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 from worker.training.shared.training_errors import Cancelled
@@ -173,12 +177,7 @@ def test_the_next_version_ends_a_comparison_and_is_compared_with_what_serves(
 def test_a_version_that_was_made_to_forget_is_not_compared_with_the_one_that_remembers(
     studio: Studio, staged: Path, session: Session, attempt: Attempt
 ) -> None:
-    run = only(session)
-    with write_transaction(session):
-        forgetting = Forgetting(kind=ForgettingKind.DELETED, number=None, target=1, serve=True, learned=[1])
-        session.add(forgetting)
-        session.flush()
-        run.forgetting_id = forgetting.id
+    of_a_forgetting(session, only(session))
     release.release(studio, staged, FACTS, note=None, attempt=attempt)
     assert (serving(session), rows(session, LiveComparison)) == (2, [])
 
@@ -245,18 +244,34 @@ def test_a_database_that_fails_leaves_nothing_published(
     assert nothing_was_published(studio, session)
 
 
+def of_a_forgetting(session: Session, *its_runs: TrainingRun) -> None:
+    """Let the runs be those of one forgetting."""
+    with write_transaction(session):
+        forgetting = Forgetting(kind=ForgettingKind.DELETED, number=None, target=1, serve=True, learned=[1])
+        session.add(forgetting)
+        session.flush()
+        for run in its_runs:
+            run.forgetting_id = forgetting.id
+
+
 @contextmanager
-def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> Iterator[None]:
-    """Let something happen once, while a version is being put into the store."""
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object], *, answer_is_lost: bool = False
+) -> Iterator[None]:
+    """Let something happen once, while a version is being put into the store, whose answer may be lost after that."""
     put, to_happen = CheckpointStore.publish, [happens]
 
     def publish(store: CheckpointStore, staged: Path, number: int) -> None:
-        if to_happen:
-            to_happen.pop()()
+        first = to_happen.pop() if to_happen else None
+        if first is not None:
+            first()
         put(store, staged, number)
+        if first is not None and answer_is_lost:
+            raise StoreAway("It does not answer.")
 
     with monkeypatch.context() as for_now:
         for_now.setattr(CheckpointStore, "publish", publish)
+        for_now.setattr(patience, "look_again", lambda: None)
         yield
 
 
@@ -264,14 +279,36 @@ def facts_of(attempt: Attempt) -> Facts:
     return dataclasses.replace(FACTS, run_id=attempt.run_id, run_key=attempt.key)
 
 
+@pytest.mark.parametrize("answer_is_lost", [False, True])
 def test_people_click_and_cancel_while_the_store_is_slow_and_what_is_published_is_not_made_live(
-    studio: Studio, staged: Path, session: Session, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+    studio: Studio,
+    staged: Path,
+    session: Session,
+    attempt: Attempt,
+    monkeypatch: pytest.MonkeyPatch,
+    answer_is_lost: bool,
 ) -> None:
-    with meanwhile(monkeypatch, lambda: runs.cancel(session, attempt.run_id, None)):
-        release.release(studio, staged, facts_of(attempt), None, attempt)
-    run = only(session)
-    assert (run.status, run.produced_version, serving(session)) == ("succeeded", 2, 1)
+    run, followers = only(session), [factories.run(session, wish=wish) for wish in ("second", "third")]
+    of_a_forgetting(session, run, *followers)
+    cancel = partial(runs.cancel, session, attempt.run_id, None)
+    with meanwhile(monkeypatch, cancel, answer_is_lost=answer_is_lost):
+        release.release(studio, staged, facts_of(attempt), forgetting_runs.NOT_LAST, attempt)
+    assert serving(session) == 1
+    assert [version.number for version in rows(session, Version)] == [1, 2]
+    assert (run.status, run.produced_version) == ("succeeded", 2)
     assert str(run.note).endswith("its run was to be cancelled while it was being published.")
+    assert [(one.status, one.parent_version) for one in followers] == [("cancelled", 1)] * 2
+    assert followers[0].error == f"Run {run.id}, from whose version it was to start, was cancelled."
+
+
+def test_a_cancel_between_the_files_and_their_row_has_the_same_end(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt
+) -> None:
+    manifest = release.seal(studio.store, staged, number=2, **vars(facts_of(attempt)))
+    studio.store.publish(staged, 2)
+    runs.cancel(session, attempt.run_id, None)
+    release.record(studio, manifest, None, attempt)
+    assert (only(session).status, only(session).produced_version, serving(session)) == ("succeeded", 2, 1)
 
 
 @pytest.mark.parametrize("first", ["the one taken for dead", "the one that took over"])

@@ -5,8 +5,8 @@ Each optimizer step follows the gradient, clipped as one, of
     the method's loss + anchor_weight * KL( p_parent || p_policy )
 
 The penalty's gradient is computed beside the one of the first batch of a step, in the same pass where the model has our
-head (worker/training/t5/packed_scores.py), or else before it. The anchors of a step depend on the
-step's number alone, so a resumed run uses the same ones.
+head (worker/training/t5/packed_scores.py), or else before it. The anchors of a step depend on the step's number alone,
+so a resumed run uses the same ones.
 """
 
 import random
