@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import active_children
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -227,12 +228,16 @@ def test_a_step_of_dpo_in_two_processes_has_the_loss_and_gradients_of_one_in_a_p
     whole = loss_and_gradients(trainer)
     with on_two_cores(trainer.model):
         in_parts, again = loss_and_gradients(trainer), loss_and_gradients(trainer)
-    assert len(worth_it) == 2
+        for process in active_children():
+            process.kill()
+        alone = loss_and_gradients(trainer)  # of the same two parts
+    assert len(worth_it) == 3
     assert head_of(trainer.model).second is None
-    assert in_parts[0] == again[0] == pytest.approx(whole[0], abs=1e-5)
+    assert in_parts[0] == again[0] == alone[0] == pytest.approx(whole[0], abs=1e-5)
     assert in_parts[1].keys() == whole[1].keys()
     for name, gradient in whole[1].items():
         assert torch.equal(in_parts[1][name], again[1][name]), name
+        assert torch.equal(in_parts[1][name], alone[1][name]), name
         limit = 1e-4 * float(gradient.abs().max()) + 1e-6
         assert torch.allclose(in_parts[1][name], gradient, rtol=0, atol=limit), name
 
